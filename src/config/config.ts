@@ -1,0 +1,116 @@
+// What zones.yaml says, after validation: every default filled in, every path absolute, every name absolute and
+// lower case with the trailing dot. Other rooms read these types and never the YAML.
+import type { HealthCheck, ServicePolicy, ServicePort } from '../registry/model.ts';
+
+export interface Config {
+  /** Absolute path of the file. */
+  readonly file: string;
+  readonly listen: readonly ListenAddress[];
+  /** undefined: no HTTP. */
+  readonly http: ListenAddress | undefined;
+  readonly threads: number | 'auto';
+  readonly server: ServerConfig;
+  readonly limits: LimitsConfig;
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  readonly zones: readonly ZoneConfig[];
+}
+
+export interface ListenAddress {
+  /** IPv4 or IPv6 text, no brackets. */
+  readonly address: string;
+  readonly port: number;
+}
+
+export interface ServerConfig {
+  /** batched: recvmmsg/sendmmsg; plain: dgram; auto: batched where it works. */
+  readonly udp: 'auto' | 'batched' | 'plain';
+  /** CH TXT version.bind and id.server; undefined: REFUSED. */
+  readonly versionBind: string | undefined;
+  readonly idServer: string | undefined;
+  /** Largest UDP answer we send, RFC 9715 style: 1232. */
+  readonly udpPayloadBytes: number;
+  /** /health and /ready say "going down" for so long before sockets close; 0: at once. */
+  readonly lameduckSeconds: number;
+}
+
+export interface LimitsConfig {
+  readonly tcpConnections: number;
+  readonly tcpIdleSeconds: number;
+  readonly tcpTotalSeconds: number;
+  readonly tcpUnreadBytes: number;
+  readonly concurrentChecks: number;
+  readonly httpBodyBytes: number;
+  readonly httpConnections: number;
+}
+
+export interface ZoneConfig {
+  readonly name: string;
+  readonly soa: SoaConfig;
+  /** Absolute names of the zone's name servers. */
+  readonly nameServers: readonly string[];
+  readonly ttlSeconds: number;
+  readonly names: readonly string[];
+  readonly policy: ServicePolicy;
+  readonly records: readonly StaticRecord[];
+  readonly services: readonly StaticService[];
+  readonly kubernetes: readonly KubernetesConfig[];
+}
+
+export interface SoaConfig {
+  readonly mname: string;
+  readonly rname: string;
+  readonly refreshSeconds: number;
+  readonly retrySeconds: number;
+  readonly expireSeconds: number;
+  /** Negative TTL (RFC 2308). */
+  readonly minimumSeconds: number;
+}
+
+export interface StaticRecord {
+  /** Absolute; may begin with "*.". */
+  readonly name: string;
+  /** Mnemonic, upper case, or TYPEn (RFC 3597). */
+  readonly type: string;
+  /** Presentation form as in a zone file; names in it are absolute. */
+  readonly value: string;
+  readonly ttlSeconds: number;
+}
+
+export interface StaticService {
+  readonly name: string;
+  readonly namespace: string;
+  readonly names: readonly string[];
+  readonly ttlSeconds: number;
+  readonly policy: ServicePolicy;
+  readonly ports: readonly ServicePort[];
+  readonly healthCheck: HealthCheck | undefined;
+  readonly instances: readonly StaticInstance[];
+}
+
+export interface StaticInstance {
+  readonly id: string;
+  readonly ipv4: string | undefined;
+  readonly ipv6: string | undefined;
+  readonly port: number | undefined;
+  readonly weight: number;
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+/** One cluster. Option names are those of CoreDNS's `kubernetes` plugin where it has them. */
+export interface KubernetesConfig {
+  /** Absolute path; undefined with no `context` means in-cluster, or the default kubeconfig outside one. */
+  readonly kubeconfig: string | undefined;
+  readonly context: string | undefined;
+  /** Names the source in logs, metrics and /ready: the context, or "in-cluster". */
+  readonly label: string;
+  readonly ttlSeconds: number;
+  readonly pods: 'disabled' | 'insecure' | 'verified';
+  /** Empty: all. */
+  readonly namespaces: readonly string[];
+  readonly namespaceLabels: string | undefined;
+  readonly labels: string | undefined;
+  readonly ignoreEmptyService: boolean;
+  readonly fallthrough: readonly string[];
+  readonly endpointPodNames: boolean;
+  readonly snapshot: { readonly file: string; readonly maxAgeSeconds: number } | undefined;
+}

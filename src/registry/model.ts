@@ -1,0 +1,114 @@
+// What exists and what is said about it, in Cloud Map's words. Every value here is immutable: a source states
+// whole objects and replaces them, it never patches (invariant 5 in src/README.md).
+
+/** UNKNOWN is answered, as a new ECS task is, unless the service says `unknown: exclude`. */
+export type Status = 'HEALTHY' | 'UNHEALTHY' | 'UNKNOWN';
+
+export type FactSource =
+  | 'endpointslice' // conditions of the EndpointSlice endpoint
+  | 'endpoints' // addresses / notReadyAddresses of a legacy Endpoints object
+  | 'pod' // the pod's Ready condition, phase and deletionTimestamp
+  | 'node' // the readiness of the pod's node
+  | 'task' // ECS task health: the aggregate over essential containers
+  | 'check' // an active check made by healthdns
+  | 'custom' // UpdateInstanceCustomHealthStatus
+  | 'external' // an external health source
+  | 'operator'; // forced by a person
+
+/** One statement about the health of one instance, kept apart from those of other sources. */
+export interface Fact {
+  readonly source: FactSource;
+  /** Tells facts of one source apart (the name of an external source, of a check). */
+  readonly name?: string;
+  readonly status: Status;
+  /** For people: "container app: CrashLoopBackOff", "connect ECONNREFUSED 127.0.0.1:9 (3 of 3)". */
+  readonly reason: string;
+  /** Wall-clock milliseconds since which this has been so. */
+  readonly sinceMs: number;
+  /** This fact only repeats what that source said earlier, so that source, where it is known, decides instead. */
+  readonly repeats?: FactSource;
+}
+
+export interface ServicePort {
+  /** Lower case; '' where the port has no name (then it has no SRV name). */
+  readonly name: string;
+  readonly protocol: 'tcp' | 'udp' | 'sctp';
+  readonly port: number;
+}
+
+export type WhenAllUnhealthy = 'nodata' | 'nxdomain' | 'servfail' | 'all';
+
+/** Who of a service's instances is answered. */
+export interface ServicePolicy {
+  readonly whenAllUnhealthy: WhenAllUnhealthy;
+  readonly unknown: 'answer' | 'exclude';
+  /** Kubernetes publishNotReadyAddresses: health is ignored. */
+  readonly publishNotReady: boolean;
+  /** At most so many records an answer; 0 is all. */
+  readonly maxAnswers: number;
+  readonly routing: 'multivalue' | 'weighted';
+}
+
+/** ECS HealthCheck semantics; all times in seconds, as in ECS (milliseconds never appear in a configuration). */
+export interface HealthCheck {
+  readonly type: 'http' | 'https' | 'tcp' | 'exec';
+  /** http(s): path with leading slash. */
+  readonly path?: string;
+  /** http(s): the Host header; default the address. */
+  readonly host?: string;
+  /** http(s), tcp: default the instance's port. */
+  readonly port?: number;
+  /** http(s): inclusive range of good status codes; default 200 to 399. */
+  readonly expectedStatus?: readonly [number, number];
+  /** exec: ["CMD", argv…], ["CMD-SHELL", line] as in ECS. */
+  readonly command?: readonly string[];
+  readonly interval: number;
+  readonly timeout: number;
+  readonly retries: number;
+  readonly startPeriod: number;
+}
+
+export interface Service {
+  /** Unique in the registry: `${source}/${zone}/${namespace}/${name}`. */
+  readonly key: string;
+  /** The source that states it: "static", "cloudmap", "kubernetes/CONTEXT". */
+  readonly source: string;
+  /** The zone it is published in, absolute, lower case, with the trailing dot: "cluster.local.". */
+  readonly zone: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** Name templates relative to the zone: "{service}.{namespace}.svc". Never empty. */
+  readonly names: readonly string[];
+  readonly ttlSeconds: number;
+  readonly policy: ServicePolicy;
+  readonly kind: 'instances' | 'clusterIp' | 'externalName';
+  /** clusterIp: IPv4 and IPv6 text, canonical form. */
+  readonly clusterIps?: readonly string[];
+  /** externalName: absolute, with the trailing dot. */
+  readonly externalName?: string;
+  readonly ports: readonly ServicePort[];
+  /** The active check for its instances, if any. */
+  readonly healthCheck?: HealthCheck;
+  /** Which record types are published; undefined is all that apply. */
+  readonly recordTypes?: readonly ('A' | 'AAAA' | 'SRV' | 'CNAME')[];
+  /** Wall-clock milliseconds of creation: the older service keeps a name that two claim. */
+  readonly createdMs?: number;
+}
+
+export interface Instance {
+  /** Cloud Map's instance id; the pod's name for pods. Instances of one service are told apart by id + addresses. */
+  readonly id: string;
+  /** IPv4 and IPv6 text in canonical form (RFC 5952). */
+  readonly addresses: readonly string[];
+  /** Empty: the service's ports apply. */
+  readonly ports: readonly ServicePort[];
+  /** The label of `<hostname>.<service>`; undefined: the dashed address. */
+  readonly hostname?: string;
+  /** For weighted routing and SRV; 1 by default. */
+  readonly weight: number;
+  readonly attributes: Readonly<Record<string, string>>;
+  /** Things whose facts are also this instance's: "pod/CONTEXT/NAMESPACE/NAME", "node/CONTEXT/NAME". */
+  readonly subjects: readonly string[];
+  /** What the object that listed the instance said of its health. */
+  readonly facts: readonly Fact[];
+}

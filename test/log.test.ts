@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createLogger, type LogLevel } from '../src/log.ts';
+
+function collecting(level: LogLevel) {
+  const lines: string[] = [];
+  return { lines, log: createLogger({ level, output: { write: (line) => void lines.push(line) } }) };
+}
+
+test('a line is one JSON object with level, time, fields and message', () => {
+  const { lines, log } = collecting('info');
+  log.child({ source: 'kubernetes/prod' }).warn('watch lost', { attempt: 3 });
+  assert.equal(lines.length, 1);
+  const { time, ...rest } = JSON.parse(lines[0]);
+  assert.deepEqual(rest, { level: 'warn', source: 'kubernetes/prod', attempt: 3, message: 'watch lost' });
+  assert.match(time, /^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
+});
+
+test('what comes from outside can forge neither a line nor a control sequence', () => {
+  const { lines, log } = collecting('info');
+  log.info('asked', { name: 'a\n{"level":"error"}\u001b[2J' });
+  assert.equal(lines.length, 1);
+  assert.equal(lines[0].trimEnd().includes('\n'), false);
+  assert.equal(lines[0].includes('\u001b'), false);
+});
+
+test('the level holds back what is below it and can be changed', () => {
+  const { lines, log } = collecting('warn');
+  log.info('no');
+  log.setLevel('debug');
+  log.debug('yes');
+  assert.deepEqual(
+    lines.map((line) => JSON.parse(line).message),
+    ['yes'],
+  );
+});
+
+test('an object that holds itself does not throw', () => {
+  const { lines, log } = collecting('info');
+  const loop: { self?: object } = {};
+  loop.self = loop;
+  log.info('loop', loop);
+  assert.equal(lines.length, 1);
+});

@@ -1,0 +1,103 @@
+// What the forwarder is told, after validation. Crosses to the data threads as it is, so plain data only.
+
+export interface ForwardSettings {
+  /** The longest matching zone decides. Empty: nothing is forwarded. */
+  readonly routes: readonly RouteSettings[];
+  readonly cache: CacheSettings;
+  /** Queries waiting for upstreams, in one data thread; beyond it SERVFAIL. */
+  readonly maxConcurrent: number;
+  /** Answers with private addresses are dropped, unless the name is at or below one of `allow`. */
+  readonly rebinding: { readonly allow: readonly string[] } | undefined;
+  readonly loopDetection: boolean;
+}
+
+export type Policy = 'random' | 'round-robin' | 'sequential';
+
+/** One zone and the servers that are asked for it; CoreDNS's `forward` block. */
+export interface RouteSettings {
+  /** Absolute, lower case, trailing dot; "." for everything. */
+  readonly zone: string;
+  /** Names at or below these are not taken by this route. */
+  readonly except: readonly string[];
+  readonly upstreams: readonly UpstreamSettings[];
+  /** Absolute paths of resolv.conf files whose nameservers are used too; read again on change. */
+  readonly resolvConf: readonly string[];
+  readonly policy: Policy;
+  /** Failures in a row after which an upstream is left out; 0: never. */
+  readonly maxFails: number;
+  readonly probe: ProbeSettings;
+  /** All upstreams down: false tries them anyway, true answers SERVFAIL at once. */
+  readonly failFast: boolean;
+  /** An answer or SERVFAIL by then, whatever happens. */
+  readonly deadlineMs: number;
+  /** After so long without a reply the next upstream is asked as well (the earlier one may still answer). */
+  readonly attemptTimeoutMs: number;
+  readonly attempts: number;
+  readonly forceTcp: boolean;
+  /** Spell qnames in random case (draft-vixie-dnsext-dns0x20) and insist on it. */
+  readonly randomCase: boolean;
+  /** Idle TCP and TLS connections are closed after this. */
+  readonly idleMs: number;
+}
+
+export interface UpstreamSettings {
+  /** IPv4 or IPv6 text. */
+  readonly address: string;
+  readonly port: number;
+  readonly tls: TlsSettings | undefined;
+}
+
+export interface TlsSettings {
+  /** The name that the certificate must have; undefined: the address. */
+  readonly serverName: string | undefined;
+  /** PEM text; undefined: the system's authorities. */
+  readonly ca: string | undefined;
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+}
+
+export interface ProbeSettings {
+  /** How often an upstream that failed is asked; 0: no probes. */
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  /** Any reply to NS of this name but a malformed one counts as alive. */
+  readonly name: string;
+  readonly recursionDesired: boolean;
+}
+
+export interface CacheSettings {
+  readonly enabled: boolean;
+  /** Both bounds are for one data thread. */
+  readonly maxEntries: number;
+  readonly maxBytes: number;
+  readonly minTtlSeconds: number;
+  readonly maxTtlSeconds: number;
+  readonly minNegativeTtlSeconds: number;
+  readonly maxNegativeTtlSeconds: number;
+  /** SERVFAIL and timeouts (RFC 9520: 1 s to 300 s). 0: not cached. */
+  readonly servfailTtlSeconds: number;
+  readonly serveStale: ServeStaleSettings | undefined;
+  readonly prefetch: PrefetchSettings | undefined;
+  /** Names at or below these are not cached. */
+  readonly disabledZones: readonly string[];
+  readonly disabledNegativeZones: readonly string[];
+}
+
+export interface ServeStaleSettings {
+  /** How long after expiry an answer may still be given. */
+  readonly maxStaleSeconds: number;
+  /** TTL of stale answers: 30 (RFC 8767 section 5). */
+  readonly ttlSeconds: number;
+  /** Upstreams get so long before a stale answer is given: 1800; 0: stale at once, refreshed behind it. */
+  readonly clientTimeoutMs: number;
+  /** After a failed refresh, stale answers are given at once for so long: 30 s. */
+  readonly failureRecheckSeconds: number;
+}
+
+export interface PrefetchSettings {
+  /** An entry asked for at least so often within `windowSeconds`… */
+  readonly hits: number;
+  readonly windowSeconds: number;
+  /** …is fetched again when less than this percentage of its TTL is left. */
+  readonly percent: number;
+}

@@ -54,6 +54,12 @@ export interface ZoneConfig {
   readonly records: readonly StaticRecord[];
   readonly services: readonly StaticService[];
   readonly kubernetes: readonly KubernetesConfig[];
+  /**
+   * Absolute names of the reverse zones that get PTR records for this zone's addresses. undefined: in-addr.arpa. and
+   * ip6.arpa. for a zone with a kubernetes source, else none. One that is not in `zones` is served as if it were, and
+   * names not found in it are forwarded where forwarding is configured.
+   */
+  readonly reverse?: readonly string[];
 }
 
 export interface SoaConfig {

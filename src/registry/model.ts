@@ -81,7 +81,19 @@ export interface Service {
   readonly names: readonly string[];
   readonly ttlSeconds: number;
   readonly policy: ServicePolicy;
-  readonly kind: 'instances' | 'clusterIp' | 'externalName';
+  /**
+   * instances: its name answers its instances (headless, static, Cloud Map). clusterIp: its name answers `clusterIps`,
+   * and its instances, where stated, have names of their own below it (as CoreDNS does). namespace: not a service but
+   * that a namespace exists: `names` is ["{namespace}.svc"], `name` is ''; see `podNames`.
+   */
+  readonly kind: 'instances' | 'clusterIp' | 'externalName' | 'namespace';
+  /**
+   * namespace only: whether "<dashed address>.<namespace>.pod" is answered. insecure: for any address; verified: for
+   * the addresses of its instances, which are the namespace's pods (state them with publishNotReady).
+   */
+  readonly podNames?: 'disabled' | 'insecure' | 'verified';
+  /** clusterIp only, CoreDNS's `ignore empty_service`: the names do not exist while no instance may be answered. */
+  readonly ignoreEmpty?: boolean;
   /** clusterIp: IPv4 and IPv6 text, canonical form. */
   readonly clusterIps?: readonly string[];
   /** externalName: absolute, with the trailing dot. */

@@ -1,8 +1,8 @@
 // What crosses from the control plane to the data plane: whole names. See src/README.md, "How they meet".
+import type { WireName } from '../dns/name.ts';
 import type { WhenAllUnhealthy } from '../registry/model.ts';
 
-/** A domain name in uncompressed wire form, lower case, with the root's zero byte. */
-export type WireName = Uint8Array;
+export type { WireName };
 
 /** Slot 0 is always 1: for records that have no health (SOA, NS, ClusterIP, static). */
 export const ALWAYS_ANSWERED = 0;

@@ -1,0 +1,47 @@
+// The data plane while it runs. There is one implementation with threads (threads.ts) and one in this thread, for tests
+// (in-process.ts).
+import type { CacheListing, FlushScope } from '../forward/forwarder.ts';
+import type { Family } from '../metrics.ts';
+import type { Change, DataPlane } from './records.ts';
+import type { SocketAddress } from './settings.ts';
+
+export interface RunningDataPlane extends DataPlane {
+  /**
+   * Opens the sockets of every thread; before this nothing is heard. State the zones first (even as not ready), or names
+   * in them are REFUSED until they are stated. Rejects with ListenError where an address cannot be had.
+   */
+  listen(): Promise<readonly ListeningAddress[]>;
+  /** Empty before `listen`. */
+  listening(): readonly ListeningAddress[];
+  /** All counters of all threads, for `metrics.collect`. */
+  counters(): Iterable<Family>;
+  /** Forgets cached answers of forwarded names in every thread; resolves to how many. */
+  flushCache(scope: FlushScope): Promise<number>;
+  /** What the threads have cached, at most `limit` entries of each. */
+  listCache(limit: number, below?: Uint8Array): Promise<readonly CacheListing[]>;
+  /** Stops listening, answers what was read, ends the threads. */
+  close(): Promise<void>;
+}
+
+export interface ListeningAddress extends SocketAddress {
+  readonly transport: 'udp' | 'tcp';
+  /** For people: "batched", "plain". */
+  readonly mode: string;
+}
+
+/** An address cannot be listened on; the message names address, transport and cause: "127.0.0.1:53/udp: permission denied". */
+export class ListenError extends Error {
+  override readonly name = 'ListenError';
+  readonly code: string;
+
+  constructor(message: string, code: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export interface PlaneEvents {
+  log(level: 'info' | 'warn' | 'error', message: string): void;
+  /** The whole present state, for a data thread that replaces a dead one. */
+  refill(): Iterable<Change>;
+}

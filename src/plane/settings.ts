@@ -1,0 +1,45 @@
+// What the data plane is told, after validation. Crosses to the data threads as it is, so plain data only.
+import type { ForwardSettings } from '../forward/settings.ts';
+
+export interface DataPlaneSettings {
+  /** UDP and TCP. Port 0: any free port, the same for both and in every thread. */
+  readonly listen: readonly SocketAddress[];
+  /** How many data threads, at least 1. */
+  readonly threads: number;
+  /** batched: recvmmsg/sendmmsg, fails to start where it cannot; plain: dgram; auto: batched where it works. */
+  readonly udp: 'auto' | 'batched' | 'plain';
+  readonly responder: ResponderSettings;
+  readonly tcp: TcpSettings;
+  /** undefined: names outside our zones are REFUSED. */
+  readonly forward: ForwardSettings | undefined;
+  /** How many bytes the kernel may keep of unread queries, per socket. */
+  readonly receiveBufferBytes: number;
+}
+
+export interface SocketAddress {
+  /** IPv4 or IPv6 text, no brackets. */
+  readonly address: string;
+  readonly port: number;
+}
+
+/** What the answers themselves depend on, beside the table. */
+export interface ResponderSettings {
+  /** Largest UDP answer, and what our OPT offers. */
+  readonly udpPayloadBytes: number;
+  /** CH TXT version.bind and id.server; undefined: REFUSED. */
+  readonly versionBind: string | undefined;
+  readonly idServer: string | undefined;
+  /** Names outside our zones are forwarded: RA is set. */
+  readonly forwarding: boolean;
+}
+
+/** All limits are for one data thread. */
+export interface TcpSettings {
+  readonly connections: number;
+  /** Since the last whole query, or since the connection was opened. */
+  readonly idleMs: number;
+  /** A connection is closed after this, however busy. */
+  readonly totalMs: number;
+  /** A client that leaves so many bytes of answers unread is not read from until it has read them. */
+  readonly unreadBytes: number;
+}

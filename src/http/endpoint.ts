@@ -1,0 +1,45 @@
+// What an endpoint is: a function from a request to a response, without sockets, so that tests call it directly.
+
+export interface HttpRequest {
+  readonly method: string;
+  /** Decoded part of the path after the endpoint's own: "api.production.local" of /explain/api.production.local. */
+  readonly rest: string;
+  readonly query: URLSearchParams;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Empty unless the endpoint takes POST. Never longer than `limits.httpBodyBytes`. */
+  readonly body: Buffer;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface Endpoint {
+  /** "/ready"; one that ends with a slash also takes what is below it: "/explain/". */
+  readonly path: string;
+  /** GET includes HEAD. */
+  readonly methods: readonly ('GET' | 'POST')[];
+  readonly handle: (request: HttpRequest) => HttpResponse | Promise<HttpResponse>;
+}
+
+const TEXT = 'text/plain; charset=utf-8';
+
+/** A line for people and scripts. */
+export const text = (status: number, body: string): HttpResponse => ({ status, type: TEXT, body: `${body}\n` });
+
+export const json = (status: number, value: unknown): HttpResponse => ({
+  status,
+  type: 'application/json',
+  body: `${JSON.stringify(value, null, 2)}\n`,
+});
+
+/** `?format=` decides, then whether Accept names text/plain or text/html before JSON. */
+export function wantsText({ query, headers }: HttpRequest): boolean {
+  const format = query.get('format');
+  if (format !== null) return format === 'text';
+  const accept = String(headers.accept ?? '');
+  return accept.startsWith('text/');
+}

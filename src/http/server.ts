@@ -1,0 +1,138 @@
+// The HTTP server: sockets, limits and errors. What is answered is in the endpoints, one file each.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { ListenAddress } from '../config/config.ts';
+import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import { type Endpoint, type HttpResponse, text } from './endpoint.ts';
+import { route } from './route.ts';
+
+export interface HttpServer {
+  readonly address: ListenAddress;
+  /** Closes idle connections at once, others when answered, after `graceMs` all. */
+  close(graceMs?: number): Promise<void>;
+}
+
+export interface HttpServerOptions {
+  readonly listen: ListenAddress;
+  readonly limits: { readonly httpBodyBytes: number; readonly httpConnections: number };
+  readonly endpoints: readonly Endpoint[];
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+const HEADER_BYTES = 8 * 1024;
+const HEADERS_TIMEOUT_MS = 5_000;
+const REQUEST_TIMEOUT_MS = 10_000;
+const IDLE_TIMEOUT_MS = 15_000;
+
+/** Listens; rejects with Node's error (EADDRINUSE, EACCES, …) where that fails. */
+export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const { listen, limits, metrics } = options;
+  const dropped = metrics.counter('healthdns_http_connections_dropped_total', 'HTTP connections over the limit.');
+  const server = createServer(
+    {
+      maxHeaderSize: HEADER_BYTES,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: IDLE_TIMEOUT_MS,
+      connectionsCheckingInterval: 2_000,
+    },
+    createHandler(options),
+  );
+  server.maxConnections = limits.httpConnections;
+  server.on('drop', () => dropped.inc());
+  server.on('clientError', refuse);
+  await listening(server, listen);
+  const bound = server.address();
+  const port = typeof bound === 'object' && bound !== null ? bound.port : listen.port;
+  return { address: { address: listen.address, port }, close: (graceMs = 1_000) => close(server, graceMs) };
+}
+
+function createHandler({ endpoints, limits, log, metrics }: HttpServerOptions) {
+  const requests = metrics.counter('healthdns_http_requests_total', 'HTTP requests by endpoint and status.', [
+    'endpoint',
+    'code',
+  ]);
+  return (request: IncomingMessage, response: ServerResponse) => {
+    let endpoint = 'none';
+    respond(request)
+      .catch((error: Error): HttpResponse => {
+        log.error('http endpoint failed', { endpoint, error: error.message });
+        return text(500, 'internal error; the log says more');
+      })
+      .then((result) => {
+        requests.inc(1, endpoint, String(result.status));
+        send(request, response, result);
+      });
+
+    async function respond(incoming: IncomingMessage): Promise<HttpResponse> {
+      const raw = { method: incoming.method ?? '', url: incoming.url ?? '', headers: incoming.headers };
+      const routed = route(endpoints, raw);
+      if (!('endpoint' in routed)) return routed;
+      endpoint = routed.endpoint.path;
+      const body = raw.method === 'POST' ? await readBody(incoming, limits.httpBodyBytes) : Buffer.alloc(0);
+      if (body === undefined) return text(413, `the body may have at most ${limits.httpBodyBytes} bytes`);
+      return routed.endpoint.handle({ ...raw, rest: routed.rest, query: routed.query, body });
+    }
+  };
+}
+
+/** undefined: longer than `limitBytes`. */
+async function readBody(request: IncomingMessage, limitBytes: number): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request) {
+    length += chunk.length;
+    if (length > limitBytes) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function send(request: IncomingMessage, response: ServerResponse, { status, type, body, headers }: HttpResponse): void {
+  if (response.destroyed) return;
+  response.writeHead(status, {
+    'content-type': type,
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    // What was sent of a body that nobody reads must not be taken for the next request.
+    ...(request.complete ? {} : { connection: 'close' }),
+    ...headers,
+  });
+  response.end(body);
+}
+
+/** A request that is not HTTP, is too large or too slow: the status and no more. */
+function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable) return socket.destroy() && undefined;
+  const status =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? '431 Request Header Fields Too Large'
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? '408 Request Timeout'
+        : '400 Bad Request';
+  socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+}
+
+function listening(server: Server, { address, port }: ListenAddress): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host: address, port }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+function close(server: Server, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+    server.close(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}

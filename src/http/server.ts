@@ -106,7 +106,10 @@ function send(request: IncomingMessage, response: ServerResponse, { status, type
 
 /** A request that is not HTTP, is too large or too slow: the status and no more. */
 function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (!socket.writable) return socket.destroy() && undefined;
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
   const status =
     error.code === 'HPE_HEADER_OVERFLOW'
       ? '431 Request Header Fields Too Large'

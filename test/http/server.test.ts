@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { test } from 'node:test';
+import { type Endpoint, text } from '../../src/http/endpoint.ts';
+import { healthEndpoint } from '../../src/http/health.ts';
+import { metricsEndpoint } from '../../src/http/metrics.ts';
+import { readyEndpoint } from '../../src/http/ready.ts';
+import { startHttpServer } from '../../src/http/server.ts';
+import { silentLogger } from '../../src/log.ts';
+import { createMetrics } from '../../src/metrics.ts';
+
+const limits = { httpBodyBytes: 16, httpConnections: 4 };
+const echo: Endpoint = { path: '/', methods: ['POST'], handle: ({ body }) => text(200, body.toString()) };
+const rest: Endpoint = { path: '/explain/', methods: ['GET'], handle: (request) => text(200, request.rest) };
+const fails: Endpoint = {
+  path: '/fails',
+  methods: ['GET'],
+  handle() {
+    throw new Error('secret detail');
+  },
+};
+
+/** Runs `use` against a server with these endpoints on a free loopback port. */
+async function serving(endpoints: Endpoint[], use: (url: string, port: number) => Promise<void>): Promise<string> {
+  const metrics = createMetrics();
+  const listen = { address: '127.0.0.1', port: 0 };
+  const server = await startHttpServer({ listen, limits, endpoints, log: silentLogger, metrics });
+  try {
+    await use(`http://127.0.0.1:${server.address.port}`, server.address.port);
+  } finally {
+    await server.close(0);
+  }
+  return metrics.render();
+}
+
+/** What the server says to raw bytes before it closes. */
+async function sendRaw(port: number, bytes: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
+  socket.write(bytes);
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk) => chunks.push(chunk));
+  socket.on('error', () => {}); // A reset after the answer is as good as an end.
+  await once(socket, 'close');
+  return Buffer.concat(chunks).toString();
+}
+
+test('health is 200 while serving and 503 once stopping', async () => {
+  let stopping = false;
+  await serving([healthEndpoint(() => stopping)], async (url) => {
+    const up = await fetch(`${url}/health`);
+    assert.deepEqual([up.status, await up.text()], [200, 'OK\n']);
+    stopping = true;
+    assert.equal((await fetch(`${url}/health`)).status, 503);
+  });
+});
+
+test('ready is 503 with the sources that have not synced and their zones, then 200', async () => {
+  let missing = [{ source: 'kubernetes/prod', zones: ['cluster.local.'], detail: 'listing pods' }];
+  const endpoint = readyEndpoint(
+    () => false,
+    () => missing,
+  );
+  await serving([endpoint], async (url) => {
+    const before = await fetch(`${url}/ready`);
+    assert.equal(before.status, 503);
+    assert.equal(await before.text(), 'not ready\nkubernetes/prod (cluster.local.): listing pods\n');
+    const asJson = await fetch(`${url}/ready?format=json`);
+    assert.deepEqual(await asJson.json(), { ready: false, missing });
+    missing = [];
+    const after = await fetch(`${url}/ready`);
+    assert.deepEqual([after.status, await after.text()], [200, 'OK\n']);
+  });
+});
+
+test('HEAD is answered like GET without a body, other methods 405 with Allow, unknown paths 404', async () => {
+  await serving([healthEndpoint(() => false)], async (url) => {
+    const head = await fetch(`${url}/health`, { method: 'HEAD' });
+    assert.deepEqual([head.status, head.headers.get('content-length'), await head.text()], [200, '3', '']);
+    const remove = await fetch(`${url}/health`, { method: 'DELETE' });
+    assert.deepEqual([remove.status, remove.headers.get('allow')], [405, 'GET, HEAD']);
+    assert.equal((await fetch(`${url}/healthy`)).status, 404);
+    assert.equal((await fetch(`${url}/`)).status, 404);
+  });
+});
+
+test('an endpoint that ends in a slash gets the decoded rest of the path; bad encoding is 400', async () => {
+  await serving([rest], async (url) => {
+    const response = await fetch(`${url}/explain/0%2F25.example.?format=text`);
+    assert.equal(await response.text(), '0/25.example.\n');
+    assert.equal((await fetch(`${url}/explain/%E0%A4%A`)).status, 400);
+  });
+});
+
+test('a body over the limit is 413 and the connection is closed', async () => {
+  await serving([echo], async (url, port) => {
+    const small = await fetch(url, { method: 'POST', body: 'x'.repeat(16) });
+    assert.equal(await small.text(), `${'x'.repeat(16)}\n`);
+    const answer = await sendRaw(port, `POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1000\r\n\r\n${'x'.repeat(17)}`);
+    assert.match(answer, /^HTTP\/1\.1 413 /);
+    assert.match(answer, /connection: close/i);
+  });
+});
+
+test('bytes that are not HTTP get 400, headers over the limit 431', async () => {
+  await serving([echo], async (_url, port) => {
+    assert.match(await sendRaw(port, '\u0016\u0003\u0001 nonsense\r\n\r\n'), /^HTTP\/1\.1 400 /);
+    const headers = `GET / HTTP/1.1\r\nhost: a\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`;
+    assert.match(await sendRaw(port, headers), /^HTTP\/1\.1 431 /);
+  });
+});
+
+test('an endpoint that fails is 500 without a word of why, and counted', async () => {
+  const metrics = await serving([fails], async (url) => {
+    const response = await fetch(`${url}/fails`);
+    assert.equal(response.status, 500);
+    assert.doesNotMatch(await response.text(), /secret|at /);
+  });
+  assert.match(metrics, /healthdns_http_requests_total\{endpoint="\/fails",code="500"\} 1/);
+});
+
+test('metrics are served as Prometheus text', async () => {
+  const metrics = createMetrics();
+  metrics.counter('c_total', 'help').inc();
+  await serving([metricsEndpoint(metrics)], async (url) => {
+    const response = await fetch(`${url}/metrics`);
+    assert.equal(response.headers.get('content-type'), 'text/plain; version=0.0.4; charset=utf-8');
+    assert.match(await response.text(), /^c_total 1$/m);
+  });
+});
+
+test('connections over the limit are closed and counted', async () => {
+  const metrics = await serving([echo], async (_url, port) => {
+    const idle = Array.from({ length: limits.httpConnections }, () => connect(port, '127.0.0.1'));
+    await Promise.all(idle.map((socket) => once(socket, 'connect')));
+    assert.equal(await sendRaw(port, ''), '');
+    for (const socket of idle) socket.destroy();
+  });
+  assert.match(metrics, /healthdns_http_connections_dropped_total 1/);
+});
+
+test('a port in use rejects with EADDRINUSE', async () => {
+  await serving([echo], async (_url, port) => {
+    const options = { listen: { address: '127.0.0.1', port }, limits, endpoints: [], log: silentLogger };
+    await assert.rejects(startHttpServer({ ...options, metrics: createMetrics() }), { code: 'EADDRINUSE' });
+  });
+});

@@ -29,6 +29,21 @@ export interface Fact {
   readonly repeats?: FactSource;
 }
 
+/** What was made of an instance's facts, and why: `explain` prints it. */
+export interface Verdict {
+  readonly status: Status;
+  /** Whether the instance may be answered: what its slot says. */
+  readonly answered: boolean;
+  /** The name of the rule that decided, as docs/health.md lists them: "unhealthy", "operator", "grace". */
+  readonly rule: string;
+  /** For people; the deciding fact's reason where one fact decided. */
+  readonly reason: string;
+  /** Wall-clock milliseconds since which this has been so; 0 where no fact says. */
+  readonly sinceMs: number;
+  /** Where the deciding fact came from, where one fact decided. */
+  readonly source?: FactSource;
+}
+
 export interface ServicePort {
   /** Lower case; '' where the port has no name (then it has no SRV name). */
   readonly name: string;

@@ -1,0 +1,134 @@
+// The health-sync loop: level-triggered. An event only marks what is dirty; a pass recomputes the dirty from their
+// facts and writes their slots; a full pass now and then repairs whatever an event missed.
+import type { Clock, Timer } from '../clock.ts';
+import type { Slots } from '../plane/records.ts';
+import type { Verdict } from '../registry/model.ts';
+import type { InstanceState, Registry, ServiceState } from '../registry/registry.ts';
+import { sameVerdict } from './effective-status.ts';
+import { createJudge } from './judge.ts';
+
+/** Called after the slot was written, when an instance's status changed or whether it is answered. */
+export type VerdictListener = (state: InstanceState, previous: Verdict) => void;
+
+export interface HealthSyncSettings {
+  readonly registry: Registry;
+  readonly slots: Pick<Slots, 'set'>;
+  readonly clock: Clock;
+  /** Runs the callback in a later turn of the event loop: setImmediate. At most one pass is waiting at a time. */
+  readonly schedule: (pass: () => void) => void;
+  /** How many instances a pass judges before it lets others run; a service is never cut in two. */
+  readonly instancesPerPass?: number;
+  readonly fullPassSeconds?: number;
+}
+
+export interface HealthSync {
+  /** Judges all that is dirty and writes its slots before it returns: the acknowledgement of everything said before. */
+  flush(): void;
+  onVerdict(listener: VerdictListener): void;
+  counts(): { readonly passes: number; readonly judged: number; readonly changes: number; readonly dirty: number };
+  stop(): void;
+}
+
+/** Starts the loop. Whatever is in the registry already is judged in the first pass. */
+export function createHealthSync(settings: HealthSyncSettings): HealthSync {
+  const { registry, slots, clock, schedule, instancesPerPass = 5_000, fullPassSeconds = 30 } = settings;
+  const listeners: VerdictListener[] = [];
+  const dirtyServices = new Set<string>();
+  const dirtyInstances = new Set<InstanceState>();
+  const totals = { passes: 0, judged: 0, changes: 0 };
+  const judge = createJudge();
+  let waiting = false;
+  let stopped = false;
+  let fullPass: Timer | undefined;
+
+  function wake(): void {
+    if (waiting || stopped) return;
+    waiting = true;
+    schedule(() => {
+      waiting = false;
+      if (!stopped) pass(instancesPerPass);
+    });
+  }
+
+  function pass(budget: number): void {
+    totals.passes++;
+    let left = budget;
+    for (const state of dirtyInstances) {
+      if (left <= 0) break;
+      dirtyInstances.delete(state);
+      left -= syncInstance(state);
+    }
+    for (const key of dirtyServices) {
+      if (left <= 0) break;
+      dirtyServices.delete(key);
+      left -= syncService(registry.service(key));
+    }
+    if (dirtyServices.size > 0 || dirtyInstances.size > 0) wake();
+  }
+
+  /** Judges one instance, or all of its service where policies look at all; returns how many were judged. */
+  function syncInstance(state: InstanceState): number {
+    if (!state.isKnown()) return 1;
+    if (judge.looksAtAll(state.service)) return syncService(state.service);
+    settle(state, judge.one(state, clock.now()));
+    for (const address of state.instance.addresses) writeShared(state.service, address);
+    return 1;
+  }
+
+  function syncService(service: ServiceState | undefined): number {
+    if (service === undefined) return 1;
+    judge.all(service, clock.now(), settle);
+    for (const address of service.sharedAddresses.keys()) writeShared(service, address);
+    return Math.max(1, service.instances.size);
+  }
+
+  function settle(state: InstanceState, verdict: Verdict): void {
+    const previous = state.verdict;
+    totals.judged++;
+    slots.set(state.slot, verdict.answered);
+    if (sameVerdict(previous, verdict)) return;
+    state.verdict = verdict;
+    if (previous.status === verdict.status && previous.answered === verdict.answered) return;
+    totals.changes++;
+    for (const listener of listeners) listener(state, previous);
+  }
+
+  function writeShared(service: ServiceState, address: string): void {
+    const shared = service.sharedAddresses.get(address);
+    if (shared !== undefined)
+      slots.set(
+        shared.slot,
+        shared.instances.some((state) => state.verdict.answered),
+      );
+  }
+
+  function markAll(): void {
+    for (const service of registry.services()) dirtyServices.add(service.key);
+    if (dirtyServices.size > 0) wake();
+  }
+
+  function planFullPass(): void {
+    fullPass = clock.setTimeout(() => {
+      markAll();
+      planFullPass();
+    }, fullPassSeconds * 1000);
+  }
+
+  registry.onChange((serviceKey, what, instance) => {
+    if (what === 'facts' && instance !== undefined) dirtyInstances.add(instance);
+    else dirtyServices.add(serviceKey);
+    wake();
+  });
+  markAll();
+  planFullPass();
+
+  return {
+    flush: () => pass(Number.POSITIVE_INFINITY),
+    onVerdict: (listener) => void listeners.push(listener),
+    counts: () => ({ ...totals, dirty: dirtyServices.size + dirtyInstances.size }),
+    stop() {
+      stopped = true;
+      fullPass?.cancel();
+    },
+  };
+}

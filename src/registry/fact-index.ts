@@ -1,0 +1,74 @@
+// Which facts concern which instances. Shared subjects (pods, nodes) are linked to the instances that name them; the
+// subject that each instance has for itself is found by its text, since most instances never hear of it.
+import type { Fact, FactSource } from './model.ts';
+import { type ChangeListener, RegistryLimitError, type RegistryLimits } from './registry.ts';
+import type { InstanceEntry, ServiceEntry } from './service-entry.ts';
+import { createSubjects, instanceSubject } from './subjects.ts';
+
+export interface FactIndex {
+  replace(subject: string, source: FactSource, facts: readonly Fact[]): void;
+  ofInstance(entry: InstanceEntry): readonly Fact[];
+  ofSubject(subject: string): readonly Fact[];
+  instancesOf(subject: string): Iterable<InstanceEntry>;
+  link(entry: InstanceEntry): void;
+  unlink(entry: InstanceEntry): void;
+  subjects(): number;
+}
+
+const OWN = 'instance/';
+
+export function createFactIndex(
+  services: ReadonlyMap<string, ServiceEntry>,
+  limits: RegistryLimits,
+  tell: ChangeListener,
+): FactIndex {
+  const subjects = createSubjects<InstanceEntry>();
+
+  function checkLimits(subject: string, source: FactSource, facts: readonly Fact[]): void {
+    if (facts.length > limits.factsPerStatement) {
+      throw new RegistryLimitError(
+        `${facts.length} ${source} facts of ${subject} are left out: at most ${limits.factsPerStatement} are kept`,
+      );
+    }
+    if (facts.length > 0 && subjects.size() >= limits.subjects && subjects.facts(subject).length === 0) {
+      throw new RegistryLimitError(`${subject} is left out: facts are kept of at most ${limits.subjects} subjects`);
+    }
+  }
+
+  /** An own subject's service and id. Keys and ids may hold slashes, so every place to cut is tried. */
+  function* owners(subject: string): Generator<readonly [ServiceEntry, string]> {
+    for (let cut = subject.indexOf('/', OWN.length); cut !== -1; cut = subject.indexOf('/', cut + 1)) {
+      const service = services.get(subject.slice(OWN.length, cut));
+      if (service !== undefined) yield [service, subject.slice(cut + 1)];
+    }
+  }
+
+  function* instancesOf(subject: string): Generator<InstanceEntry> {
+    yield* subjects.members(subject);
+    if (!subject.startsWith(OWN)) return;
+    for (const [service, id] of owners(subject)) yield* service.withId(id);
+  }
+
+  return {
+    replace(subject, source, facts) {
+      checkLimits(subject, source, facts);
+      if (!subjects.replace(subject, source, facts)) return;
+      for (const entry of instancesOf(subject)) tell(entry.service.key, 'facts', entry);
+    },
+    ofInstance(entry) {
+      const { instance, service } = entry;
+      const own = subjects.facts(instanceSubject(service.key, instance.id));
+      if (instance.subjects.length === 0) return own.length === 0 ? instance.facts : [...instance.facts, ...own];
+      return [...instance.facts, ...instance.subjects.flatMap((subject) => subjects.facts(subject)), ...own];
+    },
+    ofSubject: (subject) => subjects.facts(subject),
+    instancesOf,
+    link(entry) {
+      for (const subject of entry.instance.subjects) subjects.link(subject, entry);
+    },
+    unlink(entry) {
+      for (const subject of entry.instance.subjects) subjects.unlink(subject, entry);
+    },
+    subjects: () => subjects.size(),
+  };
+}

@@ -1,0 +1,41 @@
+// What a restated instance changed: names and records, only its health, or nothing.
+import type { Instance, ServicePort } from './model.ts';
+import { sameFacts } from './subjects.ts';
+
+export type Difference = 'structure' | 'facts' | 'none';
+
+/** The most that differs between two statements of one instance. */
+export function difference(old: Instance, restated: Instance): Difference {
+  if (old === restated) return 'none';
+  if (!sameStructure(old, restated)) return 'structure';
+  return sameFacts(old.facts, restated.facts) && sameTexts(old.subjects, restated.subjects) ? 'none' : 'facts';
+}
+
+function sameStructure(one: Instance, other: Instance): boolean {
+  return (
+    one.id === other.id &&
+    one.hostname === other.hostname &&
+    one.weight === other.weight &&
+    sameTexts(one.addresses, other.addresses) &&
+    samePorts(one.ports, other.ports) &&
+    sameAttributes(one.attributes, other.attributes)
+  );
+}
+
+/** Same texts in the same order. */
+export function sameTexts(one: readonly string[], other: readonly string[]): boolean {
+  return one === other || (one.length === other.length && one.every((text, index) => text === other[index]));
+}
+
+function samePorts(one: readonly ServicePort[], other: readonly ServicePort[]): boolean {
+  if (one === other) return true;
+  const samePort = (port: ServicePort, index: number) =>
+    port.port === other[index].port && port.name === other[index].name && port.protocol === other[index].protocol;
+  return one.length === other.length && one.every(samePort);
+}
+
+function sameAttributes(one: Instance['attributes'], other: Instance['attributes']): boolean {
+  if (one === other) return true;
+  const keys = Object.keys(one);
+  return keys.length === Object.keys(other).length && keys.every((key) => one[key] === other[key]);
+}

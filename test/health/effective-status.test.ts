@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { effectiveStatus } from '../../src/health/effective-status.ts';
+import type { Fact } from '../../src/registry/model.ts';
+import { fact } from '../support/model.ts';
+
+const STRICT = { unknown: 'exclude', publishNotReady: false } as const;
+const LENIENT = { unknown: 'answer', publishNotReady: false } as const;
+
+const table: [string, Fact[], typeof STRICT | typeof LENIENT, string][] = [
+  ['nothing known', [], LENIENT, 'UNKNOWN answered unknown'],
+  ['nothing known, unknown: exclude', [], STRICT, 'UNKNOWN left-out unknown-excluded'],
+  ['unknown only', [fact('UNKNOWN')], LENIENT, 'UNKNOWN answered unknown'],
+  ['healthy', [fact('HEALTHY')], STRICT, 'HEALTHY answered healthy'],
+  ['healthy beside unknown', [fact('UNKNOWN', 'pod'), fact('HEALTHY')], STRICT, 'HEALTHY answered healthy'],
+  ['one of many unhealthy', [fact('HEALTHY', 'pod'), fact('UNHEALTHY')], LENIENT, 'UNHEALTHY left-out unhealthy'],
+  ['operator up', [fact('UNHEALTHY', 'pod'), fact('HEALTHY', 'operator')], LENIENT, 'HEALTHY answered operator'],
+  ['operator down', [fact('HEALTHY', 'pod'), fact('UNHEALTHY', 'operator')], LENIENT, 'UNHEALTHY left-out operator'],
+  [
+    'slice not ready, pod unknown to us',
+    [fact('UNHEALTHY', 'endpointslice', { repeats: 'pod' })],
+    LENIENT,
+    'UNHEALTHY left-out unhealthy',
+  ],
+  [
+    'slice lags behind a pod that came up',
+    [fact('UNHEALTHY', 'endpointslice', { repeats: 'pod' }), fact('HEALTHY', 'pod')],
+    LENIENT,
+    'HEALTHY answered healthy',
+  ],
+  [
+    'slice lags behind a pod that went down',
+    [fact('HEALTHY', 'endpointslice', { repeats: 'pod' }), fact('UNHEALTHY', 'pod')],
+    LENIENT,
+    'UNHEALTHY left-out unhealthy',
+  ],
+];
+
+for (const [name, facts, policy, expected] of table) {
+  test(`${name}: ${expected}`, () => {
+    const { status, answered, rule } = effectiveStatus(facts, policy);
+    assert.equal(`${status} ${answered ? 'answered' : 'left-out'} ${rule}`, expected);
+  });
+}
+
+test('a service that publishes not-ready addresses answers everything but what an operator forced down', () => {
+  const policy = { unknown: 'exclude', publishNotReady: true } as const;
+  const down = effectiveStatus([fact('UNHEALTHY', 'pod')], policy);
+  assert.deepEqual([down.status, down.answered, down.rule], ['UNHEALTHY', true, 'publish-not-ready']);
+  assert.equal(effectiveStatus([fact('UNHEALTHY', 'operator')], policy).answered, false);
+});
+
+test('the verdict gives the reason and the time of the first fact that went bad', () => {
+  const facts = [
+    fact('UNHEALTHY', 'pod', { sinceMs: 20, reason: 'container app: CrashLoopBackOff' }),
+    fact('UNHEALTHY', 'check', { sinceMs: 10, reason: 'connect ECONNREFUSED 127.0.0.1:9 (3 of 3)' }),
+  ];
+  const { reason, sinceMs, source } = effectiveStatus(facts, LENIENT);
+  assert.deepEqual(
+    { reason, sinceMs, source },
+    { reason: 'connect ECONNREFUSED 127.0.0.1:9 (3 of 3)', sinceMs: 10, source: 'check' },
+  );
+});
+
+const factArb = fc.record({
+  source: fc.constantFrom(
+    'endpointslice' as const,
+    'pod' as const,
+    'node' as const,
+    'check' as const,
+    'custom' as const,
+  ),
+  status: fc.constantFrom('HEALTHY' as const, 'UNHEALTHY' as const, 'UNKNOWN' as const),
+  reason: fc.constant('because'),
+  sinceMs: fc.nat(100),
+});
+
+test('an instance with a bad first-hand fact is never answered, and the order of facts does not matter', () => {
+  fc.assert(
+    fc.property(fc.array(factArb, { maxLength: 8 }), (facts) => {
+      const verdict = effectiveStatus(facts, LENIENT);
+      assert.equal(verdict.answered, !facts.some((one) => one.status === 'UNHEALTHY'));
+      const turned = effectiveStatus([...facts].reverse(), LENIENT);
+      assert.deepEqual(
+        [turned.answered, turned.rule, turned.sinceMs],
+        [verdict.answered, verdict.rule, verdict.sinceMs],
+      );
+    }),
+  );
+});

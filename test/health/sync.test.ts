@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { effectiveStatus } from '../../src/health/effective-status.ts';
+import { createHealthSync } from '../../src/health/sync.ts';
+import { createRegistry } from '../../src/registry/registry.ts';
+import { instanceSubject } from '../../src/registry/subjects.ts';
+import { fakeClock } from '../support/fake-clock.ts';
+import { fakeSlots } from '../support/fake-slots.ts';
+import { fact, instance, POLICY, service } from '../support/model.ts';
+
+function setUp(instancesPerPass = 5000) {
+  const slots = fakeSlots();
+  const registry = createRegistry(slots);
+  const clock = fakeClock();
+  const scheduled: (() => void)[] = [];
+  const sync = createHealthSync({ registry, slots, clock, schedule: (pass) => scheduled.push(pass), instancesPerPass });
+  /** One turn of the event loop. */
+  const turn = () => {
+    for (const pass of scheduled.splice(0)) pass();
+  };
+  return { slots, registry, clock, sync, scheduled, turn };
+}
+
+const ten = Array.from({ length: 10 }, (_, index) => instance(`i${index}`, `10.0.0.${index}`));
+
+test('a new instance is answered after the next pass, an unhealthy one is not', () => {
+  const { registry, slots, turn } = setUp();
+  registry.replaceService(service('api', { key: 'k' }));
+  registry.replaceFacts(instanceSubject('k', 'i1'), 'check', [fact('UNHEALTHY')]);
+  registry.replaceGroup('g', 'k', ten.slice(0, 2));
+  turn();
+  const [i0, i1] = registry.service('k')!.instances.values();
+  assert.deepEqual(slots.answered(), [i0.slot]);
+  assert.equal(i1.verdict.rule, 'unhealthy');
+});
+
+test('flush has written the bytes when it returns', () => {
+  const { registry, slots, sync } = setUp();
+  registry.replaceGroup('g', 'k', ten.slice(0, 1));
+  sync.flush();
+  const [{ slot }] = registry.service('k')!.instances.values();
+  assert.equal(slots.get(slot), true);
+  registry.replaceFacts(instanceSubject('k', 'i0'), 'check', [fact('UNHEALTHY')]);
+  assert.equal(slots.get(slot), true);
+  sync.flush();
+  assert.equal(slots.get(slot), false);
+});
+
+test('a thousand flaps between two turns are one pass and one judgement', () => {
+  const { registry, sync, scheduled, turn, slots } = setUp();
+  registry.replaceGroup('g', 'k', ten);
+  turn();
+  const before = sync.counts();
+  for (let flap = 0; flap <= 1000; flap++) {
+    const status = flap % 2 === 0 ? 'UNHEALTHY' : 'HEALTHY';
+    registry.replaceFacts(instanceSubject('k', 'i0'), 'check', [fact(status)]);
+  }
+  assert.equal(scheduled.length, 1);
+  turn();
+  assert.equal(sync.counts().passes - before.passes, 1);
+  assert.equal(sync.counts().judged - before.judged, 1);
+  assert.equal(slots.answered().length, 9);
+});
+
+test('a pass judges a bounded number and the rest in later turns', () => {
+  const { registry, sync, scheduled, turn } = setUp(20);
+  for (let group = 0; group < 10; group++) registry.replaceGroup(`g${group}`, `k${group}`, ten);
+  turn();
+  assert.equal(sync.counts().judged, 20);
+  assert.equal(scheduled.length, 1);
+  for (let turns = 0; turns < 4; turns++) turn();
+  assert.equal(sync.counts().judged, 100);
+  assert.equal(scheduled.length, 0);
+});
+
+test('a full pass repairs a byte that is wrong', async () => {
+  const { registry, sync, clock, turn, slots } = setUp();
+  registry.replaceGroup('g', 'k', ten.slice(0, 1));
+  turn();
+  const [{ slot }] = registry.service('k')!.instances.values();
+  slots.set(slot, false);
+  await clock.advance(30_000);
+  turn();
+  assert.equal(slots.get(slot), true);
+  sync.stop();
+  await clock.advance(300_000);
+  assert.equal(clock.pendingTimers(), 0);
+});
+
+test('listeners hear of changes of status or of being answered, and of nothing else', () => {
+  const { registry, sync } = setUp();
+  const heard: string[] = [];
+  sync.onVerdict((state, previous) => heard.push(`${state.instance.id} ${previous.status} ${state.verdict.status}`));
+  registry.replaceGroup('g', 'k', ten.slice(0, 1));
+  sync.flush();
+  for (const [status, sinceMs] of [
+    ['HEALTHY', 1],
+    ['HEALTHY', 2],
+    ['UNHEALTHY', 3],
+  ] as const) {
+    registry.replaceFacts(instanceSubject('k', 'i0'), 'check', [fact(status, 'check', { sinceMs })]);
+    sync.flush();
+  }
+  assert.deepEqual(heard, ['i0 UNKNOWN UNKNOWN', 'i0 UNKNOWN HEALTHY', 'i0 HEALTHY UNHEALTHY']);
+});
+
+const statusArb = fc.constantFrom('HEALTHY' as const, 'UNHEALTHY' as const, 'UNKNOWN' as const);
+const keyArb = fc.constantFrom('k1', 'k2');
+const listed = fc.uniqueArray(
+  fc.record({ id: fc.constantFrom('a', 'b', 'c', 'd'), address: fc.constantFrom('10.0.0.1', '10.0.0.2', '10.0.0.3') }),
+  { maxLength: 5 },
+);
+const eventArb = fc.oneof(
+  fc.record({ kind: fc.constant('group' as const), group: fc.constantFrom('g1', 'g2', 'g3'), key: keyArb, listed }),
+  fc.record({ kind: fc.constant('remove-group' as const), group: fc.constantFrom('g1', 'g2', 'g3') }),
+  fc.record({
+    kind: fc.constant('facts' as const),
+    subject: fc.constantFrom('pod/a', 'pod/b', 'node/1', 'instance/k1/a', 'instance/k2/c'),
+    source: fc.constantFrom('pod' as const, 'node' as const, 'check' as const, 'operator' as const),
+    statuses: fc.array(statusArb, { maxLength: 2 }),
+  }),
+  fc.record({ kind: fc.constant('service' as const), key: keyArb, unknown: fc.constantFrom('answer', 'exclude') }),
+  fc.record({ kind: fc.constant('remove-service' as const), key: keyArb }),
+  fc.record({ kind: fc.constant('turn' as const) }),
+  fc.record({ kind: fc.constant('release' as const) }),
+);
+
+test('after any events the bytes are what recomputing everything from scratch gives', () => {
+  fc.assert(
+    fc.property(fc.array(eventArb, { maxLength: 60 }), (events) => {
+      const { slots, registry, sync, turn } = setUp(3);
+      for (const event of events) {
+        if (event.kind === 'group') {
+          const instances = event.listed.map(({ id, address }) =>
+            instance(id, address, { subjects: [`pod/${id}`, 'node/1'] }),
+          );
+          registry.replaceGroup(event.group, event.key, instances);
+        } else if (event.kind === 'remove-group') registry.removeGroup(event.group);
+        else if (event.kind === 'facts') {
+          registry.replaceFacts(
+            event.subject,
+            event.source,
+            event.statuses.map((status) => fact(status, event.source)),
+          );
+        } else if (event.kind === 'service') {
+          const policy = { ...POLICY, unknown: event.unknown as 'answer' | 'exclude' };
+          registry.replaceService(service(event.key, { key: event.key, policy }));
+        } else if (event.kind === 'remove-service') registry.removeService(event.key);
+        else if (event.kind === 'turn') turn();
+        else for (const slot of registry.takeRemovedSlots()) slots.release(slot, Promise.resolve());
+      }
+      sync.flush();
+      for (const slot of registry.takeRemovedSlots()) slots.release(slot, Promise.resolve());
+
+      const expected = new Set<number>();
+      const all = new Set<number>();
+      for (const state of registry.services()) {
+        for (const one of state.instances.values()) {
+          const { answered } = effectiveStatus(one.facts(), state.service?.policy ?? POLICY);
+          for (const slot of [one.slot, ...one.instance.addresses.map((address) => state.slotFor(one, address))]) {
+            all.add(slot);
+            if (answered) expected.add(slot);
+          }
+        }
+      }
+      assert.deepEqual(
+        slots.answered(),
+        [...expected].sort((a, b) => a - b),
+      );
+      assert.equal(slots.taken(), all.size);
+    }),
+    { numRuns: 500 },
+  );
+});

@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createRegistry, DEFAULT_REGISTRY_LIMITS, RegistryLimitError } from '../../src/registry/registry.ts';
+import { instanceSubject } from '../../src/registry/subjects.ts';
+import { fakeSlots } from '../support/fake-slots.ts';
+import { fact, instance, service } from '../support/model.ts';
+
+function setUp(limits = DEFAULT_REGISTRY_LIMITS, capacity = 1000) {
+  const slots = fakeSlots(capacity);
+  const registry = createRegistry(slots, limits);
+  const changes: string[] = [];
+  registry.onChange((key, what, one) => changes.push(`${key} ${what}${one ? ` ${one.instance.id}` : ''}`));
+  const news = () => changes.splice(0);
+  const ids = (key: string) => [...(registry.service(key)?.instances.values() ?? [])].map((state) => state.instance.id);
+  const slotOf = (key: string, id: string) =>
+    [...registry.service(key)!.instances.values()].find((state) => state.instance.id === id)!.slot;
+  return { slots, registry, news, ids, slotOf };
+}
+
+const pod = (name: string) => instance(name, '10.0.0.1', { subjects: [`pod/c/n/${name}`] });
+
+test('a group may come before its service, and facts before their instance', () => {
+  const { registry, news } = setUp();
+  registry.replaceFacts('pod/c/n/a', 'pod', [fact('UNHEALTHY', 'pod')]);
+  assert.deepEqual(news(), []);
+  registry.replaceGroup('slice-1', 'k', [pod('a')]);
+  assert.deepEqual(news(), ['k structure']);
+  assert.equal(registry.service('k')?.service, undefined);
+  const [state] = registry.service('k')!.instances.values();
+  assert.deepEqual(state.facts(), [fact('UNHEALTHY', 'pod')]);
+  registry.replaceService(service('api', { key: 'k' }));
+  assert.equal(registry.service('k')?.service?.name, 'api');
+});
+
+test('restating what is known tells nobody', () => {
+  const { registry, news } = setUp();
+  const say = () => {
+    registry.replaceService(service('api', { key: 'k' }));
+    registry.replaceGroup('slice-1', 'k', [instance('a', '10.0.0.1', { facts: [fact('HEALTHY', 'endpointslice')] })]);
+    registry.replaceFacts('pod/c/n/a', 'pod', [fact('HEALTHY', 'pod')]);
+  };
+  say();
+  assert.equal(news().length, 2);
+  say();
+  assert.deepEqual(news(), []);
+});
+
+test('a changed condition is a change of facts, a changed port one of structure', () => {
+  const { registry, news, slotOf } = setUp();
+  registry.replaceGroup('slice-1', 'k', [instance('a', '10.0.0.1')]);
+  const slot = slotOf('k', 'a');
+  news();
+  registry.replaceGroup('slice-1', 'k', [instance('a', '10.0.0.1', { facts: [fact('UNHEALTHY')] })]);
+  assert.deepEqual(news(), ['k facts']);
+  registry.replaceGroup('slice-1', 'k', [
+    instance('a', '10.0.0.1', { ports: [{ name: '', protocol: 'tcp', port: 80 }], facts: [fact('UNHEALTHY')] }),
+  ]);
+  assert.deepEqual(news(), ['k structure']);
+  assert.equal(slotOf('k', 'a'), slot);
+});
+
+test('an endpoint that two slices list is one instance, as the slice that spoke last says', () => {
+  const { registry, ids } = setUp();
+  const said = () => [...registry.service('k')!.instances.values()][0].facts().map((one) => one.status);
+  registry.replaceGroup('slice-1', 'k', [instance('a', '10.0.0.1', { facts: [fact('HEALTHY')] })]);
+  registry.replaceGroup('slice-2', 'k', [instance('a', '10.0.0.1', { facts: [fact('UNHEALTHY')] })]);
+  assert.deepEqual(ids('k'), ['a']);
+  assert.deepEqual(said(), ['UNHEALTHY']);
+  registry.removeGroup('slice-2');
+  assert.deepEqual(ids('k'), ['a']);
+  assert.deepEqual(said(), ['HEALTHY']);
+  registry.removeGroup('slice-1');
+  assert.equal(registry.service('k'), undefined);
+});
+
+test('an endpoint that moves between slices keeps its slot, whichever slice is written first', () => {
+  const { registry, slots, slotOf } = setUp();
+  registry.replaceGroup('slice-1', 'k', [instance('a', '10.0.0.1'), instance('b', '10.0.0.2')]);
+  const slot = slotOf('k', 'a');
+  registry.replaceGroup('slice-2', 'k', [instance('a', '10.0.0.1')]);
+  registry.replaceGroup('slice-1', 'k', [instance('b', '10.0.0.2')]);
+  assert.equal(slotOf('k', 'a'), slot);
+  registry.replaceGroup('slice-2', 'k', []);
+  registry.replaceGroup('slice-1', 'k', [instance('a', '10.0.0.1'), instance('b', '10.0.0.2')]);
+  assert.equal(slotOf('k', 'a'), slot);
+  assert.deepEqual(registry.takeRemovedSlots(), []);
+  assert.equal(slots.taken(), 2);
+});
+
+test('slots of instances that are gone are unanswered when taken, and taken once', () => {
+  const { registry, slots, slotOf } = setUp();
+  registry.replaceGroup('slice-1', 'k', [instance('a', '10.0.0.1')]);
+  const slot = slotOf('k', 'a');
+  slots.set(slot, true);
+  registry.removeGroup('slice-1');
+  assert.equal(slots.get(slot), true);
+  assert.deepEqual(registry.takeRemovedSlots(), [slot]);
+  assert.equal(slots.get(slot), false);
+  assert.deepEqual(registry.takeRemovedSlots(), []);
+});
+
+test('one id at two addresses is two instances, and facts of the id are facts of both', () => {
+  const { registry, news } = setUp();
+  registry.replaceGroup('g', 'k', [instance('a', '10.0.0.1'), instance('a', '10.0.0.2'), instance('b', '10.0.0.3')]);
+  assert.equal(registry.service('k')!.instances.size, 3);
+  news();
+  registry.replaceFacts(instanceSubject('k', 'a'), 'check', [fact('UNHEALTHY')]);
+  assert.deepEqual(news(), ['k facts a', 'k facts a']);
+  registry.replaceGroup('g', 'k', [instance('a', '10.0.0.2')]);
+  const [left, ...others] = registry.service('k')!.instances.values();
+  assert.deepEqual(others, []);
+  assert.deepEqual(left.facts(), [fact('UNHEALTHY')]);
+  registry.replaceGroup('g', 'k', [instance('a', '10.0.0.2'), instance('a', '10.0.0.1')]);
+  assert.equal(registry.service('k')!.instances.size, 2);
+});
+
+test('instances that share an address share a slot for it, and keep their own', () => {
+  const { registry, slots } = setUp();
+  registry.replaceGroup('g', 'k', [
+    instance('a', '127.0.0.1', { addresses: ['127.0.0.1', '::1'] }),
+    instance('b', '127.0.0.1'),
+  ]);
+  const state = registry.service('k')!;
+  const [a, b] = state.instances.values();
+  assert.equal(new Set([a.slot, b.slot, state.slotFor(a, '127.0.0.1')]).size, 3);
+  assert.equal(state.slotFor(a, '127.0.0.1'), state.slotFor(b, '127.0.0.1'));
+  assert.equal(state.slotFor(a, '::1'), a.slot);
+  registry.replaceGroup('g', 'k', [instance('b', '127.0.0.1')]);
+  assert.equal(state.slotFor(b, '127.0.0.1'), b.slot);
+  for (const slot of registry.takeRemovedSlots()) slots.release(slot, Promise.resolve());
+  assert.equal(slots.taken(), 1);
+});
+
+test('a fact about a pod reaches its instance in every service, and a node’s all of its pods', () => {
+  const { registry, news } = setUp();
+  const onNode = (name: string, address: string) => instance(name, address, { subjects: [`pod/${name}`, 'node/1'] });
+  registry.replaceGroup('g1', 'k1', [onNode('a', '10.0.0.1'), onNode('b', '10.0.0.2')]);
+  registry.replaceGroup('g2', 'k2', [onNode('a', '10.0.0.1')]);
+  news();
+  registry.replaceFacts('pod/a', 'pod', [fact('HEALTHY', 'pod')]);
+  assert.deepEqual(news(), ['k1 facts a', 'k2 facts a']);
+  registry.replaceFacts('node/1', 'node', [fact('UNHEALTHY', 'node')]);
+  assert.deepEqual(news(), ['k1 facts a', 'k1 facts b', 'k2 facts a']);
+  registry.replaceGroup('g1', 'k1', []);
+  news();
+  registry.replaceFacts('pod/a', 'pod', []);
+  assert.deepEqual(news(), ['k2 facts a']);
+  registry.removeGroup('g2');
+  registry.replaceFacts('node/1', 'node', []);
+  assert.deepEqual(registry.size(), { services: 1, instances: 0, groups: 1, subjects: 0 });
+});
+
+test('a group whose object names another service moves there', () => {
+  const { registry, ids } = setUp();
+  registry.replaceGroup('g', 'k1', [instance('a', '10.0.0.1')]);
+  registry.replaceGroup('g', 'k2', [instance('a', '10.0.0.1')]);
+  assert.equal(registry.service('k1'), undefined);
+  assert.deepEqual(ids('k2'), ['a']);
+  registry.removeGroup('g');
+  assert.deepEqual(registry.size(), { services: 0, instances: 0, groups: 0, subjects: 0 });
+});
+
+test('over a limit nothing changes and the error says which', () => {
+  const { registry, ids, slots } = setUp({
+    ...DEFAULT_REGISTRY_LIMITS,
+    instances: 2,
+    services: 1,
+    factsPerStatement: 1,
+  });
+  registry.replaceGroup('g', 'k', [instance('a', '10.0.0.1')]);
+  const many = ['a', 'b', 'c'].map((id, index) => instance(id, `10.0.0.${index + 1}`));
+  assert.throws(() => registry.replaceGroup('g', 'k', many), {
+    name: 'RegistryLimitError',
+    message: 'g is left out: the registry holds at most 2 instances',
+  });
+  assert.deepEqual(ids('k'), ['a']);
+  assert.equal(slots.taken(), 1);
+  assert.throws(() => registry.replaceGroup('g2', 'k2', []), RegistryLimitError);
+  assert.throws(() => registry.replaceFacts('pod/a', 'pod', [fact('HEALTHY'), fact('HEALTHY')]), RegistryLimitError);
+});
+
+test('when slots run out nothing changes and none is lost', () => {
+  const { registry, ids, slots } = setUp(DEFAULT_REGISTRY_LIMITS, 3);
+  registry.replaceGroup('g', 'k', [instance('a', '10.0.0.1')]);
+  const many = ['a', 'b', 'c'].map((id, index) => instance(id, `10.0.0.${index + 1}`));
+  assert.throws(() => registry.replaceGroup('g', 'k', many), /g|k.*all 3 slots are taken/);
+  assert.deepEqual(ids('k'), ['a']);
+  for (const slot of registry.takeRemovedSlots()) slots.release(slot, Promise.resolve());
+  assert.equal(slots.taken(), 1);
+});

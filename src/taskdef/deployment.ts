@@ -1,0 +1,160 @@
+// A task definition run as an ECS service, said as a Kubernetes Deployment with the labels and annotations that KECS
+// writes (nandemo-ya/kecs, its service converter), by which healthdns finds the tasks again.
+import { probesOf } from './probes.ts';
+import type { ContainerDefinition, TaskDefinition } from './task-definition.ts';
+
+export interface DeploymentOptions {
+  /** The ECS service's name; letters, digits, hyphens, underscores. */
+  readonly service: string;
+  readonly cluster: string;
+  readonly count: number;
+  /** Kubernetes namespace; undefined leaves it to kubectl. */
+  readonly namespace?: string;
+  /** Cloud Map service ARNs, as ECS's serviceRegistries. */
+  readonly registries: readonly ServiceRegistry[];
+}
+
+export interface ServiceRegistry {
+  readonly registryArn: string;
+  readonly containerName?: string;
+  readonly containerPort?: number;
+}
+
+export interface Conversion {
+  /** The Deployment as a plain object, ready for YAML or JSON. */
+  readonly manifest: Record<string, unknown>;
+  /** What the task definition asks for and Kubernetes, or this conversion, does not keep. */
+  readonly warnings: readonly string[];
+}
+
+/** Which containers decide the task's health: ECS counts essential ones only. */
+export const ESSENTIAL_CONTAINERS = 'healthdns.dev/essential-containers';
+
+/** The Deployment of an ECS service. Pure: the same input gives the same manifest. */
+export function deploymentOf(task: TaskDefinition, options: DeploymentOptions): Conversion {
+  const name = kubernetesName(options.service);
+  const selector = { app: name, 'kecs.dev/service': labelValue(options.service) };
+  const labels = {
+    ...selector,
+    'kecs.dev/cluster': labelValue(options.cluster),
+    'kecs.dev/task-family': labelValue(task.family),
+    'app.kubernetes.io/managed-by': 'healthdns',
+  };
+  const definition = task.taskDefinitionArn ?? (task.revision ? `${task.family}:${task.revision}` : task.family);
+  const annotations = { 'kecs.dev/task-definition': definition };
+  const essential = task.containerDefinitions
+    .filter((container) => container.essential)
+    .map((container) => container.name);
+  const grace = Math.max(0, ...task.containerDefinitions.map((container) => container.stopTimeout ?? 0));
+  const manifest = {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name, ...(options.namespace && { namespace: options.namespace }), labels, annotations },
+    spec: {
+      replicas: options.count,
+      selector: { matchLabels: selector },
+      template: {
+        metadata: {
+          labels,
+          annotations: {
+            ...annotations,
+            [ESSENTIAL_CONTAINERS]: essential.join(','),
+            ...(options.registries.length > 0 && { 'kecs.dev/service-registries': JSON.stringify(options.registries) }),
+          },
+        },
+        spec: {
+          ...(grace > 0 && { terminationGracePeriodSeconds: grace }),
+          containers: task.containerDefinitions.map(containerOf),
+        },
+      },
+    },
+  };
+  return { manifest, warnings: task.containerDefinitions.flatMap(warningsOf) };
+}
+
+function containerOf(container: ContainerDefinition): Record<string, unknown> {
+  const resources = resourcesOf(container);
+  const ports = container.portMappings.flatMap(({ name, containerPort, protocol }) =>
+    containerPort === undefined ? [] : [{ ...portName(name), containerPort, protocol: protocol.toUpperCase() }],
+  );
+  return {
+    name: kubernetesName(container.name),
+    image: container.image,
+    // ECS's entryPoint is Kubernetes' command, and ECS's command Kubernetes' args.
+    ...(container.entryPoint && { command: container.entryPoint }),
+    ...(container.command && { args: container.command }),
+    ...(container.workingDirectory && { workingDir: container.workingDirectory }),
+    ...(container.environment.length > 0 && { env: container.environment }),
+    ...(ports.length > 0 && { ports }),
+    ...(resources && { resources }),
+    ...(container.readonlyRootFilesystem && { securityContext: { readOnlyRootFilesystem: true } }),
+    // A probe of a non-essential container would take the whole pod out; in ECS it never does.
+    ...(container.essential && container.healthCheck && probesOf(container.healthCheck)),
+  };
+}
+
+/** 1024 CPU units are one CPU; `memory` is a hard limit, `memoryReservation` what is set aside; both MiB. */
+function resourcesOf({ cpu, memory, memoryReservation }: ContainerDefinition): Record<string, unknown> | undefined {
+  const reserved = memoryReservation ?? memory;
+  const requests = {
+    ...(cpu > 0 && { cpu: `${Math.max(1, Math.floor((cpu * 1000) / 1024))}m` }),
+    ...(reserved !== undefined && { memory: `${reserved}Mi` }),
+  };
+  const limits = memory === undefined ? undefined : { memory: `${memory}Mi` };
+  if (Object.keys(requests).length === 0 && limits === undefined) return undefined;
+  return { requests, ...(limits && { limits }) };
+}
+
+/** Fields that are read; any other that is set is named in a warning rather than dropped in silence. */
+const CONVERTED = new Set([
+  ...['name', 'image', 'essential', 'healthCheck', 'portMappings', 'dependsOn', 'environment', 'entryPoint', 'command'],
+  ...['workingDirectory', 'cpu', 'memory', 'memoryReservation', 'stopTimeout', 'readonlyRootFilesystem'],
+  ...['systemControls', 'volumesFrom', 'mountPoints'],
+]);
+
+function warningsOf(container: ContainerDefinition): string[] {
+  const where = `container ${container.name}`;
+  const empty = (value: unknown) =>
+    value === undefined || value === null || (Array.isArray(value) && value.length === 0);
+  const unread = Object.keys(container).filter((key) => !CONVERTED.has(key) && !empty(container[key]));
+  const mounts = ['mountPoints', 'volumesFrom', 'systemControls'].filter((key) => !empty(container[key]));
+  return [
+    ...container.dependsOn.map(({ containerName, condition }) =>
+      condition === 'START'
+        ? `${where}: dependsOn ${containerName} START: Kubernetes starts containers in the order listed, without waiting`
+        : `${where}: dependsOn ${containerName} ${condition} is not kept: Kubernetes starts the containers of a pod side by side`,
+    ),
+    ...(container.healthCheck && !container.essential
+      ? [
+          `${where}: its health check becomes no probe: it is not essential, so in ECS it does not decide the task's health`,
+        ]
+      : []),
+    ...container.portMappings.flatMap(({ containerPortRange }) =>
+      containerPortRange
+        ? [`${where}: containerPortRange ${containerPortRange} is left out: Kubernetes has no port ranges`]
+        : [],
+    ),
+    ...[...unread, ...mounts].map((key) => `${where}: ${key} is left out`),
+  ];
+}
+
+/** ECS names may hold capitals and underscores, Kubernetes' (RFC 1123 labels) may not. */
+function kubernetesName(name: string): string {
+  return name
+    .toLowerCase()
+    .replace(/[^a-z0-9-]+/g, '-')
+    .slice(0, 63)
+    .replace(/^-+|-+$/g, '');
+}
+
+function labelValue(value: string): string {
+  return value
+    .replace(/[^A-Za-z0-9_.-]+/g, '-')
+    .slice(0, 63)
+    .replace(/^[^A-Za-z0-9]+|[^A-Za-z0-9]+$/g, '');
+}
+
+/** Kubernetes port names are IANA service names: at most 15 of a-z, 0-9, hyphen, with a letter. */
+function portName(name: string | undefined): { name?: string } {
+  return name !== undefined && /^(?=.*[a-z])[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?$/.test(name) ? { name } : {};
+}

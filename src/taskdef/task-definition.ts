@@ -1,0 +1,163 @@
+// An ECS task definition as its JSON says it, with ECS's defaults filled in and its ranges held.
+// Source: Amazon ECS API reference, TaskDefinition, ContainerDefinition and HealthCheck.
+import * as v from 'valibot';
+
+export type TaskDefinition = v.InferOutput<typeof taskDefinitionSchema>;
+export type ContainerDefinition = TaskDefinition['containerDefinitions'][number];
+export type ContainerHealthCheck = NonNullable<ContainerDefinition['healthCheck']>;
+
+/** Everything that is wrong with a task definition: one line a problem, each beginning with its JSON path. */
+export class TaskDefinitionError extends Error {
+  readonly problems: readonly string[];
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.name = 'TaskDefinitionError';
+    this.problems = problems;
+  }
+}
+
+/** A task definition with a few containers has some kilobytes; ECS itself takes 64 KiB. */
+const MAX_BYTES = 1024 * 1024;
+
+/**
+ * Reads a task definition: what `register-task-definition` takes, or what `describe-task-definition` prints.
+ * @throws TaskDefinitionError with every problem found
+ */
+export function parseTaskDefinition(text: string): TaskDefinition {
+  if (text.length > MAX_BYTES) throw new TaskDefinitionError([`$: larger than ${MAX_BYTES} bytes`]);
+  const parsed = v.safeParse(taskDefinitionSchema, unwrap(parseJson(text)), { abortPipeEarly: true });
+  if (parsed.success) return parsed.output;
+  throw new TaskDefinitionError(parsed.issues.map((issue) => `${jsonPath(issue)}: ${issue.message}`));
+}
+
+const seconds = (minimum: number, maximum: number, byDefault: number) => {
+  const message = (issue: { received: string }) =>
+    `must be a whole number of seconds from ${minimum} to ${maximum}, got ${issue.received}`;
+  return v.optional(
+    v.pipe(v.number(message), v.integer(message), v.minValue(minimum, message), v.maxValue(maximum, message)),
+    byDefault,
+  );
+};
+
+const text = (what: string) =>
+  v.pipe(v.string(`${what} must be a string`), v.minLength(1, `${what} must not be empty`));
+const strings = (what: string) => v.array(v.string(`${what} must be strings`), `${what} must be a list of strings`);
+const wholeNumber = (what: string, minimum: number, maximum: number) => {
+  const message = (issue: { received: string }) =>
+    `${what} must be a whole number from ${minimum} to ${maximum}, got ${issue.received}`;
+  return v.pipe(v.number(message), v.integer(message), v.minValue(minimum, message), v.maxValue(maximum, message));
+};
+
+const healthCheckSchema = v.object(
+  {
+    command: v.pipe(
+      v.array(
+        v.string('each word of a command must be a string'),
+        'a health check needs a command: ["CMD-SHELL", "curl -f http://localhost/"]',
+      ),
+      v.check(
+        ([kind]) => kind === 'CMD' || kind === 'CMD-SHELL' || kind === 'NONE',
+        'must begin with "CMD", "CMD-SHELL" or "NONE"',
+      ),
+      v.check(
+        ([kind, ...words]) => kind === 'NONE' || words.some((word) => word.trim() !== ''),
+        'names no command to run',
+      ),
+      v.check(
+        ([kind, ...words]) => kind !== 'CMD-SHELL' || words.length === 1,
+        '"CMD-SHELL" takes one string, the command line',
+      ),
+    ),
+    interval: seconds(5, 300, 30),
+    timeout: seconds(2, 60, 5),
+    retries: v.optional(wholeNumber('retries', 1, 10), 3),
+    startPeriod: seconds(0, 300, 0),
+  },
+  'healthCheck must be an object with a command',
+);
+
+const portMappingSchema = v.object({
+  name: v.optional(v.string('a port name must be a string')),
+  containerPort: v.optional(wholeNumber('containerPort', 1, 65535)),
+  containerPortRange: v.optional(v.string()),
+  protocol: v.optional(v.picklist(['tcp', 'udp'], 'protocol must be "tcp" or "udp"'), 'tcp'),
+});
+
+const containerSchema = v.looseObject({
+  name: text('name'),
+  image: text('image'),
+  essential: v.optional(v.boolean('essential must be true or false'), true),
+  healthCheck: v.optional(healthCheckSchema),
+  portMappings: v.optional(v.array(portMappingSchema, 'portMappings must be a list'), []),
+  dependsOn: v.optional(
+    v.array(
+      v.object({
+        containerName: text('containerName'),
+        condition: v.picklist(
+          ['START', 'COMPLETE', 'SUCCESS', 'HEALTHY'],
+          'condition must be START, COMPLETE, SUCCESS or HEALTHY',
+        ),
+      }),
+    ),
+    [],
+  ),
+  environment: v.optional(
+    v.array(v.object({ name: text('name'), value: v.optional(v.string('value must be a string'), '') })),
+    [],
+  ),
+  entryPoint: v.optional(strings('entryPoint')),
+  command: v.optional(strings('command')),
+  workingDirectory: v.optional(v.string()),
+  cpu: v.optional(v.number('cpu must be a number of ECS CPU units (1024 = one vCPU)'), 0),
+  memory: v.optional(wholeNumber('memory, in MiB,', 4, 1_000_000_000)),
+  memoryReservation: v.optional(wholeNumber('memoryReservation, in MiB,', 4, 1_000_000_000)),
+  stopTimeout: v.optional(wholeNumber('stopTimeout, in seconds,', 0, 86_400)),
+  readonlyRootFilesystem: v.optional(v.boolean()),
+});
+
+const taskDefinitionSchema = v.looseObject(
+  {
+    family: text('family'),
+    revision: v.optional(wholeNumber('revision', 1, Number.MAX_SAFE_INTEGER)),
+    taskDefinitionArn: v.optional(v.string()),
+    containerDefinitions: v.pipe(
+      v.array(containerSchema, 'containerDefinitions must be a list'),
+      v.minLength(1, 'a task needs at least one container'),
+      v.maxLength(10, 'a task has at most 10 containers'),
+      v.check(
+        (containers) => containers.some(({ essential }) => essential),
+        'at least one container must be essential',
+      ),
+      v.check(
+        (containers) => new Set(containers.map(({ name }) => name)).size === containers.length,
+        'two containers have the same name',
+      ),
+      v.check(
+        (containers) =>
+          containers.every(({ dependsOn }) =>
+            dependsOn.every(({ containerName }) => containers.some(({ name }) => name === containerName)),
+          ),
+        'a dependsOn names a container that is not in this task',
+      ),
+    ),
+  },
+  'a task definition is a JSON object with "family" and "containerDefinitions"',
+);
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new TaskDefinitionError([`$: not JSON: ${(error as Error).message}`]);
+  }
+}
+
+/** `aws ecs describe-task-definition` puts the definition into an envelope. */
+function unwrap(value: unknown): unknown {
+  return typeof value === 'object' && value !== null && 'taskDefinition' in value ? value.taskDefinition : value;
+}
+
+function jsonPath(issue: v.BaseIssue<unknown>): string {
+  const steps = (issue.path ?? []).map(({ key }) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`));
+  return `$${steps.join('')}`;
+}

@@ -20,8 +20,11 @@ import { typeBitmap } from './type-bitmap.ts';
 
 export interface Layout {
   readonly fields: readonly Field[];
-  /** RFC 3597 section 4: only these may be compressed when sent. */
-  readonly compressible?: boolean;
+  /**
+   * RFC 3597 section 4. 'sent': names may be compressed when sent (RFC 1035's types only). 'read': they are expanded when
+   * they come compressed, but never sent so. Left out: never compressed, the bytes are taken as they are.
+   */
+  readonly compression?: 'sent' | 'read';
 }
 
 const digest = { fields: [uint('key tag', 2), uint('algorithm', 1), uint('digest type', 1), hexToEnd('digest')] };
@@ -32,12 +35,12 @@ const service = { fields: [uint('priority', 2), name('target'), serviceParameter
 const LAYOUTS: ReadonlyMap<number, Layout> = new Map<number, Layout>([
   [TYPE.A, { fields: [address('IPv4 address', 4)] }], // RFC 1035
   [TYPE.AAAA, { fields: [address('IPv6 address', 6)] }], // RFC 3596
-  [TYPE.NS, { fields: [name('name server')], compressible: true }], // RFC 1035
-  [TYPE.CNAME, { fields: [name('target')], compressible: true }], // RFC 1035
-  [TYPE.PTR, { fields: [name('target')], compressible: true }], // RFC 1035
-  [TYPE.DNAME, { fields: [name('target')] }], // RFC 6672, section 2.1: not compressed
-  [TYPE.MX, { fields: [uint('preference', 2), name('exchange')], compressible: true }], // RFC 1035
-  [TYPE.SRV, { fields: [uint('priority', 2), uint('weight', 2), uint('port', 2), name('target')] }], // RFC 2782
+  [TYPE.NS, { fields: [name('name server')], compression: 'sent' }], // RFC 1035
+  [TYPE.CNAME, { fields: [name('target')], compression: 'sent' }], // RFC 1035
+  [TYPE.PTR, { fields: [name('target')], compression: 'sent' }], // RFC 1035
+  [TYPE.DNAME, { fields: [name('target')], compression: 'read' }], // RFC 6672, section 2.1: not compressed
+  [TYPE.MX, { fields: [uint('preference', 2), name('exchange')], compression: 'sent' }], // RFC 1035
+  [TYPE.SRV, { fields: [uint('priority', 2), uint('weight', 2), uint('port', 2), name('target')], compression: 'read' }], // RFC 2782
   [TYPE.TXT, { fields: [strings('"text" …')] }], // RFC 1035
   [TYPE.SPF, { fields: [strings('"text" …')] }], // RFC 4408
   [
@@ -47,14 +50,14 @@ const LAYOUTS: ReadonlyMap<number, Layout> = new Map<number, Layout>([
         ...[name('mname'), name('rname')],
         ...['serial', 'refresh', 'retry', 'expire', 'minimum'].map((label) => uint(label, 4)),
       ],
-      compressible: true,
+      compression: 'sent',
     },
   ],
   [TYPE.CAA, { fields: [uint('flags', 1), tag('tag'), textToEnd('"value"')] }], // RFC 8659
   [TYPE.HINFO, { fields: [string('"cpu"'), string('"os"')] }], // RFC 1035, RFC 8482
-  [TYPE.RP, { fields: [name('mailbox'), name('text name')] }], // RFC 1183
-  [TYPE.AFSDB, { fields: [uint('subtype', 2), name('host')] }], // RFC 1183
-  [TYPE.KX, { fields: [uint('preference', 2), name('exchanger')] }], // RFC 2230
+  [TYPE.RP, { fields: [name('mailbox'), name('text name')], compression: 'read' }], // RFC 1183
+  [TYPE.AFSDB, { fields: [uint('subtype', 2), name('host')], compression: 'read' }], // RFC 1183
+  [TYPE.KX, { fields: [uint('preference', 2), name('exchanger')], compression: 'read' }], // RFC 2230
   [TYPE.LOC, { fields: [loc('latitude longitude altitude …')] }], // RFC 1876
   [
     TYPE.NAPTR, // RFC 3403
@@ -63,6 +66,7 @@ const LAYOUTS: ReadonlyMap<number, Layout> = new Map<number, Layout>([
         ...[uint('order', 2), uint('preference', 2), string('"flags"'), string('"services"'), string('"regexp"')],
         name('replacement'),
       ],
+      compression: 'read',
     },
   ],
   [TYPE.SSHFP, { fields: [uint('algorithm', 1), uint('fingerprint type', 1), hexToEnd('fingerprint')] }], // RFC 4255

@@ -40,7 +40,10 @@ const LAYOUTS: ReadonlyMap<number, Layout> = new Map<number, Layout>([
   [TYPE.PTR, { fields: [name('target')], compression: 'sent' }], // RFC 1035
   [TYPE.DNAME, { fields: [name('target')], compression: 'read' }], // RFC 6672, section 2.1: not compressed
   [TYPE.MX, { fields: [uint('preference', 2), name('exchange')], compression: 'sent' }], // RFC 1035
-  [TYPE.SRV, { fields: [uint('priority', 2), uint('weight', 2), uint('port', 2), name('target')], compression: 'read' }], // RFC 2782
+  [
+    TYPE.SRV,
+    { fields: [uint('priority', 2), uint('weight', 2), uint('port', 2), name('target')], compression: 'read' },
+  ], // RFC 2782
   [TYPE.TXT, { fields: [strings('"text" …')] }], // RFC 1035
   [TYPE.SPF, { fields: [strings('"text" …')] }], // RFC 4408
   [

@@ -100,6 +100,8 @@ export interface StaticInstance {
   readonly port: number | undefined;
   readonly weight: number;
   readonly attributes: Readonly<Record<string, string>>;
+  /** The service's check with what this instance says differently; undefined: the service's as it is. */
+  readonly healthCheck?: HealthCheck;
 }
 
 /** One cluster. Option names are those of CoreDNS's `kubernetes` plugin where it has them. */

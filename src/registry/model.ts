@@ -71,6 +71,8 @@ export interface HealthCheck {
   readonly path?: string;
   /** http(s): the Host header; default the address. */
   readonly host?: string;
+  /** http(s), tcp: checked in place of the instance's own addresses; canonical form. */
+  readonly address?: string;
   /** http(s), tcp: default the instance's port. */
   readonly port?: number;
   /** http(s): inclusive range of good status codes; default 200 to 399. */
@@ -134,6 +136,8 @@ export interface Instance {
   /** For weighted routing and SRV; 1 by default. */
   readonly weight: number;
   readonly attributes: Readonly<Record<string, string>>;
+  /** Taken in place of the service's active check. */
+  readonly healthCheck?: HealthCheck;
   /** Things whose facts are also this instance's: "pod/CONTEXT/NAMESPACE/NAME", "node/CONTEXT/NAME". */
   readonly subjects: readonly string[];
   /** What the object that listed the instance said of its health. */

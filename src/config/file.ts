@@ -1,0 +1,63 @@
+// zones.yaml as a whole: its top-level keys, each from its own file. A new section adds one line in each of the three
+// functions here, and its schema appears in zones.schema.json by itself.
+import * as v from 'valibot';
+import type { Config } from './config.ts';
+import { limitsEntry } from './limits.ts';
+import { checkListen, httpEntry, listenEntry, parseListenAddress } from './listen.ts';
+import type { Reporter } from './problem.ts';
+import { buildServer, serverEntry } from './server.ts';
+import { choice, expecting, integer, mapping, text } from './shape.ts';
+import type { Soundness } from './validate.ts';
+import { buildZones, checkZones, warnOfSharedNames, zonesEntry } from './zones.ts';
+
+export const fileSchema = mapping(
+  {
+    $schema: v.optional(text('a URL or path', 'JSON Schema of this file, for editors.')),
+    listen: listenEntry,
+    http: httpEntry,
+    threads: v.optional(
+      v.pipe(
+        v.union([v.literal('auto'), integer(1, 64, 'How many.')], expecting('auto, or a whole number from 1 to 64')),
+        v.description('Threads that answer; auto: 1, or more on machines with many processors.'),
+      ),
+      'auto',
+    ),
+    logLevel: v.optional(choice(['debug', 'info', 'warn', 'error', 'silent'], 'What is logged to stderr.'), 'info'),
+    server: serverEntry,
+    limits: limitsEntry,
+    zones: zonesEntry,
+  },
+  'Configuration of healthdns.',
+);
+
+export type FileInput = v.InferOutput<typeof fileSchema>;
+
+/** Cross-checks of every section whose shape is sound. `folder` is what paths in the file are relative to. */
+export async function checkFile(
+  file: FileInput,
+  folder: string,
+  soundness: Soundness,
+  reporter: Reporter,
+): Promise<void> {
+  if (soundness.isSound(['listen'])) checkListen(file.listen, reporter);
+  if (!soundness.isContainer(['zones'])) return;
+  if (file.zones.length === 0)
+    reporter.problem(['zones'], '`zones` is missing: expected at least one zone to answer for');
+  await checkZones(file.zones, folder, soundness, reporter);
+}
+
+/** A file without problems → the configuration; may still warn. */
+export function buildConfig(input: FileInput, file: string, folder: string, reporter: Reporter): Config {
+  const zones = buildZones(input.zones, folder);
+  for (const [i, zone] of zones.entries()) warnOfSharedNames(zone, ['zones', i], reporter);
+  return {
+    file,
+    listen: [input.listen].flat().map(parseListenAddress),
+    http: input.http === false ? undefined : parseListenAddress(input.http),
+    threads: input.threads,
+    server: buildServer(input.server),
+    limits: input.limits,
+    logLevel: input.logLevel,
+    zones,
+  };
+}

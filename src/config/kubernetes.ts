@@ -1,0 +1,146 @@
+// `kubernetes`: clusters that fill a zone. Option names are those of CoreDNS's `kubernetes` plugin where it has them.
+import { access } from 'node:fs/promises';
+import { basename, resolve } from 'node:path';
+import * as v from 'valibot';
+import type { KubernetesConfig } from './config.ts';
+import { absoluteName, domainName, label } from './names.ts';
+import { type Path, type Reporter, show, shown } from './problem.ts';
+import { choice, expecting, flag, integer, list, mapping, oneOrMany, text, whichever } from './shape.ts';
+import { ttlSeconds } from './ttl.ts';
+
+const path = (description: string) =>
+  text('a path', description, (value) =>
+    value === '' || value.includes('\0') ? `expected a path, got ${show(value)}` : undefined,
+  );
+
+const kubernetesSchema = mapping(
+  {
+    kubeconfig: v.optional(
+      path('Relative to this file. Without it: the service account in a cluster, else KUBECONFIG or ~/.kube/config.'),
+    ),
+    context: v.optional(text('a context name', 'A context of the kubeconfig; default its current-context.')),
+    ttlSeconds: v.optional(ttlSeconds("TTL of the cluster's names; default the zone's.")),
+    pods: v.optional(
+      choice(
+        ['disabled', 'insecure', 'verified'],
+        'Names 10-0-0-7.NAMESPACE.pod: none, for any address, or for addresses of pods that exist.',
+      ),
+      'disabled',
+    ),
+    namespaces: v.optional(list(label('a namespace', 'A namespace.'), 'Only these namespaces; empty: all.'), []),
+    namespaceLabels: v.optional(selector('Only namespaces with these labels.')),
+    labels: v.optional(selector('Only services and endpoints with these labels.')),
+    ignoreEmptyService: v.optional(
+      flag('NXDOMAIN for services without ready endpoints, where another zone or source may answer.'),
+      false,
+    ),
+    fallthrough: v.optional(
+      v.pipe(
+        whichever(
+          (input) => typeof input === 'boolean',
+          v.boolean(expecting('true, false or a list of zones')),
+          list(domainName('a zone', 'A zone.'), 'Only for names in these zones.'),
+        ),
+        v.description(
+          'Names that do not exist are forwarded rather than NXDOMAIN: true, or only those in a list of zones.',
+        ),
+      ),
+      false,
+    ),
+    endpointPodNames: v.optional(flag('Pods are named by their names rather than by their dashed addresses.'), false),
+    snapshot: v.optional(
+      mapping(
+        {
+          file: path('Relative to this file; written as the cluster changes.'),
+          maxAgeSeconds: v.optional(integer(1, 31_536_000, 'An older snapshot is not served.'), 86_400),
+        },
+        'Last-known-good on disk, served (EDE 3) after a restart while the API server is away.',
+      ),
+    ),
+  },
+  'A cluster. {} in a pod: the cluster it runs in.',
+);
+
+export const kubernetesEntry = v.optional(
+  oneOrMany(kubernetesSchema, 'A cluster, or a list of them, whose services this zone answers.'),
+);
+
+export type KubernetesInput = v.InferOutput<typeof kubernetesSchema>;
+
+function selector(description: string) {
+  return text('a label selector such as "app=web,tier in (a, b)"', description, (value) =>
+    /^[A-Za-z0-9_./=!, ()-]+$/.test(value)
+      ? undefined
+      : `expected a label selector such as "app=web,tier!=test", got ${show(value)}`,
+  );
+}
+
+/** Two sources that are the same cluster would state everything twice; a kubeconfig that is absent may appear later. */
+export async function checkKubernetes(
+  sources: readonly { readonly source: KubernetesInput; readonly path: Path }[],
+  folder: string,
+  reporter: Reporter,
+): Promise<void> {
+  const seen = new Set<string>();
+  for (const { source, path } of sources) {
+    const identity = JSON.stringify([
+      source.kubeconfig && resolve(folder, source.kubeconfig),
+      source.context,
+      source.namespaces,
+      source.labels,
+      source.namespaceLabels,
+    ]);
+    if (seen.has(identity))
+      reporter.problem(path, 'duplicate kubernetes source: the same cluster is already in this zone');
+    seen.add(identity);
+    if (source.kubeconfig === undefined) continue;
+    const file = resolve(folder, source.kubeconfig);
+    const absent = await access(file).then(
+      () => false,
+      () => true,
+    );
+    if (absent)
+      reporter.warning(
+        [...path, 'kubeconfig'],
+        `kubeconfig ${shown(file)} cannot be read: the zone is not ready until it can`,
+      );
+  }
+}
+
+/** Sources without problems; `labels` are made different from those in `taken`. */
+export function buildKubernetes(
+  source: KubernetesInput,
+  folder: string,
+  zoneTtlSeconds: number,
+  taken: Map<string, string>,
+): KubernetesConfig {
+  const kubeconfig = source.kubeconfig === undefined ? undefined : resolve(folder, source.kubeconfig);
+  const { fallthrough, snapshot } = source;
+  return {
+    kubeconfig,
+    context: source.context,
+    label: clusterLabel(kubeconfig, source.context, taken),
+    ttlSeconds: source.ttlSeconds ?? zoneTtlSeconds,
+    pods: source.pods,
+    namespaces: source.namespaces.map((name) => name.toLowerCase()),
+    namespaceLabels: source.namespaceLabels,
+    labels: source.labels,
+    ignoreEmptyService: source.ignoreEmptyService,
+    fallthrough:
+      typeof fallthrough === 'boolean' ? (fallthrough ? ['.'] : []) : fallthrough.map((zone) => absoluteName(zone)),
+    endpointPodNames: source.endpointPodNames,
+    snapshot: snapshot && { file: resolve(folder, snapshot.file), maxAgeSeconds: snapshot.maxAgeSeconds },
+  };
+}
+
+/** The context, or "in-cluster"; a number is added where different clusters would have one label. */
+function clusterLabel(kubeconfig: string | undefined, context: string | undefined, taken: Map<string, string>): string {
+  const wanted = context ?? (kubeconfig === undefined ? 'in-cluster' : basename(kubeconfig));
+  const cluster = `${kubeconfig ?? ''}\0${context ?? ''}`;
+  for (let n = 1; ; n++) {
+    const label = n === 1 ? wanted : `${wanted}-${n}`;
+    if (taken.has(label) && taken.get(label) !== cluster) continue;
+    taken.set(label, cluster);
+    return label;
+  }
+}

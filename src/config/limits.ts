@@ -1,0 +1,28 @@
+// `limits`: how much others may make the server hold.
+import * as v from 'valibot';
+import { integer, mapping, seconds } from './shape.ts';
+
+export const limitsEntry = v.optional(
+  mapping(
+    {
+      tcpConnections: v.optional(
+        integer(1, 100_000, 'Open TCP connections in all; beyond it the idlest is closed.'),
+        1000,
+      ),
+      tcpIdleSeconds: v.optional(
+        seconds(0.1, 3600, 'A TCP connection without a query for so long is closed (RFC 7766).'),
+        10,
+      ),
+      tcpTotalSeconds: v.optional(seconds(1, 86_400, 'A TCP connection is closed after so long in any case.'), 600),
+      tcpUnreadBytes: v.optional(
+        integer(65_537, 1_073_741_824, 'Answers a TCP client may leave unread before its connection is closed.'),
+        1_048_576,
+      ),
+      concurrentChecks: v.optional(integer(1, 10_000, 'Active health checks that run at one time; others wait.'), 100),
+      httpBodyBytes: v.optional(integer(1024, 104_857_600, 'Largest HTTP request body.'), 1_048_576),
+      httpConnections: v.optional(integer(1, 100_000, 'Open HTTP connections.'), 256),
+    },
+    'Limits; beyond them there is an error and a counter.',
+  ),
+  {},
+);

@@ -1,0 +1,82 @@
+// A value and its schema → what is wrong with its shape, in words, and which parts can be looked at further.
+import * as v from 'valibot';
+import { type Path, subjectOf } from './problem.ts';
+import { isAboutKey } from './shape.ts';
+
+export interface ShapeProblem {
+  readonly path: Path;
+  readonly message: string;
+  /** The place that helps most: an unknown key is underlined itself, a missing one's mapping. */
+  readonly at: { readonly path: Path; readonly of: 'key' | 'value' };
+}
+
+/** Which parts of a value have the shape that their schema says, so that they can be looked at further. */
+export interface Soundness {
+  /** Nothing is wrong at `path` or below it; `except` names a key below it that may be wrong. */
+  isSound(path: Path, except?: string): boolean;
+  /** The value at `path` is a mapping or list where one is expected; what is in it may be wrong. */
+  isContainer(path: Path): boolean;
+}
+
+export interface Validated<Output> extends Soundness {
+  /** Has the schema's type only where it is sound. */
+  readonly output: Output;
+  readonly problems: readonly ShapeProblem[];
+}
+
+export function validate<Schema extends v.GenericSchema>(
+  schema: Schema,
+  input: unknown,
+): Validated<v.InferOutput<Schema>> {
+  const result = v.safeParse(schema, input, { abortPipeEarly: true });
+  const problems = (result.issues ?? []).map(problemOf);
+  const soundness = createSoundness(problems.map(({ path }) => path));
+  return { output: result.output as v.InferOutput<Schema>, problems, ...soundness };
+}
+
+function problemOf(issue: v.BaseIssue<unknown>): ShapeProblem {
+  const path = (issue.path ?? []).map(({ key }) => key as string | number);
+  if (!isAboutKey(issue)) return { path, message: `${subjectOf(path)}: ${issue.message}`, at: { path, of: 'value' } };
+  const missing = issue.input === undefined;
+  return {
+    path,
+    message: issue.message,
+    at: { path: missing ? path.slice(0, -1) : path, of: missing ? 'value' : 'key' },
+  };
+}
+
+/** A tree of the paths at which something is wrong. */
+function createSoundness(paths: readonly Path[]): Soundness {
+  const top: Branch = { wrong: false, below: new Map() };
+  for (const path of paths) {
+    let branch = top;
+    for (const part of path) {
+      const next: Branch = branch.below.get(part) ?? { wrong: false, below: new Map() };
+      branch.below.set(part, next);
+      branch = next;
+    }
+    branch.wrong = true;
+  }
+  return {
+    isSound(path, except) {
+      const branch = branchAt(top, path);
+      return branch !== 'wrong' && [...(branch?.below.keys() ?? [])].every((key) => key === except);
+    },
+    isContainer: (path) => branchAt(top, path) !== 'wrong',
+  };
+}
+
+interface Branch {
+  wrong: boolean;
+  readonly below: Map<string | number, Branch>;
+}
+
+/** undefined: nothing is wrong there; 'wrong': it, or what it is in, is. */
+function branchAt(top: Branch, path: Path): Branch | 'wrong' | undefined {
+  let branch: Branch | undefined = top;
+  for (const part of path) {
+    if (branch?.wrong) return 'wrong';
+    branch = branch?.below.get(part);
+  }
+  return branch?.wrong ? 'wrong' : branch;
+}

@@ -71,14 +71,20 @@ export interface HealthCheck {
   readonly path?: string;
   /** http(s): the Host header; default the address. */
   readonly host?: string;
-  /** http(s), tcp: checked in place of the instance's own addresses; canonical form. */
+  /** http(s), tcp: checked in place of the instance's first one; canonical form. */
   readonly address?: string;
   /** http(s), tcp: default the instance's port. */
   readonly port?: number;
   /** http(s): inclusive range of good status codes; default 200 to 399. */
   readonly expectedStatus?: readonly [number, number];
-  /** exec: ["CMD", argv…], ["CMD-SHELL", line] as in ECS. */
+  /** http(s): follow redirects, at most 5 and always to the instance's own address; default no. */
+  readonly followRedirects?: boolean;
+  /** https: whether the certificate must be valid for `host`; default no, as probes of kubelet and Route 53 do. */
+  readonly verifyCertificate?: boolean;
+  /** exec: ["CMD", argv…], ["CMD-SHELL", line] as in ECS, or the argv alone. */
   readonly command?: readonly string[];
+  /** Consecutive passes before HEALTHY; default 1, as in ECS. */
+  readonly successes?: number;
   readonly interval: number;
   readonly timeout: number;
   readonly retries: number;

@@ -1,5 +1,5 @@
 // What a restated instance changed: names and records, only its health, or nothing.
-import type { Instance, ServicePort } from './model.ts';
+import type { HealthCheck, Instance, ServicePort } from './model.ts';
 import { sameFacts } from './subjects.ts';
 
 export type Difference = 'structure' | 'facts' | 'none';
@@ -16,6 +16,7 @@ function sameStructure(one: Instance, other: Instance): boolean {
     one.id === other.id &&
     one.hostname === other.hostname &&
     one.weight === other.weight &&
+    sameCheck(one.healthCheck, other.healthCheck) &&
     sameTexts(one.addresses, other.addresses) &&
     samePorts(one.ports, other.ports) &&
     sameAttributes(one.attributes, other.attributes)
@@ -26,6 +27,9 @@ function sameStructure(one: Instance, other: Instance): boolean {
 export function sameTexts(one: readonly string[], other: readonly string[]): boolean {
   return one === other || (one.length === other.length && one.every((text, index) => text === other[index]));
 }
+
+const sameCheck = (one: HealthCheck | undefined, other: HealthCheck | undefined): boolean =>
+  one === other || JSON.stringify(one) === JSON.stringify(other);
 
 function samePorts(one: readonly ServicePort[], other: readonly ServicePort[]): boolean {
   if (one === other) return true;

@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { probeHttp } from '../../../src/health/checks/http.ts';
+import { probeTcp } from '../../../src/health/checks/tcp.ts';
+import { never, target } from './target.ts';
+
+async function serve(t: TestContext, answer: RequestListener, server: Server = createServer()): Promise<number> {
+  server.on('request', answer);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+/** A port that nothing listens on. */
+async function closedPort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+test('a status in the range passes, one outside fails and says what was expected', async (t) => {
+  const port = await serve(t, (request, response) => {
+    response.writeHead(Number(request.url?.slice(1))).end('x'.repeat(1000));
+  });
+  const check = (path: string, expectedStatus?: [number, number]) =>
+    probeHttp(target({ type: 'http', path, expectedStatus }, port), never());
+  assert.deepEqual(await check('/200'), { passed: true, reason: '200 OK' });
+  assert.deepEqual(await check('/302'), { passed: true, reason: '302 Found' });
+  assert.deepEqual(await check('/503'), { passed: false, reason: '503 Service Unavailable, expected 200 to 399' });
+  assert.deepEqual(await check('/204', [200, 200]), { passed: false, reason: '204 No Content, expected 200 to 200' });
+});
+
+test('path and Host are sent, and the connection is not kept', async (t) => {
+  const seen: unknown[] = [];
+  const port = await serve(t, (request, response) => {
+    seen.push([request.url, request.headers.host, request.headers.connection]);
+    response.end();
+  });
+  await probeHttp(target({ type: 'http', path: '/health?deep=1', host: 'api.example' }, port), never());
+  await probeHttp(target({ type: 'http' }, port), never());
+  assert.deepEqual(seen, [
+    ['/health?deep=1', 'api.example', 'close'],
+    ['/', `127.0.0.1:${port}`, 'close'],
+  ]);
+});
+
+test('redirects are followed only when asked, and not for ever', async (t) => {
+  const port = await serve(t, (request, response) => {
+    if (request.url === '/good') response.end();
+    else if (request.url === '/old') response.writeHead(301, { Location: '/good' }).end();
+    else if (request.url === '/far') response.writeHead(302, { Location: `http://other.example:${port}/good` }).end();
+    else response.writeHead(302, { Location: '/loop' }).end();
+  });
+  const check = (path: string, followRedirects: boolean) =>
+    probeHttp(target({ type: 'http', path, followRedirects, expectedStatus: [200, 200] }, port), never());
+  assert.equal((await check('/old', false)).passed, false);
+  assert.equal((await check('/old', true)).passed, true);
+  assert.equal((await check('/far', true)).passed, true);
+  assert.match((await check('/loop', true)).reason, /^more than 5 redirects/);
+});
+
+test('a body without end does not keep the check, and does not fail it', async (t) => {
+  const port = await serve(t, (_request, response) => {
+    const pour = () => {
+      while (!response.destroyed && response.write('x'.repeat(16_384)));
+    };
+    response.on('drain', pour);
+    pour();
+  });
+  assert.deepEqual(await probeHttp(target({ type: 'http' }, port), never()), { passed: true, reason: '200 OK' });
+});
+
+test('a server that is silent is let go of when the check is aborted', async (t) => {
+  let closed = () => {};
+  const gone = new Promise<void>((resolve) => {
+    closed = resolve;
+  });
+  const abort = new AbortController();
+  const port = await serve(t, (request) => {
+    request.socket.once('close', closed);
+    abort.abort();
+  });
+  assert.equal((await probeHttp(target({ type: 'http' }, port), abort.signal)).passed, false);
+  await gone;
+});
+
+test('a refused connection, a bad response and an impossible path are failures that say why', async (t) => {
+  const port = await closedPort();
+  assert.deepEqual(await probeHttp(target({ type: 'http' }, port), never()), {
+    passed: false,
+    reason: `connect ECONNREFUSED 127.0.0.1:${port}`,
+  });
+  const rude = await serve(t, (request) => void request.socket.end('nonsense\r\n\r\n'));
+  assert.match((await probeHttp(target({ type: 'http' }, rude), never())).reason, /Parse Error/);
+  assert.equal((await probeHttp(target({ type: 'http', host: 'a b' }, port), never())).passed, false);
+});
+
+test('https takes any certificate unless told to verify it', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'healthdns-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  try {
+    execFileSync(
+      'openssl',
+      ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1'].concat([
+        '-subj',
+        '/CN=api.example',
+        '-keyout',
+        join(folder, 'key'),
+        '-out',
+        join(folder, 'certificate'),
+      ]),
+      { stdio: 'ignore' },
+    );
+  } catch {
+    t.skip('needs openssl to make a certificate (apt-get install openssl)');
+    return;
+  }
+  const key = readFileSync(join(folder, 'key'));
+  const cert = readFileSync(join(folder, 'certificate'));
+  const port = await serve(t, (_request, response) => void response.end(), createSecureServer({ key, cert }));
+  const check = (verifyCertificate: boolean, host?: string) =>
+    probeHttp(target({ type: 'https', verifyCertificate, host }, port), never());
+  assert.deepEqual(await check(false), { passed: true, reason: '200 OK' });
+  assert.deepEqual(await check(false, 'api.example'), { passed: true, reason: '200 OK' });
+  assert.match((await check(true, 'api.example')).reason, /self-signed certificate/);
+});
+
+test('tcp passes where something listens and fails where nothing does', async (t) => {
+  const port = await serve(t, () => {});
+  assert.deepEqual(await probeTcp(target({}, port), never()), {
+    passed: true,
+    reason: `connected to 127.0.0.1:${port}`,
+  });
+  const closed = await closedPort();
+  assert.deepEqual(await probeTcp(target({}, closed), never()), {
+    passed: false,
+    reason: `connect ECONNREFUSED 127.0.0.1:${closed}`,
+  });
+  assert.equal((await probeTcp(target({}, 0), never())).passed, false);
+  assert.equal((await probeTcp(target({}, port), AbortSignal.abort())).passed, false);
+});

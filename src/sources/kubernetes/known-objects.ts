@@ -1,0 +1,120 @@
+// What a kind's objects last said, as far as list-and-watch must know: their keys and resource versions. Applies events
+// and complete lists so that nothing older replaces anything newer, and so that a list that lost most of what was known
+// is not believed before a second one says the same.
+import type { Logger } from '../../log.ts';
+import { RegistryLimitError } from '../../registry/registry.ts';
+import type { KindReport } from '../status.ts';
+import { type Fields, fields, MalformedObject, type Metadata, metadata } from './objects.ts';
+import type { WatchedKind } from './watched-kind.ts';
+
+export interface KnownObjects {
+  /** An object that exists. */
+  upsert(object: unknown): void;
+  /** An object that was deleted, in its last state. */
+  delete(object: unknown): void;
+  beginList(): void;
+  /**
+   * All objects since beginList were the complete list: others are gone. False: so many are gone that the list is not
+   * believed before another has said so too; nothing was removed.
+   */
+  endList(): boolean;
+  /** Keys known from a snapshot, to be compared with the first list. */
+  restore(keys: Iterable<string>): void;
+  keys(): IterableIterator<string>;
+  /** Forgets all without removing anything: the kind was abandoned. */
+  forget(): void;
+}
+
+/** Losing fewer than this many objects at once needs no second list. */
+const MASS_LOSS = 10;
+/** Names of malformed objects that were logged; beyond, they are only counted. */
+const LOGGED_ONCE = 1_000;
+
+export function createKnownObjects(kind: WatchedKind, report: KindReport, log: Logger): KnownObjects {
+  /** Key → resource version; 0 from a snapshot, -1 where the server's version is no number and cannot be compared. */
+  const known = new Map<string, number>();
+  const logged = new Set<string>();
+  let listed: Set<string> | undefined;
+  let lossSeen = false;
+
+  /** Runs what handles one object; a bad object must not stop the others. */
+  function guard(object: unknown, handle: (key: string, meta: Metadata, raw: Fields) => void): void {
+    let name = '(no name)';
+    try {
+      const raw = fields(object, 'the object');
+      const meta = metadata(raw);
+      name = `${meta.namespace}/${meta.name}`;
+      handle(kind.keyOf(meta.namespace, meta.name), meta, raw);
+    } catch (error) {
+      report.count(error instanceof RegistryLimitError ? 'refused' : 'malformed');
+      if (logged.size >= LOGGED_ONCE || logged.has(name)) return;
+      logged.add(name);
+      const expected = error instanceof MalformedObject || error instanceof RegistryLimitError;
+      log.warn('object left out', { object: name, reason: expected ? error.message : (error as Error).stack });
+    }
+  }
+
+  function isOutdated(key: string, version: number): boolean {
+    const before = known.get(key);
+    return before !== undefined && before > 0 && version > 0 && version < before;
+  }
+
+  function takeAway(keys: readonly string[]): void {
+    for (const key of keys) {
+      known.delete(key);
+      kind.remove(key);
+    }
+  }
+
+  return {
+    upsert(object) {
+      guard(object, (key, meta, raw) => {
+        listed?.add(key); // even when it turns out malformed: it exists, and what it said before stands
+        const version = versionNumber(meta.resourceVersion);
+        if (isOutdated(key, version)) return report.count('outdated');
+        if (version > 0 && known.get(key) === version) return;
+        kind.replace(key, meta, raw);
+        known.set(key, version);
+      });
+      report.objects(known.size);
+    },
+    delete(object) {
+      guard(object, (key, meta) => {
+        if (isOutdated(key, versionNumber(meta.resourceVersion))) return report.count('outdated');
+        listed?.delete(key);
+        if (known.delete(key)) kind.remove(key);
+      });
+      report.objects(known.size);
+    },
+    beginList() {
+      listed = new Set();
+    },
+    endList() {
+      const lost = [...known.keys()].filter((key) => !listed!.has(key));
+      const left = known.size - lost.length;
+      const isMassLoss = lost.length > 0 && (left === 0 || lost.length > Math.max(MASS_LOSS, known.size / 2));
+      const believed = !isMassLoss || lossSeen;
+      lossSeen = isMassLoss && !believed;
+      listed = undefined;
+      if (believed) takeAway(lost);
+      else log.warn('list lost most objects, asking again before believing it', { known: known.size, lost: lost.length });
+      report.objects(known.size);
+      return believed;
+    },
+    restore(keys) {
+      for (const key of keys) known.set(key, 0);
+      report.objects(known.size);
+    },
+    keys: () => known.keys(),
+    forget() {
+      known.clear();
+      report.objects(0);
+    },
+  };
+}
+
+/**
+ * Resource versions are comparable numbers of one kind (KEP-5504, and etcd revisions before it said so); of an API that
+ * stores elsewhere they may be any text.
+ */
+const versionNumber = (version: string): number => (/^[1-9]\d{0,15}$/.test(version) ? Number(version) : -1);

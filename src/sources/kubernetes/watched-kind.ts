@@ -1,0 +1,43 @@
+// What a kind of object is to list-and-watch. One file per kind makes one of these; a new kind is a new file and a line
+// in source.ts.
+import type { Fields, Metadata } from './objects.ts';
+
+export interface WatchedKind {
+  /** As in the API's paths and in RBAC: "endpointslices". */
+  readonly resource: string;
+  /** "" is the core group. */
+  readonly apiGroup: string;
+  /** "/api/v1", "/apis/discovery.k8s.io/v1". */
+  readonly groupVersionPath: string;
+  /** undefined: all namespaces, or the kind has none. */
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+
+  /** The key under which the registry knows what an object states; a removed object is named by it alone. */
+  keyOf(namespace: string, name: string): string;
+  /**
+   * States all that the object says. Throws MalformedObject where it cannot be translated; then what it said before
+   * stands. May be called again with the same object.
+   */
+  replace(key: string, metadata: Metadata, object: Fields): void;
+  /** The object is gone. */
+  remove(key: string): void;
+  /** The server has refused this kind for a while: statements that would grow old are taken back. */
+  abandon?(): void;
+}
+
+/** "/api/v1/namespaces/shop/pods?labelSelector=…" with the given parameters. */
+export function pathOf(kind: WatchedKind, parameters: Readonly<Record<string, string>>): string {
+  const namespace = kind.namespace === undefined ? '' : `/namespaces/${encodeURIComponent(kind.namespace)}`;
+  const query = new URLSearchParams(parameters);
+  if (kind.labelSelector !== undefined) query.set('labelSelector', kind.labelSelector);
+  return `${kind.groupVersionPath}${namespace}/${kind.resource}?${query}`;
+}
+
+/** What an administrator must add to the role when this kind is refused. */
+export const missingRule = (kind: WatchedKind): string =>
+  `- {apiGroups: ["${kind.apiGroup}"], resources: ["${kind.resource}"], verbs: ["list", "watch"]}`;
+
+/** "pods", "pods in shop": for logs, metrics and /ready. */
+export const labelOf = (kind: WatchedKind): string =>
+  kind.namespace === undefined ? kind.resource : `${kind.resource} in ${kind.namespace}`;

@@ -1,0 +1,234 @@
+// The board of sources: which have said all they know, and how old what they said is. /ready, the readiness of zones,
+// /metrics and the status page read it. A source that has synced once stays synced: losing its server afterwards means
+// older data, not ignorance.
+import type { Clock } from '../clock.ts';
+
+export type KindState =
+  | 'starting'
+  | 'listing' // the first, or a new, complete list is being read
+  | 'watching'
+  | 'disconnected' // trying again, with backoff; what was known is still served
+  | 'forbidden' // the server refuses this kind (403)
+  | 'absent'; // the server does not have this kind (404)
+
+export type KindCounter =
+  | 'lists'
+  | 'watches'
+  | 'events'
+  | 'failures'
+  | 'expired' // the server had forgotten our resourceVersion (410)
+  | 'silent' // a connection without a sign of life was given up
+  | 'malformed'
+  | 'refused' // over a limit of the registry
+  | 'outdated' // objects older than what was known
+  | 'unconfirmed'; // lists that lost so much that a second one was asked for
+
+/** One kind of object of one source. */
+export interface KindStatus {
+  readonly kind: string;
+  /** The source cannot be synced before this kind is. */
+  readonly required: boolean;
+  readonly state: KindState;
+  readonly synced: boolean;
+  /** What it waits for, or what went wrong last: "connect ECONNREFUSED 127.0.0.1:6443". */
+  readonly detail: string;
+  readonly objects: number;
+  /** Wall-clock milliseconds of the last sign of life; undefined before the first. */
+  readonly lastContactMs: number | undefined;
+  readonly counters: Readonly<Record<KindCounter, number>>;
+}
+
+export interface SourceStatus {
+  /** "kubernetes/CONTEXT" */
+  readonly name: string;
+  readonly zones: readonly string[];
+  readonly synced: boolean;
+  /** Served from a snapshot, until the source itself has spoken or the snapshot is too old. */
+  readonly stale: boolean;
+  readonly kinds: readonly KindStatus[];
+  /** Milliseconds since the required kind that was heard of longest ago gave a sign of life; undefined before. */
+  readonly ageMs: number | undefined;
+}
+
+export interface MissingSource {
+  readonly source: string;
+  readonly zones: readonly string[];
+  readonly detail: string;
+}
+
+/** What a source writes about one of its kinds. */
+export interface KindReport {
+  state(state: KindState, detail?: string): void;
+  synced(): void;
+  contact(): void;
+  objects(count: number): void;
+  count(counter: KindCounter): void;
+  /** The source does without this kind from now on (it may not read it). */
+  waive(): void;
+  remove(): void;
+}
+
+/** What a source writes about itself. */
+export interface SourceReport {
+  kind(kind: string, required: boolean): KindReport;
+  /** True: what is served comes from a snapshot. False: the snapshot is too old to go on with. */
+  restored(usable: boolean): void;
+  remove(): void;
+}
+
+export interface StatusBoard {
+  add(name: string, zones: readonly string[]): SourceReport;
+  sources(): readonly SourceStatus[];
+  /** Sources that have not synced; those served from a snapshot are not missing. */
+  missing(): readonly MissingSource[];
+  /** Whether all sources of a zone have spoken, and whether any of them speaks from a snapshot. */
+  zone(name: string): { readonly ready: boolean; readonly stale: boolean };
+  /** Called when a source is added, removed, synced, restored or stale: only take a note. */
+  onChange(listener: () => void): void;
+}
+
+interface MutableKind extends Omit<KindStatus, 'counters'> {
+  required: boolean;
+  state: KindState;
+  synced: boolean;
+  detail: string;
+  objects: number;
+  lastContactMs: number | undefined;
+  contactAtMs: number;
+  counters: Record<KindCounter, number>;
+}
+
+interface MutableSource {
+  readonly name: string;
+  readonly zones: readonly string[];
+  readonly kinds: Set<MutableKind>;
+  synced: boolean;
+  stale: boolean;
+}
+
+export function createStatusBoard(clock: Pick<Clock, 'now' | 'monotonicMs'>): StatusBoard {
+  const sources = new Set<MutableSource>();
+  const listeners: (() => void)[] = [];
+  const changed = () => {
+    for (const listener of listeners) listener();
+  };
+
+  function reviewSynced(source: MutableSource): void {
+    if (source.synced || ![...source.kinds].every((kind) => kind.synced || !kind.required)) return;
+    source.synced = true;
+    source.stale = false;
+    changed();
+  }
+
+  return {
+    add(name, zones) {
+      const source: MutableSource = { name, zones, kinds: new Set(), synced: false, stale: false };
+      sources.add(source);
+      changed();
+      return {
+        kind: (kind, required) => reportKind(source, kind, required, clock, () => reviewSynced(source)),
+        restored(usable) {
+          if (source.synced || source.stale === usable) return;
+          source.stale = usable;
+          changed();
+        },
+        remove() {
+          sources.delete(source);
+          changed();
+        },
+      };
+    },
+    sources: () => [...sources].map((source) => describeSource(source, clock.monotonicMs())),
+    missing: () => [...sources].filter((source) => !source.synced && !source.stale).map(describeMissing),
+    zone(name) {
+      const own = [...sources].filter((source) => source.zones.includes(name));
+      return {
+        ready: own.every((source) => source.synced || source.stale),
+        stale: own.some((source) => source.stale),
+      };
+    },
+    onChange: (listener) => void listeners.push(listener),
+  };
+}
+
+function reportKind(
+  source: MutableSource,
+  name: string,
+  required: boolean,
+  clock: Pick<Clock, 'now' | 'monotonicMs'>,
+  review: () => void,
+): KindReport {
+  const kind: MutableKind = {
+    kind: name,
+    required,
+    state: 'starting',
+    synced: false,
+    detail: '',
+    objects: 0,
+    lastContactMs: undefined,
+    contactAtMs: 0,
+    counters: emptyCounters(),
+  };
+  source.kinds.add(kind);
+  return {
+    state(state, detail = '') {
+      kind.state = state;
+      kind.detail = detail;
+    },
+    synced() {
+      kind.synced = true;
+      review();
+    },
+    contact() {
+      kind.lastContactMs = clock.now();
+      kind.contactAtMs = clock.monotonicMs();
+    },
+    objects(count) {
+      kind.objects = count;
+    },
+    count(counter) {
+      kind.counters[counter]++;
+    },
+    waive() {
+      kind.required = false;
+      review();
+    },
+    remove() {
+      source.kinds.delete(kind);
+      review();
+    },
+  };
+}
+
+function describeSource(source: MutableSource, nowMs: number): SourceStatus {
+  const ages = [...source.kinds]
+    .filter((kind) => kind.required && kind.lastContactMs !== undefined)
+    .map((kind) => nowMs - kind.contactAtMs);
+  return {
+    name: source.name,
+    zones: source.zones,
+    synced: source.synced,
+    stale: source.stale,
+    kinds: [...source.kinds].map(({ contactAtMs: _, ...kind }) => ({ ...kind, counters: { ...kind.counters } })),
+    ageMs: ages.length === 0 ? undefined : Math.max(...ages),
+  };
+}
+
+function describeMissing(source: MutableSource): MissingSource {
+  const waiting = [...source.kinds].filter((kind) => kind.required && !kind.synced);
+  const detail = waiting.map((kind) => `${kind.kind}: ${kind.detail === '' ? kind.state : kind.detail}`).join('; ');
+  return { source: source.name, zones: source.zones, detail };
+}
+
+const emptyCounters = (): Record<KindCounter, number> => ({
+  lists: 0,
+  watches: 0,
+  events: 0,
+  failures: 0,
+  expired: 0,
+  silent: 0,
+  malformed: 0,
+  refused: 0,
+  outdated: 0,
+  unconfirmed: 0,
+});

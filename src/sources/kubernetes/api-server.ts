@@ -147,7 +147,8 @@ function createCredentials(config: KubernetesConfig): { current(): KubeConfig; f
 export function loadKubeConfig(config: KubernetesConfig): KubeConfig {
   const kubeConfig = new KubeConfig();
   if (config.kubeconfig !== undefined) kubeConfig.loadFromFile(config.kubeconfig);
-  else if (config.context === undefined && process.env.KUBERNETES_SERVICE_HOST !== undefined) kubeConfig.loadFromCluster();
+  else if (config.context === undefined && process.env.KUBERNETES_SERVICE_HOST !== undefined)
+    kubeConfig.loadFromCluster();
   else kubeConfig.loadFromDefault();
   if (config.context !== undefined) kubeConfig.setCurrentContext(config.context);
 
@@ -158,7 +159,8 @@ export function loadKubeConfig(config: KubernetesConfig): KubeConfig {
     throw new Error(`${file} has no context "${wanted}" (it has ${known.length === 0 ? 'none' : known.join(', ')})`);
   }
   const cluster = kubeConfig.getCurrentCluster();
-  if (cluster === null) throw new Error(`${file}: context "${kubeConfig.getCurrentContext()}" names a cluster that is not there`);
+  if (cluster === null)
+    throw new Error(`${file}: context "${kubeConfig.getCurrentContext()}" names a cluster that is not there`);
   // client-node refuses plain http (`kubectl proxy`) unless told to skip a verification that plain http does not have.
   if (cluster.server.startsWith('http:')) Object.assign(cluster, { skipTLSVerify: true });
   return kubeConfig;

@@ -21,8 +21,8 @@ export interface KnownObjects {
   /** Keys known from a snapshot, to be compared with the first list. */
   restore(keys: Iterable<string>): void;
   keys(): IterableIterator<string>;
-  /** Forgets all without removing anything: the kind was abandoned. */
-  forget(): void;
+  /** Takes back what would grow old, and forgets all: the server refuses the kind. */
+  abandon(): void;
 }
 
 /** Losing fewer than this many objects at once needs no second list. */
@@ -73,8 +73,9 @@ export function createKnownObjects(kind: WatchedKind, report: KindReport, log: L
         const version = versionNumber(meta.resourceVersion);
         if (isOutdated(key, version)) return report.count('outdated');
         if (version > 0 && known.get(key) === version) return;
-        kind.replace(key, meta, raw);
+        const problem = kind.replace(key, meta, raw);
         known.set(key, version);
+        if (problem !== undefined) throw problem;
       });
       report.objects(known.size);
     },
@@ -97,7 +98,8 @@ export function createKnownObjects(kind: WatchedKind, report: KindReport, log: L
       lossSeen = isMassLoss && !believed;
       listed = undefined;
       if (believed) takeAway(lost);
-      else log.warn('list lost most objects, asking again before believing it', { known: known.size, lost: lost.length });
+      else
+        log.warn('list lost most objects, asking again before believing it', { known: known.size, lost: lost.length });
       report.objects(known.size);
       return believed;
     },
@@ -106,7 +108,9 @@ export function createKnownObjects(kind: WatchedKind, report: KindReport, log: L
       report.objects(known.size);
     },
     keys: () => known.keys(),
-    forget() {
+    abandon() {
+      if (kind.abandon === undefined) return;
+      kind.abandon(known.keys());
       known.clear();
       report.objects(0);
     },

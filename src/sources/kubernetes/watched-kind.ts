@@ -1,6 +1,6 @@
 // What a kind of object is to list-and-watch. One file per kind makes one of these; a new kind is a new file and a line
 // in source.ts.
-import type { Fields, Metadata } from './objects.ts';
+import type { Fields, MalformedObject, Metadata } from './objects.ts';
 
 export interface WatchedKind {
   /** As in the API's paths and in RBAC: "endpointslices". */
@@ -9,6 +9,8 @@ export interface WatchedKind {
   readonly apiGroup: string;
   /** "/api/v1", "/apis/discovery.k8s.io/v1". */
   readonly groupVersionPath: string;
+  /** Without it nothing can be answered: refused (403), the source is never ready. */
+  readonly essential: boolean;
   /** undefined: all namespaces, or the kind has none. */
   readonly namespace?: string;
   readonly labelSelector?: string;
@@ -17,13 +19,13 @@ export interface WatchedKind {
   keyOf(namespace: string, name: string): string;
   /**
    * States all that the object says. Throws MalformedObject where it cannot be translated; then what it said before
-   * stands. May be called again with the same object.
+   * stands. Returns what was wrong with a part that was left out. May be called again with the same object.
    */
-  replace(key: string, metadata: Metadata, object: Fields): void;
+  replace(key: string, metadata: Metadata, object: Fields): MalformedObject | undefined;
   /** The object is gone. */
   remove(key: string): void;
-  /** The server has refused this kind for a while: statements that would grow old are taken back. */
-  abandon?(): void;
+  /** The server has refused this kind for a while: what these objects stated would grow old and is taken back. */
+  abandon?(keys: Iterable<string>): void;
 }
 
 /** "/api/v1/namespaces/shop/pods?labelSelector=…" with the given parameters. */

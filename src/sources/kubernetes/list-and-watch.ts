@@ -1,0 +1,195 @@
+// Keeps the registry in step with one kind of object of one cluster, for ever: a complete list, then a watch from where
+// the list ended, then a watch from where that watch ended, and a new list only when the server has forgotten the place
+// (410). Failure changes nothing: what was known is served until the server says otherwise.
+//
+// A watch that died silently is found because every watch is short: the server is asked to end it after at most
+// `watchSeconds`, tells how far it is two seconds before (a bookmark), and the next watch goes over the same connection,
+// so that this costs one request a minute and kind. A server that does not end it in time is not there any more.
+import type { Clock, Random } from '../../clock.ts';
+import type { Logger } from '../../log.ts';
+import type { KindReport } from '../status.ts';
+import { ApiError, type ApiServer } from './api-server.ts';
+import { type EventStream, readEvents } from './event-stream.ts';
+import type { KnownObjects } from './known-objects.ts';
+import { optionalFields } from './objects.ts';
+import { readPagedList } from './paged-list.ts';
+import { createRecovery, UnconfirmedLoss } from './recovery.ts';
+import { DEFAULT_TIMINGS, type WatchTimings } from './timings.ts';
+import { labelOf, pathOf, type WatchedKind } from './watched-kind.ts';
+
+export interface ListAndWatchContext {
+  readonly server: ApiServer;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly timings?: WatchTimings;
+  /** The kind may be missing from this server; then `absent` is called, and it is asked for again from time to time. */
+  readonly optional?: { readonly absent: () => void };
+  /** Called when the first, and each later, complete list has been applied. */
+  readonly listed?: () => void;
+}
+
+export interface ListAndWatch {
+  /** A complete list is known and followed: what it does not show does not exist. */
+  isFollowing(): boolean;
+  stop(): Promise<void>;
+}
+
+export function startListAndWatch(
+  kind: WatchedKind,
+  known: KnownObjects,
+  report: KindReport,
+  context: ListAndWatchContext,
+): ListAndWatch {
+  const { server, clock, random } = context;
+  const timings = context.timings ?? DEFAULT_TIMINGS;
+  const log = context.log.child({ kind: labelOf(kind) });
+  const stopping = new AbortController();
+  const recovery = createRecovery({ kind, known, report, log, timings, context });
+
+  /** The place in the server's history up to which all is known; undefined: a list is needed. */
+  let cursor: string | undefined;
+  let following = false;
+
+  const contact = () => {
+    report.contact();
+    recovery.contact();
+  };
+  const malformed = (reason: string) => {
+    report.count('malformed');
+    log.warn('line of the watch left out', { reason });
+  };
+
+  function finishList(resourceVersion: string): void {
+    if (!known.endList()) throw new UnconfirmedLoss();
+    cursor = resourceVersion;
+    following = true;
+    report.state('watching');
+    report.synced();
+    recovery.listed();
+    context.listed?.();
+  }
+
+  function applyEvent(type: string, object: unknown): void {
+    report.count('events');
+    if (type === 'ADDED' || type === 'MODIFIED') known.upsert(object);
+    else if (type === 'DELETED') known.delete(object);
+    else if (type !== 'BOOKMARK') malformed(`event of unknown type ${type}`);
+  }
+
+  async function list(): Promise<void> {
+    report.state('listing');
+    report.count('lists');
+    known.beginList();
+    if (recovery.mayStream()) return streamList();
+    finishList(await readPagedList(server, kind, stopping.signal, known.upsert, contact));
+  }
+
+  /** The list as the beginning of a watch (KEP-3157), which goes on as a watch afterwards. */
+  async function streamList(): Promise<void> {
+    const parameters = {
+      watch: '1',
+      sendInitialEvents: 'true',
+      resourceVersionMatch: 'NotOlderThan',
+      allowWatchBookmarks: 'true',
+      timeoutSeconds: String(timings.listSeconds),
+    };
+    let complete = false;
+    await read({
+      path: pathOf(kind, parameters),
+      allowMs: timings.initialQuietMs,
+      contact(watchdog) {
+        contact();
+        if (!complete) watchdog.allow(timings.initialQuietMs);
+      },
+      event(type, object, watchdog) {
+        applyEvent(type, object);
+        const place = placeOf(object);
+        if (complete) cursor = place.resourceVersion ?? cursor;
+        if (complete || type !== 'BOOKMARK') return;
+        if (!place.endsInitialEvents) throw new ApiError(422, 'the server streams no lists');
+        complete = true;
+        finishList(place.resourceVersion!);
+        watchdog.leaveAfter(watchSeconds() * 1000);
+      },
+    });
+    if (!complete) throw new Error('the server ended the list before it was complete');
+  }
+
+  function watch(): Promise<void> {
+    report.state('watching');
+    report.count('watches');
+    const seconds = watchSeconds();
+    const parameters = {
+      watch: '1',
+      allowWatchBookmarks: 'true',
+      resourceVersion: cursor!,
+      timeoutSeconds: String(seconds),
+    };
+    return read({
+      path: pathOf(kind, parameters),
+      allowMs: seconds * 1000 + timings.graceMs,
+      contact() {
+        contact();
+        following = true;
+      },
+      event(type, object) {
+        applyEvent(type, object);
+        cursor = placeOf(object).resourceVersion ?? cursor;
+      },
+    });
+  }
+
+  const read = (stream: Omit<EventStream, 'malformed'>) =>
+    readEvents(server, clock, stopping.signal, { ...stream, malformed });
+
+  /** Spread out, so that kinds and replicas do not come in step. */
+  const watchSeconds = () => Math.max(1, Math.round(timings.watchSeconds * (0.75 + 0.25 * random())));
+
+  async function run(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      const round = recovery.begin();
+      try {
+        await (cursor === undefined ? list() : watch());
+        round.ended();
+      } catch (error) {
+        if (stopping.signal.aborted) return;
+        following = false;
+        if (round.failed(error) === 'relist') cursor = undefined;
+      }
+      await pause(round.delayMs());
+    }
+  }
+
+  function pause(milliseconds: number): Promise<void> {
+    if (milliseconds === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = () => {
+        timer.cancel();
+        stopping.signal.removeEventListener('abort', done);
+        resolve();
+      };
+      const timer = clock.setTimeout(done, milliseconds);
+      stopping.signal.addEventListener('abort', done);
+    });
+  }
+
+  const running = run();
+  return {
+    isFollowing: () => following,
+    stop() {
+      stopping.abort();
+      return running;
+    },
+  };
+}
+
+/** Where in the server's history an event stands, and whether it ends a streamed list. */
+function placeOf(object: unknown): { resourceVersion: string | undefined; endsInitialEvents: boolean } {
+  const meta = optionalFields((object as { metadata?: unknown } | null)?.metadata, 'metadata');
+  const version = meta.resourceVersion;
+  return {
+    resourceVersion: typeof version === 'string' && version !== '' ? version : undefined,
+    endsInitialEvents: optionalFields(meta.annotations, 'annotations')['k8s.io/initial-events-end'] === 'true',
+  };
+}

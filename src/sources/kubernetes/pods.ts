@@ -1,0 +1,126 @@
+// Pods: the first to say that an instance is not fit. The kubelet's word arrives here before any controller has written
+// it into a slice, and it arrives even where no controller runs. https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
+import type { Timer } from '../../clock.ts';
+import type { Fact } from '../../registry/model.ts';
+import { type Cluster, groupKey, podSubject, serviceKey } from './cluster.ts';
+import { address, endpointInstance } from './endpoint-instance.ts';
+import { type Fields, fields, list, optionalFields } from './objects.ts';
+import { podFacts } from './pod-facts.ts';
+import type { WatchedKind } from './watched-kind.ts';
+
+export interface PodsKind extends WatchedKind {
+  readonly unseen: UnseenPods;
+  stop(): void;
+}
+
+/** Pods that slices name and that no one has shown us: too new, or gone. */
+export interface UnseenPods {
+  note(subject: string): void;
+}
+
+/** How often pods that are gone are looked through. */
+const SWEEP_MS = 10_000;
+/** A slice that names a deleted pod may come this much later than the deletion. */
+const GONE_MS = 60_000;
+/** A pod that a slice names is seen in its own watch within this time, or does not exist. */
+const UNSEEN_MS = 10_000;
+
+/** `inContact`: whether the watch of pods is complete and alive, so that what it does not show does not exist. */
+export function podsKind(cluster: Cluster, inContact: () => boolean, namespace?: string): PodsKind {
+  const { registry, clock, config } = cluster;
+  const verified = config.pods === 'verified';
+  const gone = new Map<string, number>();
+  const unseen = new Map<string, number>();
+
+  function stateGone(subject: string, reason: string): void {
+    gone.set(subject, clock.monotonicMs());
+    registry.replaceFacts(subject, 'pod', [{ source: 'pod', status: 'UNHEALTHY', reason, sinceMs: clock.now() }]);
+  }
+
+  /** A pod that is gone stays excluded while a slice still names it: its controller may be slow, or dead. */
+  function sweep(): void {
+    const nowMs = clock.monotonicMs();
+    for (const [subject, sinceMs] of gone) {
+      if (nowMs - sinceMs < GONE_MS || isNamed(subject)) continue;
+      gone.delete(subject);
+      registry.replaceFacts(subject, 'pod', []);
+    }
+    for (const [subject, sinceMs] of unseen) {
+      if (nowMs - sinceMs < UNSEEN_MS || !inContact()) continue;
+      unseen.delete(subject);
+      if (!isKnown(subject) && isNamed(subject)) stateGone(subject, 'the pod does not exist');
+    }
+    timer = clock.setTimeout(sweep, SWEEP_MS);
+  }
+
+  const isKnown = (subject: string) => registry.factsOf(subject).length > 0;
+  const isNamed = (subject: string) => {
+    for (const _ of registry.instancesOf(subject)) return true;
+    return false;
+  };
+  const groupOf = (objectNamespace: string, name: string) => groupKey(cluster, 'pods', objectNamespace, name);
+  const groupOfKey = (subject: string) => {
+    const [objectNamespace, name] = subject.slice(podSubject(cluster, '', '').length - 1).split('/');
+    return groupOf(objectNamespace, name);
+  };
+
+  let timer: Timer = clock.setTimeout(sweep, SWEEP_MS);
+  return {
+    resource: 'pods',
+    apiGroup: '',
+    groupVersionPath: '/api/v1',
+    namespace,
+    essential: false,
+    keyOf: (objectNamespace, name) => podSubject(cluster, objectNamespace, name),
+    replace(key, metadata, object) {
+      const facts = podFacts(metadata, object);
+      gone.delete(key);
+      unseen.delete(key);
+      registry.replaceFacts(key, 'pod', facts);
+      if (verified) {
+        const names = serviceKey(cluster, metadata.namespace, '');
+        registry.replaceGroup(
+          groupOf(metadata.namespace, metadata.name),
+          names,
+          podNames(cluster, metadata.name, object),
+        );
+      }
+      return undefined;
+    },
+    remove(key) {
+      stateGone(key, 'the pod is deleted');
+      if (verified) registry.removeGroup(groupOfKey(key));
+    },
+    abandon(subjects) {
+      for (const subject of [...subjects, ...gone.keys()]) registry.replaceFacts(subject, 'pod', NOTHING);
+      gone.clear();
+      unseen.clear();
+    },
+    unseen: {
+      note(subject) {
+        if (!isKnown(subject) && !unseen.has(subject)) unseen.set(subject, clock.monotonicMs());
+      },
+    },
+    stop: () => timer.cancel(),
+  };
+}
+
+const NOTHING: readonly Fact[] = Object.freeze([]);
+
+/** For `pods verified`: the pod's addresses, under the namespace that answers "<dashed address>.<namespace>.pod". */
+function podNames(cluster: Cluster, name: string, object: Fields) {
+  const status = optionalFields(object.status, 'status');
+  const ips = list(status.podIPs, 'status.podIPs').map((entry) => fields(entry, 'status.podIPs').ip);
+  const all = ips.length > 0 ? ips : status.podIP === undefined || status.podIP === '' ? [] : [status.podIP];
+  return all.map((ip) => ({
+    ...endpointInstance(cluster, {
+      address: address(ip),
+      ports: [],
+      hostname: undefined,
+      target: undefined,
+      nodeName: undefined,
+      facts: NOTHING,
+    }),
+    id: name,
+  }));
+}

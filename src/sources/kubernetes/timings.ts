@@ -1,0 +1,35 @@
+import type { BackoffTimings } from './backoff.ts';
+
+/** How patient list-and-watch is. Tests pass shorter ones. */
+export interface WatchTimings {
+  /** The server is asked to end a watch after three quarters to all of this. */
+  readonly watchSeconds: number;
+  /** Longest a streamed list may take in all. */
+  readonly listSeconds: number;
+  /** How much later than asked a server may end a watch before it counts as dead. */
+  readonly graceMs: number;
+  /** Longest silence while a list is streamed. */
+  readonly initialQuietMs: number;
+  /** A connection that lived so long was good: what follows is a first failure. */
+  readonly settledMs: number;
+  readonly backoff: BackoffTimings;
+  /** Pause before the second list that confirms a mass loss. */
+  readonly confirmMs: number;
+  /** How often a kind that the server does not have is asked for again. */
+  readonly absentMs: number;
+  /** A kind refused (403) for so long is done without, if it can be, and its statements no longer overrule others. */
+  readonly refusedMs: number;
+}
+
+/** A silently dead watch is found within watchSeconds + graceMs, 45 s. */
+export const DEFAULT_TIMINGS: WatchTimings = {
+  watchSeconds: 40,
+  listSeconds: 600,
+  graceMs: 5_000,
+  initialQuietMs: 30_000,
+  settledMs: 10_000,
+  backoff: { firstMs: 500, maxMs: 30_000 },
+  confirmMs: 2_000,
+  absentMs: 60_000,
+  refusedMs: 15_000,
+};

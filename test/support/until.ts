@@ -1,0 +1,16 @@
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Waits until `actual` gives what is expected; after a generous time fails with the difference. */
+export async function until<T>(actual: () => T | Promise<T>, expected: T, withinMs = 30_000): Promise<void> {
+  const deadlineMs = Date.now() + withinMs;
+  for (;;) {
+    try {
+      assert.deepEqual(await actual(), expected);
+      return;
+    } catch (error) {
+      if (Date.now() > deadlineMs) throw error;
+    }
+    await sleep(20);
+  }
+}

@@ -1,0 +1,32 @@
+// Labels that come from names people and clusters give: which may stand in a name, and what stands for those that have none.
+import { MAX_LABEL_BYTES, MAX_NAME_BYTES } from '../dns/limits.ts';
+import type { WireName } from '../dns/name.ts';
+
+/** Letters, digits, hyphens and underscores: every label Kubernetes and Cloud Map allow, and nothing that needs escapes. */
+export function isLabel(text: string): boolean {
+  return text.length <= MAX_LABEL_BYTES && /^[\w-]+$/.test(text);
+}
+
+/** Labels joined by dots: a Cloud Map service may be called "_exampleservice._tcp". */
+export function isLabels(text: string): boolean {
+  return text.split('.').every(isLabel);
+}
+
+/** "10.1.2.3" → "10-1-2-3", "fd00::1" → "fd00--1", as CoreDNS names an endpoint without a hostname. */
+export function dashedAddress(address: string): string {
+  return address.replace(/[.:]/g, '-');
+}
+
+/** `label` (which must be one, see isLabel) put in front of `parent`, lower case; undefined when the name gets too long. */
+export function childName(label: string, parent: WireName): WireName | undefined {
+  const length = 1 + label.length + parent.length;
+  if (length > MAX_NAME_BYTES) return undefined;
+  const name = new Uint8Array(length);
+  name[0] = label.length;
+  for (let i = 0; i < label.length; i++) {
+    const code = label.charCodeAt(i);
+    name[1 + i] = code >= 0x41 && code <= 0x5a ? code | 0x20 : code;
+  }
+  name.set(parent, 1 + label.length);
+  return name;
+}

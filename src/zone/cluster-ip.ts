@@ -2,9 +2,8 @@
 import { parseIp } from '../dns/ip.ts';
 import { srvRdata } from '../dns/rdata/values.ts';
 import { TYPE } from '../dns/types.ts';
-import { ALWAYS_ANSWERED } from '../plane/records.ts';
 import type { Compilation } from './compile.ts';
-import { answersAlways, rrsetOf } from './draft.ts';
+import { always, answersAlways, rrsetOf } from './draft.ts';
 import { portName, srvWeight } from './srv.ts';
 
 export function clusterIpNames({ service, bases, drafts, context }: Compilation): void {
@@ -32,9 +31,4 @@ export function clusterIpNames({ service, bases, drafts, context }: Compilation)
       rrsetOf(drafts.at(name), TYPE.SRV, answering).records.push(always(rdata));
     }
   }
-}
-
-/** A record that is answered whatever the health of anything. */
-export function always(rdata: Uint8Array): { rdata: Uint8Array; slot: number; weight: number } {
-  return { rdata, slot: ALWAYS_ANSWERED, weight: 1 };
 }

@@ -1,6 +1,5 @@
 // One service and its instances → the names it publishes. Pure: the same state gives the same names.
 import type { WireName } from '../dns/name.ts';
-import { NameError } from '../dns/name.ts';
 import type { NameRecords } from '../plane/records.ts';
 import type { Service } from '../registry/model.ts';
 import type { ServiceState } from '../registry/registry.ts';
@@ -53,37 +52,36 @@ export function compileService(state: ServiceState, context: CompileContext): Co
 }
 
 function compileKind(compilation: Compilation): void {
-  switch (compilation.service.kind) {
-    case 'namespace':
-      return namespaceNames(compilation);
-    case 'externalName':
-      return externalNames(compilation);
-    case 'clusterIp': {
-      const endpoints = endpointsOf(compilation);
-      reverseNames(compilation, endpoints);
-      if (compilation.service.ignoreEmpty && !endpoints.some(({ slot }) => compilation.context.isAnswered(slot))) return;
-      clusterIpNames(compilation);
-      return instanceNames(compilation, endpoints);
-    }
-    case 'instances': {
-      const endpoints = endpointsOf(compilation);
-      reverseNames(compilation, endpoints);
-      serviceAddresses(compilation, endpoints);
-      instanceNames(compilation, endpoints);
-      return srvNames(compilation, endpoints);
-    }
-  }
+  const { kind } = compilation.service;
+  if (kind === 'namespace') namespaceNames(compilation);
+  else if (kind === 'externalName') externalNames(compilation);
+  else if (kind === 'clusterIp') clusterIpService(compilation);
+  else instancesService(compilation);
+}
+
+function clusterIpService(compilation: Compilation): void {
+  const { service, context } = compilation;
+  const endpoints = endpointsOf(compilation);
+  reverseNames(compilation, endpoints);
+  // As CoreDNS, `ignore empty_service` leaves the reverse name.
+  if (service.ignoreEmpty && !endpoints.some(({ slot }) => context.isAnswered(slot))) return;
+  clusterIpNames(compilation);
+  instanceNames(compilation, endpoints);
+}
+
+function instancesService(compilation: Compilation): void {
+  const endpoints = endpointsOf(compilation);
+  reverseNames(compilation, endpoints);
+  serviceAddresses(compilation, endpoints);
+  instanceNames(compilation, endpoints);
+  srvNames(compilation, endpoints);
 }
 
 function basesOf(service: Service, context: CompileContext): WireName[] {
   const bases: WireName[] = [];
   for (const template of service.names) {
-    try {
-      bases.push(expandTemplate(template, service, context.zone));
-    } catch (error) {
-      if (!(error instanceof NameError)) throw error;
-      context.leftOut(error.message);
-    }
+    const base = expandTemplate(template, service, context.zone, context.leftOut);
+    if (base !== undefined) bases.push(base);
   }
   return bases;
 }

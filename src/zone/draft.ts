@@ -1,6 +1,6 @@
 // The names that one owner publishes, while they are being put together.
 import type { WireName } from '../dns/name.ts';
-import type { NameRecords, ResourceRecord, RRset } from '../plane/records.ts';
+import { ALWAYS_ANSWERED, type NameRecords, type ResourceRecord, type RRset } from '../plane/records.ts';
 import type { ServicePolicy } from '../registry/model.ts';
 
 export interface RRsetDraft extends RRset {
@@ -26,13 +26,16 @@ export function createDrafts(): Drafts {
   return {
     at(name) {
       const key = bytesKey(name);
-      let draft = byName.get(key);
-      if (draft === undefined) byName.set(key, (draft = { name, rrsets: [] }));
+      const known = byName.get(key);
+      if (known !== undefined) return known;
+      const draft: NameDraft = { name, rrsets: [] };
+      byName.set(key, draft);
       return draft;
     },
     all() {
       const drafts = [...byName.values()];
-      for (const draft of drafts) for (let i = 0; i < draft.rrsets.length; i++) draft.rrsets[i] = distinct(draft.rrsets[i]);
+      for (const draft of drafts)
+        for (let i = 0; i < draft.rrsets.length; i++) draft.rrsets[i] = distinct(draft.rrsets[i]);
       return drafts;
     },
   };
@@ -50,7 +53,12 @@ export function rrsetOf(draft: NameDraft, type: number, answering: Answering): R
 
 /** What a service answers at its own name. */
 export function answersAsService(policy: ServicePolicy, ttlSeconds: number): Answering {
-  return { ttlSeconds, routing: policy.routing, maxAnswers: policy.maxAnswers, whenAllUnhealthy: policy.whenAllUnhealthy };
+  return {
+    ttlSeconds,
+    routing: policy.routing,
+    maxAnswers: policy.maxAnswers,
+    whenAllUnhealthy: policy.whenAllUnhealthy,
+  };
 }
 
 /**
@@ -60,6 +68,11 @@ export function answersAsService(policy: ServicePolicy, ttlSeconds: number): Ans
 export function answersAsInstance(policy: ServicePolicy, ttlSeconds: number): Answering {
   const whenAllUnhealthy = policy.whenAllUnhealthy === 'all' ? 'nodata' : policy.whenAllUnhealthy;
   return { ttlSeconds, routing: 'multivalue', maxAnswers: 0, whenAllUnhealthy };
+}
+
+/** A record that is answered whatever the health of anything. */
+export function always(rdata: Uint8Array): ResourceRecord {
+  return { rdata, slot: ALWAYS_ANSWERED, weight: 1 };
 }
 
 /** Records that have no health. */
@@ -81,5 +94,5 @@ export function distinct<Set extends RRset>(rrset: Set): Set {
 
 /** Bytes as a string, to be compared or to be a Map's key. */
 export function bytesKey(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).latin1Slice();
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 }

@@ -3,11 +3,13 @@ import { parseIp } from '../dns/ip.ts';
 import { TYPE } from '../dns/types.ts';
 import type { Instance, Service, ServicePort } from '../registry/model.ts';
 import type { Compilation } from './compile.ts';
+import { isOfKubernetes } from './conventions.ts';
 import { dashedAddress, isLabel } from './label.ts';
 
 /** One address of one instance. */
 export interface Endpoint {
   readonly instance: Instance;
+  readonly address: string;
   readonly type: typeof TYPE.A | typeof TYPE.AAAA;
   /** A or AAAA rdata. */
   readonly rdata: Uint8Array;
@@ -33,7 +35,16 @@ export function endpointsOf({ service, state, context }: Compilation): Endpoint[
       }
       const label = labelOf(service, instance, address, context.leftOut);
       const type = rdata.length === 4 ? TYPE.A : TYPE.AAAA;
-      endpoints.push({ instance, type, rdata, label, slot: state.slotFor(instanceState, address), instanceSlot, ports });
+      endpoints.push({
+        instance,
+        address,
+        type,
+        rdata,
+        label,
+        slot: state.slotFor(instanceState, address),
+        instanceSlot,
+        ports,
+      });
     }
   }
   return endpoints;
@@ -49,9 +60,4 @@ function labelOf(service: Service, instance: Instance, address: string, leftOut:
     leftOut(`instance ${instance.id}: the hostname "${instance.hostname.slice(0, 80)}" is not a label`);
   } else if (!isOfKubernetes(service) && isLabel(instance.id)) return instance.id;
   return dashedAddress(address);
-}
-
-/** Kubernetes and Cloud Map name endpoints and SRV records differently. */
-export function isOfKubernetes(service: Service): boolean {
-  return service.source.startsWith('kubernetes');
 }

@@ -2,9 +2,8 @@
 import { parseIp } from '../dns/ip.ts';
 import { NameError, parseName, sameName, type WireName } from '../dns/name.ts';
 import { TYPE } from '../dns/types.ts';
-import { always } from './cluster-ip.ts';
 import type { Compilation } from './compile.ts';
-import { answersAlways, rrsetOf } from './draft.ts';
+import { always, answersAlways, rrsetOf } from './draft.ts';
 
 export function externalNames({ service, bases, drafts, context }: Compilation): void {
   const target = parsedTarget(service.externalName ?? '', context.leftOut);

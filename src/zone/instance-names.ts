@@ -1,9 +1,10 @@
 // The addresses of a service's instances: all under the service's name, each under its own.
-import { parseName, NameError, type WireName } from '../dns/name.ts';
+import { NameError, parseName, type WireName } from '../dns/name.ts';
 import { TYPE } from '../dns/types.ts';
 import type { Compilation } from './compile.ts';
+import { isOfKubernetes, publishes } from './conventions.ts';
 import { answersAsInstance, answersAsService, rrsetOf } from './draft.ts';
-import { type Endpoint, isOfKubernetes } from './endpoint.ts';
+import type { Endpoint } from './endpoint.ts';
 import { childName } from './label.ts';
 import { instanceSrv } from './srv.ts';
 
@@ -18,11 +19,11 @@ export function serviceAddresses(compilation: Compilation, endpoints: readonly E
     }
     const draft = drafts.at(base);
     for (const { type, rdata, slot, instance } of endpoints) {
-      if (!publishes(compilation, type === TYPE.A ? 'A' : 'AAAA')) continue;
+      if (!publishes(service, type === TYPE.A ? 'A' : 'AAAA')) continue;
       rrsetOf(draft, type, answering).records.push({ rdata, slot, weight: instance.weight });
     }
   }
-  if (publishes(compilation, 'CNAME')) instanceCnames(compilation);
+  if (publishes(service, 'CNAME')) instanceCnames(compilation);
 }
 
 /** Nobody to answer with is the same as nobody healthy to answer with. */
@@ -70,9 +71,4 @@ function instanceCnames({ service, state, bases, drafts, context }: Compilation)
       context.leftOut(`instance ${instance.id}: AWS_INSTANCE_CNAME: ${error.message}`);
     }
   }
-}
-
-/** CNAME is published only where asked for: it suffers nothing beside it. */
-export function publishes({ service }: Compilation, type: 'A' | 'AAAA' | 'SRV' | 'CNAME'): boolean {
-  return service.recordTypes === undefined ? type !== 'CNAME' : service.recordTypes.includes(type);
 }

@@ -12,17 +12,16 @@ export function namespaceNames(compilation: Compilation): void {
   for (const base of bases) drafts.at(base);
   const podNames = service.podNames ?? 'disabled';
   if (podNames === 'disabled') return;
-  const podsName = expandTemplate(POD_TEMPLATE, service, context.zone);
+  const podsName = expandTemplate(POD_TEMPLATE, service, context.zone, context.leftOut);
+  if (podsName === undefined) return;
   const parent = drafts.at(podsName);
   if (podNames === 'insecure') {
     parent.synthesizesPodAddresses = { ttlSeconds: service.ttlSeconds };
     return;
   }
   const answering = answersAsInstance(service.policy, service.ttlSeconds);
-  for (const { instance, type, rdata, slot } of endpointsOf(compilation)) {
-    for (const address of instance.addresses) {
-      const name = childName(dashedAddress(address), podsName);
-      if (name !== undefined) rrsetOf(drafts.at(name), type, answering).records.push({ rdata, slot, weight: 1 });
-    }
+  for (const { address, type, rdata, slot } of endpointsOf(compilation)) {
+    const name = childName(dashedAddress(address), podsName);
+    if (name !== undefined) rrsetOf(drafts.at(name), type, answering).records.push({ rdata, slot, weight: 1 });
   }
 }

@@ -6,16 +6,16 @@ import { srvRdata } from '../dns/rdata/values.ts';
 import { TYPE } from '../dns/types.ts';
 import type { ServicePort } from '../registry/model.ts';
 import type { Compilation } from './compile.ts';
+import { isOfKubernetes, publishes } from './conventions.ts';
 import { type Answering, answersAsService, type NameDraft, rrsetOf } from './draft.ts';
-import { type Endpoint, isOfKubernetes } from './endpoint.ts';
-import { publishes } from './instance-names.ts';
+import type { Endpoint } from './endpoint.ts';
 import { childName, isLabel } from './label.ts';
 
 const CLOUD_MAP_PRIORITY = 1;
 
 export function srvNames(compilation: Compilation, endpoints: readonly Endpoint[]): void {
   const { service, bases, drafts, context } = compilation;
-  if (!publishes(compilation, 'SRV')) return;
+  if (!publishes(service, 'SRV')) return;
   const answering = answersAsService(service.policy, service.ttlSeconds);
   const totals = countByPort(endpoints);
   for (const base of bases) {

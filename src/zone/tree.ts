@@ -118,8 +118,8 @@ export function createNameTree(random: Random): NameTree {
       for (let label = split(name) - 1; label >= 0; label--) {
         const place = probe(node, name, starts[label]);
         const child = index[place];
-        if (child === NO_NODE) created((node = insert(place, node, name, starts[label])));
-        else node = child;
+        node = child === NO_NODE ? insert(place, node, name, starts[label]) : child;
+        if (child === NO_NODE) created(node);
       }
       return node;
     },

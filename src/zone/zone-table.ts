@@ -1,0 +1,111 @@
+// The zones that are served: those of the configuration, and the reverse zones that they fill.
+import type { ZoneConfig } from '../config/config.ts';
+import { isSubdomain, parseName, type WireName } from '../dns/name.ts';
+import type { NameRecords, ZoneState } from '../plane/records.ts';
+import { staticNames } from './static-records.ts';
+
+export interface Readiness {
+  readonly ready: boolean;
+  readonly stale: boolean;
+}
+
+export interface ZoneEntry {
+  readonly config: ZoneConfig;
+  readonly name: WireName;
+  /** Where the addresses of its services get PTR records. */
+  readonly reverseZones: readonly WireName[];
+  /** Names of the zones whose addresses this one holds. */
+  readonly filledBy: readonly string[];
+  readonly fallthrough: readonly WireName[];
+  serial: number;
+  names: readonly NameRecords[];
+  /** As setState last said. */
+  readiness: Readiness;
+  /** As the data plane was last told. */
+  sent: ZoneState | undefined;
+}
+
+export interface ZoneTableInput {
+  readonly zones: readonly ZoneConfig[];
+  readonly nameServerAddresses: readonly string[];
+  readonly nowMs: number;
+  readonly leftOut: (zone: string, problem: string) => void;
+}
+
+const CLUSTER_REVERSE_ZONES = ['in-addr.arpa.', 'ip6.arpa.'];
+
+/** The table of a configuration; readiness and serials go on from `previous`. */
+export function createZoneTable(
+  input: ZoneTableInput,
+  previous?: ReadonlyMap<string, ZoneEntry>,
+): Map<string, ZoneEntry> {
+  const configs = [...input.zones, ...impliedReverseZones(input.zones)];
+  const table = new Map<string, ZoneEntry>();
+  for (const config of configs) {
+    const known = previous?.get(config.name);
+    const name = parseName(config.name);
+    const serial = nextSerial(known?.serial, input.nowMs);
+    const implied = !input.zones.includes(config);
+    table.set(config.name, {
+      config,
+      name,
+      reverseZones: reverseOf(config).map((text) => parseName(text)),
+      filledBy: input.zones.filter((zone) => reverseOf(zone).includes(config.name)).map((zone) => zone.name),
+      fallthrough: implied
+        ? [name]
+        : config.kubernetes.flatMap(({ fallthrough }) => fallthrough.map((text) => parseName(text))),
+      serial,
+      names: staticNames(config, serial, input.nameServerAddresses, (problem) => input.leftOut(config.name, problem)),
+      // What has no source to wait for is ready at once.
+      readiness: known?.readiness ?? { ready: config.kubernetes.length === 0, stale: false },
+      sent: known?.sent,
+    });
+  }
+  return table;
+}
+
+/** A new serial and the records that show it. RFC 1982: always greater, and the time where that is greater. */
+export function bumpSerial(entry: ZoneEntry, input: Omit<ZoneTableInput, 'zones'>): void {
+  entry.serial = nextSerial(entry.serial, input.nowMs);
+  entry.names = staticNames(entry.config, entry.serial, input.nameServerAddresses, () => {});
+}
+
+/** A reverse zone is ready when all that fill it are, and stale when any is. */
+export function readinessOf(entry: ZoneEntry, table: ReadonlyMap<string, ZoneEntry>): Readiness {
+  const all = [entry, ...entry.filledBy.flatMap((name) => table.get(name) ?? [])].map(({ readiness }) => readiness);
+  return { ready: all.every(({ ready }) => ready), stale: all.some(({ stale }) => stale) };
+}
+
+export function zoneState(entry: ZoneEntry, { ready, stale }: Readiness): ZoneState {
+  return { name: entry.name, ready, stale, fallthrough: entry.fallthrough };
+}
+
+/** The entry of the closest zone at or above a name. */
+export function closestZone(name: WireName, table: ReadonlyMap<string, ZoneEntry>): ZoneEntry | undefined {
+  let closest: ZoneEntry | undefined;
+  for (const entry of table.values()) {
+    if (isSubdomain(name, entry.name) && entry.name.length > (closest?.name.length ?? 0)) closest = entry;
+  }
+  return closest;
+}
+
+function reverseOf(zone: ZoneConfig): readonly string[] {
+  return zone.reverse ?? (zone.kubernetes.length > 0 ? CLUSTER_REVERSE_ZONES : []);
+}
+
+/** Reverse zones that are filled and not configured look like the first zone that fills them. */
+function impliedReverseZones(zones: readonly ZoneConfig[]): ZoneConfig[] {
+  const implied = new Map<string, ZoneConfig>();
+  for (const zone of zones) {
+    for (const name of reverseOf(zone)) {
+      if (implied.has(name) || zones.some((other) => other.name === name)) continue;
+      implied.set(name, { ...zone, name, records: [], services: [], kubernetes: [], reverse: [] });
+    }
+  }
+  return [...implied.values()];
+}
+
+function nextSerial(previous: number | undefined, nowMs: number): number {
+  const now = Math.floor(nowMs / 1000) >>> 0;
+  return previous === undefined ? now : Math.max(now, (previous + 1) >>> 0);
+}

@@ -1,0 +1,121 @@
+import type { ZoneConfig } from '../../src/config/config.ts';
+import type { Instance, Service, ServicePolicy, ServicePort } from '../../src/registry/model.ts';
+import { createRegistry, type Registry } from '../../src/registry/registry.ts';
+import { createZones, type Zones } from '../../src/zone/zones.ts';
+import { type FakeClock, fakeClock } from './fake-clock.ts';
+import { type ModelPlane, modelPlane } from './model-plane.ts';
+
+export const POLICY: ServicePolicy = {
+  whenAllUnhealthy: 'nodata',
+  unknown: 'answer',
+  publishNotReady: false,
+  maxAnswers: 0,
+  routing: 'multivalue',
+};
+
+export function zoneConfig(name: string, change: Partial<ZoneConfig> = {}): ZoneConfig {
+  const soa = {
+    mname: `ns.dns.${name}`,
+    rname: `hostmaster.${name}`,
+    refreshSeconds: 7200,
+    retrySeconds: 1800,
+    expireSeconds: 86400,
+    minimumSeconds: 5,
+  };
+  return {
+    name,
+    soa,
+    nameServers: [soa.mname],
+    ttlSeconds: 5,
+    names: ['{service}'],
+    policy: POLICY,
+    records: [],
+    services: [],
+    kubernetes: [],
+    ...change,
+  };
+}
+
+/** A cluster's zone; services are stated by hand. */
+export function clusterZone(name = 'cluster.local.', change: Partial<ZoneConfig> = {}): ZoneConfig {
+  const cluster = {
+    kubeconfig: undefined,
+    context: undefined,
+    label: 'test',
+    ttlSeconds: 5,
+    pods: 'disabled',
+    namespaces: [],
+    namespaceLabels: undefined,
+    labels: undefined,
+    ignoreEmptyService: false,
+    fallthrough: [],
+    endpointPodNames: false,
+    snapshot: undefined,
+  } as const;
+  return zoneConfig(name, { names: ['{service}.{namespace}.svc'], kubernetes: [cluster], ...change });
+}
+
+/** "production/api" in the zone cluster.local., by the cluster "test". */
+export function kubernetesService(path: string, change: Partial<Service> = {}): Service {
+  const [namespace, name] = path.split('/');
+  return {
+    key: `kubernetes/test/cluster.local./${path}`,
+    source: 'kubernetes/test',
+    zone: 'cluster.local.',
+    namespace,
+    name,
+    names: ['{service}.{namespace}.svc'],
+    ttlSeconds: 5,
+    policy: POLICY,
+    kind: 'instances',
+    ports: [],
+    createdMs: 1000,
+    ...change,
+  };
+}
+
+export function instance(id: string, addresses: readonly string[], change: Partial<Instance> = {}): Instance {
+  return { id, addresses, ports: [], weight: 1, attributes: {}, subjects: [], facts: [], ...change };
+}
+
+export function port(name: string, number: number, protocol: ServicePort['protocol'] = 'tcp'): ServicePort {
+  return { name, protocol, port: number };
+}
+
+export interface ZoneSetup {
+  readonly plane: ModelPlane;
+  readonly registry: Registry;
+  readonly zones: Zones;
+  readonly clock: FakeClock;
+  /** "owner: problem" */
+  readonly leftOut: string[];
+  state(service: Service, instances: readonly Instance[]): void;
+}
+
+export function setUpZones(configs: readonly ZoneConfig[], namesPerPass?: number): ZoneSetup {
+  const plane = modelPlane();
+  const registry = createRegistry(plane.slots);
+  const clock = fakeClock();
+  const leftOut: string[] = [];
+  const zones = createZones({
+    registry,
+    plane,
+    zones: configs,
+    clock,
+    random: () => 0.5,
+    nameServerAddresses: ['127.0.0.1', '::1'],
+    namesPerPass,
+    leftOut: (owner, problem) => void leftOut.push(`${owner}: ${problem}`),
+  });
+  return {
+    plane,
+    registry,
+    zones,
+    clock,
+    leftOut,
+    state(service, instances) {
+      registry.replaceService(service);
+      registry.replaceGroup(service.key, service.key, instances);
+    },
+  };
+}

@@ -1,0 +1,139 @@
+// One query sent, one reply read, over UDP or TCP.
+//
+// Of dns2's client this uses what is sound in 3.1.1: the random id and the reading of a framed message from a TCP stream.
+// Its UDPClient and TCPClient as a whole are not: the TCP client waits for ever, sends id 0, and cuts an IPv6 address at its
+// first colon; neither sends EDNS (so no Extended DNS Error ever comes back) nor asks for types outside dns2's table, and
+// both decode with dns2's decoder, which mistakes dots inside labels. Replies are read by dns/message.ts.
+import { createSocket } from 'node:dgram';
+import { connect } from 'node:net';
+import { Packet } from 'dns2';
+import type { Clock } from '../clock.ts';
+import { composeMessage } from '../dns/compose-message.ts';
+import { HEADER_BYTES, UDP_BYTES_WITH_EDNS } from '../dns/limits.ts';
+import { hasFlag, type Message, MessageError, parseMessage, type Question } from '../dns/message.ts';
+import { sameName } from '../dns/name.ts';
+import { FLAG, RCODE } from '../dns/types.ts';
+import { NoReplyError } from './errors.ts';
+
+export interface ServerAddress {
+  readonly address: string;
+  readonly port: number;
+  readonly family: 4 | 6;
+}
+
+export interface Query {
+  readonly id: number;
+  readonly question: Question;
+  readonly bytes: Uint8Array;
+}
+
+export interface Reply {
+  readonly message: Message;
+  readonly bytes: Uint8Array;
+  readonly transport: 'udp' | 'tcp';
+}
+
+interface Patience {
+  readonly timeoutMs: number;
+  readonly tries: number;
+}
+
+export function composeQuery(question: Question, options: { edns: boolean; recursionDesired: boolean }): Query {
+  const id = Packet.uuid();
+  const edns = { version: 0, udpBytes: UDP_BYTES_WITH_EDNS, dnssecOk: false, options: [] };
+  const flags = options.recursionDesired ? FLAG.RD : 0;
+  const bytes = composeMessage({ id, flags, questions: [question], ...(options.edns && { edns }) });
+  return { id, question, bytes };
+}
+
+/**
+ * Sends up to `tries` times and waits `timeoutMs` after each. Datagrams that are no reply to this query are passed over (the
+ * real one may still come) and named if none does. 'truncated': ask again over TCP. Throws NoReplyError.
+ */
+export function overUdp(
+  query: Query,
+  server: ServerAddress,
+  patience: Patience,
+  clock: Clock,
+): Promise<Reply | 'truncated'> {
+  const socket = createSocket(server.family === 4 ? 'udp4' : 'udp6');
+  return new Promise<Reply | 'truncated'>((resolve, reject) => {
+    let passedOver = '';
+    let timer = { cancel: () => {} };
+    const fail = (why: string) => reject(noReply(server, 'udp', why + passedOver));
+    const send = (triesLeft: number) => {
+      socket.send(query.bytes, (error) => error && fail(error.message));
+      timer = clock.setTimeout(
+        () => (triesLeft > 1 ? send(triesLeft - 1) : fail(timeoutText(patience))),
+        patience.timeoutMs,
+      );
+    };
+    socket.on('error', (error) => fail(error.message));
+    socket.on('close', () => timer.cancel());
+    socket.on('message', (bytes) => {
+      try {
+        // Looked at before parsing: some servers cut a truncated reply in the middle of a record.
+        if (isTruncatedReply(bytes, query.id)) resolve('truncated');
+        else resolve(readReply(bytes, query, 'udp'));
+      } catch (error) {
+        if (!(error instanceof MessageError)) throw error;
+        passedOver = `; a datagram was passed over: ${error.message}`;
+      }
+    });
+    // Connected: the kernel passes on only what comes from the server, and tells us when the port is closed.
+    const connected = (error?: Error) => (error ? fail(error.message) : send(Math.max(1, patience.tries)));
+    socket.connect(server.port, server.address, connected as () => void);
+  }).finally(() => socket.close());
+}
+
+/** Connects, sends once, and reads one framed message within `timeoutMs`. Throws NoReplyError. */
+export async function overTcp(query: Query, server: ServerAddress, patience: Patience, clock: Clock): Promise<Reply> {
+  const socket = connect({ host: server.address, port: server.port });
+  const timer = clock.setTimeout(
+    () => socket.destroy(new Error(`no reply within ${patience.timeoutMs} ms`)),
+    patience.timeoutMs,
+  );
+  // readStream listens for errors only while it reads; one after that must not end the process.
+  socket.on('error', () => {});
+  try {
+    const prefix = Uint8Array.of(query.bytes.length >> 8, query.bytes.length & 0xff);
+    socket.write(Buffer.concat([prefix, query.bytes]));
+    return readReply(await Packet.readStream(socket), query, 'tcp');
+  } catch (error) {
+    throw noReply(server, 'tcp', (error as Error).message);
+  } finally {
+    timer.cancel();
+    socket.destroy();
+  }
+}
+
+/** Throws MessageError when the bytes are no reply to this query. */
+function readReply(bytes: Uint8Array, query: Query, transport: 'udp' | 'tcp'): Reply {
+  const message = parseMessage(bytes);
+  if (!hasFlag(message, FLAG.QR)) throw new MessageError('it is a query, not a reply');
+  if (message.id !== query.id) throw new MessageError('its id is not that of the query');
+  if (!repeatsQuestion(message, query.question)) throw new MessageError('its question is not ours');
+  return { message, bytes, transport };
+}
+
+/** Servers that could not read the query (FORMERR, NOTIMP, …) may leave the question out. */
+function repeatsQuestion(message: Message, asked: Question): boolean {
+  const [question] = message.questions;
+  if (question === undefined) return message.rcode !== RCODE.NOERROR && message.rcode !== RCODE.NXDOMAIN;
+  return question.type === asked.type && question.class === asked.class && sameName(question.name, asked.name);
+}
+
+function isTruncatedReply(bytes: Uint8Array, id: number): boolean {
+  if (bytes.length < HEADER_BYTES || ((bytes[0] << 8) | bytes[1]) !== id) return false;
+  const flags = (bytes[2] << 8) | bytes[3];
+  return (flags & FLAG.QR) !== 0 && (flags & FLAG.TC) !== 0;
+}
+
+function timeoutText({ tries, timeoutMs }: Patience): string {
+  return `no reply within ${timeoutMs} ms${tries > 1 ? `, asked ${tries} times` : ''}`;
+}
+
+function noReply(server: ServerAddress, transport: 'udp' | 'tcp', why: string): NoReplyError {
+  const host = server.family === 6 ? `[${server.address}]` : server.address;
+  return new NoReplyError(`${host}:${server.port} over ${transport.toUpperCase()}: ${why}`);
+}

@@ -1,0 +1,112 @@
+// `healthdns query NAME [TYPE] [@server[:port]]`: one question, the reply in the form of dig or as JSON, an honest exit code.
+import type { Clock } from '../clock.ts';
+import { hasFlag, type Message } from '../dns/message.ts';
+import { NameError, parseNameKeepingCase } from '../dns/name.ts';
+import { FLAG, RCODE, TYPE } from '../dns/types.ts';
+import { NoReplyError, UsageError } from './errors.ts';
+import { composeQuery, overTcp, overUdp, type Reply, type ServerAddress } from './exchange.ts';
+import { formatJson, formatShort, formatText } from './output.ts';
+import { resolveServer } from './words.ts';
+
+/** What the command exits with. */
+export const EXIT = {
+  /** NOERROR with at least one record of the type asked for. */
+  answered: 0,
+  /** The arguments make no query; nothing was sent. */
+  usage: 1,
+  /** NOERROR without such a record (NODATA), or NXDOMAIN. */
+  nothing: 2,
+  /** Any other rcode: SERVFAIL, REFUSED, …; or an answer that is truncated over TCP as well. */
+  failed: 3,
+  /** No reply that can be read: timeout, port closed, garbage. As dig. */
+  noReply: 9,
+} as const;
+
+export interface QueryOptions {
+  /** A domain name (relative names are taken as absolute). */
+  readonly name: string;
+  readonly type: number;
+  readonly class: number;
+  /** IP address or host name. */
+  readonly server: string;
+  readonly port: number;
+  /** Do not try UDP first. */
+  readonly tcp: boolean;
+  /** For each try, and for connecting and waiting over TCP. */
+  readonly timeoutMs: number;
+  /** How often the query is sent over UDP. */
+  readonly tries: number;
+  /** Send OPT; without it there are no Extended DNS Errors and UDP replies have at most 512 bytes. */
+  readonly edns: boolean;
+  readonly recursionDesired: boolean;
+}
+
+export const QUERY_DEFAULTS = {
+  class: 1,
+  tcp: false,
+  timeoutMs: 3000,
+  tries: 2,
+  edns: true,
+  recursionDesired: true,
+} as const satisfies Partial<QueryOptions>;
+
+export interface QueryResult extends Reply {
+  readonly server: ServerAddress;
+  readonly elapsedMs: number;
+}
+
+export interface QueryIo {
+  /** Writes whole lines; the line break is added. */
+  out(text: string): void;
+  error(text: string): void;
+  readonly clock: Clock;
+}
+
+export type QueryFormat = 'text' | 'short' | 'json';
+
+/** Asks, prints, and resolves to the exit code (EXIT). Never rejects for what the network or the arguments hold. */
+export async function query(options: QueryOptions & { readonly format: QueryFormat }, io: QueryIo): Promise<number> {
+  try {
+    const result = await runQuery(options, io.clock);
+    const format = { text: formatText, short: formatShort, json: formatJson }[options.format];
+    const text = format(result);
+    if (text !== '') io.out(text);
+    return exitCodeOf(result.message);
+  } catch (error) {
+    if (!(error instanceof UsageError || error instanceof NoReplyError)) throw error;
+    io.error(`healthdns query: ${error.message}`);
+    return error instanceof UsageError ? EXIT.usage : EXIT.noReply;
+  }
+}
+
+/** One question and its reply; a truncated UDP reply is asked for again over TCP. Throws UsageError or NoReplyError. */
+export async function runQuery(options: QueryOptions, clock: Clock): Promise<QueryResult> {
+  const question = { name: questionName(options.name), type: options.type, class: options.class };
+  const server = await resolveServer(options.server, options.port);
+  const query = composeQuery(question, options);
+  const startMs = clock.monotonicMs();
+  let reply = options.tcp ? await overTcp(query, server, options, clock) : await overUdp(query, server, options, clock);
+  if (reply === 'truncated') reply = await overTcp(query, server, options, clock);
+  return { ...reply, server, elapsedMs: clock.monotonicMs() - startMs };
+}
+
+export function exitCodeOf(message: Message): number {
+  if (message.rcode === RCODE.NXDOMAIN) return EXIT.nothing;
+  if (message.rcode !== RCODE.NOERROR || hasFlag(message, FLAG.TC)) return EXIT.failed;
+  return isAnswered(message) ? EXIT.answered : EXIT.nothing;
+}
+
+/** Whether a record of the type asked for is there: a CNAME that leads to none is no answer. */
+export function isAnswered({ questions, answers }: Message): boolean {
+  const asked = questions[0]?.type ?? TYPE.ANY;
+  return asked === TYPE.ANY ? answers.length > 0 : answers.some(({ type }) => type === asked);
+}
+
+function questionName(text: string): Uint8Array {
+  try {
+    return parseNameKeepingCase(text);
+  } catch (error) {
+    if (error instanceof NameError) throw new UsageError(error.message);
+    throw error;
+  }
+}

@@ -5,7 +5,7 @@ import type { Fact, FactSource, ServicePolicy, Status, Verdict } from '../regist
  * Whether an instance may be answered, and why. The first rule that applies decides:
  * 1. `operator`: a person forced a status (HEALTHY or UNHEALTHY); the newest such fact counts.
  * 2. `publish-not-ready`: the service publishes whatever its health (Kubernetes publishNotReadyAddresses).
- * 3. `unhealthy`: any fact says UNHEALTHY.
+ * 3. `gone` or `unhealthy`: any fact says UNHEALTHY; `gone` where one says that it is being taken away.
  * 4. `healthy`: any fact says HEALTHY.
  * 5. `unknown` or `unknown-excluded`: nothing says either; the service's `unknown` policy decides.
  * Facts that only repeat what another source said earlier are left out where that source is known: an EndpointSlice
@@ -24,6 +24,8 @@ export function effectiveStatus(
 }
 
 function fromFacts(facts: readonly Fact[], unknown: ServicePolicy['unknown']): Verdict {
+  const gone = oldest(facts, (fact) => fact.status === 'UNHEALTHY' && fact.gone === true);
+  if (gone !== undefined) return verdict(gone, 'gone', false);
   const bad = oldest(facts, (fact) => fact.status === 'UNHEALTHY');
   if (bad !== undefined) return verdict(bad, 'unhealthy', false);
   const good = newest(facts, (fact) => fact.status === 'HEALTHY');

@@ -15,7 +15,7 @@ export interface Selection<State> {
  * Selects by the slots' meaning (HEALTHY, and UNKNOWN unless excluded), then `whenAllUnhealthy`, then `routing`:
  * multivalue gives at most `maxAnswers` (0: all) in random order, weighted one by weight.
  */
-export function select<State extends Pick<InstanceState, 'verdict' | 'instance'>>(
+export function select<State extends Pick<InstanceState, 'verdict' | 'instance' | 'weight'>>(
   states: Iterable<State>,
   policy: Pick<ServicePolicy, 'whenAllUnhealthy' | 'maxAnswers' | 'routing'>,
   random: Random,
@@ -28,7 +28,7 @@ export function select<State extends Pick<InstanceState, 'verdict' | 'instance'>
     return { outcome: policy.whenAllUnhealthy, instances: [], failedOpen: false };
   }
   const candidates = failedOpen ? all : alive;
-  const weightOf = (state: State) => state.instance.weight;
+  const weightOf = (state: State) => state.weight;
   const instances =
     policy.routing === 'weighted'
       ? [pickByWeight(candidates, weightOf, random)]

@@ -6,6 +6,7 @@ import type { Verdict } from '../registry/model.ts';
 import type { InstanceState, Registry, ServiceState } from '../registry/registry.ts';
 import { sameVerdict } from './effective-status.ts';
 import { createJudge } from './judge.ts';
+import { createWakeUps } from './wake-ups.ts';
 
 /** Called after the slot was written, when an instance's status changed or whether it is answered. */
 export type VerdictListener = (state: InstanceState, previous: Verdict) => void;
@@ -41,6 +42,13 @@ export function createHealthSync(settings: HealthSyncSettings): HealthSync {
   let stopped = false;
   let fullPass: Timer | undefined;
 
+  const wakeUps = createWakeUps(clock, markService);
+
+  function markService(key: string): void {
+    dirtyServices.add(key);
+    wake();
+  }
+
   function wake(): void {
     if (waiting || stopped) return;
     waiting = true;
@@ -61,7 +69,9 @@ export function createHealthSync(settings: HealthSyncSettings): HealthSync {
     for (const key of dirtyServices) {
       if (left <= 0) break;
       dirtyServices.delete(key);
-      left -= syncService(registry.service(key));
+      const service = registry.service(key);
+      if (service === undefined) wakeUps.set(key, undefined);
+      else left -= syncService(service);
     }
     if (dirtyServices.size > 0 || dirtyInstances.size > 0) wake();
   }
@@ -69,15 +79,19 @@ export function createHealthSync(settings: HealthSyncSettings): HealthSync {
   /** Judges one instance, or all of its service where policies look at all; returns how many were judged. */
   function syncInstance(state: InstanceState): number {
     if (!state.isKnown()) return 1;
-    if (judge.looksAtAll(state.service)) return syncService(state.service);
-    settle(state, judge.one(state, clock.now()));
+    if (judge.hasPolicies(state.service)) return syncService(state.service);
+    settle(state, judge.one(state));
     for (const address of state.instance.addresses) writeShared(state.service, address);
     return 1;
   }
 
-  function syncService(service: ServiceState | undefined): number {
-    if (service === undefined) return 1;
-    judge.all(service, clock.now(), settle);
+  function syncService(service: ServiceState): number {
+    const { instances, untilMs } = judge.all(service, clock.now());
+    for (const { state, verdict, weight } of instances) {
+      settle(state, verdict);
+      registry.setWeight(state, weight);
+    }
+    wakeUps.set(service.key, untilMs);
     for (const address of service.sharedAddresses.keys()) writeShared(service, address);
     return Math.max(1, service.instances.size);
   }
@@ -115,8 +129,8 @@ export function createHealthSync(settings: HealthSyncSettings): HealthSync {
   }
 
   registry.onChange((serviceKey, what, instance) => {
-    if (what === 'facts' && instance !== undefined) dirtyInstances.add(instance);
-    else dirtyServices.add(serviceKey);
+    if (what === 'structure' || instance === undefined) return markService(serviceKey);
+    dirtyInstances.add(instance);
     wake();
   });
   markAll();
@@ -129,6 +143,7 @@ export function createHealthSync(settings: HealthSyncSettings): HealthSync {
     stop() {
       stopped = true;
       fullPass?.cancel();
+      wakeUps.stop();
     },
   };
 }

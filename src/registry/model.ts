@@ -27,6 +27,10 @@ export interface Fact {
   readonly sinceMs: number;
   /** This fact only repeats what that source said earlier, so that source, where it is known, decides instead. */
   readonly repeats?: FactSource;
+  /** The instance is being taken away (deleted, finished): no policy answers it in spite of this fact. */
+  readonly gone?: boolean;
+  /** Wall-clock milliseconds at which this was last said; external sources only, whose word grows old. */
+  readonly reportedMs?: number;
 }
 
 /** What was made of an instance's facts, and why: `explain` prints it. */
@@ -62,6 +66,37 @@ export interface ServicePolicy {
   /** At most so many records an answer; 0 is all. */
   readonly maxAnswers: number;
   readonly routing: 'multivalue' | 'weighted';
+  /** How long after it appears a bad check or task health does not take a new instance out; off by default. */
+  readonly gracePeriodSeconds?: number;
+  /** What other systems say of the instances; off by default. */
+  readonly externalHealth?: ExternalHealth;
+  /** All are answered while fewer than `belowPercent` may be, until `untilPercent` may be again; off by default. */
+  readonly panic?: { readonly belowPercent: number; readonly untilPercent: number };
+  /** Instances that fell `falls` times within about a half-life stay out until they have been calm; off by default. */
+  readonly flapDamping?: { readonly falls: number; readonly halfLifeSeconds: number };
+  /** `routing: weighted`: how long a new or recovered instance takes to get its whole weight; off by default. */
+  readonly slowStartSeconds?: number;
+  /** At most so many per cent of the instances are left out for being unhealthy; off (100) by default. */
+  readonly maxEjectionPercent?: number;
+}
+
+/** Systems beside healthdns that know of the instances' health, and how what they say is put together. */
+export interface ExternalHealth {
+  readonly sources: readonly ExternalSource[];
+  /** HEALTHY if any says so, if all say so, or if `quorum` of them do (by default more than half). */
+  readonly combine: 'any' | 'all' | 'quorum';
+  readonly quorum?: number;
+  /** What was said longer ago does not count. */
+  readonly maxAgeSeconds: number;
+}
+
+export interface ExternalSource {
+  readonly name: string;
+  /** Polled for each instance: {service}, {namespace}, {instance} and {address} are filled in. undefined: pushed. */
+  readonly url?: string;
+  /** Seconds. */
+  readonly interval: number;
+  readonly timeout: number;
 }
 
 /** ECS HealthCheck semantics; all times in seconds, as in ECS (milliseconds never appear in a configuration). */

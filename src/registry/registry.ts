@@ -3,7 +3,7 @@ import type { Slots } from '../plane/records.ts';
 import { createFactIndex } from './fact-index.ts';
 import { createGroups } from './groups.ts';
 import type { Fact, FactSource, Instance, Service, Verdict } from './model.ts';
-import { ServiceEntry } from './service-entry.ts';
+import { InstanceEntry, ServiceEntry } from './service-entry.ts';
 import { createSlotKeeper } from './slot-keeper.ts';
 
 export interface InstanceState {
@@ -13,6 +13,8 @@ export interface InstanceState {
   readonly slot: number;
   /** Written by health/sync.ts only. */
   verdict: Verdict;
+  /** For weighted routing: what the instance states, unless setWeight was called. Its SRV weight is the stated one. */
+  readonly weight: number;
   /** Its own, then those of its subjects, then those of `instance/<serviceKey>/<id>`. */
   facts(): readonly Fact[];
   /** False once no group states it any more. */
@@ -50,6 +52,8 @@ export interface Registry {
   removeGroup(groupKey: string): void;
   /** All facts that one source states of one subject; [] removes them. Throws RegistryLimitError. */
   replaceFacts(subject: string, source: FactSource, facts: readonly Fact[]): void;
+  /** Slow start gives an instance another weight; undefined: the stated one. Called by health/sync.ts only. */
+  setWeight(state: InstanceState, weight: number | undefined): void;
   service(key: string): ServiceState | undefined;
   services(): Iterable<ServiceState>;
   factsOf(subject: string): readonly Fact[];
@@ -135,6 +139,12 @@ export function createRegistry(
     replaceGroup: groups.replace,
     removeGroup: groups.remove,
     replaceFacts: facts.replace,
+    setWeight(state, weight) {
+      if (!(state instanceof InstanceEntry) || state.setWeight === weight) return;
+      const before = state.weight;
+      state.setWeight = weight;
+      if (state.weight !== before) tell(state.service.key, 'structure');
+    },
     service: (key) => services.get(key),
     services: () => services.values(),
     factsOf: facts.ofSubject,

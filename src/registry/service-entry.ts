@@ -28,6 +28,8 @@ export class InstanceEntry implements InstanceState {
   readonly slot: number;
   instance: Instance;
   verdict: Verdict = NOT_JUDGED;
+  /** Set in place of the stated weight while the service starts its instances slowly. */
+  setWeight: number | undefined = undefined;
   /** The groups that state it, the one that spoke last at the end: an endpoint on its way between slices is in two. */
   groups: OneOrMany<Group> = undefined;
 
@@ -35,6 +37,10 @@ export class InstanceEntry implements InstanceState {
     this.service = service;
     this.instance = instance;
     this.slot = slot;
+  }
+
+  get weight(): number {
+    return this.setWeight ?? this.instance.weight;
   }
 
   facts(): readonly Fact[] {

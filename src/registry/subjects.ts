@@ -77,6 +77,8 @@ function sameFact(one: Fact, other: Fact): boolean {
       one.sinceMs === other.sinceMs &&
       one.source === other.source &&
       one.name === other.name &&
-      one.repeats === other.repeats)
+      one.repeats === other.repeats &&
+      one.gone === other.gone &&
+      one.reportedMs === other.reportedMs)
   );
 }

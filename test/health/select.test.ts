@@ -10,7 +10,7 @@ function states(text: string) {
     const [id, weight = '1'] = word.replace('-', '').split(':');
     const answered = !word.startsWith('-');
     const verdict = { status: 'HEALTHY' as const, answered, rule: '', reason: '', sinceMs: 0 };
-    return { instance: instance(id, '10.0.0.1', { weight: Number(weight) }), verdict };
+    return { instance: instance(id, '10.0.0.1'), weight: Number(weight), verdict };
   });
 }
 

@@ -1,0 +1,113 @@
+// One name with its records → the block that data threads keep (layout.ts).
+import { labelCount, nameEnd } from '../dns/name.ts';
+import { TYPE } from '../dns/types.ts';
+import {
+  BLOCK,
+  BLOCK_FLAG,
+  DUPLICATE,
+  POLICIES,
+  RECORD,
+  RRSET,
+  RRSET_FLAG,
+  SLOT_MASK,
+  targetOffset,
+} from './layout.ts';
+import { type HashSeed, hashName } from './name-hash.ts';
+import type { NameRecords, ResourceRecord, RRset } from './records.ts';
+import type { WordWriter } from './word-writer.ts';
+
+/** Weights above this count as this. */
+const MAX_WEIGHT = 0xffff;
+
+/** Appends the block of one name. Throws RangeError or NameError where a record cannot be said on the wire. */
+export function compileName(writer: WordWriter, records: NameRecords, seed: HashSeed): void {
+  const start = writer.length;
+  const rrsets = records.rrsets.filter((rrset) => rrset.records.length > 0);
+  writer.put(0, hashName(records.name, seed));
+  writer.put(records.name.length | (labelCount(records.name) << 8) | (flagsOf(records) << 16));
+  writer.put(rrsets.length, records.synthesizesPodAddresses?.ttlSeconds ?? 0);
+  writer.putBytes(records.name);
+  const headers = writer.length;
+  for (let i = 0; i < rrsets.length * RRSET.WORDS; i++) writer.put(0);
+  rrsets.forEach((rrset, i) => {
+    compileRRset(writer, rrset, start, headers + i * RRSET.WORDS, seed);
+  });
+  writer.words[start + BLOCK.SIZE] = writer.length - start;
+}
+
+function flagsOf(records: NameRecords): number {
+  let flags = records.synthesizesPodAddresses ? BLOCK_FLAG.SYNTHESIZES_PODS : 0;
+  for (const rrset of records.rrsets) {
+    if (rrset.type === TYPE.NS && rrset.records.length > 0) flags |= BLOCK_FLAG.HAS_NS;
+    if (rrset.whenAllUnhealthy === 'nxdomain') flags |= BLOCK_FLAG.MAY_NOT_EXIST;
+  }
+  return flags;
+}
+
+function compileRRset(writer: WordWriter, rrset: RRset, block: number, header: number, seed: HashSeed): void {
+  const target = targetOffset(rrset.type);
+  const records = groupDuplicates(rrset.records);
+  const length = records[0].record.rdata.length;
+  const uniform = records.every(({ record }) => record.rdata.length === length);
+  const recordWords = RECORD.WORDS + (target >= 0 ? 1 : 0) + ((length + 3) >> 2);
+  const flags =
+    (rrset.routing === 'weighted' ? RRSET_FLAG.WEIGHTED : 0) |
+    (target >= 0 ? RRSET_FLAG.HAS_TARGETS : 0) |
+    (POLICIES.indexOf(rrset.whenAllUnhealthy) << RRSET_FLAG.POLICY_SHIFT);
+  const first = writer.length;
+  if (!uniform) for (let i = 0; i < records.length; i++) writer.put(0);
+  records.forEach(({ record, repeats }, i) => {
+    if (!uniform) writer.words[first + i] = writer.length - block;
+    compileRecord(writer, record, repeats, target, seed);
+  });
+  const { words } = writer;
+  words[header + RRSET.TYPE] = rrset.type | (flags << 16);
+  words[header + RRSET.TTL] = rrset.ttlSeconds;
+  words[header + RRSET.COUNT] = records.length;
+  words[header + RRSET.MAX_ANSWERS] = rrset.maxAnswers;
+  words[header + RRSET.FIRST] = first - block;
+  words[header + RRSET.STRIDE] = uniform ? recordWords : 0;
+}
+
+function compileRecord(
+  writer: WordWriter,
+  record: ResourceRecord,
+  repeats: boolean,
+  target: number,
+  seed: HashSeed,
+): void {
+  if (record.rdata.length > 0xffff) throw new RangeError(`rdata of ${record.rdata.length} bytes, at most 65535 fit`);
+  if (record.slot < 0 || record.slot > SLOT_MASK) throw new RangeError(`slot ${record.slot} does not exist`);
+  const weight = Math.max(0, Math.min(MAX_WEIGHT, Math.trunc(record.weight)));
+  writer.put(record.slot | (repeats ? DUPLICATE : 0), record.rdata.length | (weight << 16));
+  if (target >= 0) {
+    nameEnd(record.rdata, target);
+    writer.put(hashName(lowerName(record.rdata.subarray(target)), seed));
+  }
+  writer.putBytes(record.rdata);
+}
+
+function lowerName(name: Uint8Array): Uint8Array {
+  return name.map((byte) => (byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte));
+}
+
+/**
+ * Records of equal rdata are put next to each other and all but the first are marked, so that an answer never has
+ * duplicates (RFC 2181 section 5) while each keeps its own slot: the rdata is answered if any of them may be.
+ */
+function groupDuplicates(records: readonly ResourceRecord[]): { record: ResourceRecord; repeats: boolean }[] {
+  if (records.length === 1) return [{ record: records[0], repeats: false }];
+  const groups = new Map<string | number, ResourceRecord[]>();
+  for (const record of records) {
+    const key = rdataKey(record.rdata);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [record]);
+    else if (!group.some((other) => other.slot === record.slot)) group.push(record);
+  }
+  return [...groups.values()].flatMap((group) => group.map((record, i) => ({ record, repeats: i > 0 })));
+}
+
+function rdataKey(rdata: Uint8Array): string | number {
+  if (rdata.length === 4) return ((rdata[0] << 24) | (rdata[1] << 16) | (rdata[2] << 8) | rdata[3]) >>> 0;
+  return Buffer.from(rdata.buffer, rdata.byteOffset, rdata.length).toString('latin1');
+}

@@ -1,0 +1,121 @@
+// Changes ↔ bytes. Whole names cross as blocks that are ready to be copied into a table (layout.ts), a bounded number of
+// bytes at a time.
+import { compileName } from './compile.ts';
+import { ENTRY, ENTRY_HEADER_WORDS, ZONE_FLAG } from './layout.ts';
+import { type HashSeed, hashName } from './name-hash.ts';
+import type { Change, WireName, ZoneState } from './records.ts';
+import { createWordWriter, type WordWriter } from './word-writer.ts';
+
+/** A message ends after the change that passes this: few enough for a data thread to apply in well under 1 ms. */
+export const MESSAGE_BYTES = 64 * 1024;
+
+/**
+ * Takes changes from `changes` until the message is full or none is left; undefined when there were none. What cannot be
+ * said on the wire is left out and given to `onBad`.
+ */
+export function encodeChanges(
+  changes: Iterator<Change>,
+  seed: HashSeed,
+  onBad: (change: Change, error: Error) => void,
+): ArrayBuffer | undefined {
+  const writer = createWordWriter();
+  while (writer.length * 4 < MESSAGE_BYTES) {
+    const next = changes.next();
+    if (next.done) break;
+    const start = writer.length;
+    try {
+      encodeChange(writer, next.value, seed);
+      writer.words[start + 1] = writer.length - start - ENTRY_HEADER_WORDS;
+    } catch (error) {
+      writer.truncate(start);
+      onBad(next.value, error as Error);
+    }
+  }
+  return writer.length === 0 ? undefined : writer.finish();
+}
+
+/** What a data thread does with each entry of a message. */
+export interface ChangeTarget {
+  /** The block begins at `words[at]`; it is copied. */
+  replaceName(words: Int32Array, at: number): void;
+  removeName(hash: number, name: WireName): void;
+  replaceZone(hash: number, zone: ZoneState): void;
+  removeZone(hash: number, name: WireName): void;
+}
+
+/** Applies the entry at `at` and gives the place of the next. */
+export function applyEntry(words: Int32Array, at: number, target: ChangeTarget): number {
+  const body = at + ENTRY_HEADER_WORDS;
+  switch (words[at]) {
+    case ENTRY.REPLACE_NAME:
+      target.replaceName(words, body);
+      break;
+    case ENTRY.REMOVE_NAME:
+      target.removeName(words[body], bytesAt(words, body + 1));
+      break;
+    case ENTRY.REPLACE_ZONE:
+      target.replaceZone(words[body], decodeZone(words, body + 1));
+      break;
+    case ENTRY.REMOVE_ZONE:
+      target.removeZone(words[body], bytesAt(words, body + 1));
+      break;
+    default:
+      throw new Error(`a message to a data thread has an entry of kind ${words[at]} at word ${at}`);
+  }
+  return body + words[at + 1];
+}
+
+function encodeChange(writer: WordWriter, change: Change, seed: HashSeed): void {
+  switch (change.kind) {
+    case 'replace-name':
+      writer.put(ENTRY.REPLACE_NAME, 0);
+      return compileName(writer, change.records, seed);
+    case 'remove-name':
+      writer.put(ENTRY.REMOVE_NAME, 0, hashName(change.name, seed));
+      return putCounted(writer, change.name);
+    case 'replace-zone':
+      writer.put(ENTRY.REPLACE_ZONE, 0, hashName(change.zone.name, seed));
+      return encodeZone(writer, change.zone);
+    case 'remove-zone':
+      writer.put(ENTRY.REMOVE_ZONE, 0, hashName(change.name, seed));
+      return putCounted(writer, change.name);
+  }
+}
+
+function encodeZone(writer: WordWriter, zone: ZoneState): void {
+  writer.put((zone.ready ? ZONE_FLAG.READY : 0) | (zone.stale ? ZONE_FLAG.STALE : 0), zone.fallthrough.length);
+  putCounted(writer, zone.name);
+  for (const suffix of zone.fallthrough) putCounted(writer, suffix);
+}
+
+function decodeZone(words: Int32Array, at: number): ZoneState {
+  const flags = words[at];
+  const name = bytesAt(words, at + 2);
+  const fallthrough: WireName[] = [];
+  let next = at + 3 + ((name.length + 3) >> 2);
+  for (let i = words[at + 1]; i > 0; i--) {
+    const suffix = bytesAt(words, next);
+    fallthrough.push(suffix);
+    next += 1 + ((suffix.length + 3) >> 2);
+  }
+  return { name, ready: (flags & ZONE_FLAG.READY) !== 0, stale: (flags & ZONE_FLAG.STALE) !== 0, fallthrough };
+}
+
+function putCounted(writer: WordWriter, bytes: Uint8Array): void {
+  writer.put(bytes.length);
+  writer.putBytes(bytes);
+}
+
+/** A copy of bytes written by `putCounted`. */
+function bytesAt(words: Int32Array, at: number): Uint8Array {
+  return new Uint8Array(words.buffer, words.byteOffset + (at + 1) * 4, words[at]).slice();
+}
+
+/** Tells changes apart that replace each other while they wait: a later state of the same name or zone. */
+export function changeKey(change: Change): string {
+  const zone = change.kind === 'replace-zone' || change.kind === 'remove-zone';
+  const name =
+    change.kind === 'replace-name' ? change.records.name : change.kind === 'replace-zone' ? change.zone.name : change.name;
+  return (zone ? 'z' : 'n') + Buffer.from(name.buffer, name.byteOffset, name.length).toString('latin1');
+}
+

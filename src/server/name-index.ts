@@ -1,0 +1,133 @@
+// Open addressing from names to blocks: pairs of (hash, handle + 1) in one typed array, probed linearly. It grows and
+// shrinks by moving some pairs to a new array at each change, so no change waits for a rebuild; until all are moved a
+// lookup looks into both.
+import { BLOCK } from '../plane/layout.ts';
+import { type Arena, chunkOf, wordOf } from './arena.ts';
+
+const EMPTY = 0;
+const GONE = -1;
+const MIN_BUCKETS = 1024;
+/** Buckets moved at each change. With growth at 70 % full the old array is empty long before the new one is full. */
+const MOVED_AT_ONCE = 64;
+
+export interface NameIndex {
+  /** The handle of the name `name[start, start + length)` (lower case) of that hash, or -1. */
+  find(hash: number, name: Uint8Array, start: number, length: number): number;
+  /** For a name that is not there. */
+  add(hash: number, handle: number): void;
+  /** For a name that is there. */
+  point(hash: number, from: number, to: number): void;
+  remove(hash: number, handle: number): void;
+  names(): number;
+  bytes(): number;
+}
+
+export function createNameIndex(arena: Arena): NameIndex {
+  let pairs = new Int32Array(2 * MIN_BUCKETS);
+  let mask = MIN_BUCKETS - 1;
+  let old = NO_PAIRS;
+  let oldMask = 0;
+  let moved = 0;
+  let names = 0;
+  /** Buckets of `pairs` that are not EMPTY. */
+  let occupied = 0;
+  const chunks = arena.words;
+  const chunkBytes = arena.bytes;
+
+  /** The bucket of a name in one array, or -1. */
+  const probe = (
+    table: Int32Array,
+    tableMask: number,
+    hash: number,
+    name: Uint8Array,
+    start: number,
+    length: number,
+  ): number => {
+    for (let bucket = hash & tableMask; ; bucket = (bucket + 1) & tableMask) {
+      const held = table[2 * bucket + 1];
+      if (held === EMPTY) return -1;
+      if (table[2 * bucket] !== hash || held === GONE) continue;
+      const chunk = chunkOf(held - 1);
+      const block = wordOf(held - 1);
+      if ((chunks[chunk][block + BLOCK.NAME] & 0xff) !== length) continue;
+      const bytes = chunkBytes[chunk];
+      const at = (block + BLOCK.NAME_BYTES) << 2;
+      let i = 0;
+      while (i < length && bytes[at + i] === name[start + i]) i++;
+      if (i === length) return bucket;
+    }
+  };
+
+  const bucketOf = (table: Int32Array, tableMask: number, hash: number, handle: number): number => {
+    for (let bucket = hash & tableMask; table[2 * bucket + 1] !== EMPTY; bucket = (bucket + 1) & tableMask) {
+      if (table[2 * bucket + 1] === handle + 1) return bucket;
+    }
+    return -1;
+  };
+
+  const insert = (hash: number, handle: number): void => {
+    let bucket = hash & mask;
+    while (pairs[2 * bucket + 1] > EMPTY) bucket = (bucket + 1) & mask;
+    if (pairs[2 * bucket + 1] === EMPTY) occupied++;
+    pairs[2 * bucket] = hash;
+    pairs[2 * bucket + 1] = handle + 1;
+  };
+
+  const moveSome = (count: number): void => {
+    const stop = Math.min(oldMask + 1, moved + count);
+    for (; moved < stop; moved++) {
+      const held = old[2 * moved + 1];
+      if (held <= EMPTY) continue;
+      insert(old[2 * moved], held - 1);
+      old[2 * moved + 1] = GONE;
+    }
+    if (moved > oldMask) old = NO_PAIRS;
+  };
+
+  /** Begins a new array where this one is too full (of names or of what is gone) or far too empty. */
+  const resizeIfNeeded = (): void => {
+    if (old !== NO_PAIRS) return moveSome(MOVED_AT_ONCE);
+    const full = occupied > (mask + 1) * 0.7;
+    const sparse = mask + 1 > MIN_BUCKETS && names < (mask + 1) >> 3;
+    if (!full && !sparse) return;
+    let buckets = MIN_BUCKETS;
+    while (buckets < names * 2) buckets *= 2;
+    old = pairs;
+    oldMask = mask;
+    moved = 0;
+    pairs = new Int32Array(2 * buckets);
+    mask = buckets - 1;
+    occupied = 0;
+  };
+
+  return {
+    find(hash, name, start, length) {
+      const bucket = probe(pairs, mask, hash, name, start, length);
+      if (bucket >= 0) return pairs[2 * bucket + 1] - 1;
+      if (old === NO_PAIRS) return -1;
+      const oldBucket = probe(old, oldMask, hash, name, start, length);
+      return oldBucket < 0 ? -1 : old[2 * oldBucket + 1] - 1;
+    },
+    add(hash, handle) {
+      resizeIfNeeded();
+      insert(hash, handle);
+      names++;
+    },
+    point(hash, from, to) {
+      const bucket = bucketOf(pairs, mask, hash, from);
+      if (bucket >= 0) pairs[2 * bucket + 1] = to + 1;
+      else old[2 * bucketOf(old, oldMask, hash, from) + 1] = to + 1;
+    },
+    remove(hash, handle) {
+      const bucket = bucketOf(pairs, mask, hash, handle);
+      if (bucket >= 0) pairs[2 * bucket + 1] = GONE;
+      else old[2 * bucketOf(old, oldMask, hash, handle) + 1] = GONE;
+      names--;
+      resizeIfNeeded();
+    },
+    names: () => names,
+    bytes: () => pairs.byteLength + old.byteLength,
+  };
+}
+
+const NO_PAIRS = new Int32Array(2);

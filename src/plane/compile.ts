@@ -37,6 +37,7 @@ export function compileName(writer: WordWriter, records: NameRecords, seed: Hash
 
 function flagsOf(records: NameRecords): number {
   let flags = records.synthesizesPodAddresses ? BLOCK_FLAG.SYNTHESIZES_PODS : 0;
+  if (records.name[0] === 1 && records.name[1] === 0x2a) flags |= BLOCK_FLAG.WILDCARD;
   for (const rrset of records.rrsets) {
     if (rrset.type === TYPE.NS && rrset.records.length > 0) flags |= BLOCK_FLAG.HAS_NS;
     if (rrset.whenAllUnhealthy === 'nxdomain') flags |= BLOCK_FLAG.MAY_NOT_EXIST;

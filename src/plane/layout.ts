@@ -24,6 +24,8 @@ export const BLOCK_FLAG = {
   HAS_NS: 2,
   /** Some RRset says `whenAllUnhealthy: nxdomain`. */
   MAY_NOT_EXIST: 4,
+  /** The first label is `*`. */
+  WILDCARD: 8,
 } as const;
 
 export const RRSET = {

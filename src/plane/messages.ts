@@ -69,16 +69,20 @@ function encodeChange(writer: WordWriter, change: Change, seed: HashSeed): void 
   switch (change.kind) {
     case 'replace-name':
       writer.put(ENTRY.REPLACE_NAME, 0);
-      return compileName(writer, change.records, seed);
+      compileName(writer, change.records, seed);
+      break;
     case 'remove-name':
       writer.put(ENTRY.REMOVE_NAME, 0, hashName(change.name, seed));
-      return putCounted(writer, change.name);
+      putCounted(writer, change.name);
+      break;
     case 'replace-zone':
       writer.put(ENTRY.REPLACE_ZONE, 0, hashName(change.zone.name, seed));
-      return encodeZone(writer, change.zone);
+      encodeZone(writer, change.zone);
+      break;
     case 'remove-zone':
       writer.put(ENTRY.REMOVE_ZONE, 0, hashName(change.name, seed));
-      return putCounted(writer, change.name);
+      putCounted(writer, change.name);
+      break;
   }
 }
 
@@ -115,7 +119,10 @@ function bytesAt(words: Int32Array, at: number): Uint8Array {
 export function changeKey(change: Change): string {
   const zone = change.kind === 'replace-zone' || change.kind === 'remove-zone';
   const name =
-    change.kind === 'replace-name' ? change.records.name : change.kind === 'replace-zone' ? change.zone.name : change.name;
+    change.kind === 'replace-name'
+      ? change.records.name
+      : change.kind === 'replace-zone'
+        ? change.zone.name
+        : change.name;
   return (zone ? 'z' : 'n') + Buffer.from(name.buffer, name.byteOffset, name.length).toString('latin1');
 }
-

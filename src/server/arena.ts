@@ -182,7 +182,10 @@ export function createArena(): Arena {
     free,
     fits: (size, oldSize) => roundUp(size) === oldSize,
     tidy(onMove) {
-      if (evacuating !== NONE) return evacuate(onMove);
+      if (evacuating !== NONE) {
+        evacuate(onMove);
+        return;
+      }
       const spare = total - used - emptyChunks.length * CHUNK_WORDS;
       if (spare < MIN_FREE_WORDS || spare < used >> 1) return;
       evacuating = sparsest();

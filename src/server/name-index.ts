@@ -86,7 +86,10 @@ export function createNameIndex(arena: Arena): NameIndex {
 
   /** Begins a new array where this one is too full (of names or of what is gone) or far too empty. */
   const resizeIfNeeded = (): void => {
-    if (old !== NO_PAIRS) return moveSome(MOVED_AT_ONCE);
+    if (old !== NO_PAIRS) {
+      moveSome(MOVED_AT_ONCE);
+      return;
+    }
     const full = occupied > (mask + 1) * 0.7;
     const sparse = mask + 1 > MIN_BUCKETS && names < (mask + 1) >> 3;
     if (!full && !sparse) return;

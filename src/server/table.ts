@@ -1,6 +1,6 @@
 // All names of one data thread: found by hash, replaced and removed one at a time while queries run. See plane/layout.ts
 // for what a block holds.
-import { BLOCK, RRSET } from '../plane/layout.ts';
+import { BLOCK, BLOCK_FLAG, RRSET } from '../plane/layout.ts';
 import { type Arena, chunkOf, createArena, wordOf } from './arena.ts';
 import { createNameIndex } from './name-index.ts';
 
@@ -17,6 +17,8 @@ export interface Table {
   records(): number;
   /** Names with an NS RRset. */
   cuts(): number;
+  /** Names that begin with `*`. */
+  wildcards(): number;
   /** Index and blocks, free room included. */
   bytes(): number;
 }
@@ -26,6 +28,7 @@ export function createTable(): Table {
   const index = createNameIndex(arena);
   let records = 0;
   let cuts = 0;
+  let wildcards = 0;
 
   /** Adds (or with sign -1 takes away) what a block counts for. */
   const count = (words: Int32Array, block: number, sign: 1 | -1): void => {
@@ -33,7 +36,9 @@ export function createTable(): Table {
     for (let i = 0; i < words[block + BLOCK.RRSETS]; i++) {
       records += sign * words[headers + i * RRSET.WORDS + RRSET.COUNT];
     }
-    if ((words[block + BLOCK.NAME] >> 16) & 2) cuts += sign;
+    const flags = words[block + BLOCK.NAME] >> 16;
+    if ((flags & BLOCK_FLAG.HAS_NS) !== 0) cuts += sign;
+    if ((flags & BLOCK_FLAG.WILDCARD) !== 0) wildcards += sign;
   };
 
   const copy = (words: Int32Array, at: number, size: number, handle: number): void => {
@@ -88,6 +93,7 @@ export function createTable(): Table {
     names: index.names,
     records: () => records,
     cuts: () => cuts,
+    wildcards: () => wildcards,
     bytes: () => arena.totalWords() * 4 + index.bytes(),
   };
 }

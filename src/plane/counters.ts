@@ -1,0 +1,71 @@
+// What data threads count, in shared memory: each thread has a row of its own and is the only one to write it, so counting
+// is one addition and reading never waits. 64-bit floats: whole up to 2^53, and written in one piece.
+
+/** Query types that have a counter of their own; all others are "other". */
+export const COUNTED_TYPES = [1, 2, 5, 6, 12, 15, 16, 28, 33, 64, 65, 255] as const;
+const TYPE_SLOTS = COUNTED_TYPES.length + 1;
+export const RCODE_SLOTS = 17;
+/** Upper bounds of response sizes, as CoreDNS's histogram has them in part; the last is everything above. */
+export const SIZE_BOUNDS = [64, 128, 256, 512, 1232, 4096, 65_535] as const;
+
+let next = 0;
+const take = (count = 1): number => {
+  next += count;
+  return next - count;
+};
+
+export const COUNTER = {
+  UDP4: take(),
+  UDP6: take(),
+  TCP4: take(),
+  TCP6: take(),
+  TYPES: take(TYPE_SLOTS),
+  RCODES: take(RCODE_SLOTS),
+  SIZES: take(SIZE_BOUNDS.length),
+  SIZE_SUM: take(),
+  TRUNCATED: take(),
+  FORWARDED: take(),
+  DROPPED_SHORT: take(),
+  DROPPED_RESPONSE: take(),
+  DROPPED_PORT: take(),
+  DROPPED_SEND: take(),
+  /** Read from the kernel: it had no room for them. */
+  DROPPED_KERNEL: take(),
+  ERRORS: take(),
+  BATCHES: take(),
+  BATCHED: take(),
+  TCP_OPEN: take(),
+  TCP_ACCEPTED: take(),
+  TCP_REFUSED: take(),
+  TCP_TIMEOUTS: take(),
+  TCP_ABORTED: take(),
+  NAMES: take(),
+  RECORDS: take(),
+  TABLE_BYTES: take(),
+  ZONES: take(),
+  APPLIED: take(),
+} as const;
+
+export const COUNTERS = next;
+
+export type Counters = Float64Array;
+
+export function createCounters(): Counters {
+  return new Float64Array(new SharedArrayBuffer(COUNTERS * 8));
+}
+
+/** Types → their counter, for types below 256. */
+const TYPE_COUNTERS = Uint8Array.from({ length: 256 }, (_, type) => {
+  const known = (COUNTED_TYPES as readonly number[]).indexOf(type);
+  return COUNTER.TYPES + (known < 0 ? TYPE_SLOTS - 1 : known);
+});
+
+export function typeCounter(type: number): number {
+  return type < 256 ? TYPE_COUNTERS[type] : COUNTER.TYPES + TYPE_SLOTS - 1;
+}
+
+export function sizeCounter(bytes: number): number {
+  let bound = 0;
+  while (bytes > SIZE_BOUNDS[bound] && bound < SIZE_BOUNDS.length - 1) bound++;
+  return COUNTER.SIZES + bound;
+}

@@ -1,0 +1,87 @@
+// The zones we answer for: which of them a name is in, and what is known of each.
+
+import { labelCount } from '../dns/name.ts';
+import type { LabelledName } from '../dns/question.ts';
+import type { WireName, ZoneState } from '../plane/records.ts';
+
+export interface Zone extends ZoneState {
+  readonly hash: number;
+  /** Without the root. */
+  readonly labels: number;
+}
+
+export interface Zones {
+  /** The zone of the longest name that `name` is at or below; undefined: the name is not ours. */
+  enclosing(name: LabelledName, hashes: Int32Array): Zone | undefined;
+  replace(hash: number, zone: ZoneState): void;
+  remove(hash: number, name: WireName): void;
+  count(): number;
+}
+
+export function createZones(): Zones {
+  const zones = new Map<string, Zone>();
+  let buckets: (Zone | undefined)[] = [undefined];
+  let mask = 0;
+  /** Numbers of labels that zones have, longest first: only these suffixes are looked up. */
+  let depths: number[] = [];
+
+  /** Zones change rarely and are few, so everything is made again. */
+  const rebuild = (): void => {
+    let size = 8;
+    while (size < zones.size * 2) size *= 2;
+    buckets = new Array<Zone | undefined>(size).fill(undefined);
+    mask = size - 1;
+    for (const zone of zones.values()) {
+      let bucket = zone.hash & mask;
+      while (buckets[bucket] !== undefined) bucket = (bucket + 1) & mask;
+      buckets[bucket] = zone;
+    }
+    depths = [...new Set([...zones.values()].map((zone) => zone.labels))].sort((a, b) => b - a);
+  };
+
+  return {
+    enclosing(name, hashes) {
+      for (let i = 0; i < depths.length; i++) {
+        const depth = depths[i];
+        if (depth > name.labels) continue;
+        const hash = hashes[depth];
+        for (let bucket = hash & mask; ; bucket = (bucket + 1) & mask) {
+          const zone = buckets[bucket];
+          if (zone === undefined) break;
+          if (zone.hash === hash && endsWith(name, depth, zone.name)) return zone;
+        }
+      }
+      return undefined;
+    },
+    replace(hash, zone) {
+      zones.set(key(zone.name), { ...zone, hash, labels: labelCount(zone.name) });
+      rebuild();
+    },
+    remove(_hash, name) {
+      if (zones.delete(key(name))) rebuild();
+    },
+    count: () => zones.size,
+  };
+}
+
+/** Whether the last `labels` labels of `name` are `suffix`. */
+export function endsWith(name: LabelledName, labels: number, suffix: WireName): boolean {
+  const start = name.starts[labels];
+  if (name.length - start !== suffix.length) return false;
+  for (let i = 0; i < suffix.length; i++) if (name.bytes[start + i] !== suffix[i]) return false;
+  return true;
+}
+
+/** Whether what is not found in `zone` may be known elsewhere (CoreDNS's `fallthrough`). */
+export function fallsThrough(zone: Zone, name: LabelledName): boolean {
+  for (let i = 0; i < zone.fallthrough.length; i++) {
+    const suffix = zone.fallthrough[i];
+    const labels = labelCount(suffix);
+    if (labels <= name.labels && endsWith(name, labels, suffix)) return true;
+  }
+  return false;
+}
+
+function key(name: WireName): string {
+  return Buffer.from(name.buffer, name.byteOffset, name.length).toString('latin1');
+}

@@ -2,11 +2,11 @@
 import type { LabelledName } from '../dns/question.ts';
 import { TYPE } from '../dns/types.ts';
 import { BLOCK, BLOCK_FLAG, RRSET } from '../plane/layout.ts';
-import { extendHash, type HashSeed, wildcardHash } from '../plane/name-hash.ts';
+import { type HashSeed, wildcardHash } from '../plane/name-hash.ts';
 import { chunkOf, wordOf } from './arena.ts';
 import { readPodAddress } from './pod-address.ts';
 import type { Table } from './table.ts';
-import type { Zone, Zones } from './zones.ts';
+import { suffixHashes, type Zone, type Zones } from './zones.ts';
 
 export const OUTCOME = {
   /** `rrset` answers. */
@@ -118,8 +118,7 @@ export function createLookup(table: Table, zones: Zones, seed: HashSeed): Lookup
   };
 
   const lookup = (name: LabelledName, type: number): void => {
-    hashes[0] = seed;
-    for (let i = 1; i <= name.labels; i++) hashes[i] = extendHash(hashes[i - 1], name.bytes, name.starts[i]);
+    suffixHashes(name, seed, hashes);
     const zone = zones.enclosing(name, hashes);
     found.zone = zone;
     found.addressLength = 0;

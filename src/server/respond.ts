@@ -6,7 +6,7 @@
 //   RFC 8482        ANY gets HINFO (or the CNAME)            RFC 8906  what must be answered, and how
 //   RFC 8914        extended errors                          RFC 9619  QDCOUNT is 1
 import { type Edns, emptyEdns, readEdns } from '../dns/edns.ts';
-import { HEADER, opcodeOf, readUint16, writeUint16 } from '../dns/header.ts';
+import { HEADER, opcodeOf, readUint16 } from '../dns/header.ts';
 import { HEADER_BYTES, MAX_CNAME_CHAIN, UDP_BYTES_WITHOUT_EDNS } from '../dns/limits.ts';
 import { emptyName, emptyQuestion, type LabelledName, readName, readQuestion } from '../dns/question.ts';
 import { CLASS, EDE, FLAG, OPCODE, RCODE, TYPE } from '../dns/types.ts';
@@ -20,8 +20,8 @@ import { chunkOf, wordOf } from './arena.ts';
 import { chaosAnswer } from './chaos.ts';
 import { writeTarget } from './external-target.ts';
 import { createLookup, OUTCOME } from './lookup.ts';
-import { NO_EDE, OPT_ROOM, writeOpt } from './opt.ts';
-import { emptyReply, writeRecordHead } from './reply.ts';
+import { OPT_ROOM, writeOpt } from './opt.ts';
+import { addAnswer, beginReply, emptyReply, writeHeader, writeHeaderOnly } from './reply.ts';
 import { createSelector, policyOf } from './select.ts';
 import type { Table } from './table.ts';
 import { fallsThrough, type Zone, type Zones } from './zones.ts';
@@ -73,9 +73,6 @@ export function createResponder(deps: ResponderDeps): Responder {
   const visited = new Int32Array(MAX_CNAME_CHAIN + 1);
   const chaos = chaosAnswer(settings);
   const forwards = settings.forwarding && forwarder !== undefined;
-  let rcode: number = RCODE.NOERROR;
-  let authoritative = false;
-  let ede = NO_EDE;
   let hops = 0;
   /** The name being answered and its place in the message: the question, then the target of each CNAME. */
   let name = question.name;
@@ -84,21 +81,21 @@ export function createResponder(deps: ResponderDeps): Responder {
   let maxBytes = 0;
   let target: TargetAnswer | undefined;
 
-  const fail = (code: number, extended: number): void => {
-    rcode = code;
-    if (ede === NO_EDE) ede = extended;
+  const fail = (rcode: number, ede: number): void => {
+    reply.rcode = rcode;
+    reply.ede = ede;
   };
 
   /** NODATA or NXDOMAIN, with the SOA that says for how long; unless the zone is not known well enough to say so. */
-  const negative = (code: number, zone: Zone): void => {
+  const negative = (rcode: number, zone: Zone): void => {
     const labels = zone.labels;
     const ownerAt = nameAt + name.starts[labels];
     if (!zone.ready || !write.soa(reply, zone, ownerAt)) {
       fail(RCODE.SERVFAIL, EDE.NOT_READY);
       return;
     }
-    rcode = code;
-    if (zone.stale) ede = code === RCODE.NXDOMAIN ? EDE.STALE_NXDOMAIN_ANSWER : EDE.STALE_ANSWER;
+    reply.rcode = rcode;
+    if (zone.stale) reply.ede = rcode === RCODE.NXDOMAIN ? EDE.STALE_NXDOMAIN_ANSWER : EDE.STALE_ANSWER;
   };
 
   /** Whether a name whose policy is `nxdomain` has nothing at all that may be answered. */
@@ -128,9 +125,12 @@ export function createResponder(deps: ResponderDeps): Responder {
   const answerHit = (zone: Zone): void => {
     const result = write.rrset(reply, found.handle, found.rrset, nameAt);
     reply.answers += write.written();
-    if (result === NONE_ALIVE) noneAlive(zone);
-    else if (result === WRITTEN) write.glue(reply, question.type);
-    if (zone.stale) fail(rcode, EDE.STALE_ANSWER);
+    if (result === NONE_ALIVE) {
+      noneAlive(zone);
+      return;
+    }
+    if (result === WRITTEN) write.glue(reply, question.type);
+    if (zone.stale) reply.ede = EDE.STALE_ANSWER;
   };
 
   /** Writes the CNAME and makes its target the name to answer; false where the chain ends here. */
@@ -141,15 +141,15 @@ export function createResponder(deps: ResponderDeps): Responder {
     reply.answers += write.written();
     if (result === NONE_ALIVE) noneAlive(zone);
     if (result !== WRITTEN) return false;
-    if (zone.stale) fail(rcode, EDE.STALE_ANSWER);
+    if (zone.stale) reply.ede = EDE.STALE_ANSWER;
     nameAt = write.lastRdata();
     readName(reply.out, nameAt, reply.at, alias);
     name = alias;
-    return hops < MAX_CNAME_CHAIN;
+    return hops < MAX_CNAME_CHAIN && question.type !== TYPE.ANY;
   };
 
   const refer = (): void => {
-    authoritative = hops > 0;
+    reply.authoritative = hops > 0;
     const result = write.rrset(reply, found.handle, found.rrset, nameAt + name.starts[found.cutLabels]);
     reply.authority += write.written();
     if (result === WRITTEN) write.glue(reply, TYPE.NS);
@@ -157,23 +157,12 @@ export function createResponder(deps: ResponderDeps): Responder {
 
   const answerPodAddress = (): void => {
     const length = found.addressLength;
-    if (reply.at + 12 + length > reply.limit) {
-      reply.truncated = true;
-      return;
-    }
-    writeRecordHead(reply.out, reply.at, nameAt, length === 4 ? TYPE.A : TYPE.AAAA, found.podTtl, length);
-    for (let i = 0; i < length; i++) reply.out[reply.at + 12 + i] = found.address[i];
-    reply.at += 12 + length;
-    reply.answers++;
+    addAnswer(reply, nameAt, length === 4 ? TYPE.A : TYPE.AAAA, found.podTtl, found.address, length);
   };
 
   /** RFC 8482: constant, small, says nothing of who is alive; an alias is still told. */
   const answerAny = (): void => {
-    if (reply.at + 12 + HINFO_RDATA.length > reply.limit) return;
-    writeRecordHead(reply.out, reply.at, nameAt, TYPE.HINFO, HINFO_TTL_SECONDS, HINFO_RDATA.length);
-    reply.out.set(HINFO_RDATA, reply.at + 12);
-    reply.at += 12 + HINFO_RDATA.length;
-    reply.answers++;
+    addAnswer(reply, nameAt, TYPE.HINFO, HINFO_TTL_SECONDS, HINFO_RDATA, HINFO_RDATA.length);
   };
 
   const leavesOurZones = (): void => {
@@ -182,8 +171,8 @@ export function createResponder(deps: ResponderDeps): Responder {
       return;
     }
     if (target !== undefined) {
-      rcode = target.rcode;
-      if (target.stale) ede = EDE.STALE_ANSWER;
+      reply.rcode = target.rcode;
+      if (target.stale) reply.ede = EDE.STALE_ANSWER;
       writeTarget(reply, target.records, name, nameAt);
     } else if (forwards && question.type !== TYPE.CNAME) waitsForTarget = true;
   };
@@ -198,7 +187,7 @@ export function createResponder(deps: ResponderDeps): Responder {
         leavesOurZones();
         return true;
       }
-      if (hops === 0) authoritative = true;
+      if (hops === 0) reply.authoritative = true;
       switch (found.outcome) {
         case OUTCOME.HIT:
           answerHit(zone);
@@ -233,11 +222,11 @@ export function createResponder(deps: ResponderDeps): Responder {
   /** Answers a well-formed query; false: ask upstream. */
   const answerQuestion = (): boolean => {
     if (edns.present && edns.version > 0) {
-      rcode = RCODE.BADVERS;
+      reply.rcode = RCODE.BADVERS;
     } else if (question.type === TYPE.AXFR || question.type === TYPE.IXFR) {
       fail(RCODE.REFUSED, EDE.PROHIBITED);
     } else if (question.class === CLASS.CH) {
-      if (chaos(question, reply)) authoritative = true;
+      if (chaos(question, reply)) reply.authoritative = true;
       else fail(RCODE.REFUSED, EDE.NOT_AUTHORITATIVE);
     } else if (question.class !== CLASS.IN) {
       fail(RCODE.REFUSED, EDE.NOT_AUTHORITATIVE);
@@ -247,14 +236,9 @@ export function createResponder(deps: ResponderDeps): Responder {
     return true;
   };
 
-  /** The header alone: for queries whose question cannot be repeated. */
   const headerOnly = (query: Uint8Array, out: Uint8Array, flags: number): number => {
-    out[0] = query[0];
-    out[1] = query[1];
-    writeUint16(out, HEADER.FLAGS, flags);
-    out.fill(0, HEADER.QDCOUNT, HEADER_BYTES);
     counters[COUNTER.RCODES + (flags & 15)]++;
-    return HEADER_BYTES;
+    return writeHeaderOnly(query, out, flags);
   };
 
   const begin = (query: Uint8Array, out: Uint8Array, overTcp: boolean): void => {
@@ -262,18 +246,9 @@ export function createResponder(deps: ResponderDeps): Responder {
       ? Math.max(UDP_BYTES_WITHOUT_EDNS, Math.min(edns.udpBytes, settings.udpPayloadBytes))
       : UDP_BYTES_WITHOUT_EDNS;
     maxBytes = Math.min(overTcp ? 65_535 : udpBytes, out.length);
-    for (let i = HEADER_BYTES; i < question.end; i++) out[i] = query[i];
-    reply.out = out;
-    reply.at = question.end;
+    beginReply(reply, query, question.end, out);
     reply.limit = edns.present ? maxBytes - OPT_ROOM : maxBytes;
     reply.overTcp = overTcp;
-    reply.answers = 0;
-    reply.authority = 0;
-    reply.additional = 0;
-    reply.truncated = false;
-    rcode = RCODE.NOERROR;
-    authoritative = false;
-    ede = NO_EDE;
     hops = 0;
     name = question.name;
     nameAt = HEADER_BYTES;
@@ -281,20 +256,12 @@ export function createResponder(deps: ResponderDeps): Responder {
   };
 
   const end = (query: Uint8Array): number => {
-    const { out } = reply;
     if (edns.present) {
-      reply.at = writeOpt(out, reply.at, settings.udpPayloadBytes, rcode, edns.dnssecOk, ede);
+      reply.at = writeOpt(reply.out, reply.at, settings.udpPayloadBytes, reply.rcode, edns.dnssecOk, reply.ede);
       reply.additional++;
     }
-    out[0] = query[0];
-    out[1] = query[1];
-    out[2] = 0x80 | (authoritative ? 0x04 : 0) | (reply.truncated ? 0x02 : 0) | (query[2] & 0x01);
-    out[3] = (settings.forwarding ? FLAG.RA : 0) | (rcode & 15);
-    writeUint16(out, HEADER.QDCOUNT, 1);
-    writeUint16(out, HEADER.ANCOUNT, reply.answers);
-    writeUint16(out, HEADER.NSCOUNT, reply.authority);
-    writeUint16(out, HEADER.ARCOUNT, reply.additional);
-    counters[COUNTER.RCODES + rcode]++;
+    writeHeader(reply, query, settings.forwarding);
+    counters[COUNTER.RCODES + reply.rcode]++;
     if (reply.truncated) counters[COUNTER.TRUNCATED]++;
     counters[sizeCounter(reply.at)]++;
     counters[COUNTER.SIZE_SUM] += reply.at;

@@ -1,7 +1,8 @@
 // The zones we answer for: which of them a name is in, and what is known of each.
 
 import { labelCount } from '../dns/name.ts';
-import type { LabelledName } from '../dns/question.ts';
+import { emptyName, type LabelledName, readName } from '../dns/question.ts';
+import { extendHash, type HashSeed } from '../plane/name-hash.ts';
 import type { WireName, ZoneState } from '../plane/records.ts';
 
 export interface Zone extends ZoneState {
@@ -80,6 +81,20 @@ export function fallsThrough(zone: Zone, name: LabelledName): boolean {
     if (labels <= name.labels && endsWith(name, labels, suffix)) return true;
   }
   return false;
+}
+
+/** Whether a wire name (any case) is in one of the zones; off the answer path. */
+export function isInZones(zones: Zones, wire: WireName, seed: HashSeed): boolean {
+  const name = emptyName();
+  if (readName(wire, 0, wire.length, name) < 0) return false;
+  return zones.enclosing(name, suffixHashes(name, seed, new Int32Array(name.labels + 1))) !== undefined;
+}
+
+/** The hashes of all suffixes, by how many labels they have, into `hashes`. */
+export function suffixHashes(name: LabelledName, seed: HashSeed, hashes: Int32Array): Int32Array {
+  hashes[0] = seed;
+  for (let i = 1; i <= name.labels; i++) hashes[i] = extendHash(hashes[i - 1], name.bytes, name.starts[i]);
+  return hashes;
 }
 
 function key(name: WireName): string {

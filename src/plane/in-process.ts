@@ -1,0 +1,62 @@
+// The data plane in this thread, for tests: the same table and the same answers, no worker. With `listen` it opens plain
+// UDP and TCP sockets here.
+import { createEngine, type Engine } from '../server/engine.ts';
+import { createCounters } from './counters.ts';
+import { encodeChanges } from './messages.ts';
+import type { DataPlane } from './records.ts';
+import type { ResponderSettings } from './settings.ts';
+import { createSlots, type SharedSlots } from './slots.ts';
+
+export interface InProcessPlane extends DataPlane {
+  readonly slots: SharedSlots;
+  readonly engine: Engine;
+  /** The response to a query, undefined where there is none (or it comes later). */
+  respond(query: Uint8Array, transport?: 'udp' | 'tcp'): Uint8Array | undefined;
+}
+
+export interface InProcessOptions extends Partial<ResponderSettings> {
+  readonly hashSeed?: number;
+  readonly rotationSeed?: number;
+  readonly slotCapacity?: number;
+}
+
+/** Changes that cannot be said on the wire, and bugs in the answer path, throw. */
+export function createInProcessPlane(options: InProcessOptions = {}): InProcessPlane {
+  const hashSeed = options.hashSeed ?? 0x1234_5678;
+  const slots = createSlots(options.slotCapacity ?? 1 << 16);
+  const engine = createEngine({
+    slots: slots.bytes,
+    counters: createCounters(),
+    settings: {
+      udpPayloadBytes: options.udpPayloadBytes ?? 1232,
+      versionBind: options.versionBind,
+      idServer: options.idServer,
+      forwarding: options.forwarding ?? false,
+    },
+    hashSeed,
+    rotationSeed: options.rotationSeed ?? 1,
+    onError: fail,
+  });
+  const out = new Uint8Array(65_535);
+
+  return {
+    slots,
+    engine,
+    async apply(changes) {
+      const rest = changes[Symbol.iterator]();
+      for (;;) {
+        const message = encodeChanges(rest, hashSeed, (_change, error) => fail(error));
+        if (message === undefined) return;
+        engine.apply(message);
+      }
+    },
+    respond(query, transport = 'udp') {
+      const length = engine.respond(query, query.length, out, transport === 'tcp');
+      return length > 0 ? out.slice(0, length) : undefined;
+    },
+  };
+}
+
+function fail(error: Error): never {
+  throw error;
+}

@@ -34,9 +34,9 @@ function stateService(zone: ZoneConfig, service: StaticService, registry: Stated
 
 /** An instance with a port of its own serves every port of the service there. */
 function instanceOf(instance: StaticInstance, named: readonly ServicePort[]): Instance {
-  const { id, ipv4, ipv6, port, weight, attributes } = instance;
+  const { id, ipv4, ipv6, port, weight, attributes, healthCheck } = instance;
   const addresses = [ipv4, ipv6].filter((address) => address !== undefined);
   const names: readonly ServicePort[] = named.length > 0 ? named : [{ name: '', protocol: 'tcp', port: 0 }];
   const ports = port === undefined ? [] : names.map((each) => ({ ...each, port }));
-  return { id, addresses, ports, weight, attributes, subjects: [], facts: [] };
+  return { id, addresses, ports, weight, attributes, healthCheck, subjects: [], facts: [] };
 }

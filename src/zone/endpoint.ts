@@ -20,6 +20,8 @@ export interface Endpoint {
   /** For records of the instance: SRV. */
   readonly instanceSlot: number;
   readonly ports: readonly ServicePort[];
+  /** For `routing: weighted`; slow start changes it. */
+  readonly weight: number;
 }
 
 export function endpointsOf({ service, state, context }: Compilation): Endpoint[] {
@@ -44,6 +46,7 @@ export function endpointsOf({ service, state, context }: Compilation): Endpoint[
         slot: state.slotFor(instanceState, address),
         instanceSlot,
         ports,
+        weight: instanceState.weight,
       });
     }
   }

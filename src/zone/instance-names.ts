@@ -18,9 +18,9 @@ export function serviceAddresses(compilation: Compilation, endpoints: readonly E
       continue;
     }
     const draft = drafts.at(base);
-    for (const { type, rdata, slot, instance } of endpoints) {
+    for (const { type, rdata, slot, weight } of endpoints) {
       if (!publishes(service, type === TYPE.A ? 'A' : 'AAAA')) continue;
-      rrsetOf(draft, type, answering).records.push({ rdata, slot, weight: instance.weight });
+      rrsetOf(draft, type, answering).records.push({ rdata, slot, weight });
     }
   }
   if (publishes(service, 'CNAME')) instanceCnames(compilation);
@@ -58,13 +58,13 @@ export function instanceNames(compilation: Compilation, endpoints: readonly Endp
 /** Cloud Map: AWS_INSTANCE_CNAME of an instance, where the service publishes CNAME. A name has one CNAME (RFC 2181 10.1). */
 function instanceCnames({ service, state, bases, drafts, context }: Compilation): void {
   const answering = { ...answersAsService(service.policy, service.ttlSeconds), maxAnswers: 1 };
-  for (const { instance, slot } of state.instances.values()) {
+  for (const { instance, slot, weight } of state.instances.values()) {
     const target = instance.attributes.AWS_INSTANCE_CNAME;
     if (target === undefined) continue;
     try {
       const rdata = parseName(target);
       for (const base of bases) {
-        rrsetOf(drafts.at(base), TYPE.CNAME, answering).records.push({ rdata, slot, weight: instance.weight });
+        rrsetOf(drafts.at(base), TYPE.CNAME, answering).records.push({ rdata, slot, weight });
       }
     } catch (error) {
       if (!(error instanceof NameError)) throw error;

@@ -30,7 +30,7 @@ export function srvNames(compilation: Compilation, endpoints: readonly Endpoint[
         rrsetOf(drafts.at(name), TYPE.SRV, answering).records.push({
           rdata,
           slot: endpoint.instanceSlot,
-          weight: endpoint.instance.weight,
+          weight: endpoint.weight,
         });
       };
       for (const port of endpoint.ports) {

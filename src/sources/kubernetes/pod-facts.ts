@@ -12,8 +12,8 @@ export function podFacts(metadata: Metadata, pod: Fields): readonly Fact[] {
   const phase = optionalText(status.phase, 'status.phase') ?? 'Pending';
 
   if (metadata.deletingSinceMs !== undefined)
-    return fact('UNHEALTHY', 'the pod is being deleted', metadata.deletingSinceMs);
-  if (phase === 'Failed' || phase === 'Succeeded') return fact('UNHEALTHY', ended(phase, status), sinceMs);
+    return fact('UNHEALTHY', 'the pod is being deleted', metadata.deletingSinceMs, true);
+  if (phase === 'Failed' || phase === 'Succeeded') return fact('UNHEALTHY', ended(phase, status), sinceMs, true);
   if (ready?.status === 'True') return fact('HEALTHY', 'ready', sinceMs);
   return fact('UNHEALTHY', `not ready: ${whyNotReady(status, phase, ready)}`, sinceMs);
 }
@@ -22,12 +22,14 @@ export function podFacts(metadata: Metadata, pod: Fields): readonly Fact[] {
 const shared = new Map<string, readonly Fact[]>();
 const MAX_SHARED = 5_000;
 
-function fact(status: Status, reason: string, sinceMs: number): readonly Fact[] {
+function fact(status: Status, reason: string, sinceMs: number, gone?: true): readonly Fact[] {
   const key = `${sinceMs} ${reason}`;
   const known = shared.get(key);
   if (known !== undefined) return known;
   if (shared.size >= MAX_SHARED) shared.clear();
-  const facts: readonly Fact[] = [{ source: 'pod', status, reason: reason.slice(0, MAX_REASON), sinceMs }];
+  const facts: readonly Fact[] = [
+    { source: 'pod', status, reason: reason.slice(0, MAX_REASON), sinceMs, ...(gone && { gone }) },
+  ];
   shared.set(key, facts);
   return facts;
 }

@@ -34,7 +34,9 @@ export function podsKind(cluster: Cluster, inContact: () => boolean, namespace?:
 
   function stateGone(subject: string, reason: string): void {
     gone.set(subject, clock.monotonicMs());
-    registry.replaceFacts(subject, 'pod', [{ source: 'pod', status: 'UNHEALTHY', reason, sinceMs: clock.now() }]);
+    registry.replaceFacts(subject, 'pod', [
+      { source: 'pod', status: 'UNHEALTHY', reason, sinceMs: clock.now(), gone: true },
+    ]);
   }
 
   /** A pod that is gone stays excluded while a slice still names it: its controller may be slow, or dead. */

@@ -1,0 +1,51 @@
+/** The error names of the AWS Cloud Map API (servicediscovery, 2017-03-14), and those common to AWS JSON services. */
+export type CloudMapErrorCode =
+  | 'InvalidInput'
+  | 'NamespaceNotFound'
+  | 'NamespaceAlreadyExists'
+  | 'ServiceNotFound'
+  | 'ServiceAlreadyExists'
+  | 'InstanceNotFound'
+  | 'OperationNotFound'
+  | 'ResourceInUse'
+  | 'ResourceLimitExceeded'
+  | 'RequestLimitExceeded'
+  | 'DuplicateRequest'
+  | 'CustomHealthNotFound'
+  | 'ResourceNotFoundException'
+  | 'TooManyTagsException'
+  | 'ServiceAttributesLimitExceededException'
+  | 'UnknownOperationException'
+  | 'SerializationException'
+  | 'AccessDeniedException'
+  | 'MissingAuthenticationTokenException'
+  | 'UnrecognizedClientException'
+  | 'InvalidSignatureException'
+  | 'ServiceUnavailable'
+  | 'InternalFailure';
+
+const STATUS_CODES: Partial<Record<CloudMapErrorCode, number>> = {
+  UnknownOperationException: 404,
+  AccessDeniedException: 403,
+  MissingAuthenticationTokenException: 403,
+  UnrecognizedClientException: 403,
+  InvalidSignatureException: 403,
+  ServiceUnavailable: 503,
+  InternalFailure: 500,
+};
+
+/** An error that goes to the client under the API's own name. `details` are members beside Message. */
+export class CloudMapError extends Error {
+  readonly code: CloudMapErrorCode;
+  readonly details: Readonly<Record<string, string>>;
+  constructor(code: CloudMapErrorCode, message: string, details: Readonly<Record<string, string>> = {}) {
+    super(message);
+    this.name = 'CloudMapError';
+    this.code = code;
+    this.details = details;
+  }
+  /** HTTP status: 400 for what the client can mend, as AWS does. */
+  get statusCode(): number {
+    return STATUS_CODES[this.code] ?? 400;
+  }
+}

@@ -1,0 +1,102 @@
+// The shapes of request members, from the API's service model (servicediscovery, 2017-03-14).
+import * as v from 'valibot';
+import { CloudMapError } from './errors.ts';
+
+/** Checks an operation's input. @throws CloudMapError InvalidInput naming the member and what was expected */
+export function read<Schema extends v.GenericSchema>(schema: Schema, input: unknown): v.InferOutput<Schema> {
+  const parsed = v.safeParse(schema, input ?? {}, { abortEarly: true, abortPipeEarly: true });
+  if (parsed.success) return parsed.output;
+  const [issue] = parsed.issues;
+  const path = (issue.path ?? []).map(({ key }) => String(key)).join('.');
+  throw new CloudMapError('InvalidInput', path === '' ? issue.message : `${path}: ${issue.message}`);
+}
+
+const between = (minimum: number, maximum: number) =>
+  v.pipe(v.number(), v.integer(), v.minValue(minimum), v.maxValue(maximum));
+const textOf = (maximum: number) => v.pipe(v.string(), v.maxLength(maximum));
+const listOf = <Schema extends v.GenericSchema>(schema: Schema, maximum: number) =>
+  v.pipe(v.array(schema), v.maxLength(maximum));
+
+/** An id or an ARN. */
+export const resourceId = v.pipe(v.string(), v.minLength(1), v.maxLength(255));
+export const requestId = v.optional(textOf(64));
+export const description = v.optional(textOf(1024));
+export const nextToken = v.optional(textOf(4096));
+export const maxResults = v.optional(between(1, 100), 100);
+export const discoverMaxResults = v.optional(between(1, 1000), 100);
+export const ttl = between(0, 2_147_483_647);
+export const failureThreshold = v.optional(between(1, 10), 1);
+
+export const instanceId = v.pipe(
+  v.string(),
+  v.regex(/^[0-9a-zA-Z_/:.@-]+$/, 'must be of letters, digits and _/:.@-'),
+  v.maxLength(64),
+);
+
+const httpName = v.pipe(v.string(), v.regex(/^(?!arn:)[!-~]{1,1024}$/, 'must be of 1 to 1024 printable characters'));
+const dnsLabel = '[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?';
+const dnsName = v.pipe(
+  v.string(),
+  v.maxLength(253),
+  v.regex(new RegExp(`^${dnsLabel}(\\.${dnsLabel})*\\.?$`), 'must be a domain name, such as production.local'),
+);
+export const namespaceName = { http: httpName, dns: dnsName } as const;
+export const anyNamespaceName = httpName;
+
+const serviceLabel = '([a-zA-Z0-9_][a-zA-Z0-9_-]{0,61}[a-zA-Z0-9_]|[a-zA-Z0-9])';
+export const serviceName = v.pipe(
+  v.string(),
+  v.maxLength(127),
+  v.regex(new RegExp(`^${serviceLabel}(\\.${serviceLabel})*$`), 'must be of letters, digits, hyphens and underscores'),
+);
+
+const attributeKey = v.pipe(
+  v.string(),
+  v.regex(/^[a-zA-Z0-9!-~]{1,255}$/, 'an attribute key has 1 to 255 printable characters'),
+);
+const attributeValue = v.pipe(
+  v.string(),
+  v.maxLength(1024),
+  v.regex(/^([!-~][ \t!-~]*)?$/, 'an attribute value is printable ASCII and does not begin with a space'),
+);
+/** AWS takes at most 30 attributes with 5,000 characters in all. */
+export const attributes = v.pipe(
+  v.record(attributeKey, attributeValue),
+  v.check((value) => Object.keys(value).length <= 30, 'at most 30 attributes'),
+  v.check(
+    (value) => Object.entries(value).reduce((sum, [key, text]) => sum + key.length + text.length, 0) <= 5000,
+    'at most 5000 characters in all attributes',
+  ),
+);
+export const serviceAttributes = v.record(v.pipe(v.string(), v.minLength(1), v.maxLength(255)), textOf(1024));
+export const serviceAttributeKeys = v.pipe(v.array(textOf(255)), v.minLength(1), v.maxLength(30));
+
+const tag = v.object({ Key: v.pipe(v.string(), v.minLength(1), v.maxLength(128)), Value: textOf(256) });
+export const tags = listOf(tag, 200);
+export const tagKeys = listOf(v.pipe(v.string(), v.minLength(1), v.maxLength(128)), 200);
+
+export const dnsRecords = v.pipe(
+  v.array(v.object({ Type: v.picklist(['A', 'AAAA', 'SRV', 'CNAME']), TTL: ttl })),
+  v.minLength(1),
+  v.maxLength(2),
+);
+export const healthCheckConfig = v.object({
+  Type: v.picklist(['HTTP', 'HTTPS', 'TCP']),
+  ResourcePath: v.optional(textOf(255)),
+  FailureThreshold: failureThreshold,
+});
+export const soa = v.object({ TTL: ttl });
+
+/** A list's `Filters`, which take what each listing names. */
+export const filters = v.optional(
+  listOf(
+    v.object({
+      Name: v.string(),
+      Values: v.pipe(v.array(v.pipe(v.string(), v.minLength(1), v.maxLength(255))), v.minLength(1), v.maxLength(100)),
+      Condition: v.optional(v.picklist(['EQ', 'IN', 'BETWEEN', 'BEGINS_WITH']), 'EQ'),
+    }),
+    10,
+  ),
+  [],
+);
+export type Filter = v.InferOutput<typeof filters>[number];

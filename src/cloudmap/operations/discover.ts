@@ -1,0 +1,85 @@
+import * as v from 'valibot';
+import type { Random } from '../../clock.ts';
+import type { Status } from '../../registry/model.ts';
+import type { Api } from '../api.ts';
+import { anyNamespaceName, attributes, discoverMaxResults, read } from '../input.ts';
+import { allInstances, serviceByName } from '../lookup.ts';
+
+const named = { NamespaceName: anyNamespaceName, ServiceName: v.pipe(v.string(), v.maxLength(127)) };
+const owner = { OwnerAccount: v.optional(v.string()) };
+const discoverInput = v.object({
+  ...named,
+  ...owner,
+  MaxResults: discoverMaxResults,
+  QueryParameters: v.optional(attributes, {}),
+  OptionalParameters: v.optional(attributes, {}),
+  HealthStatus: v.optional(v.picklist(['HEALTHY', 'UNHEALTHY', 'ALL', 'HEALTHY_OR_ELSE_ALL']), 'HEALTHY_OR_ELSE_ALL'),
+});
+
+interface Candidate {
+  readonly id: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly status: Status;
+}
+
+/**
+ * DiscoverInstances. An instance whose health is not known yet counts as healthy, in DNS and here; its HealthStatus
+ * says UNKNOWN.
+ */
+export function discoverInstances(api: Api, input: unknown): object {
+  const request = read(discoverInput, input);
+  const [namespace, service] = serviceByName(api, request.NamespaceName, request.ServiceName);
+  const all: Candidate[] = [];
+  for (const { id, attributes: given } of allInstances(api, service))
+    if (matches(given, request.QueryParameters))
+      all.push({ id, attributes: given, status: api.health.statusOf(service, id) });
+  const ofStatus = withStatus(all, request.HealthStatus);
+  const preferred = ofStatus.filter((candidate) => matches(candidate.attributes, request.OptionalParameters));
+  const found = atMost(preferred.length > 0 ? preferred : ofStatus, request.MaxResults, api.random);
+  return {
+    Instances: found.map((candidate) => ({
+      InstanceId: candidate.id,
+      NamespaceName: namespace.name,
+      ServiceName: service.name,
+      HealthStatus: candidate.status,
+      Attributes: candidate.attributes,
+    })),
+    InstancesRevision: api.health.revision(service),
+  };
+}
+
+function withStatus(all: readonly Candidate[], wanted: 'HEALTHY' | 'UNHEALTHY' | 'ALL' | 'HEALTHY_OR_ELSE_ALL') {
+  const alive = all.filter(({ status }) => status !== 'UNHEALTHY');
+  switch (wanted) {
+    case 'ALL':
+      return all;
+    case 'HEALTHY':
+      return alive;
+    case 'UNHEALTHY':
+      return all.filter(({ status }) => status === 'UNHEALTHY');
+    case 'HEALTHY_OR_ELSE_ALL':
+      return alive.length > 0 ? alive : all;
+  }
+}
+
+function matches(given: Readonly<Record<string, string>>, wanted: Readonly<Record<string, string>>): boolean {
+  return Object.entries(wanted).every(([key, value]) => given[key] === value);
+}
+
+/** A random choice, so that clients that take the first ones spread. */
+function atMost<Item>(items: readonly Item[], count: number, random: Random): Item[] {
+  const rest = [...items];
+  for (let i = 0; i < Math.min(count, rest.length); i++) {
+    const j = i + Math.floor(random() * (rest.length - i));
+    [rest[i], rest[j]] = [rest[j]!, rest[i]!];
+  }
+  return rest.slice(0, count);
+}
+
+const revisionInput = v.object({ ...named, ...owner });
+
+export function discoverInstancesRevision(api: Api, input: unknown): object {
+  const request = read(revisionInput, input);
+  const [, service] = serviceByName(api, request.NamespaceName, request.ServiceName);
+  return { InstancesRevision: api.health.revision(service) };
+}

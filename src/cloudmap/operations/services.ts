@@ -1,0 +1,228 @@
+import * as v from 'valibot';
+import type { Api } from '../api.ts';
+import { CloudMapError } from '../errors.ts';
+import { idOf, newServiceId, serviceArn } from '../ids.ts';
+import {
+  description,
+  dnsRecords,
+  failureThreshold,
+  filters,
+  healthCheckConfig,
+  maxResults,
+  nextToken,
+  read,
+  requestId,
+  resourceId,
+  serviceName,
+  tags,
+} from '../input.ts';
+import { filtered, page } from '../listing.ts';
+import { namespaceOf, serviceOf } from '../lookup.ts';
+import type { DnsConfig, HealthCheckConfig, NamespaceRecord, ServiceRecord } from '../model.ts';
+import { finished } from './operations.ts';
+import { tagsOf } from './tags.ts';
+
+const dnsConfigInput = v.object({
+  NamespaceId: v.optional(resourceId),
+  RoutingPolicy: v.optional(v.picklist(['MULTIVALUE', 'WEIGHTED'])),
+  DnsRecords: dnsRecords,
+});
+const createInput = v.object({
+  Name: serviceName,
+  NamespaceId: v.optional(resourceId),
+  CreatorRequestId: requestId,
+  Description: description,
+  DnsConfig: v.optional(dnsConfigInput),
+  HealthCheckConfig: v.optional(healthCheckConfig),
+  HealthCheckCustomConfig: v.optional(v.object({ FailureThreshold: failureThreshold })),
+  Tags: v.optional(tags, []),
+  Type: v.optional(v.picklist(['HTTP'])),
+});
+type CreateInput = v.InferOutput<typeof createInput>;
+
+/** A CreatorRequestId that made the same service gives that service again. */
+export function createService(api: Api, input: unknown): Promise<object> {
+  const request = read(createInput, input);
+  const namespaceId = request.NamespaceId ?? request.DnsConfig?.NamespaceId;
+  if (namespaceId === undefined)
+    throw new CloudMapError('InvalidInput', 'NamespaceId: say which namespace the service is in');
+  return api.state.mutate(() => {
+    const namespace = namespaceOf(api, namespaceId);
+    const existing = api.state.serviceNamed(namespace.id, request.Name);
+    if (existing !== undefined) return { changes: [], result: { Service: again(api, existing, request) } };
+    if (api.state.servicesOf(namespace.id).length >= api.limits.servicesPerNamespace)
+      throw new CloudMapError(
+        'ResourceLimitExceeded',
+        `at most ${api.limits.servicesPerNamespace} services a namespace`,
+      );
+    const service = newService(api, namespace, request);
+    return {
+      changes: [{ collection: 'service', key: service.id, value: service }],
+      result: { Service: describe(api, service, 0) },
+    };
+  });
+}
+
+function again(api: Api, existing: ServiceRecord, request: CreateInput): object {
+  if (request.CreatorRequestId !== undefined && request.CreatorRequestId === existing.creatorRequestId)
+    return describe(api, existing, api.state.instancesOf(existing.id).size);
+  throw new CloudMapError('ServiceAlreadyExists', `service ${request.Name} exists already in the namespace`, {
+    ServiceId: existing.id,
+    ServiceArn: serviceArn(api, existing.id),
+    ...(existing.creatorRequestId && { CreatorRequestId: existing.creatorRequestId }),
+  });
+}
+
+function newService(api: Api, namespace: NamespaceRecord, request: CreateInput): ServiceRecord {
+  const dnsConfig = request.DnsConfig && dnsConfigOf(request.DnsConfig);
+  if (dnsConfig && (namespace.type === 'HTTP' || request.Type === 'HTTP'))
+    throw new CloudMapError(
+      'InvalidInput',
+      'DnsConfig: a service of type HTTP, or in an HTTP namespace, has no DNS records',
+    );
+  if (request.HealthCheckConfig && request.HealthCheckCustomConfig)
+    throw new CloudMapError('InvalidInput', 'a service has HealthCheckConfig or HealthCheckCustomConfig, not both');
+  const healthCheck = request.HealthCheckConfig && healthCheckOf(request.HealthCheckConfig, dnsConfig);
+  return {
+    id: newServiceId(api.random),
+    namespaceId: namespace.id,
+    name: request.Name,
+    description: request.Description,
+    creatorRequestId: request.CreatorRequestId,
+    createMs: api.clock.now(),
+    dnsConfig,
+    healthCheckConfig: healthCheck,
+    customHealth: request.HealthCheckCustomConfig !== undefined,
+    attributes: {},
+    tags: tagsOf(request.Tags),
+  };
+}
+
+/** A, AAAA, A and AAAA, SRV, or CNAME (weighted, without health checks), as the API's DnsRecord says. */
+function dnsConfigOf(input: v.InferOutput<typeof dnsConfigInput>): DnsConfig {
+  const types = input.DnsRecords.map(({ Type }) => Type)
+    .sort()
+    .join(' and ');
+  if (!['A', 'AAAA', 'A and AAAA', 'SRV', 'CNAME'].includes(types))
+    throw new CloudMapError(
+      'InvalidInput',
+      `DnsRecords: ${types} cannot be combined; take A, AAAA, A and AAAA, SRV, or CNAME`,
+    );
+  const routingPolicy = input.RoutingPolicy ?? 'MULTIVALUE';
+  if (types === 'CNAME' && routingPolicy !== 'WEIGHTED')
+    throw new CloudMapError('InvalidInput', 'RoutingPolicy: CNAME records need WEIGHTED, as a name has one CNAME only');
+  return { routingPolicy, records: input.DnsRecords.map(({ Type, TTL }) => ({ type: Type, ttlSeconds: TTL })) };
+}
+
+function healthCheckOf(
+  input: v.InferOutput<typeof healthCheckConfig>,
+  dnsConfig: DnsConfig | undefined,
+): HealthCheckConfig {
+  if (input.Type === 'TCP' && input.ResourcePath !== undefined)
+    throw new CloudMapError('InvalidInput', 'HealthCheckConfig: TCP checks have no ResourcePath');
+  if (dnsConfig?.records.some(({ type }) => type === 'CNAME'))
+    throw new CloudMapError('InvalidInput', 'HealthCheckConfig: services with CNAME records cannot be health-checked');
+  const resourcePath = input.Type === 'TCP' ? undefined : `/${(input.ResourcePath ?? '/').replace(/^\/+/, '')}`;
+  return { type: input.Type, failureThreshold: input.FailureThreshold, ...(resourcePath && { resourcePath }) };
+}
+
+const idInput = v.object({ Id: resourceId });
+
+export function getService(api: Api, input: unknown): object {
+  const service = serviceOf(api, read(idInput, input).Id);
+  return { Service: describe(api, service, api.state.instancesOf(service.id).size) };
+}
+
+const listInput = v.object({ NextToken: nextToken, MaxResults: maxResults, Filters: filters });
+
+export function listServices(api: Api, input: unknown): object {
+  const request = read(listInput, input);
+  const byId = request.Filters.map((filter) =>
+    filter.Name === 'NAMESPACE_ID' ? { ...filter, Values: filter.Values.map(idOf) } : filter,
+  );
+  const services = filtered(api.state.services.values(), byId, {
+    NAMESPACE_ID: { value: ({ namespaceId }) => namespaceId, conditions: ['EQ', 'IN'] },
+    RESOURCE_OWNER: { value: () => 'SELF', conditions: ['EQ'] },
+  });
+  const { items, nextToken: token } = page(services, ({ id }) => id, request);
+  const summary = (service: ServiceRecord) => ({
+    ...describe(api, service, api.state.instancesOf(service.id).size),
+    NamespaceId: undefined,
+    CreatorRequestId: undefined,
+  });
+  return { Services: items.map(summary), NextToken: token };
+}
+
+export function deleteService(api: Api, input: unknown): Promise<object> {
+  const { Id } = read(idInput, input);
+  return api.state.mutate(() => {
+    const service = serviceOf(api, Id);
+    if (api.state.instancesOf(service.id).size > 0)
+      throw new CloudMapError('ResourceInUse', `service ${service.name} still has instances; deregister them first`);
+    return { changes: [{ collection: 'service', key: service.id, value: undefined }], result: {} };
+  });
+}
+
+const updateInput = v.object({
+  Id: resourceId,
+  Service: v.object({
+    Description: description,
+    DnsConfig: v.optional(v.object({ DnsRecords: dnsRecords })),
+    HealthCheckConfig: v.optional(healthCheckConfig),
+  }),
+});
+
+/** What is left out of DnsConfig and HealthCheckConfig is deleted, as the API's UpdateService says; custom health stays. */
+export function updateService(api: Api, input: unknown): Promise<object> {
+  const { Id, Service: change } = read(updateInput, input);
+  return api.state.mutate(() => {
+    const service = serviceOf(api, Id);
+    const namespace = namespaceOf(api, service.namespaceId);
+    if (namespace.type === 'HTTP')
+      throw new CloudMapError('InvalidInput', 'a service in an HTTP namespace cannot be updated');
+    if (change.HealthCheckConfig && service.customHealth)
+      throw new CloudMapError('InvalidInput', 'a service has HealthCheckConfig or HealthCheckCustomConfig, not both');
+    const routing = { RoutingPolicy: service.dnsConfig?.routingPolicy };
+    const dnsConfig = change.DnsConfig && dnsConfigOf({ ...routing, ...change.DnsConfig });
+    const healthCheck = change.HealthCheckConfig && healthCheckOf(change.HealthCheckConfig, dnsConfig);
+    const value = {
+      ...service,
+      description: change.Description ?? service.description,
+      dnsConfig,
+      healthCheckConfig: healthCheck,
+    };
+    const operation = finished(api, 'UPDATE_SERVICE', { SERVICE: service.id }, undefined);
+    return {
+      changes: [{ collection: 'service', key: service.id, value }, operation],
+      result: { OperationId: operation.key },
+    };
+  });
+}
+
+function describe(api: Api, service: ServiceRecord, instanceCount: number): object {
+  const { dnsConfig, healthCheckConfig: check } = service;
+  return {
+    Id: service.id,
+    Arn: serviceArn(api, service.id),
+    ResourceOwner: api.account,
+    CreatedByAccount: api.account,
+    Name: service.name,
+    NamespaceId: service.namespaceId,
+    Description: service.description,
+    InstanceCount: instanceCount,
+    Type: dnsConfig ? 'DNS_HTTP' : 'HTTP',
+    DnsConfig: dnsConfig && {
+      NamespaceId: service.namespaceId,
+      RoutingPolicy: dnsConfig.routingPolicy,
+      DnsRecords: dnsConfig.records.map(({ type, ttlSeconds }) => ({ Type: type, TTL: ttlSeconds })),
+    },
+    HealthCheckConfig: check && {
+      Type: check.type,
+      ResourcePath: check.resourcePath,
+      FailureThreshold: check.failureThreshold,
+    },
+    HealthCheckCustomConfig: service.customHealth ? { FailureThreshold: 1 } : undefined,
+    CreateDate: new Date(service.createMs),
+    CreatorRequestId: service.creatorRequestId,
+  };
+}

@@ -1,0 +1,188 @@
+import { CloudMapError } from './errors.ts';
+import type { InstanceRecord, NamespaceRecord, OperationRecord, ServiceRecord, StoreChange } from './model.ts';
+import type { Store } from './store.ts';
+
+/** All of Cloud Map in memory, the same as what the store holds; changed by `mutate` only. */
+export interface State {
+  readonly namespaces: ReadonlyMap<string, NamespaceRecord>;
+  readonly services: ReadonlyMap<string, ServiceRecord>;
+  instancesOf(serviceId: string): ReadonlyMap<string, InstanceRecord>;
+  servicesOf(namespaceId: string): readonly ServiceRecord[];
+  serviceNamed(namespaceId: string, name: string): ServiceRecord | undefined;
+  /** Oldest first. */
+  readonly operations: ReadonlyMap<string, OperationRecord>;
+  /** The operation that an earlier request with this key began, if it is still remembered. */
+  operationOfRequest(requestKey: string): OperationRecord | undefined;
+  /**
+   * Runs `plan` against the state as all earlier plans left it, stores the changes it returns, and gives its result
+   * once they last. Plans that wait for the same disk write share it. When the store refuses, nothing is changed and
+   * every plan of that write rejects with ServiceUnavailable.
+   */
+  mutate<Result>(plan: () => { readonly changes: readonly StoreChange[]; readonly result: Result }): Promise<Result>;
+  /** Takes in changes made elsewhere (another replica, seen by watching). */
+  absorb(changes: readonly StoreChange[]): void;
+  onChange(listener: (changes: readonly StoreChange[]) => void): void;
+}
+
+/** Operations are remembered for GetOperation and idempotent retries; older ones are forgotten. */
+const MAX_OPERATIONS = 10_000;
+/** Requests waiting for the disk; above it the client is told to slow down. */
+const MAX_WAITING = 10_000;
+
+interface Waiting {
+  run(): readonly StoreChange[];
+  done(): void;
+  fail(error: unknown): void;
+}
+
+/** Loads the store and keeps it and the memory the same from then on. */
+export async function openState(store: Store, onStoreError: (error: unknown) => void): Promise<State> {
+  const tables = createTables();
+  tables.put(oldestOperationFirst(await store.load()));
+  const listeners: ((changes: readonly StoreChange[]) => void)[] = [];
+  const waiting: Waiting[] = [];
+  let writing = false;
+  const tell = (changes: readonly StoreChange[]) => {
+    for (const listener of listeners) listener(changes);
+  };
+
+  async function writeWaiting(): Promise<void> {
+    writing = true;
+    while (waiting.length > 0) await writeBatch(waiting.splice(0));
+    writing = false;
+  }
+
+  async function writeBatch(batch: readonly Waiting[]): Promise<void> {
+    const planned: { readonly request: Waiting; readonly changes: readonly StoreChange[] }[] = [];
+    const undo: StoreChange[] = [];
+    for (const request of batch) {
+      try {
+        const changes = request.run();
+        undo.unshift(...tables.put(changes));
+        planned.push({ request, changes });
+      } catch (error) {
+        request.fail(error);
+      }
+    }
+    const changes = planned.flatMap((plan) => plan.changes);
+    try {
+      if (changes.length > 0) await store.write([...changes, ...tables.forgetOperations(MAX_OPERATIONS)]);
+    } catch (error) {
+      tables.put(undo);
+      onStoreError(error);
+      const refused = new CloudMapError(
+        'ServiceUnavailable',
+        `not stored, nothing was changed: ${(error as Error).message}`,
+      );
+      for (const { request } of planned) request.fail(refused);
+      return;
+    }
+    if (changes.length > 0) tell(changes);
+    for (const { request } of planned) request.done();
+  }
+
+  return {
+    ...tables.view,
+    mutate(plan) {
+      if (waiting.length >= MAX_WAITING)
+        return Promise.reject(
+          new CloudMapError('RequestLimitExceeded', `${MAX_WAITING} requests are waiting to be stored`),
+        );
+      return new Promise((resolve, reject) => {
+        let result: ReturnType<typeof plan>['result'];
+        waiting.push({
+          run() {
+            const planned = plan();
+            result = planned.result;
+            return planned.changes;
+          },
+          done: () => resolve(result),
+          fail: reject,
+        });
+        if (!writing) void writeWaiting();
+      });
+    },
+    absorb(changes) {
+      tables.put(changes);
+      tell(changes);
+    },
+    onChange: (listener) => void listeners.push(listener),
+  };
+}
+
+const NO_INSTANCES: ReadonlyMap<string, InstanceRecord> = new Map();
+
+function createTables() {
+  const namespaces = new Map<string, NamespaceRecord>();
+  const services = new Map<string, ServiceRecord>();
+  const instances = new Map<string, Map<string, InstanceRecord>>();
+  const operations = new Map<string, OperationRecord>();
+  const requests = new Map<string, OperationRecord>();
+  const serviceNames = new Map<string, ServiceRecord>();
+  const nameKey = ({ namespaceId, name }: ServiceRecord) => `${namespaceId}/${name.toLowerCase()}`;
+
+  /** Sets one value and returns what was there before. */
+  function putOne(change: StoreChange): StoreChange {
+    switch (change.collection) {
+      case 'namespace':
+        return { ...change, value: exchange(namespaces, change.key, change.value) };
+      case 'service': {
+        const value = exchange(services, change.key, change.value);
+        if (value !== undefined) serviceNames.delete(nameKey(value));
+        if (change.value !== undefined) serviceNames.set(nameKey(change.value), change.value);
+        return { ...change, value };
+      }
+      case 'instance': {
+        const slash = change.key.indexOf('/');
+        const serviceId = change.key.slice(0, slash);
+        const ofService = instances.get(serviceId) ?? new Map<string, InstanceRecord>();
+        instances.set(serviceId, ofService);
+        const value = exchange(ofService, change.key.slice(slash + 1), change.value);
+        if (ofService.size === 0) instances.delete(serviceId);
+        return { ...change, value };
+      }
+      case 'operation': {
+        const value = exchange(operations, change.key, change.value);
+        if (value?.requestKey !== undefined) requests.delete(value.requestKey);
+        if (change.value?.requestKey !== undefined) requests.set(change.value.requestKey, change.value);
+        return { ...change, value };
+      }
+    }
+  }
+
+  return {
+    /** Makes the changes and returns those that undo them, in the order to apply them. */
+    put: (changes: readonly StoreChange[]): StoreChange[] => changes.map(putOne).reverse(),
+    forgetOperations(keep: number): StoreChange[] {
+      const forgotten: StoreChange[] = [];
+      for (const key of operations.keys()) {
+        if (operations.size - forgotten.length <= keep) break;
+        forgotten.push({ collection: 'operation', key, value: undefined });
+      }
+      forgotten.map(putOne);
+      return forgotten;
+    },
+    view: {
+      namespaces,
+      services,
+      operations,
+      instancesOf: (serviceId: string) => instances.get(serviceId) ?? NO_INSTANCES,
+      servicesOf: (namespaceId: string) =>
+        [...services.values()].filter((service) => service.namespaceId === namespaceId),
+      serviceNamed: (namespaceId: string, name: string) => serviceNames.get(`${namespaceId}/${name.toLowerCase()}`),
+      operationOfRequest: (requestKey: string) => requests.get(requestKey),
+    },
+  };
+}
+
+function oldestOperationFirst(changes: readonly StoreChange[]): StoreChange[] {
+  const createMs = (change: StoreChange) => (change.collection === 'operation' ? (change.value?.createMs ?? 0) : 0);
+  return [...changes].sort((a, b) => createMs(a) - createMs(b));
+}
+
+function exchange<Value>(table: Map<string, Value>, key: string, value: Value | undefined): Value | undefined {
+  const before = table.get(key);
+  if (value === undefined) table.delete(key);
+  else table.set(key, value);
+  return before;
+}

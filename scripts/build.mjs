@@ -12,7 +12,7 @@ await build({
   platform: 'node',
   target: 'node20.19',
   format: 'esm',
-  external: ['koffi', 'lmdb'],
+  external: ['koffi', 'classic-level'],
   legalComments: 'none',
   logLevel: 'warning',
   // Bundled CommonJS packages call require() for Node's own modules.

@@ -46,13 +46,17 @@ export interface CloudMapLimits {
 
 /** What the rest of healthdns knows: the same verdicts that DNS answers by, and instances that pods brought in. */
 export interface HealthView {
-  statusOf(service: ServiceRecord, instanceId: string): Status;
+  /** By instance id; an instance that is not in it is UNKNOWN. */
+  statusesOf(service: ServiceRecord): ReadonlyMap<string, Status>;
   /** Instances of the service beside the registered ones: tasks seen in a cluster. */
-  discovered(
-    service: ServiceRecord,
-  ): Iterable<{ readonly id: string; readonly attributes: Readonly<Record<string, string>> }>;
+  discovered(service: ServiceRecord): Iterable<DiscoveredInstance>;
   /** Grows whenever the service's instances or their health change. */
   revision(service: ServiceRecord): number;
+}
+
+export interface DiscoveredInstance {
+  readonly id: string;
+  readonly attributes: Readonly<Record<string, string>>;
 }
 
 type Operation = (api: Api, input: unknown) => object | Promise<object>;

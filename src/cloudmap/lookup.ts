@@ -1,5 +1,5 @@
 // Finding what a request names, or the error it gets.
-import type { Api } from './api.ts';
+import type { Api, DiscoveredInstance } from './api.ts';
 import { CloudMapError } from './errors.ts';
 import { idOf } from './ids.ts';
 import type { InstanceRecord, NamespaceRecord, ServiceRecord } from './model.ts';
@@ -43,10 +43,7 @@ export function instanceOf(api: Api, service: ServiceRecord, instanceId: string)
 export const canonicalName = (name: string): string => name.toLowerCase().replace(/\.$/, '');
 
 /** Every instance of a service: the registered ones, then those seen in a cluster whose id is not registered. */
-export function* allInstances(
-  api: Api,
-  service: ServiceRecord,
-): Iterable<{ readonly id: string; readonly attributes: Readonly<Record<string, string>> }> {
+export function* allInstances(api: Api, service: ServiceRecord): Iterable<DiscoveredInstance> {
   const registered = api.state.instancesOf(service.id);
   yield* registered.values();
   for (const instance of api.health.discovered(service)) if (!registered.has(instance.id)) yield instance;

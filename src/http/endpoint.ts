@@ -13,7 +13,7 @@ export interface HttpRequest {
 export interface HttpResponse {
   readonly status: number;
   readonly type: string;
-  readonly body: string;
+  readonly body: string | Uint8Array;
   readonly headers?: Readonly<Record<string, string>>;
 }
 

@@ -29,10 +29,11 @@ interface Candidate {
 export function discoverInstances(api: Api, input: unknown): object {
   const request = read(discoverInput, input);
   const [namespace, service] = serviceByName(api, request.NamespaceName, request.ServiceName);
+  const statuses = api.health.statusesOf(service);
   const all: Candidate[] = [];
   for (const { id, attributes: given } of allInstances(api, service))
     if (matches(given, request.QueryParameters))
-      all.push({ id, attributes: given, status: api.health.statusOf(service, id) });
+      all.push({ id, attributes: given, status: statuses.get(id) ?? 'UNKNOWN' });
   const ofStatus = withStatus(all, request.HealthStatus);
   const preferred = ofStatus.filter((candidate) => matches(candidate.attributes, request.OptionalParameters));
   const found = atMost(preferred.length > 0 ? preferred : ofStatus, request.MaxResults, api.random);

@@ -22,8 +22,9 @@ export function getInstancesHealthStatus(api: Api, input: unknown): object {
   const missing = request.Instances?.find((id) => !known.has(id));
   if (missing !== undefined)
     throw new CloudMapError('InstanceNotFound', `service ${service.id} has no instance ${missing}`);
+  const statuses = api.health.statusesOf(service);
   const { items, nextToken: token } = page(request.Instances ?? ids, (id) => id, request);
-  return { Status: Object.fromEntries(items.map((id) => [id, api.health.statusOf(service, id)])), NextToken: token };
+  return { Status: Object.fromEntries(items.map((id) => [id, statuses.get(id) ?? 'UNKNOWN'])), NextToken: token };
 }
 
 const updateInput = v.object({

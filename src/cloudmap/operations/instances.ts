@@ -45,14 +45,16 @@ function instanceRecord(
   const { AWS_INIT_HEALTH_STATUS: initial, ...kept } = Attributes;
   checkAttributes(api, service, Attributes);
   const sinceMs = api.clock.now();
-  const customStatus =
-    initial === undefined ? before?.customStatus : { status: initial as 'HEALTHY' | 'UNHEALTHY', sinceMs };
+  // The initial status of custom health is HEALTHY (RegisterInstance, AWS_INIT_HEALTH_STATUS).
+  const status = (initial ?? before?.customStatus?.status ?? 'HEALTHY') as 'HEALTHY' | 'UNHEALTHY';
+  const unchanged = before?.customStatus?.status === status;
+  const customStatus = unchanged ? before.customStatus : { status, sinceMs };
   return {
     serviceId: service.id,
     id: InstanceId,
     creatorRequestId: CreatorRequestId,
     attributes: kept,
-    ...(customStatus && { customStatus }),
+    ...(service.customHealth && { customStatus }),
     registeredMs: before?.registeredMs ?? sinceMs,
   };
 }

@@ -1,0 +1,202 @@
+// Cloud Map's namespaces, services and instances stated to the registry, and the registry's verdicts given to its API.
+import type { Clock } from '../clock.ts';
+import type { ZoneConfig } from '../config/config.ts';
+import { canonicalIp } from '../dns/ip.ts';
+import type { Fact, HealthCheck, Instance, Service, ServicePolicy, Status } from '../registry/model.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { DiscoveredInstance, HealthView } from './api.ts';
+import { canonicalName } from './lookup.ts';
+import type { InstanceRecord, NamespaceRecord, ServiceRecord, StoreChange } from './model.ts';
+import type { State } from './state.ts';
+
+export interface PublishOptions {
+  readonly state: State;
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly defaults: PublishDefaults;
+  /** A DNS namespace's zone appeared or changed; undefined: it is gone. The name is absolute. */
+  readonly onZone: (zone: string, config: ZoneConfig | undefined) => void;
+}
+
+export interface PublishDefaults {
+  /** Policy of services; routing and maxAnswers follow each service's DnsConfig. */
+  readonly policy: ServicePolicy;
+  /** Route 53's checks run every 30 s. */
+  readonly healthCheckIntervalSeconds: number;
+}
+
+/** Cloud Map answers MULTIVALUE with at most eight instances. */
+const MULTIVALUE_ANSWERS = 8;
+/** Route 53 waits four seconds for the connection. */
+const CHECK_TIMEOUT_SECONDS = 4;
+
+/** States all of Cloud Map to the registry, and every change from then on. */
+export function publishCloudMap(options: PublishOptions): HealthView {
+  const { state, registry } = options;
+  const revisions = createRevisions(options);
+  const zones = new Map<string, string>();
+  const servicesToState = new Set<string>(state.services.keys());
+  for (const namespace of state.namespaces.values()) stateNamespace(namespace.id, namespace);
+  restate();
+
+  state.onChange((changes) => {
+    for (const change of changes) take(change);
+    restate();
+  });
+
+  function take(change: StoreChange): void {
+    if (change.collection === 'namespace') stateNamespace(change.key, change.value);
+    if (change.collection === 'service') servicesToState.add(change.key);
+    if (change.collection === 'instance') servicesToState.add(change.key.slice(0, change.key.indexOf('/')));
+  }
+
+  function stateNamespace(id: string, namespace: NamespaceRecord | undefined): void {
+    const before = zones.get(id);
+    if (namespace === undefined) {
+      zones.delete(id);
+      if (before !== undefined) options.onZone(before, undefined);
+      return;
+    }
+    const [zone, config] = zoneOf(namespace);
+    zones.set(id, zone);
+    options.onZone(zone, config);
+  }
+
+  function restate(): void {
+    for (const id of servicesToState) {
+      const service = state.services.get(id);
+      const namespace = service && state.namespaces.get(service.namespaceId);
+      if (service === undefined || namespace === undefined) {
+        registry.removeService(serviceKey(id));
+        registry.removeGroup(groupKey(id));
+        continue;
+      }
+      registry.replaceService(serviceOf(service, namespace, options.defaults));
+      registry.replaceGroup(groupKey(id), serviceKey(id), [...state.instancesOf(id).values()].map(instanceOf));
+    }
+    servicesToState.clear();
+  }
+
+  return {
+    statusesOf: (service) => statusesOf(registry, service),
+    discovered: (service) => discoveredInstances(registry, state, service),
+    revision: (service) => revisions(service.id),
+  };
+}
+
+/** The registry's key of a Cloud Map service; tasks of clusters are stated as further groups of it. */
+export const serviceKey = (id: string): string => `cloudmap/${id}`;
+const groupKey = (id: string): string => `cloudmap/${id}/registered`;
+
+function zoneOf(namespace: NamespaceRecord): [string, ZoneConfig | undefined] {
+  const name = `${canonicalName(namespace.name)}.`;
+  if (namespace.type === 'HTTP') return [name, undefined];
+  const policy: ServicePolicy = {
+    whenAllUnhealthy: 'nodata',
+    unknown: 'answer',
+    publishNotReady: false,
+    maxAnswers: 0,
+    routing: 'multivalue',
+  };
+  return [
+    name,
+    {
+      name,
+      soa: {
+        mname: `ns.dns.${name}`,
+        rname: `hostmaster.${name}`,
+        refreshSeconds: 7200,
+        retrySeconds: 900,
+        expireSeconds: 1_209_600,
+        minimumSeconds: namespace.soaTtlSeconds ?? 15,
+      },
+      nameServers: [`ns.dns.${name}`],
+      ttlSeconds: namespace.soaTtlSeconds ?? 15,
+      names: ['{service}'],
+      policy,
+      records: [],
+      services: [],
+      kubernetes: [],
+    },
+  ];
+}
+
+function serviceOf(service: ServiceRecord, namespace: NamespaceRecord, defaults: PublishDefaults): Service {
+  const weighted = service.dnsConfig?.routingPolicy === 'WEIGHTED';
+  return {
+    key: serviceKey(service.id),
+    source: 'cloudmap',
+    zone: `${canonicalName(namespace.name)}.`,
+    namespace: canonicalName(namespace.name),
+    name: service.name.toLowerCase(),
+    names: ['{service}'],
+    ttlSeconds: service.dnsConfig?.records[0]?.ttlSeconds ?? 60,
+    policy: {
+      ...defaults.policy,
+      maxAnswers: weighted ? 1 : MULTIVALUE_ANSWERS,
+      routing: weighted ? 'weighted' : 'multivalue',
+    },
+    kind: 'instances',
+    ports: [],
+    recordTypes: service.dnsConfig?.records.map(({ type }) => type) ?? [],
+    createdMs: service.createMs,
+    ...(service.healthCheckConfig && { healthCheck: healthCheckOf(service.healthCheckConfig, defaults) }),
+  };
+}
+
+function healthCheckOf(
+  config: NonNullable<ServiceRecord['healthCheckConfig']>,
+  defaults: PublishDefaults,
+): HealthCheck {
+  return {
+    type: config.type === 'TCP' ? 'tcp' : config.type === 'HTTPS' ? 'https' : 'http',
+    ...(config.resourcePath && { path: config.resourcePath }),
+    interval: defaults.healthCheckIntervalSeconds,
+    timeout: CHECK_TIMEOUT_SECONDS,
+    retries: config.failureThreshold,
+    startPeriod: 0,
+  };
+}
+
+function instanceOf(record: InstanceRecord): Instance {
+  const { AWS_INSTANCE_IPV4: ipv4, AWS_INSTANCE_IPV6: ipv6, AWS_INSTANCE_PORT: port } = record.attributes;
+  return {
+    id: record.id,
+    addresses: [ipv4, ipv6].flatMap((address) => (address === undefined ? [] : [canonicalIp(address) ?? address])),
+    ports: port === undefined ? [] : [{ name: '', protocol: 'tcp', port: Number(port) }],
+    weight: 1,
+    attributes: record.attributes,
+    subjects: [],
+    facts: record.customStatus ? [customFact(record.customStatus)] : [],
+  };
+}
+
+const customFact = ({ status, sinceMs }: NonNullable<InstanceRecord['customStatus']>): Fact => ({
+  source: 'custom',
+  status,
+  reason: `set to ${status} through the Cloud Map API`,
+  sinceMs,
+});
+
+function statusesOf(registry: Registry, service: ServiceRecord): Map<string, Status> {
+  const statuses = new Map<string, Status>();
+  for (const { instance, verdict } of registry.service(serviceKey(service.id))?.instances.values() ?? [])
+    statuses.set(instance.id, verdict.status);
+  return statuses;
+}
+
+function* discoveredInstances(registry: Registry, state: State, service: ServiceRecord): Iterable<DiscoveredInstance> {
+  const registered = state.instancesOf(service.id);
+  for (const { instance } of registry.service(serviceKey(service.id))?.instances.values() ?? [])
+    if (!registered.has(instance.id)) yield { id: instance.id, attributes: instance.attributes };
+}
+
+/** Revisions begin at the time of starting, so that they also grow across a restart. */
+function createRevisions({ registry, clock }: PublishOptions): (serviceId: string) => number {
+  const first = clock.now();
+  const revisions = new Map<string, number>();
+  registry.onChange((key) => {
+    if (key.startsWith('cloudmap/')) revisions.set(key, (revisions.get(key) ?? first) + 1);
+  });
+  return (serviceId) => revisions.get(serviceKey(serviceId)) ?? first;
+}

@@ -1,0 +1,97 @@
+// How AWS clients say an operation and hear its result: AWS JSON 1.1 (an X-Amz-Target header) and Smithy RPC v2 CBOR (the
+// operation in the path), which newer SDKs prefer. Sources: smithy.io, "AWS JSON 1.1 protocol", "Smithy RPC v2 CBOR".
+import { decode, encode, Token, Type } from 'cborg';
+import { CloudMapError } from '../cloudmap/errors.ts';
+import type { HttpRequest, HttpResponse } from './endpoint.ts';
+
+export interface AwsProtocol {
+  /** The operation's name. @throws CloudMapError UnknownOperationException */
+  operation(request: HttpRequest): string;
+  /** The operation's input. @throws CloudMapError SerializationException */
+  input(request: HttpRequest): unknown;
+  success(output: object): HttpResponse;
+  failure(error: CloudMapError): HttpResponse;
+}
+
+const SERVICE = 'Route53AutoNaming_v20170314';
+/** Request ids are asked for by support tools only. */
+const NO_REQUEST_ID = { 'x-amzn-requestid': '00000000-0000-0000-0000-000000000000' };
+
+export const awsJson: AwsProtocol = {
+  operation({ headers }) {
+    const target = String(headers['x-amz-target'] ?? '');
+    if (!target.startsWith(`${SERVICE}.`))
+      throw new CloudMapError('UnknownOperationException', `the X-Amz-Target header must be ${SERVICE}.OPERATION`);
+    return target.slice(SERVICE.length + 1);
+  },
+  input: ({ body }) => deserialize(() => (body.length === 0 ? {} : JSON.parse(body.toString('utf8')))),
+  success: (output) => response(200, JSON.stringify(secondsForDates(output))),
+  failure: (error) =>
+    response(error.statusCode, JSON.stringify(errorMembers(error, error.code)), { 'x-amzn-errortype': error.code }),
+};
+
+const response = (status: number, body: string, headers = {}): HttpResponse => ({
+  status,
+  type: 'application/x-amz-json-1.1',
+  body,
+  headers: { ...NO_REQUEST_ID, ...headers },
+});
+
+export const rpcV2Cbor: AwsProtocol = {
+  operation({ rest, headers }) {
+    const [service, word, name, ...more] = rest.split('/');
+    if (service !== SERVICE || word !== 'operation' || name === undefined || more.length > 0)
+      throw new CloudMapError('UnknownOperationException', `the path must be /service/${SERVICE}/operation/OPERATION`);
+    if (headers['smithy-protocol'] !== 'rpc-v2-cbor')
+      throw new CloudMapError('SerializationException', 'the Smithy-Protocol header must be rpc-v2-cbor');
+    return name;
+  },
+  input: ({ body }) => deserialize(() => (body.length === 0 ? {} : decode(body))),
+  success: (output) => cborResponse(200, withoutUndefined(output)),
+  failure: (error) =>
+    cborResponse(error.statusCode, errorMembers(error, `com.amazonaws.servicediscovery#${error.code}`)),
+};
+
+const TIMESTAMP_TAG = 1;
+const typeEncoders = {
+  Date: (date: Date) => [new Token(Type.tag, TIMESTAMP_TAG), new Token(Type.float, date.getTime() / 1000)],
+};
+
+const cborResponse = (status: number, value: unknown): HttpResponse => ({
+  status,
+  type: 'application/cbor',
+  body: encode(value, { typeEncoders }),
+  headers: { ...NO_REQUEST_ID, 'smithy-protocol': 'rpc-v2-cbor' },
+});
+
+/** SDKs look for Message in this API's own errors and for message in those that all services share. */
+const errorMembers = ({ message, details }: CloudMapError, type: string) => ({
+  __type: type,
+  message,
+  Message: message,
+  ...details,
+});
+
+function deserialize(parse: () => unknown): unknown {
+  try {
+    return parse();
+  } catch (error) {
+    throw new CloudMapError('SerializationException', `the body cannot be read: ${(error as Error).message}`);
+  }
+}
+
+/** AWS JSON 1.1 says times in seconds since the epoch. */
+function secondsForDates(value: unknown): unknown {
+  if (value instanceof Date) return value.getTime() / 1000;
+  if (Array.isArray(value)) return value.map(secondsForDates);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, secondsForDates(member)]));
+}
+
+/** CBOR would say undefined; the protocol wants such members left out. */
+function withoutUndefined(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutUndefined);
+  if (typeof value !== 'object' || value === null || value instanceof Date) return value;
+  const kept = Object.entries(value).filter(([, member]) => member !== undefined);
+  return Object.fromEntries(kept.map(([key, member]) => [key, withoutUndefined(member)]));
+}

@@ -1,0 +1,123 @@
+// Signature Version 4 of a request: the one that AWS's own library makes with the configured key must be the one sent.
+import { createHash, createHmac, type Hash, type Hmac, timingSafeEqual } from 'node:crypto';
+import { SignatureV4 } from '@smithy/signature-v4';
+import type { Clock } from '../clock.ts';
+import { CloudMapError } from '../cloudmap/errors.ts';
+import type { HttpRequest } from './endpoint.ts';
+
+export interface AccessKey {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+/** AWS takes requests signed at most five minutes before or after its own time. */
+const MAX_SKEW_MS = 5 * 60_000;
+const AUTHORIZATION =
+  /^AWS4-HMAC-SHA256 Credential=([^/,\s]{1,128})\/(\d{8})\/([a-z0-9-]{1,64})\/([a-z0-9-]{1,64})\/aws4_request,\s*SignedHeaders=([a-z0-9;-]{1,2048}),\s*Signature=([0-9a-f]{64})$/;
+
+/**
+ * Checks the Authorization header of a request to `path`.
+ * @throws CloudMapError MissingAuthenticationTokenException, UnrecognizedClientException or InvalidSignatureException
+ */
+export async function checkSignature(
+  request: HttpRequest,
+  path: string,
+  keys: readonly AccessKey[],
+  clock: Clock,
+): Promise<void> {
+  const { authorization } = request.headers;
+  if (typeof authorization !== 'string')
+    throw new CloudMapError(
+      'MissingAuthenticationTokenException',
+      'writing needs a request signed with a configured key',
+    );
+  const [, accessKeyId = '', day, region, service, signedHeaders, signature] = AUTHORIZATION.exec(authorization) ?? [];
+  if (signature === undefined || signedHeaders === undefined)
+    throw invalid('the Authorization header is not Signature Version 4');
+  const key = keys.find((candidate) => candidate.accessKeyId === accessKeyId);
+  if (key === undefined)
+    throw new CloudMapError('UnrecognizedClientException', 'the access key is not one that is configured');
+  if (service !== 'servicediscovery')
+    throw invalid(`the signature is for the service ${service}, not servicediscovery`);
+  const signedAt = String(request.headers['x-amz-date'] ?? '');
+  const signingDate = dateOf(signedAt);
+  if (signingDate === undefined || Math.abs(signingDate.getTime() - clock.now()) > MAX_SKEW_MS)
+    throw invalid('the signature is older than five minutes, or the clocks differ (X-Amz-Date)');
+  if (signedAt.slice(0, 8) !== day) throw invalid('X-Amz-Date is not of the day in Credential');
+  const names = signedHeaders.split(';');
+  if (!names.includes('host') || !names.includes('x-amz-date')) throw invalid('host and x-amz-date must be signed');
+  const expected = await sign(request, path, key, String(region), names, signingDate);
+  if (!sameText(expected, signature)) throw invalid('the signature does not match: check the secret key');
+}
+
+const invalid = (message: string) => new CloudMapError('InvalidSignatureException', message);
+
+/** Signs what was sent anew; only the headers that the client signed take part, as they may have been added to. */
+async function sign(
+  request: HttpRequest,
+  path: string,
+  key: AccessKey,
+  region: string,
+  names: readonly string[],
+  signingDate: Date,
+): Promise<string> {
+  const headers = Object.fromEntries(names.map((name) => [name, String(request.headers[name] ?? '')]));
+  const signer = new SignatureV4({
+    credentials: key,
+    region,
+    service: 'servicediscovery',
+    sha256: NodeSha256,
+    applyChecksum: false,
+  });
+  const signed = await signer.sign(
+    {
+      method: request.method,
+      protocol: 'http:',
+      hostname: 'unused',
+      path,
+      query: Object.fromEntries(request.query),
+      headers,
+      body: request.body,
+    },
+    { signingDate, signableHeaders: new Set(names), unsignableHeaders: new Set() },
+  );
+  return /Signature=([0-9a-f]{64})/.exec(String(signed.headers.authorization))?.[1] ?? '';
+}
+
+/** The library hashes through this; an instance with a secret is an HMAC. */
+class NodeSha256 {
+  readonly #hash: Hash | Hmac;
+  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
+    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', bytesOf(secret));
+  }
+  update(data: string | ArrayBuffer | ArrayBufferView): void {
+    this.#hash.update(bytesOf(data));
+  }
+  async digest(): Promise<Uint8Array> {
+    return this.#hash.digest();
+  }
+  reset(): void {}
+}
+
+function bytesOf(data: string | ArrayBuffer | ArrayBufferView): Buffer {
+  if (typeof data === 'string') return Buffer.from(data, 'utf8');
+  return ArrayBuffer.isView(data) ? Buffer.from(data.buffer, data.byteOffset, data.byteLength) : Buffer.from(data);
+}
+
+/** "20261122T101112Z" */
+function dateOf(text: string): Date | undefined {
+  const match = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(text);
+  if (match === null) return undefined;
+  const [year, month, day, hour, minute, second] = match.slice(1).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  return new Date(Date.UTC(year, month - 1, day, hour, minute, second));
+}
+
+const sameText = (one: string, other: string) =>
+  one.length === other.length && timingSafeEqual(Buffer.from(one), Buffer.from(other));

@@ -1,0 +1,64 @@
+// The Cloud Map API on the HTTP address.
+import { type Api, callOperation, operationWrites } from '../cloudmap/api.ts';
+import { CloudMapError } from '../cloudmap/errors.ts';
+import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import { type AwsProtocol, awsJson, rpcV2Cbor } from './aws-protocol.ts';
+import { type AccessKey, checkSignature } from './aws-signature.ts';
+import type { Endpoint, HttpRequest, HttpResponse } from './endpoint.ts';
+
+export interface CloudMapEndpointOptions {
+  readonly api: Api;
+  /** off: reading only. loopback: anyone who reaches the loopback address may write. signed: with one of the keys. */
+  readonly writes: 'off' | 'loopback' | 'signed';
+  readonly keys: readonly AccessKey[];
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+/** POST / (AWS JSON 1.1) and POST /service/ (RPC v2 CBOR). */
+export function cloudMapEndpoints(options: CloudMapEndpointOptions): Endpoint[] {
+  const calls = options.metrics.counter(
+    'healthdns_cloudmap_requests_total',
+    'Cloud Map API calls by operation and result.',
+    ['operation', 'result'],
+  );
+  const endpoint = (path: string, protocol: AwsProtocol): Endpoint => ({
+    path,
+    methods: ['POST'],
+    async handle(request) {
+      // Unknown names are one label, or anyone could grow the metrics.
+      let operation = 'unknown';
+      const respond = (result: string, response: HttpResponse) => {
+        calls.inc(1, operation, result);
+        return response;
+      };
+      try {
+        const name = protocol.operation(request);
+        const writes = operationWrites(name);
+        operation = name;
+        if (writes) await authorize(request, `${path}${request.rest}`, options);
+        return respond('ok', protocol.success(await callOperation(options.api, name, protocol.input(request))));
+      } catch (error) {
+        const known = error instanceof CloudMapError ? error : internalFailure(error, operation, options.log);
+        return respond(known.code, protocol.failure(known));
+      }
+    },
+  });
+  return [endpoint('/', awsJson), endpoint('/service/', rpcV2Cbor)];
+}
+
+async function authorize(
+  request: HttpRequest,
+  path: string,
+  { writes, keys, api }: CloudMapEndpointOptions,
+): Promise<void> {
+  if (writes === 'off')
+    throw new CloudMapError('AccessDeniedException', 'writing is off; set cloudMap.writes in the configuration');
+  if (writes === 'signed') await checkSignature(request, path, keys, api.clock);
+}
+
+function internalFailure(error: unknown, operation: string, log: Logger): CloudMapError {
+  log.error('Cloud Map operation failed', { operation, error: (error as Error).message });
+  return new CloudMapError('InternalFailure', 'internal error; the log says more');
+}

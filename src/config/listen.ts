@@ -77,10 +77,11 @@ function problemOf(value: string): string | undefined {
   return `${got}: "${shown(host)}" is not an IPv4 address (names are not looked up)`;
 }
 
+/** What to write instead, where it can be guessed. */
 function missingPart(value: string): string {
-  if (ipFamily(value) === 6) return `: write [${shown(value)}]:53`;
-  if (ipFamily(value) === 4) return `: write ${shown(value)}:53`;
-  if (/^\d+$/.test(value)) return `: write 127.0.0.1:${shown(value)}`;
-  const port = /^([0-9a-f:]+:[0-9a-f:]*):(\d+)$/i.exec(value);
-  return port ? `: write [${shown(port[1])}]:${port[2]}` : '';
+  const unbracketed = /^(.*):(\d+)$/.exec(value);
+  if (unbracketed && ipFamily(unbracketed[1]) === 6) return `: write [${unbracketed[1]}]:${unbracketed[2]}`;
+  if (ipFamily(value) === 6) return `: write [${value}]:53`;
+  if (ipFamily(value) === 4) return `: write ${value}:53`;
+  return /^\d{1,5}$/.test(value) ? `: write 127.0.0.1:${value}` : '';
 }

@@ -10,12 +10,14 @@ import {
   type Node,
   type Pair,
   parseDocument,
+  type YAMLError,
   type YAMLMap,
 } from 'yaml';
 import { type Path, show, shown } from './problem.ts';
 
 /** The format needs about 10 levels. */
 const MAX_DEPTH = 64;
+const TOO_DEEP = `nested too deeply: at most ${MAX_DEPTH} levels are allowed`;
 /** Values that aliases may add; a person's file has a few hundred, a "billion laughs" file more. */
 const MAX_ALIASED_VALUES = 1_000_000;
 
@@ -60,21 +62,24 @@ export function readYaml(text: string): YamlText {
       uniqueKeys: false,
       logLevel: 'silent',
     });
-    for (const error of [...parsed.errors, ...parsed.warnings])
-      report(error.pos[0], reworded(error.code, error.message));
+    const errors = [...parsed.errors, ...parsed.warnings];
+    const exhausted = errors.find(({ code }) => code === 'RESOURCE_EXHAUSTION');
+    for (const error of exhausted ? [exhausted] : errors) report(error.pos[0], reworded(error));
     if (problems.length === 0) value = createWalk(offsets, report)(parsed.contents);
   } catch (error) {
-    // The package's composer is recursive: brackets nested ten thousand deep end its stack.
     if (!(error instanceof RangeError)) throw error;
-    problems.push({ line: 1, column: 1, message: `nested too deeply: at most ${MAX_DEPTH} levels are allowed` });
+    problems.push({ line: 1, column: 1, message: TOO_DEEP });
   }
   return { value, problems, place: (path, of) => placeOf(offsetAt(value, offsets, path, of)) };
 }
 
-function reworded(code: string, message: string): string {
+function reworded({ code, message }: YAMLError): string {
   if (code === 'MULTIPLE_DOCS')
     return 'only one YAML document is allowed in the file: remove this `---` and what follows it';
-  return message;
+  // The package's composer is recursive, and brackets nested a thousand deep end its stack.
+  if (code === 'RESOURCE_EXHAUSTION') return TOO_DEEP;
+  const tag = /^Unresolved tag: (.*)$/.exec(message)?.[1];
+  return tag === undefined ? message : `unknown tag ${shown(tag)}: remove it, or put the value in quotes`;
 }
 
 function createWalk(offsets: WeakMap<object, Offsets>, report: (offset: number, message: string) => void) {
@@ -122,7 +127,11 @@ function createWalk(offsets: WeakMap<object, Offsets>, report: (offset: number, 
       const made = nodeValue(pair.value, depth + 1);
       size += made.size;
       if (key === '<<') merges.push({ from: made.value, start: valueStart });
-      else if (typeof key !== 'string') report(keyStart, `expected a word as key, got ${show(key)}: put it in quotes`);
+      else if (typeof key !== 'string')
+        report(
+          keyStart,
+          `expected a word as key, got ${isScalar(pair.key) ? `${show(key)}: put it in quotes` : 'a list or mapping'}`,
+        );
       else if (places.keys.has(key)) report(keyStart, `duplicate key \`${shown(key)}\`: it is already in this mapping`);
       else {
         places.keys.set(key, { key: keyStart, value: valueStart });
@@ -165,7 +174,7 @@ function createWalk(offsets: WeakMap<object, Offsets>, report: (offset: number, 
   }
 
   function tooDeep(node: Node | null): { value: unknown; size: number } {
-    report(startOf(node), `nested too deeply: at most ${MAX_DEPTH} levels are allowed`);
+    report(startOf(node), TOO_DEEP);
     return { value: null, size: 1 };
   }
 }

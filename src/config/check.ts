@@ -1,0 +1,52 @@
+// `healthdns check zones.yaml`: everything that is wrong, or what would be served.
+import type { Config, ZoneConfig } from './config.ts';
+import { formatListenAddress } from './listen.ts';
+import { loadConfig } from './load.ts';
+import { formatProblem } from './problem.ts';
+
+export interface CheckOutput {
+  /** The summary, line by line. */
+  out(line: string): void;
+  /** Problems and warnings, line by line. */
+  err(line: string): void;
+}
+
+/** Exit codes: 0, the file can be served (it may have warnings); 1, it cannot. */
+export async function check(file: string, output: CheckOutput): Promise<0 | 1> {
+  const result = await loadConfig(file);
+  for (const warning of result.warnings)
+    output.err(`${formatProblem({ ...warning, message: `warning: ${warning.message}` })}`);
+  if (!result.ok) {
+    for (const problem of result.problems) output.err(formatProblem(problem));
+    output.err(`${file}: ${count(result.problems.length, 'problem')}`);
+    return 1;
+  }
+  output.out(`${file}: fine${result.warnings.length > 0 ? `, with ${count(result.warnings.length, 'warning')}` : ''}`);
+  for (const line of summary(result.config)) output.out(line);
+  return 0;
+}
+
+/** What a configuration serves, for people: addresses, then a line for each zone. */
+export function summary(config: Config): string[] {
+  return [
+    `DNS   ${config.listen.map(formatListenAddress).join(', ')} (UDP and TCP)`,
+    `HTTP  ${config.http ? formatListenAddress(config.http) : 'off'}`,
+    ...config.zones.map((zone) => `zone  ${zone.name}: ${contents(zone)}`),
+  ];
+}
+
+function contents(zone: ZoneConfig): string {
+  const instances = zone.services.flatMap((service) => service.instances.map((instance) => ({ service, instance })));
+  const checked = instances.filter(({ service, instance }) => instance.healthCheck ?? service.healthCheck).length;
+  const parts = [
+    zone.records.length > 0 ? count(zone.records.length, 'record') : '',
+    zone.services.length > 0 ? count(zone.services.length, 'service') : '',
+    instances.length > 0 ? `${count(instances.length, 'instance')} (${checked} with a health check)` : '',
+    ...zone.kubernetes.map(({ label }) => `Kubernetes cluster ${label}`),
+  ].filter((part) => part !== '');
+  return parts.length > 0 ? parts.join(', ') : 'only its SOA and NS records';
+}
+
+function count(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? '' : 's'}`;
+}

@@ -7,7 +7,10 @@ import { text } from './shape.ts';
 
 /** A zone's name, or a network whose length ends at a label. */
 export function zoneName(expected: string, description: string) {
-  return text(expected, description, (value) => (value.includes('/') ? networkProblem(value) : nameProblem(value)));
+  return text(expected, description, (value) => {
+    if (value === '@') return `expected ${expected}, got "@"`;
+    return value.includes('/') ? networkProblem(value) : nameProblem(value);
+  });
 }
 
 /** Absolute name of what `zoneName` accepts. */

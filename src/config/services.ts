@@ -13,7 +13,7 @@ import { expandTemplate, nameTemplate } from './name-template.ts';
 import { canonical, ipAddress, label, nameMessage } from './names.ts';
 import { policyEntries, servicePolicy, servicePolicyEntries } from './policy.ts';
 import { type Path, type Reporter, shown } from './problem.ts';
-import { choice, integer, list, mapping, text, whichever } from './shape.ts';
+import { choice, integer, list, mapping, whichever, words } from './shape.ts';
 import { ttlSeconds } from './ttl.ts';
 import type { Soundness } from './validate.ts';
 
@@ -39,13 +39,7 @@ const instanceSchema = mapping(
     ipv6: v.optional(ipAddress(6, 'Its AAAA record.')),
     port: v.optional(integer(1, 65_535, 'The port it serves, for checks and SRV; default the service port.')),
     weight: v.optional(integer(0, 65_535, 'Its share under `routing: weighted`, and its SRV weight.'), 1),
-    attributes: v.optional(
-      v.pipe(
-        v.record(v.string(), text('text', 'An attribute.')),
-        v.description('Anything to be said of the instance; shown by explain and the API.'),
-      ),
-      {},
-    ),
+    attributes: v.optional(words('Anything to be said of the instance; shown by explain and the API.'), {}),
     healthCheck: instanceHealthCheckEntry,
   },
   'One instance of the service.',

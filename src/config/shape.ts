@@ -81,6 +81,20 @@ export function list<const Item extends v.GenericSchema>(item: Item, description
   return v.pipe(orNothing, v.description(description));
 }
 
+/** A mapping whose keys are any words. */
+export function words(description: string) {
+  const schema = v.record(v.string(), text('text', ''), expecting('a mapping of words to texts'));
+  const notList: typeof schema = {
+    ...schema,
+    '~run': (dataset, config) => {
+      if (!Array.isArray(dataset.value)) return schema['~run'](dataset, config);
+      v._addIssue(schema, 'type', dataset, config);
+      return dataset as unknown as v.OutputDataset<Record<string, string>, v.RecordIssue | v.StringIssue>;
+    },
+  };
+  return v.pipe(notList, v.description(description));
+}
+
 /** One item, or a list of them. */
 export function oneOrMany<const Item extends v.GenericSchema>(item: Item, description: string) {
   return v.pipe(whichever(Array.isArray, v.array(item), item), v.description(description));
@@ -110,10 +124,12 @@ export function mapping<const Entries extends v.ObjectEntries>(entries: Entries,
     }
     const unknown = Object.keys(input).filter((key) => !Object.hasOwn(entries, key));
     const result = object['~run'](dataset, config);
-    // A misspelt key is one mistake, not an unknown key and a missing one.
+    // A misspelt key is one mistake, not an unknown key and a missing one: the latter stays without a message.
     const meant = new Set(unknown.map((key) => nearest(key, known)));
-    const issues = (result.issues ?? []).filter((issue) => !(isMissingKey(issue) && meant.has(lastKey(issue))));
-    if (result.issues) result.issues = issues as unknown as typeof result.issues;
+    const issues: { message: string }[] = (result.issues ?? []).filter(
+      (issue) => isMissingKey(issue) && meant.has(lastKey(issue)),
+    );
+    for (const issue of issues) issue.message = '';
     for (const key of unknown) addUnknownKey(object, key, known, input, result, config);
     return result;
   };

@@ -31,7 +31,8 @@ export function validate<Schema extends v.GenericSchema>(
   const result = v.safeParse(schema, input, { abortPipeEarly: true });
   const problems = (result.issues ?? []).map(problemOf);
   const soundness = createSoundness(problems.map(({ path }) => path));
-  return { output: result.output as v.InferOutput<Schema>, problems, ...soundness };
+  const told = problems.filter(({ message }) => message !== '');
+  return { output: result.output as v.InferOutput<Schema>, problems: told, ...soundness };
 }
 
 function problemOf(issue: v.BaseIssue<unknown>): ShapeProblem {

@@ -6,7 +6,6 @@ import {
   isMap,
   isScalar,
   isSeq,
-  LineCounter,
   type Node,
   type Pair,
   parseDocument,
@@ -46,21 +45,17 @@ interface Offsets {
 
 /** Never throws. Values are given once for an anchor and its aliases, so they must not be changed. */
 export function readYaml(text: string): YamlText {
-  const lines = new LineCounter();
+  const lineStarts = startsOfLines(text);
   const problems: YamlProblem[] = [];
   const offsets = new WeakMap<object, Offsets>();
-  const placeOf = (offset: number): Place => {
-    const { line, col } = lines.linePos(Math.min(offset, text.length));
-    return { line: Math.max(1, line), column: Math.max(1, col) };
-  };
+  const placeOf = (offset: number) => placeIn(lineStarts, Math.min(offset, text.length));
   const report = (offset: number, message: string) => void problems.push({ ...placeOf(offset), message });
   let value: unknown;
   try {
     const parsed = parseDocument(text, {
-      lineCounter: lines,
       prettyErrors: false,
       uniqueKeys: false,
-      logLevel: 'silent',
+      logLevel: 'error',
     });
     const errors = [...parsed.errors, ...parsed.warnings];
     const exhausted = errors.find(({ code }) => code === 'RESOURCE_EXHAUSTION');
@@ -71,6 +66,24 @@ export function readYaml(text: string): YamlText {
     problems.push({ line: 1, column: 1, message: TOO_DEEP });
   }
   return { value, problems, place: (path, of) => placeOf(offsetAt(value, offsets, path, of)) };
+}
+
+/** Own count, since the package's LineCounter misses the lines that it skips after an error. */
+function startsOfLines(text: string): number[] {
+  const starts = [0];
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
+  return starts;
+}
+
+function placeIn(lineStarts: readonly number[], offset: number): Place {
+  let low = 0;
+  let high = lineStarts.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (lineStarts[middle] <= offset) low = middle;
+    else high = middle - 1;
+  }
+  return { line: low + 1, column: offset - lineStarts[low] + 1 };
 }
 
 function reworded({ code, message }: YAMLError): string {

@@ -1,0 +1,355 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { check } from '../../src/config/check.ts';
+import type { Config } from '../../src/config/config.ts';
+import { loadConfig, parseConfig } from '../../src/config/load.ts';
+
+const EXAMPLE = resolve('zones.example.yaml');
+
+async function load(text: string, path = '/etc/healthdns/zones.yaml'): Promise<Config> {
+  const result = await parseConfig(text, path);
+  assert.ok(result.ok, JSON.stringify(result));
+  return result.config;
+}
+
+describe('what a file leaves out', () => {
+  test('has the documented defaults', async () => {
+    const config = await load('zones: [{ name: Production.Local }]');
+    const { zones, ...top } = config;
+    assert.deepEqual(top, {
+      file: '/etc/healthdns/zones.yaml',
+      listen: [
+        { address: '127.0.0.1', port: 1053 },
+        { address: '::1', port: 1053 },
+      ],
+      http: { address: '127.0.0.1', port: 8053 },
+      threads: 'auto',
+      logLevel: 'info',
+      server: {
+        udp: 'auto',
+        versionBind: undefined,
+        idServer: undefined,
+        udpPayloadBytes: 1232,
+        lameduckSeconds: 0,
+      },
+      limits: {
+        tcpConnections: 1000,
+        tcpIdleSeconds: 10,
+        tcpTotalSeconds: 600,
+        tcpUnreadBytes: 1_048_576,
+        concurrentChecks: 100,
+        httpBodyBytes: 1_048_576,
+        httpConnections: 256,
+      },
+    });
+    assert.deepEqual(zones, [
+      {
+        name: 'production.local.',
+        ttlSeconds: 5,
+        names: ['{service}'],
+        nameServers: ['ns.dns.production.local.'],
+        soa: {
+          mname: 'ns.dns.production.local.',
+          rname: 'hostmaster.production.local.',
+          refreshSeconds: 7200,
+          retrySeconds: 1800,
+          expireSeconds: 86_400,
+          minimumSeconds: 5,
+        },
+        policy: {
+          whenAllUnhealthy: 'nodata',
+          unknown: 'answer',
+          publishNotReady: false,
+          maxAnswers: 0,
+          routing: 'multivalue',
+        },
+        records: [],
+        services: [],
+        kubernetes: [],
+        reverse: undefined,
+      },
+    ]);
+  });
+
+  test('a health check has the parameters of ECS', async () => {
+    const config = await load(
+      'zones: [{ name: x, services: [{ name: a, healthCheck: { type: http }, instances: [{ id: i, ipv4: 192.0.2.1, port: 80 }] }] }]',
+    );
+    assert.deepEqual(config.zones[0].services[0].healthCheck, {
+      type: 'http',
+      path: '/',
+      expectedStatus: [200, 399],
+      interval: 30,
+      timeout: 5,
+      retries: 3,
+      startPeriod: 0,
+    });
+  });
+
+  test('a service has what its zone says', async () => {
+    const config = await load(`
+zones:
+  - name: x
+    ttlSeconds: 7
+    names: ["{namespace}.{service}"]
+    maxAnswers: 8
+    unknown: exclude
+    services:
+      - { name: a }
+      - { name: b, ttlSeconds: 1, unknown: answer, names: ["@"], publishNotReady: true }
+`);
+    const [a, b] = config.zones[0].services;
+    assert.deepEqual(
+      [a.ttlSeconds, a.names, a.policy.maxAnswers, a.policy.unknown],
+      [7, ['{namespace}.{service}'], 8, 'exclude'],
+    );
+    assert.deepEqual([b.ttlSeconds, b.names, b.policy.maxAnswers, b.policy.unknown], [1, ['@'], 8, 'answer']);
+    assert.deepEqual([a.policy.publishNotReady, b.policy.publishNotReady], [false, true]);
+    assert.equal(config.zones[0].soa.minimumSeconds, 7);
+  });
+
+  test('a Kubernetes zone names services as Kubernetes does', async () => {
+    const config = await load('zones: [{ name: cluster.local, kubernetes: {} }]');
+    assert.deepEqual(config.zones[0].names, ['{service}.{namespace}.svc']);
+    assert.deepEqual(config.zones[0].kubernetes, [
+      {
+        kubeconfig: undefined,
+        context: undefined,
+        label: 'in-cluster',
+        ttlSeconds: 5,
+        pods: 'disabled',
+        namespaces: [],
+        namespaceLabels: undefined,
+        labels: undefined,
+        ignoreEmptyService: false,
+        fallthrough: [],
+        endpointPodNames: false,
+        snapshot: undefined,
+      },
+    ]);
+  });
+});
+
+describe('friendly forms', () => {
+  test('names are relative to the zone, absolute with a dot, and @ is the zone', async () => {
+    const config = await load(`
+zones:
+  - name: x
+    nameServers: [ns1, ns.other.]
+    soa: { rname: ops.other. }
+    records:
+      - { name: "@", type: mx, value: 10 mail }
+      - { name: WWW, type: CNAME, value: "@" }
+      - { name: "*.p", type: A, value: [192.0.2.1, 192.0.2.2, 192.0.2.1], ttlSeconds: 9 }
+      - { name: "*.p.x.", type: A, value: 192.0.2.3, ttlSeconds: 4 }
+      - { name: t, type: TXT, value: say "hi" ü }
+      - { name: u, type: TXT, value: '"one" "two"' }
+      - { name: v, type: TYPE65280, value: '\\# 1 ff' }
+`);
+    const zone = config.zones[0];
+    assert.deepEqual(zone.nameServers, ['ns1.x.', 'ns.other.']);
+    assert.deepEqual([zone.soa.mname, zone.soa.rname], ['ns1.x.', 'ops.other.']);
+    assert.deepEqual(
+      zone.records.map(({ name, type, value, ttlSeconds }) => `${name} ${ttlSeconds} ${type} ${value}`),
+      [
+        'x. 5 MX 10 mail.x.',
+        'www.x. 5 CNAME x.',
+        '*.p.x. 4 A 192.0.2.1',
+        '*.p.x. 4 A 192.0.2.2',
+        '*.p.x. 4 A 192.0.2.3',
+        't.x. 5 TXT "say \\"hi\\" \\195\\188"',
+        'u.x. 5 TXT "one" "two"',
+        'v.x. 5 TYPE65280 \\# 1 FF',
+      ],
+    );
+  });
+
+  test('a long TXT value is split into strings of 255 bytes', async () => {
+    const config = await load(`zones: [{ name: x, records: [{ name: t, type: TXT, value: ${'a'.repeat(300)} }] }]`);
+    assert.equal(config.zones[0].records[0].value, `"${'a'.repeat(255)}" "${'a'.repeat(45)}"`);
+  });
+
+  test('networks stand for reverse zones', async () => {
+    const config = await load(
+      'zones: [{ name: 10.0.0.0/8 }, { name: "2001:db8::/32" }, { name: x, reverse: [10.1.0.0/16, in-addr.arpa] }]',
+    );
+    assert.deepEqual(
+      config.zones.map(({ name }) => name),
+      ['10.in-addr.arpa.', '8.b.d.0.1.0.0.2.ip6.arpa.', 'x.'],
+    );
+    assert.deepEqual(config.zones[2].reverse, ['1.10.in-addr.arpa.', 'in-addr.arpa.']);
+  });
+
+  test('addresses are canonical, ports may be numbers, commands may be a line', async () => {
+    const config = await load(`
+listen: "[::0]:53"
+http: false
+zones:
+  - name: x
+    services:
+      - name: A
+        ports: [80, { name: DNS, protocol: udp, port: 53 }]
+        healthCheck: { type: exec, command: "true" }
+        instances: [{ id: I, ipv6: "2001:DB8:0::1" }]
+`);
+    const [service] = config.zones[0].services;
+    assert.deepEqual([config.listen, config.http], [[{ address: '::', port: 53 }], undefined]);
+    assert.deepEqual(service.ports, [
+      { name: '', protocol: 'tcp', port: 80 },
+      { name: 'dns', protocol: 'udp', port: 53 },
+    ]);
+    assert.deepEqual(service.healthCheck?.command, ['CMD-SHELL', 'true']);
+    assert.deepEqual([service.instances[0].id, service.instances[0].ipv6], ['i', '2001:db8::1']);
+  });
+
+  test("an instance's check is the service's with what it says differently", async () => {
+    const config = await load(`
+zones:
+  - name: x
+    services:
+      - name: a
+        healthCheck: { type: http, path: /h, interval: 9, expectedStatus: 204 }
+        instances:
+          - { id: a, ipv4: 192.0.2.1, port: 80 }
+          - { id: b, ipv4: 192.0.2.2, healthCheck: { address: "::1", port: 81, interval: 10 } }
+`);
+    const [a, b] = config.zones[0].services[0].instances;
+    assert.equal(a.healthCheck, undefined);
+    assert.deepEqual(b.healthCheck, {
+      type: 'http',
+      path: '/h',
+      expectedStatus: [204, 204],
+      interval: 10,
+      timeout: 5,
+      retries: 3,
+      startPeriod: 0,
+      address: '::1',
+      port: 81,
+    });
+  });
+
+  test('several clusters may fill one zone; paths are relative to the file and labels differ', async () => {
+    const config = await load(
+      `zones: [{ name: c, kubernetes: [{ kubeconfig: a/k, context: one }, { kubeconfig: b/k, context: one, fallthrough: true,
+        snapshot: { file: s.json } }, {}] }, { name: d, kubernetes: { kubeconfig: a/k, context: one, fallthrough: [d] } }]`,
+    );
+    const sources = config.zones.flatMap(({ kubernetes }) => kubernetes);
+    assert.deepEqual(
+      sources.map(({ label }) => label),
+      ['one', 'one-2', 'in-cluster', 'one'],
+    );
+    assert.equal(sources[0].kubeconfig, '/etc/healthdns/a/k');
+    assert.deepEqual(sources[1].snapshot, { file: '/etc/healthdns/s.json', maxAgeSeconds: 86_400 });
+    assert.deepEqual(
+      sources.map(({ fallthrough }) => fallthrough),
+      [[], ['.'], [], ['d.']],
+    );
+  });
+
+  test('anchors and merges work', async () => {
+    const config = await load(`
+zones:
+  - { name: x, services: [{ name: a, healthCheck: &c { type: tcp, port: 1, interval: 9 } }] }
+  - { name: y, services: [{ name: a, healthCheck: { <<: *c, interval: 8 } }] }
+  - { name: z, services: [{ name: a, healthCheck: *c }] }
+`);
+    assert.deepEqual(
+      config.zones.map(({ services }) => services[0].healthCheck?.interval),
+      [9, 8, 9],
+    );
+  });
+});
+
+describe('files', () => {
+  let folder: string;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'healthdns-config-'));
+  });
+  after(() => rm(folder, { recursive: true }));
+
+  /** The only problem of a file. */
+  async function problemOf(path: string): Promise<string> {
+    const result = await loadConfig(path);
+    assert.ok(!result.ok && result.problems.length === 1);
+    return result.problems[0].message;
+  }
+
+  test('that cannot be read are a problem with a reason', async () => {
+    assert.equal(await problemOf(join(folder, 'absent.yaml')), 'cannot read the file: there is no such file');
+    assert.equal(await problemOf(folder), 'cannot read the file: it is a folder');
+    const latin = join(folder, 'latin.yaml');
+    await writeFile(latin, Uint8Array.of(0x61, 0xe9));
+    assert.equal(await problemOf(latin), 'the file is not UTF-8 text');
+    const large = join(folder, 'large.yaml');
+    await writeFile(large, '');
+    await truncate(large, 16 * 1024 * 1024 + 1);
+    assert.match(await problemOf(large), /^the file has 16777217 bytes, at most 16777216 are read/);
+  });
+
+  test('nested too deeply are refused, at 65 levels as at 10,000', async () => {
+    for (const depth of [65, 10_000]) {
+      const result = await parseConfig(`zones: ${'['.repeat(depth)}${']'.repeat(depth)}`, 'x');
+      assert.deepEqual(!result.ok && result.problems.map(({ message }) => message), [
+        'nested too deeply: at most 64 levels are allowed',
+      ]);
+    }
+  });
+
+  test('whose aliases multiply are refused', async () => {
+    const levels = Array.from({ length: 12 }, (_, i) => `a${i}: &a${i} [${Array(9).fill(i ? `*a${i - 1}` : 'x')}]`);
+    const result = await parseConfig(levels.join('\n'), 'x');
+    assert.deepEqual(!result.ok && result.problems.map(({ message }) => message), [
+      'aliases add more than 1000000 values: write fewer',
+    ]);
+  });
+
+  test('with more mistakes than a person reads say how many', async () => {
+    const result = await parseConfig(`zones: [${'{},'.repeat(1500)}]`, 'x');
+    assert.ok(!result.ok);
+    assert.equal(result.problems.length, 1001);
+    assert.equal(result.problems[1000].message, '500 more problems are not shown');
+  });
+});
+
+describe('check', () => {
+  async function run(file: string) {
+    const out: string[] = [];
+    const err: string[] = [];
+    const code = await check(file, { out: (line) => out.push(line), err: (line) => err.push(line) });
+    return { code, out, err };
+  }
+
+  test('says what the example would serve, without a warning', async () => {
+    assert.deepEqual(await run(EXAMPLE), {
+      code: 0,
+      out: [
+        `${EXAMPLE}: fine`,
+        'DNS   127.0.0.1:1053, [::1]:1053 (UDP and TCP)',
+        'HTTP  127.0.0.1:8053',
+        'zone  production.local.: 9 records, 3 services, 7 instances (3 with a health check)',
+      ],
+      err: [],
+    });
+  });
+
+  test('prints each problem with its place and exits 1', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'healthdns-check-'));
+    const file = join(folder, 'zones.yaml');
+    await writeFile(file, 'zones:\n  - name: x\n    services: [{ name: a }, { name: a, heathCheck: {} }]\n');
+    const result = await run(file);
+    await rm(dirname(file), { recursive: true });
+    assert.deepEqual(result, {
+      code: 1,
+      out: [],
+      err: [
+        `${file}:3:16: warning: service \`a\` has no instances: its name answers nothing`,
+        `${file}:3:37: duplicate service \`a\` in namespace default: services[0] is the same; add its instances there`,
+        `${file}:3:40: unknown key \`heathCheck\`, did you mean \`healthCheck\`?`,
+        `${file}: 2 problems`,
+      ],
+    });
+  });
+});

@@ -1,0 +1,287 @@
+// Each mistake with the exact place and words that a person gets.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseConfig } from '../../src/config/load.ts';
+
+/** "line:column message" of each problem; warnings begin with "warning". */
+async function report(text: string): Promise<string[]> {
+  const result = await parseConfig(text, 'zones.yaml');
+  const problems = result.ok ? [] : result.problems.map(({ line, column, message }) => `${line}:${column} ${message}`);
+  return [...problems, ...result.warnings.map(({ line, column, message }) => `${line}:${column} warning: ${message}`)];
+}
+
+function says(what: string, text: string, expected: string[]): void {
+  test(what, async () => assert.deepEqual(await report(text), expected));
+}
+
+/** A file whose only zone is `b.local` with these lines (indented by 4). */
+const zone = (...lines: string[]) => ['zones:', '  - name: b.local', ...lines.map((line) => `    ${line}`)].join('\n');
+/** … whose only service is `api` with these lines (indented by 8), in line 4 and after. */
+const service = (...lines: string[]) => zone('services:', '  - name: api', ...lines.map((line) => `    ${line}`));
+const alive = 'instances: [{ id: a, ipv4: 192.0.2.1, port: 80 }]';
+const check = (text: string) => service(alive, `healthCheck: ${text}`);
+const record = (text: string) => zone('records:', `  - ${text}`);
+
+says('a file without mistakes has no problems', service(alive), []);
+says('an empty file is named so', '# nothing\n', ['1:1 the file is empty: expected `zones` (see zones.example.yaml)']);
+says('a file that is a list is refused', '- a', [
+  '1:1 the file: expected a mapping with keys such as $schema, listen, http, got a list',
+]);
+says('a file without zones is refused', 'http: false', [
+  '1:1 `zones` is missing: expected at least one zone to answer for',
+]);
+
+// YAML itself
+says('a tab as indentation is refused', 'zones:\n\t- name: x', ['2:1 Tabs are not allowed as indentation']);
+says('a duplicate key is refused where it is repeated', 'http: false\nhttp: false\n', [
+  '2:1 duplicate key `http`: it is already in this mapping',
+]);
+says('a second document is refused', 'zones: []\n---\nzones: []', [
+  '2:1 only one YAML document is allowed in the file: remove this `---` and what follows it',
+]);
+says('an alias without anchor is refused', 'zones: *all', ['1:8 alias *all has no anchor &all before it']);
+says('an alias that contains itself is refused', 'zones: &all [*all]', ['1:14 alias *all contains itself']);
+says('an unknown tag is refused', 'http: !env HTTP', ['1:7 unknown tag !env: remove it, or put the value in quotes']);
+says('a key that is a number is refused', '53: x', ['1:1 expected a word as key, got 53: put it in quotes']);
+says('a key that is a list is refused', '? [a]\n: x', ['1:3 expected a word as key, got a list or mapping']);
+says('a merge of something other than a mapping is refused', '<<: 5', [
+  '1:5 `<<` merges mappings: expected an alias such as `<<: *defaults`',
+]);
+
+// Keys
+says('an unknown key is refused, and the nearest known one named', service(alive, 'heathCheck: { type: tcp }'), [
+  '6:9 unknown key `heathCheck`, did you mean `healthCheck`?',
+]);
+says('every unknown key of a mapping is reported', `logLvel: x\nconstructor: x\n__proto__: x\n${zone()}`, [
+  '1:1 unknown key `logLvel`, did you mean `logLevel`?',
+  '2:1 unknown key `constructor`; known here: $schema, listen, http, threads, logLevel, server, limits, zones',
+  '3:1 unknown key `__proto__`; known here: $schema, listen, http, threads, logLevel, server, limits, zones',
+]);
+says('a misspelt key that is required is one mistake', 'zones:\n  - nmae: b.local', [
+  '2:5 unknown key `nmae`, did you mean `name`?',
+]);
+says('a key said in short is understood', zone('ttl: 5'), ['3:5 unknown key `ttl`, did you mean `ttlSeconds`?']);
+says('a missing key is reported at its mapping', service('instances:', '  - ipv4: 192.0.2.1'), [
+  '6:13 `id` is missing: expected an instance id (1 to 63 letters, digits, hyphens or underscores)',
+]);
+says('a mapping with nothing in it is refused', zone('kubernetes:'), [
+  '3:5 `kubernetes`: has nothing in it: remove it, or write {} for the defaults',
+]);
+says('a list with nothing in it is empty', zone('records:', 'services:'), []);
+says('a number in quotes is told apart from a number', zone('ttlSeconds: "5"'), [
+  '3:17 `ttlSeconds`: expected a whole number from 0 to 2147483647, got "5" in quotes: remove the quotes',
+]);
+says('text that YAML reads as a number is told apart from text', record('{ name: x, type: TXT, value: 42 }'), [
+  '4:38 `value`: expected a value, got 42: put it in quotes, "42"',
+]);
+says('control characters of the file do not reach the terminal', 'http: "\\e[31mred\\u202e"', [
+  '1:1 `zones` is missing: expected at least one zone to answer for',
+  '1:7 `http`: expected ADDRESS:PORT such as "127.0.0.1:53" or "[::]:53", got "\\u001b[31mred\\u202e"',
+]);
+
+// Addresses
+const LISTEN = 'expected ADDRESS:PORT such as "127.0.0.1:53" or "[::]:53", got';
+const listen = (text: string) => `listen: ["${text}"]\n${zone()}`;
+for (const [text, hint] of [
+  ['127.0.0.1', ': write 127.0.0.1:53'],
+  ['2001:db8::a', ': write [2001:db8::a]:53'],
+  ['::1:53', ': write [::1]:53'],
+  ['53', ': write 127.0.0.1:53'],
+  [':53', ': for all addresses write 0.0.0.0:53 and [::]:53'],
+  ['localhost:53', ': "localhost" is not an IPv4 address (names are not looked up)'],
+  ['[1.2.3.4]:53', ': "1.2.3.4" is not an IPv6 address'],
+  ['1.2.3.4:65536', ': a port is at most 65535'],
+  ['udp://x', ''],
+])
+  says(`listen: ${text} is refused`, listen(text), [`1:10 \`listen[0]\`: ${LISTEN} "${text}"${hint}`]);
+says('an address that is listened on twice is refused', `listen: ["[::1]:53", "[0::1]:53"]\n${zone()}`, [
+  '1:22 duplicate address [::1]:53: it is already listened on',
+]);
+says('an empty list of addresses is refused', `listen: []\n${zone()}`, [
+  '1:9 `listen`: expected at least one ADDRESS:PORT such as "127.0.0.1:53" or "[::]:53"',
+]);
+says('numbers out of range are refused', `threads: 0\n${zone('maxAnswers: -1')}`, [
+  '1:10 `threads`: expected a whole number from 1 to 64, got 0',
+  '4:17 `maxAnswers`: expected a whole number from 0 to 65535, got -1',
+]);
+
+// Zones
+says('a zone name that is none is refused', 'zones: [{ name: a..b }]', ['1:17 `name`: name "a..b" has an empty label']);
+says('a label of more than 63 bytes is refused', `zones: [{ name: ${'a'.repeat(64)}.b }]`, [
+  `1:17 \`name\`: name "${'a'.repeat(64)}.b" has a label of 64 bytes, at most 63 are allowed`,
+]);
+says('@ is no zone name', 'zones: [{ name: "@" }]', [
+  '1:17 `name`: expected a zone name such as production.local, got "@"',
+]);
+says('a network that does not end at a label is refused', 'zones: [{ name: 10.0.0.0/9 }]', [
+  '1:17 `name`: expected a network with a length that is a multiple of 8 (IPv4) or 4 (IPv6), such as 10.0.0.0/8, got "10.0.0.0/9"',
+]);
+says('two zones of one name are refused', 'zones: [{ name: b.local }, { name: B.local. }]', [
+  '1:36 duplicate zone b.local.: zones[0] is the same; write all of it there',
+]);
+says('zones within each other are fine', 'zones: [{ name: b.local }, { name: a.b.local }]', []);
+says('name templates are checked', zone('names: ["{servce}", "x", "{service", "{service}.", "a..{service}"]'), [
+  '3:13 `names[0]`: unknown placeholder "{servce}" in "{servce}", did you mean {service}?',
+  '3:30 `names[2]`: "{service" has a brace without its partner',
+  '3:42 `names[3]`: "{service}." must be relative to the zone: remove the dot at the end',
+  '3:56 `names[4]`: "a..{service}" is not a name template: name "a..x" has an empty label',
+]);
+says('a zone template without {service} is refused', zone('names: ["x"]'), [
+  '3:13 "x" gives every service of the zone one name: expected {service} in it',
+]);
+says('a Kubernetes zone whose namespaces share names is warned of', zone('names: ["{service}"]', 'kubernetes: {}'), [
+  '3:13 warning: "{service}" gives services of different namespaces one name: the older service keeps it',
+]);
+says('a word that is not one of the choices is refused, and the nearest named', zone('whenAllUnhealthy: nodta'), [
+  '3:23 `whenAllUnhealthy`: expected one of nodata, nxdomain, servfail, all, got "nodta", did you mean nodata?',
+]);
+
+// Records
+says('an address that is none is refused', record('{ name: x, type: A, value: 192.0.2 }'), [
+  '4:36 A value must be `IPv4 address`, got "192.0.2": IPv4 address must be like 192.0.2.1',
+]);
+says('a value that does not fit its type is refused', record('{ name: x, type: MX, value: mail }'), [
+  '4:37 MX value must be `preference exchange`, got "mail": preference must be a number from 0 to 65535',
+]);
+says('an unknown type is refused, and the nearest named', record('{ name: x, type: AAA, value: y }'), [
+  '4:26 `type`: unknown record type "AAA", did you mean AAAA?',
+]);
+says('SOA is no static record', record('{ name: x, type: SOA, value: y }'), [
+  "4:26 `type`: SOA is not written as a record: use the zone's `soa`",
+]);
+says("the zone's own NS are no static records", record('{ name: "@", type: NS, value: y }'), [
+  "4:28 the zone's own NS records are written as its `nameServers`",
+]);
+says('a record of another zone is refused', record('{ name: x.other., type: A, value: 192.0.2.1 }'), [
+  '4:17 record `x.other.` is not in zone b.local.: remove the dot at its end, or put it into its own zone',
+]);
+says('a forgotten dot is warned of', record('{ name: x.b.local, type: A, value: 192.0.2.1 }'), [
+  '4:17 warning: record `x.b.local` becomes x.b.local.b.local.: names are relative to the zone unless they end with a dot',
+]);
+says(
+  'a CNAME beside other records is refused',
+  zone('records:', '  - { name: w, type: A, value: 192.0.2.1 }', '  - { name: W, type: CNAME, value: x }'),
+  [
+    '5:26 w.b.local. has a CNAME beside other records: a name has one CNAME and nothing else, or none (RFC 1034 section 3.6.2)',
+  ],
+);
+says('two CNAMEs at a name are refused', record('{ name: w, type: CNAME, value: [x, y] }'), [
+  '4:26 w.b.local. has more than one CNAME: a name has one CNAME and nothing else, or none (RFC 1034 section 3.6.2)',
+]);
+says('a CNAME at the apex is refused', record('{ name: "@", type: CNAME, value: x }'), [
+  "4:28 a CNAME cannot stand at the zone's own name, where SOA and NS are (RFC 1034 section 3.6.2)",
+]);
+says(
+  'different TTLs of one name and type are warned of',
+  zone(
+    'records:',
+    '  - { name: w, type: A, value: 192.0.2.1, ttlSeconds: 9 }',
+    '  - { name: w, type: A, value: 192.0.2.2 }',
+  ),
+  ['5:26 warning: w.b.local. A: records of one name and type have one TTL (RFC 2181 section 5.2), the lowest is taken'],
+);
+
+// Services
+says(
+  'two services of one name and namespace are refused',
+  zone('services:', `  - { name: a, ${alive} }`, `  - { name: A, ${alive} }`),
+  ['5:17 duplicate service `A` in namespace default: services[0] is the same; add its instances there'],
+);
+says(
+  'services that claim one name are warned of',
+  zone('services:', `  - { name: a, ${alive} }`, `  - { name: a, namespace: n, ${alive} }`),
+  ['5:17 warning: service `a` is not answered at a.b.local.: service `a` of namespace default has that name'],
+);
+says(
+  'two instances of one id are refused, also beside other mistakes',
+  service('instances:', '  - { id: a, ipv4: 192.0.2.1 }', '  - { id: a, ipv4: 192.0.2.2, port: 0 }'),
+  [
+    '7:19 duplicate instance id `a`: instances[0] has it',
+    '7:45 `port`: expected a whole number from 1 to 65535, got 0',
+  ],
+);
+says('an instance without an address is refused', service('instances: [{ id: a }]'), [
+  '5:21 instance `a` has no address: expected `ipv4`, `ipv6` or both',
+]);
+says('an address of the other family is refused', service('instances: [{ id: a, ipv4: "2001:db8::1" }]'), [
+  '5:36 `ipv4`: expected an IPv4 address such as 10.0.0.7, got "2001:db8::1", which is IPv6: write it as `ipv6`',
+]);
+says('an id that is no label is refused', service('instances: [{ id: a.b, ipv4: 192.0.2.1 }]'), [
+  '5:27 `id`: expected letters, digits, hyphens or underscores (no hyphen at either end), got "a.b"',
+]);
+says('a service without instances is warned of', service('ports: [80]'), [
+  '4:9 warning: service `api` has no instances: its name answers nothing',
+]);
+says('two ports of one name are refused', service(alive, 'ports: [{ name: a, port: 1 }, { name: A, port: 2 }]'), [
+  '6:39 duplicate port name `a` (tcp): SRV names must differ',
+]);
+says('a list of attributes is refused', service('instances: [{ id: a, ipv4: 192.0.2.1, attributes: [x] }]'), [
+  '5:59 `attributes`: expected a mapping of words to texts, got a list',
+]);
+
+// Health checks
+says(
+  'each time of a check has its range',
+  check('{ type: tcp, interval: 301, timeout: 0, retries: 11, startPeriod: -1 }'),
+  [
+    '6:45 `interval`: expected a number of seconds from 1 to 300, got 301',
+    '6:59 `timeout`: expected a number of seconds from 0.1 to 60, got 0',
+    '6:71 `retries`: expected a whole number from 1 to 10, got 11',
+    '6:88 `startPeriod`: expected a number of seconds from 0 to 300, got -1',
+  ],
+);
+says('a timeout longer than the interval is warned of', check('{ type: tcp, interval: 5, timeout: 6 }'), [
+  '6:57 warning: `timeout` (6 s) is longer than `interval` (5 s): a check that hangs delays the next one',
+]);
+says(
+  'a check that nothing tells the port of is refused',
+  service('instances: [{ id: a, ipv4: 192.0.2.1 }]', 'healthCheck: { type: http }'),
+  ['5:21 instance `a` has no port to check: give it a `port`, or its healthCheck a `port`'],
+);
+says('keys of another type of check are refused', check('{ type: tcp, path: /x, command: [CMD, x] }'), [
+  '6:41 `path` means nothing to a check of type tcp: remove it',
+  '6:54 `command` means nothing to a check of type tcp: remove it',
+]);
+says('an exec check needs a command', check('{ type: exec }'), [
+  '6:22 `command` is missing: a check of type exec needs ["CMD", program, argument, …] or ["CMD-SHELL", line]',
+]);
+const COMMAND = '6:45 `command`: ';
+for (const [command, message] of [
+  [
+    '[curl, x]',
+    'expected ["CMD", program, argument, …] or ["CMD-SHELL", line], got a list that begins with "curl": put "CMD" in front',
+  ],
+  [
+    '[]',
+    'expected ["CMD", program, argument, …] or ["CMD-SHELL", line], got a list that begins with nothing: put "CMD" in front',
+  ],
+  ['[NONE]', 'NONE switches the check off: remove `healthCheck` instead'],
+  ['[CMD]', 'nothing to run after "CMD"; expected ["CMD", program, argument, …] or ["CMD-SHELL", line]'],
+  ['[CMD-SHELL, a, b]', '"CMD-SHELL" takes one line, got 2 texts; use "CMD" for separate arguments'],
+  ['" "', 'expected a shell line, got an empty text'],
+])
+  says(`command: ${command} is refused`, check(`{ type: exec, command: ${command} }`), [COMMAND + message]);
+says('expectedStatus upside down is refused', check('{ type: http, expectedStatus: [300, 200] }'), [
+  '6:52 `expectedStatus`: the lowest (300) is above the highest (200)',
+]);
+says(
+  "an instance's check needs a type from somewhere",
+  service('instances: [{ id: a, ipv4: 192.0.2.1, port: 1, healthCheck: { interval: 5 } }]'),
+  ['5:69 `type` is missing: expected one of http, https, tcp, exec'],
+);
+
+// Kubernetes
+says('the same cluster twice is refused', zone('kubernetes: [{}, {}]'), [
+  '3:22 duplicate kubernetes source: the same cluster is already in this zone',
+]);
+says('an absent kubeconfig is warned of', zone('kubernetes: { kubeconfig: /nowhere/kubeconfig }'), [
+  '3:31 warning: kubeconfig /nowhere/kubeconfig cannot be read: the zone is not ready until it can',
+]);
+
+test('mistakes in many places are all reported, in the order of the file', async () => {
+  const text = `listen: nowhere\n${zone('ttl: 1', 'records: [{ name: x, type: A, value: y }]', 'services: 7', 'kubernetes: { pods: all }')}`;
+  assert.deepEqual(
+    (await report(text)).map((line) => line.split(' ')[0]),
+    ['1:9', '4:5', '5:42', '6:15', '7:25'],
+  );
+});

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import { mappingsOf, withTables } from '../../src/config/reference.ts';
+import { jsonSchema, jsonSchemaText } from '../../src/config/schema.ts';
+
+const MEND = 'out of date: run `npm run compile && node scripts/schema.mjs`';
+
+describe('the shipped JSON Schema', () => {
+  test('is the one of the validator', () => {
+    assert.ok(readFileSync('zones.schema.json', 'utf8') === jsonSchemaText(), `zones.schema.json is ${MEND}`);
+  });
+
+  test('describes every key', () => {
+    assert.deepEqual(keysWithoutDescription(jsonSchema(), ''), []);
+  });
+
+  test('is what the example tells editors to use', () => {
+    const [firstLine] = readFileSync('zones.example.yaml', 'utf8').split('\n');
+    assert.equal(firstLine, '# yaml-language-server: $schema=./zones.schema.json');
+  });
+});
+
+describe('docs/configuration.md', () => {
+  const page = readFileSync('docs/configuration.md', 'utf8');
+
+  test('lists the keys, types, limits and defaults of the validator', () => {
+    assert.ok(withTables(page, jsonSchema()) === page, `docs/configuration.md is ${MEND}`);
+  });
+
+  test('has a table for every mapping of the file', () => {
+    const tables = [...page.matchAll(/<!-- keys of (.*) -->/g)].map((match) => match[1]);
+    assert.deepEqual(tables.sort(), mappingsOf(jsonSchema()).sort());
+  });
+});
+
+interface SchemaNode {
+  readonly description?: string;
+  readonly properties?: Readonly<Record<string, SchemaNode>>;
+  readonly items?: SchemaNode;
+  readonly anyOf?: readonly SchemaNode[];
+}
+
+function keysWithoutDescription(node: SchemaNode, path: string): string[] {
+  const own = Object.entries(node.properties ?? {}).flatMap(([key, child]) => [
+    ...(child.description ? [] : [`${path}${key}`]),
+    ...keysWithoutDescription(child, `${path}${key}.`),
+  ]);
+  const below = [...(node.items ? [node.items] : []), ...(node.anyOf ?? [])];
+  return [...own, ...below.flatMap((child) => keysWithoutDescription(child, path))];
+}

@@ -152,6 +152,23 @@ test('pointers that do not point back are refused', () => {
     assert.throws(() => parseMessage(bytes), /does not point back/);
 });
 
+test('labels behind a pointer may not run into the name that pointed there', () => {
+  // The type's second byte, 3, read as a label's length, covers the pointer itself.
+  assert.throws(
+    () => parseMessage(message([2, 0, 0, 0], 0, 0, 3, 0x61, 0x61, 0xc0, 14, 0, 1, 0, 1)),
+    /runs past the end/,
+  );
+});
+
+test('names beyond what a pointer reaches are written out', () => {
+  const bulk = { name: parseName('bulk.'), type: 65_280, class: 1, ttlSeconds: 5, rdata: new Uint8Array(0x4000) };
+  const late = records('late.local. 5 IN A 127.0.0.1\nlate.local. 5 IN A 127.0.0.2');
+  assertRecords(
+    parseMessage(composeMessage({ answers: [bulk, ...late] })).answers.slice(1),
+    late.map(formatRecord).join('\n'),
+  );
+});
+
 test('a name that gets too long through pointers is refused', () => {
   const label = [63, ...new Array<number>(63).fill(0x61)];
   const first = [...label, ...label, ...label, 0, 0, 1, 0, 1];

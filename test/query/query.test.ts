@@ -73,6 +73,7 @@ async function ask(
     format: 'short' as const,
     ...more,
   };
+  const clock = fakeClock();
   const code = await query(options, {
     out: (text) => {
       lines.out += text;
@@ -80,8 +81,9 @@ async function ask(
     error: (text) => {
       lines.error += text;
     },
-    clock: more.clock ?? fakeClock(),
+    clock: more.clock ?? clock,
   });
+  assert.equal(clock.pendingTimers(), 0);
   return { code, ...lines };
 }
 

@@ -7,7 +7,7 @@
 import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
 import { Packet } from 'dns2';
-import type { Clock } from '../clock.ts';
+import type { Clock, Timer } from '../clock.ts';
 import { composeMessage } from '../dns/compose-message.ts';
 import { HEADER_BYTES, UDP_BYTES_WITH_EDNS } from '../dns/limits.ts';
 import { hasFlag, type Message, MessageError, parseMessage, type Question } from '../dns/message.ts';
@@ -57,9 +57,9 @@ export function overUdp(
   clock: Clock,
 ): Promise<Reply | 'truncated'> {
   const socket = createSocket(server.family === 4 ? 'udp4' : 'udp6');
+  let timer: Timer | undefined;
   return new Promise<Reply | 'truncated'>((resolve, reject) => {
     let passedOver = '';
-    let timer = { cancel: () => {} };
     const fail = (why: string) => reject(noReply(server, 'udp', why + passedOver));
     const send = (triesLeft: number) => {
       socket.send(query.bytes, (error) => error && fail(error.message));
@@ -69,7 +69,6 @@ export function overUdp(
       );
     };
     socket.on('error', (error) => fail(error.message));
-    socket.on('close', () => timer.cancel());
     socket.on('message', (bytes) => {
       try {
         // Looked at before parsing: some servers cut a truncated reply in the middle of a record.
@@ -83,7 +82,10 @@ export function overUdp(
     // Connected: the kernel passes on only what comes from the server, and tells us when the port is closed.
     const connected = (error?: Error) => (error ? fail(error.message) : send(Math.max(1, patience.tries)));
     socket.connect(server.port, server.address, connected as () => void);
-  }).finally(() => socket.close());
+  }).finally(() => {
+    timer?.cancel();
+    socket.close();
+  });
 }
 
 /** Connects, sends once, and reads one framed message within `timeoutMs`. Throws NoReplyError. */

@@ -153,10 +153,13 @@ test('pointers that do not point back are refused', () => {
 });
 
 test('labels behind a pointer may not run into the name that pointed there', () => {
-  // The type's second byte, 3, read as a label's length, covers the pointer itself.
+  // The first type's second byte, 3, read as a label's length, covers the pointer; its low byte, 14, another label's.
+  const first = [0, 0, 3, 0x61, 0x61];
+  const second = [0xc0, 14, 0, 1, 0, 1];
+  const answer = [0, 0xff, 0, 0, 1, 0, 0, 0, 0, 0, 0];
   assert.throws(
-    () => parseMessage(message([2, 0, 0, 0], 0, 0, 3, 0x61, 0x61, 0xc0, 14, 0, 1, 0, 1)),
-    /runs past the end/,
+    () => parseMessage(message([2, 1, 0, 0], ...first, ...second, ...answer)),
+    /label at 14 runs past the end/,
   );
 });
 

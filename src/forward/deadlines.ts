@@ -1,0 +1,105 @@
+// One timer for all that waits: a hashed timer wheel. A thousand queries in flight cost one setTimeout a tick, and a
+// query that is answered in time costs two pointer writes.
+import type { Clock, Timer } from '../clock.ts';
+
+/** Something that can wait. Embed it: nothing is allocated to wait. */
+export interface Deadline {
+  /** Called once, when the time is over and `remove` was not called. */
+  expire(): void;
+  /** Owned by the wheel. */
+  previous: Deadline | undefined;
+  next: Deadline | undefined;
+  dueTick: number;
+}
+
+export interface Deadlines {
+  /** Calls `deadline.expire()` after `delayMs`, at most one tick late. A deadline that waits already is moved. */
+  add(deadline: Deadline, delayMs: number): void;
+  /** Does nothing if it is not waiting. */
+  remove(deadline: Deadline): void;
+  pending(): number;
+  /** Forgets everything; nothing expires any more. */
+  close(): void;
+}
+
+export function deadline(expire: () => void): Deadline {
+  return { expire, previous: undefined, next: undefined, dueTick: NOT_WAITING };
+}
+
+const NOT_WAITING = -1;
+const BUCKETS = 512;
+
+export function createDeadlines(clock: Clock, tickMs = 20): Deadlines {
+  // Each bucket is a ring with the bucket itself as its sentinel.
+  const buckets = Array.from({ length: BUCKETS }, () => {
+    const sentinel = deadline(() => {});
+    sentinel.previous = sentinel;
+    sentinel.next = sentinel;
+    return sentinel;
+  });
+  let pending = 0;
+  let timer: Timer | undefined;
+  let sweptTick = 0;
+
+  const tickNow = () => Math.floor(clock.monotonicMs() / tickMs);
+
+  function unlink(entry: Deadline): void {
+    entry.previous!.next = entry.next;
+    entry.next!.previous = entry.previous;
+    entry.previous = undefined;
+    entry.next = undefined;
+    entry.dueTick = NOT_WAITING;
+    pending--;
+  }
+
+  function sweepBucket(sentinel: Deadline, now: number): void {
+    for (let entry = sentinel.next!; entry !== sentinel; ) {
+      // expire() may remove others, the next one too: start again from the ring's head after each.
+      if (entry.dueTick <= now) {
+        unlink(entry);
+        entry.expire();
+        entry = sentinel.next!;
+      } else {
+        entry = entry.next!;
+      }
+    }
+  }
+
+  function sweep(): void {
+    timer = undefined;
+    const now = tickNow();
+    const first = Math.max(sweptTick + 1, now - BUCKETS + 1);
+    sweptTick = now;
+    for (let tick = first; tick <= now && pending > 0; tick++) sweepBucket(buckets[tick % BUCKETS], now);
+    arm();
+  }
+
+  function arm(): void {
+    if (timer === undefined && pending > 0) timer = clock.setTimeout(sweep, tickMs);
+  }
+
+  return {
+    add(entry, delayMs) {
+      if (entry.dueTick !== NOT_WAITING) unlink(entry);
+      if (pending === 0) sweptTick = tickNow();
+      // One more than rounding up: the first tick may be nearly over already.
+      entry.dueTick = Math.max(tickNow(), sweptTick) + Math.max(1, Math.ceil(delayMs / tickMs));
+      const sentinel = buckets[entry.dueTick % BUCKETS];
+      entry.previous = sentinel.previous;
+      entry.next = sentinel;
+      sentinel.previous!.next = entry;
+      sentinel.previous = entry;
+      pending++;
+      arm();
+    },
+    remove(entry) {
+      if (entry.dueTick !== NOT_WAITING) unlink(entry);
+    },
+    pending: () => pending,
+    close() {
+      timer?.cancel();
+      timer = undefined;
+      for (const sentinel of buckets) while (sentinel.next !== sentinel) unlink(sentinel.next!);
+    },
+  };
+}

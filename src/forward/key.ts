@@ -1,0 +1,42 @@
+// A question as one number: no string is made to find a cache entry. Equal numbers may be different questions (once in
+// 2^53), so whoever finds an entry compares the name as well.
+
+export interface Keys {
+  /** `wire` holds an uncompressed name of any case from `start` to `end` (the root's zero byte included). */
+  keyOf(wire: Uint8Array, start: number, end: number, type: number, bits: number): number;
+}
+
+/** ASCII letters to lower case (RFC 4343). Length bytes are at most 63, so a whole wire name can go through it. */
+export const LOWER: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte,
+);
+
+/** The seeds are 32-bit random numbers, so that nobody can prepare names that collide. */
+export function createKeys(seedA: number, seedB: number): Keys {
+  return {
+    keyOf(wire, start, end, type, bits) {
+      let a = seedA | 0;
+      let b = seedB | 0;
+      for (let i = start; i < end; i++) {
+        const byte = LOWER[wire[i]];
+        a = Math.imul(a ^ byte, 0x01000193);
+        b = Math.imul(b ^ byte, 0x5bd1e995);
+        b ^= b >>> 15;
+      }
+      a = Math.imul(a ^ type, 0x01000193);
+      b = Math.imul(b ^ type ^ (bits << 16), 0x5bd1e995);
+      a = Math.imul(a ^ bits ^ (a >>> 16), 0x85ebca6b);
+      a ^= a >>> 13;
+      b ^= b >>> 13;
+      return (a >>> 0) * 0x20_0000 + (b >>> 11);
+    },
+  };
+}
+
+/** Whether two wire names of `length` bytes are the same, letters compared without case. */
+export function sameQuestionName(a: Uint8Array, aStart: number, b: Uint8Array, bStart: number, length: number): boolean {
+  for (let i = 0; i < length; i++) {
+    if (a[aStart + i] !== b[bStart + i] && LOWER[a[aStart + i]] !== LOWER[b[bStart + i]]) return false;
+  }
+  return true;
+}

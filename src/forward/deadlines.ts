@@ -82,8 +82,8 @@ export function createDeadlines(clock: Clock, tickMs = 20): Deadlines {
     add(entry, delayMs) {
       if (entry.dueTick !== NOT_WAITING) unlink(entry);
       if (pending === 0) sweptTick = tickNow();
-      // One more than rounding up: the first tick may be nearly over already.
-      entry.dueTick = Math.max(tickNow(), sweptTick) + Math.max(1, Math.ceil(delayMs / tickMs));
+      // One more than rounded up, never early: the first tick may be nearly over already.
+      entry.dueTick = Math.max(tickNow(), sweptTick) + 1 + Math.ceil(delayMs / tickMs);
       const sentinel = buckets[entry.dueTick % BUCKETS];
       entry.previous = sentinel.previous;
       entry.next = sentinel;

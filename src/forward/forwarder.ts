@@ -1,83 +1,292 @@
 // Answers names that are not ours: from the cache in the same batch, or from upstream servers. Runs in every data
 // thread; nothing here is shared between threads.
-import type { Clock, Random } from '../clock.ts';
-import type { WireName } from '../plane/records.ts';
+import { HEADER_BYTES } from '../dns/limits.ts';
+import { EDE, RCODE } from '../dns/types.ts';
+import { type Rendering, writeAnswer, writeFailure } from './answer.ts';
+import { askedBits } from './asked.ts';
+import { type CacheEntry, createCache } from './cache.ts';
+import { createForwardCounters } from './counters.ts';
+import { createDeadlines } from './deadlines.ts';
+import { answerRecords, entryOf, failureEntry } from './entry.ts';
+import { findAnswer } from './find.ts';
+import { createFreshness } from './freshness.ts';
+import type { Forwarder, ForwarderDeps, TargetAnswer } from './interface.ts';
+import { createKeys } from './key.ts';
+import { createLoopWatch, isLoopProbe, loopAnswer } from './loop.ts';
+import { createOutstanding, type Waiter } from './outstanding.ts';
+import { bitsOf, type ForwardQuestion, plainQuestion, questionBytes, questionOf } from './question.ts';
+import { createRebindingFilter } from './rebinding.ts';
+import { createRoute, createRouting, type Route } from './route.ts';
 import type { ForwardSettings } from './settings.ts';
+import { createUnpredictable } from './unpredictable.ts';
+import type { Upstream } from './upstream.ts';
 
-export interface Forwarder {
-  /**
-   * Writes the whole response for a checked query (QDCOUNT 1, class IN, opcode QUERY; one OPT at most) into `out` at
-   * `outOffset` if it is cached or stated in hosts or a template, and gives its length; 0: call `resolve`. `query` begins
-   * at its header; `questionEnd` is the offset just after QCLASS. The response has the query's ID, RD, CD and spelling,
-   * and an OPT if the query has one. Longer than `maxBytes`: TC.
-   */
-  fromCache(
+export type { CacheListing, FlushScope, Forwarder, ForwarderDeps, TargetAnswer, TargetRecord } from './interface.ts';
+
+const LARGEST_RESPONSE = 65_535 + 64;
+
+export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps): Forwarder {
+  const { clock } = deps;
+  const counters = createForwardCounters();
+  const deadlines = createDeadlines(clock);
+  const unpredictable = createUnpredictable();
+  const keys = createKeys(
+    unpredictable.id() * 65_536 + unpredictable.id(),
+    unpredictable.id() * 65_536 + unpredictable.id(),
+  );
+  const cache = createCache(settings.cache, keys, () => void counters.evictions++);
+  const freshness = createFreshness(settings.cache);
+  const isForbidden = settings.rebinding && createRebindingFilter(settings.rebinding.allow);
+  const scratch = new Uint8Array(LARGEST_RESPONSE);
+  let flushes = 0;
+
+  const loops = createLoopWatch(deps.loopToken, deadlines, (upstream, route, looping) => {
+    if (looping) counters.loops++;
+    deps.log(
+      looping ? 'error' : 'info',
+      looping
+        ? `forwarding ${route.settings.zone} to ${upstream.label} leads back to this server: it is not asked until that ends`
+        : `forwarding ${route.settings.zone} to ${upstream.label} no longer leads back to this server`,
+    );
+  });
+  const onUpstream = (route: Route, upstream: Upstream) => {
+    if (settings.loopDetection) clock.setTimeout(() => loops.watch(route, upstream), 0);
+  };
+  const routes = settings.routes.map((route) =>
+    createRoute(route, { clock, deadlines, unpredictable, log: deps.log, onUpstream }),
+  );
+  const routeOf = createRouting(routes);
+
+  const findDeps = {
+    clock,
+    deadlines,
+    routeOf,
+    rules: {
+      isOurs: deps.isOurs,
+      isForbidden:
+        isForbidden &&
+        ((name: Uint8Array, type: number, rdata: Uint8Array) => {
+          const forbidden = isForbidden(name, type, rdata);
+          if (forbidden) counters.rebindingDropped++;
+          return forbidden;
+        }),
+    },
+    ourRecords: deps.ourRecords ?? (() => []),
+    malformed: () => void counters.malformed++,
+  };
+
+  const outstanding = createOutstanding({
+    deadlines,
+    maxWaiting: settings.maxConcurrent,
+    staleAfterMs: settings.cache.serveStale?.clientTimeoutMs,
+    coalesced: () => void counters.coalesced++,
+    find(question, done) {
+      const flushesBefore = flushes;
+      return findAnswer(question, findDeps, (outcome) => {
+        const now = clock.monotonicMs();
+        if (outcome.kind === 'answer') {
+          const entry = entryOf(question, outcome.judged, settings.cache, now);
+          // What was asked before a flush may be what the flush was for.
+          if (flushes === flushesBefore && freshness.mayStore(entry, question.name)) cache.store(entry);
+          return done({ entry });
+        }
+        counters.failed++;
+        const kept = cachedFor(question);
+        if (kept !== undefined && freshness.mayBeStale(kept, now)) freshness.noteFailedRefresh(kept, now);
+        else if (freshness.failuresKept())
+          cache.store(failureEntry(question, outcome.ede, settings.cache.servfailTtlSeconds, now));
+        done({ ede: outcome.ede });
+      });
+    },
+  });
+
+  function cachedFor(question: ForwardQuestion): CacheEntry | undefined {
+    const query = questionBytes(question);
+    return cache.find(query, query.length, bitsOf(question));
+  }
+
+  // One object for all responses: a cache hit allocates nothing.
+  const how: Rendering = { asked: 0, ageSeconds: 0, fixedTtlSeconds: -1, ede: -1, rotation: 0, maxBytes: 0 };
+  function render(entry: CacheEntry, stale: boolean, nowMs: number, query: Uint8Array, out: Uint8Array, start: number) {
+    how.ageSeconds = Math.floor((nowMs - entry.storedMs) / 1000);
+    how.fixedTtlSeconds = stale ? freshness.staleTtlSeconds() : -1;
+    how.ede = stale ? staleEde(entry) : entry.ede;
+    how.rotation = settings.loadbalance ? (how.rotation + 1) & 0xffff : 0;
+    if (stale) counters.servedStale++;
+    return writeAnswer(entry, query, how, out, start);
+  }
+
+  /** Not now: sending may fail others that wait, and their responses use the same object and bytes. */
+  function refreshLater(question: ForwardQuestion, entry: CacheEntry): void {
+    const query = questionBytes(question);
+    const key = cache.keyOf(query, query.length, bitsOf(question));
+    clock.setTimeout(() => outstanding.refresh(key, question, entry), 0);
+  }
+
+  /** The response from the cache; 0 if an upstream has to be asked first. */
+  function answerNow(
+    entry: CacheEntry,
+    query: Uint8Array,
+    questionEnd: number,
+    out: Uint8Array,
+    start: number,
+  ): number {
+    const now = clock.monotonicMs();
+    const fresh = now < entry.expiresMs;
+    if (!fresh && !freshness.isStaleAtOnce(entry, now)) return 0;
+    counters.hits++;
+    if (!entry.hasData) counters.negativeHits++;
+    if (fresh ? freshness.wantsPrefetch(entry, now) : freshness.wantsRefresh(entry, now)) {
+      if (fresh) counters.prefetches++;
+      refreshLater(questionOf(query, questionEnd, how.asked), entry);
+    }
+    return render(entry, !fresh, now, query, out, start);
+  }
+
+  function fromCache(
     query: Uint8Array,
     queryLength: number,
     questionEnd: number,
     out: Uint8Array,
-    outOffset: number,
+    start: number,
     maxBytes: number,
-  ): number;
-  /**
-   * The same for a query that may need an upstream. `query` is the caller's own copy (kept until the reply). Calls
-   * `reply` exactly once, within the deadline, perhaps before returning; the response is valid until `reply` returns.
-   * `maxBytes` is what the client takes: 65535 over TCP.
-   */
-  resolve(query: Uint8Array, questionEnd: number, maxBytes: number, reply: (response: Uint8Array) => void): void;
-  /** Resolves the target of a CNAME that leaves our zones (ExternalName). Calls back once, perhaps before returning. */
-  resolveTarget(name: WireName, type: number, dnssecOk: boolean, callback: (target: TargetAnswer) => void): void;
-  /** Cache orders from the control plane. */
-  flush(scope: FlushScope): number;
-  /** At most `limit` entries, those used last first; of names at or below `below`. */
-  list(limit: number, below?: WireName): CacheListing[];
-  /** Drops every socket and timer; pending queries are answered SERVFAIL. */
-  close(): void;
+  ): number {
+    how.asked = askedBits(query, queryLength, questionEnd);
+    how.maxBytes = maxBytes;
+    const entry = cache.find(query, questionEnd, how.asked);
+    return entry === undefined ? 0 : answerNow(entry, query, questionEnd, out, start);
+  }
+
+  function resolve(
+    query: Uint8Array,
+    questionEnd: number,
+    maxBytes: number,
+    reply: (response: Uint8Array) => void,
+  ): void {
+    const length = fromCache(query, query.length, questionEnd, scratch, 0, maxBytes);
+    if (length > 0) {
+      reply(scratch.subarray(0, length));
+      return;
+    }
+    const asked = how.asked;
+    const fail = (rcode: number, ede: number) =>
+      reply(scratch.subarray(0, writeFailure(query, questionEnd, asked, rcode, ede, scratch, 0)));
+    const answered = (entry: CacheEntry, stale: boolean) => {
+      how.asked = asked;
+      how.maxBytes = maxBytes;
+      reply(scratch.subarray(0, render(entry, stale, clock.monotonicMs(), query, scratch, 0)));
+    };
+    const question = questionOf(query, questionEnd, asked);
+    if (isLoopProbe(query, HEADER_BYTES, question.type, deps.loopToken)) {
+      answered(loopEntry(question), false);
+      return;
+    }
+    if (routeOf(question.name) === undefined) {
+      fail(RCODE.REFUSED, EDE.NOT_AUTHORITATIVE);
+      return;
+    }
+    ask(question, cache.keyOf(query, questionEnd, asked), {
+      answered,
+      failed: (ede) => fail(RCODE.SERVFAIL, ede),
+    });
+  }
+
+  /** Waits for upstreams with all others that ask the same. */
+  function ask(question: ForwardQuestion, key: number, waiter: Waiter): void {
+    counters.misses++;
+    const kept = cachedFor(question);
+    const stale = kept !== undefined && freshness.mayBeStale(kept, clock.monotonicMs()) ? kept : undefined;
+    if (outstanding.join(key, question, stale, waiter)) return;
+    counters.rejected++;
+    if (stale !== undefined) waiter.answered(stale, true);
+    else waiter.failed(EDE.OTHER);
+  }
+
+  function loopEntry(question: ForwardQuestion): CacheEntry {
+    const answers = [loopAnswer(question.name, deps.loopToken)];
+    const judged = { ...NOTHING_JUDGED, answers, finalName: question.name, hasData: true };
+    return entryOf(question, judged, settings.cache, clock.monotonicMs());
+  }
+
+  function resolveTarget(
+    name: Uint8Array,
+    type: number,
+    dnssecOk: boolean,
+    callback: (target: TargetAnswer) => void,
+  ): void {
+    const question = { ...plainQuestion(name, type), dnssecOk };
+    const failed = { rcode: RCODE.SERVFAIL, records: [], stale: false };
+    if (routeOf(question.name) === undefined) {
+      callback({ ...failed, rcode: RCODE.REFUSED });
+      return;
+    }
+    const kept = cachedFor(question);
+    const now = clock.monotonicMs();
+    if (kept !== undefined && now < kept.expiresMs) {
+      counters.hits++;
+      callback(targetOf(kept, (now - kept.storedMs) / 1000, -1));
+      return;
+    }
+    const query = questionBytes(question);
+    ask(question, cache.keyOf(query, query.length, bitsOf(question)), {
+      answered: (entry, stale) =>
+        callback(
+          targetOf(entry, (clock.monotonicMs() - entry.storedMs) / 1000, stale ? freshness.staleTtlSeconds() : -1),
+        ),
+      failed: () => callback(failed),
+    });
+  }
+
+  return {
+    fromCache,
+    resolve,
+    resolveTarget,
+    flush(scope) {
+      flushes++;
+      return cache.flush(scope);
+    },
+    list: (limit, below) => cache.list(limit, clock.monotonicMs(), below),
+    counters,
+    upstreams: () => routes.flatMap((route) => route.upstreams().map((upstream) => upstream.counters)),
+    gauges: () => ({
+      entries: cache.entries(),
+      bytes: cache.bytes(),
+      waiting: outstanding.waiting(),
+      questions: outstanding.questions(),
+      sockets: routes.flatMap((route) => route.upstreams()).reduce((sum, upstream) => sum + upstream.sockets(), 0),
+      deadlines: deadlines.pending(),
+    }),
+    close() {
+      outstanding.close();
+      loops.close();
+      for (const route of routes) route.close();
+      deadlines.close();
+    },
+  };
 }
 
-export type FlushScope =
-  | { readonly kind: 'all' }
-  | { readonly kind: 'name'; readonly name: WireName }
-  | { readonly kind: 'below'; readonly name: WireName };
+const NOTHING_JUDGED = {
+  rcode: RCODE.NOERROR,
+  authentic: false,
+  authority: [],
+  endsInOurs: false,
+  ttlSeconds: 0,
+  ede: -1,
+};
 
-export interface TargetAnswer {
-  /** RCODE to answer the client with. */
-  readonly rcode: number;
-  /** Answer records in order (a chain of CNAMEs, then the type asked for), TTLs already aged. */
-  readonly records: readonly TargetRecord[];
-  /** Served stale (RFC 8767): the answer carries EDE 3. */
-  readonly stale: boolean;
+function staleEde(entry: CacheEntry): number {
+  return entry.rcode === RCODE.NXDOMAIN ? EDE.STALE_NXDOMAIN_ANSWER : EDE.STALE_ANSWER;
 }
 
-export interface TargetRecord {
-  readonly name: WireName;
-  readonly type: number;
-  readonly ttlSeconds: number;
-  /** Uncompressed rdata. */
-  readonly rdata: Uint8Array;
-}
-
-export interface CacheListing {
-  readonly name: string;
-  readonly type: string;
-  readonly rcode: number;
-  /** Below 0: expired, kept for serve-stale. */
-  readonly ttlSeconds: number;
-  readonly bytes: number;
-}
-
-export interface ForwarderDeps {
-  readonly clock: Clock;
-  readonly random: Random;
-  /** True for names in our own zones: upstreams can never state anything about them. */
-  isOurs(name: WireName): boolean;
-  /** What we answer for such a name where an upstream's CNAME leads to it; never cached. */
-  ourRecords?(name: WireName, type: number): readonly TargetRecord[];
-  log(level: 'info' | 'warn' | 'error', message: string): void;
-  /** The same in all threads of the process and in no other: recognises our own loop probes. */
-  readonly loopToken: string;
-}
-
-export function createForwarder(_settings: ForwardSettings, _deps: ForwarderDeps): Forwarder {
-  throw new Error('not built yet');
+/** `fixedTtlSeconds` where 0 or more, else each TTL less the age. */
+function targetOf(entry: CacheEntry, ageSeconds: number, fixedTtlSeconds: number): TargetAnswer {
+  const age = Math.floor(ageSeconds);
+  const ttlOf = (ttl: number) => (fixedTtlSeconds >= 0 ? fixedTtlSeconds : Math.max(0, ttl - age));
+  const records = answerRecords(entry).map(({ name, type, ttl, rdata }) => ({
+    name,
+    type,
+    ttlSeconds: ttlOf(ttl),
+    rdata,
+  }));
+  return { rcode: entry.rcode, records, stale: fixedTtlSeconds >= 0 };
 }

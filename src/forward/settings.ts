@@ -9,6 +9,8 @@ export interface ForwardSettings {
   /** Answers with private addresses are dropped, unless the name is at or below one of `allow`. */
   readonly rebinding: { readonly allow: readonly string[] } | undefined;
   readonly loopDetection: boolean;
+  /** Addresses of a cached answer take turns in being the first. */
+  readonly loadbalance: boolean;
 }
 
 export type Policy = 'random' | 'round-robin' | 'sequential';

@@ -10,7 +10,9 @@ export interface Unpredictable {
 }
 
 /** `fill` writes random bytes; tests pass their own. */
-export function createUnpredictable(fill: (block: Uint16Array) => void = (block) => randomFillSync(block)): Unpredictable {
+export function createUnpredictable(
+  fill: (block: Uint16Array) => void = (block) => randomFillSync(block),
+): Unpredictable {
   const block = new Uint16Array(2048);
   let used = block.length;
   const id = () => {

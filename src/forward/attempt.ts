@@ -1,0 +1,27 @@
+// One question sent to one upstream, once, over whatever transport.
+
+export interface Attempt {
+  /** As sent; the transport writes the ID. */
+  readonly query: Uint8Array;
+  /** Letters must come back as they were sent. */
+  readonly exactSpelling: boolean;
+  /** The accepted reply; its bytes are the receiver's to keep. Called at most once, and then `failed` is not. */
+  replied(message: Uint8Array): void;
+  /** The transport knows that no reply will come: refused, reset, closed. Called at most once. */
+  failed(reason: string): void;
+}
+
+/** A way to send attempts to one address. Waiting has no end here: whoever sends cancels. */
+export interface Transport {
+  /** Returns what cancels the attempt. `attempt.failed` may be called before it returns. */
+  send(attempt: Attempt): () => void;
+  /** Sockets or connections that are open. */
+  open(): number;
+  close(): void;
+}
+
+/** Messages that were thrown away, and why; the wait goes on. */
+export interface TransportCounters {
+  ignored(): void;
+  socketOpened(): void;
+}

@@ -1,0 +1,118 @@
+// Answers kept until their TTL is over, and for a while longer (RFC 8767). One cache for each data thread.
+import { LRUCache } from 'lru-cache';
+import { HEADER_BYTES } from '../dns/limits.ts';
+import { formatName, isSubdomain, sameName } from '../dns/name.ts';
+import { RCODE, typeName } from '../dns/types.ts';
+import type { WireName } from '../plane/records.ts';
+import type { Answer } from './answer.ts';
+import { ASKED_OF_KEY } from './asked.ts';
+import type { CacheListing, FlushScope } from './forwarder.ts';
+import { type Keys, sameQuestionName } from './key.ts';
+import type { CacheSettings } from './settings.ts';
+
+export interface CacheEntry extends Answer {
+  readonly type: number;
+  /** The ASKED bits that belong to the key. */
+  readonly bits: number;
+  /** False: NXDOMAIN, NODATA, SERVFAIL. */
+  readonly hasData: boolean;
+  readonly storedMs: number;
+  /** Not given as fresh after this. */
+  readonly expiresMs: number;
+  /** Hits since `windowStartMs`, for prefetch. */
+  hits: number;
+  windowStartMs: number;
+  /** A refresh failed: stale answers are given at once until then (RFC 8767 section 5, failure recheck). */
+  staleUntilMs: number;
+  refreshing: boolean;
+}
+
+export interface Cache {
+  /** `query` begins with a header and the question. */
+  keyOf(query: Uint8Array, questionEnd: number, asked: number): number;
+  /** The entry for the question at the start of `query`, however old. Makes it the one used last. */
+  find(query: Uint8Array, questionEnd: number, asked: number): CacheEntry | undefined;
+  store(entry: CacheEntry): void;
+  flush(scope: FlushScope): number;
+  list(limit: number, nowMs: number, below?: WireName): CacheListing[];
+  entries(): number;
+  bytes(): number;
+}
+
+/** What an entry costs beside its bytes: the objects, the map's and the list's slots (measured: bench/cache-memory). */
+const ENTRY_OVERHEAD_BYTES = 400;
+
+export function createCache(settings: CacheSettings, keys: Keys, onEvict: () => void): Cache {
+  const lru = new LRUCache<number, CacheEntry>({
+    max: settings.maxEntries,
+    maxSize: settings.maxBytes,
+    disposeAfter: (_entry, _key, reason) => {
+      if (reason === 'evict') onEvict();
+    },
+  });
+
+  const keyOf = (wire: Uint8Array, questionEnd: number, asked: number) => {
+    const type = (wire[questionEnd - 4] << 8) | wire[questionEnd - 3];
+    return keys.keyOf(wire, HEADER_BYTES, questionEnd - 4, type, asked & ASKED_OF_KEY);
+  };
+
+  return {
+    keyOf,
+    find(query, questionEnd, asked) {
+      const entry = lru.get(keyOf(query, questionEnd, asked));
+      if (entry === undefined || entry.questionEnd !== questionEnd || entry.bits !== (asked & ASKED_OF_KEY))
+        return undefined;
+      const type = (query[questionEnd - 4] << 8) | query[questionEnd - 3];
+      const same = sameQuestionName(entry.wire, HEADER_BYTES, query, HEADER_BYTES, questionEnd - 4 - HEADER_BYTES);
+      return same && entry.type === type ? entry : undefined;
+    },
+    store(entry) {
+      const size = ENTRY_OVERHEAD_BYTES + entry.wire.length + 8 * entry.ttlOffsets.length;
+      lru.set(keyOf(entry.wire, entry.questionEnd, entry.bits), entry, { size });
+    },
+    flush(scope) {
+      const before = lru.size;
+      if (scope.kind === 'all') lru.clear();
+      else for (const [key, entry] of [...lru.entries()]) if (isIn(scope, nameOf(entry))) lru.delete(key);
+      return before - lru.size;
+    },
+    list(limit, nowMs, below) {
+      const listings: CacheListing[] = [];
+      for (const entry of lru.values()) {
+        if (listings.length >= limit) break;
+        if (below === undefined || isSubdomain(nameOf(entry), below)) listings.push(listingOf(entry, nowMs));
+      }
+      return listings;
+    },
+    entries: () => lru.size,
+    bytes: () => lru.calculatedSize,
+  };
+}
+
+function nameOf(entry: CacheEntry): WireName {
+  return entry.wire.subarray(HEADER_BYTES, entry.questionEnd - 4);
+}
+
+function isIn(scope: Exclude<FlushScope, { kind: 'all' }>, name: WireName): boolean {
+  return scope.kind === 'name' ? sameName(name, scope.name) : isSubdomain(name, scope.name);
+}
+
+function listingOf(entry: CacheEntry, nowMs: number): CacheListing {
+  return {
+    name: formatName(nameOf(entry)),
+    type: typeName(entry.type),
+    rcode: entry.rcode,
+    ttlSeconds: Math.ceil((entry.expiresMs - nowMs) / 1000),
+    bytes: entry.wire.length,
+  };
+}
+
+/** How long an answer is kept: its TTL within the bounds of its kind; 0: not at all. */
+export function cacheSeconds(settings: CacheSettings, rcode: number, hasData: boolean, ttlSeconds: number): number {
+  if (rcode !== RCODE.NOERROR && rcode !== RCODE.NXDOMAIN && rcode !== RCODE.YXDOMAIN) return 0;
+  // RFC 2181 section 8: TTL 0 is for this transaction only, whatever the minimum says.
+  if (ttlSeconds === 0) return 0;
+  return hasData
+    ? Math.min(Math.max(ttlSeconds, settings.minTtlSeconds), settings.maxTtlSeconds)
+    : Math.min(Math.max(ttlSeconds, settings.minNegativeTtlSeconds), settings.maxNegativeTtlSeconds);
+}

@@ -1,0 +1,80 @@
+// What the forwarder counts. Plain numbers, written by one thread; plane/ copies them to where metrics are read.
+
+export interface UpstreamCounters {
+  /** "1.1.1.1:53", "tls://1.1.1.1:853". */
+  readonly upstream: string;
+  requests: number;
+  responses: number;
+  /** Attempts that ended without a reply: timed out, refused, reset. */
+  failures: number;
+  healthCheckFailures: number;
+  /** Messages thrown away: wrong ID, question, source, or late. */
+  ignored: number;
+  socketsOpened: number;
+  /** Sum of the times from question to reply, and how many fell under each bound of LATENCY_BOUNDS_MS. */
+  latencyMs: number;
+  readonly latencyBuckets: number[];
+  /** 0 or 1. */
+  up: number;
+}
+
+export interface ForwardCounters {
+  hits: number;
+  /** Of the hits: negative answers. */
+  negativeHits: number;
+  misses: number;
+  servedStale: number;
+  prefetches: number;
+  evictions: number;
+  coalesced: number;
+  /** Refused since too many were waiting. */
+  rejected: number;
+  /** SERVFAIL since no upstream gave an answer. */
+  failed: number;
+  /** Replies that broke a limit or the format. */
+  malformed: number;
+  /** Private addresses dropped from answers. */
+  rebindingDropped: number;
+  loops: number;
+}
+
+export const LATENCY_BOUNDS_MS: readonly number[] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096];
+
+export function createForwardCounters(): ForwardCounters {
+  return {
+    hits: 0,
+    negativeHits: 0,
+    misses: 0,
+    servedStale: 0,
+    prefetches: 0,
+    evictions: 0,
+    coalesced: 0,
+    rejected: 0,
+    failed: 0,
+    malformed: 0,
+    rebindingDropped: 0,
+    loops: 0,
+  };
+}
+
+export function createUpstreamCounters(upstream: string): UpstreamCounters {
+  return {
+    upstream,
+    requests: 0,
+    responses: 0,
+    failures: 0,
+    healthCheckFailures: 0,
+    ignored: 0,
+    socketsOpened: 0,
+    latencyMs: 0,
+    latencyBuckets: new Array(LATENCY_BOUNDS_MS.length + 1).fill(0),
+    up: 1,
+  };
+}
+
+export function countLatency(counters: UpstreamCounters, milliseconds: number): void {
+  counters.latencyMs += milliseconds;
+  let bucket = 0;
+  while (bucket < LATENCY_BOUNDS_MS.length && milliseconds > LATENCY_BOUNDS_MS[bucket]) bucket++;
+  counters.latencyBuckets[bucket]++;
+}

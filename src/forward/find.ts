@@ -1,0 +1,98 @@
+// From a question to what may be answered: the route's upstreams, then the rest of a chain of CNAMEs that they left open.
+import type { Clock } from '../clock.ts';
+import { MAX_CNAME_CHAIN } from '../dns/limits.ts';
+import { EDE, RCODE, TYPE } from '../dns/types.ts';
+import type { WireName } from '../plane/records.ts';
+import type { TargetRecord } from './forwarder.ts';
+import type { Judged } from './judge.ts';
+import { type LookupDeps, lookUp, type Outcome } from './lookup.ts';
+import type { ForwardQuestion } from './question.ts';
+import type { Route } from './route.ts';
+
+export interface FindDeps extends LookupDeps {
+  readonly clock: Clock;
+  routeOf(name: WireName): Route | undefined;
+  ourRecords(name: WireName, type: number): readonly TargetRecord[];
+}
+
+/** Calls `done` once, within the deadline of the first name's route. Returns what stops it. */
+export function findAnswer(question: ForwardQuestion, deps: FindDeps, done: (outcome: Outcome) => void): () => void {
+  const route = deps.routeOf(question.name);
+  if (route === undefined) {
+    done({ kind: 'failed', ede: EDE.NOT_AUTHORITATIVE });
+    return () => {};
+  }
+  const endMs = deps.clock.monotonicMs() + route.settings.deadlineMs;
+  return findFrom(question, undefined, 0, endMs, deps, done);
+}
+
+function findFrom(
+  question: ForwardQuestion,
+  before: Judged | undefined,
+  followed: number,
+  endMs: number,
+  deps: FindDeps,
+  done: (outcome: Outcome) => void,
+): () => void {
+  const route = deps.routeOf(question.name);
+  const leftMs = endMs - deps.clock.monotonicMs();
+  if (route === undefined || leftMs <= 0 || followed > MAX_CNAME_CHAIN) {
+    // The chain's start is an answer: the client sees how far we came.
+    done(before === undefined ? { kind: 'failed', ede: EDE.OTHER } : { kind: 'answer', judged: before });
+    return () => {};
+  }
+  let stopRest = () => {};
+  const stopFirst = lookUp(question, route, leftMs, deps, (outcome) => {
+    if (outcome.kind === 'failed') return done(outcome);
+    const judged = before === undefined ? outcome.judged : joined(before, outcome.judged);
+    if (judged.endsInOurs) return done({ kind: 'answer', judged: withOurs(judged, question.type, deps) });
+    if (!isOpenChain(outcome.judged, question)) return done({ kind: 'answer', judged });
+    stopRest = findFrom({ ...question, name: judged.finalName }, judged, followed + 1, endMs, deps, done);
+  });
+  return () => {
+    stopFirst();
+    stopRest();
+  };
+}
+
+/** CNAMEs, but neither records at their end nor a SOA that says there are none: an authoritative upstream's answer. */
+function isOpenChain(judged: Judged, question: ForwardQuestion): boolean {
+  return (
+    question.recursionDesired &&
+    judged.rcode === RCODE.NOERROR &&
+    !judged.hasData &&
+    judged.answers.length > 0 &&
+    !judged.authority.some((record) => record.type === TYPE.SOA)
+  );
+}
+
+function joined(before: Judged, rest: Judged): Judged {
+  return {
+    ...rest,
+    authentic: before.authentic && rest.authentic,
+    answers: [...before.answers, ...rest.answers],
+    ttlSeconds: Math.min(smallestTtl(before), rest.ttlSeconds),
+  };
+}
+
+function smallestTtl(judged: Judged): number {
+  return judged.answers.reduce((smallest, record) => Math.min(smallest, record.ttl), Number.POSITIVE_INFINITY);
+}
+
+/** Our own records are said as they are now, and never kept (TTL 0 of the whole). */
+function withOurs(judged: Judged, type: number, deps: FindDeps): Judged {
+  const ours = deps.ourRecords(judged.finalName, type).map((record) => ({
+    name: record.name,
+    type: record.type,
+    class: 1,
+    ttl: record.ttlSeconds,
+    rdata: record.rdata,
+  }));
+  return {
+    ...judged,
+    authentic: false,
+    answers: [...judged.answers, ...ours],
+    hasData: ours.length > 0,
+    ttlSeconds: 0,
+  };
+}

@@ -1,0 +1,154 @@
+// Questions that are being asked of upstreams. Clients that ask the same wait together: one query goes out, however many
+// ask, so that nobody multiplies the chances of a forged reply by asking often (the birthday attack, VU#457875).
+import { sameName } from '../dns/name.ts';
+import type { CacheEntry } from './cache.ts';
+import { type Deadline, type Deadlines, deadline } from './deadlines.ts';
+import type { ForwardQuestion } from './question.ts';
+
+export interface Waiter {
+  answered(entry: CacheEntry, stale: boolean): void;
+  failed(ede: number): void;
+}
+
+export type Found = { readonly entry: CacheEntry } | { readonly ede: number };
+
+export interface OutstandingDeps {
+  readonly deadlines: Deadlines;
+  /** Waiting clients of all questions together. */
+  readonly maxWaiting: number;
+  /** Stale answers are given after this; undefined: never before the upstreams failed. */
+  readonly staleAfterMs: number | undefined;
+  /** Finds the answer; calls back once, perhaps before returning. Returns what stops it. */
+  find(question: ForwardQuestion, done: (found: Found) => void): () => void;
+  coalesced(): void;
+}
+
+export interface Outstanding {
+  /** False: too many wait already, and `waiter` will not be called. `stale` is what may be said if need be. */
+  join(key: number, question: ForwardQuestion, stale: CacheEntry | undefined, waiter: Waiter): boolean;
+  /** Asks for the sake of the cache alone. */
+  refresh(key: number, question: ForwardQuestion, stale: CacheEntry | undefined): void;
+  waiting(): number;
+  questions(): number;
+  close(): void;
+}
+
+interface Task {
+  readonly key: number;
+  readonly question: ForwardQuestion;
+  readonly stale: CacheEntry | undefined;
+  waiters: Waiter[];
+  /** Set while clients wait that a stale answer could serve. */
+  patience: Deadline | undefined;
+  outOfPatience: boolean;
+  stop: () => void;
+}
+
+const NO_EDE = -1;
+
+export function createOutstanding(deps: OutstandingDeps): Outstanding {
+  const byKey = new Map<number, Task>();
+  /** All of them, those too whose key another question has. */
+  const tasks = new Set<Task>();
+  let waiting = 0;
+
+  function running(key: number, question: ForwardQuestion): Task | undefined {
+    const task = byKey.get(key);
+    return task !== undefined && isSame(task.question, question) ? task : undefined;
+  }
+
+  function begin(key: number, question: ForwardQuestion, stale: CacheEntry | undefined, first: Waiter[]): Task {
+    const task: Task = {
+      key,
+      question,
+      stale,
+      waiters: first,
+      patience: undefined,
+      outOfPatience: false,
+      stop: noStop,
+    };
+    waiting += first.length;
+    tasks.add(task);
+    if (!byKey.has(key)) byKey.set(key, task);
+    const stop = deps.find(question, (found) => {
+      forget(task);
+      settle(task, found);
+    });
+    if (tasks.has(task)) task.stop = stop;
+    return task;
+  }
+
+  function forget(task: Task): void {
+    tasks.delete(task);
+    if (byKey.get(task.key) === task) byKey.delete(task.key);
+    if (task.patience !== undefined) deps.deadlines.remove(task.patience);
+  }
+
+  function takeWaiters(task: Task): readonly Waiter[] {
+    const waiters = task.waiters;
+    task.waiters = [];
+    waiting -= waiters.length;
+    return waiters;
+  }
+
+  function settle(task: Task, found: Found): void {
+    for (const waiter of takeWaiters(task)) {
+      if ('entry' in found) waiter.answered(found.entry, false);
+      else if (task.stale !== undefined) waiter.answered(task.stale, true);
+      else waiter.failed(found.ede);
+    }
+  }
+
+  /** RFC 8767 section 5, client response timer. */
+  function armPatience(task: Task): void {
+    const { stale } = task;
+    if (stale === undefined || deps.staleAfterMs === undefined || task.patience !== undefined) return;
+    task.patience = deadline(() => {
+      task.outOfPatience = true;
+      for (const waiter of takeWaiters(task)) waiter.answered(stale, true);
+    });
+    deps.deadlines.add(task.patience, deps.staleAfterMs);
+  }
+
+  return {
+    join(key, question, stale, waiter) {
+      if (waiting >= deps.maxWaiting) return false;
+      let task = running(key, question);
+      if (task === undefined) {
+        task = begin(key, question, stale, [waiter]);
+      } else if (task.outOfPatience && task.stale !== undefined) {
+        waiter.answered(task.stale, true);
+      } else {
+        waiting++;
+        task.waiters.push(waiter);
+        deps.coalesced();
+      }
+      if (task.waiters.length > 0) armPatience(task);
+      return true;
+    },
+    refresh(key, question, stale) {
+      if (waiting < deps.maxWaiting && running(key, question) === undefined) begin(key, question, stale, []);
+    },
+    waiting: () => waiting,
+    questions: () => tasks.size,
+    close() {
+      for (const task of [...tasks]) {
+        task.stop();
+        forget(task);
+        for (const waiter of takeWaiters(task)) waiter.failed(NO_EDE);
+      }
+    },
+  };
+}
+
+const noStop = () => {};
+
+function isSame(a: ForwardQuestion, b: ForwardQuestion): boolean {
+  return (
+    a.type === b.type &&
+    a.dnssecOk === b.dnssecOk &&
+    a.checkingDisabled === b.checkingDisabled &&
+    a.recursionDesired === b.recursionDesired &&
+    sameName(a.name, b.name)
+  );
+}

@@ -1,0 +1,160 @@
+// Queries over TCP and TLS (RFC 7766, RFC 7858): few connections, kept open, many queries in flight on each, answered in
+// any order.
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { MAX_MESSAGE_BYTES } from '../dns/limits.ts';
+import type { Attempt, Transport, TransportCounters } from './attempt.ts';
+import { type Deadline, type Deadlines, deadline } from './deadlines.ts';
+import { idOf, isReplyTo, setId } from './exchange.ts';
+import type { TlsSettings } from './settings.ts';
+import type { Unpredictable } from './unpredictable.ts';
+
+export interface StreamSettings {
+  readonly address: string;
+  readonly port: number;
+  readonly tls: TlsSettings | undefined;
+  /** Nothing in flight for so long: the connection is closed. */
+  readonly idleMs: number;
+  /** The connection must be made, and the certificate accepted, in this time. */
+  readonly connectTimeoutMs: number;
+  readonly connections: number;
+  readonly queriesInFlight: number;
+}
+
+export const STREAM_DEFAULTS = { connections: 4, queriesInFlight: 256, connectTimeoutMs: 4000 } as const;
+
+interface Connection {
+  readonly socket: Socket | TLSSocket;
+  readonly waiting: Map<number, Attempt>;
+  readonly timer: Deadline;
+  /** What came of a message that is not whole yet. */
+  unread: Buffer;
+  connected: boolean;
+}
+
+export function createStream(
+  settings: StreamSettings,
+  deadlines: Deadlines,
+  random: Unpredictable,
+  counters: TransportCounters,
+): Transport {
+  const all = new Set<Connection>();
+
+  function choose(): Connection | undefined {
+    let best: Connection | undefined;
+    for (const connection of all) {
+      if (connection.waiting.size >= settings.queriesInFlight) continue;
+      if (best === undefined || connection.waiting.size < best.waiting.size) best = connection;
+    }
+    return best ?? (all.size < settings.connections ? open() : undefined);
+  }
+
+  function open(): Connection {
+    const socket =
+      settings.tls === undefined ? connectTcp(settings.port, settings.address) : secure(settings, settings.tls);
+    const timer = deadline(() => drop(connection, 'connect timed out'));
+    const connection: Connection = {
+      socket,
+      waiting: new Map(),
+      timer,
+      unread: Buffer.alloc(0),
+      connected: false,
+    };
+    all.add(connection);
+    counters.socketOpened();
+    socket.setNoDelay(true);
+    socket.on(settings.tls === undefined ? 'connect' : 'secureConnect', () => {
+      connection.connected = true;
+      deadlines.remove(timer);
+      timer.expire = () => drop(connection, 'idle');
+      if (connection.waiting.size === 0) deadlines.add(timer, settings.idleMs);
+    });
+    socket.on('data', (chunk: Buffer) => receive(connection, chunk));
+    socket.on('error', (error: NodeJS.ErrnoException) => drop(connection, error.code ?? error.message));
+    socket.on('close', () => drop(connection, 'closed'));
+    socket.on('end', () => drop(connection, 'closed'));
+    deadlines.add(timer, settings.connectTimeoutMs);
+    return connection;
+  }
+
+  function receive(connection: Connection, chunk: Buffer): void {
+    let bytes = connection.unread.length === 0 ? chunk : Buffer.concat([connection.unread, chunk]);
+    while (bytes.length >= 2) {
+      const end = 2 + bytes.readUInt16BE(0);
+      if (bytes.length < end) break;
+      take(connection, bytes.subarray(2, end));
+      if (!all.has(connection)) return;
+      bytes = bytes.subarray(end);
+    }
+    // Never more than one message of 64 KiB and the chunk that ends it.
+    connection.unread = bytes.length === 0 ? bytes : Buffer.from(bytes);
+  }
+
+  function take(connection: Connection, message: Buffer): void {
+    const attempt = message.length >= 12 ? connection.waiting.get(idOf(message)) : undefined;
+    if (attempt === undefined || !isReplyTo(message, attempt.query, attempt.exactSpelling)) {
+      counters.ignored();
+      return;
+    }
+    forget(connection, idOf(message));
+    attempt.replied(message);
+  }
+
+  function forget(connection: Connection, id: number): void {
+    connection.waiting.delete(id);
+    if (connection.waiting.size === 0 && connection.connected && all.has(connection)) {
+      deadlines.add(connection.timer, settings.idleMs);
+    }
+  }
+
+  function drop(connection: Connection, reason: string): void {
+    if (!all.delete(connection)) return;
+    deadlines.remove(connection.timer);
+    connection.socket.destroy();
+    const waiting = [...connection.waiting.values()];
+    connection.waiting.clear();
+    for (const attempt of waiting) attempt.failed(reason);
+  }
+
+  return {
+    send(attempt) {
+      const connection = choose();
+      if (connection === undefined || attempt.query.length > MAX_MESSAGE_BYTES) {
+        attempt.failed('too many queries in flight');
+        return () => {};
+      }
+      let id = random.id();
+      while (connection.waiting.has(id)) id = random.id();
+      setId(attempt.query, id);
+      connection.waiting.set(id, attempt);
+      if (connection.connected) deadlines.remove(connection.timer);
+      const frame = Buffer.allocUnsafe(2 + attempt.query.length);
+      frame.writeUInt16BE(attempt.query.length, 0);
+      frame.set(attempt.query, 2);
+      connection.socket.write(frame);
+      return () => {
+        if (connection.waiting.get(id) === attempt) forget(connection, id);
+      };
+    },
+    open: () => all.size,
+    close() {
+      for (const connection of [...all]) drop(connection, 'closed');
+    },
+  };
+}
+
+/** The certificate must be for the server name, or for the address where none is given (RFC 8310 section 8.1). */
+function secure(settings: StreamSettings, tls: TlsSettings): TLSSocket {
+  const name = tls.serverName ?? settings.address;
+  return connectTls({
+    host: settings.address,
+    port: settings.port,
+    // RFC 6066 section 3: no addresses in SNI. Node checks the certificate against `host` then.
+    servername: isIP(name) === 0 ? name : '',
+    ca: tls.ca,
+    cert: tls.cert,
+    key: tls.key,
+    minVersion: 'TLSv1.2',
+    rejectUnauthorized: true,
+  });
+}

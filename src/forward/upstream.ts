@@ -1,0 +1,185 @@
+// One upstream server: how it is reached, whether it lives, how fast it answers.
+import type { Clock } from '../clock.ts';
+import { parseName } from '../dns/name.ts';
+import { RCODE, TYPE } from '../dns/types.ts';
+import type { Transport } from './attempt.ts';
+import { countLatency, createUpstreamCounters, type UpstreamCounters } from './counters.ts';
+import { type Deadlines, deadline } from './deadlines.ts';
+import { composeQuery, isTruncated } from './exchange.ts';
+import { type ForwardQuestion, plainQuestion } from './question.ts';
+import type { RouteSettings, UpstreamSettings } from './settings.ts';
+import { createStream, STREAM_DEFAULTS } from './stream.ts';
+import { createUdp, UDP_DEFAULTS } from './udp.ts';
+import type { Unpredictable } from './unpredictable.ts';
+
+export interface Upstream {
+  /** "1.1.1.1:53" or "tls://1.1.1.1:853". */
+  readonly label: string;
+  readonly counters: UpstreamCounters;
+  /** Failed so often that it is asked only where all others are down, too. */
+  isDown(): boolean;
+  /** A forwarding loop goes through it: it must not be asked. */
+  loops: boolean;
+  /** Sends the question. Returns what takes it back; after that neither listener is called. */
+  ask(question: ForwardQuestion, listener: AskListener): () => void;
+  /** How long a reply is worth waiting for before another upstream is asked as well. */
+  patienceMs(): number;
+  /** No reply came within its patience to a question sent at `sentMs`. */
+  noteTimeout(sentMs: number): void;
+  sockets(): number;
+  close(): void;
+}
+
+export interface AskListener {
+  replied(message: Uint8Array): void;
+  failed(reason: string): void;
+}
+
+export interface UpstreamDeps {
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  readonly unpredictable: Unpredictable;
+  log(level: 'info' | 'warn' | 'error', message: string): void;
+}
+
+/** How long a server that took EDNS for a format error is asked without it. */
+const NO_EDNS_MS = 300_000;
+/** Without probes only use can show that it is back. */
+const HOLD_DOWN_MS = 10_000;
+const MIN_PATIENCE_MS = 200;
+
+export function createUpstream(settings: UpstreamSettings, route: RouteSettings, deps: UpstreamDeps): Upstream {
+  const { clock, deadlines, unpredictable } = deps;
+  const label = upstreamLabel(settings);
+  const counters = createUpstreamCounters(label);
+  const transportCounters = {
+    ignored: () => void counters.ignored++,
+    socketOpened: () => void counters.socketsOpened++,
+  };
+  const stream = createStream(
+    { ...settings, ...STREAM_DEFAULTS, idleMs: route.idleMs },
+    deadlines,
+    unpredictable,
+    transportCounters,
+  );
+  const udp = createUdp({ ...settings, ...UDP_DEFAULTS }, deadlines, unpredictable, transportCounters);
+  const first: Transport = settings.tls !== undefined || route.forceTcp ? stream : udp;
+
+  let failsInRow = 0;
+  let lastReplyMs = Number.NEGATIVE_INFINITY;
+  let smoothedMs = -1;
+  let ednsAgainMs = Number.NEGATIVE_INFINITY;
+  let down = false;
+  let downSinceMs = 0;
+
+  function noteReply(sentMs: number): void {
+    lastReplyMs = clock.monotonicMs();
+    const took = lastReplyMs - sentMs;
+    smoothedMs = smoothedMs < 0 ? took : smoothedMs + (took - smoothedMs) / 8;
+    counters.responses++;
+    countLatency(counters, took);
+    failsInRow = 0;
+    if (down) setDown(false, 'it answers again');
+  }
+
+  function noteFailure(reason: string): void {
+    counters.failures++;
+    failsInRow++;
+    if (!down && route.maxFails > 0 && failsInRow >= route.maxFails) setDown(true, reason);
+    if (route.probe.intervalMs > 0 && probe.dueTick < 0) deadlines.add(probe, route.probe.intervalMs);
+  }
+
+  function setDown(value: boolean, reason: string): void {
+    down = value;
+    downSinceMs = clock.monotonicMs();
+    counters.up = value ? 0 : 1;
+    deps.log(value ? 'warn' : 'info', `upstream ${label} is ${value ? 'down' : 'up'}: ${reason}`);
+  }
+
+  /** Sends over one transport; TC and FORMERR may lead to a second sending. Returns what takes back either. */
+  function send(transport: Transport, question: ForwardQuestion, edns: boolean, listener: AskListener): () => void {
+    const sentMs = clock.monotonicMs();
+    let cancel = () => {};
+    counters.requests++;
+    const query = composeQuery(question, edns, route.randomCase ? unpredictable : undefined);
+    const cancelFirst = transport.send({
+      query,
+      exactSpelling: route.randomCase,
+      replied(message) {
+        noteReply(sentMs);
+        if (isTruncated(message) && transport === udp) cancel = send(stream, question, edns, listener);
+        else if (edns && takesEdnsForAnError(message)) cancel = send(transport, question, false, withoutEdns(listener));
+        else listener.replied(message);
+      },
+      failed(reason) {
+        noteFailure(reason);
+        listener.failed(reason);
+      },
+    });
+    return () => {
+      cancelFirst();
+      cancel();
+    };
+  }
+
+  /** RFC 6891 section 7: where it only understands plain queries, it gets those from now on, for a while. */
+  function withoutEdns(listener: AskListener): AskListener {
+    return {
+      failed: listener.failed,
+      replied(message) {
+        if (!takesEdnsForAnError(message)) ednsAgainMs = clock.monotonicMs() + NO_EDNS_MS;
+        listener.replied(message);
+      },
+    };
+  }
+
+  const probeQuestion = plainQuestion(parseName(route.probe.name), TYPE.NS, route.probe.recursionDesired);
+  const probe = deadline(() => {
+    const tooLate = deadline(() => {
+      cancel();
+      counters.healthCheckFailures++;
+      noteFailure('health check timed out');
+    });
+    deadlines.add(tooLate, route.probe.timeoutMs);
+    const cancel = send(first, probeQuestion, clock.monotonicMs() >= ednsAgainMs, {
+      replied: () => deadlines.remove(tooLate),
+      failed: () => {
+        deadlines.remove(tooLate);
+        counters.healthCheckFailures++;
+      },
+    });
+  });
+
+  return {
+    label,
+    counters,
+    loops: false,
+    isDown: () => down && (route.probe.intervalMs > 0 || clock.monotonicMs() - downSinceMs < HOLD_DOWN_MS),
+    ask: (question, listener) => send(first, question, clock.monotonicMs() >= ednsAgainMs, listener),
+    patienceMs: () =>
+      smoothedMs < 0
+        ? route.attemptTimeoutMs
+        : Math.min(route.attemptTimeoutMs, Math.max(MIN_PATIENCE_MS, 4 * smoothedMs + 100)),
+    noteTimeout(sentMs) {
+      // A server that answered another question since is alive, and slow for this name only.
+      if (lastReplyMs >= sentMs) counters.failures++;
+      else noteFailure('no reply in time');
+    },
+    sockets: () => udp.open() + stream.open(),
+    close() {
+      deadlines.remove(probe);
+      udp.close();
+      stream.close();
+    },
+  };
+}
+
+function takesEdnsForAnError(message: Uint8Array): boolean {
+  const rcode = message[3] & 0x0f;
+  return rcode === RCODE.FORMERR || rcode === RCODE.NOTIMP;
+}
+
+export function upstreamLabel(settings: UpstreamSettings): string {
+  const host = settings.address.includes(':') ? `[${settings.address}]` : settings.address;
+  return `${settings.tls === undefined ? '' : 'tls://'}${host}:${settings.port}`;
+}

@@ -103,3 +103,54 @@ export interface PrefetchSettings {
   /** …is fetched again when less than this percentage of its TTL is left. */
   readonly percent: number;
 }
+
+/** What a configuration says by saying nothing. */
+export const ROUTE_DEFAULTS: Omit<RouteSettings, 'zone' | 'upstreams'> = {
+  except: [],
+  resolvConf: [],
+  policy: 'random',
+  maxFails: 2,
+  probe: { intervalMs: 500, timeoutMs: 1000, name: '.', recursionDesired: true },
+  failFast: false,
+  // glibc asks again after 5 s: an answer later than that is for nobody.
+  deadlineMs: 4500,
+  attemptTimeoutMs: 1500,
+  attempts: 3,
+  forceTcp: false,
+  randomCase: false,
+  idleMs: 10_000,
+};
+
+export const CACHE_DEFAULTS: CacheSettings = {
+  enabled: true,
+  maxEntries: 30_000,
+  maxBytes: 24 * 1024 * 1024,
+  minTtlSeconds: 0,
+  maxTtlSeconds: 3600,
+  minNegativeTtlSeconds: 0,
+  maxNegativeTtlSeconds: 1800,
+  servfailTtlSeconds: 5,
+  serveStale: undefined,
+  prefetch: undefined,
+  disabledZones: [],
+  disabledNegativeZones: [],
+};
+
+/** RFC 8767 section 5. */
+export const SERVE_STALE_DEFAULTS: ServeStaleSettings = {
+  maxStaleSeconds: 86_400,
+  ttlSeconds: 30,
+  clientTimeoutMs: 1800,
+  failureRecheckSeconds: 30,
+};
+
+export const PREFETCH_DEFAULTS: PrefetchSettings = { hits: 3, windowSeconds: 60, percent: 10 };
+
+export const FORWARD_DEFAULTS: ForwardSettings = {
+  routes: [],
+  cache: CACHE_DEFAULTS,
+  maxConcurrent: 4096,
+  rebinding: undefined,
+  loopDetection: true,
+  loadbalance: true,
+};

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { afterEach, test } from 'node:test';
+import { RCODE } from '../../src/dns/types.ts';
+import { forwarderTo, type TestForwarder, type TestForwarderOptions } from '../support/forwarding.ts';
+import { answerFrom, type ScriptedUpstream, startScriptedUpstream } from '../support/scripted-upstream.ts';
+import { assertRecords } from '../support/zone-text.ts';
+
+const open: { close(): unknown }[] = [];
+afterEach(async () => {
+  for (const one of open.splice(0)) await one.close();
+});
+
+async function upstream(script?: Parameters<typeof startScriptedUpstream>[0]): Promise<ScriptedUpstream> {
+  const started = await startScriptedUpstream(script);
+  open.push(started);
+  return started;
+}
+
+function forwarder(upstreams: readonly ScriptedUpstream[], options?: TestForwarderOptions): TestForwarder {
+  const made = forwarderTo(
+    upstreams.map(({ port }) => port),
+    options,
+  );
+  open.push(made.forwarder);
+  return made;
+}
+
+test('a name is asked of the upstream once and then answered from the cache, in the asker’s spelling', async () => {
+  const one = await upstream(answerFrom('www.example. 300 IN A 192.0.2.1\nwww.example. 300 IN A 192.0.2.2'));
+  const { ask, cached } = forwarder([one]);
+  assert.equal(cached('www.example. A'), undefined);
+  const first = await ask('www.example. A');
+  assertRecords(first.answers, 'www.example. 300 IN A 192.0.2.1\nwww.example. 300 IN A 192.0.2.2');
+  const again = cached('WWW.eXample. A', { id: 99 });
+  assert.equal(again?.id, 99);
+  assert.equal(Buffer.from(again?.questions[0].name ?? []).toString(), '\x03WWW\x07eXample\0');
+  assert.equal(again?.answers.length, 2);
+  assert.equal(one.asked.length, 1);
+});
+
+test('an upstream that refuses every packet leads to the next at once', async () => {
+  const dead = await startScriptedUpstream();
+  await dead.close();
+  const alive = await upstream(answerFrom('www.example. 300 IN A 192.0.2.1'));
+  const { ask } = forwarder([dead, alive]);
+  assert.equal((await ask('www.example. A')).answers.length, 1);
+});
+
+test('SERVFAIL from all upstreams is SERVFAIL, kept for a few seconds', async () => {
+  const script: Parameters<typeof upstream>[0] = (asked) => asked.send(asked.reply({ rcode: RCODE.SERVFAIL }));
+  const [one, two] = [await upstream(script), await upstream(script)];
+  const { ask, cached } = forwarder([one, two]);
+  assert.equal((await ask('broken.example. A')).rcode, RCODE.SERVFAIL);
+  assert.equal(cached('broken.example. A')?.rcode, RCODE.SERVFAIL);
+  assert.deepEqual([one.asked.length, two.asked.length], [1, 1]);
+});
+
+test('NXDOMAIN comes with its SOA and is kept for the negative TTL', async () => {
+  const one = await upstream(answerFrom(''));
+  const { ask, cached } = forwarder([one]);
+  const response = await ask('missing.example. A');
+  assert.equal(response.rcode, RCODE.NXDOMAIN);
+  assertRecords(response.authorities, '. 60 IN SOA ns.test. admin.test. 1 7200 3600 1209600 60');
+  assert.equal(cached('missing.example. A')?.rcode, RCODE.NXDOMAIN);
+});
+
+test('a truncated reply is asked for again over TCP', async () => {
+  const answers = Array.from({ length: 200 }, (_, i) => `big.example. 300 IN A 192.0.2.${i}`).join('\n');
+  const one = await upstream((asked) =>
+    asked.send(asked.transport === 'tcp' ? asked.reply({ answers }) : asked.reply({ flags: 0x8380 })),
+  );
+  const { ask } = forwarder([one]);
+  assert.equal((await ask('big.example. A', { maxBytes: 65_535 })).answers.length, 200);
+  const short = await ask('big.example. A', { maxBytes: 1232 });
+  assert.equal(short.answers.length, 0);
+  assert.equal((short.flags & 0x0200) !== 0, true);
+  assert.deepEqual(
+    one.asked.map(({ transport }) => transport),
+    ['udp', 'tcp'],
+  );
+});

@@ -1,0 +1,104 @@
+// A forwarder in this thread, asked in words and answering in zone text.
+import { type Clock, systemClock } from '../../src/clock.ts';
+import { composeMessage } from '../../src/dns/compose-message.ts';
+import { type Message, parseMessage } from '../../src/dns/message.ts';
+import { isSubdomain, parseName, parseNameKeepingCase } from '../../src/dns/name.ts';
+import { FLAG, parseType } from '../../src/dns/types.ts';
+import { createForwarder, type Forwarder } from '../../src/forward/forwarder.ts';
+import type { TargetRecord } from '../../src/forward/interface.ts';
+import {
+  CACHE_DEFAULTS,
+  type CacheSettings,
+  FORWARD_DEFAULTS,
+  type ForwardSettings,
+  ROUTE_DEFAULTS,
+  type RouteSettings,
+} from '../../src/forward/settings.ts';
+
+export interface Asking {
+  readonly dnssecOk?: boolean;
+  readonly flags?: number;
+  readonly edns?: boolean;
+  readonly maxBytes?: number;
+  readonly id?: number;
+}
+
+export interface TestForwarder {
+  readonly forwarder: Forwarder;
+  readonly logged: string[];
+  /** "www.example. A"; resolves with the parsed response. */
+  ask(question: string, asking?: Asking): Promise<Message>;
+  /** The response if it is given at once from the cache. */
+  cached(question: string, asking?: Asking): Message | undefined;
+}
+
+export interface TestForwarderOptions {
+  readonly route?: Partial<RouteSettings>;
+  readonly routes?: readonly RouteSettings[];
+  readonly cache?: Partial<CacheSettings>;
+  readonly settings?: Partial<ForwardSettings>;
+  readonly clock?: Clock;
+  readonly ourZones?: readonly string[];
+  readonly ourRecords?: (name: Uint8Array, type: number) => readonly TargetRecord[];
+  readonly loopToken?: string;
+}
+
+/** Upstreams on 127.0.0.1 at these ports, asked for every name. No loop probes unless the settings say so. */
+export function forwarderTo(ports: readonly number[], options: TestForwarderOptions = {}): TestForwarder {
+  const logged: string[] = [];
+  const settings: ForwardSettings = {
+    ...FORWARD_DEFAULTS,
+    loopDetection: false,
+    loadbalance: false,
+    routes: options.routes ?? [routeTo('.', ports, options.route)],
+    ...options.settings,
+    cache: { ...CACHE_DEFAULTS, ...options.cache },
+  };
+  const ours = (options.ourZones ?? []).map((zone) => parseName(zone));
+  const forwarder = createForwarder(settings, {
+    clock: options.clock ?? systemClock,
+    random: Math.random,
+    isOurs: (name) => ours.some((zone) => isSubdomain(name, zone)),
+    ourRecords: options.ourRecords,
+    log: (level, message) => logged.push(`${level} ${message}`),
+    loopToken: options.loopToken ?? 'loop0123',
+  });
+  return {
+    forwarder,
+    logged,
+    ask(question, asking = {}) {
+      const query = composeQuestion(question, asking);
+      return new Promise((resolve) => {
+        forwarder.resolve(query.bytes, query.questionEnd, asking.maxBytes ?? 1232, (response) =>
+          resolve(parseMessage(response.slice())),
+        );
+      });
+    },
+    cached(question, asking = {}) {
+      const query = composeQuestion(question, asking);
+      const out = new Uint8Array(70_000);
+      const { bytes, questionEnd } = query;
+      const length = forwarder.fromCache(bytes, bytes.length, questionEnd, out, 3, asking.maxBytes ?? 1232);
+      return length === 0 ? undefined : parseMessage(out.subarray(3, 3 + length));
+    },
+  };
+}
+
+export function routeTo(zone: string, ports: readonly number[], more: Partial<RouteSettings> = {}): RouteSettings {
+  const upstreams = ports.map((port) => ({ address: '127.0.0.1', port, tls: undefined }));
+  return { ...ROUTE_DEFAULTS, zone, upstreams, policy: 'sequential', ...more };
+}
+
+export function composeQuestion(question: string, asking: Asking = {}): { bytes: Uint8Array; questionEnd: number } {
+  const [name, type] = question.split(' ');
+  const wire = parseNameKeepingCase(name);
+  const bytes = composeMessage({
+    id: asking.id ?? 4711,
+    flags: asking.flags ?? FLAG.RD,
+    questions: [{ name: wire, type: parseType(type) ?? 0, class: 1 }],
+    ...(asking.edns !== false && {
+      edns: { version: 0, udpBytes: 1232, dnssecOk: asking.dnssecOk ?? false, options: [] },
+    }),
+  });
+  return { bytes, questionEnd: 12 + wire.length + 4 };
+}

@@ -1,14 +1,15 @@
-// Runs the active checks of all services: level-triggered from the registry, bounded, and spread over time.
+// The active checks of all services, level-triggered from the registry: each instance that needs one has one.
 import type { Clock, Random } from '../../clock.ts';
-import type { Fact, HealthCheck, Service } from '../../registry/model.ts';
+import type { Fact, HealthCheck } from '../../registry/model.ts';
 import { type Registry, RegistryLimitError, type ServiceState } from '../../registry/registry.ts';
 import { instanceSubject } from '../../registry/subjects.ts';
-import { type CheckResult, nextProgress } from '../ecs.ts';
-import { factOf, firstDelayMs, newCheck, nextDelayMs, type RunningCheck, sameTarget } from './check.ts';
+import { nextProgress } from '../ecs.ts';
+import { factOf, newCheck, type RunningCheck, sameTarget } from './check.ts';
 import { probeExec } from './exec.ts';
-import { createFairQueue } from './fair-queue.ts';
 import { probeHttp } from './http.ts';
-import { failed, failedBy, type Probe, targetOf } from './probe.ts';
+import { onStructure } from './on-structure.ts';
+import { type CheckTarget, failed, failedBy, type Probe, targetOf } from './probe.ts';
+import { createScheduler } from './scheduler.ts';
 import { probeTcp } from './tcp.ts';
 
 export interface CheckRunnerSettings {
@@ -49,76 +50,69 @@ const PROBES: Readonly<Record<HealthCheck['type'], Probe>> = {
   exec: probeExec,
 };
 
-const LATE_MS = 1000;
-
 /** Starts checking the instances of every service that has a health check, now and as they come. */
 export function createCheckRunner(settings: CheckRunnerSettings): CheckRunner {
   const { registry, clock, random, schedule, concurrentChecks, probes = PROBES } = settings;
+  const scheduler = createScheduler(clock, random, concurrentChecks);
   const byService = new Map<string, Map<string, RunningCheck>>();
-  const queue = createFairQueue<RunningCheck>();
-  const runs = new Set<Promise<void>>();
-  const dirty = new Set<string>();
-  const totals = { checks: 0, passed: 0, failed: 0, timedOut: 0, late: 0, refused: 0 };
-  let scheduled = false;
-  let stopped = false;
-
-  function markDirty(serviceKey: string): void {
-    dirty.add(serviceKey);
-    if (scheduled || stopped) return;
-    scheduled = true;
-    schedule(() => {
-      scheduled = false;
-      if (stopped) return;
-      for (const key of dirty) reconcile(key, registry.service(key));
-      dirty.clear();
-    });
-  }
+  const totals = { passed: 0, failed: 0, timedOut: 0, refused: 0 };
 
   /** Makes the checks of a service those that its instances need. */
   function reconcile(serviceKey: string, state: ServiceState | undefined): void {
     const known = byService.get(serviceKey) ?? new Map<string, RunningCheck>();
-    const gone = new Set(known.keys());
-    const service = state?.service;
-    if (state !== undefined && service !== undefined) {
-      for (const { instance } of state.instances.values()) {
-        const target = targetOf(service, instance);
-        if (target === undefined) continue;
-        // Instances with one id are one to the checks: the first counts, until it goes.
-        const { id } = instance;
-        const check = known.get(id);
-        if (check === undefined) known.set(id, begin(service, id, target));
-        else if (gone.has(id) && !sameTarget(check.target, target)) known.set(id, replace(check, target));
-        else if (gone.has(id)) check.target = target;
-        gone.delete(id);
-      }
-    }
-    for (const id of gone) {
-      end(known.get(id)!);
-      say(known.get(id)!.subject, []);
+    const wanted = targetsOf(state);
+    for (const [id, check] of known) {
+      if (wanted.has(id)) continue;
+      end(check);
+      say(check.subject, []);
       known.delete(id);
+    }
+    for (const [id, target] of wanted) {
+      const check = known.get(id);
+      if (check === undefined) known.set(id, begin(serviceKey, id, target));
+      else if (sameTarget(check.target, target)) check.target = target;
+      else known.set(id, replace(serviceKey, id, check, target));
     }
     if (known.size === 0) byService.delete(serviceKey);
     else byService.set(serviceKey, known);
   }
 
-  function begin(service: Service, id: string, target: RunningCheck['target']): RunningCheck {
-    const subject = instanceSubject(service.key, id);
-    const check = newCheck(service.key, subject, target, clock.monotonicMs(), clock.now());
-    totals.checks++;
-    say(subject, [factOf(check)]);
-    wait(check, firstDelayMs(target, random()));
+  function begin(serviceKey: string, id: string, target: CheckTarget, before?: RunningCheck): RunningCheck {
+    const check = newCheck(instanceSubject(serviceKey, id), target, clock.monotonicMs(), clock.now());
+    if (before !== undefined) check.progress = { ...before.progress, failuresInARow: 0, passesInARow: 0 };
+    say(check.subject, [factOf(check)]);
+    check.remove = scheduler.add({
+      owner: serviceKey,
+      intervalSeconds: target.check.interval,
+      timeoutSeconds: target.check.timeout,
+      run: (signal, timedOut) => run(check, signal, timedOut),
+    });
     return check;
   }
 
   /** The same instance checked in another way: its status stays until the new check says otherwise. */
-  function replace(old: RunningCheck, target: RunningCheck['target']): RunningCheck {
+  function replace(serviceKey: string, id: string, old: RunningCheck, target: CheckTarget): RunningCheck {
     end(old);
-    totals.checks++;
-    const check = newCheck(old.serviceKey, old.subject, target, clock.monotonicMs(), clock.now());
-    if (old.target.address === target.address) check.progress = { ...old.progress, failuresInARow: 0, passesInARow: 0 };
+    return begin(serviceKey, id, target, old.target.address === target.address ? old : undefined);
+  }
+
+  function end(check: RunningCheck): void {
+    check.removed = true;
+    check.remove();
+  }
+
+  async function run(check: RunningCheck, signal: AbortSignal, timedOut: () => boolean): Promise<void> {
+    const { target } = check;
+    const beganMs = clock.monotonicMs();
+    let result = await probes[target.check.type](target, signal).catch(failedBy);
+    if (check.removed) return;
+    if (!result.passed && timedOut()) {
+      totals.timedOut++;
+      result = failed(`timed out after ${target.check.timeout} s`);
+    }
+    totals[result.passed ? 'passed' : 'failed']++;
+    check.progress = nextProgress(check.progress, result, target.check, beganMs, clock.now());
     say(check.subject, [factOf(check)]);
-    wait(check, firstDelayMs(target, random()));
-    return check;
   }
 
   /** A registry that is full must not stop the checks; what it refuses is counted. */
@@ -131,76 +125,29 @@ export function createCheckRunner(settings: CheckRunnerSettings): CheckRunner {
     }
   }
 
-  function end(check: RunningCheck): void {
-    totals.checks--;
-    check.removed = true;
-    check.timer?.cancel();
-    queue.remove(check.serviceKey, check);
-    check.abort?.abort();
-  }
-
-  function wait(check: RunningCheck, delayMs: number): void {
-    check.timer = clock.setTimeout(() => {
-      check.timer = undefined;
-      check.dueMs = clock.monotonicMs();
-      queue.push(check.serviceKey, check);
-      runWaiting();
-    }, delayMs);
-  }
-
-  function runWaiting(): void {
-    while (!stopped && runs.size < concurrentChecks) {
-      const check = queue.take();
-      if (check === undefined) return;
-      const run = runOnce(check).finally(() => {
-        runs.delete(run);
-        runWaiting();
-      });
-      runs.add(run);
-    }
-  }
-
-  async function runOnce(check: RunningCheck): Promise<void> {
-    const beganMs = clock.monotonicMs();
-    if (beganMs - check.dueMs > LATE_MS) totals.late++;
-    const nextMs = beganMs + nextDelayMs(check.target, random());
-    const result = await probeInTime(check);
-    if (check.removed || stopped) return;
-    totals[result.passed ? 'passed' : 'failed']++;
-    check.progress = nextProgress(check.progress, result, check.target.check, beganMs, clock.now());
-    say(check.subject, [factOf(check)]);
-    wait(check, Math.max(0, nextMs - clock.monotonicMs()));
-  }
-
-  async function probeInTime(check: RunningCheck): Promise<CheckResult> {
-    const { target } = check;
-    const abort = new AbortController();
-    check.abort = abort;
-    let timedOut = false;
-    const timer = clock.setTimeout(() => {
-      timedOut = true;
-      abort.abort();
-    }, target.check.timeout * 1000);
-    const result = await probes[target.check.type](target, abort.signal).catch(failedBy);
-    timer.cancel();
-    check.abort = undefined;
-    if (!timedOut || result.passed) return result;
-    totals.timedOut++;
-    return failed(`timed out after ${target.check.timeout} s`);
-  }
-
-  registry.onChange((serviceKey, what) => {
-    if (what === 'structure') markDirty(serviceKey);
-  });
-  for (const { key } of registry.services()) markDirty(key);
+  const stopListening = onStructure(registry, schedule, reconcile);
 
   return {
-    counts: () => ({ ...totals, running: runs.size, waiting: queue.size() }),
+    counts() {
+      const { jobs, running, waiting, late } = scheduler.counts();
+      return { checks: jobs, running, waiting, late, ...totals };
+    },
     async stop() {
-      stopped = true;
+      stopListening();
       for (const checks of byService.values()) for (const check of checks.values()) end(check);
       byService.clear();
-      await Promise.all(runs);
+      await scheduler.stop();
     },
   };
+}
+
+/** By instance id. Instances with one id are one to the checks: the first counts. */
+function targetsOf(state: ServiceState | undefined): ReadonlyMap<string, CheckTarget> {
+  const targets = new Map<string, CheckTarget>();
+  if (state?.service === undefined) return targets;
+  for (const { instance } of state.instances.values()) {
+    const target = targets.has(instance.id) ? undefined : targetOf(state.service, instance);
+    if (target !== undefined) targets.set(instance.id, target);
+  }
+  return targets;
 }

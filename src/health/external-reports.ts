@@ -1,0 +1,84 @@
+// What external sources say, polled or pushed, kept as facts while the instance exists and the service wants them.
+import type { Clock } from '../clock.ts';
+import type { Fact, Status } from '../registry/model.ts';
+import type { Registry, ServiceState } from '../registry/registry.ts';
+import { instanceSubject } from '../registry/subjects.ts';
+import { onStructure } from './checks/on-structure.ts';
+
+export interface Report {
+  readonly status: Status;
+  readonly reason: string;
+}
+
+/** Why a report was not taken. */
+export type ReportProblem = 'unknown-service' | 'unknown-source' | 'unknown-instance';
+
+export interface ExternalReports {
+  /** States what one source says of one instance now; undefined when it was taken. Throws RegistryLimitError. */
+  report(serviceKey: string, instanceId: string, sourceName: string, report: Report): ReportProblem | undefined;
+  stop(): void;
+}
+
+const REASON_LENGTH = 200;
+
+/** `schedule` runs a callback in a later turn of the event loop: setImmediate. */
+export function createExternalReports(
+  registry: Registry,
+  clock: Pick<Clock, 'now'>,
+  schedule: (callback: () => void) => void,
+): ExternalReports {
+  /** Ids of instances that something was said of, by service. */
+  const reported = new Map<string, Set<string>>();
+
+  const stop = onStructure(registry, schedule, (serviceKey, state) => {
+    const ids = reported.get(serviceKey);
+    if (ids === undefined) return;
+    for (const id of ids) if (!keepWanted(serviceKey, id, state)) ids.delete(id);
+    if (ids.size === 0) reported.delete(serviceKey);
+  });
+
+  /** Drops what instances that are gone, or sources that the service no longer names, left behind. */
+  function keepWanted(serviceKey: string, id: string, state: ServiceState | undefined): boolean {
+    const subject = instanceSubject(serviceKey, id);
+    const said = externalFacts(subject);
+    const names = isEmpty(registry.instancesOf(subject)) ? new Set() : sourceNames(state);
+    const wanted = said.filter((fact) => names.has(fact.name));
+    if (wanted.length < said.length) registry.replaceFacts(subject, 'external', wanted);
+    return wanted.length > 0;
+  }
+
+  const externalFacts = (subject: string) => registry.factsOf(subject).filter((fact) => fact.source === 'external');
+
+  return {
+    report(serviceKey, instanceId, sourceName, { status, reason }) {
+      const state = registry.service(serviceKey);
+      if (state?.service === undefined) return 'unknown-service';
+      if (!sourceNames(state).has(sourceName)) return 'unknown-source';
+      const subject = instanceSubject(serviceKey, instanceId);
+      if (isEmpty(registry.instancesOf(subject))) return 'unknown-instance';
+      const known = externalFacts(subject);
+      const before = known.find((fact) => fact.name === sourceName);
+      const nowMs = clock.now();
+      const said: Fact = {
+        source: 'external',
+        name: sourceName,
+        status,
+        reason: reason.slice(0, REASON_LENGTH),
+        sinceMs: before?.status === status ? before.sinceMs : nowMs,
+        reportedMs: nowMs,
+      };
+      registry.replaceFacts(subject, 'external', [...known.filter((fact) => fact !== before), said]);
+      reported.set(serviceKey, (reported.get(serviceKey) ?? new Set()).add(instanceId));
+      return undefined;
+    },
+    stop,
+  };
+}
+
+const sourceNames = (state: ServiceState | undefined): ReadonlySet<string | undefined> =>
+  new Set(state?.service?.policy.externalHealth?.sources.map((source) => source.name));
+
+function isEmpty(items: Iterable<unknown>): boolean {
+  for (const _ of items) return false;
+  return true;
+}

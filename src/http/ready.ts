@@ -1,12 +1,5 @@
+import type { MissingSource } from '../sources/status.ts';
 import { type Endpoint, json, text, wantsText } from './endpoint.ts';
-
-/** A source whose first complete state has not been seen yet; its zones answer SERVFAIL for what they do not know. */
-export interface MissingSource {
-  readonly source: string;
-  readonly zones: readonly string[];
-  /** What it waits for: "listing pods", "connect ECONNREFUSED 127.0.0.1:6443". */
-  readonly detail: string;
-}
 
 /** GET /ready: 200 once every source has synced and for ever after, 503 with what is missing before. */
 export const readyEndpoint = (isStopping: () => boolean, missing: () => readonly MissingSource[]): Endpoint => ({

@@ -8,16 +8,16 @@ import { composeQuery, overTcp, overUdp, type Reply, type ServerAddress } from '
 import { formatJson, formatShort, formatText } from './output.ts';
 import { resolveServer } from './words.ts';
 
-/** What the command exits with. */
+/** What the command exits with; 1 to 3 mean what they mean for the other commands. */
 export const EXIT = {
   /** NOERROR with at least one record of the type asked for. */
   answered: 0,
+  /** An rcode such as SERVFAIL or REFUSED; or an answer that is truncated over TCP as well. */
+  failed: 1,
   /** The arguments make no query; nothing was sent. */
-  usage: 1,
+  usage: 2,
   /** NOERROR without such a record (NODATA), or NXDOMAIN. */
-  nothing: 2,
-  /** Any other rcode: SERVFAIL, REFUSED, …; or an answer that is truncated over TCP as well. */
-  failed: 3,
+  nothing: 3,
   /** No reply that can be read: timeout, port closed, garbage. As dig. */
   noReply: 9,
 } as const;

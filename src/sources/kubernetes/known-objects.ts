@@ -21,6 +21,7 @@ export interface KnownObjects {
   /** Keys known from a snapshot, to be compared with the first list. */
   restore(keys: Iterable<string>): void;
   keys(): IterableIterator<string>;
+  has(key: string): boolean;
   /** Takes back what would grow old, and forgets all: the server refuses the kind. */
   abandon(): void;
 }
@@ -108,6 +109,7 @@ export function createKnownObjects(kind: WatchedKind, report: KindReport, log: L
       report.objects(known.size);
     },
     keys: () => known.keys(),
+    has: (key) => known.has(key),
     abandon() {
       if (kind.abandon === undefined) return;
       kind.abandon(known.keys());

@@ -9,7 +9,7 @@ import { connectApiServer } from './api-server.ts';
 import { type Cluster, type Statements, sourceName } from './cluster.ts';
 import { endpointSlicesKind } from './endpoint-slices.ts';
 import { endpointsKind } from './endpoints.ts';
-import { createKnownObjects } from './known-objects.ts';
+import { createKnownObjects, type KnownObjects } from './known-objects.ts';
 import { type ListAndWatch, startListAndWatch } from './list-and-watch.ts';
 import { namespacesKind } from './namespaces.ts';
 import { nodesKind } from './nodes.ts';
@@ -35,6 +35,10 @@ export interface KubernetesSourceSettings {
 export interface Source {
   /** Stops watching; what was stated stays. Resolves when no request is under way any more. */
   stop(): Promise<void>;
+  /** After `stop`: takes back what was stated, but for what one of `others` states under the same key. */
+  withdraw(others: readonly Source[]): void;
+  /** Whether an object of this kind and key is known. */
+  knows(kind: string, key: string): boolean;
 }
 
 /** Follows a cluster until stopped. Never throws: an unreachable cluster or a bad kubeconfig is tried again for ever. */
@@ -55,7 +59,7 @@ export function startKubernetesSource(settings: KubernetesSourceSettings): Sourc
     addEndpoints(watches, cluster, endpointSlicesKind(cluster, pods.unseen, namespace), namespace);
   }
   watches.start();
-  return { stop: watches.stop };
+  return { stop: watches.stop, withdraw: watches.withdraw, knows: watches.knows };
 }
 
 /** EndpointSlices, or Endpoints for as long as the server has no EndpointSlices. */
@@ -90,12 +94,15 @@ interface Watches {
   /** Starts those that were added; later ones start at once. */
   start(): void;
   stop(): Promise<void>;
+  withdraw(others: readonly Source[]): void;
+  knows(kind: string, key: string): boolean;
 }
 
 function createWatches(settings: KubernetesSourceSettings, log: Logger, source: SourceReport): Watches {
   const { clock, random, timings } = settings;
   const server = connectApiServer(settings.config, clock);
   const running = new Set<ListAndWatch>();
+  const objects = new Map<WatchedKind, KnownObjects>();
   const stopHooks: (() => void)[] = [];
   let waiting: (() => void)[] | undefined = [];
 
@@ -103,6 +110,7 @@ function createWatches(settings: KubernetesSourceSettings, log: Logger, source: 
     add(kind, { absent, listed, stop } = {}) {
       const report = source.kind(labelOf(kind), true);
       const known = createKnownObjects(kind, report, log.child({ kind: labelOf(kind) }));
+      objects.set(kind, known);
       let loop: ListAndWatch | undefined;
       const start = () => {
         const optional = absent && { absent };
@@ -117,6 +125,7 @@ function createWatches(settings: KubernetesSourceSettings, log: Logger, source: 
         isFollowing: () => loop?.isFollowing() ?? false,
         async discard() {
           if (loop !== undefined) running.delete(loop);
+          objects.delete(kind);
           await loop?.stop();
           for (const key of known.keys()) kind.remove(key);
           report.remove();
@@ -133,5 +142,14 @@ function createWatches(settings: KubernetesSourceSettings, log: Logger, source: 
       server.close();
       source.remove();
     },
+    withdraw(others) {
+      for (const [kind, known] of objects) {
+        const own = [...known.keys()].filter((key) => !others.some((other) => other.knows(kind.resource, key)));
+        for (const key of own) kind.remove(key);
+        kind.abandon?.(own); // Also of what is said of those that are gone.
+      }
+      objects.clear();
+    },
+    knows: (resource, key) => [...objects].some(([kind, known]) => kind.resource === resource && known.has(key)),
   };
 }

@@ -1,0 +1,25 @@
+import { NameError } from '../dns/name.ts';
+import { type Endpoint, json, text, wantsText } from './endpoint.ts';
+import type { Explanation } from './explanation.ts';
+import { explanationText } from './explanation-text.ts';
+
+/**
+ * GET /explain/NAME: why NAME is answered as it is. JSON, or text by `Accept: text/plain` and `?format=text`. 404 where
+ * nothing is known of the name (with the explanation all the same), 400 where it is no domain name.
+ */
+export const explainEndpoint = (explain: (name: string) => Explanation): Endpoint => ({
+  path: '/explain/',
+  methods: ['GET'],
+  handle(request) {
+    if (request.rest === '') return text(400, 'a name is missing: /explain/api.production.local');
+    try {
+      const explanation = explain(request.rest);
+      const status = explanation.exists === 'absent' ? 404 : 200;
+      const response = wantsText(request) ? text(status, explanationText(explanation)) : json(status, explanation);
+      return { ...response, headers: { 'x-healthdns-explanation': '1' } }; // Tells our 404 from a stranger's.
+    } catch (error) {
+      if (error instanceof NameError) return text(400, error.message);
+      throw error;
+    }
+  },
+});

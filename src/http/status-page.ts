@@ -1,0 +1,70 @@
+// A page for people: zones, services and the health of their instances. One document, nothing loaded from elsewhere.
+import type { Endpoint } from './endpoint.ts';
+import type { Overview, ServiceOverview, ZoneOverview } from './overview.ts';
+
+/** Services listed of each zone; a cluster has more than a page can show, and those in trouble come first. */
+const SERVICES_SHOWN = 200;
+
+/** GET /: the status page. */
+export const statusPage = (version: string, overview: (limit: number) => Overview): Endpoint => ({
+  path: '/',
+  methods: ['GET'],
+  handle: () => ({
+    status: 200,
+    type: 'text/html; charset=utf-8',
+    headers: { 'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'" },
+    body: page(version, overview(SERVICES_SHOWN)),
+  }),
+});
+
+const page = (version: string, { zones, sources }: Overview) => `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>healthdns</title>
+<style>
+:root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }
+body { max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
+h1 small, .quiet { font-weight: normal; opacity: .65; }
+table { border-collapse: collapse; width: 100%; margin: .5rem 0 2rem; }
+th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid #8884; vertical-align: top; }
+.in { color: #1a7f37; } .out { color: #cf222e; } .unknown { color: #9a6700; }
+</style>
+<h1>healthdns <small>${escapeHtml(version)}</small></h1>
+<p><a href="/ready">ready</a> · <a href="/health">health</a> · <a href="/metrics">metrics</a></p>
+${sources.map(sourceLine).join('\n')}
+${zones.map(zoneSection).join('\n')}
+</html>
+`;
+
+function sourceLine({ name, synced, stale, ageMs }: Overview['sources'][number]): string {
+  const state = synced ? 'synced' : stale ? 'not synced; served from a snapshot' : 'not synced';
+  const age = ageMs === undefined ? 'never heard of' : `heard of ${Math.round(ageMs / 1000)} s ago`;
+  return `<p>Source ${escapeHtml(name)}: <span class="${synced ? 'in' : 'out'}">${state}</span>, ${age}</p>`;
+}
+
+function zoneSection(zone: ZoneOverview): string {
+  const { name, ready, stale, services, serviceCount, instanceCount, answeredCount, records } = zone;
+  const state = !ready ? '<span class="out">not ready</span>' : stale ? '<span class="unknown">stale</span>' : '';
+  const more = serviceCount - services.length;
+  return `<h2>${escapeHtml(name)} ${state}</h2>
+<p class="quiet">${serviceCount} services, ${answeredCount} of ${instanceCount} instances answered, ${records} static records</p>
+<table>
+<tr><th>Service<th>Answered<th>Instances</tr>
+${services.map(serviceRow).join('\n')}
+</table>
+${more > 0 ? `<p class="quiet">… and ${more} more</p>` : ''}`;
+}
+
+function serviceRow({ name, kind, instances, instanceCount, answeredCount }: ServiceOverview): string {
+  const more = instanceCount - instances.length;
+  const list = instances.map(
+    ({ id, addresses, status, answered, reason }) =>
+      `<div><span class="${!answered ? 'out' : status === 'UNKNOWN' ? 'unknown' : 'in'}">${status}</span> ${escapeHtml(id)} <span class="quiet">${escapeHtml(addresses.join(', '))}: ${escapeHtml(reason)}</span></div>`,
+  );
+  const answered = kind === 'instances' ? `${answeredCount} of ${instanceCount}` : escapeHtml(kind);
+  return `<tr><td><a href="/explain/${encodeURIComponent(name)}?format=text">${escapeHtml(name)}</a><td>${answered}<td>${list.join('')}${more > 0 ? `… and ${more} more` : ''}</tr>`;
+}
+
+const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+const escapeHtml = (value: string) => value.replaceAll(/[&<>"']/g, (character) => entities[character]);

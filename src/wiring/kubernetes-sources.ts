@@ -1,0 +1,78 @@
+// The Kubernetes sources of a configuration: started, kept or exchanged when it is read again.
+import type { Clock, Random } from '../clock.ts';
+import type { KubernetesConfig, ZoneConfig } from '../config/config.ts';
+import type { Logger } from '../log.ts';
+import type { Registry } from '../registry/registry.ts';
+import { type Source, startKubernetesSource } from '../sources/kubernetes/source.ts';
+import type { StatusBoard } from '../sources/status.ts';
+
+export interface KubernetesSources {
+  /** Starts what is new, and takes away what is gone once what takes its place has spoken. */
+  replace(zones: readonly ZoneConfig[]): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface KubernetesSourcesSettings {
+  readonly registry: Registry;
+  readonly board: StatusBoard;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+interface RunningSource {
+  /** All that the source was started with. */
+  readonly identity: string;
+  readonly zone: string;
+  readonly source: Source;
+}
+
+export function createKubernetesSources(settings: KubernetesSourcesSettings): KubernetesSources {
+  const { registry, board, clock, random, log } = settings;
+  let running: RunningSource[] = [];
+  /** Stopped, but what they stated is still served. */
+  let retired: RunningSource[] = [];
+
+  function start(zone: ZoneConfig, config: KubernetesConfig, identity: string): RunningSource {
+    const source = startKubernetesSource({ config, zone, registry, status: board, clock, random, log });
+    return { identity, zone: zone.name, source };
+  }
+
+  /** Better old than nothing: a zone keeps what a former source said until all of its present ones have spoken. */
+  function withdrawRetired(): void {
+    const present = running.map(({ source }) => source);
+    const due = retired.filter(({ zone }) => board.zone(zone).ready);
+    retired = retired.filter((one) => !due.includes(one));
+    for (const { source } of due) source.withdraw(present);
+  }
+  board.onChange(() => {
+    if (retired.length > 0) setImmediate(withdrawRetired);
+  });
+
+  return {
+    async replace(zones) {
+      const wanted = zones.flatMap((zone) =>
+        zone.kubernetes.map((config) => ({ zone, config, identity: identify(zone, config) })),
+      );
+      const isWanted = (one: RunningSource) => wanted.some(({ identity }) => identity === one.identity);
+      const leaving = running.filter((one) => !isWanted(one));
+      running = running.filter(isWanted);
+      await Promise.all(leaving.map(({ source }) => source.stop()));
+      for (const { zone, config, identity } of wanted) {
+        if (!running.some((one) => one.identity === identity)) running.push(start(zone, config, identity));
+      }
+      retired.push(...leaving);
+      withdrawRetired();
+    },
+    async stop() {
+      await Promise.all(running.map(({ source }) => source.stop()));
+      running = [];
+    },
+  };
+}
+
+/** What a source reads of its zone is part of what it states: names, TTL and policy of services. */
+function identify(zone: ZoneConfig, config: KubernetesConfig): string {
+  const { records: _records, services: _services, kubernetes: _kubernetes, soa: _soa, ...shared } = zone;
+  return JSON.stringify([shared, config]);
+}

@@ -1,5 +1,5 @@
 // From the facts about one instance to a verdict. docs/health.md lists the rules for people, in the same order.
-import type { Fact, FactSource, ServicePolicy, Status, Verdict } from '../registry/model.ts';
+import type { Fact, ServicePolicy, Status, Verdict } from '../registry/model.ts';
 
 /**
  * Whether an instance may be answered, and why. The first rule that applies decides:
@@ -45,12 +45,12 @@ function firstHand(facts: readonly Fact[]): readonly Fact[] {
 }
 
 function verdict(fact: Fact, rule: string, answered: boolean): Verdict {
-  return { status: fact.status, answered, rule, reason: fact.reason, sinceMs: fact.sinceMs, source: fact.source };
+  return { status: fact.status, answered, rule, reason: fact.reason, sinceMs: fact.sinceMs, fact };
 }
 
 const NOTHING_KNOWN = { status: 'UNKNOWN' as Status, reason: 'nothing is known of its health', sinceMs: 0 };
-const UNKNOWN_ANSWERED: Verdict = { ...NOTHING_KNOWN, answered: true, rule: 'unknown', source: undefined };
-const UNKNOWN_EXCLUDED: Verdict = { ...NOTHING_KNOWN, answered: false, rule: 'unknown-excluded', source: undefined };
+const UNKNOWN_ANSWERED: Verdict = { ...NOTHING_KNOWN, answered: true, rule: 'unknown' };
+const UNKNOWN_EXCLUDED: Verdict = { ...NOTHING_KNOWN, answered: false, rule: 'unknown-excluded' };
 
 function newest(facts: readonly Fact[], wanted: (fact: Fact) => boolean): Fact | undefined {
   let found: Fact | undefined;
@@ -78,6 +78,6 @@ export function sameVerdict(one: Verdict, other: Verdict): boolean {
       one.rule === other.rule &&
       one.sinceMs === other.sinceMs &&
       one.reason === other.reason &&
-      one.source === (other.source satisfies FactSource | undefined))
+      one.fact?.source === other.fact?.source)
   );
 }

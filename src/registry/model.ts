@@ -44,8 +44,8 @@ export interface Verdict {
   readonly reason: string;
   /** Wall-clock milliseconds since which this has been so; 0 where no fact says. */
   readonly sinceMs: number;
-  /** Where the deciding fact came from, where one fact decided. */
-  readonly source?: FactSource;
+  /** The deciding fact, where one fact decided. */
+  readonly fact?: Fact;
 }
 
 export interface ServicePort {

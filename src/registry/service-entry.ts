@@ -1,4 +1,5 @@
 // One service and its instances as the registry keeps them. Classes, because 100,000 objects share their methods.
+import { compact, expand, type Kept } from './compact-verdict.ts';
 import type { Fact, Instance, Service, Verdict } from './model.ts';
 import type { OneOrMany } from './one-or-many.ts';
 import type { InstanceState, ServiceState } from './registry.ts';
@@ -27,7 +28,9 @@ export class InstanceEntry implements InstanceState {
   readonly service: ServiceEntry;
   readonly slot: number;
   instance: Instance;
-  verdict: Verdict = NOT_JUDGED;
+  /** See compact-verdict.ts. */
+  private judged: Kept['judged'] = NOT_JUDGED;
+  private rule: Kept['rule'] = -1;
   /** Set in place of the stated weight while the service starts its instances slowly. */
   setWeight: number | undefined = undefined;
   /** The groups that state it, the one that spoke last at the end: an endpoint on its way between slices is in two. */
@@ -37,6 +40,16 @@ export class InstanceEntry implements InstanceState {
     this.service = service;
     this.instance = instance;
     this.slot = slot;
+  }
+
+  get verdict(): Verdict {
+    return expand({ judged: this.judged, rule: this.rule } as Kept);
+  }
+
+  set verdict(verdict: Verdict) {
+    const { judged, rule } = compact(verdict);
+    this.judged = judged;
+    this.rule = rule;
   }
 
   get weight(): number {

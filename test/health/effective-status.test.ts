@@ -56,9 +56,9 @@ test('the verdict gives the reason and the time of the first fact that went bad'
     fact('UNHEALTHY', 'pod', { sinceMs: 20, reason: 'container app: CrashLoopBackOff' }),
     fact('UNHEALTHY', 'check', { sinceMs: 10, reason: 'connect ECONNREFUSED 127.0.0.1:9 (3 of 3)' }),
   ];
-  const { reason, sinceMs, source } = effectiveStatus(facts, LENIENT);
+  const { reason, sinceMs, fact: deciding } = effectiveStatus(facts, LENIENT);
   assert.deepEqual(
-    { reason, sinceMs, source },
+    { reason, sinceMs, source: deciding?.source },
     { reason: 'connect ECONNREFUSED 127.0.0.1:9 (3 of 3)', sinceMs: 10, source: 'check' },
   );
 });

@@ -49,9 +49,12 @@ const homes: Record<string, readonly string[]> = {
   commander: ['cli.ts', 'cli/arguments.ts'],
   pino: ['log.ts'],
   yaml: ['config', 'taskdef'],
-  valibot: ['config'],
+  valibot: ['config', 'cloudmap', 'taskdef'],
   '@valibot/to-json-schema': ['config'],
   koffi: ['server'],
+  'classic-level': ['cloudmap'],
+  cborg: ['http'],
+  '@smithy/signature-v4': ['http'],
 };
 
 const within = (path: string, places: readonly string[]) =>

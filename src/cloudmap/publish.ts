@@ -16,6 +16,8 @@ export interface PublishOptions {
   readonly defaults: PublishDefaults;
   /** A DNS namespace's zone appeared or changed; undefined: it is gone. The name is absolute. */
   readonly onZone: (zone: string, config: ZoneConfig | undefined) => void;
+  /** Makes the verdicts take effect now, so that a client that was answered finds them in DNS. */
+  readonly judgeNow: () => void;
 }
 
 export interface PublishDefaults {
@@ -75,6 +77,7 @@ export function publishCloudMap(options: PublishOptions): HealthView {
       registry.replaceGroup(groupKey(id), serviceKey(id), [...state.instancesOf(id).values()].map(instanceOf));
     }
     servicesToState.clear();
+    options.judgeNow();
   }
 
   return {

@@ -1,0 +1,88 @@
+import { systemClock } from '../../src/clock.ts';
+import type { Api } from '../../src/cloudmap/api.ts';
+import { publishCloudMap } from '../../src/cloudmap/publish.ts';
+import { openState } from '../../src/cloudmap/state.ts';
+import { memoryStore, type Store } from '../../src/cloudmap/store.ts';
+import { createHealthSync } from '../../src/health/sync.ts';
+import { type CloudMapEndpointOptions, cloudMapEndpoints } from '../../src/http/cloud-map.ts';
+import { startHttpServer } from '../../src/http/server.ts';
+import { silentLogger } from '../../src/log.ts';
+import { createMetrics } from '../../src/metrics.ts';
+import { createSlots } from '../../src/plane/slots.ts';
+import { createRegistry, type Registry } from '../../src/registry/registry.ts';
+
+export interface CloudMapServer {
+  readonly url: string;
+  readonly api: Api;
+  readonly registry: Registry;
+  /** Zones of DNS namespaces as they are now. */
+  readonly zones: ReadonlySet<string>;
+  close(): Promise<void>;
+}
+
+type Settings = Partial<Pick<CloudMapEndpointOptions, 'writes' | 'keys'>> & {
+  readonly store?: Store;
+  readonly limits?: Partial<Api['limits']>;
+};
+
+/** The Cloud Map API on a free loopback port, with a registry and verdicts but without DNS. */
+export async function startCloudMapServer(settings: Settings = {}): Promise<CloudMapServer> {
+  const metrics = createMetrics();
+  const store = settings.store ?? memoryStore();
+  const state = await openState(store, () => {});
+  const slots = createSlots(4096);
+  const registry = createRegistry(slots);
+  const sync = createHealthSync({ registry, slots, clock: systemClock, schedule: setImmediate });
+  const zones = new Set<string>();
+  const health = publishCloudMap({
+    state,
+    registry,
+    clock: systemClock,
+    defaults: {
+      policy: {
+        whenAllUnhealthy: 'nodata',
+        unknown: 'answer',
+        publishNotReady: false,
+        maxAnswers: 0,
+        routing: 'multivalue',
+      },
+      healthCheckIntervalSeconds: 30,
+    },
+    onZone: (zone, config) => void (config ? zones.add(zone) : zones.delete(zone)),
+    judgeNow: sync.flush,
+  });
+  const limits = { namespaces: 50, servicesPerNamespace: 500, instancesPerService: 2000, ...settings.limits };
+  const api = {
+    state,
+    clock: systemClock,
+    random: Math.random,
+    region: 'us-east-1',
+    account: '000000000000',
+    limits,
+    health,
+  };
+  const server = await startHttpServer({
+    listen: { address: '127.0.0.1', port: 0 },
+    limits: { httpBodyBytes: 256 * 1024, httpConnections: 100 },
+    endpoints: cloudMapEndpoints({
+      api,
+      writes: settings.writes ?? 'loopback',
+      keys: settings.keys ?? [],
+      log: silentLogger,
+      metrics,
+    }),
+    log: silentLogger,
+    metrics,
+  });
+  return {
+    url: `http://127.0.0.1:${server.address.port}`,
+    api,
+    registry,
+    zones,
+    async close() {
+      sync.stop();
+      await server.close(0);
+      await store.close();
+    },
+  };
+}

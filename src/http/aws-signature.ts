@@ -44,6 +44,10 @@ export async function checkSignature(
   if (signingDate === undefined || Math.abs(signingDate.getTime() - clock.now()) > MAX_SKEW_MS)
     throw invalid('the signature is older than five minutes, or the clocks differ (X-Amz-Date)');
   if (signedAt.slice(0, 8) !== day) throw invalid('X-Amz-Date is not of the day in Credential');
+  // The library takes this header's word for the body's hash, so that word is checked here.
+  const stated = request.headers['x-amz-content-sha256'];
+  if (stated !== undefined && stated !== createHash('sha256').update(request.body).digest('hex'))
+    throw invalid('X-Amz-Content-Sha256 is not the hash of the body');
   const names = signedHeaders.split(';');
   if (!names.includes('host') || !names.includes('x-amz-date')) throw invalid('host and x-amz-date must be signed');
   const expected = await sign(request, path, key, String(region), names, signingDate);

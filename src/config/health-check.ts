@@ -3,10 +3,10 @@ import * as v from 'valibot';
 import type { HealthCheck } from '../registry/model.ts';
 import { canonical, ipAddress } from './names.ts';
 import { type Path, type Reporter, show } from './problem.ts';
-import { choice, expecting, integer, list, mapping, seconds, text, whichever } from './shape.ts';
+import { choice, expecting, flag, integer, list, mapping, seconds, text, whichever } from './shape.ts';
 
 const COMMAND = '["CMD", program, argument, …] or ["CMD-SHELL", line]';
-const HTTP_ONLY = ['path', 'host', 'expectedStatus'] as const;
+const HTTP_ONLY = ['path', 'host', 'expectedStatus', 'followRedirects', 'verifyCertificate'] as const;
 const NETWORK_ONLY = ['address', 'port'] as const;
 const DEFAULT_STATUS = [200, 399] as const;
 
@@ -40,6 +40,12 @@ const entries = {
       v.description('http(s): the good status code, or [lowest, highest]; default [200, 399].'),
     ),
   ),
+  followRedirects: v.optional(
+    flag("http(s): follow up to 5 redirects, always to the instance's own address; default false."),
+  ),
+  verifyCertificate: v.optional(
+    flag('https: the certificate must be valid for `host`; default false, as probes of the kubelet.'),
+  ),
   command: v.optional(
     v.pipe(
       whichever(
@@ -53,6 +59,7 @@ const entries = {
   interval: v.optional(seconds(1, 300, 'Seconds between checks (ECS: 5 to 300).')),
   timeout: v.optional(seconds(0.1, 60, 'Seconds until a check without result has failed (ECS: 2 to 60).')),
   retries: v.optional(integer(1, 10, 'Failures in a row that make an instance UNHEALTHY.')),
+  successes: v.optional(integer(1, 10, 'Passes in a row that make an instance HEALTHY; default 1, as in ECS.')),
   startPeriod: v.optional(
     seconds(0, 300, 'Seconds after the start in which failures do not count; a success ends it.'),
   ),

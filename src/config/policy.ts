@@ -1,6 +1,7 @@
 // Who of a service's instances is answered: keys that a service has, with defaults that its zone may set.
 import * as v from 'valibot';
 import type { ServicePolicy } from '../registry/model.ts';
+import { type HealthPolicyInput, healthPolicies, healthPolicyEntries } from './health-policies.ts';
 import { choice, flag, integer } from './shape.ts';
 
 export const policyEntries = {
@@ -17,6 +18,7 @@ export const policyEntries = {
   routing: v.optional(
     choice(['multivalue', 'weighted'], 'multivalue: all alive instances; weighted: one of them, chosen by its weight.'),
   ),
+  ...healthPolicyEntries,
 };
 
 /** Keys that only a service has. */
@@ -27,7 +29,7 @@ export const servicePolicyEntries = {
   ),
 };
 
-type PolicyInput = Partial<Omit<ServicePolicy, 'publishNotReady'>>;
+type PolicyInput = Partial<Omit<ServicePolicy, 'publishNotReady' | keyof HealthPolicyInput>> & HealthPolicyInput;
 
 const DEFAULTS: ServicePolicy = {
   whenAllUnhealthy: 'nodata',
@@ -52,5 +54,6 @@ function overlay(base: ServicePolicy, over: PolicyInput): ServicePolicy {
     publishNotReady: base.publishNotReady,
     maxAnswers: over.maxAnswers ?? base.maxAnswers,
     routing: over.routing ?? base.routing,
+    ...healthPolicies(base, over),
   };
 }

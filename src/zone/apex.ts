@@ -5,7 +5,8 @@ import { parseIp } from '../dns/ip.ts';
 import { isSubdomain, parseName, type WireName } from '../dns/name.ts';
 import { soaRdata, txtRdata } from '../dns/rdata/values.ts';
 import { TYPE } from '../dns/types.ts';
-import { always, answersAlways, type Drafts, type NameDraft, rrsetOf } from './draft.ts';
+import { always, answersAlways, type NameDraft, rrsetOf } from './draft.ts';
+import type { Drafts } from './drafts.ts';
 
 /** Specification 2.2, and the TTL that CoreDNS gives it. */
 const DNS_VERSION = '1.1.0';

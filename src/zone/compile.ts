@@ -1,16 +1,16 @@
 // One service and its instances → the names it publishes. Pure: the same state gives the same names.
 import type { WireName } from '../dns/name.ts';
-import type { NameRecords } from '../plane/records.ts';
 import type { Service } from '../registry/model.ts';
 import type { ServiceState } from '../registry/registry.ts';
 import { clusterIpNames } from './cluster-ip.ts';
-import { createDrafts, type Drafts } from './draft.ts';
 import { endpointsOf } from './endpoint.ts';
 import { externalNames } from './external-name.ts';
-import { instanceNames, serviceAddresses } from './instance-names.ts';
+import { addText, begin, type Fingerprint, finish } from './fingerprint.ts';
+import { instanceNames } from './instance-names.ts';
+import type { NamePlan } from './plan.ts';
 import { namespaceNames } from './pod-names.ts';
 import { reverseNames } from './reverse.ts';
-import { srvNames } from './srv.ts';
+import { serviceNames } from './service-names.ts';
 import { expandTemplate } from './template.ts';
 
 export interface CompileContext {
@@ -28,27 +28,31 @@ export interface CompiledService {
   /** The names that the templates give the service itself; all its other names, PTR aside, are below these. */
   readonly bases: readonly WireName[];
   /** Each name once. */
-  readonly names: readonly NameRecords[];
+  readonly plans: readonly NamePlan[];
 }
 
-/** What the parts of a compilation share. `bases[0]` is the name that SRV, PTR and CNAME targets use. */
+/** What the parts of a compilation share. `bases[0]` is the name that PTR targets use. */
 export interface Compilation {
   readonly service: Service;
   readonly state: ServiceState;
+  /** Of all that the service says of itself. */
+  readonly fingerprint: Fingerprint;
   readonly bases: readonly WireName[];
-  readonly drafts: Drafts;
+  readonly plans: NamePlan[];
   readonly context: CompileContext;
 }
 
 /** Never throws for what a source may state: what cannot be said is left out and reported. */
 export function compileService(state: ServiceState, context: CompileContext): CompiledService {
   const { service } = state;
-  if (service === undefined) return { bases: [], names: [] };
-  const bases = basesOf(service, context);
-  if (bases.length === 0) return { bases, names: [] };
-  const drafts = createDrafts();
-  compileKind({ service, state, bases, drafts, context });
-  return { bases, names: drafts.all() };
+  const bases = service === undefined ? [] : basesOf(service, context);
+  const plans: NamePlan[] = [];
+  if (service === undefined || bases.length === 0) return { bases, plans };
+  const { createdMs, healthCheck, ...said } = service;
+  begin(0);
+  addText(JSON.stringify(said));
+  compileKind({ service, state, fingerprint: finish(), bases, plans, context });
+  return { bases, plans: bases.length > 1 ? distinctNames(plans) : plans };
 }
 
 function compileKind(compilation: Compilation): void {
@@ -72,16 +76,26 @@ function clusterIpService(compilation: Compilation): void {
 function instancesService(compilation: Compilation): void {
   const endpoints = endpointsOf(compilation);
   reverseNames(compilation, endpoints);
-  serviceAddresses(compilation, endpoints);
+  serviceNames(compilation, endpoints);
   instanceNames(compilation, endpoints);
-  srvNames(compilation, endpoints);
 }
 
 function basesOf(service: Service, context: CompileContext): WireName[] {
   const bases: WireName[] = [];
-  for (const template of service.names) {
+  for (const template of new Set(service.names)) {
     const base = expandTemplate(template, service, context.zone, context.leftOut);
     if (base !== undefined) bases.push(base);
   }
   return bases;
+}
+
+/** With several templates, an instance's name under one may be the service's name under another: the first stays. */
+function distinctNames(plans: readonly NamePlan[]): NamePlan[] {
+  const byName = new Map<string, NamePlan>();
+  const bases = plans.filter(({ isBase }) => isBase);
+  for (const plan of [...bases, ...plans]) {
+    const name = Buffer.from(plan.name()).toString('latin1');
+    if (!byName.has(name)) byName.set(name, plan);
+  }
+  return [...byName.values()];
 }

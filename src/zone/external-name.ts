@@ -4,14 +4,27 @@ import { NameError, parseName, sameName, type WireName } from '../dns/name.ts';
 import { TYPE } from '../dns/types.ts';
 import type { Compilation } from './compile.ts';
 import { always, answersAlways, rrsetOf } from './draft.ts';
+import { PLAN, plan } from './plan.ts';
 
-export function externalNames({ service, bases, drafts, context }: Compilation): void {
+export function externalNames(compilation: Compilation): void {
+  const { service, bases, plans, context } = compilation;
   const target = parsedTarget(service.externalName ?? '', context.leftOut);
   if (target === undefined) return;
-  for (const base of bases) {
-    if (sameName(target, base)) context.leftOut('its external name is its own name');
-    else rrsetOf(drafts.at(base), TYPE.CNAME, answersAlways(service.ttlSeconds)).records.push(always(target));
-  }
+  bases.forEach((base, i) => {
+    if (sameName(target, base)) {
+      context.leftOut('its external name is its own name');
+      return;
+    }
+    plans.push(
+      plan(PLAN.BASE, compilation.fingerprint, '', [], {
+        base: i,
+        isBase: true,
+        name: () => base,
+        fill: (draft) =>
+          void rrsetOf(draft, TYPE.CNAME, answersAlways(service.ttlSeconds)).records.push(always(target)),
+      }),
+    );
+  });
 }
 
 /** An address is no name to point to: CoreDNS does not answer such services, and "192.0.2.1." has no records either. */

@@ -14,14 +14,17 @@ export function isLabels(text: string): boolean {
 
 /** "10.1.2.3" → "10-1-2-3", "fd00::1" → "fd00--1", as CoreDNS names an endpoint without a hostname. */
 export function dashedAddress(address: string): string {
-  return address.replace(/[.:]/g, '-');
+  return address.includes(':') ? address.replace(/[.:]/g, '-') : address.replaceAll('.', '-');
 }
 
-/** `label` (which must be one, see isLabel) put in front of `parent`, lower case; undefined when the name gets too long. */
-export function childName(label: string, parent: WireName): WireName | undefined {
-  const length = 1 + label.length + parent.length;
-  if (length > MAX_NAME_BYTES) return undefined;
-  const name = new Uint8Array(length);
+/** Whether the name that labels (dots between them) make with `parent` stays within 255 bytes. */
+export function fitsBelow(labels: string, parent: WireName): boolean {
+  return 1 + labels.length + parent.length <= MAX_NAME_BYTES;
+}
+
+/** `label` put in front of `parent`, lower case. The caller has seen that it is one, and that it fits. */
+export function childName(label: string, parent: WireName): WireName {
+  const name = new Uint8Array(1 + label.length + parent.length);
   name[0] = label.length;
   for (let i = 0; i < label.length; i++) {
     const code = label.charCodeAt(i);

@@ -1,21 +1,20 @@
 // Who claims which names, and what was last sent of each: the difference between that and a new compilation is what the data
-// plane must hear. Nothing sent is kept but a fingerprint.
+// plane must hear. Nothing sent is kept but a fingerprint, and nothing is built whose fingerprint was sent.
 import { parseName, sameName } from '../dns/name.ts';
-import type { NameRecords } from '../plane/records.ts';
-import { writeDigest } from './digest.ts';
 import type { Owner, Owners } from './owner.ts';
 import type { Ownership } from './ownership.ts';
-import { type NameTree, type Node, ROOT_NODE } from './tree.ts';
+import type { NamePlan } from './plan.ts';
+import { type NameTree, NO_NODE, type Node, ROOT_NODE } from './tree.ts';
 
 /** A node and 64 bits of fingerprint. */
 export const NUMBERS_PER_CLAIM = 3;
 
 export interface Ledger {
   /**
-   * Makes `names` all that `owner` claims. Nodes whose content may differ go to `touched`, the new nodes between included.
-   * Returns the records by node.
+   * Makes `plans` all that `owner` claims. Nodes whose content may differ go to `touched`, new nodes between included.
+   * Returns the plans of the names that are new or have new content.
    */
-  replaceClaims(owner: Owner, names: readonly NameRecords[], touched: Set<Node>): ReadonlyMap<Node, NameRecords>;
+  replaceClaims(owner: Owner, plans: readonly NamePlan[], touched: Set<Node>): ReadonlyMap<Node, NamePlan>;
 }
 
 /** `contested` hears of services that claim a name which another has begun or ceased to claim. */
@@ -34,52 +33,89 @@ export function createLedger(
     }
   }
 
+  /** The node of a name that is new, or has new content. */
+  function claim(plan: NamePlan, owner: Owner, touched: Set<Node>): Node {
+    const node = tree.ensure(plan.name(), (created) => void touched.add(created));
+    if (!ownership.of(node).includes(owner.number)) {
+      tellOthers(node, owner);
+      ownership.add(node, owner.number);
+    }
+    touched.add(node);
+    return node;
+  }
+
   return {
-    replaceClaims(owner, names, touched) {
+    replaceClaims(owner, plans, touched) {
       const before = owner.claims;
-      const after = new Int32Array(names.length * NUMBERS_PER_CLAIM);
-      const byNode = new Map<Node, NameRecords>();
-      const created = (node: Node) => void touched.add(node);
-      const places = createPlaces(before);
-      names.forEach((records, i) => {
+      const after = new Int32Array(plans.length * NUMBERS_PER_CLAIM);
+      const sent = createClaimIndex(before);
+      const kept = new Uint8Array(before.length / NUMBERS_PER_CLAIM);
+      const claimed = new Map<Node, NamePlan>();
+      plans.forEach((plan, i) => {
         const at = i * NUMBERS_PER_CLAIM;
-        const node = tree.ensure(records.name, created);
-        byNode.set(node, records);
-        after[at] = node;
-        writeDigest(records, after, at + 1);
-        const known = places.take(node, at);
-        if (known < 0) {
-          tellOthers(node, owner);
-          ownership.add(node, owner.number);
-          touched.add(node);
-        } else if (before[known + 1] !== after[at + 1] || before[known + 2] !== after[at + 2]) touched.add(node);
+        const known = sent.find(plan);
+        after[at + 1] = plan.low;
+        after[at + 2] = plan.high;
+        if (known >= 0) {
+          kept[known / NUMBERS_PER_CLAIM] = 1;
+          after[at] = before[known];
+        } else {
+          after[at] = claim(plan, owner, touched);
+          claimed.set(after[at], plan);
+        }
       });
-      for (let at = 0; at < before.length; at += NUMBERS_PER_CLAIM) {
-        const node = before[at];
-        if (byNode.has(node)) continue;
+      for (let i = 0; i < kept.length; i++) {
+        const node = before[i * NUMBERS_PER_CLAIM];
+        if (kept[i] === 1 || claimed.has(node)) continue;
         ownership.remove(node, owner.number);
         tellOthers(node, owner);
         touched.add(node);
       }
       owner.claims = after;
-      return byNode;
+      return claimed;
     },
   };
 }
 
-/** Where a node stands among the claims; mostly where it is asked for first, so a Map is made only when it is not. */
-function createPlaces(claims: Int32Array): { take(node: Node, guess: number): number } {
-  let places: Map<Node, number> | undefined;
+/** Finds claims by fingerprint: mostly the one after the last that was found, so a Map is made only when it is not. */
+export function createClaimIndex(claims: Int32Array): { find(plan: NamePlan): number } {
+  let next = 0;
+  let places: Map<number, number> | undefined;
+  const holds = (at: number, plan: NamePlan) => claims[at + 1] === plan.low && claims[at + 2] === plan.high;
   return {
-    take(node, guess) {
-      if (guess < claims.length && claims[guess] === node) return guess;
-      if (places === undefined) {
-        places = new Map();
-        for (let at = 0; at < claims.length; at += NUMBERS_PER_CLAIM) places.set(claims[at], at);
+    find(plan) {
+      let at = next;
+      if (at >= claims.length || !holds(at, plan)) {
+        if (claims.length === 0) return -1;
+        places ??= indexClaims(claims);
+        at = places.get(keyOf(plan.low, plan.high)) ?? -1;
+        if (at < 0 || !holds(at, plan)) return -1;
       }
-      return places.get(node) ?? -1;
+      next = at + NUMBERS_PER_CLAIM;
+      return at;
     },
   };
+}
+
+function indexClaims(claims: Int32Array): Map<number, number> {
+  const places = new Map<number, number>();
+  for (let at = 0; at < claims.length; at += NUMBERS_PER_CLAIM) places.set(keyOf(claims[at + 1], claims[at + 2]), at);
+  return places;
+}
+
+/** 53 of the 64 bits, as a number; the rest is compared by whoever finds it. */
+const keyOf = (low: number, high: number): number => (low >>> 0) + (high & 0x1f_ffff) * 0x1_0000_0000;
+
+/** The node of each plan: as the owner's claims have it, else by name. */
+export function plansByNode(owner: Owner, plans: readonly NamePlan[], tree: NameTree): Map<Node, NamePlan> {
+  const sent = createClaimIndex(owner.claims);
+  const byNode = new Map<Node, NamePlan>();
+  for (const plan of plans) {
+    const at = sent.find(plan);
+    const node = at >= 0 ? owner.claims[at] : tree.find(plan.name());
+    if (node !== NO_NODE) byNode.set(node, plan);
+  }
+  return byNode;
 }
 
 /** Names below in-addr.arpa and ip6.arpa are never taken from each other: their PTR records are joined. */

@@ -1,7 +1,6 @@
 // What one name answers where several owners claim it.
 import { TYPE } from '../dns/types.ts';
 import type { NameRecords, RRset } from '../plane/records.ts';
-import { distinct } from './draft.ts';
 import type { Owner } from './owner.ts';
 
 export interface Claim {
@@ -23,7 +22,7 @@ export function mergeClaims(claims: readonly Claim[]): NameRecords {
     synthesizesPodAddresses ??= records.synthesizesPodAddresses;
     for (const rrset of records.rrsets) if (isKept(claims, owner, rrset)) addRRset(rrsets, rrset);
   }
-  const merged = { name: first.name, rrsets: rrsets.map(distinct) };
+  const merged = { name: first.name, rrsets };
   return withoutCnameConflict(synthesizesPodAddresses ? { ...merged, synthesizesPodAddresses } : merged);
 }
 

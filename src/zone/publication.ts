@@ -1,13 +1,14 @@
 // Who publishes what now: compiles the dirty owners, a bounded number of names a pass, and finds out what differs from what
 // was sent.
 import type { Random } from '../clock.ts';
-import { isSubdomain, type WireName } from '../dns/name.ts';
-import type { Change, NameRecords } from '../plane/records.ts';
+import type { WireName } from '../dns/name.ts';
+import type { Change } from '../plane/records.ts';
 import type { Registry } from '../registry/registry.ts';
 import { type CompiledService, compileService } from './compile.ts';
-import { createLedger, NUMBERS_PER_CLAIM } from './ledger.ts';
+import { createLedger, NUMBERS_PER_CLAIM, plansByNode } from './ledger.ts';
 import { compareOwners, createOwners, NO_PROBLEMS, type Owner, type Owners } from './owner.ts';
 import { createOwnership, type Ownership } from './ownership.ts';
+import { buildName, type NamePlan, NO_BASE } from './plan.ts';
 import { createSettler, type RecordsOf, type Settler } from './settle.ts';
 import { createNameTree, type NameTree, NO_NODE, type Node } from './tree.ts';
 import type { ZoneEntry } from './zone-table.ts';
@@ -33,7 +34,7 @@ export interface Publication {
   /** Takes owners from `keys` until `budget` names are compiled; settles those names and `touched`. */
   pass(keys: Set<string>, budget: number, touched: Set<Node>): { changes: Change[]; changedZones: Set<Node> };
   /** What an owner says now, compiled on demand and kept as long as the function that is returned. */
-  recordsOnDemand(compiled?: Map<number, ReadonlyMap<Node, NameRecords>>): RecordsOf;
+  recordsOnDemand(): RecordsOf;
 }
 
 export function createPublication(settings: PublicationSettings): Publication {
@@ -45,8 +46,8 @@ export function createPublication(settings: PublicationSettings): Publication {
   const ledger = createLedger(tree, ownership, owners, (owner) => settings.contested(owner.key));
   const settler = createSettler(tree, ownership, owners, apexes);
 
-  function compile(owner: Owner): readonly NameRecords[] {
-    if (owner.isStatic) return zone(owner.zone)?.names ?? [];
+  function compile(owner: Owner): readonly NamePlan[] {
+    if (owner.isStatic) return zone(owner.zone)?.plans ?? [];
     const state = registry.service(owner.key);
     const before = owner.problems;
     owner.problems = NO_PROBLEMS;
@@ -81,13 +82,10 @@ export function createPublication(settings: PublicationSettings): Publication {
   }
 
   /** Who lost a name publishes nothing below it, or it would be half of one service and half of another. */
-  function withoutLostNames(owner: Owner, { bases, names }: CompiledService): readonly NameRecords[] {
-    const lost = owner.competes ? bases.filter((base) => isLost(owner, base)) : [];
-    if (lost.length === 0) return names;
-    return names.filter(({ name }) => {
-      const base = bases.filter((candidate) => isSubdomain(name, candidate)).sort((a, b) => b.length - a.length)[0];
-      return base === undefined || base.length === name.length || !lost.includes(base);
-    });
+  function withoutLostNames(owner: Owner, { bases, plans }: CompiledService): readonly NamePlan[] {
+    const lost = bases.map((base) => owner.competes && isLost(owner, base));
+    if (!lost.includes(true)) return plans;
+    return plans.filter(({ base, isBase }) => isBase || base === NO_BASE || !lost[base]);
   }
 
   /** The owner of a key, dropped from all its names first where its rank among owners has changed. */
@@ -100,14 +98,22 @@ export function createPublication(settings: PublicationSettings): Publication {
     return owner;
   }
 
-  function recordsOnDemand(compiled = new Map<number, ReadonlyMap<Node, NameRecords>>()): RecordsOf {
+  /** `compiled` and `fresh`: what is compiled already, all and only what is new, by the owner's number. */
+  function recordsOnDemand(
+    compiled = new Map<number, readonly NamePlan[]>(),
+    fresh = new Map<number, ReadonlyMap<Node, NamePlan>>(),
+  ): RecordsOf {
+    const indexed = new Map<number, ReadonlyMap<Node, NamePlan>>();
     return (owner, node) => {
-      let records = compiled.get(owner.number);
-      if (records === undefined) {
-        records = new Map(compile(owner).map((name) => [tree.find(name.name), name]));
-        compiled.set(owner.number, records);
+      const newPlan = fresh.get(owner.number)?.get(node);
+      if (newPlan !== undefined) return buildName(newPlan);
+      let byNode = indexed.get(owner.number);
+      if (byNode === undefined) {
+        byNode = plansByNode(owner, compiled.get(owner.number) ?? compile(owner), tree);
+        indexed.set(owner.number, byNode);
       }
-      return records.get(node);
+      const plan = byNode.get(node);
+      return plan && buildName(plan);
     };
   }
 
@@ -118,7 +124,8 @@ export function createPublication(settings: PublicationSettings): Publication {
     settler,
     apexes,
     pass(keys, budget, touched) {
-      const compiled = new Map<number, ReadonlyMap<Node, NameRecords>>();
+      const compiled = new Map<number, readonly NamePlan[]>();
+      const fresh = new Map<number, ReadonlyMap<Node, NamePlan>>();
       const idle: Owner[] = [];
       let left = budget;
       for (const key of keys) {
@@ -126,17 +133,18 @@ export function createPublication(settings: PublicationSettings): Publication {
         keys.delete(key);
         const owner = ownerOf(key, touched);
         if (owner === undefined) continue;
-        const before = owner.claims.length / NUMBERS_PER_CLAIM;
-        const names = compile(owner);
-        compiled.set(owner.number, ledger.replaceClaims(owner, names, touched));
-        left -= 1 + Math.max(before, names.length);
-        if (names.length === 0) idle.push(owner);
+        left -= 1 + owner.claims.length / NUMBERS_PER_CLAIM;
+        const plans = compile(owner);
+        fresh.set(owner.number, ledger.replaceClaims(owner, plans, touched));
+        compiled.set(owner.number, plans);
+        left -= plans.length;
+        if (plans.length === 0) idle.push(owner);
       }
       const changedZones = new Set<Node>();
-      const changes = settler.settle(touched, recordsOnDemand(compiled), changedZones);
+      const changes = settler.settle(touched, recordsOnDemand(compiled, fresh), changedZones);
       for (const owner of idle) if (owner.problems.size === 0) owners.forget(owner);
       return { changes, changedZones };
     },
-    recordsOnDemand,
+    recordsOnDemand: () => recordsOnDemand(),
   };
 }

@@ -1,5 +1,5 @@
 // Everything that is published, for a data thread that begins empty. The same names as were sent, with what they say now.
-import type { Change, NameRecords } from '../plane/records.ts';
+import type { Change } from '../plane/records.ts';
 import { NUMBERS_PER_CLAIM } from './ledger.ts';
 import type { Publication } from './publication.ts';
 import type { Node } from './tree.ts';
@@ -24,7 +24,7 @@ export function* refillChanges(publication: Publication, table: ReadonlyMap<stri
       if (records !== undefined) yield { kind: 'replace-name', records };
     }
   }
-  const recordsOf = publication.recordsOnDemand(new Map<number, ReadonlyMap<Node, NameRecords>>());
+  const recordsOf = publication.recordsOnDemand();
   for (const node of shared) {
     const records = settler.isSent(node) ? settler.contentOf(node, recordsOf) : undefined;
     if (records !== undefined) yield { kind: 'replace-name', records };

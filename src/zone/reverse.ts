@@ -4,39 +4,66 @@ import { isSubdomain, parseName, type WireName } from '../dns/name.ts';
 import { TYPE } from '../dns/types.ts';
 import { ALWAYS_ANSWERED } from '../plane/records.ts';
 import type { Compilation } from './compile.ts';
-import { rrsetOf } from './draft.ts';
-import type { Endpoint } from './endpoint.ts';
-import { childName } from './label.ts';
+import { type Answering, rrsetOf } from './draft.ts';
+import { type Endpoint, groupEndpoints, hasDistinctAddresses } from './endpoint.ts';
+import type { Fingerprint } from './fingerprint.ts';
+import { childName, fitsBelow } from './label.ts';
+import { NO_BASE, PLAN, plan } from './plan.ts';
 
-/** The target is the first of the service's names: an address has one canonical name a service. */
+/** Targets are below the first of the service's names: an address has one canonical name a service. */
 export function reverseNames(compilation: Compilation, endpoints: readonly Endpoint[]): void {
   const { service, bases, context } = compilation;
   if (context.reverseZones.length === 0) return;
-  for (const text of service.kind === 'clusterIp' ? (service.clusterIps ?? []) : []) {
+  const [base] = bases;
+  for (const text of service.kind === 'clusterIp' ? new Set(service.clusterIps) : []) {
     const address = parseIp(text);
-    if (address !== undefined) addPtr(compilation, address, bases[0], ALWAYS_ANSWERED);
+    if (address !== undefined) addPtr(compilation, address, text, [], () => [{ target: base, slot: ALWAYS_ANSWERED }]);
   }
-  for (const { rdata, label, slot } of endpoints) {
-    const target = childName(label, bases[0]);
-    if (target !== undefined) addPtr(compilation, rdata, target, slot);
+  const areDistinct = hasDistinctAddresses(compilation);
+  for (const members of groupEndpoints(endpoints, (endpoint) => endpoint.address, areDistinct)) {
+    const { address } = members[0];
+    const named = members.every(({ label }) => fitsBelow(label, base)) ? members : [];
+    if (named.length === 0 || service.clusterIps?.includes(address)) continue;
+    const targets = () => named.map(({ label, slot }) => ({ target: childName(label, base), slot }));
+    addPtr(compilation, named[0].rdata, address, named, targets);
   }
 }
 
-function addPtr({ service, drafts, context }: Compilation, address: Uint8Array, target: WireName, slot: number): void {
-  const name = reverseWireName(address);
-  if (!context.reverseZones.some((zone) => isSubdomain(name, zone))) return;
+function addPtr(
+  compilation: Compilation,
+  address: Uint8Array,
+  text: string,
+  parts: readonly Fingerprint[],
+  targets: () => readonly { target: WireName; slot: number }[],
+): void {
+  const { service, plans, context } = compilation;
+  if (!context.reverseZones.some((zone) => isReversedIn(address, zone))) return;
   // An address whose instance is dead is an address that nobody has: the name ends, and a fallthrough zone may know more.
-  const answering = {
-    ttlSeconds: service.ttlSeconds,
-    routing: 'multivalue',
-    maxAnswers: 0,
-    whenAllUnhealthy: 'nxdomain',
-  } as const;
-  rrsetOf(drafts.at(name), TYPE.PTR, answering).records.push({ rdata: target, slot, weight: 1 });
+  const { ttlSeconds } = service;
+  const answering: Answering = { ttlSeconds, routing: 'multivalue', maxAnswers: 0, whenAllUnhealthy: 'nxdomain' };
+  plans.push(
+    plan(PLAN.REVERSE, compilation.fingerprint, text, parts, {
+      base: NO_BASE,
+      isBase: false,
+      name: () => reverseWireName(address),
+      fill(draft) {
+        for (const { target, slot } of targets()) {
+          rrsetOf(draft, TYPE.PTR, answering).records.push({ rdata: target, slot, weight: 1 });
+        }
+      },
+    }),
+  );
 }
 
 const IN_ADDR_ARPA = parseName('in-addr.arpa.');
 const IP6_ARPA = parseName('ip6.arpa.');
+
+/** The whole tree of the family, nearly always: then no name needs to be made to know. */
+function isReversedIn(address: Uint8Array, zone: WireName): boolean {
+  const whole = address.length === 4 ? IN_ADDR_ARPA : IP6_ARPA;
+  if (zone.length === whole.length) return isSubdomain(zone, whole);
+  return isSubdomain(reverseWireName(address), zone);
+}
 
 /** RFC 1035 section 3.5 (4 bytes), RFC 3596 section 2.5 (16 bytes), straight to wire form: there are very many. */
 export function reverseWireName(address: Uint8Array): WireName {

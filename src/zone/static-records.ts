@@ -5,7 +5,8 @@ import { composeRdata, RdataError } from '../dns/rdata/rdata.ts';
 import { parseType } from '../dns/types.ts';
 import type { NameRecords } from '../plane/records.ts';
 import { addApex } from './apex.ts';
-import { always, answersAlways, createDrafts, rrsetOf } from './draft.ts';
+import { always, answersAlways, rrsetOf } from './draft.ts';
+import { createDrafts } from './drafts.ts';
 
 /**
  * Everything in `zone` that does not come from services. The configuration has been checked, so what is left out here was

@@ -1,7 +1,8 @@
 // The zones that are served: those of the configuration, and the reverse zones that they fill.
 import type { ZoneConfig } from '../config/config.ts';
 import { isSubdomain, parseName, type WireName } from '../dns/name.ts';
-import type { NameRecords, ZoneState } from '../plane/records.ts';
+import type { ZoneState } from '../plane/records.ts';
+import { type NamePlan, plannedRecords } from './plan.ts';
 import { staticNames } from './static-records.ts';
 
 export interface Readiness {
@@ -18,7 +19,8 @@ export interface ZoneEntry {
   readonly filledBy: readonly string[];
   readonly fallthrough: readonly WireName[];
   serial: number;
-  names: readonly NameRecords[];
+  /** Its own names: static records and apex. */
+  plans: readonly NamePlan[];
   /** As setState last said. */
   readiness: Readiness;
   /** As the data plane was last told. */
@@ -55,7 +57,7 @@ export function createZoneTable(
         ? [name]
         : config.kubernetes.flatMap(({ fallthrough }) => fallthrough.map((text) => parseName(text))),
       serial,
-      names: staticNames(config, serial, input.nameServerAddresses, (problem) => input.leftOut(config.name, problem)),
+      plans: ownPlans(config, serial, input),
       // What has no source to wait for is ready at once.
       readiness: known?.readiness ?? { ready: config.kubernetes.length === 0, stale: false },
       sent: known?.sent,
@@ -67,7 +69,7 @@ export function createZoneTable(
 /** A new serial and the records that show it. RFC 1982: always greater, and the time where that is greater. */
 export function bumpSerial(entry: ZoneEntry, input: Omit<ZoneTableInput, 'zones'>): void {
   entry.serial = nextSerial(entry.serial, input.nowMs);
-  entry.names = staticNames(entry.config, entry.serial, input.nameServerAddresses, () => {});
+  entry.plans = ownPlans(entry.config, entry.serial, input);
 }
 
 /** A reverse zone is ready when all that fill it are, and stale when any is. */
@@ -87,6 +89,11 @@ export function closestZone(name: WireName, table: ReadonlyMap<string, ZoneEntry
     if (isSubdomain(name, entry.name) && entry.name.length > (closest?.name.length ?? 0)) closest = entry;
   }
   return closest;
+}
+
+function ownPlans(config: ZoneConfig, serial: number, input: Omit<ZoneTableInput, 'zones'>): NamePlan[] {
+  const leftOut = (problem: string) => input.leftOut(config.name, problem);
+  return staticNames(config, serial, input.nameServerAddresses, leftOut).map(plannedRecords);
 }
 
 function reverseOf(zone: ZoneConfig): readonly string[] {

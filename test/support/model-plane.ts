@@ -53,7 +53,7 @@ function nameOf(change: Change): Uint8Array {
 }
 
 /**
- * One line a record, sorted: "api.production.local. 5 A 10.0.0.1". Names without records are "name -", synthesized pod
+ * One line a record, sorted and each once: "api.production.local. 5 A 10.0.0.1". Names without records are "name -", synthesized pod
  * names "name TTL pod-addresses". Serials are 0; slots are left out.
  */
 export function zoneText(names: Iterable<NameRecords>): string {
@@ -64,7 +64,7 @@ export function zoneText(names: Iterable<NameRecords>): string {
     else if (rrsets.length === 0) lines.push(`${owner} -`);
     for (const rrset of rrsets) lines.push(...rrsetLines(owner, rrset));
   }
-  return lines.sort().join('\n');
+  return [...new Set(lines)].sort().join('\n');
 }
 
 function rrsetLines(owner: string, { type, ttlSeconds, records, whenAllUnhealthy }: RRset): string[] {

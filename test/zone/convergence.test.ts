@@ -1,0 +1,167 @@
+// Whatever happens in whatever order: what the data plane was told in differences is what a new start would tell it.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import type { ZoneConfig } from '../../src/config/config.ts';
+import { formatName } from '../../src/dns/name.ts';
+import type { NameRecords, ZoneState } from '../../src/plane/records.ts';
+import type { Instance, Service } from '../../src/registry/model.ts';
+import { applyChange, zoneText } from '../support/model-plane.ts';
+import {
+  clusterZone,
+  instance,
+  kubernetesService,
+  POLICY,
+  port,
+  setUpZones,
+  zoneConfig,
+} from '../support/zone-setup.ts';
+
+const address = fc.constantFrom('10.0.0.1', '10.0.0.2', '10.0.1.1', '10.1.0.1', 'fd00::1', 'fd00::2', 'nonsense');
+const label = fc.constantFrom('a', 'b', 'c', 'A', '_tcp', 'odd label', '');
+const ports = fc.uniqueArray(fc.constantFrom(port('http', 80), port('dns', 53, 'udp'), port('', 1), port('a b', 2)), {
+  maxLength: 3,
+});
+
+const anInstance: fc.Arbitrary<Instance> = fc
+  .record({
+    id: label,
+    addresses: fc.uniqueArray(address, { minLength: 1, maxLength: 2 }),
+    hostname: fc.option(label, { nil: undefined }),
+    ports,
+    weight: fc.constantFrom(1, 5),
+  })
+  .map(({ id, addresses, ...rest }) => instance(id, addresses, rest));
+
+const aService: fc.Arbitrary<Service> = fc
+  .record({
+    namespace: fc.constantFrom('a', 'b'),
+    name: fc.constantFrom('a', 'b', 'c', 'no label'),
+    cluster: fc.constantFrom('one', 'two'),
+    kind: fc.constantFrom('instances', 'clusterIp', 'externalName', 'namespace'),
+    names: fc.constantFrom(['{service}.{namespace}.svc'], ['{service}', '{namespace}.{service}'], ['{namespace}.svc']),
+    createdMs: fc.constantFrom(1, 2),
+    ttlSeconds: fc.constantFrom(5, 30),
+    ports,
+    clusterIps: fc.uniqueArray(address, { maxLength: 2 }),
+    externalName: fc.constantFrom('example.com.', 'a.a.svc.cluster.local.', '10.0.0.1.'),
+    whenAllUnhealthy: fc.constantFrom('nodata', 'nxdomain', 'servfail', 'all'),
+    podNames: fc.constantFrom('disabled', 'insecure', 'verified'),
+    ignoreEmpty: fc.boolean(),
+    zone: fc.constantFrom('cluster.local.', 'prod.cluster.local.', 'unknown.'),
+  })
+  .map(({ cluster, whenAllUnhealthy, ...rest }) => ({
+    ...kubernetesService(`${rest.namespace}/${rest.name}`),
+    ...rest,
+    key: `kubernetes/${cluster}/${rest.namespace}/${rest.name}`,
+    source: cluster === 'one' ? 'kubernetes/one' : 'static',
+    policy: { ...POLICY, whenAllUnhealthy },
+  })) as fc.Arbitrary<Service>;
+
+const records = [
+  { name: 'a.a.svc.cluster.local.', type: 'A', value: '192.0.2.1', ttlSeconds: 60 },
+  { name: 'b.svc.cluster.local.', type: 'CNAME', value: 'a.svc.cluster.local.', ttlSeconds: 60 },
+  { name: '*.b.cluster.local.', type: 'TXT', value: 'x', ttlSeconds: 60 },
+];
+const configurations: readonly (readonly ZoneConfig[])[] = [
+  [clusterZone('cluster.local.', { records })],
+  [
+    clusterZone('cluster.local.', { reverse: [] }),
+    zoneConfig('prod.cluster.local.', { reverse: ['10.in-addr.arpa.'] }),
+  ],
+  [clusterZone(), zoneConfig('in-addr.arpa.')],
+  [zoneConfig('local.'), zoneConfig('prod.cluster.local.')],
+];
+
+type Step =
+  | { readonly do: 'service'; readonly service: Service }
+  | { readonly do: 'group' | 'remove' | 'answer'; readonly service: Service; readonly instances: readonly Instance[] }
+  | { readonly do: 'flush' }
+  | { readonly do: 'reload'; readonly configuration: number };
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('service' as const), service: aService }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constantFrom('group' as const, 'group' as const, 'remove' as const, 'answer' as const),
+      service: aService,
+      instances: fc.array(anInstance, { maxLength: 4 }),
+    }),
+  },
+  { weight: 3, arbitrary: fc.constant({ do: 'flush' as const }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('reload' as const), configuration: fc.nat(3) }) },
+);
+
+test('after any changes, what was sent in differences equals what a new start sends', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(step, { maxLength: 40 }),
+      fc.integer({ min: 1, max: 30 }),
+      async (steps, namesPerPass) => {
+        const setup = setUpZones(configurations[0], namesPerPass);
+        const { plane, registry, zones } = setup;
+        let configuration = configurations[0];
+        const flushes: Promise<void>[] = [];
+        for (const each of steps) {
+          if (each.do === 'flush') flushes.push(zones.flush());
+          else if (each.do === 'reload') {
+            configuration = configurations[each.configuration];
+            zones.reload(configuration);
+          } else apply(setup, each);
+        }
+        await Promise.all(flushes);
+        await zones.flush();
+        const differences = plane.text();
+
+        const fresh = setUpZones(configuration);
+        const names = new Map<string, NameRecords>();
+        const states = new Map<string, ZoneState>();
+        for (const change of zones.refill()) applyChange(change, names, states);
+        assert.equal(zoneText(names.values()), differences, 'refill');
+        assert.deepEqual([...states.keys()].sort(), [...plane.zones.keys()].sort());
+
+        for (const { service, instances, key } of registry.services()) {
+          if (service !== undefined) fresh.registry.replaceService(service);
+          const stated = [...instances.values()];
+          fresh.registry.replaceGroup(
+            key,
+            key,
+            stated.map((state) => state.instance),
+          );
+          for (const [id, state] of fresh.registry.service(key)?.instances ?? []) {
+            const like = instances.get(id);
+            if (like !== undefined) fresh.plane.slots.set(state.slot, plane.slots.get(like.slot));
+          }
+        }
+        await fresh.zones.flush();
+        assert.equal(differences, fresh.plane.text());
+        noEmptyNonTerminalIsMissing(plane.names, [...plane.zones.keys()]);
+      },
+    ),
+    { numRuns: 400 },
+  );
+});
+
+function apply({ registry, plane, zones }: ReturnType<typeof setUpZones>, each: Step): void {
+  if (each.do === 'service') registry.replaceService(each.service);
+  else if (each.do === 'group') registry.replaceGroup(each.service.key, each.service.key, each.instances);
+  else if (each.do === 'remove') {
+    registry.removeGroup(each.service.key);
+    registry.removeService(each.service.key);
+  } else if (each.do === 'answer') {
+    for (const { slot } of registry.service(each.service.key)?.instances.values() ?? []) plane.slots.set(slot, true);
+    zones.verdictChanged(each.service.key);
+  }
+}
+
+/** RFC 8020: between an apex and a name that exists, every name exists. */
+function noEmptyNonTerminalIsMissing(names: ReadonlyMap<string, NameRecords>, apexes: readonly string[]): void {
+  for (const { name } of names.values()) {
+    let above = name;
+    while (!apexes.includes(formatName(above))) {
+      assert.ok(names.has(formatName(above)), `${formatName(above)} is missing`);
+      above = above.subarray(1 + above[0]);
+    }
+  }
+}

@@ -71,6 +71,9 @@ export interface KindReport {
 /** What a source writes about itself. */
 export interface SourceReport {
   kind(kind: string, required: boolean): KindReport;
+  isSynced(): boolean;
+  /** Wall-clock milliseconds of the oldest last sign of life among the required kinds; undefined before. */
+  heardMs(): number | undefined;
   /** True: what is served comes from a snapshot. False: the snapshot is too old to go on with. */
   restored(usable: boolean): void;
   remove(): void;
@@ -127,6 +130,12 @@ export function createStatusBoard(clock: Pick<Clock, 'now' | 'monotonicMs'>): St
       changed();
       return {
         kind: (kind, required) => reportKind(source, kind, required, clock, () => reviewSynced(source)),
+        isSynced: () => source.synced,
+        heardMs() {
+          const heard = [...source.kinds].filter((kind) => kind.required).map((kind) => kind.lastContactMs ?? 0);
+          const oldestMs = Math.min(...heard);
+          return heard.length === 0 || oldestMs === 0 ? undefined : oldestMs;
+        },
         restored(usable) {
           if (source.synced || source.stale === usable) return;
           source.stale = usable;

@@ -62,6 +62,7 @@ export const testKubernetesConfig = (kubeconfig: string, more: Partial<Kubernete
 /** The real ones would make tests wait. */
 export const IMPATIENT: WatchTimings = {
   ...DEFAULT_TIMINGS,
+  headersMs: 2_000,
   watchSeconds: 4,
   graceMs: 1_000,
   settledMs: 500,

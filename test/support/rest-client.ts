@@ -25,7 +25,8 @@ export function createRestClient(url: string, token: string): RestClient {
   function send(method: string, path: string, body?: object, contentType = 'application/json'): Promise<RestResponse> {
     const text = body === undefined ? undefined : JSON.stringify(body);
     return new Promise((resolve, reject) => {
-      const headers = { authorization: `Bearer ${token}`, 'content-type': contentType };
+      const length = text === undefined ? {} : { 'content-length': Buffer.byteLength(text) };
+      const headers = { authorization: `Bearer ${token}`, 'content-type': contentType, ...length };
       const request = https.request(`${url}${path}`, { method, agent, headers, timeout: 20_000 }, (response) => {
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));

@@ -1,11 +1,11 @@
 // One cluster's API server over HTTP: addresses and credentials by client-node's KubeConfig, the requests by node:http,
 // since its Watch leaves no hold on connections (each watch its own TLS handshake, no timeout for the headers).
-import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
-import { KubeConfig } from '@kubernetes/client-node';
+import type { KubeConfig } from '@kubernetes/client-node';
 import type { Clock } from '../../clock.ts';
 import type { KubernetesConfig } from '../../config/config.ts';
+import { createCredentials } from './credentials.ts';
 
 export interface ApiServer {
   /**
@@ -16,6 +16,11 @@ export interface ApiServer {
   /** Reads kubeconfig and credentials again before the next request: the server did not accept them. */
   forgetCredentials(): void;
   close(): void;
+}
+
+/** The server should have spoken or ended the watch by now, and has not. */
+export class SilentConnection extends Error {
+  override readonly name = 'SilentConnection';
 }
 
 /** The API server answered, and not with 200. */
@@ -31,18 +36,12 @@ export class ApiError extends Error {
   }
 }
 
-/** No headers after this long means a server that accepts connections and does nothing (stopped, overloaded). */
-const HEADERS_TIMEOUT_MS = 15_000;
 /** Finds peers whose machine or network is gone; one that only hangs is found by list-and-watch's deadline. */
 const KEEPALIVE_MS = 10_000;
 const ERROR_BODY_BYTES = 64 * 1024;
 const IDLE_CONNECTION_MS = 60_000;
 
-export function connectApiServer(
-  config: KubernetesConfig,
-  clock: Clock,
-  headersTimeoutMs = HEADERS_TIMEOUT_MS,
-): ApiServer {
+export function connectApiServer(config: KubernetesConfig, clock: Clock, headersTimeoutMs: number): ApiServer {
   const agents = [
     new http.Agent({ keepAlive: true, keepAliveMsecs: KEEPALIVE_MS, timeout: IDLE_CONNECTION_MS }),
     new https.Agent({ keepAlive: true, keepAliveMsecs: KEEPALIVE_MS, timeout: IDLE_CONNECTION_MS }),
@@ -86,7 +85,7 @@ function requestHeaders(
   return new Promise((resolve, reject) => {
     const request = (url.protocol === 'http:' ? http : https).get(url, options);
     const timer = clock.setTimeout(() => {
-      request.destroy(new Error(`no answer from ${url.host} within ${timeoutMs / 1000} s`));
+      request.destroy(new SilentConnection(`no answer from ${url.host} within ${timeoutMs / 1000} s`));
     }, timeoutMs);
     request.on('socket', (socket) => void socket.setKeepAlive(true, KEEPALIVE_MS));
     request.on('response', (response) => {
@@ -122,52 +121,4 @@ async function readMessage(response: http.IncomingMessage, otherwise: string): P
   } catch {
     return otherwise; // the body is no Status: the status code is all there is to say
   }
-}
-
-/** The kubeconfig, read again when it changed, so that rotated tokens and certificates are taken up. */
-function createCredentials(config: KubernetesConfig): { current(): KubeConfig; forget(): void } {
-  let loaded: { readonly kubeConfig: KubeConfig; readonly text: string } | undefined;
-  return {
-    current() {
-      const text = config.kubeconfig === undefined ? '' : readFileSync(config.kubeconfig, 'utf8');
-      // What an exec plugin or an identity provider gave is kept with its KubeConfig until it expires. All else (token
-      // files, in-cluster tokens, certificates) is read from disk on loading, which costs a millisecond a connection.
-      if (loaded === undefined || loaded.text !== text || !keepsCredentials(loaded.kubeConfig)) {
-        loaded = { kubeConfig: loadKubeConfig(config), text };
-      }
-      return loaded.kubeConfig;
-    },
-    forget() {
-      loaded = undefined;
-    },
-  };
-}
-
-/** Throws an Error that names the file or the context that is missing. */
-export function loadKubeConfig(config: KubernetesConfig): KubeConfig {
-  const kubeConfig = new KubeConfig();
-  if (config.kubeconfig !== undefined) kubeConfig.loadFromFile(config.kubeconfig);
-  else if (config.context === undefined && process.env.KUBERNETES_SERVICE_HOST !== undefined)
-    kubeConfig.loadFromCluster();
-  else kubeConfig.loadFromDefault();
-  if (config.context !== undefined) kubeConfig.setCurrentContext(config.context);
-
-  const file = config.kubeconfig ?? 'the default kubeconfig';
-  if (kubeConfig.getContextObject(kubeConfig.getCurrentContext()) === null) {
-    const known = kubeConfig.getContexts().map((context) => context.name);
-    const wanted = config.context ?? kubeConfig.getCurrentContext();
-    throw new Error(`${file} has no context "${wanted}" (it has ${known.length === 0 ? 'none' : known.join(', ')})`);
-  }
-  const cluster = kubeConfig.getCurrentCluster();
-  if (cluster === null)
-    throw new Error(`${file}: context "${kubeConfig.getCurrentContext()}" names a cluster that is not there`);
-  // client-node refuses plain http (`kubectl proxy`) unless told to skip a verification that plain http does not have.
-  if (cluster.server.startsWith('http:')) Object.assign(cluster, { skipTLSVerify: true });
-  return kubeConfig;
-}
-
-function keepsCredentials(kubeConfig: KubeConfig): boolean {
-  const user = kubeConfig.getCurrentUser();
-  const provider = user?.authProvider?.name;
-  return Boolean(user?.exec) || (provider !== undefined && provider !== 'tokenFile');
 }

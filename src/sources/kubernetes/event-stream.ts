@@ -1,12 +1,7 @@
 // One watch request: its events as they come, and a watchdog for a connection that shows no sign of life.
 import type { Clock, Timer } from '../../clock.ts';
-import { ApiError, type ApiServer } from './api-server.ts';
+import { ApiError, type ApiServer, SilentConnection } from './api-server.ts';
 import { createJsonLines } from './json-lines.ts';
-
-/** The server should have spoken or ended the watch by now, and has not. */
-export class SilentConnection extends Error {
-  override readonly name = 'SilentConnection';
-}
 
 export interface Watchdog {
   /** Gives the connection up as dead unless called again within this time. */

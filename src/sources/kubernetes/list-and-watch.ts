@@ -14,7 +14,7 @@ import type { KnownObjects } from './known-objects.ts';
 import { optionalFields } from './objects.ts';
 import { readPagedList } from './paged-list.ts';
 import { createRecovery, UnconfirmedLoss } from './recovery.ts';
-import { DEFAULT_TIMINGS, type WatchTimings } from './timings.ts';
+import type { WatchTimings } from './timings.ts';
 import { labelOf, pathOf, type WatchedKind } from './watched-kind.ts';
 
 export interface ListAndWatchContext {
@@ -22,7 +22,7 @@ export interface ListAndWatchContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
-  readonly timings?: WatchTimings;
+  readonly timings: WatchTimings;
   /** The kind may be missing from this server; then `absent` is called, and it is asked for again from time to time. */
   readonly optional?: { readonly absent: () => void };
   /** Called when the first, and each later, complete list has been applied. */
@@ -41,8 +41,7 @@ export function startListAndWatch(
   report: KindReport,
   context: ListAndWatchContext,
 ): ListAndWatch {
-  const { server, clock, random } = context;
-  const timings = context.timings ?? DEFAULT_TIMINGS;
+  const { server, clock, random, timings } = context;
   const log = context.log.child({ kind: labelOf(kind) });
   const stopping = new AbortController();
   const recovery = createRecovery({ kind, known, report, log, timings, context });

@@ -2,9 +2,8 @@
 // operator (once each time things change, not each try).
 import type { Logger } from '../../log.ts';
 import type { KindReport } from '../status.ts';
-import { ApiError } from './api-server.ts';
+import { ApiError, SilentConnection } from './api-server.ts';
 import { backoffMs } from './backoff.ts';
-import { SilentConnection } from './event-stream.ts';
 import type { KnownObjects } from './known-objects.ts';
 import type { ListAndWatchContext } from './list-and-watch.ts';
 import type { WatchTimings } from './timings.ts';

@@ -1,23 +1,23 @@
 // One cluster as a source: a list-and-watch for each kind of object, and a place on the board of sources.
 //
-// What is not here yet has its place: another kind of object is a file beside services.ts and a line in `kinds` below.
+// Another kind of object is a file beside services.ts and a line in `addKinds`.
 import type { Clock, Random } from '../../clock.ts';
 import type { KubernetesConfig, ZoneConfig } from '../../config/config.ts';
 import type { Logger } from '../../log.ts';
-import type { KindReport, SourceReport, StatusBoard } from '../status.ts';
-import { connectApiServer } from './api-server.ts';
+import type { StatusBoard } from '../status.ts';
 import { type Cluster, type Statements, sourceName } from './cluster.ts';
 import { endpointSlicesKind } from './endpoint-slices.ts';
 import { endpointsKind } from './endpoints.ts';
-import { createKnownObjects, type KnownObjects } from './known-objects.ts';
-import { type ListAndWatch, startListAndWatch } from './list-and-watch.ts';
 import { namespacesKind } from './namespaces.ts';
 import { nodesKind } from './nodes.ts';
 import { podsKind } from './pods.ts';
 import { createPublishedServices } from './published-services.ts';
+import { createRecorder } from './recorder.ts';
 import { servicesKind } from './services.ts';
+import { createSnapshotKeeper } from './snapshot.ts';
 import type { WatchTimings } from './timings.ts';
-import { labelOf, type WatchedKind } from './watched-kind.ts';
+import type { WatchedKind } from './watched-kind.ts';
+import { createWatches, type Watch, type Watches } from './watches.ts';
 
 export interface KubernetesSourceSettings {
   readonly config: KubernetesConfig;
@@ -43,23 +43,58 @@ export interface Source {
 
 /** Follows a cluster until stopped. Never throws: an unreachable cluster or a bad kubeconfig is tried again for ever. */
 export function startKubernetesSource(settings: KubernetesSourceSettings): Source {
-  const { config, zone, registry, status, clock } = settings;
-  const log = settings.log.child({ source: sourceName(config), zone: zone.name });
-  const cluster: Cluster = { config, zone, registry, clock, log };
-  const watches = createWatches(settings, log, status.add(sourceName(config), [zone.name]));
+  const { config, zone, clock } = settings;
+  const name = sourceName(config);
+  const log = settings.log.child({ source: name, zone: zone.name });
+  const recorder = config.snapshot === undefined ? undefined : createRecorder(settings.registry);
+  const cluster: Cluster = { config, zone, registry: recorder ?? settings.registry, clock, log };
+  const report = settings.status.add(name, [zone.name]);
+  const watches = createWatches(settings, log, report);
+  addKinds(watches, cluster);
 
+  const snapshot =
+    recorder &&
+    createSnapshotKeeper({
+      settings: config.snapshot!,
+      of: `${name} ${zone.name}`,
+      recorder,
+      clock,
+      log,
+      isSynced: report.isSynced,
+      heardMs: report.heardMs,
+      knownKeys: watches.knownKeys,
+      restoreKeys: watches.restoreKeys,
+      restored: report.restored,
+    });
+  let stopping = false;
+  const starting = (snapshot?.restore() ?? Promise.resolve()).then(() => {
+    if (!stopping) watches.start();
+  });
+
+  return {
+    async stop() {
+      stopping = true;
+      await starting;
+      await watches.stop();
+      await snapshot?.stop();
+      report.remove();
+    },
+    withdraw: watches.withdraw,
+    knows: watches.knows,
+  };
+}
+
+function addKinds(watches: Watches, cluster: Cluster): void {
+  const { config } = cluster;
   const published = createPublishedServices(cluster);
-  const namespaces = config.namespaces.length === 0 ? [undefined] : config.namespaces;
   watches.add(namespacesKind(cluster, published));
   watches.add(nodesKind(cluster));
-  for (const namespace of namespaces) {
+  for (const namespace of config.namespaces.length === 0 ? [undefined] : config.namespaces) {
     watches.add(servicesKind(cluster, published, namespace));
     const pods = podsKind(cluster, () => podWatch.isFollowing(), namespace);
     const podWatch = watches.add(pods, { stop: pods.stop });
     addEndpoints(watches, cluster, endpointSlicesKind(cluster, pods.unseen, namespace), namespace);
   }
-  watches.start();
-  return { stop: watches.stop, withdraw: watches.withdraw, knows: watches.knows };
 }
 
 /** EndpointSlices, or Endpoints for as long as the server has no EndpointSlices. */
@@ -77,79 +112,4 @@ function addEndpoints(watches: Watches, cluster: Cluster, slices: WatchedKind, n
       legacy = undefined;
     },
   });
-}
-
-interface Watch {
-  readonly report: KindReport;
-  isFollowing(): boolean;
-  /** Stops it and takes back what it stated. */
-  discard(): Promise<void>;
-}
-
-interface Watches {
-  add(
-    kind: WatchedKind,
-    hooks?: { readonly absent?: () => void; readonly listed?: () => void; readonly stop?: () => void },
-  ): Watch;
-  /** Starts those that were added; later ones start at once. */
-  start(): void;
-  stop(): Promise<void>;
-  withdraw(others: readonly Source[]): void;
-  knows(kind: string, key: string): boolean;
-}
-
-function createWatches(settings: KubernetesSourceSettings, log: Logger, source: SourceReport): Watches {
-  const { clock, random, timings } = settings;
-  const server = connectApiServer(settings.config, clock);
-  const running = new Set<ListAndWatch>();
-  const objects = new Map<WatchedKind, KnownObjects>();
-  const stopHooks: (() => void)[] = [];
-  let waiting: (() => void)[] | undefined = [];
-
-  return {
-    add(kind, { absent, listed, stop } = {}) {
-      const report = source.kind(labelOf(kind), true);
-      const known = createKnownObjects(kind, report, log.child({ kind: labelOf(kind) }));
-      objects.set(kind, known);
-      let loop: ListAndWatch | undefined;
-      const start = () => {
-        const optional = absent && { absent };
-        loop = startListAndWatch(kind, known, report, { server, clock, random, log, timings, optional, listed });
-        running.add(loop);
-      };
-      if (stop !== undefined) stopHooks.push(stop);
-      if (waiting === undefined) start();
-      else waiting.push(start);
-      return {
-        report,
-        isFollowing: () => loop?.isFollowing() ?? false,
-        async discard() {
-          if (loop !== undefined) running.delete(loop);
-          objects.delete(kind);
-          await loop?.stop();
-          for (const key of known.keys()) kind.remove(key);
-          report.remove();
-        },
-      };
-    },
-    start() {
-      for (const start of waiting ?? []) start();
-      waiting = undefined;
-    },
-    async stop() {
-      for (const stop of stopHooks) stop();
-      await Promise.all([...running].map((loop) => loop.stop()));
-      server.close();
-      source.remove();
-    },
-    withdraw(others) {
-      for (const [kind, known] of objects) {
-        const own = [...known.keys()].filter((key) => !others.some((other) => other.knows(kind.resource, key)));
-        for (const key of own) kind.remove(key);
-        kind.abandon?.(own); // Also of what is said of those that are gone.
-      }
-      objects.clear();
-    },
-    knows: (resource, key) => [...objects].some(([kind, known]) => kind.resource === resource && known.has(key)),
-  };
 }

@@ -2,6 +2,8 @@ import type { BackoffTimings } from './backoff.ts';
 
 /** How patient list-and-watch is. Tests pass shorter ones. */
 export interface WatchTimings {
+  /** No headers after this long means a server that accepts connections and does nothing (stopped, overloaded). */
+  readonly headersMs: number;
   /** The server is asked to end a watch after three quarters to all of this. */
   readonly watchSeconds: number;
   /** Longest a streamed list may take in all. */
@@ -23,6 +25,7 @@ export interface WatchTimings {
 
 /** A silently dead watch is found within watchSeconds + graceMs, 45 s. */
 export const DEFAULT_TIMINGS: WatchTimings = {
+  headersMs: 15_000,
   watchSeconds: 40,
   listSeconds: 600,
   graceMs: 5_000,

@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { endpoint, NODES, PODS, pod, podStatus, SERVICES, SLICES, service, slice } from '../support/cluster-objects.ts';
+import { type ControlPlane, startControlPlane } from '../support/control-plane.ts';
+import { followCluster, testKubernetesConfig } from '../support/followed-cluster.ts';
+import { requirement } from '../support/requirement.ts';
+import { until } from '../support/until.ts';
+
+const options = requirement('control-plane');
+let plane: ControlPlane;
+
+before(async () => {
+  if (options.skip !== false) return;
+  plane = await startControlPlane();
+  await plane.client.create(NODES, { metadata: { name: 'node-1' } });
+  await plane.client.create(SERVICES, service('web'));
+  await plane.client.create(
+    SLICES,
+    slice('web-a', 'web', [endpoint('10.5.0.1', 'web-1'), endpoint('10.5.0.2', 'web-2')]),
+  );
+  for (const [name, ip, ready] of [
+    ['web-1', '10.5.0.1', true],
+    ['web-2', '10.5.0.2', false],
+  ] as const) {
+    await plane.client.create(PODS, pod(name, 'web'));
+    await plane.client.patch(`${PODS}/${name}/status`, podStatus(ip, ready));
+  }
+});
+after(() => plane?.stop());
+
+const config = (file: string, maxAgeSeconds = 3600) =>
+  testKubernetesConfig(plane.kubeconfig, { snapshot: { file, maxAgeSeconds } });
+
+test(
+  'a replica that restarts while the API server is away answers from its snapshot, marked stale',
+  options,
+  async () => {
+    const file = join(plane.folder, 'snapshot');
+    const first = followCluster(config(file));
+    await until(() => first.status.missing(), []);
+    await until(() => first.answered('web'), ['10.5.0.1']);
+    await first.stop();
+
+    await plane.apiServer.stop();
+    const second = followCluster(config(file));
+    try {
+      await until(() => second.answered('web'), ['10.5.0.1']);
+      assert.deepEqual(second.status.zone('cluster.local.'), { ready: true, stale: true });
+      assert.deepEqual(second.status.missing(), []);
+
+      await plane.apiServer.start();
+      await until(() => second.status.zone('cluster.local.'), { ready: true, stale: false });
+      await plane.client.delete(`${SLICES}/web-a`);
+      await until(() => second.answered('web'), []);
+      await plane.client.create(SLICES, slice('web-b', 'web', [endpoint('10.5.0.1', 'web-1')]));
+      await until(() => second.answered('web'), ['10.5.0.1']);
+    } finally {
+      await second.stop();
+    }
+  },
+);
+
+test('what was deleted while nobody followed goes when the API server is heard again', options, async () => {
+  const file = join(plane.folder, 'snapshot-of-deleted');
+  const first = followCluster(config(file));
+  await until(() => first.status.missing(), []);
+  await first.stop();
+  await plane.client.delete(`${SERVICES}/web`);
+
+  const second = followCluster(config(file));
+  try {
+    await until(() => second.logged.some(({ message }) => message.startsWith('answering from a snapshot')), true);
+    await until(() => second.status.zone('cluster.local.').stale, false);
+    await until(() => second.registry.service('kubernetes/test/cluster.local./default/web')?.service, undefined);
+  } finally {
+    await second.stop();
+  }
+});
+
+test('a snapshot that is too old, cut off or of another cluster is left aside', options, async () => {
+  const good = join(plane.folder, 'snapshot-to-spoil');
+  const first = followCluster(config(good));
+  await until(() => first.status.missing(), []);
+  await first.stop();
+  const text = await readFile(good, 'utf8');
+  await plane.apiServer.stop();
+
+  const spoilt: [string, string, number][] = [
+    ['old', text, 0],
+    ['cut', text.slice(0, -20), 3600],
+    ['foreign', text.replace('kubernetes/test', 'kubernetes/other'), 3600],
+    ['version', text.replace('"healthdnsSnapshot":1', '"healthdnsSnapshot":99'), 3600],
+    ['garbage', 'not a snapshot\n', 3600],
+  ];
+  for (const [name, content, maxAgeSeconds] of spoilt) {
+    const file = join(plane.folder, `snapshot-${name}`);
+    await writeFile(file, content);
+    const cluster = followCluster(config(file, maxAgeSeconds));
+    try {
+      await until(() => cluster.logged.some(({ message }) => message.startsWith('snapshot')), true);
+      assert.deepEqual(cluster.status.zone('cluster.local.'), { ready: false, stale: false }, name);
+      assert.deepEqual([...cluster.registry.services()], [], name);
+    } finally {
+      await cluster.stop();
+    }
+  }
+  await plane.apiServer.start();
+});
+
+test('a snapshot is not answered from for longer than its limit', options, async () => {
+  const file = join(plane.folder, 'snapshot-that-ages');
+  const first = followCluster(config(file));
+  await until(() => first.status.missing(), []);
+  await first.stop();
+  await plane.apiServer.stop();
+
+  const second = followCluster(config(file, 6));
+  try {
+    await until(() => second.status.zone('cluster.local.'), { ready: true, stale: true });
+    await until(() => second.status.zone('cluster.local.'), { ready: false, stale: false });
+    assert.equal(second.status.missing().length, 1);
+  } finally {
+    await second.stop();
+    await plane.apiServer.start();
+  }
+});

@@ -25,7 +25,7 @@ export interface ZonesSettings {
   readonly leftOut?: (owner: string, problem: string) => void;
   /** Names compiled between two turns of the event loop; a service is never cut in two. */
   readonly namesPerPass?: number;
-  /** Lets others run between two passes: a turn of the event loop. */
+  /** Lets others run between two passes: a turn of the event loop. Without it a flush is one turn. */
   readonly pause?: () => Promise<void>;
 }
 
@@ -51,7 +51,7 @@ const ROUNDS_PER_FLUSH = 8;
 
 export function createZones(settings: ZonesSettings): Zones {
   const { registry, plane, clock, namesPerPass = 2_000 } = settings;
-  const pause = settings.pause ?? (() => new Promise<void>((resolve) => setImmediate(resolve)));
+  const pause = settings.pause ?? (() => Promise.resolve());
   let addresses = settings.nameServerAddresses ?? [];
   let table: ReadonlyMap<string, ZoneEntry> = new Map();
   let dirty = new Set<string>();

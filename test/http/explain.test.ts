@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createHealthSync } from '../../src/health/sync.ts';
+import type { HttpRequest } from '../../src/http/endpoint.ts';
+import { explainEndpoint } from '../../src/http/explain.ts';
+import { explainName } from '../../src/http/explanation.ts';
+import { overviewOf } from '../../src/http/overview.ts';
+import { statusPage } from '../../src/http/status-page.ts';
+import { createRegistry } from '../../src/registry/registry.ts';
+import { createStatusBoard } from '../../src/sources/status.ts';
+import type { NameExplanation } from '../../src/zone/explain.ts';
+import { fakeClock } from '../support/fake-clock.ts';
+import { fakeSlots } from '../support/fake-slots.ts';
+import { fact, instance, service } from '../support/model.ts';
+
+const API = 'static/test.local./default/api';
+const OWNERS: NameExplanation = {
+  name: 'api.test.local.',
+  zone: 'test.local.',
+  exists: 'records',
+  owners: [{ owner: API, isService: true, types: ['A'], answered: ['A'], reason: 'nobody else claims the name' }],
+};
+
+/** A registry with service api: one instance healthy, one with a failed check, a hostile reason among its facts. */
+function rooms() {
+  const clock = fakeClock();
+  const slots = fakeSlots();
+  const registry = createRegistry(slots);
+  const board = createStatusBoard(clock);
+  const health = createHealthSync({ registry, slots, clock, schedule: () => {} });
+  registry.replaceService(service('api'));
+  const reason = 'connect ECONNREFUSED <script>alert(1)</script>\u001b[2J';
+  registry.replaceGroup('g', API, [
+    instance('api-1', '192.0.2.1', { facts: [fact('HEALTHY', 'check', { reason: 'HTTP 200' })] }),
+    instance('api-2', '192.0.2.2', {
+      facts: [
+        fact('UNHEALTHY', 'pod', { reason, sinceMs: Date.UTC(2026, 0, 1) }),
+        fact('HEALTHY', 'endpointslice', { reason: 'ready', repeats: 'pod' }),
+      ],
+    }),
+  ]);
+  health.flush();
+  return { registry, board };
+}
+
+function ask(owners: NameExplanation, more: Partial<HttpRequest> = {}) {
+  const { registry, board } = rooms();
+  const endpoint = explainEndpoint(() => explainName(owners, registry, board));
+  const request = {
+    method: 'GET',
+    rest: owners.name,
+    query: new URLSearchParams(),
+    headers: {},
+    body: Buffer.alloc(0),
+  };
+  const response = endpoint.handle({ ...request, ...more });
+  assert.ok(!(response instanceof Promise));
+  return { ...response, body: String(response.body) };
+}
+
+test('explain gives status, facts with source, time and reason, and the rule, of each instance', () => {
+  const response = ask(OWNERS);
+  assert.deepEqual([response.status, response.type], [200, 'application/json']);
+  const { summary, services } = JSON.parse(response.body);
+  assert.equal(summary, 'Has A records. 1 of 2 instances may be answered.');
+  const [healthy, failed] = services[0].instances;
+  assert.deepEqual(
+    [healthy.id, healthy.answered, healthy.rule, healthy.reason],
+    ['api-1', true, 'healthy', 'HTTP 200'],
+  );
+  assert.deepEqual([failed.id, failed.answered, failed.rule], ['api-2', false, 'unhealthy']);
+  assert.equal(failed.since, '2026-01-01T00:00:00.000Z');
+  assert.deepEqual(
+    failed.facts.map(({ source, status, counted }: Record<string, unknown>) => [source, status, counted]),
+    [
+      ['pod', 'UNHEALTHY', true],
+      ['endpointslice', 'HEALTHY', false],
+    ],
+  );
+});
+
+test('explain as text is readable and cannot steer a terminal', () => {
+  for (const more of [{ query: new URLSearchParams('format=text') }, { headers: { accept: 'text/plain' } }]) {
+    const { type, body } = ask(OWNERS, more);
+    assert.equal(type, 'text/plain; charset=utf-8');
+    assert.match(body, /^ {2}in {2}api-1 \(192\.0\.2\.1\) HEALTHY$/m);
+    assert.match(body, /^ {2}OUT api-2 \(192\.0\.2\.2\) UNHEALTHY$/m);
+    assert.match(body, /^ {6}fact endpointslice .* HEALTHY: ready \(repeats another source; not counted\)$/m);
+    assert.equal(body.includes('\u001b'), false);
+  }
+});
+
+test('of a name that two claim, explain shows who won and by which rule', () => {
+  const loser = { owner: 'kubernetes/b/x', isService: true, types: ['A'], answered: [], reason: `${API} is older` };
+  const { body } = ask({ ...OWNERS, owners: [...OWNERS.owners, loser] }, { query: new URLSearchParams('format=text') });
+  assert.match(body, /kubernetes\/b\/x \(A\): not answered; static\/test\.local\.\/default\/api is older/);
+});
+
+test('a name that does not exist is 404 with the explanation, and 400 what is no name', () => {
+  const absent = ask({ name: 'no.test.local.', zone: 'test.local.', exists: 'absent', owners: [] });
+  assert.equal(absent.status, 404);
+  assert.match(JSON.parse(absent.body).summary, /^NXDOMAIN: nothing in test\.local\. has this name/);
+  const outside = ask({ name: 'example.com.', zone: undefined, exists: 'absent', owners: [] });
+  assert.match(JSON.parse(outside.body).summary, /REFUSED/);
+  assert.equal(ask(OWNERS, { rest: '' }).status, 400);
+});
+
+test('the explanation of an unready zone says SERVFAIL and which source is missing', () => {
+  const { registry, board } = rooms();
+  board.add('kubernetes/prod', ['test.local.']).kind('pods', true);
+  const name: NameExplanation = { name: 'no.test.local.', zone: 'test.local.', exists: 'absent', owners: [] };
+  assert.match(explainName(name, registry, board).summary, /^SERVFAIL \(EDE 14, not ready\): kubernetes\/prod/);
+});
+
+test('the status page shows zones, services and health, escaped, and loads nothing', () => {
+  const { registry, board } = rooms();
+  const zones = [{ name: 'test.local.', records: [1, 2] }];
+  const page = statusPage('1.2.3', (limit) => overviewOf({ zones, registry, board }, limit));
+  const response = page.handle({
+    method: 'GET',
+    rest: '',
+    query: new URLSearchParams(),
+    headers: {},
+    body: Buffer.alloc(0),
+  });
+  assert.ok(!(response instanceof Promise));
+  const body = String(response.body);
+  assert.match(body, /1 services, 1 of 2 instances answered, 2 static records/);
+  assert.match(body, /<span class="out">UNHEALTHY<\/span> api-2/);
+  assert.match(body, /ECONNREFUSED &lt;script&gt;alert/);
+  assert.doesNotMatch(body, /<script|src=|<link|@import|url\(/);
+  assert.match(response.headers!['content-security-policy'], /default-src 'none'/);
+});
+
+test('of many services the overview lists those in trouble first and counts the rest', () => {
+  const { registry, board } = rooms();
+  for (let index = 0; index < 5; index++)
+    registry.replaceService(service(`a${index}`, { key: `static/test.local./default/a${index}` }));
+  const [zone] = overviewOf({ zones: [{ name: 'test.local.', records: [] }], registry, board }, 2).zones;
+  assert.deepEqual(
+    zone.services.map(({ name }) => name),
+    ['api.test.local.', 'a0.test.local.'],
+  );
+  assert.deepEqual([zone.serviceCount, zone.instanceCount, zone.answeredCount], [6, 2, 1]);
+});

@@ -13,7 +13,53 @@ export interface Config {
   readonly limits: LimitsConfig;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   readonly zones: readonly ZoneConfig[];
+  /** undefined: neither the Cloud Map API nor ECS tasks. */
+  readonly cloudMap?: CloudMapConfig | undefined;
 }
+
+export interface CloudMapConfig {
+  /** Who may change anything: nobody, whoever reaches the loopback address, or requests signed with one of `keys`. */
+  readonly writes: 'off' | 'loopback' | 'signed';
+  /** Each has a secret or the absolute path of a file that holds it. */
+  readonly keys: readonly {
+    readonly accessKeyId: string;
+    readonly secretAccessKey: string | undefined;
+    readonly secretAccessKeyFile: string | undefined;
+  }[];
+  /** In ARNs. */
+  readonly region: string;
+  readonly account: string;
+  readonly store: CloudMapStore;
+  /** Clusters whose pods are ECS tasks. */
+  readonly tasks: readonly TaskCluster[];
+  /** routing and maxAnswers follow each service's DnsConfig instead. */
+  readonly policy: ServicePolicy;
+  readonly healthCheckIntervalSeconds: number;
+  readonly limits: {
+    readonly namespaces: number;
+    readonly servicesPerNamespace: number;
+    readonly instancesPerService: number;
+  };
+}
+
+export type CloudMapStore =
+  | { readonly kind: 'memory' }
+  /** An embedded database in the folder; absolute. */
+  | { readonly kind: 'folder'; readonly path: string }
+  | ({
+      readonly kind: 'kubernetes';
+      /** Kubernetes namespace of all objects. */
+      readonly namespace: string;
+      readonly legacyEndpoints: boolean;
+    } & ClusterAccess);
+
+export interface TaskCluster extends ClusterAccess {
+  /** Empty: all. */
+  readonly namespaces: readonly string[];
+}
+
+/** How an API server is reached; `label` names the cluster in logs and metrics. */
+export type ClusterAccess = Pick<KubernetesConfig, 'kubeconfig' | 'context' | 'label'>;
 
 export interface ListenAddress {
   /** IPv4 or IPv6 text, no brackets. */

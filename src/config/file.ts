@@ -1,6 +1,7 @@
 // zones.yaml as a whole: its top-level keys, each from its own file. A new section adds one line in each of the three
 // functions here, and its schema appears in zones.schema.json by itself.
 import * as v from 'valibot';
+import { buildCloudMap, checkCloudMap, cloudMapEntry } from './cloud-map.ts';
 import type { Config } from './config.ts';
 import { limitsEntry } from './limits.ts';
 import { checkListen, httpEntry, listenEntry, parseListenAddress } from './listen.ts';
@@ -25,6 +26,7 @@ export const fileSchema = mapping(
     logLevel: v.optional(choice(['debug', 'info', 'warn', 'error', 'silent'], 'What is logged to stderr.'), 'info'),
     server: serverEntry,
     limits: limitsEntry,
+    cloudMap: cloudMapEntry,
     zones: zonesEntry,
   },
   'Configuration of healthdns.',
@@ -40,6 +42,10 @@ export async function checkFile(
   reporter: Reporter,
 ): Promise<void> {
   if (soundness.isSound(['listen'])) checkListen(file.listen, reporter);
+  if (file.cloudMap !== undefined && file.cloudMap !== null) {
+    const http = soundness.isSound(['http']) && file.http !== false ? parseListenAddress(file.http) : undefined;
+    await checkCloudMap(file.cloudMap, http, folder, soundness, reporter);
+  }
   if (!soundness.isContainer(['zones'])) return;
   if (file.zones.length === 0)
     reporter.problem(['zones'], '`zones` is missing: expected at least one zone to answer for');
@@ -48,7 +54,8 @@ export async function checkFile(
 
 /** A file without problems → the configuration; may still warn. */
 export function buildConfig(input: FileInput, file: string, folder: string, reporter: Reporter): Config {
-  const zones = buildZones(input.zones, folder);
+  const clusters = new Map<string, string>();
+  const zones = buildZones(input.zones, folder, clusters);
   for (const [i, zone] of zones.entries()) warnOfSharedNames(zone, ['zones', i], reporter);
   return {
     file,
@@ -59,5 +66,6 @@ export function buildConfig(input: FileInput, file: string, folder: string, repo
     limits: input.limits,
     logLevel: input.logLevel,
     zones,
+    ...(input.cloudMap && { cloudMap: buildCloudMap(input.cloudMap, folder, clusters) }),
   };
 }

@@ -134,7 +134,11 @@ export function buildKubernetes(
 }
 
 /** The context, or "in-cluster"; a number is added where different clusters would have one label. */
-function clusterLabel(kubeconfig: string | undefined, context: string | undefined, taken: Map<string, string>): string {
+export function clusterLabel(
+  kubeconfig: string | undefined,
+  context: string | undefined,
+  taken: Map<string, string>,
+): string {
   const wanted = context ?? (kubeconfig === undefined ? 'in-cluster' : basename(kubeconfig));
   const cluster = `${kubeconfig ?? ''}\0${context ?? ''}`;
   for (let n = 1; ; n++) {

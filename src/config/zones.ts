@@ -214,8 +214,7 @@ export function warnOfSharedNames(zone: ZoneConfig, path: Path, reporter: Report
 }
 
 /** Zones without problems, all defaults filled in. `folder` is what paths are relative to. */
-export function buildZones(zones: readonly ZoneInput[], folder: string): ZoneConfig[] {
-  const clusters = new Map<string, string>();
+export function buildZones(zones: readonly ZoneInput[], folder: string, clusters: Map<string, string>): ZoneConfig[] {
   return zones.map((zone) => buildZone(zone, folder, clusters));
 }
 

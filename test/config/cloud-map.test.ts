@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { parseConfig } from '../../src/config/load.ts';
+
+const load = (cloudMap: string) =>
+  parseConfig(`http: 127.0.0.1:8053\ncloudMap: ${cloudMap}\nzones: [{ name: b.local }]`, '/etc/healthdns/zones.yaml');
+
+async function cloudMap(text: string) {
+  const result = await load(text);
+  assert.ok(result.ok, JSON.stringify(result));
+  assert.ok(result.config.cloudMap);
+  return result.config.cloudMap;
+}
+
+async function problems(text: string): Promise<string[]> {
+  const result = await load(text);
+  return result.ok ? [] : result.problems.map(({ message }) => message);
+}
+
+describe('cloudMap', () => {
+  test('is off without its key', async () => {
+    const result = await parseConfig('zones: [{ name: b.local }]', 'zones.yaml');
+    assert.ok(result.ok && !('cloudMap' in result.config));
+  });
+
+  test('has the documented defaults', async () => {
+    assert.deepEqual(await cloudMap('{}'), {
+      writes: 'off',
+      keys: [],
+      region: 'us-east-1',
+      account: '000000000000',
+      store: { kind: 'memory' },
+      tasks: [],
+      policy: {
+        whenAllUnhealthy: 'nodata',
+        unknown: 'answer',
+        publishNotReady: false,
+        maxAnswers: 0,
+        routing: 'multivalue',
+      },
+      healthCheckIntervalSeconds: 30,
+      limits: { namespaces: 1000, servicesPerNamespace: 10_000, instancesPerService: 1000 },
+    });
+  });
+
+  test('keeps what is registered in a folder relative to the file', async () => {
+    const { store } = await cloudMap('{ writes: loopback, store: { path: ./kept } }');
+    assert.deepEqual(store, { kind: 'folder', path: '/etc/healthdns/kept' });
+  });
+
+  test("takes tasks from the store's cluster unless told otherwise", async () => {
+    const store = 'store: { kubernetes: { kubeconfig: k, context: west, namespace: Shop } }';
+    const access = { kubeconfig: '/etc/healthdns/k', context: 'west', label: 'west' };
+    const one = await cloudMap(`{ ${store} }`);
+    assert.deepEqual(one.store, { kind: 'kubernetes', ...access, namespace: 'shop', legacyEndpoints: false });
+    assert.deepEqual(one.tasks, [{ ...access, namespaces: [] }]);
+    const other = await cloudMap(`{ ${store}, tasks: [{ context: east, namespaces: [web] }, {}] }`);
+    assert.deepEqual(
+      other.tasks.map(({ label, namespaces }) => [label, ...namespaces]),
+      [['east', 'web'], ['in-cluster']],
+    );
+    assert.deepEqual((await cloudMap(`{ ${store}, tasks: [] }`)).tasks, []);
+  });
+
+  test('must say where writes are kept', async () => {
+    const expected = [
+      '`store` is missing: say where what is registered is kept, such as `store: { path: ./cloudmap }`',
+    ];
+    assert.deepEqual(await problems('{ writes: loopback }'), expected);
+    assert.deepEqual(await problems('{ writes: loopback, store: memory }'), []);
+    assert.deepEqual(await problems('{ writes: loopback, store: {} }'), [
+      '`store`: expected path or kubernetes, one of them',
+    ]);
+    assert.deepEqual(await problems('{ store: { path: a, kubernetes: { namespace: x } } }'), [
+      '`store`: expected path or kubernetes, one of them',
+    ]);
+  });
+
+  test('lets nobody write from beyond the machine without a signature', async () => {
+    const text = 'http: 0.0.0.0:8053\ncloudMap: { writes: loopback, store: memory }\nzones: [{ name: b.local }]';
+    const result = await parseConfig(text, 'zones.yaml');
+    assert.ok(!result.ok);
+    assert.match(result.problems[0]?.message ?? '', /would let all who reach 0\.0\.0\.0 write/);
+    assert.deepEqual(await problems('{ writes: signed, store: memory }'), ['`writes: signed` needs a key in `keys`']);
+  });
+
+  test('needs one secret for each key', async () => {
+    const keys = (text: string) => problems(`{ writes: signed, store: memory, keys: [${text}] }`);
+    assert.deepEqual(await keys('{ accessKeyId: A, secretAccessKey: s }'), []);
+    assert.deepEqual(await keys('{ accessKeyId: A }'), [
+      'key A needs secretAccessKey or secretAccessKeyFile, one of them',
+    ]);
+    assert.deepEqual(await keys('{ accessKeyId: A, secretAccessKey: s }, { accessKeyId: A, secretAccessKey: s }'), [
+      'duplicate key A',
+    ]);
+    assert.deepEqual(await keys('{ accessKeyId: "a b", secretAccessKey: s }'), [
+      '`accessKeyId`: expected an access key id of letters, digits, _ and -, got "a b"',
+    ]);
+  });
+});

@@ -74,7 +74,9 @@ const errorMembers = ({ message, details }: CloudMapError, type: string) => ({
 
 function deserialize(parse: () => unknown): unknown {
   try {
-    return parse();
+    const value = parse();
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+    throw new Error('it must be an object');
   } catch (error) {
     throw new CloudMapError('SerializationException', `the body cannot be read: ${(error as Error).message}`);
   }

@@ -9,7 +9,9 @@ export interface RawRequest extends Omit<HttpRequest, 'rest' | 'query' | 'body'>
 export type Routed = { readonly endpoint: Endpoint; readonly rest: string; readonly query: URLSearchParams };
 
 /** The endpoint for a request, or the response that says why there is none: 400, 404 or 405. */
-export function route(endpoints: readonly Endpoint[], { method, url }: RawRequest): Routed | HttpResponse {
+export function route(endpoints: readonly Endpoint[], { method, url: target }: RawRequest): Routed | HttpResponse {
+  // Clients that take us for their proxy name the host as well, and servers must take that (RFC 9112, 3.2.2).
+  const url = target.replace(/^http:\/\/[^/?#]*/i, '') || '/';
   const question = url.indexOf('?');
   const path = decodePath(question < 0 ? url : url.slice(0, question));
   if (path === undefined) return text(400, 'the path is not valid percent-encoded UTF-8');

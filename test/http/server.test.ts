@@ -145,3 +145,11 @@ test('a port in use rejects with EADDRINUSE', async () => {
     await assert.rejects(startHttpServer({ ...options, metrics: createMetrics() }), { code: 'EADDRINUSE' });
   });
 });
+
+test('a request that names the whole URL, as to a proxy, finds the same endpoint', async () => {
+  await serving([rest], async (_, port) => {
+    const head =
+      'GET http://elsewhere.example/explain/x HTTP/1.1\r\nHost: elsewhere.example\r\nConnection: close\r\n\r\n';
+    assert.match(await sendRaw(port, head), /^HTTP\/1.1 200 [\s\S]*\r\n\r\nx\n$/);
+  });
+});

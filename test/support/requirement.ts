@@ -43,6 +43,11 @@ const requirements = {
   },
   coredns: { present: () => inAssets('coredns'), remedy: `${assets} coredns (see CONTRIBUTING.md)` },
   helm: { present: () => inAssets('helm'), remedy: `${assets} helm (see CONTRIBUTING.md)` },
+  'aws-cli': { present: onPath('aws'), remedy: 'pip install awscli' },
+  boto3: {
+    present: () => spawnSync('python3', ['-c', 'import boto3'], { stdio: 'ignore' }).status === 0,
+    remedy: 'pip install boto3',
+  },
   linux: { present: () => process.platform === 'linux', remedy: 'run on Linux', mayBeAbsent: true },
   'ipv6-loopback': {
     present: () => (networkInterfaces().lo ?? networkInterfaces().lo0 ?? []).some((entry) => entry.address === '::1'),

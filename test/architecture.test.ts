@@ -31,7 +31,7 @@ const mayUse: Record<string, readonly string[]> = {
   health: ['health', 'registry', 'plane', 'dns'],
   config: ['config', 'registry', 'dns', 'forward/settings.ts', 'health'],
   plane: ['plane', 'dns', 'server/engine.ts'], // the engine for in-process.ts alone; held below
-  server: ['server', 'forward', 'dns', 'plane'],
+  server: ['server', 'forward', 'dns', 'plane', 'clock.ts'],
   forward: ['forward', 'server', 'dns', 'plane'],
   sources: ['sources', 'registry', 'config', 'dns', 'health'],
   'log.ts': [],

@@ -1,0 +1,111 @@
+// Changes on their way to the data threads: bounded, in order, and coalesced while they wait. Under churn a name that
+// changes faster than the threads take it is sent once, in its last state.
+import { changeKey, encodeChanges } from './messages.ts';
+import type { HashSeed } from './name-hash.ts';
+import type { Change } from './records.ts';
+
+/** Messages that threads have not acknowledged yet: one being applied, one on its way. */
+const WINDOW = 2;
+
+export interface ChangeQueue<Receiver> {
+  /** Resolves when every receiver has applied them, or later states of the same names. Rejects once closed. */
+  add(changes: readonly Change[]): Promise<void>;
+  acknowledge(id: number, receiver: Receiver): void;
+  /** It takes no more messages, and none is waited for from it. */
+  drop(receiver: Receiver): void;
+  /** Names and zones that wait to be sent. */
+  waiting(): number;
+  close(): void;
+}
+
+export interface ChangeQueueDeps<Receiver> {
+  readonly hashSeed: HashSeed;
+  receivers(): readonly Receiver[];
+  /** `bytes` are the receiver's own. */
+  send(receiver: Receiver, id: number, bytes: ArrayBuffer): void;
+  onBad(change: Change, error: Error): void;
+}
+
+interface Message<Receiver> {
+  readonly id: number;
+  /** All changes up to this number are in this message or an earlier one. */
+  readonly upTo: number;
+  readonly waitsFor: Set<Receiver>;
+}
+
+export function createChangeQueue<Receiver>(deps: ChangeQueueDeps<Receiver>): ChangeQueue<Receiver> {
+  /** A later state takes the place of the earlier one, so what waited for the earlier one waits for no more. */
+  const pending = new Map<string, { number: number; change: Change }>();
+  const waiters: { readonly number: number; readonly resolve: () => void; readonly reject: (error: Error) => void }[] =
+    [];
+  const sent: Message<Receiver>[] = [];
+  let lastNumber = 0;
+  let lastId = 0;
+  let closed = false;
+
+  /** Takes what is sent out of `pending`, as it is asked for. */
+  function* taken(): Generator<Change> {
+    for (const [key, { change }] of pending) {
+      pending.delete(key);
+      yield change;
+    }
+  }
+
+  const pump = (): void => {
+    while (sent.length < WINDOW && pending.size > 0) {
+      const bytes = encodeChanges(taken(), deps.hashSeed, deps.onBad);
+      const [next] = pending.values();
+      const upTo = next === undefined ? lastNumber : next.number - 1;
+      const receivers = deps.receivers();
+      const id = ++lastId;
+      sent.push({ id, upTo, waitsFor: new Set(bytes === undefined ? [] : receivers) });
+      if (bytes === undefined) continue;
+      receivers.forEach((receiver, i) => {
+        deps.send(receiver, id, i === receivers.length - 1 ? bytes : bytes.slice(0));
+      });
+    }
+    settle();
+  };
+
+  /** Messages are done in the order in which they were sent. */
+  const settle = (): void => {
+    let settled = false;
+    while (sent.length > 0 && sent[0].waitsFor.size === 0) {
+      const { upTo } = sent[0];
+      sent.shift();
+      settled = true;
+      while (waiters.length > 0 && waiters[0].number <= upTo) waiters.shift()?.resolve();
+    }
+    if (settled) pump();
+  };
+
+  return {
+    add(changes) {
+      if (closed) return Promise.reject(new Error('the data plane is closed'));
+      for (const change of changes) {
+        const key = changeKey(change);
+        const earlier = pending.get(key);
+        pending.set(key, { number: earlier?.number ?? ++lastNumber, change });
+      }
+      if (changes.length === 0) return Promise.resolve();
+      return new Promise<void>((resolve, reject) => {
+        waiters.push({ number: lastNumber, resolve, reject });
+        pump();
+      });
+    },
+    acknowledge(id, receiver) {
+      sent.find((message) => message.id === id)?.waitsFor.delete(receiver);
+      settle();
+    },
+    drop(receiver) {
+      for (const message of sent) message.waitsFor.delete(receiver);
+      settle();
+    },
+    waiting: () => pending.size,
+    close() {
+      closed = true;
+      pending.clear();
+      for (const waiter of waiters.splice(0)) waiter.reject(new Error('the data plane was closed'));
+    },
+  };
+}

@@ -1,0 +1,103 @@
+// One data thread as the control plane sees it: started, fed, asked, replaced where it died.
+import { Worker } from 'node:worker_threads';
+import type { CacheListing, FlushScope } from '../forward/forwarder.ts';
+import { ListenError, type ListeningAddress } from './plane.ts';
+import type { SocketAddress } from './settings.ts';
+import type { FromThread, ThreadData, ToThread } from './thread-messages.ts';
+
+export interface DataThread {
+  sendChanges(id: number, bytes: ArrayBuffer): void;
+  listen(addresses: readonly SocketAddress[]): Promise<{ addresses: readonly ListeningAddress[]; fallback?: string }>;
+  flushCache(scope: FlushScope): Promise<number>;
+  listCache(limit: number, below?: Uint8Array): Promise<readonly CacheListing[]>;
+  /** Ends it in order, or by force after a while. */
+  close(): Promise<void>;
+}
+
+export interface DataThreadEvents {
+  onApplied(id: number): void;
+  /** It ended without being asked to. */
+  onDeath(cause: string): void;
+  log(level: 'info' | 'warn' | 'error', message: string): void;
+}
+
+const CLOSE_MS = 2000;
+
+export function startDataThread(url: URL, data: ThreadData, name: string, events: DataThreadEvents): DataThread {
+  const worker = new Worker(url, { workerData: data, name });
+  const cacheReplies = new Map<number, (reply: Extract<FromThread, { kind: 'cache' }>) => void>();
+  let onListen: ((reply: FromThread) => void) | undefined;
+  let lastId = 0;
+  let closing = false;
+  let cause = 'it ended';
+  const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+
+  const tell = (message: ToThread, transfer: readonly ArrayBuffer[] = []) => worker.postMessage(message, transfer);
+
+  const failAll = (): void => {
+    onListen?.({ kind: 'listen-failed', message: `data thread: ${cause}`, code: 'EDIED' });
+    for (const [id, reply] of cacheReplies) reply({ kind: 'cache', id, flushed: 0, listing: [] });
+    cacheReplies.clear();
+  };
+
+  worker.on('message', (message: FromThread) => {
+    switch (message.kind) {
+      case 'applied':
+        events.onApplied(message.id);
+        break;
+      case 'listening':
+      case 'listen-failed':
+        onListen?.(message);
+        break;
+      case 'cache':
+        cacheReplies.get(message.id)?.(message);
+        cacheReplies.delete(message.id);
+        break;
+      case 'log':
+        events.log(message.level, message.message);
+        break;
+      case 'closed':
+        break;
+    }
+  });
+  worker.on('error', (error) => {
+    cause = error.message;
+  });
+  worker.once('exit', () => {
+    failAll();
+    if (!closing) events.onDeath(cause);
+  });
+
+  const askCache = (message: (id: number) => ToThread) =>
+    new Promise<Extract<FromThread, { kind: 'cache' }>>((resolve) => {
+      const id = ++lastId;
+      cacheReplies.set(id, resolve);
+      tell(message(id));
+    });
+
+  return {
+    sendChanges: (id, bytes) => tell({ kind: 'changes', id, bytes }, [bytes]),
+    listen: (addresses) =>
+      new Promise((resolve, reject) => {
+        onListen = (reply) => {
+          onListen = undefined;
+          if (reply.kind === 'listening') resolve({ addresses: reply.addresses, fallback: reply.fallback });
+          else if (reply.kind === 'listen-failed') reject(new ListenError(reply.message, reply.code));
+        };
+        tell({ kind: 'listen', addresses });
+      }),
+    async flushCache(scope) {
+      return (await askCache((id) => ({ kind: 'flush-cache', id, scope }))).flushed;
+    },
+    async listCache(limit, below) {
+      return (await askCache((id) => ({ kind: 'list-cache', id, limit, below }))).listing;
+    },
+    async close() {
+      closing = true;
+      tell({ kind: 'close' });
+      const force = setTimeout(() => void worker.terminate(), CLOSE_MS);
+      await exited;
+      clearTimeout(force);
+    },
+  };
+}

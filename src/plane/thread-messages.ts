@@ -1,0 +1,34 @@
+// What the control plane and a data thread say to each other. Changes travel as transferred bytes (messages.ts).
+import type { CacheListing, FlushScope } from '../forward/forwarder.ts';
+import type { ListeningAddress } from './plane.ts';
+import type { DataPlaneSettings, SocketAddress } from './settings.ts';
+
+/** What a data thread starts with. */
+export interface ThreadData {
+  readonly settings: DataPlaneSettings;
+  readonly slots: SharedArrayBuffer;
+  readonly counters: SharedArrayBuffer;
+  readonly hashSeed: number;
+  readonly rotationSeed: number;
+  /** The same in all threads of the process and in no other. */
+  readonly loopToken: string;
+}
+
+export type ToThread =
+  | { readonly kind: 'changes'; readonly id: number; readonly bytes: ArrayBuffer }
+  | { readonly kind: 'listen'; readonly addresses: readonly SocketAddress[] }
+  | { readonly kind: 'flush-cache'; readonly id: number; readonly scope: FlushScope }
+  | { readonly kind: 'list-cache'; readonly id: number; readonly limit: number; readonly below?: Uint8Array }
+  | { readonly kind: 'close' };
+
+export type FromThread =
+  | { readonly kind: 'applied'; readonly id: number }
+  | {
+      readonly kind: 'listening';
+      readonly addresses: readonly ListeningAddress[];
+      readonly fallback: string | undefined;
+    }
+  | { readonly kind: 'listen-failed'; readonly message: string; readonly code: string }
+  | { readonly kind: 'cache'; readonly id: number; readonly flushed: number; readonly listing: readonly CacheListing[] }
+  | { readonly kind: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly message: string }
+  | { readonly kind: 'closed' };

@@ -1,0 +1,215 @@
+// The data plane in worker threads: N of them, each with its own table and sockets, all fed the same changes. A thread that
+// dies is replaced and its table filled again, while the others go on answering.
+import { randomInt, randomUUID } from 'node:crypto';
+import type { Clock, Random, Timer } from '../clock.ts';
+import { createChangeQueue } from './change-queue.ts';
+import { counterFamilies } from './counter-families.ts';
+import { COUNTER, type Counters, createCounters } from './counters.ts';
+import { type DataThread, startDataThread } from './data-thread.ts';
+import { encodeChanges } from './messages.ts';
+import type { ListeningAddress, PlaneEvents, RunningDataPlane } from './plane.ts';
+import type { Change } from './records.ts';
+import type { DataPlaneSettings, SocketAddress } from './settings.ts';
+import { createSlots, type SharedSlots } from './slots.ts';
+
+export interface DataPlaneOptions extends PlaneEvents {
+  /** The compiled src/server/thread.ts. */
+  readonly threadUrl: URL;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** How many health slots there are; the default is enough for 16 million instances. */
+  readonly slotCapacity?: number;
+}
+
+export interface ThreadedDataPlane extends RunningDataPlane {
+  readonly slots: SharedSlots;
+  /** Data threads that died and were replaced. */
+  restarts(): number;
+}
+
+interface Member {
+  readonly index: number;
+  readonly counters: Counters;
+  thread: DataThread;
+  /** Acknowledgements that the filling of a new thread waits for. */
+  filling: Map<number, () => void>;
+  diedMs: number;
+  delayMs: number;
+}
+
+const FIRST_DELAY_MS = 100;
+const MAX_DELAY_MS = 10_000;
+/** A thread that lived for so long may be replaced at once again. */
+const HEALTHY_MS = 60_000;
+
+/** Starts the threads; nothing is heard before `listen`. */
+export async function startDataPlane(
+  settings: DataPlaneSettings,
+  options: DataPlaneOptions,
+): Promise<ThreadedDataPlane> {
+  const { clock, log } = options;
+  const slots = createSlots(options.slotCapacity);
+  const hashSeed = randomInt(-0x8000_0000, 0x8000_0000);
+  const loopToken = randomUUID();
+  const members: Member[] = [];
+  let listening: readonly ListeningAddress[] = [];
+  let restarts = 0;
+  let badChanges = 0;
+  let fillId = 0;
+  let closed = false;
+  const timers = new Set<Timer>();
+
+  const onBad = (change: Change, error: Error) => {
+    badChanges++;
+    log('error', `a change of kind ${change.kind} cannot be said in DNS and is left out: ${error.message}`);
+  };
+
+  const queue = createChangeQueue<Member>({
+    hashSeed,
+    receivers: () => members,
+    send: (member, id, bytes) => member.thread.sendChanges(id, bytes),
+    onBad,
+  });
+
+  const start = (member: Pick<Member, 'index' | 'counters'>, onDeath: (cause: string) => void): DataThread =>
+    startDataThread(
+      options.threadUrl,
+      {
+        settings,
+        slots: slots.bytes.buffer as SharedArrayBuffer,
+        counters: member.counters.buffer as SharedArrayBuffer,
+        hashSeed,
+        rotationSeed: Math.floor(options.random() * 0x7fff_ffff) + 1,
+        loopToken,
+      },
+      `data-${member.index}`,
+      { log, onDeath, onApplied: (id) => onApplied(member.index, id) },
+    );
+
+  /** Ids above 0 are the queue's, below 0 those of a thread being filled. */
+  const onApplied = (index: number, id: number): void => {
+    const member = members.find((one) => one.index === index);
+    if (member === undefined) return;
+    if (id > 0) queue.acknowledge(id, member);
+    else member.filling.get(id)?.();
+  };
+
+  const addMember = (index: number, counters: Counters, delayMs: number): Member => {
+    const member: Member = {
+      index,
+      counters,
+      filling: new Map(),
+      diedMs: clock.monotonicMs(),
+      delayMs,
+      thread: start({ index, counters }, (cause) => onDeath(member, cause)),
+    };
+    members.push(member);
+    return member;
+  };
+
+  const onDeath = (member: Member, cause: string): void => {
+    members.splice(members.indexOf(member), 1);
+    queue.drop(member);
+    for (const done of member.filling.values()) done();
+    if (closed) return;
+    restarts++;
+    forgetGauges(member.counters);
+    const lived = clock.monotonicMs() - member.diedMs;
+    const delayMs = lived > HEALTHY_MS ? FIRST_DELAY_MS : Math.min(MAX_DELAY_MS, member.delayMs * 2);
+    log('error', `data thread ${member.index} died and is replaced in ${delayMs} ms: ${cause}`);
+    const timer = clock.setTimeout(() => {
+      timers.delete(timer);
+      void replace(addMember(member.index, member.counters, delayMs));
+    }, delayMs);
+    timers.add(timer);
+  };
+
+  /** Fills the table of a new thread, one message at a time; changes made meanwhile reach it as well. Then it listens. */
+  const replace = async (member: Member): Promise<void> => {
+    const changes = options.refill()[Symbol.iterator]();
+    while (members.includes(member)) {
+      const bytes = encodeChanges(changes, hashSeed, onBad);
+      if (bytes === undefined) break;
+      const id = --fillId;
+      await new Promise<void>((resolve) => {
+        member.filling.set(id, resolve);
+        member.thread.sendChanges(id, bytes);
+      });
+      member.filling.delete(id);
+    }
+    if (closed || listening.length === 0 || !members.includes(member)) return;
+    try {
+      await member.thread.listen(addressesOf(listening));
+      log('info', `data thread ${member.index} answers again`);
+    } catch (error) {
+      log('error', `data thread ${member.index} cannot listen: ${(error as Error).message}`);
+    }
+  };
+
+  /** Kept when a thread dies: counters never go back. */
+  const rows = Array.from({ length: settings.threads }, createCounters);
+  rows.forEach((counters, index) => {
+    addMember(index, counters, FIRST_DELAY_MS);
+  });
+
+  return {
+    slots,
+    apply: queue.add,
+    async listen() {
+      const [first, ...rest] = [...members];
+      const opened = await first.thread.listen(settings.listen);
+      if (opened.fallback !== undefined) log('warn', `UDP is read packet by packet: ${opened.fallback}`);
+      const alone = opened.addresses.some(({ transport, mode }) => transport === 'udp' && mode === 'plain');
+      if (alone && rest.length > 0) {
+        log('warn', 'plain UDP sockets cannot be shared between threads: one data thread answers');
+        await Promise.all(rest.map((member) => dismiss(member)));
+      } else {
+        const same = addressesOf(opened.addresses);
+        await Promise.all(rest.map(({ thread }) => thread.listen(same)));
+      }
+      listening = opened.addresses;
+      return listening;
+    },
+    listening: () => listening,
+    counters: () =>
+      counterFamilies(rows, {
+        threads: members.length,
+        restarts,
+        badChanges,
+        waitingChanges: queue.waiting(),
+        slotsInUse: slots.inUse(),
+      }),
+    async flushCache(scope) {
+      const flushed = await Promise.all(members.map(({ thread }) => thread.flushCache(scope)));
+      return flushed.reduce((sum, count) => sum + count, 0);
+    },
+    async listCache(limit, below) {
+      return (await Promise.all(members.map(({ thread }) => thread.listCache(limit, below)))).flat();
+    },
+    restarts: () => restarts,
+    async close() {
+      closed = true;
+      for (const timer of timers) timer.cancel();
+      await Promise.all([...members].map(({ thread }) => thread.close()));
+      queue.close();
+    },
+  };
+
+  async function dismiss(member: Member): Promise<void> {
+    members.splice(members.indexOf(member), 1);
+    queue.drop(member);
+    await member.thread.close();
+  }
+}
+
+/** What the dead thread had is gone, what it counted was so. */
+function forgetGauges(counters: Counters): void {
+  for (const gauge of [COUNTER.TCP_OPEN, COUNTER.NAMES, COUNTER.RECORDS, COUNTER.TABLE_BYTES, COUNTER.ZONES]) {
+    counters[gauge] = 0;
+  }
+}
+
+/** Each address once, with the port that was found. */
+function addressesOf(listening: readonly ListeningAddress[]): SocketAddress[] {
+  return listening.filter(({ transport }) => transport === 'udp').map(({ address, port }) => ({ address, port }));
+}

@@ -1,0 +1,95 @@
+// The socket calls that Node does not have, through koffi. Linux on little-endian 64-bit machines only: the layouts and
+// numbers below are those of x86-64 and arm64, glibc and musl alike.
+import { createRequire } from 'node:module';
+import os from 'node:os';
+
+/** Addresses in native memory are bigints. All calls give -1 on failure; `errno` then says why. */
+export interface Libc {
+  socket(domain: number, type: number, protocol: number): number;
+  bind(fd: number, address: Uint8Array, length: number): number;
+  getsockname(fd: number, address: Uint8Array, length: Uint8Array): number;
+  setsockopt(fd: number, level: number, option: number, value: Uint8Array, length: number): number;
+  getsockopt(fd: number, level: number, option: number, value: Uint8Array, length: Uint8Array): number;
+  recvmmsg(fd: number, messages: bigint, count: number, flags: number, timeout: null): number;
+  sendmmsg(fd: number, messages: bigint, count: number, flags: number): number;
+  poll(fds: bigint, count: number, timeoutMs: number): number;
+  close(fd: number): number;
+  errno(): number;
+  /** Zeroed memory that stays where it is and is never given back. */
+  allocate(bytes: number): NativeMemory;
+}
+
+export interface NativeMemory {
+  readonly address: bigint;
+  readonly buffer: ArrayBuffer;
+}
+
+export const AF_INET = 2;
+export const AF_INET6 = 10;
+export const SOCK_STREAM = 1;
+export const SOCK_DGRAM = 2;
+export const SOCK_CLOEXEC = 0o2000000;
+export const SOL_SOCKET = 1;
+export const SO_REUSEADDR = 2;
+export const SO_RCVBUF = 8;
+export const SO_REUSEPORT = 15;
+export const SO_RCVBUFFORCE = 33;
+export const SO_MEMINFO = 55;
+/** The place of the drop count in what SO_MEMINFO gives. */
+export const SK_MEMINFO_DROPS = 8;
+export const IPPROTO_IP = 0;
+export const IP_PKTINFO = 8;
+export const IPPROTO_IPV6 = 41;
+export const IPV6_V6ONLY = 26;
+export const IPV6_RECVPKTINFO = 49;
+export const MSG_DONTWAIT = 0x40;
+export const POLLIN = 1;
+
+/** The calls, or why this machine cannot have them. */
+export function loadLibc(): Libc | string {
+  if (process.platform !== 'linux') return `batched UDP is for Linux, this is ${process.platform}`;
+  if (process.arch !== 'x64' && process.arch !== 'arm64')
+    return `batched UDP does not know the layouts of ${process.arch}`;
+  try {
+    return declare(createRequire(import.meta.url)('koffi'));
+  } catch (error) {
+    return `koffi cannot be used: ${(error as Error).message.split('\n')[0]}`;
+  }
+}
+
+/** What we use of koffi. */
+interface Koffi {
+  load(path: null): { func(prototype: string): never };
+  alloc(type: string, count: number): unknown;
+  address(pointer: unknown): bigint;
+  view(pointer: unknown, bytes: number): ArrayBuffer;
+  errno(): number;
+}
+
+function declare(koffi: Koffi): Libc {
+  const process = koffi.load(null);
+  return {
+    socket: process.func('int socket(int domain, int type, int protocol)'),
+    bind: process.func('int bind(int fd, const void *address, unsigned int length)'),
+    getsockname: process.func('int getsockname(int fd, void *address, void *length)'),
+    setsockopt: process.func('int setsockopt(int fd, int level, int name, const void *value, unsigned int length)'),
+    getsockopt: process.func('int getsockopt(int fd, int level, int name, void *value, void *length)'),
+    recvmmsg: process.func('int recvmmsg(int fd, void *messages, unsigned int count, int flags, void *timeout)'),
+    sendmmsg: process.func('int sendmmsg(int fd, void *messages, unsigned int count, int flags)'),
+    poll: process.func('int poll(void *fds, unsigned long count, int timeout)'),
+    close: process.func('int close(int fd)'),
+    errno: koffi.errno,
+    allocate(bytes) {
+      const pointer = koffi.alloc('uint8_t', bytes);
+      const buffer = koffi.view(pointer, bytes);
+      new Uint8Array(buffer).fill(0);
+      return { address: koffi.address(pointer), buffer };
+    },
+  };
+}
+
+/** "EADDRINUSE" for 98, … */
+export function errorCode(errno: number): string {
+  const known = Object.entries(os.constants.errno).find(([, number]) => number === errno);
+  return known?.[0] ?? `errno ${errno}`;
+}

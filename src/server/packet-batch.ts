@@ -1,0 +1,170 @@
+// Native memory for one recvmmsg and one sendmmsg: headers, addresses and packets of a whole batch, laid out once. Nothing
+// here allocates after creation.
+//
+//   struct mmsghdr (64 bytes): name 0, namelen 8, iov 16, iovlen 24, control 32, controllen 40, flags 48, length 56
+//   struct iovec (16 bytes):   base 0, length 8
+import { type Libc, MSG_DONTWAIT } from './libc.ts';
+import { SOCKADDR_BYTES } from './socket-address.ts';
+
+const HEADER_BYTES = 64;
+const IOVEC_BYTES = 16;
+const ADDRESS_BYTES = 32;
+/** cmsghdr (16), in6_pktinfo (20), padding. */
+const CONTROL_BYTES = 40;
+const CONTROL_STRIDE = 64;
+/** Longer queries are cut, and then answered FORMERR. */
+const QUERY_BYTES = 4096;
+
+export interface PacketBatch {
+  /** The packets as they arrived and as they leave, one view each, so that using them allocates nothing. */
+  readonly queries: readonly Uint8Array[];
+  readonly responses: readonly Uint8Array[];
+  /** Reads what has arrived, without waiting: how many packets, or -1. */
+  receive(fd: number): number;
+  queryLength(i: number): number;
+  /** The source port of packet `i`. */
+  port(i: number): number;
+  /** Makes response number `to` answer query `from`, with so many bytes. */
+  address(to: number, from: number, length: number): void;
+  /** Sends responses 0 to `count`: how many the kernel took. */
+  send(fd: number, count: number): number;
+  /** What `restoreSender` needs to answer packet `i` later. */
+  copySender(i: number): Uint8Array;
+  restoreSender(i: number, sender: Uint8Array): void;
+}
+
+/** `responseBytes` is the largest response. `withControl`: replies leave from the address that was asked. */
+export function createPacketBatch(libc: Libc, size: number, responseBytes: number, withControl: boolean): PacketBatch {
+  const queryStride = oddLines(QUERY_BYTES);
+  const responseStride = oddLines(responseBytes);
+  const receiveAt = 0;
+  const sendAt = receiveAt + size * HEADER_BYTES;
+  const receiveVectors = sendAt + size * HEADER_BYTES;
+  const sendVectors = receiveVectors + size * IOVEC_BYTES;
+  const addresses = sendVectors + size * IOVEC_BYTES;
+  const controls = addresses + size * ADDRESS_BYTES;
+  const queriesAt = controls + size * CONTROL_STRIDE;
+  const responsesAt = queriesAt + size * queryStride;
+  const memory = libc.allocate(responsesAt + size * responseStride);
+  const words = new Uint32Array(memory.buffer, 0, queriesAt >> 2);
+  const bytes = new Uint8Array(memory.buffer);
+  const low = (offset: number) => Number((memory.address + BigInt(offset)) & 0xffff_ffffn);
+  const high = (offset: number) => Number((memory.address + BigInt(offset)) >> 32n);
+  const addressLow = Uint32Array.from({ length: size }, (_, i) => low(addresses + i * ADDRESS_BYTES));
+  const addressHigh = Uint32Array.from({ length: size }, (_, i) => high(addresses + i * ADDRESS_BYTES));
+  const controlLow = Uint32Array.from({ length: size }, (_, i) => low(controls + i * CONTROL_STRIDE));
+  const controlHigh = Uint32Array.from({ length: size }, (_, i) => high(controls + i * CONTROL_STRIDE));
+  const setPointer = (at: number, to: number) => {
+    words[at >> 2] = low(to);
+    words[(at >> 2) + 1] = high(to);
+  };
+
+  for (let i = 0; i < size; i++) {
+    const lay = (header: number, vector: number, packet: number, packetBytes: number) => {
+      setPointer(header, addresses + i * ADDRESS_BYTES);
+      words[(header + 8) >> 2] = SOCKADDR_BYTES;
+      setPointer(header + 16, vector);
+      words[(header + 24) >> 2] = 1;
+      if (withControl) {
+        setPointer(header + 32, controls + i * CONTROL_STRIDE);
+        words[(header + 40) >> 2] = CONTROL_BYTES;
+      }
+      setPointer(vector, packet);
+      words[(vector + 8) >> 2] = packetBytes;
+    };
+    lay(receiveAt + i * HEADER_BYTES, receiveVectors + i * IOVEC_BYTES, queriesAt + i * queryStride, QUERY_BYTES);
+    lay(sendAt + i * HEADER_BYTES, sendVectors + i * IOVEC_BYTES, responsesAt + i * responseStride, 0);
+  }
+
+  /** The kernel writes how long address and control data were; the next packet needs their room again. */
+  const reset = (count: number): void => {
+    for (let i = 0; i < count; i++) {
+      words[(receiveAt + i * HEADER_BYTES + 8) >> 2] = SOCKADDR_BYTES;
+      if (withControl) words[(receiveAt + i * HEADER_BYTES + 40) >> 2] = CONTROL_BYTES;
+    }
+  };
+
+  const sendPointer = memory.address + BigInt(sendAt);
+  const receivePointer = memory.address + BigInt(receiveAt);
+  let lastCount = size;
+
+  return {
+    queries: views(bytes, queriesAt, queryStride, QUERY_BYTES, size),
+    responses: views(bytes, responsesAt, responseStride, responseBytes, size),
+    receive(fd) {
+      reset(lastCount);
+      const count = libc.recvmmsg(fd, receivePointer, size, MSG_DONTWAIT, null);
+      lastCount = Math.max(count, 0);
+      return count;
+    },
+    queryLength: (i) => words[(receiveAt + i * HEADER_BYTES + 56) >> 2],
+    port(i) {
+      const at = addresses + i * ADDRESS_BYTES + 2;
+      return (bytes[at] << 8) | bytes[at + 1];
+    },
+    address(to, from, length) {
+      const header = (sendAt + to * HEADER_BYTES) >> 2;
+      const source = (receiveAt + from * HEADER_BYTES) >> 2;
+      words[header] = addressLow[from];
+      words[header + 1] = addressHigh[from];
+      words[header + 2] = words[source + 2];
+      if (withControl) {
+        words[header + 8] = controlLow[from];
+        words[header + 9] = controlHigh[from];
+        words[header + 10] = words[source + 10];
+        forgetInterface(bytes, controls + from * CONTROL_STRIDE);
+      }
+      words[(sendVectors + to * IOVEC_BYTES + 8) >> 2] = length;
+    },
+    send(fd, count) {
+      let sent = 0;
+      let taken = 0;
+      while (sent < count) {
+        const pointer = sent === 0 ? sendPointer : sendPointer + BigInt(sent * HEADER_BYTES);
+        const result = libc.sendmmsg(fd, pointer, count - sent, MSG_DONTWAIT);
+        if (result > 0) taken += result;
+        // The first of the rest could not be sent (no route, full buffer): it is lost, as packets may be.
+        sent += result > 0 ? result : 1;
+      }
+      return taken;
+    },
+    copySender(i) {
+      const header = (receiveAt + i * HEADER_BYTES) >> 2;
+      const at = addresses + i * ADDRESS_BYTES;
+      const control = controls + i * CONTROL_STRIDE;
+      const sender = new Uint8Array(2 + ADDRESS_BYTES + CONTROL_STRIDE);
+      sender[0] = words[header + 2];
+      sender[1] = words[header + 10];
+      sender.set(bytes.subarray(at, at + ADDRESS_BYTES), 2);
+      sender.set(bytes.subarray(control, control + CONTROL_STRIDE), 2 + ADDRESS_BYTES);
+      return sender;
+    },
+    restoreSender(i, sender) {
+      const header = (receiveAt + i * HEADER_BYTES) >> 2;
+      words[header + 2] = sender[0];
+      words[header + 10] = sender[1];
+      bytes.set(sender.subarray(2, 2 + ADDRESS_BYTES), addresses + i * ADDRESS_BYTES);
+      bytes.set(sender.subarray(2 + ADDRESS_BYTES), controls + i * CONTROL_STRIDE);
+    },
+  };
+}
+
+/**
+ * A reply leaves from the address that was asked, by whatever interface the routes say: only link-local IPv6 addresses
+ * keep theirs. `at` is a cmsghdr with in_pktinfo (level 0) or in6_pktinfo (level 41) behind it.
+ */
+function forgetInterface(bytes: Uint8Array, at: number): void {
+  const ipv6 = bytes[at + 8] === 41;
+  if (ipv6 && bytes[at + 16] === 0xfe && (bytes[at + 17] & 0xc0) === 0x80) return;
+  const index = ipv6 ? at + 32 : at + 16;
+  for (let i = 0; i < 4; i++) bytes[index + i] = 0;
+}
+
+/** An odd number of cache lines: a power of two would put every packet's first line into the same few places of the cache. */
+function oddLines(size: number): number {
+  return (((size + 63) >> 6) | 1) << 6;
+}
+
+function views(bytes: Uint8Array, start: number, stride: number, length: number, count: number): Uint8Array[] {
+  return Array.from({ length: count }, (_, i) => bytes.subarray(start + i * stride, start + i * stride + length));
+}

@@ -1,0 +1,90 @@
+// The entry of a data thread: a table fed by messages, sockets that answer from it, and nothing else.
+import { parentPort, workerData } from 'node:worker_threads';
+import { systemClock } from '../clock.ts';
+import { createForwarder } from '../forward/forwarder.ts';
+import type { ForwardSettings } from '../forward/settings.ts';
+import type { ListenError } from '../plane/plane.ts';
+import type { FromThread, ThreadData, ToThread } from '../plane/thread-messages.ts';
+import { createEngine } from './engine.ts';
+import { type Listeners, openListeners } from './listeners.ts';
+
+const data = workerData as ThreadData;
+const { settings } = data;
+const tell = (message: FromThread) => parentPort?.postMessage(message);
+const log = (level: 'info' | 'warn' | 'error', message: string) => tell({ kind: 'log', level, message });
+const forwarderOf = (forward: ForwardSettings) => (isOurs: (name: Uint8Array) => boolean) =>
+  createForwarder(forward, { clock: systemClock, random: Math.random, isOurs, log, loopToken: data.loopToken });
+
+const engine = createEngine({
+  slots: new Uint8Array(data.slots),
+  counters: new Float64Array(data.counters),
+  settings: settings.responder,
+  hashSeed: data.hashSeed,
+  rotationSeed: data.rotationSeed,
+  createForwarder: settings.forward && forwarderOf(settings.forward),
+  onError: oncePerKind((error) => log('error', `a query could not be answered: ${error.stack ?? error}`)),
+});
+
+let listeners: Listeners | undefined;
+const changes: { id: number; bytes: ArrayBuffer }[] = [];
+
+/** One message a turn of the loop, so that queries are answered between them. */
+function applyNext(): void {
+  const next = changes.shift();
+  if (next === undefined) return;
+  engine.apply(next.bytes);
+  tell({ kind: 'applied', id: next.id });
+  if (changes.length > 0) setImmediate(applyNext);
+}
+
+async function listen(addresses: Extract<ToThread, { kind: 'listen' }>['addresses']): Promise<void> {
+  try {
+    listeners = await openListeners(engine, settings, addresses, systemClock);
+    tell({ kind: 'listening', addresses: listeners.addresses, fallback: listeners.fallback });
+  } catch (error) {
+    const { message, code } = error as ListenError;
+    tell({ kind: 'listen-failed', message, code: code ?? 'UNKNOWN' });
+  }
+}
+
+async function close(): Promise<void> {
+  await listeners?.close();
+  engine.forwarder?.close();
+  tell({ kind: 'closed' });
+  parentPort?.close();
+}
+
+parentPort?.on('message', (message: ToThread) => {
+  switch (message.kind) {
+    case 'changes':
+      changes.push(message);
+      if (changes.length === 1) setImmediate(applyNext);
+      break;
+    case 'listen':
+      void listen(message.addresses);
+      break;
+    case 'flush-cache': {
+      const flushed = engine.forwarder?.flush(message.scope) ?? 0;
+      tell({ kind: 'cache', id: message.id, flushed, listing: [] });
+      break;
+    }
+    case 'list-cache': {
+      const listing = engine.forwarder?.list(message.limit, message.below) ?? [];
+      tell({ kind: 'cache', id: message.id, flushed: 0, listing });
+      break;
+    }
+    case 'close':
+      void close();
+      break;
+  }
+});
+
+/** A bug in the answer path may show with every query; each is told once. */
+function oncePerKind(report: (error: Error) => void): (error: Error) => void {
+  const told = new Set<string>();
+  return (error) => {
+    if (told.has(error.message) || told.size > 100) return;
+    told.add(error.message);
+    report(error);
+  };
+}

@@ -1,0 +1,147 @@
+// UDP by recvmmsg and sendmmsg: one call reads what has arrived, one call answers it. Nothing is allocated per query.
+import { UDP_BYTES_WITHOUT_EDNS } from '../dns/limits.ts';
+import { COUNTER } from '../plane/counters.ts';
+import type { SocketAddress } from '../plane/settings.ts';
+import type { Engine } from './engine.ts';
+import {
+  AF_INET,
+  AF_INET6,
+  errorCode,
+  IP_PKTINFO,
+  IPPROTO_IP,
+  IPPROTO_IPV6,
+  IPV6_RECVPKTINFO,
+  IPV6_V6ONLY,
+  type Libc,
+  SK_MEMINFO_DROPS,
+  SO_MEMINFO,
+  SO_RCVBUF,
+  SO_RCVBUFFORCE,
+  SO_REUSEPORT,
+  SOCK_CLOEXEC,
+  SOCK_DGRAM,
+  SOL_SOCKET,
+} from './libc.ts';
+import { createPacketBatch } from './packet-batch.ts';
+import type { ReadableSocket } from './receive-loop.ts';
+import { LATER } from './respond.ts';
+import { composeSocketAddress, isWildcard, parseSocketAddress, SOCKADDR_BYTES } from './socket-address.ts';
+import { listenError, type UdpSocket } from './udp.ts';
+
+const BATCH = 64;
+
+export interface BatchedUdpOptions {
+  /** Other threads bind the same address. */
+  readonly shared: boolean;
+  readonly receiveBufferBytes: number;
+  readonly responseBytes: number;
+}
+
+export interface BatchedUdpSocket extends UdpSocket, ReadableSocket {}
+
+/** Binds at once; read by receive-loop.ts. Throws ListenError. */
+export function openBatchedUdp(
+  libc: Libc,
+  engine: Engine,
+  address: SocketAddress,
+  options: BatchedUdpOptions,
+): BatchedUdpSocket {
+  const fd = openSocket(libc, address, options);
+  const wildcard = isWildcard(address.address);
+  const responseBytes = Math.max(UDP_BYTES_WITHOUT_EDNS, options.responseBytes);
+  const batch = createPacketBatch(libc, BATCH, responseBytes, wildcard);
+  const late = createPacketBatch(libc, 1, responseBytes, wildcard);
+  const { counters } = engine;
+  const { queries, responses } = batch;
+  const arrived = address.address.includes(':') ? COUNTER.UDP6 : COUNTER.UDP4;
+  let open = true;
+  let kernelDrops = 0;
+
+  /** `respondLater` may reply before it returns, in the middle of a batch, so late replies have memory of their own. */
+  const answerLater = (i: number): void => {
+    const sender = batch.copySender(i);
+    engine.respondLater(queries[i].slice(0, batch.queryLength(i)), false, (response) => {
+      if (!open || response.length === 0) return;
+      const length = Math.min(response.length, late.responses[0].length);
+      late.responses[0].set(response.subarray(0, length));
+      late.restoreSender(0, sender);
+      late.address(0, 0, length);
+      if (late.send(fd, 1) === 0) counters[COUNTER.DROPPED_SEND]++;
+    });
+  };
+
+  const drain = (): boolean => {
+    const received = batch.receive(fd);
+    if (received <= 0) return false;
+    let count = 0;
+    let waits = false;
+    for (let i = 0; i < received; i++) {
+      if (batch.port(i) === 0) {
+        counters[COUNTER.DROPPED_PORT]++;
+        continue;
+      }
+      const length = engine.respond(queries[i], batch.queryLength(i), responses[count], false);
+      if (length > 0) batch.address(count++, i, length);
+      else if (length === LATER) {
+        answerLater(i);
+        waits = true;
+      }
+    }
+    if (count > 0) counters[COUNTER.DROPPED_SEND] += count - batch.send(fd, count);
+    counters[arrived] += received;
+    counters[COUNTER.BATCHES]++;
+    counters[COUNTER.BATCHED] += received;
+    return waits;
+  };
+
+  const meminfo = new Uint8Array(36);
+  const meminfoLength = Uint8Array.of(36, 0, 0, 0);
+
+  return {
+    fd,
+    mode: 'batched',
+    bound: boundAddress(libc, fd),
+    drain,
+    readKernelDrops() {
+      if (libc.getsockopt(fd, SOL_SOCKET, SO_MEMINFO, meminfo, meminfoLength) !== 0) return;
+      const drops = new Uint32Array(meminfo.buffer)[SK_MEMINFO_DROPS];
+      counters[COUNTER.DROPPED_KERNEL] += (drops - kernelDrops) >>> 0;
+      kernelDrops = drops;
+    },
+    async close() {
+      open = false;
+      libc.close(fd);
+    },
+  };
+}
+
+function openSocket(libc: Libc, address: SocketAddress, options: BatchedUdpOptions): number {
+  const sockaddr = composeSocketAddress(address);
+  const ipv6 = sockaddr[0] === AF_INET6;
+  const fd = libc.socket(ipv6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) throw listenError(address, 'udp', errorCode(libc.errno()));
+  const set = (level: number, option: number, value: number) =>
+    libc.setsockopt(fd, level, option, new Uint8Array(Int32Array.of(value).buffer), 4);
+  if (ipv6) set(IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  if (options.shared) set(SOL_SOCKET, SO_REUSEPORT, 1);
+  // With CAP_NET_ADMIN beyond net.core.rmem_max, else as much as that allows.
+  if (set(SOL_SOCKET, SO_RCVBUFFORCE, options.receiveBufferBytes) !== 0) {
+    set(SOL_SOCKET, SO_RCVBUF, options.receiveBufferBytes);
+  }
+  if (isWildcard(address.address)) {
+    if (ipv6) set(IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+    else set(IPPROTO_IP, IP_PKTINFO, 1);
+  }
+  if (libc.bind(fd, sockaddr, sockaddr.length) !== 0) {
+    const code = errorCode(libc.errno());
+    libc.close(fd);
+    throw listenError(address, 'udp', code);
+  }
+  return fd;
+}
+
+function boundAddress(libc: Libc, fd: number): SocketAddress {
+  const bytes = new Uint8Array(SOCKADDR_BYTES);
+  libc.getsockname(fd, bytes, Uint8Array.of(SOCKADDR_BYTES, 0, 0, 0));
+  return parseSocketAddress(bytes);
+}

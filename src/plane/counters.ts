@@ -64,8 +64,11 @@ export function typeCounter(type: number): number {
   return type < 256 ? TYPE_COUNTERS[type] : COUNTER.TYPES + TYPE_SLOTS - 1;
 }
 
-export function sizeCounter(bytes: number): number {
+export function countResponse(counters: Counters, rcode: number, bytes: number, truncated: boolean): void {
   let bound = 0;
   while (bytes > SIZE_BOUNDS[bound] && bound < SIZE_BOUNDS.length - 1) bound++;
-  return COUNTER.SIZES + bound;
+  counters[COUNTER.SIZES + bound]++;
+  counters[COUNTER.SIZE_SUM] += bytes;
+  counters[COUNTER.RCODES + rcode]++;
+  if (truncated) counters[COUNTER.TRUNCATED]++;
 }

@@ -11,18 +11,20 @@ import { HEADER_BYTES, MAX_CNAME_CHAIN, UDP_BYTES_WITHOUT_EDNS } from '../dns/li
 import { emptyName, emptyQuestion, type LabelledName, readName, readQuestion } from '../dns/question.ts';
 import { CLASS, EDE, FLAG, OPCODE, RCODE, TYPE } from '../dns/types.ts';
 import type { Forwarder, TargetAnswer } from '../forward/forwarder.ts';
-import { COUNTER, type Counters, sizeCounter, typeCounter } from '../plane/counters.ts';
-import { BLOCK, BLOCK_FLAG, POLICY, RRSET } from '../plane/layout.ts';
+import { COUNTER, type Counters, countResponse, typeCounter } from '../plane/counters.ts';
+import { POLICY } from '../plane/layout.ts';
 import type { HashSeed } from '../plane/name-hash.ts';
 import type { ResponderSettings } from '../plane/settings.ts';
+import { hasRecords, isGone } from './alive.ts';
 import { createAnswerWriter, NONE_ALIVE, WRITTEN } from './answer.ts';
-import { chunkOf, wordOf } from './arena.ts';
+import { chunkOf } from './arena.ts';
 import { chaosAnswer } from './chaos.ts';
 import { writeTarget } from './external-target.ts';
 import { createLookup, OUTCOME } from './lookup.ts';
 import { OPT_ROOM, writeOpt } from './opt.ts';
-import { addAnswer, beginReply, emptyReply, writeHeader, writeHeaderOnly } from './reply.ts';
+import { beginReply, emptyReply, writeHeader, writeHeaderOnly } from './reply.ts';
 import { createSelector, policyOf } from './select.ts';
+import { addHinfo, addPodAddress } from './synthesized.ts';
 import type { Table } from './table.ts';
 import { fallsThrough, type Zone, type Zones } from './zones.ts';
 
@@ -55,10 +57,6 @@ export interface Responder {
   /** `query` is the caller's own copy; `reply` is called once, with bytes that are valid until it returns. */
   respondLater(query: Uint8Array, overTcp: boolean, reply: (response: Uint8Array) => void): void;
 }
-
-/** RFC 8482 section 4.2: CPU "RFC8482", OS "". */
-const HINFO_RDATA = Uint8Array.of(7, 0x52, 0x46, 0x43, 0x38, 0x34, 0x38, 0x32, 0);
-const HINFO_TTL_SECONDS = 3600;
 
 export function createResponder(deps: ResponderDeps): Responder {
   const { table, zones, counters, settings, forwarder } = deps;
@@ -98,21 +96,8 @@ export function createResponder(deps: ResponderDeps): Responder {
     if (zone.stale) reply.ede = rcode === RCODE.NXDOMAIN ? EDE.STALE_NXDOMAIN_ANSWER : EDE.STALE_ANSWER;
   };
 
-  /** Whether a name whose policy is `nxdomain` has nothing at all that may be answered. */
-  const nothingAlive = (handle: number): boolean => {
-    const words = table.arena.words[chunkOf(handle)];
-    const block = wordOf(handle);
-    if (((words[block + BLOCK.NAME] >> 16) & BLOCK_FLAG.MAY_NOT_EXIST) === 0) return false;
-    const headers = block + BLOCK.NAME_BYTES + (((words[block + BLOCK.NAME] & 0xff) + 3) >> 2);
-    for (let i = 0; i < words[block + BLOCK.RRSETS]; i++) {
-      const rrset = headers + i * RRSET.WORDS;
-      if (policyOf(words, rrset) === POLICY.ALL || selector.anyAlive(words, block, rrset)) return false;
-    }
-    return true;
-  };
-
   const nodata = (zone: Zone): void => {
-    const gone = found.handle >= 0 && nothingAlive(found.handle);
+    const gone = found.handle >= 0 && isGone(table, selector, found.handle);
     negative(gone ? RCODE.NXDOMAIN : RCODE.NOERROR, zone);
   };
 
@@ -155,16 +140,6 @@ export function createResponder(deps: ResponderDeps): Responder {
     if (result === WRITTEN) write.glue(reply, TYPE.NS);
   };
 
-  const answerPodAddress = (): void => {
-    const length = found.addressLength;
-    addAnswer(reply, nameAt, length === 4 ? TYPE.A : TYPE.AAAA, found.podTtl, found.address, length);
-  };
-
-  /** RFC 8482: constant, small, says nothing of who is alive; an alias is still told. */
-  const answerAny = (): void => {
-    addAnswer(reply, nameAt, TYPE.HINFO, HINFO_TTL_SECONDS, HINFO_RDATA, HINFO_RDATA.length);
-  };
-
   const leavesOurZones = (): void => {
     if (hops === 0) {
       fail(RCODE.REFUSED, EDE.NOT_AUTHORITATIVE);
@@ -199,15 +174,16 @@ export function createResponder(deps: ResponderDeps): Responder {
           refer();
           return true;
         case OUTCOME.POD_ADDRESS:
-          answerPodAddress();
+          addPodAddress(reply, nameAt, found);
           return true;
         case OUTCOME.NXDOMAIN:
           if (hops === 0 && forwards && fallsThrough(zone, name)) return false;
           negative(RCODE.NXDOMAIN, zone);
           return true;
         case OUTCOME.NODATA:
-          if (question.type === TYPE.ANY && found.handle >= 0 && hasRecords(found.handle)) answerAny();
-          else nodata(zone);
+          if (question.type === TYPE.ANY && found.handle >= 0 && hasRecords(table, selector, found.handle)) {
+            addHinfo(reply, nameAt);
+          } else nodata(zone);
           return true;
         default:
           fail(RCODE.SERVFAIL, EDE.NOT_READY);
@@ -215,9 +191,6 @@ export function createResponder(deps: ResponderDeps): Responder {
       }
     }
   };
-
-  const hasRecords = (handle: number): boolean =>
-    table.arena.words[chunkOf(handle)][wordOf(handle) + BLOCK.RRSETS] > 0 && !nothingAlive(handle);
 
   /** Answers a well-formed query; false: ask upstream. */
   const answerQuestion = (): boolean => {
@@ -261,10 +234,7 @@ export function createResponder(deps: ResponderDeps): Responder {
       reply.additional++;
     }
     writeHeader(reply, query, settings.forwarding);
-    counters[COUNTER.RCODES + reply.rcode]++;
-    if (reply.truncated) counters[COUNTER.TRUNCATED]++;
-    counters[sizeCounter(reply.at)]++;
-    counters[COUNTER.SIZE_SUM] += reply.at;
+    countResponse(counters, reply.rcode, reply.at, reply.truncated);
     return reply.at;
   };
 

@@ -1,5 +1,6 @@
 // What zones.yaml says, after validation: every default filled in, every path absolute, every name absolute and
 // lower case with the trailing dot. Other rooms read these types and never the YAML.
+import type { ForwardSettings } from '../forward/settings.ts';
 import type { HealthCheck, ServicePolicy, ServicePort } from '../registry/model.ts';
 
 export interface Config {
@@ -15,6 +16,8 @@ export interface Config {
   readonly zones: readonly ZoneConfig[];
   /** undefined: neither the Cloud Map API nor ECS tasks. */
   readonly cloudMap?: CloudMapConfig | undefined;
+  /** undefined: names that are not ours are REFUSED. */
+  readonly forward: ForwardSettings | undefined;
 }
 
 export interface CloudMapConfig {
@@ -84,6 +87,8 @@ export interface LimitsConfig {
   readonly tcpIdleSeconds: number;
   readonly tcpTotalSeconds: number;
   readonly tcpUnreadBytes: number;
+  /** Clients that wait for other servers at one time, in each data thread; others get SERVFAIL. */
+  readonly forwardedQueries: number;
   readonly concurrentChecks: number;
   readonly httpBodyBytes: number;
   readonly httpConnections: number;

@@ -1,8 +1,12 @@
 // zones.yaml as a whole: its top-level keys, each from its own file. A new section adds one line in each of the three
 // functions here, and its schema appears in zones.schema.json by itself.
 import * as v from 'valibot';
+import type { ForwardSettings } from '../forward/settings.ts';
 import { buildCloudMap, checkCloudMap, cloudMapEntry } from './cloud-map.ts';
 import type { Config } from './config.ts';
+import { buildRoutes, checkForward, forwardEntry } from './forward.ts';
+import { buildCache, cacheEntry, checkCache } from './forward-cache.ts';
+import { buildForwardLocal, checkForwardLocal, forwardLocalEntries } from './forward-local.ts';
 import { limitsEntry } from './limits.ts';
 import { checkListen, httpEntry, listenEntry, parseListenAddress } from './listen.ts';
 import type { Reporter } from './problem.ts';
@@ -28,6 +32,9 @@ export const fileSchema = mapping(
     limits: limitsEntry,
     cloudMap: cloudMapEntry,
     zones: zonesEntry,
+    forward: forwardEntry,
+    cache: cacheEntry,
+    ...forwardLocalEntries,
   },
   'Configuration of healthdns.',
 );
@@ -46,6 +53,9 @@ export async function checkFile(
     const http = soundness.isSound(['http']) && file.http !== false ? parseListenAddress(file.http) : undefined;
     await checkCloudMap(file.cloudMap, http, folder, soundness, reporter);
   }
+  if (soundness.isSound(['forward'])) checkForward(file.forward, folder, reporter);
+  if (soundness.isSound(['cache'])) checkCache(file.cache, reporter);
+  if (soundness.isSound(['templates'])) checkForwardLocal(file, reporter);
   if (!soundness.isContainer(['zones'])) return;
   if (file.zones.length === 0)
     reporter.problem(['zones'], '`zones` is missing: expected at least one zone to answer for');
@@ -67,5 +77,14 @@ export function buildConfig(input: FileInput, file: string, folder: string, repo
     logLevel: input.logLevel,
     zones,
     ...(input.cloudMap && { cloudMap: buildCloudMap(input.cloudMap, folder, clusters) }),
+    forward: buildForward(input, folder),
   };
+}
+
+/** undefined: names that are not ours are REFUSED. */
+function buildForward(input: FileInput, folder: string): ForwardSettings | undefined {
+  const local = buildForwardLocal(input, folder);
+  const routes = buildRoutes(input.forward, folder);
+  if (routes.length === 0 && local.hosts === undefined && local.templates.length === 0) return undefined;
+  return { ...local, routes, cache: buildCache(input.cache), maxConcurrent: input.limits.forwardedQueries };
 }

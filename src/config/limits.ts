@@ -18,6 +18,10 @@ export const limitsEntry = v.optional(
         integer(65_537, 1_073_741_824, 'Answers a TCP client may leave unread before its connection is closed.'),
         1_048_576,
       ),
+      forwardedQueries: v.optional(
+        integer(1, 1_000_000, 'Clients that wait for other servers at one time, in each thread; others get SERVFAIL.'),
+        4096,
+      ),
       concurrentChecks: v.optional(integer(1, 10_000, 'Active health checks that run at one time; others wait.'), 100),
       httpBodyBytes: v.optional(integer(1024, 104_857_600, 'Largest HTTP request body.'), 1_048_576),
       httpConnections: v.optional(integer(1, 100_000, 'Open HTTP connections.'), 256),

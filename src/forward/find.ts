@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts';
 import { MAX_CNAME_CHAIN } from '../dns/limits.ts';
 import { EDE, RCODE, TYPE } from '../dns/types.ts';
 import type { WireName } from '../plane/records.ts';
+import type { Dns64 } from './dns64.ts';
 import type { TargetRecord } from './forwarder.ts';
 import type { Judged } from './judge.ts';
 import { type LookupDeps, lookUp, type Outcome } from './lookup.ts';
@@ -13,6 +14,7 @@ export interface FindDeps extends LookupDeps {
   readonly clock: Clock;
   routeOf(name: WireName): Route | undefined;
   ourRecords(name: WireName, type: number): readonly TargetRecord[];
+  readonly dns64: Dns64 | undefined;
 }
 
 /** Calls `done` once, within the deadline of the first name's route. Returns what stops it. */
@@ -23,7 +25,20 @@ export function findAnswer(question: ForwardQuestion, deps: FindDeps, done: (out
     return () => {};
   }
   const endMs = deps.clock.monotonicMs() + route.settings.deadlineMs;
-  return findFrom(question, undefined, 0, endMs, deps, done);
+  const { dns64 } = deps;
+  if (dns64 === undefined || question.type !== TYPE.AAAA) return findFrom(question, undefined, 0, endMs, deps, done);
+  let stopSecond = () => {};
+  const stopFirst = findFrom(question, undefined, 0, endMs, deps, (aaaa) => {
+    if (aaaa.kind === 'failed' || !dns64.applies(question, aaaa.judged)) return done(aaaa);
+    stopSecond = findFrom({ ...question, type: TYPE.A }, undefined, 0, endMs, deps, (a) => {
+      const judged = a.kind === 'answer' ? dns64.synthesize(aaaa.judged, a.judged) : undefined;
+      done(judged === undefined ? aaaa : { kind: 'answer', judged });
+    });
+  });
+  return () => {
+    stopFirst();
+    stopSecond();
+  };
 }
 
 function findFrom(

@@ -1,23 +1,29 @@
 // Answers names that are not ours: from the cache in the same batch, or from upstream servers. Runs in every data
 // thread; nothing here is shared between threads.
 import { HEADER_BYTES } from '../dns/limits.ts';
+import { lowerCased } from '../dns/name.ts';
 import { EDE, RCODE } from '../dns/types.ts';
+import type { WireName } from '../plane/records.ts';
 import { type Rendering, writeAnswer, writeFailure } from './answer.ts';
 import { askedBits } from './asked.ts';
 import { type CacheEntry, createCache } from './cache.ts';
 import { createForwardCounters } from './counters.ts';
 import { createDeadlines } from './deadlines.ts';
-import { answerRecords, entryOf, failureEntry } from './entry.ts';
+import { createDns64 } from './dns64.ts';
+import { entryOf, failureEntry } from './entry.ts';
 import { findAnswer } from './find.ts';
 import { createFreshness } from './freshness.ts';
 import type { Forwarder, ForwarderDeps, TargetAnswer } from './interface.ts';
+import type { Judged } from './judge.ts';
 import { createKeys } from './key.ts';
+import { createLocal } from './local.ts';
 import { createLoopWatch, isLoopProbe, loopAnswer } from './loop.ts';
 import { createOutstanding, type Waiter } from './outstanding.ts';
 import { bitsOf, type ForwardQuestion, plainQuestion, questionBytes, questionOf } from './question.ts';
 import { createRebindingFilter } from './rebinding.ts';
 import { createRoute, createRouting, type Route } from './route.ts';
 import type { ForwardSettings } from './settings.ts';
+import { targetOf } from './target.ts';
 import { createUnpredictable } from './unpredictable.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -40,15 +46,7 @@ export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps):
   const scratch = new Uint8Array(LARGEST_RESPONSE);
   let flushes = 0;
 
-  const loops = createLoopWatch(deps.loopToken, deadlines, (upstream, route, looping) => {
-    if (looping) counters.loops++;
-    deps.log(
-      looping ? 'error' : 'info',
-      looping
-        ? `forwarding ${route.settings.zone} to ${upstream.label} leads back to this server: it is not asked until that ends`
-        : `forwarding ${route.settings.zone} to ${upstream.label} no longer leads back to this server`,
-    );
-  });
+  const loops = createLoopWatch(deps.loopToken, deadlines, deps.log, () => void counters.loops++);
   const onUpstream = (route: Route, upstream: Upstream) => {
     if (settings.loopDetection) clock.setTimeout(() => loops.watch(route, upstream), 0);
   };
@@ -56,6 +54,13 @@ export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps):
     createRoute(route, { clock, deadlines, unpredictable, log: deps.log, onUpstream }),
   );
   const routeOf = createRouting(routes);
+  const local = createLocal(settings, { ...deps, onChange: forget });
+
+  /** Each flush of a name looks at every entry: for many names, one that forgets all is quicker. */
+  function forget(names: readonly WireName[]): void {
+    if (names.length > 16) cache.flush({ kind: 'all' });
+    else for (const name of names) cache.flush({ kind: 'name', name });
+  }
 
   const findDeps = {
     clock,
@@ -72,6 +77,7 @@ export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps):
         }),
     },
     ourRecords: deps.ourRecords ?? (() => []),
+    dns64: settings.dns64 && createDns64(settings.dns64),
     malformed: () => void counters.malformed++,
   };
 
@@ -85,10 +91,9 @@ export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps):
       return findAnswer(question, findDeps, (outcome) => {
         const now = clock.monotonicMs();
         if (outcome.kind === 'answer') {
-          const entry = entryOf(question, outcome.judged, settings.cache, now);
           // What was asked before a flush may be what the flush was for.
-          if (flushes === flushesBefore && freshness.mayStore(entry, question.name)) cache.store(entry);
-          return done({ entry });
+          if (flushes === flushesBefore) return done({ entry: keep(question, outcome.judged) });
+          return done({ entry: entryOf(question, outcome.judged, settings.cache, now) });
         }
         counters.failed++;
         const kept = cachedFor(question);
@@ -154,7 +159,21 @@ export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps):
     how.asked = askedBits(query, queryLength, questionEnd);
     how.maxBytes = maxBytes;
     const entry = cache.find(query, questionEnd, how.asked);
-    return entry === undefined ? 0 : answerNow(entry, query, questionEnd, out, start);
+    const length = entry === undefined ? 0 : answerNow(entry, query, questionEnd, out, start);
+    if (length > 0 || local === undefined) return length;
+    const stated = localEntry(questionOf(query, questionEnd, how.asked));
+    return stated === undefined ? 0 : render(stated, false, clock.monotonicMs(), query, out, start);
+  }
+
+  function localEntry(question: ForwardQuestion): CacheEntry | undefined {
+    const judged = local?.find(question);
+    return judged && keep(question, judged);
+  }
+
+  function keep(question: ForwardQuestion, judged: Judged): CacheEntry {
+    const entry = entryOf(question, judged, settings.cache, clock.monotonicMs());
+    if (freshness.mayStore(entry, question.name)) cache.store(entry);
+    return entry;
   }
 
   function resolve(
@@ -214,27 +233,23 @@ export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps):
     dnssecOk: boolean,
     callback: (target: TargetAnswer) => void,
   ): void {
-    const question = { ...plainQuestion(name, type), dnssecOk };
-    const failed = { rcode: RCODE.SERVFAIL, records: [], stale: false };
-    if (routeOf(question.name) === undefined) {
-      callback({ ...failed, rcode: RCODE.REFUSED });
-      return;
-    }
+    const question = { ...plainQuestion(lowerCased(name), type), dnssecOk };
     const kept = cachedFor(question);
     const now = clock.monotonicMs();
-    if (kept !== undefined && now < kept.expiresMs) {
+    const ready = kept !== undefined && now < kept.expiresMs ? kept : localEntry(question);
+    if (ready !== undefined) {
       counters.hits++;
-      callback(targetOf(kept, (now - kept.storedMs) / 1000, -1));
-      return;
+      callback(targetOf(ready, now, -1));
+    } else if (routeOf(question.name) === undefined) {
+      callback({ rcode: RCODE.REFUSED, records: [], stale: false });
+    } else {
+      const query = questionBytes(question);
+      ask(question, cache.keyOf(query, query.length, bitsOf(question)), {
+        answered: (entry, stale) =>
+          callback(targetOf(entry, clock.monotonicMs(), stale ? freshness.staleTtlSeconds() : -1)),
+        failed: () => callback({ rcode: RCODE.SERVFAIL, records: [], stale: false }),
+      });
     }
-    const query = questionBytes(question);
-    ask(question, cache.keyOf(query, query.length, bitsOf(question)), {
-      answered: (entry, stale) =>
-        callback(
-          targetOf(entry, (clock.monotonicMs() - entry.storedMs) / 1000, stale ? freshness.staleTtlSeconds() : -1),
-        ),
-      failed: () => callback(failed),
-    });
   }
 
   return {
@@ -259,6 +274,7 @@ export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps):
     close() {
       outstanding.close();
       loops.close();
+      local?.stop();
       for (const route of routes) route.close();
       deadlines.close();
     },
@@ -276,17 +292,4 @@ const NOTHING_JUDGED = {
 
 function staleEde(entry: CacheEntry): number {
   return entry.rcode === RCODE.NXDOMAIN ? EDE.STALE_NXDOMAIN_ANSWER : EDE.STALE_ANSWER;
-}
-
-/** `fixedTtlSeconds` where 0 or more, else each TTL less the age. */
-function targetOf(entry: CacheEntry, ageSeconds: number, fixedTtlSeconds: number): TargetAnswer {
-  const age = Math.floor(ageSeconds);
-  const ttlOf = (ttl: number) => (fixedTtlSeconds >= 0 ? fixedTtlSeconds : Math.max(0, ttl - age));
-  const records = answerRecords(entry).map(({ name, type, ttl, rdata }) => ({
-    name,
-    type,
-    ttlSeconds: ttlOf(ttl),
-    rdata,
-  }));
-  return { rcode: entry.rcode, records, stale: fixedTtlSeconds >= 0 };
 }

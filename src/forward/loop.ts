@@ -22,7 +22,8 @@ const REPLY_MS = 5000;
 export function createLoopWatch(
   token: string,
   deadlines: Deadlines,
-  onChange: (upstream: Upstream, route: Route, loops: boolean) => void,
+  log: (level: 'info' | 'error', message: string) => void,
+  onLoop: () => void,
 ): LoopWatch {
   let asked = 0;
   let closed = false;
@@ -40,8 +41,7 @@ export function createLoopWatch(
       replied(message) {
         deadlines.remove(tooLate);
         const loops = isOurAnswer(message, name, token);
-        if (loops !== upstream.loops) onChange(upstream, route, loops);
-        upstream.loops = loops;
+        if (loops !== upstream.loops) note(route, upstream, loops);
         if (loops) deadlines.add(next, AGAIN_MS);
       },
       failed() {
@@ -49,6 +49,14 @@ export function createLoopWatch(
         deadlines.add(next, AGAIN_MS);
       },
     });
+  }
+
+  function note(route: Route, upstream: Upstream, loops: boolean): void {
+    upstream.loops = loops;
+    const way = `forwarding ${route.settings.zone} to ${upstream.label}`;
+    if (loops) onLoop();
+    if (loops) log('error', `${way} leads back to this server: it is not asked until that ends`);
+    else log('info', `${way} no longer leads back to this server`);
   }
 
   return {

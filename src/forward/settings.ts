@@ -11,6 +11,42 @@ export interface ForwardSettings {
   readonly loopDetection: boolean;
   /** Addresses of a cached answer take turns in being the first. */
   readonly loadbalance: boolean;
+  readonly hosts: HostsSettings | undefined;
+  readonly templates: readonly TemplateSettings[];
+  readonly dns64: Dns64Settings | undefined;
+}
+
+/** Addresses stated by hand, for names that are not ours. */
+export interface HostsSettings {
+  /** Absolute paths in the format of hosts(5); read again on change. */
+  readonly files: readonly string[];
+  readonly entries: readonly { readonly address: string; readonly names: readonly string[] }[];
+  readonly ttlSeconds: number;
+  /** PTR records for the addresses, too. */
+  readonly reverse: boolean;
+}
+
+/** Answers made from a name's text. */
+export interface TemplateSettings {
+  /** Absolute. */
+  readonly zone: string;
+  /** 0: every type. */
+  readonly type: number;
+  /** Regular expression for the whole name, lower case, with the trailing dot; undefined: every name in the zone. */
+  readonly match: string | undefined;
+  readonly rcode: number;
+  /** Rdata in presentation form, with $1 … $9 for what the groups matched and $0 for the name. Empty: no records. */
+  readonly values: readonly string[];
+  readonly ttlSeconds: number;
+}
+
+/** AAAA records made of A records, for clients with IPv6 only (RFC 6147). */
+export interface Dns64Settings {
+  /** IPv6 text. */
+  readonly prefix: string;
+  readonly prefixBits: 32 | 40 | 48 | 56 | 64 | 96;
+  /** For names that have AAAA records, too. */
+  readonly translateAll: boolean;
 }
 
 export type Policy = 'random' | 'round-robin' | 'sequential';
@@ -153,4 +189,7 @@ export const FORWARD_DEFAULTS: ForwardSettings = {
   rebinding: undefined,
   loopDetection: true,
   loadbalance: true,
+  hosts: undefined,
+  templates: [],
+  dns64: undefined,
 };

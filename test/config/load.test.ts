@@ -40,10 +40,12 @@ describe('what a file leaves out', () => {
         tcpIdleSeconds: 10,
         tcpTotalSeconds: 600,
         tcpUnreadBytes: 1_048_576,
+        forwardedQueries: 4096,
         concurrentChecks: 100,
         httpBodyBytes: 1_048_576,
         httpConnections: 256,
       },
+      forward: undefined,
     });
     assert.deepEqual(zones, [
       {

@@ -1,0 +1,130 @@
+// Addresses stated by hand, inline or in files like /etc/hosts (hosts(5)).
+import type { Clock } from '../clock.ts';
+import { formatIp, parseIp } from '../dns/ip.ts';
+import { formatName, NameError, parseName, reverseName } from '../dns/name.ts';
+import { RCODE, TYPE } from '../dns/types.ts';
+import type { WireName } from '../plane/records.ts';
+import type { Judged } from './judge.ts';
+import type { ForwardQuestion } from './question.ts';
+import type { WireRecord } from './records.ts';
+import { type FileWatch, watchText } from './resolv-conf.ts';
+import type { HostsSettings } from './settings.ts';
+
+export interface Hosts {
+  /** The answer, if the name stands there. A name with addresses of the other family only is NODATA. */
+  find(question: ForwardQuestion): Judged | undefined;
+  stop(): void;
+}
+
+interface HostEntry {
+  readonly address: Uint8Array;
+  readonly names: readonly WireName[];
+}
+
+const MAX_LINES = 200_000;
+
+/** Entries of a file's text. Lines that are none are left out, and counted. */
+export function parseHosts(text: string): { entries: HostEntry[]; wrong: number } {
+  const entries: HostEntry[] = [];
+  let wrong = 0;
+  for (const line of text.split('\n', MAX_LINES)) {
+    const [address, ...names] = line.replace(/#.*/, '').trim().split(/\s+/);
+    if (address === '') continue;
+    const entry = hostEntry(address, names);
+    if (entry === undefined) wrong++;
+    else entries.push(entry);
+  }
+  return { entries, wrong };
+}
+
+function hostEntry(address: string, names: readonly string[]): HostEntry | undefined {
+  const bytes = parseIp(address.replace(/%.*/, ''));
+  if (bytes === undefined || names.length === 0) return undefined;
+  try {
+    return { address: bytes, names: names.map((name) => parseName(name)) };
+  } catch (error) {
+    if (error instanceof NameError) return undefined;
+    throw error;
+  }
+}
+
+/** `onChange` tells the names whose answers may have changed. */
+export function createHosts(
+  settings: HostsSettings,
+  clock: Clock,
+  log: (level: 'info' | 'warn', message: string) => void,
+  onChange: (names: readonly WireName[]) => void,
+): Hosts {
+  const inline = settings.entries.flatMap(({ address, names }) => hostEntry(address, names) ?? []);
+  const fromFiles = new Map<string, readonly HostEntry[]>();
+  let table = tableOf(inline, settings);
+
+  function replace(file: string, text: string): void {
+    const { entries, wrong } = parseHosts(text);
+    const before = fromFiles.get(file) ?? [];
+    fromFiles.set(file, entries);
+    table = tableOf([...inline, ...[...fromFiles.values()].flat()], settings);
+    log(wrong > 0 ? 'warn' : 'info', `${file}: ${entries.length} hosts${wrong > 0 ? `, ${wrong} lines are none` : ''}`);
+    onChange(
+      [...before, ...entries].flatMap(({ address, names }) => [...names, parseName(reverseName(formatIp(address)))]),
+    );
+  }
+
+  const watches: FileWatch[] = settings.files.map((file) =>
+    watchText(
+      file,
+      clock,
+      (message) => log('warn', message),
+      (text) => replace(file, text),
+    ),
+  );
+
+  return {
+    find(question) {
+      const { type } = question;
+      if (type !== TYPE.A && type !== TYPE.AAAA && type !== TYPE.PTR) return undefined;
+      const found = table.get(formatName(question.name));
+      if (found === undefined || (type === TYPE.PTR) !== found.reverse) return undefined;
+      const rdata = found.rdata.filter((bytes) => type === TYPE.PTR || bytes.length === (type === TYPE.A ? 4 : 16));
+      return stated(question, rdata, settings.ttlSeconds);
+    },
+    stop() {
+      for (const watch of watches) watch.stop();
+    },
+  };
+}
+
+type HostTable = ReadonlyMap<string, { readonly rdata: Uint8Array[]; readonly reverse: boolean }>;
+
+function tableOf(entries: readonly HostEntry[], settings: HostsSettings): HostTable {
+  const table = new Map<string, { rdata: Uint8Array[]; reverse: boolean }>();
+  const add = (name: string, rdata: Uint8Array, reverse: boolean) => {
+    const found = table.get(name);
+    if (found === undefined) table.set(name, { rdata: [rdata], reverse });
+    else if (!found.rdata.some((bytes) => Buffer.compare(bytes, rdata) === 0)) found.rdata.push(rdata);
+  };
+  for (const { address, names } of entries) {
+    for (const name of names) add(formatName(name), address, false);
+    // The first name is the canonical one (hosts(5)).
+    if (settings.reverse) add(reverseName(formatIp(address)), names[0], true);
+  }
+  return table;
+}
+
+/** An answer of our own. Without records there is no SOA to say for how long, so it is not cached (RFC 2308 section 5). */
+export function stated(question: ForwardQuestion, rdata: readonly Uint8Array[], ttlSeconds: number): Judged {
+  const answers = rdata.map(
+    (bytes): WireRecord => ({ name: question.name, type: question.type, class: 1, ttl: ttlSeconds, rdata: bytes }),
+  );
+  return {
+    rcode: RCODE.NOERROR,
+    authentic: false,
+    answers,
+    authority: [],
+    finalName: question.name,
+    endsInOurs: false,
+    hasData: answers.length > 0,
+    ttlSeconds: answers.length > 0 ? ttlSeconds : 0,
+    ede: -1,
+  };
+}

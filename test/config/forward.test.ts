@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseConfig } from '../../src/config/load.ts';
+import { patternProblem } from '../../src/dns/pattern.ts';
+import { CACHE_DEFAULTS, FORWARD_DEFAULTS, ROUTE_DEFAULTS } from '../../src/forward/settings.ts';
+
+const ZONES = 'zones: [{ name: production.local }]\n';
+
+async function load(text: string) {
+  const result = await parseConfig(ZONES + text, '/etc/healthdns/zones.yaml');
+  assert.ok(result.ok, JSON.stringify(result));
+  return result.config.forward;
+}
+
+async function problems(text: string): Promise<string[]> {
+  const result = await parseConfig(ZONES + text, '/etc/healthdns/zones.yaml');
+  return result.ok ? [] : result.problems.map(({ line, message }) => `${line} ${message}`);
+}
+
+test('one target stands for every name, with the defaults', async () => {
+  const upstreams = [{ address: '1.1.1.1', port: 53, tls: undefined }];
+  assert.deepEqual(await load('forward: 1.1.1.1'), {
+    ...FORWARD_DEFAULTS,
+    cache: CACHE_DEFAULTS,
+    routes: [{ ...ROUTE_DEFAULTS, zone: '.', upstreams }],
+  });
+});
+
+test('a mapping in the list has the same defaults', async () => {
+  const settings = await load('forward: [{ to: 1.1.1.1 }]');
+  assert.deepEqual(settings, await load('forward: 1.1.1.1'));
+});
+
+test('targets are addresses, with ports, over TLS, or files', async () => {
+  const settings = await load(
+    'forward: [{ to: [10.0.0.1, "10.0.0.2:5353", "[2001:DB8::1]:5353", "2001:db8::2", "tls://9.9.9.9", "tls://9.9.9.9:8853", ./resolv.conf], tls: { serverName: dns.quad9.net } }]',
+  );
+  const route = settings?.routes[0];
+  assert.deepEqual(
+    route?.upstreams.map(({ address, port, tls }) => [address, port, tls?.serverName]),
+    [
+      ['10.0.0.1', 53, undefined],
+      ['10.0.0.2', 5353, undefined],
+      ['2001:db8::1', 5353, undefined],
+      ['2001:db8::2', 53, undefined],
+      ['9.9.9.9', 853, 'dns.quad9.net'],
+      ['9.9.9.9', 8853, 'dns.quad9.net'],
+    ],
+  );
+  assert.deepEqual(route?.resolvConf, ['/etc/healthdns/resolv.conf']);
+});
+
+test('wrong targets, zones twice, and TTL bounds the wrong way round are refused', async () => {
+  const found = await problems(
+    'forward: [{ to: [dns.google, "1.1.1.1:99999"] }]\ncache: { minTtlSeconds: 60, maxTtlSeconds: 30 }',
+  );
+  assert.equal(found.length, 3);
+  assert.match(found[0], /^2 `to\[0\]`: expected ADDRESS, .* got "dns.google"/);
+  assert.match(found[2], /^3 .*minTtlSeconds/);
+  assert.match(
+    (await problems('forward: [{ zone: a.test, to: 1.1.1.1 }, { zone: A.Test., to: 1.1.1.2 }]'))[0],
+    /duplicate/,
+  );
+});
+
+test('hosts, templates, dns64 and the rebinding filter reach the settings', async () => {
+  const settings = await load(`
+hosts: { entries: [{ address: 10.0.0.1, names: Printer.Office }] }
+templates: [{ zone: ip.test, type: A, match: 'ip-(\\d+)-(\\d+)-(\\d+)-(\\d+)\\.ip\\.test\\.', values: ["$1.$2.$3.$4"] }]
+dns64: true
+rebindingFilter: { allow: [plex.direct] }
+cache: { serveStale: true, prefetch: { hits: 9 } }`);
+  assert.deepEqual(settings?.hosts?.entries, [{ address: '10.0.0.1', names: ['printer.office.'] }]);
+  assert.equal(settings?.templates[0].type, 1);
+  assert.deepEqual(settings?.dns64, { prefix: '64:ff9b::', prefixBits: 96, translateAll: false });
+  assert.deepEqual(settings?.rebinding, { allow: ['plex.direct.'] });
+  assert.equal(settings?.cache.serveStale?.ttlSeconds, 30);
+  assert.deepEqual(settings?.cache.prefetch, { hits: 9, windowSeconds: 60, percent: 10 });
+});
+
+test('patterns that can take exponential time are refused', () => {
+  for (const bad of ['(a+)+', '(a|aa)*', '(.*a){11}', '(a*)*b', '(x+x+)+y', '\\1', '(?=a)', '(', '.*.*.*.*']) {
+    assert.ok(patternProblem(bad), bad);
+  }
+  for (const good of [
+    '(.*)\\.example\\.',
+    '([^.]+)\\.([^.]+)\\.svc\\.test\\.',
+    'ip-(\\d+)-(\\d+)\\.',
+    '(a|b)\\.test\\.',
+  ]) {
+    assert.equal(patternProblem(good), undefined, good);
+  }
+});

@@ -20,7 +20,6 @@ export function controlFamilies({ registry, health, checks, zones, board, starte
   const { services, instances, groups, subjects } = registry.size();
   const sync = health.counts();
   const check = checks.counts();
-  const zone = zones.size();
   return [
     gauge('build_info', 'The version that runs.', 1, { version: VERSION, node: process.version }),
     gauge('registry_services', 'Services known.', services),
@@ -50,9 +49,7 @@ export function controlFamilies({ registry, health, checks, zones, board, starte
       'Active checks begun over a second late: limits.concurrentChecks is small.',
       check.late,
     ),
-    gauge('zones', 'Zones served.', zone.zones),
-    gauge('names', 'Names in the zones, empty non-terminals among them.', zone.names),
-    gauge('names_dirty', 'Owners of names waiting to be compiled.', zone.dirty),
+    gauge('owners_dirty', 'Services and zones whose names wait to be compiled.', zones.size().dirty),
     ...sourceFamilies(board.sources()),
     ...processFamilies(startedMs),
   ];

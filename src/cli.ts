@@ -1,0 +1,244 @@
+// The command line: the only place that reads argv and ends the process.
+import { Command, CommanderError, Option } from 'commander';
+import {
+  collectAddresses,
+  collectRegistries,
+  parseAddress,
+  parseCount,
+  parseSeconds,
+  parseThreads,
+  readText,
+} from './cli/arguments.ts';
+import { CommandError, EXIT } from './cli/exit-code.ts';
+import { explain } from './cli/explain.ts';
+import { type ServeSignals, serve } from './cli/serve.ts';
+import { systemClock } from './clock.ts';
+import { check } from './config/check.ts';
+import type { ListenAddress } from './config/config.ts';
+import { UsageError } from './query/errors.ts';
+import { QUERY_DEFAULTS, query } from './query/query.ts';
+import { parseQueryWords } from './query/words.ts';
+import { convertTaskDefinition } from './taskdef/convert.ts';
+import type { ServiceRegistry } from './taskdef/deployment.ts';
+import { VERSION } from './version.ts';
+
+const output = {
+  out: (line: string) => void process.stdout.write(`${line}\n`),
+  err: (line: string) => void process.stderr.write(`${line}\n`),
+};
+
+/** Set by the command that ran. */
+let exitCode: number = EXIT.OK;
+
+const program = new Command('healthdns')
+  .description('A DNS server for Kubernetes that answers only with what is alive, and explains itself.')
+  .version(VERSION, '-V, --version')
+  .showSuggestionAfterError()
+  .exitOverride()
+  .configureOutput({ outputError: (text, write) => write(`healthdns: ${oneLine(text)}\n`) })
+  .addHelpText(
+    'after',
+    `
+Exit codes: 0 done; 1 it failed; 2 the command line is wrong; others: healthdns COMMAND --help
+
+Examples:
+  healthdns check zones.yaml
+  healthdns serve zones.yaml
+  healthdns query api.production.local @127.0.0.1:1053
+  healthdns explain api.production.local`,
+  );
+
+program
+  .command('serve')
+  .summary('answer DNS queries')
+  .description('Serves the zones of a configuration file over UDP and TCP.')
+  .argument('[file]', 'configuration', 'zones.yaml')
+  .option('--listen <addr:port>', 'answer here instead of where the file says (repeatable)', collectAddresses)
+  .option('--http <addr:port>', 'health, metrics and status page here instead', parseAddress)
+  .option('--threads <n>', 'data threads: a number or "auto"', parseThreads)
+  .addOption(new Option('--log-level <level>', 'what is logged').choices(['debug', 'info', 'warn', 'error', 'silent']))
+  .option('--watch', 'reload when the file changes, as a mounted ConfigMap does')
+  .addHelpText(
+    'after',
+    `
+Signals: SIGTERM, SIGINT stop in order (a second one at once); SIGHUP reads the file again.
+Exit codes: 0 stopped by a signal; 1 the file is wrong, or an address cannot be listened on; 2 wrong command line
+
+Examples:
+  healthdns serve zones.yaml
+  healthdns serve zones.yaml --listen 0.0.0.0:53 --listen '[::]:53' --http 0.0.0.0:8053 --threads auto
+  kill -HUP PID    # read zones.yaml again; a wrong file changes nothing`,
+  )
+  .action(async (file: string, options: ServeFlags) => {
+    const settings = {
+      file,
+      listen: options.listen,
+      http: options.http,
+      threads: options.threads,
+      logLevel: options.logLevel,
+      watch: options.watch === true,
+    };
+    exitCode = await serve(settings, output, signals());
+  });
+
+program
+  .command('check')
+  .summary('say what is wrong with a configuration file')
+  .description('Says everything that is wrong with a configuration file, or what it would serve.')
+  .argument('[file]', 'configuration', 'zones.yaml')
+  .addHelpText(
+    'after',
+    '\nExit codes: 0 fine; 1 problems, each as FILE:LINE:COLUMN; 2 wrong command line\n\nExample:\n  healthdns check zones.yaml',
+  )
+  .action(async (file: string) => {
+    exitCode = await check(file, output);
+  });
+
+program
+  .command('query')
+  .summary('ask a DNS server')
+  .description('Asks a DNS server one question and prints the reply as dig does.')
+  .argument('<name>', 'domain name, or an IP address for its PTR record')
+  .argument('[words...]', 'TYPE (A), and @SERVER[:PORT] (@127.0.0.1:1053)')
+  .option('--tcp', 'over TCP; else UDP, and TCP where the reply is truncated')
+  .addOption(new Option('--json', 'print JSON').conflicts('short'))
+  .option('--short', 'print the data of the answers only')
+  .option('--timeout <seconds>', 'wait so long for each try', parseSeconds, QUERY_DEFAULTS.timeoutMs / 1000)
+  .option('--no-edns', 'without EDNS: no extended errors, UDP replies of at most 512 bytes')
+  .addHelpText(
+    'after',
+    `
+Exit codes: 0 answered; 1 the server said SERVFAIL, REFUSED or the like; 2 wrong command line;
+            3 NXDOMAIN or no record of this type; 9 no reply
+
+Examples:
+  healthdns query api.production.local
+  healthdns query _http._tcp.api.production.local SRV @127.0.0.1:1053 --tcp
+  healthdns query kubernetes.default.svc.cluster.local AAAA @10.96.0.10 --json`,
+  )
+  .action(async (name: string, words: string[], flags: QueryFlags) => {
+    const format = flags.json === true ? 'json' : flags.short === true ? 'short' : 'text';
+    const settings = { ...QUERY_DEFAULTS, tcp: flags.tcp === true, edns: flags.edns, timeoutMs: flags.timeout * 1000 };
+    const asked = { ...settings, ...parseQueryWords([name, ...words]) };
+    exitCode = await query({ ...asked, format }, { out: output.out, error: output.err, clock: systemClock });
+  });
+
+program
+  .command('taskdef')
+  .description('Works with Amazon ECS task definitions.')
+  .command('convert')
+  .summary('make a Kubernetes Deployment of an ECS task definition')
+  .description('Prints a Kubernetes Deployment whose probes do what the health checks of an ECS task definition do.')
+  .argument('<file>', 'task definition as JSON, or - for stdin')
+  .requiredOption('--service <name>', 'name of the ECS service')
+  .option('--count <n>', 'desired count', parseCount, 1)
+  .option('--cluster <name>', 'name of the ECS cluster', 'default')
+  .option('--namespace <name>', 'Kubernetes namespace')
+  .option('--registry <arn[:container:port]>', 'Cloud Map service (repeatable)', collectRegistries, [])
+  .option('--json', 'print JSON rather than YAML')
+  .addHelpText(
+    'after',
+    `
+Exit codes: 0 converted (warnings on stderr); 1 the definition is wrong, each problem with its path; 2 wrong command line
+
+Example:
+  healthdns taskdef convert task.json --service web --count 3 | kubectl apply -f -`,
+  )
+  .action(async (file: string, flags: ConvertFlags) => {
+    const text = await readText(file);
+    const { json, registry, ...options } = flags;
+    const format = json === true ? 'json' : 'yaml';
+    const result = convertTaskDefinition(text, file, { ...options, registries: registry, format });
+    process.stderr.write(result.stderr);
+    process.stdout.write(result.stdout);
+    exitCode = result.exitCode;
+  });
+
+program
+  .command('explain')
+  .summary('ask a running server why a name answers as it does')
+  .description('Asks a running server why a name answers as it does: status, facts and rule of each instance.')
+  .argument('<name>', 'domain name')
+  .option('--http <url>', "the server's HTTP address", 'http://127.0.0.1:8053')
+  .option('--json', 'print JSON')
+  .addHelpText(
+    'after',
+    `
+Exit codes: 0 explained; 1 the server did not answer; 2 wrong command line; 3 nothing is known of the name
+
+Examples:
+  healthdns explain api.production.local
+  healthdns explain api.production.local --json --http http://10.0.0.10:8053`,
+  )
+  .action(async (name: string, options: { http: string; json?: boolean }) => {
+    exitCode = await explain({ name, url: options.http, json: options.json === true }, output.out);
+  });
+
+program
+  .command('version')
+  .description('Prints the version.')
+  .action(() => output.out(VERSION));
+
+interface ServeFlags {
+  readonly listen?: ListenAddress[];
+  readonly http?: ListenAddress;
+  readonly threads?: number | 'auto';
+  readonly logLevel?: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  readonly watch?: boolean;
+}
+
+interface QueryFlags {
+  readonly tcp?: boolean;
+  readonly json?: boolean;
+  readonly short?: boolean;
+  readonly timeout: number;
+  readonly edns: boolean;
+}
+
+interface ConvertFlags {
+  readonly service: string;
+  readonly count: number;
+  readonly cluster: string;
+  readonly namespace?: string;
+  readonly registry: ServiceRegistry[];
+  readonly json?: boolean;
+}
+
+function signals(): ServeSignals {
+  return {
+    onStop(callback) {
+      let seen = false;
+      for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+        process.on(signal, () => {
+          if (seen) process.exit(EXIT.FAILED); // A second signal: whoever sends it does not want to wait.
+          seen = true;
+          callback();
+        });
+      }
+    },
+    onReload: (callback) => void process.on('SIGHUP', callback),
+  };
+}
+
+const oneLine = (text: string) => text.trim().replaceAll(/\s*\n\s*/g, ' ');
+
+async function run(argv: readonly string[]): Promise<number> {
+  try {
+    await program.parseAsync(argv);
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.OK : EXIT.USAGE; // Said its piece already.
+    output.err(`healthdns: ${oneLine((error as Error).message)}`);
+    if (process.env.HEALTHDNS_DEBUG === '1') output.err(String((error as Error).stack));
+    if (error instanceof UsageError) return EXIT.USAGE;
+    return error instanceof CommandError ? error.exitCode : EXIT.FAILED;
+  }
+}
+
+// A reader that went away (`| head`) is no error of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) =>
+  process.exit(error.code === 'EPIPE' ? EXIT.OK : EXIT.FAILED),
+);
+const code = await run(process.argv);
+// Not left to the event loop: a handle that a library forgot must not keep a stopped server alive.
+process.stdout.write('', () => process.exit(code));

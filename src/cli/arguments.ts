@@ -1,0 +1,57 @@
+// Words of the command line → values; commander turns InvalidArgumentError into one line that names the option.
+import { readFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
+import { InvalidArgumentError } from 'commander';
+import type { ListenAddress } from '../config/config.ts';
+import { parseListenAddress } from '../config/listen.ts';
+import type { ServiceRegistry } from '../taskdef/deployment.ts';
+import { CommandError } from './exit-code.ts';
+
+export function collectAddresses(value: string, previous: ListenAddress[] | undefined): ListenAddress[] {
+  return [...(previous ?? []), parseAddress(value)];
+}
+
+export function parseAddress(value: string): ListenAddress {
+  try {
+    return parseListenAddress(value);
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+}
+
+export function parseThreads(text: string): number | 'auto' {
+  if (text === 'auto') return 'auto';
+  const threads = Number(text);
+  if (!/^\d+$/.test(text) || threads < 1 || threads > 256)
+    throw new InvalidArgumentError('expected 1 to 256 or "auto".');
+  return threads;
+}
+
+export function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (!(seconds > 0 && seconds <= 3600))
+    throw new InvalidArgumentError('expected more than 0 and at most 3600 seconds.');
+  return seconds;
+}
+
+export function parseCount(text: string): number {
+  if (!/^\d{1,5}$/.test(text)) throw new InvalidArgumentError('expected a whole number of at most five digits.');
+  return Number(text);
+}
+
+/** "ARN" or "ARN:CONTAINER:PORT"; an ARN of Cloud Map ends in "service/srv-…". */
+export function collectRegistries(word: string, previous: readonly ServiceRegistry[]): ServiceRegistry[] {
+  const match = /^(arn:[^:]*:servicediscovery:[^:]*:[^:]*:service\/[^:]+)(?::([^:]+):(\d+))?$/.exec(word);
+  if (match === null) throw new InvalidArgumentError('expected arn:aws:servicediscovery:…:service/srv-….');
+  const [, registryArn, containerName, port] = match;
+  return [...previous, { registryArn, ...(port && { containerName, containerPort: Number(port) }) }];
+}
+
+/** The whole of a file, or of stdin for "-". Throws CommandError. */
+export async function readText(file: string): Promise<string> {
+  try {
+    return file === '-' ? await text(process.stdin) : await readFile(file, 'utf8');
+  } catch (error) {
+    throw new CommandError(`cannot read ${file}: ${(error as Error).message}`);
+  }
+}

@@ -1,0 +1,55 @@
+// What `serve` tells the person who started it.
+import { zoneContents } from '../config/check.ts';
+import type { Config } from '../config/config.ts';
+import { formatListenAddress } from '../config/listen.ts';
+import type { ServiceOverview } from '../http/overview.ts';
+import type { Running } from '../main.ts';
+import { VERSION } from '../version.ts';
+
+/** More than a screen helps nobody; the status page has them all. */
+const SERVICES_SHOWN = 12;
+
+export function describeServing(file: string, config: Config, { listening, http }: Running): string[] {
+  const addresses = [...new Set(listening.map(formatListenAddress))];
+  const modes = [...new Set(listening.filter(({ transport }) => transport === 'udp').map(({ mode }) => mode))];
+  return [
+    `healthdns ${VERSION} serves ${file}`,
+    `  DNS   ${addresses.join(', ')} (UDP${modes.length === 0 ? '' : ` ${modes.join('/')}`} and TCP)`,
+    ...(http === undefined ? [] : [`  HTTP  http://${formatListenAddress(http)}`]),
+    ...config.zones.map((zone) => `  zone  ${zone.name}: ${zoneContents(zone)}`),
+  ];
+}
+
+/** `complete` false: some checks have not come to a verdict yet. */
+export function describeHealth(running: Running, complete: boolean): string[] {
+  const { zones } = running.overview(SERVICES_SHOWN);
+  const services = zones.flatMap((zone) => zone.services).filter(({ instanceCount }) => instanceCount > 0);
+  const lines = services.slice(0, SERVICES_SHOWN).flatMap(serviceLines);
+  return [
+    ...(lines.length === 0 ? [] : [complete ? 'Health after the first checks:' : 'Health so far:', ...lines]),
+    ...tryLine(running, services),
+  ];
+}
+
+function serviceLines({ name, instances, instanceCount, answeredCount }: ServiceOverview): string[] {
+  const answered = instances.filter((instance) => instance.answered).map(({ id }) => id);
+  const more = instanceCount > instances.length ? ` (${answeredCount} of ${instanceCount})` : '';
+  const left = instances.filter((instance) => !instance.answered);
+  return [
+    `  ${name} answers ${answered.length === 0 ? 'nothing' : answered.join(', ')}${more}`,
+    ...left.map(({ id, status, reason }) => `    left out: ${id}, ${status} (${reason})`),
+  ];
+}
+
+function tryLine({ listening, http }: Running, services: readonly ServiceOverview[]): string[] {
+  // A service with something left out shows best what this is for.
+  const service = services.find(({ kind }) => kind === 'instances') ?? services[0];
+  const [first] = listening;
+  if (service === undefined || first === undefined) return [];
+  const asked = first.address === '0.0.0.0' ? '127.0.0.1' : first.address === '::' ? '::1' : first.address;
+  const name = service.name.replace(/\.$/, '');
+  return [
+    `Try:  dig @${asked} -p ${first.port} ${name}`,
+    ...(http === undefined ? [] : [`Why:  npx healthdns explain ${name} --http http://${formatListenAddress(http)}`]),
+  ];
+}

@@ -1,0 +1,128 @@
+// `healthdns serve`: starts, says what it serves, reloads on SIGHUP, stops on SIGTERM and SIGINT.
+import { systemClock } from '../clock.ts';
+import type { CheckOutput as Output } from '../config/check.ts';
+import type { Config, ListenAddress } from '../config/config.ts';
+import { loadConfig } from '../config/load.ts';
+import { formatProblem } from '../config/problem.ts';
+import { createLogger, type LogLevel, type RootLogger } from '../log.ts';
+import { type Running, startHealthdns } from '../main.ts';
+import { createMetrics, type Metrics } from '../metrics.ts';
+import { ListenError } from '../plane/plane.ts';
+import { describeHealth, describeServing } from './banner.ts';
+import { CommandError, EXIT } from './exit-code.ts';
+import { watchFile } from './file-watch.ts';
+
+export interface ServeOptions {
+  readonly file: string;
+  /** What the command line says instead of the file; stays in force over reloads. */
+  readonly listen: readonly ListenAddress[] | undefined;
+  readonly http: ListenAddress | undefined;
+  readonly threads: number | 'auto' | undefined;
+  readonly logLevel: LogLevel | undefined;
+  /** Reload when the file's content changes. */
+  readonly watch: boolean;
+}
+
+export interface ServeSignals {
+  /** Calls back for each SIGTERM or SIGINT, and for each SIGHUP. */
+  onStop(callback: () => void): void;
+  onReload(callback: () => void): void;
+}
+
+/** Resolves to the exit code once stopped. Throws CommandError where it cannot start. */
+export async function serve(options: ServeOptions, output: Output, signals: ServeSignals): Promise<number> {
+  const config = await readConfig(options, output);
+  if (config === undefined) return EXIT.FAILED;
+  const log = createLogger({ level: config.logLevel });
+  const metrics = createMetrics();
+  const stopped = new Promise<void>((resolve) => signals.onStop(resolve));
+  const running = await start(config, log, metrics);
+
+  const reload = serializedReload(options, running, log, metrics);
+  signals.onReload(() => reload('SIGHUP'));
+  const watch = options.watch ? watchFile(options.file, systemClock, log, () => reload('file changed')) : undefined;
+
+  for (const line of describeServing(options.file, config, running)) output.out(line);
+  void running.firstChecks().then((complete) => {
+    for (const line of describeHealth(running, complete)) output.out(line);
+  });
+  await stopped;
+  watch?.stop();
+  await running.stop();
+  return EXIT.OK;
+}
+
+async function readConfig(options: ServeOptions, { err }: Output): Promise<Config | undefined> {
+  const result = await loadConfig(options.file);
+  for (const warning of result.warnings) err(formatProblem({ ...warning, message: `warning: ${warning.message}` }));
+  if (result.ok) return withOptions(result.config, options);
+  for (const problem of result.problems) err(formatProblem(problem));
+  return undefined;
+}
+
+function withOptions(config: Config, options: ServeOptions): Config {
+  return {
+    ...config,
+    listen: options.listen ?? config.listen,
+    http: options.http ?? config.http,
+    threads: options.threads ?? config.threads,
+    logLevel: options.logLevel ?? config.logLevel,
+  };
+}
+
+async function start(config: Config, log: RootLogger, metrics: Metrics): Promise<Running> {
+  try {
+    return await startHealthdns(config, { log, metrics, clock: systemClock, random: Math.random });
+  } catch (error) {
+    if (error instanceof ListenError) throw new CommandError(error.message);
+    throw error;
+  }
+}
+
+/** Reloads one after the other; of those that come while one is running, one is enough. */
+function serializedReload(options: ServeOptions, running: Running, log: RootLogger, metrics: Metrics) {
+  const reloads = metrics.counter('healthdns_reloads_total', 'Reloads of the configuration.', ['result']);
+  const lastGood = metrics.gauge(
+    'healthdns_reload_last_success_seconds',
+    'When the configuration was read, Unix time.',
+  );
+  lastGood.set(systemClock.now() / 1000);
+  let busy = false;
+  let again: string | undefined;
+
+  return function reload(cause: string): void {
+    if (busy) {
+      again = cause;
+      return;
+    }
+    busy = true;
+    void reloadOnce(cause).finally(() => {
+      busy = false;
+      const waiting = again;
+      again = undefined;
+      if (waiting !== undefined) reload(waiting);
+    });
+  };
+
+  async function reloadOnce(cause: string): Promise<void> {
+    const result = await loadConfig(options.file);
+    if (!result.ok) {
+      reloads.inc(1, 'refused');
+      for (const problem of result.problems) log.error('configuration refused', { problem: formatProblem(problem) });
+      log.error('the configuration in force stays', { cause, file: options.file, problems: result.problems.length });
+      return;
+    }
+    for (const warning of result.warnings) log.warn('configuration', { problem: formatProblem(warning) });
+    try {
+      const config = withOptions(result.config, options);
+      log.setLevel(config.logLevel);
+      await running.reload(config);
+      reloads.inc(1, 'ok');
+      lastGood.set(systemClock.now() / 1000);
+      log.info('configuration reloaded', { cause, file: options.file });
+    } catch (error) {
+      reloads.inc(1, 'failed');
+      log.error('reload failed', { cause, error: (error as Error).message });
+    }
+  }
+}

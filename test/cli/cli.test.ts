@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { VERSION } from '../../src/version.ts';
+import { healthdns, repository, temporaryFolder } from '../support/command.ts';
+
+const COMMANDS = ['serve', 'check', 'query', 'explain', 'taskdef convert'];
+
+test('the version is that of the package', async () => {
+  assert.equal(JSON.parse(await readFile(join(repository, 'package.json'), 'utf8')).version, VERSION);
+  for (const word of ['version', '--version']) {
+    assert.deepEqual(await healthdns(word), { code: 0, stdout: `${VERSION}\n`, stderr: '' });
+  }
+});
+
+test('every command has a help text with an example and its exit codes', async () => {
+  for (const command of COMMANDS) {
+    const { code, stdout } = await healthdns(...command.split(' '), '--help');
+    assert.equal(code, 0);
+    assert.match(stdout, /^Exit codes: 0 /m);
+    assert.match(stdout, new RegExp(`^Examples?:\\n  healthdns ${command} `, 'm'));
+  }
+});
+
+test('a wrong command line is one line on stderr and exit code 2', async () => {
+  const wrong: [string[], RegExp][] = [
+    [['serv'], /unknown command 'serv'.*Did you mean serve/],
+    [['serve', '--lissten', 'x'], /unknown option '--lissten'.*Did you mean --listen/],
+    [['serve', '--listen', '127.0.0.1'], /--listen.*127\.0\.0\.1:53/],
+    [['serve', '--threads', '0'], /--threads.*1 to 256/],
+    [['serve', '--log-level', 'loud'], /debug, info, warn, error, silent/],
+    [['serve', 'a.yaml', 'b.yaml'], /too many arguments/],
+    [['query', 'a', 'NOTYPE'], /NOTYPE/],
+    [['query'], /name/],
+    [['explain', 'a', '--http', 'nowhere'], /--http.*URL/],
+    [['taskdef', 'convert', '-'], /--service/],
+  ];
+  for (const [args, message] of wrong) {
+    const { code, stdout, stderr } = await healthdns(...args);
+    assert.deepEqual([args, code, stdout], [args, 2, '']);
+    assert.match(stderr, /^healthdns[^\n]*\n$/);
+    assert.match(stderr, message);
+  }
+});
+
+test('check says what would be served', async () => {
+  const { code, stdout, stderr } = await healthdns('check', join(repository, 'zones.example.yaml'));
+  assert.deepEqual([code, stderr], [0, '']);
+  assert.match(stdout, /zones\.example\.yaml: fine\n/);
+  assert.match(stdout, /zone {2}production\.local\.: .*3 services, 7 instances/);
+});
+
+test('check names each problem with its place, suggests near misses and exits with 1', async (t) => {
+  const file = join(await temporaryFolder(t), 'zones.yaml');
+  await writeFile(file, 'listn: []\nzones:\n  - name: a.local\n    ttlSeconds: soon\n');
+  const { code, stderr } = await healthdns('check', file);
+  assert.equal(code, 1);
+  const lines = stderr.trimEnd().split('\n');
+  assert.equal(lines.length, 3);
+  assert.ok(lines[0].startsWith(`${file}:1:1: `));
+  assert.match(lines[0], /listn.*listen/);
+  assert.ok(lines[1].startsWith(`${file}:4:17: `));
+  assert.equal(lines[2], `${file}: 2 problems`);
+});
+
+test('a file that is not there is said so, by check and serve', async () => {
+  for (const command of ['check', 'serve']) {
+    const { code, stderr } = await healthdns(command, '/nowhere/zones.yaml');
+    assert.equal(code, 1);
+    assert.match(stderr, /^\/nowhere\/zones\.yaml:1:1: .*no such file/);
+    assert.doesNotMatch(stderr, / at .*\(/);
+  }
+});
+
+test('explain and query say in one line that nobody answers', async () => {
+  const asked = await healthdns('explain', 'a.local', '--http', 'http://127.0.0.1:9');
+  assert.equal(asked.code, 1);
+  assert.match(asked.stderr, /^healthdns: no answer from http:\/\/127\.0\.0\.1:9: .*\n$/);
+  const queried = await healthdns('query', 'a.local', '@127.0.0.1:9');
+  assert.equal(queried.code, 9);
+  assert.match(queried.stderr, /^healthdns[^\n]*\n$/);
+});
+
+test('taskdef convert prints a Deployment, and what is wrong with a definition', async (t) => {
+  const file = join(await temporaryFolder(t), 'task.json');
+  const container = { name: 'app', image: 'app:1', essential: true };
+  await writeFile(file, JSON.stringify({ family: 'web', containerDefinitions: [container] }));
+  const good = await healthdns('taskdef', 'convert', file, '--service', 'web', '--count', '3');
+  assert.equal(good.code, 0);
+  assert.match(good.stdout, /kind: Deployment/);
+  assert.match(good.stdout, /replicas: 3/);
+  await writeFile(file, '{');
+  const bad = await healthdns('taskdef', 'convert', file, '--service', 'web');
+  assert.deepEqual([bad.code, bad.stdout], [1, '']);
+  assert.match(bad.stderr, /task\.json/);
+});

@@ -1,0 +1,208 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { promisify } from 'node:util';
+import { freePort, healthdns, repository, type Serving, serving, temporaryFolder } from '../support/command.ts';
+import { requirement } from '../support/requirement.ts';
+
+const LOCAL = ['--listen', '127.0.0.1:0', '--http', '127.0.0.1:0'];
+const zone = (address: string) =>
+  `zones:\n  - name: a.local\n    records: [{ name: www, type: A, value: ${address} }]\n`;
+
+/** Starts `serve` on free ports and waits until it says where; stopped after the test. */
+async function start(t: TestContext, args: readonly string[]) {
+  const server = serving(args);
+  t.after(() => server.stop('SIGKILL'));
+  const [, dns] = await server.shows(/DNS {3}127\.0\.0\.1:(\d+)/);
+  const [, http] = await server.shows(/HTTP {2}(http:\S+)/);
+  return { server, dns: Number(dns), http };
+}
+
+async function startFile(t: TestContext, content: string, ...more: string[]) {
+  const file = join(await temporaryFolder(t), 'zones.yaml');
+  await writeFile(file, content);
+  return { file, ...(await start(t, [file, ...LOCAL, ...more])) };
+}
+
+const addresses = async (name: string, port: number, ...more: string[]) => {
+  const { stdout } = await healthdns('query', name, `@127.0.0.1:${port}`, '--short', ...more);
+  return stdout
+    .split('\n')
+    .filter((line) => line !== '')
+    .sort();
+};
+
+async function logged(server: Serving, message: string) {
+  await server.shows(new RegExp(`"message":"${message}"`));
+  return server
+    .stderr()
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line));
+}
+
+/** zones.example.yaml with the HTTP port exchanged for a free one: its health checks ask that port. */
+async function startExample(t: TestContext) {
+  const port = await freePort();
+  const example = (await readFile(join(repository, 'zones.example.yaml'), 'utf8')).replaceAll('8053', String(port));
+  const file = join(await temporaryFolder(t), 'zones.yaml');
+  await writeFile(file, example);
+  const running = await start(t, [file, '--listen', '127.0.0.1:0']);
+  await running.server.shows(/Health after the first checks/);
+  return running;
+}
+
+test('the example answers api-1 and api-2 only, over UDP and TCP, and says why', async (t) => {
+  const { server, dns, http } = await startExample(t);
+  assert.deepEqual(await addresses('api.production.local', dns), ['127.0.0.1', '127.0.0.2']);
+  assert.deepEqual(await addresses('api.production.local', dns, '--tcp'), ['127.0.0.1', '127.0.0.2']);
+  assert.match(server.stdout(), /api\.production\.local\. answers api-1, api-2\n {4}left out: api-3, UNHEALTHY/);
+  assert.match(server.stdout(), /^Try: {2}dig @127\.0\.0\.1 -p \d+ api\.production\.local$/m);
+  const { code, stdout } = await healthdns('explain', 'api.production.local', '--http', http);
+  assert.equal(code, 0);
+  assert.match(stdout, /OUT api-3 \(127\.0\.0\.3\) UNHEALTHY\n.*rule unhealthy: .*ECONNREFUSED/);
+  const unknown = await healthdns('explain', 'nothing.production.local', '--http', http, '--json');
+  assert.deepEqual([unknown.code, JSON.parse(unknown.stdout).exists], [3, 'absent']);
+});
+
+test('what Prometheus scrapes has each series once, under one HELP and TYPE', async (t) => {
+  const { dns, http } = await startExample(t);
+  await addresses('api.production.local', dns);
+  const lines = (await (await fetch(`${http}/metrics`)).text()).trimEnd().split('\n');
+  const series = lines.map((line) =>
+    line.startsWith('#') ? line.split(' ', 3).join(' ') : line.replace(/ [^ ]+$/, ''),
+  );
+  assert.deepEqual(
+    series.filter((one, index) => series.indexOf(one) !== index),
+    [],
+  );
+  assert.ok(lines.includes('healthdns_instances{zone="production.local.",status="UNHEALTHY",answered="false"} 1'));
+  assert.ok(lines.some((line) => /^healthdns_dns_responses_total\{rcode="NOERROR"\} [1-9]/.test(line)));
+});
+
+test('the example as dig sees it', requirement('dig'), async (t) => {
+  const { dns } = await startExample(t);
+  const dig = async (...words: string[]) => {
+    const { stdout } = await promisify(execFile)('dig', ['@127.0.0.1', '-p', String(dns), '+short', ...words]);
+    return stdout.trimEnd().split('\n').sort();
+  };
+  assert.deepEqual(await dig('api.production.local'), ['127.0.0.1', '127.0.0.2']);
+  assert.deepEqual(await dig('www.production.local'), ['127.0.0.1', '127.0.0.2', 'api.production.local.']);
+  assert.deepEqual(await dig('web.production.local', 'AAAA'), ['2001:db8::10', '2001:db8::11']);
+  assert.equal((await dig('billing.payments.production.local')).length, 1);
+  assert.deepEqual(await dig('any.preview.production.local', '+tcp'), ['192.0.2.80', '192.0.2.81']);
+});
+
+test('SIGTERM and SIGINT stop it with exit code 0', async (t) => {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    const { server } = await startFile(t, zone('192.0.2.1'));
+    assert.equal(await server.stop(signal), 0);
+    assert.equal(server.stderr(), '');
+  }
+});
+
+test('while stopping, health is 503 and queries are answered; a second signal ends it at once', async (t) => {
+  const { server, dns, http } = await startFile(t, `server: { lameduckSeconds: 300 }\n${zone('192.0.2.1')}`);
+  assert.equal((await fetch(`${http}/health`)).status, 200);
+  server.process.kill('SIGTERM');
+  await logged(server, 'stopping after the lameduck time');
+  assert.equal((await fetch(`${http}/health`)).status, 503);
+  assert.equal((await fetch(`${http}/ready`)).status, 503);
+  assert.deepEqual(await addresses('www.a.local', dns), ['192.0.2.1']);
+  assert.equal(await server.stop('SIGTERM'), 1);
+});
+
+test('SIGHUP reads the file again; a wrong file is logged, counted, and changes nothing', async (t) => {
+  const { server, file, dns, http } = await startFile(t, zone('192.0.2.1'));
+  await writeFile(file, 'zones: [{ name: a.local, recods: [] }]');
+  server.process.kill('SIGHUP');
+  const lines = await logged(server, 'the configuration in force stays');
+  assert.match(JSON.stringify(lines), /zones\.yaml:1:\d+: .*recods/);
+  assert.deepEqual(await addresses('www.a.local', dns), ['192.0.2.1']);
+
+  await writeFile(
+    file,
+    `${zone('192.0.2.2')}  - name: b.local\n    records: [{ name: "@", type: A, value: 192.0.2.3 }]\n`,
+  );
+  server.process.kill('SIGHUP');
+  await logged(server, 'configuration reloaded');
+  assert.deepEqual(await addresses('www.a.local', dns), ['192.0.2.2']);
+  assert.deepEqual(await addresses('b.local', dns), ['192.0.2.3']);
+  const metrics = await (await fetch(`${http}/metrics`)).text();
+  assert.match(metrics, /^healthdns_reloads_total\{result="refused"\} 1$/m);
+  assert.match(metrics, /^healthdns_reloads_total\{result="ok"\} 1$/m);
+});
+
+test('a reload takes away services and zones that are gone, and says what needs a restart', async (t) => {
+  const service = (name: string) => `      - { name: ${name}, instances: [{ id: one, ipv4: 192.0.2.9 }] }\n`;
+  const zones = (...services: string[]) =>
+    `zones:\n  - name: a.local\n    services:\n${services.map(service).join('')}`;
+  const { server, file, dns } = await startFile(t, `${zones('x', 'y')}  - { name: b.local }\n`);
+  await writeFile(file, `limits: { tcpConnections: 7 }\n${zones('y', 'z')}`);
+  server.process.kill('SIGHUP');
+  const lines = await logged(server, 'configuration reloaded');
+  assert.deepEqual(await addresses('x.a.local', dns), []);
+  assert.deepEqual(await addresses('y.a.local', dns), ['192.0.2.9']);
+  assert.deepEqual(await addresses('z.a.local', dns), ['192.0.2.9']);
+  assert.equal((await healthdns('query', 'b.local', `@127.0.0.1:${dns}`)).code, 1);
+  assert.deepEqual(lines.find(({ message }) => message === 'these take effect at the next start').settings, ['limits']);
+});
+
+test('with --watch a file that is replaced is read again', async (t) => {
+  const { server, file, dns } = await startFile(t, zone('192.0.2.1'), '--watch');
+  await writeFile(`${file}.new`, zone('192.0.2.2'));
+  await rename(`${file}.new`, file);
+  await logged(server, 'configuration reloaded');
+  assert.deepEqual(await addresses('www.a.local', dns), ['192.0.2.2']);
+});
+
+test('an address in use is one line that names it, and exit code 1', async (t) => {
+  const file = join(await temporaryFolder(t), 'zones.yaml');
+  await writeFile(file, zone('192.0.2.1'));
+  const tcp = createServer().listen(0, '127.0.0.1');
+  await once(tcp, 'listening');
+  t.after(() => tcp.close());
+  const { port } = tcp.address() as { port: number };
+  const udp = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(udp, 'listening');
+  t.after(() => udp.close());
+
+  for (const args of [
+    ['--listen', `127.0.0.1:${port}`, '--http', '127.0.0.1:0'],
+    ['--listen', `127.0.0.1:${udp.address().port}`, '--http', '127.0.0.1:0'],
+    ['--listen', '127.0.0.1:0', '--http', `127.0.0.1:${port}`],
+  ]) {
+    const { code, stderr } = await healthdns('serve', file, ...args);
+    assert.equal(code, 1);
+    assert.match(stderr, /^healthdns: [^\n]*127\.0\.0\.1:\d+[^\n]*in use[^\n]*\n$/);
+  }
+});
+
+test('without its API server it answers its other zones, and ready names what is missing', async (t) => {
+  const kubeconfig = join(await temporaryFolder(t), 'kubeconfig');
+  await writeFile(
+    kubeconfig,
+    JSON.stringify({
+      clusters: [{ name: 'c', cluster: { server: 'http://127.0.0.1:9' } }],
+      contexts: [{ name: 'gone', context: { cluster: 'c', user: 'u' } }],
+      users: [{ name: 'u', user: {} }],
+      'current-context': 'gone',
+    }),
+  );
+  const kubernetes = `  - name: cluster.local\n    kubernetes: { kubeconfig: ${kubeconfig}, context: gone }\n`;
+  const { server, dns, http } = await startFile(t, zone('192.0.2.1') + kubernetes, '--log-level', 'silent');
+  assert.deepEqual(await addresses('www.a.local', dns), ['192.0.2.1']);
+  const ready = await fetch(`${http}/ready`);
+  assert.equal(ready.status, 503);
+  assert.match(await ready.text(), /^not ready\nkubernetes\/gone \(cluster\.local\.\): /);
+  const { code, stdout } = await healthdns('query', 'x.default.svc.cluster.local', `@127.0.0.1:${dns}`);
+  assert.equal(code, 1);
+  assert.match(stdout, /SERVFAIL/);
+  assert.match(stdout, /EDE: 14/);
+  assert.equal(await server.stop(), 0);
+});

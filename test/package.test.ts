@@ -1,0 +1,53 @@
+// What `npm pack` gives, and that it runs where it is installed.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+import { repository, serving, temporaryFolder } from './support/command.ts';
+
+const run = promisify(execFile);
+
+test('the package holds what runs and nothing else, and serves where it is installed', async (t) => {
+  const folder = await temporaryFolder(t);
+  // The test command has built dist/ already; other tests are running from it.
+  const packed = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
+    cwd: repository,
+  });
+  const [{ filename, files }] = JSON.parse(packed.stdout) as [{ filename: string; files: { path: string }[] }];
+  const paths = files.map(({ path }) => path);
+  for (const path of [
+    'bin/healthdns',
+    'dist/cli.js',
+    'dist/server/thread.js',
+    'zones.example.yaml',
+    'zones.schema.json',
+  ]) {
+    assert.ok(paths.includes(path), `${path} is missing`);
+  }
+  for (const path of ['README.md', 'LICENSE', 'dist/THIRD-PARTY-LICENSES.txt'])
+    assert.ok(paths.includes(path), `${path} is missing`);
+  assert.deepEqual(
+    paths.filter((path) => /\.map$|\.ts$|^(test|bench|build|src|node_modules)\//.test(path)),
+    [],
+  );
+  assert.doesNotMatch(await readFile(join(repository, 'dist/cli.js'), 'utf8'), /\/\/# sourceMappingURL=/);
+
+  // Unpacked where npm would put it: what it needs beside itself (koffi) is optional.
+  const installed = join(folder, 'node_modules/healthdns');
+  await mkdir(installed, { recursive: true });
+  await run('tar', ['-xzf', join(folder, filename), '-C', installed, '--strip-components=1']);
+  const command = join(installed, 'bin/healthdns');
+  const checked = await run(process.execPath, [command, 'check', join(installed, 'zones.example.yaml')]);
+  assert.match(checked.stdout, /fine/);
+
+  const file = join(folder, 'zones.yaml');
+  await writeFile(file, 'zones: [{ name: a.local, records: [{ name: www, type: A, value: 192.0.2.1 }] }]');
+  const server = serving([file, '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0'], command);
+  t.after(() => server.stop('SIGKILL'));
+  const [, port] = await server.shows(/DNS {3}127\.0\.0\.1:(\d+)/);
+  const asked = await run(process.execPath, [command, 'query', 'www.a.local', `@127.0.0.1:${port}`, '--short']);
+  assert.equal(asked.stdout, '192.0.2.1\n');
+  assert.equal(await server.stop(), 0);
+});

@@ -11,7 +11,6 @@ import type { KindReport } from '../status.ts';
 import { ApiError, type ApiServer } from './api-server.ts';
 import { type EventStream, readEvents } from './event-stream.ts';
 import type { KnownObjects } from './known-objects.ts';
-import { optionalFields } from './objects.ts';
 import { readPagedList } from './paged-list.ts';
 import { createRecovery, UnconfirmedLoss } from './recovery.ts';
 import type { WatchTimings } from './timings.ts';
@@ -183,12 +182,17 @@ export function startListAndWatch(
   };
 }
 
-/** Where in the server's history an event stands, and whether it ends a streamed list. */
+interface EventMetadata {
+  readonly resourceVersion?: unknown;
+  readonly annotations?: Readonly<Record<string, unknown>> | null;
+}
+
+/** Where in the server's history an event stands, and whether it ends a streamed list. Never throws. */
 function placeOf(object: unknown): { resourceVersion: string | undefined; endsInitialEvents: boolean } {
-  const meta = optionalFields((object as { metadata?: unknown } | null)?.metadata, 'metadata');
-  const version = meta.resourceVersion;
+  const meta = (object as { metadata?: EventMetadata | null } | null)?.metadata;
+  const version = meta?.resourceVersion;
   return {
     resourceVersion: typeof version === 'string' && version !== '' ? version : undefined,
-    endsInitialEvents: optionalFields(meta.annotations, 'annotations')['k8s.io/initial-events-end'] === 'true',
+    endsInitialEvents: meta?.annotations?.['k8s.io/initial-events-end'] === 'true',
   };
 }

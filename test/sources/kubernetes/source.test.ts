@@ -1,0 +1,196 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { endpoint, pod, podStatus, service, slice } from '../../support/cluster-objects.ts';
+import { type FakeApiServer, type FakeApiServerOptions, startFakeApiServer } from '../../support/fake-api-server.ts';
+import { type FollowedCluster, followCluster, testKubernetesConfig } from '../../support/followed-cluster.ts';
+import { until } from '../../support/until.ts';
+
+async function faking(
+  options: FakeApiServerOptions,
+  run: (server: FakeApiServer, follow: () => Promise<FollowedCluster>) => Promise<void>,
+): Promise<void> {
+  const server = await startFakeApiServer(options);
+  const followed: FollowedCluster[] = [];
+  try {
+    await run(server, async () => {
+      const cluster = followCluster(testKubernetesConfig(server.kubeconfig));
+      followed.push(cluster);
+      await until(() => cluster.status.missing(), []);
+      return cluster;
+    });
+  } finally {
+    for (const cluster of followed) await cluster.stop();
+    await server.close();
+  }
+}
+
+const readyPod = (name: string, ip: string, ready = true) => ({ ...pod(name, 'web'), ...podStatus(ip, ready) });
+const managed = (name: string, endpoints: readonly object[]) => {
+  const made = slice(name, 'web', endpoints);
+  const labels = {
+    ...made.metadata.labels,
+    'endpointslice.kubernetes.io/managed-by': 'endpointslice-controller.k8s.io',
+  };
+  return { ...made, metadata: { ...made.metadata, labels } };
+};
+
+test('a server without streaming lists is listed in pages', () =>
+  faking({ streamingLists: false }, async (server, follow) => {
+    for (let i = 1; i <= 5; i++) server.put('services', service(`web-${i}`));
+    for (let i = 1; i <= 5; i++) server.put('endpointslices', slice(`s-${i}`, `web-${i}`, [endpoint(`10.0.0.${i}`)]));
+    const cluster = await follow();
+    assert.deepEqual(cluster.answered('web-5'), ['10.0.0.5']);
+    assert.equal(cluster.kind('services').objects, 5);
+    const asked = server.requests.filter((request) => request.endsWith(' services'));
+    assert.deepEqual(asked.slice(0, 4), ['stream services', 'list services', 'list services', 'list services']);
+    await until(() => server.requests.includes('watch services'), true);
+  }));
+
+test('a server without EndpointSlices is read by its Endpoints', () =>
+  faking({ absent: ['endpointslices'] }, async (server, follow) => {
+    server.put('services', service('web'));
+    server.put('endpoints', {
+      metadata: { name: 'web' },
+      subsets: [
+        {
+          addresses: [{ ip: '10.0.0.1' }],
+          notReadyAddresses: [{ ip: '10.0.0.2' }],
+          ports: [{ name: 'http', port: 80 }],
+        },
+      ],
+    });
+    const cluster = await follow();
+    await until(() => cluster.answered('web'), ['10.0.0.1']);
+    assert.equal(cluster.kind('endpointslices').state, 'absent');
+  }));
+
+test('a malformed object is skipped, counted, and logged once, and the others are followed', () =>
+  faking({}, async (server, follow) => {
+    server.put('services', service('web'));
+    const cluster = await follow();
+    const bad = { ...slice('bad', 'web', []), endpoints: 'none' };
+    server.put('endpointslices', bad);
+    server.put('endpointslices', bad);
+    server.line('endpointslices', 'this is not JSON');
+    server.line('endpointslices', '{"no":"event"}');
+    for (const object of [null, 7, {}, { metadata: 'none' }, { metadata: { name: 'x', annotations: 1 } }]) {
+      server.line('endpointslices', JSON.stringify({ type: 'ADDED', object }));
+    }
+    server.put('endpointslices', slice('good', 'web', [endpoint('10.0.0.1')]));
+    await until(() => cluster.answered('web'), ['10.0.0.1']);
+    const { malformed, lists, failures } = cluster.kind('endpointslices').counters;
+    assert.deepEqual([malformed, lists, failures], [9, 1, 0]);
+    const lines = cluster.logged.filter(({ fields }) => (fields as { object?: string }).object === 'default/bad');
+    assert.equal(lines.length, 1);
+  }));
+
+test('an endpoint that makes no sense is left out of its slice, the others are answered, and all go with the slice', () =>
+  faking({}, async (server, follow) => {
+    server.put('services', service('web'));
+    const nonsense = [endpoint('10.0.0.300'), endpoint('fd00::1'), { addresses: 'x' }, null];
+    server.put('endpointslices', slice('mixed', 'web', [endpoint('10.0.0.1'), ...(nonsense as object[])]));
+    const cluster = await follow();
+    assert.deepEqual(cluster.answered('web'), ['10.0.0.1']);
+    server.remove('endpointslices', 'mixed');
+    await until(() => cluster.answered('web'), []);
+  }));
+
+test('what became malformed keeps saying what it said before', () =>
+  faking({}, async (server, follow) => {
+    server.put('services', service('web'));
+    server.put('endpointslices', slice('a', 'web', [endpoint('10.0.0.1')]));
+    const cluster = await follow();
+    server.put('endpointslices', { ...slice('a', 'web', []), addressType: 7 });
+    await until(() => cluster.kind('endpointslices').counters.malformed, 1);
+    assert.deepEqual(cluster.answered('web'), ['10.0.0.1']);
+  }));
+
+test('an object older than what is known is ignored', () =>
+  faking({}, async (server, follow) => {
+    server.put('services', service('web'));
+    server.put('endpointslices', slice('a', 'web', [endpoint('10.0.0.1')]));
+    const cluster = await follow();
+    const old = slice('a', 'web', [endpoint('10.0.0.9')]);
+    server.put('endpointslices', { ...old, metadata: { ...old.metadata, resourceVersion: '7' } });
+    await until(() => cluster.kind('endpointslices').counters.outdated, 1);
+    assert.deepEqual(cluster.answered('web'), ['10.0.0.1']);
+  }));
+
+test('an endpoint that moves between slices is answered throughout, and one that two slices state is answered once', () =>
+  faking({}, async (server, follow) => {
+    server.put('services', service('web'));
+    server.put('endpointslices', slice('a', 'web', [endpoint('10.0.0.1'), endpoint('10.0.0.2')]));
+    const cluster = await follow();
+    server.put('endpointslices', slice('b', 'web', [endpoint('10.0.0.2'), endpoint('10.0.0.3')]));
+    await until(() => cluster.answered('web'), ['10.0.0.1', '10.0.0.2', '10.0.0.3']);
+    const key = 'kubernetes/test/cluster.local./default/web';
+    assert.equal(cluster.registry.service(key)!.instances.size, 3);
+    server.put('endpointslices', slice('a', 'web', [endpoint('10.0.0.1')]));
+    server.put('endpointslices', slice('c', 'web', [endpoint('10.0.0.4')]));
+    await until(() => cluster.answered('web'), ['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4']);
+  }));
+
+test('a slice that changes its service takes its endpoints with it', () =>
+  faking({}, async (server, follow) => {
+    server.put('services', service('web'));
+    server.put('services', service('other'));
+    server.put('endpointslices', slice('a', 'web', [endpoint('10.0.0.1')]));
+    const cluster = await follow();
+    server.put('endpointslices', slice('a', 'other', [endpoint('10.0.0.1')]));
+    await until(() => cluster.answered('other'), ['10.0.0.1']);
+    assert.deepEqual(cluster.answered('web'), []);
+  }));
+
+test('a pod decides over the slice of its controller, in both directions, and stays out after its deletion', () =>
+  faking({}, async (server, follow) => {
+    server.put('services', service('web'));
+    server.put('pods', readyPod('web-1', '10.0.0.1'));
+    server.put('endpointslices', managed('a', [endpoint('10.0.0.1', 'web-1', { ready: false })]));
+    const cluster = await follow();
+    assert.deepEqual(cluster.answered('web'), ['10.0.0.1'], 'the pod is ready, its slice lags');
+    server.put('endpointslices', managed('a', [endpoint('10.0.0.1', 'web-1', { ready: true })]));
+    server.put('pods', readyPod('web-1', '10.0.0.1', false));
+    await until(() => cluster.answered('web'), []);
+    server.put('pods', readyPod('web-1', '10.0.0.1'));
+    await until(() => cluster.answered('web'), ['10.0.0.1']);
+    server.remove('pods', 'web-1');
+    await until(() => cluster.answered('web'), []);
+  }));
+
+test('what another controller says of a ready pod still counts', () =>
+  faking({}, async (server, follow) => {
+    server.put('services', service('web'));
+    server.put('pods', readyPod('web-1', '10.0.0.1'));
+    server.put('endpointslices', slice('a', 'web', [endpoint('10.0.0.1', 'web-1', { ready: false })]));
+    const cluster = await follow();
+    assert.deepEqual(cluster.answered('web'), []);
+  }));
+
+test('a node that is not ready takes its pods with it', () =>
+  faking({}, async (server, follow) => {
+    const onNode = { ...endpoint('10.0.0.1', 'web-1'), nodeName: 'node-1' };
+    server.put('services', service('web'));
+    server.put('pods', readyPod('web-1', '10.0.0.1'));
+    server.put('endpointslices', slice('a', 'web', [onNode, { ...endpoint('10.0.0.2'), nodeName: 'node-1' }]));
+    const cluster = await follow();
+    const node = (status: string) => ({
+      metadata: { name: 'node-1' },
+      status: { conditions: [{ type: 'Ready', status }] },
+    });
+    server.put('nodes', node('Unknown'));
+    await until(() => cluster.answered('web'), ['10.0.0.2'], 5_000);
+    server.put('nodes', node('True'));
+    await until(() => cluster.answered('web'), ['10.0.0.1', '10.0.0.2']);
+  }));
+
+test('410 in the middle of a watch leads to a new list, and what is gone goes', () =>
+  faking({}, async (server, follow) => {
+    server.put('services', service('web'));
+    server.put('endpointslices', slice('a', 'web', [endpoint('10.0.0.1')]));
+    server.put('endpointslices', slice('b', 'web', [endpoint('10.0.0.2')]));
+    const cluster = await follow();
+    server.remove('endpointslices', 'b', true);
+    server.line('endpointslices', JSON.stringify({ type: 'ERROR', object: { code: 410, message: 'too old' } }));
+    await until(() => cluster.answered('web'), ['10.0.0.1']);
+    assert.equal(cluster.kind('endpointslices').counters.expired, 1);
+  }));

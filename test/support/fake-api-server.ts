@@ -1,0 +1,117 @@
+// An API server that misbehaves on demand, for faults that a real one cannot be made to show. Everything else is tested
+// against a real one, in test/e2e.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export interface FakeApiServer {
+  readonly kubeconfig: string;
+  /** "list services", "stream endpointslices", "watch pods": what was asked, in order. */
+  readonly requests: readonly string[];
+  /** Adds or replaces an object and tells the watches. Returns its resource version. */
+  put(resource: string, object: FakeObject, type?: string): void;
+  /** Takes an object away; without `silently` the watches are told. */
+  remove(resource: string, name: string, silently?: boolean): void;
+  /** Writes a line as it is to all watches of a resource. */
+  line(resource: string, text: string): void;
+  /** Ends all watches of a resource. */
+  endWatches(resource: string): void;
+  close(): Promise<void>;
+}
+
+export interface FakeObject {
+  readonly metadata: { readonly name: string; readonly namespace?: string; readonly [key: string]: unknown };
+  readonly [key: string]: unknown;
+}
+
+export interface FakeApiServerOptions {
+  /** False: streaming lists are refused, as before Kubernetes 1.27. */
+  readonly streamingLists?: boolean;
+  /** Resources that do not exist (404). */
+  readonly absent?: readonly string[];
+}
+
+export async function startFakeApiServer(options: FakeApiServerOptions = {}): Promise<FakeApiServer> {
+  const objects = new Map<string, Map<string, FakeObject>>();
+  const watches = new Map<string, Set<ServerResponse>>();
+  const requests: string[] = [];
+  let version = 100;
+
+  const of = (resource: string) => objects.get(resource) ?? objects.set(resource, new Map()).get(resource)!;
+  const watching = (resource: string) => watches.get(resource) ?? watches.set(resource, new Set()).get(resource)!;
+  const write = (resource: string, text: string) => {
+    for (const response of watching(resource)) response.write(`${text}\n`);
+  };
+
+  const server = createServer((request, response) => {
+    const url = new URL(request.url!, 'http://fake');
+    const resource = url.pathname.split('/').at(-1)!;
+    const isWatch = url.searchParams.get('watch') === '1';
+    const streams = isWatch && url.searchParams.get('sendInitialEvents') === 'true';
+    requests.push(`${streams ? 'stream' : isWatch ? 'watch' : 'list'} ${resource}`);
+    if (options.absent?.includes(resource)) return void refuse(response, 404, 'the server could not find it');
+    if (streams && options.streamingLists === false)
+      return void refuse(response, 422, 'sendInitialEvents is forbidden');
+    if (!isWatch) return void page(response, url, [...of(resource).values()], version);
+    response.writeHead(200, { 'content-type': 'application/json' }).flushHeaders();
+    watching(resource).add(response);
+    response.on('close', () => watching(resource).delete(response));
+    if (!streams) return;
+    for (const object of of(resource).values()) response.write(`${JSON.stringify({ type: 'ADDED', object })}\n`);
+    const metadata = { resourceVersion: String(version), annotations: { 'k8s.io/initial-events-end': 'true' } };
+    response.write(`${JSON.stringify({ type: 'BOOKMARK', object: { metadata } })}\n`);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const folder = await mkdtemp(join(tmpdir(), 'healthdns-fake-api-'));
+  const kubeconfig = join(folder, 'kubeconfig');
+  await writeFile(kubeconfig, kubeconfigFor(`http://127.0.0.1:${(server.address() as { port: number }).port}`));
+
+  return {
+    kubeconfig,
+    requests,
+    put(resource, object, type = 'MODIFIED') {
+      const metadata = { namespace: 'default', resourceVersion: String(++version), ...object.metadata };
+      const stored = { ...object, metadata };
+      of(resource).set(object.metadata.name, stored);
+      write(resource, JSON.stringify({ type, object: stored }));
+    },
+    remove(resource, name, silently = false) {
+      const object = of(resource).get(name);
+      of(resource).delete(name);
+      if (object === undefined || silently) return;
+      const metadata = { ...object.metadata, resourceVersion: String(++version) };
+      write(resource, JSON.stringify({ type: 'DELETED', object: { ...object, metadata } }));
+    },
+    line: write,
+    endWatches(resource) {
+      for (const response of watching(resource)) response.end();
+    },
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+/** In pages of two, whatever the limit asked for: lists that fit in one page would test nothing. */
+function page(response: ServerResponse, url: URL, all: readonly FakeObject[], version: number): void {
+  const start = Number(url.searchParams.get('continue') ?? 0);
+  const next = start + 2 < all.length ? { continue: String(start + 2) } : {};
+  const body = { metadata: { resourceVersion: String(version), ...next }, items: all.slice(start, start + 2) };
+  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+}
+
+function refuse(response: ServerResponse, code: number, message: string): void {
+  response.writeHead(code, { 'content-type': 'application/json' });
+  response.end(JSON.stringify({ kind: 'Status', code, message }));
+}
+
+const kubeconfigFor = (server: string): string =>
+  JSON.stringify({
+    clusters: [{ name: 'fake', cluster: { server } }],
+    users: [{ name: 'admin', user: { token: 'any' } }],
+    contexts: [{ name: 'admin', context: { cluster: 'fake', user: 'admin' } }],
+    'current-context': 'admin',
+  });

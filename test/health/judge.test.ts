@@ -66,6 +66,8 @@ test('panic comes and goes with the others’ health', () => {
   assert.equal(answered(), 'a b c d');
   check('b', 'HEALTHY');
   assert.equal(answered(), 'b c d');
+  check('b', 'UNHEALTHY');
+  assert.equal(answered(), 'c d');
 });
 
 test('a flapping instance is held back and comes back by itself', async () => {

@@ -173,3 +173,36 @@ test('after any events the bytes are what recomputing everything from scratch gi
     { numRuns: 500 },
   );
 });
+
+test('a fact about one of two instances at one address is seen in the address’s own slot', () => {
+  const { registry, sync, slots } = setUp();
+  registry.replaceGroup('g', 'k', [instance('a', '10.0.0.1'), instance('b', '10.0.0.1')]);
+  sync.flush();
+  const state = registry.service('k')!;
+  const [a] = state.instances.values();
+  const shared = state.slotFor(a, '10.0.0.1');
+  for (const [id, expected] of [
+    ['a', true],
+    ['b', false],
+  ] as const) {
+    registry.replaceFacts(instanceSubject('k', id), 'check', [fact('UNHEALTHY')]);
+    sync.flush();
+    assert.equal(slots.get(shared), expected);
+  }
+});
+
+test('an instance that went does not write the slot that another has now', () => {
+  const { registry, slots, turn } = setUp(1);
+  registry.replaceGroup('g', 'k', ten.slice(0, 1));
+  turn();
+  const [{ slot }] = registry.service('k')!.instances.values();
+  registry.replaceFacts(instanceSubject('k', 'i0'), 'check', [fact('HEALTHY')]);
+  registry.removeGroup('g');
+  for (const removed of registry.takeRemovedSlots()) slots.release(removed, Promise.resolve());
+  registry.replaceGroup('g2', 'other', [instance('x', '10.0.1.1', { facts: [fact('UNHEALTHY')] })]);
+  assert.equal([...registry.service('other')!.instances.values()][0].slot, slot);
+  for (let turns = 0; turns < 5; turns++) {
+    turn();
+    assert.equal(slots.get(slot), false);
+  }
+});

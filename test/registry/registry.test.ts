@@ -188,3 +188,39 @@ test('when slots run out nothing changes and none is lost', () => {
   for (const slot of registry.takeRemovedSlots()) slots.release(slot, Promise.resolve());
   assert.equal(slots.taken(), 1);
 });
+
+test('when the slice that spoke last goes, the one that spoke before it counts', () => {
+  const { registry } = setUp();
+  const say = (group: string, reason: string) =>
+    registry.replaceGroup(group, 'k', [
+      instance('a', '10.0.0.1', { facts: [fact('HEALTHY', 'endpointslice', { reason })] }),
+    ]);
+  say('slice-1', 'one');
+  say('slice-2', 'two');
+  say('slice-3', 'three');
+  say('slice-1', 'one again');
+  registry.removeGroup('slice-3');
+  const said = () => [...registry.service('k')!.instances.values()][0].facts()[0].reason;
+  assert.equal(said(), 'one again');
+  registry.removeGroup('slice-1');
+  assert.equal(said(), 'two');
+});
+
+test('facts of an instance are told of whatever slashes its service’s key and its id have', () => {
+  const { registry, news } = setUp();
+  const key = 'kubernetes/arn:aws:eks:eu-west-1:1:cluster/blue/cluster.local./default/api';
+  registry.replaceGroup('g', key, [instance('task/a/1', '10.0.0.1')]);
+  news();
+  registry.replaceFacts(instanceSubject(key, 'task/a/1'), 'check', [fact('UNHEALTHY')]);
+  assert.deepEqual(news(), [`${key} facts task/a/1`]);
+});
+
+test('a fact that is said again, later, is news', () => {
+  const { registry, news } = setUp();
+  registry.replaceGroup('g', 'k', [instance('a', '10.0.0.1', { subjects: ['pod/a'] })]);
+  news();
+  for (const reportedMs of [1, 1, 2]) {
+    registry.replaceFacts('pod/a', 'external', [fact('HEALTHY', 'external', { reportedMs })]);
+  }
+  assert.equal(news().length, 2);
+});

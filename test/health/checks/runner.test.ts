@@ -123,6 +123,24 @@ test('only so many run at a time, and a service with few checks does not wait fo
   assert.ok(runner.counts().late > 0);
 });
 
+test('a check that waits for its turn does not run once its instance is gone', async () => {
+  const began: string[] = [];
+  const finish: (() => void)[] = [];
+  const probe: Probe = ({ instance: { id } }) => {
+    began.push(id);
+    return new Promise((resolve) => finish.push(() => resolve({ passed: true, reason: 'fine' })));
+  };
+  const { clock, state } = setUp(probe, 1);
+  state('k', ['a', 'b'], { timeout: 60, interval: 60 });
+  await clock.advance(1000);
+  const [first] = began;
+  state('k', [first], { timeout: 60, interval: 60 });
+  await clock.advance(0);
+  for (const each of finish) each();
+  await clock.advance(1000);
+  assert.deepEqual(began, [first]);
+});
+
 test('checks follow the registry: gone instances lose their fact, a new check keeps the status until it has run', async () => {
   let current: Probe = failing;
   const { clock, registry, state, said, runner } = setUp((target, signal) => current(target, signal));

@@ -1,0 +1,81 @@
+// POST /external-health: an external health source pushes what it knows of an instance.
+import type { ExternalReports, ReportProblem } from '../health/external-reports.ts';
+import type { Status } from '../registry/model.ts';
+import { type Registry, RegistryLimitError } from '../registry/registry.ts';
+import { type Endpoint, type HttpResponse, text } from './endpoint.ts';
+
+export interface ExternalHealthOptions {
+  readonly registry: Pick<Registry, 'services'>;
+  readonly reports: Pick<ExternalReports, 'report'>;
+  /** Whether anyone who reaches the HTTP address may push: as for the Cloud Map API, only where it is loopback. */
+  readonly writes: boolean;
+}
+
+interface Push {
+  readonly zone: string;
+  readonly namespace: string;
+  readonly service: string;
+  readonly instance: string;
+  readonly source: string;
+  readonly status: Status;
+  readonly reason: string;
+}
+
+const PROBLEMS: Readonly<Record<ReportProblem, string>> = {
+  'unknown-service': 'no such service',
+  'unknown-source': 'the service names no such source in its externalHealth',
+  'unknown-instance': 'the service has no such instance',
+};
+
+/** The body is JSON: {"zone", "namespace"?, "service", "instance", "source", "status", "reason"?}. 204 when taken. */
+export function externalHealthEndpoint({ registry, reports, writes }: ExternalHealthOptions): Endpoint {
+  function push({ zone, namespace, service: name, instance, source, status, reason }: Push): HttpResponse {
+    for (const { key, service } of registry.services()) {
+      if (service?.name !== name || service.namespace !== namespace || service.zone !== zone) continue;
+      const problem = reports.report(key, instance, source, { status, reason });
+      return problem === undefined ? { status: 204, type: 'text/plain', body: '' } : text(404, PROBLEMS[problem]);
+    }
+    return text(404, PROBLEMS['unknown-service']);
+  }
+
+  return {
+    path: '/external-health',
+    methods: ['POST'],
+    handle({ body, headers }) {
+      if (!writes) return text(403, 'writing is off: it needs an HTTP address that is loopback, and to be configured');
+      // A web page cannot send this type to another origin without asking first.
+      if (!String(headers['content-type'] ?? '').startsWith('application/json')) {
+        return text(415, 'expected Content-Type: application/json');
+      }
+      const parsed = parse(body.toString('utf8'));
+      if (typeof parsed === 'string') return text(400, parsed);
+      try {
+        return push(parsed);
+      } catch (error) {
+        if (!(error instanceof RegistryLimitError)) throw error;
+        return text(507, error.message);
+      }
+    },
+  };
+}
+
+/** What is pushed, or what is wrong with it. */
+function parse(body: string): Push | string {
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch (error) {
+    return `not JSON: ${(error as Error).message}`;
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'expected a JSON object';
+  const given: Record<string, unknown> = { namespace: 'default', reason: 'pushed', ...value };
+  for (const key of ['zone', 'namespace', 'service', 'instance', 'source', 'status', 'reason']) {
+    if (typeof given[key] !== 'string') return `${key}: expected a text`;
+  }
+  const { zone, namespace, service, instance, source, status, reason } = given as Record<string, string>;
+  if (status !== 'HEALTHY' && status !== 'UNHEALTHY' && status !== 'UNKNOWN') {
+    return `status: expected HEALTHY, UNHEALTHY or UNKNOWN, got ${JSON.stringify(status.slice(0, 40))}`;
+  }
+  const absolute = zone.endsWith('.') ? zone : `${zone}.`;
+  return { zone: absolute.toLowerCase(), namespace, service, instance, source, status, reason };
+}

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createExternalReports } from '../../src/health/external-reports.ts';
+import { externalHealthEndpoint } from '../../src/http/external-health.ts';
+import { createRegistry } from '../../src/registry/registry.ts';
+import { instanceSubject } from '../../src/registry/subjects.ts';
+import { fakeClock } from '../support/fake-clock.ts';
+import { fakeSlots } from '../support/fake-slots.ts';
+import { instance, POLICY, service } from '../support/model.ts';
+
+function setUp(writes = true) {
+  const registry = createRegistry(fakeSlots());
+  const sources = [{ name: 'deployer', interval: 30, timeout: 5 }];
+  const policy = { ...POLICY, externalHealth: { sources, combine: 'all' as const, maxAgeSeconds: 60 } };
+  registry.replaceService(service('api', { key: 'k', policy }));
+  registry.replaceGroup('g', 'k', [instance('a', '10.0.0.1')]);
+  const reports = createExternalReports(registry, fakeClock(), setImmediate);
+  const endpoint = externalHealthEndpoint({ registry, reports, writes });
+  const post = async (value: unknown, type = 'application/json') => {
+    const body = Buffer.from(typeof value === 'string' ? value : JSON.stringify(value));
+    const request = { method: 'POST', rest: '', query: new URLSearchParams(), headers: { 'content-type': type }, body };
+    const response = await endpoint.handle(request);
+    return `${response.status} ${response.body}`.trim();
+  };
+  return { registry, post };
+}
+
+const PUSH = {
+  zone: 'Test.local',
+  service: 'api',
+  instance: 'a',
+  source: 'deployer',
+  status: 'UNHEALTHY',
+  reason: 'draining',
+};
+
+test('a pushed status becomes a fact of its instance', async () => {
+  const { registry, post } = setUp();
+  assert.equal(await post(PUSH), '204');
+  const [{ status, reason, name }] = registry.factsOf(instanceSubject('k', 'a'));
+  assert.deepEqual({ status, reason, name }, { status: 'UNHEALTHY', reason: 'draining', name: 'deployer' });
+});
+
+test('what is wrong with a push is said, and nothing changes', async () => {
+  const { registry, post } = setUp();
+  assert.equal(
+    await post({ ...PUSH, status: 'SICK' }),
+    '400 status: expected HEALTHY, UNHEALTHY or UNKNOWN, got "SICK"',
+  );
+  assert.equal(await post({ ...PUSH, instance: 7 }), '400 instance: expected a text');
+  assert.match(await post('{'), /^400 not JSON/);
+  assert.equal(await post('[]'), '400 expected a JSON object');
+  assert.equal(await post({ ...PUSH, service: 'other' }), '404 no such service');
+  assert.equal(await post({ ...PUSH, instance: 'z' }), '404 the service has no such instance');
+  assert.equal(await post({ ...PUSH, source: 'z' }), '404 the service names no such source in its externalHealth');
+  assert.match(await post(PUSH, 'text/plain'), /^415/);
+  assert.match(await setUp(false).post(PUSH), /^403 writing is off/);
+  assert.equal(registry.size().subjects, 0);
+});

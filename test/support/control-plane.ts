@@ -192,8 +192,8 @@ async function answers(url: string): Promise<boolean> {
   return (await fetch(url)).ok;
 }
 
-/** All held open until the last is known, so that they differ. */
-async function freePorts(count: number): Promise<number[]> {
+/** Free loopback ports, all different. */
+export async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer());
   const ports = await Promise.all(
     servers.map(

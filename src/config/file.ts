@@ -48,7 +48,7 @@ export async function checkFile(
   soundness: Soundness,
   reporter: Reporter,
 ): Promise<void> {
-  if (soundness.isSound(['listen'])) checkListen(file.listen, reporter);
+  if (soundness.isSound(['listen'])) checkListen(file.listen, soundness.isSound(['http']) && file.http, reporter);
   if (file.cloudMap !== undefined && file.cloudMap !== null) {
     const http = soundness.isSound(['http']) && file.http !== false ? parseListenAddress(file.http) : undefined;
     await checkCloudMap(file.cloudMap, http, folder, soundness, reporter);
@@ -57,7 +57,7 @@ export async function checkFile(
   if (soundness.isSound(['cache'])) checkCache(file.cache, reporter);
   if (soundness.isSound(['templates'])) checkForwardLocal(file, reporter);
   if (!soundness.isContainer(['zones'])) return;
-  if (file.zones.length === 0)
+  if (file.zones.length === 0 && file.forward === undefined && file.cloudMap === undefined)
     reporter.problem(['zones'], '`zones` is missing: expected at least one zone to answer for');
   await checkZones(file.zones, folder, soundness, reporter);
 }

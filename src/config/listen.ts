@@ -48,14 +48,21 @@ export function formatListenAddress({ address, port }: ListenAddress): string {
   return `${address.includes(':') ? `[${address}]` : address}:${port}`;
 }
 
-export function checkListen(values: string | readonly string[], reporter: Reporter): void {
+/** No address twice; DNS over TCP and HTTP cannot share one. */
+export function checkListen(values: string | readonly string[], http: string | false, reporter: Reporter): void {
   const seen = new Set<string>();
   for (const [i, value] of [values].flat().entries()) {
     const path = Array.isArray(values) ? ['listen', i] : ['listen'];
     const address = formatListenAddress(parseListenAddress(value));
-    if (seen.has(address)) reporter.problem(path, `duplicate address ${address}: it is already listened on`);
+    if (seen.has(address) && !address.endsWith(':0'))
+      reporter.problem(path, `duplicate address ${address}: it is already listened on`);
     seen.add(address);
   }
+  if (http !== false && Number(split(http)!.port) !== 0 && seen.has(formatListenAddress(parseListenAddress(http))))
+    reporter.problem(
+      ['http'],
+      `\`http\`: ${shown(http)} answers DNS over TCP already (see \`listen\`): expected another port`,
+    );
   if (seen.size === 0) reporter.problem(['listen'], `\`listen\`: expected at least one ${EXPECTED}`);
 }
 

@@ -1,13 +1,7 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
-import { after, before, describe, test } from 'node:test';
-import { check } from '../../src/config/check.ts';
+import { describe, test } from 'node:test';
 import type { Config } from '../../src/config/config.ts';
-import { loadConfig, parseConfig } from '../../src/config/load.ts';
-
-const EXAMPLE = resolve('zones.example.yaml');
+import { parseConfig } from '../../src/config/load.ts';
 
 async function load(text: string, path = '/etc/healthdns/zones.yaml'): Promise<Config> {
   const result = await parseConfig(text, path);
@@ -101,14 +95,14 @@ zones:
     unknown: exclude
     services:
       - { name: a }
-      - { name: b, ttlSeconds: 1, unknown: answer, names: ["@"], publishNotReady: true }
+      - { name: b, ttlSeconds: 1, unknown: answer, names: ["@"], maxAnswers: 0, publishNotReady: true }
 `);
     const [a, b] = config.zones[0].services;
     assert.deepEqual(
       [a.ttlSeconds, a.names, a.policy.maxAnswers, a.policy.unknown],
       [7, ['{namespace}.{service}'], 8, 'exclude'],
     );
-    assert.deepEqual([b.ttlSeconds, b.names, b.policy.maxAnswers, b.policy.unknown], [1, ['@'], 8, 'answer']);
+    assert.deepEqual([b.ttlSeconds, b.names, b.policy.maxAnswers, b.policy.unknown], [1, ['@'], 0, 'answer']);
     assert.deepEqual([a.policy.publishNotReady, b.policy.publishNotReady], [false, true]);
     assert.equal(config.zones[0].soa.minimumSeconds, 7);
   });
@@ -262,96 +256,5 @@ zones:
       config.zones.map(({ services }) => services[0].healthCheck?.interval),
       [9, 8, 9],
     );
-  });
-});
-
-describe('files', () => {
-  let folder: string;
-  before(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'healthdns-config-'));
-  });
-  after(() => rm(folder, { recursive: true }));
-
-  /** The only problem of a file. */
-  async function problemOf(path: string): Promise<string> {
-    const result = await loadConfig(path);
-    assert.ok(!result.ok && result.problems.length === 1);
-    return result.problems[0].message;
-  }
-
-  test('that cannot be read are a problem with a reason', async () => {
-    assert.equal(await problemOf(join(folder, 'absent.yaml')), 'cannot read the file: there is no such file');
-    assert.equal(await problemOf(folder), 'cannot read the file: it is a folder');
-    const latin = join(folder, 'latin.yaml');
-    await writeFile(latin, Uint8Array.of(0x61, 0xe9));
-    assert.equal(await problemOf(latin), 'the file is not UTF-8 text');
-    const large = join(folder, 'large.yaml');
-    await writeFile(large, '');
-    await truncate(large, 16 * 1024 * 1024 + 1);
-    assert.match(await problemOf(large), /^the file has 16777217 bytes, at most 16777216 are read/);
-  });
-
-  test('nested too deeply are refused, at 65 levels as at 10,000', async () => {
-    for (const depth of [65, 10_000]) {
-      const result = await parseConfig(`zones: ${'['.repeat(depth)}${']'.repeat(depth)}`, 'x');
-      assert.deepEqual(!result.ok && result.problems.map(({ message }) => message), [
-        'nested too deeply: at most 64 levels are allowed',
-      ]);
-    }
-  });
-
-  test('whose aliases multiply are refused', async () => {
-    const levels = Array.from({ length: 12 }, (_, i) => `a${i}: &a${i} [${Array(9).fill(i ? `*a${i - 1}` : 'x')}]`);
-    const result = await parseConfig(levels.join('\n'), 'x');
-    assert.deepEqual(!result.ok && result.problems.map(({ message }) => message), [
-      'aliases add more than 1000000 values: write fewer',
-    ]);
-  });
-
-  test('with more mistakes than a person reads say how many', async () => {
-    const result = await parseConfig(`zones: [${'{},'.repeat(1500)}]`, 'x');
-    assert.ok(!result.ok);
-    assert.equal(result.problems.length, 1001);
-    assert.equal(result.problems[1000].message, '500 more problems are not shown');
-  });
-});
-
-describe('check', () => {
-  async function run(file: string) {
-    const out: string[] = [];
-    const err: string[] = [];
-    const code = await check(file, { out: (line) => out.push(line), err: (line) => err.push(line) });
-    return { code, out, err };
-  }
-
-  test('says what the example would serve, without a warning', async () => {
-    assert.deepEqual(await run(EXAMPLE), {
-      code: 0,
-      out: [
-        `${EXAMPLE}: fine`,
-        'DNS   127.0.0.1:1053, [::1]:1053 (UDP and TCP)',
-        'HTTP  127.0.0.1:8053',
-        'zone  production.local.: 9 records, 3 services, 7 instances (3 with a health check)',
-      ],
-      err: [],
-    });
-  });
-
-  test('prints each problem with its place and exits 1', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'healthdns-check-'));
-    const file = join(folder, 'zones.yaml');
-    await writeFile(file, 'zones:\n  - name: x\n    services: [{ name: a }, { name: a, heathCheck: {} }]\n');
-    const result = await run(file);
-    await rm(dirname(file), { recursive: true });
-    assert.deepEqual(result, {
-      code: 1,
-      out: [],
-      err: [
-        `${file}:3:16: warning: service \`a\` has no instances: its name answers nothing`,
-        `${file}:3:37: duplicate service \`a\` in namespace default: services[0] is the same; add its instances there`,
-        `${file}:3:40: unknown key \`heathCheck\`, did you mean \`healthCheck\`?`,
-        `${file}: 2 problems`,
-      ],
-    });
   });
 });

@@ -27,6 +27,7 @@ says('an empty file is named so', '# nothing\n', ['1:1 the file is empty: expect
 says('a file that is a list is refused', '- a', [
   '1:1 the file: expected a mapping with keys such as $schema, listen, http, got a list',
 ]);
+says('a file that only forwards is fine', 'forward: { to: 192.0.2.53 }', []);
 says('a file without zones is refused', 'http: false', [
   '1:1 `zones` is missing: expected at least one zone to answer for',
 ]);
@@ -96,6 +97,9 @@ for (const [text, hint] of [
   says(`listen: ${text} is refused`, listen(text), [`1:10 \`listen[0]\`: ${LISTEN} "${text}"${hint}`]);
 says('an address that is listened on twice is refused', `listen: ["[::1]:53", "[0::1]:53"]\n${zone()}`, [
   '1:22 duplicate address [::1]:53: it is already listened on',
+]);
+says('DNS and HTTP at one address are refused', `listen: 127.0.0.1:53\nhttp: 127.0.0.1:53\n${zone()}`, [
+  '2:7 `http`: 127.0.0.1:53 answers DNS over TCP already (see `listen`): expected another port',
 ]);
 says('an empty list of addresses is refused', `listen: []\n${zone()}`, [
   '1:9 `listen`: expected at least one ADDRESS:PORT such as "127.0.0.1:53" or "[::]:53"',

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { describe, test } from 'node:test';
+import { check } from '../../src/config/check.ts';
+
+const EXAMPLE = resolve('zones.example.yaml');
+
+describe('check', () => {
+  async function run(file: string) {
+    const out: string[] = [];
+    const err: string[] = [];
+    const code = await check(file, { out: (line) => out.push(line), err: (line) => err.push(line) });
+    return { code, out, err };
+  }
+
+  test('says what the example would serve, without a warning', async () => {
+    assert.deepEqual(await run(EXAMPLE), {
+      code: 0,
+      out: [
+        `${EXAMPLE}: fine`,
+        'DNS   127.0.0.1:1053, [::1]:1053 (UDP and TCP)',
+        'HTTP  127.0.0.1:8053',
+        'zone  production.local.: 9 records, 3 services, 7 instances (3 with a health check)',
+      ],
+      err: [],
+    });
+  });
+
+  test('prints each problem with its place and exits 1', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'healthdns-check-'));
+    const file = join(folder, 'zones.yaml');
+    await writeFile(file, 'zones:\n  - name: x\n    services: [{ name: a }, { name: a, heathCheck: {} }]\n');
+    const result = await run(file);
+    await rm(folder, { recursive: true });
+    assert.deepEqual(result, {
+      code: 1,
+      out: [],
+      err: [
+        `${file}:3:16: warning: service \`a\` has no instances: its name answers nothing`,
+        `${file}:3:37: duplicate service \`a\` in namespace default: services[0] is the same; add its instances there`,
+        `${file}:3:40: unknown key \`heathCheck\`, did you mean \`healthCheck\`?`,
+        `${file}: 2 problems`,
+      ],
+    });
+  });
+});

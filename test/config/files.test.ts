@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { loadConfig, parseConfig } from '../../src/config/load.ts';
+
+describe('files', () => {
+  let folder: string;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'healthdns-config-'));
+  });
+  after(() => rm(folder, { recursive: true }));
+
+  /** The only problem of a file. */
+  async function problemOf(path: string): Promise<string> {
+    const result = await loadConfig(path);
+    assert.ok(!result.ok && result.problems.length === 1);
+    return result.problems[0].message;
+  }
+
+  test('that cannot be read are a problem with a reason', async () => {
+    assert.equal(await problemOf(join(folder, 'absent.yaml')), 'cannot read the file: there is no such file');
+    assert.equal(await problemOf(folder), 'cannot read the file: it is a folder');
+    const latin = join(folder, 'latin.yaml');
+    await writeFile(latin, Uint8Array.of(0x61, 0xe9));
+    assert.equal(await problemOf(latin), 'the file is not UTF-8 text');
+    const large = join(folder, 'large.yaml');
+    await writeFile(large, '');
+    await truncate(large, 16 * 1024 * 1024 + 1);
+    assert.match(await problemOf(large), /^the file has 16777217 bytes, at most 16777216 are read/);
+  });
+
+  test('nested too deeply are refused, at 65 levels as at 10,000', async () => {
+    for (const depth of [65, 10_000]) {
+      const result = await parseConfig(`zones: ${'['.repeat(depth)}${']'.repeat(depth)}`, 'x');
+      assert.deepEqual(!result.ok && result.problems.map(({ message }) => message), [
+        'nested too deeply: at most 64 levels are allowed',
+      ]);
+    }
+  });
+
+  test('whose aliases multiply are refused', async () => {
+    const levels = Array.from({ length: 12 }, (_, i) => `a${i}: &a${i} [${Array(9).fill(i ? `*a${i - 1}` : 'x')}]`);
+    const result = await parseConfig(levels.join('\n'), 'x');
+    assert.deepEqual(!result.ok && result.problems.map(({ message }) => message), [
+      'aliases add more than 1000000 values: write fewer',
+    ]);
+  });
+
+  test('with more mistakes than a person reads say how many', async () => {
+    const result = await parseConfig(`zones: [${'{},'.repeat(1500)}]`, 'x');
+    assert.ok(!result.ok);
+    assert.equal(result.problems.length, 1001);
+    assert.equal(result.problems[1000].message, '500 more problems are not shown');
+  });
+});

@@ -25,14 +25,14 @@ export function withTables(page: string, schema: object): string {
   );
 }
 
-/** Every mapping of the file that has keys of its own, as `withTables` names it: "the file", "zones[].soa". */
-export function mappingsOf(schema: object, path = ''): string[] {
+/** Every mapping of the file by the name that `withTables` gives it, "the file" or "zones[].soa", with its keys as text. */
+export function mappingsOf(schema: object, path = ''): { readonly path: string; readonly keys: string }[] {
   const node = containerOf(schema);
   if (!node?.properties) return [];
   const below = Object.entries(node.properties).flatMap(([key, child]) =>
     mappingsOf(child, `${path === '' ? '' : `${path}.`}${key}${isList(child) ? '[]' : ''}`),
   );
-  return [path || 'the file', ...below];
+  return [{ path: path || 'the file', keys: table(node) }, ...below];
 }
 
 function table(node: SchemaNode): string {

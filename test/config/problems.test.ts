@@ -27,7 +27,7 @@ says('an empty file is named so', '# nothing\n', ['1:1 the file is empty: expect
 says('a file that is a list is refused', '- a', [
   '1:1 the file: expected a mapping with keys such as $schema, listen, http, got a list',
 ]);
-says('a file that only forwards is fine', 'forward: { to: 192.0.2.53 }', []);
+says('a file that only forwards is fine', 'forward: [{ to: 192.0.2.53 }]', []);
 says('a file without zones is refused', 'http: false', [
   '1:1 `zones` is missing: expected at least one zone to answer for',
 ]);

@@ -28,9 +28,12 @@ describe('docs/configuration.md', () => {
     assert.ok(withTables(page, jsonSchema()) === page, `docs/configuration.md is ${MEND}`);
   });
 
-  test('has a table for every mapping of the file', () => {
-    const tables = [...page.matchAll(/<!-- keys of (.*) -->/g)].map((match) => match[1]);
-    assert.deepEqual(tables.sort(), mappingsOf(jsonSchema()).sort());
+  test('has a table for every mapping of the file, once where several are the same', () => {
+    const missing = mappingsOf(jsonSchema()).filter(({ keys }) => !page.includes(`${keys}<!-- end of keys -->`));
+    assert.deepEqual(
+      missing.map(({ path }) => path),
+      [],
+    );
   });
 });
 

@@ -1,29 +1,9 @@
 import assert from 'node:assert/strict';
-import { afterEach, test } from 'node:test';
+import { test } from 'node:test';
 import { RCODE } from '../../src/dns/types.ts';
-import { forwarderTo, type TestForwarder, type TestForwarderOptions } from '../support/forwarding.ts';
-import { answerFrom, type ScriptedUpstream, startScriptedUpstream } from '../support/scripted-upstream.ts';
+import { forwarder, upstream } from '../support/forwarding.ts';
+import { answerFrom, startScriptedUpstream } from '../support/scripted-upstream.ts';
 import { assertRecords } from '../support/zone-text.ts';
-
-const open: { close(): unknown }[] = [];
-afterEach(async () => {
-  for (const one of open.splice(0)) await one.close();
-});
-
-async function upstream(script?: Parameters<typeof startScriptedUpstream>[0]): Promise<ScriptedUpstream> {
-  const started = await startScriptedUpstream(script);
-  open.push(started);
-  return started;
-}
-
-function forwarder(upstreams: readonly ScriptedUpstream[], options?: TestForwarderOptions): TestForwarder {
-  const made = forwarderTo(
-    upstreams.map(({ port }) => port),
-    options,
-  );
-  open.push(made.forwarder);
-  return made;
-}
 
 test('a name is asked of the upstream once and then answered from the cache, in the asker’s spelling', async () => {
   const one = await upstream(answerFrom('www.example. 300 IN A 192.0.2.1\nwww.example. 300 IN A 192.0.2.2'));

@@ -1,4 +1,5 @@
 // A forwarder in this thread, asked in words and answering in zone text.
+import { afterEach } from 'node:test';
 import { type Clock, systemClock } from '../../src/clock.ts';
 import { composeMessage } from '../../src/dns/compose-message.ts';
 import { type Message, parseMessage } from '../../src/dns/message.ts';
@@ -14,6 +15,7 @@ import {
   ROUTE_DEFAULTS,
   type RouteSettings,
 } from '../../src/forward/settings.ts';
+import { type Asked, type ScriptedUpstream, startScriptedUpstream } from './scripted-upstream.ts';
 
 export interface Asking {
   readonly dnssecOk?: boolean;
@@ -101,4 +103,26 @@ export function composeQuestion(question: string, asking: Asking = {}): { bytes:
     }),
   });
   return { bytes, questionEnd: 12 + wire.length + 4 };
+}
+
+const open: { close(): unknown }[] = [];
+afterEach(async () => {
+  for (const one of open.splice(0).reverse()) await one.close();
+});
+
+/** A scripted upstream that is closed after the test. */
+export async function upstream(script?: (asked: Asked) => void): Promise<ScriptedUpstream> {
+  const started = await startScriptedUpstream(script);
+  open.push(started);
+  return started;
+}
+
+/** A forwarder to these, closed after the test. */
+export function forwarder(upstreams: readonly { port: number }[], options?: TestForwarderOptions): TestForwarder {
+  const made = forwarderTo(
+    upstreams.map(({ port }) => port),
+    options,
+  );
+  open.push(made.forwarder);
+  return made;
 }

@@ -1,0 +1,249 @@
+// What an upstream, or somebody who plays it, may send: only the reply to what was asked is taken, and of it only what
+// answers the question.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseName } from '../../src/dns/name.ts';
+import { FLAG, RCODE } from '../../src/dns/types.ts';
+import { forwarder, upstream } from '../support/forwarding.ts';
+import type { Asked } from '../support/scripted-upstream.ts';
+import { SOA } from '../support/scripted-upstream.ts';
+import { assertRecords, record } from '../support/zone-text.ts';
+
+const GOOD = 'www.example. 300 IN A 192.0.2.1';
+const EVIL = 'www.example. 300 IN A 192.0.2.66';
+
+const good = (asked: Asked) => asked.send(asked.reply({ answers: GOOD }));
+
+/** Each sends something that must not be taken; the true reply follows. */
+const forgeries: Record<string, (asked: Asked) => void> = {
+  'another ID': (asked) => asked.send(asked.reply({ id: asked.query.id ^ 1, answers: EVIL })),
+  'another port of the server': (asked) => asked.sendFromElsewhere(asked.reply({ answers: EVIL })),
+  'another name in the question': (asked) =>
+    asked.send(
+      asked.reply({ questions: [{ ...asked.query.questions[0], name: parseName('wwx.example.') }], answers: EVIL }),
+    ),
+  'another type in the question': (asked) =>
+    asked.send(asked.reply({ questions: [{ ...asked.query.questions[0], type: 28 }], answers: EVIL })),
+  'another class in the question': (asked) =>
+    asked.send(asked.reply({ questions: [{ ...asked.query.questions[0], class: 3 }], answers: EVIL })),
+  'no question': (asked) => asked.send(asked.reply({ questions: [], answers: EVIL })),
+  'two questions': (asked) =>
+    asked.send(asked.reply({ questions: [asked.query.questions[0], asked.query.questions[0]], answers: EVIL })),
+  'a query': (asked) => asked.send(asked.reply({ flags: 0, answers: EVIL })),
+  'another opcode': (asked) => asked.send(asked.reply({ opcode: 4, answers: EVIL })),
+  'a header alone': (asked) => asked.send(asked.reply({ answers: EVIL }).subarray(0, 12)),
+  'eleven bytes': (asked) => asked.send(asked.reply({}).subarray(0, 11)),
+  'no bytes': (asked) => asked.send(new Uint8Array(0)),
+  noise: (asked) => asked.send(Uint8Array.from({ length: 300 }, (_, i) => (i * 7919) & 0xff)),
+};
+
+for (const [what, forge] of Object.entries(forgeries)) {
+  test(`${what} is ignored and counted, and the wait goes on`, async () => {
+    const one = await upstream((asked) => {
+      forge(asked);
+      good(asked);
+    });
+    const { ask, forwarder: made } = forwarder([one]);
+    assertRecords((await ask('www.example. A')).answers, GOOD);
+    // The kernel itself drops what comes from another address or port.
+    const dropped = what === 'another port of the server' ? 0 : 1;
+    assert.equal(made.upstreams()[0].ignored, dropped);
+    assert.equal(one.asked.length, 1);
+  });
+}
+
+test('a duplicate of the reply, and one that comes late, are ignored and counted', async () => {
+  let late: Asked | undefined;
+  const one = await upstream((asked) => {
+    late = asked;
+    good(asked);
+    asked.send(asked.reply({ answers: EVIL }));
+  });
+  const { ask, cached, forwarder: made } = forwarder([one]);
+  await ask('www.example. A');
+  late?.send(late.reply({ answers: EVIL }));
+  one.script = (asked) => asked.send(asked.reply({ authorities: SOA }));
+  await ask('other.example. A');
+  assertRecords(cached('www.example. A')?.answers ?? [], GOOD);
+  assert.ok(made.upstreams()[0].ignored >= 1);
+});
+
+test('with random case, a reply that spells the name otherwise is ignored', async () => {
+  const one = await upstream((asked) => {
+    const { name } = asked.query.questions[0];
+    const question = { ...asked.query.questions[0], name: name.map((byte) => (byte > 64 ? byte ^ 0x20 : byte)) };
+    asked.send(asked.reply({ questions: [question], answers: EVIL }));
+    good(asked);
+  });
+  const { ask } = forwarder([one], { route: { randomCase: true } });
+  assertRecords((await ask('www.example. A')).answers, GOOD);
+});
+
+/** Replies that are for us but cannot be read or make no sense: the next upstream is asked. */
+const malformed: Record<string, (asked: Asked) => Uint8Array> = {
+  'cut short': (asked) => asked.reply({ answers: GOOD }).subarray(0, -2),
+  'with a pointer to itself': (asked) => {
+    const reply = asked.reply({ answers: GOOD });
+    reply[29] = 0xc0;
+    reply[30] = 29;
+    return reply;
+  },
+  'with a pointer forward': (asked) => {
+    const reply = asked.reply({ answers: GOOD });
+    reply[29] = 0xc0;
+    reply[30] = 40;
+    return reply;
+  },
+  'with more records than bytes': (asked) => {
+    const reply = asked.reply({ answers: GOOD });
+    reply[6] = 0xff;
+    return reply;
+  },
+  'with an address of five bytes': (asked) => {
+    const wide = asked.reply({ answers: 'www.example. 300 IN TXT "abcd"' });
+    wide[32] = 1;
+    return wide;
+  },
+  'that is a CNAME loop': (asked) =>
+    asked.reply({ answers: 'www.example. 60 IN CNAME a.example.\na.example. 60 IN CNAME www.example.' }),
+  'that is a CNAME of itself': (asked) => asked.reply({ answers: 'www.example. 60 IN CNAME www.example.' }),
+  'that is a CNAME chain of 100': (asked) =>
+    asked.reply({
+      answers: Array.from({ length: 100 }, (_, i) =>
+        i === 0 ? 'www.example. 60 IN CNAME c1.example.' : `c${i}.example. 60 IN CNAME c${i + 1}.example.`,
+      ).join('\n'),
+    }),
+  'that is a referral': (asked) => asked.reply({ authorities: 'example. 60 IN NS ns.example.' }),
+};
+
+for (const [what, compose] of Object.entries(malformed)) {
+  test(`a reply ${what} leads to the next upstream`, async () => {
+    const bad = await upstream((asked) => asked.send(compose(asked)));
+    const next = await upstream(good);
+    const { ask, forwarder: made } = forwarder([bad, next]);
+    assertRecords((await ask('www.example. A')).answers, GOOD);
+    assert.equal(made.counters.malformed, 1);
+  });
+}
+
+test('records of other names, glue and additional data are neither answered nor cached', async () => {
+  const one = await upstream((asked) =>
+    asked.send(
+      asked.reply({
+        answers: `${GOOD}\nbank.example. 300 IN A 192.0.2.66\nwww.example. 300 IN TXT "x"`,
+        authorities: 'example. 300 IN NS ns.evil.\ncom. 300 IN NS ns.evil.',
+        additionals: 'ns.evil. 300 IN A 192.0.2.66\nbank.example. 300 IN A 192.0.2.66',
+      }),
+    ),
+  );
+  const { ask, cached, forwarder: made } = forwarder([one]);
+  const response = await ask('www.example. A');
+  assertRecords(response.answers, GOOD);
+  assert.deepEqual([response.authorities.length, response.additionals.length], [0, 0]);
+  assert.equal(cached('bank.example. A'), undefined);
+  assert.equal(made.gauges().entries, 1);
+});
+
+test('a SOA of a zone that the name is not in makes no negative answer that lasts', async () => {
+  const one = await upstream((asked) =>
+    asked.send(asked.reply({ rcode: 3, authorities: SOA.replace('. 3600', 'other.example. 3600') })),
+  );
+  const { ask, cached } = forwarder([one]);
+  const response = await ask('www.example. A');
+  assert.deepEqual([response.rcode, response.authorities.length], [RCODE.NXDOMAIN, 0]);
+  assert.equal(cached('www.example. A'), undefined);
+});
+
+test('an upstream cannot say what is in one of our zones, not even behind a CNAME', async () => {
+  const ours = record('api.production.local. 5 IN A 10.0.0.1');
+  const one = await upstream((asked) =>
+    asked.send(
+      asked.reply({
+        answers: 'www.example. 300 IN CNAME api.production.local.\napi.production.local. 300 IN A 192.0.2.66',
+      }),
+    ),
+  );
+  const { ask, cached } = forwarder([one], { ourZones: ['production.local.'], ourRecords: () => [ours] });
+  const response = await ask('www.example. A');
+  assertRecords(
+    response.answers,
+    'www.example. 300 IN CNAME api.production.local.\napi.production.local. 5 IN A 10.0.0.1',
+  );
+  assert.equal(cached('www.example. A'), undefined, 'what is in our zones is never cached');
+});
+
+test('private addresses are dropped where the rebinding filter is on, except for names that may have them', async () => {
+  const one = await upstream((asked) => {
+    const name = asked.text.split(' ')[0];
+    const answers = ['10.0.0.1', '127.0.0.1', '169.254.169.254', '192.0.2.1'].map((ip) => `${name} 60 IN A ${ip}`);
+    asked.send(asked.reply({ answers: answers.join('\n') }));
+  });
+  const { ask, forwarder: made } = forwarder([one], { settings: { rebinding: { allow: ['office.example.'] } } });
+  assertRecords((await ask('www.example. A')).answers, 'www.example. 60 IN A 192.0.2.1');
+  assert.equal((await ask('printer.office.example. A')).answers.length, 4);
+  assert.equal(made.counters.rebindingDropped, 3);
+});
+
+test('TTL 0 is not cached, and a TTL above 2^31 counts as 0', async () => {
+  for (const ttl of [0, 2 ** 31, 2 ** 32 - 1]) {
+    const one = await upstream((asked) => asked.send(asked.reply({ answers: `www.example. ${ttl} IN A 192.0.2.1` })));
+    const { ask, cached } = forwarder([one]);
+    assertRecords((await ask('www.example. A')).answers, 'www.example. 0 IN A 192.0.2.1');
+    assert.equal(cached('www.example. A'), undefined);
+  }
+});
+
+test('nothing of the client’s packet but the question goes on: no client subnet, no cookie', async () => {
+  const one = await upstream(good);
+  const { forwarder: made } = forwarder([one]);
+  const name = parseName('www.example.');
+  const option = [0, 8, 0, 7, 0, 1, 24, 0, 198, 51, 100];
+  const opt = [0, 0, 41, 0x10, 0, 0, 0, 0, 0, 0, option.length, ...option];
+  const query = Uint8Array.from([0, 9, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1, ...name, 0, 1, 0, 1, ...opt]);
+  await new Promise((resolve) => made.resolve(query, 12 + name.length + 4, 1232, resolve));
+  assert.deepEqual(one.asked[0].query.edns?.options, []);
+  assert.notEqual(one.asked[0].query.id, 9);
+});
+
+test('IDs and source ports are not those of a pattern', async () => {
+  const one = await upstream((asked) => asked.send(asked.reply({ authorities: SOA, rcode: 3 })));
+  const { ask } = forwarder([one]);
+  for (let i = 0; i < 200; i++) await ask(`n${i}.example. A`);
+  const ids = new Set(one.asked.map(({ query }) => query.id));
+  assert.ok(ids.size > 190, `${ids.size} different IDs`);
+  assert.ok(new Set(one.asked.map(({ port }) => port)).size >= 5);
+});
+
+test('a thousand clients that ask the same are one question', async () => {
+  const held: Asked[] = [];
+  const one = await upstream((asked) => held.push(asked));
+  const { ask, forwarder: made } = forwarder([one]);
+  const all = Promise.all(Array.from({ length: 1000 }, (_, id) => ask('www.example. A', { id })));
+  while (held.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  good(held[0]);
+  const responses = await all;
+  assert.deepEqual(
+    responses.map(({ id }) => id),
+    Array.from({ length: 1000 }, (_, id) => id),
+  );
+  assert.equal(one.asked.length, 1);
+  assert.equal(made.counters.coalesced, 999);
+});
+
+test('beyond the cap of waiting clients there is SERVFAIL at once', async () => {
+  const one = await upstream();
+  const { ask, forwarder: made } = forwarder([one], { settings: { maxConcurrent: 10 } });
+  const waiting = Array.from({ length: 10 }, (_, i) => ask(`n${i}.example. A`));
+  assert.equal((await ask('n10.example. A')).rcode, RCODE.SERVFAIL);
+  assert.equal(made.counters.rejected, 1);
+  made.close();
+  assert.deepEqual([...new Set((await Promise.all(waiting)).map(({ rcode }) => rcode))], [RCODE.SERVFAIL]);
+});
+
+test('a query without RD does not learn what others asked for', async () => {
+  const one = await upstream(good);
+  const { ask, cached } = forwarder([one]);
+  await ask('www.example. A');
+  assert.equal(cached('www.example. A', { flags: 0 }), undefined);
+  assert.ok(cached('www.example. A', { flags: FLAG.RD }));
+});

@@ -126,3 +126,9 @@ export function forwarder(upstreams: readonly { port: number }[], options?: Test
   open.push(made.forwarder);
   return made;
 }
+
+/** The EDE code of a response (RFC 8914); undefined: none. */
+export function edeOf(message: Message | undefined): number | undefined {
+  const data = message?.edns?.options.find(({ code }) => code === 15)?.data;
+  return data && (data[0] << 8) | data[1];
+}

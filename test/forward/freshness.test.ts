@@ -1,0 +1,186 @@
+// What time does to answers, on a clock that the test advances (the upstream is real, so its replies are waited for).
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { EDE, RCODE } from '../../src/dns/types.ts';
+import { PREFETCH_DEFAULTS, SERVE_STALE_DEFAULTS } from '../../src/forward/settings.ts';
+import { fakeClock } from '../support/fake-clock.ts';
+import { edeOf, forwarder, type TestForwarderOptions, upstream } from '../support/forwarding.ts';
+import { type Asked, answerFrom, SOA } from '../support/scripted-upstream.ts';
+import { until } from '../support/until.ts';
+import { assertRecords } from '../support/zone-text.ts';
+
+const WWW = 'www.example. 300 IN A 192.0.2.1';
+const NEW = 'www.example. 300 IN A 192.0.2.2';
+const SERVFAIL = (asked: Asked) => asked.send(asked.reply({ rcode: RCODE.SERVFAIL }));
+
+async function setUp(options: TestForwarderOptions = {}) {
+  const clock = fakeClock();
+  const server = await upstream(answerFrom(WWW));
+  return { clock, server, ...forwarder([server], { clock, ...options }) };
+}
+
+test('TTLs age in the reply, and the answer is fetched anew when they are over', async () => {
+  const { clock, server, ask, cached } = await setUp();
+  await ask('www.example. A');
+  await clock.advance(100_000);
+  assertRecords(cached('www.example. A')?.answers ?? [], 'www.example. 200 IN A 192.0.2.1');
+  await clock.advance(199_999);
+  assertRecords(cached('www.example. A')?.answers ?? [], 'www.example. 1 IN A 192.0.2.1');
+  await clock.advance(1);
+  assert.equal(cached('www.example. A'), undefined);
+  server.script = answerFrom(NEW);
+  assertRecords((await ask('www.example. A')).answers, NEW);
+});
+
+test('TTLs are kept within the bounds of the configuration, negative ones within theirs', async () => {
+  const cache = { minTtlSeconds: 60, maxTtlSeconds: 120, minNegativeTtlSeconds: 5, maxNegativeTtlSeconds: 10 };
+  const { clock, server, ask, cached } = await setUp({ cache });
+  server.script = answerFrom(`${WWW}\nshort.example. 1 IN A 192.0.2.1`);
+  assertRecords((await ask('www.example. A')).answers, 'www.example. 120 IN A 192.0.2.1');
+  assertRecords((await ask('short.example. A')).answers, 'short.example. 60 IN A 192.0.2.1');
+  assertRecords((await ask('none.example. A')).authorities, SOA.replace('3600 IN', '10 IN'));
+  await clock.advance(10_000);
+  assert.equal(cached('none.example. A'), undefined);
+  assert.ok(cached('short.example. A'));
+});
+
+test('a failure is kept for the seconds that the configuration says', async () => {
+  const { clock, server, ask, cached } = await setUp({ cache: { servfailTtlSeconds: 5 } });
+  server.script = SERVFAIL;
+  await ask('www.example. A');
+  await clock.advance(4999);
+  assert.equal(cached('www.example. A')?.rcode, RCODE.SERVFAIL);
+  await clock.advance(1);
+  assert.equal(cached('www.example. A'), undefined);
+});
+
+const stale = { serveStale: SERVE_STALE_DEFAULTS };
+
+test('serve-stale: upstreams that fail lead to the old answer, TTL 30, EDE 3, and later ones have it at once', async () => {
+  const { clock, server, ask, cached, forwarder: made } = await setUp({ cache: stale });
+  await ask('www.example. A');
+  server.script = SERVFAIL;
+  await clock.advance(301_000);
+  assert.equal(cached('www.example. A'), undefined, 'upstreams are tried first');
+  const old = await ask('www.example. A');
+  assertRecords(old.answers, 'www.example. 30 IN A 192.0.2.1');
+  assert.equal(edeOf(old), EDE.STALE_ANSWER);
+  const asked = server.asked.length;
+  assert.equal(edeOf(cached('www.example. A')), EDE.STALE_ANSWER);
+  assert.equal(server.asked.length, asked);
+  assert.equal(made.counters.servedStale, 2);
+  server.script = answerFrom(NEW);
+  await clock.advance(30_000);
+  assert.equal(cached('www.example. A'), undefined, 'after the failure recheck time upstreams are tried again');
+  assertRecords((await ask('www.example. A')).answers, NEW);
+});
+
+test('serve-stale: a slow upstream has 1.8 seconds, then the old answer is given and the new one still kept', async () => {
+  const { clock, server, ask, cached } = await setUp({ cache: stale });
+  await ask('www.example. A');
+  const held: Asked[] = [];
+  server.script = (asked) => held.push(asked);
+  await clock.advance(301_000);
+  let answered = false;
+  const old = ask('www.example. A').then((response) => {
+    answered = true;
+    return response;
+  });
+  await until(() => held.length, 1);
+  await clock.advance(1700);
+  assert.equal(answered, false);
+  await clock.advance(200);
+  assert.equal(edeOf(await old), EDE.STALE_ANSWER);
+  answerFrom(NEW)(held[0]);
+  await until(() => cached('www.example. A')?.answers.length, 1);
+  assertRecords(cached('www.example. A')?.answers ?? [], NEW);
+});
+
+test('serve-stale: NXDOMAIN is an answer, and takes the place of the old one', async () => {
+  const { clock, server, ask } = await setUp({ cache: stale });
+  await ask('www.example. A');
+  server.script = answerFrom('');
+  await clock.advance(301_000);
+  assert.equal((await ask('www.example. A')).rcode, RCODE.NXDOMAIN);
+});
+
+test('serve-stale: an answer older than the limit is no longer given', async () => {
+  const { clock, server, ask } = await setUp({ cache: { serveStale: { ...stale.serveStale, maxStaleSeconds: 100 } } });
+  await ask('www.example. A');
+  server.script = SERVFAIL;
+  await clock.advance(400_000);
+  assert.equal((await ask('www.example. A')).rcode, RCODE.SERVFAIL);
+});
+
+test('serve-stale at once: the old answer is given without waiting, and refreshed behind it', async () => {
+  const { clock, server, ask, cached } = await setUp({
+    cache: { serveStale: { ...SERVE_STALE_DEFAULTS, clientTimeoutMs: 0 } },
+  });
+  await ask('www.example. A');
+  server.script = answerFrom(NEW);
+  await clock.advance(301_000);
+  assert.equal(edeOf(cached('www.example. A')), EDE.STALE_ANSWER);
+  await clock.advance(0);
+  await until(() => edeOf(cached('www.example. A')), undefined);
+  assertRecords(cached('www.example. A')?.answers ?? [], NEW);
+});
+
+test('prefetch: what is asked for often is fetched again shortly before its end, once', async () => {
+  const { clock, server, ask, cached, forwarder: made } = await setUp({ cache: { prefetch: PREFETCH_DEFAULTS } });
+  await ask('www.example. A');
+  await clock.advance(275_000);
+  server.script = answerFrom(NEW);
+  for (let i = 0; i < 10; i++) assertRecords(cached('www.example. A')?.answers ?? [], WWW.replace('300', '25'));
+  await clock.advance(0);
+  await until(() => cached('www.example. A')?.answers[0].ttlSeconds, 300);
+  assertRecords(cached('www.example. A')?.answers ?? [], NEW);
+  assert.deepEqual([server.asked.length, made.counters.prefetches], [2, 1]);
+});
+
+test('prefetch: what is asked for seldom is not fetched again', async () => {
+  const { clock, server, ask, cached } = await setUp({ cache: { prefetch: PREFETCH_DEFAULTS } });
+  await ask('www.example. A');
+  for (let i = 0; i < 4; i++) {
+    await clock.advance(70_000);
+    cached('www.example. A');
+  }
+  await clock.advance(1000);
+  assert.equal(server.asked.length, 1);
+});
+
+test('flush: all, one name, or a name and all below it; what was asked before is not kept after', async () => {
+  const { server, ask, cached, forwarder: made } = await setUp();
+  const names = ['www.example. A', 'www.example. AAAA', 'a.www.example. A', 'b.test. A'];
+  const fill = () => Promise.all(names.map((name) => ask(name)));
+  const left = () => names.filter((name) => cached(name) !== undefined);
+  const { parseName } = await import('../../src/dns/name.ts');
+  await fill();
+  assert.equal(made.flush({ kind: 'name', name: parseName('www.example.') }), 2);
+  assert.deepEqual(left(), ['a.www.example. A', 'b.test. A']);
+  await fill();
+  made.flush({ kind: 'below', name: parseName('www.example.') });
+  assert.deepEqual(left(), ['b.test. A']);
+  assert.deepEqual(
+    made.list(10).map(({ name, type }) => `${name} ${type}`),
+    ['b.test. A'],
+  );
+  const held: Asked[] = [];
+  server.script = (asked) => held.push(asked);
+  const waiting = ask('www.example. A');
+  await until(() => held.length, 1);
+  made.flush({ kind: 'all' });
+  answerFrom(WWW)(held[0]);
+  await waiting;
+  assert.deepEqual(left(), []);
+});
+
+test('zones that are not to be cached are not, nor negative answers of zones whose are not', async () => {
+  const { ask, cached } = await setUp({
+    cache: { disabledZones: ['www.example.'], disabledNegativeZones: ['example.'] },
+  });
+  for (const name of ['www.example. A', 'none.example. A', 'none.test. A']) await ask(name);
+  assert.deepEqual(
+    ['www.example. A', 'none.example. A', 'none.test. A'].map((name) => cached(name) !== undefined),
+    [false, false, true],
+  );
+});

@@ -1,0 +1,180 @@
+// Servers that are dead, slow, flapping, or lead back to us.
+import assert from 'node:assert/strict';
+import { mkdtemp, rename, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { EDE, RCODE } from '../../src/dns/types.ts';
+import { ROUTE_DEFAULTS } from '../../src/forward/settings.ts';
+import { fakeClock } from '../support/fake-clock.ts';
+import { edeOf, forwarder, routeTo, upstream } from '../support/forwarding.ts';
+import { type Asked, answerFrom, SOA } from '../support/scripted-upstream.ts';
+import { until } from '../support/until.ts';
+import { assertRecords } from '../support/zone-text.ts';
+
+const WWW = 'www.example. 300 IN A 192.0.2.1';
+
+test('a silent upstream leads to the next after its patience, and may still answer itself', async () => {
+  const clock = fakeClock();
+  const held: Asked[] = [];
+  const slow = await upstream((asked) => held.push(asked));
+  const second = await upstream();
+  const { ask } = forwarder([slow, second], { clock });
+  const waiting = ask('www.example. A');
+  await until(() => held.length, 1);
+  await clock.advance(1600);
+  await until(() => second.asked.length, 1);
+  answerFrom(WWW)(held[0]);
+  assertRecords((await waiting).answers, WWW);
+});
+
+test('all upstreams silent: SERVFAIL with EDE 22 at the deadline', async () => {
+  const clock = fakeClock();
+  const one = await upstream();
+  const { ask, forwarder: made } = forwarder([one], { clock });
+  const waiting = ask('www.example. A');
+  await clock.advance(ROUTE_DEFAULTS.deadlineMs + 50);
+  const response = await waiting;
+  assert.deepEqual([response.rcode, edeOf(response)], [RCODE.SERVFAIL, EDE.NO_REACHABLE_AUTHORITY]);
+  assert.equal(made.gauges().waiting, 0);
+});
+
+test('an upstream that failed twice is left out, probed, and asked again when it answers the probe', async () => {
+  const clock = fakeClock();
+  const first = await upstream();
+  const second = await upstream(answerFrom(`${WWW}\nb.example. 1 IN A 192.0.2.2\nc.example. 1 IN A 192.0.2.3`));
+  const { ask, logged, forwarder: made } = forwarder([first, second], { clock });
+  for (const name of ['a.example. A', 'b.example. A']) {
+    const waiting = ask(name);
+    await until(() => first.asked.some((asked) => asked.text === name), true);
+    await clock.advance(1600);
+    await waiting;
+  }
+  await until(() => made.upstreams()[0].up, 0);
+  const before = first.asked.filter(({ text }) => text !== '. NS').length;
+  await ask('c.example. A');
+  assert.equal(first.asked.filter(({ text }) => text !== '. NS').length, before, 'it is not asked while it is down');
+  first.script = answerFrom('d.example. 1 IN A 192.0.2.4');
+  await clock.advance(2000);
+  await until(() => made.upstreams()[0].up, 1);
+  assertRecords((await ask('d.example. A')).answers, 'd.example. 1 IN A 192.0.2.4');
+  assert.match(logged[0], /^warn upstream 127\.0\.0\.1:\d+ is down/);
+});
+
+test('all upstreams down: they are tried anyway, unless the route is to fail fast', async () => {
+  for (const failFast of [false, true]) {
+    const one = await upstream(answerFrom(WWW));
+    const { ask, forwarder: made } = forwarder([{ port: one.port }], {
+      route: { failFast, maxFails: 1, forceTcp: true, probe: { ...ROUTE_DEFAULTS.probe, intervalMs: 3_600_000 } },
+    });
+    one.script = (asked) => asked.reset();
+    assert.equal((await ask('x.example. A')).rcode, RCODE.SERVFAIL);
+    assert.equal(made.upstreams()[0].up, 0);
+    one.script = answerFrom(WWW);
+    assert.equal((await ask('www.example. A')).rcode, failFast ? RCODE.SERVFAIL : RCODE.NOERROR);
+  }
+});
+
+test('round robin begins with another upstream each time', async () => {
+  const script = (asked: Asked) => asked.send(asked.reply({ rcode: 3, authorities: SOA }));
+  const servers = [await upstream(script), await upstream(script), await upstream(script)];
+  const { ask } = forwarder(servers, { route: { policy: 'round-robin' } });
+  for (let i = 0; i < 9; i++) await ask(`n${i}.example. A`);
+  assert.deepEqual(
+    servers.map(({ asked }) => asked.length),
+    [3, 3, 3],
+  );
+});
+
+test('TCP connections are kept, and many questions are under way on one, answered in any order', async () => {
+  const held: Asked[] = [];
+  const one = await upstream((asked) => held.push(asked));
+  const { ask } = forwarder([one], { route: { forceTcp: true } });
+  const waiting = Promise.all(Array.from({ length: 20 }, (_, i) => ask(`n${i}.example. A`)));
+  await until(() => held.length, 20);
+  for (const asked of held.reverse()) asked.send(asked.reply({ rcode: 3, authorities: SOA }));
+  await waiting;
+  assert.deepEqual([...new Set(one.asked.map(({ transport }) => transport))], ['tcp']);
+  assert.equal(new Set(one.asked.map(({ port }) => port)).size, 1);
+});
+
+test('a TCP connection that is reset fails what waits on it, and the question is asked again', async () => {
+  let resets = 0;
+  const one = await upstream((asked) => (resets++ === 0 ? asked.reset() : answerFrom(WWW)(asked)));
+  const { ask } = forwarder([one], { route: { forceTcp: true } });
+  assertRecords((await ask('www.example. A')).answers, WWW);
+});
+
+test('a server that takes EDNS for a format error is asked without it', async () => {
+  const one = await upstream((asked) =>
+    asked.query.edns ? asked.send(asked.reply({ rcode: RCODE.FORMERR })) : answerFrom(WWW)(asked),
+  );
+  const { ask } = forwarder([one]);
+  assertRecords((await ask('www.example. A')).answers, WWW);
+  await ask('b.example. A');
+  assert.deepEqual(
+    one.asked.map(({ query }) => query.edns !== undefined),
+    [true, false, false],
+  );
+});
+
+test('the longest matching zone decides who is asked; exceptions and other names are REFUSED', async () => {
+  const [corp, lab] = [await upstream(answerFrom('a.corp.test. 1 IN A 10.0.0.1')), await upstream(answerFrom(''))];
+  const { ask } = forwarder([], {
+    routes: [routeTo('corp.test.', [corp.port], { except: ['no.corp.test.'] }), routeTo('lab.corp.test.', [lab.port])],
+  });
+  await ask('a.corp.test. A');
+  await ask('b.LAB.corp.test. A');
+  assert.equal((await ask('x.no.corp.test. A')).rcode, RCODE.REFUSED);
+  assert.equal((await ask('xcorp.test. A')).rcode, RCODE.REFUSED);
+  assert.deepEqual(
+    [corp.asked.map(({ text }) => text), lab.asked.map(({ text }) => text)],
+    [['a.corp.test. A'], ['b.lab.corp.test. A']],
+  );
+});
+
+test('a CNAME that an authoritative upstream leaves open is followed to where it leads', async () => {
+  const corp = await upstream(answerFrom(''));
+  corp.script = (asked) => asked.send(asked.reply({ answers: 'www.corp.test. 60 IN CNAME www.example.' }));
+  const internet = await upstream(answerFrom(WWW));
+  const { ask } = forwarder([], { routes: [routeTo('corp.test.', [corp.port]), routeTo('.', [internet.port])] });
+  assertRecords((await ask('www.corp.test. A')).answers, `www.corp.test. 60 IN CNAME www.example.\n${WWW}`);
+});
+
+test('the nameservers of a resolv.conf are used, and those of its next version after a change', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'healthdns-'));
+  const file = join(folder, 'resolv.conf');
+  await writeFile(file, '# comment\nsearch example\nnameserver 127.0.0.53\nnameserver nonsense\n');
+  const clock = fakeClock();
+  const { forwarder: made } = forwarder([], { clock, route: { resolvConf: [file] } });
+  const labels = () => made.upstreams().map((one) => one.upstream);
+  await until(labels, ['127.0.0.53:53']);
+  await writeFile(`${file}.new`, 'nameserver ::1\nnameserver 127.0.0.53\n');
+  await rename(`${file}.new`, file);
+  await until(async () => {
+    await clock.advance(5000);
+    return labels();
+  }, ['127.0.0.53:53', '[::1]:53']);
+});
+
+test('a loop is found, logged, and answered with an error while it lasts; then the upstream is used', async () => {
+  const clock = fakeClock();
+  const server = await upstream();
+  const made = forwarder([server], { clock, settings: { loopDetection: true } });
+  // The way back to us: what the upstream is asked, we are asked.
+  const back = (asked: Asked) => {
+    const query = Uint8Array.from(asked.bytes);
+    let end = 12;
+    while (query[end] !== 0) end += 1 + query[end];
+    made.forwarder.resolve(query, end + 5, 1232, (response) => asked.send(response.slice()));
+  };
+  server.script = back;
+  await clock.advance(1);
+  await until(() => made.forwarder.counters.loops, 1);
+  assert.match(made.logged.join('\n'), /error forwarding \. to 127\.0\.0\.1:\d+ leads back to this server/);
+  assert.equal((await made.ask('www.example. A')).rcode, RCODE.SERVFAIL);
+  server.script = answerFrom(WWW);
+  await clock.advance(31_000);
+  await until(() => made.logged.at(-1)?.includes('no longer'), true);
+  assertRecords((await made.ask('www.example. A', { flags: 0x110 })).answers, WWW);
+});

@@ -1,0 +1,79 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+import type { BenchServer } from './servers.ts';
+import type { Workload } from './workloads.ts';
+
+const run = promisify(execFile);
+
+export interface Measured {
+  /** User and system time of the server's process over the queries it answered. */
+  readonly cpuMicrosecondsPerQuery: number;
+  readonly queriesPerSecond: number;
+  /** Queries without an answer, of those sent. */
+  readonly lostShare: number;
+}
+
+export interface Latency {
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly p999Ms: number;
+  readonly lost: number;
+}
+
+const CLOCK_TICKS_PER_SECOND = 100;
+
+/** One run of dnsperf as fast as the server answers: 1,000 questions outstanding, 20 sockets (TCP: 20 connections). */
+export async function measure(server: BenchServer, workload: Workload, seconds: number): Promise<Measured> {
+  const before = cpuSeconds(server.pid);
+  const { stdout } = await dnsperf(server, workload, ['-l', String(seconds), '-q', workload.transport === 'tcp' ? '200' : '1000']);
+  const cpu = cpuSeconds(server.pid) - before;
+  const completed = figure(stdout, /Queries completed:\s+(\d+)/);
+  return {
+    cpuMicrosecondsPerQuery: (cpu * 1e6) / Math.max(1, completed),
+    queriesPerSecond: figure(stdout, /Queries per second:\s+([\d.]+)/),
+    lostShare: figure(stdout, /Queries lost:\s+(\d+)/) / Math.max(1, figure(stdout, /Queries sent:\s+(\d+)/)),
+  };
+}
+
+/** Latency at a fixed rate, from dnsperf's line for each reply. */
+export async function measureLatency(server: BenchServer, workload: Workload, rate: number, seconds: number): Promise<Latency> {
+  const { stdout } = await dnsperf(server, workload, ['-v', '-l', String(seconds), '-q', '1000', '-Q', String(Math.floor(rate))]);
+  const times = [...stdout.matchAll(/^> \S+ \S+ \S+ ([\d.]+)$/gm)].map((match) => Number(match[1]) * 1000);
+  const sorted = Float64Array.from(times).sort();
+  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+  return { p50Ms: at(0.5), p99Ms: at(0.99), p999Ms: at(0.999), lost: figure(stdout, /Queries lost:\s+(\d+)/) };
+}
+
+function dnsperf({ port }: BenchServer, workload: Workload, more: readonly string[]): Promise<{ stdout: string }> {
+  const transport =
+    workload.transport === 'udp'
+      ? []
+      : ['-m', 'tcp', ...(workload.queriesPerConnection ? ['-O', `num-queries-per-conn=${workload.queriesPerConnection}`] : [])];
+  const words = ['-s', '127.0.0.1', '-p', String(port), '-d', workload.queryFile, '-c', '20', '-T', '1', ...transport, ...more];
+  return run('dnsperf', words, { maxBuffer: 1 << 30 });
+}
+
+/** User and system time of the process with all its threads, and of its children. */
+export function cpuSeconds(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND;
+}
+
+/** Resident memory in bytes. */
+export function residentBytes(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024;
+}
+
+function figure(text: string, pattern: RegExp): number {
+  const found = pattern.exec(text)?.[1];
+  if (found === undefined) throw new Error(`dnsperf did not print ${pattern}:\n${text.slice(-2000)}`);
+  return Number(found);
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[sorted.length >> 1] ?? Number.NaN;
+}

@@ -26,7 +26,12 @@ const CLOCK_TICKS_PER_SECOND = 100;
 /** One run of dnsperf as fast as the server answers: 1,000 questions outstanding, 20 sockets (TCP: 20 connections). */
 export async function measure(server: BenchServer, workload: Workload, seconds: number): Promise<Measured> {
   const before = cpuSeconds(server.pid);
-  const { stdout } = await dnsperf(server, workload, ['-l', String(seconds), '-q', workload.transport === 'tcp' ? '200' : '1000']);
+  const { stdout } = await dnsperf(server, workload, [
+    '-l',
+    String(seconds),
+    '-q',
+    workload.transport === 'tcp' ? '200' : '1000',
+  ]);
   const cpu = cpuSeconds(server.pid) - before;
   const completed = figure(stdout, /Queries completed:\s+(\d+)/);
   return {
@@ -37,8 +42,21 @@ export async function measure(server: BenchServer, workload: Workload, seconds: 
 }
 
 /** Latency at a fixed rate, from dnsperf's line for each reply. */
-export async function measureLatency(server: BenchServer, workload: Workload, rate: number, seconds: number): Promise<Latency> {
-  const { stdout } = await dnsperf(server, workload, ['-v', '-l', String(seconds), '-q', '1000', '-Q', String(Math.floor(rate))]);
+export async function measureLatency(
+  server: BenchServer,
+  workload: Workload,
+  rate: number,
+  seconds: number,
+): Promise<Latency> {
+  const { stdout } = await dnsperf(server, workload, [
+    '-v',
+    '-l',
+    String(seconds),
+    '-q',
+    '1000',
+    '-Q',
+    String(Math.floor(rate)),
+  ]);
   const times = [...stdout.matchAll(/^> \S+ \S+ \S+ ([\d.]+)$/gm)].map((match) => Number(match[1]) * 1000);
   const sorted = Float64Array.from(times).sort();
   const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
@@ -49,8 +67,25 @@ function dnsperf({ port }: BenchServer, workload: Workload, more: readonly strin
   const transport =
     workload.transport === 'udp'
       ? []
-      : ['-m', 'tcp', ...(workload.queriesPerConnection ? ['-O', `num-queries-per-conn=${workload.queriesPerConnection}`] : [])];
-  const words = ['-s', '127.0.0.1', '-p', String(port), '-d', workload.queryFile, '-c', '20', '-T', '1', ...transport, ...more];
+      : [
+          '-m',
+          'tcp',
+          ...(workload.queriesPerConnection ? ['-O', `num-queries-per-conn=${workload.queriesPerConnection}`] : []),
+        ];
+  const words = [
+    '-s',
+    '127.0.0.1',
+    '-p',
+    String(port),
+    '-d',
+    workload.queryFile,
+    '-c',
+    '20',
+    '-T',
+    '1',
+    ...transport,
+    ...more,
+  ];
   return run('dnsperf', words, { maxBuffer: 1 << 30 });
 }
 

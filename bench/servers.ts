@@ -69,7 +69,8 @@ export const knot: ServerKind = {
 
 export const coredns: ServerKind = {
   name: 'CoreDNS',
-  missing: () => (existsSync(assets('coredns')) ? undefined : 'CoreDNS: set KUBEBUILDER_ASSETS to a folder with coredns'),
+  missing: () =>
+    existsSync(assets('coredns')) ? undefined : 'CoreDNS: set KUBEBUILDER_ASSETS to a folder with coredns',
   start({ folder, zoneFile, zone }, port) {
     const corefile = join(folder, `Corefile-${port}`);
     writeFileSync(corefile, `${zone}:${port} {\n  bind 127.0.0.1\n  file ${zoneFile}\n}\n`);
@@ -109,8 +110,15 @@ async function running(name: string, child: ChildProcess, zone: string, port: nu
 /** Asks for the zone's SOA; an answer that is not SERVFAIL or REFUSED counts (the echo says NOERROR). */
 function answers(port: number, zone: string): Promise<boolean> {
   const labels = zone.split('.').filter((label) => label !== '');
-  const qname = Buffer.concat([...labels.map((label) => Buffer.from([label.length, ...Buffer.from(label)])), Buffer.of(0)]);
-  const query = Buffer.concat([Buffer.from('00010000000100000000000000', 'hex').subarray(0, 12), qname, Buffer.of(0, 6, 0, 1)]);
+  const qname = Buffer.concat([
+    ...labels.map((label) => Buffer.from([label.length, ...Buffer.from(label)])),
+    Buffer.of(0),
+  ]);
+  const query = Buffer.concat([
+    Buffer.from('00010000000100000000000000', 'hex').subarray(0, 12),
+    qname,
+    Buffer.of(0, 6, 0, 1),
+  ]);
   return new Promise((resolve) => {
     const socket = createSocket('udp4');
     const done = (answered: boolean) => {
@@ -124,4 +132,3 @@ function answers(port: number, zone: string): Promise<boolean> {
     socket.connect(port, '127.0.0.1', () => socket.send(query));
   });
 }
-

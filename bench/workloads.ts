@@ -30,10 +30,8 @@ export function zoneText(): string {
   for (let i = 0; i < NAMES; i++) {
     lines.push(`a${i}.${ZONE} 30 IN A ${address(i)}`);
     for (let k = 0; k < 10; k++) lines.push(`m${i}.${ZONE} 30 IN A ${address(100_000 + i * 10 + k)}`);
-    for (let k = 0; k < 10; k++) {
-      lines.push(`_http._tcp.s${i}.${ZONE} 30 IN SRV 0 10 8080 e${k}.s${i}.${ZONE}`);
-      lines.push(`e${k}.s${i}.${ZONE} 30 IN A ${address(200_000 + i * 10 + k)}`);
-    }
+    for (let k = 0; k < 10; k++) lines.push(`_http._tcp.s${i}.${ZONE} 30 IN SRV 0 10 8080 e${k}.s${i}.${ZONE}`);
+    for (let k = 0; k < 10; k++) lines.push(`e${k}.s${i}.${ZONE} 30 IN A ${address(200_000 + i * 10 + k)}`);
   }
   return `${apex(ZONE)}${lines.join('\n')}\n`;
 }
@@ -59,15 +57,38 @@ export function makeWorkloads(folder: string, random: Random, large: boolean): W
   const udp = (name: string, queryFile: string): Workload => ({ name, queryFile, transport: 'udp' });
   return [
     udp('1 A', one),
-    udp('10 A', file('10 A', (i) => `m${i}.${ZONE} A`)),
-    udp('SRV 10 with glue', file('SRV', (i) => `_http._tcp.s${i}.${ZONE} SRV`)),
-    udp('NXDOMAIN', file('NXDOMAIN', (i) => `nobody${i}.${ZONE} A`)),
-    udp('NODATA', file('NODATA', (i) => `a${i}.${ZONE} AAAA`)),
-    udp('1 A, mixed case', file('mixed case', (i) => `${mixedCase(`a${i}.${ZONE}`)} A`)),
+    udp(
+      '10 A',
+      file('10 A', (i) => `m${i}.${ZONE} A`),
+    ),
+    udp(
+      'SRV 10 with glue',
+      file('SRV', (i) => `_http._tcp.s${i}.${ZONE} SRV`),
+    ),
+    udp(
+      'NXDOMAIN',
+      file('NXDOMAIN', (i) => `nobody${i}.${ZONE} A`),
+    ),
+    udp(
+      'NODATA',
+      file('NODATA', (i) => `a${i}.${ZONE} AAAA`),
+    ),
+    udp(
+      '1 A, mixed case',
+      file('mixed case', (i) => `${mixedCase(`a${i}.${ZONE}`)} A`),
+    ),
     { name: 'TCP, one query a connection', queryFile: one, transport: 'tcp', queriesPerConnection: 1 },
     { name: 'TCP, pipelined', queryFile: one, transport: 'tcp' },
     ...(large
-      ? [{ ...udp('1,000,000 names', file('large', (i) => `a${i}.${LARGE_ZONE} A`, 500_000, LARGE_NAMES)), large }]
+      ? [
+          {
+            ...udp(
+              '1,000,000 names',
+              file('large', (i) => `a${i}.${LARGE_ZONE} A`, 500_000, LARGE_NAMES),
+            ),
+            large,
+          },
+        ]
       : []),
   ];
 }

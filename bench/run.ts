@@ -1,0 +1,145 @@
+// `npm run bench`: every server with the same names, the rounds interleaved, medians and ratios.
+//   node build/bench/run.js [--smoke] [--rounds N] [--seconds N] [--only PART] [--write]
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type Measured, measure, measureLatency, median } from './measure.ts';
+import { chart, cpuTable, figure, machine, peakTable, type Row, table } from './report.ts';
+import { replaceSection } from './results.ts';
+import { type BenchServer, coredns, echo, healthdns, knot, type ServerFiles } from './servers.ts';
+import { LARGE_ZONE, largeZoneLines, makeWorkloads, type Workload, ZONE, zoneText } from './workloads.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    smoke: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+    seconds: { type: 'string' },
+    only: { type: 'string', default: '' },
+    write: { type: 'boolean', default: false },
+  },
+});
+const rounds = Number(options.rounds ?? (options.smoke ? 1 : 5));
+const seconds = Number(options.seconds ?? (options.smoke ? 1 : 3));
+
+/** The same questions in every run. */
+function seededRandom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'healthdns-bench-'));
+const kinds = [healthdns(), echo, knot, coredns].filter((kind) => {
+  const missing = kind.missing();
+  if (missing !== undefined) console.log(`left out: ${kind.name} (${missing})`);
+  return missing === undefined;
+});
+
+try {
+  await main();
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+async function main(): Promise<void> {
+  const zoneFile = join(folder, 'bench.zone');
+  writeFileSync(zoneFile, zoneText());
+  const workloads = makeWorkloads(join(folder, 'queries'), seededRandom(1), !options.smoke).filter(({ name }) =>
+    name.includes(options.only),
+  );
+  console.log(`${machine()}\n${rounds} rounds of ${seconds} s each, servers in turn\n`);
+  const rows = await compare(
+    { folder, zoneFile, zone: ZONE },
+    workloads.filter(({ large }) => !large),
+    5301,
+  );
+  const large = workloads.filter((workload) => workload.large);
+  if (large.length > 0) rows.push(...(await compareLarge(large)));
+  const servers = kinds.map(({ name }) => name);
+  const latency = await latencies({ folder, zoneFile, zone: ZONE }, workloads, rows);
+  const report = [cpuTable(rows, servers), peakTable(rows, servers), latency].join('\n\n');
+  console.log(`\n${report}`);
+  if (options.write) {
+    const how = `${machine()}. \`npm run bench\`: ${rounds} rounds of ${seconds} s, servers in turn, medians.`;
+    replaceSection('bench', `${how}\n\n${report}`);
+    mkdirSync('docs', { recursive: true });
+    writeFileSync('docs/bench.svg', chart(rows, servers));
+  }
+}
+
+/** All servers up at once, asked in turn, so that a slower spell of the machine hits all. */
+async function compare(files: ServerFiles, workloads: readonly Workload[], firstPort: number): Promise<Row[]> {
+  if (workloads.length === 0) return [];
+  const servers: BenchServer[] = [];
+  try {
+    for (const [i, kind] of kinds.entries()) servers.push(await kind.start(files, firstPort + i));
+    const runs = new Map<string, Measured[]>();
+    for (let round = 1; round <= rounds; round++)
+      for (const workload of workloads)
+        for (const server of servers) {
+          if (server.name === 'echo' && workload.transport === 'tcp') continue;
+          const key = `${workload.name}/${server.name}`;
+          const measured = await measure(server, workload, seconds);
+          runs.set(key, [...(runs.get(key) ?? []), measured]);
+          console.log(
+            `${round}/${rounds} ${workload.name}, ${server.name}: ${figure(measured.cpuMicrosecondsPerQuery)} µs, ${Math.round(measured.queriesPerSecond)} queries/s`,
+          );
+        }
+    return workloads.map(({ name }) => rowOf(name, servers, runs));
+  } finally {
+    await Promise.all(servers.map((server) => server.stop()));
+  }
+}
+
+function rowOf(workload: string, servers: readonly BenchServer[], runs: ReadonlyMap<string, readonly Measured[]>): Row {
+  const medians = (read: (measured: Measured) => number) =>
+    Object.fromEntries(
+      servers.flatMap(({ name }) => {
+        const measured = runs.get(`${workload}/${name}`);
+        return measured === undefined ? [] : [[name, median(measured.map(read))]];
+      }),
+    );
+  return {
+    workload,
+    cpuMicroseconds: medians((measured) => measured.cpuMicrosecondsPerQuery),
+    queriesPerSecond: medians((measured) => measured.queriesPerSecond),
+    lostShare: medians((measured) => measured.lostShare),
+  };
+}
+
+async function compareLarge(workloads: readonly Workload[]): Promise<Row[]> {
+  const zoneFile = join(folder, 'large.zone');
+  let text = '';
+  for (const line of largeZoneLines()) text += line;
+  writeFileSync(zoneFile, text);
+  return compare({ folder, zoneFile, zone: LARGE_ZONE }, workloads, 5311);
+}
+
+/** Quiet and under churn, at a third of the peak of "10 A". */
+async function latencies(files: ServerFiles, workloads: readonly Workload[], rows: readonly Row[]): Promise<string> {
+  const workload = workloads.find(({ name }) => name === '10 A');
+  const peaks = rows.find((row) => row.workload === '10 A')?.queriesPerSecond;
+  if (workload === undefined || peaks === undefined) return '';
+  const lines: string[][] = [];
+  for (const kind of kinds.filter(({ name }) => name !== 'echo')) {
+    const server = await kind.start(files, 5321);
+    try {
+      const rate = peaks[kind.name]! / 3;
+      const line = async (what: string) => {
+        const latency = await measureLatency(server, workload, rate, seconds);
+        const times = [latency.p50Ms, latency.p99Ms, latency.p999Ms].map((ms) => ms.toFixed(3));
+        lines.push([`${kind.name}, ${what}`, Math.round(rate).toLocaleString('en'), ...times, String(latency.lost)]);
+      };
+      await line('quiet');
+      if (server.churn === undefined) continue;
+      server.churn(true);
+      await line('churn');
+    } finally {
+      await server.stop();
+    }
+  }
+  return table(['10 A at a third of the peak, ms', 'queries/s', 'p50', 'p99', 'p99.9', 'lost'], lines);
+}

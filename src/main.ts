@@ -1,6 +1,6 @@
 // Wiring: the rooms in the order of the data, stopped in reverse. Nothing is decided here.
 import type { Clock, Random } from './clock.ts';
-import type { Config, ListenAddress } from './config/config.ts';
+import type { Config, ListenAddress, ZoneConfig } from './config/config.ts';
 import { createCheckRunner } from './health/checks/runner.ts';
 import { createHealthSync } from './health/sync.ts';
 import { explainEndpoint } from './http/explain.ts';
@@ -19,6 +19,7 @@ import { createRegistry } from './registry/registry.ts';
 import { stateStaticServices } from './sources/static.ts';
 import { createStatusBoard } from './sources/status.ts';
 import { VERSION } from './version.ts';
+import { startCloudMap } from './wiring/cloud-map.ts';
 import { controlFamilies } from './wiring/control-metrics.ts';
 import { firstChecks } from './wiring/first-checks.ts';
 import { createKubernetesSources } from './wiring/kubernetes-sources.ts';
@@ -52,6 +53,7 @@ export async function startHealthdns(config: Config, dependencies: Dependencies)
   const undo: (() => unknown)[] = [];
   const schedule = (callback: () => void) => void setImmediate(callback);
   let current = config;
+  let cloudMapZones: readonly ZoneConfig[] = [];
   let isStopping = false;
 
   const { present, skipped } = presentAddresses(config.listen);
@@ -94,8 +96,13 @@ export async function startHealthdns(config: Config, dependencies: Dependencies)
     if (isStopping) return;
     flush().catch((error: Error) => log.error('names were not brought to the data plane', { error: error.message }));
   }
+  /** The configured ones, then those of Cloud Map namespaces; the first of a name counts. */
+  function allZones(): ZoneConfig[] {
+    const configured = new Set(current.zones.map(({ name }) => name));
+    return [...current.zones, ...cloudMapZones.filter(({ name }) => !configured.has(name))];
+  }
   function showReadiness(): void {
-    for (const { name } of current.zones) zones.setState(name, board.zone(name));
+    for (const { name } of allZones()) zones.setState(name, board.zone(name));
   }
   board.onChange(showReadiness);
 
@@ -114,7 +121,7 @@ export async function startHealthdns(config: Config, dependencies: Dependencies)
   }
 
   let http: HttpServer | undefined;
-  const overview = (limit: number) => overviewOf({ zones: current.zones, registry, board }, limit);
+  const overview = (limit: number) => overviewOf({ zones: allZones(), registry, board }, limit);
 
   async function stop(): Promise<void> {
     if (!isStopping && current.server.lameduckSeconds > 0) {
@@ -126,7 +133,20 @@ export async function startHealthdns(config: Config, dependencies: Dependencies)
     for (const step of undo.splice(0).reverse()) await step();
   }
 
+  function serveCloudMapZones(next: readonly ZoneConfig[]): void {
+    cloudMapZones = next;
+    zones.reload(allZones());
+    showReadiness();
+  }
+
   try {
+    const cloudMap =
+      config.cloudMap &&
+      (await startCloudMap(config.cloudMap, {
+        ...{ registry, clock, random, log, metrics, flush },
+        onZones: serveCloudMapZones,
+      }));
+    if (cloudMap) undo.push(cloudMap.stop);
     await state(config);
     await plane.listen();
     if (config.http !== undefined) {
@@ -136,6 +156,7 @@ export async function startHealthdns(config: Config, dependencies: Dependencies)
         metricsEndpoint(metrics),
         explainEndpoint((name) => explainName(zones.explain(name), registry, board)),
         statusPage(VERSION, overview),
+        ...(cloudMap?.endpoints ?? []),
       ];
       http = await startHttp(config.http, { limits: config.limits, endpoints, log, metrics });
       const { close } = http;
@@ -165,7 +186,7 @@ export async function startHealthdns(config: Config, dependencies: Dependencies)
       warnOfFixedSettings(current, next, log);
       const previous = current;
       current = next;
-      zones.reload(next.zones);
+      zones.reload(allZones());
       await state(next, previous);
     },
     stop,
@@ -190,7 +211,7 @@ const serverAddresses = (listen: readonly ListenAddress[]) =>
   [...new Set(listen.map(({ address }) => address))].filter((address) => address !== '0.0.0.0' && address !== '::');
 
 function warnOfFixedSettings(before: Config, after: Config, log: Logger): void {
-  const fixed = ['listen', 'http', 'threads', 'server', 'limits'] as const;
+  const fixed = ['listen', 'http', 'threads', 'server', 'limits', 'cloudMap'] as const;
   const changed = fixed.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));
   if (changed.length > 0) log.warn('these take effect at the next start', { settings: changed });
 }

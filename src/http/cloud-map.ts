@@ -14,6 +14,8 @@ export interface CloudMapEndpointOptions {
   readonly keys: readonly AccessKey[];
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** Resolves when what was written so far is answered by DNS: awaited before a write is acknowledged. */
+  readonly published?: () => Promise<void>;
 }
 
 /** POST / (AWS JSON 1.1) and POST /service/ (RPC v2 CBOR). */
@@ -38,7 +40,10 @@ export function cloudMapEndpoints(options: CloudMapEndpointOptions): Endpoint[] 
         const writes = operationWrites(name);
         operation = name;
         if (writes) await authorize(request, `${path}${request.rest}`, options);
-        return respond('ok', protocol.success(await callOperation(options.api, name, protocol.input(request))));
+        const output = await callOperation(options.api, name, protocol.input(request));
+        // It lasts whatever becomes of DNS, so a failure there (which is logged there) is none of the client's.
+        if (writes) await options.published?.().catch(() => {});
+        return respond('ok', protocol.success(output));
       } catch (error) {
         const known = error instanceof CloudMapError ? error : internalFailure(error, operation, options.log);
         return respond(known.code, protocol.failure(known));

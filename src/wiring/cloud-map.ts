@@ -1,0 +1,105 @@
+// The Cloud Map API of a configuration: its store opened, its namespaces served as zones, its endpoints for HTTP.
+import { readFile } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
+import type { Clock, Random } from '../clock.ts';
+import { openLevelStore } from '../cloudmap/level-store.ts';
+import { publishCloudMap } from '../cloudmap/publish.ts';
+import { openState } from '../cloudmap/state.ts';
+import { memoryStore, type Store } from '../cloudmap/store.ts';
+import type { CloudMapConfig, ZoneConfig } from '../config/config.ts';
+import type { AccessKey } from '../http/aws-signature.ts';
+import { cloudMapEndpoints } from '../http/cloud-map.ts';
+import type { Endpoint } from '../http/endpoint.ts';
+import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Registry } from '../registry/registry.ts';
+
+export interface CloudMapDependencies {
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** The zones of all DNS namespaces, whenever they change. */
+  readonly onZones: (zones: readonly ZoneConfig[]) => void;
+  /** Makes verdicts take effect now; resolves when names have reached the data plane. */
+  readonly flush: () => Promise<void>;
+}
+
+export interface CloudMap {
+  readonly endpoints: readonly Endpoint[];
+  stop(): Promise<void>;
+}
+
+/** Rejects where the store or a key file cannot be opened. */
+export async function startCloudMap(config: CloudMapConfig, dependencies: CloudMapDependencies): Promise<CloudMap> {
+  const { registry, clock, random, log, metrics, onZones, flush } = dependencies;
+  const keys = await readKeys(config);
+  const store = await openStore(config);
+  const failures = metrics.counter('healthdns_cloudmap_store_failures_total', 'Writes that the store refused.');
+  const state = await openState(store, (error) => {
+    failures.inc();
+    log.error('the Cloud Map store refused a write', { error: (error as Error).message });
+  });
+
+  const zones = new Map<string, ZoneConfig>();
+  let told: readonly ZoneConfig[] = [];
+  let flushed: Promise<void> = Promise.resolve();
+  const health = publishCloudMap({
+    state,
+    registry,
+    clock,
+    defaults: config,
+    onZone: (name, zone) => void (zone ? zones.set(name, zone) : zones.delete(name)),
+    judgeNow() {
+      const now = [...zones.values()];
+      if (!isDeepStrictEqual(now, told)) onZones(now);
+      told = now;
+      flushed = flush();
+      flushed.catch((error: Error) => log.error('names of Cloud Map were not published', { error: error.message }));
+    },
+  });
+
+  const { region, account, limits } = config;
+  const api = { state, clock, random, region, account, limits, health };
+  return {
+    endpoints: cloudMapEndpoints({ api, writes: config.writes, keys, log, metrics, published: () => flushed }),
+    stop: () => store.close(),
+  };
+}
+
+async function openStore({ store }: CloudMapConfig): Promise<Store> {
+  switch (store.kind) {
+    case 'memory':
+      return memoryStore();
+    case 'folder':
+      return openFolder(store.path);
+    case 'kubernetes':
+      throw new Error('cloudMap.store.kubernetes is not supported yet');
+  }
+}
+
+async function openFolder(path: string): Promise<Store> {
+  try {
+    return await openLevelStore(path);
+  } catch (error) {
+    const { cause, message } = error as Error;
+    const why = (cause as Error | undefined)?.message ?? message;
+    throw new Error(`cloudMap.store.path ${path} cannot be opened (is another healthdns using it?): ${why}`);
+  }
+}
+
+function readKeys({ keys }: CloudMapConfig): Promise<AccessKey[]> {
+  return Promise.all(
+    keys.map(async ({ accessKeyId, secretAccessKey, secretAccessKeyFile }) => {
+      if (secretAccessKey !== undefined) return { accessKeyId, secretAccessKey };
+      try {
+        const secret = (await readFile(secretAccessKeyFile!, 'utf8')).trim();
+        if (secret === '') throw new Error('it is empty');
+        return { accessKeyId, secretAccessKey: secret };
+      } catch (error) {
+        throw new Error(`secretAccessKeyFile of key ${accessKeyId} cannot be read: ${(error as Error).message}`);
+      }
+    }),
+  );
+}

@@ -1,0 +1,86 @@
+// The Cloud Map API and DNS of one running server, and what a restart keeps.
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { healthdns, serving, temporaryFolder } from '../support/command.ts';
+
+async function start(t: TestContext, file: string) {
+  const server = serving([file, '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0']);
+  t.after(() => server.stop('SIGKILL'));
+  const [, dns] = await server.shows(/DNS {3}127\.0\.0\.1:(\d+)/);
+  const [, http] = await server.shows(/HTTP {2}(http:\S+)/);
+  return { server, dns: Number(dns), http };
+}
+
+/** One Cloud Map operation, unsigned. */
+// biome-ignore lint/suspicious/noExplicitAny: outputs differ by operation; tests look at what they need
+async function call(http: string, operation: string, input: object): Promise<{ status: number; body: any }> {
+  const response = await fetch(`${http}/`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/x-amz-json-1.1',
+      'x-amz-target': `Route53AutoNaming_v20170314.${operation}`,
+    },
+    body: JSON.stringify(input),
+  });
+  return { status: response.status, body: JSON.parse(await response.text()) };
+}
+
+async function addresses(name: string, dns: number): Promise<string[]> {
+  const { stdout } = await healthdns('query', name, `@127.0.0.1:${dns}`, '--short');
+  return stdout.split('\n').filter((line) => line !== '');
+}
+
+async function fileWith(t: TestContext, cloudMap: string): Promise<string> {
+  const file = join(await temporaryFolder(t), 'zones.yaml');
+  await writeFile(file, `cloudMap: ${cloudMap}\nzones: [{ name: a.local }]\n`);
+  return file;
+}
+
+test('what is registered is answered at once, follows its health, and survives kill -9', async (t) => {
+  const file = await fileWith(t, '{ writes: loopback, store: { path: ./kept } }');
+  const first = await start(t, file);
+  const { body } = await call(first.http, 'CreatePrivateDnsNamespace', { Name: 'shop.local', Vpc: 'vpc-1' });
+  const { body: operation } = await call(first.http, 'GetOperation', { OperationId: body.OperationId });
+  const { body: created } = await call(first.http, 'CreateService', {
+    Name: 'api',
+    NamespaceId: operation.Operation.Targets.NAMESPACE,
+    DnsConfig: { DnsRecords: [{ Type: 'A', TTL: 5 }] },
+    HealthCheckCustomConfig: {},
+  });
+  const ServiceId = created.Service.Id;
+  const instance = { ServiceId, InstanceId: 'one', Attributes: { AWS_INSTANCE_IPV4: '192.0.2.1' } };
+  assert.equal((await call(first.http, 'RegisterInstance', instance)).status, 200);
+  assert.deepEqual(await addresses('api.shop.local', first.dns), ['192.0.2.1']);
+
+  const update = (Status: string) => ({ ServiceId, InstanceId: 'one', Status });
+  await call(first.http, 'UpdateInstanceCustomHealthStatus', update('UNHEALTHY'));
+  assert.deepEqual(await addresses('api.shop.local', first.dns), []);
+  await first.server.stop('SIGKILL');
+
+  const second = await start(t, file);
+  assert.deepEqual(await addresses('api.shop.local', second.dns), []);
+  await call(second.http, 'UpdateInstanceCustomHealthStatus', update('HEALTHY'));
+  assert.deepEqual(await addresses('api.shop.local', second.dns), ['192.0.2.1']);
+  await call(second.http, 'DeregisterInstance', { ServiceId, InstanceId: 'one' });
+  await call(second.http, 'DeleteService', { Id: ServiceId });
+  await call(second.http, 'DeleteNamespace', { Id: operation.Operation.Targets.NAMESPACE });
+  const gone = await healthdns('query', 'api.shop.local', `@127.0.0.1:${second.dns}`);
+  assert.match(gone.stdout, /REFUSED/);
+});
+
+test('writing is refused unless the configuration allows it', async (t) => {
+  const { http } = await start(t, await fileWith(t, '{}'));
+  const { status, body } = await call(http, 'CreateHttpNamespace', { Name: 'x' });
+  assert.deepEqual([status, body.__type], [403, 'AccessDeniedException']);
+  assert.equal((await call(http, 'ListNamespaces', {})).status, 200);
+});
+
+test('a store that another process holds is an error at the start', async (t) => {
+  const file = await fileWith(t, '{ writes: loopback, store: { path: ./kept } }');
+  await start(t, file);
+  const second = serving([file, '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0']);
+  t.after(() => second.stop('SIGKILL'));
+  await second.shows(/kept cannot be opened/);
+});

@@ -171,5 +171,7 @@ export interface KubernetesConfig {
   readonly ignoreEmptyService: boolean;
   readonly fallthrough: readonly string[];
   readonly endpointPodNames: boolean;
+  /** The zone has the ServiceImports of the Multi-Cluster Services API, not the Services. */
+  readonly multicluster: boolean;
   readonly snapshot: { readonly file: string; readonly maxAgeSeconds: number } | undefined;
 }

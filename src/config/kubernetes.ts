@@ -48,6 +48,12 @@ const kubernetesSchema = mapping(
       false,
     ),
     endpointPodNames: v.optional(flag('Pods are named by their names rather than by their dashed addresses.'), false),
+    multicluster: v.optional(
+      flag(
+        'Serve ServiceImports (Multi-Cluster Services API) rather than Services: for a zone such as clusterset.local.',
+      ),
+      false,
+    ),
     snapshot: v.optional(
       mapping(
         {
@@ -89,6 +95,7 @@ export async function checkKubernetes(
       source.namespaces,
       source.labels,
       source.namespaceLabels,
+      source.multicluster,
     ]);
     if (seen.has(identity))
       reporter.problem(path, 'duplicate kubernetes source: the same cluster is already in this zone');
@@ -129,6 +136,7 @@ export function buildKubernetes(
     fallthrough:
       typeof fallthrough === 'boolean' ? (fallthrough ? ['.'] : []) : fallthrough.map((zone) => absoluteName(zone)),
     endpointPodNames: source.endpointPodNames,
+    multicluster: source.multicluster,
     snapshot: snapshot && { file: resolve(folder, snapshot.file), maxAgeSeconds: snapshot.maxAgeSeconds },
   };
 }

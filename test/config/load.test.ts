@@ -123,6 +123,7 @@ zones:
         ignoreEmptyService: false,
         fallthrough: [],
         endpointPodNames: false,
+        multicluster: false,
         snapshot: undefined,
       },
     ]);

@@ -55,6 +55,7 @@ export const testKubernetesConfig = (kubeconfig: string, more: Partial<Kubernete
   ignoreEmptyService: false,
   fallthrough: [],
   endpointPodNames: false,
+  multicluster: false,
   snapshot: undefined,
   ...more,
 });

@@ -50,6 +50,7 @@ export function clusterZone(name = 'cluster.local.', change: Partial<ZoneConfig>
     ignoreEmptyService: false,
     fallthrough: [],
     endpointPodNames: false,
+    multicluster: false,
     snapshot: undefined,
   } as const;
   return zoneConfig(name, { names: ['{service}.{namespace}.svc'], kubernetes: [cluster], ...change });

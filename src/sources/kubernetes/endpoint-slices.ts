@@ -21,22 +21,25 @@ import { servicePorts } from './ports.ts';
 import type { WatchedKind } from './watched-kind.ts';
 
 const SERVICE_NAME = 'kubernetes.io/service-name';
+const IMPORT_NAME = 'multicluster.kubernetes.io/service-name';
 const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by';
 /** Its slices repeat what the pods' Ready conditions say, a little later. Slices of others may know something of their own. */
 const POD_CONTROLLER = 'endpointslice-controller.k8s.io';
 export const LAST_CHANGE = 'endpoints.kubernetes.io/last-change-trigger-time';
 
 export function endpointSlicesKind(cluster: Cluster, unseenPods: UnseenPods, namespace?: string): WatchedKind {
-  const { registry } = cluster;
+  const { registry, config } = cluster;
+  const serviceLabel = config.multicluster ? IMPORT_NAME : SERVICE_NAME;
   return {
     resource: 'endpointslices',
     apiGroup: 'discovery.k8s.io',
     groupVersionPath: '/apis/discovery.k8s.io/v1',
     namespace,
+    labelSelector: config.labels, // slices carry the labels of their Service
     essential: true,
     keyOf: (objectNamespace, name) => groupKey(cluster, 'endpointslices', objectNamespace, name),
     replace(key, metadata, object) {
-      const service = optionalText(metadata.labels[SERVICE_NAME], `label ${SERVICE_NAME}`);
+      const service = optionalText(metadata.labels[serviceLabel], `label ${serviceLabel}`);
       if (service === undefined) {
         registry.removeGroup(key); // belongs to no Service, or not any more
         return undefined;

@@ -14,6 +14,7 @@ export function endpointsKind(cluster: Cluster, namespace?: string): WatchedKind
     apiGroup: '',
     groupVersionPath: '/api/v1',
     namespace,
+    labelSelector: cluster.config.labels, // Endpoints carry the labels of their Service
     essential: true,
     keyOf: (objectNamespace, name) => groupKey(cluster, 'endpoints', objectNamespace, name),
     replace(key, metadata, object) {

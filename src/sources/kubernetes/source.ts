@@ -13,6 +13,7 @@ import { nodesKind } from './nodes.ts';
 import { podsKind } from './pods.ts';
 import { createPublishedServices } from './published-services.ts';
 import { createRecorder } from './recorder.ts';
+import { serviceImportsKind } from './service-imports.ts';
 import { servicesKind } from './services.ts';
 import { createSnapshotKeeper } from './snapshot.ts';
 import type { WatchTimings } from './timings.ts';
@@ -90,11 +91,17 @@ function addKinds(watches: Watches, cluster: Cluster): void {
   watches.add(namespacesKind(cluster, published));
   watches.add(nodesKind(cluster));
   for (const namespace of config.namespaces.length === 0 ? [undefined] : config.namespaces) {
-    watches.add(servicesKind(cluster, published, namespace));
+    if (config.multicluster) addServiceImports(watches, serviceImportsKind(cluster, published, namespace));
+    else watches.add(servicesKind(cluster, published, namespace));
     const pods = podsKind(cluster, () => podWatch.isFollowing(), namespace);
     const podWatch = watches.add(pods, { stop: pods.stop });
     addEndpoints(watches, cluster, endpointSlicesKind(cluster, pods.unseen, namespace), namespace);
   }
+}
+
+/** A cluster without the Multi-Cluster Services API is in no set: it has nothing to import. */
+function addServiceImports(watches: Watches, kind: WatchedKind): void {
+  const watch: Watch = watches.add(kind, { absent: () => watch.report.waive() });
 }
 
 /** EndpointSlices, or Endpoints for as long as the server has no EndpointSlices. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { KubernetesConfig } from '../../../src/config/config.ts';
 import { endpoint, pod, podStatus, service, slice } from '../../support/cluster-objects.ts';
 import { type FakeApiServer, type FakeApiServerOptions, startFakeApiServer } from '../../support/fake-api-server.ts';
 import { type FollowedCluster, followCluster, testKubernetesConfig } from '../../support/followed-cluster.ts';
@@ -7,13 +8,13 @@ import { until } from '../../support/until.ts';
 
 async function faking(
   options: FakeApiServerOptions,
-  run: (server: FakeApiServer, follow: () => Promise<FollowedCluster>) => Promise<void>,
+  run: (server: FakeApiServer, follow: (more?: Partial<KubernetesConfig>) => Promise<FollowedCluster>) => Promise<void>,
 ): Promise<void> {
   const server = await startFakeApiServer(options);
   const followed: FollowedCluster[] = [];
   try {
-    await run(server, async () => {
-      const cluster = followCluster(testKubernetesConfig(server.kubeconfig));
+    await run(server, async (more) => {
+      const cluster = followCluster(testKubernetesConfig(server.kubeconfig, more));
       followed.push(cluster);
       await until(() => cluster.status.missing(), []);
       return cluster;
@@ -193,4 +194,59 @@ test('410 in the middle of a watch leads to a new list, and what is gone goes', 
     server.line('endpointslices', JSON.stringify({ type: 'ERROR', object: { code: 410, message: 'too old' } }));
     await until(() => cluster.answered('web'), ['10.0.0.1']);
     assert.equal(cluster.kind('endpointslices').counters.expired, 1);
+  }));
+
+test('a multicluster source serves ServiceImports and their slices, and not Services', () =>
+  faking({}, async (server, follow) => {
+    const labels = { 'multicluster.kubernetes.io/service-name': 'shared' };
+    server.put('services', service('local'));
+    server.put('serviceimports', { metadata: { name: 'shared' }, spec: { type: 'Headless', ports: [] } });
+    server.put('serviceimports', { metadata: { name: 'set' }, spec: { type: 'ClusterSetIP', ips: ['10.42.0.1'] } });
+    server.put('endpointslices', { ...slice('a', '', [endpoint('10.0.0.1')]), metadata: { name: 'a', labels } });
+    const cluster = await follow({ multicluster: true });
+    assert.deepEqual(cluster.answered('shared'), ['10.0.0.1']);
+    const state = (name: string) => cluster.registry.service(`kubernetes/test/cluster.local./default/${name}`)?.service;
+    assert.deepEqual(state('set')?.clusterIps, ['10.42.0.1']);
+    assert.equal(state('local'), undefined);
+  }));
+
+test('a cluster without ServiceImports has none, and its source is ready', () =>
+  faking({ absent: ['serviceimports'] }, async (_server, follow) => {
+    const cluster = await follow({ multicluster: true });
+    assert.equal(cluster.kind('serviceimports').state, 'absent');
+  }));
+
+test('only namespaces with the wanted labels are published, as their labels come and go', () =>
+  faking({}, async (server, follow) => {
+    server.put('services', service('web'));
+    server.put('endpointslices', slice('a', 'web', [endpoint('10.0.0.1')]));
+    const cluster = await follow({ namespaceLabels: 'public=yes' });
+    const published = () => cluster.registry.service('kubernetes/test/cluster.local./default/web')?.service?.name;
+    assert.equal(published(), undefined);
+    // The server filters by labels: gaining them is an ADDED to this watch, losing them a DELETED.
+    server.put('namespaces', { metadata: { name: 'default', namespace: undefined } }, 'ADDED');
+    await until(published, 'web');
+    server.remove('namespaces', 'default');
+    await until(published, undefined);
+  }));
+
+test('with `pods: verified` a pod is named while it exists', () =>
+  faking({}, async (server, follow) => {
+    server.put('namespaces', { metadata: { name: 'default', namespace: undefined } });
+    server.put('pods', readyPod('web-1', '10.0.0.1', false));
+    const cluster = await follow({ pods: 'verified' });
+    assert.deepEqual(cluster.answered(''), ['10.0.0.1']);
+    server.remove('pods', 'web-1');
+    await until(() => cluster.answered(''), []);
+  }));
+
+test('namespaces that are configured are watched one by one', () =>
+  faking({}, async (server, follow) => {
+    server.put('services', service('web'));
+    server.put('namespaces', { metadata: { name: 'default', namespace: undefined } });
+    server.put('namespaces', { metadata: { name: 'other', namespace: undefined } });
+    const cluster = await follow({ namespaces: ['default'] });
+    assert.equal(cluster.kind('services in default').objects, 1);
+    assert.equal(cluster.registry.service('kubernetes/test/cluster.local./other/')?.service, undefined);
+    assert.equal(cluster.registry.service('kubernetes/test/cluster.local./default/')?.service?.kind, 'namespace');
   }));

@@ -90,6 +90,8 @@ export interface ZoneSetup {
   readonly clock: FakeClock;
   /** "owner: problem" */
   readonly leftOut: string[];
+  /** One entry a call of onDirty. */
+  readonly dirty: true[];
   state(service: Service, instances: readonly Instance[]): void;
 }
 
@@ -98,6 +100,7 @@ export function setUpZones(configs: readonly ZoneConfig[], namesPerPass?: number
   const registry = createRegistry(plane.slots);
   const clock = fakeClock();
   const leftOut: string[] = [];
+  const dirty: true[] = [];
   const zones = createZones({
     registry,
     plane,
@@ -106,6 +109,7 @@ export function setUpZones(configs: readonly ZoneConfig[], namesPerPass?: number
     random: () => 0.5,
     nameServerAddresses: ['127.0.0.1', '::1'],
     namesPerPass,
+    onDirty: () => void dirty.push(true),
     leftOut: (owner, problem) => void leftOut.push(`${owner}: ${problem}`),
   });
   return {
@@ -114,6 +118,7 @@ export function setUpZones(configs: readonly ZoneConfig[], namesPerPass?: number
     zones,
     clock,
     leftOut,
+    dirty,
     state(service, instances) {
       registry.replaceService(service);
       registry.replaceGroup(service.key, service.key, instances);

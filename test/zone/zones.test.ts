@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { NameRecords } from '../../src/plane/records.ts';
 import { stateStaticServices } from '../../src/sources/static.ts';
-import { lines } from '../support/model-plane.ts';
+import { lines, zoneText } from '../support/model-plane.ts';
 import {
   clusterZone,
   instance,
@@ -147,3 +148,120 @@ test('a service with cluster IPs publishes them, its ports, and its endpoints be
     `),
   );
 });
+
+test('dual stack: both families at every name, and 100 is shared as CoreDNS shares it', async () => {
+  const { plane, state, zones } = setUpZones([clusterZone('cluster.local.', { reverse: [] })]);
+  const ports = [port('sql', 5432)];
+  state(kubernetesService('prod/db'), [
+    instance('db-0', ['10.1.0.1'], { hostname: 'db-0', ports }),
+    instance('db-0', ['fd00::5'], { hostname: 'db-0', ports }),
+  ]);
+  await zones.flush();
+  assert.deepEqual(
+    namesBelow(plane, 'db.prod.svc.cluster.local.'),
+    lines(`
+      db.prod.svc.cluster.local.           5 A 10.1.0.1
+      db.prod.svc.cluster.local.           5 AAAA fd00::5
+      db.prod.svc.cluster.local.           5 SRV 0 50 5432 db-0.db.prod.svc.cluster.local.
+      _tcp.db.prod.svc.cluster.local.      -
+      _sql._tcp.db.prod.svc.cluster.local. 5 SRV 0 50 5432 db-0.db.prod.svc.cluster.local.
+      db-0.db.prod.svc.cluster.local.      5 A 10.1.0.1
+      db-0.db.prod.svc.cluster.local.      5 AAAA fd00::5
+      db-0.db.prod.svc.cluster.local.      5 SRV 0 50 5432 db-0.db.prod.svc.cluster.local.
+    `),
+  );
+});
+
+test('SRV weights stay at 1 above a hundred endpoints', async () => {
+  const { plane, state, zones } = setUpZones([clusterZone('cluster.local.', { reverse: [] })]);
+  const many = Array.from({ length: 250 }, (_, i) => instance(`i${i}`, [`10.1.${i >> 8}.${i & 255}`]));
+  state(kubernetesService('prod/many', { ports: [port('http', 80)] }), many);
+  await zones.flush();
+  const srv = namesBelow(plane, '_http._tcp.many.prod.svc.cluster.local.').split('\n');
+  assert.equal(srv.length, 250);
+  assert.ok(srv.every((line) => line.includes(' SRV 0 1 80 ')));
+});
+
+test('external names are CNAMEs; addresses and the name itself are left out and reported', async () => {
+  const { plane, state, zones, leftOut } = setUpZones([clusterZone('cluster.local.', { reverse: [] })]);
+  for (const [name, externalName] of [
+    ['good', 'db.example.com.'],
+    ['address', '192.0.2.1.'],
+    ['itself', 'itself.prod.svc.cluster.local.'],
+    ['odd', 'a..b.'],
+  ]) {
+    state(kubernetesService(`prod/${name}`, { kind: 'externalName', externalName }), []);
+  }
+  await zones.flush();
+  await zones.flush();
+  assert.equal(
+    namesBelow(plane, 'prod.svc.cluster.local.'),
+    lines(`
+      prod.svc.cluster.local.      -
+      good.prod.svc.cluster.local. 5 CNAME db.example.com.`),
+  );
+  assert.equal(leftOut.length, 3);
+  assert.match(leftOut.join('\n'), /prod\/address: its external name "192.0.2.1." is an IP address/);
+});
+
+test('namespaces exist, and their pods have names as the option says', async () => {
+  const { plane, state, zones } = setUpZones([clusterZone('cluster.local.', { reverse: [] })]);
+  const namespace = (name: string, podNames: 'disabled' | 'insecure' | 'verified') =>
+    kubernetesService(`${name}/`, { kind: 'namespace', names: ['{namespace}.svc'], podNames });
+  state(namespace('one', 'disabled'), []);
+  state(namespace('two', 'insecure'), []);
+  state(namespace('three', 'verified'), [instance('p', ['10.1.0.1'], { hostname: 'p' }), instance('q', ['fd00::1'])]);
+  await zones.flush();
+  assert.equal(
+    [namesBelow(plane, 'svc.cluster.local.'), namesBelow(plane, 'pod.cluster.local.')].join('\n'),
+    [
+      lines(`
+        svc.cluster.local.       -
+        one.svc.cluster.local.   -
+        two.svc.cluster.local.   -
+        three.svc.cluster.local. -`),
+      lines(`
+        pod.cluster.local.                -
+        two.pod.cluster.local.            5 pod-addresses
+        three.pod.cluster.local.          -
+        10-1-0-1.three.pod.cluster.local. 5 A 10.1.0.1
+        fd00--1.three.pod.cluster.local.  5 AAAA fd00::1`),
+    ].join('\n'),
+  );
+});
+
+test('an address in several services has a PTR record for each', async () => {
+  const { plane, state, zones, registry } = setUpZones([clusterZone()]);
+  const pod = instance('db-0', ['10.1.0.1'], { hostname: 'db-0' });
+  state(kubernetesService('prod/db'), [pod]);
+  state(kubernetesService('prod/replicas', { ttlSeconds: 2 }), [pod]);
+  await zones.flush();
+  const reverse = () => namesBelow(plane, '1.0.1.10.in-addr.arpa.');
+  assert.equal(
+    reverse(),
+    lines(`
+      1.0.1.10.in-addr.arpa. 2 PTR db-0.db.prod.svc.cluster.local.
+      1.0.1.10.in-addr.arpa. 2 PTR db-0.replicas.prod.svc.cluster.local.`),
+  );
+  registry.removeService('kubernetes/test/cluster.local./prod/replicas');
+  await zones.flush();
+  assert.equal(reverse(), '1.0.1.10.in-addr.arpa. 5 PTR db-0.db.prod.svc.cluster.local.');
+});
+
+test('ignoreEmpty: a service with cluster IPs has no name while none of its instances may be answered', async () => {
+  const { plane, state, zones, registry } = setUpZones([clusterZone('cluster.local.', { reverse: [] })]);
+  const web = kubernetesService('prod/web', { kind: 'clusterIp', clusterIps: ['10.96.0.1'], ignoreEmpty: true });
+  state(web, [instance('web-1', ['10.1.0.1'])]);
+  await zones.flush();
+  assert.equal(namesBelow(plane, 'web.prod.svc.cluster.local.'), '');
+  for (const { slot } of registry.service(web.key)?.instances.values() ?? []) plane.slots.set(slot, true);
+  zones.verdictChanged(web.key);
+  await zones.flush();
+  assert.match(namesBelow(plane, 'web.prod.svc.cluster.local.'), /web.prod.svc.cluster.local. 5 A 10.96.0.1/);
+});
+
+function namesBelow({ names }: { names: ReadonlyMap<string, NameRecords> }, apex: string): string {
+  return zoneText(
+    [...names].filter(([name]) => name === apex || name.endsWith(`.${apex}`)).map(([, records]) => records),
+  );
+}

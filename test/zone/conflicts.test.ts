@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { clusterZone, instance, kubernetesService, setUpZones, zoneConfig } from '../support/zone-setup.ts';
+
+const inCluster = (cluster: string, path: string, createdMs: number) =>
+  kubernetesService(path, { key: `kubernetes/${cluster}/${path}`, source: `kubernetes/${cluster}`, createdMs });
+
+test('of two services with one name the older has it, with everything below it, and explain says so', async () => {
+  const { plane, state, zones, registry } = setUpZones([clusterZone('cluster.local.', { reverse: [] })]);
+  state(inCluster('one', 'prod/web', 2000), [instance('a', ['10.1.0.1'])]);
+  state(inCluster('two', 'prod/web', 1000), [instance('b', ['10.2.0.1'])]);
+  await zones.flush();
+  const addresses = () => plane.text().match(/^\S*web.prod.svc\S* 5 A \S+/gm);
+  assert.deepEqual(addresses(), [
+    '10-2-0-1.web.prod.svc.cluster.local. 5 A 10.2.0.1',
+    'web.prod.svc.cluster.local. 5 A 10.2.0.1',
+  ]);
+  const { exists, zone, owners } = zones.explain('web.prod.svc.cluster.local.');
+  assert.deepEqual([exists, zone], ['records', 'cluster.local.']);
+  assert.deepEqual(
+    owners.map(({ owner, answered, reason }) => [owner, answered, reason]),
+    [
+      ['kubernetes/two/prod/web', ['A'], 'it comes first, or shares the name'],
+      ['kubernetes/one/prod/web', [], 'kubernetes/two/prod/web is older'],
+    ],
+  );
+  registry.removeService('kubernetes/two/prod/web');
+  await zones.flush();
+  assert.deepEqual(addresses(), [
+    '10-1-0-1.web.prod.svc.cluster.local. 5 A 10.1.0.1',
+    'web.prod.svc.cluster.local. 5 A 10.1.0.1',
+  ]);
+});
+
+test('static records come before services, type by type, and a static CNAME before all', async () => {
+  const records = [
+    { name: 'web.prod.svc.cluster.local.', type: 'A', value: '192.0.2.1', ttlSeconds: 60 },
+    { name: 'db.prod.svc.cluster.local.', type: 'CNAME', value: 'db.example.com.', ttlSeconds: 60 },
+  ];
+  const { plane, state, zones } = setUpZones([clusterZone('cluster.local.', { reverse: [], records })]);
+  state(kubernetesService('prod/web'), [instance('a', ['10.1.0.1', 'fd00::1'])]);
+  state(kubernetesService('prod/db'), [instance('b', ['10.2.0.1'])]);
+  await zones.flush();
+  assert.deepEqual(plane.text().match(/^(web|db).prod.svc.*/gm), [
+    'db.prod.svc.cluster.local. 60 CNAME db.example.com.',
+    'web.prod.svc.cluster.local. 5 AAAA fd00::1',
+    'web.prod.svc.cluster.local. 60 A 192.0.2.1',
+  ]);
+  const [, service] = zones.explain('web.prod.svc.cluster.local.').owners;
+  assert.deepEqual([service.types, service.answered], [['A', 'AAAA'], ['AAAA']]);
+});
+
+test('explain knows wildcards, empty non-terminals and what is not there', async () => {
+  const records = [{ name: '*.wild.example.org.', type: 'A', value: '192.0.2.1', ttlSeconds: 60 }];
+  const { zones } = setUpZones([zoneConfig('example.org.', { records })]);
+  await zones.flush();
+  const found = (name: string) => zones.explain(name).exists;
+  assert.deepEqual(
+    ['a.wild.example.org.', 'wild.example.org.', 'a.b.wild.example.org.', 'tame.example.org.', 'example.com.'].map(
+      found,
+    ),
+    ['wildcard', 'empty-non-terminal', 'wildcard', 'absent', 'absent'],
+  );
+  assert.deepEqual(
+    zones.explain('a.wild.example.org.').owners.map(({ owner }) => owner),
+    ['static records of example.org.'],
+  );
+});
+
+test('what cannot be said in DNS is left out, reported once, and throws nothing', async () => {
+  const { state, zones, leftOut, plane } = setUpZones([clusterZone('cluster.local.', { reverse: [] })]);
+  state(kubernetesService('prod/no label'), [instance('a', ['10.1.0.1'])]);
+  state(kubernetesService('prod/web', { zone: 'elsewhere.' }), [instance('a', ['10.1.0.1'])]);
+  const odd = [instance('a', ['not an address']), instance('b', ['10.1.0.2'], { hostname: 'a.b' })];
+  state(kubernetesService('prod/odd'), odd);
+  await zones.flush();
+  state(kubernetesService('prod/odd'), [...odd, instance('c', ['10.1.0.3'])]);
+  await zones.flush();
+  assert.equal(leftOut.length, 4, leftOut.join('\n'));
+  assert.match(plane.text(), /^10-1-0-2.odd.prod.svc.cluster.local. 5 A 10.1.0.2$/m);
+});

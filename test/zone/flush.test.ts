@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { clusterZone, instance, kubernetesService, port, setUpZones, zoneConfig } from '../support/zone-setup.ts';
+
+test('where one of many endpoints changes, only the names it is in are sent again', async () => {
+  const { plane, state, zones } = setUpZones([clusterZone()]);
+  const many = Array.from({ length: 500 }, (_, i) => instance(`i${i}`, [`10.1.${i >> 8}.${i & 255}`]));
+  const big = kubernetesService('prod/big', { ports: [port('http', 80)] });
+  state(big, many);
+  await zones.flush();
+  plane.log.length = 0;
+  state(big, [...many.slice(0, 7), instance('new', ['10.1.9.9']), ...many.slice(8)]);
+  await zones.flush();
+  assert.deepEqual(plane.log.sort(), [
+    'remove-name 10-1-0-7.big.prod.svc.cluster.local.',
+    'remove-name 7.0.1.10.in-addr.arpa.',
+    'replace-name 10-1-9-9.big.prod.svc.cluster.local.',
+    'replace-name 9.1.10.in-addr.arpa.',
+    'replace-name 9.9.1.10.in-addr.arpa.',
+    'replace-name _http._tcp.big.prod.svc.cluster.local.',
+    'replace-name big.prod.svc.cluster.local.',
+    'replace-name cluster.local.',
+    'replace-name in-addr.arpa.',
+  ]);
+  plane.log.length = 0;
+  await zones.flush();
+  assert.deepEqual(plane.log, []);
+});
+
+test('a zone is not ready before what was dirty is there, and its reverse zone waits for it', async () => {
+  const { plane, state, zones } = setUpZones([clusterZone()], 1);
+  await zones.flush();
+  const ready = () => [...plane.zones].map(([name, zone]) => `${name} ${zone.ready}`).sort();
+  assert.deepEqual(ready(), ['cluster.local. false', 'in-addr.arpa. false', 'ip6.arpa. false']);
+  for (const name of ['a', 'b', 'c']) state(kubernetesService(`prod/${name}`), [instance(name, ['10.1.0.1'])]);
+  zones.setState('cluster.local.', { ready: true, stale: false });
+  plane.log.length = 0;
+  await zones.flush();
+  assert.deepEqual(ready(), ['cluster.local. true', 'in-addr.arpa. true', 'ip6.arpa. true']);
+  const kinds = plane.log.map((line) => line.split(' ')[0]);
+  assert.ok(kinds.indexOf('replace-zone') > kinds.lastIndexOf('replace-name'));
+  assert.deepEqual([...(plane.zones.get('in-addr.arpa.')?.fallthrough ?? [])].length, 1);
+});
+
+test('the serial of a zone grows when it changes, within one second as well', async () => {
+  const { plane, state, zones, clock } = setUpZones([zoneConfig('example.org.')]);
+  const serial = () => {
+    const soa = plane.names.get('example.org.')?.rrsets.find(({ type }) => type === 6)?.records[0].rdata;
+    assert.ok(soa);
+    return new DataView(soa.buffer, soa.byteOffset + soa.length - 20).getUint32(0);
+  };
+  const service = kubernetesService('prod/api', { zone: 'example.org.' });
+  const seen: number[] = [];
+  for (const address of ['10.0.0.1', '10.0.0.2', '10.0.0.2', '10.0.0.3']) {
+    state(service, [instance('a', [address])]);
+    await zones.flush();
+    seen.push(serial());
+  }
+  assert.ok(seen[0] < seen[1] && seen[1] === seen[2] && seen[2] < seen[3], String(seen));
+  await clock.advance(3_600_000);
+  state(service, []);
+  await zones.flush();
+  assert.equal(serial(), Math.floor(clock.now() / 1000));
+});
+
+test('a slot is given back when the data plane has dropped its records, and not before', async () => {
+  const { plane, state, zones } = setUpZones([clusterZone()]);
+  const service = kubernetesService('prod/web');
+  state(service, [instance('a', ['10.1.0.1'])]);
+  await zones.flush();
+  assert.equal(plane.slots.inUse(), 1);
+  state(service, [instance('b', ['10.1.0.2'])]);
+  assert.equal(plane.slots.inUse(), 2);
+  await zones.flush();
+  assert.equal(plane.slots.inUse(), 1);
+});
+
+test('a zone that is taken out of the configuration is gone, with its names and reverse zones', async () => {
+  const { plane, state, zones, registry } = setUpZones([clusterZone(), zoneConfig('example.org.')]);
+  const service = kubernetesService('prod/web');
+  state(service, [instance('a', ['10.1.0.1'])]);
+  await zones.flush();
+  registry.removeGroup(service.key);
+  registry.removeService(service.key);
+  zones.reload([zoneConfig('example.org.')]);
+  await zones.flush();
+  assert.deepEqual([...plane.zones.keys()], ['example.org.']);
+  assert.deepEqual([...plane.names.keys()].sort(), ['dns.example.org.', 'example.org.', 'ns.dns.example.org.']);
+  assert.equal(zones.size().zones, 1);
+});
+
+test('onDirty is called once for many changes, and again after a flush', async () => {
+  const { state, zones, dirty } = setUpZones([clusterZone()]);
+  await zones.flush();
+  const before = dirty.length;
+  for (const name of ['a', 'b', 'c']) state(kubernetesService(`prod/${name}`), [instance(name, ['10.1.0.1'])]);
+  assert.equal(dirty.length, before + 1);
+  await zones.flush();
+  state(kubernetesService('prod/d'), []);
+  assert.equal(dirty.length, before + 2);
+});

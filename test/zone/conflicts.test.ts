@@ -79,3 +79,26 @@ test('what cannot be said in DNS is left out, reported once, and throws nothing'
   assert.equal(leftOut.length, 4, leftOut.join('\n'));
   assert.match(plane.text(), /^10-1-0-2.odd.prod.svc.cluster.local. 5 A 10.1.0.2$/m);
 });
+
+test('with two name templates, losing one name leaves everything below the other', async () => {
+  const { plane, state, zones } = setUpZones([zoneConfig('example.org.')]);
+  const service = (namespace: string, createdMs: number) =>
+    kubernetesService(`${namespace}/api`, {
+      key: `static/${namespace}`,
+      source: 'static',
+      zone: 'example.org.',
+      names: ['{service}', '{namespace}.{service}'],
+      createdMs,
+    });
+  state(service('old', 1), [instance('a', ['10.1.0.1'])]);
+  state(service('new', 2), [instance('b', ['10.2.0.1'])]);
+  await zones.flush();
+  assert.deepEqual(plane.text().match(/^\S+ 5 A 10.\S+/gm), [
+    'a.api.example.org. 5 A 10.1.0.1',
+    'a.old.api.example.org. 5 A 10.1.0.1',
+    'api.example.org. 5 A 10.1.0.1',
+    'b.new.api.example.org. 5 A 10.2.0.1',
+    'new.api.example.org. 5 A 10.2.0.1',
+    'old.api.example.org. 5 A 10.1.0.1',
+  ]);
+});

@@ -99,3 +99,18 @@ test('onDirty is called once for many changes, and again after a flush', async (
   state(kubernetesService('prod/d'), []);
   assert.equal(dirty.length, before + 2);
 });
+
+test('an address that a second instance begins to share is sent again with the slot that they share', async () => {
+  const { plane, state, zones, registry } = setUpZones([zoneConfig('example.org.')]);
+  const service = kubernetesService('prod/api', { source: 'static', zone: 'example.org.', names: ['{service}'] });
+  const slotOf = (name: string) => plane.names.get(name)?.rrsets.find(({ type }) => type === 1)?.records[0].slot;
+  state(service, [instance('a', ['10.0.0.1'])]);
+  await zones.flush();
+  const alone = slotOf('a.api.example.org.');
+  state(service, [instance('a', ['10.0.0.1']), instance('b', ['10.0.0.1'])]);
+  await zones.flush();
+  const [first] = registry.service(service.key)?.instances.values() ?? [];
+  assert.equal(alone, first.slot);
+  assert.equal(slotOf('a.api.example.org.'), registry.service(service.key)?.slotFor(first, '10.0.0.1'));
+  assert.notEqual(slotOf('a.api.example.org.'), alone);
+});

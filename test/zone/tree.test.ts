@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { formatName, parseName } from '../../src/dns/name.ts';
+import { createNameTree, NO_NODE, type Node, ROOT_NODE } from '../../src/zone/tree.ts';
+
+const names = fc.array(
+  fc.array(fc.constantFrom('a', 'b', 'c', 'abc', 'svc', '10-1-2-3', 'x'.repeat(63)), { minLength: 1, maxLength: 3 }),
+  { maxLength: 150 },
+);
+
+test('a tree holds the names that were put in, and those above them, until their leaves are removed', () => {
+  fc.assert(
+    fc.property(
+      names,
+      fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+      fc.nat(),
+      (labels, seed, drop) => {
+        const tree = createNameTree(() => seed);
+        const held = new Map<string, Node>();
+        const hold = (node: Node) => held.set(formatName(tree.nameOf(node)), node);
+        labels.forEach((each, i) => {
+          tree.ensure(parseName(each.join('.')), hold);
+          if ((i * 7 + drop) % 3 === 0) removeOneLeaf();
+        });
+        for (const [name, node] of held) assert.equal(tree.find(parseName(name)), node, name);
+        assert.equal([...tree.nodes()].length, held.size + 1);
+        assert.equal(tree.size(), held.size + 1);
+        while (held.size > 0) removeOneLeaf();
+        assert.equal(tree.childCount(ROOT_NODE), 0);
+
+        function removeOneLeaf(): void {
+          const leaves = [...held].filter(([, node]) => tree.childCount(node) === 0);
+          const [name, node] = leaves[drop % leaves.length];
+          tree.remove(node);
+          held.delete(name);
+          assert.equal(tree.find(parseName(name)), NO_NODE);
+          assert.ok(!tree.isAlive(node));
+        }
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+test('a name costs about 60 bytes', () => {
+  const tree = createNameTree(() => 0.5);
+  for (let i = 0; i < 20_000; i++) {
+    tree.ensure(parseName(`10-1-${i >> 8}-${i & 255}.web-${i % 1000}.prod.svc.cluster.local.`), () => {});
+  }
+  assert.ok(tree.bytes() / tree.size() < 64, String(tree.bytes() / tree.size()));
+});

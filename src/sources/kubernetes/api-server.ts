@@ -4,8 +4,9 @@ import http from 'node:http';
 import https from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
 import type { Clock } from '../../clock.ts';
-import type { KubernetesConfig } from '../../config/config.ts';
+import type { ClusterAccess } from '../../config/config.ts';
 import { createCredentials } from './credentials.ts';
+import { type Fields, fields } from './objects.ts';
 
 export interface ApiServer {
   /**
@@ -13,10 +14,17 @@ export interface ApiServer {
    * the error of the system or the credentials otherwise.
    */
   get(path: string, signal: AbortSignal): Promise<http.IncomingMessage>;
+  /**
+   * Sends an object (none for GET and DELETE) and resolves with the one that is answered. Rejects as `get` does; a
+   * request that got no answer may have been carried out.
+   */
+  exchange(method: Method, path: string, object: object | undefined, signal: AbortSignal): Promise<Fields>;
   /** Reads kubeconfig and credentials again before the next request: the server did not accept them. */
   forgetCredentials(): void;
   close(): void;
 }
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
 /** The server should have spoken or ended the watch by now, and has not. */
 export class SilentConnection extends Error {
@@ -39,9 +47,11 @@ export class ApiError extends Error {
 /** Finds peers whose machine or network is gone; one that only hangs is found by list-and-watch's deadline. */
 const KEEPALIVE_MS = 10_000;
 const ERROR_BODY_BYTES = 64 * 1024;
+/** etcd takes 1.5 MiB; the API server shows the same object with its managed fields. */
+const OBJECT_BYTES = 8 * 1024 * 1024;
 const IDLE_CONNECTION_MS = 60_000;
 
-export function connectApiServer(config: KubernetesConfig, clock: Clock, headersTimeoutMs: number): ApiServer {
+export function connectApiServer(config: ClusterAccess, clock: Clock, headersTimeoutMs: number): ApiServer {
   const agents = [
     new http.Agent({ keepAlive: true, keepAliveMsecs: KEEPALIVE_MS, timeout: IDLE_CONNECTION_MS }),
     new https.Agent({ keepAlive: true, keepAliveMsecs: KEEPALIVE_MS, timeout: IDLE_CONNECTION_MS }),
@@ -59,15 +69,30 @@ export function connectApiServer(config: KubernetesConfig, clock: Clock, headers
     return options;
   }
 
+  async function ask(method: Method, path: string, object: object | undefined, signal: AbortSignal) {
+    const kubeConfig = credentials.current();
+    const url = new URL(`${kubeConfig.getCurrentCluster()!.server}${path}`);
+    const options = await optionsFor(kubeConfig, url);
+    signal.throwIfAborted();
+    const body = object === undefined ? undefined : JSON.stringify(object);
+    if (body !== undefined) {
+      const length = String(Buffer.byteLength(body));
+      options.headers = { ...options.headers, 'content-type': 'application/json', 'content-length': length };
+    }
+    return requestHeaders(url, { ...options, method, signal }, body, clock, headersTimeoutMs);
+  }
+
   return {
     async get(path, signal) {
-      const kubeConfig = credentials.current();
-      const url = new URL(`${kubeConfig.getCurrentCluster()!.server}${path}`);
-      const options = await optionsFor(kubeConfig, url);
-      signal.throwIfAborted();
-      const response = await requestHeaders(url, { ...options, signal }, clock, headersTimeoutMs);
+      const response = await ask('GET', path, undefined, signal);
       if (response.statusCode === 200) return response;
       throw await readError(response);
+    },
+    async exchange(method, path, object, signal) {
+      const response = await ask(method, path, object, signal);
+      const { statusCode = 0 } = response;
+      if (statusCode < 200 || statusCode > 299) throw await readError(response);
+      return fields(JSON.parse(await readText(response, OBJECT_BYTES)), 'the answer');
     },
     forgetCredentials: credentials.forget,
     close() {
@@ -79,11 +104,12 @@ export function connectApiServer(config: KubernetesConfig, clock: Clock, headers
 function requestHeaders(
   url: URL,
   options: https.RequestOptions,
+  body: string | undefined,
   clock: Clock,
   timeoutMs: number,
 ): Promise<http.IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const request = (url.protocol === 'http:' ? http : https).get(url, options);
+    const request = (url.protocol === 'http:' ? http : https).request(url, options);
     const timer = clock.setTimeout(() => {
       request.destroy(new SilentConnection(`no answer from ${url.host} within ${timeoutMs / 1000} s`));
     }, timeoutMs);
@@ -96,6 +122,7 @@ function requestHeaders(
       timer.cancel();
       reject(error);
     });
+    request.end(body);
   });
 }
 
@@ -108,17 +135,21 @@ async function readError(response: http.IncomingMessage): Promise<ApiError> {
 
 /** The message of the Status object that the API server explains its refusals with. */
 async function readMessage(response: http.IncomingMessage, otherwise: string): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
   try {
-    for await (const chunk of response as AsyncIterable<Buffer>) {
-      chunks.push(chunk);
-      bytes += chunk.length;
-      if (bytes > ERROR_BODY_BYTES) break;
-    }
-    const { message } = JSON.parse(Buffer.concat(chunks).toString()) as { message?: unknown };
+    const { message } = JSON.parse(await readText(response, ERROR_BODY_BYTES)) as { message?: unknown };
     return typeof message === 'string' ? message : otherwise;
   } catch {
     return otherwise; // the body is no Status: the status code is all there is to say
   }
+}
+
+async function readText(response: http.IncomingMessage, maxBytes: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > maxBytes) throw new Error(`the answer of the API server is longer than ${maxBytes} bytes`);
+  }
+  return Buffer.concat(chunks).toString();
 }

@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { KubeConfig, loadYaml } from '@kubernetes/client-node';
-import type { KubernetesConfig } from '../../config/config.ts';
+import type { ClusterAccess } from '../../config/config.ts';
 
 /** The kubeconfig, read again when it changed, so that rotated tokens and certificates are taken up. */
-export function createCredentials(config: KubernetesConfig): { current(): KubeConfig; forget(): void } {
+export function createCredentials(config: ClusterAccess): { current(): KubeConfig; forget(): void } {
   let loaded: { readonly kubeConfig: KubeConfig; readonly text: string } | undefined;
   return {
     current() {
@@ -24,7 +24,7 @@ export function createCredentials(config: KubernetesConfig): { current(): KubeCo
 }
 
 /** Throws an Error that names the file or the context that is missing. */
-export function loadKubeConfig(config: KubernetesConfig): KubeConfig {
+export function loadKubeConfig(config: ClusterAccess): KubeConfig {
   const kubeConfig = new KubeConfig();
   if (config.kubeconfig !== undefined) loadFile(kubeConfig, config.kubeconfig);
   else if (config.context === undefined && process.env.KUBERNETES_SERVICE_HOST !== undefined)

@@ -1,4 +1,5 @@
 // All list-and-watch loops of one source, over one connection to its API server.
+import type { ClusterAccess } from '../../config/config.ts';
 import type { Logger } from '../../log.ts';
 import type { KindReport, SourceReport } from '../status.ts';
 import { connectApiServer } from './api-server.ts';
@@ -37,7 +38,12 @@ export interface Watches {
   restoreKeys(kind: string, keys: readonly string[]): void;
 }
 
-export function createWatches(settings: KubernetesSourceSettings, log: Logger, source: SourceReport): Watches {
+/** Whatever follows a cluster: its names' source, and others that read or write it. */
+export type WatchSettings = Pick<KubernetesSourceSettings, 'clock' | 'random' | 'timings'> & {
+  readonly config: ClusterAccess;
+};
+
+export function createWatches(settings: WatchSettings, log: Logger, source: SourceReport): Watches {
   const { clock, random, timings = DEFAULT_TIMINGS } = settings;
   const server = connectApiServer(settings.config, clock, timings.headersMs);
   const running = new Set<ListAndWatch>();

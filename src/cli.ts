@@ -9,9 +9,11 @@ import {
   parseThreads,
   readText,
 } from './cli/arguments.ts';
+import { flushCache, listCache } from './cli/cache.ts';
 import { CommandError, EXIT } from './cli/exit-code.ts';
 import { explain } from './cli/explain.ts';
-import { type ServeSignals, serve } from './cli/serve.ts';
+import { serve } from './cli/serve.ts';
+import { processSignals } from './cli/signals.ts';
 import { systemClock } from './clock.ts';
 import { check } from './config/check.ts';
 import type { ListenAddress } from './config/config.ts';
@@ -78,7 +80,7 @@ Examples:
       logLevel: options.logLevel,
       watch: options.watch === true,
     };
-    exitCode = await serve(settings, output, signals());
+    exitCode = await serve(settings, output, processSignals());
   });
 
 program
@@ -159,7 +161,7 @@ program
   .summary('ask a running server why a name answers as it does')
   .description('Asks a running server why a name answers as it does: status, facts and rule of each instance.')
   .argument('<name>', 'domain name')
-  .option('--http <url>', "the server's HTTP address", 'http://127.0.0.1:8053')
+  .addOption(httpOption())
   .option('--json', 'print JSON')
   .addHelpText(
     'after',
@@ -174,6 +176,41 @@ Examples:
     exitCode = await explain({ name, url: options.http, json: options.json === true }, output.out);
   });
 
+const cache = program
+  .command('cache')
+  .description('Lists or flushes the cache of forwarded names of a running server.');
+const cacheHelp = `
+Exit codes: 0 done; 1 the server did not answer; 2 wrong command line
+
+Examples:
+  healthdns cache list example.com
+  healthdns cache flush www.example.com
+  healthdns cache flush --below example.com
+  healthdns cache flush`;
+
+cache
+  .command('list')
+  .description('Prints what is cached: name, TTL left, type, rcode, size.')
+  .argument('[name]', 'only names at or below it')
+  .addOption(httpOption())
+  .option('--json', 'print JSON')
+  .addHelpText('after', cacheHelp)
+  .action((name: string | undefined, flags: CacheFlags) =>
+    listCache({ name, below: true, url: flags.http, json: flags.json === true }, output.out),
+  );
+
+cache
+  .command('flush')
+  .description('Forgets one name, the names below it, or everything.')
+  .argument('[name]', 'the name to forget; without it everything')
+  .option('--below', 'names below it as well')
+  .addOption(httpOption())
+  .option('--json', 'print JSON')
+  .addHelpText('after', cacheHelp)
+  .action((name: string | undefined, flags: CacheFlags) =>
+    flushCache({ name, below: flags.below === true, url: flags.http, json: flags.json === true }, output.out),
+  );
+
 program
   .command('version')
   .description('Prints the version.')
@@ -185,6 +222,16 @@ interface ServeFlags {
   readonly threads?: number | 'auto';
   readonly logLevel?: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   readonly watch?: boolean;
+}
+
+interface CacheFlags {
+  readonly http: string;
+  readonly json?: boolean;
+  readonly below?: boolean;
+}
+
+function httpOption(): Option {
+  return new Option('--http <url>', "the server's HTTP address").default('http://127.0.0.1:8053');
 }
 
 interface QueryFlags {
@@ -202,22 +249,6 @@ interface ConvertFlags {
   readonly namespace?: string;
   readonly registry: ServiceRegistry[];
   readonly json?: boolean;
-}
-
-function signals(): ServeSignals {
-  return {
-    onStop(callback) {
-      let seen = false;
-      for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-        process.on(signal, () => {
-          if (seen) process.exit(EXIT.FAILED); // A second signal: whoever sends it does not want to wait.
-          seen = true;
-          callback();
-        });
-      }
-    },
-    onReload: (callback) => void process.on('SIGHUP', callback),
-  };
 }
 
 const oneLine = (text: string) => text.trim().replaceAll(/\s*\n\s*/g, ' ');

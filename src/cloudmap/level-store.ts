@@ -1,4 +1,3 @@
-import { ClassicLevel } from 'classic-level';
 import type { Collection, StoreChange } from './model.ts';
 import type { Store } from './store.ts';
 
@@ -9,6 +8,8 @@ import type { Store } from './store.ts';
  * @throws Error with code LEVEL_DATABASE_NOT_OPEN when the folder is locked or cannot be used
  */
 export async function openLevelStore(path: string): Promise<Store> {
+  // Loaded here: whoever has no such store does without the native module.
+  const { ClassicLevel } = await import('classic-level');
   const database = new ClassicLevel<string, string>(path, { keyEncoding: 'utf8', valueEncoding: 'utf8' });
   await database.open();
   return {

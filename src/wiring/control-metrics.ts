@@ -1,16 +1,17 @@
 // What the control plane shows of itself, read from the rooms when scraped.
-import type { CheckRunner } from '../health/checks/runner.ts';
+
 import type { HealthSync } from '../health/sync.ts';
 import type { Family, Sample } from '../metrics.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { SourceStatus, StatusBoard } from '../sources/status.ts';
 import { VERSION } from '../version.ts';
 import type { Zones } from '../zone/zones.ts';
+import type { RunningChecks } from './checks.ts';
 
 export interface Rooms {
   readonly registry: Registry;
   readonly health: HealthSync;
-  readonly checks: CheckRunner;
+  readonly checks: RunningChecks;
   readonly zones: Zones;
   readonly board: StatusBoard;
   readonly startedMs: number;

@@ -17,7 +17,7 @@ export function planeSettings(config: Config, listen: readonly ListenAddress[]):
       udpPayloadBytes: server.udpPayloadBytes,
       versionBind: server.versionBind,
       idServer: server.idServer,
-      forwarding: false,
+      forwarding: config.forward !== undefined,
     },
     tcp: {
       connections: Math.max(1, Math.ceil(limits.tcpConnections / threads)),
@@ -25,7 +25,7 @@ export function planeSettings(config: Config, listen: readonly ListenAddress[]):
       totalMs: limits.tcpTotalSeconds * 1000,
       unreadBytes: limits.tcpUnreadBytes,
     },
-    forward: undefined,
+    forward: config.forward,
     receiveBufferBytes: RECEIVE_BUFFER_BYTES,
   };
 }

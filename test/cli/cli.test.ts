@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { VERSION } from '../../src/version.ts';
 import { healthdns, repository, temporaryFolder } from '../support/command.ts';
 
-const COMMANDS = ['serve', 'check', 'query', 'explain', 'taskdef convert'];
+const COMMANDS = ['serve', 'check', 'query', 'explain', 'taskdef convert', 'cache list', 'cache flush'];
 
 test('the version is that of the package', async () => {
   assert.equal(JSON.parse(await readFile(join(repository, 'package.json'), 'utf8')).version, VERSION);
@@ -19,7 +19,7 @@ test('every command has a help text with an example and its exit codes', async (
     const { code, stdout } = await healthdns(...command.split(' '), '--help');
     assert.equal(code, 0);
     assert.match(stdout, /^Exit codes: 0 /m);
-    assert.match(stdout, new RegExp(`^Examples?:\\n  healthdns ${command} `, 'm'));
+    assert.match(stdout, new RegExp(`^Examples?:(\\n  healthdns .*)*\\n  healthdns ${command} `, 'm'));
   }
 });
 

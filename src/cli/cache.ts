@@ -1,0 +1,42 @@
+// `healthdns cache list` and `cache flush`: the cache of forwarded names of a running server.
+import type { CacheListing } from '../forward/forwarder.ts';
+import { CommandError, EXIT } from './exit-code.ts';
+import { requestServer } from './server-request.ts';
+
+export interface CacheOptions {
+  readonly name: string | undefined;
+  /** With names below it. */
+  readonly below: boolean;
+  readonly url: string;
+  readonly json: boolean;
+}
+
+/** Prints what is cached, one entry a line. */
+export async function listCache({ name, url, json }: CacheOptions, print: (text: string) => void): Promise<void> {
+  const entries = (await ask(url, `cache${parameters({ below: name })}`)) as CacheListing[];
+  if (json) return print(JSON.stringify(entries, null, 2));
+  for (const entry of entries) {
+    print(`${entry.name}\t${entry.ttlSeconds}\t${entry.type}\trcode ${entry.rcode}\t${entry.bytes} bytes`);
+  }
+}
+
+/** Makes the server forget a name, all names below it too, or everything; prints how many answers that were. */
+export async function flushCache({ name, below, url, json }: CacheOptions, print: (text: string) => void) {
+  const scope = parameters(below ? { below: name } : { name });
+  const init = { method: 'POST', headers: { 'content-type': 'application/json' } };
+  const result = (await ask(url, `cache/flush${scope}`, init)) as { flushed: number };
+  print(json ? JSON.stringify(result) : `${result.flushed} answers forgotten`);
+}
+
+async function ask(url: string, path: string, init?: RequestInit): Promise<unknown> {
+  const response = await requestServer(url, path, init);
+  const body = await response.text();
+  if (response.status === 400) throw new CommandError(body.trim(), EXIT.USAGE);
+  if (!response.ok) throw new CommandError(`${url} answered ${response.status}: ${body.trim()}`);
+  return JSON.parse(body);
+}
+
+function parameters(values: Record<string, string | undefined>): string {
+  const given = Object.entries(values).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return given.length === 0 ? '' : `?${new URLSearchParams(given)}`;
+}

@@ -1,0 +1,54 @@
+// The cache of forwarded names: what is in it, and forgetting it.
+
+import { NameError, parseName } from '../dns/name.ts';
+import type { FlushScope } from '../forward/forwarder.ts';
+import type { RunningDataPlane } from '../plane/plane.ts';
+import { type Endpoint, type HttpResponse, json, text } from './endpoint.ts';
+
+const MAX_LISTED = 10_000;
+
+/**
+ * GET /cache lists cached answers, those used last first (`?below=NAME`, `?limit=N`, of each data thread); POST
+ * /cache/flush forgets all, `?name=NAME` or `?below=NAME`, and answers how many.
+ */
+export function cacheEndpoints(plane: Pick<RunningDataPlane, 'listCache' | 'flushCache'>): Endpoint[] {
+  const list: Endpoint = {
+    path: '/cache',
+    methods: ['GET'],
+    handle: ({ query }) =>
+      named(async () => {
+        const limit = Math.min(MAX_LISTED, Number.parseInt(query.get('limit') ?? '1000', 10) || 0);
+        const below = query.get('below');
+        return json(200, await plane.listCache(limit, below === null ? undefined : parseName(below)));
+      }),
+  };
+  const flush: Endpoint = {
+    path: '/cache/flush',
+    methods: ['POST'],
+    handle: ({ query, headers }) =>
+      named(async () => {
+        // A web page cannot send this type to another origin without asking first.
+        if (!String(headers['content-type'] ?? '').startsWith('application/json')) {
+          return text(415, 'expected Content-Type: application/json');
+        }
+        return json(200, { flushed: await plane.flushCache(scopeOf(query)) });
+      }),
+  };
+  return [list, flush];
+}
+
+function scopeOf(query: URLSearchParams): FlushScope {
+  const name = query.get('name');
+  if (name !== null) return { kind: 'name', name: parseName(name) };
+  const below = query.get('below');
+  return below === null ? { kind: 'all' } : { kind: 'below', name: parseName(below) };
+}
+
+async function named(handle: () => Promise<HttpResponse>): Promise<HttpResponse> {
+  try {
+    return await handle();
+  } catch (error) {
+    if (error instanceof NameError) return text(400, error.message);
+    throw error;
+  }
+}

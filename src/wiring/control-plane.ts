@@ -1,0 +1,134 @@
+// The rooms that say what is true, connected: registry → health → zones, and who fills the registry.
+import type { Clock, Random } from '../clock.ts';
+import type { Config, ZoneConfig } from '../config/config.ts';
+import { createExternalReports, type ExternalReports } from '../health/external-reports.ts';
+import { createHealthSync, type HealthSync } from '../health/sync.ts';
+import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import type { DataPlane } from '../plane/records.ts';
+import { createRegistry, type Registry } from '../registry/registry.ts';
+import { stateStaticServices } from '../sources/static.ts';
+import { createStatusBoard, type StatusBoard } from '../sources/status.ts';
+import { createZones, type Zones } from '../zone/zones.ts';
+import { type CloudMap, startCloudMap } from './cloud-map.ts';
+import { createKubernetesSources } from './kubernetes-sources.ts';
+
+export interface ControlPlane {
+  readonly registry: Registry;
+  readonly health: HealthSync;
+  readonly reports: ExternalReports;
+  readonly board: StatusBoard;
+  readonly zones: Zones;
+  readonly cloudMap: CloudMap | undefined;
+  /** Those of the file, and of Cloud Map's namespaces; where both have one, the file says what it is. */
+  servedZones(): readonly ZoneConfig[];
+  /** States what a configuration says; resolves when the data plane has what is known at once. */
+  state(config: Config): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface ControlPlaneSettings {
+  readonly config: Config;
+  readonly plane: DataPlane;
+  readonly nameServerAddresses: readonly string[];
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+/** Nothing is stated yet. Rejects where Cloud Map's store cannot be opened. */
+export async function createControlPlane(settings: ControlPlaneSettings): Promise<ControlPlane> {
+  const { config, plane, nameServerAddresses, clock, random, log, metrics } = settings;
+  let stated: Config | undefined;
+  let isClosed = false;
+
+  const registry = createRegistry(plane.slots);
+  const health = createHealthSync({ registry, slots: plane.slots, clock, schedule });
+  const reports = createExternalReports(registry, clock, schedule);
+  const board = createStatusBoard(clock);
+  const zones = createZones({
+    registry,
+    plane,
+    zones: config.zones,
+    clock,
+    random,
+    nameServerAddresses,
+    onDirty: () => schedule(tick),
+    pause: () => new Promise((resolve) => setImmediate(resolve)),
+    leftOut: (owner, problem) => log.warn('left out of DNS', { owner, problem }),
+  });
+  health.onVerdict((state) => zones.verdictChanged(state.service.key));
+
+  /** Verdicts before names: a new name is answered at once, and rightly. */
+  function flush(): Promise<void> {
+    health.flush();
+    return zones.flush();
+  }
+  function tick(): void {
+    if (isClosed) return;
+    flush().catch((error: Error) => {
+      if (!isClosed) log.error('names were not brought to the data plane', { error: error.message });
+    });
+  }
+
+  const sources = createKubernetesSources({ registry, board, clock, random, log });
+  let cloudMapZones: readonly ZoneConfig[] = [];
+  function servedZones(): readonly ZoneConfig[] {
+    const configured = (stated ?? config).zones;
+    const names = new Set(configured.map(({ name }) => name));
+    return [...configured, ...cloudMapZones.filter(({ name }) => !names.has(name))];
+  }
+  function showReadiness(): void {
+    for (const { name } of servedZones()) zones.setState(name, board.zone(name));
+  }
+  function showZones(): void {
+    zones.reload(servedZones());
+    showReadiness();
+  }
+  board.onChange(showReadiness);
+
+  const cloudMap =
+    config.cloudMap &&
+    (await startCloudMap(config.cloudMap, {
+      ...{ registry, clock, random, log, metrics, flush },
+      onZones(next) {
+        cloudMapZones = next;
+        showZones();
+      },
+    }));
+
+  return {
+    ...{ registry, health, reports, board, zones, cloudMap },
+    servedZones,
+    async state(next) {
+      const previous = stated;
+      stated = next;
+      showZones();
+      stateStatic(registry, next.zones, previous?.zones ?? []);
+      await sources.replace(next.zones);
+      showReadiness();
+      await flush();
+    },
+    async close() {
+      isClosed = true;
+      await sources.stop();
+      await cloudMap?.stop();
+      reports.stop();
+      health.stop();
+    },
+  };
+}
+
+function stateStatic(registry: Registry, zones: readonly ZoneConfig[], previous: readonly ZoneConfig[]): void {
+  const before = new Map(previous.map((zone) => [zone.name, zone]));
+  for (const zone of zones) {
+    stateStaticServices(zone, registry, before.get(zone.name));
+    before.delete(zone.name);
+  }
+  for (const zone of before.values()) stateStaticServices(undefined, registry, zone);
+}
+
+function schedule(callback: () => void): void {
+  setImmediate(callback);
+}

@@ -26,8 +26,8 @@ export function askedBits(query: Uint8Array, queryLength: number, questionEnd: n
   return bits;
 }
 
-/** Offset of the OPT record's root name; 0 if there is none. */
-function findOpt(query: Uint8Array, queryLength: number, questionEnd: number): number {
+/** Offset of the OPT record’s root name; 0 if there is none. */
+export function findOpt(query: Uint8Array, queryLength: number, questionEnd: number): number {
   const records = ((query[6] << 8) | query[7]) + ((query[8] << 8) | query[9]) + ((query[10] << 8) | query[11]);
   let at = questionEnd;
   for (let i = 0; i < records && at + 11 <= queryLength; i++) {

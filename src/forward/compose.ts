@@ -60,7 +60,8 @@ export function composeResponse(
   };
   writeAll(answers, 6);
   writeAll(authority, 8);
-  return { wire: out.slice(0, at), ttlOffsets };
+  // Copied, since an array that grew by pushing has room for more.
+  return { wire: out.slice(0, at), ttlOffsets: ttlOffsets.slice() };
 }
 
 function writeRecord(record: WireRecord, start: number, targets: number[], ttlOffsets: number[]): number {

@@ -42,6 +42,8 @@ function entry(question: ForwardQuestion, content: Content, seconds: number, now
   const { rcode, authentic, ede, answers, authority } = content;
   const composed = composeResponse(question.name, question.type, rcode, FLAG.QR, answers, authority);
   const { rotateFrom, rotateCount } = rotatable(answers, question.type);
+  // Whole milliseconds: V8 keeps small integers in the object, and fractions beside it.
+  const storedMs = Math.floor(nowMs);
   return {
     wire: composed.wire,
     ttlOffsets: composed.ttlOffsets,
@@ -55,10 +57,10 @@ function entry(question: ForwardQuestion, content: Content, seconds: number, now
     type: question.type,
     bits: bitsOf(question),
     hasData: content.hasData,
-    storedMs: nowMs,
-    expiresMs: nowMs + 1000 * seconds,
+    storedMs,
+    expiresMs: storedMs + 1000 * seconds,
     hits: 0,
-    windowStartMs: nowMs,
+    windowStartMs: storedMs,
     staleUntilMs: 0,
     refreshing: false,
   };

@@ -193,3 +193,45 @@ export const FORWARD_DEFAULTS: ForwardSettings = {
   templates: [],
   dns64: undefined,
 };
+
+/** What happens to queries before, and to responses after, they are answered; for our zones and others alike. */
+export interface FrontSettings {
+  /** The first rule that fits decides; none: allowed. */
+  readonly acl: readonly AclRule[];
+  /** The first rule that fits decides. */
+  readonly rewrites: readonly RewriteRule[];
+  readonly autopath: AutopathSettings | undefined;
+  readonly queryLog: QueryLogSettings | undefined;
+}
+
+export interface AclRule {
+  readonly action: 'allow' | 'block' | 'filter' | 'drop';
+  /** Absolute. Empty: all. */
+  readonly zones: readonly string[];
+  /** Empty: all. */
+  readonly types: readonly number[];
+  /** "10.0.0.0/8", "2001:db8::/32"; empty: all clients. */
+  readonly networks: readonly string[];
+}
+
+export interface RewriteRule {
+  readonly kind: 'exact' | 'prefix' | 'suffix' | 'regex';
+  /** exact, suffix: an absolute name; prefix: text; regex: for the whole name, lower case, with the trailing dot. */
+  readonly from: string;
+  /** What takes its place; regex: the whole name, with $1 … $9 for groups. */
+  readonly to: string;
+}
+
+export interface AutopathSettings {
+  /** The cluster's zone, absolute. It has `pods: verified`. */
+  readonly zone: string;
+  /** Search domains of the nodes, absolute, tried after the cluster's. */
+  readonly search: readonly string[];
+}
+
+export interface QueryLogSettings {
+  /** Every so many queries, one is logged; 1: all. */
+  readonly every: number;
+  /** Only responses with these codes; empty: all. */
+  readonly rcodes: readonly number[];
+}

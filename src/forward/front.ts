@@ -1,0 +1,185 @@
+// What stands before the responder where a configuration asks for it: access lists, rewriting, the search path, the query
+// log. Works on copies and messages; without such configuration it is not there, and queries cost nothing more.
+
+import { lowerCased } from '../dns/name.ts';
+import { EDE, RCODE } from '../dns/types.ts';
+import type { WireName } from '../plane/records.ts';
+import { LATER, type Responder } from '../server/respond.ts';
+import { createAcl } from './acl.ts';
+import { writeFailure } from './answer.ts';
+import { askedBits, findOpt } from './asked.ts';
+import { type Autopath, createAutopath } from './autopath.ts';
+import { createQueryLog } from './query-log.ts';
+import { createRewriter, withAlias, withName, withNameBack } from './rewrite.ts';
+import type { FrontSettings } from './settings.ts';
+
+export interface Front {
+  /** As Responder.respond; `client` is the asker's address, 4 or 16 bytes (copied). */
+  respond(query: Uint8Array, queryLength: number, out: Uint8Array, overTcp: boolean, client: Uint8Array): number;
+  respondLater(query: Uint8Array, overTcp: boolean, reply: (response: Uint8Array) => void): void;
+}
+
+export interface FrontDeps {
+  readonly monotonicMs: () => number;
+  /** A line of the query log. */
+  logQuery(line: string): void;
+}
+
+interface Question {
+  /** Own copy of the whole query. */
+  readonly query: Uint8Array;
+  readonly overTcp: boolean;
+  readonly client: Uint8Array;
+  readonly nameEnd: number;
+  /** Spelled as the client did. */
+  readonly asked: WireName;
+  readonly name: WireName;
+  readonly type: number;
+  readonly maxBytes: number;
+}
+
+type Reply = (response: Uint8Array) => void;
+
+const NOTHING = new Uint8Array(0);
+/** Of the alias from the name asked for to the name that the search path found. */
+const ALIAS_TTL_SECONDS = 5;
+
+export function createFront(settings: FrontSettings, inner: Responder, deps: FrontDeps): Front {
+  const acl = createAcl(settings.acl);
+  const rewriter = createRewriter(settings.rewrites);
+  const autopath = settings.autopath && createAutopath(settings.autopath);
+  const log = settings.queryLog && createQueryLog(settings.queryLog);
+  const scratch = new Uint8Array(65_535);
+  let last: { response: Uint8Array | undefined; reply: Reply | undefined } | undefined;
+
+  /** Asks the responder and gives its response at once or later. */
+  function ask(query: Uint8Array, overTcp: boolean, reply: Reply): void {
+    const length = inner.respond(query, query.length, scratch, overTcp);
+    if (length === LATER) inner.respondLater(query, overTcp, reply);
+    else reply(scratch.subarray(0, length));
+  }
+
+  function answer(question: Question, reply: Reply): void {
+    const action = acl(question.client, question.name, question.type);
+    if (action === 'drop') reply(NOTHING);
+    else if (action === 'block') reply(refusal(question, RCODE.REFUSED, EDE.PROHIBITED));
+    else if (action === 'filter') reply(refusal(question, RCODE.NOERROR, EDE.FILTERED));
+    else answerAllowed(question, reply);
+  }
+
+  function answerAllowed(question: Question, reply: Reply): void {
+    const { query, overTcp, nameEnd, asked, maxBytes } = question;
+    const rewritten = rewriter(question.name);
+    if (rewritten !== undefined) {
+      ask(withName(query, query.length, nameEnd, rewritten), overTcp, (response) =>
+        reply(response.length === 0 ? NOTHING : withNameBack(response, asked, maxBytes)),
+      );
+    } else if (autopath !== undefined) walkSearchPath(autopath, question, reply);
+    else ask(query, overTcp, reply);
+  }
+
+  function walkSearchPath(path: Autopath, question: Question, reply: Reply): void {
+    const { query, overTcp, nameEnd, asked, maxBytes } = question;
+    ask(query, overTcp, (first) => {
+      const plan = isNxdomain(first) ? path.plan(question.name, question.type, question.client) : undefined;
+      if (plan === undefined) return reply(first);
+      const nothing = first.slice();
+      const tryFrom = (i: number): void => {
+        if (i === plan.rest.length) {
+          reply(nothing);
+          return;
+        }
+        ask(withName(query, query.length, nameEnd, plan.rest[i]), overTcp, (response) => {
+          if (isNxdomain(response)) tryFrom(i + 1);
+          else reply(withAlias(response, asked, ALIAS_TTL_SECONDS, maxBytes));
+        });
+      };
+      ask(podQuery(plan.pod), overTcp, (pod) => (isNoError(pod) ? tryFrom(0) : reply(nothing)));
+    });
+  }
+
+  return {
+    respond(bytes, queryLength, out, overTcp, client) {
+      const startMs = deps.monotonicMs();
+      const query = bytes.slice(0, queryLength);
+      const nameEnd = questionNameEnd(query);
+      const pending: NonNullable<typeof last> = { response: undefined, reply: undefined };
+      const from = client.slice();
+      const reply = (response: Uint8Array) => {
+        const milliseconds = deps.monotonicMs() - startMs;
+        const line = log?.({ client: from, overTcp, query, queryLength, nameEnd, response, milliseconds });
+        if (line !== undefined) deps.logQuery(line);
+        if (pending.reply !== undefined) pending.reply(response);
+        else pending.response = response.slice();
+      };
+      // What cannot be read here is for the responder to refuse.
+      if (nameEnd === 0) ask(query, overTcp, reply);
+      else answer(questionIn(query, nameEnd, overTcp, from, out.length), reply);
+      if (pending.response === undefined) {
+        last = pending;
+        return LATER;
+      }
+      out.set(pending.response);
+      return pending.response.length;
+    },
+    respondLater(_query, _overTcp, reply) {
+      const pending = last;
+      last = undefined;
+      if (pending === undefined) throw new Error('respondLater without a query');
+      if (pending.response !== undefined) reply(pending.response);
+      else pending.reply = reply;
+    },
+  };
+}
+
+/** Offset after the question's name; 0: not one question of an ordinary query. */
+function questionNameEnd(query: Uint8Array): number {
+  if (query.length < 17 || (query[2] & 0xf8) !== 0 || query[4] !== 0 || query[5] !== 1) return 0;
+  let at = 12;
+  while (at < query.length && query[at] !== 0) {
+    if (query[at] > 63) return 0;
+    at += 1 + query[at];
+  }
+  return at + 5 <= query.length && at - 12 < 255 ? at + 1 : 0;
+}
+
+function questionIn(
+  query: Uint8Array,
+  nameEnd: number,
+  overTcp: boolean,
+  client: Uint8Array,
+  outBytes: number,
+): Question {
+  const asked = query.slice(12, nameEnd);
+  const opt = findOpt(query, query.length, nameEnd + 4);
+  const offered = opt === 0 ? 512 : Math.max(512, (query[opt + 3] << 8) | query[opt + 4]);
+  return {
+    query,
+    overTcp,
+    client,
+    nameEnd,
+    asked,
+    name: lowerCased(asked),
+    type: (query[nameEnd] << 8) | query[nameEnd + 1],
+    maxBytes: overTcp ? 65_535 : Math.min(offered, outBytes),
+  };
+}
+
+function refusal({ query, nameEnd }: Question, rcode: number, ede: number): Uint8Array {
+  const out = new Uint8Array(nameEnd + 4 + 32);
+  const asked = askedBits(query, query.length, nameEnd + 4);
+  return out.subarray(0, writeFailure(query, nameEnd + 4, asked, rcode, ede, out, 0));
+}
+
+/** A query for the name that exists if a pod has the address; its type does not matter. */
+function podQuery(name: WireName): Uint8Array {
+  return Uint8Array.from([0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, ...name, 0, 1, 0, 1]);
+}
+
+function isNxdomain(response: Uint8Array): boolean {
+  return response.length >= 12 && (response[3] & 0x0f) === RCODE.NXDOMAIN;
+}
+
+function isNoError(response: Uint8Array): boolean {
+  return response.length >= 12 && (response[3] & 0x0f) === RCODE.NOERROR;
+}

@@ -27,7 +27,7 @@ export interface Conversion {
   readonly warnings: readonly string[];
 }
 
-/** Which containers decide the task's health: ECS counts essential ones only. */
+/** Which containers of the pod, by their names there, decide the task's health: ECS counts essential ones only. */
 export const ESSENTIAL_CONTAINERS = 'healthdns.dev/essential-containers';
 
 /** The Deployment of an ECS service. Pure: the same input gives the same manifest. */
@@ -44,7 +44,7 @@ export function deploymentOf(task: TaskDefinition, options: DeploymentOptions): 
   const annotations = { 'kecs.dev/task-definition': definition };
   const essential = task.containerDefinitions
     .filter((container) => container.essential)
-    .map((container) => container.name);
+    .map((container) => kubernetesName(container.name));
   const grace = Math.max(0, ...task.containerDefinitions.map((container) => container.stopTimeout ?? 0));
   const manifest = {
     apiVersion: 'apps/v1',
@@ -139,7 +139,7 @@ function warningsOf(container: ContainerDefinition): string[] {
 }
 
 /** ECS names may hold capitals and underscores, Kubernetes' (RFC 1123 labels) may not. */
-function kubernetesName(name: string): string {
+export function kubernetesName(name: string): string {
   return name
     .toLowerCase()
     .replace(/[^a-z0-9-]+/g, '-')

@@ -7,15 +7,19 @@ import { publishCloudMap } from '../cloudmap/publish.ts';
 import { openState } from '../cloudmap/state.ts';
 import { memoryStore, type Store } from '../cloudmap/store.ts';
 import type { CloudMapConfig, ZoneConfig } from '../config/config.ts';
+import { createTaskBook, type TaskBook } from '../ecs/task-book.ts';
+import { startTaskSource } from '../ecs/task-source.ts';
 import type { AccessKey } from '../http/aws-signature.ts';
 import { cloudMapEndpoints } from '../http/cloud-map.ts';
 import type { Endpoint } from '../http/endpoint.ts';
 import type { Logger } from '../log.ts';
-import type { Metrics } from '../metrics.ts';
+import type { Family, Metrics } from '../metrics.ts';
 import type { Registry } from '../registry/registry.ts';
+import type { StatusBoard } from '../sources/status.ts';
 
 export interface CloudMapDependencies {
   readonly registry: Registry;
+  readonly board: StatusBoard;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -33,7 +37,7 @@ export interface CloudMap {
 
 /** Rejects where the store or a key file cannot be opened. */
 export async function startCloudMap(config: CloudMapConfig, dependencies: CloudMapDependencies): Promise<CloudMap> {
-  const { registry, clock, random, log, metrics, onZones, flush } = dependencies;
+  const { registry, board, clock, random, log, metrics, onZones, flush } = dependencies;
   const keys = await readKeys(config);
   const store = await openStore(config);
   const failures = metrics.counter('healthdns_cloudmap_store_failures_total', 'Writes that the store refused.');
@@ -42,6 +46,9 @@ export async function startCloudMap(config: CloudMapConfig, dependencies: CloudM
     log.error('the Cloud Map store refused a write', { error: (error as Error).message });
   });
 
+  // Before `publishCloudMap`, which makes what both have stated take effect.
+  const book = createTaskBook(state, registry);
+  state.onChange(book.changed);
   const zones = new Map<string, ZoneConfig>();
   let told: readonly ZoneConfig[] = [];
   let flushed: Promise<void> = Promise.resolve();
@@ -60,11 +67,20 @@ export async function startCloudMap(config: CloudMapConfig, dependencies: CloudM
     },
   });
 
+  const tasks = config.tasks.map((cluster) =>
+    startTaskSource({ config: cluster, book, registry, status: board, clock, random, log }),
+  );
+  const uncollect = metrics.collect(() => taskFamilies(book));
+
   const { region, account, limits } = config;
   const api = { state, clock, random, region, account, limits, health };
   return {
     endpoints: cloudMapEndpoints({ api, writes: config.writes, keys, log, metrics, published: () => flushed }),
-    stop: () => store.close(),
+    async stop() {
+      uncollect();
+      await Promise.all(tasks.map((source) => source.stop()));
+      await store.close();
+    },
   };
 }
 
@@ -102,4 +118,19 @@ function readKeys({ keys }: CloudMapConfig): Promise<AccessKey[]> {
       }
     }),
   );
+}
+
+function taskFamilies(book: TaskBook): Family[] {
+  const { tasks, unplaced, namesakes } = book.counts();
+  const gauge = (name: string, help: string, value: number): Family => ({
+    name: `healthdns_ecs_${name}`,
+    help,
+    type: 'gauge',
+    samples: [{ labels: {}, value }],
+  });
+  return [
+    gauge('tasks', 'Pods that are running ECS tasks.', tasks),
+    gauge('tasks_unplaced', 'Tasks that name no Cloud Map service, or a name that none or several have.', unplaced),
+    gauge('tasks_namesakes', 'Tasks whose id an older one has, so that theirs got a suffix.', namesakes),
+  ];
 }

@@ -5,6 +5,8 @@ import type { Fields, MalformedObject, Metadata } from './objects.ts';
 export interface WatchedKind {
   /** As in the API's paths and in RBAC: "endpointslices". */
   readonly resource: string;
+  /** Tells kinds of one resource apart in logs and metrics: "pods of KECS"; default the resource. */
+  readonly title?: string;
   /** "" is the core group. */
   readonly apiGroup: string;
   /** "/api/v1", "/apis/discovery.k8s.io/v1". */
@@ -41,5 +43,5 @@ export const missingRule = (kind: WatchedKind): string =>
   `- {apiGroups: ["${kind.apiGroup}"], resources: ["${kind.resource}"], verbs: ["list", "watch"]}`;
 
 /** "pods", "pods in shop": for logs, metrics and /ready. */
-export const labelOf = (kind: WatchedKind): string =>
-  kind.namespace === undefined ? kind.resource : `${kind.resource} in ${kind.namespace}`;
+export const labelOf = ({ title, resource, namespace }: WatchedKind): string =>
+  namespace === undefined ? (title ?? resource) : `${title ?? resource} in ${namespace}`;

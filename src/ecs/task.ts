@@ -1,0 +1,151 @@
+// A pod that is an ECS task: what its labels and annotations, as KECS writes them (nandemo-ya/kecs) or as AWS names them,
+// say about its service, and what it can be reached by.
+import { canonicalIp } from '../dns/ip.ts';
+import {
+  type Fields,
+  fields,
+  list,
+  MalformedObject,
+  type Metadata,
+  optionalFields,
+  optionalText,
+  portNumber,
+} from '../sources/kubernetes/objects.ts';
+import { kubernetesName, type ServiceRegistry } from '../taskdef/deployment.ts';
+
+export interface Task {
+  /** Kubernetes' namespace and name of the pod. */
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly createdMs: number;
+  readonly nodeName: string | undefined;
+  /** The ECS service's name, by which its Cloud Map service is found where `registries` says nothing. */
+  readonly service: string | undefined;
+  readonly cluster: string | undefined;
+  readonly family: string | undefined;
+  readonly region: string | undefined;
+  readonly registries: readonly ServiceRegistry[];
+  readonly ipv4: string | undefined;
+  readonly ipv6: string | undefined;
+  /** In the order of the pod's containers. */
+  readonly ports: readonly { readonly container: string; readonly port: number }[];
+}
+
+export const KECS_SERVICE = 'kecs.dev/service';
+export const ECS_SERVICE = 'ecs.amazonaws.com/service-name';
+/** ARNs hold characters that no label may; as a label it can only be the task's id. */
+export const ECS_TASK = 'ecs.amazonaws.com/task-arn';
+const REGISTRIES = 'kecs.dev/service-registries';
+/** ECS allows one registry a service; more than a few are a mistake. */
+const MAX_REGISTRIES = 10;
+
+export interface TranslatedTask {
+  readonly task: Task;
+  /** What was wrong with a registry that is not among the task's. */
+  readonly problem: MalformedObject | undefined;
+}
+
+/** undefined: it stopped, is being deleted, or has no address yet, so it is not registered. Throws MalformedObject. */
+export function translateTask(metadata: Metadata, pod: Fields): TranslatedTask | undefined {
+  const status = optionalFields(pod.status, 'status');
+  if (metadata.deletingSinceMs !== undefined || status.phase === 'Failed' || status.phase === 'Succeeded')
+    return undefined;
+  const addresses = addressesOf(status);
+  if (addresses.length === 0) return undefined;
+  const spec = optionalFields(pod.spec, 'spec');
+  const says = (key: string) =>
+    optionalText(metadata.labels[key], `label ${key}`) ?? optionalText(metadata.annotations[key], `annotation ${key}`);
+  const arn = arnParts(says(ECS_TASK));
+  const definition = says('kecs.dev/task-definition');
+  const { registries, problem } = registriesOf(says(REGISTRIES));
+  const task: Task = {
+    namespace: metadata.namespace,
+    name: metadata.name,
+    uid: optionalText(optionalFields(pod.metadata, 'metadata').uid, 'metadata.uid') ?? '',
+    createdMs: metadata.createdMs ?? 0,
+    nodeName: optionalText(spec.nodeName, 'spec.nodeName'),
+    service: says(KECS_SERVICE) ?? says(ECS_SERVICE),
+    cluster: says('kecs.dev/cluster') ?? says('ecs.amazonaws.com/cluster') ?? arn?.cluster,
+    family: says('kecs.dev/task-family') ?? (definition === undefined ? undefined : familyOf(definition)),
+    region: arn?.region,
+    registries,
+    ipv4: addresses.find((ip) => !ip.includes(':')),
+    ipv6: addresses.find((ip) => ip.includes(':')),
+    ports: portsOf(spec),
+  };
+  return { task, problem };
+}
+
+/** `podIPs`, or before dual stack `podIP` alone. */
+function addressesOf(status: Fields): string[] {
+  const ips = list(status.podIPs, 'status.podIPs').map((entry) => fields(entry, 'status.podIPs').ip);
+  const all = ips.length > 0 ? ips : [optionalText(status.podIP, 'status.podIP')].filter((ip) => ip !== undefined);
+  return all.map((ip) => {
+    const canonical = typeof ip === 'string' ? canonicalIp(ip) : undefined;
+    if (canonical === undefined) throw new MalformedObject(`status.podIPs: ${JSON.stringify(ip)} is not an address`);
+    return canonical;
+  });
+}
+
+function portsOf(spec: Fields): Task['ports'] {
+  return list(spec.containers, 'spec.containers').flatMap((value) => {
+    const container = fields(value, 'container');
+    const name = optionalText(container.name, 'container name') ?? '';
+    return list(container.ports, 'ports').map((port) => ({
+      container: name,
+      port: portNumber(fields(port, 'port').containerPort, `containerPort of ${name}`),
+    }));
+  });
+}
+
+/** "arn:aws:ecs:us-east-1:000000000000:task/prod/0123" */
+function arnParts(
+  arn: string | undefined,
+): { readonly region: string; readonly cluster: string | undefined } | undefined {
+  const match = /^arn:[^:]+:ecs:([^:]*):[^:]*:task\/(?:([^/]+)\/)?[^/]+$/.exec(arn ?? '');
+  return match === null ? undefined : { region: match[1]!, cluster: match[2] };
+}
+
+/** "web", "web:3" or "arn:aws:ecs:us-east-1:000000000000:task-definition/web:3" → "web". */
+const familyOf = (definition: string): string => definition.slice(definition.lastIndexOf('/') + 1).replace(/:\d+$/, '');
+
+function registriesOf(annotation: string | undefined): Pick<TranslatedTask, 'problem'> & Pick<Task, 'registries'> {
+  if (annotation === undefined) return { registries: [], problem: undefined };
+  const entries = list(parseJson(annotation), REGISTRIES);
+  if (entries.length > MAX_REGISTRIES)
+    throw new MalformedObject(`${REGISTRIES} has ${entries.length} entries, at most ${MAX_REGISTRIES} are read`);
+  const registries: ServiceRegistry[] = [];
+  let problem: MalformedObject | undefined;
+  entries.forEach((entry, index) => {
+    try {
+      registries.push(registryOf(fields(entry, 'it')));
+    } catch (error) {
+      if (!(error instanceof MalformedObject)) throw error;
+      problem ??= new MalformedObject(`${REGISTRIES}[${index}] is left out: ${error.message}`);
+    }
+  });
+  // Falling back on the service's name would register the task where its owner did not ask for it.
+  if (registries.length === 0 && problem !== undefined) throw problem;
+  return { registries, problem };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new MalformedObject(`${REGISTRIES} is not JSON: ${(error as Error).message}`);
+  }
+}
+
+function registryOf(entry: Fields): ServiceRegistry {
+  const registryArn = optionalText(entry.registryArn, 'registryArn');
+  if (registryArn === undefined) throw new MalformedObject('registryArn is missing');
+  const containerName = optionalText(entry.containerName, 'containerName');
+  const port = entry.containerPort ?? entry.port;
+  return {
+    registryArn,
+    ...(containerName !== undefined && { containerName: kubernetesName(containerName) }),
+    ...(port !== undefined && port !== null && { containerPort: portNumber(port, 'containerPort') }),
+  };
+}

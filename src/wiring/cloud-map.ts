@@ -15,6 +15,7 @@ import type { Endpoint } from '../http/endpoint.ts';
 import type { Logger } from '../log.ts';
 import type { Family, Metrics } from '../metrics.ts';
 import type { Registry } from '../registry/registry.ts';
+import type { WatchTimings } from '../sources/kubernetes/timings.ts';
 import type { StatusBoard } from '../sources/status.ts';
 
 export interface CloudMapDependencies {
@@ -28,6 +29,8 @@ export interface CloudMapDependencies {
   readonly onZones: (zones: readonly ZoneConfig[]) => void;
   /** Makes verdicts take effect now; resolves when names have reached the data plane. */
   readonly flush: () => Promise<void>;
+  /** Shorter ones for tests. */
+  readonly timings?: WatchTimings;
 }
 
 export interface CloudMap {
@@ -37,7 +40,7 @@ export interface CloudMap {
 
 /** Rejects where the store or a key file cannot be opened. */
 export async function startCloudMap(config: CloudMapConfig, dependencies: CloudMapDependencies): Promise<CloudMap> {
-  const { registry, board, clock, random, log, metrics, onZones, flush } = dependencies;
+  const { registry, board, clock, random, log, metrics, onZones, flush, timings } = dependencies;
   const keys = await readKeys(config);
   const store = await openStore(config);
   const failures = metrics.counter('healthdns_cloudmap_store_failures_total', 'Writes that the store refused.');
@@ -68,7 +71,7 @@ export async function startCloudMap(config: CloudMapConfig, dependencies: CloudM
   });
 
   const tasks = config.tasks.map((cluster) =>
-    startTaskSource({ config: cluster, book, registry, status: board, clock, random, log }),
+    startTaskSource({ config: cluster, book, registry, status: board, clock, random, log, timings }),
   );
   const uncollect = metrics.collect(() => taskFamilies(book));
 

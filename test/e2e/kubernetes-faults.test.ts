@@ -232,6 +232,31 @@ test('a rotated token is taken up from its file', options, async () => {
   }, testKubernetesConfig(file));
 });
 
+test('an exec plugin gives the token, and the server is verified by its certificate authority', options, async () => {
+  await createService('plugged', '10.2.9.1');
+  const credential = {
+    apiVersion: 'client.authentication.k8s.io/v1',
+    kind: 'ExecCredential',
+    status: { token: 'token-of-admin', expirationTimestamp: '2099-01-01T00:00:00Z' },
+  };
+  const script = `process.stdout.write(${JSON.stringify(JSON.stringify(credential))})`;
+  const exec = { apiVersion: credential.apiVersion, command: process.execPath, args: ['-e', script] };
+  const config = JSON.parse(await readFile(plane.kubeconfig, 'utf8'));
+  const cluster = { server: plane.url, 'certificate-authority': 'certificates/apiserver.crt' };
+  config.clusters = [{ name: 'test', cluster }];
+  config.users = [{ name: 'admin', user: { exec } }];
+  const file = join(plane.folder, 'exec-kubeconfig');
+  await writeFile(file, JSON.stringify(config));
+  await following((followed) => until(() => followed.answered('plugged'), ['10.2.9.1']), testKubernetesConfig(file));
+
+  config.clusters[0].cluster = { server: plane.url };
+  await writeFile(file, JSON.stringify(config));
+  await following(async (followed) => {
+    await until(() => followed.kind('services').state, 'disconnected');
+    assert.match(followed.kind('services').detail, /certificate/);
+  }, testKubernetesConfig(file));
+});
+
 test('a list that suddenly lost most objects is believed when a second one says the same', options, async () => {
   await createService('wiped', '10.2.7.1');
   for (let i = 0; i < 12; i++) await plane.client.create(SLICES, slice(`wiped-${i}`, 'wiped', [endpoint('10.2.7.1')]));

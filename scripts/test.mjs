@@ -23,7 +23,15 @@ if (files.length === 0) {
 }
 const runner = spawn(
   process.execPath,
-  ['--enable-source-maps', '--test', '--test-concurrency=2', '--test-reporter=spec', ...options, ...files],
+  [
+    '--enable-source-maps',
+    '--test',
+    '--test-concurrency=2',
+    '--test-reporter=spec',
+    '--test-timeout=240000',
+    ...options,
+    ...files,
+  ],
   { stdio: 'inherit' },
 );
 runner.on('exit', (code, signal) => process.exit(signal ? 1 : code));

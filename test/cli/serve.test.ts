@@ -114,7 +114,11 @@ test('while stopping, health is 503 and queries are answered; a second signal en
   assert.equal((await fetch(`${http}/health`)).status, 503);
   assert.equal((await fetch(`${http}/ready`)).status, 503);
   assert.deepEqual(await addresses('www.a.local', dns), ['192.0.2.1']);
-  assert.equal(await server.stop('SIGTERM'), 1);
+  // One that comes right after the first is taken for the same (npm passes on what its child has had already).
+  const again = setInterval(() => server.process.kill('SIGTERM'), 100);
+  await once(server.process, 'close');
+  clearInterval(again);
+  assert.equal(server.process.exitCode, 1);
 });
 
 test('SIGHUP reads the file again; a wrong file is logged, counted, and changes nothing', async (t) => {

@@ -63,6 +63,24 @@ export async function measureLatency(
   return { p50Ms: at(0.5), p99Ms: at(0.99), p999Ms: at(0.999), lost: figure(stdout, /Queries lost:\s+(\d+)/) };
 }
 
+/** Asks at a fixed rate, and nothing else. */
+export async function loadAt(
+  server: BenchServer,
+  workload: Workload,
+  rate: number,
+  seconds: number,
+): Promise<{ readonly sent: number; readonly lost: number }> {
+  const { stdout } = await dnsperf(server, workload, [
+    '-l',
+    String(seconds),
+    '-q',
+    '1000',
+    '-Q',
+    String(Math.floor(rate)),
+  ]);
+  return { sent: figure(stdout, /Queries sent:\s+(\d+)/), lost: figure(stdout, /Queries lost:\s+(\d+)/) };
+}
+
 function dnsperf({ port }: BenchServer, workload: Workload, more: readonly string[]): Promise<{ stdout: string }> {
   const transport =
     workload.transport === 'udp'

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Measured, measure, measureLatency, median } from './measure.ts';
+import { seededRandom } from './random.ts';
 import { chart, cpuTable, figure, machine, peakTable, type Row, table } from './report.ts';
 import { replaceSection } from './results.ts';
 import { type BenchServer, coredns, echo, healthdns, knot, type ServerFiles } from './servers.ts';
@@ -21,15 +22,6 @@ const { values: options } = parseArgs({
 });
 const rounds = Number(options.rounds ?? (options.smoke ? 1 : 5));
 const seconds = Number(options.seconds ?? (options.smoke ? 1 : 3));
-
-/** The same questions in every run. */
-function seededRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
 
 const folder = mkdtempSync(join(tmpdir(), 'healthdns-bench-'));
 const kinds = [healthdns(), echo, knot, coredns].filter((kind) => {

@@ -27,6 +27,7 @@ const requirements = {
   dig: { present: onPath('dig'), remedy: 'apt-get install bind9-dnsutils' },
   kdig: { present: onPath('kdig'), remedy: 'apt-get install knot-dnsutils' },
   drill: { present: onPath('drill'), remedy: 'apt-get install ldnsutils' },
+  openssl: { present: onPath('openssl'), remedy: 'apt-get install openssl' },
   dnsperf: { present: onPath('dnsperf'), remedy: 'apt-get install dnsperf' },
   knotd: { present: () => onPath('knotd')() || existsSync('/usr/sbin/knotd'), remedy: 'apt-get install knot' },
   unbound: {

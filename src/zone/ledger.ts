@@ -17,12 +17,16 @@ export interface Ledger {
   replaceClaims(owner: Owner, plans: readonly NamePlan[], touched: Set<Node>): ReadonlyMap<Node, NamePlan>;
 }
 
-/** `contested` hears of services that claim a name which another has begun or ceased to claim. */
+/**
+ * `contested` hears of services that claim a name which another has begun or ceased to claim; `isSent`: whether the data
+ * plane has a name.
+ */
 export function createLedger(
   tree: NameTree,
   ownership: Ownership,
   owners: Owners,
   contested: (owner: Owner) => void,
+  isSent: (node: Node) => boolean,
 ): Ledger {
   function tellOthers(node: Node, owner: Owner): void {
     const numbers = ownership.of(node);
@@ -56,7 +60,8 @@ export function createLedger(
         const known = sent.find(plan);
         after[at + 1] = plan.low;
         after[at + 2] = plan.high;
-        if (known >= 0) {
+        // A zone that went and came back has lost names that are still claimed.
+        if (known >= 0 && isSent(before[known])) {
           kept[known / NUMBERS_PER_CLAIM] = 1;
           after[at] = before[known];
         } else {
@@ -106,16 +111,42 @@ function indexClaims(claims: Int32Array): Map<number, number> {
 /** 53 of the 64 bits, as a number; the rest is compared by whoever finds it. */
 const keyOf = (low: number, high: number): number => (low >>> 0) + (high & 0x1f_ffff) * 0x1_0000_0000;
 
-/** The node of each plan: as the owner's claims have it, else by name. */
-export function plansByNode(owner: Owner, plans: readonly NamePlan[], tree: NameTree): Map<Node, NamePlan> {
+/**
+ * What an owner says at a node, by plans that may be newer than its claims. Who asks will send it, so a claim that says
+ * something else is made void: its name is sent again when the owner's turn comes, even if it has changed back by then.
+ */
+export function plansByNode(
+  owner: Owner,
+  plans: readonly NamePlan[],
+  tree: NameTree,
+): (node: Node) => NamePlan | undefined {
   const sent = createClaimIndex(owner.claims);
   const byNode = new Map<Node, NamePlan>();
+  const newer = new Set<NamePlan>();
   for (const plan of plans) {
     const at = sent.find(plan);
     const node = at >= 0 ? owner.claims[at] : tree.find(plan.name());
+    if (at < 0) newer.add(plan);
     if (node !== NO_NODE) byNode.set(node, plan);
   }
-  return byNode;
+  let places: Map<Node, number> | undefined;
+  return (node) => {
+    const plan = byNode.get(node);
+    if (plan !== undefined && !newer.has(plan)) return plan;
+    places ??= indexNodes(owner.claims);
+    const at = places.get(node);
+    if (at !== undefined) owner.claims.fill(VOID, at + 1, at + NUMBERS_PER_CLAIM);
+    return plan;
+  };
+}
+
+/** The fingerprint of nothing: no name has it, but for one in 2^64. */
+const VOID = 0;
+
+function indexNodes(claims: Int32Array): Map<Node, number> {
+  const places = new Map<Node, number>();
+  for (let at = 0; at < claims.length; at += NUMBERS_PER_CLAIM) places.set(claims[at], at);
+  return places;
 }
 
 /** Names below in-addr.arpa and ip6.arpa are never taken from each other: their PTR records are joined. */

@@ -43,8 +43,9 @@ export function createPublication(settings: PublicationSettings): Publication {
   const ownership = createOwnership();
   const owners = createOwners();
   const apexes = new Set<Node>();
-  const ledger = createLedger(tree, ownership, owners, (owner) => settings.contested(owner.key));
   const settler = createSettler(tree, ownership, owners, apexes);
+  const contested = (owner: Owner) => settings.contested(owner.key);
+  const ledger = createLedger(tree, ownership, owners, contested, settler.isSent);
 
   function compile(owner: Owner): readonly NamePlan[] {
     if (owner.isStatic) return zone(owner.zone)?.plans ?? [];
@@ -94,7 +95,11 @@ export function createPublication(settings: PublicationSettings): Publication {
     const service = registry.service(key)?.service;
     if (known?.isStatic || service === undefined) return known;
     const owner = owners.ensureService(service);
-    if (known !== undefined && known !== owner) ledger.replaceClaims(owner, [], touched);
+    if (known !== undefined && known !== owner) {
+      // As what it was, so that those hear of it who lost names to what it was.
+      ledger.replaceClaims(known, [], touched);
+      owner.claims = known.claims;
+    }
     return owner;
   }
 
@@ -103,16 +108,16 @@ export function createPublication(settings: PublicationSettings): Publication {
     compiled = new Map<number, readonly NamePlan[]>(),
     fresh = new Map<number, ReadonlyMap<Node, NamePlan>>(),
   ): RecordsOf {
-    const indexed = new Map<number, ReadonlyMap<Node, NamePlan>>();
+    const indexed = new Map<number, (node: Node) => NamePlan | undefined>();
     return (owner, node) => {
       const newPlan = fresh.get(owner.number)?.get(node);
       if (newPlan !== undefined) return buildName(newPlan);
-      let byNode = indexed.get(owner.number);
-      if (byNode === undefined) {
-        byNode = plansByNode(owner, compiled.get(owner.number) ?? compile(owner), tree);
-        indexed.set(owner.number, byNode);
+      let planAt = indexed.get(owner.number);
+      if (planAt === undefined) {
+        planAt = plansByNode(owner, compiled.get(owner.number) ?? compile(owner), tree);
+        indexed.set(owner.number, planAt);
       }
-      const plan = byNode.get(node);
+      const plan = planAt(node);
       return plan && buildName(plan);
     };
   }

@@ -92,8 +92,9 @@ export function createZones(settings: ZonesSettings): Zones {
       apexes.add(tree.ensure(entry.name, (node) => touched.add(node)));
       markDirty(owners.ensureStatic(entry.config.name).key);
     }
-    // What lies between two apexes may have come into a zone, or have left one.
-    for (const apex of apexes) for (let node = apex; node > 0; node = tree.parentOf(node)) touched.add(node);
+    // Empty non-terminals may have come into a zone, or have left one, and no owner speaks for them.
+    const isSame = previous.size === table.size && [...table.keys()].every((name) => previous.has(name));
+    if (!isSame) for (const node of tree.nodes()) if (!publication.ownership.isOwned(node)) touched.add(node);
     for (const { key } of registry.services()) markDirty(key);
   }
 

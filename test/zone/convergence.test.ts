@@ -1,6 +1,7 @@
 // Whatever happens in whatever order: what the data plane was told in differences is what a new start would tell it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import type { ZoneConfig } from '../../src/config/config.ts';
 import { formatName } from '../../src/dns/name.ts';
@@ -141,8 +142,8 @@ test('after any changes, what was sent in differences equals what a new start se
             key,
             stated.map((state) => state.instance),
           );
-          for (const [id, state] of fresh.registry.service(key)?.instances ?? []) {
-            const like = instances.get(id);
+          for (const state of fresh.registry.service(key)?.instances.values() ?? []) {
+            const like = stated.find(({ instance: same }) => isDeepStrictEqual(same, state.instance));
             if (like !== undefined) fresh.plane.slots.set(state.slot, plane.slots.get(like.slot));
           }
         }

@@ -7,6 +7,7 @@ import type { Config } from './config.ts';
 import { buildRoutes, checkForward, forwardEntry } from './forward.ts';
 import { buildCache, cacheEntry, checkCache } from './forward-cache.ts';
 import { buildForwardLocal, checkForwardLocal, forwardLocalEntries } from './forward-local.ts';
+import { buildFront, checkRewrites, frontEntries } from './front.ts';
 import { limitsEntry } from './limits.ts';
 import { checkListen, httpEntry, listenEntry, parseListenAddress } from './listen.ts';
 import type { Reporter } from './problem.ts';
@@ -35,6 +36,7 @@ export const fileSchema = mapping(
     forward: forwardEntry,
     cache: cacheEntry,
     ...forwardLocalEntries,
+    ...frontEntries,
   },
   'Configuration of healthdns.',
 );
@@ -56,6 +58,7 @@ export async function checkFile(
   if (soundness.isSound(['forward'])) checkForward(file.forward, folder, reporter);
   if (soundness.isSound(['cache'])) checkCache(file.cache, reporter);
   if (soundness.isSound(['templates'])) checkForwardLocal(file, reporter);
+  if (soundness.isSound(['rewrite'])) checkRewrites(file, reporter);
   if (!soundness.isContainer(['zones'])) return;
   if (file.zones.length === 0 && file.forward === undefined && file.cloudMap === undefined)
     reporter.problem(['zones'], '`zones` is missing: expected at least one zone to answer for');
@@ -78,6 +81,7 @@ export function buildConfig(input: FileInput, file: string, folder: string, repo
     zones,
     ...(input.cloudMap && { cloudMap: buildCloudMap(input.cloudMap, folder, clusters) }),
     forward: buildForward(input, folder),
+    front: buildFront(input, zones, reporter),
   };
 }
 

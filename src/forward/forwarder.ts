@@ -78,7 +78,10 @@ export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps):
     },
     ourRecords: deps.ourRecords ?? (() => []),
     dns64: settings.dns64 && createDns64(settings.dns64),
-    malformed: () => void counters.malformed++,
+    malformed(bug: Error | undefined) {
+      counters.malformed++;
+      if (bug !== undefined) deps.log('error', `a reply could not be judged: ${bug.stack ?? bug}`);
+    },
   };
 
   const outstanding = createOutstanding({

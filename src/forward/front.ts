@@ -21,6 +21,8 @@ export interface Front {
 
 export interface FrontDeps {
   readonly monotonicMs: () => number;
+  /** A bug: the query is answered SERVFAIL. */
+  onError(error: Error): void;
   /** A line of the query log. */
   logQuery(line: string): void;
 }
@@ -57,6 +59,15 @@ export function createFront(settings: FrontSettings, inner: Responder, deps: Fro
     const length = inner.respond(query, query.length, scratch, overTcp);
     if (length === LATER) inner.respondLater(query, overTcp, reply);
     else reply(scratch.subarray(0, length));
+  }
+
+  function answerGuarded(question: Question, reply: Reply): void {
+    try {
+      answer(question, reply);
+    } catch (error) {
+      deps.onError(error as Error);
+      reply(refusal(question, RCODE.SERVFAIL, EDE.OTHER));
+    }
   }
 
   function answer(question: Question, reply: Reply): void {
@@ -114,7 +125,7 @@ export function createFront(settings: FrontSettings, inner: Responder, deps: Fro
       };
       // What cannot be read here is for the responder to refuse.
       if (nameEnd === 0) ask(query, overTcp, reply);
-      else answer(questionIn(query, nameEnd, overTcp, from, out.length), reply);
+      else answerGuarded(questionIn(query, nameEnd, overTcp, from, out.length), reply);
       if (pending.response === undefined) {
         last = pending;
         return LATER;

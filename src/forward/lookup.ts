@@ -18,7 +18,8 @@ export interface LookupDeps {
   readonly clock: Clock;
   readonly deadlines: Deadlines;
   readonly rules: JudgeRules;
-  malformed(): void;
+  /** `bug` is set where it is not the reply that is wrong. */
+  malformed(bug: Error | undefined): void;
 }
 
 interface Sent {
@@ -100,8 +101,8 @@ export function lookUp(
     try {
       judged = judgeReply(message, question, deps.rules);
     } catch (error) {
-      if (!(error instanceof ReplyError || error instanceof LameReply)) throw error;
-      deps.malformed();
+      // Nothing that a server sends may end the thread, not even through a mistake of ours.
+      deps.malformed(error instanceof ReplyError || error instanceof LameReply ? undefined : (error as Error));
       ede = EDE.INVALID_DATA;
       askAnother();
       return;

@@ -1,5 +1,5 @@
 // What the data plane is told, after validation. Crosses to the data threads as it is, so plain data only.
-import type { ForwardSettings } from '../forward/settings.ts';
+import type { ForwardSettings, FrontSettings } from '../forward/settings.ts';
 
 export interface DataPlaneSettings {
   /** UDP and TCP. Port 0: any free port, the same for both and in every thread. */
@@ -12,6 +12,8 @@ export interface DataPlaneSettings {
   readonly tcp: TcpSettings;
   /** undefined: names outside our zones are REFUSED. */
   readonly forward: ForwardSettings | undefined;
+  /** undefined: no access lists, rewriting, search path or query log. */
+  readonly front?: FrontSettings | undefined;
   /** How many bytes the kernel may keep of unread queries, per socket. */
   readonly receiveBufferBytes: number;
 }

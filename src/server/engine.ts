@@ -1,5 +1,11 @@
 // What one data thread is, without its sockets: a table, the zones, the responder over them, and the changes that arrive.
-import type { Forwarder } from '../forward/forwarder.ts';
+import { composeMessage } from '../dns/compose-message.ts';
+import { MAX_MESSAGE_BYTES } from '../dns/limits.ts';
+import { parseMessage } from '../dns/message.ts';
+import { CLASS, FLAG } from '../dns/types.ts';
+import type { Forwarder, ForwarderDeps, TargetRecord } from '../forward/forwarder.ts';
+import { createFront, type FrontDeps } from '../forward/front.ts';
+import type { FrontSettings } from '../forward/settings.ts';
 import { COUNTER, type Counters } from '../plane/counters.ts';
 import { applyEntry, type ChangeTarget } from '../plane/messages.ts';
 import type { HashSeed } from '../plane/name-hash.ts';
@@ -8,18 +14,25 @@ import { createResponder, type Responder } from './respond.ts';
 import { createTable } from './table.ts';
 import { createZones, isInZones } from './zones.ts';
 
+const NO_ADDRESS = new Uint8Array(0);
+
 export interface EngineDeps {
   readonly slots: Uint8Array;
   readonly counters: Counters;
   readonly settings: ResponderSettings;
   readonly hashSeed: HashSeed;
   readonly rotationSeed: number;
-  /** Made here because it asks which names are ours; undefined: nothing is forwarded. */
-  readonly createForwarder?: (isOurs: (name: Uint8Array) => boolean) => Forwarder;
+  /** Made here because it asks what is ours; undefined: nothing is forwarded. */
+  readonly createForwarder?: (ours: Pick<ForwarderDeps, 'isOurs' | 'ourRecords'>) => Forwarder;
+  /** undefined: every query goes straight to the responder. */
+  readonly front?: FrontSettings & Pick<FrontDeps, 'logQuery' | 'monotonicMs'>;
   onError(error: Error): void;
 }
 
 export interface Engine extends Responder {
+  /** As the responder's; `client` is the asker's address (4 or 16 bytes), only looked at where `wantsClient`. */
+  respond(query: Uint8Array, queryLength: number, out: Uint8Array, overTcp: boolean, client?: Uint8Array): number;
+  readonly wantsClient: boolean;
   readonly counters: Counters;
   readonly forwarder: Forwarder | undefined;
   /** Applies one message of changes (plane/messages.ts). */
@@ -29,9 +42,13 @@ export interface Engine extends Responder {
 export function createEngine(deps: EngineDeps): Engine {
   const table = createTable();
   const zones = createZones();
-  const forwarder = deps.createForwarder?.((name) => isInZones(zones, name, deps.hashSeed));
+  const forwarder = deps.createForwarder?.({
+    isOurs: (name) => isInZones(zones, name, deps.hashSeed),
+    ourRecords: (name, type) => recordsOf(responder, name, type),
+  });
   const { counters } = deps;
-  const responder = createResponder({ ...deps, table, zones, forwarder });
+  const responder: Responder = createResponder({ ...deps, table, zones, forwarder });
+  const front = deps.front && createFront(deps.front, responder, { ...deps.front, onError: deps.onError });
   const target: ChangeTarget = {
     replaceName: table.replace,
     removeName: table.remove,
@@ -41,6 +58,12 @@ export function createEngine(deps: EngineDeps): Engine {
 
   return {
     ...responder,
+    ...(front && {
+      respond: (query, queryLength, out, overTcp, client = NO_ADDRESS) =>
+        front.respond(query, queryLength, out, overTcp, client),
+      respondLater: front.respondLater,
+    }),
+    wantsClient: front !== undefined,
     counters,
     forwarder,
     apply(message) {
@@ -55,4 +78,12 @@ export function createEngine(deps: EngineDeps): Engine {
       counters[COUNTER.ZONES] = zones.count();
     },
   };
+}
+
+/** What we answer for a name of ours, for an upstream's CNAME that leads there; none where it is not known at once. */
+function recordsOf(responder: Responder, name: Uint8Array, type: number): TargetRecord[] {
+  const query = composeMessage({ flags: FLAG.RD, questions: [{ name, type, class: CLASS.IN }] });
+  const out = new Uint8Array(MAX_MESSAGE_BYTES);
+  const length = responder.respond(query, query.length, out, true);
+  return length > 0 ? [...parseMessage(out.subarray(0, length)).answers] : [];
 }

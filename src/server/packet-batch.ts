@@ -3,7 +3,7 @@
 //
 //   struct mmsghdr (64 bytes): name 0, namelen 8, iov 16, iovlen 24, control 32, controllen 40, flags 48, length 56
 //   struct iovec (16 bytes):   base 0, length 8
-import { type Libc, MSG_DONTWAIT } from './libc.ts';
+import { AF_INET, type Libc, MSG_DONTWAIT } from './libc.ts';
 import { SOCKADDR_BYTES } from './socket-address.ts';
 
 const HEADER_BYTES = 64;
@@ -22,6 +22,8 @@ export interface PacketBatch {
   /** Reads what has arrived, without waiting: how many packets, or -1. */
   receive(fd: number): number;
   queryLength(i: number): number;
+  /** The source address of packet `i`: 4 or 16 bytes, until the next batch. */
+  client(i: number): Uint8Array;
   /** The source port of packet `i`. */
   port(i: number): number;
   /** Makes response number `to` answer query `from`, with so many bytes. */
@@ -88,6 +90,9 @@ export function createPacketBatch(libc: Libc, size: number, responseBytes: numbe
   const receivePointer = memory.address + BigInt(receiveAt);
   let lastCount = size;
 
+  const clients4 = views(bytes, addresses + 4, ADDRESS_BYTES, 4, size);
+  const clients6 = views(bytes, addresses + 8, ADDRESS_BYTES, 16, size);
+
   return {
     queries: views(bytes, queriesAt, queryStride, QUERY_BYTES, size),
     responses: views(bytes, responsesAt, responseStride, responseBytes, size),
@@ -98,6 +103,7 @@ export function createPacketBatch(libc: Libc, size: number, responseBytes: numbe
       return count;
     },
     queryLength: (i) => words[(receiveAt + i * HEADER_BYTES + 56) >> 2],
+    client: (i) => (bytes[addresses + i * ADDRESS_BYTES] === AF_INET ? clients4[i] : clients6[i]),
     port(i) {
       const at = addresses + i * ADDRESS_BYTES + 2;
       return (bytes[at] << 8) | bytes[at + 1];

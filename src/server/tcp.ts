@@ -3,8 +3,10 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock, Timer } from '../clock.ts';
+import { parseIp } from '../dns/ip.ts';
 import { COUNTER } from '../plane/counters.ts';
 import type { SocketAddress, TcpSettings } from '../plane/settings.ts';
+import { withoutZone } from './client-address.ts';
 import type { Engine } from './engine.ts';
 import { LATER } from './respond.ts';
 import { createStreamReader } from './stream-reader.ts';
@@ -85,6 +87,7 @@ export async function listenTcp(
     connections.add(connection);
     counters[COUNTER.TCP_OPEN]++;
     sweep ??= clock.setTimeout(sweepNow, SWEEP_MS);
+    const client = engine.wantsClient ? parseIp(withoutZone(socket.remoteAddress ?? '')) : undefined;
     const reader = createStreamReader();
     let waiting = 0;
     let ended = false;
@@ -123,7 +126,7 @@ export async function listenTcp(
         if (query === undefined) break;
         counters[arrived]++;
         answered = true;
-        const length = engine.respond(query, query.length, body, true);
+        const length = engine.respond(query, query.length, body, true, client);
         if (length > 0) send(length);
         else if (length === LATER) answerLater(query.slice());
       }

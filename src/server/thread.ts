@@ -5,15 +5,17 @@ import { createForwarder } from '../forward/forwarder.ts';
 import type { ForwardSettings } from '../forward/settings.ts';
 import type { ListenError } from '../plane/plane.ts';
 import type { FromThread, ThreadData, ToThread } from '../plane/thread-messages.ts';
-import { createEngine } from './engine.ts';
+import { createEngine, type EngineDeps } from './engine.ts';
 import { type Listeners, openListeners } from './listeners.ts';
 
 const data = workerData as ThreadData;
 const { settings } = data;
 const tell = (message: FromThread) => parentPort?.postMessage(message);
 const log = (level: 'info' | 'warn' | 'error', message: string) => tell({ kind: 'log', level, message });
-const forwarderOf = (forward: ForwardSettings) => (isOurs: (name: Uint8Array) => boolean) =>
-  createForwarder(forward, { clock: systemClock, random: Math.random, isOurs, log, loopToken: data.loopToken });
+const forwarderOf = (forward: ForwardSettings): EngineDeps['createForwarder'] => {
+  const loopToken = data.loopToken;
+  return (ours) => createForwarder(forward, { ...ours, clock: systemClock, random: Math.random, log, loopToken });
+};
 
 const engine = createEngine({
   slots: new Uint8Array(data.slots),
@@ -22,6 +24,11 @@ const engine = createEngine({
   hashSeed: data.hashSeed,
   rotationSeed: data.rotationSeed,
   createForwarder: settings.forward && forwarderOf(settings.forward),
+  front: settings.front && {
+    ...settings.front,
+    monotonicMs: systemClock.monotonicMs,
+    logQuery: (line) => log('info', `query ${line}`),
+  },
   onError: oncePerKind((error) => log('error', `a query could not be answered: ${error.stack ?? error}`)),
 });
 

@@ -80,7 +80,7 @@ export function openBatchedUdp(
         counters[COUNTER.DROPPED_PORT]++;
         continue;
       }
-      const length = engine.respond(queries[i], batch.queryLength(i), responses[count], false);
+      const length = engine.respond(queries[i], batch.queryLength(i), responses[count], false, batch.client(i));
       if (length > 0) batch.address(count++, i, length);
       else if (length === LATER) {
         answerLater(i);

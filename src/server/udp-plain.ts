@@ -2,8 +2,10 @@
 // that the kernel chooses.
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { parseIp } from '../dns/ip.ts';
 import { COUNTER } from '../plane/counters.ts';
 import type { SocketAddress } from '../plane/settings.ts';
+import { withoutZone } from './client-address.ts';
 import type { Engine } from './engine.ts';
 import { LATER } from './respond.ts';
 import { listenError, type UdpSocket } from './udp.ts';
@@ -41,7 +43,13 @@ export async function openPlainUdp(
       counters[COUNTER.DROPPED_PORT]++;
       return;
     }
-    const length = engine.respond(query, query.length, out, false);
+    const length = engine.respond(
+      query,
+      query.length,
+      out,
+      false,
+      engine.wantsClient ? parseIp(withoutZone(host)) : undefined,
+    );
     if (length > 0) send(out.subarray(0, length), port, host);
     else if (length === LATER) {
       engine.respondLater(Uint8Array.from(query), false, (response) => send(response, port, host));

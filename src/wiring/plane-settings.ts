@@ -26,6 +26,7 @@ export function planeSettings(config: Config, listen: readonly ListenAddress[]):
       unreadBytes: limits.tcpUnreadBytes,
     },
     forward: config.forward,
+    front: config.front,
     receiveBufferBytes: RECEIVE_BUFFER_BYTES,
   };
 }

@@ -91,3 +91,42 @@ test('patterns that can take exponential time are refused', () => {
     assert.equal(patternProblem(good), undefined, good);
   }
 });
+
+test('access lists, rewriting, the search path and the query log reach the settings', async () => {
+  const result = await parseConfig(
+    `${ZONES}
+acl:
+  - { action: allow, clients: [10.0.0.0/8, "fd00::/8"] }
+  - { action: block, zones: [Secret.Test], types: [A] }
+rewrite:
+  - { from: Old.Test, to: new.test }
+  - { kind: regex, from: '(.*)\\.dc\\.', to: '$1.cluster.local.' }
+autopath: { zone: production.local }
+queryLog: { every: 100, rcodes: [SERVFAIL] }`,
+    '/etc/healthdns/zones.yaml',
+  );
+  assert.ok(result.ok, JSON.stringify(result));
+  assert.deepEqual(result.config.front, {
+    acl: [
+      { action: 'allow', zones: [], types: [], networks: ['10.0.0.0/8', 'fd00::/8'] },
+      { action: 'block', zones: ['secret.test.'], types: [1], networks: [] },
+    ],
+    rewrites: [
+      { kind: 'exact', from: 'old.test.', to: 'new.test.' },
+      { kind: 'regex', from: '(.*)\\.dc\\.', to: '$1.cluster.local.' },
+    ],
+    autopath: { zone: 'production.local.', search: [] },
+    queryLog: { every: 100, rcodes: [2] },
+  });
+  assert.match(result.warnings[0].message, /`autopath` does nothing/);
+});
+
+test('networks, names and patterns that are none are refused where they stand', async () => {
+  const found = await problems(
+    "acl: [{ action: block, clients: [10.0.0.0/33] }]\nrewrite: [{ kind: regex, from: '(a+)+', to: b }, { from: a..b, to: c }]",
+  );
+  assert.equal(found.length, 3);
+  assert.match(found[0], /^2 .*expected an address or network/);
+  assert.match(found[1], /^3 .*exponential/);
+  assert.match(found[2], /^3 .*empty label/);
+});

@@ -40,6 +40,7 @@ describe('what a file leaves out', () => {
         httpConnections: 256,
       },
       forward: undefined,
+      front: undefined,
     });
     assert.deepEqual(zones, [
       {

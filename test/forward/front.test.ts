@@ -40,6 +40,7 @@ async function ask(settings: Partial<FrontSettings>, zoneText: string, question:
   const lines: string[] = [];
   const front = createFront({ ...NOTHING, ...settings }, responder(zoneText), {
     monotonicMs: () => 0,
+    onError: assert.ifError,
     logQuery: (line) => lines.push(line),
   });
   const { bytes } = composeQuestion(question);
@@ -140,6 +141,7 @@ test('query log: one line a query, sampled, with what a name can smuggle escaped
   const sampled: string[] = [];
   const front = createFront({ ...NOTHING, queryLog: { every: 10, rcodes: [] } }, responder(WWW), {
     monotonicMs: () => 0,
+    onError: assert.ifError,
     logQuery: (line) => sampled.push(line),
   });
   const { bytes } = composeQuestion('www.example. A');

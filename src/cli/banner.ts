@@ -17,6 +17,7 @@ export function describeServing(file: string, config: Config, { listening, http 
     `  DNS   ${addresses.join(', ')} (UDP${modes.length === 0 ? '' : ` ${modes.join('/')}`} and TCP)`,
     ...(http === undefined ? [] : [`  HTTP  http://${formatListenAddress(http)}`]),
     ...config.zones.map((zone) => `  zone  ${zone.name}: ${zoneContents(zone)}`),
+    `  rest  ${config.forward === undefined ? 'REFUSED (no `forward` in the file)' : 'forwarded'}`,
   ];
 }
 

@@ -25,7 +25,7 @@ export async function flushCache({ name, below, url, json }: CacheOptions, print
   const scope = parameters(below ? { below: name } : { name });
   const init = { method: 'POST', headers: { 'content-type': 'application/json' } };
   const result = (await ask(url, `cache/flush${scope}`, init)) as { flushed: number };
-  print(json ? JSON.stringify(result) : `${result.flushed} answers forgotten`);
+  print(json ? JSON.stringify(result) : `${result.flushed} ${result.flushed === 1 ? 'answer' : 'answers'} forgotten`);
 }
 
 async function ask(url: string, path: string, init?: RequestInit): Promise<unknown> {

@@ -165,6 +165,19 @@ test('with --watch a file that is replaced is read again', async (t) => {
   assert.deepEqual(await addresses('www.a.local', dns), ['192.0.2.2']);
 });
 
+test('names of others are forwarded, cached, listed and forgotten', async (t) => {
+  const upstream = await startFile(t, zone('192.0.2.1'));
+  const { dns, http } = await startFile(t, `forward: 127.0.0.1:${upstream.dns}\nzones: [{ name: own.local }]\n`);
+  assert.deepEqual(await addresses('www.a.local', dns), ['192.0.2.1']);
+  await upstream.server.stop();
+  assert.deepEqual(await addresses('www.a.local', dns), ['192.0.2.1']);
+  const listed = await healthdns('cache', 'list', '--http', http);
+  assert.match(listed.stdout, /^www\.a\.local\.\t\d+\tA\t/m);
+  const flushed = await healthdns('cache', 'flush', 'www.a.local', '--http', http);
+  assert.deepEqual([flushed.code, flushed.stdout], [0, '1 answer forgotten\n']);
+  assert.equal((await healthdns('cache', 'list', '--http', http)).stdout, '');
+});
+
 test('an address in use is one line that names it, and exit code 1', async (t) => {
   const file = join(await temporaryFolder(t), 'zones.yaml');
   await writeFile(file, zone('192.0.2.1'));

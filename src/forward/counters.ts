@@ -14,6 +14,7 @@ export interface UpstreamCounters {
   /** Sum of the times from question to reply, and how many fell under each bound of LATENCY_BOUNDS_MS. */
   latencyMs: number;
   readonly latencyBuckets: number[];
+  readonly latencyBoundsMs: readonly number[];
   /** 0 or 1. */
   up: number;
 }
@@ -36,6 +37,22 @@ export interface ForwardCounters {
   /** Private addresses dropped from answers. */
   rebindingDropped: number;
   loops: number;
+}
+
+export interface ForwarderGauges {
+  readonly entries: number;
+  readonly bytes: number;
+  readonly waiting: number;
+  readonly questions: number;
+  readonly sockets: number;
+  readonly deadlines: number;
+}
+
+/** All of it, as it crosses to the control plane. */
+export interface ForwardStatistics {
+  readonly counters: ForwardCounters;
+  readonly gauges: ForwarderGauges;
+  readonly upstreams: readonly UpstreamCounters[];
 }
 
 export const LATENCY_BOUNDS_MS: readonly number[] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096];
@@ -68,6 +85,7 @@ export function createUpstreamCounters(upstream: string): UpstreamCounters {
     socketsOpened: 0,
     latencyMs: 0,
     latencyBuckets: new Array(LATENCY_BOUNDS_MS.length + 1).fill(0),
+    latencyBoundsMs: LATENCY_BOUNDS_MS,
     up: 1,
   };
 }

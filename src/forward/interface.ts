@@ -1,7 +1,7 @@
 // What the rest of the data plane asks of the forwarder, and what it gives it.
 import type { Clock, Random } from '../clock.ts';
 import type { WireName } from '../plane/records.ts';
-import type { ForwardCounters, UpstreamCounters } from './counters.ts';
+import type { ForwardCounters, ForwarderGauges, UpstreamCounters } from './counters.ts';
 
 export interface Forwarder {
   /**
@@ -37,15 +37,6 @@ export interface Forwarder {
   gauges(): ForwarderGauges;
   /** Drops every socket and timer; pending queries are answered SERVFAIL. */
   close(): void;
-}
-
-export interface ForwarderGauges {
-  readonly entries: number;
-  readonly bytes: number;
-  readonly waiting: number;
-  readonly questions: number;
-  readonly sockets: number;
-  readonly deadlines: number;
 }
 
 export type FlushScope =

@@ -1,5 +1,6 @@
 // One data thread as the control plane sees it: started, fed, asked, replaced where it died.
 import { Worker } from 'node:worker_threads';
+import type { ForwardStatistics } from '../forward/counters.ts';
 import type { CacheListing, FlushScope } from '../forward/forwarder.ts';
 import { ListenError, type ListeningAddress } from './plane.ts';
 import type { SocketAddress } from './settings.ts';
@@ -16,6 +17,8 @@ export interface DataThread {
 
 export interface DataThreadEvents {
   onApplied(id: number): void;
+  /** About once a second while they change. */
+  onForwardStatistics(statistics: ForwardStatistics): void;
   /** It ended without being asked to. */
   onDeath(cause: string): void;
   log(level: 'info' | 'warn' | 'error', message: string): void;
@@ -52,6 +55,9 @@ export function startDataThread(url: URL, data: ThreadData, name: string, events
       case 'cache':
         cacheReplies.get(message.id)?.(message);
         cacheReplies.delete(message.id);
+        break;
+      case 'forward':
+        events.onForwardStatistics(message.statistics);
         break;
       case 'log':
         events.log(message.level, message.message);

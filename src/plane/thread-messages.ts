@@ -1,4 +1,5 @@
 // What the control plane and a data thread say to each other. Changes travel as transferred bytes (messages.ts).
+import type { ForwardStatistics } from '../forward/counters.ts';
 import type { CacheListing, FlushScope } from '../forward/forwarder.ts';
 import type { ListeningAddress } from './plane.ts';
 import type { DataPlaneSettings, SocketAddress } from './settings.ts';
@@ -30,5 +31,6 @@ export type FromThread =
     }
   | { readonly kind: 'listen-failed'; readonly message: string; readonly code: string }
   | { readonly kind: 'cache'; readonly id: number; readonly flushed: number; readonly listing: readonly CacheListing[] }
+  | { readonly kind: 'forward'; readonly statistics: ForwardStatistics }
   | { readonly kind: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly message: string }
   | { readonly kind: 'closed' };

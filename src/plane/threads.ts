@@ -2,10 +2,12 @@
 // dies is replaced and its table filled again, while the others go on answering.
 import { randomInt, randomUUID } from 'node:crypto';
 import type { Clock, Random, Timer } from '../clock.ts';
+import type { ForwardStatistics } from '../forward/counters.ts';
 import { createChangeQueue } from './change-queue.ts';
 import { counterFamilies } from './counter-families.ts';
 import { COUNTER, type Counters, createCounters } from './counters.ts';
 import { type DataThread, startDataThread } from './data-thread.ts';
+import { forwardFamilies } from './forward-families.ts';
 import { encodeChanges } from './messages.ts';
 import type { ListeningAddress, PlaneEvents, RunningDataPlane } from './plane.ts';
 import type { Change } from './records.ts';
@@ -52,6 +54,7 @@ export async function startDataPlane(
   const hashSeed = randomInt(-0x8000_0000, 0x8000_0000);
   const loopToken = randomUUID();
   const members: Member[] = [];
+  const forwardStatistics = new Map<number, ForwardStatistics>();
   let listening: readonly ListeningAddress[] = [];
   let restarts = 0;
   let badChanges = 0;
@@ -83,7 +86,12 @@ export async function startDataPlane(
         loopToken,
       },
       `data-${member.index}`,
-      { log, onDeath, onApplied: (id) => onApplied(member.index, id) },
+      {
+        log,
+        onDeath,
+        onApplied: (id) => onApplied(member.index, id),
+        onForwardStatistics: (statistics) => void forwardStatistics.set(member.index, statistics),
+      },
     );
 
   /** Ids above 0 are the queue's, below 0 those of a thread being filled. */
@@ -171,14 +179,16 @@ export async function startDataPlane(
       return listening;
     },
     listening: () => listening,
-    counters: () =>
-      counterFamilies(rows, {
+    counters: () => [
+      ...counterFamilies(rows, {
         threads: members.length,
         restarts,
         badChanges,
         waitingChanges: queue.waiting(),
         slotsInUse: slots.inUse(),
       }),
+      ...forwardFamilies([...forwardStatistics.values()]),
+    ],
     async flushCache(scope) {
       const flushed = await Promise.all(members.map(({ thread }) => thread.flushCache(scope)));
       return flushed.reduce((sum, count) => sum + count, 0);

@@ -1,12 +1,14 @@
 // The entry of a data thread: a table fed by messages, sockets that answer from it, and nothing else.
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../clock.ts';
-import { createForwarder } from '../forward/forwarder.ts';
+import { createForwarder, type Forwarder } from '../forward/forwarder.ts';
 import type { ForwardSettings } from '../forward/settings.ts';
 import type { ListenError } from '../plane/plane.ts';
 import type { FromThread, ThreadData, ToThread } from '../plane/thread-messages.ts';
 import { createEngine, type EngineDeps } from './engine.ts';
 import { type Listeners, openListeners } from './listeners.ts';
+
+const REPORT_MS = 1000;
 
 const data = workerData as ThreadData;
 const { settings } = data;
@@ -31,6 +33,8 @@ const engine = createEngine({
   },
   onError: oncePerKind((error) => log('error', `a query could not be answered: ${error.stack ?? error}`)),
 });
+
+if (engine.forwarder !== undefined) reportForwarding(engine.forwarder, '');
 
 let listeners: Listeners | undefined;
 const changes: { id: number; bytes: ArrayBuffer }[] = [];
@@ -94,4 +98,16 @@ function oncePerKind(report: (error: Error) => void): (error: Error) => void {
     told.add(error.message);
     report(error);
   };
+}
+
+/** Objects with names of upstreams do not fit the shared counters, so they are sent, where something changed. */
+function reportForwarding(forwarder: Forwarder, before: string): void {
+  const statistics = {
+    counters: forwarder.counters,
+    gauges: forwarder.gauges(),
+    upstreams: forwarder.upstreams(),
+  };
+  const now = JSON.stringify(statistics);
+  if (now !== before) tell({ kind: 'forward', statistics });
+  systemClock.setTimeout(() => reportForwarding(forwarder, now), REPORT_MS);
 }

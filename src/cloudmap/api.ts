@@ -36,6 +36,8 @@ export interface Api {
   readonly account: string;
   readonly limits: CloudMapLimits;
   readonly health: HealthView;
+  /** Why nothing can be said yet: the store has not been read. */
+  readonly notReady?: () => string | undefined;
 }
 
 export interface CloudMapLimits {
@@ -112,7 +114,10 @@ export function operationWrites(name: string): boolean {
  * @throws CloudMapError with the API's own error name
  */
 export async function callOperation(api: Api, name: string, input: unknown): Promise<object> {
-  return operationNamed(name).run(api, input);
+  const operation = operationNamed(name);
+  const missing = api.notReady?.();
+  if (missing !== undefined) throw new CloudMapError('ServiceUnavailable', missing);
+  return operation.run(api, input);
 }
 
 function operationNamed(name: string): OperationEntry {

@@ -70,10 +70,7 @@ export async function openState(store: Store, onStoreError: (error: unknown) => 
     } catch (error) {
       tables.put(undo);
       onStoreError(error);
-      const refused = new CloudMapError(
-        'ServiceUnavailable',
-        `not stored, nothing was changed: ${(error as Error).message}`,
-      );
+      const refused = new CloudMapError('ServiceUnavailable', `not stored: ${(error as Error).message}`);
       for (const { request } of planned) request.fail(refused);
       return;
     }
@@ -104,6 +101,7 @@ export async function openState(store: Store, onStoreError: (error: unknown) => 
     },
     absorb(changes) {
       tables.put(changes);
+      tables.forgetOperations(MAX_OPERATIONS);
       tell(changes);
     },
     onChange: (listener) => void listeners.push(listener),

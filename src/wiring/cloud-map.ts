@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock, Random } from '../clock.ts';
+import { type KubernetesStore, openKubernetesStore } from '../cloudmap/kubernetes/store.ts';
 import { openLevelStore } from '../cloudmap/level-store.ts';
 import { publishCloudMap } from '../cloudmap/publish.ts';
 import { openState } from '../cloudmap/state.ts';
@@ -42,7 +43,7 @@ export interface CloudMap {
 export async function startCloudMap(config: CloudMapConfig, dependencies: CloudMapDependencies): Promise<CloudMap> {
   const { registry, board, clock, random, log, metrics, onZones, flush, timings } = dependencies;
   const keys = await readKeys(config);
-  const store = await openStore(config);
+  const store = await openStore(config, dependencies);
   const failures = metrics.counter('healthdns_cloudmap_store_failures_total', 'Writes that the store refused.');
   const state = await openState(store, (error) => {
     failures.inc();
@@ -70,13 +71,16 @@ export async function startCloudMap(config: CloudMapConfig, dependencies: CloudM
     },
   });
 
+  const inCluster = 'follow' in store ? store : undefined;
+  inCluster?.follow(state);
+
   const tasks = config.tasks.map((cluster) =>
     startTaskSource({ config: cluster, book, registry, status: board, clock, random, log, timings }),
   );
   const uncollect = metrics.collect(() => taskFamilies(book));
 
   const { region, account, limits } = config;
-  const api = { state, clock, random, region, account, limits, health };
+  const api = { state, clock, random, region, account, limits, health, notReady: inCluster?.notReady };
   return {
     endpoints: cloudMapEndpoints({ api, writes: config.writes, keys, log, metrics, published: () => flushed }),
     async stop() {
@@ -87,14 +91,17 @@ export async function startCloudMap(config: CloudMapConfig, dependencies: CloudM
   };
 }
 
-async function openStore({ store }: CloudMapConfig): Promise<Store> {
+async function openStore(
+  { store }: CloudMapConfig,
+  { board, clock, random, log, timings }: CloudMapDependencies,
+): Promise<Store | KubernetesStore> {
   switch (store.kind) {
     case 'memory':
       return memoryStore();
     case 'folder':
       return openFolder(store.path);
     case 'kubernetes':
-      throw new Error('cloudMap.store.kubernetes is not supported yet');
+      return openKubernetesStore({ config: store, status: board, clock, random, log, timings });
   }
 }
 

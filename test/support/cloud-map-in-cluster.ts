@@ -60,7 +60,7 @@ export async function startCloudMapInCluster(config: CloudMapConfig): Promise<Cl
   });
   const server = await startHttpServer({
     listen: { address: '127.0.0.1', port: 0 },
-    limits: { httpBodyBytes: 256 * 1024, httpConnections: 100 },
+    limits: { httpBodyBytes: 256 * 1024, httpConnections: 1000 },
     endpoints: [...cloudMap.endpoints],
     log: silentLogger,
     metrics,

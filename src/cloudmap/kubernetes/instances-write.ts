@@ -1,0 +1,144 @@
+// Instances of one Cloud Map service brought into its slices: as few writes as there are slices concerned, each on the
+// version that was read, and planned anew when another replica was faster.
+import { ApiError } from '../../sources/kubernetes/api-server.ts';
+import type { InstanceRecord, OperationRecord } from '../model.ts';
+import { type Instances, instancesAnnotation, newSlice, readiness, withInstances } from './compose.ts';
+import type { HeldObject, KeptInstance } from './held-object.ts';
+import { DELETING } from './names.ts';
+import { MAX_ENDPOINTS, MAX_INSTANCES_BYTES, type SliceShape, sameShape, shapeOf, shapeOfSlice } from './slice.ts';
+import { isMarked, WriteConflict, type WriteContext } from './write-context.ts';
+
+export interface InstanceEdit {
+  readonly id: string;
+  /** undefined: deregistered. */
+  readonly record: InstanceRecord | undefined;
+  readonly operations: readonly OperationRecord[];
+}
+
+const ATTEMPTS = 8;
+
+/** Rejects with WriteConflict where another replica changed one of these instances meanwhile, or with what the server said. */
+export async function writeInstances(
+  context: WriteContext,
+  serviceId: string,
+  edits: readonly InstanceEdit[],
+): Promise<void> {
+  const { mirror } = context;
+  const found = (id: string) => JSON.stringify(mirror.locate(serviceId, id)?.kept.record);
+  const before = new Map(edits.map(({ id }) => [id, found(id)]));
+  for (let attempt = 1; ; attempt++) {
+    for (const { id, record } of edits) {
+      const now = found(id);
+      if (now !== before.get(id) && now !== JSON.stringify(record))
+        throw new WriteConflict(`another replica changed instance ${id} at the same time; ask again`);
+    }
+    const service = mirror.serviceObject(serviceId);
+    if (service === undefined) throw new WriteConflict(`service ${serviceId} is gone`);
+    const plans = planSlices(context, service, edits);
+    if (await carryOut(context, service, plans)) return;
+    if (attempt === ATTEMPTS)
+      throw new WriteConflict('other replicas write to the same slices all the time; ask again');
+  }
+}
+
+interface SlicePlan {
+  /** undefined: a new one. */
+  readonly slice: HeldObject | undefined;
+  readonly shape: SliceShape;
+  readonly instances: Map<string, KeptInstance>;
+  readonly operations: OperationRecord[];
+  /** Instances are put into this one; else they are only taken away. */
+  adds: boolean;
+}
+
+/** Which slices to write, and how; those that take instances in before those that only give them up. */
+function planSlices(
+  { mirror, clock }: WriteContext,
+  service: HeldObject,
+  edits: readonly InstanceEdit[],
+): readonly SlicePlan[] {
+  const serviceId = service.service!.id;
+  const plans: SlicePlan[] = [];
+
+  function planFor(slice: HeldObject): SlicePlan {
+    const known = plans.find((plan) => plan.slice?.name === slice.name);
+    if (known !== undefined) return known;
+    const shape = shapeOfSlice(slice.raw);
+    const plan = { slice, shape, instances: new Map(slice.instances), operations: [], adds: false };
+    plans.push(plan);
+    return plan;
+  }
+
+  function roomFor(record: InstanceRecord): SlicePlan {
+    const shape = shapeOf(record);
+    const slices = mirror.slicesOf(serviceId, 'instances').filter(({ raw }) => sameShape(shapeOfSlice(raw), shape));
+    const sizes = (plan: SlicePlan) => hasRoom(plan.instances, record);
+    const open = plans.find((plan) => sameShape(plan.shape, shape) && sizes(plan));
+    if (open !== undefined) return open;
+    const existing = slices.find(
+      (slice) =>
+        !plans.some((plan) => plan.slice?.name === slice.name) && hasRoom(slice.instances ?? new Map(), record),
+    );
+    if (existing !== undefined) return planFor(existing);
+    const fresh = { slice: undefined, shape, instances: new Map(), operations: [], adds: true };
+    plans.push(fresh);
+    return fresh;
+  }
+
+  for (const { id, record, operations } of edits) {
+    const located = mirror.locate(serviceId, id);
+    const current = located && planFor(located.slice);
+    const stamp = Math.max(clock.now(), (located?.kept.stamp ?? 0) + 1);
+    current?.instances.delete(id);
+    if (record === undefined) {
+      current?.operations.push(...operations);
+      continue;
+    }
+    const stays = current && sameShape(current.shape, shapeOf(record)) && hasRoom(current.instances, record);
+    const plan = stays ? current : roomFor(record);
+    plan.instances.set(id, { record, stamp });
+    plan.operations.push(...operations);
+    plan.adds = true;
+  }
+  return plans.sort((one, other) => Number(other.adds) - Number(one.adds));
+}
+
+function hasRoom(instances: Instances, record: InstanceRecord): boolean {
+  if (instances.size >= MAX_ENDPOINTS) return false;
+  return instancesAnnotation(instances).length + JSON.stringify(record).length < MAX_INSTANCES_BYTES;
+}
+
+/** False: another replica was faster with one of them; what is there now is known, and all must be planned anew. */
+async function carryOut(context: WriteContext, service: HeldObject, plans: readonly SlicePlan[]): Promise<boolean> {
+  const { mirror, client, take } = context;
+  for (const { slice, shape, instances, operations } of plans) {
+    const base = slice?.raw ?? newSlice(service, 'instances', shape);
+    const said = readiness(base, slice?.instances ?? new Map());
+    const isReady = (id: string) =>
+      instances.get(id)?.record.customStatus?.status !== 'UNHEALTHY' && said.get(id) !== false;
+    const object = withInstances(base, slice?.operations ?? [], instances, operations, isReady);
+    try {
+      if (slice === undefined) await createSlice(context, service, object);
+      else take(await client.replace('endpointslices', slice.name, object));
+    } catch (error) {
+      if (!(error instanceof ApiError) || slice === undefined) throw error;
+      if (error.status === 409) take(await client.get('endpointslices', slice.name));
+      else if (error.status === 404) context.feed(mirror.forget('endpointslices', slice.name));
+      else throw error;
+      return false;
+    }
+  }
+  return true;
+}
+
+/** A new slice counts only if its Service stays: whoever deletes that looks for slices after marking it (delete.ts). */
+async function createSlice({ client, take, clock }: WriteContext, service: HeldObject, object: object): Promise<void> {
+  const created = await client.create('endpointslices', object);
+  const owner = await client.get('services', service.name);
+  if (owner?.uid === service.uid && !isMarked(owner, clock)) {
+    take(created);
+    return;
+  }
+  await client.delete('endpointslices', created);
+  throw new WriteConflict(`service ${service.service?.name} is being deleted (${DELETING})`);
+}

@@ -1,0 +1,164 @@
+// Namespaces and services brought into the cluster: created, changed, and deleted only when nothing is in them.
+import { ApiError } from '../../sources/kubernetes/api-server.ts';
+import type { NamespaceRecord, OperationRecord, ServiceRecord } from '../model.ts';
+import { newNamespace, newOperationsHolder, newService, type RecordEdit, withEdit } from './compose.ts';
+import type { HeldObject } from './held-object.ts';
+import { type Resource, resourceOf } from './mirror.ts';
+import { KIND_LABEL, OPERATIONS_CONFIG_MAP, SERVICE_ID_LABEL, serviceObjectNames } from './names.ts';
+import { isMarked, WriteConflict, type WriteContext } from './write-context.ts';
+
+const ATTEMPTS = 8;
+
+export async function writeNamespace(
+  context: WriteContext,
+  record: NamespaceRecord,
+  operations: readonly OperationRecord[],
+): Promise<void> {
+  const held = context.mirror.namespaceObject(record.id);
+  if (held !== undefined) return editRecord(context, held, { record, operations });
+  try {
+    context.take(await context.client.create('configmaps', newNamespace(record, operations)));
+  } catch (error) {
+    throw isTaken(error) ? new WriteConflict(`another replica created namespace ${record.name}; ask again`) : error;
+  }
+}
+
+export async function writeService(
+  context: WriteContext,
+  record: ServiceRecord,
+  operations: readonly OperationRecord[],
+): Promise<void> {
+  const { mirror, client, take, clock } = context;
+  const held = mirror.serviceObject(record.id);
+  if (held !== undefined) return editRecord(context, held, { record, operations });
+  const namespace = mirror.namespaceObject(record.namespaceId);
+  if (namespace?.namespace === undefined) throw new WriteConflict(`namespace ${record.namespaceId} is gone`);
+  const created = await createService(context, namespace.namespace, record, operations);
+  const owner = await client.get('configmaps', namespace.name);
+  if (owner?.uid === namespace.uid && !isMarked(owner, clock)) return take(created);
+  await client.delete('services', created);
+  throw new WriteConflict(`namespace ${namespace.namespace.name} is being deleted`);
+}
+
+async function createService(
+  { client }: WriteContext,
+  namespace: NamespaceRecord,
+  record: ServiceRecord,
+  operations: readonly OperationRecord[],
+): Promise<HeldObject> {
+  const names = new Set(serviceObjectNames(namespace.name, record.name));
+  for (const name of names) {
+    try {
+      return await client.create('services', newService(name, record, operations));
+    } catch (error) {
+      if (!isTaken(error)) throw error;
+      const other = await client.raw('services', name);
+      const labels = (other?.metadata as { labels?: Record<string, string> } | undefined)?.labels;
+      if (labels?.[KIND_LABEL] === 'service')
+        throw new WriteConflict(`another replica created service ${record.name}; ask again`);
+    }
+  }
+  throw new WriteConflict(`the Services ${[...names].join(' and ')} belong to somebody else; delete or rename them`);
+}
+
+/** Rejects with WriteConflict where the record there is not the one that the change was made from. */
+async function editRecord(context: WriteContext, first: HeldObject, edit: RecordEdit): Promise<void> {
+  const recordOf = (object: HeldObject) => JSON.stringify(object.namespace ?? object.service);
+  const before = recordOf(first);
+  await replaceUntilCurrent(context, first, (held) => {
+    if (recordOf(held) !== before && recordOf(held) !== JSON.stringify(edit.record))
+      throw new WriteConflict(`another replica changed ${held.name} at the same time; ask again`);
+    return withEdit(held, edit);
+  });
+}
+
+/** Writes what `change` makes of the object, anew on each version that it turns out to have; gives what was written. */
+async function replaceUntilCurrent(
+  { client, take, mirror, feed }: WriteContext,
+  first: HeldObject,
+  change: (held: HeldObject) => object,
+): Promise<HeldObject> {
+  const resource = resourceOf(first.kind);
+  let held = first;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const written = await client.replace(resource, held.name, change(held));
+      take(written);
+      return written;
+    } catch (error) {
+      if (!(error instanceof ApiError) || (error.status !== 409 && error.status !== 404) || attempt === ATTEMPTS)
+        throw error;
+      const present = error.status === 409 ? await client.get(resource, held.name) : undefined;
+      if (present === undefined) {
+        feed(mirror.forget(resource, held.name));
+        throw new WriteConflict(`${held.name} was deleted by another replica`);
+      }
+      take(present);
+      held = present;
+    }
+  }
+}
+
+/** The Service and its slices go, unless an instance is found in one. */
+export async function deleteService(context: WriteContext, serviceId: string): Promise<void> {
+  const { mirror, client, take, feed } = context;
+  const held = mirror.serviceObject(serviceId);
+  if (held === undefined) return;
+  const slicesNow = () => client.list('endpointslices', `${SERVICE_ID_LABEL}=${serviceId}`);
+  await deleteEmpty(context, held, async () => {
+    const slices = await slicesNow();
+    for (const slice of slices) take(slice);
+    if (slices.some(({ instances }) => instances !== undefined && instances.size > 0))
+      throw new WriteConflict('another replica registered an instance at the same time');
+    for (const slice of slices) {
+      await client.delete('endpointslices', slice);
+      feed(mirror.forget('endpointslices', slice.name));
+    }
+  });
+}
+
+export async function deleteNamespace(context: WriteContext, namespaceId: string): Promise<void> {
+  const { mirror, client, take } = context;
+  const held = mirror.namespaceObject(namespaceId);
+  if (held === undefined) return;
+  await deleteEmpty(context, held, async () => {
+    const services = await client.list('services', `${KIND_LABEL}=service`);
+    for (const service of services) take(service);
+    if (services.some(({ service }) => service?.namespaceId === namespaceId))
+      throw new WriteConflict('another replica created a service at the same time');
+  });
+}
+
+/**
+ * Deletes an object that others may be putting something into at this moment. It is marked first, and looked into after;
+ * whoever puts something new looks for the mark after. So one of the two sees the other.
+ */
+async function deleteEmpty(context: WriteContext, held: HeldObject, empty: () => Promise<void>): Promise<void> {
+  const { mirror, client, feed, clock } = context;
+  const resource: Resource = resourceOf(held.kind);
+  const deleting = new Date(clock.now()).toISOString();
+  const marked = await replaceUntilCurrent(context, held, (present) => withEdit(present, { deleting }));
+  try {
+    await empty();
+    await client.delete(resource, marked);
+  } catch (error) {
+    await replaceUntilCurrent(context, marked, (present) => withEdit(present, { deleting: null })).catch(() => {
+      // The mark grows old by itself; what went wrong first is what the client must hear.
+    });
+    throw isTaken(error)
+      ? new WriteConflict(`another replica changed ${held.name} at the same time; ask again`)
+      : error;
+  }
+  feed(mirror.forget(resource, held.name));
+}
+
+/** Operations whose own object is gone. */
+export async function writeOperations(context: WriteContext, operations: readonly OperationRecord[]): Promise<void> {
+  const { mirror, client, take } = context;
+  const held =
+    mirror.get('configmaps', OPERATIONS_CONFIG_MAP) ?? (await client.get('configmaps', OPERATIONS_CONFIG_MAP));
+  if (held === undefined) take(await client.create('configmaps', newOperationsHolder(operations)));
+  else await replaceUntilCurrent(context, held, (present) => withEdit(present, { operations }));
+}
+
+const isTaken = (error: unknown): boolean => error instanceof ApiError && error.status === 409;

@@ -74,10 +74,12 @@ export function lookUp(
         waiting.delete(sent);
         judge(message);
       },
-      failed() {
+      failed(reason) {
         over = true;
         waiting.delete(sent);
-        ask();
+        // Where nobody listens, nobody will in the next moment.
+        if (reason === 'ECONNREFUSED') askAnother();
+        else ask();
       },
     });
     sent.cancel = cancel;

@@ -61,8 +61,11 @@ export function createUdp(
     all.add(port);
     counters.socketOpened();
     socket.on('message', (message, from) => receive(port, message, from));
-    // ICMP port unreachable and the like: nothing that was sent from here will be answered.
-    socket.on('error', (error) => failAll(port, error));
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      // ICMP port unreachable: nothing that was sent from here is answered, but the socket is as good as before.
+      if (error.code === 'ECONNREFUSED' && !port.retired) failWaiting(port, error);
+      else failAll(port, error);
+    });
     socket.connect(settings.port, settings.address);
     if (!port.retired) deadlines.add(life, settings.socketLifeMs);
     return port;
@@ -82,9 +85,13 @@ export function createUdp(
 
   function failAll(port: Port, error: Error): void {
     port.retired = true;
+    closePort(port);
+    failWaiting(port, error);
+  }
+
+  function failWaiting(port: Port, error: Error): void {
     const waiting = [...port.waiting.values()];
     port.waiting.clear();
-    closePort(port);
     for (const attempt of waiting) attempt.failed((error as NodeJS.ErrnoException).code ?? error.message);
   }
 

@@ -1,0 +1,81 @@
+// Nothing is left behind by failures, and no flood grows without bound.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { composeQuestion, forwarder, upstream } from '../support/forwarding.ts';
+import { SOA, startScriptedUpstream } from '../support/scripted-upstream.ts';
+import { until } from '../support/until.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage: () => void = runInNewContext('gc');
+
+/** Bytes in use after garbage is collected. */
+function usedBytes(): number {
+  collectGarbage();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
+async function askMany(made: ReturnType<typeof forwarder>, count: number, inFlight: number, prefix: string) {
+  let asked = 0;
+  let answered = 0;
+  await new Promise<void>((resolve) => {
+    const next = () => {
+      if (asked === count) return;
+      const { bytes, questionEnd } = composeQuestion(`${prefix}${asked++}.example. A`);
+      made.forwarder.resolve(bytes, questionEnd, 1232, () => {
+        if (++answered === count) resolve();
+        setImmediate(next);
+      });
+    };
+    for (let i = 0; i < inFlight; i++) next();
+  });
+}
+
+test('100,000 failed queries leave no socket, deadline, waiting client or memory behind', async () => {
+  const closed = await startScriptedUpstream();
+  await closed.close();
+  const made = forwarder([closed], {
+    cache: { maxEntries: 1000, servfailTtlSeconds: 1 },
+    route: { probe: { intervalMs: 0, timeoutMs: 100, name: '.', recursionDesired: true } },
+  });
+  await askMany(made, 10_000, 500, 'warm');
+  const before = usedBytes();
+  await askMany(made, 100_000, 500, 'n');
+  const { waiting, questions, sockets, entries } = made.forwarder.gauges();
+  assert.deepEqual({ waiting, questions }, { waiting: 0, questions: 0 });
+  assert.ok(sockets <= 8, `${sockets} sockets`);
+  assert.ok(made.forwarder.gauges().deadlines <= sockets + 1, `${made.forwarder.gauges().deadlines} deadlines`);
+  assert.ok(entries <= 1000);
+  const grown = usedBytes() - before;
+  assert.ok(grown < 8 * 1024 * 1024, `${grown} bytes more after 100,000 failures`);
+  made.forwarder.close();
+  assert.deepEqual([made.forwarder.gauges().sockets, made.forwarder.gauges().deadlines], [0, 0]);
+});
+
+test('20,000 different missing names fill the cache to its bounds and no further', async () => {
+  const one = await upstream((asked) => asked.send(asked.reply({ rcode: 3, authorities: SOA })));
+  const made = forwarder([one], { cache: { maxEntries: 5000, maxBytes: 1_000_000 } });
+  // The upstream's own record of what it was asked is not what is measured.
+  one.asked.push = () => 0;
+  await askMany(made, 20_000, 500, 'missing');
+  const { entries, bytes } = made.forwarder.gauges();
+  assert.ok(entries <= 5000 && bytes <= 1_000_000, `${entries} entries, ${bytes} bytes`);
+  assert.ok(made.forwarder.counters.evictions > 10_000);
+});
+
+test('a server that never answers leaves nothing behind after the deadline', async () => {
+  const silent = await upstream();
+  const made = forwarder([silent], {
+    route: {
+      deadlineMs: 100,
+      attemptTimeoutMs: 50,
+      probe: { intervalMs: 0, timeoutMs: 1, name: '.', recursionDesired: true },
+    },
+  });
+  await askMany(made, 500, 100, 'n');
+  await until(() => made.forwarder.gauges().questions, 0);
+  assert.equal(made.forwarder.counters.failed, 500);
+  assert.ok(made.forwarder.gauges().deadlines <= made.forwarder.gauges().sockets);
+});

@@ -1,4 +1,5 @@
 // One data thread as the control plane sees it: started, fed, asked, replaced where it died.
+import { closeSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import type { ForwardStatistics } from '../forward/counters.ts';
 import type { CacheListing, FlushScope } from '../forward/forwarder.ts';
@@ -32,7 +33,10 @@ export function startDataThread(url: URL, data: ThreadData, name: string, events
   let onListen: ((reply: FromThread) => void) | undefined;
   let lastId = 0;
   let closing = false;
+  /** It closed its sockets itself. */
+  let ended = false;
   let cause = 'it ended';
+  const descriptors: number[] = [];
   const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
 
   const tell = (message: ToThread, transfer: readonly ArrayBuffer[] = []) => worker.postMessage(message, transfer);
@@ -47,6 +51,9 @@ export function startDataThread(url: URL, data: ThreadData, name: string, events
     switch (message.kind) {
       case 'applied':
         events.onApplied(message.id);
+        break;
+      case 'opened':
+        descriptors.push(message.fd);
         break;
       case 'listening':
       case 'listen-failed':
@@ -63,6 +70,7 @@ export function startDataThread(url: URL, data: ThreadData, name: string, events
         events.log(message.level, message.message);
         break;
       case 'closed':
+        ended = true;
         break;
     }
   });
@@ -71,6 +79,7 @@ export function startDataThread(url: URL, data: ThreadData, name: string, events
   });
   worker.once('exit', () => {
     failAll();
+    if (!ended) closeAll(descriptors);
     if (!closing) events.onDeath(cause);
   });
 
@@ -106,4 +115,14 @@ export function startDataThread(url: URL, data: ThreadData, name: string, events
       clearTimeout(force);
     },
   };
+}
+
+function closeAll(descriptors: readonly number[]): void {
+  for (const fd of descriptors) {
+    try {
+      closeSync(fd);
+    } catch {
+      // It was closed already; there is nothing else to do for a dead thread's socket.
+    }
+  }
 }

@@ -9,6 +9,9 @@ import { createWordWriter, type WordWriter } from './word-writer.ts';
 /** A message ends after the change that passes this: few enough for a data thread to apply in well under 1 ms. */
 export const MESSAGE_BYTES = 64 * 1024;
 
+/** Encoding is done in one go, so all of it uses the same memory. */
+const writer = createWordWriter();
+
 /**
  * Takes changes from `changes` until the message is full or none is left; undefined when there were none. What cannot be
  * said on the wire is left out and given to `onBad`.
@@ -18,7 +21,7 @@ export function encodeChanges(
   seed: HashSeed,
   onBad: (change: Change, error: Error) => void,
 ): ArrayBuffer | undefined {
-  const writer = createWordWriter();
+  writer.truncate(0);
   while (writer.length * 4 < MESSAGE_BYTES) {
     const next = changes.next();
     if (next.done) break;

@@ -27,12 +27,18 @@ const IDLE_WAKE_MS = 100;
 /** Attempts to have the same free port for UDP and TCP where port 0 was asked. */
 const PORT_ATTEMPTS = 10;
 
+export interface ListenerDeps {
+  readonly clock: Clock;
+  /** Descriptors that nobody closes when the thread dies. */
+  onDescriptor(fd: number): void;
+}
+
 /** Opens what `settings.listen` says; with several threads, each calls this. Rejects with ListenError, then nothing is open. */
 export async function openListeners(
   engine: Engine,
   settings: DataPlaneSettings,
   addresses: readonly SocketAddress[],
-  clock: Clock,
+  deps: ListenerDeps,
 ): Promise<Listeners> {
   const native = settings.udp === 'plain' ? 'switched off' : await loadNative();
   if (typeof native === 'string' && settings.udp === 'batched') throw new ListenError(native, 'ENOTSUP');
@@ -57,7 +63,7 @@ export async function openListeners(
 
   const openTcp = async (address: SocketAddress) => {
     const fd = shared && typeof native !== 'string' ? openSharedTcpSocket(native.libc, address) : undefined;
-    const listener = await listenTcp(engine, address, settings.tcp, { clock, fd });
+    const listener = await listenTcp(engine, address, settings.tcp, { clock: deps.clock, fd });
     opened.push({ ...listener, transport: 'tcp', mode: 'stream' });
   };
 
@@ -89,6 +95,7 @@ export async function openListeners(
     throw error;
   }
   if (typeof native !== 'string' && batched.length > 0) {
+    for (const { fd } of batched) deps.onDescriptor(fd);
     const wakeMs = Math.max(IDLE_WAKE_MS, IDLE_WAKE_MS * settings.threads);
     loop = startReceiveLoop(native.libc, batched, native.eventLoopFd, wakeMs);
   }

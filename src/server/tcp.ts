@@ -8,7 +8,7 @@ import { COUNTER } from '../plane/counters.ts';
 import type { SocketAddress, TcpSettings } from '../plane/settings.ts';
 import { withoutZone } from './client-address.ts';
 import type { Engine } from './engine.ts';
-import { LATER } from './respond.ts';
+import { DROP, LATER } from './respond.ts';
 import { createStreamReader } from './stream-reader.ts';
 import { listenError } from './udp.ts';
 
@@ -93,7 +93,9 @@ export async function listenTcp(
     let ended = false;
     let answering = false;
 
-    const held = () => waiting >= MAX_WAITING || socket.writableLength > settings.unreadBytes;
+    /** Only a stream that needs to drain tells when it has. */
+    const held = () =>
+      waiting >= MAX_WAITING || (socket.writableNeedDrain && socket.writableLength > settings.unreadBytes);
 
     const send = (length: number): void => {
       out[0] = length >>> 8;
@@ -125,8 +127,9 @@ export async function listenTcp(
         const query = reader.next();
         if (query === undefined) break;
         counters[arrived]++;
-        answered = true;
         const length = engine.respond(query, query.length, body, true, client);
+        // What deserves no response does not keep the connection either.
+        if (length !== DROP) answered = true;
         if (length > 0) send(length);
         else if (length === LATER) answerLater(query.slice());
       }

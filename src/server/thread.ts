@@ -50,7 +50,10 @@ function applyNext(): void {
 
 async function listen(addresses: Extract<ToThread, { kind: 'listen' }>['addresses']): Promise<void> {
   try {
-    listeners = await openListeners(engine, settings, addresses, systemClock);
+    listeners = await openListeners(engine, settings, addresses, {
+      clock: systemClock,
+      onDescriptor: (fd) => tell({ kind: 'opened', fd }),
+    });
     tell({ kind: 'listening', addresses: listeners.addresses, fallback: listeners.fallback });
   } catch (error) {
     const { message, code } = error as ListenError;

@@ -73,6 +73,9 @@ export function openBatchedUdp(
   const drain = (): boolean => {
     const received = batch.receive(fd);
     if (received <= 0) return false;
+    counters[arrived] += received;
+    counters[COUNTER.BATCHES]++;
+    counters[COUNTER.BATCHED] += received;
     let count = 0;
     let waits = false;
     for (let i = 0; i < received; i++) {
@@ -88,9 +91,6 @@ export function openBatchedUdp(
       }
     }
     if (count > 0) counters[COUNTER.DROPPED_SEND] += count - batch.send(fd, count);
-    counters[arrived] += received;
-    counters[COUNTER.BATCHES]++;
-    counters[COUNTER.BATCHED] += received;
     return waits;
   };
 

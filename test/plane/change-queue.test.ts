@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { formatName, parseName } from '../../src/dns/name.ts';
+import { createChangeQueue } from '../../src/plane/change-queue.ts';
+import { BLOCK } from '../../src/plane/layout.ts';
+import { applyEntry } from '../../src/plane/messages.ts';
+import type { Change } from '../../src/plane/records.ts';
+
+/** A queue whose receivers keep what they get; nothing is acknowledged by itself. */
+function queueFor(receivers: string[]) {
+  const sent: { receiver: string; id: number; names: string[] }[] = [];
+  const bad: string[] = [];
+  const queue = createChangeQueue<string>({
+    hashSeed: 1,
+    receivers: () => receivers,
+    send: (receiver, id, bytes) => sent.push({ receiver, id, names: namesIn(bytes) }),
+    onBad: (_change, error) => bad.push(error.message),
+  });
+  const acknowledgeAll = () => {
+    for (const { id, receiver } of sent.splice(0)) queue.acknowledge(id, receiver);
+  };
+  return { queue, sent, bad, acknowledgeAll };
+}
+
+test('changes resolve when every receiver has acknowledged them', async () => {
+  const { queue, sent } = queueFor(['a', 'b']);
+  const done = settled(queue.add([replace('x.test.', 5)]));
+  assert.deepEqual(
+    sent.map(({ receiver, names }) => [receiver, ...names]),
+    [
+      ['a', 'x.test. 5'],
+      ['b', 'x.test. 5'],
+    ],
+  );
+  queue.acknowledge(sent[0].id, 'a');
+  assert.equal(await done.now(), false);
+  queue.acknowledge(sent[0].id, 'b');
+  assert.equal(await done.now(), true);
+});
+
+test('at most two messages are on their way; what changes meanwhile is sent once, in its last state', async () => {
+  const { queue, sent, acknowledgeAll } = queueFor(['a']);
+  void queue.add([replace('one.test.', 1)]);
+  void queue.add([replace('two.test.', 1)]);
+  const waits = [3, 4, 5].map((ttl) => settled(queue.add([replace('x.test.', ttl), replace(`y${ttl}.test.`, ttl)])));
+  assert.equal(sent.length, 2);
+  assert.equal(queue.waiting(), 4);
+  acknowledgeAll();
+  assert.deepEqual(
+    sent.map(({ names }) => names),
+    [['x.test. 5', 'y3.test. 3', 'y4.test. 4', 'y5.test. 5']],
+  );
+  assert.deepEqual(await Promise.all(waits.map((wait) => wait.now())), [false, false, false]);
+  acknowledgeAll();
+  assert.deepEqual(await Promise.all(waits.map((wait) => wait.now())), [true, true, true]);
+});
+
+test('a change that a later one replaced is not done before the later one is applied', async () => {
+  const { queue, sent, acknowledgeAll } = queueFor(['a']);
+  void queue.add([replace('one.test.', 1)]);
+  void queue.add([replace('two.test.', 1)]);
+  const earlier = settled(queue.add([replace('x.test.', 3)]));
+  void queue.add([{ kind: 'remove-name', name: parseName('x.test.') }]);
+  queue.acknowledge(sent[0].id, 'a');
+  assert.equal(await earlier.now(), false);
+  acknowledgeAll();
+  acknowledgeAll();
+  assert.equal(await earlier.now(), true);
+});
+
+test('nothing is waited for from a receiver that is gone', async () => {
+  const { queue, sent } = queueFor(['a', 'b']);
+  const done = settled(queue.add([replace('x.test.', 5)]));
+  queue.acknowledge(sent[0].id, 'a');
+  queue.drop('b');
+  assert.equal(await done.now(), true);
+});
+
+test('a change that cannot be said is left out, and the others are sent', async () => {
+  const { queue, sent, bad, acknowledgeAll } = queueFor(['a']);
+  const wrong = replace('wrong.test.', 5);
+  const records = [{ rdata: new Uint8Array(70_000), slot: 0, weight: 1 }];
+  const change = { ...wrong, records: { ...wrong.records, rrsets: [{ ...wrong.records.rrsets[0], records }] } };
+  const done = settled(queue.add([change, replace('right.test.', 5)]));
+  assert.deepEqual(
+    sent.map(({ names }) => names),
+    [['right.test. 5']],
+  );
+  assert.equal(bad.length, 1);
+  acknowledgeAll();
+  assert.equal(await done.now(), true);
+  const alone = settled(queue.add([change]));
+  assert.equal(await alone.now(), true);
+});
+
+test('a large load crosses in messages of bounded size', async () => {
+  const receivers = ['a'];
+  const sizes: number[] = [];
+  const queue = createChangeQueue<string>({
+    hashSeed: 1,
+    receivers: () => receivers,
+    send(receiver, id, bytes) {
+      sizes.push(bytes.byteLength);
+      setImmediate(() => queue.acknowledge(id, receiver));
+    },
+    onBad: () => assert.fail(),
+  });
+  await queue.add(Array.from({ length: 20_000 }, (_, i) => replace(`n${i}.test.`, 5)));
+  assert.ok(sizes.length > 10);
+  assert.ok(Math.max(...sizes) < 70_000, `${Math.max(...sizes)} bytes`);
+});
+
+test('after closing, what waits and what comes is rejected', async () => {
+  const { queue } = queueFor(['a']);
+  const waiting = queue.add([replace('x.test.', 5)]);
+  queue.close();
+  await assert.rejects(waiting, /closed/);
+  await assert.rejects(queue.add([replace('y.test.', 5)]), /closed/);
+});
+
+function replace(name: string, ttlSeconds: number): Extract<Change, { kind: 'replace-name' }> {
+  const records = [{ rdata: Uint8Array.of(1, 2, 3, 4), slot: 0, weight: 1 }];
+  const rrset = {
+    type: 1,
+    ttlSeconds,
+    records,
+    routing: 'multivalue',
+    maxAnswers: 0,
+    whenAllUnhealthy: 'nodata',
+  } as const;
+  return { kind: 'replace-name', records: { name: parseName(name), rrsets: [rrset] } };
+}
+
+function namesIn(bytes: ArrayBuffer): string[] {
+  const words = new Int32Array(bytes);
+  const names: string[] = [];
+  const fail = () => assert.fail();
+  const target = {
+    replaceName(block: Int32Array, at: number) {
+      const length = block[at + BLOCK.NAME] & 0xff;
+      const name = new Uint8Array(block.buffer, (at + BLOCK.NAME_BYTES) * 4, length);
+      names.push(`${formatName(name)} ${block[at + BLOCK.NAME_BYTES + ((length + 3) >> 2) + 1]}`);
+    },
+    removeName: (_hash: number, name: Uint8Array) => void names.push(`${formatName(name)} removed`),
+    replaceZone: fail,
+    removeZone: fail,
+  };
+  for (let at = 0; at < words.length; ) at = applyEntry(words, at, target);
+  return names;
+}
+
+function settled(promise: Promise<unknown>) {
+  let done = false;
+  void promise.then(() => {
+    done = true;
+  });
+  return {
+    async now() {
+      await new Promise((resolve) => setImmediate(resolve));
+      return done;
+    },
+  };
+}

@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createSlots } from '../../src/plane/slots.ts';
+
+test('slot 0 is always answered and never given out', () => {
+  const slots = createSlots(4);
+  assert.equal(slots.get(0), true);
+  assert.deepEqual([slots.allocate(), slots.allocate(), slots.allocate()], [1, 2, 3]);
+  assert.throws(() => slots.set(0, false), RangeError);
+});
+
+test('when all slots are taken the next allocation says so', () => {
+  const slots = createSlots(2);
+  slots.allocate();
+  assert.throws(() => slots.allocate(), /all 2 health slots are taken/);
+});
+
+test('a released slot is unhealthy at once, and used again only when the threads have dropped its records', async () => {
+  const slots = createSlots(3);
+  const slot = slots.allocate();
+  slots.set(slot, true);
+  let acknowledge = () => {};
+  slots.release(slot, new Promise((resolve) => (acknowledge = resolve)));
+  assert.equal(slots.get(slot), false);
+  assert.equal(slots.allocate(), 2);
+  assert.throws(() => slots.allocate(), RangeError);
+  acknowledge();
+  await Promise.resolve();
+  assert.equal(slots.allocate(), slot);
+  assert.equal(slots.get(slot), false);
+});
+
+test('a slot whose release is never acknowledged is never used again', async () => {
+  const slots = createSlots(2);
+  slots.release(slots.allocate(), Promise.reject(new Error('closed')));
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.throws(() => slots.allocate(), RangeError);
+  assert.equal(slots.inUse(), 1);
+});

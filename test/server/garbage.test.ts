@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { constants, PerformanceObserver } from 'node:perf_hooks';
+import { test } from 'node:test';
+import { composeMessage } from '../../src/dns/compose-message.ts';
+import { parseName } from '../../src/dns/name.ts';
+import { createInProcessPlane } from '../../src/plane/in-process.ts';
+import { serveExample } from '../support/served-example.ts';
+
+const QUESTIONS = [
+  ['api.example.test.', 1],
+  ['api.example.test.', 28],
+  ['_http._tcp.api.example.test.', 33],
+  ['www.example.test.', 1],
+  ['any.w.example.test.', 1],
+  ['10-1-2-3.prod.pod.example.test.', 1],
+  ['api.example.test.', 16],
+  ['nothing.example.test.', 1],
+  ['www.example.com.', 1],
+] as const;
+
+test('1,000,000 hits, NODATA, NXDOMAIN and refusals cause no major collection and hardly a minor one', async () => {
+  const plane = createInProcessPlane();
+  await serveExample(plane);
+  const edns = { version: 0, udpBytes: 1232, dnssecOk: false, options: [] };
+  const queries = QUESTIONS.flatMap(([name, type]) =>
+    [undefined, edns].map((opt) =>
+      composeMessage({ id: 1, questions: [{ name: parseName(name), type, class: 1 }], edns: opt }),
+    ),
+  );
+  const out = new Uint8Array(1232);
+  const ask = (count: number) => {
+    for (let i = 0; i < count; i++) {
+      const query = queries[i % queries.length];
+      assert.ok(plane.engine.respond(query, query.length, out, false) > 0);
+    }
+  };
+  ask(200_000); // until everything is compiled
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  const collections: number[] = [];
+  const observer = new PerformanceObserver((list) => {
+    for (const entry of list.getEntries())
+      collections.push((entry as unknown as { detail: { kind: number } }).detail.kind);
+  });
+  await turn();
+  observer.observe({ entryTypes: ['gc'] });
+  ask(1_000_000);
+  await turn();
+  await turn();
+  observer.disconnect();
+  const minor = collections.filter((kind) => kind === constants.NODE_PERFORMANCE_GC_MINOR).length;
+  assert.equal(collections.length - minor, 0, 'major collections');
+  assert.ok(minor <= 5, `${minor} minor collections`);
+});

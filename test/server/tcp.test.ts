@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { composeMessage } from '../../src/dns/compose-message.ts';
+import { parseMessage } from '../../src/dns/message.ts';
+import { parseName } from '../../src/dns/name.ts';
+import { COUNTER } from '../../src/plane/counters.ts';
+import { createInProcessPlane } from '../../src/plane/in-process.ts';
+import type { TcpSettings } from '../../src/plane/settings.ts';
+import { listenTcp } from '../../src/server/tcp.ts';
+import { fakeClock } from '../support/fake-clock.ts';
+import { serveExample } from '../support/served-example.ts';
+import { framed, talkTcp, unframed } from '../support/transports.ts';
+
+const SETTINGS: TcpSettings = { connections: 10, idleMs: 10_000, totalMs: 60_000, unreadBytes: 65_536 };
+
+async function start(context: TestContext, changed: Partial<TcpSettings> = {}) {
+  const plane = createInProcessPlane();
+  await serveExample(plane);
+  const clock = fakeClock();
+  const listener = await listenTcp(
+    plane.engine,
+    { address: '127.0.0.1', port: 0 },
+    { ...SETTINGS, ...changed },
+    { clock },
+  );
+  context.after(() => listener.close());
+  const open = async () => {
+    const socket = connect(listener.bound.port, '127.0.0.1');
+    socket.on('error', () => {});
+    await once(socket, 'connect');
+    return socket;
+  };
+  return { plane, clock, listener, open, counters: plane.engine.counters };
+}
+
+const question = (name: string, id = 1, type = 1) =>
+  composeMessage({ id, questions: [{ name: parseName(name), type, class: 1 }] });
+
+test('100 queries sent at once are all answered, in one connection', async (context) => {
+  const { listener } = await start(context);
+  const queries = Array.from({ length: 100 }, (_, id) => framed(question('api.example.test.', id)));
+  const responses = await talkTcp('127.0.0.1', listener.bound.port, Buffer.concat(queries));
+  assert.deepEqual(
+    responses.map((bytes) => parseMessage(bytes).id),
+    queries.map((_, id) => id),
+  );
+});
+
+test('a query that arrives one byte at a time is answered', async (context) => {
+  const { open } = await start(context);
+  const socket = await open();
+  for (const byte of framed(question('api.example.test.'))) {
+    socket.write(Buffer.of(byte));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.equal((await readOne(socket)).answers.length, 2);
+  socket.destroy();
+});
+
+test('a connection without a query is closed after the idle limit, and one that asks is not', async (context) => {
+  const { clock, open, counters } = await start(context);
+  const idle = await open();
+  const busy = await open();
+  const closed = once(idle, 'close');
+  for (let second = 0; second < 11; second++) {
+    await clock.advance(1000);
+    busy.write(framed(question('api.example.test.')));
+    await readOne(busy);
+  }
+  idle.resume();
+  await closed;
+  assert.equal(busy.destroyed, false);
+  assert.equal(counters[COUNTER.TCP_TIMEOUTS], 1);
+  assert.equal(counters[COUNTER.TCP_OPEN], 1);
+  busy.destroy();
+});
+
+test('no connection lives longer than the total limit', async (context) => {
+  const { clock, open } = await start(context, { totalMs: 20_000 });
+  const socket = await open();
+  const closed = once(socket, 'close');
+  for (let second = 0; second < 19; second++) {
+    await clock.advance(1000);
+    socket.write(framed(question('api.example.test.')));
+    await readOne(socket);
+  }
+  await clock.advance(1500);
+  await closed;
+});
+
+test('bytes that never become a query do not keep a connection', async (context) => {
+  const { clock, open } = await start(context);
+  const socket = await open();
+  const closed = once(socket, 'close');
+  socket.resume();
+  for (let second = 0; second < 11 && !socket.destroyed; second++) {
+    socket.write(Buffer.of(0));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await clock.advance(1000);
+  }
+  await closed;
+});
+
+test('at the limit of connections the one idle for longest makes room; where all are young, the new one is closed', async (context) => {
+  const { clock, open, counters } = await start(context, { connections: 3 });
+  const sockets = [await open(), await open(), await open()];
+  const refused = await open();
+  await once(refused.resume(), 'close');
+  assert.equal(counters[COUNTER.TCP_REFUSED], 1);
+  await clock.advance(2000);
+  sockets[0].write(framed(question('api.example.test.')));
+  await readOne(sockets[0]);
+  const closed = once(sockets[1].resume(), 'close');
+  const welcome = await open();
+  await closed;
+  welcome.write(framed(question('api.example.test.')));
+  assert.equal((await readOne(welcome)).answers.length, 2);
+  assert.equal(counters[COUNTER.TCP_OPEN], 3);
+  for (const socket of [...sockets, welcome]) socket.destroy();
+});
+
+test('a client that does not read its answers is not read from, and gets all of them when it reads', async (context) => {
+  const { plane, open, counters } = await start(context, { unreadBytes: 10_000 });
+  await plane.apply([
+    {
+      kind: 'replace-name',
+      records: { name: parseName('big.example.test.'), rrsets: [bigRRset()] },
+    },
+  ]);
+  const socket = await open();
+  socket.pause();
+  const count = 2000;
+  for (let id = 0; id < count; id++) socket.write(framed(question('big.example.test.', id, 16)));
+  let answered = -1;
+  // Answers are written until the kernel's buffers and ours are full.
+  while (answered !== counters[COUNTER.TCP4]) {
+    answered = counters[COUNTER.TCP4];
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  assert.ok(answered < count, `${answered} of ${count} were answered unread`);
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  const all = new Promise<void>((resolve) => {
+    socket.on('data', (chunk: Buffer) => {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (counters[COUNTER.TCP4] === count && unframed(Buffer.concat(chunks)).length === count) resolve();
+    });
+  });
+  socket.resume();
+  await all;
+  assert.ok(bytes > 10_000_000);
+  socket.destroy();
+});
+
+test('an answer that does not fit into 64 KiB has as much as fits, and TC', async (context) => {
+  const { plane, listener } = await start(context);
+  const records = Array.from({ length: 10_000 }, (_, i) => ({
+    rdata: Uint8Array.of(10, i >> 16, i >> 8, i),
+    slot: 0,
+    weight: 1,
+  }));
+  const rrset = {
+    type: 1,
+    ttlSeconds: 5,
+    records,
+    routing: 'multivalue',
+    maxAnswers: 0,
+    whenAllUnhealthy: 'nodata',
+  } as const;
+  await plane.apply([{ kind: 'replace-name', records: { name: parseName('huge.example.test.'), rrsets: [rrset] } }]);
+  const [bytes] = await talkTcp('127.0.0.1', listener.bound.port, framed(question('huge.example.test.')));
+  const response = parseMessage(bytes);
+  assert.equal(response.flags & 0x0200, 0x0200);
+  assert.equal(response.answers.length, Math.floor((65_535 - 12 - 23) / 16));
+  assert.equal(new Set(response.answers.map(({ rdata }) => rdata.join('.'))).size, response.answers.length);
+});
+
+function bigRRset() {
+  const records = Array.from({ length: 25 }, (_, i) => ({
+    rdata: new Uint8Array(256).fill(i).fill(255, 0, 1),
+    slot: 0,
+    weight: 1,
+  }));
+  return {
+    type: 16,
+    ttlSeconds: 5,
+    records,
+    routing: 'multivalue',
+    maxAnswers: 0,
+    whenAllUnhealthy: 'nodata',
+  } as const;
+}
+
+async function readOne(socket: Socket) {
+  let bytes = Buffer.alloc(0);
+  while (bytes.length < 2 || bytes.length < 2 + bytes.readUInt16BE(0)) {
+    const [chunk] = (await once(socket, 'data')) as [Buffer];
+    bytes = Buffer.concat([bytes, chunk]);
+  }
+  return parseMessage(bytes.subarray(2));
+}

@@ -44,9 +44,11 @@ export function createEngine(deps: EngineDeps): Engine {
   const zones = createZones();
   const forwarder = deps.createForwarder?.({
     isOurs: (name) => isInZones(zones, name, deps.hashSeed),
-    ourRecords: (name, type) => recordsOf(responder, name, type),
+    ourRecords: (name, type) => recordsOf(inner, name, type),
   });
   const { counters } = deps;
+  // Asked in the middle of another query, so it has state of its own; it neither counts nor forwards.
+  const inner = createResponder({ ...deps, table, zones, counters: new Float64Array(counters.length) });
   const responder: Responder = createResponder({ ...deps, table, zones, forwarder });
   const front = deps.front && createFront(deps.front, responder, { ...deps.front, onError: deps.onError });
   const target: ChangeTarget = {

@@ -22,7 +22,7 @@ const MAX_WEIGHT = 0xffff;
 /** Appends the block of one name. Throws RangeError or NameError where a record cannot be said on the wire. */
 export function compileName(writer: WordWriter, records: NameRecords, seed: HashSeed): void {
   const start = writer.length;
-  const rrsets = records.rrsets.filter((rrset) => rrset.records.length > 0);
+  const rrsets = records.rrsets.filter(isSaid);
   writer.put(0, hashName(records.name, seed));
   writer.put(records.name.length | (labelCount(records.name) << 8) | (flagsOf(records) << 16));
   writer.put(rrsets.length, records.synthesizesPodAddresses?.ttlSeconds ?? 0);
@@ -34,6 +34,9 @@ export function compileName(writer: WordWriter, records: NameRecords, seed: Hash
   });
   writer.words[start + BLOCK.SIZE] = writer.length - start;
 }
+
+/** An RRset without records says nothing, unless that nobody is there to answer with is to be SERVFAIL. */
+const isSaid = (rrset: RRset): boolean => rrset.records.length > 0 || rrset.whenAllUnhealthy === 'servfail';
 
 function flagsOf(records: NameRecords): number {
   let flags = records.synthesizesPodAddresses ? BLOCK_FLAG.SYNTHESIZES_PODS : 0;
@@ -48,8 +51,8 @@ function flagsOf(records: NameRecords): number {
 function compileRRset(writer: WordWriter, rrset: RRset, block: number, header: number, seed: HashSeed): void {
   const target = targetOffset(rrset.type);
   const records = groupDuplicates(rrset.records);
-  const length = records[0].record.rdata.length;
-  const uniform = records.every(({ record }) => record.rdata.length === length);
+  const length = records[0]?.record.rdata.length ?? 0;
+  const uniform = records.length > 0 && records.every(({ record }) => record.rdata.length === length);
   const recordWords = RECORD.WORDS + (target >= 0 ? 1 : 0) + ((length + 3) >> 2);
   const flags =
     (rrset.routing === 'weighted' ? RRSET_FLAG.WEIGHTED : 0) |

@@ -1,0 +1,120 @@
+// The control plane without its threads and connections: watch events as bytes go in, messages for the data plane come
+// out and are thrown away.
+import { systemClock } from '../src/clock.ts';
+import type { KubernetesConfig, ZoneConfig } from '../src/config/config.ts';
+import { createHealthSync, type HealthSync } from '../src/health/sync.ts';
+import { silentLogger } from '../src/log.ts';
+import { encodeChanges } from '../src/plane/messages.ts';
+import { createSlots } from '../src/plane/slots.ts';
+import { createRegistry, type Registry } from '../src/registry/registry.ts';
+import { endpointSlicesKind } from '../src/sources/kubernetes/endpoint-slices.ts';
+import { createJsonLines } from '../src/sources/kubernetes/json-lines.ts';
+import { createKnownObjects } from '../src/sources/kubernetes/known-objects.ts';
+import { podsKind } from '../src/sources/kubernetes/pods.ts';
+import { createPublishedServices } from '../src/sources/kubernetes/published-services.ts';
+import { servicesKind } from '../src/sources/kubernetes/services.ts';
+import type { WatchedKind } from '../src/sources/kubernetes/watched-kind.ts';
+import { createStatusBoard } from '../src/sources/status.ts';
+import { createZones, type Zones } from '../src/zone/zones.ts';
+
+const CLUSTER: KubernetesConfig = {
+  kubeconfig: undefined,
+  context: undefined,
+  label: 'production',
+  ttlSeconds: 5,
+  pods: 'disabled',
+  namespaces: [],
+  namespaceLabels: undefined,
+  labels: undefined,
+  ignoreEmptyService: false,
+  fallthrough: [],
+  endpointPodNames: false,
+  multicluster: false,
+  snapshot: undefined,
+};
+
+const ZONE: ZoneConfig = {
+  name: 'cluster.local.',
+  soa: {
+    mname: 'ns.dns.cluster.local.',
+    rname: 'hostmaster.cluster.local.',
+    refreshSeconds: 7200,
+    retrySeconds: 1800,
+    expireSeconds: 86_400,
+    minimumSeconds: 5,
+  },
+  nameServers: ['ns.dns.cluster.local.'],
+  ttlSeconds: 5,
+  names: ['{service}.{namespace}.svc'],
+  policy: {
+    whenAllUnhealthy: 'nodata',
+    unknown: 'answer',
+    publishNotReady: false,
+    maxAnswers: 0,
+    routing: 'multivalue',
+  },
+  records: [],
+  services: [],
+  kubernetes: [CLUSTER],
+};
+
+export interface BenchedControlPlane {
+  readonly registry: Registry;
+  readonly health: HealthSync;
+  readonly zones: Zones;
+  readonly services: (line: Buffer) => void;
+  readonly slices: (line: Buffer) => void;
+  readonly pods: (line: Buffer) => void;
+  /** Bytes for the data plane so far. */
+  messageBytes(): number;
+  stop(): void;
+}
+
+export function startControlPlane(pause?: () => Promise<void>): BenchedControlPlane {
+  const clock = systemClock;
+  const slots = createSlots(1 << 18);
+  const registry = createRegistry(slots);
+  const log = silentLogger;
+  let messageBytes = 0;
+  const plane = {
+    slots,
+    async apply(changes: Parameters<typeof encodeChanges>[0] extends Iterator<infer C> ? readonly C[] : never) {
+      const rest = changes[Symbol.iterator]();
+      for (;;) {
+        const message = encodeChanges(rest, 1, (_change, error) => {
+          throw error;
+        });
+        if (message === undefined) return;
+        messageBytes += message.byteLength;
+      }
+    },
+  };
+  const health = createHealthSync({ registry, slots, clock, schedule: () => {} });
+  const zones = createZones({ registry, plane, zones: [ZONE], clock, random: Math.random, pause });
+  const cluster = { config: CLUSTER, zone: ZONE, registry, clock, log };
+  const source = createStatusBoard(clock).add('kubernetes/production', [ZONE.name]);
+  const follow = (kind: WatchedKind) => {
+    const known = createKnownObjects(kind, source.kind(kind.resource, true), log);
+    const lines = createJsonLines({
+      value: (event) => known.upsert((event as { object: unknown }).object),
+      malformed(reason) {
+        throw new Error(reason);
+      },
+    });
+    return lines.push;
+  };
+  const pods = podsKind(cluster, () => true);
+  return {
+    registry,
+    health,
+    zones,
+    services: follow(servicesKind(cluster, createPublishedServices(cluster))),
+    slices: follow(endpointSlicesKind(cluster, pods.unseen)),
+    pods: follow(pods),
+    messageBytes: () => messageBytes,
+    stop() {
+      health.stop();
+      pods.stop();
+    },
+  };
+}

@@ -2,6 +2,7 @@
 import type { Clock, Random, Timer } from '../clock.ts';
 import type { TaskCluster } from '../config/config.ts';
 import type { Logger } from '../log.ts';
+import type { Instance } from '../registry/model.ts';
 import type { Registry } from '../registry/registry.ts';
 import { nodeFacts } from '../sources/kubernetes/nodes.ts';
 import { type Fields, type Metadata, optionalFields, optionalText } from '../sources/kubernetes/objects.ts';
@@ -9,7 +10,7 @@ import type { WatchTimings } from '../sources/kubernetes/timings.ts';
 import type { WatchedKind } from '../sources/kubernetes/watched-kind.ts';
 import { createWatches } from '../sources/kubernetes/watches.ts';
 import type { StatusBoard } from '../sources/status.ts';
-import { ECS_SERVICE, ECS_TASK, KECS_SERVICE, translateTask } from './task.ts';
+import { ECS_SERVICE, ECS_TASK, KECS_SERVICE, type Task, translateTask } from './task.ts';
 import type { TaskBook } from './task-book.ts';
 import { judgeTask, NOTHING_SEEN, type Seen } from './task-health.ts';
 import type { Place, TaskStatement } from './task-instance.ts';
@@ -104,6 +105,20 @@ function nodesKind(
 
 const nodeSubject = ({ label }: Pick<TaskCluster, 'label'>, name: string): string => `ecs-node/${label}/${name}`;
 
+/** No facts are stated of it: it only says which pod an instance is. */
+const podSubject = (
+  { label }: Pick<TaskCluster, 'label'>,
+  { namespace, name }: Pick<Task, 'namespace' | 'name'>,
+): string => `ecs-pod/${label}/${namespace}/${name}`;
+
+/** The pod of an instance that is a task of the cluster with this label. */
+export function podOfTask(label: string, { subjects }: Pick<Instance, 'subjects'>) {
+  const prefix = podSubject({ label }, { namespace: '', name: '' }).slice(0, -1);
+  const subject = subjects.find((one) => one.startsWith(prefix));
+  const [namespace, name] = subject?.slice(prefix.length).split('/') ?? [];
+  return namespace === undefined || name === undefined ? undefined : { namespace, name };
+}
+
 /** https://kubernetes.io/docs/reference/labels-annotations-taints/#topologykubernetesiozone */
 function placeOf({ labels }: Metadata, node: Fields): Place {
   const label = (key: string) => optionalText(labels[key], `label ${key}`);
@@ -156,7 +171,10 @@ function createPods({ config, book, clock }: TaskSourceSettings): Pods {
       task,
       health: fact,
       place: places.get(task.nodeName ?? '') ?? NO_PLACE,
-      subjects: task.nodeName === undefined ? [] : [nodeSubject(config, task.nodeName)],
+      subjects: [
+        podSubject(config, task),
+        ...(task.nodeName === undefined ? [] : [nodeSubject(config, task.nodeName)]),
+      ],
     };
     pods.set(key, { statement, seen, review });
     book.replace(key, statement);

@@ -10,6 +10,9 @@ import { memoryStore, type Store } from '../cloudmap/store.ts';
 import type { CloudMapConfig, ZoneConfig } from '../config/config.ts';
 import { createTaskBook, type TaskBook } from '../ecs/task-book.ts';
 import { startTaskSource } from '../ecs/task-source.ts';
+import type { LeaseTimings } from '../endpoints/lease.ts';
+import { startEndpoints } from '../endpoints/start.ts';
+import type { VerdictListener } from '../health/sync.ts';
 import type { AccessKey } from '../http/aws-signature.ts';
 import { cloudMapEndpoints } from '../http/cloud-map.ts';
 import type { Endpoint } from '../http/endpoint.ts';
@@ -28,10 +31,13 @@ export interface CloudMapDependencies {
   readonly metrics: Metrics;
   /** The zones of all DNS namespaces, whenever they change. */
   readonly onZones: (zones: readonly ZoneConfig[]) => void;
+  /** Calls the listener with each verdict that changed. */
+  readonly onVerdict: (listener: VerdictListener) => void;
   /** Makes verdicts take effect now; resolves when names have reached the data plane. */
   readonly flush: () => Promise<void>;
   /** Shorter ones for tests. */
   readonly timings?: WatchTimings;
+  readonly leaseTimings?: LeaseTimings;
 }
 
 export interface CloudMap {
@@ -73,6 +79,13 @@ export async function startCloudMap(config: CloudMapConfig, dependencies: CloudM
 
   const inCluster = 'follow' in store ? store : undefined;
   inCluster?.follow(state);
+  const endpoints =
+    inCluster && config.store.kind === 'kubernetes'
+      ? startEndpoints({
+          ...{ config: config.store, store: inCluster, registry, clock, random, log, metrics },
+          ...{ onVerdict: dependencies.onVerdict, leaseTimings: dependencies.leaseTimings },
+        })
+      : undefined;
 
   const tasks = config.tasks.map((cluster) =>
     startTaskSource({ config: cluster, book, registry, status: board, clock, random, log, timings }),
@@ -86,6 +99,7 @@ export async function startCloudMap(config: CloudMapConfig, dependencies: CloudM
     async stop() {
       uncollect();
       await Promise.all(tasks.map((source) => source.stop()));
+      await endpoints?.stop();
       await store.close();
     },
   };

@@ -91,7 +91,7 @@ export async function createControlPlane(settings: ControlPlaneSettings): Promis
   const cloudMap =
     config.cloudMap &&
     (await startCloudMap(config.cloudMap, {
-      ...{ registry, board, clock, random, log, metrics, flush },
+      ...{ registry, board, clock, random, log, metrics, flush, onVerdict: health.onVerdict },
       onZones(next) {
         cloudMapZones = next;
         showZones();

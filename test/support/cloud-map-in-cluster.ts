@@ -1,6 +1,7 @@
 // The Cloud Map API with tasks and store in a real cluster, in this process: its wiring without the DNS.
 import { systemClock } from '../../src/clock.ts';
 import type { CloudMapConfig } from '../../src/config/config.ts';
+import type { LeaseTimings } from '../../src/endpoints/lease.ts';
 import { createHealthSync } from '../../src/health/sync.ts';
 import { startHttpServer } from '../../src/http/server.ts';
 import { silentLogger } from '../../src/log.ts';
@@ -43,7 +44,10 @@ export const testCloudMapConfig = (more: Partial<CloudMapConfig> = {}): CloudMap
   ...more,
 });
 
-export async function startCloudMapInCluster(config: CloudMapConfig): Promise<CloudMapInCluster> {
+export async function startCloudMapInCluster(
+  config: CloudMapConfig,
+  leaseTimings: LeaseTimings = { leaseSeconds: 3, renewDeadlineMs: 2_000, retryMs: 200 },
+): Promise<CloudMapInCluster> {
   let nextSlot = 1;
   const registry = createRegistry({ allocate: () => nextSlot++, set() {} });
   const health = createHealthSync({ registry, slots: { set() {} }, clock: systemClock, schedule: setImmediate });
@@ -56,7 +60,9 @@ export async function startCloudMapInCluster(config: CloudMapConfig): Promise<Cl
     log: silentLogger,
     onZones() {},
     flush: async () => health.flush(),
+    onVerdict: health.onVerdict,
     timings: IMPATIENT,
+    leaseTimings,
   });
   const server = await startHttpServer({
     listen: { address: '127.0.0.1', port: 0 },

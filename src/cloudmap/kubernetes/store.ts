@@ -34,6 +34,8 @@ export interface KubernetesStore extends Store {
   follow(state: State): void;
   /** Why nothing can be said yet; undefined once all was read. */
   notReady(): string | undefined;
+  /** A slice as the server answered it; undefined: it is gone. */
+  readonly takeSlice: (slice: HeldObject | undefined, name: string) => void;
   /** Called when objects of a Cloud Map service were seen to change; with undefined when any may have. */
   onObserved(listener: (serviceId: string | undefined) => void): void;
 }
@@ -116,6 +118,7 @@ export function openKubernetesStore(settings: KubernetesStoreSettings): Kubernet
       watches.start();
     },
     notReady,
+    takeSlice: (slice, sliceName) => (slice === undefined ? forget('endpointslices', sliceName) : take(slice)),
     onObserved: (listener) => void listeners.push(listener),
     load: async () => [],
     async write(changes) {

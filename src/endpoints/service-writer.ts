@@ -1,0 +1,163 @@
+// One Cloud Map service's slices brought to what they should say: only those that differ, each at most once a second.
+import type { Clock } from '../clock.ts';
+import type { ObjectClient } from '../cloudmap/kubernetes/client.ts';
+import { endpointsOf, newSlice, withInstances } from '../cloudmap/kubernetes/compose.ts';
+import type { HeldObject } from '../cloudmap/kubernetes/held-object.ts';
+import type { Mirror } from '../cloudmap/kubernetes/mirror.ts';
+import { shapeOfSlice } from '../cloudmap/kubernetes/slice.ts';
+import { isMarked } from '../cloudmap/kubernetes/write-context.ts';
+import { serviceKey } from '../cloudmap/publish.ts';
+import type { Counter } from '../metrics.ts';
+import type { InstanceState, Registry } from '../registry/registry.ts';
+import { ApiError } from '../sources/kubernetes/api-server.ts';
+import { changesOf, derivedEndpoints, endpointsIn, readyIds, sameEndpoints } from './desired.ts';
+import type { LegacyEndpoints } from './legacy-endpoints.ts';
+
+export interface ServiceWriterSettings {
+  readonly mirror: Mirror;
+  readonly client: ObjectClient;
+  readonly registry: Pick<Registry, 'service'>;
+  readonly clock: Clock;
+  /** What the server answered, for the mirror; undefined: the slice is gone. */
+  readonly take: (object: HeldObject | undefined, name: string) => void;
+  /** The pod of a task, where it is in the same cluster. */
+  readonly podOf: (state: InstanceState) => { readonly namespace: string; readonly name: string } | undefined;
+  readonly legacy: LegacyEndpoints | undefined;
+  readonly writes: Counter;
+}
+
+export interface Outcome {
+  /** How many objects were written. */
+  readonly written: number;
+  /** More is to be written then: a slice was written less than a second ago. */
+  readonly againInMs: number | undefined;
+}
+
+/** `goOn` is asked before each write. Rejects with what the server said; 409 when a slice had changed. */
+export type ServiceWriter = (serviceId: string, goOn: () => boolean) => Promise<Outcome>;
+
+const MIN_INTERVAL_MS = 1_000;
+
+interface Write {
+  /** Tells apart what the limit of one write a second is for. */
+  readonly key: string;
+  run(): Promise<void>;
+}
+
+export function createServiceWriter(settings: ServiceWriterSettings): ServiceWriter {
+  const { mirror, registry, clock, legacy, writes } = settings;
+  const writtenMs = new Map<string, number>();
+
+  function due(serviceId: string, service: HeldObject): Write[] {
+    const state = registry.service(serviceKey(serviceId));
+    if (state?.service === undefined) return []; // nothing is known of its health yet
+    const ready = readyIds(state);
+    const kept = mirror.slicesOf(serviceId, 'instances').map((slice) => ({ slice, instances: instancesHere(slice) }));
+    const registered = new Map(
+      kept.flatMap(({ instances }) => [...instances].map(([id, { record }]) => [id, record] as const)),
+    );
+    const wanted = derivedEndpoints(state, registered, settings.podOf);
+    const legacyWrite = legacy?.plan(service.name, [...registered], wanted, ready);
+    return [
+      ...kept.flatMap(({ slice, instances }) => keptSlice(settings, slice, instances, ready)),
+      ...derivedSlices(settings, service, serviceId, wanted),
+      ...(legacyWrite ? [{ key: `endpoints/${service.name}`, run: legacyWrite }] : []),
+    ];
+  }
+
+  /** Without those that a newer statement has put into another slice: a move that its writer did not finish. */
+  function instancesHere(slice: HeldObject): NonNullable<HeldObject['instances']> {
+    const all = [...(slice.instances ?? [])];
+    return new Map(all.filter(([id]) => mirror.locate(slice.serviceId!, id)?.slice.name === slice.name));
+  }
+
+  return async (serviceId, goOn) => {
+    const service = mirror.serviceObject(serviceId);
+    if (service === undefined || isMarked(service, clock)) return { written: 0, againInMs: undefined };
+    let written = 0;
+    let againInMs: number | undefined;
+    for (const { key, run } of due(serviceId, service)) {
+      const waitMs = (writtenMs.get(key) ?? Number.NEGATIVE_INFINITY) + MIN_INTERVAL_MS - clock.monotonicMs();
+      if (waitMs > 0) {
+        againInMs = Math.min(againInMs ?? waitMs, waitMs);
+        continue;
+      }
+      if (!goOn()) break;
+      writtenMs.set(key, clock.monotonicMs());
+      await run();
+      writes.inc();
+      written++;
+    }
+    if (writtenMs.size > MAX_REMEMBERED) forgetOld(writtenMs, clock.monotonicMs());
+    return { written, againInMs };
+  };
+}
+
+const MAX_REMEMBERED = 10_000;
+
+function forgetOld(writtenMs: Map<string, number>, nowMs: number): void {
+  for (const [key, atMs] of writtenMs) if (nowMs - atMs >= MIN_INTERVAL_MS) writtenMs.delete(key);
+}
+
+function keptSlice(
+  { client, take }: ServiceWriterSettings,
+  slice: HeldObject,
+  instances: NonNullable<HeldObject['instances']>,
+  ready: (id: string) => boolean,
+): Write[] {
+  const isWhole = instances.size === slice.instances?.size;
+  if (isWhole && sameEndpoints(endpointsOf(slice.raw, instances, ready), endpointsIn(slice.raw))) return [];
+  const object = isWhole
+    ? { ...slice.raw, endpoints: endpointsOf(slice.raw, instances, ready) }
+    : withInstances(slice.raw, slice.operations, instances, [], ready);
+  return [{ key: slice.name, run: () => replaceSlice(client, take, slice, object) }];
+}
+
+async function replaceSlice(
+  client: ObjectClient,
+  take: ServiceWriterSettings['take'],
+  slice: HeldObject,
+  object: object,
+): Promise<void> {
+  try {
+    take(await client.replace('endpointslices', slice.name, object), slice.name);
+  } catch (error) {
+    // Known as it is now, it is judged anew at once.
+    if (error instanceof ApiError && (error.status === 409 || error.status === 404))
+      take(await client.get('endpointslices', slice.name), slice.name);
+    throw error;
+  }
+}
+
+function derivedSlices(
+  { mirror, client, take }: ServiceWriterSettings,
+  service: HeldObject,
+  serviceId: string,
+  wanted: ReturnType<typeof derivedEndpoints>,
+): Write[] {
+  const present = mirror
+    .slicesOf(serviceId, 'derived')
+    .map((slice) => ({ slice, shape: shapeOfSlice(slice.raw), endpoints: endpointsIn(slice.raw) }));
+  return changesOf(wanted, present).map(({ slice, shape, endpoints }) => {
+    if (slice === undefined) {
+      const key = `${serviceId} ${shape.family} ${shape.port}`;
+      const object = { ...newSlice(service, 'derived', shape), endpoints };
+      return {
+        key,
+        run: async () => {
+          const created = await client.create('endpointslices', object);
+          take(created, created.name);
+        },
+      };
+    }
+    if (endpoints.length > 0)
+      return { key: slice.name, run: () => replaceSlice(client, take, slice, { ...slice.raw, endpoints }) };
+    return {
+      key: slice.name,
+      run: async () => {
+        await client.delete('endpointslices', slice);
+        take(undefined, slice.name);
+      },
+    };
+  });
+}

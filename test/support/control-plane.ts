@@ -36,6 +36,8 @@ export interface Server {
 
 export interface ControlPlaneOptions {
   readonly controllerManager?: boolean;
+  /** Beside those of endpoints and namespaces. */
+  readonly controllers?: readonly string[];
   readonly apiServerFlags?: readonly string[];
   /** Users beside "admin", without rights of their own. */
   readonly users?: readonly string[];
@@ -63,7 +65,12 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     async () => (await client.get('/readyz')).status === 200,
   );
   const controllerManager = options.controllerManager
-    ? server(folder, 'kube-controller-manager', managerFlags(kubeconfig, managerPort), async () => true)
+    ? server(
+        folder,
+        'kube-controller-manager',
+        managerFlags(kubeconfig, managerPort, options.controllers ?? []),
+        async () => true,
+      )
     : undefined;
   const all = [etcd, apiServer, ...(controllerManager ? [controllerManager] : [])];
 
@@ -116,9 +123,16 @@ const apiServerFlags = (port: number, etcdPort: number): string[] => [
   '--disable-admission-plugins=ServiceAccount',
 ];
 
-const managerFlags = (kubeconfig: string, port: number): string[] => [
+const CONTROLLERS = [
+  'endpoints-controller',
+  'endpointslice-controller',
+  'endpointslice-mirroring-controller',
+  'namespace-controller',
+];
+
+const managerFlags = (kubeconfig: string, port: number, controllers: readonly string[]): string[] => [
   `--kubeconfig=${kubeconfig}`,
-  '--controllers=endpoints-controller,endpointslice-controller,endpointslice-mirroring-controller,namespace-controller',
+  `--controllers=${[...CONTROLLERS, ...controllers].join(',')}`,
   '--service-account-private-key-file=service-account.key',
   '--use-service-account-credentials=false',
   `--secure-port=${port}`,

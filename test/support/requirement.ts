@@ -28,6 +28,7 @@ const requirements = {
   kdig: { present: onPath('kdig'), remedy: 'apt-get install knot-dnsutils' },
   drill: { present: onPath('drill'), remedy: 'apt-get install ldnsutils' },
   openssl: { present: onPath('openssl'), remedy: 'apt-get install openssl' },
+  ip: { present: () => onPath('ip')() || existsSync('/usr/sbin/ip'), remedy: 'apt-get install iproute2' },
   dnsperf: { present: onPath('dnsperf'), remedy: 'apt-get install dnsperf' },
   knotd: { present: () => onPath('knotd')() || existsSync('/usr/sbin/knotd'), remedy: 'apt-get install knot' },
   unbound: {
@@ -43,6 +44,7 @@ const requirements = {
     remedy: `${assets} etcd, kube-apiserver and kube-controller-manager (see CONTRIBUTING.md)`,
   },
   coredns: { present: () => inAssets('coredns'), remedy: `${assets} coredns (see CONTRIBUTING.md)` },
+  kubectl: { present: () => inAssets('kubectl'), remedy: `${assets} kubectl (see CONTRIBUTING.md)` },
   helm: { present: () => inAssets('helm'), remedy: `${assets} helm (see CONTRIBUTING.md)` },
   'aws-cli': { present: onPath('aws'), remedy: 'pip install awscli' },
   boto3: {

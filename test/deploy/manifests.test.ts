@@ -1,0 +1,117 @@
+// deploy/ without a cluster: the manifests and the chart say the same, and what they configure is sound.
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { parse } from 'yaml';
+import { healthdns, temporaryFolder } from '../support/command.ts';
+import { chartObjects, lintChart, type Manifest, manifestsOf, ofKind } from '../support/manifests.ts';
+import { requirement } from '../support/requirement.ts';
+
+async function checked(t: TestContext, objects: readonly Manifest[]): Promise<string> {
+  const file = join(await temporaryFolder(t), 'zones.yaml');
+  await writeFile(file, ofKind(objects, 'ConfigMap').data['zones.yaml']);
+  const { code, stdout, stderr } = await healthdns('check', file);
+  assert.deepEqual([code, stderr], [0, '']);
+  return stdout;
+}
+
+test('the zones.yaml of deploy/healthdns.yaml passes `healthdns check`', async (t) => {
+  assert.match(await checked(t, await manifestsOf('healthdns.yaml')), /zone {2}cluster\.local\.: Kubernetes cluster/);
+});
+
+test('the zones.yaml of the chart passes `healthdns check`, with any values', requirement('helm'), async (t) => {
+  assert.match(await checked(t, await chartObjects()), /zone {2}cluster\.local\.: Kubernetes cluster/);
+  const values = {
+    clusterDomain: 'k8s.example',
+    forward: ['192.0.2.53', '192.0.2.54:5353'],
+    kubernetes: { pods: 'verified' },
+    zones: [{ name: 'production.local', records: [{ name: 'www', type: 'A', value: '192.0.2.1' }] }],
+    config: { limits: { tcpConnections: 50 } },
+  };
+  const objects = await chartObjects(values);
+  const summary = await checked(t, objects);
+  assert.match(summary, /zone {2}k8s\.example\.: Kubernetes cluster/);
+  assert.match(summary, /zone {2}production\.local\.: 1 record/);
+  const written = parse(ofKind(objects, 'ConfigMap').data['zones.yaml']);
+  assert.deepEqual(written.forward, [{ to: ['192.0.2.53', '192.0.2.54:5353'] }]);
+  assert.deepEqual(written.zones[0].kubernetes, { pods: 'verified' });
+  assert.equal(written.limits.tcpConnections, 50);
+  assert.equal(written.server.lameduckSeconds, 5);
+});
+
+test('the chart without `forward` configures none', requirement('helm'), async (t) => {
+  const objects = await chartObjects({ forward: [] });
+  await checked(t, objects);
+  assert.equal('forward' in parse(ofKind(objects, 'ConfigMap').data['zones.yaml']), false);
+});
+
+test('the chart gives the rights of deploy/rbac.yaml and no others', requirement('helm'), async () => {
+  const [manifest, chart] = [await manifestsOf('rbac.yaml'), await chartObjects()];
+  assert.deepEqual(ofKind(chart, 'ClusterRole').rules, ofKind(manifest, 'ClusterRole').rules);
+  const binding = ofKind(chart, 'ClusterRoleBinding');
+  assert.deepEqual(binding.subjects, ofKind(manifest, 'ClusterRoleBinding').subjects);
+  assert.deepEqual(
+    chart.filter(({ kind }) => kind === 'Role'),
+    [],
+  );
+});
+
+test(
+  'the chart runs the same pods, behind the same Service, as deploy/healthdns.yaml',
+  requirement('helm'),
+  async () => {
+    const [manifest, chart] = [await manifestsOf('healthdns.yaml'), await chartObjects()];
+    const podSpec = (objects: Manifest[]) => {
+      const { containers, ...spec } = ofKind(objects, 'Deployment').spec.template.spec;
+      const [{ imagePullPolicy, ...container }] = containers;
+      return { ...spec, container };
+    };
+    assert.deepEqual(podSpec(chart), podSpec(manifest));
+    assert.deepEqual(ofKind(chart, 'Service').spec, ofKind(manifest, 'Service').spec);
+    assert.deepEqual(ofKind(chart, 'PodDisruptionBudget').spec, ofKind(manifest, 'PodDisruptionBudget').spec);
+  },
+);
+
+test('the pods hold no privilege', async () => {
+  const { spec } = ofKind(await manifestsOf('healthdns.yaml'), 'Deployment').spec.template;
+  assert.equal(spec.securityContext.runAsNonRoot, true);
+  const [{ securityContext }] = spec.containers;
+  assert.deepEqual(securityContext, {
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    capabilities: { drop: ['ALL'] },
+  });
+});
+
+test('a fixed address, a DaemonSet and a ServiceMonitor are values of the chart', requirement('helm'), async () => {
+  const objects = await chartObjects({
+    kind: 'DaemonSet',
+    'service.clusterIP': '10.96.0.53',
+    serviceMonitor: { enabled: true, interval: '10s', labels: { release: 'prometheus' } },
+  });
+  assert.equal(ofKind(objects, 'Service').spec.clusterIP, '10.96.0.53');
+  assert.deepEqual(
+    ['DaemonSet', 'Deployment', 'PodDisruptionBudget'].map((kind) => ofKind(objects, kind) !== undefined),
+    [true, false, false],
+  );
+  const { metadata, spec } = ofKind(objects, 'ServiceMonitor');
+  assert.deepEqual([metadata.labels.release, spec.endpoints[0].path], ['prometheus', '/metrics']);
+  assert.deepEqual(Object.keys(spec.selector.matchLabels), ['k8s-app']);
+  assert.equal(ofKind(objects, 'Service').metadata.labels['k8s-app'], 'healthdns');
+});
+
+test('pods restart for what takes effect at a start only, not for zones', requirement('helm'), async () => {
+  const checksum = async (values: object) =>
+    ofKind(await chartObjects(values), 'Deployment').spec.template.metadata.annotations['checksum/start'];
+  const before = await checksum({});
+  assert.equal(await checksum({ zones: [{ name: 'a.local' }] }), before);
+  assert.notEqual(await checksum({ forward: ['192.0.2.53'] }), before);
+});
+
+test('helm lint finds nothing, and values that the chart would not heed are refused', requirement('helm'), async () => {
+  assert.match(await lintChart(), /0 chart\(s\) failed/);
+  await assert.rejects(chartObjects({ 'config.listen': ['0.0.0.0:5353'] }), /config/);
+  await assert.rejects(chartObjects({ replica: 3 }), /replica/);
+  await assert.rejects(chartObjects({ kind: 'StatefulSet' }), /kind/);
+});

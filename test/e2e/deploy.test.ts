@@ -1,0 +1,173 @@
+// deploy/ applied to a real API server, with a test that plays the kubelet; and the change of the cluster's resolver.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { NAMESPACES, SERVICES, service } from '../support/cluster-objects.ts';
+import { repository } from '../support/command.ts';
+import { type ControlPlane, freePorts, startControlPlane } from '../support/control-plane.ts';
+import { digAddresses } from '../support/dig.ts';
+import { type Kubelet, startKubelet } from '../support/kubelet.ts';
+import { clusterTools } from '../support/manifests.ts';
+import { requirement } from '../support/requirement.ts';
+import { until } from '../support/until.ts';
+
+const options = requirement('controller-manager', 'kubectl', 'helm');
+const CHART = 'deploy/helm/healthdns';
+let plane: ControlPlane;
+let kubelet: Kubelet;
+let run: ReturnType<typeof clusterTools>;
+
+before(async () => {
+  if (options.skip !== false) return;
+  plane = await startControlPlane({
+    controllerManager: true,
+    controllers: ['deployment-controller', 'replicaset-controller', 'garbage-collector-controller'],
+  });
+  await plane.client.create(NAMESPACES, { metadata: { name: 'dns' } });
+  run = clusterTools(plane.kubeconfig, plane.folder);
+  kubelet = await startKubelet({
+    client: plane.client,
+    namespaces: ['kube-system', 'dns'],
+    folder: join(plane.folder, 'pods'),
+    addressOf: (index) => `10.1.0.${index}`,
+    runsContainers: false,
+  });
+});
+after(async () => {
+  await kubelet?.stop();
+  await plane?.stop();
+});
+
+/** Addresses of the ready endpoints of a Service. */
+async function endpoints(namespace: string, name: string): Promise<string[]> {
+  const selector = `labelSelector=kubernetes.io/service-name=${name}`;
+  const { body } = await plane.client.get(
+    `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices?${selector}`,
+  );
+  return body.items
+    .flatMap((item: { endpoints: object[] | null }) => item.endpoints ?? [])
+    .filter((one: { conditions: { ready: boolean } }) => one.conditions.ready)
+    .flatMap((one: { addresses: string[] }) => one.addresses)
+    .sort();
+}
+
+const json = async (...args: string[]) => JSON.parse(await run('kubectl', ...args, '-o', 'json'));
+
+test('the API server takes every manifest of deploy/, by file and by kustomization', options, async () => {
+  const files = ['-f', 'deploy/rbac.yaml', '-f', 'deploy/healthdns.yaml'];
+  await run('kubectl', 'apply', '--dry-run=server', ...files);
+  await run('kubectl', 'apply', '--dry-run=server', '-k', 'deploy');
+  await run('kubectl', 'apply', ...files);
+  await until(async () => (await endpoints('kube-system', 'healthdns')).length, 2);
+  const { status } = await json('-n', 'kube-system', 'get', 'deployment', 'healthdns');
+  assert.equal(status.replicas, 2);
+});
+
+test('the API server takes the chart with every value that it has', options, async () => {
+  const values = ['{}', '{"kind":"DaemonSet","service":{"clusterIP":"10.96.0.54"},"secrets":["keys"]}'];
+  for (const [i, value] of values.entries()) {
+    const file = join(plane.folder, `values-${i}.yaml`);
+    await writeFile(file, value);
+    const rendered = await run('helm', 'template', 'other', CHART, '-n', 'dns', '-f', file, '--kube-version', '1.33.0');
+    const manifest = join(plane.folder, `rendered-${i}.yaml`);
+    await writeFile(manifest, rendered);
+    await run('kubectl', 'apply', '--dry-run=server', '-f', manifest);
+  }
+});
+
+test('helm installs, upgrades and uninstalls', options, async () => {
+  const address = ['--set', 'service.clusterIP=10.96.0.53'];
+  await run('helm', 'install', 'healthdns', CHART, '-n', 'dns', ...address, '--set', 'fullnameOverride=dns-of-chart');
+  await until(async () => (await endpoints('dns', 'dns-of-chart')).length, 2);
+  assert.equal((await json('-n', 'dns', 'get', 'service', 'dns-of-chart')).spec.clusterIP, '10.96.0.53');
+  const more = ['--reuse-values', '--set', 'replicas=3'];
+  await run('helm', 'upgrade', 'healthdns', CHART, '-n', 'dns', ...more);
+  await until(async () => (await endpoints('dns', 'dns-of-chart')).length, 3);
+  await run('helm', 'uninstall', 'healthdns', '-n', 'dns');
+  await until(async () => endpoints('dns', 'dns-of-chart'), []);
+});
+
+test("the cluster's DNS Service is given to healthdns and back by one command", options, async () => {
+  const spec = { clusterIP: '10.96.0.10', selector: { 'k8s-app': 'kube-dns' }, ports: KUBE_DNS_PORTS };
+  await plane.client.create('/api/v1/namespaces/kube-system/services', { metadata: { name: 'kube-dns' }, spec });
+  await plane.client.create('/api/v1/namespaces/kube-system/pods', {
+    metadata: { name: 'coredns-1', labels: { 'k8s-app': 'kube-dns' } },
+    spec: { containers: [{ name: 'coredns', image: 'coredns' }] },
+  });
+  await until(async () => (await endpoints('kube-system', 'kube-dns')).length, 1);
+  const coredns = await endpoints('kube-system', 'kube-dns');
+  const healthdns = await endpoints('kube-system', 'healthdns');
+
+  const [there, back] = await documentedCommands('kubectl -n kube-system patch service kube-dns');
+  await run('kubectl', ...there);
+  await until(() => endpoints('kube-system', 'kube-dns'), healthdns);
+  await run('kubectl', ...back);
+  await until(() => endpoints('kube-system', 'kube-dns'), coredns);
+});
+
+// As kubeadm makes it.
+const KUBE_DNS_PORTS = [
+  { name: 'dns', port: 53, protocol: 'UDP', targetPort: 53 },
+  { name: 'dns-tcp', port: 53, protocol: 'TCP', targetPort: 53 },
+  { name: 'metrics', port: 9153, protocol: 'TCP', targetPort: 9153 },
+];
+
+/** The commands of docs/install.md that begin so, as words after `kubectl`. */
+async function documentedCommands(beginning: string): Promise<string[][]> {
+  const text = await readFile(join(repository, 'docs/install.md'), 'utf8');
+  const commands = text.split('\n').filter((line) => line.trim().startsWith(beginning));
+  return commands.map((line) =>
+    [...line.trim().matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare).slice(1),
+  );
+}
+
+test(
+  'a pod of the Deployment answers its cluster: its arguments, ConfigMap, service account and address of the API server',
+  requirement('controller-manager', 'kubectl', 'helm', 'dig', 'network-namespace'),
+  async (t) => {
+    const { spec } = (await json('-n', 'kube-system', 'get', 'deployment', 'healthdns')).spec.template;
+    const configuration = await zonesFileOfPod();
+    const serviceAccount = await serviceAccountOfPod(spec.serviceAccountName);
+    const [port, http] = await freePorts(2);
+    const elsewhere = ['--listen', `127.0.0.1:${port}`, '--http', `127.0.0.1:${http}`]; // the pod's own are not here
+    const mount = '/run/secrets/kubernetes.io/serviceaccount'; // /var/run is /run
+    const script = `mount -t tmpfs none /run && mkdir -p ${mount} && mount --bind ${serviceAccount} ${mount} && exec "$@"`;
+    const podArgs = spec.containers[0].args.map((arg: string) =>
+      arg.startsWith('/etc/healthdns/') ? configuration : arg,
+    );
+    const args = [process.execPath, join(repository, 'bin/healthdns'), ...podArgs, ...elsewhere];
+    const { hostname, port: apiPort } = new URL(plane.url);
+    const pod = spawn('unshare', ['-rm', 'sh', '-c', script, 'sh', ...args], {
+      env: { PATH: process.env.PATH, KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: apiPort },
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    t.after(() => pod.kill('SIGKILL'));
+
+    await until(async () => (await fetch(`http://127.0.0.1:${http}/ready`)).status, 200);
+    await plane.client.create(SERVICES, service('web', { clusterIP: '10.96.7.7' }));
+    await until(() => digAddresses(port, 'web.default.svc.cluster.local'), ['10.96.7.7']);
+    const replicas = await endpoints('kube-system', 'healthdns');
+    assert.equal(replicas.length, 2);
+  },
+);
+
+async function zonesFileOfPod(): Promise<string> {
+  const file = join(plane.folder, 'zones.yaml');
+  const { data } = await json('-n', 'kube-system', 'get', 'configmap', 'healthdns');
+  await writeFile(file, data['zones.yaml']);
+  return file;
+}
+
+/** The folder that the kubelet would mount into the pod: a token of its service account, and who signs for the server. */
+async function serviceAccountOfPod(account: string): Promise<string> {
+  const folder = join(plane.folder, 'serviceaccount');
+  await mkdir(folder);
+  await writeFile(join(folder, 'token'), await run('kubectl', '-n', 'kube-system', 'create', 'token', account));
+  await writeFile(join(folder, 'namespace'), 'kube-system');
+  const certificates = join(plane.folder, 'certificates');
+  const certificate = (await readdir(certificates)).find((file) => file.endsWith('.crt'))!;
+  await writeFile(join(folder, 'ca.crt'), await readFile(join(certificates, certificate)));
+  return folder;
+}

@@ -7,6 +7,7 @@ import type { Registry } from '../registry/registry.ts';
 import type { DiscoveredInstance, HealthView } from './api.ts';
 import { canonicalName } from './lookup.ts';
 import type { InstanceRecord, NamespaceRecord, ServiceRecord, StoreChange } from './model.ts';
+import { policyOf } from './service-policy.ts';
 import type { State } from './state.ts';
 
 export interface PublishOptions {
@@ -126,6 +127,7 @@ function zoneOf(namespace: NamespaceRecord): [string, ZoneConfig | undefined] {
 
 function serviceOf(service: ServiceRecord, namespace: NamespaceRecord, defaults: PublishDefaults): Service {
   const weighted = service.dnsConfig?.routingPolicy === 'WEIGHTED';
+  const policy = policyOf(service.attributes, defaults.policy);
   return {
     key: serviceKey(service.id),
     source: 'cloudmap',
@@ -135,8 +137,8 @@ function serviceOf(service: ServiceRecord, namespace: NamespaceRecord, defaults:
     names: ['{service}'],
     ttlSeconds: service.dnsConfig?.records[0]?.ttlSeconds ?? 60,
     policy: {
-      ...defaults.policy,
-      maxAnswers: weighted ? 1 : MULTIVALUE_ANSWERS,
+      ...policy,
+      maxAnswers: weighted ? 1 : policy.maxAnswers || MULTIVALUE_ANSWERS,
       routing: weighted ? 'weighted' : 'multivalue',
     },
     kind: 'instances',

@@ -4,6 +4,7 @@ import { CloudMapError } from '../errors.ts';
 import { serviceArn } from '../ids.ts';
 import { read, resourceId, serviceAttributeKeys, serviceAttributes } from '../input.ts';
 import { serviceOf } from '../lookup.ts';
+import { checkPolicyAttribute } from '../service-policy.ts';
 
 const MAX_ATTRIBUTES = 30;
 
@@ -32,6 +33,7 @@ export function updateServiceAttributes(api: Api, input: unknown): Promise<objec
         'ServiceAttributesLimitExceededException',
         `a service has at most ${MAX_ATTRIBUTES} attributes`,
       );
+    checkPolicyAttribute(attributes);
     return { changes: [{ collection: 'service', key: service.id, value: { ...service, attributes } }], result: {} };
   });
 }

@@ -94,7 +94,7 @@ async function start(
     listening: plane.listening(),
     http: http?.address,
     overview,
-    firstChecks: () => firstChecks(control.registry, clock),
+    firstChecks: () => firstChecks(control.registry, control.health, clock),
     async reload(next) {
       warnOfFixedSettings(current, next, log);
       current = next;

@@ -22,8 +22,7 @@ export function parseAddress(value: string): ListenAddress {
 export function parseThreads(text: string): number | 'auto' {
   if (text === 'auto') return 'auto';
   const threads = Number(text);
-  if (!/^\d+$/.test(text) || threads < 1 || threads > 256)
-    throw new InvalidArgumentError('expected 1 to 256 or "auto".');
+  if (!/^\d+$/.test(text) || threads < 1 || threads > 64) throw new InvalidArgumentError('expected 1 to 64 or "auto".');
   return threads;
 }
 

@@ -15,7 +15,7 @@ export const limitsEntry = v.optional(
       ),
       tcpTotalSeconds: v.optional(seconds(1, 86_400, 'A TCP connection is closed after so long in any case.'), 600),
       tcpUnreadBytes: v.optional(
-        integer(65_537, 1_073_741_824, 'Answers a TCP client may leave unread before its connection is closed.'),
+        integer(65_537, 1_073_741_824, 'Answers a TCP client may leave unread before its further queries wait.'),
         1_048_576,
       ),
       forwardedQueries: v.optional(

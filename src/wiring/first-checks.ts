@@ -1,30 +1,37 @@
 import type { Clock } from '../clock.ts';
-import type { Registry } from '../registry/registry.ts';
+import { targetOf } from '../health/checks/probe.ts';
+import type { HealthSync } from '../health/sync.ts';
+import type { InstanceState, Registry, ServiceState } from '../registry/registry.ts';
 
 const POLL_MS = 100;
 const PATIENCE_MS = 5_000;
 
 /**
- * Resolves when no active check is undecided any more (true), or after a few seconds (false): with the intervals of ECS a
- * failing instance is UNKNOWN for a minute and more.
+ * Resolves when every instance with an active check has a result of it that its verdict counts with (true), or after a
+ * few seconds (false): with the intervals of ECS a failing instance is UNKNOWN for a minute and more.
  */
-export function firstChecks(registry: Registry, clock: Clock): Promise<boolean> {
+export function firstChecks(registry: Registry, health: Pick<HealthSync, 'flush'>, clock: Clock): Promise<boolean> {
   const deadlineMs = clock.monotonicMs() + PATIENCE_MS;
   return new Promise((resolve) => {
     const look = () => {
-      if (!hasUndecided(registry)) return resolve(true);
-      if (clock.monotonicMs() >= deadlineMs) return resolve(false);
-      clock.setTimeout(look, POLL_MS);
+      const isComplete = !hasUndecided(registry);
+      if (!isComplete && clock.monotonicMs() < deadlineMs) return void clock.setTimeout(look, POLL_MS);
+      health.flush(); // results of this very turn have not been judged yet
+      resolve(isComplete);
     };
     clock.setTimeout(look, POLL_MS);
   });
 }
 
 function hasUndecided(registry: Registry): boolean {
-  for (const { instances } of registry.services()) {
-    for (const state of instances.values()) {
-      if (state.facts().some(({ source, status }) => source === 'check' && status === 'UNKNOWN')) return true;
-    }
+  for (const service of registry.services()) {
+    for (const instance of service.instances.values()) if (isUndecided(service, instance)) return true;
   }
   return false;
+}
+
+/** A check that has not even begun has no fact at all. */
+function isUndecided({ service }: ServiceState, state: InstanceState): boolean {
+  if (service === undefined || targetOf(service, state.instance) === undefined) return false;
+  return !state.facts().some(({ source, status }) => source === 'check' && status !== 'UNKNOWN');
 }

@@ -45,7 +45,9 @@ export function probeExec(target: CheckTarget, signal: AbortSignal): Promise<Che
     child.once('exit', (code, killedBy) => {
       result = resultOf(code, killedBy, '');
       killGroup(child); // what the command left running in the background
-      child.once('close', () => finish(resultOf(code, killedBy, lastLine())));
+      // What left the group (setsid) may hold the output open for ever: after the abort nobody waits for it.
+      if (signal.aborted) finish(result);
+      else child.once('close', () => finish(resultOf(code, killedBy, lastLine())));
     });
     signal.addEventListener('abort', abort, { once: true });
     if (signal.aborted) abort();

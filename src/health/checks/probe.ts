@@ -29,8 +29,9 @@ const defaultPort = (type: HealthCheck['type']): number => (type === 'http' ? 80
 export const passed = (reason: string): CheckResult => ({ passed: true, reason });
 export const failed = (reason: string): CheckResult => ({ passed: false, reason });
 
-/** A failure of the network or the system, as people know it: "connect ECONNREFUSED 127.0.0.1:9". */
-export const failedBy = (error: Error): CheckResult => failed(error.message || error.name);
+/** A failure of the network or the system, as people know it: "connect ECONNREFUSED 127.0.0.1:9". One line: OpenSSL's have more. */
+export const failedBy = (error: Error): CheckResult =>
+  failed((error.message || error.name).trim().replace(/\s+/g, ' '));
 
 /** Address and port as people write them: "[::1]:53". */
 export const endpoint = (address: string, port: number): string =>

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { probeExec } from '../../../src/health/checks/exec.ts';
+import { until } from '../../support/until.ts';
 import { never, target } from './target.ts';
 
 const shell = (line: string, signal = never()) =>
@@ -107,4 +110,19 @@ test('what a command leaves in the background is killed when it exits', linux, a
   const { passed, reason } = await shell('sleep 300 & sleep 300 & echo $$');
   assert.equal(passed, true);
   await groupGone(Number(reason));
+});
+
+test('what left the group and holds the output open does not keep an aborted check waiting', linux, async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'healthdns-exec-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'pid');
+  const abort = new AbortController();
+  const run = shell(
+    `setsid sh -c 'echo $$ >${file}.new; mv ${file}.new ${file}; exec sleep 300' & sleep 300`,
+    abort.signal,
+  );
+  await until(() => existsSync(file), true);
+  abort.abort();
+  assert.match((await run).reason, /^killed by SIGKILL/);
+  process.kill(Number(readFileSync(file, 'utf8')), 'SIGKILL');
 });

@@ -138,3 +138,10 @@ test('tcp passes where something listens and fails where nothing does', async (t
   assert.equal((await probeTcp(target({}, 0), never())).passed, false);
   assert.equal((await probeTcp(target({}, port), AbortSignal.abort())).passed, false);
 });
+
+test('a reason is one line, also where the system says more', async (t) => {
+  const port = await serve(t, (_, response) => response.end());
+  const { passed, reason } = await probeHttp(target({ type: 'https', path: '/' }, port), never());
+  assert.equal(passed, false);
+  assert.match(reason, /^\S[^\n]*wrong version number[^\n]*\S$/);
+});

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createHealthSync } from '../../src/health/sync.ts';
+import type { Status } from '../../src/registry/model.ts';
+import { createRegistry } from '../../src/registry/registry.ts';
+import { instanceSubject } from '../../src/registry/subjects.ts';
+import { firstChecks } from '../../src/wiring/first-checks.ts';
+import { fakeClock } from '../support/fake-clock.ts';
+import { fakeSlots } from '../support/fake-slots.ts';
+import { instance, service } from '../support/model.ts';
+
+function setUp() {
+  const slots = fakeSlots();
+  const registry = createRegistry(slots);
+  const clock = fakeClock();
+  // No pass comes by itself: what is judged is judged by a flush.
+  const health = createHealthSync({ registry, slots, clock, schedule: () => {} });
+  const api = service('api', { healthCheck: { type: 'tcp', interval: 30, timeout: 5, retries: 1, startPeriod: 0 } });
+  registry.replaceService(api);
+  registry.replaceGroup('api', api.key, [instance('a', '192.0.2.1')]);
+  const say = (status: Status) =>
+    registry.replaceFacts(instanceSubject(api.key, 'a'), 'check', [
+      { source: 'check', name: 'tcp', status, reason: '', sinceMs: 0 },
+    ]);
+  let outcome: boolean | undefined;
+  void firstChecks(registry, health, clock).then((complete) => {
+    outcome = complete;
+  });
+  const [state] = registry.service(api.key)!.instances.values();
+  return { clock, say, state: state!, outcome: () => outcome };
+}
+
+test('a check that has not begun is waited for, and its verdict is there when all are through', async () => {
+  const { clock, say, state, outcome } = setUp();
+  await clock.advance(200);
+  assert.equal(outcome(), undefined);
+  say('UNKNOWN');
+  await clock.advance(200);
+  assert.equal(outcome(), undefined);
+  say('UNHEALTHY');
+  await clock.advance(200);
+  assert.equal(outcome(), true);
+  assert.equal(state.verdict.answered, false);
+});
+
+test('checks that take longer are not waited for', async () => {
+  const { clock, say, outcome } = setUp();
+  say('UNKNOWN');
+  await clock.advance(6_000);
+  assert.equal(outcome(), false);
+});

@@ -78,17 +78,17 @@ export const coredns: ServerKind = {
   },
 };
 
-const assets = (name: string) => join(process.env.KUBEBUILDER_ASSETS ?? '/nowhere', name);
-const withSbin = () => ({ ...process.env, PATH: `${process.env.PATH}:/usr/sbin` });
+export const assets = (name: string) => join(process.env.KUBEBUILDER_ASSETS ?? '/nowhere', name);
+export const withSbin = () => ({ ...process.env, PATH: `${process.env.PATH}:/usr/sbin` });
 
-function onPath(command: string): boolean {
+export function onPath(command: string): boolean {
   return (withSbin().PATH ?? '').split(':').some((folder) => existsSync(join(folder, command)));
 }
 
 const START_TIMEOUT_MS = 120_000;
 
 /** Waits until the server answers on the port. */
-async function running(name: string, child: ChildProcess, zone: string, port: number): Promise<BenchServer> {
+export async function running(name: string, child: ChildProcess, zone: string, port: number): Promise<BenchServer> {
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const deadline = performance.now() + START_TIMEOUT_MS;
   while (!(await answers(port, zone))) {

@@ -1,0 +1,197 @@
+// `npm run bench:forward`: the cache and the forwarder beside Unbound's and CoreDNS's, in front of the same Knot, asked in turn.
+//   node build/bench/forward.js [--rounds N] [--seconds N] [--write]
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { type Measured, measure, median } from './measure.ts';
+import { cpuTable, machine, peakTable, type Row, ratio, table } from './report.ts';
+import { replaceSection } from './results.ts';
+import { assets, type BenchServer, knot, onPath, running, withSbin } from './servers.ts';
+import type { Workload } from './workloads.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '3' },
+    write: { type: 'boolean', default: false },
+  },
+});
+const rounds = Number(options.rounds);
+const seconds = Number(options.seconds);
+
+const ZONE = 'forward.test.';
+const UPSTREAM_PORT = 5401;
+const CACHED_NAMES = 100_000;
+/** More than are asked for in one run, so that no name comes twice. */
+const MISSING_NAMES = 400_000;
+
+const folder = mkdtempSync(join(tmpdir(), 'healthdns-forward-'));
+try {
+  await main();
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+async function main(): Promise<void> {
+  console.log(`${machine()}\n${rounds} rounds of ${seconds} s each, servers in turn, Knot as the upstream of all\n`);
+  const upstream = await knot.start({ folder, zone: ZONE, zoneFile: writeZone() }, UPSTREAM_PORT);
+  const servers: BenchServer[] = [];
+  try {
+    for (const [i, start] of [healthdns, unbound, coredns].entries()) {
+      const server = await start(UPSTREAM_PORT + 1 + i);
+      if (server !== undefined) servers.push(server);
+    }
+    const rows = await compare(servers);
+    const names = servers.map(({ name }) => name);
+    const report = [cpuTable(rows, names), peakTable(rows, names), await memory(servers)].join('\n\n');
+    console.log(`\n${report}`);
+    const how = `${machine()}. \`npm run bench:forward\`: ${rounds} rounds of ${seconds} s, servers in turn, medians.`;
+    if (options.write) replaceSection('forward', `${how}\n\n${report}`);
+  } finally {
+    await Promise.all([...servers, upstream].map((server) => server.stop()));
+  }
+}
+
+async function compare(servers: readonly BenchServer[]): Promise<Row[]> {
+  const runs = new Map<string, Measured[]>();
+  for (let round = 1; round <= rounds; round++) {
+    for (const workload of workloadsOf(round)) {
+      for (const server of servers) {
+        const key = `${workload.name}/${server.name}`;
+        runs.set(key, [...(runs.get(key) ?? []), await measure(server, workload, seconds)]);
+      }
+    }
+    console.log(`round ${round} done`);
+  }
+  return workloadsOf(0).map(({ name }) => {
+    const of = (figure: (measured: Measured) => number) =>
+      Object.fromEntries(
+        servers.map((server) => [server.name, median((runs.get(`${name}/${server.name}`) ?? []).map(figure))]),
+      );
+    return {
+      workload: name,
+      cpuMicroseconds: of((measured) => measured.cpuMicrosecondsPerQuery),
+      queriesPerSecond: of((measured) => measured.queriesPerSecond),
+      lostShare: of((measured) => measured.lostShare),
+    };
+  });
+}
+
+function workloadsOf(round: number): Workload[] {
+  const file = (name: string, lines: () => string[]) => {
+    const path = join(folder, name);
+    if (round > 0) writeFileSync(path, `${lines().join('\n')}\n`);
+    return path;
+  };
+  const hits = (prefix: string) => file(prefix, () => Array.from({ length: 100 }, (_, i) => `${prefix}${i}.${ZONE} A`));
+  const one = { name: 'hit, 1 A', queryFile: hits('one'), transport: 'udp' } as const;
+  return [
+    one,
+    { name: 'hit, 10 A', queryFile: hits('ten'), transport: 'udp' },
+    { name: 'hit, NXDOMAIN', queryFile: hits('none.gone'), transport: 'udp' },
+    { ...one, name: 'hit, 1 A, TCP', transport: 'tcp' },
+    {
+      name: 'miss, 1,000 outstanding',
+      queryFile: file('missing', () =>
+        Array.from({ length: MISSING_NAMES }, (_, i) => `m${i}r${round}.wild.${ZONE} A`),
+      ),
+      transport: 'udp',
+    },
+  ];
+}
+
+/** Resident memory before and after 100,000 names with one A record each were asked for. */
+async function memory(servers: readonly BenchServer[]): Promise<string> {
+  const queryFile = join(folder, 'fill');
+  const names = Array.from({ length: CACHED_NAMES }, (_, i) => `f${i}.wild.${ZONE} A`);
+  writeFileSync(queryFile, `${names.join('\n')}\n`);
+  const rows: string[][] = [];
+  for (const server of servers) {
+    const before = residentMiB(server.pid);
+    await fill(server.port, queryFile);
+    rows.push([server.name, before.toFixed(0), residentMiB(server.pid).toFixed(0)]);
+  }
+  const last = Number(rows.at(0)?.[2]);
+  return table(
+    ['MiB resident', 'before', `after ${CACHED_NAMES.toLocaleString('en')} names more`, 'healthdns / it'],
+    rows.map((row) => [...row, ratio(last, Number(row[2]))]),
+  );
+}
+
+function fill(port: number, queryFile: string): Promise<void> {
+  const child = spawn('dnsperf', ['-s', '127.0.0.1', '-p', String(port), '-d', queryFile, '-n', '1', '-q', '200'], {
+    stdio: 'ignore',
+  });
+  return new Promise((resolve) => child.once('exit', () => resolve()));
+}
+
+function residentMiB(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
+}
+
+function healthdns(port: number): Promise<BenchServer> {
+  const file = join(folder, 'zones.yaml');
+  writeFileSync(
+    file,
+    `listen: 127.0.0.1:${port}\nhttp: false\nthreads: 1\nforward: 127.0.0.1:${UPSTREAM_PORT}\n` +
+      'cache: { maxEntries: 2000000, maxBytes: 2000000000 }\nzones: [{ name: ours.test }]\n',
+  );
+  const program = fileURLToPath(new URL('../../bin/healthdns', import.meta.url));
+  const child = spawn(process.execPath, [program, 'serve', file], { stdio: ['ignore', 'ignore', 'inherit'] });
+  return running('healthdns', child, ZONE, port);
+}
+
+async function unbound(port: number): Promise<BenchServer | undefined> {
+  if (!onPath('unbound')) return leftOut('Unbound: apt-get install unbound');
+  const home = join(folder, 'unbound');
+  mkdirSync(home);
+  writeFileSync(
+    join(home, 'unbound.conf'),
+    `server:\n  interface: 127.0.0.1@${port}\n  num-threads: 1\n  do-not-query-localhost: no\n  chroot: ""\n  username: ""\n` +
+      `  directory: "${home}"\n  pidfile: "${home}/pid"\n  use-syslog: no\n  logfile: "${home}/log"\n  module-config: "iterator"\n` +
+      '  local-zone: "test." nodefault\n  msg-cache-size: 1000m\n  rrset-cache-size: 1000m\n  rrset-roundrobin: yes\n' +
+      '  outgoing-range: 4096\n  num-queries-per-thread: 4096\n  access-control: 127.0.0.0/8 allow_snoop\n' +
+      `remote-control:\n  control-enable: no\nstub-zone:\n  name: "${ZONE}"\n  stub-addr: 127.0.0.1@${UPSTREAM_PORT}\n`,
+  );
+  const child = spawn('unbound', ['-d', '-c', join(home, 'unbound.conf')], { stdio: 'ignore', env: withSbin() });
+  return running('Unbound', child, ZONE, port);
+}
+
+async function coredns(port: number): Promise<BenchServer | undefined> {
+  const file = join(folder, 'Corefile');
+  const sizes = 'success 2000000\n    denial 2000000';
+  writeFileSync(
+    file,
+    `.:${port} {\n  bind 127.0.0.1\n  forward . 127.0.0.1:${UPSTREAM_PORT}\n  cache {\n    ${sizes}\n  }\n}\n`,
+  );
+  try {
+    const child = spawn(assets('coredns'), ['-conf', file, '-quiet'], { stdio: 'ignore' });
+    return await running('CoreDNS', child, ZONE, port);
+  } catch {
+    return leftOut('CoreDNS: set KUBEBUILDER_ASSETS to a folder with coredns');
+  }
+}
+
+function leftOut(what: string): undefined {
+  console.log(`left out: ${what}`);
+  return undefined;
+}
+
+function writeZone(): string {
+  const file = join(folder, 'zone');
+  const lines = [
+    `${ZONE} 3600 IN SOA ns.${ZONE} admin.${ZONE} 1 7200 3600 1209600 3600`,
+    `${ZONE} 3600 IN NS ns.${ZONE}`,
+    `ns.${ZONE} 3600 IN A 127.0.0.1`,
+    `*.wild.${ZONE} 3600 IN A 10.0.0.1`,
+  ];
+  for (let i = 0; i < 100; i++) {
+    lines.push(`one${i}.${ZONE} 3600 IN A 10.0.0.1`);
+    for (let n = 0; n < 10; n++) lines.push(`ten${i}.${ZONE} 3600 IN A 10.0.${n}.1`);
+  }
+  writeFileSync(file, `${lines.join('\n')}\n`);
+  return file;
+}

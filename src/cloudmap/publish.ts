@@ -1,6 +1,6 @@
 // Cloud Map's namespaces, services and instances stated to the registry, and the registry's verdicts given to its API.
 import type { Clock } from '../clock.ts';
-import type { ZoneConfig } from '../config/config.ts';
+import type { CloudMapCheck, ZoneConfig } from '../config/config.ts';
 import { canonicalIp } from '../dns/ip.ts';
 import type { Fact, HealthCheck, Instance, Service, ServicePolicy, Status } from '../registry/model.ts';
 import type { Registry } from '../registry/registry.ts';
@@ -26,6 +26,8 @@ export interface PublishDefaults {
   readonly policy: ServicePolicy;
   /** Route 53's checks run every 30 s. */
   readonly healthCheckIntervalSeconds: number;
+  /** Those that the configuration names are checked so, whatever their HealthCheckConfig says. */
+  readonly healthChecks: readonly CloudMapCheck[];
 }
 
 /** Cloud Map answers MULTIVALUE with at most eight instances. */
@@ -145,8 +147,20 @@ function serviceOf(service: ServiceRecord, namespace: NamespaceRecord, defaults:
     ports: [],
     recordTypes: service.dnsConfig?.records.map(({ type }) => type) ?? [],
     createdMs: service.createMs,
-    ...(service.healthCheckConfig && { healthCheck: healthCheckOf(service.healthCheckConfig, defaults) }),
+    ...checkOf(service, namespace, defaults),
   };
+}
+
+function checkOf(
+  service: ServiceRecord,
+  namespace: NamespaceRecord,
+  defaults: PublishDefaults,
+): { readonly healthCheck?: HealthCheck } {
+  const configured = defaults.healthChecks.find(
+    (check) => check.service === service.name.toLowerCase() && check.namespace === canonicalName(namespace.name),
+  );
+  if (configured) return { healthCheck: configured.healthCheck };
+  return service.healthCheckConfig ? { healthCheck: healthCheckOf(service.healthCheckConfig, defaults) } : {};
 }
 
 function healthCheckOf(

@@ -3,6 +3,7 @@
 import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import * as v from 'valibot';
+import { buildCloudMapChecks, checkCloudMapChecks, cloudMapChecksEntry } from './cloud-map-checks.ts';
 import type { CloudMapConfig, CloudMapStore, ListenAddress, TaskCluster } from './config.ts';
 import { clusterLabel } from './kubernetes.ts';
 import { label } from './names.ts';
@@ -97,6 +98,7 @@ const cloudMapSchema = mapping(
       integer(5, 300, 'Seconds between checks of services with HealthCheckConfig.'),
       30,
     ),
+    healthChecks: cloudMapChecksEntry,
     limits: v.optional(
       mapping(
         {
@@ -134,6 +136,7 @@ export async function checkCloudMap(
   if (!soundness.isContainer(at())) return;
   if (soundness.isSound(at('keys'))) await checkKeys(input, folder, reporter);
   if (soundness.isSound(at('store'))) checkStore(input, reporter);
+  if (soundness.isContainer(at('healthChecks'))) checkCloudMapChecks(input.healthChecks, soundness, reporter);
   if (!soundness.isSound(at('writes'))) return;
   if (input.writes === 'signed' && soundness.isSound(at('keys')) && input.keys.length === 0)
     reporter.problem(at('writes'), '`writes: signed` needs a key in `keys`');
@@ -196,6 +199,7 @@ export function buildCloudMap(input: CloudMapInput, folder: string, clusters: Ma
     tasks: tasks.map((one) => buildTasks(one, folder, clusters)),
     policy: zonePolicy(input.policy),
     healthCheckIntervalSeconds: input.healthCheckIntervalSeconds,
+    healthChecks: buildCloudMapChecks(input.healthChecks),
     limits: input.limits,
   };
 }

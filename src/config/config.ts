@@ -40,11 +40,20 @@ export interface CloudMapConfig {
   /** routing and maxAnswers follow each service's DnsConfig instead. */
   readonly policy: ServicePolicy;
   readonly healthCheckIntervalSeconds: number;
+  /** In place of what the services' HealthCheckConfig say. */
+  readonly healthChecks: readonly CloudMapCheck[];
   readonly limits: {
     readonly namespaces: number;
     readonly servicesPerNamespace: number;
     readonly instancesPerService: number;
   };
+}
+
+export interface CloudMapCheck {
+  /** Names in lower case, the namespace's without a trailing dot. */
+  readonly namespace: string;
+  readonly service: string;
+  readonly healthCheck: HealthCheck;
 }
 
 export type CloudMapStore =

@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { healthdns, serving, temporaryFolder } from '../support/command.ts';
+import { until } from '../support/until.ts';
 
 async function start(t: TestContext, file: string) {
   const server = serving([file, '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0']);
@@ -68,6 +69,32 @@ test('what is registered is answered at once, follows its health, and survives k
   await call(second.http, 'DeleteNamespace', { Id: operation.Operation.Targets.NAMESPACE });
   const gone = await healthdns('query', 'api.shop.local', `@127.0.0.1:${second.dns}`);
   assert.match(gone.stdout, /REFUSED/);
+});
+
+test('a registered instance is checked by the command that the configuration has for its service', async (t) => {
+  const folder = await temporaryFolder(t);
+  const line = `test -e '${folder}'/$HEALTHDNS_INSTANCE_ID`;
+  const check = `healthCheck: { type: exec, command: [CMD-SHELL, "${line}"], interval: 1, timeout: 1, retries: 1 }`;
+  const cloudMap = `{ writes: loopback, store: memory, healthChecks: [{ namespace: shop.local, service: api, ${check} }] }`;
+  const { http, dns } = await start(t, await fileWith(t, cloudMap));
+  const { body } = await call(http, 'CreatePrivateDnsNamespace', { Name: 'shop.local', Vpc: 'vpc-1' });
+  const { body: operation } = await call(http, 'GetOperation', { OperationId: body.OperationId });
+  const { body: created } = await call(http, 'CreateService', {
+    Name: 'api',
+    NamespaceId: operation.Operation.Targets.NAMESPACE,
+    DnsConfig: { DnsRecords: [{ Type: 'A', TTL: 5 }] },
+  });
+  for (const [id, ip] of [
+    ['one', '192.0.2.1'],
+    ['two', '192.0.2.2'],
+  ]) {
+    const Attributes = { AWS_INSTANCE_IPV4: ip };
+    await call(http, 'RegisterInstance', { ServiceId: created.Service.Id, InstanceId: id, Attributes });
+  }
+  await writeFile(join(folder, 'two'), '');
+  await until(() => addresses('api.shop.local', dns), ['192.0.2.2']);
+  const health = await call(http, 'GetInstancesHealthStatus', { ServiceId: created.Service.Id });
+  assert.deepEqual(health.body.Status, { one: 'UNHEALTHY', two: 'HEALTHY' });
 });
 
 test('writing is refused unless the configuration allows it', async (t) => {

@@ -39,8 +39,23 @@ describe('cloudMap', () => {
         routing: 'multivalue',
       },
       healthCheckIntervalSeconds: 30,
+      healthChecks: [],
       limits: { namespaces: 1000, servicesPerNamespace: 10_000, instancesPerService: 1000 },
     });
+  });
+
+  test('has checks of single services, commands too', async () => {
+    const check = 'healthCheck: { type: exec, command: test -e x, interval: 1, timeout: 1 }';
+    const { healthChecks } = await cloudMap(`{ healthChecks: [{ namespace: Shop.local., service: Web, ${check} }] }`);
+    const [{ namespace, service, healthCheck }] = healthChecks;
+    assert.deepEqual([namespace, service], ['shop.local', 'web']);
+    assert.deepEqual([healthCheck.type, healthCheck.interval, healthCheck.retries], ['exec', 1, 3]);
+
+    const twice = `{ healthChecks: [{ namespace: a, service: b, ${check} }, { namespace: A., service: B, ${check} }] }`;
+    assert.deepEqual(await problems(twice), ['duplicate: service b of a has a check already']);
+    const wrong = '{ healthChecks: [{ namespace: a, service: b, healthCheck: { type: exec, port: 80 } }] }';
+    assert.equal((await problems(wrong)).length, 2);
+    assert.match((await problems('{ healthChecks: [{ namespace: a, service: b }] }'))[0], /healthCheck/);
   });
 
   test('keeps what is registered in a folder relative to the file', async () => {

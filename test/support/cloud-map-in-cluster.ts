@@ -40,6 +40,7 @@ export const testCloudMapConfig = (more: Partial<CloudMapConfig> = {}): CloudMap
     routing: 'multivalue',
   },
   healthCheckIntervalSeconds: 30,
+  healthChecks: [],
   limits: { namespaces: 1000, servicesPerNamespace: 1000, instancesPerService: 1000 },
   ...more,
 });

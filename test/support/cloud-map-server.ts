@@ -47,6 +47,7 @@ export async function startCloudMapServer(settings: Settings = {}): Promise<Clou
         routing: 'multivalue',
       },
       healthCheckIntervalSeconds: 30,
+      healthChecks: [],
     },
     onZone: (zone, config) => void (config ? zones.add(zone) : zones.delete(zone)),
     judgeNow: sync.flush,

@@ -81,7 +81,9 @@ export function createHealthSync(settings: HealthSyncSettings): HealthSync {
     if (!state.isKnown()) return 1;
     if (judge.hasPolicies(state.service)) return syncService(state.service);
     settle(state, judge.one(state));
-    for (const address of state.instance.addresses) writeShared(state.service, address);
+    if (state.service.sharedAddresses.size > 0) {
+      for (const address of state.instance.addresses) writeShared(state.service, address);
+    }
     return 1;
   }
 

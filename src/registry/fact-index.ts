@@ -10,7 +10,9 @@ export interface FactIndex {
   ofInstance(entry: InstanceEntry): readonly Fact[];
   ofSubject(subject: string): readonly Fact[];
   instancesOf(subject: string): Iterable<InstanceEntry>;
-  link(entry: InstanceEntry): void;
+  /** Gives the entry its subjects. */
+  link(entry: InstanceEntry, subjects: readonly string[]): void;
+  /** It has none any more, though it still knows them. */
   unlink(entry: InstanceEntry): void;
   subjects(): number;
 }
@@ -46,7 +48,7 @@ export function createFactIndex(
   function* instancesOf(subject: string): Generator<InstanceEntry> {
     yield* subjects.members(subject);
     if (!subject.startsWith(OWN)) return;
-    for (const [service, id] of owners(subject)) yield* service.withId(id);
+    for (const [service, id] of owners(subject)) yield* service.instances.withId(id);
   }
 
   return {
@@ -56,18 +58,19 @@ export function createFactIndex(
       for (const entry of instancesOf(subject)) tell(entry.service.key, 'facts', entry);
     },
     ofInstance(entry) {
-      const { instance, service } = entry;
-      const own = subjects.facts(instanceSubject(service.key, instance.id));
-      if (instance.subjects.length === 0) return own.length === 0 ? instance.facts : [...instance.facts, ...own];
-      return [...instance.facts, ...instance.subjects.flatMap((subject) => subjects.facts(subject)), ...own];
+      const { service, common } = entry;
+      const own = subjects.facts(instanceSubject(service.key, entry.id));
+      const shared = entry.subjects();
+      if (shared.length === 0) return own.length === 0 ? common.facts : [...common.facts, ...own];
+      return [...common.facts, ...shared.flatMap(({ facts }) => facts), ...own];
     },
     ofSubject: (subject) => subjects.facts(subject),
     instancesOf,
-    link(entry) {
-      for (const subject of entry.instance.subjects) subjects.link(subject, entry);
+    link(entry, texts) {
+      entry.setSubjects(texts.map((text) => subjects.link(text, entry)));
     },
     unlink(entry) {
-      for (const subject of entry.instance.subjects) subjects.unlink(subject, entry);
+      for (const subject of entry.subjects()) subjects.unlink(subject, entry);
     },
     subjects: () => subjects.size(),
   };

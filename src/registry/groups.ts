@@ -1,10 +1,12 @@
 // Groups of instances: what one object of a source states, replaced whole. Instances exist while a group states them.
 import type { FactIndex } from './fact-index.ts';
+import { identity } from './instance-set.ts';
 import type { Instance } from './model.ts';
-import { added, removed, valuesOf } from './one-or-many.ts';
+import { added, lastOf, removed } from './one-or-many.ts';
+import { type Common, commonOf } from './packed-instance.ts';
 import { type ChangeListener, RegistryLimitError, type RegistryLimits } from './registry.ts';
 import { difference, sameTexts } from './same-instance.ts';
-import { type Group, InstanceEntry, identity, type ServiceEntry } from './service-entry.ts';
+import { type Group, InstanceEntry, type ServiceEntry } from './service-entry.ts';
 import { shareAddresses } from './shared-addresses.ts';
 import type { SlotKeeper } from './slot-keeper.ts';
 
@@ -53,21 +55,21 @@ export function createGroups({ obtain, forgetIfEmpty, facts, keeper, limits, tel
     old: Group | undefined,
   ): void {
     const fresh = createMissing(groupKey, service, instances);
-    const group: Group = old ?? { key: groupKey, service, instances: [], entries: [] };
+    const group: Group = old ?? { key: groupKey, service, entries: NO_ENTRIES, displaced: undefined };
     const before = new Set(group.entries);
     const change = { structure: fresh.length > 0, facts: false };
-    const seen = new Map<InstanceEntry, Instance>();
+    const seen = new Set<InstanceEntry>();
     for (const instance of instances) {
-      const entry = service.find(instance)!;
+      const entry = service.instances.find(instance)!;
       if (seen.has(entry)) continue; // listed twice in one object: the first counts
-      seen.set(entry, instance);
+      seen.add(entry);
       before.delete(entry);
+      displaceOther(entry, group);
       restate(entry, instance, change);
       // Re-adding puts the group last: it spoke last, so its statement counts.
       entry.groups = added(removed(entry.groups, group), group);
     }
-    group.entries = [...seen.keys()];
-    group.instances = [...seen.values()];
+    group.entries = [...seen].slice(); // a copy has no room to grow, which is half as much again
     if (old === undefined) {
       groups.set(groupKey, group);
       service.groups++;
@@ -76,11 +78,20 @@ export function createGroups({ obtain, forgetIfEmpty, facts, keeper, limits, tel
     announce(service, change);
   }
 
+  /** What the group that spoke last states of the entry is kept by that group: `group` speaks now. */
+  function displaceOther(entry: InstanceEntry, group: Group): void {
+    const last = lastOf(entry.groups);
+    if (last === undefined || last === group) return;
+    last.displaced ??= new Map();
+    last.displaced.set(entry, entry.instance);
+    group.displaced?.delete(entry);
+  }
+
   /** Entries for what is not known yet; all or none, so that a limit leaves everything as it was. */
   function createMissing(groupKey: string, service: ServiceEntry, instances: readonly Instance[]): InstanceEntry[] {
     const missing = new Map<string, Instance>();
     for (const instance of instances) {
-      if (service.find(instance) === undefined) missing.set(identity(instance), instance);
+      if (service.instances.find(instance) === undefined) missing.set(identity(instance), instance);
     }
     if (instanceCount + missing.size > limits.instances) {
       throw new RegistryLimitError(`${groupKey} is left out: the registry holds at most ${limits.instances} instances`);
@@ -92,41 +103,49 @@ export function createGroups({ obtain, forgetIfEmpty, facts, keeper, limits, tel
       for (const [key, slot] of taken) keeper.giveUp(key, slot);
       throw error;
     }
-    const entries = [...missing.values()].map(
-      (instance, index) => new InstanceEntry(service, instance, taken[index][1]),
-    );
-    for (const entry of entries) {
-      service.add(entry);
-      facts.link(entry);
-    }
+    let common: Common | undefined;
+    const entries = [...missing.values()].map((instance, index) => {
+      common = commonOf(instance, common);
+      return new InstanceEntry(service, instance, taken[index][1], common);
+    });
+    [...missing.values()].forEach(({ subjects }, index) => {
+      facts.link(entries[index], subjects);
+      service.instances.add(entries[index]);
+    });
     instanceCount += entries.length;
     return entries;
   }
 
+  /** What was restated last: its neighbours most often say the same now. */
+  let restated: Common | undefined;
+
   function restate(entry: InstanceEntry, instance: Instance, change: { structure: boolean; facts: boolean }): void {
-    const what = difference(entry.instance, instance);
+    const before = entry.instance;
+    const what = difference(before, instance);
     if (what === 'none') return;
     change[what] = true;
-    if (sameTexts(entry.instance.subjects, instance.subjects)) {
-      entry.instance = instance;
-      return;
-    }
+    restated = commonOf(instance, restated);
+    entry.common = restated;
+    if (sameTexts(before.subjects, instance.subjects)) return;
     facts.unlink(entry);
-    entry.instance = instance;
-    facts.link(entry);
+    facts.link(entry, instance.subjects);
   }
 
   /** `group` states the entry no more: what another group states counts now, or the entry goes. */
   function withdraw(entry: InstanceEntry, group: Group, change: { structure: boolean; facts: boolean }): void {
+    const spokeLast = lastOf(entry.groups) === group;
+    group.displaced?.delete(entry);
     entry.groups = removed(entry.groups, group);
-    const last = [...valuesOf(entry.groups)].at(-1);
+    const last = lastOf(entry.groups);
     if (last !== undefined) {
-      restate(entry, last.instances[last.entries.indexOf(entry)], change);
+      if (spokeLast) restate(entry, last.displaced!.get(entry)!, change);
+      if (spokeLast) last.displaced!.delete(entry);
       return;
     }
-    entry.service.delete(entry);
+    entry.service.instances.delete(entry);
+    entry.service.setWeights?.delete(entry);
     facts.unlink(entry);
-    keeper.giveUp(slotKey(entry.service, identity(entry.instance)), entry.slot);
+    keeper.giveUp(slotKey(entry.service, identity(entry)), entry.slot);
     instanceCount--;
     change.structure = true;
   }
@@ -161,3 +180,5 @@ export function createGroups({ obtain, forgetIfEmpty, facts, keeper, limits, tel
 }
 
 const slotKey = (service: ServiceEntry, identityText: string): string => `${service.key}\n${identityText}`;
+
+const NO_ENTRIES: readonly InstanceEntry[] = [];

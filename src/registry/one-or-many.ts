@@ -4,7 +4,7 @@
 export type OneOrMany<T extends object> = undefined | T | T[] | Set<T>;
 
 /** Above this many, finding a value in an array costs more than a Set does. */
-const LARGEST_ARRAY = 64;
+const LARGEST_ARRAY = 256; // a node has 110 pods by default
 
 /** The collection with `value` added last; the same collection where it was already in. */
 export function added<T extends object>(collection: OneOrMany<T>, value: T): OneOrMany<T> {
@@ -24,8 +24,9 @@ export function removed<T extends object>(collection: OneOrMany<T>, value: T): O
     return collection.size === 0 ? undefined : collection;
   }
   if (!Array.isArray(collection)) return collection === value ? undefined : collection;
-  const rest = collection.filter((other) => other !== value);
-  return rest.length > 1 ? rest : rest[0];
+  const at = collection.indexOf(value);
+  if (at !== -1) collection.splice(at, 1);
+  return collection.length > 1 ? collection : collection[0];
 }
 
 /** Its values, in the order they were added. */
@@ -33,4 +34,10 @@ export function valuesOf<T extends object>(collection: OneOrMany<T>): readonly T
   if (collection === undefined) return [];
   if (collection instanceof Set || Array.isArray(collection)) return collection;
   return [collection];
+}
+
+/** The one that was added last. */
+export function lastOf<T extends object>(collection: OneOrMany<T>): T | undefined {
+  if (collection instanceof Set) return [...collection].at(-1);
+  return Array.isArray(collection) ? collection.at(-1) : collection;
 }

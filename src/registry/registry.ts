@@ -8,6 +8,7 @@ import { createSlotKeeper } from './slot-keeper.ts';
 
 export interface InstanceState {
   readonly service: ServiceState;
+  /** Put together anew each time it is asked for. */
   readonly instance: Instance;
   /** Its byte in the shared memory. Records of an address use `service.slotFor(state, address)` instead. */
   readonly slot: number;
@@ -25,8 +26,7 @@ export interface ServiceState {
   readonly key: string;
   /** undefined while only its instances are known. */
   readonly service: Service | undefined;
-  /** Keys are opaque. */
-  readonly instances: ReadonlyMap<string, InstanceState>;
+  readonly instances: { readonly size: number; values(): IterableIterator<InstanceState> };
   /**
    * The slot for records of one address of an instance. Where several instances state the address (two ports of one
    * host, say) it is shared: A and AAAA are answered if any of them is healthy, and each has its own slot for SRV.
@@ -140,9 +140,13 @@ export function createRegistry(
     removeGroup: groups.remove,
     replaceFacts: facts.replace,
     setWeight(state, weight) {
-      if (!(state instanceof InstanceEntry) || state.setWeight === weight) return;
-      const before = state.weight;
-      state.setWeight = weight;
+      if (!(state instanceof InstanceEntry) || !state.isKnown()) return;
+      const { service, weight: before } = state;
+      if (weight === undefined) service.setWeights?.delete(state);
+      else {
+        service.setWeights ??= new Map();
+        service.setWeights.set(state, weight);
+      }
       if (state.weight !== before) tell(state.service.key, 'structure');
     },
     service: (key) => services.get(key),

@@ -1,17 +1,20 @@
-// One service and its instances as the registry keeps them. Classes, because 100,000 objects share their methods.
-import { compact, expand, type Kept } from './compact-verdict.ts';
+// One service and its instances as the registry keeps them. Classes, because 100,000 objects share their methods; and
+// compact, because of those 100,000: an instance is the 104 bytes of its entry and little else.
+import { InstanceSet } from './instance-set.ts';
 import type { Fact, Instance, Service, Verdict } from './model.ts';
-import type { OneOrMany } from './one-or-many.ts';
+import { type OneOrMany, valuesOf } from './one-or-many.ts';
+import { type Common, hostnameOf, type PackedAddresses, packAddresses, unpackAddresses } from './packed-instance.ts';
+import { packVerdict, unpackVerdict, WHOLE } from './packed-time.ts';
 import type { InstanceState, ServiceState } from './registry.ts';
-import { sameTexts } from './same-instance.ts';
+import type { Subject } from './subjects.ts';
 
 /** All instances that one object of a source states. */
 export interface Group {
   readonly key: string;
   readonly service: ServiceEntry;
-  /** What the source stated, and in the same places the entries that stand for it. */
-  instances: readonly Instance[];
   entries: readonly InstanceEntry[];
+  /** What it stated of entries that another group stated later; that one counts. undefined: of none, nearly always. */
+  displaced: Map<InstanceEntry, Instance> | undefined;
 }
 
 export type FactsOf = (entry: InstanceEntry) => readonly Fact[];
@@ -27,33 +30,69 @@ const NOT_JUDGED: Verdict = {
 export class InstanceEntry implements InstanceState {
   readonly service: ServiceEntry;
   readonly slot: number;
-  instance: Instance;
-  /** See compact-verdict.ts. */
-  private judged: Kept['judged'] = NOT_JUDGED;
-  private rule: Kept['rule'] = -1;
-  /** Set in place of the stated weight while the service starts its instances slowly. */
-  setWeight: number | undefined = undefined;
+  /** undefined where the first subject's text ends with it, as that of a pod does: 48 bytes. */
+  private ownId: string | undefined;
+  private readonly packedAddresses: PackedAddresses;
+  common: Common;
+  private subject: Subject<InstanceEntry> | undefined = undefined;
+  /** Those after the first: a pod's node. */
+  private furtherSubjects: OneOrMany<Subject<InstanceEntry>> = undefined;
+  /** See packed-time.ts. */
+  private judged: Verdict = NOT_JUDGED;
+  private judgedSeconds: number = WHOLE;
   /** The groups that state it, the one that spoke last at the end: an endpoint on its way between slices is in two. */
   groups: OneOrMany<Group> = undefined;
 
-  constructor(service: ServiceEntry, instance: Instance, slot: number) {
+  constructor(service: ServiceEntry, { id, addresses }: Instance, slot: number, common: Common) {
     this.service = service;
-    this.instance = instance;
     this.slot = slot;
+    this.ownId = id;
+    this.packedAddresses = packAddresses(addresses);
+    this.common = common;
+  }
+
+  get id(): string {
+    return this.ownId ?? lastPart(this.subject!.text);
+  }
+
+  get addresses(): readonly string[] {
+    return unpackAddresses(this.packedAddresses);
+  }
+
+  /** As it was stated; made anew each time. */
+  get instance(): Instance {
+    const { id, addresses, common } = this;
+    const { ports, weight, attributes, healthCheck, facts } = common;
+    const hostname = hostnameOf(common, id);
+    const subjects = this.subjects().map(({ text }) => text);
+    const instance = { id, addresses, ports, weight, attributes, subjects, facts };
+    if (hostname === undefined && healthCheck === undefined) return instance;
+    return { ...instance, ...(hostname !== undefined && { hostname }), ...(healthCheck && { healthCheck }) };
+  }
+
+  subjects(): readonly Subject<InstanceEntry>[] {
+    return this.subject === undefined ? [] : [this.subject, ...valuesOf(this.furtherSubjects)];
+  }
+
+  setSubjects([first, ...further]: readonly Subject<InstanceEntry>[]): void {
+    const { id } = this;
+    this.subject = first;
+    this.furtherSubjects = further.length > 1 ? further : further[0];
+    this.ownId = first !== undefined && lastPart(first.text) === id ? undefined : id;
   }
 
   get verdict(): Verdict {
-    return expand({ judged: this.judged, rule: this.rule } as Kept);
+    return unpackVerdict({ judged: this.judged, seconds: this.judgedSeconds });
   }
 
   set verdict(verdict: Verdict) {
-    const { judged, rule } = compact(verdict);
+    const { judged, seconds } = packVerdict(verdict);
     this.judged = judged;
-    this.rule = rule;
+    this.judgedSeconds = seconds;
   }
 
   get weight(): number {
-    return this.setWeight ?? this.instance.weight;
+    return this.service.setWeights?.get(this) ?? this.common.weight;
   }
 
   facts(): readonly Fact[] {
@@ -65,6 +104,8 @@ export class InstanceEntry implements InstanceState {
   }
 }
 
+const lastPart = (text: string): string => text.slice(text.lastIndexOf('/') + 1);
+
 /** Where several instances state one address, the address has a slot of its own: answered if any of them is. */
 export interface SharedAddress {
   readonly slot: number;
@@ -74,13 +115,12 @@ export interface SharedAddress {
 export class ServiceEntry implements ServiceState {
   readonly key: string;
   readonly factsOf: FactsOf;
-  /** By id; an instance whose id another one holds is under `identity(instance)`. */
-  readonly instances = new Map<string, InstanceEntry>();
+  readonly instances = new InstanceSet();
   service: Service | undefined = undefined;
   groups = 0;
-  /** How many instances are not under their id. */
-  namesakes = 0;
   sharedAddresses: ReadonlyMap<string, SharedAddress> = NONE_SHARED;
+  /** Weights in place of the stated ones, while the service starts its instances slowly. */
+  setWeights: Map<InstanceEntry, number> | undefined = undefined;
 
   constructor(key: string, factsOf: FactsOf) {
     this.key = key;
@@ -90,39 +130,6 @@ export class ServiceEntry implements ServiceState {
   slotFor(state: InstanceState, address: string): number {
     return this.sharedAddresses.get(address)?.slot ?? state.slot;
   }
-
-  /** The entry with the instance's id and addresses. */
-  find(instance: Instance): InstanceEntry | undefined {
-    const entry = this.instances.get(instance.id);
-    if (entry !== undefined && sameTexts(entry.instance.addresses, instance.addresses)) return entry;
-    return this.namesakes === 0 ? undefined : this.instances.get(identity(instance));
-  }
-
-  /** All entries with an id, whatever their addresses. */
-  withId(id: string): InstanceEntry[] {
-    if (this.namesakes > 0) return [...this.instances.values()].filter((entry) => entry.instance.id === id);
-    const entry = this.instances.get(id);
-    return entry === undefined ? [] : [entry];
-  }
-
-  add(entry: InstanceEntry): void {
-    const { id } = entry.instance;
-    if (!this.instances.has(id)) {
-      this.instances.set(id, entry);
-      return;
-    }
-    this.instances.set(identity(entry.instance), entry);
-    this.namesakes++;
-  }
-
-  delete(entry: InstanceEntry): void {
-    const { id } = entry.instance;
-    if (this.instances.get(id) === entry) this.instances.delete(id);
-    else if (this.instances.delete(identity(entry.instance))) this.namesakes--;
-  }
 }
 
 export const NONE_SHARED: ReadonlyMap<string, SharedAddress> = new Map();
-
-/** What tells instances of one service apart. A line feed is in no address and, by validation, in no id. */
-export const identity = (instance: Instance): string => `${instance.id}\n${instance.addresses.join(' ')}`;

@@ -20,7 +20,7 @@ function statedByMany(service: ServiceEntry): ReadonlyMap<string, InstanceEntry[
   if (service.instances.size < 2) return many;
   const first = new Map<string, InstanceEntry>();
   for (const entry of service.instances.values()) {
-    for (const address of new Set(entry.instance.addresses)) {
+    for (const address of new Set(entry.addresses)) {
       const holder = first.get(address);
       const holders = many.get(address);
       if (holder === undefined) first.set(address, entry);

@@ -1,63 +1,90 @@
 // Facts by subject. A subject is a thing that instances share the fate of: a pod, a node, or the instance itself.
 import type { Fact, FactSource } from './model.ts';
 import { added, type OneOrMany, removed, valuesOf } from './one-or-many.ts';
+import { secondsOf, WHOLE, withoutTime, withTime } from './packed-time.ts';
 
 /** The subject of what is said about one instance alone: checks, custom status, operator. */
 export const instanceSubject = (serviceKey: string, id: string): string => `instance/${serviceKey}/${id}`;
 
-interface Entry<Member extends object> {
-  /** All sources' facts, those of one source next to each other. */
-  facts: readonly Fact[];
-  members: OneOrMany<Member>;
+/** A class, because there is one for each of 100,000 pods: 56 bytes. */
+export class Subject<Member extends object> {
+  /** The very string that it is found by, so that nobody else keeps a copy of it. */
+  readonly text: string;
+  /** One fact without its time, or all sources' facts, those of one source next to each other. */
+  private stated: Fact | readonly Fact[] = NO_FACTS;
+  private seconds: number = WHOLE;
+  members: OneOrMany<Member> = undefined;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  get facts(): readonly Fact[] {
+    return this.seconds === WHOLE ? (this.stated as readonly Fact[]) : [withTime(this.stated as Fact, this.seconds)];
+  }
+
+  set facts(facts: readonly Fact[]) {
+    this.seconds = facts.length === 1 ? secondsOf(facts[0]) : WHOLE;
+    this.stated = this.seconds === WHOLE ? facts : withoutTime(facts[0]);
+  }
+
+  isIdle(): boolean {
+    return this.stated === NO_FACTS && this.members === undefined;
+  }
 }
 
 export interface Subjects<Member extends object> {
-  link(subject: string, member: Member): void;
-  unlink(subject: string, member: Member): void;
+  link(text: string, member: Member): Subject<Member>;
+  unlink(subject: Subject<Member>, member: Member): void;
   /** Returns whether anything changed. */
-  replace(subject: string, source: FactSource, facts: readonly Fact[]): boolean;
-  facts(subject: string): readonly Fact[];
+  replace(text: string, source: FactSource, facts: readonly Fact[]): boolean;
+  facts(text: string): readonly Fact[];
   /** Who shares the subject's fate; implicit `instance/…` subjects are not linked and have none here. */
-  members(subject: string): Iterable<Member>;
+  members(text: string): Iterable<Member>;
   size(): number;
 }
 
 const NO_FACTS: readonly Fact[] = [];
 
-/** An empty index of facts. Entries exist only while they have a fact or a member. */
+/** An empty index of facts. Subjects exist only while they have a fact or a member. */
 export function createSubjects<Member extends object>(): Subjects<Member> {
-  const entries = new Map<string, Entry<Member>>();
+  const subjects = new Map<string, Subject<Member>>();
 
-  function update(subject: string, change: (entry: Entry<Member>) => void): void {
-    const entry = entries.get(subject) ?? { facts: NO_FACTS, members: undefined };
-    change(entry);
-    if (entry.facts.length === 0 && entry.members === undefined) entries.delete(subject);
-    else entries.set(subject, entry);
+  function ensure(text: string): Subject<Member> {
+    const known = subjects.get(text);
+    if (known !== undefined) return known;
+    const subject = new Subject<Member>(text);
+    subjects.set(text, subject);
+    return subject;
+  }
+
+  function forgetIfIdle(subject: Subject<Member>): void {
+    if (subject.isIdle()) subjects.delete(subject.text);
   }
 
   return {
-    link: (subject, member) =>
-      update(subject, (entry) => {
-        entry.members = added(entry.members, member);
-      }),
-    unlink: (subject, member) =>
-      update(subject, (entry) => {
-        entry.members = removed(entry.members, member);
-      }),
-    replace(subject, source, facts) {
-      const known = entries.get(subject)?.facts ?? NO_FACTS;
+    link(text, member) {
+      const subject = ensure(text);
+      subject.members = added(subject.members, member);
+      return subject;
+    },
+    unlink(subject, member) {
+      subject.members = removed(subject.members, member);
+      forgetIfIdle(subject);
+    },
+    replace(text, source, facts) {
+      const known = subjects.get(text)?.facts ?? NO_FACTS;
       if (sameFacts(ofSource(known, source), facts)) return false;
       const others = known.filter((fact) => fact.source !== source);
-      // The source's own array is kept where it is the whole, so that a source may share arrays between subjects.
       const all = others.length === 0 ? facts : [...others, ...facts];
-      update(subject, (entry) => {
-        entry.facts = all.length === 0 ? NO_FACTS : all;
-      });
+      const subject = ensure(text);
+      subject.facts = all.length === 0 ? NO_FACTS : all;
+      forgetIfIdle(subject);
       return true;
     },
-    facts: (subject) => entries.get(subject)?.facts ?? NO_FACTS,
-    members: (subject) => valuesOf(entries.get(subject)?.members),
-    size: () => entries.size,
+    facts: (text) => subjects.get(text)?.facts ?? NO_FACTS,
+    members: (text) => valuesOf(subjects.get(text)?.members),
+    size: () => subjects.size,
   };
 }
 

@@ -1,0 +1,75 @@
+// The instances of one service. Most services have a few, and a Map of ten costs 50 bytes for each of them; an array 10.
+import type { Instance } from './model.ts';
+import { sameTexts } from './same-instance.ts';
+import type { InstanceEntry } from './service-entry.ts';
+
+/** Up to here looking through all of them is as fast as a Map. */
+const LARGEST_ARRAY = 16;
+
+export class InstanceSet {
+  private few: readonly InstanceEntry[] = [];
+  /** Above LARGEST_ARRAY. By id; an instance whose id another one holds is under `identity`. */
+  private many: Map<string, InstanceEntry> | undefined = undefined;
+  /** How many instances of `many` are not under their id. */
+  private namesakes = 0;
+
+  get size(): number {
+    return this.many?.size ?? this.few.length;
+  }
+
+  /** In the order they were added. */
+  values(): IterableIterator<InstanceEntry> {
+    return this.many?.values() ?? this.few.values();
+  }
+
+  /** The one with the instance's id and addresses. */
+  find(instance: Instance): InstanceEntry | undefined {
+    if (this.many === undefined) return this.few.find((entry) => isOf(entry, instance));
+    const entry = this.many.get(instance.id);
+    if (entry !== undefined && isOf(entry, instance)) return entry;
+    return this.namesakes === 0 ? undefined : this.many.get(identity(instance));
+  }
+
+  /** All with an id, whatever their addresses. */
+  withId(id: string): InstanceEntry[] {
+    if (this.many === undefined || this.namesakes > 0) return [...this.values()].filter((entry) => entry.id === id);
+    const entry = this.many.get(id);
+    return entry === undefined ? [] : [entry];
+  }
+
+  add(entry: InstanceEntry): void {
+    if (this.many === undefined && this.few.length < LARGEST_ARRAY) {
+      // An array as long as it is; `push` would make room for 17.
+      this.few = this.few.concat([entry]);
+      return;
+    }
+    if (this.many === undefined) {
+      this.many = new Map();
+      for (const other of this.few) this.addToMany(this.many, other);
+      this.few = [];
+    }
+    this.addToMany(this.many, entry);
+  }
+
+  private addToMany(many: Map<string, InstanceEntry>, entry: InstanceEntry): void {
+    const { id } = entry;
+    if (!many.has(id)) many.set(id, entry);
+    else {
+      many.set(identity(entry), entry);
+      this.namesakes++;
+    }
+  }
+
+  delete(entry: InstanceEntry): void {
+    if (this.many === undefined) this.few = this.few.filter((other) => other !== entry);
+    else if (this.many.get(entry.id) === entry) this.many.delete(entry.id);
+    else if (this.many.delete(identity(entry))) this.namesakes--;
+  }
+}
+
+const isOf = (entry: InstanceEntry, instance: Instance): boolean =>
+  entry.id === instance.id && sameTexts(entry.addresses, instance.addresses);
+
+/** What tells instances of one service apart. A line feed is in no address and, by validation, in no id. */
+export const identity = ({ id, addresses }: Pick<Instance, 'id' | 'addresses'>): string =>
+  `${id}\n${addresses.join(' ')}`;

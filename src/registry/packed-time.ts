@@ -1,0 +1,59 @@
+// Facts and verdicts without their times. Of 100,000 pods nearly all say the same, each since another second: what they
+// say is then one object, and what each of them keeps is a reference and a small integer, not 130 bytes.
+import type { Fact, Verdict } from './model.ts';
+
+/** In place of seconds: the value has its time in it, which is no whole second, or it is one of a kind. */
+export const WHOLE = -1;
+
+const saidOnce = new Map<string, Fact>();
+const judgedOnce = new WeakMap<Fact, Verdict[]>();
+/** Reasons may be any text; beyond this many the oldest are said anew. */
+const MAX_SAID = 5_000;
+
+/** Seconds since 1970, or WHOLE where the fact cannot be kept without its time. */
+export function secondsOf({ sinceMs, reportedMs }: Fact): number {
+  return reportedMs === undefined && sinceMs >= 0 && sinceMs % 1000 === 0 ? sinceMs / 1000 : WHOLE;
+}
+
+/** The fact as of 1970: the same object for all that say the same. Only for facts that have `secondsOf`. */
+export function withoutTime(fact: Fact): Fact {
+  const { source, name = '', status, reason, repeats = '', gone = false } = fact;
+  const key = `${source}\n${name}\n${status}\n${repeats}\n${gone}\n${reason}`;
+  const known = saidOnce.get(key);
+  if (known !== undefined) return known;
+  if (saidOnce.size >= MAX_SAID) saidOnce.clear();
+  const said: Fact = { ...fact, sinceMs: 0 };
+  saidOnce.set(key, said);
+  return said;
+}
+
+export const withTime = (said: Fact, seconds: number): Fact => ({ ...said, sinceMs: seconds * 1000 });
+
+export interface PackedVerdict {
+  readonly judged: Verdict;
+  /** WHOLE: `judged` is the verdict itself. */
+  readonly seconds: number;
+}
+
+/** Nearly every verdict repeats one fact. */
+export function packVerdict(verdict: Verdict): PackedVerdict {
+  const { fact, status, reason, sinceMs } = verdict;
+  const repeats = fact?.status === status && fact.reason === reason && fact.sinceMs === sinceMs;
+  const seconds = repeats ? secondsOf(fact) : WHOLE;
+  return seconds === WHOLE ? { judged: verdict, seconds } : { judged: verdictWithoutTime(verdict, fact!), seconds };
+}
+
+function verdictWithoutTime(verdict: Verdict, fact: Fact): Verdict {
+  const said = withoutTime(fact);
+  const known = judgedOnce.get(said) ?? [];
+  const same = known.find(({ rule, answered }) => rule === verdict.rule && answered === verdict.answered);
+  if (same !== undefined) return same;
+  const judged: Verdict = { ...verdict, sinceMs: 0, fact: said };
+  judgedOnce.set(said, [...known, judged]);
+  return judged;
+}
+
+export function unpackVerdict({ judged, seconds }: PackedVerdict): Verdict {
+  if (seconds === WHOLE) return judged;
+  return { ...judged, sinceMs: seconds * 1000, fact: withTime(judged.fact!, seconds) };
+}

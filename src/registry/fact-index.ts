@@ -1,6 +1,7 @@
 // Which facts concern which instances. Shared subjects (pods, nodes) are linked to the instances that name them; the
 // subject that each instance has for itself is found by its text, since most instances never hear of it.
 import type { Fact, FactSource } from './model.ts';
+import { unpackFacts } from './packed-time.ts';
 import { type ChangeListener, RegistryLimitError, type RegistryLimits } from './registry.ts';
 import type { InstanceEntry, ServiceEntry } from './service-entry.ts';
 import { createSubjects, instanceSubject } from './subjects.ts';
@@ -60,9 +61,10 @@ export function createFactIndex(
     ofInstance(entry) {
       const { service, common } = entry;
       const own = subjects.facts(instanceSubject(service.key, entry.id));
+      const stated = unpackFacts(common);
       const shared = entry.subjects();
-      if (shared.length === 0) return own.length === 0 ? common.facts : [...common.facts, ...own];
-      return [...common.facts, ...shared.flatMap(({ facts }) => facts), ...own];
+      if (shared.length === 0) return own.length === 0 ? stated : [...stated, ...own];
+      return [...stated, ...shared.flatMap(({ facts }) => facts), ...own];
     },
     ofSubject: (subject) => subjects.facts(subject),
     instancesOf,

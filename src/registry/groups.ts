@@ -69,12 +69,13 @@ export function createGroups({ obtain, forgetIfEmpty, facts, keeper, limits, tel
       // Re-adding puts the group last: it spoke last, so its statement counts.
       entry.groups = added(removed(entry.groups, group), group);
     }
-    group.entries = [...seen].slice(); // a copy has no room to grow, which is half as much again
+    for (const entry of before) withdraw(entry, group, change);
+    // A copy has no room to grow, which is half as much again.
+    group.entries = service.instances.sameArray([...seen].slice());
     if (old === undefined) {
       groups.set(groupKey, group);
       service.groups++;
     }
-    for (const entry of before) withdraw(entry, group, change);
     announce(service, change);
   }
 

@@ -7,7 +7,7 @@ import type { InstanceEntry } from './service-entry.ts';
 const LARGEST_ARRAY = 16;
 
 export class InstanceSet {
-  private few: readonly InstanceEntry[] = [];
+  private few: readonly InstanceEntry[] = NONE;
   /** Above LARGEST_ARRAY. By id; an instance whose id another one holds is under `identity`. */
   private many: Map<string, InstanceEntry> | undefined = undefined;
   /** How many instances of `many` are not under their id. */
@@ -46,9 +46,15 @@ export class InstanceSet {
     if (this.many === undefined) {
       this.many = new Map();
       for (const other of this.few) this.addToMany(this.many, other);
-      this.few = [];
+      this.few = NONE;
     }
     this.addToMany(this.many, entry);
+  }
+
+  /** `entries`, as the set's own array where that says the same: one object states all of most services. */
+  sameArray(entries: readonly InstanceEntry[]): readonly InstanceEntry[] {
+    const { few } = this;
+    return few.length === entries.length && few.every((entry, index) => entry === entries[index]) ? few : entries;
   }
 
   private addToMany(many: Map<string, InstanceEntry>, entry: InstanceEntry): void {
@@ -66,6 +72,8 @@ export class InstanceSet {
     else if (this.many.delete(identity(entry))) this.namesakes--;
   }
 }
+
+const NONE: readonly InstanceEntry[] = [];
 
 const isOf = (entry: InstanceEntry, instance: Instance): boolean =>
   entry.id === instance.id && sameTexts(entry.addresses, instance.addresses);

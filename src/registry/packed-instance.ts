@@ -1,23 +1,24 @@
 // What is kept of an instance as it was stated: its own few words, and what it has in common with its neighbours. The
 // statement itself (an object, its arrays, its texts) is 400 bytes; this is 16 and the id, where it is not the pod's name.
 import type { HealthCheck, Instance, ServicePort } from './model.ts';
+import { type PackedFacts, packFacts } from './packed-time.ts';
 
 /** What the instances of one object (an EndpointSlice) nearly always share: one object for all of them. */
-export interface Common {
+export interface Common extends PackedFacts {
   readonly ports: readonly ServicePort[];
   /** SAME_AS_ID for pods of StatefulSets. */
   readonly hostname: string | typeof SAME_AS_ID | undefined;
   readonly weight: number;
   readonly attributes: Instance['attributes'];
   readonly healthCheck: HealthCheck | undefined;
-  readonly facts: Instance['facts'];
 }
 
 const SAME_AS_ID = Symbol('the hostname is the id');
 
 /** `neighbour` itself, where it says the same. */
 export function commonOf(instance: Instance, neighbour: Common | undefined): Common {
-  const { ports, weight, attributes, healthCheck, facts } = instance;
+  const { ports, weight, attributes, healthCheck } = instance;
+  const { stated, seconds } = packFacts(instance.facts);
   const hostname = instance.hostname === instance.id ? SAME_AS_ID : instance.hostname;
   const isSame =
     neighbour !== undefined &&
@@ -26,8 +27,9 @@ export function commonOf(instance: Instance, neighbour: Common | undefined): Com
     neighbour.weight === weight &&
     neighbour.attributes === attributes &&
     neighbour.healthCheck === healthCheck &&
-    neighbour.facts === facts;
-  return isSame ? neighbour : { ports, hostname, weight, attributes, healthCheck, facts };
+    neighbour.stated === stated &&
+    neighbour.seconds === seconds;
+  return isSame ? neighbour : { ports, hostname, weight, attributes, healthCheck, stated, seconds };
 }
 
 export const hostnameOf = ({ hostname }: Common, id: string): string | undefined =>

@@ -10,13 +10,27 @@ const judgedOnce = new WeakMap<Fact, Verdict[]>();
 /** Reasons may be any text; beyond this many the oldest are said anew. */
 const MAX_SAID = 5_000;
 
+export interface PackedFacts {
+  /** One fact without its time, or with WHOLE all of them. */
+  readonly stated: Fact | readonly Fact[];
+  readonly seconds: number;
+}
+
+export function packFacts(facts: readonly Fact[]): PackedFacts {
+  const seconds = facts.length === 1 ? secondsOf(facts[0]) : WHOLE;
+  return { stated: seconds === WHOLE ? facts : withoutTime(facts[0]), seconds };
+}
+
+export const unpackFacts = ({ stated, seconds }: PackedFacts): readonly Fact[] =>
+  seconds === WHOLE ? (stated as readonly Fact[]) : [withTime(stated as Fact, seconds)];
+
 /** Seconds since 1970, or WHOLE where the fact cannot be kept without its time. */
-export function secondsOf({ sinceMs, reportedMs }: Fact): number {
+function secondsOf({ sinceMs, reportedMs }: Fact): number {
   return reportedMs === undefined && sinceMs >= 0 && sinceMs % 1000 === 0 ? sinceMs / 1000 : WHOLE;
 }
 
 /** The fact as of 1970: the same object for all that say the same. Only for facts that have `secondsOf`. */
-export function withoutTime(fact: Fact): Fact {
+function withoutTime(fact: Fact): Fact {
   const { source, name = '', status, reason, repeats = '', gone = false } = fact;
   const key = `${source}\n${name}\n${status}\n${repeats}\n${gone}\n${reason}`;
   const known = saidOnce.get(key);
@@ -27,7 +41,7 @@ export function withoutTime(fact: Fact): Fact {
   return said;
 }
 
-export const withTime = (said: Fact, seconds: number): Fact => ({ ...said, sinceMs: seconds * 1000 });
+const withTime = (said: Fact, seconds: number): Fact => ({ ...said, sinceMs: seconds * 1000 });
 
 export interface PackedVerdict {
   readonly judged: Verdict;

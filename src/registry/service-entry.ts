@@ -4,7 +4,7 @@ import { InstanceSet } from './instance-set.ts';
 import type { Fact, Instance, Service, Verdict } from './model.ts';
 import { type OneOrMany, valuesOf } from './one-or-many.ts';
 import { type Common, hostnameOf, type PackedAddresses, packAddresses, unpackAddresses } from './packed-instance.ts';
-import { packVerdict, unpackVerdict, WHOLE } from './packed-time.ts';
+import { packVerdict, unpackFacts, unpackVerdict, WHOLE } from './packed-time.ts';
 import type { InstanceState, ServiceState } from './registry.ts';
 import type { Subject } from './subjects.ts';
 
@@ -62,7 +62,8 @@ export class InstanceEntry implements InstanceState {
   /** As it was stated; made anew each time. */
   get instance(): Instance {
     const { id, addresses, common } = this;
-    const { ports, weight, attributes, healthCheck, facts } = common;
+    const { ports, weight, attributes, healthCheck } = common;
+    const facts = unpackFacts(common);
     const hostname = hostnameOf(common, id);
     const subjects = this.subjects().map(({ text }) => text);
     const instance = { id, addresses, ports, weight, attributes, subjects, facts };

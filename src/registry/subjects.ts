@@ -1,7 +1,7 @@
 // Facts by subject. A subject is a thing that instances share the fate of: a pod, a node, or the instance itself.
 import type { Fact, FactSource } from './model.ts';
 import { added, type OneOrMany, removed, valuesOf } from './one-or-many.ts';
-import { secondsOf, WHOLE, withoutTime, withTime } from './packed-time.ts';
+import { type PackedFacts, packFacts, unpackFacts, WHOLE } from './packed-time.ts';
 
 /** The subject of what is said about one instance alone: checks, custom status, operator. */
 export const instanceSubject = (serviceKey: string, id: string): string => `instance/${serviceKey}/${id}`;
@@ -10,8 +10,8 @@ export const instanceSubject = (serviceKey: string, id: string): string => `inst
 export class Subject<Member extends object> {
   /** The very string that it is found by, so that nobody else keeps a copy of it. */
   readonly text: string;
-  /** One fact without its time, or all sources' facts, those of one source next to each other. */
-  private stated: Fact | readonly Fact[] = NO_FACTS;
+  /** All sources' facts, those of one source next to each other. See packed-time.ts. */
+  private stated: PackedFacts['stated'] = NO_FACTS;
   private seconds: number = WHOLE;
   members: OneOrMany<Member> = undefined;
 
@@ -20,12 +20,13 @@ export class Subject<Member extends object> {
   }
 
   get facts(): readonly Fact[] {
-    return this.seconds === WHOLE ? (this.stated as readonly Fact[]) : [withTime(this.stated as Fact, this.seconds)];
+    return unpackFacts({ stated: this.stated, seconds: this.seconds });
   }
 
   set facts(facts: readonly Fact[]) {
-    this.seconds = facts.length === 1 ? secondsOf(facts[0]) : WHOLE;
-    this.stated = this.seconds === WHOLE ? facts : withoutTime(facts[0]);
+    const { stated, seconds } = packFacts(facts);
+    this.stated = stated;
+    this.seconds = seconds;
   }
 
   isIdle(): boolean {

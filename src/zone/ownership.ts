@@ -1,5 +1,6 @@
 // Which owners claim which node of the tree. Nearly every name has one owner, which is a number in a typed array; only
 // names that several claim (a pod's address in many services) cost a list.
+import { GROWTH } from './label-arena.ts';
 import { grown, type Node } from './tree.ts';
 
 export interface Ownership {
@@ -19,7 +20,7 @@ export function createOwnership(): Ownership {
 
   return {
     add(node, owner) {
-      if (node >= single.length) single = grown(single, Math.ceil(Math.max(node + 1, single.length * 1.5)));
+      if (node >= single.length) single = grown(single, Math.ceil(Math.max(node + 1, single.length * GROWTH)));
       if (single[node] === 0) single[node] = owner;
       else if (single[node] === SHARED) shared.get(node)?.push(owner);
       else {

@@ -3,7 +3,7 @@
 import type { Random } from '../clock.ts';
 import { MAX_NAME_BYTES } from '../dns/limits.ts';
 import type { WireName } from '../dns/name.ts';
-import { createLabelArena } from './label-arena.ts';
+import { createLabelArena, GROWTH } from './label-arena.ts';
 
 /** A node's number; numbers of removed nodes are used again. */
 export type Node = number;
@@ -84,7 +84,7 @@ export function createNameTree(random: Random): NameTree {
   }
 
   function growNodes(): void {
-    const length = Math.ceil(parents.length * 1.5);
+    const length = Math.ceil(parents.length * GROWTH);
     parents = grown(parents, length);
     offsets = grown(offsets, length);
     children = grown(children, length);

@@ -38,7 +38,7 @@ test('derived endpoints are tasks, and the IPv6 addresses of instances kept with
     serviceId: 's',
     id: 'dual',
     registeredMs: 0,
-    attributes: service.instances.get('dual')!.instance.attributes,
+    attributes: [...service.instances.values()].find(({ instance }) => instance.id === 'dual')!.instance.attributes,
   };
   const target = { namespace: 'shop', name: 'task' };
   assert.deepEqual(

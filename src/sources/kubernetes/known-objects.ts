@@ -32,8 +32,12 @@ const MASS_LOSS = 10;
 const LOGGED_ONCE = 1_000;
 
 export function createKnownObjects(kind: WatchedKind, report: KindReport, log: Logger): KnownObjects {
-  /** Key → resource version; 0 from a snapshot, -1 where the server's version is no number and cannot be compared. */
-  const known = new Map<string, number>();
+  /**
+   * Key → resource version, less the first one seen: the difference is small enough for V8 to keep it in the Map, where a
+   * version of an older cluster (above 2^31) is an object of 16 bytes. undefined: from a snapshot, or no number.
+   */
+  const known = new Map<string, number | undefined>();
+  let firstVersion: number | undefined;
   const logged = new Set<string>();
   let listed: Set<string> | undefined;
   let lossSeen = false;
@@ -55,9 +59,17 @@ export function createKnownObjects(kind: WatchedKind, report: KindReport, log: L
     }
   }
 
-  function isOutdated(key: string, version: number): boolean {
+  /** Comparable versions of one kind; undefined where the server's version is no number. */
+  function versionOf({ resourceVersion }: Metadata): number | undefined {
+    const version = versionNumber(resourceVersion);
+    if (version === undefined) return undefined;
+    firstVersion ??= version;
+    return version - firstVersion;
+  }
+
+  function isOutdated(key: string, version: number | undefined): boolean {
     const before = known.get(key);
-    return before !== undefined && before > 0 && version > 0 && version < before;
+    return before !== undefined && version !== undefined && version < before;
   }
 
   function takeAway(keys: readonly string[]): void {
@@ -71,9 +83,9 @@ export function createKnownObjects(kind: WatchedKind, report: KindReport, log: L
     upsert(object) {
       guard(object, (key, meta, raw) => {
         listed?.add(key); // even when it turns out malformed: it exists, and what it said before stands
-        const version = versionNumber(meta.resourceVersion);
+        const version = versionOf(meta);
         if (isOutdated(key, version)) return report.count('outdated');
-        if (version > 0 && known.get(key) === version) return;
+        if (version !== undefined && known.get(key) === version) return;
         const problem = kind.replace(key, meta, raw);
         known.set(key, version);
         if (problem !== undefined) throw problem;
@@ -82,7 +94,7 @@ export function createKnownObjects(kind: WatchedKind, report: KindReport, log: L
     },
     delete(object) {
       guard(object, (key, meta) => {
-        if (isOutdated(key, versionNumber(meta.resourceVersion))) return report.count('outdated');
+        if (isOutdated(key, versionOf(meta))) return report.count('outdated');
         listed?.delete(key);
         if (known.delete(key)) kind.remove(key);
       });
@@ -105,7 +117,7 @@ export function createKnownObjects(kind: WatchedKind, report: KindReport, log: L
       return believed;
     },
     restore(keys) {
-      for (const key of keys) known.set(key, 0);
+      for (const key of keys) known.set(key, undefined);
       report.objects(known.size);
     },
     keys: () => known.keys(),
@@ -123,4 +135,5 @@ export function createKnownObjects(kind: WatchedKind, report: KindReport, log: L
  * Resource versions are comparable numbers of one kind (KEP-5504, and etcd revisions before it said so); of an API that
  * stores elsewhere they may be any text.
  */
-const versionNumber = (version: string): number => (/^[1-9]\d{0,15}$/.test(version) ? Number(version) : -1);
+const versionNumber = (version: string): number | undefined =>
+  /^[1-9]\d{0,15}$/.test(version) ? Number(version) : undefined;

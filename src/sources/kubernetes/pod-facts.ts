@@ -18,20 +18,8 @@ export function podFacts(metadata: Metadata, pod: Fields): readonly Fact[] {
   return fact('UNHEALTHY', `not ready: ${whyNotReady(status, phase, ready)}`, sinceMs);
 }
 
-/** Kubernetes times are whole seconds, and many pods become ready in the same one: their facts are shared. */
-const shared = new Map<string, readonly Fact[]>();
-const MAX_SHARED = 5_000;
-
 function fact(status: Status, reason: string, sinceMs: number, gone?: true): readonly Fact[] {
-  const key = `${sinceMs} ${reason}`;
-  const known = shared.get(key);
-  if (known !== undefined) return known;
-  if (shared.size >= MAX_SHARED) shared.clear();
-  const facts: readonly Fact[] = [
-    { source: 'pod', status, reason: reason.slice(0, MAX_REASON), sinceMs, ...(gone && { gone }) },
-  ];
-  shared.set(key, facts);
-  return facts;
+  return [{ source: 'pod', status, reason: reason.slice(0, MAX_REASON), sinceMs, ...(gone && { gone }) }];
 }
 
 function condition(status: Fields, type: string): Fields | undefined {

@@ -2,6 +2,7 @@
 // Kubernetes as Cloud Map's store, against a real API server: two replicas, one truth.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { serviceObjectNames } from '../../src/cloudmap/kubernetes/names.ts';
 import { type CloudMapInCluster, startCloudMapInCluster, testCloudMapConfig } from '../support/cloud-map-in-cluster.ts';
 import { NAMESPACES } from '../support/cluster-objects.ts';
 import { type ControlPlane, startControlPlane } from '../support/control-plane.ts';
@@ -256,3 +257,30 @@ test('an object of ours that somebody broke is left out and counted, and the oth
   await until(malformed, before + 1);
   assert.equal(one.instances(id).length, 1);
 });
+
+test(
+  'what the cluster took of a batch that failed is known at once, although its clients were told of a failure',
+  options,
+  async () => {
+    const [one] = replicas as [CloudMapInCluster];
+    const { Service } = await one.call('GetService', { Id: await one.createService('batch.local', 'first') });
+    for (const name of serviceObjectNames('batch.local', 'blocked'))
+      await plane.client.create(SERVICES, { metadata: { name }, spec: { clusterIP: 'None' } });
+    const names = Array.from({ length: 20 }, (_, i) => `batch-${i}`);
+    const results = await Promise.allSettled([
+      ...names.slice(0, 10).map((Name) => one.call('CreateHttpNamespace', { Name })),
+      one.call('CreateService', { Name: 'blocked', NamespaceId: Service.NamespaceId }),
+      ...names.slice(10).map((Name) => one.call('CreateHttpNamespace', { Name })),
+    ]);
+    assert.equal(results[10]!.status, 'rejected');
+    assert.ok(results.filter(({ status }) => status === 'rejected').length > 1, 'nothing shared its write');
+    const listed = async () => {
+      const { Namespaces } = await one.call('ListNamespaces', {
+        Filters: [{ Name: 'HTTP_NAME', Values: ['batch-'], Condition: 'BEGINS_WITH' }],
+      });
+      return Namespaces.length;
+    };
+    // Namespaces are written before the service that failed.
+    await until(listed, 20);
+  },
+);

@@ -51,7 +51,10 @@ interface SlicePlan {
   adds: boolean;
 }
 
-/** Which slices to write, and how; those that take instances in before those that only give them up. */
+/**
+ * Which slices to write, and how: first those that take instances in, then those that give up older statements of them,
+ * so that after a failure at any point each instance is as it was or as it is to be.
+ */
 function planSlices(
   { mirror, clock }: WriteContext,
   service: HeldObject,
@@ -88,6 +91,9 @@ function planSlices(
   for (const { id, record, operations } of edits) {
     const located = mirror.locate(serviceId, id);
     const current = located && planFor(located.slice);
+    // A move that was broken off left it in an older slice, too: it must not come back from there.
+    for (const slice of mirror.slicesOf(serviceId, 'instances'))
+      if (slice.name !== located?.slice.name && slice.instances?.has(id)) planFor(slice).instances.delete(id);
     const stamp = Math.max(clock.now(), (located?.kept.stamp ?? 0) + 1);
     current?.instances.delete(id);
     if (record === undefined) {
@@ -100,7 +106,9 @@ function planSlices(
     plan.operations.push(...operations);
     plan.adds = true;
   }
-  return plans.sort((one, other) => Number(other.adds) - Number(one.adds));
+  const newest = new Set(edits.map(({ id }) => mirror.locate(serviceId, id)?.slice.name));
+  const rank = ({ adds, slice }: SlicePlan) => (adds ? 0 : newest.has(slice?.name) ? 2 : 1);
+  return plans.sort((one, other) => rank(one) - rank(other));
 }
 
 function hasRoom(instances: Instances, record: InstanceRecord): boolean {

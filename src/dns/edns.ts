@@ -16,48 +16,48 @@ export function emptyEdns(): Edns {
 }
 
 /**
- * Reads the records from `start` to the end of the query. False when they are malformed: a second OPT, an OPT outside
- * the additional section or of a name that is not the root, a record that does not end, a pointer that does not point
- * back, or bytes left over.
+ * Reads the records that follow the question of the query at `queryAt`: from `start` to `end`, places in `bytes`. False
+ * when they are malformed: a second OPT, an OPT outside the additional section or of a name that is not the root, a record
+ * that does not end, a pointer that does not point back, or bytes left over.
  */
-export function readEdns(query: Uint8Array, queryLength: number, start: number, edns: Edns): boolean {
+export function readEdns(bytes: Uint8Array, queryAt: number, start: number, end: number, edns: Edns): boolean {
   edns.present = false;
-  const before = readUint16(query, HEADER.ANCOUNT) + readUint16(query, HEADER.NSCOUNT);
-  const count = before + readUint16(query, HEADER.ARCOUNT);
+  const before = readUint16(bytes, queryAt + HEADER.ANCOUNT) + readUint16(bytes, queryAt + HEADER.NSCOUNT);
+  const count = before + readUint16(bytes, queryAt + HEADER.ARCOUNT);
   let at = start;
   for (let i = 0; i < count; i++) {
-    const fixed = skipName(query, at, queryLength);
-    if (fixed < 0 || fixed + 10 > queryLength) return false;
-    const end = fixed + 10 + readUint16(query, fixed + 8);
-    if (end > queryLength) return false;
-    if (readUint16(query, fixed) === TYPE.OPT) {
-      if (edns.present || i < before || fixed !== at + 1 || !optionsAreWhole(query, fixed + 10, end)) return false;
+    const fixed = skipName(bytes, queryAt, at, end);
+    if (fixed < 0 || fixed + 10 > end) return false;
+    const next = fixed + 10 + readUint16(bytes, fixed + 8);
+    if (next > end) return false;
+    if (readUint16(bytes, fixed) === TYPE.OPT) {
+      if (edns.present || i < before || fixed !== at + 1 || !optionsAreWhole(bytes, fixed + 10, next)) return false;
       edns.present = true;
-      edns.udpBytes = readUint16(query, fixed + 2);
-      edns.version = query[fixed + 5];
-      edns.dnssecOk = (query[fixed + 6] & 0x80) !== 0;
+      edns.udpBytes = readUint16(bytes, fixed + 2);
+      edns.version = bytes[fixed + 5];
+      edns.dnssecOk = (bytes[fixed + 6] & 0x80) !== 0;
     }
-    at = end;
+    at = next;
   }
-  return at === queryLength;
+  return at === end;
 }
 
 /** RFC 6891 section 6.1.2: options are (code, length, data) and fill the rdata. What they say is not looked at. */
-function optionsAreWhole(query: Uint8Array, start: number, end: number): boolean {
+function optionsAreWhole(bytes: Uint8Array, start: number, end: number): boolean {
   let at = start;
-  while (at + 4 <= end) at += 4 + readUint16(query, at + 2);
+  while (at + 4 <= end) at += 4 + readUint16(bytes, at + 2);
   return at === end;
 }
 
 /** The place after a name, perhaps compressed; -1 when malformed. */
-function skipName(query: Uint8Array, start: number, limit: number): number {
+function skipName(bytes: Uint8Array, messageAt: number, start: number, limit: number): number {
   let at = start;
   while (at < limit && at - start < MAX_NAME_BYTES) {
-    const length = query[at];
+    const length = bytes[at];
     if (length === 0) return at + 1;
     if (length >= 0xc0) {
-      const target = at + 1 < limit ? readUint16(query, at) & 0x3fff : limit;
-      return target >= 12 && target < start ? at + 2 : -1;
+      const target = at + 1 < limit ? readUint16(bytes, at) & 0x3fff : 0;
+      return target >= 12 && target < start - messageAt ? at + 2 : -1;
     }
     if (length > MAX_LABEL_BYTES) return -1;
     at += 1 + length;

@@ -46,7 +46,11 @@ const NOTHING = new Uint8Array(0);
 /** Of the alias from the name asked for to the name that the search path found. */
 const ALIAS_TTL_SECONDS = 5;
 
-export function createFront(settings: FrontSettings, inner: Responder, deps: FrontDeps): Front {
+export function createFront(
+  settings: FrontSettings,
+  inner: Pick<Responder, 'respond' | 'respondLater'>,
+  deps: FrontDeps,
+): Front {
   const acl = createAcl(settings.acl);
   const rewriter = createRewriter(settings.rewrites);
   const autopath = settings.autopath && createAutopath(settings.autopath);

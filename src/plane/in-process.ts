@@ -1,6 +1,6 @@
 // The data plane in this thread, for tests: the same table and the same answers, no worker. With `listen` it opens plain
 // UDP and TCP sockets here.
-import { createEngine, type Engine } from '../server/engine.ts';
+import { createEngine, createPacketMemory, type Engine } from '../server/engine.ts';
 import { createCounters } from './counters.ts';
 import { encodeChanges } from './messages.ts';
 import type { DataPlane } from './records.ts';
@@ -18,6 +18,8 @@ export interface InProcessOptions extends Partial<ResponderSettings> {
   readonly hashSeed?: number;
   readonly rotationSeed?: number;
   readonly slotCapacity?: number;
+  /** How many queries may lie in the packet memory at once. */
+  readonly packetSlots?: number;
 }
 
 /** Changes that cannot be said on the wire, and bugs in the answer path, throw. */
@@ -25,6 +27,7 @@ export function createInProcessPlane(options: InProcessOptions = {}): InProcessP
   const hashSeed = options.hashSeed ?? 0x1234_5678;
   const slots = createSlots(options.slotCapacity ?? 1 << 16);
   const engine = createEngine({
+    memory: createPacketMemory(options.packetSlots ?? 1, 4096),
     slots: slots.bytes,
     counters: createCounters(),
     settings: {

@@ -1,14 +1,17 @@
 // Class CH: what the server says of itself, where it is configured to.
-import { writeUint16, writeUint32 } from '../dns/header.ts';
 import { HEADER_BYTES } from '../dns/limits.ts';
 import { parseName } from '../dns/name.ts';
-import type { Question } from '../dns/question.ts';
 import { CLASS, TYPE } from '../dns/types.ts';
 import type { ResponderSettings } from '../plane/settings.ts';
-import type { Reply } from './reply.ts';
+import type { PacketMemory } from './packet-memory.ts';
+import type { AskedQuestion } from './question-reader.ts';
+import { type Reply, writeRecordHead } from './reply.ts';
 
 /** Gives the function that answers TXT of version.bind and id.server; false: not a name we answer. */
-export function chaosAnswer(settings: ResponderSettings): (question: Question, reply: Reply) => boolean {
+export function chaosAnswer(
+  settings: ResponderSettings,
+  memory: PacketMemory,
+): (question: AskedQuestion, reply: Reply) => boolean {
   const known = [
     { name: parseName('version.bind'), text: settings.versionBind },
     { name: parseName('version.server'), text: settings.versionBind },
@@ -20,13 +23,10 @@ export function chaosAnswer(settings: ResponderSettings): (question: Question, r
     if (question.type !== TYPE.TXT && question.type !== TYPE.ANY) return false;
     for (const { name, rdata } of known) {
       if (name.length !== question.name.length || !name.every((byte, i) => byte === question.name.bytes[i])) continue;
-      const { out, at } = reply;
-      writeUint16(out, at, 0xc000 | HEADER_BYTES);
-      writeUint16(out, at + 2, TYPE.TXT);
-      writeUint16(out, at + 4, CLASS.CH);
-      writeUint32(out, at + 6, 0);
-      writeUint16(out, at + 10, rdata.length);
-      out.set(rdata, at + 12);
+      const { at } = reply;
+      writeRecordHead(memory.view, at, HEADER_BYTES, TYPE.TXT, 0, rdata.length);
+      memory.view.setUint16(at + 4, CLASS.CH);
+      memory.bytes.set(rdata, at + 12);
       reply.at += 12 + rdata.length;
       reply.answers++;
       return true;

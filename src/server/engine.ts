@@ -10,13 +10,17 @@ import { COUNTER, type Counters } from '../plane/counters.ts';
 import { applyEntry, type ChangeTarget } from '../plane/messages.ts';
 import type { HashSeed } from '../plane/name-hash.ts';
 import type { ResponderSettings } from '../plane/settings.ts';
+import { createPacketMemory, type PacketMemory } from './packet-memory.ts';
 import { createResponder, type Responder } from './respond.ts';
 import { createTable } from './table.ts';
 import { createZones, isInZones } from './zones.ts';
 
 const NO_ADDRESS = new Uint8Array(0);
 
+export { createPacketMemory } from './packet-memory.ts';
+
 export interface EngineDeps {
+  readonly memory: PacketMemory;
   readonly slots: Uint8Array;
   readonly counters: Counters;
   readonly settings: ResponderSettings;
@@ -32,7 +36,9 @@ export interface EngineDeps {
 export interface Engine extends Responder {
   /** As the responder's; `client` is the asker's address (4 or 16 bytes), only looked at where `wantsClient`. */
   respond(query: Uint8Array, queryLength: number, out: Uint8Array, overTcp: boolean, client?: Uint8Array): number;
+  respondSlot(slot: number, queryLength: number, to: number, overTcp: boolean, client?: Uint8Array): number;
   readonly wantsClient: boolean;
+  readonly memory: PacketMemory;
   readonly counters: Counters;
   readonly forwarder: Forwarder | undefined;
   /** Applies one message of changes (plane/messages.ts). */
@@ -44,11 +50,20 @@ export function createEngine(deps: EngineDeps): Engine {
   const zones = createZones();
   const forwarder = deps.createForwarder?.({
     isOurs: (name) => isInZones(zones, name, deps.hashSeed),
-    ourRecords: (name, type) => recordsOf(inner, name, type),
+    ourRecords(name, type) {
+      inner ??= createInner();
+      return recordsOf(inner, name, type);
+    },
   });
   const { counters } = deps;
-  // Asked in the middle of another query, so it has state of its own; it neither counts nor forwards.
-  const inner = createResponder({ ...deps, table, zones, counters: new Float64Array(counters.length) });
+  const { memory } = deps;
+  let inner: Responder | undefined;
+  // Asked in the middle of another query, so it has state of its own; it neither counts nor forwards. Made only when it is
+  // needed: code that is made once for all is compiled for its one table and memory.
+  const createInner = () => {
+    const own = { memory: createPacketMemory(0, 0), counters: new Float64Array(counters.length) };
+    return createResponder({ ...deps, ...own, table, zones, forwarder: undefined });
+  };
   const responder: Responder = createResponder({ ...deps, table, zones, forwarder });
   const front = deps.front && createFront(deps.front, responder, { ...deps.front, onError: deps.onError });
   const target: ChangeTarget = {
@@ -63,9 +78,12 @@ export function createEngine(deps: EngineDeps): Engine {
     ...(front && {
       respond: (query, queryLength, out, overTcp, client = NO_ADDRESS) =>
         front.respond(query, queryLength, out, overTcp, client),
+      respondSlot: (slot, queryLength, to, overTcp, client = NO_ADDRESS) =>
+        front.respond(memory.queries[slot], queryLength, memory.responses[to], overTcp, client),
       respondLater: front.respondLater,
     }),
     wantsClient: front !== undefined,
+    memory,
     counters,
     forwarder,
     apply(message) {

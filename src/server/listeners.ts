@@ -4,7 +4,7 @@ import type { ListeningAddress } from '../plane/plane.ts';
 import { ListenError } from '../plane/plane.ts';
 import type { DataPlaneSettings, SocketAddress } from '../plane/settings.ts';
 import type { Engine } from './engine.ts';
-import { type Libc, loadLibc } from './libc.ts';
+import type { Libc } from './libc.ts';
 import { findEventLoopFd, type ReceiveLoop, startReceiveLoop } from './receive-loop.ts';
 import { listenTcp } from './tcp.ts';
 import { openSharedTcpSocket } from './tcp-shared.ts';
@@ -29,6 +29,8 @@ const PORT_ATTEMPTS = 10;
 
 export interface ListenerDeps {
   readonly clock: Clock;
+  /** What batches need, or why they cannot be had. */
+  readonly libc: Libc | string;
   /** Descriptors that nobody closes when the thread dies. */
   onDescriptor(fd: number): void;
 }
@@ -40,7 +42,7 @@ export async function openListeners(
   addresses: readonly SocketAddress[],
   deps: ListenerDeps,
 ): Promise<Listeners> {
-  const native = settings.udp === 'plain' ? 'switched off' : await loadNative();
+  const native = await nativeFor(deps.libc);
   if (typeof native === 'string' && settings.udp === 'batched') throw new ListenError(native, 'ENOTSUP');
   const opened: (Closable & { bound: SocketAddress; transport: 'udp' | 'tcp'; mode: string })[] = [];
   const batched: BatchedUdpSocket[] = [];
@@ -111,9 +113,7 @@ interface Native {
   readonly eventLoopFd: number;
 }
 
-/** What batches need, or why they cannot be had here. */
-async function loadNative(): Promise<Native | string> {
-  const libc = loadLibc();
+async function nativeFor(libc: Libc | string): Promise<Native | string> {
   if (typeof libc === 'string') return libc;
   const eventLoopFd = await findEventLoopFd();
   if (eventLoopFd === undefined) return 'the descriptor of the event loop is not to be found in /proc/self/fdinfo';

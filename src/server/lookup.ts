@@ -1,12 +1,12 @@
 // What a name and a type lead to in our zones. The outcome is a value; what is answered follows from it in respond.ts.
-import type { LabelledName } from '../dns/question.ts';
 import { TYPE } from '../dns/types.ts';
 import { BLOCK, BLOCK_FLAG, RRSET } from '../plane/layout.ts';
-import { type HashSeed, wildcardHash } from '../plane/name-hash.ts';
+import { wildcardHash } from '../plane/name-hash.ts';
 import { chunkOf, wordOf } from './arena.ts';
 import { readPodAddress } from './pod-address.ts';
+import type { HashedName } from './question-reader.ts';
 import type { Table } from './table.ts';
-import { suffixHashes, type Zone, type Zones } from './zones.ts';
+import type { Zone, Zones } from './zones.ts';
 
 export const OUTCOME = {
   /** `rrset` answers. */
@@ -42,17 +42,17 @@ export interface Found {
 
 export interface Lookup {
   readonly found: Found;
-  /** Looks a name up; `found` then says what there is. */
-  lookup(name: LabelledName, type: number): void;
+  /** Looks up the name being answered; `found` then says what there is. */
+  lookup(type: number): void;
   /** The header of the RRset of a type in a block, -1 where it has none. */
   rrsetOf(handle: number, type: number): number;
   /** The handle of a zone's apex, -1 before it is filled. */
   apexOf(zone: Zone): number;
 }
 
-export function createLookup(table: Table, zones: Zones, seed: HashSeed): Lookup {
+export function createLookup(table: Table, zones: Zones, name: HashedName): Lookup {
   const chunks = table.arena.words;
-  const hashes = new Int32Array(128);
+  const { hashes } = name;
   const wildcard = Uint8Array.from({ length: 258 }, (_, i) => (i === 0 ? 1 : i === 1 ? 0x2a : 0));
   const found: Found = {
     outcome: OUTCOME.OUTSIDE,
@@ -76,14 +76,14 @@ export function createLookup(table: Table, zones: Zones, seed: HashSeed): Lookup
 
   const flagsOf = (handle: number): number => chunks[chunkOf(handle)][wordOf(handle) + BLOCK.NAME] >> 16;
 
-  const suffix = (name: LabelledName, labels: number): number =>
+  const suffix = (labels: number): number =>
     table.find(hashes[labels], name.bytes, name.starts[labels], name.length - name.starts[labels]);
 
   /** A zone cut between the apex and the name (RFC 1034 section 4.3.2 step 3b); DS is asked of the parent side. */
-  const findCut = (name: LabelledName, type: number, zone: Zone): boolean => {
+  const findCut = (type: number, zone: Zone): boolean => {
     const last = type === TYPE.DS ? name.labels - 1 : name.labels;
     for (let labels = zone.labels + 1; labels <= last; labels++) {
-      const handle = suffix(name, labels);
+      const handle = suffix(labels);
       if (handle < 0) return false;
       if ((flagsOf(handle) & BLOCK_FLAG.HAS_NS) === 0) continue;
       found.outcome = OUTCOME.REFERRAL;
@@ -96,12 +96,12 @@ export function createLookup(table: Table, zones: Zones, seed: HashSeed): Lookup
   };
 
   /** The name is not there: perhaps its closest encloser says something of it (RFC 4592 section 3.3.1). */
-  const fromEncloser = (name: LabelledName, zone: Zone): number => {
+  const fromEncloser = (zone: Zone): number => {
     let labels = zone.labels;
-    let encloser = suffix(name, labels);
+    let encloser = suffix(labels);
     // From the apex down: every name above an existing one exists, so the first gap ends the walk.
     while (encloser >= 0 && labels + 1 < name.labels) {
-      const next = suffix(name, labels + 1);
+      const next = suffix(labels + 1);
       if (next < 0) break;
       encloser = next;
       labels++;
@@ -117,8 +117,7 @@ export function createLookup(table: Table, zones: Zones, seed: HashSeed): Lookup
     return table.find(wildcardHash(hashes[labels]), wildcard, 0, 2 + name.length - start);
   };
 
-  const lookup = (name: LabelledName, type: number): void => {
-    suffixHashes(name, seed, hashes);
+  const lookup = (type: number): void => {
     const zone = zones.enclosing(name, hashes);
     found.zone = zone;
     found.addressLength = 0;
@@ -126,9 +125,9 @@ export function createLookup(table: Table, zones: Zones, seed: HashSeed): Lookup
       found.outcome = OUTCOME.OUTSIDE;
       return;
     }
-    if (table.cuts() > zones.count() && findCut(name, type, zone)) return;
-    let handle = suffix(name, name.labels);
-    if (handle < 0) handle = fromEncloser(name, zone);
+    if (table.cuts() > zones.count() && findCut(type, zone)) return;
+    let handle = table.findWords(hashes[name.labels], name.words, name.length);
+    if (handle < 0) handle = fromEncloser(zone);
     found.handle = handle;
     if (found.addressLength > 0 && handle < 0) {
       const spelled = found.addressLength === 4 ? TYPE.A : TYPE.AAAA;
@@ -149,7 +148,7 @@ export function createLookup(table: Table, zones: Zones, seed: HashSeed): Lookup
     else found.outcome = zone.ready ? OUTCOME.NODATA : OUTCOME.NOT_READY;
   };
 
-  const apexOf = (zone: Zone): number => table.find(zone.hash, zone.name, 0, zone.name.length);
+  const apexOf = (zone: Zone): number => table.findWords(zone.hash, zone.words, zone.name.length);
 
   return { found, lookup, rrsetOf, apexOf };
 }

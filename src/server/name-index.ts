@@ -13,6 +13,8 @@ const MOVED_AT_ONCE = 64;
 export interface NameIndex {
   /** The handle of the name `name[start, start + length)` (lower case) of that hash, or -1. */
   find(hash: number, name: Uint8Array, start: number, length: number): number;
+  /** The same for a whole name as words, the last padded with zeros. */
+  findWords(hash: number, words: Int32Array, length: number): number;
   /** For a name that is not there. */
   add(hash: number, handle: number): void;
   /** For a name that is there. */
@@ -55,6 +57,28 @@ export function createNameIndex(arena: Arena): NameIndex {
       let i = 0;
       while (i < length && bytes[at + i] === name[start + i]) i++;
       if (i === length) return bucket;
+    }
+  };
+
+  const probeWords = (
+    table: Int32Array,
+    tableMask: number,
+    hash: number,
+    words: Int32Array,
+    length: number,
+  ): number => {
+    const count = (length + 3) >> 2;
+    for (let bucket = hash & tableMask; ; bucket = (bucket + 1) & tableMask) {
+      const held = table[2 * bucket + 1];
+      if (held === EMPTY) return -1;
+      if (table[2 * bucket] !== hash || held === GONE) continue;
+      const chunk = chunks[chunkOf(held - 1)];
+      const block = wordOf(held - 1);
+      if ((chunk[block + BLOCK.NAME] & 0xff) !== length) continue;
+      const at = block + BLOCK.NAME_BYTES;
+      let i = 0;
+      while (i < count && chunk[at + i] === words[i]) i++;
+      if (i === count) return held - 1;
     }
   };
 
@@ -110,6 +134,10 @@ export function createNameIndex(arena: Arena): NameIndex {
       if (old === NO_PAIRS) return -1;
       const oldBucket = probe(old, oldMask, hash, name, start, length);
       return oldBucket < 0 ? -1 : old[2 * oldBucket + 1] - 1;
+    },
+    findWords(hash, words, length) {
+      const handle = probeWords(pairs, mask, hash, words, length);
+      return handle >= 0 || old === NO_PAIRS ? handle : probeWords(old, oldMask, hash, words, length);
     },
     add(hash, handle) {
       resizeIfNeeded();

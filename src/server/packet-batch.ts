@@ -1,9 +1,10 @@
-// Native memory for one recvmmsg and one sendmmsg: headers, addresses and packets of a whole batch, laid out once. Nothing
-// here allocates after creation.
+// Native memory for one recvmmsg and one sendmmsg: headers and addresses of a whole batch, laid out once around packets that
+// lie in the packet memory. Nothing here allocates after creation.
 //
 //   struct mmsghdr (64 bytes): name 0, namelen 8, iov 16, iovlen 24, control 32, controllen 40, flags 48, length 56
 //   struct iovec (16 bytes):   base 0, length 8
 import { AF_INET, type Libc, MSG_DONTWAIT } from './libc.ts';
+import { type PacketMemory, QUERY_BYTES } from './packet-memory.ts';
 import { SOCKADDR_BYTES } from './socket-address.ts';
 
 const HEADER_BYTES = 64;
@@ -12,13 +13,7 @@ const ADDRESS_BYTES = 32;
 /** cmsghdr (16), in6_pktinfo (20), padding. */
 const CONTROL_BYTES = 40;
 const CONTROL_STRIDE = 64;
-/** Longer queries are cut, and then answered FORMERR. */
-const QUERY_BYTES = 4096;
-
 export interface PacketBatch {
-  /** The packets as they arrived and as they leave, one view each, so that using them allocates nothing. */
-  readonly queries: readonly Uint8Array[];
-  readonly responses: readonly Uint8Array[];
   /** Reads what has arrived, without waiting: how many packets, or -1. */
   receive(fd: number): number;
   queryLength(i: number): number;
@@ -35,47 +30,51 @@ export interface PacketBatch {
   restoreSender(i: number, sender: Uint8Array): void;
 }
 
-/** `responseBytes` is the largest response. `withControl`: replies leave from the address that was asked. */
-export function createPacketBatch(libc: Libc, size: number, responseBytes: number, withControl: boolean): PacketBatch {
-  const queryStride = oddLines(QUERY_BYTES);
-  const responseStride = oddLines(responseBytes);
+/**
+ * For the packets of `memory`, which must be native: batches share it, one after another. `withControl`: replies leave from
+ * the address that was asked.
+ */
+export function createPacketBatch(libc: Libc, memory: PacketMemory, withControl: boolean): PacketBatch {
+  const size = memory.slots;
+  const packets = memory.address;
+  if (packets === undefined) throw new Error('batches need packets in native memory');
   const receiveAt = 0;
   const sendAt = receiveAt + size * HEADER_BYTES;
   const receiveVectors = sendAt + size * HEADER_BYTES;
   const sendVectors = receiveVectors + size * IOVEC_BYTES;
   const addresses = sendVectors + size * IOVEC_BYTES;
   const controls = addresses + size * ADDRESS_BYTES;
-  const queriesAt = controls + size * CONTROL_STRIDE;
-  const responsesAt = queriesAt + size * queryStride;
-  const memory = libc.allocate(responsesAt + size * responseStride);
-  const words = new Uint32Array(memory.buffer, 0, queriesAt >> 2);
-  const bytes = new Uint8Array(memory.buffer);
-  const low = (offset: number) => Number((memory.address + BigInt(offset)) & 0xffff_ffffn);
-  const high = (offset: number) => Number((memory.address + BigInt(offset)) >> 32n);
-  const addressLow = Uint32Array.from({ length: size }, (_, i) => low(addresses + i * ADDRESS_BYTES));
-  const addressHigh = Uint32Array.from({ length: size }, (_, i) => high(addresses + i * ADDRESS_BYTES));
-  const controlLow = Uint32Array.from({ length: size }, (_, i) => low(controls + i * CONTROL_STRIDE));
-  const controlHigh = Uint32Array.from({ length: size }, (_, i) => high(controls + i * CONTROL_STRIDE));
-  const setPointer = (at: number, to: number) => {
+  const end = controls + size * CONTROL_STRIDE;
+  const headers = libc.allocate(end);
+  const words = new Uint32Array(headers.buffer);
+  const bytes = new Uint8Array(headers.buffer);
+  const here = (offset: number) => headers.address + BigInt(offset);
+  const low = (address: bigint) => Number(address & 0xffff_ffffn);
+  const high = (address: bigint) => Number(address >> 32n);
+  const addressLow = Uint32Array.from({ length: size }, (_, i) => low(here(addresses + i * ADDRESS_BYTES)));
+  const addressHigh = Uint32Array.from({ length: size }, (_, i) => high(here(addresses + i * ADDRESS_BYTES)));
+  const controlLow = Uint32Array.from({ length: size }, (_, i) => low(here(controls + i * CONTROL_STRIDE)));
+  const controlHigh = Uint32Array.from({ length: size }, (_, i) => high(here(controls + i * CONTROL_STRIDE)));
+  const setPointer = (at: number, to: bigint) => {
     words[at >> 2] = low(to);
     words[(at >> 2) + 1] = high(to);
   };
 
   for (let i = 0; i < size; i++) {
     const lay = (header: number, vector: number, packet: number, packetBytes: number) => {
-      setPointer(header, addresses + i * ADDRESS_BYTES);
+      setPointer(header, here(addresses + i * ADDRESS_BYTES));
       words[(header + 8) >> 2] = SOCKADDR_BYTES;
-      setPointer(header + 16, vector);
+      setPointer(header + 16, here(vector));
       words[(header + 24) >> 2] = 1;
       if (withControl) {
-        setPointer(header + 32, controls + i * CONTROL_STRIDE);
+        setPointer(header + 32, here(controls + i * CONTROL_STRIDE));
         words[(header + 40) >> 2] = CONTROL_BYTES;
       }
-      setPointer(vector, packet);
+      setPointer(vector, packets + BigInt(packet));
       words[(vector + 8) >> 2] = packetBytes;
     };
-    lay(receiveAt + i * HEADER_BYTES, receiveVectors + i * IOVEC_BYTES, queriesAt + i * queryStride, QUERY_BYTES);
-    lay(sendAt + i * HEADER_BYTES, sendVectors + i * IOVEC_BYTES, responsesAt + i * responseStride, 0);
+    lay(receiveAt + i * HEADER_BYTES, receiveVectors + i * IOVEC_BYTES, memory.queryAt[i], QUERY_BYTES);
+    lay(sendAt + i * HEADER_BYTES, sendVectors + i * IOVEC_BYTES, memory.responseAt[i], 0);
   }
 
   /** The kernel writes how long address and control data were; the next packet needs their room again. */
@@ -86,16 +85,14 @@ export function createPacketBatch(libc: Libc, size: number, responseBytes: numbe
     }
   };
 
-  const sendPointer = memory.address + BigInt(sendAt);
-  const receivePointer = memory.address + BigInt(receiveAt);
+  const sendPointer = here(sendAt);
+  const receivePointer = here(receiveAt);
   let lastCount = size;
 
   const clients4 = views(bytes, addresses + 4, ADDRESS_BYTES, 4, size);
   const clients6 = views(bytes, addresses + 8, ADDRESS_BYTES, 16, size);
 
   return {
-    queries: views(bytes, queriesAt, queryStride, QUERY_BYTES, size),
-    responses: views(bytes, responsesAt, responseStride, responseBytes, size),
     receive(fd) {
       reset(lastCount);
       const count = libc.recvmmsg(fd, receivePointer, size, MSG_DONTWAIT, null);
@@ -164,11 +161,6 @@ function forgetInterface(bytes: Uint8Array, at: number): void {
   if (ipv6 && bytes[at + 16] === 0xfe && (bytes[at + 17] & 0xc0) === 0x80) return;
   const index = ipv6 ? at + 32 : at + 16;
   for (let i = 0; i < 4; i++) bytes[index + i] = 0;
-}
-
-/** An odd number of cache lines: a power of two would put every packet's first line into the same few places of the cache. */
-function oddLines(size: number): number {
-  return (((size + 63) >> 6) | 1) << 6;
 }
 
 function views(bytes: Uint8Array, start: number, stride: number, length: number, count: number): Uint8Array[] {

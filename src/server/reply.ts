@@ -1,11 +1,13 @@
-// The response as it grows: where it is written, how far, what each section has, and what the header will say.
-import { HEADER, writeUint16, writeUint32 } from '../dns/header.ts';
+// The response as it grows: where it is written, how far, what each section has, and what the header will say. All places
+// are places in the packet memory.
+import { HEADER } from '../dns/header.ts';
 import { HEADER_BYTES } from '../dns/limits.ts';
 import { CLASS, RCODE } from '../dns/types.ts';
 import { NO_EDE } from './opt.ts';
 
 export interface Reply {
-  out: Uint8Array;
+  /** Where the message begins. */
+  base: number;
   at: number;
   /** Records end before this; what is after it is kept for OPT. */
   limit: number;
@@ -23,7 +25,7 @@ export interface Reply {
 
 export function emptyReply(): Reply {
   return {
-    out: new Uint8Array(0),
+    base: 0,
     at: 0,
     limit: 0,
     overTcp: false,
@@ -37,11 +39,10 @@ export function emptyReply(): Reply {
   };
 }
 
-/** Begins a reply in `out` with the question as it stands in the query, its case included. */
-export function beginReply(reply: Reply, query: Uint8Array, questionEnd: number, out: Uint8Array): void {
-  for (let i = HEADER_BYTES; i < questionEnd; i++) out[i] = query[i];
-  reply.out = out;
-  reply.at = questionEnd;
+/** Begins a reply at `base` whose header and question have `length` bytes. */
+export function beginReply(reply: Reply, base: number, length: number): void {
+  reply.base = base;
+  reply.at = base + length;
   reply.answers = 0;
   reply.authority = 0;
   reply.additional = 0;
@@ -51,49 +52,49 @@ export function beginReply(reply: Reply, query: Uint8Array, questionEnd: number,
   reply.ede = NO_EDE;
 }
 
-/** Writes the header: AD, CD and Z are zero, RD is copied. */
-export function writeHeader(reply: Reply, query: Uint8Array, recursionAvailable: boolean): void {
-  const { out } = reply;
-  out[0] = query[0];
-  out[1] = query[1];
-  out[2] = 0x80 | (reply.authoritative ? 0x04 : 0) | (reply.truncated ? 0x02 : 0) | (query[2] & 0x01);
-  out[3] = (recursionAvailable ? 0x80 : 0) | (reply.rcode & 15);
-  writeUint16(out, HEADER.QDCOUNT, 1);
-  writeUint16(out, HEADER.ANCOUNT, reply.answers);
-  writeUint16(out, HEADER.NSCOUNT, reply.authority);
-  writeUint16(out, HEADER.ARCOUNT, reply.additional);
+/** Writes the header: AD, CD and Z are zero, id and RD are those of the query. */
+export function writeHeader(view: DataView, reply: Reply, queryAt: number, recursionAvailable: boolean): void {
+  const { base } = reply;
+  const asked = view.getInt32(queryAt);
+  const said =
+    0x8000 |
+    (reply.authoritative ? 0x0400 : 0) |
+    (reply.truncated ? 0x0200 : 0) |
+    (asked & 0x0100) |
+    (recursionAvailable ? 0x0080 : 0) |
+    (reply.rcode & 15);
+  view.setInt32(base, (asked & 0xffff_0000) | said);
+  view.setInt32(base + HEADER.QDCOUNT, (1 << 16) | reply.answers);
+  view.setInt32(base + HEADER.NSCOUNT, (reply.authority << 16) | reply.additional);
 }
 
 /** A whole response without a question, for queries whose question cannot be repeated. */
-export function writeHeaderOnly(query: Uint8Array, out: Uint8Array, flags: number): number {
-  out[0] = query[0];
-  out[1] = query[1];
-  writeUint16(out, HEADER.FLAGS, flags);
-  for (let i = HEADER.QDCOUNT; i < HEADER_BYTES; i++) out[i] = 0;
+export function writeHeaderOnly(view: DataView, base: number, queryAt: number, flags: number): number {
+  view.setInt32(base, (view.getInt32(queryAt) & 0xffff_0000) | flags);
+  view.setInt32(base + HEADER.QDCOUNT, 0);
+  view.setInt32(base + HEADER.NSCOUNT, 0);
   return HEADER_BYTES;
 }
 
-/** Owner pointer, type, class IN, TTL and rdlength: 12 bytes at `at`. */
+/** Owner, type, class IN, TTL and rdlength: 12 bytes at `at`. `owner` is a place in the message, for a pointer. */
 export function writeRecordHead(
-  out: Uint8Array,
+  view: DataView,
   at: number,
-  ownerAt: number,
+  owner: number,
   type: number,
   ttl: number,
   rdlength: number,
 ): void {
-  out[at] = 0xc0 | (ownerAt >>> 8);
-  out[at + 1] = ownerAt;
-  writeUint16(out, at + 2, type);
-  writeUint16(out, at + 4, CLASS.IN);
-  writeUint32(out, at + 6, ttl);
-  writeUint16(out, at + 10, rdlength);
+  view.setInt32(at, ((0xc000 | owner) << 16) | type);
+  view.setInt32(at + 4, (CLASS.IN << 16) | (ttl >>> 16));
+  view.setInt32(at + 8, (ttl << 16) | rdlength);
 }
 
 /** Adds one record to the answer section. False, and marked truncated, where it does not fit. */
 export function addAnswer(
+  view: DataView,
   reply: Reply,
-  ownerAt: number,
+  owner: number,
   type: number,
   ttl: number,
   rdata: Uint8Array,
@@ -104,8 +105,8 @@ export function addAnswer(
     reply.truncated = true;
     return false;
   }
-  writeRecordHead(reply.out, reply.at, ownerAt, type, ttl, length);
-  for (let i = 0; i < length; i++) reply.out[start + i] = rdata[i];
+  writeRecordHead(view, reply.at, owner, type, ttl, length);
+  for (let i = 0; i < length; i++) view.setUint8(start + i, rdata[i]);
   reply.at = start + length;
   reply.answers++;
   return true;

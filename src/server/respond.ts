@@ -6,15 +6,12 @@
 //   RFC 8482        ANY gets HINFO (or the CNAME)            RFC 8906  what must be answered, and how
 //   RFC 8914        extended errors                          RFC 9619  QDCOUNT is 1
 import { type Edns, emptyEdns, readEdns } from '../dns/edns.ts';
-import { HEADER, opcodeOf, readUint16 } from '../dns/header.ts';
-import { HEADER_BYTES, MAX_CNAME_CHAIN, UDP_BYTES_WITHOUT_EDNS } from '../dns/limits.ts';
-import { emptyName, emptyQuestion, type LabelledName, readName, readQuestion } from '../dns/question.ts';
+import { HEADER, opcodeOf } from '../dns/header.ts';
+import { HEADER_BYTES, MAX_CNAME_CHAIN, MAX_MESSAGE_BYTES, UDP_BYTES_WITHOUT_EDNS } from '../dns/limits.ts';
 import { CLASS, EDE, FLAG, OPCODE, RCODE, TYPE } from '../dns/types.ts';
-import type { Forwarder, TargetAnswer } from '../forward/forwarder.ts';
-import { COUNTER, type Counters, countResponse, typeCounter } from '../plane/counters.ts';
+import type { TargetAnswer } from '../forward/forwarder.ts';
+import { COUNTER, countResponse, typeCounter } from '../plane/counters.ts';
 import { POLICY } from '../plane/layout.ts';
-import type { HashSeed } from '../plane/name-hash.ts';
-import type { ResponderSettings } from '../plane/settings.ts';
 import { hasRecords, isGone } from './alive.ts';
 import { createAnswerWriter, NONE_ALIVE, WRITTEN } from './answer.ts';
 import { chunkOf } from './arena.ts';
@@ -22,58 +19,35 @@ import { chaosAnswer } from './chaos.ts';
 import { writeTarget } from './external-target.ts';
 import { createLookup, OUTCOME } from './lookup.ts';
 import { OPT_ROOM, writeOpt } from './opt.ts';
+import { throughMemory } from './packet-memory.ts';
+import { createQuestionReader } from './question-reader.ts';
 import { beginReply, emptyReply, writeHeader, writeHeaderOnly } from './reply.ts';
+import { DROP, LATER, type Responder, type ResponderDeps } from './responder.ts';
 import { createSelector, policyOf } from './select.ts';
 import { addHinfo, addPodAddress } from './synthesized.ts';
-import type { Table } from './table.ts';
-import { fallsThrough, type Zone, type Zones } from './zones.ts';
+import { fallsThrough, type Zone } from './zones.ts';
 
-export interface ResponderDeps {
-  readonly table: Table;
-  readonly zones: Zones;
-  readonly slots: Uint8Array;
-  readonly counters: Counters;
-  readonly settings: ResponderSettings;
-  readonly hashSeed: HashSeed;
-  /** Where rotation begins; any number. */
-  readonly rotationSeed: number;
-  /** Needed where `settings.forwarding`. */
-  readonly forwarder?: Forwarder;
-  /** A bug: the query is answered SERVFAIL. */
-  onError(error: Error): void;
-}
-
-/** The query gets no response. */
-export const DROP = 0;
-/** The response comes later: hand a copy of the query to `respondLater`, before anything else is answered. */
-export const LATER = -1;
-
-export interface Responder {
-  /**
-   * Writes the response to the message `query[0, queryLength)` into `out` (at least 1232 bytes; 65535 over TCP) and gives its length, DROP
-   * or LATER. Allocates nothing.
-   */
-  respond(query: Uint8Array, queryLength: number, out: Uint8Array, overTcp: boolean): number;
-  /** `query` is the caller's own copy; `reply` is called once, with bytes that are valid until it returns. */
-  respondLater(query: Uint8Array, overTcp: boolean, reply: (response: Uint8Array) => void): void;
-}
+export { DROP, LATER, type Responder } from './responder.ts';
 
 export function createResponder(deps: ResponderDeps): Responder {
-  const { table, zones, counters, settings, forwarder } = deps;
+  const { table, zones, counters, settings, forwarder, memory } = deps;
+  const { bytes, view } = memory;
+  const reader = createQuestionReader(memory, deps.hashSeed);
+  const { question } = reader;
+  /** The name being answered: that of the question, then the target of each alias. */
+  const { name } = question;
   const selector = createSelector(deps.slots, deps.rotationSeed);
-  const search = createLookup(table, zones, deps.hashSeed);
+  const search = createLookup(table, zones, name);
   const { found } = search;
-  const write = createAnswerWriter(table, search, selector);
+  const write = createAnswerWriter(memory, table, search, selector);
   const reply = emptyReply();
-  const question = emptyQuestion();
   const edns: Edns = emptyEdns();
-  const alias: LabelledName = emptyName();
   const visited = new Int32Array(MAX_CNAME_CHAIN + 1);
-  const chaos = chaosAnswer(settings);
+  const chaos = chaosAnswer(settings, memory);
+  const udpPayloadBytes = Math.max(UDP_BYTES_WITHOUT_EDNS, settings.udpPayloadBytes);
   const forwards = settings.forwarding && forwarder !== undefined;
   let hops = 0;
-  /** The name being answered and its place in the message: the question, then the target of each CNAME. */
-  let name = question.name;
+  /** The place of `name` in the message. */
   let nameAt = HEADER_BYTES;
   let waitsForTarget = false;
   let maxBytes = 0;
@@ -127,9 +101,8 @@ export function createResponder(deps: ResponderDeps): Responder {
     if (result === NONE_ALIVE) noneAlive(zone);
     if (result !== WRITTEN) return false;
     if (zone.stale) reply.ede = EDE.STALE_ANSWER;
-    nameAt = write.lastRdata();
-    readName(reply.out, nameAt, reply.at, alias);
-    name = alias;
+    nameAt = write.lastRdata() - reply.base;
+    reader.readAlias(write.lastRdata(), reply.at);
     return hops < MAX_CNAME_CHAIN && question.type !== TYPE.ANY;
   };
 
@@ -148,14 +121,14 @@ export function createResponder(deps: ResponderDeps): Responder {
     if (target !== undefined) {
       reply.rcode = target.rcode;
       if (target.stale) reply.ede = EDE.STALE_ANSWER;
-      writeTarget(reply, target.records, name, nameAt);
+      writeTarget(memory, reply, target.records, name, nameAt);
     } else if (forwards && question.type !== TYPE.CNAME) waitsForTarget = true;
   };
 
   /** Answers `question`; false: its name is not ours to answer, ask upstream. */
   const answer = (): boolean => {
     for (;;) {
-      search.lookup(name, question.type);
+      search.lookup(question.type);
       const zone = found.zone;
       if (zone === undefined) {
         if (hops === 0 && forwards) return false;
@@ -174,7 +147,7 @@ export function createResponder(deps: ResponderDeps): Responder {
           refer();
           return true;
         case OUTCOME.POD_ADDRESS:
-          addPodAddress(reply, nameAt, found);
+          addPodAddress(view, reply, nameAt, found);
           return true;
         case OUTCOME.NXDOMAIN:
           if (hops === 0 && forwards && fallsThrough(zone, name)) return false;
@@ -182,7 +155,7 @@ export function createResponder(deps: ResponderDeps): Responder {
           return true;
         case OUTCOME.NODATA:
           if (question.type === TYPE.ANY && found.handle >= 0 && hasRecords(table, selector, found.handle)) {
-            addHinfo(reply, nameAt);
+            addHinfo(view, reply, nameAt);
           } else nodata(zone);
           return true;
         default:
@@ -209,76 +182,81 @@ export function createResponder(deps: ResponderDeps): Responder {
     return true;
   };
 
-  const headerOnly = (query: Uint8Array, out: Uint8Array, flags: number): number => {
+  const headerOnly = (slot: number, to: number, flags: number): number => {
     counters[COUNTER.RCODES + (flags & 15)]++;
-    return writeHeaderOnly(query, out, flags);
+    return writeHeaderOnly(view, memory.responseAt[to], memory.queryAt[slot], flags);
   };
 
-  const begin = (query: Uint8Array, out: Uint8Array, overTcp: boolean): void => {
-    const udpBytes = edns.present
-      ? Math.max(UDP_BYTES_WITHOUT_EDNS, Math.min(edns.udpBytes, settings.udpPayloadBytes))
-      : UDP_BYTES_WITHOUT_EDNS;
-    maxBytes = Math.min(overTcp ? 65_535 : udpBytes, out.length);
-    beginReply(reply, query, question.end, out);
-    reply.limit = edns.present ? maxBytes - OPT_ROOM : maxBytes;
+  const begin = (to: number, overTcp: boolean): void => {
+    maxBytes = overTcp ? MAX_MESSAGE_BYTES : UDP_BYTES_WITHOUT_EDNS;
+    if (!overTcp && edns.present && edns.udpBytes > maxBytes) maxBytes = Math.min(edns.udpBytes, udpPayloadBytes);
+    const base = memory.responseAt[to];
+    beginReply(reply, base, question.length);
+    reply.limit = base + (edns.present ? maxBytes - OPT_ROOM : maxBytes);
     reply.overTcp = overTcp;
     hops = 0;
-    name = question.name;
     nameAt = HEADER_BYTES;
     waitsForTarget = false;
   };
 
-  const end = (query: Uint8Array): number => {
+  const end = (queryAt: number): number => {
     if (edns.present) {
-      reply.at = writeOpt(reply.out, reply.at, settings.udpPayloadBytes, reply.rcode, edns.dnssecOk, reply.ede);
+      reply.at = writeOpt(view, reply.at, udpPayloadBytes, reply.rcode, edns.dnssecOk, reply.ede);
       reply.additional++;
     }
-    writeHeader(reply, query, settings.forwarding);
-    countResponse(counters, reply.rcode, reply.at, reply.truncated);
-    return reply.at;
+    writeHeader(view, reply, queryAt, settings.forwarding);
+    const length = reply.at - reply.base;
+    countResponse(counters, reply.rcode, length, reply.truncated);
+    return length;
   };
 
-  const unguarded = (query: Uint8Array, queryLength: number, out: Uint8Array, overTcp: boolean): number => {
+  const unguarded = (slot: number, queryLength: number, to: number, overTcp: boolean): number => {
+    const queryAt = memory.queryAt[slot];
     if (queryLength < HEADER_BYTES) {
       counters[COUNTER.DROPPED_SHORT]++;
       return DROP;
     }
-    const flags = readUint16(query, HEADER.FLAGS);
+    const flags = view.getUint16(queryAt + HEADER.FLAGS);
     if ((flags & FLAG.QR) !== 0) {
       counters[COUNTER.DROPPED_RESPONSE]++;
       return DROP;
     }
     const opcode = opcodeOf(flags);
-    if (opcode !== OPCODE.QUERY) return headerOnly(query, out, FLAG.QR | (opcode << 11) | RCODE.NOTIMP);
+    if (opcode !== OPCODE.QUERY) return headerOnly(slot, to, FLAG.QR | (opcode << 11) | RCODE.NOTIMP);
     const readable =
-      readUint16(query, HEADER.QDCOUNT) === 1 &&
-      readQuestion(query, queryLength, question) &&
-      readEdns(query, queryLength, question.end, edns);
-    if (!readable) return headerOnly(query, out, FLAG.QR | (flags & FLAG.RD) | RCODE.FORMERR);
+      view.getUint16(queryAt + HEADER.QDCOUNT) === 1 &&
+      reader.readQuestion(queryAt, queryAt + queryLength, memory.responseAt[to]) &&
+      readEdns(bytes, queryAt, queryAt + question.length, queryAt + queryLength, edns);
+    if (!readable) return headerOnly(slot, to, FLAG.QR | (flags & FLAG.RD) | RCODE.FORMERR);
     counters[typeCounter(question.type)]++;
-    begin(query, out, overTcp);
-    if (!answerQuestion()) {
-      counters[COUNTER.FORWARDED]++;
-      const cached = forwarder?.fromCache(query, queryLength, question.end, out, 0, maxBytes) ?? 0;
-      return cached > 0 ? cached : LATER;
-    }
-    return waitsForTarget ? LATER : end(query);
+    begin(to, overTcp);
+    if (!answerQuestion()) return forward(slot, queryLength, to);
+    return waitsForTarget ? LATER : end(queryAt);
   };
 
-  const respond = (query: Uint8Array, queryLength: number, out: Uint8Array, overTcp: boolean): number => {
+  const forward = (slot: number, queryLength: number, to: number): number => {
+    counters[COUNTER.FORWARDED]++;
+    const out = memory.responses[to];
+    const cached = forwarder?.fromCache(memory.queries[slot], queryLength, question.length, out, 0, maxBytes) ?? 0;
+    return cached > 0 ? cached : LATER;
+  };
+
+  const respondSlot = (slot: number, queryLength: number, to: number, overTcp: boolean): number => {
     try {
-      return unguarded(query, queryLength, out, overTcp);
+      return unguarded(slot, queryLength, to, overTcp);
     } catch (error) {
       counters[COUNTER.ERRORS]++;
       deps.onError(error as Error);
-      return headerOnly(query, out, FLAG.QR | ((query[2] << 8) & FLAG.RD) | RCODE.SERVFAIL);
+      return headerOnly(slot, to, FLAG.QR | RCODE.SERVFAIL);
     }
   };
+
+  const respond = throughMemory(memory, respondSlot);
 
   const respondLater = (query: Uint8Array, overTcp: boolean, send: (response: Uint8Array) => void): void => {
     if (forwarder === undefined) throw new Error('respondLater without a forwarder');
     if (!waitsForTarget) {
-      forwarder.resolve(query, question.end, maxBytes, send);
+      forwarder.resolve(query, question.length, maxBytes, send);
       return;
     }
     const out = new Uint8Array(maxBytes);
@@ -286,10 +264,10 @@ export function createResponder(deps: ResponderDeps): Responder {
       target = answered;
       const length = respond(query, query.length, out, overTcp);
       target = undefined;
-      // The zone may have changed meanwhile so that another alias is to be followed: that one is not waited for.
-      send(out.subarray(0, length > 0 ? length : headerOnly(query, out, FLAG.QR | RCODE.SERVFAIL)));
+      // Where another alias is to be followed by now, the client asks again.
+      send(out.subarray(0, Math.max(0, length)));
     });
   };
 
-  return { respond, respondLater };
+  return { respondSlot, respond, respondLater };
 }

@@ -9,11 +9,12 @@ export const RECORD_WIRE_BYTES = 12;
 
 /** The result of the last selection; overwritten by the next. */
 export interface Selection {
-  /** The word of each chosen record in its chunk, in the order to be written. */
-  readonly records: Int32Array;
+  /** The word of each record that may be answered in its chunk. */
+  readonly alive: Int32Array;
+  /** How many those are: the chosen are `count` of them, from `first` on, going round at the end. */
+  found: number;
+  first: number;
   count: number;
-  /** Of their rdata together. */
-  rdataBytes: number;
   /** More than this may be answered, but cannot fit. */
   overflow: boolean;
 }
@@ -26,17 +27,18 @@ export interface Selector {
    * them, `overflow` is set and only some are chosen.
    */
   select(words: Int32Array, block: number, rrset: number, space: number): void;
-  /** Whether any record of the RRset may be answered. */
-  anyAlive(words: Int32Array, block: number, rrset: number): boolean;
   /** As for an RRset of which one record is answered: CNAME. */
   selectOne(words: Int32Array, block: number, rrset: number): void;
+  /** How many bytes the chosen have together on the wire. */
+  wireBytes(words: Int32Array, rrset: number): number;
+  /** Whether any record of the RRset may be answered. */
+  anyAlive(words: Int32Array, block: number, rrset: number): boolean;
 }
 
 /** `seed` sets where rotation begins; any number. */
 export function createSelector(slots: Uint8Array, seed: number): Selector {
   const alive = new Int32Array(MAX_CHOSEN);
-  const selection: Selection = { records: new Int32Array(MAX_CHOSEN), count: 0, rdataBytes: 0, overflow: false };
-  const chosen = selection.records;
+  const selection: Selection = { alive, found: 0, first: 0, count: 0, overflow: false };
   let state = seed | 0 || 0x9e3779b9 | 0;
 
   /** A whole number in [0, bound): xorshift32. */
@@ -58,26 +60,15 @@ export function createSelector(slots: Uint8Array, seed: number): Selector {
     let at = count > limit ? random(count) : 0;
     while (at > 0 && (words[placeOf(words, block, first, stride, at)] & DUPLICATE) !== 0) at--;
     for (let left = count; left > 0 && found < limit; left--) {
-      const place = placeOf(words, block, first, stride, at);
-      const slot = words[place + RECORD.SLOT];
+      const place = stride > 0 ? first + at * stride : block + words[first + at];
+      const slot = words[place];
       if (++at === count) at = 0;
-      if ((slot & DUPLICATE) === 0) inGroup = false;
-      if (inGroup || !(ignoreHealth || slots[slot & SLOT_MASK] === 1)) continue;
+      if (slot >= 0) inGroup = false;
+      if (inGroup || !(slots[slot & SLOT_MASK] === 1 || ignoreHealth)) continue;
       inGroup = true;
       alive[found++] = place;
     }
     return found;
-  };
-
-  const take = (words: Int32Array, from: number, count: number, found: number): void => {
-    let bytes = 0;
-    for (let i = 0, at = from; i < count; i++) {
-      chosen[i] = alive[at];
-      bytes += words[alive[at] + RECORD.LENGTH] & 0xffff;
-      if (++at === found) at = 0;
-    }
-    selection.count = count;
-    selection.rdataBytes = bytes;
   };
 
   /** One of the living, as often as its weight says; all of weight 0 count alike. */
@@ -102,33 +93,50 @@ export function createSelector(slots: Uint8Array, seed: number): Selector {
 
   /** How many records can fit at most. */
   const capacityFor = (words: Int32Array, block: number, rrset: number, space: number): number => {
-    const uniform = words[rrset + RRSET.STRIDE] > 0;
-    const length = uniform ? words[block + words[rrset + RRSET.FIRST] + RECORD.LENGTH] & 0xffff : 0;
+    // Nothing on the wire is shorter than this, so few records need no division.
+    const count = words[rrset + RRSET.COUNT];
+    const length = lengthOf(words, block, rrset);
+    if (count * (RECORD_WIRE_BYTES + length) <= space && length > 0) return count;
     return Math.min(MAX_CHOSEN - 1, (space / (RECORD_WIRE_BYTES + length)) | 0);
   };
 
-  const select = (words: Int32Array, block: number, rrset: number, space: number): void => {
-    const one = ((words[rrset + RRSET.TYPE] >> 16) & RRSET_FLAG.WEIGHTED) !== 0;
-    const maxAnswers = words[rrset + RRSET.MAX_ANSWERS];
-    const limited = one || maxAnswers > 0;
-    const capacity = limited ? MAX_CHOSEN : capacityFor(words, block, rrset, space);
-    const found = scanAll(words, block, rrset, limited ? MAX_CHOSEN : capacity + 1);
-    selection.overflow = found > capacity;
-    selection.count = 0;
-    if (found === 0) return;
-    if (selection.overflow) take(words, 0, capacity, found);
-    else if (one) take(words, weighted(words, found), 1, found);
-    else if (found === 1) take(words, 0, 1, 1);
-    else take(words, random(found), maxAnswers > 0 && maxAnswers < found ? maxAnswers : found, found);
+  const choose = (found: number, first: number, count: number): void => {
+    selection.found = found;
+    selection.first = first;
+    selection.count = count;
   };
 
   return {
     selection,
-    select,
+    select(words, block, rrset, space) {
+      const one = (words[rrset + RRSET.TYPE] & (RRSET_FLAG.WEIGHTED << 16)) !== 0;
+      const maxAnswers = words[rrset + RRSET.MAX_ANSWERS];
+      const capacity = one || maxAnswers > 0 ? MAX_CHOSEN : capacityFor(words, block, rrset, space);
+      const found = scanAll(words, block, rrset, capacity + 1);
+      selection.overflow = found > capacity;
+      if (found <= 1) choose(found, 0, selection.overflow ? 0 : found);
+      else if (selection.overflow) choose(found, 0, capacity);
+      else if (one) choose(found, weighted(words, found), 1);
+      else choose(found, random(found), maxAnswers > 0 && maxAnswers < found ? maxAnswers : found);
+    },
     selectOne(words, block, rrset) {
       const found = scanAll(words, block, rrset, MAX_CHOSEN);
-      selection.count = 0;
-      if (found > 0) take(words, weighted(words, found), 1, found);
+      selection.overflow = false;
+      if (found <= 1) choose(found, 0, found);
+      else choose(found, weighted(words, found), 1);
+    },
+    wireBytes(words, rrset) {
+      const { count, found } = selection;
+      if (count === 0) return 0;
+      if (words[rrset + RRSET.STRIDE] > 0) {
+        return count * (RECORD_WIRE_BYTES + (words[alive[0] + RECORD.LENGTH] & 0xffff));
+      }
+      let bytes = 0;
+      for (let i = 0, at = selection.first; i < count; i++) {
+        bytes += RECORD_WIRE_BYTES + (words[alive[at] + RECORD.LENGTH] & 0xffff);
+        if (++at === found) at = 0;
+      }
+      return bytes;
     },
     anyAlive: (words, block, rrset) => scan(words, block, rrset, 1, false) > 0,
   };
@@ -141,4 +149,10 @@ export function policyOf(words: Int32Array, rrset: number): number {
 /** The word where record number `at` begins. */
 function placeOf(words: Int32Array, block: number, first: number, stride: number, at: number): number {
   return stride > 0 ? first + at * stride : block + words[first + at];
+}
+
+/** The rdlength that all records of the RRset have; 0 where they differ. */
+function lengthOf(words: Int32Array, block: number, rrset: number): number {
+  const uniform = words[rrset + RRSET.STRIDE] > 0;
+  return uniform ? words[block + words[rrset + RRSET.FIRST] + RECORD.LENGTH] & 0xffff : 0;
 }

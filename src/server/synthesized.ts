@@ -8,12 +8,12 @@ const HINFO_RDATA = Uint8Array.of(7, 0x52, 0x46, 0x43, 0x38, 0x34, 0x38, 0x32, 0
 const HINFO_TTL_SECONDS = 3600;
 
 /** The answer to ANY: constant, small, and it says nothing of who is alive. */
-export function addHinfo(reply: Reply, ownerAt: number): void {
-  addAnswer(reply, ownerAt, TYPE.HINFO, HINFO_TTL_SECONDS, HINFO_RDATA, HINFO_RDATA.length);
+export function addHinfo(view: DataView, reply: Reply, owner: number): void {
+  addAnswer(view, reply, owner, TYPE.HINFO, HINFO_TTL_SECONDS, HINFO_RDATA, HINFO_RDATA.length);
 }
 
 /** The address that a pod's name spells. */
-export function addPodAddress(reply: Reply, ownerAt: number, found: Found): void {
+export function addPodAddress(view: DataView, reply: Reply, owner: number, found: Found): void {
   const type = found.addressLength === 4 ? TYPE.A : TYPE.AAAA;
-  addAnswer(reply, ownerAt, type, found.podTtl, found.address, found.addressLength);
+  addAnswer(view, reply, owner, type, found.podTtl, found.address, found.addressLength);
 }

@@ -9,6 +9,8 @@ export interface Table {
   readonly arena: Pick<Arena, 'words' | 'bytes'>;
   /** The handle of the block of a lower-case name, or -1. */
   find(hash: number, name: Uint8Array, start: number, length: number): number;
+  /** The same for a whole name as words, the last padded with zeros. */
+  findWords(hash: number, words: Int32Array, length: number): number;
   /** Copies the compiled block that begins at `words[at]`, in place of what its name had. */
   replace(words: Int32Array, at: number): void;
   /** False where there was none. */
@@ -53,6 +55,7 @@ export function createTable(): Table {
   return {
     arena,
     find: index.find,
+    findWords: index.findWords,
     replace(words, at) {
       const size = words[at + BLOCK.SIZE];
       const hash = words[at + BLOCK.HASH];

@@ -1,14 +1,20 @@
 // The entry of a data thread: a table fed by messages, sockets that answer from it, and nothing else.
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../clock.ts';
+import { UDP_BYTES_WITHOUT_EDNS } from '../dns/limits.ts';
 import { createForwarder, type Forwarder } from '../forward/forwarder.ts';
 import type { ForwardSettings } from '../forward/settings.ts';
 import type { ListenError } from '../plane/plane.ts';
 import type { FromThread, ThreadData, ToThread } from '../plane/thread-messages.ts';
 import { createEngine, type EngineDeps } from './engine.ts';
+
+import { loadLibc } from './libc.ts';
 import { type Listeners, openListeners } from './listeners.ts';
+import { createPacketMemory } from './packet-memory.ts';
 
 const REPORT_MS = 1000;
+/** Packets read and answered at once. */
+const BATCH = 64;
 
 const data = workerData as ThreadData;
 const { settings } = data;
@@ -19,7 +25,11 @@ const forwarderOf = (forward: ForwardSettings): EngineDeps['createForwarder'] =>
   return (ours) => createForwarder(forward, { ...ours, clock: systemClock, random: Math.random, log, loopToken });
 };
 
+const libc = settings.udp === 'plain' ? 'switched off' : loadLibc();
+const allocate = typeof libc === 'string' ? undefined : libc.allocate;
+
 const engine = createEngine({
+  memory: createPacketMemory(BATCH, Math.max(UDP_BYTES_WITHOUT_EDNS, settings.responder.udpPayloadBytes), allocate),
   slots: new Uint8Array(data.slots),
   counters: new Float64Array(data.counters),
   settings: settings.responder,
@@ -52,6 +62,7 @@ async function listen(addresses: Extract<ToThread, { kind: 'listen' }>['addresse
   try {
     listeners = await openListeners(engine, settings, addresses, {
       clock: systemClock,
+      libc,
       onDescriptor: (fd) => tell({ kind: 'opened', fd }),
     });
     tell({ kind: 'listening', addresses: listeners.addresses, fallback: listeners.fallback });

@@ -1,5 +1,4 @@
 // UDP by recvmmsg and sendmmsg: one call reads what has arrived, one call answers it. Nothing is allocated per query.
-import { UDP_BYTES_WITHOUT_EDNS } from '../dns/limits.ts';
 import { COUNTER } from '../plane/counters.ts';
 import type { SocketAddress } from '../plane/settings.ts';
 import type { Engine } from './engine.ts';
@@ -23,12 +22,11 @@ import {
   SOL_SOCKET,
 } from './libc.ts';
 import { createPacketBatch } from './packet-batch.ts';
+import { createPacketMemory } from './packet-memory.ts';
 import type { ReadableSocket } from './receive-loop.ts';
 import { LATER } from './respond.ts';
 import { composeSocketAddress, isWildcard, parseSocketAddress, SOCKADDR_BYTES } from './socket-address.ts';
 import { listenError, type UdpSocket } from './udp.ts';
-
-const BATCH = 64;
 
 export interface BatchedUdpOptions {
   /** Other threads bind the same address. */
@@ -48,11 +46,11 @@ export function openBatchedUdp(
 ): BatchedUdpSocket {
   const fd = openSocket(libc, address, options);
   const wildcard = isWildcard(address.address);
-  const responseBytes = Math.max(UDP_BYTES_WITHOUT_EDNS, options.responseBytes);
-  const batch = createPacketBatch(libc, BATCH, responseBytes, wildcard);
-  const late = createPacketBatch(libc, 1, responseBytes, wildcard);
+  const batch = createPacketBatch(libc, engine.memory, wildcard);
+  const lateMemory = createPacketMemory(1, options.responseBytes, libc.allocate);
+  const late = createPacketBatch(libc, lateMemory, wildcard);
+  const [lateResponse] = lateMemory.responses;
   const { counters } = engine;
-  const { queries, responses } = batch;
   const arrived = address.address.includes(':') ? COUNTER.UDP6 : COUNTER.UDP4;
   let open = true;
   let kernelDrops = 0;
@@ -60,10 +58,10 @@ export function openBatchedUdp(
   /** `respondLater` may reply before it returns, in the middle of a batch, so late replies have memory of their own. */
   const answerLater = (i: number): void => {
     const sender = batch.copySender(i);
-    engine.respondLater(queries[i].slice(0, batch.queryLength(i)), false, (response) => {
+    engine.respondLater(engine.memory.queries[i].slice(0, batch.queryLength(i)), false, (response) => {
       if (!open || response.length === 0) return;
-      const length = Math.min(response.length, late.responses[0].length);
-      late.responses[0].set(response.subarray(0, length));
+      const length = Math.min(response.length, lateResponse.length);
+      lateResponse.set(response.subarray(0, length));
       late.restoreSender(0, sender);
       late.address(0, 0, length);
       if (late.send(fd, 1) === 0) counters[COUNTER.DROPPED_SEND]++;
@@ -83,7 +81,13 @@ export function openBatchedUdp(
         counters[COUNTER.DROPPED_PORT]++;
         continue;
       }
-      const length = engine.respond(queries[i], batch.queryLength(i), responses[count], false, batch.client(i));
+      const length = engine.respondSlot(
+        i,
+        batch.queryLength(i),
+        count,
+        false,
+        engine.wantsClient ? batch.client(i) : undefined,
+      );
       if (length > 0) batch.address(count++, i, length);
       else if (length === LATER) {
         answerLater(i);

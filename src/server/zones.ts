@@ -7,6 +7,8 @@ import type { WireName, ZoneState } from '../plane/records.ts';
 
 export interface Zone extends ZoneState {
   readonly hash: number;
+  /** The name as words, the last padded with zeros. */
+  readonly words: Int32Array;
   /** Without the root. */
   readonly labels: number;
 }
@@ -55,7 +57,7 @@ export function createZones(): Zones {
       return undefined;
     },
     replace(hash, zone) {
-      zones.set(key(zone.name), { ...zone, hash, labels: labelCount(zone.name) });
+      zones.set(key(zone.name), { ...zone, hash, words: wordsOf(zone.name), labels: labelCount(zone.name) });
       rebuild();
     },
     remove(_hash, name) {
@@ -99,4 +101,10 @@ export function suffixHashes(name: LabelledName, seed: HashSeed, hashes: Int32Ar
 
 function key(name: WireName): string {
   return Buffer.from(name.buffer, name.byteOffset, name.length).toString('latin1');
+}
+
+function wordsOf(name: WireName): Int32Array {
+  const words = new Int32Array((name.length + 3) >> 2);
+  new Uint8Array(words.buffer).set(name);
+  return words;
 }

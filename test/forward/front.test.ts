@@ -15,7 +15,7 @@ import { assertRecords, records } from '../support/zone-text.ts';
 const NOTHING: FrontSettings = { acl: [], rewrites: [], autopath: undefined, queryLog: undefined };
 
 /** Answers the zone text's names at once, and those below `later.` in another turn; others are NXDOMAIN. */
-function responder(zoneText: string): Responder {
+function responder(zoneText: string): Pick<Responder, 'respond' | 'respondLater'> {
   const known = records(zoneText);
   const answer = (query: Uint8Array) => {
     const { id, questions } = parseMessage(query);

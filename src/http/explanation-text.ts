@@ -4,14 +4,17 @@ import type { OwnerExplanation } from '../zone/explain.ts';
 import type { Explanation, FactExplanation, InstanceExplanation, ServiceExplanation } from './explanation.ts';
 
 export function explanationText(explanation: Explanation): string {
-  const { name, summary, claims, services } = explanation;
-  const lines = [
+  return linesOf(explanation).map(printable).join('\n');
+}
+
+function linesOf({ name, summary, claims, services, target }: Explanation): string[] {
+  return [
     name,
     `  ${summary}`,
     ...(claims.length > 1 ? ['', 'Claimed by', ...claims.map(claimLine)] : []),
     ...services.flatMap((service) => ['', ...serviceLines(service)]),
+    ...(target === undefined ? [] : ['', ...linesOf(target)]),
   ];
-  return lines.map(printable).join('\n');
 }
 
 const claimLine = ({ owner, types, answered, reason }: OwnerExplanation) =>

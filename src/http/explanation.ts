@@ -18,6 +18,8 @@ export interface Explanation {
   /** Everything that publishes records at the name; where more than one does, which rule decided. */
   readonly claims: readonly OwnerExplanation[];
   readonly services: readonly ServiceExplanation[];
+  /** Of a CNAME: what is said of the name it points to. */
+  readonly target?: Explanation;
 }
 
 export interface ServiceExplanation {
@@ -58,6 +60,25 @@ export interface FactExplanation {
 /** Longer lists are cut: a person reads this. */
 const MAX_INSTANCES = 1_000;
 
+/** As many CNAMEs as an answer follows. */
+const MAX_ALIASES = 16;
+
+/** Of `name`, and of the names that its CNAMEs lead to. `find` is what the zone room says; it throws NameError. */
+export function explainChain(
+  name: string,
+  find: (name: string) => NameExplanation,
+  registry: Pick<Registry, 'service'>,
+  board: Pick<StatusBoard, 'zone' | 'missing'>,
+  seen: ReadonlySet<string> = new Set(),
+): Explanation {
+  const owners = find(name);
+  const explanation = explainName(owners, registry, board);
+  const { alias } = owners;
+  const followed = new Set([...seen, owners.name]);
+  if (alias === undefined || followed.has(alias) || followed.size > MAX_ALIASES) return explanation;
+  return { ...explanation, target: explainChain(alias, find, registry, board, followed) };
+}
+
 /** `owners` is what the zone room says of the name's owners. */
 export function explainName(
   owners: NameExplanation,
@@ -90,7 +111,7 @@ export function explainName(
 }
 
 function summarize(
-  { exists, wildcard, owners }: NameExplanation,
+  { exists, wildcard, alias, owners }: NameExplanation,
   zone: Explanation['zone'],
   services: readonly ServiceExplanation[],
   missing: readonly string[],
@@ -103,9 +124,10 @@ function summarize(
       : `SERVFAIL (EDE 14, not ready): ${missing.join(', ')} has not said yet what there is in ${zone.name}`;
   }
   if (exists === 'empty-non-terminal') return `NODATA: only names below it have records.${stale}`;
-  const through = wildcard === undefined ? '' : `, through the wildcard ${wildcard}`;
+  const through = wildcard === undefined ? '' : `, through the wildcard ${wildcard.replace(/\.$/, '')}`;
   const types = [...new Set(owners.flatMap(({ answered }) => answered))].join(', ');
-  return `Has ${types} records${through}.${services.map(answeredBy).join('')}${stale}`;
+  const what = alias === undefined ? `Has ${types} records` : `Alias (CNAME) of ${alias.replace(/\.$/, '')}`;
+  return `${what}${through}.${services.map(answeredBy).join('')}${stale}`;
 }
 
 function answeredBy({ kind, policy, instances, more }: ServiceExplanation): string {

@@ -3,7 +3,7 @@ import type { Config } from '../config/config.ts';
 import { cacheEndpoints } from '../http/cache.ts';
 import type { Endpoint } from '../http/endpoint.ts';
 import { explainEndpoint } from '../http/explain.ts';
-import { explainName } from '../http/explanation.ts';
+import { explainChain } from '../http/explanation.ts';
 import { externalHealthEndpoint } from '../http/external-health.ts';
 import { healthEndpoint } from '../http/health.ts';
 import { metricsEndpoint } from '../http/metrics.ts';
@@ -30,7 +30,7 @@ export function endpointsOf({ control, plane, metrics, config, overview, isStopp
     healthEndpoint(isStopping),
     readyEndpoint(isStopping, board.missing),
     metricsEndpoint(metrics),
-    explainEndpoint((name) => explainName(zones.explain(name), registry, board)),
+    explainEndpoint((name) => explainChain(name, zones.explain, registry, board)),
     statusPage(VERSION, overview),
     externalHealthEndpoint({ registry, reports, writes: config.cloudMap?.writes === 'loopback' }),
     ...cacheEndpoints(plane),

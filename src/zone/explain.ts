@@ -1,6 +1,6 @@
 // Who owns a name, who lost it, and by which rule.
 import { formatName, parentOf, parseName, type WireName } from '../dns/name.ts';
-import { typeName } from '../dns/types.ts';
+import { TYPE, typeName } from '../dns/types.ts';
 import type { NameRecords } from '../plane/records.ts';
 import { type Claim, mergeClaims, winnerOf } from './merge.ts';
 import type { Owner } from './owner.ts';
@@ -15,6 +15,8 @@ export interface NameExplanation {
   readonly exists: 'records' | 'empty-non-terminal' | 'wildcard' | 'absent';
   /** The wildcard that answers for the name. */
   readonly wildcard?: string;
+  /** What its CNAME says. */
+  readonly alias?: string;
   /** Whoever claims the name, the first in rank first. */
   readonly owners: readonly OwnerExplanation[];
 }
@@ -41,14 +43,25 @@ export function explainName(
   if (node === NO_NODE || entry === undefined) {
     const wildcard = entry && wildcardFor(publication, name, entry.name);
     if (wildcard === undefined) return { ...found, exists: 'absent', owners: [] };
-    const { owners } = explainName(publication, table, wildcard);
-    return { ...found, exists: 'wildcard', wildcard: formatName(wildcard), owners };
+    const { owners, alias } = explainName(publication, table, wildcard);
+    return { ...found, exists: 'wildcard', wildcard: formatName(wildcard), ...(alias && { alias }), owners };
   }
   const claims = publication.settler.claimsOf(node, publication.recordsOnDemand());
   if (claims.length === 0) return { ...found, exists: 'empty-non-terminal', owners: [] };
   const merged = mergeClaims(claims);
   const exists = merged.rrsets.length > 0 ? 'records' : 'empty-non-terminal';
-  return { ...found, exists, owners: claims.map((claim) => explainClaim(claim, claims, merged)) };
+  const alias = aliasOf(merged);
+  return {
+    ...found,
+    exists,
+    ...(alias && { alias }),
+    owners: claims.map((claim) => explainClaim(claim, claims, merged)),
+  };
+}
+
+function aliasOf({ rrsets }: NameRecords): string | undefined {
+  const target = rrsets.find(({ type }) => type === TYPE.CNAME)?.records[0]?.rdata;
+  return target && formatName(target);
 }
 
 function explainClaim({ owner, records }: Claim, claims: readonly Claim[], merged: NameRecords): OwnerExplanation {

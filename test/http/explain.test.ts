@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { createHealthSync } from '../../src/health/sync.ts';
 import type { HttpRequest } from '../../src/http/endpoint.ts';
 import { explainEndpoint } from '../../src/http/explain.ts';
-import { explainName } from '../../src/http/explanation.ts';
+import { explainChain, explainName } from '../../src/http/explanation.ts';
+import { explanationText } from '../../src/http/explanation-text.ts';
 import { overviewOf } from '../../src/http/overview.ts';
 import { statusPage } from '../../src/http/status-page.ts';
 import { createRegistry } from '../../src/registry/registry.ts';
@@ -57,6 +58,28 @@ function ask(owners: NameExplanation, more: Partial<HttpRequest> = {}) {
   assert.ok(!(response instanceof Promise));
   return { ...response, body: String(response.body) };
 }
+
+test('an alias is explained by what it points to, and a loop of them ends', () => {
+  const { registry, board } = rooms();
+  const aliases = new Map([
+    ['www.test.local.', 'api.test.local.'],
+    ['loop.test.local.', 'pool.test.local.'],
+    ['pool.test.local.', 'loop.test.local.'],
+  ]);
+  const find = (name: string): NameExplanation => {
+    const alias = aliases.get(name);
+    if (alias === undefined) return OWNERS;
+    const owners = [{ owner: 'static', isService: false, types: ['CNAME'], answered: ['CNAME'], reason: '' }];
+    return { name, zone: 'test.local.', exists: 'records', alias, owners };
+  };
+  const www = explainChain('www.test.local.', find, registry, board);
+  assert.equal(www.summary, 'Alias (CNAME) of api.test.local.');
+  assert.equal(www.target?.services[0]?.instances.length, 2);
+  assert.match(explanationText(www), /^www[^]*\n\napi\.test\.local\.\n[^]*OUT api-2/);
+  const loop = explainChain('loop.test.local.', find, registry, board);
+  assert.equal(loop.target?.name, 'pool.test.local.');
+  assert.equal(loop.target?.target, undefined);
+});
 
 test('explain gives status, facts with source, time and reason, and the rule, of each instance', () => {
   const response = ask(OWNERS);

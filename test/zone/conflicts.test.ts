@@ -67,6 +67,19 @@ test('explain knows wildcards, empty non-terminals and what is not there', async
   );
 });
 
+test('explain says what an alias points to, also through a wildcard', async () => {
+  const alias = { type: 'CNAME', value: 'api.example.org.', ttlSeconds: 60 };
+  const records = [
+    { name: 'www.example.org.', ...alias },
+    { name: '*.any.example.org.', ...alias },
+  ];
+  const { zones } = setUpZones([zoneConfig('example.org.', { records })]);
+  await zones.flush();
+  for (const name of ['www.example.org.', 'a.any.example.org.']) {
+    assert.equal(zones.explain(name).alias, 'api.example.org.');
+  }
+});
+
 test('what cannot be said in DNS is left out, reported once, and throws nothing', async () => {
   const { state, zones, leftOut, plane } = setUpZones([clusterZone('cluster.local.', { reverse: [] })]);
   state(kubernetesService('prod/no label'), [instance('a', ['10.1.0.1'])]);

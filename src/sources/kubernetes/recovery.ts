@@ -46,6 +46,8 @@ export function createRecovery({ kind, known, report, log, timings, context }: R
   let inPages = false;
   /** What the operator was told last. */
   let told = '';
+  let reached = false;
+  let expiredLast = false;
   let refusedSinceMs: number | undefined;
 
   function tell(level: 'info' | 'warn' | 'error', message: string, fields: object = {}): void {
@@ -63,10 +65,14 @@ export function createRecovery({ kind, known, report, log, timings, context }: R
       ended() {
         // A server that ends every watch at once must not be asked a thousand times a second.
         failures = settled() ? 0 : failures + 1;
+        expiredLast = false;
         delay = failures === 0 ? 0 : backoffMs(failures, timings.backoff, random);
       },
       failed(error) {
-        if (settled()) failures = 0;
+        const expired = error instanceof ApiError && error.status === 410;
+        // The server is back and wants a new list: what was waited for has come.
+        if (settled() || (expired && !expiredLast)) failures = 0;
+        expiredLast = expired;
         failures++;
         delay = backoffMs(failures, timings.backoff, random);
         if (error instanceof UnconfirmedLoss) {
@@ -125,7 +131,13 @@ export function createRecovery({ kind, known, report, log, timings, context }: R
 
   function lost(detail: string): void {
     report.state('disconnected', detail);
-    tell('warn', 'lost the API server, serving what was known and trying again', { detail });
+    tell(
+      'warn',
+      reached
+        ? 'lost the API server, serving what was known and trying again'
+        : 'no answer from the API server yet, trying again',
+      { detail },
+    );
   }
 
   function forbidden(detail: string): void {
@@ -147,7 +159,8 @@ export function createRecovery({ kind, known, report, log, timings, context }: R
     mayStream: () => streaming && !inPages,
     contact() {
       refusedSinceMs = undefined;
-      if (told !== '') tell('info', 'reached the API server again');
+      if (told !== '') tell('info', reached ? 'reached the API server again' : 'reached the API server');
+      reached = true;
     },
     listed() {
       inPages = false;

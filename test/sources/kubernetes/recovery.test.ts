@@ -28,6 +28,7 @@ function setUp(essential = true) {
     ...silentLogger,
     warn: (message: string) => lines.push(message),
     error: (message: string) => lines.push(message),
+    info: (message: string) => lines.push(message),
   };
   let forgotten = 0;
   const recovery = createRecovery({
@@ -87,6 +88,32 @@ test('a failure is logged when it begins, not each time it repeats', () => {
   const { recovery, lines } = setUp();
   for (let i = 0; i < 5; i++) recovery.begin().failed(new Error('connect ECONNREFUSED'));
   assert.equal(lines.length, 1);
+});
+
+test('before the first contact nothing was lost, and the log says so', () => {
+  const { recovery, lines } = setUp();
+  const fail = () => recovery.begin().failed(new Error('connect ECONNREFUSED'));
+  fail();
+  recovery.contact();
+  fail();
+  recovery.contact();
+  assert.deepEqual(lines, [
+    'no answer from the API server yet, trying again',
+    'reached the API server',
+    'lost the API server, serving what was known and trying again',
+    'reached the API server again',
+  ]);
+});
+
+test('a server that is back after a long time and wants a new list is asked at once, but not again and again', () => {
+  const { recovery } = setUp();
+  for (let i = 0; i < 8; i++) recovery.begin().failed(new Error('connect ECONNREFUSED'));
+  const delays = [1, 2, 3].map(() => {
+    const round = recovery.begin();
+    assert.equal(round.failed(new ApiError(410, 'too old resource version')), 'relist');
+    return round.delayMs();
+  });
+  assert.deepEqual(delays, [500, 1000, 2000]);
 });
 
 test('401 reads the credentials again', () => {

@@ -29,7 +29,6 @@ before(async () => {
   run = clusterTools(plane.kubeconfig, plane.folder);
   kubelet = await startKubelet({
     client: plane.client,
-    namespaces: ['kube-system', 'dns'],
     folder: join(plane.folder, 'pods'),
     addressOf: (index) => `10.1.0.${index}`,
     runsContainers: false,

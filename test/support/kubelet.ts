@@ -15,7 +15,6 @@ export interface Kubelet {
 
 export interface KubeletOptions {
   readonly client: RestClient;
-  readonly namespaces: readonly string[];
   /** Pods' folders are made here. */
   readonly folder: string;
   readonly addressOf: (index: number) => string;
@@ -64,7 +63,7 @@ const NODE = 'node-1';
 const LOOK_EVERY_MS = 100;
 
 export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
-  const { client, namespaces, folder, addressOf, runsContainers = true, hurry = 1 } = options;
+  const { client, folder, addressOf, runsContainers = true, hurry = 1 } = options;
   const pods = new Map<string, Pod>();
   const tasks = new Set<Promise<void>>();
   let created = 0;
@@ -194,33 +193,33 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     pods.delete(uid);
   }
 
-  async function look(namespace: string): Promise<void> {
-    const { body } = await client.get(`/api/v1/namespaces/${namespace}/pods`);
-    for (const { metadata, spec } of body.items ?? []) {
-      const path = `/api/v1/namespaces/${namespace}/pods/${metadata.name}`;
-      const pod = pods.get(metadata.uid);
-      if (metadata.deletionTimestamp !== undefined) {
-        if (pod) end(metadata.uid, pod);
-        await client.delete(path);
-      } else if (spec.nodeName === undefined) {
-        await client.create(`${path}/binding`, {
-          metadata: { name: metadata.name },
-          target: { kind: 'Node', name: NODE },
-        });
-      } else if (pod === undefined) {
-        await start(path, metadata.name, metadata.uid, spec.containers);
-      } else {
-        await report(pod);
-      }
+  async function look(): Promise<void> {
+    const { body } = await client.get('/api/v1/pods');
+    for (const object of body.items) await attend(object).catch(() => undefined); // a conflict: looked at again
+    const present = new Set(body.items.map((item: { metadata: { uid: string } }) => item.metadata.uid));
+    for (const [uid, pod] of pods) if (!present.has(uid)) end(uid, pod);
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: a Pod as the API server has it
+  async function attend({ metadata: { name, namespace, uid, deletionTimestamp }, spec }: any): Promise<void> {
+    const path = `/api/v1/namespaces/${namespace}/pods/${name}`;
+    const pod = pods.get(uid);
+    if (deletionTimestamp !== undefined) {
+      if (pod) end(uid, pod);
+      await client.delete(path);
+    } else if (spec.nodeName === undefined) {
+      await client.create(`${path}/binding`, { metadata: { name }, target: { kind: 'Node', name: NODE } });
+    } else if (pod === undefined) {
+      await start(path, name, uid, spec.containers);
+    } else {
+      await report(pod);
     }
-    const present = new Set((body.items ?? []).map((item: { metadata: { uid: string } }) => item.metadata.uid));
-    for (const [uid, pod] of pods) if (pod.path.includes(`/${namespace}/`) && !present.has(uid)) end(uid, pod);
   }
 
   background(
     (async () => {
       while (!stopping) {
-        for (const namespace of namespaces) await look(namespace).catch(() => undefined); // a conflict: looked at again
+        await look().catch(() => undefined); // the API server is away: looked at again
         await sleep(LOOK_EVERY_MS);
       }
     })(),

@@ -28,6 +28,7 @@ const requirements = {
   kdig: { present: onPath('kdig'), remedy: 'apt-get install knot-dnsutils' },
   drill: { present: onPath('drill'), remedy: 'apt-get install ldnsutils' },
   openssl: { present: onPath('openssl'), remedy: 'apt-get install openssl' },
+  curl: { present: onPath('curl'), remedy: 'apt-get install curl' },
   ip: { present: () => onPath('ip')() || existsSync('/usr/sbin/ip'), remedy: 'apt-get install iproute2' },
   dnsperf: { present: onPath('dnsperf'), remedy: 'apt-get install dnsperf' },
   knotd: { present: () => onPath('knotd')() || existsSync('/usr/sbin/knotd'), remedy: 'apt-get install knot' },

@@ -1,0 +1,290 @@
+#!/usr/bin/env bash
+# Shows, and verifies, what Amazon ECS with AWS Cloud Map promises: a container's health check decides which addresses a
+# name has. It creates a service discovery namespace and service, deploys an ECS service with health checks, verifies that
+# its tasks are registered with the right status, makes one of them unhealthy, shows the DNS answers before and after, and
+# recovers it.
+set -euo pipefail
+
+usage() {
+  cat <<'END'
+Usage: test-health-service-discovery.sh [--kubernetes] [--api aws|curl] [--tasks N]
+
+  --kubernetes    deploy to the cluster of the current kubectl context, into a namespace of its own that is removed at the
+                  end; without it tasks are processes of this machine, and healthdns runs their health checks
+  --api aws|curl  how the Cloud Map API is called: the aws CLI where there is one, else curl
+  --tasks N       how many tasks the service has (3)
+
+Needs Node.js, and npm's packages in a clone (npm ci); dig is used where it is there. healthdns is started by this script
+on loopback ports that are free, and stopped at the end. Exit codes: 0 all verified; 1 not; 2 wrong command line.
+END
+}
+
+mode=local api='' tasks=3
+while [ $# -gt 0 ]; do
+  case $1 in
+    --kubernetes) mode=kubernetes ;;
+    --api) api=${2:-} && shift || true ;;
+    --tasks) tasks=${2:-} && shift || true ;;
+    -h | --help) usage && exit 0 ;;
+    *) usage >&2 && exit 2 ;;
+  esac
+  shift
+done
+[[ $tasks =~ ^[2-8]$ ]] || { echo '--tasks: expected a number from 2 to 8 (Cloud Map answers with at most 8)' >&2; exit 2; }
+[ -n "$api" ] || api=$(command -v aws >/dev/null && echo aws || echo curl)
+[[ $api =~ ^(aws|curl)$ ]] || { echo '--api: expected aws or curl' >&2; exit 2; }
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+namespace=demo.local service=web name=web.demo.local
+work=$(mktemp -d)
+cluster_namespace=healthdns-demo-$$
+pids=()
+
+say() { printf '\n== %s\n' "$*"; }
+fail() { printf '\nFAILED: %s\n' "$*" >&2; [ ! -s "$work/healthdns.log" ] || tail -5 "$work/healthdns.log" >&2; exit 1; }
+need() { command -v "$1" >/dev/null || fail "$1 is missing: $2"; }
+
+clean_up() {
+  local code=$?
+  trap - EXIT INT TERM
+  for pid in ${pids[@]+"${pids[@]}"}; do kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null; done || true
+  if [ $mode = kubernetes ] && [ -e "$work/namespace-made" ]; then
+    kubectl delete namespace "$cluster_namespace" --wait=false >/dev/null || true
+  fi
+  rm -rf "$work"
+  exit $code
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+need node 'https://nodejs.org'
+[ $api = curl ] && need curl 'apt-get install curl, or the aws CLI'
+[ $api = aws ] && need aws 'pip install awscli, or --api curl'
+[ $mode = kubernetes ] && need kubectl 'https://kubernetes.io/docs/tasks/tools/'
+[ -e "$here/dist/cli.js" ] || { say 'building healthdns'; (cd "$here" && npm run --silent build); }
+healthdns() { node "$here/bin/healthdns" "$@"; }
+
+# ---------------------------------------------------------------------------------------------------- the ECS service
+
+# The health check looks at a file, so that health can be changed by hand.
+cat >"$work/task.json" <<'END'
+{
+  "family": "web",
+  "containerDefinitions": [
+    {
+      "name": "web",
+      "image": "public.ecr.aws/docker/library/busybox:stable",
+      "essential": true,
+      "command": ["sh", "-c", "touch healthy; trap exit TERM; while :; do sleep 1; done"],
+      "portMappings": [{ "containerPort": 8080 }],
+      "healthCheck": { "command": ["CMD-SHELL", "test -e healthy"], "interval": 5, "timeout": 2, "retries": 2 }
+    }
+  ]
+}
+END
+
+# ------------------------------------------------------------------------------------------- what differs by the mode
+
+if [ $mode = local ]; then
+  # No custom status here: healthdns makes the check itself, and until its first result the status is UNKNOWN.
+  custom_health=''
+  # As the ECS agent does, healthdns runs the task's command; ECS's shortest interval is 5 s, here nobody waits so long.
+  configuration() {
+    cat <<END
+cloudMap:
+  writes: loopback
+  store: { path: $work/cloudmap }
+  healthChecks:
+    - namespace: $namespace
+      service: $service
+      healthCheck:
+        type: exec
+        command: [CMD-SHELL, "cd '$work'/\$HEALTHDNS_INSTANCE_ID && $(json "$work/task.json" .containerDefinitions[0].healthCheck.command[1])"]
+        interval: 1
+        timeout: 1
+        retries: 2
+zones: []
+END
+  }
+  deploy() {
+    local i
+    for ((i = 1; i <= tasks; i++)); do
+      start_task "web-$i"
+      call RegisterInstance "{\"ServiceId\":\"$1\",\"InstanceId\":\"web-$i\",\"Attributes\":{\"AWS_INSTANCE_IPV4\":\"127.0.0.$((10 + i))\",\"AWS_INSTANCE_PORT\":\"8080\"}}" >/dev/null
+    done
+  }
+  start_task() {
+    mkdir -p "$work/$1"
+    (cd "$work/$1" && exec sh -c "$(json "$work/task.json" .containerDefinitions[0].command[2])") &
+    pids+=($!)
+  }
+  in_task() { (cd "$work/$1" && shift && "$@"); }
+else
+  # What ECS asks of a service that its tasks are registered in.
+  custom_health=',"HealthCheckCustomConfig":{"FailureThreshold":1}'
+  configuration() {
+    cat <<END
+cloudMap:
+  writes: loopback
+  store: { kubernetes: { context: "$context", namespace: $cluster_namespace } }
+  tasks: { context: "$context", namespaces: [$cluster_namespace] }
+zones: []
+END
+  }
+  deploy() {
+    healthdns taskdef convert "$work/task.json" --service $service --count "$tasks" --namespace "$cluster_namespace" \
+      --registry "$2" | tee "$work/deployment.yaml" | kubectl apply -f -
+  }
+  in_task() { local pod=$1; shift; kubectl -n "$cluster_namespace" exec "$pod" -- "$@"; }
+fi
+
+# -------------------------------------------------------------------------------------------------------------- tools
+
+# json FILE PATH: what is there, a text bare and anything else as JSON.
+json() {
+  node -e '
+    const parsed = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8"));
+    const value = new Function("it", `return it${process.argv[2]}`)(parsed);
+    console.log(typeof value === "string" ? value : JSON.stringify(value));' "$1" "$2"
+}
+
+# call OPERATION INPUT: an operation of the Cloud Map API, its output as JSON.
+call() {
+  if [ $api = curl ]; then
+    curl --silent --show-error --fail-with-body --noproxy '*' "$http/" -H 'content-type: application/x-amz-json-1.1' \
+      -H "x-amz-target: Route53AutoNaming_v20170314.$1" -d "$2" || fail "$1"
+  else
+    # The CLI asks DiscoverInstances of the host "data-…"; through a proxy no name need be resolved.
+    local command
+    command=$(sed -E 's/([a-z])([A-Z])/\1-\2/g' <<<"$1" | tr '[:upper:]' '[:lower:]')
+    HTTP_PROXY=$http http_proxy=$http NO_PROXY='' no_proxy='' AWS_EC2_METADATA_DISABLED=true AWS_PAGER='' \
+      AWS_ACCESS_KEY_ID=demo AWS_SECRET_ACCESS_KEY=demo AWS_DEFAULT_REGION=us-east-1 \
+      aws servicediscovery "$command" --endpoint-url http://cloudmap.internal --output json --cli-input-json "$2" || fail "$1"
+  fi
+}
+
+# called OPERATION INPUT PATH: a part of its output.
+called() { call "$1" "$2" >"$work/output.json" && json "$work/output.json" "$3"; }
+
+addresses() {
+  if command -v dig >/dev/null; then
+    dig @127.0.0.1 -p "$port" "$name" A +short
+  else
+    healthdns query "$name" A "@127.0.0.1:$port" --short || true
+  fi | sort
+}
+
+statuses() {
+  called GetInstancesHealthStatus "{\"ServiceId\":\"$service_id\"}" '.Status' |
+    node -pe 'Object.entries(JSON.parse(require("fs").readFileSync(0))).map((one) => one.join(" ")).sort().join("\n")'
+}
+
+# Instance ids that DiscoverInstances gives for a health status.
+discovered() {
+  called DiscoverInstances "{\"NamespaceName\":\"$namespace\",\"ServiceName\":\"$service\",\"HealthStatus\":\"$1\"}" \
+    '.Instances.map((one) => one.InstanceId).sort().join("\n")'
+}
+
+lines() { grep -c . <<<"$1" || true; }
+
+# eventually WHAT COMMAND…: until it succeeds; for two minutes.
+eventually() {
+  local what=$1 end=$((SECONDS + 120))
+  shift
+  until "$@"; do
+    [ $SECONDS -lt $end ] || { show >&2; fail "waited two minutes: $what"; }
+    sleep 0.3
+  done
+}
+
+# What was seen last: DNS first, because the API, by the aws CLI, is slow to ask.
+seen_statuses='' seen_addresses=''
+
+show() {
+  echo "Cloud Map, GetInstancesHealthStatus:"
+  sed 's/^/  /' <<<"$seen_statuses"
+  echo "DNS, $name:"
+  sed 's/^/  /' <<<"$seen_addresses"
+}
+
+all_healthy() {
+  seen_addresses=$(addresses)
+  [ "$(lines "$seen_addresses")" = "$tasks" ] || return 1
+  seen_statuses=$(statuses)
+  [ "$(grep -c ' HEALTHY$' <<<"$seen_statuses")" = "$tasks" ]
+}
+
+victim_is_out() {
+  seen_addresses=$(addresses)
+  if grep -qx "$victim_address" <<<"$seen_addresses"; then return 1; fi
+  seen_statuses=$(statuses)
+  grep -qx "$victim UNHEALTHY" <<<"$seen_statuses"
+}
+
+# ----------------------------------------------------------------------------------------------------------- the test
+
+say "starting healthdns (tasks: $mode, Cloud Map by $api)"
+if [ $mode = kubernetes ]; then
+  context=$(kubectl config current-context)
+  echo "cluster: $context"
+  kubectl create namespace "$cluster_namespace"
+  touch "$work/namespace-made"
+fi
+configuration >"$work/zones.yaml"
+healthdns serve "$work/zones.yaml" --listen 127.0.0.1:0 --http 127.0.0.1:0 >"$work/healthdns.out" 2>"$work/healthdns.log" &
+pids+=($!)
+listens() { grep -q 'HTTP  http' "$work/healthdns.out" || kill -0 ${pids[0]} 2>/dev/null || fail 'healthdns ended'; grep -q 'HTTP  http' "$work/healthdns.out"; }
+end=$((SECONDS + 30))
+until listens; do [ $SECONDS -lt $end ] || fail 'healthdns does not start'; sleep 0.1; done
+port=$(sed -nE 's/.*DNS +127\.0\.0\.1:([0-9]+).*/\1/p' "$work/healthdns.out" | head -1)
+http=$(sed -nE 's/.*HTTP +(http:[^ ]+).*/\1/p' "$work/healthdns.out" | head -1)
+http=${http%/}
+ready() { node -e 'fetch(process.argv[1]).then((reply) => process.exit(reply.ok ? 0 : 1), () => process.exit(1))' "$http/ready"; }
+end=$((SECONDS + 60))
+until ready; do [ $SECONDS -lt $end ] || fail 'healthdns is not ready'; sleep 0.3; done
+echo "DNS 127.0.0.1:$port, Cloud Map $http"
+
+say "service discovery: namespace $namespace, service $service"
+operation=$(called CreatePrivateDnsNamespace "{\"Name\":\"$namespace\",\"Vpc\":\"vpc-demo\"}" .OperationId)
+succeeded() { [ "$(called GetOperation "{\"OperationId\":\"$operation\"}" .Operation.Status)" = SUCCESS ]; }
+end=$((SECONDS + 60))
+until succeeded; do [ $SECONDS -lt $end ] || fail 'the namespace is not created'; sleep 0.3; done
+namespace_id=$(called GetOperation "{\"OperationId\":\"$operation\"}" .Operation.Targets.NAMESPACE)
+called CreateService "{\"Name\":\"$service\",\"NamespaceId\":\"$namespace_id\",\"DnsConfig\":{\"RoutingPolicy\":\"MULTIVALUE\",\"DnsRecords\":[{\"Type\":\"A\",\"TTL\":5}]}$custom_health}" .Service >"$work/service.json"
+service_id=$(json "$work/service.json" .Id)
+echo "$namespace_id, $service_id"
+
+say "ECS service with $tasks tasks"
+deploy "$service_id" "$(json "$work/service.json" .Arn)"
+eventually "$tasks healthy tasks" all_healthy
+show
+healthy=$(discovered HEALTHY)
+[ "$(lines "$healthy")" = "$tasks" ] || fail 'DiscoverInstances does not find every task'
+
+victim=$(head -1 <<<"$healthy")
+victim_address=$(called GetInstance "{\"ServiceId\":\"$service_id\",\"InstanceId\":\"$victim\"}" .Instance.Attributes.AWS_INSTANCE_IPV4)
+before=$seen_addresses
+
+say "$victim ($victim_address) becomes unhealthy"
+in_task "$victim" rm healthy
+eventually "$victim is out" victim_is_out
+healthdns explain "$name" --http "$http" >"$work/explained"
+show
+[ "$(grep -vx "$victim_address" <<<"$before")" = "$seen_addresses" ] || fail 'other addresses changed as well'
+# In a cluster the liveness probe may have restarted it meanwhile.
+found=$(discovered HEALTHY)
+if grep -qx "$victim" <<<"$found" && [ $mode = local ]; then fail "DiscoverInstances still finds $victim"; fi
+echo "healthdns explain $name:"
+sed 's/^/  /' "$work/explained"
+
+say "$victim recovers"
+# In a cluster its liveness probe restarts the container, which is as good.
+in_task "$victim" touch healthy || [ $mode = kubernetes ]
+eventually "$victim is back" all_healthy
+show
+[ "$seen_addresses" = "$before" ] || fail 'the answer is not what it was'
+
+say 'verified: the health check decided what the name resolves to'
+paste <(echo 'before    ' && echo "$before") <(echo 'unhealthy ' && sed "s/^$victim_address\$/-         /" <<<"$before") \
+  <(echo recovered && echo "$seen_addresses") | sed 's/^/  /'

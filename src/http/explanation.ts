@@ -123,7 +123,10 @@ function summarize(
       ? `NXDOMAIN: nothing in ${zone.name} has this name.${stale}`
       : `SERVFAIL (EDE 14, not ready): ${missing.join(', ')} has not said yet what there is in ${zone.name}`;
   }
-  if (exists === 'empty-non-terminal') return `NODATA: only names below it have records.${stale}`;
+  if (exists === 'empty-non-terminal') {
+    const none = services.some((service) => service.kind === 'instances' && service.instances.length === 0);
+    return `NODATA: ${none ? 'the service has no instances' : 'only names below it have records'}.${stale}`;
+  }
   const through = wildcard === undefined ? '' : `, through the wildcard ${wildcard.replace(/\.$/, '')}`;
   const types = [...new Set(owners.flatMap(({ answered }) => answered))].join(', ');
   const what = alias === undefined ? `Has ${types} records` : `Alias (CNAME) of ${alias.replace(/\.$/, '')}`;
@@ -132,9 +135,10 @@ function summarize(
 
 function answeredBy({ kind, policy, instances, more }: ServiceExplanation): string {
   if (kind !== 'instances' || more > 0) return '';
+  if (instances.length === 0)
+    return ` It has no instances: policy whenAllUnhealthy: ${policy.whenAllUnhealthy} decides.`;
   const answered = instances.filter((instance) => instance.answered).length;
-  const none =
-    instances.length > 0 && answered === 0 ? `; policy whenAllUnhealthy: ${policy.whenAllUnhealthy} decides` : '';
+  const none = answered === 0 ? `; policy whenAllUnhealthy: ${policy.whenAllUnhealthy} decides` : '';
   return ` ${answered} of ${instances.length} instances may be answered${none}.`;
 }
 

@@ -59,6 +59,14 @@ function ask(owners: NameExplanation, more: Partial<HttpRequest> = {}) {
   return { ...response, body: String(response.body) };
 }
 
+test('a service without instances is said to have none', () => {
+  const { registry, board } = rooms();
+  registry.replaceGroup('g', API, []);
+  const summary = (exists: NameExplanation['exists']) => explainName({ ...OWNERS, exists }, registry, board).summary;
+  assert.equal(summary('empty-non-terminal'), 'NODATA: the service has no instances.');
+  assert.match(summary('records'), /no instances: policy whenAllUnhealthy: nodata decides/);
+});
+
 test('an alias is explained by what it points to, and a loop of them ends', () => {
   const { registry, board } = rooms();
   const aliases = new Map([

@@ -2,9 +2,13 @@
 import { HEADER_BYTES } from '../dns/limits.ts';
 import { EDNS_DO, FLAG, OPTION, TYPE } from '../dns/types.ts';
 import { ASKED_AUTHENTIC, ASKED_CHECKING_DISABLED, ASKED_DNSSEC, ASKED_EDNS, ASKED_RECURSION } from './asked.ts';
-import type { ComposedResponse } from './compose.ts';
 
-export interface Answer extends ComposedResponse {
+export interface Answer {
+  /** Holds, from `start` on, a message of `length` bytes (ID 0, no OPT), then 16 bits for where each of its TTLs is. */
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly length: number;
+  readonly ttlCount: number;
   /** Offset just after QCLASS. */
   readonly questionEnd: number;
   readonly rcode: number;
@@ -40,14 +44,14 @@ const OFFERED_BYTES = 1232;
 
 /** Writes `answer` as the response to `query`, gives its length. Longer than maxBytes: TC and no records (RFC 2181 section 9). */
 export function writeAnswer(answer: Answer, query: Uint8Array, how: Rendering, out: Uint8Array, start: number): number {
-  const { wire, questionEnd } = answer;
+  const { questionEnd } = answer;
   const optBytes = (how.asked & ASKED_EDNS) === 0 ? 0 : how.ede < 0 ? OPT_BYTES : OPT_BYTES + EDE_BYTES;
-  const truncated = wire.length + optBytes > how.maxBytes;
+  const truncated = answer.length + optBytes > how.maxBytes;
   if (truncated) {
-    out.set(wire.subarray(0, questionEnd), start);
+    copy(answer, questionEnd, out, start);
     out.fill(0, start + 6, start + HEADER_BYTES);
   } else {
-    out.set(wire, start);
+    copy(answer, answer.length, out, start);
     writeTtls(answer, how, out, start);
     if (how.rotation > 0 && answer.rotateCount > 1)
       rotateAddresses(answer, how.rotation % answer.rotateCount, out, start);
@@ -55,31 +59,49 @@ export function writeAnswer(answer: Answer, query: Uint8Array, how: Rendering, o
   for (let i = HEADER_BYTES; i < questionEnd; i++) out[start + i] = query[i];
   const shown = answer.authentic && (how.asked & (ASKED_AUTHENTIC | ASKED_DNSSEC)) !== 0;
   writeFlags(query, how.asked, answer.rcode, truncated, shown, out, start);
-  const length = truncated ? questionEnd : wire.length;
+  const length = truncated ? questionEnd : answer.length;
   return optBytes === 0 ? length : length + writeOpt(how.asked, answer.rcode, how.ede, out, start, length);
 }
 
+/** Making a view to copy by costs as much as about a hundred bytes one by one. */
+const COPIED_BY_VIEW = 100;
+
+function copy(answer: Answer, length: number, out: Uint8Array, to: number): void {
+  const { bytes, start } = answer;
+  if (length >= COPIED_BY_VIEW) out.set(bytes.subarray(start, start + length), to);
+  else for (let i = 0; i < length; i++) out[to + i] = bytes[start + i];
+}
+
 function writeTtls(answer: Answer, how: Rendering, out: Uint8Array, start: number): void {
-  const { wire, ttlOffsets } = answer;
-  for (let i = 0; i < ttlOffsets.length; i++) {
-    const at = ttlOffsets[i];
-    const stored = (wire[at] << 24) | (wire[at + 1] << 16) | (wire[at + 2] << 8) | wire[at + 3];
-    const ttl = how.fixedTtlSeconds >= 0 ? how.fixedTtlSeconds : Math.max(0, stored - how.ageSeconds);
-    out[start + at] = ttl >>> 24;
-    out[start + at + 1] = ttl >>> 16;
-    out[start + at + 2] = ttl >>> 8;
-    out[start + at + 3] = ttl;
+  const { bytes, ttlCount } = answer;
+  const { fixedTtlSeconds, ageSeconds } = how;
+  // Fresh enough that no TTL has changed: what was copied is right.
+  if (fixedTtlSeconds < 0 && ageSeconds === 0) return;
+  const offsets = answer.start + answer.length;
+  for (let i = 0; i < ttlCount; i++) {
+    const at = start + ((bytes[offsets + 2 * i] << 8) | bytes[offsets + 2 * i + 1]);
+    const stored = (out[at] << 24) | (out[at + 1] << 16) | (out[at + 2] << 8) | out[at + 3];
+    const ttl = fixedTtlSeconds >= 0 ? fixedTtlSeconds : stored > ageSeconds ? stored - ageSeconds : 0;
+    out[at] = ttl >>> 24;
+    out[at + 1] = ttl >>> 16;
+    out[at + 2] = ttl >>> 8;
+    out[at + 3] = ttl;
   }
 }
 
 /** Owner, type and TTL of these records are the same, so it is enough to move the addresses (6 bytes after the TTL). */
 function rotateAddresses(answer: Answer, places: number, out: Uint8Array, start: number): void {
-  const { wire, ttlOffsets, rotateFrom, rotateCount, addressBytes } = answer;
-  for (let i = 0; i < rotateCount; i++) {
-    const from = i + places;
-    let read = ttlOffsets[rotateFrom + (from < rotateCount ? from : from - rotateCount)] + 6;
-    let write = start + ttlOffsets[rotateFrom + i] + 6;
-    for (let byte = 0; byte < addressBytes; byte++) out[write++] = wire[read++];
+  const { bytes, rotateCount, addressBytes } = answer;
+  const message = answer.start + 6;
+  const first = answer.start + answer.length + 2 * answer.rotateFrom;
+  const end = first + 2 * rotateCount;
+  let from = first + 2 * places;
+  for (let to = first; to < end; to += 2) {
+    let read = message + ((bytes[from] << 8) | bytes[from + 1]);
+    const write = start + 6 + ((bytes[to] << 8) | bytes[to + 1]);
+    for (let i = 0; i < addressBytes; i++) out[write + i] = bytes[read++];
+    from += 2;
+    if (from === end) from = first;
   }
 }
 

@@ -8,7 +8,9 @@ import type { Answer } from './answer.ts';
 import { ASKED_OF_KEY } from './asked.ts';
 import type { CacheListing, FlushScope } from './forwarder.ts';
 import { type Keys, sameQuestionName } from './key.ts';
+import { emptyView, pack, packedBytes, packState, unpack } from './packed-entry.ts';
 import type { CacheSettings } from './settings.ts';
+import { createSlab } from './slab.ts';
 
 export interface CacheEntry extends Answer {
   readonly type: number;
@@ -30,8 +32,13 @@ export interface CacheEntry extends Answer {
 export interface Cache {
   /** `query` begins with a header and the question. */
   keyOf(query: Uint8Array, questionEnd: number, asked: number): number;
-  /** The entry for the question at the start of `query`, however old. Makes it the one used last. */
+  /**
+   * The entry for the question at the start of `query`, however old. Makes it the one used last. It is valid until the next
+   * call of any function of the cache; `copyOf` makes one that lasts.
+   */
   find(query: Uint8Array, questionEnd: number, asked: number): CacheEntry | undefined;
+  /** Takes over what was changed in the entry that `find` gave last. */
+  saveState(): void;
   store(entry: CacheEntry): void;
   flush(scope: FlushScope): number;
   list(limit: number, nowMs: number, below?: WireName): CacheListing[];
@@ -39,48 +46,74 @@ export interface Cache {
   bytes(): number;
 }
 
-/** What an entry costs beside its bytes: the objects, the map's and the list's slots (measured: bench/cache-memory). */
-const ENTRY_OVERHEAD_BYTES = 400;
+/** What an entry costs beside its slot: the map's and the list's places. */
+const ENTRY_OVERHEAD_BYTES = 96;
 
 export function createCache(settings: CacheSettings, keys: Keys, onEvict: () => void): Cache {
-  const lru = new LRUCache<number, CacheEntry>({
+  const slab = createSlab();
+  const lru = new LRUCache<number, number>({
     max: settings.maxEntries,
     maxSize: settings.maxBytes,
-    disposeAfter: (_entry, _key, reason) => {
+    dispose: (handle, _key, reason) => {
+      slab.free(handle);
       if (reason === 'evict') onEvict();
     },
   });
+  const view = emptyView();
+  let viewed = -1;
 
   const keyOf = (wire: Uint8Array, questionEnd: number, asked: number) => {
     const type = (wire[questionEnd - 4] << 8) | wire[questionEnd - 3];
     return keys.keyOf(wire, HEADER_BYTES, questionEnd - 4, type, asked & ASKED_OF_KEY);
   };
 
+  const show = (handle: number) => {
+    viewed = handle;
+    unpack(view, slab.chunkOf(handle), slab.offsetOf(handle));
+  };
+
   return {
     keyOf,
     find(query, questionEnd, asked) {
-      const entry = lru.get(keyOf(query, questionEnd, asked));
-      if (entry === undefined || entry.questionEnd !== questionEnd || entry.bits !== (asked & ASKED_OF_KEY))
-        return undefined;
+      const handle = lru.get(keyOf(query, questionEnd, asked));
+      if (handle === undefined) return undefined;
+      show(handle);
+      if (view.questionEnd !== questionEnd || view.bits !== (asked & ASKED_OF_KEY)) return undefined;
       const type = (query[questionEnd - 4] << 8) | query[questionEnd - 3];
-      const same = sameQuestionName(entry.wire, HEADER_BYTES, query, HEADER_BYTES, questionEnd - 4 - HEADER_BYTES);
-      return same && entry.type === type ? entry : undefined;
+      const nameAt = view.start + HEADER_BYTES;
+      const same = sameQuestionName(view.bytes, nameAt, query, HEADER_BYTES, questionEnd - 4 - HEADER_BYTES);
+      return same && view.type === type ? view : undefined;
     },
+    saveState: () => packState(view, slab.chunkOf(viewed), slab.offsetOf(viewed)),
     store(entry) {
-      const size = ENTRY_OVERHEAD_BYTES + entry.wire.length + 8 * entry.ttlOffsets.length;
-      lru.set(keyOf(entry.wire, entry.questionEnd, entry.bits), entry, { size });
+      const bytes = packedBytes(entry);
+      const size = ENTRY_OVERHEAD_BYTES + slab.slotBytes(bytes);
+      // More than the whole cache: lru-cache would not take it, and the slot would be lost.
+      if (size > settings.maxBytes) return;
+      const handle = slab.allocate(bytes);
+      pack(entry, slab.chunkOf(handle), slab.offsetOf(handle));
+      // The key is that of the question in the entry's own bytes.
+      const message = entry.bytes.subarray(entry.start, entry.start + entry.length);
+      lru.set(keyOf(message, entry.questionEnd, entry.bits), handle, { size });
     },
     flush(scope) {
       const before = lru.size;
-      if (scope.kind === 'all') lru.clear();
-      else for (const [key, entry] of [...lru.entries()]) if (isIn(scope, nameOf(entry))) lru.delete(key);
+      if (scope.kind === 'all') {
+        lru.clear();
+        return before;
+      }
+      for (const [key, handle] of [...lru.entries()]) {
+        show(handle);
+        if (isIn(scope, nameOf(view))) lru.delete(key);
+      }
       return before - lru.size;
     },
     list(limit, nowMs, below) {
       const listings: CacheListing[] = [];
-      for (const entry of lru.values()) {
+      for (const handle of lru.values()) {
         if (listings.length >= limit) break;
-        if (below === undefined || isSubdomain(nameOf(entry), below)) listings.push(listingOf(entry, nowMs));
+        show(handle);
+        if (below === undefined || isSubdomain(nameOf(view), below)) listings.push(listingOf(view, nowMs));
       }
       return listings;
     },
@@ -90,7 +123,7 @@ export function createCache(settings: CacheSettings, keys: Keys, onEvict: () => 
 }
 
 function nameOf(entry: CacheEntry): WireName {
-  return entry.wire.subarray(HEADER_BYTES, entry.questionEnd - 4);
+  return entry.bytes.subarray(entry.start + HEADER_BYTES, entry.start + entry.questionEnd - 4);
 }
 
 function isIn(scope: Exclude<FlushScope, { kind: 'all' }>, name: WireName): boolean {
@@ -103,7 +136,7 @@ function listingOf(entry: CacheEntry, nowMs: number): CacheListing {
     type: typeName(entry.type),
     rcode: entry.rcode,
     ttlSeconds: Math.ceil((entry.expiresMs - nowMs) / 1000),
-    bytes: entry.wire.length,
+    bytes: entry.length,
   };
 }
 

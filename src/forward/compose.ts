@@ -7,10 +7,11 @@ import { LOWER, sameQuestionName } from './key.ts';
 import type { WireRecord } from './records.ts';
 
 export interface ComposedResponse {
-  /** Header (ID 0), question, answer and authority records; no OPT. */
-  readonly wire: Uint8Array;
-  /** Where the 32-bit TTLs are. */
-  readonly ttlOffsets: readonly number[];
+  /** Header (ID 0), question, answer and authority records (no OPT); then 16 bits for where each TTL is. */
+  readonly bytes: Uint8Array;
+  /** Of the message alone. */
+  readonly length: number;
+  readonly ttlCount: number;
 }
 
 /** Rdata in which RFC 3597 section 4 allows compression; bytes before the names, how many. */
@@ -60,8 +61,13 @@ export function composeResponse(
   };
   writeAll(answers, 6);
   writeAll(authority, 8);
-  // Copied, since an array that grew by pushing has room for more.
-  return { wire: out.slice(0, at), ttlOffsets: ttlOffsets.slice() };
+  const bytes = new Uint8Array(at + 2 * ttlOffsets.length);
+  bytes.set(out.subarray(0, at));
+  ttlOffsets.forEach((offset, i) => {
+    bytes[at + 2 * i] = offset >> 8;
+    bytes[at + 2 * i + 1] = offset & 0xff;
+  });
+  return { bytes, length: at, ttlCount: ttlOffsets.length };
 }
 
 function writeRecord(record: WireRecord, start: number, targets: number[], ttlOffsets: number[]): number {

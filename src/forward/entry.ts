@@ -42,11 +42,11 @@ function entry(question: ForwardQuestion, content: Content, seconds: number, now
   const { rcode, authentic, ede, answers, authority } = content;
   const composed = composeResponse(question.name, question.type, rcode, FLAG.QR, answers, authority);
   const { rotateFrom, rotateCount } = rotatable(answers, question.type);
-  // Whole milliseconds: V8 keeps small integers in the object, and fractions beside it.
-  const storedMs = Math.floor(nowMs);
   return {
-    wire: composed.wire,
-    ttlOffsets: composed.ttlOffsets,
+    bytes: composed.bytes,
+    start: 0,
+    length: composed.length,
+    ttlCount: composed.ttlCount,
     questionEnd: HEADER_BYTES + question.name.length + 4,
     rcode,
     authentic,
@@ -57,10 +57,10 @@ function entry(question: ForwardQuestion, content: Content, seconds: number, now
     type: question.type,
     bits: bitsOf(question),
     hasData: content.hasData,
-    storedMs,
-    expiresMs: storedMs + 1000 * seconds,
+    storedMs: nowMs,
+    expiresMs: nowMs + 1000 * seconds,
     hits: 0,
-    windowStartMs: storedMs,
+    windowStartMs: nowMs,
     staleUntilMs: 0,
     refreshing: false,
   };
@@ -78,7 +78,8 @@ function rotatable(answers: readonly WireRecord[], type: number): { rotateFrom: 
 
 /** The answer section, read back off the bytes. */
 export function answerRecords(kept: CacheEntry): WireRecord[] {
-  const cursor = recordCursor(kept.wire, kept.questionEnd);
-  const count = (kept.wire[6] << 8) | kept.wire[7];
+  const message = kept.bytes.subarray(kept.start, kept.start + kept.length);
+  const cursor = recordCursor(message, kept.questionEnd);
+  const count = (message[6] << 8) | message[7];
   return Array.from({ length: count }, () => cursor.read());
 }

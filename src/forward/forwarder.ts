@@ -19,6 +19,7 @@ import { createKeys } from './key.ts';
 import { createLocal } from './local.ts';
 import { createLoopWatch, isLoopProbe, loopAnswer } from './loop.ts';
 import { createOutstanding, type Waiter } from './outstanding.ts';
+import { copyOf } from './packed-entry.ts';
 import { bitsOf, type ForwardQuestion, plainQuestion, questionBytes, questionOf } from './question.ts';
 import { createRebindingFilter } from './rebinding.ts';
 import { createRoute, createRouting, type Route } from './route.ts';
@@ -99,10 +100,7 @@ export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps):
           return done({ entry: entryOf(question, outcome.judged, settings.cache, now) });
         }
         counters.failed++;
-        const kept = cachedFor(question);
-        if (kept !== undefined && freshness.mayBeStale(kept, now)) freshness.noteFailedRefresh(kept, now);
-        else if (freshness.failuresKept())
-          cache.store(failureEntry(question, outcome.ede, settings.cache.servfailTtlSeconds, now));
+        noteFailure(question, outcome.ede, now);
         done({ ede: outcome.ede });
       });
     },
@@ -111,6 +109,17 @@ export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps):
   function cachedFor(question: ForwardQuestion): CacheEntry | undefined {
     const query = questionBytes(question);
     return cache.find(query, query.length, bitsOf(question));
+  }
+
+  function noteFailure(question: ForwardQuestion, ede: number, now: number): void {
+    const kept = cachedFor(question);
+    if (kept !== undefined && freshness.mayBeStale(kept, now)) {
+      freshness.noteFailedRefresh(kept, now);
+      cache.saveState();
+    } else if ((kept === undefined || now >= kept.expiresMs) && freshness.failuresKept()) {
+      // Not in the place of an answer that is still good (a prefetch failed).
+      cache.store(failureEntry(question, ede, settings.cache.servfailTtlSeconds, now));
+    }
   }
 
   // One object for all responses: a cache hit allocates nothing.
@@ -144,9 +153,11 @@ export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps):
     if (!fresh && !freshness.isStaleAtOnce(entry, now)) return 0;
     counters.hits++;
     if (!entry.hasData) counters.negativeHits++;
-    if (fresh ? freshness.wantsPrefetch(entry, now) : freshness.wantsRefresh(entry, now)) {
+    const wantsFetch = fresh ? freshness.wantsPrefetch(entry, now) : freshness.wantsRefresh(entry, now);
+    if (settings.cache.prefetch !== undefined) cache.saveState();
+    if (wantsFetch) {
       if (fresh) counters.prefetches++;
-      refreshLater(questionOf(query, questionEnd, how.asked), entry);
+      refreshLater(questionOf(query, questionEnd, how.asked), copyOf(entry));
     }
     return render(entry, !fresh, now, query, out, start);
   }
@@ -200,7 +211,7 @@ export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps):
     };
     const question = questionOf(query, questionEnd, asked);
     if (isLoopProbe(query, HEADER_BYTES, question.type, deps.loopToken)) {
-      answered(loopEntry(question), false);
+      answered(entryOf(question, loopAnswer(question, deps.loopToken), settings.cache, clock.monotonicMs()), false);
       return;
     }
     if (routeOf(question.name) === undefined) {
@@ -217,17 +228,11 @@ export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps):
   function ask(question: ForwardQuestion, key: number, waiter: Waiter): void {
     counters.misses++;
     const kept = cachedFor(question);
-    const stale = kept !== undefined && freshness.mayBeStale(kept, clock.monotonicMs()) ? kept : undefined;
+    const stale = kept !== undefined && freshness.mayBeStale(kept, clock.monotonicMs()) ? copyOf(kept) : undefined;
     if (outstanding.join(key, question, stale, waiter)) return;
     counters.rejected++;
     if (stale !== undefined) waiter.answered(stale, true);
     else waiter.failed(EDE.OTHER);
-  }
-
-  function loopEntry(question: ForwardQuestion): CacheEntry {
-    const answers = [loopAnswer(question.name, deps.loopToken)];
-    const judged = { ...NOTHING_JUDGED, answers, finalName: question.name, hasData: true };
-    return entryOf(question, judged, settings.cache, clock.monotonicMs());
   }
 
   function resolveTarget(
@@ -283,15 +288,6 @@ export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps):
     },
   };
 }
-
-const NOTHING_JUDGED = {
-  rcode: RCODE.NOERROR,
-  authentic: false,
-  authority: [],
-  endsInOurs: false,
-  ttlSeconds: 0,
-  ede: -1,
-};
 
 function staleEde(entry: CacheEntry): number {
   return entry.rcode === RCODE.NXDOMAIN ? EDE.STALE_NXDOMAIN_ANSWER : EDE.STALE_ANSWER;

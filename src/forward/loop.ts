@@ -4,9 +4,11 @@
 import { parseName } from '../dns/name.ts';
 import { TYPE } from '../dns/types.ts';
 import { type Deadlines, deadline } from './deadlines.ts';
+import { stated } from './hosts.ts';
+import type { Judged } from './judge.ts';
 import { LOWER } from './key.ts';
-import { plainQuestion } from './question.ts';
-import { recordCursor, type WireRecord } from './records.ts';
+import { type ForwardQuestion, plainQuestion } from './question.ts';
+import { recordCursor } from './records.ts';
 import type { Route } from './route.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -75,10 +77,13 @@ export function isLoopProbe(query: Uint8Array, start: number, type: number, toke
 }
 
 /** What we answer such a question with; TTL 0, so that nobody on the way keeps it. */
-export function loopAnswer(name: Uint8Array, token: string): WireRecord {
+export function loopAnswer(question: ForwardQuestion, token: string): Judged {
   const text = Buffer.from(token, 'latin1');
-  const rdata = Buffer.concat([Uint8Array.of(text.length), text, Uint8Array.of(4), Buffer.from('loop')]);
-  return { name, type: TYPE.HINFO, class: 1, ttl: 0, rdata };
+  return stated(
+    question,
+    [Buffer.concat([Uint8Array.of(text.length), text, Uint8Array.of(4), Buffer.from('loop')])],
+    0,
+  );
 }
 
 function isOurAnswer(message: Uint8Array, name: Uint8Array, token: string): boolean {

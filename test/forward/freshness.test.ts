@@ -137,6 +137,17 @@ test('prefetch: what is asked for often is fetched again shortly before its end,
   assert.deepEqual([server.asked.length, made.counters.prefetches], [2, 1]);
 });
 
+test('prefetch: where it fails, the answer is given until its end', async () => {
+  const { clock, server, ask, cached, forwarder: made } = await setUp({ cache: { prefetch: PREFETCH_DEFAULTS } });
+  await ask('www.example. A');
+  await clock.advance(275_000);
+  server.script = SERVFAIL;
+  for (let i = 0; i < 10; i++) cached('www.example. A');
+  await clock.advance(0);
+  await until(() => made.counters.failed, 1);
+  assertRecords(cached('www.example. A')?.answers ?? [], WWW.replace('300', '25'));
+});
+
 test('prefetch: what is asked for seldom is not fetched again', async () => {
   const { clock, server, ask, cached } = await setUp({ cache: { prefetch: PREFETCH_DEFAULTS } });
   await ask('www.example. A');

@@ -15,8 +15,11 @@ export interface RealServer {
 }
 
 /** Authoritative for one zone, given as zone text with absolute names. */
-export async function startKnot(zone: string, zoneText: string): Promise<RealServer> {
-  const port = await freePort();
+export function startKnot(zone: string, zoneText: string): Promise<RealServer> {
+  return onFreePort((port) => knot(zone, zoneText, port));
+}
+
+function knot(zone: string, zoneText: string, port: number): Promise<RealServer> {
   const home = mkdtempSync(join(tmpdir(), 'healthdns-knot-'));
   writeFileSync(join(home, 'zone'), zoneText);
   writeFileSync(
@@ -28,8 +31,11 @@ export async function startKnot(zone: string, zoneText: string): Promise<RealSer
 }
 
 /** Recursive; `stubs` are zones and the port of the server on 127.0.0.1 that has them. */
-export async function startUnbound(stubs: Readonly<Record<string, number>>): Promise<RealServer> {
-  const port = await freePort();
+export function startUnbound(stubs: Readonly<Record<string, number>>): Promise<RealServer> {
+  return onFreePort((port) => unbound(stubs, port));
+}
+
+function unbound(stubs: Readonly<Record<string, number>>, port: number): Promise<RealServer> {
   const home = mkdtempSync(join(tmpdir(), 'healthdns-unbound-'));
   const zones = Object.entries(stubs).map(
     ([zone, at]) => `stub-zone:\n  name: "${zone}"\n  stub-addr: 127.0.0.1@${at}\n  stub-prime: no\n`,
@@ -45,6 +51,17 @@ export async function startUnbound(stubs: Readonly<Record<string, number>>): Pro
 }
 
 const withSbin = () => ({ ...process.env, PATH: `${process.env.PATH}:/usr/sbin` });
+
+/** Another test may take the port between our look and the server's bind: then it is tried with the next. */
+async function onFreePort(start: (port: number) => Promise<RealServer>): Promise<RealServer> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await start(await freePort());
+    } catch (error) {
+      if (attempt === 5) throw error;
+    }
+  }
+}
 
 async function freePort(): Promise<number> {
   const socket = createSocket('udp4');

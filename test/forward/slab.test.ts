@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { createSlab } from '../../src/forward/slab.ts';
+
+test('slots never overlap, keep what is written, and are used again', () => {
+  const step = fc.record({ bytes: fc.integer({ min: 1, max: 70_000 }), free: fc.boolean(), pick: fc.nat() });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+      const slab = createSlab();
+      const live: { handle: number; bytes: number; mark: number }[] = [];
+      const whole = (one: (typeof live)[number]) => {
+        const at = slab.offsetOf(one.handle);
+        return slab.chunkOf(one.handle).bytes.subarray(at, at + one.bytes);
+      };
+      steps.forEach(({ bytes, free, pick }, i) => {
+        if (free && live.length > 0) {
+          const [gone] = live.splice(pick % live.length, 1);
+          slab.free(gone.handle);
+        } else {
+          const one = { handle: slab.allocate(bytes), bytes, mark: i & 0xff };
+          whole(one).fill(one.mark);
+          live.push(one);
+        }
+        for (const one of live) {
+          assert.equal(whole(one).length, one.bytes);
+          assert.ok(slab.slotBytes(one.bytes) >= one.bytes && slab.offsetOf(one.handle) % 32 === 0);
+        }
+      });
+      for (const one of live) assert.ok(whole(one).every((byte) => byte === one.mark));
+    }),
+    { numRuns: 200 },
+  );
+});

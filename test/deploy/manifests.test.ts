@@ -57,6 +57,18 @@ test('the chart gives the rights of deploy/rbac.yaml and no others', requirement
   );
 });
 
+test('the chart gives the rights of deploy/rbac-cloud-map.yaml where asked to', requirement('helm'), async () => {
+  const manifest = await manifestsOf('rbac-cloud-map.yaml');
+  const chart = await chartObjects({ cloudMap: { writeAccess: true, namespace: 'healthdns' } });
+  for (const kind of ['Role', 'RoleBinding']) {
+    const { metadata, ...rights } = ofKind(chart, kind);
+    const { metadata: expected, ...expectedRights } = ofKind(manifest, kind);
+    assert.deepEqual(rights, expectedRights);
+    assert.deepEqual([metadata.name, metadata.namespace], [expected.name, expected.namespace]);
+  }
+  await assert.rejects(chartObjects({ 'cloudMap.writeAccess': true }), /needs cloudMap\.namespace/);
+});
+
 test(
   'the chart runs the same pods, behind the same Service, as deploy/healthdns.yaml',
   requirement('helm'),

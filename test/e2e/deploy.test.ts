@@ -56,6 +56,8 @@ const json = async (...args: string[]) => JSON.parse(await run('kubectl', ...arg
 
 test('the API server takes every manifest of deploy/, by file and by kustomization', options, async () => {
   const files = ['-f', 'deploy/rbac.yaml', '-f', 'deploy/healthdns.yaml'];
+  await run('kubectl', 'create', 'namespace', 'healthdns');
+  await run('kubectl', 'apply', '--dry-run=server', '-f', 'deploy/rbac-cloud-map.yaml');
   await run('kubectl', 'apply', '--dry-run=server', ...files);
   await run('kubectl', 'apply', '--dry-run=server', '-k', 'deploy');
   await run('kubectl', 'apply', ...files);
@@ -65,7 +67,8 @@ test('the API server takes every manifest of deploy/, by file and by kustomizati
 });
 
 test('the API server takes the chart with every value that it has', options, async () => {
-  const values = ['{}', '{"kind":"DaemonSet","service":{"clusterIP":"10.96.0.54"},"secrets":["keys"]}'];
+  const cloudMap = '{"cloudMap":{"writeAccess":true,"namespace":"dns"},"kubernetes":{"pods":"verified"}}';
+  const values = ['{}', cloudMap, '{"kind":"DaemonSet","service":{"clusterIP":"10.96.0.54"},"secrets":["keys"]}'];
   for (const [i, value] of values.entries()) {
     const file = join(plane.folder, `values-${i}.yaml`);
     await writeFile(file, value);

@@ -1,9 +1,10 @@
 // zones.yaml → Config, or everything that is wrong with it.
 import { open } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import type { Config } from './config.ts';
 import { buildConfig, checkFile, fileSchema } from './file.ts';
-import { formatPath, type Path, type Problem, type Reporter } from './problem.ts';
+import { formatPath, formatProblem, type Path, type Problem, type Reporter } from './problem.ts';
 import { validate } from './validate.ts';
 import { readYaml } from './yaml.ts';
 
@@ -63,8 +64,10 @@ function failed(problems: readonly Problem[], warnings: readonly Problem[]): Loa
   return { ok: false, problems: [...shown, { ...shown[MAX_PROBLEMS - 1], message }], warnings: sorted(warnings) };
 }
 
+/** Each once: of brackets that are not closed the parser says the same, at the end of the file, for each. */
 function sorted(problems: readonly Problem[]): Problem[] {
-  return [...problems].sort((a, b) => a.line - b.line || a.column - b.column);
+  const once = new Map(problems.map((problem) => [formatProblem(problem), problem]));
+  return [...once.values()].sort((a, b) => a.line - b.line || a.column - b.column);
 }
 
 async function readText(path: string): Promise<string | { problem: string }> {
@@ -72,9 +75,10 @@ async function readText(path: string): Promise<string | { problem: string }> {
   try {
     handle = await open(path);
     const { size } = await handle.stat();
-    if (size > MAX_FILE_BYTES) return tooLarge(size);
-    const bytes = await handle.readFile();
-    if (bytes.length > MAX_FILE_BYTES) return tooLarge(bytes.length);
+    if (size > MAX_FILE_BYTES) return tooLarge(`${size} bytes`);
+    // A pipe or a device has no size, and perhaps no end: one byte more than allowed is enough.
+    const bytes = await buffer(handle.createReadStream({ end: MAX_FILE_BYTES, autoClose: false }));
+    if (bytes.length > MAX_FILE_BYTES) return tooLarge(`more than ${MAX_FILE_BYTES} bytes`);
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes);
   } catch (error) {
     if (error instanceof TypeError) return { problem: 'the file is not UTF-8 text' };
@@ -84,8 +88,8 @@ async function readText(path: string): Promise<string | { problem: string }> {
   }
 }
 
-function tooLarge(bytes: number): { problem: string } {
-  return { problem: `the file has ${bytes} bytes, at most ${MAX_FILE_BYTES} are read: split it over several servers` };
+function tooLarge(size: string): { problem: string } {
+  return { problem: `the file has ${size}, at most ${MAX_FILE_BYTES} are read: split it over several servers` };
 }
 
 function reason(error: unknown): string {

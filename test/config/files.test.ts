@@ -31,6 +31,15 @@ describe('files', () => {
     assert.match(await problemOf(large), /^the file has 16777217 bytes, at most 16777216 are read/);
   });
 
+  test('without an end are read up to the limit', { skip: process.platform === 'win32' }, async () => {
+    assert.match(await problemOf('/dev/zero'), /^the file has more than 16777216 bytes/);
+  });
+
+  test('that are wrong in the same way at the same place say so once', async () => {
+    const result = await parseConfig(`zones: ${'['.repeat(50)}`, 'x');
+    assert.equal(!result.ok && result.problems.length, 1);
+  });
+
   test('nested too deeply are refused, at 65 levels as at 10,000', async () => {
     for (const depth of [65, 10_000]) {
       const result = await parseConfig(`zones: ${'['.repeat(depth)}${']'.repeat(depth)}`, 'x');

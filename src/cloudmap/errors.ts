@@ -17,6 +17,7 @@ export type CloudMapErrorCode =
   | 'ServiceAttributesLimitExceededException'
   | 'UnknownOperationException'
   | 'SerializationException'
+  | 'RequestEntityTooLargeException'
   | 'AccessDeniedException'
   | 'MissingAuthenticationTokenException'
   | 'UnrecognizedClientException'
@@ -26,6 +27,7 @@ export type CloudMapErrorCode =
 
 const STATUS_CODES: Partial<Record<CloudMapErrorCode, number>> = {
   UnknownOperationException: 404,
+  RequestEntityTooLargeException: 413,
   AccessDeniedException: 403,
   MissingAuthenticationTokenException: 403,
   UnrecognizedClientException: 403,

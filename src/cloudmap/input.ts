@@ -59,16 +59,31 @@ const attributeValue = v.pipe(
   v.maxLength(1024),
   v.regex(/^([!-~][ \t!-~]*)?$/, 'an attribute value is printable ASCII and does not begin with a space'),
 );
+/** Keys that are refused, as valibot's records drop them without a word. */
+const DROPPED_KEYS = ['__proto__', 'prototype', 'constructor'];
+const mapOf = <Key extends v.BaseSchema<string, string, v.BaseIssue<unknown>>, Value extends v.GenericSchema>(
+  key: Key,
+  value: Value,
+) =>
+  v.pipe(
+    v.custom<object>((given) => typeof given === 'object' && given !== null, 'must be a map of strings'),
+    v.check(
+      (given) => !DROPPED_KEYS.some((dropped) => Object.hasOwn(given, dropped)),
+      `the keys ${DROPPED_KEYS.join(', ')} cannot be kept`,
+    ),
+    v.record(key, value),
+  );
+
 /** AWS takes at most 30 attributes with 5,000 characters in all. */
 export const attributes = v.pipe(
-  v.record(attributeKey, attributeValue),
+  mapOf(attributeKey, attributeValue),
   v.check((value) => Object.keys(value).length <= 30, 'at most 30 attributes'),
   v.check(
     (value) => Object.entries(value).reduce((sum, [key, text]) => sum + key.length + text.length, 0) <= 5000,
     'at most 5000 characters in all attributes',
   ),
 );
-export const serviceAttributes = v.record(v.pipe(v.string(), v.minLength(1), v.maxLength(255)), textOf(1024));
+export const serviceAttributes = mapOf(v.pipe(v.string(), v.minLength(1), v.maxLength(255)), textOf(1024));
 export const serviceAttributeKeys = v.pipe(v.array(textOf(255)), v.minLength(1), v.maxLength(30));
 
 const tag = v.object({ Key: v.pipe(v.string(), v.minLength(1), v.maxLength(128)), Value: textOf(256) });

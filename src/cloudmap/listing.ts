@@ -37,6 +37,8 @@ function condition({ Name, Values, Condition }: Filter): (value: string) => bool
     case 'BEGINS_WITH':
       return (value) => value.startsWith(first);
     case 'BETWEEN':
+      if (!Values.every((value) => Number.isFinite(Number(value))))
+        throw new CloudMapError('InvalidInput', `filter ${Name}: BETWEEN takes two times in seconds since 1970`);
       return (value) => Number(value) >= Number(first) && Number(value) <= Number(second);
   }
 }

@@ -130,6 +130,7 @@ function zoneOf(namespace: NamespaceRecord): [string, ZoneConfig | undefined] {
 function serviceOf(service: ServiceRecord, namespace: NamespaceRecord, defaults: PublishDefaults): Service {
   const weighted = service.dnsConfig?.routingPolicy === 'WEIGHTED';
   const policy = policyOf(service.attributes, defaults.policy);
+  const recordOfA = service.dnsConfig?.records.find(({ type }) => type === 'A');
   return {
     key: serviceKey(service.id),
     source: 'cloudmap',
@@ -137,7 +138,8 @@ function serviceOf(service: ServiceRecord, namespace: NamespaceRecord, defaults:
     namespace: canonicalName(namespace.name),
     name: service.name.toLowerCase(),
     names: ['{service}'],
-    ttlSeconds: service.dnsConfig?.records[0]?.ttlSeconds ?? 60,
+    ttlSeconds: (recordOfA ?? service.dnsConfig?.records[0])?.ttlSeconds ?? 60,
+    ...ttlOfAaaa(service),
     policy: {
       ...policy,
       maxAnswers: weighted ? 1 : policy.maxAnswers || MULTIVALUE_ANSWERS,
@@ -149,6 +151,11 @@ function serviceOf(service: ServiceRecord, namespace: NamespaceRecord, defaults:
     createdMs: service.createMs,
     ...checkOf(service, namespace, defaults),
   };
+}
+
+function ttlOfAaaa({ dnsConfig }: ServiceRecord): { readonly ttlSecondsOfAaaa?: number } {
+  const aaaa = dnsConfig?.records.find(({ type }) => type === 'AAAA');
+  return aaaa && dnsConfig?.records.length === 2 ? { ttlSecondsOfAaaa: aaaa.ttlSeconds } : {};
 }
 
 function checkOf(
@@ -172,7 +179,9 @@ function healthCheckOf(
     ...(config.resourcePath && { path: config.resourcePath }),
     interval: defaults.healthCheckIntervalSeconds,
     timeout: CHECK_TIMEOUT_SECONDS,
+    // As Route 53: so many in a row change the status, in either direction.
     retries: config.failureThreshold,
+    successes: config.failureThreshold,
     startPeriod: 0,
   };
 }

@@ -180,7 +180,7 @@ function checkStore({ store, writes }: CloudMapInput, reporter: Reporter): void 
   if (kinds.length !== 1) reporter.problem(['cloudMap', 'store'], '`store`: expected path or kubernetes, one of them');
 }
 
-const isLoopback = (address: string): boolean => address === '::1' || address.startsWith('127.');
+export const isLoopback = (address: string): boolean => address === '::1' || address.startsWith('127.');
 
 /** `clusters` gives clusters their labels, as those of the zones have theirs. */
 export function buildCloudMap(input: CloudMapInput, folder: string, clusters: Map<string, string>): CloudMapConfig {

@@ -29,7 +29,8 @@ export function nextFlaps(
   const fell = status === 'UNHEALTHY' && before.status !== 'UNHEALTHY';
   const penalty = Math.min(decayed + (fell ? 1 : 0), CEILING * falls);
   // A hair's breadth, so that the moment computed by reuseMs is late enough.
-  const suppressed = before.suppressed ? penalty > (falls / 2) * (1 + 1e-9) : fell && penalty >= falls;
+  // The last of `falls` falls suppresses while the earlier ones have not faded: at once it would be `falls` exactly.
+  const suppressed = before.suppressed ? penalty > (falls / 2) * (1 + 1e-9) : fell && penalty > falls - 1;
   return { status, penalty, atMs: nowMs, suppressed };
 }
 

@@ -24,11 +24,14 @@ export const awsJson: AwsProtocol = {
       throw new CloudMapError('UnknownOperationException', `the X-Amz-Target header must be ${SERVICE}.OPERATION`);
     return target.slice(SERVICE.length + 1);
   },
-  input: ({ body }) => deserialize(() => (body.length === 0 ? {} : JSON.parse(body.toString('utf8')))),
+  input: ({ body }) => deserialize(() => (body.length === 0 ? {} : JSON.parse(body.toString('utf8'), withoutNull))),
   success: (output) => response(200, JSON.stringify(secondsForDates(output))),
   failure: (error) =>
     response(error.statusCode, JSON.stringify(errorMembers(error, error.code)), { 'x-amzn-errortype': error.code }),
 };
+
+/** A null member is the same as none in AWS JSON. */
+const withoutNull = (_key: string, value: unknown): unknown => value ?? undefined;
 
 const response = (status: number, body: string, headers = {}): HttpResponse => ({
   status,

@@ -28,6 +28,11 @@ export function cloudMapEndpoints(options: CloudMapEndpointOptions): Endpoint[] 
   const endpoint = (path: string, protocol: AwsProtocol): Endpoint => ({
     path,
     methods: ['POST'],
+    tooLarge(limitBytes) {
+      const message = `the body may have at most ${limitBytes} bytes`;
+      calls.inc(1, 'unknown', 'RequestEntityTooLargeException');
+      return protocol.failure(new CloudMapError('RequestEntityTooLargeException', message));
+    },
     async handle(request) {
       // Unknown names are one label, or anyone could grow the metrics.
       let operation = 'unknown';

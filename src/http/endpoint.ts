@@ -23,6 +23,8 @@ export interface Endpoint {
   /** GET includes HEAD. */
   readonly methods: readonly ('GET' | 'POST')[];
   readonly handle: (request: HttpRequest) => HttpResponse | Promise<HttpResponse>;
+  /** What a body over the limit is answered with, in place of a line of text. */
+  readonly tooLarge?: (limitBytes: number) => HttpResponse;
 }
 
 const TEXT = 'text/plain; charset=utf-8';

@@ -47,10 +47,11 @@ function policyText(policy: ServicePolicy): string {
 }
 
 function instanceLines(instance: InstanceExplanation): string[] {
-  const { id, addresses, status, answered, rule, reason, since, facts } = instance;
+  const { id, addresses, status, answered, rule, reason, since, weightPercent, facts } = instance;
   return [
     `  ${answered ? 'in ' : 'OUT'} ${id} (${addresses.join(', ')}) ${status}`,
     `      rule ${rule}: ${reason}${since === undefined ? '' : ` (since ${since})`}`,
+    ...(weightPercent === undefined ? [] : [`      slow start: ${weightPercent} % of its weight by now`]),
     ...facts.map(factLine),
   ];
 }

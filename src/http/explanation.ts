@@ -1,5 +1,6 @@
 // Why a name is answered as it is: the registry's facts and verdicts, and who owns the name, put together for people.
 import { counts } from '../health/effective-status.ts';
+import { SLOW_START_SCALE } from '../health/slow-start.ts';
 import type { FactSource, ServicePolicy, Status } from '../registry/model.ts';
 import type { InstanceState, Registry, ServiceState } from '../registry/registry.ts';
 import type { StatusBoard } from '../sources/status.ts';
@@ -44,6 +45,8 @@ export interface InstanceExplanation {
   readonly reason: string;
   /** ISO 8601; undefined where no fact says since when. */
   readonly since: string | undefined;
+  /** Slow start: the share of its weight that it has by now; left out where it has all of it. */
+  readonly weightPercent?: number;
   readonly facts: readonly FactExplanation[];
 }
 
@@ -153,12 +156,12 @@ function explainService(state: ServiceState): ServiceExplanation | undefined {
     ...(service.clusterIps === undefined ? {} : { clusterIps: service.clusterIps }),
     ...(service.externalName === undefined ? {} : { externalName: service.externalName }),
     policy: service.policy,
-    instances: instances.slice(0, MAX_INSTANCES).map(explainInstance),
+    instances: instances.slice(0, MAX_INSTANCES).map((instance) => explainInstance(instance, service.policy)),
     more: Math.max(0, instances.length - MAX_INSTANCES),
   };
 }
 
-function explainInstance(state: InstanceState): InstanceExplanation {
+function explainInstance(state: InstanceState, policy: ServicePolicy): InstanceExplanation {
   const { instance, verdict } = state;
   const facts = state.facts();
   return {
@@ -169,6 +172,7 @@ function explainInstance(state: InstanceState): InstanceExplanation {
     rule: verdict.rule,
     reason: verdict.reason,
     since: verdict.sinceMs === 0 ? undefined : isoTime(verdict.sinceMs),
+    ...slowStart(state, policy),
     facts: facts.map((fact) => ({
       source: fact.source,
       ...(fact.name === undefined ? {} : { name: fact.name }),
@@ -178,6 +182,15 @@ function explainInstance(state: InstanceState): InstanceExplanation {
       counted: counts(fact, facts),
     })),
   };
+}
+
+function slowStart(
+  { instance, verdict, weight }: InstanceState,
+  { slowStartSeconds, routing }: ServicePolicy,
+): { readonly weightPercent?: number } {
+  if (slowStartSeconds === undefined || routing !== 'weighted' || !verdict.answered) return {};
+  const whole = instance.weight * SLOW_START_SCALE;
+  return weight >= whole ? {} : { weightPercent: Math.round((weight / whole) * 100) };
 }
 
 /** Facts may carry any number as their time; what is no date is shown as it is rather than thrown over. */

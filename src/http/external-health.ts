@@ -7,7 +7,7 @@ import { type Endpoint, type HttpResponse, text } from './endpoint.ts';
 export interface ExternalHealthOptions {
   readonly registry: Pick<Registry, 'services'>;
   readonly reports: Pick<ExternalReports, 'report'>;
-  /** Whether anyone who reaches the HTTP address may push: as for the Cloud Map API, only where it is loopback. */
+  /** Whether anyone who reaches the HTTP address may push: only where it is loopback. */
   readonly writes: boolean;
 }
 
@@ -42,7 +42,7 @@ export function externalHealthEndpoint({ registry, reports, writes }: ExternalHe
     path: '/external-health',
     methods: ['POST'],
     handle({ body, headers }) {
-      if (!writes) return text(403, 'writing is off: it needs an HTTP address that is loopback, and to be configured');
+      if (!writes) return text(403, 'pushing is off: it needs an `http` address that is loopback');
       // A web page cannot send this type to another origin without asking first.
       if (!String(headers['content-type'] ?? '').startsWith('application/json')) {
         return text(415, 'expected Content-Type: application/json');

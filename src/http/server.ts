@@ -72,11 +72,13 @@ function createHandler({ endpoints, limits, log, metrics }: HttpServerOptions) {
       if (!('endpoint' in routed)) return routed;
       endpoint = routed.endpoint.path;
       const body = raw.method === 'POST' ? await readBody(incoming, limits.httpBodyBytes) : Buffer.alloc(0);
-      if (body === undefined) return text(413, `the body may have at most ${limits.httpBodyBytes} bytes`);
+      if (body === undefined) return (routed.endpoint.tooLarge ?? tooLarge)(limits.httpBodyBytes);
       return routed.endpoint.handle({ ...raw, rest: routed.rest, query: routed.query, body });
     }
   };
 }
+
+const tooLarge = (limitBytes: number) => text(413, `the body may have at most ${limitBytes} bytes`);
 
 /** undefined: longer than `limitBytes`. */
 async function readBody(request: IncomingMessage, limitBytes: number): Promise<Buffer | undefined> {

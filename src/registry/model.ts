@@ -138,6 +138,8 @@ export interface Service {
   /** Name templates relative to the zone: "{service}.{namespace}.svc". Never empty. */
   readonly names: readonly string[];
   readonly ttlSeconds: number;
+  /** Of AAAA records at the service's own name, where it is another one (Cloud Map has one for each type). */
+  readonly ttlSecondsOfAaaa?: number;
   readonly policy: ServicePolicy;
   /**
    * instances: its name answers its instances (headless, static, Cloud Map). clusterIp: its name answers `clusterIps`,

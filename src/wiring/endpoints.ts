@@ -1,4 +1,5 @@
 // All of HTTP: what each endpoint needs of the other rooms.
+import { isLoopback } from '../config/cloud-map.ts';
 import type { Config } from '../config/config.ts';
 import { cacheEndpoints } from '../http/cache.ts';
 import type { Endpoint } from '../http/endpoint.ts';
@@ -32,8 +33,12 @@ export function endpointsOf({ control, plane, metrics, config, overview, isStopp
     metricsEndpoint(metrics),
     explainEndpoint((name) => explainChain(name, zones.explain, registry, board)),
     statusPage(VERSION, overview),
-    externalHealthEndpoint({ registry, reports, writes: config.cloudMap?.writes === 'loopback' }),
+    externalHealthEndpoint({ registry, reports, writes: mayPush(config) }),
     ...cacheEndpoints(plane),
     ...(cloudMap?.endpoints ?? []),
   ];
 }
+
+/** The configuration names the sources that may; a client that must sign elsewhere is not let in here unsigned. */
+const mayPush = ({ http, cloudMap }: Config): boolean =>
+  http !== undefined && isLoopback(http.address) && cloudMap?.writes !== 'signed';

@@ -61,9 +61,10 @@ function fillAddresses(
   if (endpoints.length === 0 && service.policy.whenAllUnhealthy === 'servfail') {
     for (const type of [TYPE.A, TYPE.AAAA]) rrsetOf(draft, type, answering);
   }
+  const answeringAaaa = { ...answering, ttlSeconds: service.ttlSecondsOfAaaa ?? answering.ttlSeconds };
   for (const { type, rdata, slot, weight } of endpoints) {
     if (!publishes(service, type === TYPE.A ? 'A' : 'AAAA')) continue;
-    rrsetOf(draft, type, answering).records.push({ rdata, slot, weight });
+    rrsetOf(draft, type, type === TYPE.A ? answering : answeringAaaa).records.push({ rdata, slot, weight });
   }
 }
 

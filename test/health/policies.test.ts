@@ -201,6 +201,8 @@ function flap(times: number, stepMs: number): FlapState {
 
 test('an instance that falls too often is held back, and answered again when it has been calm', () => {
   assert.equal(flap(2, 100).suppressed, false);
+  assert.equal(flap(3, 100).suppressed, true, 'the third fall, though the first has faded by a hair');
+  assert.equal(flap(3, 15_000).suppressed, true, 'three falls within a half-life');
   const state = flap(4, 100);
   assert.equal(state.suppressed, true);
   assert.deepEqual(

@@ -12,7 +12,7 @@ import { createStatusBoard } from '../../src/sources/status.ts';
 import type { NameExplanation } from '../../src/zone/explain.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { fakeSlots } from '../support/fake-slots.ts';
-import { fact, instance, service } from '../support/model.ts';
+import { fact, instance, POLICY, service } from '../support/model.ts';
 
 const API = 'static/test.local./default/api';
 const OWNERS: NameExplanation = {
@@ -173,4 +173,16 @@ test('of many services the overview lists those in trouble first and counts the 
     ['api.test.local.', 'a0.test.local.'],
   );
   assert.deepEqual([zone.serviceCount, zone.instanceCount, zone.answeredCount], [6, 2, 1]);
+});
+
+test('a slow start is shown with the share of the weight that an instance has by now', () => {
+  const slots = fakeSlots();
+  const registry = createRegistry(slots);
+  const clock = fakeClock();
+  const health = createHealthSync({ registry, slots, clock, schedule: () => {} });
+  registry.replaceService(service('api', { policy: { ...POLICY, routing: 'weighted', slowStartSeconds: 100 } }));
+  registry.replaceGroup('g', API, [instance('api-1', '192.0.2.1', { weight: 2 })]);
+  health.flush();
+  const text = explanationText(explainName(OWNERS, registry, createStatusBoard(clock)));
+  assert.match(text, /slow start: 10 % of its weight by now/);
 });

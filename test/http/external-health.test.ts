@@ -54,6 +54,6 @@ test('what is wrong with a push is said, and nothing changes', async () => {
   assert.equal(await post({ ...PUSH, instance: 'z' }), '404 the service has no such instance');
   assert.equal(await post({ ...PUSH, source: 'z' }), '404 the service names no such source in its externalHealth');
   assert.match(await post(PUSH, 'text/plain'), /^415/);
-  assert.match(await setUp(false).post(PUSH), /^403 writing is off/);
+  assert.match(await setUp(false).post(PUSH), /^403 pushing is off/);
   assert.equal(registry.size().subjects, 0);
 });

@@ -230,6 +230,18 @@ test('namespaces exist, and their pods have names as the option says', async () 
   );
 });
 
+test('AAAA records of a service may have a TTL of their own', async () => {
+  const { plane, state, zones } = setUpZones([clusterZone()]);
+  const dual = instance('db-0', ['10.1.0.1', 'fd00::1'], { hostname: 'db-0' });
+  state(kubernetesService('prod/db', { ttlSecondsOfAaaa: 77 }), [dual]);
+  await zones.flush();
+  const own = namesBelow(plane, 'db.prod.svc.cluster.local.').split('\n');
+  assert.deepEqual(
+    own.filter((line) => /^db\.prod\S+ +\d+ A/.test(line)).map((line) => line.replace(/ +/g, ' ')),
+    ['db.prod.svc.cluster.local. 5 A 10.1.0.1', 'db.prod.svc.cluster.local. 77 AAAA fd00::1'],
+  );
+});
+
 test('an address in several services has a PTR record for each', async () => {
   const { plane, state, zones, registry } = setUpZones([clusterZone()]);
   const pod = instance('db-0', ['10.1.0.1'], { hostname: 'db-0' });

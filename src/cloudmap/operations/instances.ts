@@ -1,5 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import * as v from 'valibot';
+import { NameError, parseName } from '../../dns/name.ts';
 import type { Api } from '../api.ts';
 import { CloudMapError } from '../errors.ts';
 import { attributes, instanceId, maxResults, nextToken, read, requestId, resourceId } from '../input.ts';
@@ -75,6 +76,7 @@ function checkAttributes(api: Api, service: ServiceRecord, given: Readonly<Recor
     AWS_INSTANCE_IPV4: ipv4,
     AWS_INSTANCE_IPV6: ipv6,
     AWS_INSTANCE_PORT: port,
+    AWS_INSTANCE_CNAME: cname,
     AWS_INIT_HEALTH_STATUS: initial,
   } = given;
   if (ipv4 !== undefined && !isIPv4(ipv4)) refuse(`AWS_INSTANCE_IPV4 is not an IPv4 address: ${ipv4}`);
@@ -82,6 +84,8 @@ function checkAttributes(api: Api, service: ServiceRecord, given: Readonly<Recor
     refuse(`AWS_INSTANCE_IPV6 is not an IPv6 address: ${ipv6}`);
   if (port !== undefined && !(/^[0-9]{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65535))
     refuse(`AWS_INSTANCE_PORT is not a port from 1 to 65535: ${port}`);
+  const cnameProblem = cname === undefined ? undefined : nameProblem(cname);
+  if (cnameProblem) refuse(`AWS_INSTANCE_CNAME is not a domain name: ${cnameProblem}`);
   if (initial !== undefined && initial !== 'HEALTHY' && initial !== 'UNHEALTHY')
     refuse(`AWS_INIT_HEALTH_STATUS must be HEALTHY or UNHEALTHY, got ${initial}`);
   if (initial !== undefined && !service.customHealth)
@@ -100,6 +104,16 @@ function checkAttributes(api: Api, service: ServiceRecord, given: Readonly<Recor
     refuse('the health check of the service needs AWS_INSTANCE_IPV4 or AWS_INSTANCE_IPV6');
   if (checked?.type === 'TCP' && port === undefined)
     refuse('the TCP health check of the service needs AWS_INSTANCE_PORT');
+}
+
+function nameProblem(name: string): string | undefined {
+  try {
+    parseName(name);
+    return undefined;
+  } catch (error) {
+    if (error instanceof NameError) return error.message;
+    throw error;
+  }
 }
 
 const oneInput = v.object({ ServiceId: resourceId, InstanceId: v.pipe(v.string(), v.maxLength(64)) });

@@ -67,15 +67,18 @@ export interface BenchedControlPlane {
   readonly pods: (line: Buffer) => void;
   /** Bytes for the data plane so far. */
   messageBytes(): number;
+  takeMessages(): ArrayBuffer[];
   stop(): void;
 }
 
-export function startControlPlane(pause?: () => Promise<void>): BenchedControlPlane {
+/** `keepsMessages`: for takeMessages; else they are only counted. */
+export function startControlPlane(pause?: () => Promise<void>, keepsMessages = false): BenchedControlPlane {
   const clock = systemClock;
   const slots = createSlots(1 << 18);
   const registry = createRegistry(slots);
   const log = silentLogger;
   let messageBytes = 0;
+  let messages: ArrayBuffer[] = [];
   const plane = {
     slots,
     async apply(changes: Parameters<typeof encodeChanges>[0] extends Iterator<infer C> ? readonly C[] : never) {
@@ -86,6 +89,7 @@ export function startControlPlane(pause?: () => Promise<void>): BenchedControlPl
         });
         if (message === undefined) return;
         messageBytes += message.byteLength;
+        if (keepsMessages) messages.push(message);
       }
     },
   };
@@ -112,6 +116,11 @@ export function startControlPlane(pause?: () => Promise<void>): BenchedControlPl
     slices: follow(endpointSlicesKind(cluster, pods.unseen)),
     pods: follow(pods),
     messageBytes: () => messageBytes,
+    takeMessages() {
+      const taken = messages;
+      messages = [];
+      return taken;
+    },
     stop() {
       health.stop();
       pods.stop();

@@ -82,7 +82,7 @@ export function createHealthSync(settings: HealthSyncSettings): HealthSync {
     if (judge.hasPolicies(state.service)) return syncService(state.service);
     settle(state, judge.one(state));
     if (state.service.sharedAddresses.size > 0) {
-      for (const address of state.instance.addresses) writeShared(state.service, address);
+      for (const address of state.addresses) writeShared(state.service, address);
     }
     return 1;
   }
@@ -123,6 +123,11 @@ export function createHealthSync(settings: HealthSyncSettings): HealthSync {
     if (dirtyServices.size > 0) wake();
   }
 
+  /** Whether an instance that comes, goes or changes may change what is answered of others. */
+  function concernsAll(service: ServiceState, what: 'structure' | 'facts'): boolean {
+    return judge.hasPolicies(service) || (what === 'structure' && service.sharedAddresses.size > 0);
+  }
+
   function planFullPass(): void {
     fullPass = clock.setTimeout(() => {
       markAll();
@@ -130,9 +135,10 @@ export function createHealthSync(settings: HealthSyncSettings): HealthSync {
     }, fullPassSeconds * 1000);
   }
 
-  registry.onChange((serviceKey, what, instance) => {
-    if (what === 'structure' || instance === undefined) return markService(serviceKey);
-    dirtyInstances.add(instance);
+  registry.onChange((serviceKey, what, concerned) => {
+    const service = registry.service(serviceKey);
+    if (concerned === undefined || service === undefined || concernsAll(service, what)) return markService(serviceKey);
+    for (const state of concerned) dirtyInstances.add(state);
     wake();
   });
   markAll();

@@ -86,13 +86,9 @@ function compileRecord(
   writer.put(record.slot | (repeats ? DUPLICATE : 0), record.rdata.length | (weight << 16));
   if (target >= 0) {
     nameEnd(record.rdata, target);
-    writer.put(hashName(lowerName(record.rdata.subarray(target)), seed));
+    writer.put(hashName(record.rdata, seed, target));
   }
   writer.putBytes(record.rdata);
-}
-
-function lowerName(name: Uint8Array): Uint8Array {
-  return name.map((byte) => (byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte));
 }
 
 /**
@@ -100,10 +96,13 @@ function lowerName(name: Uint8Array): Uint8Array {
  * duplicates (RFC 2181 section 5) while each keeps its own slot: the rdata is answered if any of them may be.
  */
 function groupDuplicates(records: readonly ResourceRecord[]): { record: ResourceRecord; repeats: boolean }[] {
-  if (records.length === 1) return [{ record: records[0], repeats: false }];
-  const groups = new Map<string | number, ResourceRecord[]>();
+  const first = new Map<number, number>();
+  const isDistinct = records.every(({ rdata }, i) => first.size === i && first.set(rdataHash(rdata), i).size === i + 1);
+  if (isDistinct) return records.map((record) => ({ record, repeats: false }));
+  const groups = new Map<string, ResourceRecord[]>();
   for (const record of records) {
-    const key = rdataKey(record.rdata);
+    const { rdata } = record;
+    const key = Buffer.from(rdata.buffer, rdata.byteOffset, rdata.length).toString('latin1');
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [record]);
     else if (!group.some((other) => other.slot === record.slot)) group.push(record);
@@ -111,7 +110,13 @@ function groupDuplicates(records: readonly ResourceRecord[]): { record: Resource
   return [...groups.values()].flatMap((group) => group.map((record, i) => ({ record, repeats: i > 0 })));
 }
 
-function rdataKey(rdata: Uint8Array): string | number {
-  if (rdata.length === 4) return ((rdata[0] << 24) | (rdata[1] << 16) | (rdata[2] << 8) | rdata[3]) >>> 0;
-  return Buffer.from(rdata.buffer, rdata.byteOffset, rdata.length).toString('latin1');
+/** Different hashes say that nothing repeats, as nearly always; equal ones say nothing. 53 bits, for sets of 10,000. */
+function rdataHash(rdata: Uint8Array): number {
+  let low = 0;
+  let high = 0;
+  for (let i = 0; i < rdata.length; i++) {
+    low = Math.imul(low ^ rdata[i], 0x01000193);
+    high = Math.imul(high ^ rdata[i] ^ (low >>> 15), 0x9e3779b1);
+  }
+  return (low >>> 0) + (high & 0x1f_ffff) * 0x1_0000_0000;
 }

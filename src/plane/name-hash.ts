@@ -1,8 +1,5 @@
 // The hash of a name grows label by label from the right, so that one pass over a query name gives the hash of every
 // suffix: the zone's apex, the closest encloser and the wildcard below it are all found without hashing again.
-import { labelOffsets } from '../dns/name.ts';
-import type { WireName } from './records.ts';
-
 /** The hash of the root; random for each process, so that nobody can prepare names that collide. */
 export type HashSeed = number;
 
@@ -20,10 +17,19 @@ export function wildcardHash(suffixHash: number): number {
   return hash ^ (hash >>> 15);
 }
 
-/** The hash of a whole lower-case name. */
-export function hashName(name: WireName, seed: HashSeed): number {
-  const offsets = labelOffsets(name);
+const starts = new Uint8Array(128);
+
+/** The hash of the name that begins at `start`, lower case or not. Allocates nothing: each SRV record has a target. */
+export function hashName(bytes: Uint8Array, seed: HashSeed, start = 0): number {
+  let labels = 0;
+  for (let at = start; bytes[at] !== 0; at += 1 + bytes[at]) starts[labels++] = at - start;
   let hash = seed;
-  for (let i = offsets.length - 1; i >= 0; i--) hash = extendHash(hash, name, offsets[i]);
+  while (labels > 0) {
+    const at = start + starts[--labels];
+    for (let i = at, end = at + bytes[at]; i <= end; i++) hash = Math.imul(hash ^ lower(bytes[i]), 0x01000193);
+    hash ^= hash >>> 15;
+  }
   return hash;
 }
+
+const lower = (byte: number): number => (byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte);

@@ -56,7 +56,7 @@ export function createFactIndex(
     replace(subject, source, facts) {
       checkLimits(subject, source, facts);
       if (!subjects.replace(subject, source, facts)) return;
-      for (const entry of instancesOf(subject)) tell(entry.service.key, 'facts', entry);
+      for (const entry of instancesOf(subject)) tell(entry.service.key, 'facts', [entry]);
     },
     ofInstance(entry) {
       const { service, common } = entry;

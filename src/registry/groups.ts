@@ -27,6 +27,14 @@ export interface GroupsContext {
   readonly tell: ChangeListener;
 }
 
+interface GroupChange {
+  /** Names or records may differ. */
+  structure: boolean;
+  readonly fresh: readonly InstanceEntry[];
+  /** Those that are fresh, or restated otherwise than before. */
+  readonly concerned: InstanceEntry[];
+}
+
 export function createGroups({ obtain, forgetIfEmpty, facts, keeper, limits, tell }: GroupsContext): Groups {
   const groups = new Map<string, Group>();
   let instanceCount = 0;
@@ -57,7 +65,7 @@ export function createGroups({ obtain, forgetIfEmpty, facts, keeper, limits, tel
     const fresh = createMissing(groupKey, service, instances);
     const group: Group = old ?? { key: groupKey, service, entries: NO_ENTRIES, displaced: undefined };
     const before = new Set(group.entries);
-    const change = { structure: fresh.length > 0, facts: false };
+    const change: GroupChange = { structure: fresh.length > 0, fresh, concerned: [...fresh] };
     const seen = new Set<InstanceEntry>();
     for (const instance of instances) {
       const entry = service.instances.find(instance)!;
@@ -120,11 +128,12 @@ export function createGroups({ obtain, forgetIfEmpty, facts, keeper, limits, tel
   /** What was restated last: its neighbours most often say the same now. */
   let restated: Common | undefined;
 
-  function restate(entry: InstanceEntry, instance: Instance, change: { structure: boolean; facts: boolean }): void {
+  function restate(entry: InstanceEntry, instance: Instance, change: GroupChange): void {
     const before = entry.instance;
     const what = difference(before, instance);
     if (what === 'none') return;
-    change[what] = true;
+    if (what === 'structure') change.structure = true;
+    change.concerned.push(entry);
     restated = commonOf(instance, restated);
     entry.common = restated;
     if (sameTexts(before.subjects, instance.subjects)) return;
@@ -133,7 +142,7 @@ export function createGroups({ obtain, forgetIfEmpty, facts, keeper, limits, tel
   }
 
   /** `group` states the entry no more: what another group states counts now, or the entry goes. */
-  function withdraw(entry: InstanceEntry, group: Group, change: { structure: boolean; facts: boolean }): void {
+  function withdraw(entry: InstanceEntry, group: Group, change: GroupChange): void {
     const spokeLast = lastOf(entry.groups) === group;
     group.displaced?.delete(entry);
     entry.groups = removed(entry.groups, group);
@@ -151,17 +160,18 @@ export function createGroups({ obtain, forgetIfEmpty, facts, keeper, limits, tel
     change.structure = true;
   }
 
-  function announce(service: ServiceEntry, change: { structure: boolean; facts: boolean }): void {
+  function announce(service: ServiceEntry, change: GroupChange): void {
     try {
-      if (change.structure) shareAddresses(service, keeper);
+      if (change.structure) shareAddresses(service, keeper, change.fresh);
     } finally {
-      if (change.structure) tell(service.key, 'structure');
-      else if (change.facts) tell(service.key, 'facts');
+      const { structure, concerned } = change;
+      if (structure) tell(service.key, 'structure', concerned);
+      else if (concerned.length > 0) tell(service.key, 'facts', concerned);
     }
   }
 
   function clear(group: Group): void {
-    const change = { structure: false, facts: false };
+    const change: GroupChange = { structure: false, fresh: [], concerned: [] };
     for (const entry of group.entries) withdraw(entry, group, change);
     if (groups.get(group.key) === group) groups.delete(group.key);
     group.service.groups--;

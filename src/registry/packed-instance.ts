@@ -35,19 +35,23 @@ export function commonOf(instance: Instance, neighbour: Common | undefined): Com
 export const hostnameOf = ({ hostname }: Common, id: string): string | undefined =>
   hostname === SAME_AS_ID ? id : hostname;
 
-/** One IPv4 address is its 32 bits, which V8 keeps in place of a pointer; one other address its text. */
-export type PackedAddresses = number | string | readonly string[];
+/** An IPv4 address is its 32 bits, which V8 keeps in place of a pointer; others are text. One needs no array. */
+export type PackedAddresses = number | string | readonly (number | string)[];
 
 export function packAddresses(addresses: readonly string[]): PackedAddresses {
-  if (addresses.length !== 1) return addresses;
-  const bits = bitsOf(addresses[0]);
-  return bits !== undefined && textOf(bits) === addresses[0] ? bits : addresses[0];
+  return addresses.length === 1 ? packAddress(addresses[0]) : addresses.map(packAddress);
+}
+
+function packAddress(address: string): number | string {
+  const bits = bitsOf(address);
+  return bits !== undefined && textOf(bits) === address ? bits : address;
 }
 
 export function unpackAddresses(packed: PackedAddresses): readonly string[] {
-  if (typeof packed === 'number') return [textOf(packed)];
-  return typeof packed === 'string' ? [packed] : packed;
+  return typeof packed === 'object' ? packed.map(unpackAddress) : [unpackAddress(packed)];
 }
+
+const unpackAddress = (packed: number | string): string => (typeof packed === 'number' ? textOf(packed) : packed);
 
 function bitsOf(text: string): number | undefined {
   let bits = 0;

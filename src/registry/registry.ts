@@ -10,6 +10,7 @@ export interface InstanceState {
   readonly service: ServiceState;
   /** Put together anew each time it is asked for. */
   readonly instance: Instance;
+  readonly addresses: readonly string[];
   /** Its byte in the shared memory. Records of an address use `service.slotFor(state, address)` instead. */
   readonly slot: number;
   /** Written by health/sync.ts only. */
@@ -38,8 +39,12 @@ export interface ServiceState {
   >;
 }
 
-/** `instance` is given where one instance alone is concerned; else any of the service's may be. */
-export type ChangeListener = (serviceKey: string, what: 'structure' | 'facts', instance?: InstanceState) => void;
+/** `concerned`: the instances that are new or otherwise than before; undefined: any of the service's may be. */
+export type ChangeListener = (
+  serviceKey: string,
+  what: 'structure' | 'facts',
+  concerned?: readonly InstanceState[],
+) => void;
 
 export interface Registry {
   replaceService(service: Service): void;
@@ -96,8 +101,8 @@ export function createRegistry(
 ): Registry {
   const services = new Map<string, ServiceEntry>();
   const listeners: ChangeListener[] = [];
-  const tell: ChangeListener = (serviceKey, what, instance) => {
-    for (const listener of listeners) listener(serviceKey, what, instance);
+  const tell: ChangeListener = (serviceKey, what, concerned) => {
+    for (const listener of listeners) listener(serviceKey, what, concerned);
   };
 
   const facts = createFactIndex(services, limits, tell);
@@ -147,7 +152,7 @@ export function createRegistry(
         service.setWeights ??= new Map();
         service.setWeights.set(state, weight);
       }
-      if (state.weight !== before) tell(state.service.key, 'structure');
+      if (state.weight !== before) tell(service.key, 'structure', [state]);
     },
     service: (key) => services.get(key),
     services: () => services.values(),

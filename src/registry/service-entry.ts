@@ -32,7 +32,7 @@ export class InstanceEntry implements InstanceState {
   readonly slot: number;
   /** undefined where the first subject's text ends with it, as that of a pod does: 48 bytes. */
   private ownId: string | undefined;
-  private readonly packedAddresses: PackedAddresses;
+  readonly packedAddresses: PackedAddresses;
   common: Common;
   private subject: Subject<InstanceEntry> | undefined = undefined;
   /** Those after the first: a pod's node. */

@@ -39,6 +39,8 @@ export interface Compilation {
   readonly fingerprint: Fingerprint;
   readonly bases: readonly WireName[];
   readonly plans: NamePlan[];
+  /** Every address is of one instance, once: the registry keeps account of those that several instances state. */
+  readonly hasDistinctAddresses: boolean;
   readonly context: CompileContext;
 }
 
@@ -51,8 +53,15 @@ export function compileService(state: ServiceState, context: CompileContext): Co
   const { createdMs, healthCheck, ...said } = service;
   begin(0);
   addText(JSON.stringify(said));
-  compileKind({ service, state, fingerprint: finish(), bases, plans, context });
+  const hasDistinctAddresses = areDistinct(state);
+  compileKind({ service, state, fingerprint: finish(), bases, plans, hasDistinctAddresses, context });
   return { bases, plans: bases.length > 1 ? distinctNames(plans) : plans };
+}
+
+function areDistinct(state: ServiceState): boolean {
+  if (state.sharedAddresses.size > 0) return false;
+  for (const { addresses } of state.instances.values()) if (addresses.length > 1) return false;
+  return true;
 }
 
 function compileKind(compilation: Compilation): void {

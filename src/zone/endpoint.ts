@@ -119,10 +119,3 @@ export function groupEndpoints(
   }
   return groups.values();
 }
-
-/** Whether every address is of one instance, once: the registry keeps account of those that several instances state. */
-export function hasDistinctAddresses({ state }: Compilation): boolean {
-  if (state.sharedAddresses.size > 0) return false;
-  for (const { instance } of state.instances.values()) if (instance.addresses.length > 1) return false;
-  return true;
-}

@@ -3,7 +3,7 @@
 import type { Compilation } from './compile.ts';
 import { isOfKubernetes } from './conventions.ts';
 import { answersAsInstance, rrsetOf } from './draft.ts';
-import { type Endpoint, groupEndpoints, hasDistinctAddresses } from './endpoint.ts';
+import { type Endpoint, groupEndpoints } from './endpoint.ts';
 import { childName, fitsBelow } from './label.ts';
 import { PLAN, plan } from './plan.ts';
 import { fillSrv } from './srv.ts';
@@ -11,7 +11,7 @@ import { fillSrv } from './srv.ts';
 export function instanceNames(compilation: Compilation, endpoints: readonly Endpoint[]): void {
   const { service, bases, plans, context } = compilation;
   const answering = answersAsInstance(service.policy, service.ttlSeconds);
-  const areDistinct = endpoints.every((endpoint) => endpoint.hasAddressLabel) && hasDistinctAddresses(compilation);
+  const areDistinct = endpoints.every((endpoint) => endpoint.hasAddressLabel) && compilation.hasDistinctAddresses;
   for (const members of groupEndpoints(endpoints, (endpoint) => endpoint.label, areDistinct)) {
     const { label } = members[0];
     bases.forEach((base, i) => {

@@ -2,7 +2,7 @@
 import type { WireName } from '../dns/name.ts';
 import type { Compilation } from './compile.ts';
 import { answersAsInstance, type NameDraft, rrsetOf } from './draft.ts';
-import { endpointsOf, groupEndpoints, hasDistinctAddresses } from './endpoint.ts';
+import { endpointsOf, groupEndpoints } from './endpoint.ts';
 import { childName, dashedAddress, fitsBelow } from './label.ts';
 import { NO_BASE, PLAN, plan } from './plan.ts';
 import { expandTemplate } from './template.ts';
@@ -39,7 +39,7 @@ function addExisting(
 function verifiedPods(compilation: Compilation, podsName: WireName): void {
   const { service, plans } = compilation;
   const answering = answersAsInstance(service.policy, service.ttlSeconds);
-  const areDistinct = hasDistinctAddresses(compilation);
+  const areDistinct = compilation.hasDistinctAddresses;
   for (const members of groupEndpoints(endpointsOf(compilation), (endpoint) => endpoint.address, areDistinct)) {
     const label = dashedAddress(members[0].address);
     if (!fitsBelow(label, podsName)) continue;

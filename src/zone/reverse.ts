@@ -5,7 +5,7 @@ import { TYPE } from '../dns/types.ts';
 import { ALWAYS_ANSWERED } from '../plane/records.ts';
 import type { Compilation } from './compile.ts';
 import { type Answering, rrsetOf } from './draft.ts';
-import { type Endpoint, groupEndpoints, hasDistinctAddresses } from './endpoint.ts';
+import { type Endpoint, groupEndpoints } from './endpoint.ts';
 import type { Fingerprint } from './fingerprint.ts';
 import { childName, fitsBelow } from './label.ts';
 import { NO_BASE, PLAN, plan } from './plan.ts';
@@ -19,7 +19,7 @@ export function reverseNames(compilation: Compilation, endpoints: readonly Endpo
     const address = parseIp(text);
     if (address !== undefined) addPtr(compilation, address, text, [], () => [{ target: base, slot: ALWAYS_ANSWERED }]);
   }
-  const areDistinct = hasDistinctAddresses(compilation);
+  const areDistinct = compilation.hasDistinctAddresses;
   for (const members of groupEndpoints(endpoints, (endpoint) => endpoint.address, areDistinct)) {
     const { address } = members[0];
     const named = members.every(({ label }) => fitsBelow(label, base)) ? members : [];

@@ -9,7 +9,10 @@ function setUp(limits = DEFAULT_REGISTRY_LIMITS, capacity = 1000) {
   const slots = fakeSlots(capacity);
   const registry = createRegistry(slots, limits);
   const changes: string[] = [];
-  registry.onChange((key, what, one) => changes.push(`${key} ${what}${one ? ` ${one.instance.id}` : ''}`));
+  registry.onChange((key, what, concerned = []) => {
+    const ids = what === 'facts' ? concerned.map(({ instance }) => ` ${instance.id}`) : [];
+    changes.push(`${key} ${what}${ids.join('')}`);
+  });
   const news = () => changes.splice(0);
   const ids = (key: string) => [...(registry.service(key)?.instances.values() ?? [])].map((state) => state.instance.id);
   const slotOf = (key: string, id: string) =>
@@ -51,7 +54,7 @@ test('a changed condition is a change of facts, a changed port one of structure'
   const slot = slotOf('k', 'a');
   news();
   registry.replaceGroup('slice-1', 'k', [instance('a', '10.0.0.1', { facts: [fact('UNHEALTHY')] })]);
-  assert.deepEqual(news(), ['k facts']);
+  assert.deepEqual(news(), ['k facts a']);
   registry.replaceGroup('slice-1', 'k', [
     instance('a', '10.0.0.1', { ports: [{ name: '', protocol: 'tcp', port: 80 }], facts: [fact('UNHEALTHY')] }),
   ]);

@@ -1,4 +1,5 @@
 // Labels that come from names people and clusters give: which may stand in a name, and what stands for those that have none.
+import { cutBytes, writeLabel } from '../dns/bytes.ts';
 import { MAX_LABEL_BYTES, MAX_NAME_BYTES } from '../dns/limits.ts';
 import type { WireName } from '../dns/name.ts';
 
@@ -24,12 +25,8 @@ export function fitsBelow(labels: string, parent: WireName): boolean {
 
 /** `label` put in front of `parent`, lower case. The caller has seen that it is one, and that it fits. */
 export function childName(label: string, parent: WireName): WireName {
-  const name = new Uint8Array(1 + label.length + parent.length);
-  name[0] = label.length;
-  for (let i = 0; i < label.length; i++) {
-    const code = label.charCodeAt(i);
-    name[1 + i] = code >= 0x41 && code <= 0x5a ? code | 0x20 : code;
-  }
+  const name = cutBytes(1 + label.length + parent.length);
+  writeLabel(name, 0, label);
   name.set(parent, 1 + label.length);
   return name;
 }

@@ -38,7 +38,7 @@ export function fillSrv(
     const { label, instance, instanceSlot } = endpoint;
     if (!fitsBelow(label, base)) continue;
     const weight = kubernetes ? srvWeight(members.length) : Math.min(0xffff, Math.max(0, Math.round(instance.weight)));
-    const rdata = srvRdata(kubernetes ? 0 : CLOUD_MAP_PRIORITY, weight, port, childName(label, base));
+    const rdata = srvRdata(kubernetes ? 0 : CLOUD_MAP_PRIORITY, weight, port, base, label);
     records.push({ rdata, slot: instanceSlot, weight: endpoint.weight });
   }
 }

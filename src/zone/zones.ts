@@ -50,7 +50,7 @@ export interface Zones {
 const ROUNDS_PER_FLUSH = 8;
 
 export function createZones(settings: ZonesSettings): Zones {
-  const { registry, plane, clock, namesPerPass = 2_000 } = settings;
+  const { registry, plane, clock, namesPerPass = 500 } = settings;
   const pause = settings.pause ?? (() => Promise.resolve());
   let addresses = settings.nameServerAddresses ?? [];
   let table: ReadonlyMap<string, ZoneEntry> = new Map();

@@ -1,4 +1,5 @@
 // rdata made straight from values, for the records that healthdns makes itself: no text in between.
+import { cutBytes, writeLabel } from '../bytes.ts';
 import type { WireName } from '../name.ts';
 import { bigEndian, characterString, joined } from './fields.ts';
 
@@ -18,13 +19,18 @@ export function soaRdata(soa: Soa): Uint8Array {
   return joined([soa.mname, soa.rname, ...numbers.map((number) => bigEndian(number, 4))]);
 }
 
-export function srvRdata(priority: number, weight: number, port: number, target: WireName): Uint8Array {
-  const rdata = new Uint8Array(6 + target.length);
-  [priority, weight, port].forEach((number, i) => {
-    rdata[2 * i] = number >> 8;
-    rdata[2 * i + 1] = number & 0xff;
-  });
-  rdata.set(target, 6);
+/** `target` may be a label and the name below which it is, so that no name is made of the two first. */
+export function srvRdata(priority: number, weight: number, port: number, target: WireName, label = ''): Uint8Array {
+  const labelBytes = label === '' ? 0 : 1 + label.length;
+  const rdata = cutBytes(6 + labelBytes + target.length);
+  rdata[0] = priority >> 8;
+  rdata[1] = priority & 0xff;
+  rdata[2] = weight >> 8;
+  rdata[3] = weight & 0xff;
+  rdata[4] = port >> 8;
+  rdata[5] = port & 0xff;
+  if (label !== '') writeLabel(rdata, 6, label);
+  rdata.set(target, 6 + labelBytes);
   return rdata;
 }
 

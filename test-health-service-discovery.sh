@@ -180,10 +180,10 @@ statuses() {
     node -pe 'Object.entries(JSON.parse(require("fs").readFileSync(0))).map((one) => one.join(" ")).sort().join("\n")'
 }
 
-# Instance ids that DiscoverInstances gives for a health status.
+# "ID ADDRESS" of each instance that DiscoverInstances gives for a health status.
 discovered() {
   called DiscoverInstances "{\"NamespaceName\":\"$namespace\",\"ServiceName\":\"$service\",\"HealthStatus\":\"$1\"}" \
-    '.Instances.map((one) => one.InstanceId).sort().join("\n")'
+    '.Instances.map((one) => `${one.InstanceId} ${one.Attributes.AWS_INSTANCE_IPV4}`).sort().join("\n")'
 }
 
 lines() { grep -c . <<<"$1" || true; }
@@ -247,10 +247,13 @@ echo "DNS 127.0.0.1:$port, Cloud Map $http"
 
 say "service discovery: namespace $namespace, service $service"
 operation=$(called CreatePrivateDnsNamespace "{\"Name\":\"$namespace\",\"Vpc\":\"vpc-demo\"}" .OperationId)
-succeeded() { [ "$(called GetOperation "{\"OperationId\":\"$operation\"}" .Operation.Status)" = SUCCESS ]; }
+made() {
+  call GetOperation "{\"OperationId\":\"$operation\"}" >"$work/operation.json"
+  [ "$(json "$work/operation.json" .Operation.Status)" = SUCCESS ]
+}
 end=$((SECONDS + 60))
-until succeeded; do [ $SECONDS -lt $end ] || fail 'the namespace is not created'; sleep 0.3; done
-namespace_id=$(called GetOperation "{\"OperationId\":\"$operation\"}" .Operation.Targets.NAMESPACE)
+until made; do [ $SECONDS -lt $end ] || fail 'the namespace is not created'; sleep 0.3; done
+namespace_id=$(json "$work/operation.json" .Operation.Targets.NAMESPACE)
 called CreateService "{\"Name\":\"$service\",\"NamespaceId\":\"$namespace_id\",\"DnsConfig\":{\"RoutingPolicy\":\"MULTIVALUE\",\"DnsRecords\":[{\"Type\":\"A\",\"TTL\":5}]}$custom_health}" .Service >"$work/service.json"
 service_id=$(json "$work/service.json" .Id)
 echo "$namespace_id, $service_id"
@@ -262,8 +265,7 @@ show
 healthy=$(discovered HEALTHY)
 [ "$(lines "$healthy")" = "$tasks" ] || fail 'DiscoverInstances does not find every task'
 
-victim=$(head -1 <<<"$healthy")
-victim_address=$(called GetInstance "{\"ServiceId\":\"$service_id\",\"InstanceId\":\"$victim\"}" .Instance.Attributes.AWS_INSTANCE_IPV4)
+read -r victim victim_address <<<"$healthy"
 before=$seen_addresses
 
 say "$victim ($victim_address) becomes unhealthy"
@@ -274,7 +276,7 @@ show
 [ "$(grep -vx "$victim_address" <<<"$before")" = "$seen_addresses" ] || fail 'other addresses changed as well'
 # In a cluster the liveness probe may have restarted it meanwhile.
 found=$(discovered HEALTHY)
-if grep -qx "$victim" <<<"$found" && [ $mode = local ]; then fail "DiscoverInstances still finds $victim"; fi
+if grep -q "^$victim " <<<"$found" && [ $mode = local ]; then fail "DiscoverInstances still finds $victim"; fi
 echo "healthdns explain $name:"
 sed 's/^/  /' "$work/explained"
 

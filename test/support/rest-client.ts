@@ -14,8 +14,8 @@ export interface RestClient {
   replace(path: string, object: object): Promise<RestResponse>;
   /** A merge patch. */
   patch(path: string, object: object): Promise<RestResponse>;
-  /** At once, without grace. */
-  delete(path: string): Promise<RestResponse>;
+  /** Of a pod with grace only the wish is recorded: no kubelet is there to carry it out. */
+  delete(path: string, graceSeconds?: number): Promise<RestResponse>;
   close(): void;
 }
 
@@ -52,7 +52,7 @@ export function createRestClient(url: string, token: string): RestClient {
     create: (path, object) => change('POST', path, object),
     replace: (path, object) => change('PUT', path, object),
     patch: (path, object) => change('PATCH', path, object, 'application/merge-patch+json'),
-    delete: (path) => change('DELETE', path, { gracePeriodSeconds: 0 }),
+    delete: (path, gracePeriodSeconds = 0) => change('DELETE', path, { gracePeriodSeconds }),
     close: () => agent.destroy(),
   };
 }

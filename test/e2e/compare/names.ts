@@ -1,0 +1,108 @@
+// Which names the cluster has, by the specification and from the API server's objects alone: what the reasons that speak
+// of names that exist, or do not, are held against.
+import { reverseName } from '../../../src/dns/name.ts';
+import type { Port } from './objects.ts';
+import type { PodMode } from './servers.ts';
+import { type EndpointAddress, type World, type WorldService, ZONE } from './world.ts';
+
+export type Standing =
+  /** Something is answered there. */
+  | 'answers'
+  /** Something would be, were an endpoint of a service ready that publishes only such. */
+  | 'unready'
+  /** Endpoints are published there although their slices say that they are not ready. */
+  | 'unready-published'
+  /** It is there for names below it only. */
+  | 'empty';
+
+export interface Names {
+  /** undefined: the name does not exist. */
+  standing(name: string): Standing | undefined;
+}
+
+/** Memorized for a world. */
+const known = new WeakMap<World, Partial<Record<PodMode, Names>>>();
+
+export function namesOf(world: World, pods: PodMode): Names {
+  const forWorld = known.get(world) ?? {};
+  known.set(world, forWorld);
+  forWorld[pods] ??= collect(world, pods);
+  return forWorld[pods];
+}
+
+const RANK: Record<Standing, number> = { answers: 3, 'unready-published': 2, unready: 1, empty: 0 };
+
+function collect(world: World, pods: PodMode): Names {
+  const standings = new Map<string, Standing>();
+  const add = (name: string, standing: Standing) => {
+    const before = standings.get(name);
+    if (before === undefined || RANK[standing] > RANK[before]) standings.set(name, standing);
+    if (before === undefined) addAbove(name);
+  };
+  const addAbove = (name: string) => {
+    for (let dot = name.indexOf('.'); dot >= 0 && dot < name.length - 1; dot = name.indexOf('.', dot + 1)) {
+      const above = name.slice(dot + 1);
+      if (!isOurs(above) || standings.has(above)) return;
+      standings.set(above, 'empty');
+    }
+  };
+
+  for (const name of [ZONE, `svc.${ZONE}`, `pod.${ZONE}`, `dns-version.${ZONE}`, `ns.dns.${ZONE}`]) add(name, 'answers');
+  for (const name of ['in-addr.arpa.', 'ip6.arpa.']) add(name, 'answers');
+  for (const namespace of world.namespaces) {
+    add(`${namespace}.svc.${ZONE}`, 'answers');
+    if (pods !== 'disabled') add(`${namespace}.pod.${ZONE}`, 'answers');
+  }
+  for (const service of world.services) addService(service, add, addAbove);
+  for (const { metadata, status } of pods === 'verified' ? world.pods : []) {
+    if (metadata.deletionTimestamp !== undefined) continue;
+    for (const { ip } of status?.podIPs ?? []) add(`${dashed(ip)}.${metadata.namespace}.pod.${ZONE}`, 'answers');
+  }
+  return { standing: (name) => standings.get(name) };
+}
+
+export const dashed = (ip: string): string => ip.replace(/[.:]/g, '-');
+
+/** Below the zones that are served. */
+export const isOurs = (name: string): boolean => /(^|\.)(cluster\.local|in-addr\.arpa|ip6\.arpa)\.$/.test(name);
+
+type Add = (name: string, standing: Standing) => void;
+
+function addService(service: WorldService, add: Add, addAbove: (name: string) => void): void {
+  const { name, object, clusterIps, endpoints, isExternal, isHeadless } = service;
+  if (isExternal) {
+    if (isAnswerableAlias(service)) add(name, 'answers');
+    return;
+  }
+  if (clusterIps.length > 0) add(name, 'answers');
+  if (isHeadless) add(name, 'unready');
+  for (const port of clusterIps.length > 0 ? (object.spec.ports ?? []) : []) addPort(name, port, 'answers', add);
+  for (const ip of clusterIps) add(reverseName(ip), 'answers');
+  for (const endpoint of endpoints) {
+    const standing = standingOf(endpoint, service);
+    if (isHeadless) add(name, standing);
+    add(`${endpoint.label}.${name}`, standing);
+    for (const port of isHeadless ? endpoint.ports : []) addPort(name, port, standing, add);
+    const reverse = reverseName(endpoint.address);
+    // An address that nobody has is no name, but those above it are there.
+    if (standing === 'unready') addAbove(reverse);
+    else add(reverse, standing);
+  }
+}
+
+function standingOf({ isReady }: EndpointAddress, { object }: WorldService): Standing {
+  if (isReady) return 'answers';
+  return object.spec.publishNotReadyAddresses === true ? 'unready-published' : 'unready';
+}
+
+function addPort(name: string, { name: label, protocol = 'TCP', port }: Port, standing: Standing, add: Add): void {
+  if (label && port) add(`_${label}._${protocol.toLowerCase()}.${name}`, standing);
+}
+
+/** An address is no name, and an alias of itself leads nowhere. */
+export function isAnswerableAlias({ name, object }: WorldService): boolean {
+  const target = targetOf(object.spec.externalName);
+  return target !== name && !/^[0-9.]+$/.test(target);
+}
+
+export const targetOf = (externalName = ''): string => `${externalName.toLowerCase().replace(/\.$/, '')}.`;

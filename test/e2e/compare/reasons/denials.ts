@@ -1,0 +1,72 @@
+// Names that exist and CoreDNS denies, and one type that it denies nothing for.
+import type { Answer } from '../answer.ts';
+import { ZONE } from '../world.ts';
+import { type Case, isNodata, isNxdomain, type Reason } from './reason.ts';
+
+const REVERSE = /\.(in-addr|ip6)\.arpa\.$/;
+const FORWARD_FIRST = new Set([ZONE, `svc.${ZONE}`, `pod.${ZONE}`]);
+
+/** CoreDNS says that a name does not exist which does, so healthdns says that it has nothing of the type. */
+function denied(id: string, applies: (found: Case) => boolean): Reason {
+  return {
+    id,
+    rewrite(found) {
+      const { coreDns, healthdns } = found;
+      if (!isNxdomain(coreDns) || !isNodata(healthdns) || !applies(found)) return undefined;
+      return { coreDns: { ...coreDns, rcode: 'NOERROR' } };
+    },
+  };
+}
+
+export const DENIALS: readonly Reason[] = [
+  denied('dns-version-type', ({ name, type }) => name === `dns-version.${ZONE}` && type !== 'TXT'),
+  denied('ns-type', ({ name }) => /^ns\.dns\./.test(name) && name === `ns.dns.${ZONE}`),
+  denied('empty-non-terminal', ({ name, names }) => names.standing(name) === 'empty'),
+  denied(
+    'txt-of-namespace',
+    ({ name, type, world }) =>
+      type === 'TXT' &&
+      (FORWARD_FIRST.has(name) ||
+        world.namespaces.some((namespace) => name === `${namespace}.svc.${ZONE}` || name === `${namespace}.pod.${ZONE}`)),
+  ),
+  denied(
+    'reverse-type',
+    ({ name, type, names }) => type !== 'PTR' && REVERSE.test(name) && /answers|unready-published/.test(names.standing(name) ?? ''),
+  ),
+  denied('no-endpoints-nodata', ({ name, names }) => names.standing(name) === 'unready'),
+  denied('publish-not-ready', ({ name, names }) => names.standing(name) === 'unready-published'),
+  {
+    id: 'soa-type',
+    rewrite({ name, type, names, pods, coreDns, healthdns }) {
+      if (type !== 'SOA' || !isNodata(coreDns) || !isNxdomain(healthdns)) return undefined;
+      if (/^(answers|empty)$/.test(names.standing(name) ?? '') || isSpelledPod(name, pods)) return undefined;
+      return { coreDns: { ...coreDns, rcode: 'NXDOMAIN' } };
+    },
+  },
+];
+
+/** With `pods insecure` every address in the place of a pod's name is one. */
+function isSpelledPod(name: string, pods: string): boolean {
+  return pods === 'insecure' && /^[0-9a-f]+-[0-9a-f-]*[0-9a-f]\.[^.]+\.pod\./.test(name);
+}
+
+/** The reverse zones' SOA names the server by its name in the cluster's zone; CoreDNS's invents one in each zone. */
+export const REVERSE_SOA: Reason = {
+  id: 'reverse-soa',
+  rewrite({ healthdns }) {
+    const rewritten = { ...healthdns, answers: renamed(healthdns.answers), authorities: renamed(healthdns.authorities) };
+    const changed = rewritten.answers !== healthdns.answers || rewritten.authorities !== healthdns.authorities;
+    return changed ? { healthdns: rewritten } : undefined;
+  },
+};
+
+const OUR_NAMES = `ns.dns.${ZONE} hostmaster.${ZONE} `;
+
+function renamed(section: Answer['answers']): Answer['answers'] {
+  if (!section.some(({ type, name }) => type === 'SOA' && /^(in-addr|ip6)\.arpa\.$/.test(name))) return section;
+  return section.map((record) => {
+    const { type, name, rdata } = record;
+    if (type !== 'SOA' || !rdata.startsWith(OUR_NAMES)) return record;
+    return { ...record, rdata: `ns.dns.${name} hostmaster.${name} ${rdata.slice(OUR_NAMES.length)}` };
+  });
+}

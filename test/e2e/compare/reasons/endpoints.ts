@@ -1,0 +1,121 @@
+// Who is answered: pods that are dead, endpoints that are published unready, weights, and slices without a service.
+import { reverseName } from '../../../../src/dns/name.ts';
+import type { Answer, AnswerRecord } from '../answer.ts';
+import type { EndpointAddress, World, WorldService } from '../world.ts';
+import { type Case, type Reason, withoutRecords } from './reason.ts';
+
+/** An endpoint in the service that states it. */
+interface Stated {
+  readonly service: WorldService;
+  readonly endpoint: EndpointAddress;
+}
+
+/** The endpoints that a record of an answer stands for. */
+function statedBy(record: AnswerRecord, found: Case): Stated[] {
+  const { world, name } = found;
+  if (record.type === 'PTR') {
+    return everyEndpoint(world).filter(
+      ({ service, endpoint }) =>
+        reverseName(endpoint.address) === name && record.rdata === `${endpoint.label}.${service.name}`,
+    );
+  }
+  const service = world.serviceOf(name);
+  if (service === undefined) return [];
+  const [, , port, target] = record.type === 'SRV' ? record.rdata.split(' ') : [];
+  return service.endpoints
+    .filter((endpoint) => isAsked(endpoint, name, service) && isAt(endpoint, record, service))
+    .filter((endpoint) =>
+      target === undefined
+        ? endpoint.address === record.rdata
+        : target === `${endpoint.label}.${service.name}` && endpoint.ports.some((one) => one.port === Number(port)),
+    )
+    .map((endpoint) => ({ service, endpoint }));
+}
+
+const everyEndpoint = (world: World): Stated[] =>
+  world.services.flatMap((service) => service.endpoints.map((endpoint) => ({ service, endpoint })));
+
+/** Whether an endpoint is among those that a question is about: all, those of a label, those of a port. */
+function isAsked(endpoint: EndpointAddress, name: string, service: WorldService): boolean {
+  const before = name.slice(0, -service.name.length).split('.').slice(0, -1);
+  if (before.length === 0) return true;
+  if (before.length === 1) return endpoint.label === before[0];
+  const [port, protocol] = before.map((label) => label.replace(/^_/, ''));
+  return endpoint.ports.some(
+    (one) => (port === '' || one.name === port) && (protocol === '' || (one.protocol ?? 'TCP').toLowerCase() === protocol),
+  );
+}
+
+/** Glue stands at the name of the endpoint. */
+function isAt(endpoint: EndpointAddress, record: AnswerRecord, service: WorldService): boolean {
+  return record.name !== `${endpoint.label}.${service.name}` ? record.type === 'SRV' || !record.name.endsWith(`.${service.name}`) || record.name.startsWith('_') : true;
+}
+
+/** `answer` without the records for which `isLeftOut` holds for all endpoints they stand for. */
+function without(answer: Answer, found: Case, counts: (stated: Stated) => boolean, isLeftOut: (stated: Stated) => boolean) {
+  const kept = (record: AnswerRecord) => {
+    const stated = statedBy(record, found).filter(counts);
+    return stated.length === 0 || !stated.every(isLeftOut);
+  };
+  const rewritten = { ...answer, answers: answer.answers.filter(kept), additionals: answer.additionals.filter(kept) };
+  const changed =
+    rewritten.answers.length < answer.answers.length || rewritten.additionals.length < answer.additionals.length;
+  return changed ? rewritten : undefined;
+}
+
+const isPublishedUnready = ({ service, endpoint }: Stated): boolean =>
+  service.object.spec.publishNotReadyAddresses === true && !endpoint.isReady;
+
+export const DEAD_POD: Reason = {
+  id: 'dead-pod',
+  rewrite(found) {
+    const { coreDns, healthdns, world } = found;
+    const isDead = ({ service, endpoint: { endpoint } }: Stated) =>
+      service.object.spec.publishNotReadyAddresses !== true && world.isDead(endpoint);
+    const alive = without(coreDns, found, ({ endpoint }) => endpoint.isReady, isDead);
+    if (alive === undefined) return undefined;
+    if (alive.answers.length > 0) return { coreDns: alive };
+    return { coreDns: withoutRecords(alive, 'NXDOMAIN', healthdns) };
+  },
+};
+
+export const PUBLISH_NOT_READY: Reason = {
+  id: 'publish-not-ready',
+  rewrite(found) {
+    const { coreDns, healthdns } = found;
+    const ready = without(healthdns, found, () => true, isPublishedUnready);
+    if (ready === undefined) return undefined;
+    if (ready.answers.length > 0) return { healthdns: ready };
+    return { healthdns: withoutRecords(ready, coreDns.answers.length === 0 ? coreDns.rcode : 'NXDOMAIN', coreDns) };
+  },
+};
+
+export const ORPHAN_SLICE: Reason = {
+  id: 'slice-without-service',
+  rewrite({ type, coreDns, healthdns, world }) {
+    if (type !== 'PTR') return undefined;
+    const answers = coreDns.answers.filter(({ rdata }) => world.serviceOf(rdata) !== undefined);
+    if (answers.length === coreDns.answers.length) return undefined;
+    return { coreDns: answers.length > 0 ? { ...coreDns, answers } : withoutRecords(coreDns, 'NXDOMAIN', healthdns) };
+  },
+};
+
+/** Weights that are equal among themselves in either answer say the same (RFC 2782). */
+export const SRV_WEIGHT: Reason = {
+  id: 'srv-weight',
+  rewrite({ type, coreDns, healthdns }) {
+    const weight = ({ rdata }: AnswerRecord) => rdata.split(' ')[1]!;
+    const [theirs, ours] = [coreDns, healthdns].map(({ answers }) => new Set(answers.map(weight)));
+    if (type !== 'SRV' || theirs!.size !== 1 || ours!.size !== 1 || [...theirs!][0] === [...ours!][0]) return undefined;
+    const answers = healthdns.answers.map((record) => ({
+      ...record,
+      rdata: record.rdata.replace(/^(\d+) \d+/, `$1 ${[...theirs!][0]}`),
+    }));
+    return { healthdns: { ...healthdns, answers: sorted(answers) } };
+  },
+};
+
+function sorted(records: AnswerRecord[]): AnswerRecord[] {
+  const text = (record: AnswerRecord) => `${record.name} ${record.ttlSeconds} ${record.type} ${record.rdata}`;
+  return records.sort((a, b) => (text(a) < text(b) ? -1 : 1));
+}

@@ -1,0 +1,58 @@
+// Which documented reasons explain that two answers differ.
+import type { Answer } from '../answer.ts';
+import { sameAnswer } from '../answer.ts';
+import {
+  ANY,
+  APEX_NS,
+  BELOW_POD_NAME,
+  LOOSE_SRV_NAMES,
+  POD_NAME_HAS_SRV,
+  PORT_WITHOUT_NUMBER,
+  REVERSE_NS,
+  SRV_NAME_HAS_ADDRESSES,
+} from './accidents.ts';
+import { ALIASES } from './aliases.ts';
+import { DENIALS, REVERSE_SOA } from './denials.ts';
+import { DEAD_POD, ORPHAN_SLICE, PUBLISH_NOT_READY, SRV_WEIGHT } from './endpoints.ts';
+import type { Case, Reason } from './reason.ts';
+import { TRUNCATION } from './truncation.ts';
+
+/** In the order in which they apply: what is asked for and how much fits before who is answered before how it is said. */
+const REASONS: readonly Reason[] = [
+  TRUNCATION,
+  REVERSE_SOA,
+  REVERSE_NS,
+  APEX_NS,
+  ...ALIASES,
+  ANY,
+  SRV_NAME_HAS_ADDRESSES,
+  LOOSE_SRV_NAMES,
+  PORT_WITHOUT_NUMBER,
+  POD_NAME_HAS_SRV,
+  BELOW_POD_NAME,
+  ORPHAN_SLICE,
+  DEAD_POD,
+  PUBLISH_NOT_READY,
+  SRV_WEIGHT,
+  ...DENIALS,
+];
+
+export interface Explained {
+  readonly coreDns: Answer;
+  readonly healthdns: Answer;
+  readonly reasons: readonly string[];
+}
+
+/** Applies reasons until both answers are the same, or none is left. */
+export async function explain(found: Case): Promise<Explained> {
+  const reasons: string[] = [];
+  let now = found;
+  for (const reason of REASONS) {
+    if (sameAnswer(now.coreDns, now.healthdns)) break;
+    const rewritten = await reason.rewrite(now);
+    if (rewritten === undefined) continue;
+    now = { ...now, ...rewritten };
+    reasons.push(reason.id);
+  }
+  return { coreDns: now.coreDns, healthdns: now.healthdns, reasons };
+}

@@ -1,0 +1,49 @@
+import type { Answer } from '../answer.ts';
+import type { Way } from '../ask.ts';
+import type { Names } from '../names.ts';
+import type { PodMode } from '../servers.ts';
+import type { World } from '../world.ts';
+
+export interface Question {
+  /** As it was asked, case included. */
+  readonly name: string;
+  readonly type: string;
+  readonly way: Way;
+}
+
+export interface Pair {
+  readonly coreDns: Answer;
+  readonly healthdns: Answer;
+}
+
+export interface Case extends Pair {
+  readonly question: Question;
+  /** Lower case. */
+  readonly name: string;
+  readonly type: string;
+  readonly world: World;
+  readonly names: Names;
+  readonly pods: PodMode;
+  /** Asks the server of that name something else. */
+  ask(server: keyof Pair, question: Question): Promise<Answer>;
+}
+
+/**
+ * A documented difference, by its id in docs/differences-from-coredns.md. Where it applies, and only there, it rewrites one
+ * side as the other would have said it; two answers are explained when they are equal after all reasons that applied.
+ * undefined where it does not apply.
+ */
+export interface Reason {
+  readonly id: string;
+  rewrite(found: Case): Partial<Pair> | undefined | Promise<Partial<Pair> | undefined>;
+}
+
+/** NOERROR without answers (RFC 2308 section 2.2). */
+export const isNodata = ({ rcode, answers }: Answer): boolean => rcode === 'NOERROR' && answers.length === 0;
+export const isNxdomain = ({ rcode, answers }: Answer): boolean => rcode === 'NXDOMAIN' && answers.length === 0;
+
+/** The answer without records, with the other's SOA. */
+export function withoutRecords(answer: Answer, rcode: string, { authorities }: Answer): Answer {
+  const flags = answer.flags.replace(' tc', '');
+  return { ...answer, rcode, flags, answers: [], additionals: [], authorities };
+}

@@ -1,0 +1,107 @@
+// The cluster as its API server has it: where the names to ask come from, and what the documented reasons are held
+// against. It is read on its own, so that a mistake of either server's reading is not repeated here.
+import type { RestClient } from '../../support/rest-client.ts';
+import {
+  type EndpointObject,
+  type NodeObject,
+  type PodObject,
+  type Port,
+  SERVICE_NAME,
+  type ServiceObject,
+  type SliceObject,
+} from './objects.ts';
+
+export const ZONE = 'cluster.local.';
+
+export interface EndpointAddress {
+  readonly address: string;
+  /** The label of its own name below the service's. */
+  readonly label: string;
+  /** Not stated counts as ready. */
+  readonly isReady: boolean;
+  readonly ports: readonly Port[];
+  readonly endpoint: EndpointObject;
+}
+
+export interface WorldService {
+  readonly object: ServiceObject;
+  /** SERVICE.NAMESPACE.svc.cluster.local. */
+  readonly name: string;
+  readonly isHeadless: boolean;
+  readonly isExternal: boolean;
+  readonly clusterIps: readonly string[];
+  readonly endpoints: readonly EndpointAddress[];
+}
+
+export interface World {
+  readonly namespaces: readonly string[];
+  readonly services: readonly WorldService[];
+  readonly pods: readonly PodObject[];
+  /** The service whose name this is, or is below. */
+  serviceOf(name: string): WorldService | undefined;
+  /** A pod that is not ready, going, or gone, or whose node is silent. */
+  isDead(endpoint: EndpointObject): boolean;
+}
+
+export async function readWorld(client: RestClient): Promise<World> {
+  const read = async <T>(path: string): Promise<T[]> => (await client.get(path)).body.items;
+  const namespaces = await read<{ metadata: { name: string } }>('/api/v1/namespaces');
+  const serviceObjects = await read<ServiceObject>('/api/v1/services');
+  const slices = await read<SliceObject>('/apis/discovery.k8s.io/v1/endpointslices');
+  const pods = await read<PodObject>('/api/v1/pods');
+  const nodes = await read<NodeObject>('/api/v1/nodes');
+
+  const slicesByService = new Map<string, SliceObject[]>();
+  for (const slice of slices) {
+    const key = `${slice.metadata.namespace}/${slice.metadata.labels?.[SERVICE_NAME]}`;
+    slicesByService.set(key, [...(slicesByService.get(key) ?? []), slice]);
+  }
+  const services = serviceObjects.map((object) => {
+    const { namespace, name } = object.metadata;
+    return worldService(object, slicesByService.get(`${namespace}/${name}`) ?? []);
+  });
+  const byName = new Map(services.map((service) => [service.name, service]));
+  const podsByKey = new Map(pods.map((pod) => [`${pod.metadata.namespace}/${pod.metadata.name}`, pod]));
+  const lostNodes = new Set(nodes.filter((node) => !isReady(node, true)).map(({ metadata }) => metadata.name));
+
+  return {
+    namespaces: namespaces.map(({ metadata }) => metadata.name),
+    services,
+    pods,
+    serviceOf: (name) => byName.get(name.split('.').slice(-6).join('.')),
+    isDead({ targetRef, nodeName }) {
+      if (targetRef?.kind !== 'Pod') return false;
+      const pod = podsByKey.get(`${targetRef.namespace}/${targetRef.name}`);
+      if (pod === undefined || !isReady(pod, false) || lostNodes.has(nodeName ?? '')) return true;
+      return pod.metadata.deletionTimestamp !== undefined || /Succeeded|Failed/.test(pod.status?.phase ?? '');
+    },
+  };
+}
+
+function isReady({ status }: Pick<PodObject, 'status'>, whenNotStated: boolean): boolean {
+  const condition = status?.conditions?.find(({ type }) => type === 'Ready');
+  return condition === undefined ? whenNotStated : condition.status === 'True';
+}
+
+function worldService(object: ServiceObject, slices: readonly SliceObject[]): WorldService {
+  const { metadata, spec } = object;
+  const clusterIps = (spec.clusterIPs ?? []).filter((ip) => ip !== 'None' && ip !== '');
+  return {
+    object,
+    name: `${metadata.name}.${metadata.namespace}.svc.${ZONE}`,
+    isHeadless: spec.clusterIP === 'None',
+    isExternal: spec.type === 'ExternalName',
+    clusterIps,
+    endpoints: slices.flatMap(({ endpoints, ports }) =>
+      (endpoints ?? []).flatMap((endpoint) =>
+        endpoint.addresses.map((address) => ({
+          address,
+          label: endpoint.hostname ?? address.replace(/[.:]/g, '-'),
+          isReady: endpoint.conditions?.ready !== false,
+          ports: ports ?? [],
+          endpoint,
+        })),
+      ),
+    ),
+  };
+}

@@ -18,9 +18,9 @@ export interface Endpoint extends Fingerprint {
   readonly label: string;
   /** The label is the dashed address: as unique as that. */
   readonly hasAddressLabel: boolean;
-  /** For records of the address: shared where several instances state it. */
+  /** For records of the address at the service's name: shared where several instances state it. */
   readonly slot: number;
-  /** For records of the instance: SRV. */
+  /** For records of the instance: at its own name, and those that point there. */
   readonly instanceSlot: number;
   readonly ports: readonly ServicePort[];
   /** For `routing: weighted`; slow start changes it. */
@@ -31,7 +31,8 @@ export function endpointsOf({ service, state, context }: Compilation): Endpoint[
   const endpoints: Endpoint[] = [];
   for (const instanceState of state.instances.values()) {
     const { instance, slot: instanceSlot, weight } = instanceState;
-    const ports = instance.ports.length > 0 ? instance.ports : service.ports;
+    // A Kubernetes endpoint has the ports of its slice, be they none; the Service's are those of the cluster IP.
+    const ports = instance.ports.length > 0 || isOfKubernetes(service) ? instance.ports : service.ports;
     for (const address of instance.addresses) {
       const rdata = parseIp(address);
       if (rdata === undefined) {

@@ -25,7 +25,7 @@ export function instanceNames(compilation: Compilation, endpoints: readonly Endp
           isBase: false,
           name: () => childName(label, base),
           fill(draft) {
-            for (const { type, rdata, slot } of members) {
+            for (const { type, rdata, instanceSlot: slot } of members) {
               rrsetOf(draft, type, answering).records.push({ rdata, slot, weight: 1 });
             }
             if (!isOfKubernetes(service)) return;

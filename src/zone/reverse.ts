@@ -24,7 +24,7 @@ export function reverseNames(compilation: Compilation, endpoints: readonly Endpo
     const { address } = members[0];
     const named = members.every(({ label }) => fitsBelow(label, base)) ? members : [];
     if (named.length === 0 || service.clusterIps?.includes(address)) continue;
-    const targets = () => named.map(({ label, slot }) => ({ target: childName(label, base), slot }));
+    const targets = () => named.map(({ label, instanceSlot: slot }) => ({ target: childName(label, base), slot }));
     addPtr(compilation, named[0].rdata, address, named, targets);
   }
 }

@@ -95,7 +95,7 @@ test('a headless service publishes what the Kubernetes specification and CoreDNS
   const { plane, state, zones } = setUpZones([clusterZone('cluster.local.', { reverse: ['in-addr.arpa.'] })]);
   state(kubernetesService('prod/db', { ports: [port('sql', 5432)] }), [
     instance('db-0', ['10.1.0.1'], { hostname: 'db-0', ports: [port('sql', 5432), port('', 9000)] }),
-    instance('db-1', ['10.1.0.2']),
+    instance('db-1', ['10.1.0.2'], { ports: [port('sql', 5432)] }),
   ]);
   await zones.flush();
   assert.equal(
@@ -174,8 +174,9 @@ test('dual stack: both families at every name, and 100 is shared as CoreDNS shar
 
 test('SRV weights stay at 1 above a hundred endpoints', async () => {
   const { plane, state, zones } = setUpZones([clusterZone('cluster.local.', { reverse: [] })]);
-  const many = Array.from({ length: 250 }, (_, i) => instance(`i${i}`, [`10.1.${i >> 8}.${i & 255}`]));
-  state(kubernetesService('prod/many', { ports: [port('http', 80)] }), many);
+  const ports = [port('http', 80)];
+  const many = Array.from({ length: 250 }, (_, i) => instance(`i${i}`, [`10.1.${i >> 8}.${i & 255}`], { ports }));
+  state(kubernetesService('prod/many', { ports }), many);
   await zones.flush();
   const srv = namesBelow(plane, '_http._tcp.many.prod.svc.cluster.local.').split('\n');
   assert.equal(srv.length, 250);
@@ -202,6 +203,31 @@ test('external names are CNAMEs; addresses and the name itself are left out and 
   );
   assert.equal(leftOut.length, 3);
   assert.match(leftOut.join('\n'), /prod\/address: its external name "192.0.2.1." is an IP address/);
+});
+
+test('a Kubernetes endpoint without ports has no SRV records, whatever ports its service has', async () => {
+  const { plane, state, zones } = setUpZones([clusterZone('cluster.local.', { reverse: [] })]);
+  state(kubernetesService('prod/db', { ports: [port('sql', 5432)] }), [instance('db-0', ['10.1.0.1'])]);
+  await zones.flush();
+  assert.equal(
+    namesBelow(plane, 'db.prod.svc.cluster.local.'),
+    lines(`
+      db.prod.svc.cluster.local.          5 A 10.1.0.1
+      10-1-0-1.db.prod.svc.cluster.local. 5 A 10.1.0.1`),
+  );
+});
+
+test('of two instances with one address each has its own health at its own name and in PTR records', async () => {
+  const { plane, registry, state, zones } = setUpZones([clusterZone('cluster.local.', { reverse: ['in-addr.arpa.'] })]);
+  const db = kubernetesService('prod/db');
+  state(db, [instance('db-0', ['10.1.0.1'], { hostname: 'db-0' }), instance('p', ['10.1.0.1'])]);
+  await zones.flush();
+  const slots = (name: string) =>
+    plane.names.get(name)?.rrsets.flatMap(({ records }) => records.map(({ slot }) => slot));
+  const [first, second] = [...(registry.service(db.key)?.instances.values() ?? [])].map(({ slot }) => slot);
+  assert.deepEqual(slots('db-0.db.prod.svc.cluster.local.'), [first]);
+  assert.deepEqual(slots('10-1-0-1.db.prod.svc.cluster.local.'), [second]);
+  assert.deepEqual(slots('1.0.1.10.in-addr.arpa.'), [first, second]);
 });
 
 test('namespaces exist, and their pods have names as the option says', async () => {

@@ -4,7 +4,7 @@ import type { Timer } from '../../clock.ts';
 import type { Fact } from '../../registry/model.ts';
 import { type Cluster, groupKey, podSubject, serviceKey } from './cluster.ts';
 import { address, endpointInstance } from './endpoint-instance.ts';
-import { type Fields, fields, list, optionalFields } from './objects.ts';
+import { type Fields, fields, list, type Metadata, optionalFields } from './objects.ts';
 import { podFacts } from './pod-facts.ts';
 import type { WatchedKind } from './watched-kind.ts';
 
@@ -81,11 +81,7 @@ export function podsKind(cluster: Cluster, inContact: () => boolean, namespace?:
       registry.replaceFacts(key, 'pod', facts);
       if (verified) {
         const names = serviceKey(cluster, metadata.namespace, '');
-        registry.replaceGroup(
-          groupOf(metadata.namespace, metadata.name),
-          names,
-          podNames(cluster, metadata.name, object),
-        );
+        registry.replaceGroup(groupOf(metadata.namespace, metadata.name), names, podNames(cluster, metadata, object));
       }
       return undefined;
     },
@@ -109,8 +105,12 @@ export function podsKind(cluster: Cluster, inContact: () => boolean, namespace?:
 
 const NOTHING: readonly Fact[] = Object.freeze([]);
 
-/** For `pods verified`: the pod's addresses, under the namespace that answers "<dashed address>.<namespace>.pod". */
-function podNames(cluster: Cluster, name: string, object: Fields) {
+/**
+ * For `pods verified`: the pod's addresses, under the namespace that answers "<dashed address>.<namespace>.pod". As in
+ * CoreDNS a pod has its name whatever its health, until it is being deleted.
+ */
+export function podNames(cluster: Cluster, { name, deletingSinceMs }: Metadata, object: Fields) {
+  if (deletingSinceMs !== undefined) return [];
   const status = optionalFields(object.status, 'status');
   const ips = list(status.podIPs, 'status.podIPs').map((entry) => fields(entry, 'status.podIPs').ip);
   const all = ips.length > 0 ? ips : status.podIP === undefined || status.podIP === '' ? [] : [status.podIP];

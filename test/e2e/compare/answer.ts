@@ -1,9 +1,10 @@
 // A reply in a form that can be compared: sections as sorted sets, the case of names and the SOA serial left out.
+
+import { formatFlags, formatRecord } from '../../../src/dns/format-message.ts';
+import type { MessageRecord } from '../../../src/dns/message.ts';
 import { parseMessage } from '../../../src/dns/message.ts';
 import { formatName, lowerCased } from '../../../src/dns/name.ts';
-import { formatFlags, formatRecord } from '../../../src/dns/format-message.ts';
 import { rcodeName, TYPE, typeName } from '../../../src/dns/types.ts';
-import type { MessageRecord } from '../../../src/dns/message.ts';
 
 export interface Answer {
   readonly rcode: string;
@@ -73,7 +74,8 @@ function records(section: readonly MessageRecord[]): AnswerRecord[] {
     .sort((a, b) => compareText(line(a), line(b)));
 }
 
-export const line = ({ name, ttlSeconds, type, rdata }: AnswerRecord): string => `${name} ${ttlSeconds} ${type} ${rdata}`;
+export const line = ({ name, ttlSeconds, type, rdata }: AnswerRecord): string =>
+  `${name} ${ttlSeconds} ${type} ${rdata}`;
 const compareText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
 /** Equal in all but size. */

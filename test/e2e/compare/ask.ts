@@ -22,7 +22,12 @@ const TRIES = 5;
 const TIMEOUT_MS = 2_000;
 
 /** Asks all `queries`, whose ids are overwritten. Resolves when each has its reply or has been given up. */
-export function askAll(port: number, transport: Way['transport'], queries: readonly Buffer[], onReply: OnReply): Promise<void> {
+export function askAll(
+  port: number,
+  transport: Way['transport'],
+  queries: readonly Buffer[],
+  onReply: OnReply,
+): Promise<void> {
   return transport === 'udp' ? askOverUdp(port, queries, onReply) : askOverTcp(port, queries, onReply);
 }
 

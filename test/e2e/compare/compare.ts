@@ -3,7 +3,7 @@ import { composeMessage } from '../../../src/dns/compose-message.ts';
 import { parseNameKeepingCase } from '../../../src/dns/name.ts';
 import { CLASS, FLAG, TYPE } from '../../../src/dns/types.ts';
 import { type Answer, comparable, parseAnswer, sameAnswer } from './answer.ts';
-import { askAll, type Way, WAYS } from './ask.ts';
+import { askAll, WAYS, type Way } from './ask.ts';
 import { namesOf } from './names.ts';
 import { explain } from './reasons/explain.ts';
 import type { Pair, Question } from './reasons/reason.ts';

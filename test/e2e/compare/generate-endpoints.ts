@@ -53,7 +53,9 @@ function podsOf({ metadata, spec }: ServiceObject, chance: Chance, addresses: Ad
     const hostname = hosts === undefined ? undefined : hosts === 'same' ? 'same-host' : `${name.slice(0, 40)}-${i}`;
     const onHost = chance.often(0.1);
     const families = chance.pick([['4'], ['6'], ['4', '6'], ['6', '4']] as const);
-    const ips = onHost ? [hostAddress] : families.map((family) => (family === '4' ? addresses.ipv4() : addresses.ipv6()));
+    const ips = onHost
+      ? [hostAddress]
+      : families.map((family) => (family === '4' ? addresses.ipv4() : addresses.ipv6()));
     return {
       metadata: { namespace, name: `${name.slice(0, 50)}-pod-${i}`, labels: spec.selector ?? {} },
       spec: {
@@ -90,9 +92,7 @@ function slicesOf(
     const isIpv6 = chance.often(0.3);
     const fresh = () => (isIpv6 ? addresses.ipv6() : chance.often(0.15) ? repeated : addresses.ipv4());
     const endpoints = Array.from({ length: chance.below(5) }, (): EndpointObject => {
-      const own = chance.often(0.2)
-        ? chance.pick(pods.length > 0 ? pods.slice(-8) : [undefined])
-        : undefined;
+      const own = chance.often(0.2) ? chance.pick(pods.length > 0 ? pods.slice(-8) : [undefined]) : undefined;
       const reference = own?.metadata.namespace === service.metadata.namespace ? own : undefined;
       return {
         addresses: chance.often(0.1) ? [fresh(), fresh()].filter(distinct) : [fresh()],
@@ -115,16 +115,19 @@ function slicePorts(ports: readonly Port[] = [], chance: Chance): readonly Port[
     ports.slice(0, 1),
     [],
     [{ name: 'other', port: 7, protocol: 'UDP' }],
-    ports.map((port) => ({ ...port, port: 1000 + (port.port ?? 0) % 1000 })),
+    ports.map((port) => ({ ...port, port: 1000 + ((port.port ?? 0) % 1000) })),
     [{ name: 'any', protocol: 'TCP' }],
   ]);
 }
 
 function manySlices(service: ServiceObject, count: number, addresses: Addresses): SliceObject[] {
-  const all = Array.from({ length: count }, (_, i): EndpointObject => ({
-    addresses: [addresses.ipv4()],
-    conditions: { ready: i % 7 !== 3 },
-  }));
+  const all = Array.from(
+    { length: count },
+    (_, i): EndpointObject => ({
+      addresses: [addresses.ipv4()],
+      conditions: { ready: i % 7 !== 3 },
+    }),
+  );
   return Array.from({ length: Math.ceil(count / 100) }, (_, i) =>
     slice(service, i, false, service.spec.ports ?? [], all.slice(i * 100, (i + 1) * 100)),
   );
@@ -146,7 +149,10 @@ function slice(
 }
 
 function legacyEndpoints({ metadata, spec }: ServiceObject, chance: Chance, addresses: Addresses) {
-  const address = () => ({ ip: addresses.ipv4(), ...(chance.often(0.3) ? { hostname: chance.pick(['m-0', 'm-1']) } : {}) });
+  const address = () => ({
+    ip: addresses.ipv4(),
+    ...(chance.often(0.3) ? { hostname: chance.pick(['m-0', 'm-1']) } : {}),
+  });
   const several = () => Array.from({ length: chance.below(3) }, address);
   const ports = (spec.ports ?? []).map((port) => ({ protocol: 'TCP', ...port }));
   const subset = { addresses: [address(), ...several()], notReadyAddresses: several(), ports };

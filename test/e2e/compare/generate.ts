@@ -121,10 +121,16 @@ const KINDS: readonly (readonly [string, Plan])[] = [
     }),
   ],
   ['empty', (chance) => ({ spec: headless({ ports: chance.pick(PORTS) }), backing: 'none' })],
-  ['cluster-ip-empty', (chance) => ({ spec: { ...chance.pick(FAMILIES), ports: chance.pick(PORTS) }, backing: 'none' })],
+  [
+    'cluster-ip-empty',
+    (chance) => ({ spec: { ...chance.pick(FAMILIES), ports: chance.pick(PORTS) }, backing: 'none' }),
+  ],
   ['mirrored', (chance) => ({ spec: headless({ ports: chance.pick(PORTS) }), backing: 'endpoints' })],
   ['alias', (chance, place) => ({ spec: external(insideName(chance, place)), backing: 'none' })],
-  ['many', (chance, { index }) => ({ spec: headless({ ports: chance.pick(PORTS) }), backing: index > 20 ? 'slices' : 'many' })],
+  [
+    'many',
+    (chance, { index }) => ({ spec: headless({ ports: chance.pick(PORTS) }), backing: index > 20 ? 'slices' : 'many' }),
+  ],
   [
     'sliced-unready-too',
     (chance) => ({

@@ -30,7 +30,8 @@ const size = values.full
   ? { services: 36, nearly: 4_000, churnSeconds: 60, ways: WAYS.length }
   : { services: 31, nearly: 2_000, churnSeconds: 15, ways: 1 };
 const startedMs = performance.now();
-const say = (text: string) => console.log(`${((performance.now() - startedMs) / 1000).toFixed(0).padStart(4)} s  ${text}`);
+const say = (text: string) =>
+  console.log(`${((performance.now() - startedMs) / 1000).toFixed(0).padStart(4)} s  ${text}`);
 
 const { skip } = requirement('coredns', 'controller-manager');
 if (skip !== false) {
@@ -89,7 +90,9 @@ function report(title: string, { questions, byReason, unexplained }: Outcome): v
     const { transport, edns } = question.way;
     console.log(`\n  ${question.name} ${question.type}, ${transport}${edns ? ' with EDNS' : ''}`);
     const lines = (who: string, answer?: Parameters<typeof showAnswer>[0]) =>
-      console.log(`  ${who}: ${answer === undefined ? 'no reply' : shorten(showAnswer(answer)).replaceAll('\n', '\n    ')}`);
+      console.log(
+        `  ${who}: ${answer === undefined ? 'no reply' : shorten(showAnswer(answer)).replaceAll('\n', '\n    ')}`,
+      );
     lines('CoreDNS', coreDns);
     lines('healthdns', healthdns);
     if (left !== undefined && coreDns !== undefined && showAnswer(left[0]) !== showAnswer(coreDns)) {

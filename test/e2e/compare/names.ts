@@ -47,7 +47,8 @@ function collect(world: World, pods: PodMode): Names {
     }
   };
 
-  for (const name of [ZONE, `svc.${ZONE}`, `pod.${ZONE}`, `dns-version.${ZONE}`, `ns.dns.${ZONE}`]) add(name, 'answers');
+  for (const name of [ZONE, `svc.${ZONE}`, `pod.${ZONE}`, `dns-version.${ZONE}`, `ns.dns.${ZONE}`])
+    add(name, 'answers');
   for (const name of ['in-addr.arpa.', 'ip6.arpa.']) add(name, 'answers');
   for (const namespace of world.namespaces) {
     add(`${namespace}.svc.${ZONE}`, 'answers');

@@ -53,9 +53,21 @@ function* fixedOddities({ services, pods }: World): Iterable<string> {
   yield* [`a.b.c.d.e.f.${ZONE}`, `endpoints.${ZONE}`, `any.${ZONE}`, `*.${ZONE}`, `*.prod.svc.${ZONE}`];
   yield* ['1.2.3.in-addr.arpa.', '1.2.3.4.5.in-addr.arpa.', '256.0.96.10.in-addr.arpa.', '01.0.96.10.in-addr.arpa.'];
   yield* ['x.ip6.arpa.', '0.d.f.ip6.arpa.', 'ns.dns.in-addr.arpa.', 'ns.dns.ip6.arpa.', 'dns.in-addr.arpa.'];
-  for (const pod of ['1-2-3-4', '01-2-3-4', '1-2-3', '1-2-3-4-5', '256-1-1-1', '--1', '1--', 'fd00--1', 'fd00-0-0-0-0-0-0-1'])
+  for (const pod of [
+    '1-2-3-4',
+    '01-2-3-4',
+    '1-2-3',
+    '1-2-3-4-5',
+    '256-1-1-1',
+    '--1',
+    '1--',
+    'fd00--1',
+    'fd00-0-0-0-0-0-0-1',
+  ])
     yield* [`${pod}.prod.pod.${ZONE}`, `${pod}.absent.pod.${ZONE}`, `x.${pod}.prod.pod.${ZONE}`];
-  yield* ['fd00---1', '--', '-', '--ffff-102-304', '1-2-3-4-5-6-7-8', 'FD00--A'].map((pod) => `${pod}.prod.pod.${ZONE}`);
+  yield* ['fd00---1', '--', '-', '--ffff-102-304', '1-2-3-4-5-6-7-8', 'FD00--A'].map(
+    (pod) => `${pod}.prod.pod.${ZONE}`,
+  );
   const [{ name }] = services.filter(({ isHeadless, endpoints }) => isHeadless && endpoints.length > 2);
   yield* [`*.${name}`, `\\000.${name}`, `\\200\\255.${name}`, `a\\.b.${name}`, `_._tcp.${name}`, `_http._.${name}`];
   yield* [`_._.${name}`, `_http._tcp.x.${name}`, `a.b.c.${name}`, `${'x'.repeat(63)}.${name}`];
@@ -83,7 +95,8 @@ const MUTATIONS: readonly Mutation[] = [
   (name) => name.replace('.pod.', '.svc.'),
   (name, chance) => {
     const parts = labels(name);
-    if (parts.length > 4) parts[parts.length - 4] = chance.pick(['prod', 'absent', 'svc', 'n', 'default', 'kube-system']);
+    if (parts.length > 4)
+      parts[parts.length - 4] = chance.pick(['prod', 'absent', 'svc', 'n', 'default', 'kube-system']);
     return joined(parts);
   },
   (name) => name.replace(/cluster\.local\.$/, 'cluster.locale.'),

@@ -13,7 +13,11 @@ const QUIET_MS = 1_500;
 const WITHIN_MS = 120_000;
 
 /** Waits until controllers write no more, then until both servers have what was written last. */
-export async function settle(client: RestClient, servers: readonly DnsServer[], podsAreWatched: boolean): Promise<void> {
+export async function settle(
+  client: RestClient,
+  servers: readonly DnsServer[],
+  podsAreWatched: boolean,
+): Promise<void> {
   await quietControllers(client);
   const canary = `canary-${Date.now()}`;
   // Each kind of object comes in its own order: what was made last of each kind tells that all before has come.

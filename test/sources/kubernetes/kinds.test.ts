@@ -10,6 +10,7 @@ import { translateEndpoints } from '../../../src/sources/kubernetes/endpoints.ts
 import { nodeFacts } from '../../../src/sources/kubernetes/nodes.ts';
 import { type Fields, MalformedObject, metadata } from '../../../src/sources/kubernetes/objects.ts';
 import { podFacts } from '../../../src/sources/kubernetes/pod-facts.ts';
+import { podNames } from '../../../src/sources/kubernetes/pods.ts';
 import { translateService } from '../../../src/sources/kubernetes/services.ts';
 import { endpoint, podStatus, slice } from '../../support/cluster-objects.ts';
 import { fakeClock } from '../../support/fake-clock.ts';
@@ -146,6 +147,18 @@ for (const [what, status, reason] of REASONS) {
     assert.equal(factOf(podStatus('10.0.0.1', false, status)).reason, reason);
   });
 }
+
+test('a pod has a name for each address, whatever its health, until it is being deleted', () => {
+  const names = (object: Fields) =>
+    podNames(cluster(), metadata(named(object)), object).flatMap((one) => one.addresses);
+  const { status } = podStatus('10.1.0.1', false);
+  assert.deepEqual(names({ status: { ...status, podIPs: [{ ip: '10.1.0.1' }, { ip: 'FD00:0::1' }] } }), [
+    '10.1.0.1',
+    'fd00::1',
+  ]);
+  assert.deepEqual(names({ status: { podIP: '10.1.0.2' } }), ['10.1.0.2']);
+  assert.deepEqual(names({ metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' }, status }), []);
+});
 
 test('a node that is ready, or of which no kubelet has spoken, says nothing about its pods', () => {
   const node = (status: string) => ({ status: { conditions: [{ type: 'Ready', status, reason: 'KubeletGone' }] } });

@@ -10,7 +10,8 @@ export const ANY: Reason = {
   rewrite({ type, coreDns, healthdns }) {
     const [record, ...more] = healthdns.answers;
     if (type !== 'ANY' || coreDns.answers.length > 0 || record === undefined || more.length > 0) return undefined;
-    if (record.type !== 'HINFO' || record.rdata !== '"rfc8482" ""' || record.ttlSeconds !== HINFO_TTL_SECONDS) return undefined;
+    if (record.type !== 'HINFO' || record.rdata !== '"rfc8482" ""' || record.ttlSeconds !== HINFO_TTL_SECONDS)
+      return undefined;
     return { healthdns: withoutRecords(healthdns, 'NOERROR', coreDns) };
   },
 };
@@ -23,7 +24,8 @@ export const APEX_NS: Reason = {
     const isServer = name === `ns.dns.${ZONE}` && (type === 'A' || type === 'AAAA');
     const isApex = type === 'NS' && [ZONE, 'in-addr.arpa.', 'ip6.arpa.'].includes(name);
     const expected = isApex ? `ns.dns.${ZONE}` : '127.0.0.1';
-    if (!(isServer || isApex) || healthdns.answers.length !== 1 || healthdns.answers[0]!.rdata !== expected) return undefined;
+    if (!(isServer || isApex) || healthdns.answers.length !== 1 || healthdns.answers[0]!.rdata !== expected)
+      return undefined;
     return { healthdns: withoutRecords(healthdns, 'NOERROR', coreDns) };
   },
 };
@@ -32,7 +34,8 @@ export const APEX_NS: Reason = {
 export const REVERSE_NS: Reason = {
   id: 'reverse-soa',
   rewrite({ name, coreDns, healthdns }) {
-    if (!/^ns\.dns\.(in-addr|ip6)\.arpa\.$/.test(name) || !isNodata(coreDns) || !isNxdomain(healthdns)) return undefined;
+    if (!/^ns\.dns\.(in-addr|ip6)\.arpa\.$/.test(name) || !isNodata(coreDns) || !isNxdomain(healthdns))
+      return undefined;
     return { coreDns: { ...coreDns, rcode: 'NXDOMAIN' } };
   },
 };
@@ -58,9 +61,11 @@ export const SRV_NAME_HAS_ADDRESSES: Reason = {
     const labels = portLabels(found);
     if ((type !== 'A' && type !== 'AAAA') || labels === undefined || !isNodata(healthdns)) return undefined;
     const isPublished = portsOf(labels.service).some(
-      (port) => `_${port.name}` === labels.port && `_${protocolOf(port)}` === labels.protocol && port.port !== undefined,
+      (port) =>
+        `_${port.name}` === labels.port && `_${protocolOf(port)}` === labels.protocol && port.port !== undefined,
     );
-    if (!isPublished || coreDns.answers.length === 0 || !coreDns.answers.every((record) => record.type === type)) return undefined;
+    if (!isPublished || coreDns.answers.length === 0 || !coreDns.answers.every((record) => record.type === type))
+      return undefined;
     return { coreDns: withoutRecords(coreDns, 'NOERROR', healthdns) };
   },
 };

@@ -1,7 +1,7 @@
 // ExternalName services.
 import type { AnswerRecord } from '../answer.ts';
 import { targetOf } from '../names.ts';
-import { isNodata, isNxdomain, type Case, type Pair, type Reason } from './reason.ts';
+import { type Case, isNodata, isNxdomain, type Pair, type Reason } from './reason.ts';
 
 const TTL_SECONDS = 5;
 const FOLLOWED_BY_COREDNS = new Set(['A', 'AAAA']);
@@ -10,23 +10,32 @@ const FOLLOWED_BY_COREDNS = new Set(['A', 'AAAA']);
 export const ALIASES: readonly Reason[] = [
   {
     id: 'cname-any-type',
-    rewrite: (found) =>
-      FOLLOWED_BY_COREDNS.has(found.type) || found.type === 'CNAME' ? undefined : followed(found),
+    rewrite: (found) => (FOLLOWED_BY_COREDNS.has(found.type) || found.type === 'CNAME' ? undefined : followed(found)),
   },
   { id: 'cname-dangling', rewrite: (found) => (FOLLOWED_BY_COREDNS.has(found.type) ? followed(found) : undefined) },
   {
     id: 'cname-to-itself',
     rewrite({ name, world, coreDns, healthdns }) {
       const service = world.serviceOf(name);
-      if (service?.name !== name || !service.isExternal || targetOf(service.object.spec.externalName) !== name) return undefined;
-      const isLoop = coreDns.answers.length === 1 && coreDns.answers[0]!.type === 'CNAME' && coreDns.answers[0]!.rdata === name;
+      if (service?.name !== name || !service.isExternal || targetOf(service.object.spec.externalName) !== name)
+        return undefined;
+      const isLoop =
+        coreDns.answers.length === 1 && coreDns.answers[0]!.type === 'CNAME' && coreDns.answers[0]!.rdata === name;
       return isNxdomain(healthdns) && (isLoop || isNodata(coreDns)) ? { coreDns: healthdns } : undefined;
     },
   },
 ];
 
 /** The CNAMEs that the cluster's objects give, and then exactly what healthdns says of the name they lead to. */
-async function followed({ question, name, type, world, coreDns, healthdns, ask }: Case): Promise<Partial<Pair> | undefined> {
+async function followed({
+  question,
+  name,
+  type,
+  world,
+  coreDns,
+  healthdns,
+  ask,
+}: Case): Promise<Partial<Pair> | undefined> {
   if (!isNodata(coreDns)) return undefined;
   const chain: AnswerRecord[] = [];
   let target = name;
@@ -40,9 +49,13 @@ async function followed({ question, name, type, world, coreDns, healthdns, ask }
     if (type === 'ANY' || chain.some((record) => record.name === target)) break;
   }
   if (chain.length === 0) return undefined;
-  const isWhole = chain.every((record) => healthdns.answers.some((one) => one.name === record.name && one.rdata === record.rdata));
+  const isWhole = chain.every((record) =>
+    healthdns.answers.some((one) => one.name === record.name && one.rdata === record.rdata),
+  );
   if (!isWhole) return undefined;
-  const rest = healthdns.answers.filter((record) => record.type !== 'CNAME' || !chain.some(({ name: at }) => at === record.name));
+  const rest = healthdns.answers.filter(
+    (record) => record.type !== 'CNAME' || !chain.some(({ name: at }) => at === record.name),
+  );
   const isLoop = chain.some((record) => record.name === target);
   const atTarget = await ask('healthdns', { ...question, name: target });
   const endsHere = isLoop || type === 'ANY' || atTarget.rcode === 'REFUSED';

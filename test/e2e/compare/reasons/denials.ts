@@ -27,11 +27,14 @@ export const DENIALS: readonly Reason[] = [
     ({ name, type, world }) =>
       type === 'TXT' &&
       (FORWARD_FIRST.has(name) ||
-        world.namespaces.some((namespace) => name === `${namespace}.svc.${ZONE}` || name === `${namespace}.pod.${ZONE}`)),
+        world.namespaces.some(
+          (namespace) => name === `${namespace}.svc.${ZONE}` || name === `${namespace}.pod.${ZONE}`,
+        )),
   ),
   denied(
     'reverse-type',
-    ({ name, type, names }) => type !== 'PTR' && REVERSE.test(name) && /answers|unready-published/.test(names.standing(name) ?? ''),
+    ({ name, type, names }) =>
+      type !== 'PTR' && REVERSE.test(name) && /answers|unready-published/.test(names.standing(name) ?? ''),
   ),
   denied('no-endpoints-nodata', ({ name, names }) => names.standing(name) === 'unready'),
   denied('publish-not-ready', ({ name, names }) => names.standing(name) === 'unready-published'),
@@ -54,7 +57,11 @@ function isSpelledPod(name: string, pods: string): boolean {
 export const REVERSE_SOA: Reason = {
   id: 'reverse-soa',
   rewrite({ healthdns }) {
-    const rewritten = { ...healthdns, answers: renamed(healthdns.answers), authorities: renamed(healthdns.authorities) };
+    const rewritten = {
+      ...healthdns,
+      answers: renamed(healthdns.answers),
+      authorities: renamed(healthdns.authorities),
+    };
     const changed = rewritten.answers !== healthdns.answers || rewritten.authorities !== healthdns.authorities;
     return changed ? { healthdns: rewritten } : undefined;
   },

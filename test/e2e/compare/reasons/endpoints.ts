@@ -42,17 +42,25 @@ function isAsked(endpoint: EndpointAddress, name: string, service: WorldService)
   if (before.length === 1) return endpoint.label === before[0];
   const [port, protocol] = before.map((label) => label.replace(/^_/, ''));
   return endpoint.ports.some(
-    (one) => (port === '' || one.name === port) && (protocol === '' || (one.protocol ?? 'TCP').toLowerCase() === protocol),
+    (one) =>
+      (port === '' || one.name === port) && (protocol === '' || (one.protocol ?? 'TCP').toLowerCase() === protocol),
   );
 }
 
 /** Glue stands at the name of the endpoint. */
 function isAt(endpoint: EndpointAddress, record: AnswerRecord, service: WorldService): boolean {
-  return record.name !== `${endpoint.label}.${service.name}` ? record.type === 'SRV' || !record.name.endsWith(`.${service.name}`) || record.name.startsWith('_') : true;
+  return record.name !== `${endpoint.label}.${service.name}`
+    ? record.type === 'SRV' || !record.name.endsWith(`.${service.name}`) || record.name.startsWith('_')
+    : true;
 }
 
 /** `answer` without the records for which `isLeftOut` holds for all endpoints they stand for. */
-function without(answer: Answer, found: Case, counts: (stated: Stated) => boolean, isLeftOut: (stated: Stated) => boolean) {
+function without(
+  answer: Answer,
+  found: Case,
+  counts: (stated: Stated) => boolean,
+  isLeftOut: (stated: Stated) => boolean,
+) {
   const kept = (record: AnswerRecord) => {
     const stated = statedBy(record, found).filter(counts);
     return stated.length === 0 || !stated.every(isLeftOut);

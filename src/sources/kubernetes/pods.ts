@@ -103,15 +103,17 @@ export function podsKind(cluster: Cluster, inContact: () => boolean, namespace?:
   };
 }
 
+/** "Unknown" was said of pods of lost nodes before Kubernetes 1.5. */
+const ENDED: ReadonlySet<unknown> = new Set(['Succeeded', 'Failed', 'Unknown']);
 const NOTHING: readonly Fact[] = Object.freeze([]);
 
 /**
  * For `pods verified`: the pod's addresses, under the namespace that answers "<dashed address>.<namespace>.pod". As in
- * CoreDNS a pod has its name whatever its health, until it is being deleted.
+ * CoreDNS a pod has its name whatever its readiness, until it has ended or is being deleted: another may have its address.
  */
 export function podNames(cluster: Cluster, { name, deletingSinceMs }: Metadata, object: Fields) {
-  if (deletingSinceMs !== undefined) return [];
   const status = optionalFields(object.status, 'status');
+  if (deletingSinceMs !== undefined || ENDED.has(status.phase)) return [];
   const ips = list(status.podIPs, 'status.podIPs').map((entry) => fields(entry, 'status.podIPs').ip);
   const all = ips.length > 0 ? ips : status.podIP === undefined || status.podIP === '' ? [] : [status.podIP];
   return all.map((ip) => ({

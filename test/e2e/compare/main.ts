@@ -16,7 +16,7 @@ import { namesToAsk, TYPES } from './questions.ts';
 import { createChance } from './random.ts';
 import { startCoreDns, startHealthdns } from './servers.ts';
 import { settle } from './settle.ts';
-import { readWorld } from './world.ts';
+import { readWorld, type World } from './world.ts';
 
 const { values } = parseArgs({
   options: {
@@ -65,7 +65,7 @@ async function run(): Promise<number> {
         ...{ coreDns: coreDns!, healthdns: healthdns!, world, pods, names, types: TYPES },
         ways: (index) => (size.ways === 1 ? [WAYS[(index + (index >> 3)) % WAYS.length]!] : WAYS),
       });
-      report(`pods ${pods}, ${when}: ${names.length} names`, outcome);
+      report(`pods ${pods}, ${when}: ${names.length} names`, outcome, world);
       unexplained += outcome.unexplained.length;
     };
     try {
@@ -83,25 +83,29 @@ async function run(): Promise<number> {
   return unexplained;
 }
 
-function report(title: string, { questions, byReason, unexplained }: Outcome): void {
+function report(title: string, { questions, byReason, unexplained }: Outcome, world: World): void {
   say(`${title}, ${questions} questions, ${unexplained.length} unexplained`);
   for (const [reason, count] of [...byReason].sort(([, a], [, b]) => b - a)) console.log(`        ${reason} ${count}`);
   for (const { question, coreDns, healthdns, left } of unexplained.slice(0, Number(values.show))) {
     const { transport, edns } = question.way;
     console.log(`\n  ${question.name} ${question.type}, ${transport}${edns ? ' with EDNS' : ''}`);
-    const lines = (who: string, answer?: Parameters<typeof showAnswer>[0]) =>
-      console.log(
-        `  ${who}: ${answer === undefined ? 'no reply' : shorten(showAnswer(answer)).replaceAll('\n', '\n    ')}`,
-      );
-    lines('CoreDNS', coreDns);
-    lines('healthdns', healthdns);
-    if (left !== undefined && coreDns !== undefined && showAnswer(left[0]) !== showAnswer(coreDns)) {
-      lines('left of CoreDNS', left[0]);
-      lines('left of healthdns', left[1]);
+    console.log(`  CoreDNS   ${coreDns === undefined ? 'no reply' : shorten(showAnswer(coreDns))}`);
+    console.log(`  healthdns ${healthdns === undefined ? 'no reply' : shorten(showAnswer(healthdns))}`);
+    const stated = world.serviceOf(question.name.toLowerCase())?.endpoints ?? [];
+    for (const { label, endpoint, ports } of stated.length < 10 ? stated : []) {
+      console.log(`  ${label}${world.isDead(endpoint) ? ', dead' : ''}: ${JSON.stringify({ ...endpoint, ports })}`);
     }
+    if (left !== undefined) console.log(difference(showAnswer(left[0]).split('\n'), showAnswer(left[1]).split('\n')));
   }
 }
 
+/** What is left after the reasons that applied: "-" is CoreDNS's alone, "+" healthdns's. */
+function difference(theirs: readonly string[], ours: readonly string[]): string {
+  const only = (sign: string, some: readonly string[], others: readonly string[]) =>
+    some.filter((text) => !others.includes(text)).map((text) => `  ${sign} ${text}`);
+  return [...only('-', theirs, ours), ...only('+', ours, theirs)].slice(0, 12).join('\n');
+}
+
 function shorten(text: string): string {
-  return text.split('\n').slice(0, 12).join('\n');
+  return text.split('\n').slice(0, 12).join('\n              ');
 }

@@ -10,6 +10,8 @@ export type Standing =
   | 'answers'
   /** Something would be, were an endpoint of a service ready that publishes only such. */
   | 'unready'
+  /** As above, and CoreDNS answers, for it does not know that the pod is dead. */
+  | 'dead'
   /** Endpoints are published there although their slices say that they are not ready. */
   | 'unready-published'
   /** It is there for names below it only. */
@@ -30,7 +32,7 @@ export function namesOf(world: World, pods: PodMode): Names {
   return forWorld[pods];
 }
 
-const RANK: Record<Standing, number> = { answers: 3, 'unready-published': 2, unready: 1, empty: 0 };
+const RANK: Record<Standing, number> = { answers: 4, 'unready-published': 3, dead: 2, unready: 1, empty: 0 };
 
 function collect(world: World, pods: PodMode): Names {
   const standings = new Map<string, Standing>();
@@ -54,9 +56,9 @@ function collect(world: World, pods: PodMode): Names {
     add(`${namespace}.svc.${ZONE}`, 'answers');
     if (pods !== 'disabled') add(`${namespace}.pod.${ZONE}`, 'answers');
   }
-  for (const service of world.services) addService(service, add, addAbove);
+  for (const service of world.services) addService(service, world, add, addAbove);
   for (const { metadata, status } of pods === 'verified' ? world.pods : []) {
-    if (metadata.deletionTimestamp !== undefined) continue;
+    if (metadata.deletionTimestamp !== undefined || /Succeeded|Failed/.test(status?.phase ?? '')) continue;
     for (const { ip } of status?.podIPs ?? []) add(`${dashed(ip)}.${metadata.namespace}.pod.${ZONE}`, 'answers');
   }
   return { standing: (name) => standings.get(name) };
@@ -69,7 +71,7 @@ export const isOurs = (name: string): boolean => /(^|\.)(cluster\.local|in-addr\
 
 type Add = (name: string, standing: Standing) => void;
 
-function addService(service: WorldService, add: Add, addAbove: (name: string) => void): void {
+function addService(service: WorldService, world: World, add: Add, addAbove: (name: string) => void): void {
   const { name, object, clusterIps, endpoints, isExternal, isHeadless } = service;
   if (isExternal) {
     if (isAnswerableAlias(service)) add(name, 'answers');
@@ -80,20 +82,20 @@ function addService(service: WorldService, add: Add, addAbove: (name: string) =>
   for (const port of clusterIps.length > 0 ? (object.spec.ports ?? []) : []) addPort(name, port, 'answers', add);
   for (const ip of clusterIps) add(reverseName(ip), 'answers');
   for (const endpoint of endpoints) {
-    const standing = standingOf(endpoint, service);
+    const standing = standingOf(endpoint, service, world);
     if (isHeadless) add(name, standing);
     add(`${endpoint.label}.${name}`, standing);
     for (const port of isHeadless ? endpoint.ports : []) addPort(name, port, standing, add);
     const reverse = reverseName(endpoint.address);
     // An address that nobody has is no name, but those above it are there.
-    if (standing === 'unready') addAbove(reverse);
+    if (standing === 'unready' || standing === 'dead') addAbove(reverse);
     else add(reverse, standing);
   }
 }
 
-function standingOf({ isReady }: EndpointAddress, { object }: WorldService): Standing {
-  if (isReady) return 'answers';
-  return object.spec.publishNotReadyAddresses === true ? 'unready-published' : 'unready';
+function standingOf({ isReady, endpoint }: EndpointAddress, { object }: WorldService, world: World): Standing {
+  if (object.spec.publishNotReadyAddresses === true) return isReady ? 'answers' : 'unready-published';
+  return !isReady ? 'unready' : world.isDead(endpoint) ? 'dead' : 'answers';
 }
 
 function addPort(name: string, { name: label, protocol = 'TCP', port }: Port, standing: Standing, add: Add): void {

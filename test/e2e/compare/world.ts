@@ -1,5 +1,6 @@
 // The cluster as its API server has it: where the names to ask come from, and what the documented reasons are held
 // against. It is read on its own, so that a mistake of either server's reading is not repeated here.
+import { reverseName } from '../../../src/dns/name.ts';
 import type { RestClient } from '../../support/rest-client.ts';
 import {
   type EndpointObject,
@@ -33,12 +34,20 @@ export interface WorldService {
   readonly endpoints: readonly EndpointAddress[];
 }
 
+/** An endpoint in the service that states it. */
+export interface Stated {
+  readonly service: WorldService;
+  readonly endpoint: EndpointAddress;
+}
+
 export interface World {
   readonly namespaces: readonly string[];
   readonly services: readonly WorldService[];
   readonly pods: readonly PodObject[];
   /** The service whose name this is, or is below. */
   serviceOf(name: string): WorldService | undefined;
+  /** The endpoints that have this name, or whose address is this reverse name. */
+  endpointsAt(name: string): readonly Stated[];
   /** A pod that is not ready, going, or gone, or whose node is silent. */
   isDead(endpoint: EndpointObject): boolean;
 }
@@ -61,6 +70,14 @@ export async function readWorld(client: RestClient): Promise<World> {
     return worldService(object, slicesByService.get(`${namespace}/${name}`) ?? []);
   });
   const byName = new Map(services.map((service) => [service.name, service]));
+  const endpoints = new Map<string, Stated[]>();
+  for (const service of services) {
+    for (const endpoint of service.endpoints) {
+      for (const name of [`${endpoint.label}.${service.name}`, reverseName(endpoint.address)]) {
+        endpoints.set(name, [...(endpoints.get(name) ?? []), { service, endpoint }]);
+      }
+    }
+  }
   const podsByKey = new Map(pods.map((pod) => [`${pod.metadata.namespace}/${pod.metadata.name}`, pod]));
   const lostNodes = new Set(nodes.filter((node) => !isReady(node, true)).map(({ metadata }) => metadata.name));
 
@@ -69,6 +86,7 @@ export async function readWorld(client: RestClient): Promise<World> {
     services,
     pods,
     serviceOf: (name) => byName.get(name.split('.').slice(-6).join('.')),
+    endpointsAt: (name) => endpoints.get(name) ?? [],
     isDead({ targetRef, nodeName }) {
       if (targetRef?.kind !== 'Pod') return false;
       const pod = podsByKey.get(`${targetRef.namespace}/${targetRef.name}`);

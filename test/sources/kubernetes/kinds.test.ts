@@ -148,7 +148,7 @@ for (const [what, status, reason] of REASONS) {
   });
 }
 
-test('a pod has a name for each address, whatever its health, until it is being deleted', () => {
+test('a pod has a name for each address, whatever its readiness, until it has ended or is being deleted', () => {
   const names = (object: Fields) =>
     podNames(cluster(), metadata(named(object)), object).flatMap((one) => one.addresses);
   const { status } = podStatus('10.1.0.1', false);
@@ -157,6 +157,7 @@ test('a pod has a name for each address, whatever its health, until it is being 
     'fd00::1',
   ]);
   assert.deepEqual(names({ status: { podIP: '10.1.0.2' } }), ['10.1.0.2']);
+  assert.deepEqual(names({ status: { ...status, phase: 'Succeeded' } }), []);
   assert.deepEqual(names({ metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' }, status }), []);
 });
 

@@ -138,3 +138,18 @@ export const BELOW_POD_NAME: Reason = {
     return atPod.rcode === 'NOERROR' ? { coreDns: healthdns } : undefined;
   },
 };
+
+const IPV6_NIBBLES = 32;
+
+/** CoreDNS reads the last 32 nibbles of an IPv6 reverse name, and up to three labels in front of them not at all. */
+export const BELOW_REVERSE_NAME: Reason = {
+  id: 'below-reverse-name',
+  async rewrite({ question, name, type, coreDns, healthdns, ask }) {
+    const labels = name.endsWith('.ip6.arpa.') ? name.slice(0, -'.ip6.arpa.'.length).split('.') : [];
+    if (type !== 'PTR' || labels.length <= IPV6_NIBBLES || labels.length > IPV6_NIBBLES + 3) return undefined;
+    if (coreDns.rcode !== 'NOERROR' || healthdns.rcode !== 'NXDOMAIN') return undefined;
+    const above = `${labels.slice(-IPV6_NIBBLES).join('.')}.ip6.arpa.`;
+    const atAddress = await ask('coreDns', { ...question, name: above });
+    return atAddress.answers.length > 0 ? { coreDns: healthdns } : undefined;
+  },
+};

@@ -36,7 +36,6 @@ async function followed({
   healthdns,
   ask,
 }: Case): Promise<Partial<Pair> | undefined> {
-  if (!isNodata(coreDns)) return undefined;
   const chain: AnswerRecord[] = [];
   let target = name;
   for (;;) {
@@ -48,7 +47,9 @@ async function followed({
     target = next;
     if (type === 'ANY' || chain.some((record) => record.name === target)) break;
   }
-  if (chain.length === 0) return undefined;
+  // To a name in another zone CoreDNS gives the CNAME, without the SOA that says that there is nothing more.
+  const isChain = coreDns.answers.length === chain.length && coreDns.answers.every(({ type: at }) => at === 'CNAME');
+  if (chain.length === 0 || !(isNodata(coreDns) || isChain)) return undefined;
   const isWhole = chain.every((record) =>
     healthdns.answers.some((one) => one.name === record.name && one.rdata === record.rdata),
   );

@@ -4,7 +4,7 @@ import { ZONE } from '../world.ts';
 import { type Case, isNodata, isNxdomain, type Reason } from './reason.ts';
 
 const REVERSE = /\.(in-addr|ip6)\.arpa\.$/;
-const FORWARD_FIRST = new Set([ZONE, `svc.${ZONE}`, `pod.${ZONE}`]);
+const ALWAYS_THERE = new Set([ZONE, `svc.${ZONE}`, `pod.${ZONE}`, 'in-addr.arpa.', 'ip6.arpa.']);
 
 /** CoreDNS says that a name does not exist which does, so healthdns says that it has nothing of the type. */
 function denied(id: string, applies: (found: Case) => boolean): Reason {
@@ -26,7 +26,7 @@ export const DENIALS: readonly Reason[] = [
     'txt-of-namespace',
     ({ name, type, world }) =>
       type === 'TXT' &&
-      (FORWARD_FIRST.has(name) ||
+      (ALWAYS_THERE.has(name) ||
         world.namespaces.some(
           (namespace) => name === `${namespace}.svc.${ZONE}` || name === `${namespace}.pod.${ZONE}`,
         )),
@@ -36,7 +36,7 @@ export const DENIALS: readonly Reason[] = [
     ({ name, type, names }) =>
       type !== 'PTR' && REVERSE.test(name) && /answers|unready-published/.test(names.standing(name) ?? ''),
   ),
-  denied('no-endpoints-nodata', ({ name, names }) => names.standing(name) === 'unready'),
+  denied('no-endpoints-nodata', ({ name, names }) => /^(unready|dead)$/.test(names.standing(name) ?? '')),
   denied('publish-not-ready', ({ name, names }) => names.standing(name) === 'unready-published'),
   {
     id: 'soa-type',

@@ -1,22 +1,14 @@
 // Who is answered: pods that are dead, endpoints that are published unready, weights, and slices without a service.
-import { reverseName } from '../../../../src/dns/name.ts';
 import type { Answer, AnswerRecord } from '../answer.ts';
-import type { EndpointAddress, World, WorldService } from '../world.ts';
-import { type Case, type Reason, withoutRecords } from './reason.ts';
-
-/** An endpoint in the service that states it. */
-interface Stated {
-  readonly service: WorldService;
-  readonly endpoint: EndpointAddress;
-}
+import type { EndpointAddress, Stated, World, WorldService } from '../world.ts';
+import { type Case, type Pair, type Reason, withoutRecords } from './reason.ts';
 
 /** The endpoints that a record of an answer stands for. */
 function statedBy(record: AnswerRecord, found: Case): Stated[] {
   const { world, name } = found;
   if (record.type === 'PTR') {
-    return everyEndpoint(world).filter(
-      ({ service, endpoint }) =>
-        reverseName(endpoint.address) === name && record.rdata === `${endpoint.label}.${service.name}`,
+    return [...world.endpointsAt(name)].filter(
+      ({ service, endpoint }) => record.rdata === `${endpoint.label}.${service.name}`,
     );
   }
   const service = world.serviceOf(name);
@@ -31,9 +23,6 @@ function statedBy(record: AnswerRecord, found: Case): Stated[] {
     )
     .map((endpoint) => ({ service, endpoint }));
 }
-
-const everyEndpoint = (world: World): Stated[] =>
-  world.services.flatMap((service) => service.endpoints.map((endpoint) => ({ service, endpoint })));
 
 /** Whether an endpoint is among those that a question is about: all, those of a label, those of a port. */
 function isAsked(endpoint: EndpointAddress, name: string, service: WorldService): boolean {
@@ -54,22 +43,23 @@ function isAt(endpoint: EndpointAddress, record: AnswerRecord, service: WorldSer
     : true;
 }
 
-/** `answer` without the records for which `isLeftOut` holds for all endpoints they stand for. */
-function without(
-  answer: Answer,
-  found: Case,
-  counts: (stated: Stated) => boolean,
-  isLeftOut: (stated: Stated) => boolean,
-) {
+/** `answer` without the records for whose endpoints `areLeftOut` holds; records that stand for none stay. */
+function without(answer: Answer, found: Case, areLeftOut: (stated: readonly Stated[]) => boolean) {
   const kept = (record: AnswerRecord) => {
-    const stated = statedBy(record, found).filter(counts);
-    return stated.length === 0 || !stated.every(isLeftOut);
+    const stated = statedBy(record, found);
+    return stated.length === 0 || !areLeftOut(stated);
   };
   const rewritten = { ...answer, answers: answer.answers.filter(kept), additionals: answer.additionals.filter(kept) };
   const changed =
     rewritten.answers.length < answer.answers.length || rewritten.additionals.length < answer.additionals.length;
   return changed ? rewritten : undefined;
 }
+
+/** What CoreDNS says where nothing is left: the name may answer otherwise. */
+const denialAt = ({ name, names }: Case): string => (names.standing(name) === 'answers' ? 'NOERROR' : 'NXDOMAIN');
+
+const isDead = ({ service, endpoint: { endpoint } }: Stated, world: World): boolean =>
+  service.object.spec.publishNotReadyAddresses !== true && world.isDead(endpoint);
 
 const isPublishedUnready = ({ service, endpoint }: Stated): boolean =>
   service.object.spec.publishNotReadyAddresses === true && !endpoint.isReady;
@@ -78,12 +68,12 @@ export const DEAD_POD: Reason = {
   id: 'dead-pod',
   rewrite(found) {
     const { coreDns, healthdns, world } = found;
-    const isDead = ({ service, endpoint: { endpoint } }: Stated) =>
-      service.object.spec.publishNotReadyAddresses !== true && world.isDead(endpoint);
-    const alive = without(coreDns, found, ({ endpoint }) => endpoint.isReady, isDead);
+    const alive = without(coreDns, found, (stated) =>
+      stated.every((one) => !one.endpoint.isReady || isDead(one, world)),
+    );
     if (alive === undefined) return undefined;
     if (alive.answers.length > 0) return { coreDns: alive };
-    return { coreDns: withoutRecords(alive, 'NXDOMAIN', healthdns) };
+    return { coreDns: withoutRecords(alive, denialAt(found), healthdns) };
   },
 };
 
@@ -91,12 +81,47 @@ export const PUBLISH_NOT_READY: Reason = {
   id: 'publish-not-ready',
   rewrite(found) {
     const { coreDns, healthdns } = found;
-    const ready = without(healthdns, found, () => true, isPublishedUnready);
-    if (ready === undefined) return undefined;
+    const ready = without(healthdns, found, (stated) => stated.every(isPublishedUnready));
+    if (ready === undefined || (ready.answers.length === 0 && coreDns.answers.length > 0)) return undefined;
     if (ready.answers.length > 0) return { healthdns: ready };
-    return { healthdns: withoutRecords(ready, coreDns.answers.length === 0 ? coreDns.rcode : 'NXDOMAIN', coreDns) };
+    return { healthdns: withoutRecords(ready, coreDns.rcode, coreDns) };
   },
 };
+
+/** The same endpoint in several slices, which disagree about its readiness or its ports. */
+export const SLICES_DISAGREE: Reason = {
+  id: 'slices-disagree',
+  rewrite(found) {
+    const { coreDns, healthdns } = found;
+    const said = ({ isReady, ports }: EndpointAddress) => JSON.stringify([isReady, ports]);
+    const isDisputed = ({ service, endpoint }: Stated) =>
+      service.endpoints.some((other) => sameEndpoint(other, endpoint) && said(other) !== said(endpoint));
+    const areDisputed = (stated: readonly Stated[]) =>
+      stated.some(isDisputed) &&
+      stated.every((one) => isDisputed(one) || !one.endpoint.isReady || isDead(one, found.world));
+    const settled = [coreDns, healthdns].map((answer) => without(answer, found, areDisputed) ?? answer);
+    const [theirs, ours] = settled as [Answer, Answer];
+    if (theirs === coreDns && ours === healthdns) return denialInDispute(found, areDisputed);
+    if (theirs.answers.length > 0 && ours.answers.length > 0) return { coreDns: theirs, healthdns: ours };
+    // Nothing else is there: whether the name is depends on whom one believes.
+    if (theirs.answers.length + ours.answers.length > 0) return undefined;
+    const negative = coreDns.answers.length === 0 ? coreDns : healthdns;
+    return negative.answers.length === 0 ? { coreDns: negative, healthdns: negative } : undefined;
+  },
+};
+
+/** Neither has records of the type; whether the name exists depends on whom one believes. */
+function denialInDispute(found: Case, areDisputed: (stated: readonly Stated[]) => boolean): Partial<Pair> | undefined {
+  const { name, world, coreDns, healthdns } = found;
+  if (coreDns.answers.length + healthdns.answers.length > 0) return undefined;
+  const concerned = world.endpointsAt(name);
+  return concerned.length > 0 && areDisputed(concerned) ? { coreDns: healthdns } : undefined;
+}
+
+const sameEndpoint = (one: EndpointAddress, other: EndpointAddress): boolean =>
+  one.address === other.address &&
+  one.endpoint.hostname === other.endpoint.hostname &&
+  one.endpoint.targetRef?.name === other.endpoint.targetRef?.name;
 
 export const ORPHAN_SLICE: Reason = {
   id: 'slice-without-service',

@@ -5,6 +5,7 @@ import {
   ANY,
   APEX_NS,
   BELOW_POD_NAME,
+  BELOW_REVERSE_NAME,
   LOOSE_SRV_NAMES,
   POD_NAME_HAS_SRV,
   PORT_WITHOUT_NUMBER,
@@ -13,27 +14,30 @@ import {
 } from './accidents.ts';
 import { ALIASES } from './aliases.ts';
 import { DENIALS, REVERSE_SOA } from './denials.ts';
-import { DEAD_POD, ORPHAN_SLICE, PUBLISH_NOT_READY, SRV_WEIGHT } from './endpoints.ts';
+import { DEAD_POD, ORPHAN_SLICE, PUBLISH_NOT_READY, SLICES_DISAGREE, SRV_WEIGHT } from './endpoints.ts';
 import type { Case, Reason } from './reason.ts';
-import { TRUNCATION } from './truncation.ts';
+import { GLUE_LIMIT, TRUNCATION } from './truncation.ts';
 
 /** In the order in which they apply: what is asked for and how much fits before who is answered before how it is said. */
 const REASONS: readonly Reason[] = [
   TRUNCATION,
+  ...ALIASES,
   REVERSE_SOA,
   REVERSE_NS,
   APEX_NS,
-  ...ALIASES,
   ANY,
   SRV_NAME_HAS_ADDRESSES,
   LOOSE_SRV_NAMES,
   PORT_WITHOUT_NUMBER,
   POD_NAME_HAS_SRV,
   BELOW_POD_NAME,
+  BELOW_REVERSE_NAME,
   ORPHAN_SLICE,
   DEAD_POD,
   PUBLISH_NOT_READY,
+  SLICES_DISAGREE,
   SRV_WEIGHT,
+  GLUE_LIMIT,
   ...DENIALS,
 ];
 

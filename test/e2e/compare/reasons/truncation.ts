@@ -1,6 +1,6 @@
 // Over UDP not everything fits, and the servers cut in different places. What counts is what a client gets that asks again
 // over TCP, as TC tells it to.
-import { sameAnswer } from '../answer.ts';
+import { line, sameAnswer } from '../answer.ts';
 import type { Reason } from './reason.ts';
 
 const UDP_BYTES = 512;
@@ -14,17 +14,34 @@ const isTruncated = ({ flags }: { readonly flags: string }): boolean => /\btc\b/
  */
 export const TRUNCATION: Reason = {
   id: 'truncation',
-  async rewrite({ question, coreDns, healthdns, ask }) {
+  async rewrite({ question, type, coreDns, healthdns, ask }) {
     const { transport, edns } = question.way;
-    if (transport !== 'udp' || !(isTruncated(coreDns) || isTruncated(healthdns))) return undefined;
+    const isCut = isTruncated(coreDns) || isTruncated(healthdns);
+    if (transport !== 'udp' || !(isCut || type === 'SRV')) return undefined;
     const overTcp = { ...question, way: { ...question.way, transport: 'tcp' as const } };
     const whole = { coreDns: await ask('coreDns', overTcp), healthdns: await ask('healthdns', overTcp) };
     const limit = edns ? EDNS_UDP_BYTES : UDP_BYTES;
+    if (!isCut && whole.healthdns.bytes <= limit) return undefined;
     // TC only where it had to be, and no records but those of the whole answer.
     if (isTruncated(coreDns) && whole.coreDns.bytes <= limit) return undefined;
     if (isTruncated(healthdns) && (whole.healthdns.bytes <= limit || healthdns.answers.length > 0)) return undefined;
     const complete = { ...healthdns, additionals: whole.healthdns.additionals };
     if (!isTruncated(healthdns) && !sameAnswer(complete, whole.healthdns)) return undefined;
     return whole;
+  },
+};
+
+const MAX_GLUE_NAMES = 256;
+/** What a compression pointer reaches (RFC 1035 section 4.1.4): owners of additional records further on are not written. */
+const POINTER_REACH = 16_384;
+
+export const GLUE_LIMIT: Reason = {
+  id: 'glue-limit',
+  rewrite({ type, coreDns, healthdns }) {
+    const isLarge = healthdns.answers.length > MAX_GLUE_NAMES || healthdns.bytes > POINTER_REACH;
+    if (type !== 'SRV' || !isLarge || healthdns.additionals.length >= coreDns.additionals.length) return undefined;
+    const theirs = new Set(coreDns.additionals.map(line));
+    if (!healthdns.additionals.every((record) => theirs.has(line(record)))) return undefined;
+    return { coreDns: { ...coreDns, additionals: healthdns.additionals } };
   },
 };

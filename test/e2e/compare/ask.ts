@@ -19,7 +19,7 @@ export type OnReply = (index: number, reply: Buffer | undefined) => void;
 
 const OUTSTANDING = 128;
 const TRIES = 5;
-const TIMEOUT_MS = 2_000;
+const TIMEOUT_MS = 1_000;
 
 /** Asks all `queries`, whose ids are overwritten. Resolves when each has its reply or has been given up. */
 export function askAll(
@@ -58,7 +58,8 @@ function askOverUdp(port: number, queries: readonly Buffer[], onReply: OnReply):
       }
       more();
     }, 100);
-    socket.on('error', reject);
+    // Nobody listens there yet: as if it had been lost.
+    socket.on('error', (error: NodeJS.ErrnoException) => error.code !== 'ECONNREFUSED' && reject(error));
     socket.on('message', (reply) => {
       const entry = waiting.get(reply.readUInt16BE(0));
       if (entry === undefined) return;

@@ -83,7 +83,10 @@ const recreate: ChangeOf = async (client, objects, chance) => {
 
 const renamePort: ChangeOf = (client, { services }, chance) => {
   const { metadata, spec } = chance.pick(services.filter((service) => (service.spec.ports?.length ?? 0) > 0));
-  const ports = spec.ports!.map((port) => ({ ...port, name: chance.pick(['web', 'rpc', 'admin']) + port.port }));
+  const ports = spec.ports!.map((port, index) => ({
+    ...port,
+    name: `${chance.pick(['web', 'rpc', 'admin'])}-${index}`,
+  }));
   return client.patch(`${paths.services(metadata.namespace)}/${metadata.name}`, { spec: { ports } });
 };
 

@@ -91,7 +91,8 @@ function report(title: string, { questions, byReason, unexplained }: Outcome, wo
     console.log(`\n  ${question.name} ${question.type}, ${transport}${edns ? ' with EDNS' : ''}`);
     console.log(`  CoreDNS   ${coreDns === undefined ? 'no reply' : shorten(showAnswer(coreDns))}`);
     console.log(`  healthdns ${healthdns === undefined ? 'no reply' : shorten(showAnswer(healthdns))}`);
-    const stated = world.serviceOf(question.name.toLowerCase())?.endpoints ?? [];
+    const name = question.name.toLowerCase();
+    const stated = world.serviceOf(name)?.endpoints ?? world.endpointsAt(name).map(({ endpoint }) => endpoint);
     for (const { label, endpoint, ports } of stated.length < 10 ? stated : []) {
       console.log(`  ${label}${world.isDead(endpoint) ? ', dead' : ''}: ${JSON.stringify({ ...endpoint, ports })}`);
     }

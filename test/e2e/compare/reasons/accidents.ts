@@ -1,4 +1,5 @@
 // What CoreDNS answers at names that nothing published, and types that it does not know.
+import { dashed } from '../names.ts';
 import type { Port } from '../objects.ts';
 import { type WorldService, ZONE } from '../world.ts';
 import { type Case, isNodata, isNxdomain, type Reason, withoutRecords } from './reason.ts';
@@ -125,6 +126,21 @@ export const POD_NAME_HAS_SRV: Reason = {
   },
 };
 
+/** Go takes ::ffff:192.0.2.1 for 192.0.2.1; the name spells an IPv6 address. */
+export const IPV4_MAPPED_POD_NAME: Reason = {
+  id: 'ipv4-mapped-pod-name',
+  rewrite(found) {
+    const { type, coreDns, healthdns } = found;
+    const mapped = /^(?:0-0-0-0-0|-)-ffff-[0-9a-f]+-[0-9a-f]+$/.exec(podLabels(found)?.label ?? '');
+    if (mapped === null) return undefined;
+    if (type === 'A' && isNodata(healthdns) && coreDns.answers.length === 1) {
+      return { coreDns: withoutRecords(coreDns, 'NOERROR', healthdns) };
+    }
+    if (type !== 'AAAA' || !isNodata(coreDns) || healthdns.answers.length !== 1) return undefined;
+    return { healthdns: withoutRecords(healthdns, 'NOERROR', coreDns) };
+  },
+};
+
 /** CoreDNS looks at the label of the address only, not at one or two in front of it. */
 export const BELOW_POD_NAME: Reason = {
   id: 'below-pod-name',
@@ -136,6 +152,22 @@ export const BELOW_POD_NAME: Reason = {
     const above = name.slice(pod.before.join('.').length + 1);
     const atPod = await ask('coreDns', { ...question, name: above });
     return atPod.rcode === 'NOERROR' ? { coreDns: healthdns } : undefined;
+  },
+};
+
+/** CoreDNS overlooks that a pod begins to terminate, and sees it only where it starts after that. */
+export const TERMINATING_POD_NAME: Reason = {
+  id: 'terminating-pod-name',
+  rewrite(found) {
+    const { name, world, coreDns, healthdns } = found;
+    const pod = podLabels(found);
+    if (pod?.before.length !== 0 || coreDns.rcode !== 'NOERROR' || healthdns.rcode !== 'NXDOMAIN') return undefined;
+    const isTerminating = world.pods.some(
+      ({ metadata, status }) =>
+        metadata.deletionTimestamp !== undefined &&
+        status?.podIPs?.some(({ ip }) => name === `${dashed(ip)}.${metadata.namespace}.pod.${ZONE}`),
+    );
+    return isTerminating ? { coreDns: healthdns } : undefined;
   },
 };
 

@@ -1,4 +1,5 @@
 // Names that exist and CoreDNS denies, and one type that it denies nothing for.
+import { isIP } from 'node:net';
 import type { Answer } from '../answer.ts';
 import { ZONE } from '../world.ts';
 import { type Case, isNodata, isNxdomain, type Reason } from './reason.ts';
@@ -34,23 +35,27 @@ export const DENIALS: readonly Reason[] = [
   denied(
     'reverse-type',
     ({ name, type, names }) =>
-      type !== 'PTR' && REVERSE.test(name) && /answers|unready-published/.test(names.standing(name) ?? ''),
+      type !== 'PTR' && REVERSE.test(name) && /answers|unready-published|dead/.test(names.standing(name) ?? ''),
   ),
   denied('no-endpoints-nodata', ({ name, names }) => /^(unready|dead)$/.test(names.standing(name) ?? '')),
   denied('publish-not-ready', ({ name, names }) => names.standing(name) === 'unready-published'),
   {
     id: 'soa-type',
-    rewrite({ name, type, names, pods, coreDns, healthdns }) {
+    rewrite(found) {
+      const { name, type, names, coreDns, healthdns } = found;
       if (type !== 'SOA' || !isNodata(coreDns) || !isNxdomain(healthdns)) return undefined;
-      if (/^(answers|empty)$/.test(names.standing(name) ?? '') || isSpelledPod(name, pods)) return undefined;
+      if (/^(answers|empty)$/.test(names.standing(name) ?? '') || isSpelledPod(name, found)) return undefined;
       return { coreDns: { ...coreDns, rcode: 'NXDOMAIN' } };
     },
   },
 ];
 
-/** With `pods insecure` every address in the place of a pod's name is one. */
-function isSpelledPod(name: string, pods: string): boolean {
-  return pods === 'insecure' && /^[0-9a-f]+-[0-9a-f-]*[0-9a-f]\.[^.]+\.pod\./.test(name);
+/** With `pods insecure` every address in the place of a pod's name is one, where the namespace is. */
+function isSpelledPod(name: string, { pods, world }: Pick<Case, 'pods' | 'world'>): boolean {
+  if (!name.endsWith(`.pod.${ZONE}`)) return false;
+  const [label = '', namespace = '', ...more] = name.slice(0, -`.pod.${ZONE}`.length).split('.');
+  const isAddress = isIP(label.replaceAll('-', '.')) === 4 || isIP(label.replaceAll('-', ':')) === 6;
+  return pods === 'insecure' && more.length === 0 && isAddress && world.namespaces.includes(namespace);
 }
 
 /** The reverse zones' SOA names the server by its name in the cluster's zone; CoreDNS's invents one in each zone. */

@@ -1,5 +1,5 @@
 // Who is answered: pods that are dead, endpoints that are published unready, weights, and slices without a service.
-import type { Answer, AnswerRecord } from '../answer.ts';
+import { type Answer, type AnswerRecord, line } from '../answer.ts';
 import type { EndpointAddress, Stated, World, WorldService } from '../world.ts';
 import { type Case, type Pair, type Reason, withoutRecords } from './reason.ts';
 
@@ -43,11 +43,15 @@ function isAt(endpoint: EndpointAddress, record: AnswerRecord, service: WorldSer
     : true;
 }
 
-/** `answer` without the records for whose endpoints `areLeftOut` holds; records that stand for none stay. */
-function without(answer: Answer, found: Case, areLeftOut: (stated: readonly Stated[]) => boolean) {
+/**
+ * `answer` without the records for whose endpoints `areLeftOut` holds. Those that stand for none stay, and so do those that
+ * `other` has as well.
+ */
+function without(answer: Answer, found: Case, areLeftOut: (stated: readonly Stated[]) => boolean, other?: Answer) {
+  const shared = new Set([...(other?.answers ?? []), ...(other?.additionals ?? [])].map(withoutWeight));
   const kept = (record: AnswerRecord) => {
     const stated = statedBy(record, found);
-    return stated.length === 0 || !areLeftOut(stated);
+    return stated.length === 0 || !areLeftOut(stated) || shared.has(withoutWeight(record));
   };
   const rewritten = { ...answer, answers: answer.answers.filter(kept), additionals: answer.additionals.filter(kept) };
   const changed =
@@ -57,6 +61,9 @@ function without(answer: Answer, found: Case, areLeftOut: (stated: readonly Stat
 
 /** What CoreDNS says where nothing is left: the name may answer otherwise. */
 const denialAt = ({ name, names }: Case): string => (names.standing(name) === 'answers' ? 'NOERROR' : 'NXDOMAIN');
+
+const withoutWeight = (record: AnswerRecord): string =>
+  record.type === 'SRV' ? line(record).replace(/ SRV 0 \d+ /, ' SRV ') : line(record);
 
 const isDead = ({ service, endpoint: { endpoint } }: Stated, world: World): boolean =>
   service.object.spec.publishNotReadyAddresses !== true && world.isDead(endpoint);
@@ -68,8 +75,11 @@ export const DEAD_POD: Reason = {
   id: 'dead-pod',
   rewrite(found) {
     const { coreDns, healthdns, world } = found;
-    const alive = without(coreDns, found, (stated) =>
-      stated.every((one) => !one.endpoint.isReady || isDead(one, world)),
+    const alive = without(
+      coreDns,
+      found,
+      (stated) => stated.every((one) => !one.endpoint.isReady || isDead(one, world)),
+      healthdns,
     );
     if (alive === undefined) return undefined;
     if (alive.answers.length > 0) return { coreDns: alive };
@@ -81,7 +91,7 @@ export const PUBLISH_NOT_READY: Reason = {
   id: 'publish-not-ready',
   rewrite(found) {
     const { coreDns, healthdns } = found;
-    const ready = without(healthdns, found, (stated) => stated.every(isPublishedUnready));
+    const ready = without(healthdns, found, (stated) => stated.every(isPublishedUnready), coreDns);
     if (ready === undefined || (ready.answers.length === 0 && coreDns.answers.length > 0)) return undefined;
     if (ready.answers.length > 0) return { healthdns: ready };
     return { healthdns: withoutRecords(ready, coreDns.rcode, coreDns) };
@@ -103,10 +113,8 @@ export const SLICES_DISAGREE: Reason = {
     const [theirs, ours] = settled as [Answer, Answer];
     if (theirs === coreDns && ours === healthdns) return denialInDispute(found, areDisputed);
     if (theirs.answers.length > 0 && ours.answers.length > 0) return { coreDns: theirs, healthdns: ours };
-    // Nothing else is there: whether the name is depends on whom one believes.
-    if (theirs.answers.length + ours.answers.length > 0) return undefined;
-    const negative = coreDns.answers.length === 0 ? coreDns : healthdns;
-    return negative.answers.length === 0 ? { coreDns: negative, healthdns: negative } : undefined;
+    // Nothing else is there: even whether the name is depends on whom one believes.
+    return theirs.answers.length + ours.answers.length === 0 ? { coreDns: healthdns } : undefined;
   },
 };
 
@@ -133,6 +141,23 @@ export const ORPHAN_SLICE: Reason = {
   },
 };
 
+/** An additional address RRset is that of its name, whole: also of endpoints that share the name and lack the port. */
+export const GLUE_OF_NAME: Reason = {
+  id: 'glue-of-name',
+  rewrite({ type, name, world, coreDns, healthdns }) {
+    const service = world.serviceOf(name);
+    if (type !== 'SRV' || service === undefined) return undefined;
+    const targets = new Set(healthdns.answers.map(({ rdata }) => rdata.split(' ')[3]));
+    const theirs = new Set(coreDns.additionals.map(line));
+    const isMore = (record: AnswerRecord) =>
+      !theirs.has(line(record)) &&
+      targets.has(record.name) &&
+      world.endpointsAt(record.name).some(({ endpoint }) => endpoint.address === record.rdata);
+    const additionals = healthdns.additionals.filter((record) => !isMore(record));
+    return additionals.length < healthdns.additionals.length ? { healthdns: { ...healthdns, additionals } } : undefined;
+  },
+};
+
 /** Weights that are equal among themselves in either answer say the same (RFC 2782). */
 export const SRV_WEIGHT: Reason = {
   id: 'srv-weight',
@@ -149,6 +174,5 @@ export const SRV_WEIGHT: Reason = {
 };
 
 function sorted(records: AnswerRecord[]): AnswerRecord[] {
-  const text = (record: AnswerRecord) => `${record.name} ${record.ttlSeconds} ${record.type} ${record.rdata}`;
-  return records.sort((a, b) => (text(a) < text(b) ? -1 : 1));
+  return records.sort((a, b) => (line(a) < line(b) ? -1 : 1));
 }

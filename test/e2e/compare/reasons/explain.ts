@@ -6,15 +6,17 @@ import {
   APEX_NS,
   BELOW_POD_NAME,
   BELOW_REVERSE_NAME,
+  IPV4_MAPPED_POD_NAME,
   LOOSE_SRV_NAMES,
   POD_NAME_HAS_SRV,
   PORT_WITHOUT_NUMBER,
   REVERSE_NS,
   SRV_NAME_HAS_ADDRESSES,
+  TERMINATING_POD_NAME,
 } from './accidents.ts';
 import { ALIASES } from './aliases.ts';
 import { DENIALS, REVERSE_SOA } from './denials.ts';
-import { DEAD_POD, ORPHAN_SLICE, PUBLISH_NOT_READY, SLICES_DISAGREE, SRV_WEIGHT } from './endpoints.ts';
+import { DEAD_POD, GLUE_OF_NAME, ORPHAN_SLICE, PUBLISH_NOT_READY, SLICES_DISAGREE, SRV_WEIGHT } from './endpoints.ts';
 import type { Case, Reason } from './reason.ts';
 import { GLUE_LIMIT, TRUNCATION } from './truncation.ts';
 
@@ -30,12 +32,15 @@ const REASONS: readonly Reason[] = [
   LOOSE_SRV_NAMES,
   PORT_WITHOUT_NUMBER,
   POD_NAME_HAS_SRV,
+  IPV4_MAPPED_POD_NAME,
+  TERMINATING_POD_NAME,
   BELOW_POD_NAME,
   BELOW_REVERSE_NAME,
   ORPHAN_SLICE,
   DEAD_POD,
   PUBLISH_NOT_READY,
   SLICES_DISAGREE,
+  GLUE_OF_NAME,
   SRV_WEIGHT,
   GLUE_LIMIT,
   ...DENIALS,

@@ -88,7 +88,7 @@ function addService(service: WorldService, world: World, add: Add, addAbove: (na
     for (const port of isHeadless ? endpoint.ports : []) addPort(name, port, standing, add);
     const reverse = reverseName(endpoint.address);
     // An address that nobody has is no name, but those above it are there.
-    if (standing === 'unready' || standing === 'dead') addAbove(reverse);
+    if (standing === 'unready') addAbove(reverse);
     else add(reverse, standing);
   }
 }

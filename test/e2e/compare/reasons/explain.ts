@@ -21,7 +21,7 @@ import type { Case, Reason } from './reason.ts';
 import { GLUE_LIMIT, TRUNCATION } from './truncation.ts';
 
 /** In the order in which they apply: what is asked for and how much fits before who is answered before how it is said. */
-const REASONS: readonly Reason[] = [
+export const REASONS: readonly Reason[] = [
   TRUNCATION,
   ...ALIASES,
   REVERSE_SOA,

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import type { Answer } from './answer.ts';
+import { explain, REASONS } from './reasons/explain.ts';
+import type { Case } from './reasons/reason.ts';
+import type { World } from './world.ts';
+
+const documented = readFileSync(new URL('../../../../docs/differences-from-coredns.md', import.meta.url), 'utf8');
+
+test('each reason that the comparison accepts stands in the docs, with an example', () => {
+  for (const { id } of REASONS) assert.match(documented, new RegExp(`^\\| \`${id}\` \\| .`, 'm'), id);
+});
+
+const world: World = {
+  namespaces: [],
+  services: [],
+  pods: [],
+  serviceOf: () => undefined,
+  endpointsAt: () => [],
+  isDead: () => false,
+};
+const noerror: Answer = {
+  rcode: 'NOERROR',
+  flags: 'qr aa rd',
+  hasEdns: true,
+  answers: [],
+  authorities: [],
+  additionals: [],
+  bytes: 60,
+};
+const nxdomain: Answer = { ...noerror, rcode: 'NXDOMAIN' };
+const address = { name: 'web.prod.svc.cluster.local.', type: 'A', ttlSeconds: 5, rdata: '10.1.0.1' };
+
+function found(name: string, type: string, coreDns: Answer, healthdns: Answer): Case {
+  return {
+    question: { name, type, way: { transport: 'tcp', edns: true } },
+    ...{ name, type, coreDns, healthdns, world, pods: 'verified' },
+    names: { standing: (asked) => (asked === '_tcp.web.prod.svc.cluster.local.' ? 'empty' : undefined) },
+    ask: () => assert.fail('nothing else is asked'),
+  };
+}
+
+test('a difference is explained where the cluster bears it out, and not for names that only look like it', async () => {
+  const empty = await explain(found('_tcp.web.prod.svc.cluster.local.', 'A', nxdomain, noerror));
+  assert.deepEqual([empty.reasons, empty.coreDns], [['empty-non-terminal'], noerror]);
+  const absent = await explain(found('_udp.web.prod.svc.cluster.local.', 'A', nxdomain, noerror));
+  assert.deepEqual([absent.reasons, absent.coreDns.rcode], [[], 'NXDOMAIN']);
+});
+
+test('an address, a TTL or an rcode of one server alone has no reason', async () => {
+  const one = { ...noerror, answers: [address] };
+  for (const other of [noerror, nxdomain, { ...one, answers: [{ ...address, ttlSeconds: 6 }] }]) {
+    for (const [coreDns, healthdns] of [
+      [one, other],
+      [other, one],
+    ] as const) {
+      const { reasons } = await explain(found(address.name, 'A', coreDns, healthdns));
+      assert.deepEqual(reasons, []);
+    }
+  }
+});
+
+test('weights are explained only where all are equal in either answer', async () => {
+  const srv = (...weights: number[]): Answer => ({
+    ...noerror,
+    answers: weights.map((weight, i) => ({ ...address, type: 'SRV', rdata: `0 ${weight} 80 t${i}.` })),
+  });
+  const reasons = async (theirs: Answer, ours: Answer) =>
+    (await explain(found(address.name, 'SRV', theirs, ours))).reasons;
+  assert.deepEqual(await reasons(srv(50, 50), srv(33, 33)), ['srv-weight']);
+  assert.deepEqual(await reasons(srv(50, 50), srv(33, 34)), []);
+});

@@ -28,7 +28,7 @@ const { values } = parseArgs({
 const seed = Number(values.seed);
 const size = values.full
   ? { services: 36, nearly: 4_000, churnSeconds: 60, ways: WAYS.length }
-  : { services: 31, nearly: 2_000, churnSeconds: 15, ways: 1 };
+  : { services: 31, nearly: 1_200, churnSeconds: 10, ways: 1 };
 const startedMs = performance.now();
 const say = (text: string) =>
   console.log(`${((performance.now() - startedMs) / 1000).toFixed(0).padStart(4)} s  ${text}`);

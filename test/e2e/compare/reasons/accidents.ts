@@ -20,14 +20,16 @@ export const ANY: Reason = {
 /** CoreDNS on the loopback address has no address of its own to name. */
 export const APEX_NS: Reason = {
   id: 'apex-ns-name',
-  rewrite({ name, type, coreDns, healthdns }) {
-    if (!isNodata(coreDns) || healthdns.rcode !== 'NOERROR') return undefined;
+  rewrite({ question, name, type, coreDns, healthdns }) {
+    // In another case than its configuration's it does not know its name at all.
+    const isNothing = isNodata(coreDns) || (isNxdomain(coreDns) && question.name !== name);
+    if (!isNothing || healthdns.rcode !== 'NOERROR') return undefined;
     const isServer = name === `ns.dns.${ZONE}` && (type === 'A' || type === 'AAAA');
     const isApex = type === 'NS' && [ZONE, 'in-addr.arpa.', 'ip6.arpa.'].includes(name);
     const expected = isApex ? `ns.dns.${ZONE}` : '127.0.0.1';
     if (!(isServer || isApex) || healthdns.answers.length !== 1 || healthdns.answers[0]!.rdata !== expected)
       return undefined;
-    return { healthdns: withoutRecords(healthdns, 'NOERROR', coreDns) };
+    return { healthdns: withoutRecords(healthdns, coreDns.rcode, coreDns) };
   },
 };
 

@@ -64,10 +64,14 @@ export function typeCounter(type: number): number {
   return type < 256 ? TYPE_COUNTERS[type] : COUNTER.TYPES + TYPE_SLOTS - 1;
 }
 
+/** Sizes in steps of 16 bytes → their counter; all bounds are multiples of 16. */
+const SIZE_COUNTERS = Uint8Array.from({ length: 0x1000 + 1 }, (_, sixteenths) => {
+  const bound = SIZE_BOUNDS.findIndex((most) => sixteenths * 16 <= most);
+  return COUNTER.SIZES + (bound < 0 ? SIZE_BOUNDS.length - 1 : bound);
+});
+
 export function countResponse(counters: Counters, rcode: number, bytes: number, truncated: boolean): void {
-  let bound = 0;
-  while (bytes > SIZE_BOUNDS[bound] && bound < SIZE_BOUNDS.length - 1) bound++;
-  counters[COUNTER.SIZES + bound]++;
+  counters[SIZE_COUNTERS[(bytes + 15) >> 4]]++;
   counters[COUNTER.SIZE_SUM] += bytes;
   counters[COUNTER.RCODES + rcode]++;
   if (truncated) counters[COUNTER.TRUNCATED]++;

@@ -136,7 +136,7 @@ export function createAnswerWriter(
         const owner = targets[i] - reply.base;
         if (owner > MAX_POINTER) return;
         // Names in rdata are lower case (dns/rdata), so they are looked up where they were written.
-        const handle = table.find(targetHashes[i], memory.bytes, targets[i], nameLength(memory.bytes, targets[i]));
+        const handle = table.find(targetHashes[i], view, targets[i], nameLength(memory.bytes, targets[i]));
         if (handle < 0) continue;
         let known = 0;
         while (known < seen && glued[known] !== handle) known++;

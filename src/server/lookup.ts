@@ -53,7 +53,8 @@ export interface Lookup {
 export function createLookup(table: Table, zones: Zones, name: HashedName): Lookup {
   const chunks = table.arena.words;
   const { hashes } = name;
-  const wildcard = Uint8Array.from({ length: 258 }, (_, i) => (i === 0 ? 1 : i === 1 ? 0x2a : 0));
+  const wildcard = Uint8Array.from({ length: 264 }, (_, i) => (i === 0 ? 1 : i === 1 ? 0x2a : 0));
+  const wildcardView = new DataView(wildcard.buffer);
   const found: Found = {
     outcome: OUTCOME.OUTSIDE,
     zone: undefined,
@@ -77,7 +78,7 @@ export function createLookup(table: Table, zones: Zones, name: HashedName): Look
   const flagsOf = (handle: number): number => chunks[chunkOf(handle)][wordOf(handle) + BLOCK.NAME] >> 16;
 
   const suffix = (labels: number): number =>
-    table.find(hashes[labels], name.bytes, name.starts[labels], name.length - name.starts[labels]);
+    table.find(hashes[labels], name.view, name.starts[labels], name.length - name.starts[labels]);
 
   /** A zone cut between the apex and the name (RFC 1034 section 4.3.2 step 3b); DS is asked of the parent side. */
   const findCut = (type: number, zone: Zone): boolean => {
@@ -97,14 +98,20 @@ export function createLookup(table: Table, zones: Zones, name: HashedName): Look
 
   /** The name is not there: perhaps its closest encloser says something of it (RFC 4592 section 3.3.1). */
   const fromEncloser = (zone: Zone): number => {
-    let labels = zone.labels;
+    if (name.labels <= zone.labels) return -1;
+    // Most often the parent is there. Otherwise from the apex down: every name above an existing one exists, so the first
+    // gap ends the walk.
+    let labels = name.labels - 1;
     let encloser = suffix(labels);
-    // From the apex down: every name above an existing one exists, so the first gap ends the walk.
-    while (encloser >= 0 && labels + 1 < name.labels) {
-      const next = suffix(labels + 1);
-      if (next < 0) break;
-      encloser = next;
-      labels++;
+    if (encloser < 0) {
+      labels = zone.labels;
+      encloser = suffix(labels);
+      while (encloser >= 0 && labels + 2 < name.labels) {
+        const next = suffix(labels + 1);
+        if (next < 0) break;
+        encloser = next;
+        labels++;
+      }
     }
     if (encloser < 0) return -1;
     if ((flagsOf(encloser) & BLOCK_FLAG.SYNTHESIZES_PODS) !== 0 && labels + 1 === name.labels) {
@@ -114,7 +121,7 @@ export function createLookup(table: Table, zones: Zones, name: HashedName): Look
     if (table.wildcards() === 0) return -1;
     const start = name.starts[labels];
     for (let i = start; i < name.length; i++) wildcard[2 + i - start] = name.bytes[i];
-    return table.find(wildcardHash(hashes[labels]), wildcard, 0, 2 + name.length - start);
+    return table.find(wildcardHash(hashes[labels]), wildcardView, 0, 2 + name.length - start);
   };
 
   const lookup = (type: number): void => {

@@ -11,8 +11,8 @@ const MIN_BUCKETS = 1024;
 const MOVED_AT_ONCE = 64;
 
 export interface NameIndex {
-  /** The handle of the name `name[start, start + length)` (lower case) of that hash, or -1. */
-  find(hash: number, name: Uint8Array, start: number, length: number): number;
+  /** The handle of a lower-case name of that hash: `length` bytes at `start`. -1 where there is none. */
+  find(hash: number, view: DataView, start: number, length: number): number;
   /** The same for a whole name as words, the last padded with zeros. */
   findWords(hash: number, words: Int32Array, length: number): number;
   /** For a name that is not there. */
@@ -34,29 +34,30 @@ export function createNameIndex(arena: Arena): NameIndex {
   /** Buckets of `pairs` that are not EMPTY. */
   let occupied = 0;
   const chunks = arena.words;
-  const chunkBytes = arena.bytes;
 
-  /** The bucket of a name in one array, or -1. */
   const probe = (
     table: Int32Array,
     tableMask: number,
     hash: number,
-    name: Uint8Array,
+    view: DataView,
     start: number,
     length: number,
   ): number => {
+    const whole = length >> 2;
     for (let bucket = hash & tableMask; ; bucket = (bucket + 1) & tableMask) {
       const held = table[2 * bucket + 1];
       if (held === EMPTY) return -1;
       if (table[2 * bucket] !== hash || held === GONE) continue;
-      const chunk = chunkOf(held - 1);
+      const chunk = chunks[chunkOf(held - 1)];
       const block = wordOf(held - 1);
-      if ((chunks[chunk][block + BLOCK.NAME] & 0xff) !== length) continue;
-      const bytes = chunkBytes[chunk];
-      const at = (block + BLOCK.NAME_BYTES) << 2;
+      if ((chunk[block + BLOCK.NAME] & 0xff) !== length) continue;
+      const at = block + BLOCK.NAME_BYTES;
       let i = 0;
-      while (i < length && bytes[at + i] === name[start + i]) i++;
-      if (i === length) return bucket;
+      while (i < whole && chunk[at + i] === view.getInt32(start + 4 * i, true)) i++;
+      if (i < whole) continue;
+      // The bytes after a name are not its own.
+      const rest = length & 3;
+      if (rest === 0 || (chunk[at + i] ^ view.getInt32(start + 4 * i, true)) << (32 - 8 * rest) === 0) return held - 1;
     }
   };
 
@@ -128,12 +129,9 @@ export function createNameIndex(arena: Arena): NameIndex {
   };
 
   return {
-    find(hash, name, start, length) {
-      const bucket = probe(pairs, mask, hash, name, start, length);
-      if (bucket >= 0) return pairs[2 * bucket + 1] - 1;
-      if (old === NO_PAIRS) return -1;
-      const oldBucket = probe(old, oldMask, hash, name, start, length);
-      return oldBucket < 0 ? -1 : old[2 * oldBucket + 1] - 1;
+    find(hash, view, start, length) {
+      const handle = probe(pairs, mask, hash, view, start, length);
+      return handle >= 0 || old === NO_PAIRS ? handle : probe(old, oldMask, hash, view, start, length);
     },
     findWords(hash, words, length) {
       const handle = probeWords(pairs, mask, hash, words, length);

@@ -5,7 +5,6 @@
 //   struct iovec (16 bytes):   base 0, length 8
 import { AF_INET, type Libc, MSG_DONTWAIT } from './libc.ts';
 import { type PacketMemory, QUERY_BYTES } from './packet-memory.ts';
-import { SOCKADDR_BYTES } from './socket-address.ts';
 
 const HEADER_BYTES = 64;
 const IOVEC_BYTES = 16;
@@ -31,10 +30,15 @@ export interface PacketBatch {
 }
 
 /**
- * For the packets of `memory`, which must be native: batches share it, one after another. `withControl`: replies leave from
- * the address that was asked.
+ * For the packets of `memory`, which must be native: batches share it, one after another. `addressBytes` is the length of
+ * the socket's sockaddr. `withControl`: replies leave from the address that was asked.
  */
-export function createPacketBatch(libc: Libc, memory: PacketMemory, withControl: boolean): PacketBatch {
+export function createPacketBatch(
+  libc: Libc,
+  memory: PacketMemory,
+  addressBytes: number,
+  withControl: boolean,
+): PacketBatch {
   const size = memory.slots;
   const packets = memory.address;
   if (packets === undefined) throw new Error('batches need packets in native memory');
@@ -63,7 +67,7 @@ export function createPacketBatch(libc: Libc, memory: PacketMemory, withControl:
   for (let i = 0; i < size; i++) {
     const lay = (header: number, vector: number, packet: number, packetBytes: number) => {
       setPointer(header, here(addresses + i * ADDRESS_BYTES));
-      words[(header + 8) >> 2] = SOCKADDR_BYTES;
+      words[(header + 8) >> 2] = addressBytes;
       setPointer(header + 16, here(vector));
       words[(header + 24) >> 2] = 1;
       if (withControl) {
@@ -77,12 +81,9 @@ export function createPacketBatch(libc: Libc, memory: PacketMemory, withControl:
     lay(sendAt + i * HEADER_BYTES, sendVectors + i * IOVEC_BYTES, memory.responseAt[i], 0);
   }
 
-  /** The kernel writes how long address and control data were; the next packet needs their room again. */
+  /** The kernel writes how long control data were; the next packet needs the room again. (Addresses are all of one length.) */
   const reset = (count: number): void => {
-    for (let i = 0; i < count; i++) {
-      words[(receiveAt + i * HEADER_BYTES + 8) >> 2] = SOCKADDR_BYTES;
-      if (withControl) words[(receiveAt + i * HEADER_BYTES + 40) >> 2] = CONTROL_BYTES;
-    }
+    for (let i = 0; i < count; i++) words[(receiveAt + i * HEADER_BYTES + 40) >> 2] = CONTROL_BYTES;
   };
 
   const sendPointer = here(sendAt);
@@ -94,7 +95,7 @@ export function createPacketBatch(libc: Libc, memory: PacketMemory, withControl:
 
   return {
     receive(fd) {
-      reset(lastCount);
+      if (withControl) reset(lastCount);
       const count = libc.recvmmsg(fd, receivePointer, size, MSG_DONTWAIT, null);
       lastCount = Math.max(count, 0);
       return count;
@@ -107,11 +108,10 @@ export function createPacketBatch(libc: Libc, memory: PacketMemory, withControl:
     },
     address(to, from, length) {
       const header = (sendAt + to * HEADER_BYTES) >> 2;
-      const source = (receiveAt + from * HEADER_BYTES) >> 2;
       words[header] = addressLow[from];
       words[header + 1] = addressHigh[from];
-      words[header + 2] = words[source + 2];
       if (withControl) {
+        const source = (receiveAt + from * HEADER_BYTES) >> 2;
         words[header + 8] = controlLow[from];
         words[header + 9] = controlHigh[from];
         words[header + 10] = words[source + 10];
@@ -135,19 +135,17 @@ export function createPacketBatch(libc: Libc, memory: PacketMemory, withControl:
       const header = (receiveAt + i * HEADER_BYTES) >> 2;
       const at = addresses + i * ADDRESS_BYTES;
       const control = controls + i * CONTROL_STRIDE;
-      const sender = new Uint8Array(2 + ADDRESS_BYTES + CONTROL_STRIDE);
-      sender[0] = words[header + 2];
-      sender[1] = words[header + 10];
-      sender.set(bytes.subarray(at, at + ADDRESS_BYTES), 2);
-      sender.set(bytes.subarray(control, control + CONTROL_STRIDE), 2 + ADDRESS_BYTES);
+      const sender = new Uint8Array(1 + ADDRESS_BYTES + CONTROL_STRIDE);
+      sender[0] = words[header + 10];
+      sender.set(bytes.subarray(at, at + ADDRESS_BYTES), 1);
+      sender.set(bytes.subarray(control, control + CONTROL_STRIDE), 1 + ADDRESS_BYTES);
       return sender;
     },
     restoreSender(i, sender) {
       const header = (receiveAt + i * HEADER_BYTES) >> 2;
-      words[header + 2] = sender[0];
-      words[header + 10] = sender[1];
-      bytes.set(sender.subarray(2, 2 + ADDRESS_BYTES), addresses + i * ADDRESS_BYTES);
-      bytes.set(sender.subarray(2 + ADDRESS_BYTES), controls + i * CONTROL_STRIDE);
+      words[header + 10] = sender[0];
+      bytes.set(sender.subarray(1, 1 + ADDRESS_BYTES), addresses + i * ADDRESS_BYTES);
+      bytes.set(sender.subarray(1 + ADDRESS_BYTES), controls + i * CONTROL_STRIDE);
     },
   };
 }

@@ -8,6 +8,7 @@ import type { PacketMemory } from './packet-memory.ts';
 export interface HashedName extends LabelledName {
   /** The same bytes as words; the last is padded with zeros. */
   readonly words: Int32Array;
+  readonly view: DataView;
   /** The hash of each suffix, by how many labels it has. */
   readonly hashes: Int32Array;
 }
@@ -43,7 +44,15 @@ export function createQuestionReader(memory: PacketMemory, seed: HashSeed): Ques
   const starts = new Uint8Array(MAX_LABELS + 1);
   const hashes = new Int32Array(MAX_LABELS + 1);
   const fromLeft = new Uint8Array(MAX_LABELS + 1);
-  const name: HashedName = { bytes: lower, words, length: 0, labels: 0, starts, hashes };
+  const name: HashedName = {
+    bytes: lower,
+    words,
+    view: new DataView(words.buffer),
+    length: 0,
+    labels: 0,
+    starts,
+    hashes,
+  };
   const question: AskedQuestion = { name, type: 0, class: 0, length: 0 };
 
   /** Reads the name at `start` and copies it to `to`: its length, 0 when malformed. */

@@ -31,7 +31,7 @@ export { DROP, LATER, type Responder } from './responder.ts';
 
 export function createResponder(deps: ResponderDeps): Responder {
   const { table, zones, counters, settings, forwarder, memory } = deps;
-  const { bytes, view } = memory;
+  const { view } = memory;
   const reader = createQuestionReader(memory, deps.hashSeed);
   const { question } = reader;
   /** The name being answered: that of the question, then the target of each alias. */
@@ -226,7 +226,7 @@ export function createResponder(deps: ResponderDeps): Responder {
     const readable =
       view.getUint16(queryAt + HEADER.QDCOUNT) === 1 &&
       reader.readQuestion(queryAt, queryAt + queryLength, memory.responseAt[to]) &&
-      readEdns(bytes, queryAt, queryAt + question.length, queryAt + queryLength, edns);
+      readEdns(view, queryAt, queryAt + question.length, queryAt + queryLength, edns);
     if (!readable) return headerOnly(slot, to, FLAG.QR | (flags & FLAG.RD) | RCODE.FORMERR);
     counters[typeCounter(question.type)]++;
     begin(to, overTcp);

@@ -7,8 +7,8 @@ import { createNameIndex } from './name-index.ts';
 export interface Table {
   /** Blocks lie here; see `chunkOf` and `wordOf` of arena.ts. */
   readonly arena: Pick<Arena, 'words' | 'bytes'>;
-  /** The handle of the block of a lower-case name, or -1. */
-  find(hash: number, name: Uint8Array, start: number, length: number): number;
+  /** The handle of the block of a lower-case name of that hash: `length` bytes at `start` and 3 readable after. Or -1. */
+  find(hash: number, view: DataView, start: number, length: number): number;
   /** The same for a whole name as words, the last padded with zeros. */
   findWords(hash: number, words: Int32Array, length: number): number;
   /** Copies the compiled block that begins at `words[at]`, in place of what its name had. */
@@ -59,12 +59,9 @@ export function createTable(): Table {
     replace(words, at) {
       const size = words[at + BLOCK.SIZE];
       const hash = words[at + BLOCK.HASH];
-      const name = new Uint8Array(
-        words.buffer,
-        words.byteOffset + (at + BLOCK.NAME_BYTES) * 4,
-        words[at + BLOCK.NAME] & 0xff,
-      );
-      const old = index.find(hash, name, 0, name.length);
+      const length = words[at + BLOCK.NAME] & 0xff;
+      const nameWords = words.subarray(at + BLOCK.NAME_BYTES, at + BLOCK.NAME_BYTES + ((length + 3) >> 2));
+      const old = index.findWords(hash, nameWords, length);
       count(words, at, 1);
       if (old < 0) {
         const handle = arena.allocate(size);
@@ -85,7 +82,7 @@ export function createTable(): Table {
       arena.tidy(moveBlock);
     },
     remove(hash, name) {
-      const handle = index.find(hash, name, 0, name.length);
+      const handle = index.findWords(hash, wordsOf(name), name.length);
       if (handle < 0) return false;
       count(arena.words[chunkOf(handle)], wordOf(handle), -1);
       index.remove(hash, handle);
@@ -99,4 +96,11 @@ export function createTable(): Table {
     wildcards: () => wildcards,
     bytes: () => arena.totalWords() * 4 + index.bytes(),
   };
+}
+
+/** Bytes as words, the last padded with zeros. */
+export function wordsOf(bytes: Uint8Array): Int32Array {
+  const words = new Int32Array((bytes.length + 3) >> 2);
+  new Uint8Array(words.buffer).set(bytes);
+  return words;
 }

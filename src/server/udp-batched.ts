@@ -46,9 +46,10 @@ export function openBatchedUdp(
 ): BatchedUdpSocket {
   const fd = openSocket(libc, address, options);
   const wildcard = isWildcard(address.address);
-  const batch = createPacketBatch(libc, engine.memory, wildcard);
+  const addressBytes = composeSocketAddress(address).length;
+  const batch = createPacketBatch(libc, engine.memory, addressBytes, wildcard);
   const lateMemory = createPacketMemory(1, options.responseBytes, libc.allocate);
-  const late = createPacketBatch(libc, lateMemory, wildcard);
+  const late = createPacketBatch(libc, lateMemory, addressBytes, wildcard);
   const [lateResponse] = lateMemory.responses;
   const { counters } = engine;
   const arrived = address.address.includes(':') ? COUNTER.UDP6 : COUNTER.UDP4;

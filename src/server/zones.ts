@@ -4,6 +4,7 @@ import { labelCount } from '../dns/name.ts';
 import { emptyName, type LabelledName, readName } from '../dns/question.ts';
 import { extendHash, type HashSeed } from '../plane/name-hash.ts';
 import type { WireName, ZoneState } from '../plane/records.ts';
+import { wordsOf } from './table.ts';
 
 export interface Zone extends ZoneState {
   readonly hash: number;
@@ -101,10 +102,4 @@ export function suffixHashes(name: LabelledName, seed: HashSeed, hashes: Int32Ar
 
 function key(name: WireName): string {
   return Buffer.from(name.buffer, name.byteOffset, name.length).toString('latin1');
-}
-
-function wordsOf(name: WireName): Int32Array {
-  const words = new Int32Array((name.length + 3) >> 2);
-  new Uint8Array(words.buffer).set(name);
-  return words;
 }

@@ -7,7 +7,7 @@ import { applyEntry, encodeChanges } from '../../src/plane/messages.ts';
 import { hashName } from '../../src/plane/name-hash.ts';
 import type { Change, RRset } from '../../src/plane/records.ts';
 import { chunkOf, wordOf } from '../../src/server/arena.ts';
-import { createTable, type Table } from '../../src/server/table.ts';
+import { createTable, type Table, wordsOf } from '../../src/server/table.ts';
 
 const SEED = 42;
 
@@ -128,7 +128,10 @@ function assertPart(table: Table, model: ReadonlyMap<string, Uint8Array>): void 
 
 function assertName(table: Table, text: string, block: Uint8Array | undefined): void {
   const name = parseName(text);
-  const handle = table.find(hashName(name, SEED), name, 0, name.length);
+  const padded = new Uint8Array(name.length + 11).fill(255);
+  padded.set(name, 3); // at any place, with anything behind it
+  const handle = table.find(hashName(name, SEED), new DataView(padded.buffer), 3, name.length);
+  assert.equal(table.findWords(hashName(name, SEED), wordsOf(name), name.length), handle);
   assert.equal(handle >= 0, block !== undefined, text);
   if (block === undefined) return;
   const words = table.arena.words[chunkOf(handle)];

@@ -4,8 +4,8 @@ import { changeKey, encodeChanges } from './messages.ts';
 import type { HashSeed } from './name-hash.ts';
 import type { Change } from './records.ts';
 
-/** Messages that threads have not acknowledged yet: one being applied, one on its way. */
-const WINDOW = 2;
+/** Messages that threads have not acknowledged yet: one being applied, the others on their way. */
+const WINDOW = 4;
 
 export interface ChangeQueue<Receiver> {
   /** Resolves when every receiver has applied them, or later states of the same names. Rejects once closed. */

@@ -88,6 +88,22 @@ function declare(koffi: Koffi): Libc {
   };
 }
 
+/** Why the calls that batches need are refused here (seccomp, an old kernel); undefined: they are not. */
+export function refusedCall(libc: Libc): string | undefined {
+  const fd = libc.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return `socket() is refused: ${errorCode(libc.errno())}`;
+  try {
+    const memory = libc.allocate(64);
+    if (libc.sendmmsg(fd, memory.address, 0, MSG_DONTWAIT) < 0)
+      return `sendmmsg() is refused: ${errorCode(libc.errno())}`;
+    const received = libc.recvmmsg(fd, memory.address, 0, MSG_DONTWAIT, null);
+    const code = received < 0 ? errorCode(libc.errno()) : 'EAGAIN';
+    return code === 'EAGAIN' || code === 'EWOULDBLOCK' ? undefined : `recvmmsg() is refused: ${code}`;
+  } finally {
+    libc.close(fd);
+  }
+}
+
 /** "EADDRINUSE" for 98, … */
 export function errorCode(errno: number): string {
   const known = Object.entries(os.constants.errno).find(([, number]) => number === errno);

@@ -4,7 +4,7 @@ import type { ListeningAddress } from '../plane/plane.ts';
 import { ListenError } from '../plane/plane.ts';
 import type { DataPlaneSettings, SocketAddress } from '../plane/settings.ts';
 import type { Engine } from './engine.ts';
-import type { Libc } from './libc.ts';
+import { type Libc, refusedCall } from './libc.ts';
 import { findEventLoopFd, type ReceiveLoop, startReceiveLoop } from './receive-loop.ts';
 import { listenTcp } from './tcp.ts';
 import { openSharedTcpSocket } from './tcp-shared.ts';
@@ -22,8 +22,8 @@ interface Closable {
   close(): Promise<void>;
 }
 
-/** Timers of an idle thread are late by at most this; an idle process wakes at most 10 times a second. */
-const IDLE_WAKE_MS = 100;
+/** Timers of an idle thread are late by at most this; with others' timers, an idle process wakes at most 10 times a second. */
+const IDLE_WAKE_MS = 150;
 /** Attempts to have the same free port for UDP and TCP where port 0 was asked. */
 const PORT_ATTEMPTS = 10;
 
@@ -98,7 +98,7 @@ export async function openListeners(
   }
   if (typeof native !== 'string' && batched.length > 0) {
     for (const { fd } of batched) deps.onDescriptor(fd);
-    const wakeMs = Math.max(IDLE_WAKE_MS, IDLE_WAKE_MS * settings.threads);
+    const wakeMs = IDLE_WAKE_MS * settings.threads;
     loop = startReceiveLoop(native.libc, batched, native.eventLoopFd, wakeMs);
   }
   return {
@@ -115,6 +115,8 @@ interface Native {
 
 async function nativeFor(libc: Libc | string): Promise<Native | string> {
   if (typeof libc === 'string') return libc;
+  const refused = refusedCall(libc);
+  if (refused !== undefined) return refused;
   const eventLoopFd = await findEventLoopFd();
   if (eventLoopFd === undefined) return 'the descriptor of the event loop is not to be found in /proc/self/fdinfo';
   return { libc, eventLoopFd };

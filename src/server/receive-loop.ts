@@ -9,8 +9,10 @@ import { type Libc, POLLIN } from './libc.ts';
 
 export interface ReadableSocket {
   readonly fd: number;
-  /** Answers what has arrived, at most one batch. True: something was begun that needs the event loop. */
-  drain(): boolean;
+  /** Answers what has arrived, at most one batch: how many packets. */
+  drain(): number;
+  /** Whether answering began something that needs the event loop, since it was last asked. */
+  beganLater(): boolean;
   readKernelDrops(): void;
 }
 
@@ -19,8 +21,10 @@ export interface ReceiveLoop {
 }
 
 const POLLFD_BYTES = 8;
-/** After so many batches in a row the event loop gets a turn even if it did not ask: for its timers. */
-const BATCHES_IN_A_ROW = 256;
+/** After so many rounds in a row the event loop gets a turn even if it did not ask: for its timers. */
+const BATCHES_IN_A_ROW = 64;
+const BATCHES_WITHOUT_POLL = 8;
+const BUSY_PACKETS = 16;
 /**
  * Turns of the event loop without waiting after it had something to do: libuv begins to watch a new descriptor (an accepted
  * connection) only when its next turn begins, and what it then reads may lead to another.
@@ -60,7 +64,7 @@ export function startReceiveLoop(
       }
       let needsTurn = events[4 * sockets.length + 3] !== 0;
       for (let i = 0; i < sockets.length; i++) {
-        if (events[4 * i + 3] !== 0 && sockets[i].drain()) needsTurn = true;
+        if (events[4 * i + 3] !== 0 && drainBusy(sockets[i])) needsTurn = true;
       }
       if (needsTurn) {
         restlessTurns = RESTLESS_TURNS;
@@ -76,6 +80,12 @@ export function startReceiveLoop(
       stopped = true;
     },
   };
+}
+
+/** Under load more has arrived while a batch was answered, so there is no need to ask poll() first. */
+function drainBusy(socket: ReadableSocket): boolean {
+  for (let batches = 0; batches < BATCHES_WITHOUT_POLL && socket.drain() >= BUSY_PACKETS; batches++);
+  return socket.beganLater();
 }
 
 /**

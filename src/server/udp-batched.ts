@@ -54,6 +54,7 @@ export function openBatchedUdp(
   const { counters } = engine;
   const arrived = address.address.includes(':') ? COUNTER.UDP6 : COUNTER.UDP4;
   let open = true;
+  let began = false;
   let kernelDrops = 0;
 
   /** `respondLater` may reply before it returns, in the middle of a batch, so late replies have memory of their own. */
@@ -69,14 +70,13 @@ export function openBatchedUdp(
     });
   };
 
-  const drain = (): boolean => {
+  const drain = (): number => {
     const received = batch.receive(fd);
-    if (received <= 0) return false;
+    if (received <= 0) return 0;
     counters[arrived] += received;
     counters[COUNTER.BATCHES]++;
     counters[COUNTER.BATCHED] += received;
     let count = 0;
-    let waits = false;
     for (let i = 0; i < received; i++) {
       if (batch.port(i) === 0) {
         counters[COUNTER.DROPPED_PORT]++;
@@ -92,11 +92,11 @@ export function openBatchedUdp(
       if (length > 0) batch.address(count++, i, length);
       else if (length === LATER) {
         answerLater(i);
-        waits = true;
+        began = true;
       }
     }
     if (count > 0) counters[COUNTER.DROPPED_SEND] += count - batch.send(fd, count);
-    return waits;
+    return received;
   };
 
   const meminfo = new Uint8Array(36);
@@ -107,6 +107,11 @@ export function openBatchedUdp(
     mode: 'batched',
     bound: boundAddress(libc, fd),
     drain,
+    beganLater() {
+      const answer = began;
+      began = false;
+      return answer;
+    },
     readKernelDrops() {
       if (libc.getsockopt(fd, SOL_SOCKET, SO_MEMINFO, meminfo, meminfoLength) !== 0) return;
       const drops = new Uint32Array(meminfo.buffer)[SK_MEMINFO_DROPS];

@@ -137,6 +137,26 @@ test('plain sockets cannot be shared: one thread answers, and says so', async ()
   await plane.close();
 });
 
+test('where batches cannot be had, one line says why, and plain sockets answer', async () => {
+  const log: string[] = [];
+  const plane = await startDataPlane(testSettings({ udp: 'auto' }), {
+    threadUrl: new URL('./thread-without-batches.js', import.meta.url),
+    clock: systemClock,
+    random: Math.random,
+    slotCapacity: 1024,
+    log: (level, message) => log.push(`${level}: ${message}`),
+    refill: () => [],
+  });
+  await plane.apply([zone(), addresses('x.test.', [0], 1)]);
+  const [{ address, port, mode }] = await plane.listen();
+  assert.equal(mode, 'plain');
+  assert.deepEqual(log, ['warn: UDP is read packet by packet: batched UDP is for Linux, this is plan9']);
+  const client = await udpClient(address, port);
+  assert.deepEqual(addressesIn(await client.ask(query('x.test.'))), ['10.0.1.0']);
+  client.close();
+  await plane.close();
+});
+
 test('replies on a wildcard address leave from the address that was asked', linux, async () => {
   for (const [listen, asked] of [
     ['0.0.0.0', '127.0.0.2'],

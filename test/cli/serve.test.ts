@@ -166,7 +166,8 @@ test('with --watch a file that is replaced is read again', async (t) => {
 });
 
 test('names of others are forwarded, cached, listed and forgotten', async (t) => {
-  const upstream = await startFile(t, zone('192.0.2.1'));
+  const lasting = zone('192.0.2.1').replace('records:', 'ttlSeconds: 3600\n    records:');
+  const upstream = await startFile(t, lasting);
   const { dns, http } = await startFile(t, `forward: 127.0.0.1:${upstream.dns}\nzones: [{ name: own.local }]\n`);
   assert.deepEqual(await addresses('www.a.local', dns), ['192.0.2.1']);
   await upstream.server.stop();

@@ -6,10 +6,10 @@ import type { ForwardQuestion } from './question.ts';
 import type { Dns64Settings } from './settings.ts';
 
 export interface Dns64 {
-  /** Whether the A records are to be asked for. */
-  applies(question: ForwardQuestion, judged: Judged): boolean;
+  /** Whether the A records are to be asked for. `judged` undefined: there was no answer to the AAAA question. */
+  applies(question: ForwardQuestion, judged: Judged | undefined): boolean;
   /** The answer to the AAAA question out of that to the A question; undefined: there is none, the first one stands. */
-  synthesize(aaaa: Judged, a: Judged): Judged | undefined;
+  synthesize(aaaa: Judged | undefined, a: Judged): Judged | undefined;
 }
 
 /** RFC 6147 section 5.1.7: the most when there is no SOA to say. */
@@ -19,16 +19,20 @@ export function createDns64(settings: Dns64Settings): Dns64 {
   const prefix = parseIp(settings.prefix) ?? new Uint8Array(16);
   return {
     applies(question, judged) {
-      if (question.type !== TYPE.AAAA || judged.rcode !== RCODE.NOERROR || judged.endsInOurs) return false;
+      if (question.type !== TYPE.AAAA) return false;
       // RFC 6147 section 5.5: who validates itself must see what is there.
       if (question.dnssecOk && question.checkingDisabled) return false;
+      // Sections 5.1.2 and 5.1.3: any error but NXDOMAIN is taken as an empty answer.
+      if (judged === undefined) return true;
+      if (judged.rcode !== RCODE.NOERROR || judged.endsInOurs) return false;
       return (
         settings.translateAll || judged.answers.every((record) => record.type !== TYPE.AAAA || isMapped(record.rdata))
       );
     },
     synthesize(aaaa, a) {
       if (!a.hasData) return undefined;
-      const limit = aaaa.hasData || aaaa.ttlSeconds === 0 ? MAX_TTL_SECONDS : aaaa.ttlSeconds;
+      const hasLimit = aaaa !== undefined && !aaaa.hasData && aaaa.ttlSeconds > 0;
+      const limit = hasLimit ? aaaa.ttlSeconds : MAX_TTL_SECONDS;
       const answers = a.answers
         .filter((record) => record.type !== TYPE.RRSIG)
         .map((record) => {

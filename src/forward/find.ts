@@ -29,9 +29,10 @@ export function findAnswer(question: ForwardQuestion, deps: FindDeps, done: (out
   if (dns64 === undefined || question.type !== TYPE.AAAA) return findFrom(question, undefined, 0, endMs, deps, done);
   let stopSecond = () => {};
   const stopFirst = findFrom(question, undefined, 0, endMs, deps, (aaaa) => {
-    if (aaaa.kind === 'failed' || !dns64.applies(question, aaaa.judged)) return done(aaaa);
+    const judgedAaaa = aaaa.kind === 'answer' ? aaaa.judged : undefined;
+    if (!dns64.applies(question, judgedAaaa)) return done(aaaa);
     stopSecond = findFrom({ ...question, type: TYPE.A }, undefined, 0, endMs, deps, (a) => {
-      const judged = a.kind === 'answer' ? dns64.synthesize(aaaa.judged, a.judged) : undefined;
+      const judged = a.kind === 'answer' ? dns64.synthesize(judgedAaaa, a.judged) : undefined;
       done(judged === undefined ? aaaa : { kind: 'answer', judged });
     });
   });

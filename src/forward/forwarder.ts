@@ -116,7 +116,7 @@ export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps):
     if (kept !== undefined && freshness.mayBeStale(kept, now)) {
       freshness.noteFailedRefresh(kept, now);
       cache.saveState();
-    } else if ((kept === undefined || now >= kept.expiresMs) && freshness.failuresKept()) {
+    } else if ((kept === undefined || now >= kept.expiresMs) && freshness.mayStoreFailure(question.name)) {
       // Not in the place of an answer that is still good (a prefetch failed).
       cache.store(failureEntry(question, ede, settings.cache.servfailTtlSeconds, now));
     }

@@ -17,7 +17,7 @@ export interface Freshness {
   /** Counts a hit; true: it is asked for often and nearly over, so fetch it again. Says so once for each entry. */
   wantsPrefetch(entry: CacheEntry, nowMs: number): boolean;
   staleTtlSeconds(): number;
-  failuresKept(): boolean;
+  mayStoreFailure(name: WireName): boolean;
 }
 
 export function createFreshness(settings: CacheSettings): Freshness {
@@ -59,6 +59,7 @@ export function createFreshness(settings: CacheSettings): Freshness {
       return true;
     },
     staleTtlSeconds: () => serveStale?.ttlSeconds ?? 0,
-    failuresKept: () => settings.enabled && settings.servfailTtlSeconds > 0,
+    mayStoreFailure: (name) =>
+      settings.enabled && settings.servfailTtlSeconds > 0 && !isIn(disabled, name) && !isIn(disabledNegative, name),
   };
 }

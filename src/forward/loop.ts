@@ -19,6 +19,8 @@ export interface LoopWatch {
 }
 
 const AGAIN_MS = 30_000;
+/** After no reply, doubled each time: the first question of all goes out before our own sockets listen. */
+const FIRST_RETRY_MS = 1000;
 const REPLY_MS = 5000;
 
 export function createLoopWatch(
@@ -30,12 +32,13 @@ export function createLoopWatch(
   let asked = 0;
   let closed = false;
 
-  function watch(route: Route, upstream: Upstream): void {
+  function watch(route: Route, upstream: Upstream, retryMs = FIRST_RETRY_MS): void {
     const next = deadline(() => watch(route, upstream));
+    const retry = deadline(() => watch(route, upstream, Math.min(2 * retryMs, AGAIN_MS)));
     if (closed || !route.upstreams().includes(upstream)) return;
     const tooLate = deadline(() => {
       cancel();
-      deadlines.add(next, AGAIN_MS);
+      deadlines.add(retry, retryMs);
     });
     deadlines.add(tooLate, REPLY_MS);
     const name = parseName(`${token}-${++asked}.${route.settings.zone === '.' ? '' : route.settings.zone}`);
@@ -48,7 +51,7 @@ export function createLoopWatch(
       },
       failed() {
         deadlines.remove(tooLate);
-        deadlines.add(next, AGAIN_MS);
+        deadlines.add(retry, retryMs);
       },
     });
   }
@@ -62,7 +65,7 @@ export function createLoopWatch(
   }
 
   return {
-    watch,
+    watch: (route, upstream) => watch(route, upstream),
     close() {
       closed = true;
     },

@@ -23,10 +23,15 @@ export interface StreamSettings {
 
 export const STREAM_DEFAULTS = { connections: 4, queriesInFlight: 256, connectTimeoutMs: 4000 } as const;
 
+/** A connection whose other end a firewall or a restart has forgotten stays open for a quarter of an hour in the kernel. */
+const MOST_UNANSWERED = 3;
+
 interface Connection {
   readonly socket: Socket | TLSSocket;
   readonly waiting: Map<number, Attempt>;
   readonly timer: Deadline;
+  /** Questions in a row that were given up while nothing at all came: the other end may be gone without a word. */
+  unanswered: number;
   /** What came of a message that is not whole yet. */
   unread: Buffer;
   connected: boolean;
@@ -43,7 +48,7 @@ export function createStream(
   function choose(): Connection | undefined {
     let best: Connection | undefined;
     for (const connection of all) {
-      if (connection.waiting.size >= settings.queriesInFlight) continue;
+      if (connection.waiting.size >= settings.queriesInFlight || connection.unanswered >= MOST_UNANSWERED) continue;
       if (best === undefined || connection.waiting.size < best.waiting.size) best = connection;
     }
     return best ?? (all.size < settings.connections ? open() : undefined);
@@ -57,6 +62,7 @@ export function createStream(
       socket,
       waiting: new Map(),
       timer,
+      unanswered: 0,
       unread: Buffer.alloc(0),
       connected: false,
     };
@@ -78,6 +84,7 @@ export function createStream(
   }
 
   function receive(connection: Connection, chunk: Buffer): void {
+    connection.unanswered = 0;
     let bytes = connection.unread.length === 0 ? chunk : Buffer.concat([connection.unread, chunk]);
     while (bytes.length >= 2) {
       const end = 2 + bytes.readUInt16BE(0);
@@ -98,6 +105,12 @@ export function createStream(
     }
     forget(connection, idOf(message));
     attempt.replied(message);
+  }
+
+  function giveUp(connection: Connection, id: number): void {
+    connection.unanswered++;
+    forget(connection, id);
+    if (connection.waiting.size === 0 && connection.unanswered >= MOST_UNANSWERED) drop(connection, 'silent');
   }
 
   function forget(connection: Connection, id: number): void {
@@ -133,7 +146,7 @@ export function createStream(
       frame.set(attempt.query, 2);
       connection.socket.write(frame);
       return () => {
-        if (connection.waiting.get(id) === attempt) forget(connection, id);
+        if (connection.waiting.get(id) === attempt) giveUp(connection, id);
       };
     },
     open: () => all.size,

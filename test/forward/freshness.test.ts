@@ -195,3 +195,16 @@ test('zones that are not to be cached are not, nor negative answers of zones who
     [false, false, true],
   );
 });
+
+test('nor are failures of such zones', async () => {
+  const one = await upstream((asked) => asked.send(asked.reply({ rcode: RCODE.SERVFAIL })));
+  const { ask, cached } = forwarder([one], {
+    cache: { disabledZones: ['a.example.'], disabledNegativeZones: ['b.example.'] },
+  });
+  const names = ['a.example. A', 'b.example. A', 'c.example. A'];
+  for (const name of names) assert.equal((await ask(name)).rcode, RCODE.SERVFAIL);
+  assert.deepEqual(
+    names.map((name) => cached(name) !== undefined),
+    [false, false, true],
+  );
+});

@@ -86,6 +86,17 @@ test('DNS64: AAAA records are made of A records where there are none, with the T
   );
 });
 
+test('DNS64: a failure of the AAAA question is taken as an empty answer', async () => {
+  const one = await upstream((asked) =>
+    asked.text.endsWith(' AAAA')
+      ? asked.send(asked.reply({ rcode: RCODE.SERVFAIL }))
+      : answerFrom('v4.example. 900 IN A 192.0.2.33')(asked),
+  );
+  const { ask } = forwarder([one], { settings: { dns64: DNS64 } });
+  assertRecords((await ask('v4.example. AAAA')).answers, 'v4.example. 600 IN AAAA 64:ff9b::c000:221');
+  assert.equal((await ask('none.example. AAAA')).rcode, RCODE.SERVFAIL);
+});
+
 test('DNS64: a chain of CNAMEs stays, and every length of prefix puts the address where RFC 6052 says', async () => {
   const one = await upstream((asked) =>
     asked.text.endsWith(' A')

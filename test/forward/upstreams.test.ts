@@ -105,6 +105,28 @@ test('a TCP connection that is reset fails what waits on it, and the question is
   assertRecords((await ask('www.example. A')).answers, WWW);
 });
 
+test('a TCP connection on which nothing comes any more is given up for another one', async () => {
+  const clock = fakeClock();
+  let first = 0;
+  const one = await upstream((asked) => {
+    if (first === 0) first = asked.port;
+    if (asked.port !== first || one.asked.length === 1) answerFrom(WWW)(asked);
+  });
+  const { ask } = forwarder([one], {
+    clock,
+    route: { forceTcp: true, probe: { ...ROUTE_DEFAULTS.probe, intervalMs: 0 } },
+  });
+  await ask('www.example. A');
+  const lost = Promise.all([1, 2, 3].map((i) => ask(`n${i}.example. A`)));
+  await until(() => one.asked.length >= 4, true);
+  await clock.advance(ROUTE_DEFAULTS.deadlineMs + 50);
+  assert.deepEqual(
+    (await lost).map(({ rcode }) => rcode),
+    [RCODE.SERVFAIL, RCODE.SERVFAIL, RCODE.SERVFAIL],
+  );
+  assert.equal((await ask('n4.example. A')).rcode, RCODE.NXDOMAIN);
+});
+
 test('a server that takes EDNS for a format error is asked without it', async () => {
   const one = await upstream((asked) =>
     asked.query.edns ? asked.send(asked.reply({ rcode: RCODE.FORMERR })) : answerFrom(WWW)(asked),
@@ -155,6 +177,22 @@ test('the nameservers of a resolv.conf are used, and those of its next version a
     await clock.advance(5000);
     return labels();
   }, ['127.0.0.53:53', '[::1]:53']);
+});
+
+test('a loop is found although the first question went out before we listened', async () => {
+  const clock = fakeClock();
+  const server = await upstream();
+  const made = forwarder([server], { clock, settings: { loopDetection: true } });
+  await clock.advance(1);
+  await until(() => server.asked.length, 1);
+  server.script = (asked) => {
+    const query = Uint8Array.from(asked.bytes);
+    let end = 12;
+    while (query[end] !== 0) end += 1 + query[end];
+    made.forwarder.resolve(query, end + 5, 1232, (response) => asked.send(response.slice()));
+  };
+  await clock.advance(7000);
+  await until(() => made.forwarder.counters.loops, 1);
 });
 
 test('a loop is found, logged, and answered with an error while it lasts; then the upstream is used', async () => {

@@ -130,7 +130,7 @@ const serverAddresses = (listen: readonly ListenAddress[]) =>
   [...new Set(listen.map(({ address }) => address))].filter((address) => address !== '0.0.0.0' && address !== '::');
 
 function warnOfFixedSettings(before: Config, after: Config, log: Logger): void {
-  const fixed = ['listen', 'http', 'threads', 'server', 'limits', 'forward', 'cloudMap'] as const;
+  const fixed = ['listen', 'http', 'threads', 'server', 'limits', 'forward', 'front', 'cloudMap'] as const;
   const changed = fixed.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));
   if (changed.length > 0) log.warn('these take effect at the next start', { settings: changed });
 }

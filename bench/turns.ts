@@ -92,7 +92,7 @@ many.stop();
 const median = (values: number[]) => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 const cell = (values: number[]) => `${median(values).toFixed(2)} / ${Math.max(0, ...values).toFixed(2)}`;
 console.log(
-  'ms, median / longest\n\n| one of 10,000 endpoints | source, registry | health | zone, encoding | bytes | data thread, a message |',
+  'CPU ms, median / longest\n\n| one of 10,000 endpoints | source, registry | health | zone, encoding | bytes | data thread, a message |',
 );
 console.log('| --- | ---: | ---: | ---: | ---: | ---: |');
 for (const row of rows) {

@@ -4,6 +4,7 @@
 import type { WireName } from '../dns/name.ts';
 import { srvRdata } from '../dns/rdata/values.ts';
 import { TYPE } from '../dns/types.ts';
+import type { ResourceRecord } from '../plane/records.ts';
 import type { Service, ServicePort } from '../registry/model.ts';
 import { isOfKubernetes } from './conventions.ts';
 import { type Answering, type NameDraft, rrsetOf } from './draft.ts';
@@ -33,7 +34,13 @@ export function fillSrv(
 ): void {
   if (members.length === 0) return;
   const { records } = rrsetOf(draft, TYPE.SRV, answering);
+  for (const record of srvRecords(service, base, members)) records.push(record);
+}
+
+/** One record a member, but for those whose names are too long. */
+export function srvRecords(service: Service, base: WireName, members: readonly SrvMember[]): ResourceRecord[] {
   const kubernetes = isOfKubernetes(service);
+  const records: ResourceRecord[] = [];
   for (const { endpoint, port } of members) {
     const { label, instance, instanceSlot } = endpoint;
     if (!fitsBelow(label, base)) continue;
@@ -41,6 +48,7 @@ export function fillSrv(
     const rdata = srvRdata(kubernetes ? 0 : CLOUD_MAP_PRIORITY, weight, port, base, label);
     records.push({ rdata, slot: instanceSlot, weight: endpoint.weight });
   }
+  return records;
 }
 
 /** The endpoints of each named port. */

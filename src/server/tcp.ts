@@ -48,17 +48,32 @@ export async function listenTcp(
   const { counters } = engine;
   /** Those without a query for longest come first. */
   const connections = new Set<Connection>();
+  /** The same, the oldest first. */
+  const byAge = new Set<Connection>();
   const out = Buffer.alloc(2 + 65_535);
   const body = out.subarray(2);
   let sweep: Timer | undefined;
 
-  const sweepNow = (): void => {
+  /** Closes those at the head of a list whose time is over: the first that has time left ends it, so 10,000 cost nothing. */
+  const closeExpired = (list: ReadonlySet<Connection>, since: 'lastQueryMs' | 'openedMs', limitMs: number): void => {
     const now = clock.monotonicMs();
-    for (const connection of [...connections]) {
-      if (now - connection.lastQueryMs < settings.idleMs && now - connection.openedMs < settings.totalMs) continue;
+    for (const connection of list) {
+      if (now - connection[since] < limitMs) return;
       counters[COUNTER.TCP_TIMEOUTS]++;
+      forget(connection);
       connection.close();
     }
+  };
+
+  const forget = (connection: Connection): void => {
+    if (!connections.delete(connection)) return;
+    byAge.delete(connection);
+    counters[COUNTER.TCP_OPEN]--;
+  };
+
+  const sweepNow = (): void => {
+    closeExpired(connections, 'lastQueryMs', settings.idleMs);
+    closeExpired(byAge, 'openedMs', settings.totalMs);
     sweep = connections.size > 0 ? clock.setTimeout(sweepNow, SWEEP_MS) : undefined;
   };
 
@@ -67,6 +82,7 @@ export async function listenTcp(
     if (connections.size < settings.connections) return true;
     const [oldest] = connections;
     if (oldest === undefined || clock.monotonicMs() - oldest.lastQueryMs < MAKES_ROOM_AFTER_MS) return false;
+    forget(oldest);
     oldest.close();
     return true;
   };
@@ -85,6 +101,7 @@ export async function listenTcp(
       close: () => socket.destroy(),
     };
     connections.add(connection);
+    byAge.add(connection);
     counters[COUNTER.TCP_OPEN]++;
     sweep ??= clock.setTimeout(sweepNow, SWEEP_MS);
     const client = engine.wantsClient ? parseIp(withoutZone(socket.remoteAddress ?? '')) : undefined;
@@ -137,8 +154,7 @@ export async function listenTcp(
       answering = false;
       if (answered) {
         connection.lastQueryMs = clock.monotonicMs();
-        connections.delete(connection);
-        connections.add(connection);
+        if (connections.delete(connection)) connections.add(connection);
       }
       if (held()) socket.pause();
       else if (ended && waiting === 0) socket.end();
@@ -155,10 +171,7 @@ export async function listenTcp(
       answerHeld();
     });
     socket.on('error', () => counters[COUNTER.TCP_ABORTED]++);
-    socket.on('close', () => {
-      connections.delete(connection);
-      counters[COUNTER.TCP_OPEN]--;
-    });
+    socket.on('close', () => forget(connection));
   };
 
   const server = createServer({ allowHalfOpen: true, noDelay: true }, serve);

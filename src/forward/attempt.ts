@@ -11,6 +11,9 @@ export interface Attempt {
   failed(reason: string): void;
 }
 
+/** The reason given where it is we who have no room: nothing was sent, and the server is not to blame. */
+export const TOO_BUSY = 'too many queries in flight';
+
 /** A way to send attempts to one address. Waiting has no end here: whoever sends cancels. */
 export interface Transport {
   /** Returns what cancels the attempt. `attempt.failed` may be called before it returns. */

@@ -2,6 +2,7 @@
 // over, and earlier ones may still answer until the deadline.
 import type { Clock } from '../clock.ts';
 import { EDE, RCODE } from '../dns/types.ts';
+import { TOO_BUSY } from './attempt.ts';
 import { type Deadlines, deadline } from './deadlines.ts';
 import { type Judged, type JudgeRules, judgeReply, LameReply } from './judge.ts';
 import type { ForwardQuestion } from './question.ts';
@@ -77,8 +78,8 @@ export function lookUp(
       failed(reason) {
         over = true;
         waiting.delete(sent);
-        // Where nobody listens, nobody will in the next moment.
-        if (reason === 'ECONNREFUSED') askAnother();
+        // Where nobody listens, or there is no room, nothing is better in the next moment.
+        if (reason === 'ECONNREFUSED' || reason === TOO_BUSY) askAnother();
         else ask();
       },
     });

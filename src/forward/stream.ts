@@ -3,7 +3,7 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { MAX_MESSAGE_BYTES } from '../dns/limits.ts';
-import type { Attempt, Transport, TransportCounters } from './attempt.ts';
+import { type Attempt, TOO_BUSY, type Transport, type TransportCounters } from './attempt.ts';
 import { type Deadline, type Deadlines, deadline } from './deadlines.ts';
 import { idOf, isReplyTo, setId } from './exchange.ts';
 import type { TlsSettings } from './settings.ts';
@@ -21,7 +21,7 @@ export interface StreamSettings {
   readonly queriesInFlight: number;
 }
 
-export const STREAM_DEFAULTS = { connections: 4, queriesInFlight: 256, connectTimeoutMs: 4000 } as const;
+export const STREAM_DEFAULTS = { connections: 4, queriesInFlight: 1024, connectTimeoutMs: 4000 } as const;
 
 /** A connection whose other end a firewall or a restart has forgotten stays open for a quarter of an hour in the kernel. */
 const MOST_UNANSWERED = 3;
@@ -133,7 +133,7 @@ export function createStream(
     send(attempt) {
       const connection = choose();
       if (connection === undefined || attempt.query.length > MAX_MESSAGE_BYTES) {
-        attempt.failed('too many queries in flight');
+        attempt.failed(TOO_BUSY);
         return () => {};
       }
       let id = random.id();

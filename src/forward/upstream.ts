@@ -2,7 +2,7 @@
 import type { Clock } from '../clock.ts';
 import { parseName } from '../dns/name.ts';
 import { RCODE, TYPE } from '../dns/types.ts';
-import type { Transport } from './attempt.ts';
+import { TOO_BUSY, type Transport } from './attempt.ts';
 import { countLatency, createUpstreamCounters, type UpstreamCounters } from './counters.ts';
 import { type Deadlines, deadline } from './deadlines.ts';
 import { composeQuery, isTruncated } from './exchange.ts';
@@ -112,7 +112,7 @@ export function createUpstream(settings: UpstreamSettings, route: RouteSettings,
         else listener.replied(message);
       },
       failed(reason) {
-        noteFailure(reason);
+        if (reason !== TOO_BUSY) noteFailure(reason);
         listener.failed(reason);
       },
     });

@@ -105,6 +105,21 @@ test('a TCP connection that is reset fails what waits on it, and the question is
   assertRecords((await ask('www.example. A')).answers, WWW);
 });
 
+test('a server is not down because we have no room for more questions to it', async () => {
+  const clock = fakeClock();
+  const one = await upstream();
+  const { ask, forwarder: made } = forwarder([one], {
+    clock,
+    route: { forceTcp: true },
+    settings: { maxConcurrent: 10_000 },
+  });
+  let refused = 0;
+  for (let i = 0; i < 4200; i++) void ask(`n${i}.example. A`).then(() => refused++);
+  await until(() => refused, 4200 - 4096);
+  const [{ up, failures, requests }] = made.upstreams();
+  assert.deepEqual([up, failures, requests], [1, 0, 4200]);
+});
+
 test('a TCP connection on which nothing comes any more is given up for another one', async () => {
   const clock = fakeClock();
   let first = 0;

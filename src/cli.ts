@@ -5,6 +5,8 @@ import {
   collectRegistries,
   parseAddress,
   parseCount,
+  parseEcsName,
+  parseKubernetesNamespace,
   parseSeconds,
   parseThreads,
   readText,
@@ -132,10 +134,10 @@ program
   .summary('make a Kubernetes Deployment of an ECS task definition')
   .description('Prints a Kubernetes Deployment whose probes do what the health checks of an ECS task definition do.')
   .argument('<file>', 'task definition as JSON, or - for stdin')
-  .requiredOption('--service <name>', 'name of the ECS service')
+  .requiredOption('--service <name>', 'name of the ECS service', parseEcsName)
   .option('--count <n>', 'desired count', parseCount, 1)
-  .option('--cluster <name>', 'name of the ECS cluster', 'default')
-  .option('--namespace <name>', 'Kubernetes namespace')
+  .option('--cluster <name>', 'name of the ECS cluster', parseEcsName, 'default')
+  .option('--namespace <name>', 'Kubernetes namespace', parseKubernetesNamespace)
   .option('--registry <arn[:container:port]>', 'Cloud Map service (repeatable)', collectRegistries, [])
   .option('--json', 'print JSON rather than YAML')
   .addHelpText(

@@ -38,11 +38,26 @@ export function parseCount(text: string): number {
   return Number(text);
 }
 
+/** What ECS takes as the name of a service or cluster, with something that Kubernetes takes. */
+export function parseEcsName(text: string): string {
+  if (!/^(?=.*[A-Za-z0-9])[A-Za-z0-9_-]{1,255}$/.test(text))
+    throw new InvalidArgumentError('expected letters, digits, hyphens and underscores.');
+  return text;
+}
+
+export function parseKubernetesNamespace(text: string): string {
+  if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(text))
+    throw new InvalidArgumentError('expected at most 63 of a-z, 0-9 and hyphens.');
+  return text;
+}
+
 /** "ARN" or "ARN:CONTAINER:PORT"; an ARN of Cloud Map ends in "service/srv-…". */
 export function collectRegistries(word: string, previous: readonly ServiceRegistry[]): ServiceRegistry[] {
   const match = /^(arn:[^:]*:servicediscovery:[^:]*:[^:]*:service\/[^:]+)(?::([^:]+):(\d+))?$/.exec(word);
   if (match === null) throw new InvalidArgumentError('expected arn:aws:servicediscovery:…:service/srv-….');
   const [, registryArn, containerName, port] = match;
+  if (port !== undefined && !(Number(port) >= 1 && Number(port) <= 65_535))
+    throw new InvalidArgumentError('expected a port from 1 to 65535.');
   return [...previous, { registryArn, ...(port && { containerName, containerPort: Number(port) }) }];
 }
 

@@ -1,7 +1,7 @@
 // A task definition run as an ECS service, said as a Kubernetes Deployment with the labels and annotations that KECS
 // writes (nandemo-ya/kecs, its service converter), by which healthdns finds the tasks again.
 import { probesOf } from './probes.ts';
-import type { ContainerDefinition, TaskDefinition } from './task-definition.ts';
+import { type ContainerDefinition, type TaskDefinition, TaskDefinitionError } from './task-definition.ts';
 
 export interface DeploymentOptions {
   /** The ECS service's name; letters, digits, hyphens, underscores. */
@@ -30,8 +30,12 @@ export interface Conversion {
 /** Which containers of the pod, by their names there, decide the task's health: ECS counts essential ones only. */
 export const ESSENTIAL_CONTAINERS = 'healthdns.dev/essential-containers';
 
-/** The Deployment of an ECS service. Pure: the same input gives the same manifest. */
+/**
+ * The Deployment of an ECS service. Pure: the same input gives the same manifest.
+ * @throws TaskDefinitionError where the containers cannot be those of one pod, or a registry names none of them
+ */
 export function deploymentOf(task: TaskDefinition, options: DeploymentOptions): Conversion {
+  checkContainerNames(task, options.registries);
   const name = kubernetesName(options.service);
   const selector = { app: name, 'kecs.dev/service': labelValue(options.service) };
   const labels = {
@@ -69,13 +73,31 @@ export function deploymentOf(task: TaskDefinition, options: DeploymentOptions): 
       },
     },
   };
-  return { manifest, warnings: task.containerDefinitions.flatMap(warningsOf) };
+  return { manifest, warnings: [...taskWarnings(task), ...task.containerDefinitions.flatMap(warningsOf)] };
+}
+
+function checkContainerNames({ containerDefinitions }: TaskDefinition, registries: readonly ServiceRegistry[]): void {
+  const names = containerDefinitions.map(({ name }) => name);
+  const problems = names.flatMap((name, i) => {
+    const other = names.slice(0, i).find((before) => kubernetesName(before) === kubernetesName(name));
+    if (other === undefined) return [];
+    return [`$.containerDefinitions[${i}].name: in Kubernetes ${name} and ${other} are both ${kubernetesName(name)}`];
+  });
+  for (const { containerName } of registries)
+    if (containerName !== undefined && !names.includes(containerName))
+      problems.push(
+        `$.containerDefinitions: a registry names the container ${containerName}, which is not in this task`,
+      );
+  if (problems.length > 0) throw new TaskDefinitionError(problems);
 }
 
 function containerOf(container: ContainerDefinition): Record<string, unknown> {
   const resources = resourcesOf(container);
-  const ports = container.portMappings.flatMap(({ name, containerPort, protocol }) =>
-    containerPort === undefined ? [] : [{ ...portName(name), containerPort, protocol: protocol.toUpperCase() }],
+  const portNames = container.portMappings.map(({ name }) => name);
+  const ports = container.portMappings.flatMap(({ name, containerPort, protocol }, i) =>
+    containerPort === undefined
+      ? []
+      : [{ ...(portNames.indexOf(name) === i && portName(name)), containerPort, protocol: protocol.toUpperCase() }],
   );
   return {
     name: kubernetesName(container.name),
@@ -112,12 +134,27 @@ const CONVERTED = new Set([
   ...['systemControls', 'volumesFrom', 'mountPoints'],
 ]);
 
+/** Converted, or only said by describe-task-definition. A pod has an address of its own, as with awsvpc. */
+const TASK_MEMBERS = new Set([
+  ...['family', 'revision', 'taskDefinitionArn', 'containerDefinitions', 'status', 'tags', 'compatibilities'],
+  ...['requiresCompatibilities', 'requiresAttributes', 'registeredAt', 'registeredBy', 'deregisteredAt'],
+]);
+
+function taskWarnings(task: TaskDefinition): string[] {
+  return Object.keys(task)
+    .filter(
+      (key) => !TASK_MEMBERS.has(key) && !(key === 'networkMode' && task[key] === 'awsvpc') && !isEmpty(task[key]),
+    )
+    .map((key) => `task: ${key} is left out`);
+}
+
+const isEmpty = (value: unknown) =>
+  value === undefined || value === null || (Array.isArray(value) && value.length === 0);
+
 function warningsOf(container: ContainerDefinition): string[] {
   const where = `container ${container.name}`;
-  const empty = (value: unknown) =>
-    value === undefined || value === null || (Array.isArray(value) && value.length === 0);
-  const unread = Object.keys(container).filter((key) => !CONVERTED.has(key) && !empty(container[key]));
-  const mounts = ['mountPoints', 'volumesFrom', 'systemControls'].filter((key) => !empty(container[key]));
+  const unread = Object.keys(container).filter((key) => !CONVERTED.has(key) && !isEmpty(container[key]));
+  const mounts = ['mountPoints', 'volumesFrom', 'systemControls'].filter((key) => !isEmpty(container[key]));
   return [
     ...container.dependsOn.map(({ containerName, condition }) =>
       condition === 'START'

@@ -39,6 +39,12 @@ const seconds = (minimum: number, maximum: number, byDefault: number) => {
   );
 };
 
+/** ECS: up to 255 letters, numbers, hyphens and underscores. Kubernetes' names need a letter or number, too. */
+const ecsName = (what: string) =>
+  v.pipe(
+    v.string(`${what} must be a string`),
+    v.regex(/^(?=.*[A-Za-z0-9])[A-Za-z0-9_-]{1,255}$/, `${what} must be of letters, digits, hyphens and underscores`),
+  );
 const text = (what: string) =>
   v.pipe(v.string(`${what} must be a string`), v.minLength(1, `${what} must not be empty`));
 const strings = (what: string) => v.array(v.string(`${what} must be strings`), `${what} must be a list of strings`);
@@ -48,7 +54,7 @@ const wholeNumber = (what: string, minimum: number, maximum: number) => {
   return v.pipe(v.number(message), v.integer(message), v.minValue(minimum, message), v.maxValue(maximum, message));
 };
 
-const healthCheckSchema = v.object(
+const healthCheckSchema = v.strictObject(
   {
     command: v.pipe(
       v.array(
@@ -73,7 +79,15 @@ const healthCheckSchema = v.object(
     retries: v.optional(wholeNumber('retries', 1, 10), 3),
     startPeriod: seconds(0, 300, 0),
   },
-  'healthCheck must be an object with a command',
+  (issue) =>
+    issue.expected === 'never'
+      ? 'is not a member of healthCheck: command, interval, timeout, retries and startPeriod are'
+      : 'healthCheck must be an object with a command',
+);
+
+const environmentName = v.pipe(
+  text('name'),
+  v.regex(/^[ -<>-~]+$/, 'the name of a variable must be printable and without "="'),
 );
 
 const portMappingSchema = v.object({
@@ -84,7 +98,7 @@ const portMappingSchema = v.object({
 });
 
 const containerSchema = v.looseObject({
-  name: text('name'),
+  name: ecsName('name'),
   image: text('image'),
   essential: v.optional(v.boolean('essential must be true or false'), true),
   healthCheck: v.optional(healthCheckSchema),
@@ -102,13 +116,20 @@ const containerSchema = v.looseObject({
     [],
   ),
   environment: v.optional(
-    v.array(v.object({ name: text('name'), value: v.optional(v.string('value must be a string'), '') })),
+    v.array(v.object({ name: environmentName, value: v.optional(v.string('value must be a string'), '') })),
     [],
   ),
   entryPoint: v.optional(strings('entryPoint')),
   command: v.optional(strings('command')),
   workingDirectory: v.optional(v.string()),
-  cpu: v.optional(v.number('cpu must be a number of ECS CPU units (1024 = one vCPU)'), 0),
+  cpu: v.optional(
+    v.pipe(
+      v.number('cpu must be a number of ECS CPU units (1024 = one vCPU)'),
+      v.minValue(0, 'cpu must not be negative'),
+      v.maxValue(1_000_000, 'cpu must be at most 1,000,000 ECS CPU units'),
+    ),
+    0,
+  ),
   memory: v.optional(wholeNumber('memory, in MiB,', 4, 1_000_000_000)),
   memoryReservation: v.optional(wholeNumber('memoryReservation, in MiB,', 4, 1_000_000_000)),
   stopTimeout: v.optional(wholeNumber('stopTimeout, in seconds,', 0, 86_400)),
@@ -117,7 +138,7 @@ const containerSchema = v.looseObject({
 
 const taskDefinitionSchema = v.looseObject(
   {
-    family: text('family'),
+    family: ecsName('family'),
     revision: v.optional(wholeNumber('revision', 1, Number.MAX_SAFE_INTEGER)),
     taskDefinitionArn: v.optional(v.string()),
     containerDefinitions: v.pipe(
@@ -134,6 +155,13 @@ const taskDefinitionSchema = v.looseObject(
       ),
       v.check(
         (containers) =>
+          containers.every(
+            ({ memory, memoryReservation }) => memory === undefined || (memoryReservation ?? memory) <= memory,
+          ),
+        'a memoryReservation is more than the memory of its container',
+      ),
+      v.check(
+        (containers) =>
           containers.every(({ dependsOn }) =>
             dependsOn.every(({ containerName }) => containers.some(({ name }) => name === containerName)),
           ),
@@ -146,7 +174,8 @@ const taskDefinitionSchema = v.looseObject(
 
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    // Tools that print JSON say null for what is not set; AWS takes it as such.
+    return JSON.parse(text, (_key, value) => value ?? undefined);
   } catch (error) {
     throw new TaskDefinitionError([`$: not JSON: ${(error as Error).message}`]);
   }

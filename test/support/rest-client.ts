@@ -20,7 +20,7 @@ export interface RestClient {
 }
 
 export function createRestClient(url: string, token: string): RestClient {
-  const agent = new https.Agent({ keepAlive: true, maxSockets: 16, rejectUnauthorized: false });
+  const agent = new https.Agent({ keepAlive: true, maxSockets: 48, rejectUnauthorized: false });
 
   function send(method: string, path: string, body?: object, contentType = 'application/json'): Promise<RestResponse> {
     const text = body === undefined ? undefined : JSON.stringify(body);

@@ -1,0 +1,141 @@
+// `npm run bench:cluster`: a large cluster on the real API server. Resident memory, processor time and time until everything
+// is answered, healthdns and CoreDNS in turn over the same objects, both watching pods; then a rolling restart.
+//   node build/bench/cluster.js [--services N] [--endpoints N] [--restart PODS] [--write]
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { RCODE } from '../src/dns/types.ts';
+import { type DnsServer, startCoreDns, startHealthdns } from '../test/e2e/compare/servers.ts';
+import { rcodeOf } from '../test/e2e/compare/settle.ts';
+import { startControlPlane } from '../test/support/control-plane.ts';
+import { addressOf, type ClusterSize, loadCluster, namespaceOf, serviceName } from './cluster-load.ts';
+import { cpuSeconds, residentBytes } from './measure.ts';
+import { machine, ratio, table } from './report.ts';
+import { replaceSection } from './results.ts';
+import { askDuring, restartPods } from './rolling-restart.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    services: { type: 'string', default: '10000' },
+    endpoints: { type: 'string', default: '10' },
+    restart: { type: 'string', default: '1000' },
+    write: { type: 'boolean', default: false },
+  },
+});
+const size: ClusterSize = { services: Number(options.services), endpoints: Number(options.endpoints) };
+const instances = size.services * size.endpoints;
+
+/** After everything is answered, so that what was needed to read it can be given back. */
+const REST_MS = 20_000;
+const READY_WITHIN_MS = 300_000;
+
+interface Figures {
+  readonly readyMs: number;
+  readonly cpuSecondsAtReady: number;
+  readonly residentBytes: number;
+  readonly peakBytes: number;
+}
+
+const startedMs = performance.now();
+const say = (text: string) =>
+  console.log(`${((performance.now() - startedMs) / 1000).toFixed(0).padStart(5)} s  ${text}`);
+const starters = { CoreDNS: startCoreDns, healthdns: startHealthdns };
+const plane = await startControlPlane();
+try {
+  const report = await run();
+  console.log(`\n${report}`);
+  if (options.write) replaceSection('cluster', report);
+} finally {
+  await plane.stop();
+}
+
+async function run(): Promise<string> {
+  const bare = { CoreDNS: await bareBytes('CoreDNS'), healthdns: await bareBytes('healthdns') };
+  say(`loading ${size.services} services of ${size.endpoints} endpoints and their ${instances} pods`);
+  await loadCluster(plane.client, size, (share) => say(`${Math.round(share * 100)} %`));
+  say('loaded');
+  const [coreDns, coreDnsFigures] = await measure('CoreDNS');
+  await coreDns.stop();
+  const [healthdns, healthdnsFigures] = await measure('healthdns');
+  const rows = figureRows({ CoreDNS: coreDnsFigures, healthdns: healthdnsFigures }, bare);
+  const restarted = await rollingRestart(healthdns);
+  await healthdns.stop();
+  const head = ['', 'healthdns', 'CoreDNS', 'healthdns / CoreDNS'];
+  return `${machine()}. \`npm run bench:cluster\`: ${size.services.toLocaleString('en')} headless Services of ${size.endpoints} endpoints, and their ${instances.toLocaleString('en')} Pods; both servers watch Services, EndpointSlices, Namespaces and Pods, healthdns Nodes too; one after the other over the same API server.\n\n${table(head, rows)}\n\n${restarted}`;
+}
+
+/** With an empty cluster. */
+async function bareBytes(name: DnsServer['name']): Promise<number> {
+  const server = await starters[name](plane, { pods: 'verified' });
+  await answers(server, 'svc.cluster.local');
+  await sleep(2_000);
+  const bytes = residentBytes(server.pid);
+  await server.stop();
+  return bytes;
+}
+
+async function measure(name: DnsServer['name']): Promise<[DnsServer, Figures]> {
+  const fromMs = performance.now();
+  const server = await starters[name](plane, { pods: 'verified' });
+  const last = size.services - 1;
+  await answers(server, `${serviceName(last)}.${namespaceOf(last)}.svc.cluster.local`);
+  const address = addressOf(size, last, 0, size.endpoints - 1);
+  await answers(server, `${address.replaceAll('.', '-')}.${namespaceOf(last)}.pod.cluster.local`);
+  const readyMs = performance.now() - fromMs;
+  const cpuSecondsAtReady = cpuSeconds(server.pid);
+  say(`${name} answers everything after ${(readyMs / 1000).toFixed(1)} s`);
+  await sleep(REST_MS);
+  const figures = {
+    ...{ readyMs, cpuSecondsAtReady },
+    residentBytes: residentBytes(server.pid),
+    peakBytes: peakBytes(server.pid),
+  };
+  say(`${name}: ${megabytes(figures.residentBytes)} MB, at most ${megabytes(figures.peakBytes)} MB`);
+  return [server, figures];
+}
+
+async function answers(server: DnsServer, name: string): Promise<void> {
+  const endMs = performance.now() + READY_WITHIN_MS;
+  while ((await rcodeOf(server, name)) !== RCODE.NOERROR) {
+    if (performance.now() > endMs) throw new Error(`${server.name} does not answer ${name} within five minutes`);
+    await sleep(20);
+  }
+}
+
+function figureRows(
+  figures: Readonly<Record<DnsServer['name'], Figures>>,
+  bare: Readonly<Record<DnsServer['name'], number>>,
+): string[][] {
+  const { healthdns, CoreDNS } = figures;
+  const line = (what: string, read: (one: Figures, name: DnsServer['name']) => number, digits = 0) => {
+    const [ours, theirs] = [read(healthdns, 'healthdns'), read(CoreDNS, 'CoreDNS')];
+    return [what, ours.toFixed(digits), theirs.toFixed(digits), ratio(ours, theirs)];
+  };
+  return [
+    line('resident memory, MB', (one) => one.residentBytes / 1e6),
+    line('at most, MB', (one) => one.peakBytes / 1e6),
+    line('with an empty cluster, MB', (_, name) => bare[name] / 1e6),
+    line('bytes more an instance', (one, name) => (one.residentBytes - bare[name]) / instances),
+    line('until all is answered, s', (one) => one.readyMs / 1000, 1),
+    line('processor time until then, s', (one) => one.cpuSecondsAtReady, 1),
+  ];
+}
+
+async function rollingRestart(server: DnsServer): Promise<string> {
+  const services = Math.min(size.services, Math.ceil(Number(options.restart) / size.endpoints));
+  if (services === 0) return '';
+  say(`restarting ${services * size.endpoints} pods`);
+  const asked = await askDuring(server.port, services, restartPods(plane.client, size, services));
+  const text = `${(services * size.endpoints).toLocaleString('en')} pods restarted one after the other in ${services} services, which were asked ${asked.questions.toLocaleString('en')} questions meanwhile: ${asked.lost} lost, ${asked.empty} answered without an address.`;
+  say(text);
+  return text;
+}
+
+function peakBytes(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024;
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(0);
+}

@@ -1,0 +1,141 @@
+// `npm run bench:exclude`: from sending a pod's status to the first answer without it, and back; healthdns and CoreDNS in the
+// same rounds over one real control plane, the raw watch event as the floor.
+//   node build/bench/exclude.js [--rounds N] [--write]
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { type DnsServer, startCoreDns, startHealthdns } from '../test/e2e/compare/servers.ts';
+import { settle } from '../test/e2e/compare/settle.ts';
+import { pod, podStatus, service } from '../test/support/cluster-objects.ts';
+import { type ControlPlane, startControlPlane } from '../test/support/control-plane.ts';
+import { type AnswerPoller, pollAnswers } from './answer-poller.ts';
+import { type PodEvents, watchPods } from './pod-events.ts';
+import { startPodUpdates } from './pod-updates.ts';
+import { machine, table } from './report.ts';
+import { replaceSection } from './results.ts';
+
+const { values: options } = parseArgs({
+  options: { rounds: { type: 'string', default: '200' }, write: { type: 'boolean', default: false } },
+});
+const rounds = Number(options.rounds);
+
+const NAME = 'web.default.svc.cluster.local.';
+const PODS = '/api/v1/namespaces/default/pods';
+const [FLIPPED, ADDRESS] = ['web-1', '10.1.0.1'];
+const GIVE_UP_MS = 10_000;
+const UPDATES_A_SECOND = 200;
+const ROUNDS_WITHOUT_CONTROLLER = 20;
+
+/** Milliseconds of each round; undefined where it did not come. */
+type Times = Record<'floor' | DnsServer['name'], (number | undefined)[]>;
+
+interface Bench {
+  readonly plane: ControlPlane;
+  readonly events: PodEvents;
+  readonly pollers: Readonly<Record<DnsServer['name'], AnswerPoller>>;
+}
+
+const plane = await startControlPlane({ controllerManager: true });
+try {
+  const report = await run();
+  console.log(`\n${report}`);
+  if (options.write) replaceSection('exclude', report);
+} finally {
+  await plane.stop();
+}
+
+async function run(): Promise<string> {
+  await fill();
+  // Both watch pods.
+  const servers = [
+    await startCoreDns(plane, { pods: 'verified' }),
+    await startHealthdns(plane, { pods: 'verified' }),
+  ] as const;
+  const [CoreDNS, healthdns] = servers.map(({ port }) => pollAnswers(port, NAME)) as [AnswerPoller, AnswerPoller];
+  const events = watchPods(plane.url, 'token-of-admin', 'default');
+  const bench: Bench = { plane, events, pollers: { CoreDNS, healthdns } };
+  try {
+    await settle(plane.client, servers, true);
+    const rows: string[][] = [];
+    rows.push(...(await measure(bench, 'quiet', rounds)));
+    const updates = startPodUpdates(plane.url, 'token-of-admin', UPDATES_A_SECOND);
+    rows.push(...(await measure(bench, `${UPDATES_A_SECOND} pod updates/s`, rounds)));
+    const made = await updates.stop();
+    console.log(`${made.toFixed(0)} pod updates a second were made`);
+    await plane.controllerManager!.stop();
+    rows.push(...(await withoutController(bench)));
+    const head = ['ms', 'watch event', 'healthdns', 'CoreDNS', 'healthdns / CoreDNS', 'above the event'];
+    return `${machine()}. \`npm run bench:exclude\`: ${rounds} rounds each, both asked in the same rounds; medians, and the 99th percentile in brackets.\n\n${table(head, rows)}`;
+  } finally {
+    events.close();
+    for (const poller of [CoreDNS, healthdns]) poller.close();
+    for (const server of servers) await server.stop();
+  }
+}
+
+async function fill(): Promise<void> {
+  const { client } = plane;
+  await client.create('/api/v1/nodes', { metadata: { name: 'node-1' } });
+  await client.create('/api/v1/namespaces/default/services', service('web'));
+  for (const i of [1, 2, 3]) {
+    await client.create(PODS, pod(`web-${i}`, 'web'));
+    await client.patch(`${PODS}/web-${i}/status`, podStatus(`10.1.0.${i}`, true));
+  }
+}
+
+async function measure(bench: Bench, what: string, count: number): Promise<string[][]> {
+  const out: Times = { floor: [], CoreDNS: [], healthdns: [] };
+  const back: Times = { floor: [], CoreDNS: [], healthdns: [] };
+  for (let round = 0; round < count; round++) {
+    await flip(bench, false, out);
+    await flip(bench, true, back);
+    if (round % 50 === 49) console.log(`${what}: ${round + 1} of ${count} rounds`);
+  }
+  return [row(`${what}: excluded`, out), row(`${what}: back`, back)];
+}
+
+async function flip(bench: Bench, ready: boolean, times: Times): Promise<void> {
+  // Not in step with anything, and after the controller has come to rest.
+  await sleep(60 + Math.random() * 60);
+  const startMs = performance.now();
+  const wanted = (addresses: readonly string[]) => addresses.includes(ADDRESS) === ready;
+  const arrivals = Promise.all([
+    bench.events.until(FLIPPED, ready),
+    bench.pollers.CoreDNS.until(wanted, GIVE_UP_MS),
+    bench.pollers.healthdns.until(wanted, GIVE_UP_MS),
+  ]);
+  await bench.plane.client.patch(`${PODS}/${FLIPPED}/status`, podStatus(ADDRESS, ready));
+  const [floor, coreDns, healthdns] = (await arrivals).map((at) => (at === undefined ? undefined : at - startMs));
+  times.floor.push(floor);
+  times.CoreDNS.push(coreDns);
+  times.healthdns.push(healthdns);
+}
+
+async function withoutController(bench: Bench): Promise<string[][]> {
+  let [byHealthdns, byCoreDns] = [0, 0];
+  const notIt = (addresses: readonly string[]) => !addresses.includes(ADDRESS);
+  for (let round = 0; round < ROUNDS_WITHOUT_CONTROLLER; round++) {
+    await bench.plane.client.patch(`${PODS}/${FLIPPED}/status`, podStatus(ADDRESS, false));
+    if ((await bench.pollers.healthdns.until(notIt, 1_000)) !== undefined) byHealthdns++;
+    if ((await bench.pollers.CoreDNS.until(notIt, 1_000)) !== undefined) byCoreDns++;
+    await bench.plane.client.patch(`${PODS}/${FLIPPED}/status`, podStatus(ADDRESS, true));
+    await bench.pollers.healthdns.until((addresses) => !notIt(addresses), GIVE_UP_MS);
+  }
+  const of = (count: number) => `${count} of ${ROUNDS_WITHOUT_CONTROLLER}`;
+  return [['controller stopped: excluded within 1 s', '', of(byHealthdns), of(byCoreDns), '', '']];
+}
+
+function row(what: string, times: Times): string[] {
+  const at = (values: readonly (number | undefined)[], share: number) => {
+    const sorted = values.map((value) => value ?? Number.POSITIVE_INFINITY).sort((a, b) => a - b);
+    return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!;
+  };
+  const shown = (values: readonly (number | undefined)[]) =>
+    `${at(values, 0.5).toFixed(1)} (${at(values, 0.99).toFixed(1)})`;
+  const [floor, ours, theirs] = [times.floor, times.healthdns, times.CoreDNS].map((values) => at(values, 0.5));
+  return [
+    what,
+    ...[times.floor, times.healthdns, times.CoreDNS].map(shown),
+    (ours! / theirs!).toFixed(2),
+    (ours! - floor!).toFixed(1),
+  ];
+}

@@ -13,7 +13,7 @@ import type { Route } from './route.ts';
 export interface FindDeps extends LookupDeps {
   readonly clock: Clock;
   routeOf(name: WireName): Route | undefined;
-  ourRecords(name: WireName, type: number): readonly TargetRecord[];
+  ourRecords(name: WireName, type: number): readonly TargetRecord[] | undefined;
   readonly dns64: Dns64 | undefined;
 }
 
@@ -97,7 +97,8 @@ function smallestTtl(judged: Judged): number {
 
 /** Our own records are said as they are now, and never kept (TTL 0 of the whole). */
 function withOurs(judged: Judged, type: number, deps: FindDeps): Judged {
-  const ours = deps.ourRecords(judged.finalName, type).map((record) => ({
+  const found = deps.ourRecords(judged.finalName, type);
+  const ours = (found ?? []).map((record) => ({
     name: record.name,
     type: record.type,
     class: 1,
@@ -106,6 +107,8 @@ function withOurs(judged: Judged, type: number, deps: FindDeps): Judged {
   }));
   return {
     ...judged,
+    // What is not known now must not look as if it were not there.
+    rcode: found === undefined ? RCODE.SERVFAIL : judged.rcode,
     authentic: false,
     answers: [...judged.answers, ...ours],
     hasData: ours.length > 0,

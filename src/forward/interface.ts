@@ -75,8 +75,8 @@ export interface ForwarderDeps {
   readonly random: Random;
   /** True for names in our own zones: upstreams can never state anything about them. */
   isOurs(name: WireName): boolean;
-  /** What we answer for such a name where an upstream's CNAME leads to it; never cached. */
-  ourRecords?(name: WireName, type: number): readonly TargetRecord[];
+  /** What we answer for such a name where an upstream's CNAME leads to it; never cached. undefined: SERVFAIL. */
+  ourRecords?(name: WireName, type: number): readonly TargetRecord[] | undefined;
   log(level: 'info' | 'warn' | 'error', message: string): void;
   /** The same in all threads of the process and in no other: recognises our own loop probes. */
   readonly loopToken: string;

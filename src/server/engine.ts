@@ -2,7 +2,7 @@
 import { composeMessage } from '../dns/compose-message.ts';
 import { MAX_MESSAGE_BYTES } from '../dns/limits.ts';
 import { parseMessage } from '../dns/message.ts';
-import { CLASS, FLAG } from '../dns/types.ts';
+import { CLASS, FLAG, RCODE } from '../dns/types.ts';
 import type { Forwarder, ForwarderDeps, TargetRecord } from '../forward/forwarder.ts';
 import { createFront, type FrontDeps } from '../forward/front.ts';
 import type { FrontSettings } from '../forward/settings.ts';
@@ -100,10 +100,11 @@ export function createEngine(deps: EngineDeps): Engine {
   };
 }
 
-/** What we answer for a name of ours, for an upstream's CNAME that leads there; none where it is not known at once. */
-function recordsOf(responder: Responder, name: Uint8Array, type: number): TargetRecord[] {
+/** What we answer for a name of ours, for an upstream's CNAME that leads there; undefined: SERVFAIL. */
+function recordsOf(responder: Responder, name: Uint8Array, type: number): TargetRecord[] | undefined {
   const query = composeMessage({ flags: FLAG.RD, questions: [{ name, type, class: CLASS.IN }] });
   const out = new Uint8Array(MAX_MESSAGE_BYTES);
   const length = responder.respond(query, query.length, out, true);
-  return length > 0 ? [...parseMessage(out.subarray(0, length)).answers] : [];
+  if (length <= 0) return [];
+  return (out[3] & 0x0f) === RCODE.SERVFAIL ? undefined : [...parseMessage(out.subarray(0, length)).answers];
 }

@@ -172,6 +172,15 @@ test('an upstream cannot say what is in one of our zones, not even behind a CNAM
   assert.equal(cached('www.example. A'), undefined, 'what is in our zones is never cached');
 });
 
+test('a CNAME into a zone of ours that cannot answer now is SERVFAIL, and not cached', async () => {
+  const one = await upstream((asked) =>
+    asked.send(asked.reply({ answers: 'www.example. 300 IN CNAME api.production.local.' })),
+  );
+  const { ask, cached } = forwarder([one], { ourZones: ['production.local.'], ourRecords: () => undefined });
+  assert.equal((await ask('www.example. A')).rcode, RCODE.SERVFAIL);
+  assert.equal(cached('www.example. A'), undefined);
+});
+
 test('private addresses are dropped where the rebinding filter is on, except for names that may have them', async () => {
   const one = await upstream((asked) => {
     const name = asked.text.split(' ')[0];

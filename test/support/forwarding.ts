@@ -41,7 +41,7 @@ export interface TestForwarderOptions {
   readonly settings?: Partial<ForwardSettings>;
   readonly clock?: Clock;
   readonly ourZones?: readonly string[];
-  readonly ourRecords?: (name: Uint8Array, type: number) => readonly TargetRecord[];
+  readonly ourRecords?: (name: Uint8Array, type: number) => readonly TargetRecord[] | undefined;
   readonly loopToken?: string;
 }
 

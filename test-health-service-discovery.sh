@@ -232,7 +232,8 @@ if [ $mode = kubernetes ]; then
   touch "$work/namespace-made"
 fi
 configuration >"$work/zones.yaml"
-healthdns serve "$work/zones.yaml" --listen 127.0.0.1:0 --http 127.0.0.1:0 >"$work/healthdns.out" 2>"$work/healthdns.log" &
+# Not by the function: $! would be a shell around it, and the server would outlive that.
+node "$here/bin/healthdns" serve "$work/zones.yaml" --listen 127.0.0.1:0 --http 127.0.0.1:0 >"$work/healthdns.out" 2>"$work/healthdns.log" &
 pids+=($!)
 listens() { grep -q 'HTTP  http' "$work/healthdns.out" || kill -0 ${pids[0]} 2>/dev/null || fail 'healthdns ended'; grep -q 'HTTP  http' "$work/healthdns.out"; }
 end=$((SECONDS + 30))

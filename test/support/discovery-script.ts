@@ -2,22 +2,24 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { repository } from './command.ts';
+import { repository, temporaryFolder } from './command.ts';
 
 export interface Ran {
   readonly code: number | null;
   readonly output: string;
 }
 
-/** Runs it to its end. */
+/** Runs it to its end, and sees that it has stopped all that it started. */
 export async function script(
   t: TestContext,
   args: readonly string[],
   environment: NodeJS.ProcessEnv = {},
 ): Promise<Ran> {
-  const env = { ...process.env, ...environment };
+  const folder = await temporaryFolder(t);
+  const env = { ...process.env, TMPDIR: folder, ...environment };
   const child = spawn(join(repository, 'test-health-service-discovery.sh'), args, {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -29,7 +31,23 @@ export async function script(
       output += text;
     });
   const [code] = await once(child, 'close');
+  assert.deepEqual(processesOf(folder), []);
   return { code, output };
+}
+
+/** Command lines of the processes that name a folder, or work in it. */
+function processesOf(folder: string): string[] {
+  return readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .map((pid) => {
+      try {
+        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+        return `${command} (in ${readlinkSync(`/proc/${pid}/cwd`)})`;
+      } catch {
+        return ''; // it ended meanwhile
+      }
+    })
+    .filter((command) => command.includes(folder));
 }
 
 /** It said what it should: one of so many addresses went, and came back. */

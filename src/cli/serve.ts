@@ -36,7 +36,9 @@ export async function serve(options: ServeOptions, output: Output, signals: Serv
   const log = createLogger({ level: config.logLevel });
   const metrics = createMetrics();
   const stopped = new Promise<void>((resolve) => signals.onStop(resolve));
-  const running = await start(config, log, metrics);
+  // A start may wait for others (a store, a cluster); whoever asks to stop meanwhile is heard.
+  const running = await Promise.race([start(config, log, metrics), stopped.then(() => undefined)]);
+  if (running === undefined) return EXIT.OK;
 
   const reload = serializedReload(options, running, log, metrics);
   signals.onReload(() => reload('SIGHUP'));

@@ -1,3 +1,5 @@
+import { mkdir, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Collection, StoreChange } from './model.ts';
 import type { Store } from './store.ts';
 
@@ -5,11 +7,12 @@ import type { Store } from './store.ts';
  * An embedded LevelDB (classic-level) in the folder `path`, made if it is missing. Each write is one batch with
  * `sync`, so LevelDB's log is on the disk before the client hears of it, and a torn batch is dropped whole at the
  * next opening. Only one process can have it open.
- * @throws Error with code LEVEL_DATABASE_NOT_OPEN when the folder is locked or cannot be used
+ * @throws Error with code LEVEL_DATABASE_NOT_OPEN when the folder is locked, another when it cannot be made or used
  */
 export async function openLevelStore(path: string): Promise<Store> {
   // Loaded here: whoever has no such store does without the native module.
   const { ClassicLevel } = await import('classic-level');
+  await makeFolder(path);
   const database = new ClassicLevel<string, string>(path, { keyEncoding: 'utf8', valueEncoding: 'utf8' });
   await database.open();
   return {
@@ -33,3 +36,26 @@ export async function openLevelStore(path: string): Promise<Store> {
     close: () => database.close(),
   };
 }
+
+/**
+ * Like mkdir with `recursive`, which Node 20 repeats for ever where a folder that is there refuses a new one with ENOENT, as
+ * /proc does.
+ */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return;
+    const parent = dirname(path);
+    if (code !== 'ENOENT' || parent === path || (await exists(parent))) throw error;
+    await makeFolder(parent);
+    await mkdir(path);
+  }
+}
+
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );

@@ -32,7 +32,9 @@ function writeAndKill(folder: string, first: number, count: number): Promise<str
   });
 }
 
-test(`${KILLS} kills at any moment lose none of at least ${ACKNOWLEDGED_AT_LEAST} acknowledged writes`, async (t) => {
+test(`${KILLS} kills at any moment lose none of at least ${ACKNOWLEDGED_AT_LEAST} acknowledged writes`, {
+  timeout: 600_000,
+}, async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'healthdns-crash-'));
   const acknowledged = new Set<string>();
   try {
@@ -90,4 +92,14 @@ test('a plan that throws fails alone', async () => {
   await assert.rejects(failing, /refused/);
   assert.equal(await passing, 'kept');
   assert.ok(state.namespaces.has('a'));
+});
+
+test('a store whose folder cannot be made fails at once; missing parents are made', async () => {
+  await assert.rejects(openLevelStore('/proc/nowhere/store'), { code: 'ENOENT' });
+  const folder = await mkdtemp(join(tmpdir(), 'healthdns-store-'));
+  try {
+    await (await openLevelStore(join(folder, 'a/b/store'))).close();
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });

@@ -120,6 +120,7 @@ async function latencies(files: ServerFiles, workloads: readonly Workload[], row
     const server = await kind.start(files, 5321);
     try {
       const rate = peaks[kind.name]! / 3;
+      await measure(server, workload, seconds); // Compilers and caches warm up.
       const line = async (what: string) => {
         const latency = await measureLatency(server, workload, rate, seconds);
         const times = [latency.p50Ms, latency.p99Ms, latency.p999Ms].map((ms) => ms.toFixed(3));

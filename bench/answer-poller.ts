@@ -8,6 +8,8 @@ import { CLASS, TYPE } from '../src/dns/types.ts';
 export interface AnswerPoller {
   /** Resolves with the time (performance.now) of the first answer for which `isWanted` holds; undefined after `withinMs`. */
   until(isWanted: (addresses: readonly string[]) => boolean, withinMs: number): Promise<number | undefined>;
+  /** Mean milliseconds from one answer to the next: half of it, on average, is how late a change is seen. */
+  intervalMs(): number;
   close(): void;
 }
 
@@ -20,6 +22,8 @@ export function pollAnswers(port: number, name: string): AnswerPoller {
   const query = composeMessage({ questions: [{ name: parseName(name), type: TYPE.A, class: CLASS.IN }] });
   socket.on('error', () => {}); // nobody listens yet
   const connected = new Promise<void>((resolve) => socket.connect(port, '127.0.0.1', resolve));
+
+  let [asked, askingMs] = [0, 0];
 
   async function ask(): Promise<readonly string[] | undefined> {
     await connected;
@@ -38,14 +42,19 @@ export function pollAnswers(port: number, name: string): AnswerPoller {
 
   return {
     async until(isWanted, withinMs) {
-      const endMs = performance.now() + withinMs;
-      while (performance.now() < endMs) {
+      const startMs = performance.now();
+      while (performance.now() < startMs + withinMs) {
         const addresses = await ask();
-        if (addresses !== undefined && isWanted(addresses)) return performance.now();
+        asked++;
+        if (addresses !== undefined && isWanted(addresses)) {
+          askingMs += performance.now() - startMs;
+          return performance.now();
+        }
         await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
       }
       return undefined;
     },
+    intervalMs: () => askingMs / asked,
     close: () => socket.close(),
   };
 }

@@ -4,6 +4,7 @@ import { RECORD, RRSET, RRSET_FLAG, targetOffset } from '../plane/layout.ts';
 import { chunkOf, wordOf } from './arena.ts';
 import type { Lookup } from './lookup.ts';
 import type { PacketMemory } from './packet-memory.ts';
+import type { HashedName } from './question-reader.ts';
 import { MAX_POINTER, type Reply, writeRecordHead } from './reply.ts';
 import { RECORD_WIRE_BYTES, type Selector } from './select.ts';
 import type { Table } from './table.ts';
@@ -32,6 +33,11 @@ export interface AnswerWriter {
   cname(reply: Reply, handle: number, rrset: number, owner: number): number;
   /** Adds addresses of the names in the records written last (NS, MX, SRV), where they are ours and fit. */
   glue(reply: Reply, type: number): void;
+  /**
+   * The same for the NS records of a referral, at the cut of `cutLabels` labels. Addresses of name servers below the cut
+   * cannot be had elsewhere: where they do not fit the reply is marked truncated (RFC 9471 section 3.1).
+   */
+  glueOfCut(reply: Reply, cutLabels: number): void;
   /** The zone's SOA with the TTL of RFC 2308 section 3. False where the zone has none (yet). */
   soa(reply: Reply, zone: Zone, owner: number): boolean;
 }
@@ -41,6 +47,7 @@ export function createAnswerWriter(
   table: Table,
   lookup: Lookup,
   selector: Selector,
+  name: HashedName,
 ): AnswerWriter {
   const { selection } = selector;
   const { alive } = selection;
@@ -103,16 +110,53 @@ export function createAnswerWriter(
     return fits ? WRITTEN : TRUNCATED;
   };
 
-  /** Adds one address RRset of a name, whole or not at all (RFC 2181 section 9: no TC for what was not asked). */
-  const addAddresses = (reply: Reply, handle: number, type: number, owner: number): void => {
+  /**
+   * Adds one address RRset of a name, whole or not at all (RFC 2181 section 9: no TC for what was not asked); false where
+   * it does not fit.
+   */
+  const addAddresses = (reply: Reply, handle: number, type: number, owner: number): boolean => {
     const rrset = lookup.rrsetOf(handle, type);
-    if (rrset < 0) return;
+    if (rrset < 0) return true;
     const words = chunks[chunkOf(handle)];
     selector.select(words, wordOf(handle), rrset, reply.limit - reply.at);
-    if (selection.count === 0 || selection.overflow) return;
-    if (reply.at + selector.wireBytes(words, rrset) > reply.limit) return;
+    if (selection.overflow || reply.at + selector.wireBytes(words, rrset) > reply.limit) return false;
+    if (selection.count === 0) return true;
     writeSelected(reply, words, rrset, owner);
     reply.additional += written;
+    return true;
+  };
+
+  /** `cutLabels`: of the name whose name servers these are; -1 where no address is indispensable. */
+  const addGlue = (reply: Reply, cutLabels: number): void => {
+    const names = targetCount;
+    let seen = 0;
+    for (let i = 0; i < names; i++) {
+      const owner = targets[i] - reply.base;
+      if (owner > MAX_POINTER) return;
+      // Names in rdata are lower case (dns/rdata), so they are looked up where they were written.
+      const length = nameLength(memory.bytes, targets[i]);
+      const handle = table.find(targetHashes[i], view, targets[i], length);
+      if (handle < 0) continue;
+      let known = 0;
+      while (known < seen && glued[known] !== handle) known++;
+      if (known < seen) continue;
+      glued[seen++] = handle;
+      const ipv4Fits = addAddresses(reply, handle, TYPE.A, owner);
+      const ipv6Fits = addAddresses(reply, handle, TYPE.AAAA, owner);
+      if (!(ipv4Fits && ipv6Fits) && cutLabels >= 0 && isBelowCut(targets[i], length, cutLabels))
+        reply.truncated = true;
+    }
+  };
+
+  /** Whether the uncompressed name at `at` ends with the last labels of the name being answered. */
+  const isBelowCut = (at: number, length: number, cutLabels: number): boolean => {
+    const cut = name.starts[cutLabels];
+    const cutAt = at + length - (name.length - cut);
+    let label = at;
+    while (label < cutAt) label += 1 + memory.bytes[label];
+    if (label !== cutAt) return false;
+    for (let i = cut; i < name.length; i++) if (memory.bytes[cutAt + i - cut] !== name.bytes[i]) return false;
+    return true;
   };
 
   return {
@@ -129,23 +173,9 @@ export function createAnswerWriter(
       return finish(reply, words, rrset, owner);
     },
     glue(reply, type) {
-      if (type !== TYPE.SRV && type !== TYPE.MX && type !== TYPE.NS) return;
-      const names = targetCount;
-      let seen = 0;
-      for (let i = 0; i < names; i++) {
-        const owner = targets[i] - reply.base;
-        if (owner > MAX_POINTER) return;
-        // Names in rdata are lower case (dns/rdata), so they are looked up where they were written.
-        const handle = table.find(targetHashes[i], view, targets[i], nameLength(memory.bytes, targets[i]));
-        if (handle < 0) continue;
-        let known = 0;
-        while (known < seen && glued[known] !== handle) known++;
-        if (known < seen) continue;
-        glued[seen++] = handle;
-        addAddresses(reply, handle, TYPE.A, owner);
-        addAddresses(reply, handle, TYPE.AAAA, owner);
-      }
+      if (type === TYPE.SRV || type === TYPE.MX || type === TYPE.NS) addGlue(reply, -1);
     },
+    glueOfCut: addGlue,
     soa(reply, zone, owner) {
       const handle = lookup.apexOf(zone);
       const rrset = handle < 0 ? -1 : lookup.rrsetOf(handle, TYPE.SOA);

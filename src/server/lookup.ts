@@ -124,14 +124,22 @@ export function createLookup(table: Table, zones: Zones, name: HashedName): Look
     return table.find(wildcardHash(hashes[labels]), wildcardView, 0, 2 + name.length - start);
   };
 
+  /** DS at a zone's own name is the parent's to answer, where that is ours as well (RFC 4035 section 3.1.4.1). */
+  const zoneFor = (type: number): Zone | undefined => {
+    const zone = zones.enclosing(name, hashes, name.labels);
+    if (type !== TYPE.DS || zone?.labels !== name.labels) return zone;
+    return zones.enclosing(name, hashes, name.labels - 1) ?? zone;
+  };
+
   const lookup = (type: number): void => {
-    const zone = zones.enclosing(name, hashes);
+    const zone = zoneFor(type);
     found.zone = zone;
     found.addressLength = 0;
     if (zone === undefined) {
       found.outcome = OUTCOME.OUTSIDE;
       return;
     }
+    // Every zone's apex is a cut as well (zone/apex.ts): only with more of them is there one to look for.
     if (table.cuts() > zones.count() && findCut(type, zone)) return;
     let handle = table.findWords(hashes[name.labels], name.words, name.length);
     if (handle < 0) handle = fromEncloser(zone);

@@ -39,10 +39,10 @@ export function createResponder(deps: ResponderDeps): Responder {
   const selector = createSelector(deps.slots, deps.rotationSeed);
   const search = createLookup(table, zones, name);
   const { found } = search;
-  const write = createAnswerWriter(memory, table, search, selector);
+  const write = createAnswerWriter(memory, table, search, selector, name);
   const reply = emptyReply();
   const edns: Edns = emptyEdns();
-  const visited = new Int32Array(MAX_CNAME_CHAIN + 1);
+  const visited = new Int32Array(MAX_CNAME_CHAIN);
   const chaos = chaosAnswer(settings, memory);
   const udpPayloadBytes = Math.max(UDP_BYTES_WITHOUT_EDNS, settings.udpPayloadBytes);
   const forwards = settings.forwarding && forwarder !== undefined;
@@ -94,6 +94,7 @@ export function createResponder(deps: ResponderDeps): Responder {
 
   /** Writes the CNAME and makes its target the name to answer; false where the chain ends here. */
   const followCname = (zone: Zone): boolean => {
+    if (hops === MAX_CNAME_CHAIN) return false;
     for (let i = 0; i < hops; i++) if (visited[i] === found.handle) return false;
     visited[hops++] = found.handle;
     const result = write.cname(reply, found.handle, found.rrset, nameAt);
@@ -103,14 +104,14 @@ export function createResponder(deps: ResponderDeps): Responder {
     if (zone.stale) reply.ede = EDE.STALE_ANSWER;
     nameAt = write.lastRdata() - reply.base;
     reader.readAlias(write.lastRdata(), reply.at);
-    return hops < MAX_CNAME_CHAIN && question.type !== TYPE.ANY;
+    return question.type !== TYPE.ANY;
   };
 
   const refer = (): void => {
     reply.authoritative = hops > 0;
     const result = write.rrset(reply, found.handle, found.rrset, nameAt + name.starts[found.cutLabels]);
     reply.authority += write.written();
-    if (result === WRITTEN) write.glue(reply, TYPE.NS);
+    if (result === WRITTEN) write.glueOfCut(reply, found.cutLabels);
   };
 
   const leavesOurZones = (): void => {
@@ -200,6 +201,8 @@ export function createResponder(deps: ResponderDeps): Responder {
   };
 
   const end = (queryAt: number): number => {
+    // Nothing is said with authority where the truth is not known; so do BIND and Knot.
+    if (reply.rcode === RCODE.SERVFAIL) reply.authoritative = false;
     if (edns.present) {
       reply.at = writeOpt(view, reply.at, udpPayloadBytes, reply.rcode, edns.dnssecOk, reply.ede);
       reply.additional++;

@@ -15,8 +15,11 @@ export interface Zone extends ZoneState {
 }
 
 export interface Zones {
-  /** The zone of the longest name that `name` is at or below; undefined: the name is not ours. */
-  enclosing(name: LabelledName, hashes: Int32Array): Zone | undefined;
+  /**
+   * The zone of the longest name that `name` is at or below, of those with at most `most` labels; undefined: the name is
+   * not ours.
+   */
+  enclosing(name: LabelledName, hashes: Int32Array, most: number): Zone | undefined;
   replace(hash: number, zone: ZoneState): void;
   remove(hash: number, name: WireName): void;
   count(): number;
@@ -44,10 +47,10 @@ export function createZones(): Zones {
   };
 
   return {
-    enclosing(name, hashes) {
+    enclosing(name, hashes, most) {
       for (let i = 0; i < depths.length; i++) {
         const depth = depths[i];
-        if (depth > name.labels) continue;
+        if (depth > most) continue;
         const hash = hashes[depth];
         for (let bucket = hash & mask; ; bucket = (bucket + 1) & mask) {
           const zone = buckets[bucket];
@@ -90,7 +93,7 @@ export function fallsThrough(zone: Zone, name: LabelledName): boolean {
 export function isInZones(zones: Zones, wire: WireName, seed: HashSeed): boolean {
   const name = emptyName();
   if (readName(wire, 0, wire.length, name) < 0) return false;
-  return zones.enclosing(name, suffixHashes(name, seed, new Int32Array(name.labels + 1))) !== undefined;
+  return zones.enclosing(name, suffixHashes(name, seed, new Int32Array(name.labels + 1)), name.labels) !== undefined;
 }
 
 /** The hashes of all suffixes, by how many labels they have, into `hashes`. */

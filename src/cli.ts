@@ -272,6 +272,8 @@ async function run(argv: readonly string[]): Promise<number> {
 process.stdout.on('error', (error: NodeJS.ErrnoException) =>
   process.exit(error.code === 'EPIPE' ? EXIT.OK : EXIT.FAILED),
 );
+process.stderr.on('error', () => process.exit(EXIT.FAILED));
 const code = await run(process.argv);
-// Not left to the event loop: a handle that a library forgot must not keep a stopped server alive.
-process.stdout.write('', () => process.exit(code));
+// Not left to the event loop: a handle that a library forgot must not keep a stopped server alive. But what was said is
+// written out first, which with a pipe takes as long as its reader.
+process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -63,6 +65,20 @@ test('check names each problem with its place, suggests near misses and exits wi
   assert.match(lines[0], /listn.*listen/);
   assert.ok(lines[1].startsWith(`${file}:4:17: `));
   assert.equal(lines[2], `${file}: 2 problems`);
+});
+
+test('more problems than a pipe holds are all printed', async (t) => {
+  const file = join(await temporaryFolder(t), 'zones.yaml');
+  await writeFile(file, Array.from({ length: 2000 }, (_, i) => `key${i}: 1\n`).join(''));
+  // A shell's pipe: those of Node.js are sockets, which are written in one go.
+  const script = '"$0" "$1" check "$2" 2>&1 >/dev/null | cat';
+  const shell = spawn('sh', ['-c', script, process.execPath, join(repository, 'bin/healthdns'), file]);
+  let printed = '';
+  shell.stdout.setEncoding('utf8').on('data', (text) => {
+    printed += text;
+  });
+  await once(shell, 'close');
+  assert.match(printed, /zones\.yaml: 1001 problems\n$/);
 });
 
 test('a file that is not there is said so, by check and serve', async () => {

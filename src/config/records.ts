@@ -29,6 +29,7 @@ const COMMON_TYPES = [
 ];
 /** Meta types (RFC 6895 section 3.1) and what only a signer may state. */
 const NOT_FOR_PEOPLE = new Set<number>([
+  0,
   TYPE.OPT,
   TYPE.TKEY,
   TYPE.TSIG,
@@ -114,8 +115,12 @@ function checkOwner(record: RecordInput, path: Path, zone: string, reporter: Rep
     );
   if (name.slice(2).split('.').includes('*'))
     reporter.warning(at, `\`*\` in \`${shown(record.name)}\` is a wildcard only as the first label (RFC 4592)`);
-  if (name === zone && record.type.toUpperCase() === 'NS')
-    reporter.problem([...path, 'type'], "the zone's own NS records are written as its `nameServers`");
+  if (record.type.toUpperCase() === 'NS') {
+    const place = [...path, 'type'];
+    if (name === zone) reporter.problem(place, "the zone's own NS records are written as its `nameServers`");
+    if (name.startsWith('*.'))
+      reporter.problem(place, 'a wildcard cannot be delegated (RFC 4592 section 4.2): write each name of its own');
+  }
   return name;
 }
 

@@ -19,6 +19,8 @@ try {
     target: 'node20.19',
     format: 'esm',
     external: ['koffi', 'classic-level'],
+    // node-fetch asks it for the URL that Node.js has; it would load Node's `punycode`, which Node 22 warns of at each start.
+    alias: { 'whatwg-url': 'node:url' },
     legalComments: 'none',
     logLevel: 'warning',
     metafile: true,

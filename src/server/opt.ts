@@ -3,7 +3,9 @@ import { EDNS_DO, OPTION, TYPE } from '../dns/types.ts';
 
 export const NO_EDE = -1;
 /** What is kept free at the end of every response to a query with EDNS. */
-export const OPT_ROOM = 11 + 6;
+export const OPT_BYTES = 11;
+/** With an extended error, which is left out where there is no room for it: no answer is cut for its sake. */
+export const OPT_BYTES_WITH_EDE = OPT_BYTES + 6;
 
 /** Writes it at `at` and gives the place after it. DO is repeated (RFC 3225 section 3); no option of the query is. */
 export function writeOpt(
@@ -17,9 +19,9 @@ export function writeOpt(
   view.setInt32(at, (TYPE.OPT << 8) | (udpBytes >>> 8)); // the root's byte, the type, half the size
   view.setInt32(at + 4, (udpBytes << 24) | ((rcode >>> 4) << 16) | (dnssecOk ? EDNS_DO >>> 8 : 0));
   view.setInt32(at + 8, ede === NO_EDE ? 0 : 6 << 8);
-  if (ede === NO_EDE) return at + 11;
+  if (ede === NO_EDE) return at + OPT_BYTES;
   view.setUint16(at + 11, OPTION.EDE);
   view.setUint16(at + 13, 2);
   view.setUint16(at + 15, ede);
-  return at + 17;
+  return at + OPT_BYTES_WITH_EDE;
 }

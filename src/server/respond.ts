@@ -18,7 +18,7 @@ import { chunkOf } from './arena.ts';
 import { chaosAnswer } from './chaos.ts';
 import { writeTarget } from './external-target.ts';
 import { createLookup, OUTCOME } from './lookup.ts';
-import { OPT_ROOM, writeOpt } from './opt.ts';
+import { NO_EDE, OPT_BYTES, OPT_BYTES_WITH_EDE, writeOpt } from './opt.ts';
 import { throughMemory } from './packet-memory.ts';
 import { createQuestionReader } from './question-reader.ts';
 import { beginReply, emptyReply, writeHeader, writeHeaderOnly } from './reply.ts';
@@ -193,7 +193,7 @@ export function createResponder(deps: ResponderDeps): Responder {
     if (!overTcp && edns.present && edns.udpBytes > maxBytes) maxBytes = Math.min(edns.udpBytes, udpPayloadBytes);
     const base = memory.responseAt[to];
     beginReply(reply, base, question.length);
-    reply.limit = base + (edns.present ? maxBytes - OPT_ROOM : maxBytes);
+    reply.limit = base + (edns.present ? maxBytes - OPT_BYTES : maxBytes);
     reply.overTcp = overTcp;
     hops = 0;
     nameAt = HEADER_BYTES;
@@ -204,6 +204,7 @@ export function createResponder(deps: ResponderDeps): Responder {
     // Nothing is said with authority where the truth is not known; so do BIND and Knot.
     if (reply.rcode === RCODE.SERVFAIL) reply.authoritative = false;
     if (edns.present) {
+      if (reply.at + OPT_BYTES_WITH_EDE > reply.base + maxBytes) reply.ede = NO_EDE;
       reply.at = writeOpt(view, reply.at, udpPayloadBytes, reply.rcode, edns.dnssecOk, reply.ede);
       reply.additional++;
     }

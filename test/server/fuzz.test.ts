@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { composeMessage } from '../../src/dns/compose-message.ts';
 import { parseMessage } from '../../src/dns/message.ts';
 import { parseName } from '../../src/dns/name.ts';
+import { RCODE } from '../../src/dns/types.ts';
 import { createInProcessPlane } from '../../src/plane/in-process.ts';
 import { wireName } from '../support/dns-arbitraries.ts';
 import { EXAMPLE_NAMES, serveExample } from '../support/served-example.ts';
@@ -108,7 +109,15 @@ function checkResponse(packet: Uint8Array, response: Uint8Array | undefined): vo
     return;
   }
   assert.ok(response, 'a response');
-  const { id, flags } = parseMessage(response);
+  const { id, flags, rcode, questions, edns } = parseMessage(response);
   assert.equal(id, (packet[0] << 8) | packet[1]);
   assert.equal(flags & 0x8000, 0x8000);
+  // What cannot be understood is never answered with more than it has itself: nothing to gain for who forges senders.
+  if (rcode === RCODE.FORMERR || rcode === RCODE.NOTIMP) assert.equal(response.length, 12);
+  else {
+    assert.equal(questions.length, 1);
+    const asked = packet.subarray(12, 12 + questions[0].name.length + 4);
+    assert.deepEqual(response.subarray(12, 12 + asked.length), asked, 'the question as it was spelt');
+  }
+  assert.ok(response.length <= (edns ? 1232 : 512), `${response.length} bytes`);
 }

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { ListenAddress } from '../config/config.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import { limitConnections } from './connections.ts';
 import { type Endpoint, type HttpResponse, text } from './endpoint.ts';
 import { route } from './route.ts';
 
@@ -40,8 +41,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     },
     createHandler(options),
   );
-  server.maxConnections = limits.httpConnections;
-  server.on('drop', () => dropped.inc());
+  limitConnections(server, limits.httpConnections, () => dropped.inc());
   server.on('clientError', refuse);
   await listening(server, listen);
   const bound = server.address();
@@ -58,6 +58,8 @@ function createHandler({ endpoints, limits, log, metrics }: HttpServerOptions) {
     let endpoint = 'none';
     respond(request)
       .catch((error: Error): HttpResponse => {
+        // The client went away in the middle of its own request.
+        if (request.destroyed && !request.complete) return text(400, 'the request was cut short');
         log.error('http endpoint failed', { endpoint, error: error.message });
         return text(500, 'internal error; the log says more');
       })
@@ -82,6 +84,7 @@ const tooLarge = (limitBytes: number) => text(413, `the body may have at most ${
 
 /** undefined: longer than `limitBytes`. */
 async function readBody(request: IncomingMessage, limitBytes: number): Promise<Buffer | undefined> {
+  if (Number(request.headers['content-length']) > limitBytes) return undefined;
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of request) {

@@ -129,14 +129,55 @@ test('metrics are served as Prometheus text', async () => {
   });
 });
 
-test('connections over the limit are closed and counted', async () => {
-  const metrics = await serving([echo], async (_url, port) => {
-    const idle = Array.from({ length: limits.httpConnections }, () => connect(port, '127.0.0.1'));
-    await Promise.all(idle.map((socket) => once(socket, 'connect')));
-    assert.equal(await sendRaw(port, ''), '');
-    for (const socket of idle) socket.destroy();
+test('over the limit the connection that is longest without a request is closed, and counted', async () => {
+  const metrics = await serving([healthEndpoint(() => false)], async (url, port) => {
+    const open = async () => {
+      const socket = connect(port, '127.0.0.1').on('error', () => {});
+      await once(socket, 'connect');
+      return socket;
+    };
+    const asks = await open();
+    const silent = [await open(), await open(), await open()];
+    asks.write('GET /health HTTP/1.1\r\nhost: a\r\n\r\n');
+    assert.match(String((await once(asks, 'data'))[0]), /^HTTP\/1\.1 200 /);
+    const closed = once(silent[0], 'close');
+    // One whole request, and no longer than for that.
+    assert.match(
+      await sendRaw(port, 'GET /health HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n'),
+      /^HTTP\/1\.1 200 /,
+    );
+    await closed;
+    assert.deepEqual(
+      [asks, ...silent].map((socket) => socket.readyState),
+      ['open', 'closed', 'open', 'open'],
+    );
+    for (const socket of [asks, ...silent]) socket.destroy();
+    assert.equal((await fetch(`${url}/health`)).status, 200);
   });
   assert.match(metrics, /healthdns_http_connections_dropped_total 1/);
+});
+
+test('a body that says that it is too long is not waited for', async () => {
+  await serving([echo], async (_url, port) => {
+    const answer = await sendRaw(port, 'POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1000\r\n\r\n');
+    assert.match(answer, /^HTTP\/1\.1 413 /);
+  });
+});
+
+test('a client that goes away in the middle of its request is no error of ours', async () => {
+  const logged: string[] = [];
+  const log = { ...silentLogger, error: (message: string) => void logged.push(message) };
+  const metrics = createMetrics();
+  const listen = { address: '127.0.0.1', port: 0 };
+  const server = await startHttpServer({ listen, limits, endpoints: [echo], log, metrics });
+  const socket = connect(server.address.port, '127.0.0.1').on('error', () => {});
+  socket.write('POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nhalf');
+  await once(socket, 'connect');
+  socket.end();
+  await once(socket.resume(), 'close');
+  await server.close(0);
+  assert.deepEqual(logged, []);
+  assert.match(metrics.render(), /healthdns_http_requests_total\{endpoint="\/",code="400"\} 1/);
 });
 
 test('a port in use rejects with EADDRINUSE', async () => {

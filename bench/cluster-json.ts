@@ -10,7 +10,8 @@ export interface ClusterSize {
   readonly nodes: number;
 }
 
-const namespaceOf = (service: number) => `team-${String(service % 100).padStart(2, '0')}`;
+const NAMESPACES = 100;
+const namespaceOf = (service: number) => `team-${String(service % NAMESPACES).padStart(2, '0')}`;
 const serviceName = (service: number) => `backend-${String(service).padStart(5, '0')}`;
 /** "backend-00042-6d5f8c7b94-" and five letters, as a Deployment's pods are called. */
 const podName = (service: number, pod: number) =>
@@ -32,6 +33,10 @@ const metadata = (namespace: string, name: string, version: number, more: object
   managedFields: [{ manager: 'kube-controller-manager', operation: 'Update', apiVersion: 'v1', time: time(0) }],
   ...more,
 });
+
+export function* namespaceEvents(): Generator<Buffer> {
+  for (let n = 0; n < NAMESPACES; n++) yield event('Namespace', 'v1', { metadata: metadata('', namespaceOf(n), n) });
+}
 
 export function* serviceEvents(size: ClusterSize): Generator<Buffer> {
   for (let s = 0; s < size.services; s++) {

@@ -10,11 +10,13 @@ import { createRegistry, type Registry } from '../src/registry/registry.ts';
 import { endpointSlicesKind } from '../src/sources/kubernetes/endpoint-slices.ts';
 import { createJsonLines } from '../src/sources/kubernetes/json-lines.ts';
 import { createKnownObjects } from '../src/sources/kubernetes/known-objects.ts';
+import { namespacesKind } from '../src/sources/kubernetes/namespaces.ts';
 import { podsKind } from '../src/sources/kubernetes/pods.ts';
 import { createPublishedServices } from '../src/sources/kubernetes/published-services.ts';
 import { servicesKind } from '../src/sources/kubernetes/services.ts';
 import type { WatchedKind } from '../src/sources/kubernetes/watched-kind.ts';
 import { createStatusBoard } from '../src/sources/status.ts';
+import { createFlushPace } from '../src/wiring/flush-pace.ts';
 import { createZones, type Zones } from '../src/zone/zones.ts';
 
 const CLUSTER: KubernetesConfig = {
@@ -62,17 +64,28 @@ export interface BenchedControlPlane {
   readonly registry: Registry;
   readonly health: HealthSync;
   readonly zones: Zones;
+  readonly namespaces: (line: Buffer) => void;
   readonly services: (line: Buffer) => void;
   readonly slices: (line: Buffer) => void;
   readonly pods: (line: Buffer) => void;
+  /** From now on what changes is judged and published as in the running server, in a later turn. */
+  follow(): void;
+  /** All of the cluster was read. */
+  loaded(): void;
   /** Bytes for the data plane so far. */
   messageBytes(): number;
   takeMessages(): ArrayBuffer[];
   stop(): void;
 }
 
-/** `keepsMessages`: for takeMessages; else they are only counted. */
-export function startControlPlane(pause?: () => Promise<void>, keepsMessages = false): BenchedControlPlane {
+export interface BenchedSettings {
+  readonly pause?: () => Promise<void>;
+  /** For takeMessages; else they are only counted. */
+  readonly keepsMessages?: boolean;
+  readonly pods?: KubernetesConfig['pods'];
+}
+
+export function startControlPlane({ pause, keepsMessages = false, pods: podNames = 'disabled' }: BenchedSettings = {}): BenchedControlPlane {
   const clock = systemClock;
   const slots = createSlots(1 << 18);
   const registry = createRegistry(slots);
@@ -93,14 +106,40 @@ export function startControlPlane(pause?: () => Promise<void>, keepsMessages = f
       }
     },
   };
-  const health = createHealthSync({ registry, slots, clock, schedule: () => {} });
-  const zones = createZones({ registry, plane, zones: [ZONE], clock, random: Math.random, pause });
-  const cluster = { config: CLUSTER, zone: ZONE, registry, clock, log };
+  let follows = false;
+  let isLoading = true;
+  const pace = createFlushPace({
+    async flush() {
+      health.flush();
+      await zones.flush();
+    },
+    schedule: setImmediate,
+    isLoading: () => isLoading,
+    clock,
+  });
+  const health = createHealthSync({
+    registry,
+    slots,
+    clock,
+    schedule: (pass) => void (follows && setImmediate(pass)),
+  });
+  const zones = createZones({
+    registry,
+    plane,
+    zones: [ZONE],
+    clock,
+    random: Math.random,
+    pause,
+    onDirty: () => follows && pace.wake(),
+  });
+  const config = { ...CLUSTER, pods: podNames };
+  const cluster = { config, zone: ZONE, registry, clock, log };
   const source = createStatusBoard(clock).add('kubernetes/production', [ZONE.name]);
-  const follow = (kind: WatchedKind) => {
+  const reader = (kind: WatchedKind) => {
     const known = createKnownObjects(kind, source.kind(kind.resource, true), log);
     const lines = createJsonLines({
       value: (event) => known.upsert((event as { object: unknown }).object),
+      trim: kind.trim,
       malformed(reason) {
         throw new Error(reason);
       },
@@ -108,13 +147,23 @@ export function startControlPlane(pause?: () => Promise<void>, keepsMessages = f
     return lines.push;
   };
   const pods = podsKind(cluster, () => true);
+  const published = createPublishedServices(cluster);
   return {
     registry,
     health,
     zones,
-    services: follow(servicesKind(cluster, createPublishedServices(cluster))),
-    slices: follow(endpointSlicesKind(cluster, pods.unseen)),
-    pods: follow(pods),
+    namespaces: reader(namespacesKind(cluster, published)),
+    services: reader(servicesKind(cluster, published)),
+    slices: reader(endpointSlicesKind(cluster, pods.unseen)),
+    pods: reader(pods),
+    follow() {
+      follows = true;
+      pace.wake();
+    },
+    loaded() {
+      isLoading = false;
+      pace.loaded();
+    },
     messageBytes: () => messageBytes,
     takeMessages() {
       const taken = messages;
@@ -122,6 +171,7 @@ export function startControlPlane(pause?: () => Promise<void>, keepsMessages = f
       return taken;
     },
     stop() {
+      pace.stop();
       health.stop();
       pods.stop();
     },

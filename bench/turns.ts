@@ -55,7 +55,7 @@ const engine = createEngine({
   },
 });
 
-const huge = startControlPlane(undefined, true);
+const huge = startControlPlane({ keepsMessages: true });
 for (const line of serviceEvents(HUGE)) huge.services(line);
 for (const line of podEvents(HUGE)) huge.pods(line);
 for (let from = 0; from < HUGE.podsPerService; from += SLICE) huge.slices(sliceEvent(HUGE, 0, from, from + SLICE));
@@ -69,7 +69,7 @@ await measure('an endpoint goes or comes', huge, (i) => {
 });
 huge.stop();
 
-const many = startControlPlane(() => new Promise((resolve) => setImmediate(resolve)));
+const many = startControlPlane({ pause: () => new Promise((resolve) => setImmediate(resolve)) });
 for (const line of serviceEvents(MANY)) many.services(line);
 for (const line of podEvents(MANY)) many.pods(line);
 for (const line of sliceEvents(MANY)) many.slices(line);

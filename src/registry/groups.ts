@@ -31,6 +31,7 @@ interface GroupChange {
   /** Names or records may differ. */
   structure: boolean;
   readonly fresh: readonly InstanceEntry[];
+  readonly gone: InstanceEntry[];
   /** Those that are fresh, or restated otherwise than before. */
   readonly concerned: InstanceEntry[];
 }
@@ -65,7 +66,7 @@ export function createGroups({ obtain, forgetIfEmpty, facts, keeper, limits, tel
     const fresh = createMissing(groupKey, service, instances);
     const group: Group = old ?? { key: groupKey, service, entries: NO_ENTRIES, displaced: undefined };
     const before = new Set(group.entries);
-    const change: GroupChange = { structure: fresh.length > 0, fresh, concerned: [...fresh] };
+    const change: GroupChange = { structure: fresh.length > 0, fresh, gone: [], concerned: [...fresh] };
     const seen = new Set<InstanceEntry>();
     for (const instance of instances) {
       const entry = service.instances.find(instance)!;
@@ -157,12 +158,13 @@ export function createGroups({ obtain, forgetIfEmpty, facts, keeper, limits, tel
     facts.unlink(entry);
     keeper.giveUp(slotKey(entry.service, identity(entry)), entry.slot);
     instanceCount--;
+    change.gone.push(entry);
     change.structure = true;
   }
 
   function announce(service: ServiceEntry, change: GroupChange): void {
     try {
-      if (change.structure) shareAddresses(service, keeper, change.fresh);
+      shareAddresses(service, keeper, [...change.fresh, ...change.gone]);
     } finally {
       const { structure, concerned } = change;
       if (structure) tell(service.key, 'structure', concerned);
@@ -171,7 +173,7 @@ export function createGroups({ obtain, forgetIfEmpty, facts, keeper, limits, tel
   }
 
   function clear(group: Group): void {
-    const change: GroupChange = { structure: false, fresh: [], concerned: [] };
+    const change: GroupChange = { structure: false, fresh: [], gone: [], concerned: [] };
     for (const entry of group.entries) withdraw(entry, group, change);
     if (groups.get(group.key) === group) groups.delete(group.key);
     group.service.groups--;

@@ -1,5 +1,7 @@
 // The instances of one service. Most services have a few, and a Map of ten costs 50 bytes for each of them; an array 10.
 import type { Instance } from './model.ts';
+import { added, type OneOrMany, removed, valuesOf } from './one-or-many.ts';
+import type { PackedAddress } from './packed-instance.ts';
 import { sameTexts } from './same-instance.ts';
 import type { InstanceEntry } from './service-entry.ts';
 
@@ -12,6 +14,8 @@ export class InstanceSet {
   private many: Map<string, InstanceEntry> | undefined = undefined;
   /** How many instances of `many` are not under their id. */
   private namesakes = 0;
+  /** Who states an address; with `many` only. */
+  private holders: Map<PackedAddress, OneOrMany<InstanceEntry>> | undefined = undefined;
 
   get size(): number {
     return this.many?.size ?? this.few.length;
@@ -37,6 +41,12 @@ export class InstanceSet {
     return entry === undefined ? [] : [entry];
   }
 
+  /** All that state an address. */
+  withAddress(address: PackedAddress): InstanceEntry[] {
+    if (this.holders === undefined) return this.few.filter((entry) => entry.packedAddressList().includes(address));
+    return [...valuesOf(this.holders.get(address))];
+  }
+
   add(entry: InstanceEntry): void {
     if (this.many === undefined && this.few.length < LARGEST_ARRAY) {
       // An array as long as it is; `push` would make room for 17.
@@ -45,6 +55,7 @@ export class InstanceSet {
     }
     if (this.many === undefined) {
       this.many = new Map();
+      this.holders = new Map();
       for (const other of this.few) this.addToMany(this.many, other);
       this.few = NONE;
     }
@@ -59,6 +70,9 @@ export class InstanceSet {
 
   private addToMany(many: Map<string, InstanceEntry>, entry: InstanceEntry): void {
     const { id } = entry;
+    for (const address of entry.packedAddressList()) {
+      this.holders!.set(address, added(this.holders!.get(address), entry));
+    }
     if (!many.has(id)) many.set(id, entry);
     else {
       many.set(identity(entry), entry);
@@ -67,9 +81,18 @@ export class InstanceSet {
   }
 
   delete(entry: InstanceEntry): void {
+    if (this.holders !== undefined) this.releaseAddresses(this.holders, entry);
     if (this.many === undefined) this.few = this.few.filter((other) => other !== entry);
     else if (this.many.get(entry.id) === entry) this.many.delete(entry.id);
     else if (this.many.delete(identity(entry))) this.namesakes--;
+  }
+
+  private releaseAddresses(holders: Map<PackedAddress, OneOrMany<InstanceEntry>>, entry: InstanceEntry): void {
+    for (const address of entry.packedAddressList()) {
+      const left = removed(holders.get(address), entry);
+      if (left === undefined) holders.delete(address);
+      else holders.set(address, left);
+    }
   }
 }
 

@@ -35,14 +35,16 @@ export function commonOf(instance: Instance, neighbour: Common | undefined): Com
 export const hostnameOf = ({ hostname }: Common, id: string): string | undefined =>
   hostname === SAME_AS_ID ? id : hostname;
 
-/** An IPv4 address is its 32 bits, which V8 keeps in place of a pointer; others are text. One needs no array. */
-export type PackedAddresses = number | string | readonly (number | string)[];
+/** An IPv4 address is its 32 bits, which V8 keeps in place of a pointer; others are text. */
+export type PackedAddress = number | string;
+/** One needs no array. */
+export type PackedAddresses = PackedAddress | readonly PackedAddress[];
 
 export function packAddresses(addresses: readonly string[]): PackedAddresses {
   return addresses.length === 1 ? packAddress(addresses[0]) : addresses.map(packAddress);
 }
 
-function packAddress(address: string): number | string {
+function packAddress(address: string): PackedAddress {
   const bits = bitsOf(address);
   return bits !== undefined && textOf(bits) === address ? bits : address;
 }
@@ -51,7 +53,7 @@ export function unpackAddresses(packed: PackedAddresses): readonly string[] {
   return typeof packed === 'object' ? packed.map(unpackAddress) : [unpackAddress(packed)];
 }
 
-const unpackAddress = (packed: number | string): string => (typeof packed === 'number' ? textOf(packed) : packed);
+export const unpackAddress = (packed: PackedAddress): string => (typeof packed === 'number' ? textOf(packed) : packed);
 
 function bitsOf(text: string): number | undefined {
   let bits = 0;

@@ -3,7 +3,7 @@
 import { InstanceSet } from './instance-set.ts';
 import type { Fact, Instance, Service, Verdict } from './model.ts';
 import { type OneOrMany, valuesOf } from './one-or-many.ts';
-import { type Common, hostnameOf, type PackedAddresses, packAddresses, unpackAddresses } from './packed-instance.ts';
+import { type Common, hostnameOf, type PackedAddress, type PackedAddresses, packAddresses, unpackAddresses } from './packed-instance.ts';
 import { packVerdict, unpackFacts, unpackVerdict, WHOLE } from './packed-time.ts';
 import type { InstanceState, ServiceState } from './registry.ts';
 import type { Subject } from './subjects.ts';
@@ -57,6 +57,10 @@ export class InstanceEntry implements InstanceState {
 
   get addresses(): readonly string[] {
     return unpackAddresses(this.packedAddresses);
+  }
+
+  packedAddressList(): readonly PackedAddress[] {
+    return typeof this.packedAddresses === 'object' ? this.packedAddresses : [this.packedAddresses];
   }
 
   /** As it was stated; made anew each time. */
@@ -119,7 +123,8 @@ export class ServiceEntry implements ServiceState {
   readonly instances = new InstanceSet();
   service: Service | undefined = undefined;
   groups = 0;
-  sharedAddresses: ReadonlyMap<string, SharedAddress> = NONE_SHARED;
+  /** Kept by shared-addresses.ts. */
+  sharedAddresses: Map<string, SharedAddress> = NONE_SHARED;
   /** Weights in place of the stated ones, while the service starts its instances slowly. */
   setWeights: Map<InstanceEntry, number> | undefined = undefined;
 
@@ -133,4 +138,5 @@ export class ServiceEntry implements ServiceState {
   }
 }
 
-export const NONE_SHARED: ReadonlyMap<string, SharedAddress> = new Map();
+/** Stays empty: most services have no such address. */
+export const NONE_SHARED = new Map<string, SharedAddress>();

@@ -11,6 +11,7 @@ import { stateStaticServices } from '../sources/static.ts';
 import { createStatusBoard, type StatusBoard } from '../sources/status.ts';
 import { createZones, type Zones } from '../zone/zones.ts';
 import { type CloudMap, startCloudMap } from './cloud-map.ts';
+import { createFlushPace } from './flush-pace.ts';
 import { createKubernetesSources } from './kubernetes-sources.ts';
 
 export interface ControlPlane {
@@ -41,12 +42,15 @@ export interface ControlPlaneSettings {
 export async function createControlPlane(settings: ControlPlaneSettings): Promise<ControlPlane> {
   const { config, plane, nameServerAddresses, clock, random, log, metrics } = settings;
   let stated: Config | undefined;
+  let cloudMapZones: readonly ZoneConfig[] = [];
   let isClosed = false;
 
   const registry = createRegistry(plane.slots);
   const health = createHealthSync({ registry, slots: plane.slots, clock, schedule });
   const reports = createExternalReports(registry, clock, schedule);
   const board = createStatusBoard(clock);
+  const isLoading = () => servedZones().some(({ name }) => !board.zone(name).ready);
+  const pace = createFlushPace({ flush: tick, schedule, isLoading, clock });
   const zones = createZones({
     registry,
     plane,
@@ -54,7 +58,7 @@ export async function createControlPlane(settings: ControlPlaneSettings): Promis
     clock,
     random,
     nameServerAddresses,
-    onDirty: () => schedule(tick),
+    onDirty: () => pace.wake(),
     pause: () => new Promise((resolve) => setImmediate(resolve)),
     leftOut: (owner, problem) => log.warn('left out of DNS', { owner, problem }),
   });
@@ -65,15 +69,14 @@ export async function createControlPlane(settings: ControlPlaneSettings): Promis
     health.flush();
     return zones.flush();
   }
-  function tick(): void {
+  async function tick(): Promise<void> {
     if (isClosed) return;
-    flush().catch((error: Error) => {
+    await flush().catch((error: Error) => {
       if (!isClosed) log.error('names were not brought to the data plane', { error: error.message });
     });
   }
 
   const sources = createKubernetesSources({ registry, board, clock, random, log });
-  let cloudMapZones: readonly ZoneConfig[] = [];
   function servedZones(): readonly ZoneConfig[] {
     const configured = (stated ?? config).zones;
     const names = new Set(configured.map(({ name }) => name));
@@ -81,6 +84,7 @@ export async function createControlPlane(settings: ControlPlaneSettings): Promis
   }
   function showReadiness(): void {
     for (const { name } of servedZones()) zones.setState(name, board.zone(name));
+    pace.loaded();
   }
   function showZones(): void {
     zones.reload(servedZones());
@@ -112,6 +116,7 @@ export async function createControlPlane(settings: ControlPlaneSettings): Promis
     },
     async close() {
       isClosed = true;
+      pace.stop();
       await sources.stop();
       await cloudMap?.stop();
       reports.stop();

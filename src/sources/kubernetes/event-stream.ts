@@ -17,6 +17,8 @@ export interface EventStream {
   /** Bytes came. */
   readonly contact: (watchdog: Watchdog) => void;
   readonly malformed: (reason: string) => void;
+  /** See json-lines.ts. */
+  readonly trim?: (line: Buffer) => Buffer;
   /** How long until the first call of `allow` must come. */
   readonly allowMs: number;
 }
@@ -48,6 +50,7 @@ export async function readEvents(
     stream.contact(watchdog);
     const lines = createJsonLines({
       value: (value) => dispatch(value, stream, watchdog),
+      trim: stream.trim,
       malformed: stream.malformed,
     });
     for await (const chunk of response as AsyncIterable<Buffer>) {

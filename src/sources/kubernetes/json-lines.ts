@@ -6,6 +6,8 @@ export interface JsonLines {
 
 export interface JsonLinesHandler {
   readonly value: (value: unknown) => void;
+  /** Leaves out of a line what is not needed. What is then no JSON is parsed whole. */
+  readonly trim?: (line: Buffer) => Buffer;
   /** A line that is too long or is not JSON was left out. */
   readonly malformed: (reason: string) => void;
 }
@@ -37,12 +39,13 @@ export function createJsonLines(handler: JsonLinesHandler, maxLineBytes = MAX_LI
     tooLong = false;
   }
 
-  function parse(line: Buffer): void {
+  function parse(line: Buffer, trimmed = handler.trim?.(line) ?? line): void {
     let value: unknown;
     try {
-      value = JSON.parse(line.toString('utf8'));
+      value = JSON.parse(trimmed.toString('utf8'));
     } catch (error) {
-      handler.malformed(`a line that is not JSON: ${(error as Error).message}`);
+      if (trimmed !== line) parse(line, line);
+      else handler.malformed(`a line that is not JSON: ${(error as Error).message}`);
       return;
     }
     handler.value(value);

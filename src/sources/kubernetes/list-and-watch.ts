@@ -138,8 +138,8 @@ export function startListAndWatch(
     });
   }
 
-  const read = (stream: Omit<EventStream, 'malformed'>) =>
-    readEvents(server, clock, stopping.signal, { ...stream, malformed });
+  const read = (stream: Omit<EventStream, 'malformed' | 'trim'>) =>
+    readEvents(server, clock, stopping.signal, { ...stream, malformed, trim: kind.trim });
 
   /** Spread out, so that kinds and replicas do not come in step. */
   const watchSeconds = () => Math.max(1, Math.round(timings.watchSeconds * (0.75 + 0.25 * random())));

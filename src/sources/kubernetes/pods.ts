@@ -6,6 +6,7 @@ import { type Cluster, groupKey, podSubject, serviceKey } from './cluster.ts';
 import { address, endpointInstance } from './endpoint-instance.ts';
 import { type Fields, fields, list, type Metadata, optionalFields } from './objects.ts';
 import { podFacts } from './pod-facts.ts';
+import { withoutPodSpec } from './pod-line.ts';
 import type { WatchedKind } from './watched-kind.ts';
 
 export interface PodsKind extends WatchedKind {
@@ -73,6 +74,7 @@ export function podsKind(cluster: Cluster, inContact: () => boolean, namespace?:
     groupVersionPath: '/api/v1',
     namespace,
     essential: false,
+    trim: withoutPodSpec,
     keyOf: (objectNamespace, name) => podSubject(cluster, objectNamespace, name),
     replace(key, metadata, object) {
       const facts = podFacts(metadata, object);

@@ -17,6 +17,9 @@ export interface WatchedKind {
   readonly namespace?: string;
   readonly labelSelector?: string;
 
+  /** Leaves out of an event's line what `replace` does not read, before it is parsed; see json-lines.ts. */
+  readonly trim?: (line: Buffer) => Buffer;
+
   /** The key under which the registry knows what an object states; a removed object is named by it alone. */
   keyOf(namespace: string, name: string): string;
   /**

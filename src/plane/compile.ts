@@ -50,9 +50,9 @@ function flagsOf(records: NameRecords): number {
 
 function compileRRset(writer: WordWriter, rrset: RRset, block: number, header: number, seed: HashSeed): void {
   const target = targetOffset(rrset.type);
-  const records = groupDuplicates(rrset.records);
-  const length = records[0]?.record.rdata.length ?? 0;
-  const uniform = records.length > 0 && records.every(({ record }) => record.rdata.length === length);
+  const records = isDistinct(rrset.records) ? rrset.records : groupDuplicates(rrset.records);
+  const length = records[0]?.rdata.length ?? 0;
+  const uniform = records.length > 0 && records.every(({ rdata }) => rdata.length === length);
   const recordWords = RECORD.WORDS + (target >= 0 ? 1 : 0) + ((length + 3) >> 2);
   const flags =
     (rrset.routing === 'weighted' ? RRSET_FLAG.WEIGHTED : 0) |
@@ -60,8 +60,9 @@ function compileRRset(writer: WordWriter, rrset: RRset, block: number, header: n
     (POLICIES.indexOf(rrset.whenAllUnhealthy) << RRSET_FLAG.POLICY_SHIFT);
   const first = writer.length;
   if (!uniform) for (let i = 0; i < records.length; i++) writer.put(0);
-  records.forEach(({ record, repeats }, i) => {
+  records.forEach((record, i) => {
     if (!uniform) writer.words[first + i] = writer.length - block;
+    const repeats = records !== rrset.records && i > 0 && sameRdata(record.rdata, records[i - 1].rdata);
     compileRecord(writer, record, repeats, target, seed);
   });
   const { words } = writer;
@@ -83,10 +84,11 @@ function compileRecord(
   if (record.rdata.length > 0xffff) throw new RangeError(`rdata of ${record.rdata.length} bytes, at most 65535 fit`);
   if (record.slot < 0 || record.slot > SLOT_MASK) throw new RangeError(`slot ${record.slot} does not exist`);
   const weight = Math.max(0, Math.min(MAX_WEIGHT, Math.trunc(record.weight)));
-  writer.put(record.slot | (repeats ? DUPLICATE : 0), record.rdata.length | (weight << 16));
+  writer.putWord(record.slot | (repeats ? DUPLICATE : 0));
+  writer.putWord(record.rdata.length | (weight << 16));
   if (target >= 0) {
     nameEnd(record.rdata, target);
-    writer.put(hashName(record.rdata, seed, target));
+    writer.putWord(hashName(record.rdata, seed, target));
   }
   writer.putBytes(record.rdata);
 }
@@ -95,10 +97,7 @@ function compileRecord(
  * Records of equal rdata are put next to each other and all but the first are marked, so that an answer never has
  * duplicates (RFC 2181 section 5) while each keeps its own slot: the rdata is answered if any of them may be.
  */
-function groupDuplicates(records: readonly ResourceRecord[]): { record: ResourceRecord; repeats: boolean }[] {
-  const first = new Map<number, number>();
-  const isDistinct = records.every(({ rdata }, i) => first.size === i && first.set(rdataHash(rdata), i).size === i + 1);
-  if (isDistinct) return records.map((record) => ({ record, repeats: false }));
+function groupDuplicates(records: readonly ResourceRecord[]): readonly ResourceRecord[] {
   const groups = new Map<string, ResourceRecord[]>();
   for (const record of records) {
     const { rdata } = record;
@@ -107,10 +106,40 @@ function groupDuplicates(records: readonly ResourceRecord[]): { record: Resource
     if (group === undefined) groups.set(key, [record]);
     else if (!group.some((other) => other.slot === record.slot)) group.push(record);
   }
-  return [...groups.values()].flatMap((group) => group.map((record, i) => ({ record, repeats: i > 0 })));
+  return [...groups.values()].flat();
 }
 
-/** Different hashes say that nothing repeats, as nearly always; equal ones say nothing. 53 bits, for sets of 10,000. */
+const sameRdata = (one: Uint8Array, other: Uint8Array): boolean => Buffer.compare(one, other) === 0;
+
+/** Above this many, records are compared by hashes of their rdata. */
+const FEW = 8;
+/** Hashes by open addressing, for one call; 0 is a free place. */
+let seen = new Float64Array(64);
+
+/** Whether no two say the same, as nearly always. It may be mistaken if it says no. */
+function isDistinct(records: readonly ResourceRecord[]): boolean {
+  const { length } = records;
+  if (length <= FEW) return records.every(({ rdata }, i) => !isAmong(rdata, records, i));
+  if (seen.length < length * 2) seen = new Float64Array(2 ** Math.ceil(Math.log2(length * 2)));
+  else seen.fill(0);
+  const mask = seen.length - 1;
+  for (const { rdata } of records) {
+    const hash = rdataHash(rdata);
+    let place = hash & mask;
+    for (; seen[place] !== 0; place = (place + 1) & mask) if (seen[place] === hash) return false;
+    seen[place] = hash;
+  }
+  return true;
+}
+
+function isAmong(rdata: Uint8Array, records: readonly ResourceRecord[], end: number): boolean {
+  for (let i = 0; i < end; i++) {
+    if (records[i].rdata.length === rdata.length && sameRdata(records[i].rdata, rdata)) return true;
+  }
+  return false;
+}
+
+/** 53 bits, never 0, for sets of 10,000. */
 function rdataHash(rdata: Uint8Array): number {
   let low = 0;
   let high = 0;
@@ -118,5 +147,5 @@ function rdataHash(rdata: Uint8Array): number {
     low = Math.imul(low ^ rdata[i], 0x01000193);
     high = Math.imul(high ^ rdata[i] ^ (low >>> 15), 0x9e3779b1);
   }
-  return (low >>> 0) + (high & 0x1f_ffff) * 0x1_0000_0000;
+  return (low >>> 0) + (high & 0x1f_ffff) * 0x1_0000_0000 || 1;
 }

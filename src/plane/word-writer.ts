@@ -4,6 +4,7 @@ export interface WordWriter {
   readonly words: Int32Array;
   readonly length: number;
   put(...values: number[]): void;
+  putWord(value: number): void;
   putBytes(bytes: Uint8Array): void;
   /** Takes back what was written after `length`. */
   truncate(length: number): void;
@@ -11,8 +12,11 @@ export interface WordWriter {
   finish(): ArrayBuffer;
 }
 
+const LONG = 64;
+
 export function createWordWriter(capacityWords = 16_384): WordWriter {
   let words = new Int32Array(capacityWords);
+  let bytes = new Uint8Array(words.buffer);
   let length = 0;
 
   const reserve = (more: number) => {
@@ -20,6 +24,7 @@ export function createWordWriter(capacityWords = 16_384): WordWriter {
     const larger = new Int32Array(Math.max(words.length * 2, length + more));
     larger.set(words.subarray(0, length));
     words = larger;
+    bytes = new Uint8Array(words.buffer);
   };
 
   return {
@@ -33,11 +38,17 @@ export function createWordWriter(capacityWords = 16_384): WordWriter {
       reserve(values.length);
       for (const value of values) words[length++] = value;
     },
-    putBytes(bytes) {
-      const count = (bytes.length + 3) >> 2;
+    putWord(value) {
+      reserve(1);
+      words[length++] = value;
+    },
+    putBytes(source) {
+      const count = (source.length + 3) >> 2;
       reserve(count);
-      words.fill(0, length, length + count);
-      new Uint8Array(words.buffer, length * 4, bytes.length).set(bytes);
+      if (count > 0) words[length + count - 1] = 0;
+      // Most are short, and then a loop is faster than `set`.
+      if (source.length > LONG) bytes.set(source, length * 4);
+      else for (let i = 0, at = length * 4; i < source.length; i++, at++) bytes[at] = source[i];
       length += count;
     },
     truncate(to) {

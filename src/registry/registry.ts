@@ -11,6 +11,9 @@ export interface InstanceState {
   /** Put together anew each time it is asked for. */
   readonly instance: Instance;
   readonly addresses: readonly string[];
+  readonly addressCount: number;
+  /** The same object for as long as the instance is stated the same, id and addresses aside. */
+  readonly statement: object;
   /** Its byte in the shared memory. Records of an address use `service.slotFor(state, address)` instead. */
   readonly slot: number;
   /** Written by health/sync.ts only. */

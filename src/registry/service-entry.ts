@@ -59,6 +59,14 @@ export class InstanceEntry implements InstanceState {
     return unpackAddresses(this.packedAddresses);
   }
 
+  get addressCount(): number {
+    return typeof this.packedAddresses === 'object' ? this.packedAddresses.length : 1;
+  }
+
+  get statement(): object {
+    return this.common;
+  }
+
   packedAddressList(): readonly PackedAddress[] {
     return typeof this.packedAddresses === 'object' ? this.packedAddresses : [this.packedAddresses];
   }

@@ -2,6 +2,7 @@
 import type { Fact, FactSource } from './model.ts';
 import { added, type OneOrMany, removed, valuesOf } from './one-or-many.ts';
 import { type PackedFacts, packFacts, unpackFacts, WHOLE } from './packed-time.ts';
+import { TextTable } from './text-table.ts';
 
 /** The subject of what is said about one instance alone: checks, custom status, operator. */
 export const instanceSubject = (serviceKey: string, id: string): string => `instance/${serviceKey}/${id}`;
@@ -49,13 +50,13 @@ const NO_FACTS: readonly Fact[] = [];
 
 /** An empty index of facts. Subjects exist only while they have a fact or a member. */
 export function createSubjects<Member extends object>(): Subjects<Member> {
-  const subjects = new Map<string, Subject<Member>>();
+  const subjects = new TextTable<Subject<Member>>(({ text }) => text);
 
   function ensure(text: string): Subject<Member> {
     const known = subjects.get(text);
     if (known !== undefined) return known;
     const subject = new Subject<Member>(text);
-    subjects.set(text, subject);
+    subjects.set(subject);
     return subject;
   }
 

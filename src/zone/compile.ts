@@ -7,6 +7,7 @@ import { endpointsOf } from './endpoint.ts';
 import { externalNames } from './external-name.ts';
 import { addText, begin, type Fingerprint, finish } from './fingerprint.ts';
 import { instanceNames } from './instance-names.ts';
+import type { KeptEndpoints, KeptService } from './kept-endpoints.ts';
 import type { NamePlan } from './plan.ts';
 import { namespaceNames } from './pod-names.ts';
 import { reverseNames } from './reverse.ts';
@@ -39,28 +40,41 @@ export interface Compilation {
   readonly fingerprint: Fingerprint;
   readonly bases: readonly WireName[];
   readonly plans: NamePlan[];
+  /** What was made of its instances before, and is to be kept of them; undefined: nothing is kept. */
+  readonly kept: KeptService | undefined;
   /** Every address is of one instance, once: the registry keeps account of those that several instances state. */
   readonly hasDistinctAddresses: boolean;
   readonly context: CompileContext;
 }
 
 /** Never throws for what a source may state: what cannot be said is left out and reported. */
-export function compileService(state: ServiceState, context: CompileContext): CompiledService {
-  const { service } = state;
-  const bases = service === undefined ? [] : basesOf(service, context);
+export function compileService(
+  state: ServiceState,
+  context: CompileContext,
+  keptEndpoints?: KeptEndpoints,
+): CompiledService {
+  const { service, key } = state;
+  if (service === undefined) return { bases: [], plans: [] };
+  const { zone, reverseZones } = context;
+  const known = keptEndpoints?.find(key, { service, zone, reverseZones });
+  const bases = known?.bases ?? basesOf(service, context);
   const plans: NamePlan[] = [];
-  if (service === undefined || bases.length === 0) return { bases, plans };
+  if (bases.length === 0) return { bases, plans };
+  const isKept = keptEndpoints?.takes(state) && bases.length === new Set(service.names).size;
+  const fresh = { service, zone, reverseZones, bases, instances: [], hasSharedAddresses: false };
+  const kept = isKept ? (known ?? fresh) : undefined;
   const { createdMs, healthCheck, ...said } = service;
   begin(0);
   addText(JSON.stringify(said));
   const hasDistinctAddresses = areDistinct(state);
-  compileKind({ service, state, fingerprint: finish(), bases, plans, hasDistinctAddresses, context });
+  compileKind({ service, state, fingerprint: finish(), bases, plans, kept, hasDistinctAddresses, context });
+  if (kept !== undefined) keptEndpoints?.keep(state, kept);
   return { bases, plans: bases.length > 1 ? distinctNames(plans) : plans };
 }
 
 function areDistinct(state: ServiceState): boolean {
   if (state.sharedAddresses.size > 0) return false;
-  for (const { addresses } of state.instances.values()) if (addresses.length > 1) return false;
+  for (const { addressCount } of state.instances.values()) if (addressCount > 1) return false;
   return true;
 }
 

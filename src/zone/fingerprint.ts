@@ -48,6 +48,13 @@ export function finish(): Fingerprint {
 export const lowHalf = (): number => low;
 export const highHalf = (): number => high;
 
+/** One that stands for many, in their order. */
+export function combined(parts: readonly Fingerprint[]): Fingerprint {
+  begin(0);
+  for (const part of parts) addFingerprint(part);
+  return finish();
+}
+
 /** Of records that exist already. Their records have no health. */
 export function fingerprintOf(records: NameRecords): Fingerprint {
   begin(0);

@@ -2,7 +2,7 @@
 import type { WireName } from '../dns/name.ts';
 import type { Compilation } from './compile.ts';
 import { answersAsInstance, type NameDraft, rrsetOf } from './draft.ts';
-import { endpointsOf, groupEndpoints } from './endpoint.ts';
+import { addPlans, endpointsOf, type Sharing } from './endpoint.ts';
 import { childName, dashedAddress, fitsBelow } from './label.ts';
 import { NO_BASE, PLAN, plan } from './plan.ts';
 import { expandTemplate } from './template.ts';
@@ -40,20 +40,20 @@ function verifiedPods(compilation: Compilation, podsName: WireName): void {
   const { service, plans } = compilation;
   const answering = answersAsInstance(service.policy, service.ttlSeconds);
   const areDistinct = compilation.hasDistinctAddresses;
-  for (const members of groupEndpoints(endpointsOf(compilation), (endpoint) => endpoint.address, areDistinct)) {
+  const sharing: Sharing = { keyOf: ({ address }) => address, areDistinct, keptAs: 'ownPlans' };
+  addPlans(plans, endpointsOf(compilation), sharing, (members) => {
     const label = dashedAddress(members[0].address);
-    if (!fitsBelow(label, podsName)) continue;
-    plans.push(
-      plan(PLAN.POD, compilation.fingerprint, label, members, {
-        base: NO_BASE,
-        isBase: false,
-        name: () => childName(label, podsName),
-        fill(draft) {
-          for (const { type, rdata, slot } of members) {
-            rrsetOf(draft, type, answering).records.push({ rdata, slot, weight: 1 });
-          }
-        },
-      }),
-    );
-  }
+    if (!fitsBelow(label, podsName)) return [];
+    const naming = {
+      base: NO_BASE,
+      isBase: false,
+      name: () => childName(label, podsName),
+      fill(draft: NameDraft) {
+        for (const { type, rdata, slot } of members) {
+          rrsetOf(draft, type, answering).records.push({ rdata, slot, weight: 1 });
+        }
+      },
+    };
+    return [plan(PLAN.POD, compilation.fingerprint, label, members, naming)];
+  });
 }

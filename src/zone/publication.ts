@@ -5,6 +5,7 @@ import type { WireName } from '../dns/name.ts';
 import type { Change } from '../plane/records.ts';
 import type { Registry } from '../registry/registry.ts';
 import { type CompiledService, compileService } from './compile.ts';
+import { createKeptEndpoints } from './kept-endpoints.ts';
 import { createLedger, NUMBERS_PER_CLAIM, plansByNode } from './ledger.ts';
 import { compareOwners, createOwners, NO_PROBLEMS, type Owner, type Owners } from './owner.ts';
 import { createOwnership, type Ownership } from './ownership.ts';
@@ -43,6 +44,7 @@ export function createPublication(settings: PublicationSettings): Publication {
   const ownership = createOwnership();
   const owners = createOwners();
   const apexes = new Set<Node>();
+  const keptEndpoints = createKeptEndpoints();
   const settler = createSettler(tree, ownership, owners, apexes);
   const contested = (owner: Owner) => settings.contested(owner.key);
   const ledger = createLedger(tree, ownership, owners, contested, settler.isSent);
@@ -52,7 +54,10 @@ export function createPublication(settings: PublicationSettings): Publication {
     const state = registry.service(owner.key);
     const before = owner.problems;
     owner.problems = NO_PROBLEMS;
-    if (state?.service === undefined) return [];
+    if (state?.service === undefined) {
+      keptEndpoints.forget(owner.key);
+      return [];
+    }
     const problems = new Set<string>();
     const leftOut = (problem: string) => {
       if (!before.has(problem) && !problems.has(problem)) settings.leftOut(owner.key, problem);
@@ -62,12 +67,11 @@ export function createPublication(settings: PublicationSettings): Publication {
     if (entry === undefined) leftOut(`it is published in the zone ${state.service.zone}, which is not served`);
     const compiled =
       entry &&
-      compileService(state, {
-        zone: entry.name,
-        reverseZones: entry.reverseZones,
-        isAnswered: settings.isAnswered,
-        leftOut,
-      });
+      compileService(
+        state,
+        { zone: entry.name, reverseZones: entry.reverseZones, isAnswered: settings.isAnswered, leftOut },
+        keptEndpoints,
+      );
     if (problems.size > 0) owner.problems = problems;
     return compiled === undefined ? [] : withoutLostNames(owner, compiled);
   }

@@ -4,11 +4,11 @@ import { isSubdomain, parseName, type WireName } from '../dns/name.ts';
 import { TYPE } from '../dns/types.ts';
 import { ALWAYS_ANSWERED } from '../plane/records.ts';
 import type { Compilation } from './compile.ts';
-import { type Answering, rrsetOf } from './draft.ts';
-import { type Endpoint, groupEndpoints } from './endpoint.ts';
+import { type Answering, type NameDraft, rrsetOf } from './draft.ts';
+import { addPlans, type Endpoint, type Sharing } from './endpoint.ts';
 import type { Fingerprint } from './fingerprint.ts';
 import { childName, fitsBelow } from './label.ts';
-import { NO_BASE, PLAN, plan } from './plan.ts';
+import { type NamePlan, NO_BASE, PLAN, plan } from './plan.ts';
 
 /** Targets are below the first of the service's names: an address has one canonical name a service. */
 export function reverseNames(compilation: Compilation, endpoints: readonly Endpoint[]): void {
@@ -17,42 +17,42 @@ export function reverseNames(compilation: Compilation, endpoints: readonly Endpo
   const [base] = bases;
   for (const text of service.kind === 'clusterIp' ? new Set(service.clusterIps) : []) {
     const address = parseIp(text);
-    if (address !== undefined) addPtr(compilation, address, text, [], () => [{ target: base, slot: ALWAYS_ANSWERED }]);
+    const targets = () => [{ target: base, slot: ALWAYS_ANSWERED }];
+    if (address !== undefined) compilation.plans.push(...ptrPlans(compilation, address, text, [], targets));
   }
   const areDistinct = compilation.hasDistinctAddresses;
-  for (const members of groupEndpoints(endpoints, (endpoint) => endpoint.address, areDistinct)) {
+  const sharing: Sharing = { keyOf: ({ address }) => address, areDistinct, keptAs: 'reversePlans' };
+  addPlans(compilation.plans, endpoints, sharing, (members) => {
     const { address } = members[0];
     const named = members.every(({ label }) => fitsBelow(label, base)) ? members : [];
-    if (named.length === 0 || service.clusterIps?.includes(address)) continue;
+    if (named.length === 0 || service.clusterIps?.includes(address)) return [];
     const targets = () => named.map(({ label, instanceSlot: slot }) => ({ target: childName(label, base), slot }));
-    addPtr(compilation, named[0].rdata, address, named, targets);
-  }
+    return ptrPlans(compilation, named[0].rdata, address, named, targets);
+  });
 }
 
-function addPtr(
-  compilation: Compilation,
+function ptrPlans(
+  { service, context, fingerprint }: Compilation,
   address: Uint8Array,
   text: string,
   parts: readonly Fingerprint[],
   targets: () => readonly { target: WireName; slot: number }[],
-): void {
-  const { service, plans, context } = compilation;
-  if (!context.reverseZones.some((zone) => isReversedIn(address, zone))) return;
+): NamePlan[] {
+  if (!context.reverseZones.some((zone) => isReversedIn(address, zone))) return [];
   // An address whose instance is dead is an address that nobody has: the name ends, and a fallthrough zone may know more.
   const { ttlSeconds } = service;
   const answering: Answering = { ttlSeconds, routing: 'multivalue', maxAnswers: 0, whenAllUnhealthy: 'nxdomain' };
-  plans.push(
-    plan(PLAN.REVERSE, compilation.fingerprint, text, parts, {
-      base: NO_BASE,
-      isBase: false,
-      name: () => reverseWireName(address),
-      fill(draft) {
-        for (const { target, slot } of targets()) {
-          rrsetOf(draft, TYPE.PTR, answering).records.push({ rdata: target, slot, weight: 1 });
-        }
-      },
-    }),
-  );
+  const naming = {
+    base: NO_BASE,
+    isBase: false,
+    name: () => reverseWireName(address),
+    fill(draft: NameDraft) {
+      for (const { target, slot } of targets()) {
+        rrsetOf(draft, TYPE.PTR, answering).records.push({ rdata: target, slot, weight: 1 });
+      }
+    },
+  };
+  return [plan(PLAN.REVERSE, fingerprint, text, parts, naming)];
 }
 
 const IN_ADDR_ARPA = parseName('in-addr.arpa.');

@@ -2,13 +2,14 @@
 // own name, SRV at the names of its ports.
 import { NameError, parseName } from '../dns/name.ts';
 import { TYPE } from '../dns/types.ts';
+import type { ResourceRecord } from '../plane/records.ts';
 import type { Compilation } from './compile.ts';
 import { publishes } from './conventions.ts';
 import { type Answering, answersAsService, type NameDraft, rrsetOf } from './draft.ts';
 import type { Endpoint } from './endpoint.ts';
-import { addNumber, addText, begin, type Fingerprint, finish } from './fingerprint.ts';
+import { addNumber, addText, begin, combined, type Fingerprint, finish } from './fingerprint.ts';
 import { PLAN, plan } from './plan.ts';
-import { fillSrv, portGroups, portName } from './srv.ts';
+import { addSrv, type PortGroup, portGroups, portName, type SrvMember, srvRecords } from './srv.ts';
 
 export function serviceNames(compilation: Compilation, endpoints: readonly Endpoint[]): void {
   const { service, bases, plans, context } = compilation;
@@ -18,36 +19,44 @@ export function serviceNames(compilation: Compilation, endpoints: readonly Endpo
   if (endpoints.length + cnames.length === 0 && service.policy.whenAllUnhealthy === 'nxdomain') return;
   const own = cnames.length === 0 ? endpoints : [...endpoints, ...cnames];
   const groups = publishes(service, 'SRV') ? portGroups(endpoints) : [];
+  const all = allPorts(endpoints, groups);
+  const whole = combined(own);
   bases.forEach((base, i) => {
+    let srv: readonly ResourceRecord[] | undefined;
+    const srvOfAll = () => (srv ??= srvRecords(service, base, all));
     plans.push(
-      plan(PLAN.BASE, compilation.fingerprint, '', own, {
+      plan(PLAN.BASE, compilation.fingerprint, '', [whole], {
         base: i,
         isBase: true,
         name: () => base,
         fill(draft) {
           fillAddresses(draft, compilation, endpoints, answering);
           fillCnames(draft, cnames, answering);
-          if (publishes(service, 'SRV')) fillSrv(draft, service, base, allPorts(endpoints), answering);
+          if (all.length > 0 && publishes(service, 'SRV')) addSrv(draft, srvOfAll(), answering);
         },
       }),
     );
     for (const { key, port, members } of groups) {
       const name = portName(port, base, context.leftOut);
       if (name === undefined) continue;
-      const parts = members.map(({ endpoint }) => endpoint);
+      const parts = members === all ? whole : combined(members.map(({ endpoint }) => endpoint));
       plans.push(
-        plan(PLAN.PORT, compilation.fingerprint, key, parts, {
+        plan(PLAN.PORT, compilation.fingerprint, key, [parts], {
           base: i,
           isBase: false,
           name: () => name,
-          fill: (draft) => fillSrv(draft, service, base, members, answering),
+          fill: (draft) =>
+            addSrv(draft, members === all ? srvOfAll() : srvRecords(service, base, members), answering),
         }),
       );
     }
   });
 }
 
-function allPorts(endpoints: readonly Endpoint[]): { endpoint: Endpoint; port: number }[] {
+/** Where all endpoints have one port, of one name, that is the list of its group. */
+function allPorts(endpoints: readonly Endpoint[], [group, ...others]: readonly PortGroup[]): readonly SrvMember[] {
+  const isOne = others.length === 0 && group?.members.length === endpoints.length;
+  if (isOne && endpoints.every(({ ports }) => ports.length === 1)) return group.members;
   return endpoints.flatMap((endpoint) => endpoint.ports.map(({ port }) => ({ endpoint, port })));
 }
 
@@ -62,9 +71,11 @@ function fillAddresses(
     for (const type of [TYPE.A, TYPE.AAAA]) rrsetOf(draft, type, answering);
   }
   const answeringAaaa = { ...answering, ttlSeconds: service.ttlSecondsOfAaaa ?? answering.ttlSeconds };
-  for (const { type, rdata, slot, weight } of endpoints) {
+  for (const endpoint of endpoints) {
+    const { type, rdata, slot, weight } = endpoint;
     if (!publishes(service, type === TYPE.A ? 'A' : 'AAAA')) continue;
-    rrsetOf(draft, type, type === TYPE.A ? answering : answeringAaaa).records.push({ rdata, slot, weight });
+    endpoint.record ??= { rdata, slot, weight };
+    rrsetOf(draft, type, type === TYPE.A ? answering : answeringAaaa).records.push(endpoint.record);
   }
 }
 

@@ -8,7 +8,7 @@ import type { ResourceRecord } from '../plane/records.ts';
 import type { Service, ServicePort } from '../registry/model.ts';
 import { isOfKubernetes } from './conventions.ts';
 import { type Answering, type NameDraft, rrsetOf } from './draft.ts';
-import type { Endpoint } from './endpoint.ts';
+import type { Endpoint, SrvRecord } from './endpoint.ts';
 import { childName, fitsBelow, isLabel } from './label.ts';
 
 const CLOUD_MAP_PRIORITY = 1;
@@ -32,9 +32,12 @@ export function fillSrv(
   members: readonly SrvMember[],
   answering: Answering,
 ): void {
-  if (members.length === 0) return;
+  if (members.length > 0) addSrv(draft, srvRecords(service, base, members), answering);
+}
+
+export function addSrv(draft: NameDraft, srv: readonly ResourceRecord[], answering: Answering): void {
   const { records } = rrsetOf(draft, TYPE.SRV, answering);
-  for (const record of srvRecords(service, base, members)) records.push(record);
+  for (const record of srv) records.push(record);
 }
 
 /** One record a member, but for those whose names are too long. */
@@ -42,13 +45,21 @@ export function srvRecords(service: Service, base: WireName, members: readonly S
   const kubernetes = isOfKubernetes(service);
   const records: ResourceRecord[] = [];
   for (const { endpoint, port } of members) {
-    const { label, instance, instanceSlot } = endpoint;
+    const { label, instance } = endpoint;
     if (!fitsBelow(label, base)) continue;
     const weight = kubernetes ? srvWeight(members.length) : Math.min(0xffff, Math.max(0, Math.round(instance.weight)));
-    const rdata = srvRdata(kubernetes ? 0 : CLOUD_MAP_PRIORITY, weight, port, base, label);
-    records.push({ rdata, slot: instanceSlot, weight: endpoint.weight });
+    records.push(srvRecord(endpoint, base, port, weight, kubernetes ? 0 : CLOUD_MAP_PRIORITY));
   }
   return records;
+}
+
+/** The one made last, where it says the same. */
+function srvRecord(endpoint: Endpoint, base: WireName, port: number, weight: number, priority: number): SrvRecord {
+  const { srv, label, instanceSlot: slot } = endpoint;
+  if (srv !== undefined && srv.port === port && srv.srvWeight === weight && srv.base === base) return srv;
+  const rdata = srvRdata(priority, weight, port, base, label);
+  endpoint.srv = { rdata, slot, weight: endpoint.weight, base, port, srvWeight: weight };
+  return endpoint.srv;
 }
 
 /** The endpoints of each named port. */

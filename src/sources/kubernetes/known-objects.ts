@@ -3,6 +3,7 @@
 // is not believed before a second one says the same.
 import type { Logger } from '../../log.ts';
 import { RegistryLimitError } from '../../registry/registry.ts';
+import { TextTable } from '../../registry/text-table.ts';
 import type { KindReport } from '../status.ts';
 import { type Fields, fields, MalformedObject, type Metadata, metadata } from './objects.ts';
 import type { WatchedKind } from './watched-kind.ts';
@@ -33,10 +34,10 @@ const LOGGED_ONCE = 1_000;
 
 export function createKnownObjects(kind: WatchedKind, report: KindReport, log: Logger): KnownObjects {
   /**
-   * Key → resource version, less the first one seen: the difference is small enough for V8 to keep it in the Map, where a
-   * version of an older cluster (above 2^31) is an object of 16 bytes. undefined: from a snapshot, or no number.
+   * Keys, each with its resource version less the first one seen, which nearly always fits 32 bits. undefined: from a
+   * snapshot, or no number.
    */
-  const known = new Map<string, number | undefined>();
+  const known = new TextTable<string>((key) => key);
   let firstVersion: number | undefined;
   const logged = new Set<string>();
   let listed: Set<string> | undefined;
@@ -68,7 +69,7 @@ export function createKnownObjects(kind: WatchedKind, report: KindReport, log: L
   }
 
   function isOutdated(key: string, version: number | undefined): boolean {
-    const before = known.get(key);
+    const before = known.numberOf(key);
     return before !== undefined && version !== undefined && version < before;
   }
 
@@ -85,7 +86,7 @@ export function createKnownObjects(kind: WatchedKind, report: KindReport, log: L
         listed?.add(key); // even when it turns out malformed: it exists, and what it said before stands
         const version = versionOf(meta);
         if (isOutdated(key, version)) return report.count('outdated');
-        if (version !== undefined && known.get(key) === version) return;
+        if (version !== undefined && known.numberOf(key) === version) return;
         const problem = kind.replace(key, meta, raw);
         known.set(key, version);
         if (problem !== undefined) throw problem;
@@ -104,7 +105,7 @@ export function createKnownObjects(kind: WatchedKind, report: KindReport, log: L
       listed = new Set();
     },
     endList() {
-      const lost = [...known.keys()].filter((key) => !listed!.has(key));
+      const lost = [...known.values()].filter((key) => !listed!.has(key));
       const left = known.size - lost.length;
       const isMassLoss = lost.length > 0 && (left === 0 || lost.length > Math.max(MASS_LOSS, known.size / 2));
       const believed = !isMassLoss || lossSeen;
@@ -117,14 +118,14 @@ export function createKnownObjects(kind: WatchedKind, report: KindReport, log: L
       return believed;
     },
     restore(keys) {
-      for (const key of keys) known.set(key, undefined);
+      for (const key of keys) known.set(key);
       report.objects(known.size);
     },
-    keys: () => known.keys(),
-    has: (key) => known.has(key),
+    keys: () => known.values(),
+    has: (key) => known.get(key) !== undefined,
     abandon() {
       if (kind.abandon === undefined) return;
-      kind.abandon(known.keys());
+      kind.abandon(known.values());
       known.clear();
       report.objects(0);
     },

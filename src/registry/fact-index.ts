@@ -10,6 +10,7 @@ export interface FactIndex {
   replace(subject: string, source: FactSource, facts: readonly Fact[]): void;
   ofInstance(entry: InstanceEntry): readonly Fact[];
   ofSubject(subject: string): readonly Fact[];
+  keptSubject(subject: string): string;
   instancesOf(subject: string): Iterable<InstanceEntry>;
   /** Gives the entry its subjects. */
   link(entry: InstanceEntry, subjects: readonly string[]): void;
@@ -67,6 +68,7 @@ export function createFactIndex(
       return [...stated, ...shared.flatMap(({ facts }) => facts), ...own];
     },
     ofSubject: (subject) => subjects.facts(subject),
+    keptSubject: (subject) => subjects.kept(subject),
     instancesOf,
     link(entry, texts) {
       entry.setSubjects(texts.map((text) => subjects.link(text, entry)));

@@ -9,6 +9,7 @@ import { difference, sameTexts } from './same-instance.ts';
 import { type Group, InstanceEntry, type ServiceEntry } from './service-entry.ts';
 import { shareAddresses } from './shared-addresses.ts';
 import type { SlotKeeper } from './slot-keeper.ts';
+import { TextTable } from './text-table.ts';
 
 export interface Groups {
   replace(groupKey: string, serviceKey: string, instances: readonly Instance[]): void;
@@ -37,7 +38,7 @@ interface GroupChange {
 }
 
 export function createGroups({ obtain, forgetIfEmpty, facts, keeper, limits, tell }: GroupsContext): Groups {
-  const groups = new Map<string, Group>();
+  const groups = new TextTable<Group>(({ key }) => key);
   let instanceCount = 0;
 
   function replace(groupKey: string, serviceKey: string, instances: readonly Instance[]): void {
@@ -82,7 +83,7 @@ export function createGroups({ obtain, forgetIfEmpty, facts, keeper, limits, tel
     // A copy has no room to grow, which is half as much again.
     group.entries = service.instances.sameArray([...seen].slice());
     if (old === undefined) {
-      groups.set(groupKey, group);
+      groups.set(group);
       service.groups++;
     }
     announce(service, change);

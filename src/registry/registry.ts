@@ -66,6 +66,8 @@ export interface Registry {
   services(): Iterable<ServiceState>;
   factsOf(subject: string): readonly Fact[];
   instancesOf(subject: string): Iterable<InstanceState>;
+  /** The subject's text as the registry keeps it: whoever keeps it as well need not have another copy of it. */
+  keptSubject(subject: string): string;
   /** 'structure': names or records may differ; 'facts': only verdicts may. Called synchronously: only take a note. */
   onChange(listener: ChangeListener): void;
   /**
@@ -161,6 +163,7 @@ export function createRegistry(
     services: () => services.values(),
     factsOf: facts.ofSubject,
     instancesOf: facts.instancesOf,
+    keptSubject: facts.keptSubject,
     onChange: (listener) => void listeners.push(listener),
     takeRemovedSlots: keeper.takeRemoved,
     size: () => ({

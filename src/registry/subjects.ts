@@ -41,6 +41,8 @@ export interface Subjects<Member extends object> {
   /** Returns whether anything changed. */
   replace(text: string, source: FactSource, facts: readonly Fact[]): boolean;
   facts(text: string): readonly Fact[];
+  /** The string itself that is kept of a subject, or `text` where it is not known. */
+  kept(text: string): string;
   /** Who shares the subject's fate; implicit `instance/…` subjects are not linked and have none here. */
   members(text: string): Iterable<Member>;
   size(): number;
@@ -85,6 +87,7 @@ export function createSubjects<Member extends object>(): Subjects<Member> {
       return true;
     },
     facts: (text) => subjects.get(text)?.facts ?? NO_FACTS,
+    kept: (text) => subjects.get(text)?.text ?? text,
     members: (text) => valuesOf(subjects.get(text)?.members),
     size: () => subjects.size,
   };

@@ -84,11 +84,23 @@ function madeOf({ service, state, context }: Compilation, instanceState: Instanc
     const type = rdata.length === 4 ? TYPE.A : TYPE.AAAA;
     const slot = state.slotFor(instanceState, address);
     takeFingerprint(label, address, slot, instanceSlot, weight, instance, ports);
-    const made = { ownPlans: undefined, reversePlans: undefined, record: undefined, srv: undefined };
-    const [low, high] = [lowHalf(), highHalf()];
     endpoints.push({
-      ...{ instance, address, type, rdata, label, hasAddressLabel, slot, instanceSlot, ports, weight, low, high },
-      ...made,
+      instance,
+      address,
+      type,
+      rdata,
+      label,
+      hasAddressLabel,
+      slot,
+      instanceSlot,
+      ports,
+      weight,
+      low: lowHalf(),
+      high: highHalf(),
+      ownPlans: undefined,
+      reversePlans: undefined,
+      record: undefined,
+      srv: undefined,
     });
   }
   return { state: instanceState, statement, weight, endpoints, isWhole };

@@ -1,13 +1,11 @@
 // Who claims which names, and what was last sent of each: the difference between that and a new compilation is what the data
 // plane must hear. Nothing sent is kept but a fingerprint, and nothing is built whose fingerprint was sent.
 import { parseName, sameName } from '../dns/name.ts';
+import { type Claims, NUMBERS_PER_CLAIM } from './claims.ts';
 import type { Owner, Owners } from './owner.ts';
 import type { Ownership } from './ownership.ts';
 import type { NamePlan } from './plan.ts';
 import { type NameTree, NO_NODE, type Node, ROOT_NODE } from './tree.ts';
-
-/** A node and 64 bits of fingerprint. */
-export const NUMBERS_PER_CLAIM = 3;
 
 export interface Ledger {
   /**
@@ -17,17 +15,18 @@ export interface Ledger {
   replaceClaims(owner: Owner, plans: readonly NamePlan[], touched: Set<Node>): ReadonlyMap<Node, NamePlan>;
 }
 
-/**
- * `contested` hears of services that claim a name which another has begun or ceased to claim; `isSent`: whether the data
- * plane has a name.
- */
-export function createLedger(
-  tree: NameTree,
-  ownership: Ownership,
-  owners: Owners,
-  contested: (owner: Owner) => void,
-  isSent: (node: Node) => boolean,
-): Ledger {
+export interface LedgerParts {
+  readonly tree: NameTree;
+  readonly ownership: Ownership;
+  readonly owners: Owners;
+  readonly claims: Claims;
+  /** Hears of services that claim a name which another has begun or ceased to claim. */
+  readonly contested: (owner: Owner) => void;
+  /** Whether the data plane has a name. */
+  readonly isSent: (node: Node) => boolean;
+}
+
+export function createLedger({ tree, ownership, owners, claims, contested, isSent }: LedgerParts): Ledger {
   function tellOthers(node: Node, owner: Owner): void {
     const numbers = ownership.of(node);
     if (!owner.competes || numbers.length === 0 || isReverse(tree, node)) return;
@@ -50,7 +49,7 @@ export function createLedger(
 
   return {
     replaceClaims(owner, plans, touched) {
-      const before = owner.claims;
+      const before = claims.of(owner);
       const after = new Int32Array(plans.length * NUMBERS_PER_CLAIM);
       const sent = createClaimIndex(before);
       const kept = new Uint8Array(before.length / NUMBERS_PER_CLAIM);
@@ -76,7 +75,7 @@ export function createLedger(
         tellOthers(node, owner);
         touched.add(node);
       }
-      owner.claims = after;
+      claims.replace(owner, after);
       return claimed;
     },
   };
@@ -126,15 +125,17 @@ const bucketOf = (low: number, high: number, { length }: Int32Array): number =>
  */
 export function plansByNode(
   owner: Owner,
+  claims: Claims,
   plans: readonly NamePlan[],
   tree: NameTree,
 ): (node: Node) => NamePlan | undefined {
-  const sent = createClaimIndex(owner.claims);
+  const known = claims.of(owner);
+  const sent = createClaimIndex(known);
   const byNode = new Map<Node, NamePlan>();
   const newer = new Set<NamePlan>();
   for (const plan of plans) {
     const at = sent.find(plan);
-    const node = at >= 0 ? owner.claims[at] : tree.find(plan.name());
+    const node = at >= 0 ? known[at] : tree.find(plan.name());
     if (at < 0) newer.add(plan);
     if (node !== NO_NODE) byNode.set(node, plan);
   }
@@ -142,9 +143,9 @@ export function plansByNode(
   return (node) => {
     const plan = byNode.get(node);
     if (plan !== undefined && !newer.has(plan)) return plan;
-    places ??= indexNodes(owner.claims);
+    places ??= indexNodes(claims.of(owner));
     const at = places.get(node);
-    if (at !== undefined) owner.claims.fill(VOID, at + 1, at + NUMBERS_PER_CLAIM);
+    if (at !== undefined) claims.of(owner).fill(VOID, at + 1, at + NUMBERS_PER_CLAIM);
     return plan;
   };
 }

@@ -1,5 +1,6 @@
 // Who publishes names: the static records of a zone, or a service. Owners are numbered, so that a name's owner is 4 bytes.
 import type { Service } from '../registry/model.ts';
+import { TextTable } from '../registry/text-table.ts';
 
 export interface Owner {
   readonly number: number;
@@ -11,8 +12,6 @@ export interface Owner {
   /** False for those who never take a name from another: static records merge, namespaces only exist. */
   readonly competes: boolean;
   readonly createdMs: number;
-  /** What was last sent of it: [node, digest, digest] for each name. */
-  claims: Int32Array;
   /** Problems that were reported, so that each is reported once. */
   problems: ReadonlySet<string>;
 }
@@ -41,10 +40,9 @@ const sameRank = (a: Ranked, b: Ranked): boolean =>
   a.competes === b.competes && a.createdMs === b.createdMs && a.zone === b.zone;
 
 export const NO_PROBLEMS: ReadonlySet<string> = new Set<string>();
-const NO_CLAIMS = new Int32Array(0);
 
 export function createOwners(): Owners {
-  const byKey = new Map<string, Owner>();
+  const byKey = new TextTable<Owner>(({ key }) => key);
   const byNumber: (Owner | undefined)[] = [undefined];
   const free: number[] = [];
 
@@ -52,9 +50,8 @@ export function createOwners(): Owners {
     const known = byKey.get(key);
     if (known && sameRank(known, ranked)) return known;
     const number = known?.number ?? free.pop() ?? byNumber.length;
-    const { claims = NO_CLAIMS, problems = NO_PROBLEMS } = known ?? {};
-    const owner: Owner = { number, key, ...ranked, claims, problems };
-    byKey.set(key, owner);
+    const owner: Owner = { number, key, ...ranked, problems: known?.problems ?? NO_PROBLEMS };
+    byKey.set(owner);
     byNumber[number] = owner;
     return owner;
   }

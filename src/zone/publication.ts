@@ -4,9 +4,10 @@ import type { Random } from '../clock.ts';
 import type { WireName } from '../dns/name.ts';
 import type { Change } from '../plane/records.ts';
 import type { Registry } from '../registry/registry.ts';
+import { type Claims, createClaims, NUMBERS_PER_CLAIM } from './claims.ts';
 import { type CompiledService, compileService } from './compile.ts';
 import { createKeptEndpoints } from './kept-endpoints.ts';
-import { createLedger, NUMBERS_PER_CLAIM, plansByNode } from './ledger.ts';
+import { createLedger, plansByNode } from './ledger.ts';
 import { compareOwners, createOwners, NO_PROBLEMS, type Owner, type Owners } from './owner.ts';
 import { createOwnership, type Ownership } from './ownership.ts';
 import { buildName, type NamePlan, NO_BASE } from './plan.ts';
@@ -28,6 +29,7 @@ export interface PublicationSettings {
 export interface Publication {
   readonly tree: NameTree;
   readonly owners: Owners;
+  readonly claims: Claims;
   readonly ownership: Ownership;
   readonly settler: Settler;
   /** Apexes of the zones that are served. */
@@ -43,11 +45,12 @@ export function createPublication(settings: PublicationSettings): Publication {
   const tree = createNameTree(settings.random);
   const ownership = createOwnership();
   const owners = createOwners();
+  const claims = createClaims();
   const apexes = new Set<Node>();
   const keptEndpoints = createKeptEndpoints();
   const settler = createSettler(tree, ownership, owners, apexes);
   const contested = (owner: Owner) => settings.contested(owner.key);
-  const ledger = createLedger(tree, ownership, owners, contested, settler.isSent);
+  const ledger = createLedger({ tree, ownership, owners, claims, contested, isSent: settler.isSent });
 
   function compile(owner: Owner): readonly NamePlan[] {
     if (owner.isStatic) return zone(owner.zone)?.plans ?? [];
@@ -102,7 +105,6 @@ export function createPublication(settings: PublicationSettings): Publication {
     if (known !== undefined && known !== owner) {
       // As what it was, so that those hear of it who lost names to what it was.
       ledger.replaceClaims(known, [], touched);
-      owner.claims = known.claims;
     }
     return owner;
   }
@@ -118,7 +120,7 @@ export function createPublication(settings: PublicationSettings): Publication {
       if (newPlan !== undefined) return buildName(newPlan);
       let planAt = indexed.get(owner.number);
       if (planAt === undefined) {
-        planAt = plansByNode(owner, compiled.get(owner.number) ?? compile(owner), tree);
+        planAt = plansByNode(owner, claims, compiled.get(owner.number) ?? compile(owner), tree);
         indexed.set(owner.number, planAt);
       }
       const plan = planAt(node);
@@ -129,6 +131,7 @@ export function createPublication(settings: PublicationSettings): Publication {
   return {
     tree,
     owners,
+    claims,
     ownership,
     settler,
     apexes,
@@ -142,7 +145,7 @@ export function createPublication(settings: PublicationSettings): Publication {
         keys.delete(key);
         const owner = ownerOf(key, touched);
         if (owner === undefined) continue;
-        left -= 1 + owner.claims.length / NUMBERS_PER_CLAIM;
+        left -= 1 + claims.of(owner).length / NUMBERS_PER_CLAIM;
         const plans = compile(owner);
         fresh.set(owner.number, ledger.replaceClaims(owner, plans, touched));
         compiled.set(owner.number, plans);

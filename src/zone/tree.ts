@@ -36,7 +36,7 @@ export function createNameTree(random: Random): NameTree {
   let parents = new Int32Array(64);
   let offsets = new Int32Array(64);
   let children = new Int32Array(64);
-  /** Open addressing with linear probing, at most half full: node numbers, 0 is free. */
+  /** Open addressing with linear probing, half to three quarters full: node numbers, 0 is free. */
   let index = new Int32Array(128);
   let used = 2;
   let live = 1;
@@ -54,14 +54,16 @@ export function createNameTree(random: Random): NameTree {
 
   /** The position in `index` of the child, or of the free place where it belongs. */
   function probe(parent: Node, bytes: Uint8Array, at: number): number {
-    const mask = index.length - 1;
-    let place = hashOf(parent, bytes, at) & mask;
+    let place = homeOf(parent, bytes, at);
     for (let node = index[place]; node !== NO_NODE; node = index[place]) {
       if (parents[node] === parent && labels.equals(offsets[node], bytes, at)) return place;
-      place = (place + 1) & mask;
+      place = place + 1 === index.length ? 0 : place + 1;
     }
     return place;
   }
+
+  const homeOf = (parent: Node, bytes: Uint8Array, at: number): number =>
+    Math.floor(((hashOf(parent, bytes, at) >>> 0) / 0x1_0000_0000) * index.length);
 
   /** The offsets of the labels of `name` go to `starts`; returns how many. */
   function split(name: WireName): number {
@@ -79,7 +81,7 @@ export function createNameTree(random: Random): NameTree {
     children[parent]++;
     index[place] = node;
     live++;
-    if (live * 2 > index.length) rebuildIndex(index.length * 2);
+    if (live > index.length * 0.75) rebuildIndex(Math.ceil(index.length * 1.5));
     return node;
   }
 
@@ -99,12 +101,12 @@ export function createNameTree(random: Random): NameTree {
 
   /** Closes the gap (Knuth 6.4 R), so that probing may stop at the first free place. */
   function vacate(gap: number): void {
-    const mask = index.length - 1;
+    const { length } = index;
     index[gap] = NO_NODE;
-    for (let place = (gap + 1) & mask; index[place] !== NO_NODE; place = (place + 1) & mask) {
+    for (let place = (gap + 1) % length; index[place] !== NO_NODE; place = (place + 1) % length) {
       const node = index[place];
-      const home = hashOf(parents[node], labels.bytes(), offsets[node]) & mask;
-      if (((place - home) & mask) >= ((place - gap) & mask)) {
+      const home = homeOf(parents[node], labels.bytes(), offsets[node]);
+      if ((place - home + length) % length >= (place - gap + length) % length) {
         index[gap] = node;
         index[place] = NO_NODE;
         gap = place;

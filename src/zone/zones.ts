@@ -215,7 +215,7 @@ export function createZones(settings: ZonesSettings): Zones {
       zones: table.size,
       names: tree.size(),
       dirty: dirty.size,
-      bytes: tree.bytes() + publication.ownership.bytes(),
+      bytes: tree.bytes() + publication.ownership.bytes() + publication.claims.bytes(),
     }),
   };
 }

@@ -6,7 +6,14 @@ import type { Registry } from '../../registry/registry.ts';
 
 export type Statements = Pick<
   Registry,
-  'replaceService' | 'removeService' | 'replaceGroup' | 'removeGroup' | 'replaceFacts' | 'factsOf' | 'instancesOf'
+  | 'replaceService'
+  | 'removeService'
+  | 'replaceGroup'
+  | 'removeGroup'
+  | 'replaceFacts'
+  | 'factsOf'
+  | 'instancesOf'
+  | 'keptSubject'
 >;
 
 export interface Cluster {

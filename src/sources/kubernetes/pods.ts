@@ -75,7 +75,7 @@ export function podsKind(cluster: Cluster, inContact: () => boolean, namespace?:
     namespace,
     essential: false,
     trim: withoutPodSpec,
-    keyOf: (objectNamespace, name) => podSubject(cluster, objectNamespace, name),
+    keyOf: (objectNamespace, name) => registry.keptSubject(podSubject(cluster, objectNamespace, name)),
     replace(key, metadata, object) {
       const facts = podFacts(metadata, object);
       gone.delete(key);

@@ -42,6 +42,7 @@ export function createRecorder(registry: Statements): Recorder {
     },
     factsOf: registry.factsOf,
     instancesOf: registry.instancesOf,
+    keptSubject: registry.keptSubject,
     *statements() {
       for (const service of services.values()) yield { service };
       for (const [group, stated] of groups) yield { group, ...stated };

@@ -85,7 +85,11 @@ export interface BenchedSettings {
   readonly pods?: KubernetesConfig['pods'];
 }
 
-export function startControlPlane({ pause, keepsMessages = false, pods: podNames = 'disabled' }: BenchedSettings = {}): BenchedControlPlane {
+export function startControlPlane({
+  pause,
+  keepsMessages = false,
+  pods: podNames = 'disabled',
+}: BenchedSettings = {}): BenchedControlPlane {
   const clock = systemClock;
   const slots = createSlots(1 << 18);
   const registry = createRegistry(slots);

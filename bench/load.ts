@@ -51,7 +51,9 @@ const doneMs = cpuMs();
 const megabytes = (bytes: number) => (bytes / 1e6).toFixed(0);
 const read = feeds.flatMap((feed) => feed.chunks).reduce((sum, { length }) => sum + length, 0);
 console.log(`${megabytes(read)} MB read, ${plane.registry.size().instances} instances`);
-console.log(`CPU ms: ${(readMs - beganMs).toFixed(0)} until all is read, ${(doneMs - beganMs).toFixed(0)} until all is said`);
+console.log(
+  `CPU ms: ${(readMs - beganMs).toFixed(0)} until all is read, ${(doneMs - beganMs).toFixed(0)} until all is said`,
+);
 console.log(`${megabytes(plane.messageBytes())} MB of messages`);
 plane.stop();
 process.exit();

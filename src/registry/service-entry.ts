@@ -3,7 +3,14 @@
 import { InstanceSet } from './instance-set.ts';
 import type { Fact, Instance, Service, Verdict } from './model.ts';
 import { type OneOrMany, valuesOf } from './one-or-many.ts';
-import { type Common, hostnameOf, type PackedAddress, type PackedAddresses, packAddresses, unpackAddresses } from './packed-instance.ts';
+import {
+  type Common,
+  hostnameOf,
+  type PackedAddress,
+  type PackedAddresses,
+  packAddresses,
+  unpackAddresses,
+} from './packed-instance.ts';
 import { packVerdict, unpackFacts, unpackVerdict, WHOLE } from './packed-time.ts';
 import type { InstanceState, ServiceState } from './registry.ts';
 import type { Subject } from './subjects.ts';

@@ -18,6 +18,7 @@ import type { ZoneEntry } from './zone-table.ts';
 export interface PublicationSettings {
   readonly registry: Pick<Registry, 'service'>;
   readonly random: Random;
+  readonly keptFrom?: number;
   readonly isAnswered: (slot: number) => boolean;
   readonly zone: (name: string) => ZoneEntry | undefined;
   /** Another owner must be compiled again. */
@@ -47,7 +48,7 @@ export function createPublication(settings: PublicationSettings): Publication {
   const owners = createOwners();
   const claims = createClaims();
   const apexes = new Set<Node>();
-  const keptEndpoints = createKeptEndpoints();
+  const keptEndpoints = createKeptEndpoints(settings.keptFrom);
   const settler = createSettler(tree, ownership, owners, apexes);
   const contested = (owner: Owner) => settings.contested(owner.key);
   const ledger = createLedger({ tree, ownership, owners, claims, contested, isSent: settler.isSent });

@@ -45,8 +45,7 @@ export function serviceNames(compilation: Compilation, endpoints: readonly Endpo
           base: i,
           isBase: false,
           name: () => name,
-          fill: (draft) =>
-            addSrv(draft, members === all ? srvOfAll() : srvRecords(service, base, members), answering),
+          fill: (draft) => addSrv(draft, members === all ? srvOfAll() : srvRecords(service, base, members), answering),
         }),
       );
     }

@@ -25,6 +25,8 @@ export interface ZonesSettings {
   readonly leftOut?: (owner: string, problem: string) => void;
   /** Names compiled between two turns of the event loop; a service is never cut in two. */
   readonly namesPerPass?: number;
+  /** Services of so many instances or more keep what was compiled of them until the next time; see kept-endpoints.ts. */
+  readonly keptFrom?: number;
   /** Lets others run between two passes: a turn of the event loop. Without it a flush is one turn. */
   readonly pause?: () => Promise<void>;
 }
@@ -74,6 +76,7 @@ export function createZones(settings: ZonesSettings): Zones {
   const publication = createPublication({
     registry,
     random: settings.random,
+    keptFrom: settings.keptFrom,
     isAnswered: (slot) => plane.slots.get(slot),
     zone: (name) => table.get(name),
     contested: markDirty,

@@ -95,7 +95,7 @@ export interface ZoneSetup {
   state(service: Service, instances: readonly Instance[]): void;
 }
 
-export function setUpZones(configs: readonly ZoneConfig[], namesPerPass?: number): ZoneSetup {
+export function setUpZones(configs: readonly ZoneConfig[], namesPerPass?: number, keptFrom?: number): ZoneSetup {
   const plane = modelPlane();
   const registry = createRegistry(plane.slots);
   const clock = fakeClock();
@@ -109,6 +109,7 @@ export function setUpZones(configs: readonly ZoneConfig[], namesPerPass?: number
     random: () => 0.5,
     nameServerAddresses: ['127.0.0.1', '::1'],
     namesPerPass,
+    keptFrom,
     onDirty: () => void dirty.push(true),
     leftOut: (owner, problem) => void leftOut.push(`${owner}: ${problem}`),
   });

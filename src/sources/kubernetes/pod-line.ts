@@ -8,8 +8,8 @@ const END_OF_METADATA = Buffer.from('}');
 
 /**
  * Relies on the order that Kubernetes writes (metadata with its managed fields last, spec, status); a line in another order is
- * returned as it is. Quotes inside of JSON texts are escaped, so none of these is found in one; and a cut that ended at
- * another depth would not be JSON, which whoever parses it must look out for.
+ * returned as it is. Quotes inside of JSON texts are escaped, so none of these is found in one; nothing in a status is
+ * called `spec`; and a cut that ended at another depth would not be JSON, which whoever parses it must look out for.
  */
 export function withoutPodSpec(line: Buffer): Buffer {
   const spec = line.indexOf(SPEC);

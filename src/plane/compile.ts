@@ -139,13 +139,17 @@ function isAmong(rdata: Uint8Array, records: readonly ResourceRecord[], end: num
   return false;
 }
 
-/** 53 bits, never 0, for sets of 10,000. */
+/** 53 bits, never 0, for sets of 10,000; four bytes at a time. */
 function rdataHash(rdata: Uint8Array): number {
   let low = 0;
-  let high = 0;
-  for (let i = 0; i < rdata.length; i++) {
-    low = Math.imul(low ^ rdata[i], 0x01000193);
-    high = Math.imul(high ^ rdata[i] ^ (low >>> 15), 0x9e3779b1);
+  let high = rdata.length;
+  for (let i = 0; i < rdata.length; i += 4) {
+    // Beyond the end is undefined, which is 0 here.
+    const word = rdata[i] | (rdata[i + 1] << 8) | (rdata[i + 2] << 16) | (rdata[i + 3] << 24);
+    low = Math.imul(low ^ word, 0x01000193);
+    low ^= low >>> 15;
+    high = Math.imul(high ^ word ^ low, 0x9e3779b1);
+    high ^= high >>> 13;
   }
   return (low >>> 0) + (high & 0x1f_ffff) * 0x1_0000_0000 || 1;
 }

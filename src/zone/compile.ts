@@ -68,7 +68,8 @@ export function compileService(
   addText(JSON.stringify(said));
   const hasDistinctAddresses = areDistinct(state);
   compileKind({ service, state, fingerprint: finish(), bases, plans, kept, hasDistinctAddresses, context });
-  if (kept !== undefined) keptEndpoints?.keep(state, kept);
+  if (kept === undefined) keptEndpoints?.forget(key);
+  else keptEndpoints?.keep(state, kept);
   return { bases, plans: bases.length > 1 ? distinctNames(plans) : plans };
 }
 

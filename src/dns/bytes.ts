@@ -17,11 +17,17 @@ export function cutBytes(length: number): Uint8Array {
   return bytes;
 }
 
-/** Writes an ASCII label in lower case, its length byte first. */
-export function writeLabel(bytes: Uint8Array, at: number, label: string): void {
-  bytes[at] = label.length;
-  for (let i = 0; i < label.length; i++) {
-    const code = label.charCodeAt(i);
-    bytes[at + 1 + i] = code >= 0x41 && code <= 0x5a ? code | 0x20 : code;
+const DOT = 0x2e;
+
+/** Writes ASCII labels (dots between them) in lower case, each with its length byte first: one byte more than the text. */
+export function writeLabels(bytes: Uint8Array, at: number, labels: string): void {
+  let lengthAt = at;
+  for (let i = 0; i < labels.length; i++) {
+    const code = labels.charCodeAt(i);
+    if (code === DOT) {
+      bytes[lengthAt] = at + i - lengthAt;
+      lengthAt = at + 1 + i;
+    } else bytes[at + 1 + i] = code >= 0x41 && code <= 0x5a ? code | 0x20 : code;
   }
+  bytes[lengthAt] = at + labels.length - lengthAt;
 }

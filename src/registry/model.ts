@@ -154,6 +154,8 @@ export interface Service {
   readonly podNames?: 'disabled' | 'insecure' | 'verified';
   /** clusterIp only, CoreDNS's `ignore empty_service`: the names do not exist while no instance may be answered. */
   readonly ignoreEmpty?: boolean;
+  /** clusterIp only: its instances have no names of their own (multi-cluster DNS specification 2.3.4). */
+  readonly hidesInstances?: boolean;
   /** clusterIp: IPv4 and IPv6 text, canonical form. */
   readonly clusterIps?: readonly string[];
   /** externalName: absolute, with the trailing dot. */
@@ -176,6 +178,8 @@ export interface Instance {
   readonly ports: readonly ServicePort[];
   /** The label of `<hostname>.<service>`; undefined: the dashed address. */
   readonly hostname?: string;
+  /** The id of its cluster in a cluster set, a label between that one and the service's: `<hostname>.<cluster>.<service>`. */
+  readonly cluster?: string;
   /** For weighted routing and SRV; 1 by default. */
   readonly weight: number;
   readonly attributes: Readonly<Record<string, string>>;

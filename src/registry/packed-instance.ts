@@ -8,6 +8,7 @@ export interface Common extends PackedFacts {
   readonly ports: readonly ServicePort[];
   /** SAME_AS_ID for pods of StatefulSets. */
   readonly hostname: string | typeof SAME_AS_ID | undefined;
+  readonly cluster: string | undefined;
   readonly weight: number;
   readonly attributes: Instance['attributes'];
   readonly healthCheck: HealthCheck | undefined;
@@ -17,19 +18,20 @@ const SAME_AS_ID = Symbol('the hostname is the id');
 
 /** `neighbour` itself, where it says the same. */
 export function commonOf(instance: Instance, neighbour: Common | undefined): Common {
-  const { ports, weight, attributes, healthCheck } = instance;
+  const { ports, cluster, weight, attributes, healthCheck } = instance;
   const { stated, seconds } = packFacts(instance.facts);
   const hostname = instance.hostname === instance.id ? SAME_AS_ID : instance.hostname;
   const isSame =
     neighbour !== undefined &&
     neighbour.ports === ports &&
     neighbour.hostname === hostname &&
+    neighbour.cluster === cluster &&
     neighbour.weight === weight &&
     neighbour.attributes === attributes &&
     neighbour.healthCheck === healthCheck &&
     neighbour.stated === stated &&
     neighbour.seconds === seconds;
-  return isSame ? neighbour : { ports, hostname, weight, attributes, healthCheck, stated, seconds };
+  return isSame ? neighbour : { ports, hostname, cluster, weight, attributes, healthCheck, stated, seconds };
 }
 
 export const hostnameOf = ({ hostname }: Common, id: string): string | undefined =>

@@ -15,6 +15,7 @@ function sameStructure(one: Instance, other: Instance): boolean {
   return (
     one.id === other.id &&
     one.hostname === other.hostname &&
+    one.cluster === other.cluster &&
     one.weight === other.weight &&
     sameCheck(one.healthCheck, other.healthCheck) &&
     sameTexts(one.addresses, other.addresses) &&

@@ -81,13 +81,18 @@ export class InstanceEntry implements InstanceState {
   /** As it was stated; made anew each time. */
   get instance(): Instance {
     const { id, addresses, common } = this;
-    const { ports, weight, attributes, healthCheck } = common;
+    const { ports, cluster, weight, attributes, healthCheck } = common;
     const facts = unpackFacts(common);
     const hostname = hostnameOf(common, id);
     const subjects = this.subjects().map(({ text }) => text);
     const instance = { id, addresses, ports, weight, attributes, subjects, facts };
-    if (hostname === undefined && healthCheck === undefined) return instance;
-    return { ...instance, ...(hostname !== undefined && { hostname }), ...(healthCheck && { healthCheck }) };
+    if (hostname === undefined && healthCheck === undefined && cluster === undefined) return instance;
+    return {
+      ...instance,
+      ...(hostname !== undefined && { hostname }),
+      ...(cluster !== undefined && { cluster }),
+      ...(healthCheck && { healthCheck }),
+    };
   }
 
   subjects(): readonly Subject<InstanceEntry>[] {

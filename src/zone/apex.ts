@@ -8,8 +8,9 @@ import { TYPE } from '../dns/types.ts';
 import { always, answersAlways, type NameDraft, rrsetOf } from './draft.ts';
 import type { Drafts } from './drafts.ts';
 
-/** Specification 2.2, and the TTL that CoreDNS gives it. */
+/** Specification 2.2, and the TTL that CoreDNS gives it; of zones of a cluster set, multi-cluster specification 2.2. */
 const DNS_VERSION = '1.1.0';
+const CLUSTER_SET_DNS_VERSION = '1.0.0';
 const DNS_VERSION_TTL_SECONDS = 28_800;
 
 /** Adds what the static records have not said themselves. `nameServerAddresses`: where this server is reached. */
@@ -34,7 +35,9 @@ export function addApex(
       if (isSubdomain(target, name)) addServerAddresses(drafts.at(target), nameServerAddresses, zone.ttlSeconds);
     }
   }
-  if (zone.kubernetes.length > 0) addClusterNames(drafts, name);
+  if (zone.kubernetes.length === 0) return;
+  const isClusterSet = zone.kubernetes.every(({ multicluster }) => multicluster);
+  addClusterNames(drafts, name, isClusterSet ? CLUSTER_SET_DNS_VERSION : DNS_VERSION);
 }
 
 function addServerAddresses(server: NameDraft, addresses: readonly string[], ttlSeconds: number): void {
@@ -48,11 +51,11 @@ function addServerAddresses(server: NameDraft, addresses: readonly string[], ttl
 }
 
 /** "svc" and "pod" exist in every cluster, whatever is in it (CoreDNS answers NODATA there as well). */
-function addClusterNames(drafts: Drafts, zone: WireName): void {
+function addClusterNames(drafts: Drafts, zone: WireName, dnsVersion: string): void {
   drafts.at(parseName('svc', zone));
   drafts.at(parseName('pod', zone));
   const version = rrsetOf(drafts.at(parseName('dns-version', zone)), TYPE.TXT, answersAlways(DNS_VERSION_TTL_SECONDS));
-  if (version.records.length === 0) version.records.push(always(txtRdata(DNS_VERSION)));
+  if (version.records.length === 0) version.records.push(always(txtRdata(dnsVersion)));
 }
 
 function hasType(draft: NameDraft, type: number): boolean {

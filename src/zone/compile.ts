@@ -90,11 +90,12 @@ function compileKind(compilation: Compilation): void {
 function clusterIpService(compilation: Compilation): void {
   const { service, context } = compilation;
   const endpoints = endpointsOf(compilation);
-  reverseNames(compilation, endpoints);
+  const named = service.hidesInstances ? [] : endpoints;
+  reverseNames(compilation, named);
   // As CoreDNS, `ignore empty_service` leaves the reverse name.
   if (service.ignoreEmpty && !endpoints.some(({ slot }) => context.isAnswered(slot))) return;
   clusterIpNames(compilation);
-  instanceNames(compilation, endpoints);
+  instanceNames(compilation, named);
 }
 
 function instancesService(compilation: Compilation): void {

@@ -19,7 +19,7 @@ export interface Endpoint extends Fingerprint {
   readonly type: typeof TYPE.A | typeof TYPE.AAAA;
   /** A or AAAA rdata. */
   readonly rdata: Uint8Array;
-  /** The label of its own name below the service's, lower case. */
+  /** The label of its own name below the service's, lower case; in a cluster set "<label>.<cluster>". */
   readonly label: string;
   /** The label is the dashed address: as unique as that. */
   readonly hasAddressLabel: boolean;
@@ -79,7 +79,7 @@ function madeOf({ service, state, context }: Compilation, instanceState: Instanc
       continue;
     }
     const given = givenLabel(service, instance, leftOut);
-    const label = given ?? dashedAddress(address);
+    const label = (given ?? dashedAddress(address)) + clusterLabel(instance, leftOut);
     const hasAddressLabel = given === undefined;
     const type = rdata.length === 4 ? TYPE.A : TYPE.AAAA;
     const slot = state.slotFor(instanceState, address);
@@ -117,6 +117,14 @@ function givenLabel(service: Service, instance: Instance, leftOut: (problem: str
     leftOut(`instance ${id}: the hostname "${hostname.slice(0, 80)}" is not a label`);
   } else if (!isOfKubernetes(service) && isLabel(id)) return id.toLowerCase();
   return undefined;
+}
+
+/** Multi-cluster DNS specification 2.4: ".<cluster id>" for a member of a cluster set, else nothing. */
+function clusterLabel({ id, cluster }: Instance, leftOut: (problem: string) => void): string {
+  if (cluster === undefined) return '';
+  if (isLabel(cluster)) return `.${cluster.toLowerCase()}`;
+  leftOut(`instance ${id}: the cluster id "${cluster.slice(0, 80)}" is not a label`);
+  return '';
 }
 
 function takeFingerprint(

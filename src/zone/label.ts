@@ -1,5 +1,5 @@
 // Labels that come from names people and clusters give: which may stand in a name, and what stands for those that have none.
-import { cutBytes, writeLabel } from '../dns/bytes.ts';
+import { cutBytes, writeLabels } from '../dns/bytes.ts';
 import { MAX_LABEL_BYTES, MAX_NAME_BYTES } from '../dns/limits.ts';
 import type { WireName } from '../dns/name.ts';
 
@@ -23,10 +23,10 @@ export function fitsBelow(labels: string, parent: WireName): boolean {
   return 1 + labels.length + parent.length <= MAX_NAME_BYTES;
 }
 
-/** `label` put in front of `parent`, lower case. The caller has seen that it is one, and that it fits. */
-export function childName(label: string, parent: WireName): WireName {
-  const name = cutBytes(1 + label.length + parent.length);
-  writeLabel(name, 0, label);
-  name.set(parent, 1 + label.length);
+/** Labels (dots between them) put in front of `parent`, lower case. The caller has seen that they are, and that they fit. */
+export function childName(labels: string, parent: WireName): WireName {
+  const name = cutBytes(1 + labels.length + parent.length);
+  writeLabels(name, 0, labels);
+  name.set(parent, 1 + labels.length);
   return name;
 }

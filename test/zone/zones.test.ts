@@ -205,6 +205,67 @@ test('external names are CNAMEs; addresses and the name itself are left out and 
   assert.match(leftOut.join('\n'), /prod\/address: its external name "192.0.2.1." is an IP address/);
 });
 
+test('in a cluster set endpoints are named by hostname and cluster, those behind a clusterset IP not at all', async () => {
+  const [source] = clusterZone().kubernetes;
+  const zone = clusterZone('clusterset.local.', {
+    reverse: ['in-addr.arpa.'],
+    kubernetes: [{ ...source!, multicluster: true }],
+  });
+  const { plane, state, zones, leftOut } = setUpZones([zone]);
+  const ports = [port('sql', 5432)];
+  const inSet = { zone: zone.name, ports };
+  const pets = [
+    instance('pet-1', ['10.3.0.1'], { hostname: 'pet-1', cluster: 'clusterA', ports }),
+    instance('pet-1', ['fd00::31'], { hostname: 'pet-1', cluster: 'clusterA', ports }),
+    instance('pet-1', ['10.4.0.1'], { hostname: 'pet-1', cluster: 'b', ports }),
+    instance('pet-2', ['10.4.0.2'], { cluster: 'b', ports }),
+    instance('pet-3', ['10.4.0.3'], { cluster: 'no.label' }),
+  ];
+  state(kubernetesService('test/headless', inSet), pets);
+  const single = { kind: 'clusterIp', clusterIps: ['10.42.0.1'], hidesInstances: true } as const;
+  state(kubernetesService('test/single', { ...inSet, ...single }), pets);
+  await zones.flush();
+  assert.equal(
+    namesBelow(plane, 'test.svc.clusterset.local.'),
+    lines(`
+      test.svc.clusterset.local.                 -
+      headless.test.svc.clusterset.local.        5 A 10.3.0.1
+      headless.test.svc.clusterset.local.        5 A 10.4.0.1
+      headless.test.svc.clusterset.local.        5 A 10.4.0.2
+      headless.test.svc.clusterset.local.        5 A 10.4.0.3
+      headless.test.svc.clusterset.local.        5 AAAA fd00::31
+      headless.test.svc.clusterset.local.        5 SRV 0 25 5432 pet-1.clustera.headless.test.svc.clusterset.local.
+      headless.test.svc.clusterset.local.        5 SRV 0 25 5432 pet-1.b.headless.test.svc.clusterset.local.
+      headless.test.svc.clusterset.local.        5 SRV 0 25 5432 10-4-0-2.b.headless.test.svc.clusterset.local.
+      _tcp.headless.test.svc.clusterset.local.   -
+      _sql._tcp.headless.test.svc.clusterset.local. 5 SRV 0 25 5432 pet-1.clustera.headless.test.svc.clusterset.local.
+      _sql._tcp.headless.test.svc.clusterset.local. 5 SRV 0 25 5432 pet-1.b.headless.test.svc.clusterset.local.
+      _sql._tcp.headless.test.svc.clusterset.local. 5 SRV 0 25 5432 10-4-0-2.b.headless.test.svc.clusterset.local.
+      clustera.headless.test.svc.clusterset.local.       -
+      pet-1.clustera.headless.test.svc.clusterset.local. 5 A 10.3.0.1
+      pet-1.clustera.headless.test.svc.clusterset.local. 5 AAAA fd00::31
+      pet-1.clustera.headless.test.svc.clusterset.local. 5 SRV 0 50 5432 pet-1.clustera.headless.test.svc.clusterset.local.
+      b.headless.test.svc.clusterset.local.              -
+      pet-1.b.headless.test.svc.clusterset.local.        5 A 10.4.0.1
+      pet-1.b.headless.test.svc.clusterset.local.        5 SRV 0 100 5432 pet-1.b.headless.test.svc.clusterset.local.
+      10-4-0-2.b.headless.test.svc.clusterset.local.     5 A 10.4.0.2
+      10-4-0-2.b.headless.test.svc.clusterset.local.     5 SRV 0 100 5432 10-4-0-2.b.headless.test.svc.clusterset.local.
+      10-4-0-3.headless.test.svc.clusterset.local.       5 A 10.4.0.3
+      single.test.svc.clusterset.local.                  5 A 10.42.0.1
+      single.test.svc.clusterset.local.                  5 SRV 0 100 5432 single.test.svc.clusterset.local.
+      _tcp.single.test.svc.clusterset.local.             -
+      _sql._tcp.single.test.svc.clusterset.local.        5 SRV 0 100 5432 single.test.svc.clusterset.local.`),
+  );
+  assert.equal(
+    namesBelow(plane, '0.3.10.in-addr.arpa.'),
+    lines(`
+      0.3.10.in-addr.arpa.   -
+      1.0.3.10.in-addr.arpa. 5 PTR pet-1.clustera.headless.test.svc.clusterset.local.`),
+  );
+  assert.match(namesBelow(plane, 'dns-version.clusterset.local.'), /TXT "1\.0\.0"$/);
+  assert.match(leftOut.join(), /the cluster id "no\.label" is not a label/);
+});
+
 test('a Kubernetes endpoint without ports has no SRV records, whatever ports its service has', async () => {
   const { plane, state, zones } = setUpZones([clusterZone('cluster.local.', { reverse: [] })]);
   state(kubernetesService('prod/db', { ports: [port('sql', 5432)] }), [instance('db-0', ['10.1.0.1'])]);

@@ -1,5 +1,5 @@
 // rdata made straight from values, for the records that healthdns makes itself: no text in between.
-import { cutBytes, writeLabel } from '../bytes.ts';
+import { cutBytes, writeLabels } from '../bytes.ts';
 import type { WireName } from '../name.ts';
 import { bigEndian, characterString, joined } from './fields.ts';
 
@@ -19,9 +19,9 @@ export function soaRdata(soa: Soa): Uint8Array {
   return joined([soa.mname, soa.rname, ...numbers.map((number) => bigEndian(number, 4))]);
 }
 
-/** `target` may be a label and the name below which it is, so that no name is made of the two first. */
-export function srvRdata(priority: number, weight: number, port: number, target: WireName, label = ''): Uint8Array {
-  const labelBytes = label === '' ? 0 : 1 + label.length;
+/** `target` may be labels and the name below which they are, so that no name is made of the two first. */
+export function srvRdata(priority: number, weight: number, port: number, target: WireName, labels = ''): Uint8Array {
+  const labelBytes = labels === '' ? 0 : 1 + labels.length;
   const rdata = cutBytes(6 + labelBytes + target.length);
   rdata[0] = priority >> 8;
   rdata[1] = priority & 0xff;
@@ -29,7 +29,7 @@ export function srvRdata(priority: number, weight: number, port: number, target:
   rdata[3] = weight & 0xff;
   rdata[4] = port >> 8;
   rdata[5] = port & 0xff;
-  if (label !== '') writeLabel(rdata, 6, label);
+  if (labels !== '') writeLabels(rdata, 6, labels);
   rdata.set(target, 6 + labelBytes);
   return rdata;
 }

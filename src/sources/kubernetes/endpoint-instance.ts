@@ -14,6 +14,8 @@ export interface Endpoint {
   readonly address: string;
   readonly ports: readonly ServicePort[];
   readonly hostname: string | undefined;
+  /** The id of its cluster in a cluster set. */
+  readonly cluster?: string | undefined;
   readonly target: TargetReference | undefined;
   readonly nodeName: string | undefined;
   readonly facts: readonly Fact[];
@@ -23,8 +25,8 @@ const NO_ATTRIBUTES: Instance['attributes'] = Object.freeze({});
 const NO_SUBJECTS: readonly string[] = Object.freeze([]);
 
 export function endpointInstance(cluster: Cluster, endpoint: Endpoint): Instance {
-  const { target, address: ip } = endpoint;
-  return {
+  const { target, address: ip, cluster: clusterId } = endpoint;
+  const instance = {
     id: target?.name ?? endpoint.hostname ?? ip,
     addresses: [ip],
     ports: endpoint.ports,
@@ -34,6 +36,7 @@ export function endpointInstance(cluster: Cluster, endpoint: Endpoint): Instance
     subjects: subjectsOf(cluster, endpoint),
     facts: endpoint.facts,
   };
+  return clusterId === undefined ? instance : { ...instance, cluster: clusterId };
 }
 
 /** CoreDNS's endpoint_pod_names; names that are too long for a label, or not one, are left to the dashed address. */
@@ -42,9 +45,12 @@ function podHostname({ config }: Cluster, target: TargetReference | undefined): 
   return target.name.length < 64 && !target.name.includes('.') ? target.name : undefined;
 }
 
-/** Facts of its node count for pods alone: another thing at a node's address may outlive the kubelet. */
+/**
+ * Facts of its node count for pods alone: another thing at a node's address may outlive the kubelet. In a cluster set a pod
+ * of the same namespace and name may be another cluster's.
+ */
 function subjectsOf(cluster: Cluster, { target, nodeName }: Endpoint): readonly string[] {
-  if (target?.kind !== 'Pod') return NO_SUBJECTS;
+  if (target?.kind !== 'Pod' || cluster.config.multicluster) return NO_SUBJECTS;
   const pod = podSubject(cluster, target.namespace, target.name);
   return nodeName === undefined ? [pod] : [pod, nodeSubject(cluster, nodeName)];
 }

@@ -22,6 +22,7 @@ import type { WatchedKind } from './watched-kind.ts';
 
 const SERVICE_NAME = 'kubernetes.io/service-name';
 const IMPORT_NAME = 'multicluster.kubernetes.io/service-name';
+const SOURCE_CLUSTER = 'multicluster.kubernetes.io/source-cluster';
 const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by';
 /** Its slices repeat what the pods' Ready conditions say, a little later. Slices of others may know something of their own. */
 const POD_CONTROLLER = 'endpointslice-controller.k8s.io';
@@ -63,6 +64,9 @@ export function translateSlice(
   if (family !== 'IPv4' && family !== 'IPv6') throw new MalformedObject(`addressType ${family} is not served`);
   const ports = servicePorts(list(object.ports, 'ports'), 'ports');
   const sinceMs = timeMs(metadata.annotations[LAST_CHANGE]) ?? metadata.createdMs ?? cluster.clock.now();
+  const clusterId = cluster.config.multicluster
+    ? optionalText(metadata.labels[SOURCE_CLUSTER], `label ${SOURCE_CLUSTER}`)
+    : undefined;
   const factOf = createConditionFacts(metadata.labels[MANAGED_BY] === POD_CONTROLLER, sinceMs);
 
   const instances: Instance[] = [];
@@ -70,7 +74,7 @@ export function translateSlice(
   list(object.endpoints, 'endpoints').forEach((raw, index) => {
     try {
       const endpoint = fields(raw, `endpoints[${index}]`);
-      instances.push(...translateEndpoint(cluster, metadata, endpoint, { family, ports, factOf }));
+      instances.push(...translateEndpoint(cluster, metadata, endpoint, { family, ports, clusterId, factOf }));
     } catch (error) {
       if (!(error instanceof MalformedObject)) throw error;
       problem ??= new MalformedObject(`endpoints[${index}] is left out: ${error.message}`);
@@ -82,6 +86,7 @@ export function translateSlice(
 interface SliceContext {
   readonly family: 'IPv4' | 'IPv6';
   readonly ports: readonly ServicePort[];
+  readonly clusterId: string | undefined;
   readonly factOf: (endpoint: Fields, target: TargetReference | undefined) => readonly Fact[];
 }
 
@@ -96,6 +101,7 @@ function translateEndpoint(cluster: Cluster, metadata: Metadata, endpoint: Field
       address: address(value, slice.family),
       ports: slice.ports,
       hostname,
+      cluster: slice.clusterId,
       target,
       nodeName,
       facts,

@@ -45,6 +45,10 @@ export function translateServiceImport(cluster: Cluster, metadata: Metadata, obj
     createdMs: metadata.createdMs,
     ...(spec.type === 'Headless'
       ? { kind: 'instances' }
-      : { kind: 'clusterIp', clusterIps: list(spec.ips, 'spec.ips').map((ip) => address(ip)) }),
+      : {
+          kind: 'clusterIp',
+          clusterIps: list(spec.ips, 'spec.ips').map((ip) => address(ip)),
+          hidesInstances: true,
+        }),
   };
 }

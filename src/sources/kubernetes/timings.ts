@@ -33,6 +33,6 @@ export const DEFAULT_TIMINGS: WatchTimings = {
   settledMs: 10_000,
   backoff: { firstMs: 500, maxMs: 30_000 },
   confirmMs: 2_000,
-  absentMs: 60_000,
+  absentMs: 20_000,
   refusedMs: 15_000,
 };

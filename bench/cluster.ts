@@ -12,7 +12,8 @@ import { addressOf, type ClusterSize, loadCluster, namespaceOf, serviceName } fr
 import { cpuSeconds, residentBytes } from './measure.ts';
 import { machine, ratio, table } from './report.ts';
 import { replaceSection } from './results.ts';
-import { askDuring, restartPods } from './rolling-restart.ts';
+import { restartPods } from './rolling-restart.ts';
+import { askDuring, LATE_MS } from './steady-questions.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -65,6 +66,10 @@ async function run(): Promise<string> {
   return `${machine()}. \`npm run bench:cluster\`: ${size.services.toLocaleString('en')} headless Services of ${size.endpoints} endpoints, and their ${instances.toLocaleString('en')} Pods; both servers watch Services, EndpointSlices, Namespaces and Pods, healthdns Nodes too; one after the other over the same API server.\n\n${table(head, rows)}\n\n${restarted}`;
 }
 
+function nameOf(service: number): string {
+  return `${serviceName(service)}.${namespaceOf(service)}.svc.cluster.local.`;
+}
+
 /** With an empty cluster. */
 async function bareBytes(name: DnsServer['name']): Promise<number> {
   const server = await starters[name](plane, { pods: 'verified' });
@@ -79,7 +84,7 @@ async function measure(name: DnsServer['name']): Promise<[DnsServer, Figures]> {
   const fromMs = performance.now();
   const server = await starters[name](plane, { pods: 'verified' });
   const last = size.services - 1;
-  await answers(server, `${serviceName(last)}.${namespaceOf(last)}.svc.cluster.local`);
+  await answers(server, nameOf(last).slice(0, -1));
   const address = addressOf(size, last, 0, size.endpoints - 1);
   await answers(server, `${address.replaceAll('.', '-')}.${namespaceOf(last)}.pod.cluster.local`);
   const readyMs = performance.now() - fromMs;
@@ -128,8 +133,9 @@ async function rollingRestart(server: DnsServer): Promise<string> {
   const services = Math.min(size.services, Math.ceil(Number(options.restart) / size.endpoints));
   if (services === 0) return '';
   say(`restarting ${services * size.endpoints} pods`);
-  const asked = await askDuring(server.port, services, restartPods(plane.client, size, services));
-  const text = `${(services * size.endpoints).toLocaleString('en')} pods restarted one after the other in ${services} services, which were asked ${asked.questions.toLocaleString('en')} questions meanwhile: ${asked.lost} lost, ${asked.empty} answered without an address.`;
+  const names = Array.from({ length: services }, (_, number) => nameOf(number));
+  const asked = await askDuring(server.port, names, restartPods(plane.client, size, services));
+  const text = `${(services * size.endpoints).toLocaleString('en')} pods restarted one after the other in ${services} services, which were asked ${asked.questions.toLocaleString('en')} questions meanwhile: ${asked.lost} lost, ${asked.empty} answered without an address, ${asked.late} answered after more than ${LATE_MS / 1000} s (the slowest after ${asked.slowestMs.toFixed(0)} ms). The kernel dropped ${asked.droppedAtServer} questions for want of room in the server's socket and ${asked.droppedAtClient} replies in the client's.`;
   say(text);
   return text;
 }

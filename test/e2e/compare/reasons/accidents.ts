@@ -118,12 +118,15 @@ function podLabels({ name }: Case): { label: string; before: readonly string[] }
   return label !== undefined && POD_LABEL.test(label) ? { label, before: labels.slice(0, -2) } : undefined;
 }
 
+/** 100 is shared among the pods that have the address, as several on a host's network do. */
+const isPortlessSrv = (rdata: string, name: string): boolean => /^0 \d+ 0 /.test(rdata) && rdata.endsWith(` ${name}`);
+
 export const POD_NAME_HAS_SRV: Reason = {
   id: 'pod-name-has-srv',
   rewrite(found) {
     const { name, type, coreDns, healthdns } = found;
     if (type !== 'SRV' || podLabels(found)?.before.length !== 0 || !isNodata(healthdns)) return undefined;
-    const isPortless = coreDns.answers.length > 0 && coreDns.answers.every(({ rdata }) => rdata === `0 100 0 ${name}`);
+    const isPortless = coreDns.answers.length > 0 && coreDns.answers.every(({ rdata }) => isPortlessSrv(rdata, name));
     return isPortless ? { coreDns: withoutRecords(coreDns, 'NOERROR', healthdns) } : undefined;
   },
 };

@@ -1,6 +1,6 @@
 // ExternalName services.
 import type { AnswerRecord } from '../answer.ts';
-import { targetOf } from '../names.ts';
+import { isAnswerableAlias, targetOf } from '../names.ts';
 import { type Case, isNodata, isNxdomain, type Pair, type Reason } from './reason.ts';
 
 const TTL_SECONDS = 5;
@@ -41,8 +41,9 @@ async function followed({
   for (;;) {
     const service = world.serviceOf(target);
     if (service?.name !== target || !service.isExternal) break;
+    // To an address, or to itself: nothing is answered there.
+    if (!isAnswerableAlias(service)) break;
     const next = targetOf(service.object.spec.externalName);
-    if (next === target) break;
     chain.push({ name: target, type: 'CNAME', ttlSeconds: TTL_SECONDS, rdata: next });
     target = next;
     if (type === 'ANY' || chain.some((record) => record.name === target)) break;

@@ -53,7 +53,13 @@ function without(answer: Answer, found: Case, areLeftOut: (stated: readonly Stat
     const stated = statedBy(record, found);
     return stated.length === 0 || !areLeftOut(stated) || shared.has(withoutWeight(record));
   };
-  const rewritten = { ...answer, answers: answer.answers.filter(kept), additionals: answer.additionals.filter(kept) };
+  const answers = answer.answers.filter(kept);
+  // Glue is there for the sake of an answer, and goes with the last one.
+  const targets = new Set(answers.map(({ rdata }) => rdata.split(' ')[3]));
+  const additionals = answer.additionals.filter(
+    (one) => (found.type === 'SRV' ? targets.has(one.name) : true) && kept(one),
+  );
+  const rewritten = { ...answer, answers, additionals };
   const changed =
     rewritten.answers.length < answer.answers.length || rewritten.additionals.length < answer.additionals.length;
   return changed ? rewritten : undefined;

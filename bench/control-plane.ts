@@ -144,9 +144,8 @@ export function startControlPlane({
     const lines = createJsonLines({
       value: (event) => known.upsert((event as { object: unknown }).object),
       trim: kind.trim,
-      malformed(reason) {
-        throw new Error(reason);
-      },
+      tooLong: fail,
+      broken: fail,
     });
     return lines.push;
   };
@@ -180,4 +179,8 @@ export function startControlPlane({
       pods.stop();
     },
   };
+}
+
+function fail(reason: string): never {
+  throw new Error(reason);
 }

@@ -15,6 +15,10 @@ export interface FakeApiServer {
   remove(resource: string, name: string, silently?: boolean): void;
   /** Writes a line as it is to all watches of a resource. */
   line(resource: string, text: string): void;
+  /** Pages of the resource's lists stop in the middle. */
+  stall(resource: string, isStalled: boolean): void;
+  /** All is as in a backup taken long ago: these are the objects of the resource, and versions count from 50 again. */
+  goBack(resource: string, objects: readonly FakeObject[]): void;
   /** Ends all watches of a resource. */
   endWatches(resource: string): void;
   close(): Promise<void>;
@@ -36,6 +40,7 @@ export async function startFakeApiServer(options: FakeApiServerOptions = {}): Pr
   const objects = new Map<string, Map<string, FakeObject>>();
   const watches = new Map<string, Set<ServerResponse>>();
   const requests: string[] = [];
+  const stalled = new Set<string>();
   let version = 100;
 
   const of = (resource: string) => objects.get(resource) ?? objects.set(resource, new Map()).get(resource)!;
@@ -53,7 +58,7 @@ export async function startFakeApiServer(options: FakeApiServerOptions = {}): Pr
     if (options.absent?.includes(resource)) return void refuse(response, 404, 'the server could not find it');
     if (streams && options.streamingLists === false)
       return void refuse(response, 422, 'sendInitialEvents is forbidden');
-    if (!isWatch) return void page(response, url, [...of(resource).values()], version);
+    if (!isWatch) return void page(response, url, [...of(resource).values()], version, stalled.has(resource));
     response.writeHead(200, { 'content-type': 'application/json' }).flushHeaders();
     watching(resource).add(response);
     response.on('close', () => watching(resource).delete(response));
@@ -84,6 +89,15 @@ export async function startFakeApiServer(options: FakeApiServerOptions = {}): Pr
       write(resource, JSON.stringify({ type: 'DELETED', object: { ...object, metadata } }));
     },
     line: write,
+    stall: (resource, isStalled) => void (isStalled ? stalled.add(resource) : stalled.delete(resource)),
+    goBack(resource, restored) {
+      version = 50;
+      of(resource).clear();
+      for (const object of restored) {
+        const metadata = { namespace: 'default', resourceVersion: String(version), ...object.metadata };
+        of(resource).set(object.metadata.name, { ...object, metadata });
+      }
+    },
     endWatches(resource) {
       for (const response of watching(resource)) response.end();
     },
@@ -96,11 +110,20 @@ export async function startFakeApiServer(options: FakeApiServerOptions = {}): Pr
 }
 
 /** In pages of two, whatever the limit asked for: lists that fit in one page would test nothing. */
-function page(response: ServerResponse, url: URL, all: readonly FakeObject[], version: number): void {
+function page(
+  response: ServerResponse,
+  url: URL,
+  all: readonly FakeObject[],
+  version: number,
+  isStalled: boolean,
+): void {
   const start = Number(url.searchParams.get('continue') ?? 0);
   const next = start + 2 < all.length ? { continue: String(start + 2) } : {};
   const body = { metadata: { resourceVersion: String(version), ...next }, items: all.slice(start, start + 2) };
-  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  response.writeHead(200, { 'content-type': 'application/json' });
+  const text = JSON.stringify(body);
+  if (isStalled) response.write(text.slice(0, text.length >> 1));
+  else response.end(text);
 }
 
 function refuse(response: ServerResponse, code: number, message: string): void {

@@ -66,6 +66,7 @@ export const IMPATIENT: WatchTimings = {
   headersMs: 2_000,
   watchSeconds: 4,
   graceMs: 1_000,
+  initialQuietMs: 2_000,
   settledMs: 500,
   backoff: { firstMs: 50, maxMs: 500 },
   confirmMs: 200,

@@ -1,14 +1,8 @@
-// One watch request: its events as they come, and a watchdog for a connection that shows no sign of life.
-import type { Clock, Timer } from '../../clock.ts';
-import { ApiError, type ApiServer, SilentConnection } from './api-server.ts';
+// One watch request: its events as they come.
+import type { Clock } from '../../clock.ts';
+import { ApiError, type ApiServer } from './api-server.ts';
 import { createJsonLines } from './json-lines.ts';
-
-export interface Watchdog {
-  /** Gives the connection up as dead unless called again within this time. */
-  allow(milliseconds: number): void;
-  /** Ends the stream, as the server would have, after this time. */
-  leaveAfter(milliseconds: number): void;
-}
+import { type Watchdog, withWatchdog } from './watchdog.ts';
 
 export interface EventStream {
   readonly path: string;
@@ -23,48 +17,35 @@ export interface EventStream {
   readonly allowMs: number;
 }
 
-/** Resolves when the server ends the stream; rejects with ApiError, SilentConnection, or the system's error. */
+/** A line that is not JSON: what it was to say is not known, so the stream cannot be followed any further. */
+export class BrokenStream extends Error {
+  override readonly name = 'BrokenStream';
+}
+
+/** Resolves when the server ends the stream; rejects with ApiError, SilentConnection, BrokenStream or the system's error. */
 export async function readEvents(
   server: ApiServer,
   clock: Clock,
   stop: AbortSignal,
   stream: EventStream,
 ): Promise<void> {
-  const giveUp = new AbortController();
-  let timer: Timer | undefined;
-  let gaveUp: 'silent' | 'left' | undefined;
-  const giveUpAfter = (milliseconds: number, why: 'silent' | 'left') => {
-    timer?.cancel();
-    timer = clock.setTimeout(() => {
-      gaveUp = why;
-      giveUp.abort();
-    }, milliseconds);
-  };
-  const watchdog: Watchdog = {
-    allow: (milliseconds) => giveUpAfter(milliseconds, 'silent'),
-    leaveAfter: (milliseconds) => giveUpAfter(milliseconds, 'left'),
-  };
-  watchdog.allow(stream.allowMs);
-  try {
-    const response = await server.get(stream.path, AbortSignal.any([stop, giveUp.signal]));
+  await withWatchdog(clock, stop, async (signal, watchdog) => {
+    watchdog.allow(stream.allowMs);
+    const response = await server.get(stream.path, signal);
     stream.contact(watchdog);
     const lines = createJsonLines({
       value: (value) => dispatch(value, stream, watchdog),
       trim: stream.trim,
-      malformed: stream.malformed,
+      tooLong: stream.malformed,
+      broken(reason) {
+        throw new BrokenStream(reason);
+      },
     });
     for await (const chunk of response as AsyncIterable<Buffer>) {
       stream.contact(watchdog);
       lines.push(chunk);
     }
-  } catch (error) {
-    if (gaveUp === 'left') return;
-    if (gaveUp === 'silent') throw new SilentConnection('the connection showed no sign of life and was given up');
-    throw error;
-  } finally {
-    timer?.cancel();
-    giveUp.abort();
-  }
+  });
 }
 
 function dispatch(value: unknown, stream: EventStream, watchdog: Watchdog): void {

@@ -8,8 +8,10 @@ export interface JsonLinesHandler {
   readonly value: (value: unknown) => void;
   /** Leaves out of a line what is not needed. What is then no JSON is parsed whole. */
   readonly trim?: (line: Buffer) => Buffer;
-  /** A line that is too long or is not JSON was left out. */
-  readonly malformed: (reason: string) => void;
+  /** A line that is too long was left out. */
+  readonly tooLong: (reason: string) => void;
+  /** A line is not JSON. */
+  readonly broken: (reason: string) => void;
 }
 
 /** An object in etcd is at most about 1.5 MB; written as JSON it may grow. */
@@ -32,7 +34,7 @@ export function createJsonLines(handler: JsonLinesHandler, maxLineBytes = MAX_LI
   }
 
   function finishLine(): void {
-    if (tooLong) handler.malformed(`a line of ${bytes} bytes, at most ${maxLineBytes} are read`);
+    if (tooLong) handler.tooLong(`a line of ${bytes} bytes, at most ${maxLineBytes} are read`);
     else if (bytes > 0) parse(parts.length === 1 ? parts[0] : Buffer.concat(parts, bytes));
     parts = [];
     bytes = 0;
@@ -45,7 +47,7 @@ export function createJsonLines(handler: JsonLinesHandler, maxLineBytes = MAX_LI
       value = JSON.parse(trimmed.toString('utf8'));
     } catch (error) {
       if (trimmed !== line) parse(line, line);
-      else handler.malformed(`a line that is not JSON: ${(error as Error).message}`);
+      else handler.broken(`a line that is not JSON: ${(error as Error).message}`);
       return;
     }
     handler.value(value);

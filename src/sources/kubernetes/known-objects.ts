@@ -1,6 +1,7 @@
 // What a kind's objects last said, as far as list-and-watch must know: their keys and resource versions. Applies events
-// and complete lists so that nothing older replaces anything newer, and so that a list that lost most of what was known
-// is not believed before a second one says the same.
+// and complete lists so that nothing older replaces anything newer, and so that a list that lost most of what was known, or
+// that is older than it, is not believed before a second one says the same. Older is a list of an API server that lags, and
+// then the next one is not; or of one whose etcd was restored from a backup, and then older is right.
 import type { Logger } from '../../log.ts';
 import { RegistryLimitError } from '../../registry/registry.ts';
 import { TextTable } from '../../registry/text-table.ts';
@@ -15,10 +16,14 @@ export interface KnownObjects {
   delete(object: unknown): void;
   beginList(): void;
   /**
-   * All objects since beginList were the complete list: others are gone. False: so many are gone that the list is not
-   * believed before another has said so too; nothing was removed.
+   * All objects since beginList were the complete list, of this resource version: others are gone. False: so many are
+   * gone, or it is so old, that the list is not believed before another has said so too; nothing was removed.
    */
-  endList(): boolean;
+  endList(resourceVersion: string): boolean;
+  /** The server is at this resource version. False: it was further on before. */
+  advance(resourceVersion: string): boolean;
+  /** Whether what is known is newer than this resource version. */
+  isAhead(resourceVersion: string): boolean;
   /** Keys known from a snapshot, to be compared with the first list. */
   restore(keys: Iterable<string>): void;
   keys(): IterableIterator<string>;
@@ -39,9 +44,13 @@ export function createKnownObjects(kind: WatchedKind, report: KindReport, log: L
    */
   const known = new TextTable<string>((key) => key);
   let firstVersion: number | undefined;
+  /** The latest of all versions seen, less the first one as well. */
+  let latest: number | undefined;
   const logged = new Set<string>();
   let listed: Set<string> | undefined;
-  let lossSeen = false;
+  let listIsOlder = false;
+  /** What the list before this one was not believed for. */
+  let doubt: 'loss' | 'age' | undefined;
 
   /** Runs what handles one object; a bad object must not stop the others. */
   function guard(object: unknown, handle: (key: string, meta: Metadata, raw: Fields) => void): void {
@@ -61,7 +70,7 @@ export function createKnownObjects(kind: WatchedKind, report: KindReport, log: L
   }
 
   /** Comparable versions of one kind; undefined where the server's version is no number. */
-  function versionOf({ resourceVersion }: Metadata): number | undefined {
+  function versionOf(resourceVersion: string): number | undefined {
     const version = versionNumber(resourceVersion);
     if (version === undefined) return undefined;
     firstVersion ??= version;
@@ -71,6 +80,16 @@ export function createKnownObjects(kind: WatchedKind, report: KindReport, log: L
   function isOutdated(key: string, version: number | undefined): boolean {
     const before = known.numberOf(key);
     return before !== undefined && version !== undefined && version < before;
+  }
+
+  /** Versions that a list is not held against: it has been confirmed that the server's history is another one. */
+  const isAnotherHistory = () => listed !== undefined && doubt === 'age';
+
+  function advance(version: number | undefined): boolean {
+    if (version === undefined) return true;
+    if (latest !== undefined && version < latest) return false;
+    latest = version;
+    return true;
   }
 
   function takeAway(keys: readonly string[]): void {
@@ -84,18 +103,26 @@ export function createKnownObjects(kind: WatchedKind, report: KindReport, log: L
     upsert(object) {
       guard(object, (key, meta, raw) => {
         listed?.add(key); // even when it turns out malformed: it exists, and what it said before stands
-        const version = versionOf(meta);
-        if (isOutdated(key, version)) return report.count('outdated');
-        if (version !== undefined && known.numberOf(key) === version) return;
+        const version = versionOf(meta.resourceVersion);
+        if (!isAnotherHistory()) {
+          if (isOutdated(key, version)) {
+            listIsOlder = true;
+            return report.count('outdated');
+          }
+          if (version !== undefined && known.numberOf(key) === version) return;
+        }
         const problem = kind.replace(key, meta, raw);
         known.set(key, version);
+        if (listed === undefined) advance(version);
         if (problem !== undefined) throw problem;
       });
       report.objects(known.size);
     },
     delete(object) {
       guard(object, (key, meta) => {
-        if (isOutdated(key, versionOf(meta))) return report.count('outdated');
+        const version = versionOf(meta.resourceVersion);
+        if (isOutdated(key, version)) return report.count('outdated');
+        if (listed === undefined) advance(version);
         listed?.delete(key);
         if (known.delete(key)) kind.remove(key);
       });
@@ -103,19 +130,29 @@ export function createKnownObjects(kind: WatchedKind, report: KindReport, log: L
     },
     beginList() {
       listed = new Set();
+      listIsOlder = false;
     },
-    endList() {
+    endList(resourceVersion) {
+      const version = versionOf(resourceVersion);
+      const isOlder = !isAnotherHistory() && (!advance(version) || listIsOlder);
       const lost = [...known.values()].filter((key) => !listed!.has(key));
       const left = known.size - lost.length;
       const isMassLoss = lost.length > 0 && (left === 0 || lost.length > Math.max(MASS_LOSS, known.size / 2));
-      const believed = !isMassLoss || lossSeen;
-      lossSeen = isMassLoss && !believed;
+      const believed = !isOlder && (!isMassLoss || doubt !== undefined);
+      if (isAnotherHistory()) latest = version;
+      doubt = believed ? undefined : isOlder ? 'age' : 'loss';
       listed = undefined;
       if (believed) takeAway(lost);
+      else if (isOlder) log.warn('list is older than what is known, asking again before believing it');
       else
         log.warn('list lost most objects, asking again before believing it', { known: known.size, lost: lost.length });
       report.objects(known.size);
       return believed;
+    },
+    advance: (resourceVersion) => advance(versionOf(resourceVersion)),
+    isAhead(resourceVersion) {
+      const version = versionOf(resourceVersion);
+      return version !== undefined && latest !== undefined && version < latest;
     },
     restore(keys) {
       for (const key of keys) known.set(key);

@@ -11,9 +11,10 @@ import type { KindReport } from '../status.ts';
 import { ApiError, type ApiServer } from './api-server.ts';
 import { type EventStream, readEvents } from './event-stream.ts';
 import type { KnownObjects } from './known-objects.ts';
-import { readPagedList } from './paged-list.ts';
-import { createRecovery, UnconfirmedLoss } from './recovery.ts';
+import { type PagedList, readPagedList, readPlace } from './paged-list.ts';
+import { createRecovery, UnconfirmedList } from './recovery.ts';
 import type { WatchTimings } from './timings.ts';
+import type { Watchdog } from './watchdog.ts';
 import { labelOf, pathOf, type WatchedKind } from './watched-kind.ts';
 
 export interface ListAndWatchContext {
@@ -59,7 +60,7 @@ export function startListAndWatch(
   };
 
   function finishList(resourceVersion: string): void {
-    if (!known.endList()) throw new UnconfirmedLoss();
+    if (!known.endList(resourceVersion)) throw new UnconfirmedList();
     cursor = resourceVersion;
     following = true;
     report.state('watching');
@@ -75,16 +76,34 @@ export function startListAndWatch(
     else if (type !== 'BOOKMARK') malformed(`event of unknown type ${type}`);
   }
 
+  /** Takes note of how far the server is. Throws where it was further on before: all must be asked for again. */
+  function advance(type: string, { resourceVersion }: Place): void {
+    if (resourceVersion === undefined) return;
+    if (known.advance(resourceVersion)) cursor = resourceVersion;
+    else if (type === 'BOOKMARK') throw wentBack();
+  }
+
+  const wentBack = () => new ApiError(410, 'the server has gone back behind what it said before');
+  const paged = (patience: PagedList['contact']): PagedList => ({
+    ...{ server, clock, kind, stop: stopping.signal },
+    contact: patience,
+  });
+
   async function list(): Promise<void> {
     report.state('listing');
     report.count('lists');
     known.beginList();
-    if (recovery.mayStream()) return streamList();
-    finishList(await readPagedList(server, kind, stopping.signal, known.upsert, contact));
+    const endMs = clock.monotonicMs() + timings.listSeconds * 1000;
+    const patience = (watchdog: Watchdog) => {
+      contact();
+      watchdog.allow(Math.min(timings.initialQuietMs, Math.max(0, endMs - clock.monotonicMs())));
+    };
+    if (recovery.mayStream()) return streamList(patience);
+    finishList(await readPagedList(paged(patience), known.upsert));
   }
 
   /** The list as the beginning of a watch (KEP-3157), which goes on as a watch afterwards. */
-  async function streamList(): Promise<void> {
+  async function streamList(patience: (watchdog: Watchdog) => void): Promise<void> {
     const parameters = {
       watch: '1',
       sendInitialEvents: 'true',
@@ -97,14 +116,14 @@ export function startListAndWatch(
       path: pathOf(kind, parameters),
       allowMs: timings.initialQuietMs,
       contact(watchdog) {
-        contact();
-        if (!complete) watchdog.allow(timings.initialQuietMs);
+        if (complete) contact();
+        else patience(watchdog);
       },
       event(type, object, watchdog) {
         applyEvent(type, object);
         const place = placeOf(object);
-        if (complete) cursor = place.resourceVersion ?? cursor;
-        if (complete || type !== 'BOOKMARK') return;
+        if (complete) return advance(type, place);
+        if (type !== 'BOOKMARK') return;
         if (!place.endsInitialEvents) throw new ApiError(422, 'the server streams no lists');
         complete = true;
         finishList(place.resourceVersion!);
@@ -114,10 +133,25 @@ export function startListAndWatch(
     if (!complete) throw new Error('the server ended the list before it was complete');
   }
 
-  function watch(): Promise<void> {
+  /**
+   * A server that has not reached the place yet, as after its etcd was restored from a backup, sends nothing at all and no
+   * error; one that has sends at least a bookmark before it ends the watch.
+   */
+  async function watch(): Promise<void> {
+    let isMute = true;
+    const seconds = watchSeconds();
+    const fromMs = clock.monotonicMs();
+    await streamWatch(seconds, () => {
+      isMute = false;
+    });
+    if (!isMute || clock.monotonicMs() - fromMs < seconds * 900) return;
+    const place = await readPlace(paged((watchdog) => watchdog.allow(timings.initialQuietMs)));
+    if (known.isAhead(place)) throw wentBack();
+  }
+
+  function streamWatch(seconds: number, heard: () => void): Promise<void> {
     report.state('watching');
     report.count('watches');
-    const seconds = watchSeconds();
     const parameters = {
       watch: '1',
       allowWatchBookmarks: 'true',
@@ -132,8 +166,9 @@ export function startListAndWatch(
         following = true;
       },
       event(type, object) {
+        heard();
         applyEvent(type, object);
-        cursor = placeOf(object).resourceVersion ?? cursor;
+        advance(type, placeOf(object));
       },
     });
   }
@@ -187,8 +222,14 @@ interface EventMetadata {
   readonly annotations?: Readonly<Record<string, unknown>> | null;
 }
 
-/** Where in the server's history an event stands, and whether it ends a streamed list. Never throws. */
-function placeOf(object: unknown): { resourceVersion: string | undefined; endsInitialEvents: boolean } {
+/** Where in the server's history an event stands, and whether it ends a streamed list. */
+interface Place {
+  readonly resourceVersion: string | undefined;
+  readonly endsInitialEvents: boolean;
+}
+
+/** Never throws. */
+function placeOf(object: unknown): Place {
   const meta = (object as { metadata?: EventMetadata | null } | null)?.metadata;
   const version = meta?.resourceVersion;
   return {

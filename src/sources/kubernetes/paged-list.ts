@@ -1,36 +1,64 @@
 // A complete list in pages: for servers without streaming lists, and to confirm a list that lost most objects.
 import type { IncomingMessage } from 'node:http';
+import type { Clock } from '../../clock.ts';
 import type { ApiServer } from './api-server.ts';
-import { fields, list, text } from './objects.ts';
+import { type Fields, fields, list, text } from './objects.ts';
+import { type Watchdog, withWatchdog } from './watchdog.ts';
 import { pathOf, type WatchedKind } from './watched-kind.ts';
 
 const PAGE_OBJECTS = 500;
 /** 500 objects of the largest size that etcd takes would be more; real pages are a few megabytes. */
 const MAX_PAGE_BYTES = 256 * 1024 * 1024;
 
+export interface PagedList {
+  readonly server: ApiServer;
+  readonly clock: Clock;
+  readonly kind: WatchedKind;
+  readonly stop: AbortSignal;
+  /** Bytes came. */
+  readonly contact: (watchdog: Watchdog) => void;
+}
+
 /**
- * Reads all pages of a consistent list and hands over each object.
+ * Reads all pages of a consistent list (without a resourceVersion the newest is asked for) and hands over each object.
+ * Rejects with ApiError, SilentConnection or the system's error.
  *
  * @returns the list's resourceVersion, from which to watch
  */
-export async function readPagedList(
-  server: ApiServer,
-  kind: WatchedKind,
-  stop: AbortSignal,
-  item: (object: unknown) => void,
-  contact: () => void,
-): Promise<string> {
+export async function readPagedList(paged: PagedList, item: (object: unknown) => void): Promise<string> {
   let parameters: Record<string, string> = { limit: String(PAGE_OBJECTS) };
   for (;;) {
-    const response = await server.get(pathOf(kind, parameters), stop);
-    const page = fields(JSON.parse((await readBody(response, contact)).toString('utf8')), 'the list');
+    const page = await readPage(paged, parameters);
     for (const object of list(page.items, 'items')) item(object);
-    const meta = fields(page.metadata, 'metadata of the list');
-    if (typeof meta.continue !== 'string' || meta.continue === '') {
-      return text(meta.resourceVersion, 'metadata.resourceVersion of the list');
-    }
-    parameters = { limit: String(PAGE_OBJECTS), continue: meta.continue };
+    const { next, resourceVersion } = metadataOf(page);
+    if (next === undefined) return resourceVersion;
+    parameters = { limit: String(PAGE_OBJECTS), continue: next };
   }
+}
+
+/** The resourceVersion at which the server is now: of a list of one object. Rejects as `readPagedList` does. */
+export async function readPlace(paged: PagedList): Promise<string> {
+  return metadataOf(await readPage(paged, { limit: '1' })).resourceVersion;
+}
+
+async function readPage(
+  { server, clock, kind, stop, contact }: PagedList,
+  parameters: Readonly<Record<string, string>>,
+): Promise<Fields> {
+  const body = await withWatchdog(clock, stop, async (signal, watchdog) => {
+    const response = await server.get(pathOf(kind, parameters), signal);
+    contact(watchdog);
+    return readBody(response, () => contact(watchdog));
+  });
+  return fields(JSON.parse(body!.toString('utf8')), 'the list');
+}
+
+function metadataOf(page: Fields): { readonly resourceVersion: string; readonly next: string | undefined } {
+  const meta = fields(page.metadata, 'metadata of the list');
+  return {
+    resourceVersion: text(meta.resourceVersion, 'metadata.resourceVersion of the list'),
+    next: typeof meta.continue === 'string' && meta.continue !== '' ? meta.continue : undefined,
+  };
 }
 
 async function readBody(response: IncomingMessage, contact: () => void): Promise<Buffer> {

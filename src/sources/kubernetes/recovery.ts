@@ -4,14 +4,15 @@ import type { Logger } from '../../log.ts';
 import type { KindReport } from '../status.ts';
 import { ApiError, SilentConnection } from './api-server.ts';
 import { backoffMs } from './backoff.ts';
+import { BrokenStream } from './event-stream.ts';
 import type { KnownObjects } from './known-objects.ts';
 import type { ListAndWatchContext } from './list-and-watch.ts';
 import type { WatchTimings } from './timings.ts';
 import { missingRule, type WatchedKind } from './watched-kind.ts';
 
-/** A complete list lost most of what was known; it counts when a second list says the same. */
-export class UnconfirmedLoss extends Error {
-  override readonly name = 'UnconfirmedLoss';
+/** A complete list lost most of what was known, or is older than it; it counts when a second list says the same. */
+export class UnconfirmedList extends Error {
+  override readonly name = 'UnconfirmedList';
 }
 
 export interface Recovery {
@@ -40,14 +41,16 @@ interface RecoveryContext {
 
 export function createRecovery({ kind, known, report, log, timings, context }: RecoveryContext): Recovery {
   const { clock, random, server } = context;
+  let heardMs = clock.monotonicMs();
   let failures = 0;
   let streaming = true;
-  /** The next list comes in pages: it confirms one that lost most objects, or the streamed one failed. */
+  /** The next list comes in pages: it confirms one that was not believed, or the streamed one failed. */
   let inPages = false;
   /** What the operator was told last. */
   let told = '';
   let reached = false;
   let expiredLast = false;
+  let brokenLast = false;
   let refusedSinceMs: number | undefined;
 
   function tell(level: 'info' | 'warn' | 'error', message: string, fields: object = {}): void {
@@ -66,7 +69,8 @@ export function createRecovery({ kind, known, report, log, timings, context }: R
         // A server that ends every watch at once must not be asked a thousand times a second.
         failures = settled() ? 0 : failures + 1;
         expiredLast = false;
-        delay = failures === 0 ? 0 : backoffMs(failures, timings.backoff, random);
+        brokenLast = false;
+        delay = failures === 0 ? 0 : Math.min(timings.endedMaxMs, backoffMs(failures, timings.backoff, random));
       },
       failed(error) {
         const expired = error instanceof ApiError && error.status === 410;
@@ -75,17 +79,24 @@ export function createRecovery({ kind, known, report, log, timings, context }: R
         expiredLast = expired;
         failures++;
         delay = backoffMs(failures, timings.backoff, random);
-        if (error instanceof UnconfirmedLoss) {
+        if (error instanceof UnconfirmedList) {
           report.count('unconfirmed');
           inPages = true;
           delay = timings.confirmMs * (0.5 + random());
           return 'relist';
         }
         inPages = !inPages;
+        const isBroken = error instanceof BrokenStream;
+        const isStillBroken = isBroken && brokenLast;
+        brokenLast = isBroken;
         if (error instanceof ApiError) return refused(error);
+        if (isBroken) report.count('malformed');
         report.count(error instanceof SilentConnection ? 'silent' : 'failures');
         lost((error as Error).message);
-        return 'resume';
+        // What is broken each time it is sent is gone around by a list. So is a history of which much has been missed:
+        // of an etcd that was restored in the meantime it may be another one.
+        const isLongAway = clock.monotonicMs() - heardMs > timings.longAwayMs;
+        return isStillBroken || isLongAway ? 'relist' : 'resume';
       },
       delayMs: () => delay,
     };
@@ -96,24 +107,23 @@ export function createRecovery({ kind, known, report, log, timings, context }: R
         case 410:
           report.count('expired');
           return 'relist';
-        case 400:
+        case 400: // of a watch: a place in the history that it does not understand
         case 422:
-          if (!streaming) break;
+          if (streaming) delay = 0;
+          else lost(`HTTP ${error.status}: ${error.message}`);
           streaming = false; // the server has no streaming lists (KEP-3157)
-          delay = 0;
           return 'relist';
         case 401:
           server.forgetCredentials();
           break;
         case 403:
-          forbidden(error.message);
-          return 'resume';
+          return forbidden(error.message);
         case 404:
           return absent(error.message);
       }
       report.count('failures');
       lost(`HTTP ${error.status}: ${error.message}`);
-      return 'resume';
+      return /too large resource version/i.test(error.message) ? 'relist' : 'resume';
     }
 
     function absent(message: string): 'relist' | 'resume' {
@@ -140,7 +150,7 @@ export function createRecovery({ kind, known, report, log, timings, context }: R
     );
   }
 
-  function forbidden(detail: string): void {
+  function forbidden(detail: string): 'relist' | 'resume' {
     report.count('failures');
     report.state('forbidden', detail);
     refusedSinceMs ??= clock.monotonicMs();
@@ -149,9 +159,10 @@ export function createRecovery({ kind, known, report, log, timings, context }: R
       detail,
     });
     // At its start an API server refuses everybody for a moment; what is refused for longer is refused on purpose.
-    if (kind.essential || clock.monotonicMs() - refusedSinceMs < timings.refusedMs) return;
+    if (kind.essential || clock.monotonicMs() - refusedSinceMs < timings.refusedMs) return 'resume';
     report.waive();
     known.abandon();
+    return 'relist';
   }
 
   return {
@@ -159,6 +170,7 @@ export function createRecovery({ kind, known, report, log, timings, context }: R
     mayStream: () => streaming && !inPages,
     contact() {
       refusedSinceMs = undefined;
+      heardMs = clock.monotonicMs();
       if (told !== '') tell('info', reached ? 'reached the API server again' : 'reached the API server');
       reached = true;
     },

@@ -15,7 +15,11 @@ export interface WatchTimings {
   /** A connection that lived so long was good: what follows is a first failure. */
   readonly settledMs: number;
   readonly backoff: BackoffTimings;
-  /** Pause before the second list that confirms a mass loss. */
+  /** Longest pause after a watch that the server ended early without an error: what changes meanwhile comes as late. */
+  readonly endedMaxMs: number;
+  /** A server that was not heard for so long is listed anew. */
+  readonly longAwayMs: number;
+  /** Pause before the second list that confirms one that was not believed. */
   readonly confirmMs: number;
   /** How often a kind that the server does not have is asked for again. */
   readonly absentMs: number;
@@ -32,6 +36,8 @@ export const DEFAULT_TIMINGS: WatchTimings = {
   initialQuietMs: 30_000,
   settledMs: 10_000,
   backoff: { firstMs: 500, maxMs: 30_000 },
+  endedMaxMs: 5_000,
+  longAwayMs: 120_000,
   confirmMs: 2_000,
   absentMs: 20_000,
   refusedMs: 15_000,

@@ -3,12 +3,16 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { createJsonLines } from '../../../src/sources/kubernetes/json-lines.ts';
 
-function read(chunks: readonly Buffer[], maxLineBytes?: number): { values: unknown[]; malformed: number } {
-  const values: unknown[] = [];
-  let malformed = 0;
-  const lines = createJsonLines({ value: (value) => values.push(value), malformed: () => malformed++ }, maxLineBytes);
+function read(chunks: readonly Buffer[], maxLineBytes?: number) {
+  const read = { values: [] as unknown[], tooLong: 0, broken: 0 };
+  const handler = {
+    value: (value: unknown) => void read.values.push(value),
+    tooLong: () => void read.tooLong++,
+    broken: () => void read.broken++,
+  };
+  const lines = createJsonLines(handler, maxLineBytes);
   for (const chunk of chunks) lines.push(chunk);
-  return { values, malformed };
+  return read;
 }
 
 /** Cuts a buffer at the given places. */
@@ -22,7 +26,7 @@ test('lines are the same however the stream is cut', () => {
     fc.property(fc.array(fc.jsonValue(), { maxLength: 8 }), fc.array(fc.nat(), { maxLength: 12 }), (values, places) => {
       const text = values.map((value) => `${JSON.stringify(value)}\n`).join('');
       const expected = values.map((value) => JSON.parse(JSON.stringify(value)));
-      assert.deepEqual(read(cut(Buffer.from(text), places)), { values: expected, malformed: 0 });
+      assert.deepEqual(read(cut(Buffer.from(text), places)), { values: expected, tooLong: 0, broken: 0 });
     }),
   );
 });
@@ -36,7 +40,11 @@ test('any bytes are survived, and the line after them is read', () => {
   );
 });
 
+test('a line that is not JSON is told apart from one that is too long', () => {
+  assert.deepEqual(read([Buffer.from('{"cut":"of\n')]), { values: [], tooLong: 0, broken: 1 });
+});
+
 test('a line over the limit is left out without keeping it, and the next is read', () => {
   const long = Buffer.from(`"${'x'.repeat(2_000)}"\n"short"\n`);
-  assert.deepEqual(read(cut(long, [10, 500, 1_500]), 1_000), { values: ['short'], malformed: 1 });
+  assert.deepEqual(read(cut(long, [10, 500, 1_500]), 1_000), { values: ['short'], tooLong: 1, broken: 0 });
 });

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { silentLogger } from '../../../src/log.ts';
 import { ApiError } from '../../../src/sources/kubernetes/api-server.ts';
-import { createRecovery, UnconfirmedLoss } from '../../../src/sources/kubernetes/recovery.ts';
+import { BrokenStream } from '../../../src/sources/kubernetes/event-stream.ts';
+import { createRecovery, UnconfirmedList } from '../../../src/sources/kubernetes/recovery.ts';
 import { DEFAULT_TIMINGS } from '../../../src/sources/kubernetes/timings.ts';
 import type { WatchedKind } from '../../../src/sources/kubernetes/watched-kind.ts';
 import { createStatusBoard } from '../../../src/sources/status.ts';
@@ -55,7 +56,7 @@ test('a server that ends every watch at once is asked ever more rarely, up to th
     round.ended();
     return round.delayMs();
   });
-  assert.deepEqual(delays, [500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]);
+  assert.deepEqual(delays, [500, 1000, 2000, 4000, 5000, 5000, 5000, 5000, 5000]);
 });
 
 test('a server that expires every watch is not listed in a tight loop', () => {
@@ -142,10 +143,40 @@ test('a server that refuses streaming lists is listed in pages at once, for ever
 
 test('a mass loss is confirmed in pages', () => {
   const { recovery } = setUp();
-  assert.equal(recovery.begin().failed(new UnconfirmedLoss()), 'relist');
+  assert.equal(recovery.begin().failed(new UnconfirmedList()), 'relist');
   assert.equal(recovery.mayStream(), false);
   recovery.listed();
   assert.equal(recovery.mayStream(), true);
+});
+
+test('a broken line is read again, and gone around by a list when it comes again', () => {
+  const { recovery } = setUp();
+  const broken = () => recovery.begin().failed(new BrokenStream('cut off'));
+  assert.deepEqual([broken(), broken()], ['resume', 'relist']);
+  recovery.begin().ended();
+  assert.equal(broken(), 'resume');
+});
+
+test('a place that the server does not know, or does not know yet, is not asked for again', () => {
+  const { recovery } = setUp();
+  const failed = (status: number, message: string) => recovery.begin().failed(new ApiError(status, message));
+  assert.equal(failed(504, 'Timeout: Too large resource version: 200, current: 100'), 'relist');
+  assert.equal(failed(504, 'Timeout: request did not complete'), 'resume');
+  assert.deepEqual(
+    [failed(400, 'invalid resource version'), failed(400, 'invalid resource version')],
+    ['relist', 'relist'],
+  );
+});
+
+test('a server that was away for long is listed anew', async () => {
+  const { recovery, clock } = setUp();
+  recovery.contact();
+  const refused = () => recovery.begin().failed(new Error('connect ECONNREFUSED'));
+  assert.equal(refused(), 'resume');
+  await clock.advance(DEFAULT_TIMINGS.longAwayMs + 1);
+  assert.equal(refused(), 'relist');
+  recovery.contact();
+  assert.equal(refused(), 'resume');
 });
 
 test('a kind that is not essential and refused for long is abandoned and holds nobody up', async () => {
@@ -154,7 +185,7 @@ test('a kind that is not essential and refused for long is abandoned and holds n
   refuse();
   assert.equal(board.missing().length, 1);
   await clock.advance(DEFAULT_TIMINGS.refusedMs);
-  refuse();
+  assert.equal(refuse(), 'relist', 'what was forgotten must be read again');
   assert.deepEqual([board.missing().length, abandoned], [0, ['all']]);
 });
 

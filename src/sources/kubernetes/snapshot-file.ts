@@ -24,6 +24,7 @@ interface Header {
 const VERSION = 1;
 const MAX_LINES = 5_000_000;
 const LINES_A_WRITE = 500;
+const MAX_HEADER_BYTES = 4096;
 
 /** Why a snapshot cannot be used. */
 export class UnusableSnapshot extends Error {
@@ -71,6 +72,7 @@ export async function readSnapshot(file: string, of: string): Promise<Snapshot |
   let count = 0;
   let ended = false;
   try {
+    await refuseForeign(file);
     for await (const text of createInterface({ input: createReadStream(file) })) {
       const line = parse(text);
       if (header === undefined) header = checkHeader(line as Partial<Header>, of);
@@ -87,6 +89,18 @@ export async function readSnapshot(file: string, of: string): Promise<Snapshot |
   }
   if (header === undefined || !ended) throw new UnusableSnapshot('it is cut off');
   return { takenMs: header.takenMs, statements, keys };
+}
+
+/** Before anything is read whole: another file may be one line of any length. */
+async function refuseForeign(file: string): Promise<void> {
+  const handle = await open(file);
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(MAX_HEADER_BYTES));
+    const end = buffer.subarray(0, bytesRead).indexOf('\n');
+    if (bytesRead > 0 && end < 0) throw new UnusableSnapshot('it does not begin with a line of a snapshot');
+  } finally {
+    await handle.close();
+  }
 }
 
 function append(keys: Map<string, string[]>, kind: string, key: string): void {

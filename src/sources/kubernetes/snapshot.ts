@@ -41,12 +41,13 @@ export function createSnapshotKeeper(context: SnapshotContext): SnapshotKeeper {
   async function restore(): Promise<void> {
     try {
       const snapshot = await readSnapshot(settings.file, context.of);
-      const leftMs = snapshot === undefined ? 0 : snapshot.takenMs + settings.maxAgeSeconds * 1000 - clock.now();
+      const leftMs = snapshot === undefined ? 0 : leftOf(snapshot.takenMs);
       if (snapshot !== undefined && leftMs <= 0)
         log.warn('snapshot is too old and was left aside', { file: settings.file });
       if (snapshot !== undefined && leftMs > 0) {
-        for (const statement of snapshot.statements) replay(statement, recorder);
+        // Keys first: what is stated of a snapshot that turns out to be bad is taken back by the first list.
         for (const [kind, keys] of snapshot.keys) context.restoreKeys(kind, keys);
+        for (const statement of snapshot.statements) replay(statement, recorder);
         context.restored(true);
         expiry = clock.setTimeout(expire, leftMs);
         log.info('answering from a snapshot until the API server is heard', {
@@ -59,6 +60,12 @@ export function createSnapshotKeeper(context: SnapshotContext): SnapshotKeeper {
       log.warn('snapshot cannot be used', { file: settings.file, reason: (error as Error).message });
     }
     timer = clock.setTimeout(tick, EVERY_MS);
+  }
+
+  /** Milliseconds for which it may be answered from; no longer than the limit, whatever a clock that was set back says. */
+  function leftOf(takenMs: number): number {
+    const maxAgeMs = settings.maxAgeSeconds * 1000;
+    return Math.min(maxAgeMs, takenMs + maxAgeMs - clock.now());
   }
 
   function expire(): void {

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { silentLogger } from '../../../src/log.ts';
+import { createRegistry } from '../../../src/registry/registry.ts';
+import { createRecorder } from '../../../src/sources/kubernetes/recorder.ts';
+import { createSnapshotKeeper } from '../../../src/sources/kubernetes/snapshot.ts';
+import { readSnapshot, UnusableSnapshot, writeSnapshot } from '../../../src/sources/kubernetes/snapshot-file.ts';
+import { temporaryFolder } from '../../support/command.ts';
+import { fakeClock } from '../../support/fake-clock.ts';
+import { kubernetesService } from '../../support/zone-setup.ts';
+
+const OF = 'kubernetes/test cluster.local.';
+const KEY = { kind: 'services', key: 'kubernetes/test/cluster.local./prod/db' };
+const LINES = [{ service: kubernetesService('prod/db') }, KEY];
+
+test('a snapshot that cannot be written whole leaves the one before, and nothing beside it', async (t) => {
+  const folder = await temporaryFolder(t);
+  const file = join(folder, 'snapshot');
+  await writeSnapshot(file, OF, 1_000, LINES);
+  const full = function* () {
+    yield LINES[0]!;
+    throw new Error('no space left on device');
+  };
+  await assert.rejects(writeSnapshot(file, OF, 2_000, full()), /no space left/);
+  assert.equal((await readSnapshot(file, OF))?.takenMs, 1_000);
+  assert.deepEqual(await readdir(folder), ['snapshot']);
+});
+
+test('a file of another program is left aside without being read', async (t) => {
+  const file = join(await temporaryFolder(t), 'snapshot');
+  for (const content of [Buffer.alloc(1 << 20, 'x'), Buffer.alloc(9_000), Buffer.from('[]\n'), Buffer.from('')]) {
+    await writeFile(file, content);
+    await assert.rejects(readSnapshot(file, OF), UnusableSnapshot);
+  }
+  assert.equal(await readSnapshot(`${file}-absent`, OF), undefined);
+});
+
+function keeper(file: string, nowMs: number, isSynced = true) {
+  const clock = fakeClock(nowMs);
+  const warnings: string[] = [];
+  const restored: boolean[] = [];
+  const keys: string[] = [];
+  let slot = 1;
+  const registry = createRegistry({ allocate: () => slot++, set() {} });
+  const recorder = createRecorder(registry);
+  const made = createSnapshotKeeper({
+    settings: { file, maxAgeSeconds: 60 },
+    of: OF,
+    recorder,
+    clock,
+    log: { ...silentLogger, warn: (message: string) => warnings.push(message) },
+    isSynced: () => isSynced,
+    heardMs: () => clock.now(),
+    knownKeys: () => [KEY],
+    restoreKeys: (_kind, some) => void keys.push(...some),
+    restored: (usable) => void restored.push(usable),
+  });
+  return { made, warnings, restored, keys, clock, registry };
+}
+
+test('a folder that cannot be written to is said, and changes nothing else', async (t) => {
+  const folder = join(await temporaryFolder(t), 'not-a-folder');
+  await writeFile(folder, '');
+  const { made, warnings } = keeper(join(folder, 'snapshot'), 1_000_000);
+  await made.restore();
+  await made.stop();
+  assert.deepEqual(warnings, ['snapshot cannot be used', 'snapshot could not be written']);
+});
+
+test('a snapshot of the future is answered from for no longer than the limit', async (t) => {
+  const file = join(await temporaryFolder(t), 'snapshot');
+  await writeSnapshot(file, OF, 9_000_000, LINES);
+  const { made, restored, clock } = keeper(file, 1_000_000, false);
+  await made.restore();
+  await clock.advance(59_999);
+  assert.deepEqual(restored, [true]);
+  await clock.advance(1);
+  assert.deepEqual(restored, [true, false]);
+  await made.stop();
+});
+
+test('what a bad snapshot has stated is known by its key, so that the first list takes it back', async (t) => {
+  const file = join(await temporaryFolder(t), 'snapshot');
+  await writeSnapshot(file, OF, 1_000_000, LINES);
+  const [header, good, key] = (await readFile(file, 'utf8')).split('\n');
+  await writeFile(file, [header, good, '{"service":null}', key, '{"end":3}', ''].join('\n'));
+  const { made, restored, keys, warnings } = keeper(file, 1_000_000);
+  await made.restore();
+  assert.deepEqual([restored, keys, warnings], [[], [KEY.key], ['snapshot cannot be used']]);
+  await made.stop();
+});

@@ -81,6 +81,18 @@ const recreate: ChangeOf = async (client, objects, chance) => {
   });
 };
 
+/** A Service with a cluster IP becomes an alias, and an alias gets a cluster IP. */
+const retype: ChangeOf = (client, { services }, chance) => {
+  const { metadata, spec } = chance.pick(services.filter((service) => service.spec.clusterIP !== 'None'));
+  const other =
+    spec.type === 'ExternalName'
+      ? { type: 'ClusterIP', externalName: null, ports: [{ name: 'http', port: 80 }] }
+      : { type: 'ExternalName', externalName: 'www.example.com', clusterIP: null, clusterIPs: null };
+  return client.patch(`${paths.services(metadata.namespace)}/${metadata.name}`, { spec: other }).catch(() => {
+    // Of one that was retyped already: nothing to do.
+  });
+};
+
 const renamePort: ChangeOf = (client, { services }, chance) => {
   const { metadata, spec } = chance.pick(services.filter((service) => (service.spec.ports?.length ?? 0) > 0));
   const ports = spec.ports!.map((port, index) => ({
@@ -97,4 +109,7 @@ const rewriteSlice: ChangeOf = (client, { slices }, chance) => {
   return client.patch(`${paths.slices(metadata.namespace)}/${metadata.name}`, { endpoints: changed });
 };
 
-const CHANGES = [flip, flip, flip, flip, remove, scaleUp, scaleUp, recreate, renamePort, rewriteSlice, rewriteSlice];
+const CHANGES = [
+  ...[flip, flip, flip, flip, remove, scaleUp, scaleUp],
+  ...[recreate, retype, renamePort, rewriteSlice, rewriteSlice],
+];

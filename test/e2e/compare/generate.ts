@@ -139,6 +139,13 @@ const KINDS: readonly (readonly [string, Plan])[] = [
     }),
   ],
   ['sliced-portless', () => ({ spec: headless({}), backing: 'slices' })],
+  [
+    'outward',
+    (chance, place) => ({
+      spec: { type: chance.pick(['NodePort', 'LoadBalancer']), ports: chance.pick(PORTS), ...selecting(place) },
+      backing: 'pods',
+    }),
+  ],
 ];
 
 const external = (externalName: string): ServiceObject['spec'] => ({ type: 'ExternalName', externalName });

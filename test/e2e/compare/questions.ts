@@ -3,7 +3,7 @@ import { reverseName } from '../../../src/dns/name.ts';
 import type { Chance } from './random.ts';
 import { type World, type WorldService, ZONE } from './world.ts';
 
-export const TYPES = ['A', 'AAAA', 'SRV', 'PTR', 'TXT', 'CNAME', 'NS', 'SOA', 'ANY'] as const;
+export const TYPES = ['A', 'AAAA', 'SRV', 'PTR', 'TXT', 'CNAME', 'NS', 'SOA', 'MX', 'HTTPS', 'ANY'] as const;
 
 /** Absolute names in presentation form, each once. */
 export function namesToAsk(world: World, chance: Chance, nearly: number): string[] {

@@ -141,7 +141,8 @@ export const ORPHAN_SLICE: Reason = {
   id: 'slice-without-service',
   rewrite({ type, coreDns, healthdns, world }) {
     if (type !== 'PTR') return undefined;
-    const answers = coreDns.answers.filter(({ rdata }) => world.serviceOf(rdata) !== undefined);
+    // Slices outlive the service, and its becoming an alias.
+    const answers = coreDns.answers.filter(({ rdata }) => world.serviceOf(rdata)?.isExternal === false);
     if (answers.length === coreDns.answers.length) return undefined;
     return { coreDns: answers.length > 0 ? { ...coreDns, answers } : withoutRecords(coreDns, 'NXDOMAIN', healthdns) };
   },

@@ -8,7 +8,7 @@ export const policyEntries = {
   whenAllUnhealthy: v.optional(
     choice(
       ['nodata', 'nxdomain', 'servfail', 'all'],
-      'Answer when no instance may be answered: nodata (none), nxdomain, servfail, or all (Route 53: as if all were healthy).',
+      'Answer when no instance may be answered: nodata (none; the default), nxdomain (the default of zones with `kubernetes`), servfail, or all (Route 53: as if all were healthy).',
     ),
   ),
   unknown: v.optional(
@@ -41,6 +41,11 @@ const DEFAULTS: ServicePolicy = {
 
 export function zonePolicy(zone: PolicyInput): ServicePolicy {
   return overlay(DEFAULTS, zone);
+}
+
+/** Kubernetes DNS specification 2.4.1: a headless service without ready endpoints is NXDOMAIN. */
+export function clusterZonePolicy(zone: PolicyInput): ServicePolicy {
+  return overlay({ ...DEFAULTS, whenAllUnhealthy: 'nxdomain' }, zone);
 }
 
 export function servicePolicy(zone: ServicePolicy, service: PolicyInput & { publishNotReady: boolean }): ServicePolicy {

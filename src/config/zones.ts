@@ -4,7 +4,7 @@ import type { SoaConfig, ZoneConfig } from './config.ts';
 import { buildKubernetes, checkKubernetes, type KubernetesInput, kubernetesEntry } from './kubernetes.ts';
 import { CLOUD_MAP_NAMES, expandTemplate, KUBERNETES_NAMES, nameTemplate } from './name-template.ts';
 import { absoluteName, domainName, nameMessage } from './names.ts';
-import { policyEntries, zonePolicy } from './policy.ts';
+import { clusterZonePolicy, policyEntries, zonePolicy } from './policy.ts';
 import { type Path, type Reporter, shown } from './problem.ts';
 import { buildRecords, checkRecords, recordSchema } from './records.ts';
 import { zoneName, zoneNameOf } from './reverse.ts';
@@ -220,7 +220,8 @@ export function buildZones(zones: readonly ZoneInput[], folder: string, clusters
 
 function buildZone(zone: ZoneInput, folder: string, clusters: Map<string, string>): ZoneConfig {
   const name = zoneNameOf(zone.name);
-  const defaults = { names: namesOf(zone), ttlSeconds: zone.ttlSeconds, policy: zonePolicy(zone) };
+  const policy = zone.kubernetes === undefined ? zonePolicy(zone) : clusterZonePolicy(zone);
+  const defaults = { names: namesOf(zone), ttlSeconds: zone.ttlSeconds, policy };
   const nameServers = (zone.nameServers ?? ['ns.dns']).map((server) => absoluteName(server, name));
   const kubernetes = zone.kubernetes === undefined ? [] : [zone.kubernetes].flat();
   return {

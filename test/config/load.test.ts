@@ -71,6 +71,16 @@ describe('what a file leaves out', () => {
     ]);
   });
 
+  test('in a zone with `kubernetes` a service without ready endpoints is NXDOMAIN, unless the zone says otherwise', async () => {
+    const { zones } = await load(
+      'zones:\n  - { name: a.local, kubernetes: {} }\n  - { name: b.local, kubernetes: {}, whenAllUnhealthy: nodata }\n',
+    );
+    assert.deepEqual(
+      zones.map(({ policy }) => policy.whenAllUnhealthy),
+      ['nxdomain', 'nodata'],
+    );
+  });
+
   test('a health check has the parameters of ECS', async () => {
     const config = await load(
       'zones: [{ name: x, services: [{ name: a, healthCheck: { type: http }, instances: [{ id: i, ipv4: 192.0.2.1, port: 80 }] }] }]',

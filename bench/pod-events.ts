@@ -1,8 +1,9 @@
 // The raw watch of pods: when the API server's word of a pod arrives at all. No server can know sooner.
 import https from 'node:https';
+import { nowMs } from './answer-poller.ts';
 
 export interface PodEvents {
-  /** Resolves with the time (performance.now) at which the pod's event arrived that says so. */
+  /** Resolves with the time (`nowMs`) at which the pod's event arrived that says so. */
   until(pod: string, ready: boolean): Promise<number>;
   close(): void;
 }
@@ -40,7 +41,7 @@ export function watchPods(url: string, token: string, namespace: string): PodEve
         const tell = (name: string, isReady: boolean) => {
           if (name !== pod || isReady !== ready) return;
           waiting.delete(tell);
-          resolve(performance.now());
+          resolve(nowMs());
         };
         waiting.add(tell);
       }),

@@ -37,7 +37,14 @@ export const DENIALS: readonly Reason[] = [
     ({ name, type, names }) =>
       type !== 'PTR' && REVERSE.test(name) && /answers|unready-published|dead/.test(names.standing(name) ?? ''),
   ),
-  denied('no-endpoints-nodata', ({ name, names }) => /^(unready|dead)$/.test(names.standing(name) ?? '')),
+  {
+    // Of types that it has no records of: CoreDNS believes that somebody is there.
+    id: 'dead-pod',
+    rewrite({ name, names, coreDns, healthdns }) {
+      const applies = isNodata(coreDns) && isNxdomain(healthdns) && names.standing(name) === 'dead';
+      return applies ? { coreDns: { ...coreDns, rcode: 'NXDOMAIN' } } : undefined;
+    },
+  },
   denied('publish-not-ready', ({ name, names }) => names.standing(name) === 'unready-published'),
   {
     id: 'soa-type',

@@ -128,7 +128,11 @@ export const SLICES_DISAGREE: Reason = {
 function denialInDispute(found: Case, areDisputed: (stated: readonly Stated[]) => boolean): Partial<Pair> | undefined {
   const { name, world, coreDns, healthdns } = found;
   if (coreDns.answers.length + healthdns.answers.length > 0) return undefined;
-  const concerned = world.endpointsAt(name);
+  const service = world.serviceOf(name);
+  const atService = service?.endpoints
+    .filter((endpoint) => isAsked(endpoint, name, service))
+    .map((endpoint) => ({ service, endpoint }));
+  const concerned = [...world.endpointsAt(name), ...(atService ?? [])];
   return concerned.length > 0 && areDisputed(concerned) ? { coreDns: healthdns } : undefined;
 }
 

@@ -18,11 +18,12 @@ import { ALIASES } from './aliases.ts';
 import { DENIALS, REVERSE_SOA } from './denials.ts';
 import { DEAD_POD, GLUE_OF_NAME, ORPHAN_SLICE, PUBLISH_NOT_READY, SLICES_DISAGREE, SRV_WEIGHT } from './endpoints.ts';
 import type { Case, Reason } from './reason.ts';
-import { GLUE_LIMIT, TRUNCATION } from './truncation.ts';
+import { GLUE_LIMIT, TOO_LARGE, TRUNCATION } from './truncation.ts';
 
 /** In the order in which they apply: what is asked for and how much fits before who is answered before how it is said. */
 export const REASONS: readonly Reason[] = [
   TRUNCATION,
+  TOO_LARGE,
   ...ALIASES,
   REVERSE_SOA,
   REVERSE_NS,

@@ -31,6 +31,21 @@ export const TRUNCATION: Reason = {
   },
 };
 
+const TCP_FULL_BYTES = 60_000;
+
+/** Over TCP too not everything fits, and there is nothing to ask again over: either says as much as fits of one RRset. */
+export const TOO_LARGE: Reason = {
+  id: 'truncation',
+  rewrite({ name, type, coreDns, healthdns }) {
+    const isFull = Math.max(coreDns.bytes, healthdns.bytes) > TCP_FULL_BYTES;
+    if (!isFull || !isTruncated(coreDns) || coreDns.rcode !== healthdns.rcode) return undefined;
+    const isOfRRset = (record: { readonly name: string; readonly type: string }) =>
+      record.name === name && record.type === type;
+    const answers = [...coreDns.answers, ...healthdns.answers];
+    return healthdns.answers.length > 0 && answers.every(isOfRRset) ? { coreDns: healthdns } : undefined;
+  },
+};
+
 const MAX_GLUE_NAMES = 256;
 /** What a compression pointer reaches (RFC 1035 section 4.1.4): owners of additional records further on are not written. */
 const POINTER_REACH = 16_384;

@@ -24,7 +24,10 @@ export const limitsEntry = v.optional(
       ),
       concurrentChecks: v.optional(integer(1, 10_000, 'Active health checks that run at one time; others wait.'), 100),
       httpBodyBytes: v.optional(integer(1024, 104_857_600, 'Largest HTTP request body.'), 1_048_576),
-      httpConnections: v.optional(integer(1, 100_000, 'Open HTTP connections; beyond it the one longest without a request is closed.'), 256),
+      httpConnections: v.optional(
+        integer(1, 100_000, 'Open HTTP connections; beyond it the one longest without a request is closed.'),
+        256,
+      ),
     },
     'Limits; beyond them there is an error and a counter.',
   ),

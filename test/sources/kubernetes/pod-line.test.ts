@@ -35,7 +35,8 @@ function read(text: string): unknown[] {
   const values: unknown[] = [];
   createJsonLines({
     value: (value) => values.push(value),
-    malformed: (reason) => values.push(reason),
+    tooLong: (reason) => values.push(reason),
+    broken: (reason) => values.push(reason),
     trim: withoutPodSpec,
   }).push(Buffer.from(`${text}\n`));
   return values;

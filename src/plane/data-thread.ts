@@ -1,8 +1,8 @@
 // One data thread as the control plane sees it: started, fed, asked, replaced where it died.
-import { closeSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import type { ForwardStatistics } from '../forward/counters.ts';
 import type { CacheListing, FlushScope } from '../forward/forwarder.ts';
+import { closeOrphans } from './orphaned-descriptors.ts';
 import { ListenError, type ListeningAddress } from './plane.ts';
 import type { SocketAddress } from './settings.ts';
 import type { FromThread, ThreadData, ToThread } from './thread-messages.ts';
@@ -79,7 +79,7 @@ export function startDataThread(url: URL, data: ThreadData, name: string, events
   });
   worker.once('exit', () => {
     failAll();
-    if (!ended) closeAll(descriptors);
+    if (!ended) closeOrphans(descriptors);
     if (!closing) events.onDeath(cause);
   });
 
@@ -115,14 +115,4 @@ export function startDataThread(url: URL, data: ThreadData, name: string, events
       clearTimeout(force);
     },
   };
-}
-
-function closeAll(descriptors: readonly number[]): void {
-  for (const fd of descriptors) {
-    try {
-      closeSync(fd);
-    } catch {
-      // It was closed already; there is nothing else to do for a dead thread's socket.
-    }
-  }
 }

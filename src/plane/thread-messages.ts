@@ -24,7 +24,10 @@ export type ToThread =
 
 export type FromThread =
   | { readonly kind: 'applied'; readonly id: number }
-  /** A socket that is not Node's: if the thread dies, the control plane closes it, or it would go on taking queries. */
+  /**
+   * A socket that is not Node's, or an epoll descriptor with all that it watches: if the thread dies, the control plane
+   * closes it, or it would go on taking queries.
+   */
   | { readonly kind: 'opened'; readonly fd: number }
   | {
       readonly kind: 'listening';

@@ -12,6 +12,14 @@ export interface Libc {
   getsockopt(fd: number, level: number, option: number, value: Uint8Array, length: Uint8Array): number;
   recvmmsg(fd: number, messages: bigint, count: number, flags: number, timeout: null): number;
   sendmmsg(fd: number, messages: bigint, count: number, flags: number): number;
+  listen(fd: number, backlog: number): number;
+  /** `address` and `length` may both be null. */
+  accept4(fd: number, address: bigint | null, length: bigint | null, flags: number): number;
+  recv(fd: number, to: bigint, bytes: number, flags: number): number;
+  send(fd: number, from: bigint | Uint8Array, bytes: number, flags: number): number;
+  epoll_create1(flags: number): number;
+  epoll_ctl(epoll: number, operation: number, fd: number, event: Uint8Array): number;
+  epoll_wait(epoll: number, events: bigint, count: number, timeoutMs: number): number;
   poll(fds: bigint, count: number, timeoutMs: number): number;
   close(fd: number): number;
   errno(): number;
@@ -28,6 +36,7 @@ export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
+export const SOCK_NONBLOCK = 0o4000;
 export const SOCK_CLOEXEC = 0o2000000;
 export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
@@ -39,11 +48,21 @@ export const SO_MEMINFO = 55;
 export const SK_MEMINFO_DROPS = 8;
 export const IPPROTO_IP = 0;
 export const IP_PKTINFO = 8;
+export const IPPROTO_TCP = 6;
+export const TCP_NODELAY = 1;
 export const IPPROTO_IPV6 = 41;
 export const IPV6_V6ONLY = 26;
 export const IPV6_RECVPKTINFO = 49;
 export const MSG_DONTWAIT = 0x40;
+export const MSG_NOSIGNAL = 0x4000;
 export const POLLIN = 1;
+export const EPOLLIN = 1;
+export const EPOLLOUT = 4;
+export const EPOLLERR = 8;
+export const EPOLLHUP = 16;
+export const EPOLL_CLOEXEC = SOCK_CLOEXEC;
+export const EPOLL_CTL_ADD = 1;
+export const EPOLL_CTL_MOD = 3;
 
 /** The calls, or why this machine cannot have them. */
 export function loadLibc(): Libc | string {
@@ -76,6 +95,13 @@ function declare(koffi: Koffi): Libc {
     getsockopt: process.func('int getsockopt(int fd, int level, int name, void *value, void *length)'),
     recvmmsg: process.func('int recvmmsg(int fd, void *messages, unsigned int count, int flags, void *timeout)'),
     sendmmsg: process.func('int sendmmsg(int fd, void *messages, unsigned int count, int flags)'),
+    listen: process.func('int listen(int fd, int backlog)'),
+    accept4: process.func('int accept4(int fd, void *address, void *length, int flags)'),
+    recv: process.func('long recv(int fd, void *to, unsigned long bytes, int flags)'),
+    send: process.func('long send(int fd, const void *from, unsigned long bytes, int flags)'),
+    epoll_create1: process.func('int epoll_create1(int flags)'),
+    epoll_ctl: process.func('int epoll_ctl(int epoll, int operation, int fd, void *event)'),
+    epoll_wait: process.func('int epoll_wait(int epoll, void *events, int count, int timeout)'),
     poll: process.func('int poll(void *fds, unsigned long count, int timeout)'),
     close: process.func('int close(int fd)'),
     errno: koffi.errno,
@@ -98,10 +124,21 @@ export function refusedCall(libc: Libc): string | undefined {
       return `sendmmsg() is refused: ${errorCode(libc.errno())}`;
     const received = libc.recvmmsg(fd, memory.address, 0, MSG_DONTWAIT, null);
     const code = received < 0 ? errorCode(libc.errno()) : 'EAGAIN';
-    return code === 'EAGAIN' || code === 'EWOULDBLOCK' ? undefined : `recvmmsg() is refused: ${code}`;
+    if (code !== 'EAGAIN' && code !== 'EWOULDBLOCK') return `recvmmsg() is refused: ${code}`;
+    return refusedEpoll(libc);
   } finally {
     libc.close(fd);
   }
+}
+
+function refusedEpoll(libc: Libc): string | undefined {
+  const epoll = libc.epoll_create1(EPOLL_CLOEXEC);
+  if (epoll < 0) return `epoll_create1() is refused: ${errorCode(libc.errno())}`;
+  libc.close(epoll);
+  // There is no such descriptor, which only those are told who may call it.
+  if (libc.accept4(-1, null, null, 0) < 0 && errorCode(libc.errno()) !== 'EBADF')
+    return `accept4() is refused: ${errorCode(libc.errno())}`;
+  return undefined;
 }
 
 /** "EADDRINUSE" for 98, … */

@@ -1,24 +1,26 @@
-// All sockets of one data thread: UDP (batched where it can be) and TCP on each address.
+// All sockets of one data thread: UDP and TCP on each address, by calls of our own where they can be had, else Node's.
 import type { Clock } from '../clock.ts';
 import type { ListeningAddress } from '../plane/plane.ts';
 import { ListenError } from '../plane/plane.ts';
 import type { DataPlaneSettings, SocketAddress } from '../plane/settings.ts';
 import type { Engine } from './engine.ts';
 import { type Libc, refusedCall } from './libc.ts';
-import { findEventLoopFd, type ReceiveLoop, startReceiveLoop } from './receive-loop.ts';
-import { listenTcp } from './tcp.ts';
-import { openSharedTcpSocket } from './tcp-shared.ts';
-import { type BatchedUdpSocket, openBatchedUdp } from './udp-batched.ts';
+import { findEventLoopFd, type ReadableSocket, type ReceiveLoop, startReceiveLoop } from './receive-loop.ts';
+import { listenEpollTcp } from './tcp-epoll.ts';
+import { listenPlainTcp } from './tcp-plain.ts';
+import { openBatchedUdp } from './udp-batched.ts';
 import { openPlainUdp } from './udp-plain.ts';
 
 export interface Listeners {
   readonly addresses: readonly ListeningAddress[];
-  /** Why UDP is plain although batches were allowed. */
+  /** Why both transports are plain although better was allowed. */
   readonly fallback: string | undefined;
   close(): Promise<void>;
 }
 
-interface Closable {
+interface OpenSocket {
+  readonly bound: SocketAddress;
+  readonly mode: string;
   close(): Promise<void>;
 }
 
@@ -29,9 +31,9 @@ const PORT_ATTEMPTS = 10;
 
 export interface ListenerDeps {
   readonly clock: Clock;
-  /** What batches need, or why they cannot be had. */
+  /** What batches and epoll need, or why they cannot be had. */
   readonly libc: Libc | string;
-  /** Descriptors that nobody closes when the thread dies. */
+  /** Descriptors that nobody closes when the thread dies; an epoll descriptor stands for all that it watches. */
   onDescriptor(fd: number): void;
 }
 
@@ -44,8 +46,7 @@ export async function openListeners(
 ): Promise<Listeners> {
   const native = await nativeFor(deps.libc);
   if (typeof native === 'string' && settings.udp === 'batched') throw new ListenError(native, 'ENOTSUP');
-  const opened: (Closable & { bound: SocketAddress; transport: 'udp' | 'tcp'; mode: string })[] = [];
-  const batched: BatchedUdpSocket[] = [];
+  const opened: (OpenSocket & { transport: 'udp' | 'tcp' })[] = [];
   const shared = settings.threads > 1;
 
   const openUdp = async (address: SocketAddress) => {
@@ -58,15 +59,16 @@ export async function openListeners(
       typeof native === 'string'
         ? await openPlainUdp(engine, address, options)
         : openBatchedUdp(native.libc, engine, address, options);
-    if (isBatched(socket)) batched.push(socket);
     opened.push({ ...socket, transport: 'udp' });
     return socket;
   };
 
   const openTcp = async (address: SocketAddress) => {
-    const fd = shared && typeof native !== 'string' ? openSharedTcpSocket(native.libc, address) : undefined;
-    const listener = await listenTcp(engine, address, settings.tcp, { clock: deps.clock, fd });
-    opened.push({ ...listener, transport: 'tcp', mode: 'stream' });
+    const listener =
+      typeof native === 'string'
+        ? await listenPlainTcp(engine, address, settings.tcp, deps.clock)
+        : listenEpollTcp(engine, address, settings.tcp, { libc: native.libc, clock: deps.clock, shared });
+    opened.push({ ...listener, transport: 'tcp' });
   };
 
   const openPair = async (address: SocketAddress) => {
@@ -80,7 +82,6 @@ export async function openListeners(
           throw error;
         await udp.close();
         opened.pop();
-        batched.splice(batched.indexOf(udp as BatchedUdpSocket), 1);
       }
     }
   };
@@ -96,10 +97,11 @@ export async function openListeners(
     await close();
     throw error;
   }
-  if (typeof native !== 'string' && batched.length > 0) {
-    for (const { fd } of batched) deps.onDescriptor(fd);
+  const readable = opened.filter(isReadable);
+  if (typeof native !== 'string') {
+    for (const { fd } of readable) deps.onDescriptor(fd);
     const wakeMs = IDLE_WAKE_MS * settings.threads;
-    loop = startReceiveLoop(native.libc, batched, native.eventLoopFd, wakeMs);
+    loop = startReceiveLoop(native.libc, readable, native.eventLoopFd, wakeMs);
   }
   return {
     addresses: opened.map(({ bound, transport, mode }) => ({ ...bound, transport, mode })),
@@ -122,6 +124,6 @@ async function nativeFor(libc: Libc | string): Promise<Native | string> {
   return { libc, eventLoopFd };
 }
 
-function isBatched(socket: object): socket is BatchedUdpSocket {
+function isReadable<T extends object>(socket: T): socket is T & ReadableSocket {
   return 'drain' in socket;
 }

@@ -1,19 +1,20 @@
 // How a data thread waits. Node's event loop cannot wait for our sockets without reading from them, so it is turned round:
-// one poll() waits for the sockets and for the event loop's own epoll descriptor, and when that has something (TCP, changes
-// from the control plane, replies of upstreams) the loop runs for one turn. A query costs no turn of the event loop, and an
+// one poll() waits for the sockets and for the event loop's own epoll descriptor, and when that has something (changes from
+// the control plane, replies of upstreams) the loop runs for one turn. A query costs no turn of the event loop, and an
 // idle thread wakes a few times a second, for timers.
 import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { type Libc, POLLIN } from './libc.ts';
 
+/** A socket, or an epoll descriptor that stands for many. */
 export interface ReadableSocket {
   readonly fd: number;
-  /** Answers what has arrived, at most one batch: how many packets. */
+  /** Answers what has arrived, at most one batch: how many packets, where a full batch means that more has likely arrived. */
   drain(): number;
   /** Whether answering began something that needs the event loop, since it was last asked. */
   beganLater(): boolean;
-  readKernelDrops(): void;
+  readKernelDrops?(): void;
 }
 
 export interface ReceiveLoop {
@@ -59,7 +60,7 @@ export function startReceiveLoop(
     for (let batches = 0; batches < BATCHES_IN_A_ROW; batches++) {
       const ready = libc.poll(memory.address, count, waitMs);
       if (ready <= 0) {
-        if (waitMs > 0) for (const socket of sockets) socket.readKernelDrops();
+        if (waitMs > 0) for (const socket of sockets) socket.readKernelDrops?.();
         break;
       }
       let needsTurn = events[4 * sockets.length + 3] !== 0;

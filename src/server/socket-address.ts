@@ -1,7 +1,7 @@
 // Addresses as the kernel has them: struct sockaddr_in and sockaddr_in6.
 import { formatIp, parseIp } from '../dns/ip.ts';
 import type { SocketAddress } from '../plane/settings.ts';
-import { AF_INET, AF_INET6 } from './libc.ts';
+import { AF_INET, AF_INET6, type Libc } from './libc.ts';
 
 export const SOCKADDR_BYTES = 28;
 
@@ -18,8 +18,19 @@ export function composeSocketAddress({ address, port }: SocketAddress): Uint8Arr
 }
 
 export function parseSocketAddress(bytes: Uint8Array): SocketAddress {
-  const ip = bytes[0] === AF_INET ? bytes.subarray(4, 8) : bytes.subarray(8, 24);
-  return { address: formatIp(ip), port: (bytes[2] << 8) | bytes[3] };
+  return { address: formatIp(ipOf(bytes)), port: (bytes[2] << 8) | bytes[3] };
+}
+
+/** 4 or 16 bytes, in the same memory. */
+export function ipOf(bytes: Uint8Array): Uint8Array {
+  return bytes[0] === AF_INET ? bytes.subarray(4, 8) : bytes.subarray(8, 24);
+}
+
+/** With the port that was chosen for port 0. */
+export function boundAddress(libc: Libc, fd: number): SocketAddress {
+  const bytes = new Uint8Array(SOCKADDR_BYTES);
+  libc.getsockname(fd, bytes, Uint8Array.of(SOCKADDR_BYTES, 0, 0, 0));
+  return parseSocketAddress(bytes);
 }
 
 /** 0.0.0.0 or ::, where a reply must be told which of our addresses it leaves from. */

@@ -1,62 +1,70 @@
-// A byte stream → DNS messages, each behind its length in two bytes (RFC 1035 section 4.2.2).
+// A byte stream → DNS messages, each behind its length in two bytes (RFC 1035 section 4.2.2). Whole messages are read where
+// the transport put them; only what waits for its rest is copied.
 
 export interface StreamReader {
-  push(chunk: Uint8Array): void;
-  /** The next whole message, valid until `push`; undefined while there is none. */
-  next(): Uint8Array | undefined;
-  /** Bytes held. */
-  buffered(): number;
+  /** What has arrived and is not answered yet is from `start` to `end`. */
+  bytes: Uint8Array;
+  start: number;
+  end: number;
+  /** `bytes` is memory of this reader, not the transport's. */
+  own: boolean;
 }
 
 const MIN_BUFFER_BYTES = 512;
-
-/** Holds at most one incomplete message and one chunk: at most 128 KiB, and nothing while idle between messages. */
-export function createStreamReader(): StreamReader {
-  let bytes: Uint8Array = NOTHING;
-  let start = 0;
-  let end = 0;
-
-  return {
-    push(chunk) {
-      if (start === end) {
-        // Usual: whole messages in one chunk, read where they are.
-        bytes = chunk;
-        start = 0;
-        end = chunk.length;
-        return;
-      }
-      const held = end - start;
-      if (end + chunk.length > bytes.length || !isOwn(bytes)) {
-        const size = Math.max(MIN_BUFFER_BYTES, 2 * (held + chunk.length));
-        const larger = new Uint8Array(size);
-        larger.set(bytes.subarray(start, end));
-        bytes = larger;
-        start = 0;
-        end = held;
-      }
-      bytes.set(chunk, end);
-      end += chunk.length;
-    },
-    next() {
-      if (end - start < 2) return undefined;
-      const length = (bytes[start] << 8) | bytes[start + 1];
-      if (end - start < 2 + length) return undefined;
-      const message = bytes.subarray(start + 2, start + 2 + length);
-      start += 2 + length;
-      if (start === end) {
-        bytes = NOTHING;
-        start = 0;
-        end = 0;
-      }
-      return message;
-    },
-    buffered: () => end - start,
-  };
-}
-
 const NOTHING = new Uint8Array(0);
 
-/** Chunks of the network come as Buffers; those are not ours to write to. */
-function isOwn(bytes: Uint8Array): boolean {
-  return !(bytes instanceof Buffer);
+export function createStreamReader(): StreamReader {
+  return { bytes: NOTHING, start: 0, end: 0, own: false };
+}
+
+/** Adds the first `length` bytes of `chunk`, which stays the transport's: call `keep` before it is written to again. */
+export function push(reader: StreamReader, chunk: Uint8Array, length: number): void {
+  if (reader.start === reader.end) {
+    reader.bytes = chunk;
+    reader.start = 0;
+    reader.end = length;
+    reader.own = false;
+    return;
+  }
+  if (!reader.own || reader.end + length > reader.bytes.length) own(reader, 2 * (buffered(reader) + length));
+  reader.bytes.set(chunk.subarray(0, length), reader.end);
+  reader.end += length;
+}
+
+/** The length of the next message, which begins at `start + 2`; -1 where not all of it has arrived. */
+export function nextLength(reader: StreamReader): number {
+  const { bytes, start } = reader;
+  const held = reader.end - start;
+  if (held < 2) return -1;
+  const length = (bytes[start] << 8) | bytes[start + 1];
+  return held < 2 + length ? -1 : length;
+}
+
+/** Goes on behind the message that `nextLength` told of. */
+export function skip(reader: StreamReader, length: number): void {
+  reader.start += 2 + length;
+}
+
+/** What is left no longer depends on the transport's chunk. Nothing is held while idle between messages. */
+export function keep(reader: StreamReader): void {
+  if (reader.start === reader.end) {
+    reader.bytes = NOTHING;
+    reader.start = 0;
+    reader.end = 0;
+    reader.own = false;
+  } else if (!reader.own) own(reader, buffered(reader));
+}
+
+/** Bytes that have arrived and are not answered. */
+export function buffered(reader: StreamReader): number {
+  return reader.end - reader.start;
+}
+
+function own(reader: StreamReader, bytes: number): void {
+  const larger = new Uint8Array(Math.max(MIN_BUFFER_BYTES, bytes));
+  larger.set(reader.bytes.subarray(reader.start, reader.end));
+  reader.bytes = larger;
+  reader.end = buffered(reader);
+  reader.start = 0;
+  reader.own = true;
 }

@@ -25,7 +25,7 @@ import { createPacketBatch } from './packet-batch.ts';
 import { createPacketMemory } from './packet-memory.ts';
 import type { ReadableSocket } from './receive-loop.ts';
 import { LATER } from './respond.ts';
-import { composeSocketAddress, isWildcard, parseSocketAddress, SOCKADDR_BYTES } from './socket-address.ts';
+import { boundAddress, composeSocketAddress, isWildcard } from './socket-address.ts';
 import { listenError, type UdpSocket } from './udp.ts';
 
 export interface BatchedUdpOptions {
@@ -148,10 +148,4 @@ function openSocket(libc: Libc, address: SocketAddress, options: BatchedUdpOptio
     throw listenError(address, 'udp', code);
   }
   return fd;
-}
-
-function boundAddress(libc: Libc, fd: number): SocketAddress {
-  const bytes = new Uint8Array(SOCKADDR_BYTES);
-  libc.getsockname(fd, bytes, Uint8Array.of(SOCKADDR_BYTES, 0, 0, 0));
-  return parseSocketAddress(bytes);
 }

@@ -26,7 +26,9 @@ const transports: readonly (readonly [string, () => Promise<Transport>, boolean]
   ['UDP in batches', () => overUdp('batched'), linux],
   ['UDP in batches, on a wildcard address', () => overUdp('batched', '0.0.0.0'), linux],
   ['UDP packet by packet', () => overUdp('plain'), true],
-  ['TCP', overTcp, true],
+  ['TCP by epoll', () => overTcp('batched'), linux],
+  ['TCP by epoll, over IPv6', () => overTcp('batched', '::1'), linux],
+  ['TCP by node:net', () => overTcp('plain'), true],
 ];
 
 for (const [name, open, possible] of transports) {

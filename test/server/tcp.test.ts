@@ -8,23 +8,23 @@ import { parseName } from '../../src/dns/name.ts';
 import { COUNTER } from '../../src/plane/counters.ts';
 import { createInProcessPlane } from '../../src/plane/in-process.ts';
 import type { TcpSettings } from '../../src/plane/settings.ts';
-import { listenTcp } from '../../src/server/tcp.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { serveExample } from '../support/served-example.ts';
+import { listenTcp, TCP_MODES, type TcpMode } from '../support/tcp-modes.ts';
 import { framed, talkTcp, unframed } from '../support/transports.ts';
 
 const SETTINGS: TcpSettings = { connections: 10, idleMs: 10_000, totalMs: 60_000, unreadBytes: 65_536 };
 
-async function start(context: TestContext, changed: Partial<TcpSettings> = {}) {
+/** The same over each way of TCP. */
+function each(title: string, run: (context: TestContext, mode: TcpMode) => Promise<void>): void {
+  for (const mode of TCP_MODES) test(`${title} (${mode})`, (context) => run(context, mode));
+}
+
+async function start(context: TestContext, mode: TcpMode, changed: Partial<TcpSettings> = {}) {
   const plane = createInProcessPlane();
   await serveExample(plane);
   const clock = fakeClock();
-  const listener = await listenTcp(
-    plane.engine,
-    { address: '127.0.0.1', port: 0 },
-    { ...SETTINGS, ...changed },
-    { clock },
-  );
+  const listener = await listenTcp(mode, plane.engine, { ...SETTINGS, ...changed }, clock);
   context.after(() => listener.close());
   const open = async () => {
     const socket = connect(listener.bound.port, '127.0.0.1');
@@ -38,8 +38,8 @@ async function start(context: TestContext, changed: Partial<TcpSettings> = {}) {
 const question = (name: string, id = 1, type = 1) =>
   composeMessage({ id, questions: [{ name: parseName(name), type, class: 1 }] });
 
-test('100 queries sent at once are all answered, in one connection', async (context) => {
-  const { listener } = await start(context);
+each('100 queries sent at once are all answered, in one connection', async (context, mode) => {
+  const { listener } = await start(context, mode);
   const queries = Array.from({ length: 100 }, (_, id) => framed(question('api.example.test.', id)));
   const responses = await talkTcp('127.0.0.1', listener.bound.port, Buffer.concat(queries));
   assert.deepEqual(
@@ -48,8 +48,8 @@ test('100 queries sent at once are all answered, in one connection', async (cont
   );
 });
 
-test('a query that arrives one byte at a time is answered', async (context) => {
-  const { open } = await start(context);
+each('a query that arrives one byte at a time is answered', async (context, mode) => {
+  const { open } = await start(context, mode);
   const socket = await open();
   for (const byte of framed(question('api.example.test.'))) {
     socket.write(Buffer.of(byte));
@@ -59,8 +59,8 @@ test('a query that arrives one byte at a time is answered', async (context) => {
   socket.destroy();
 });
 
-test('a connection without a query is closed after the idle limit, and one that asks is not', async (context) => {
-  const { clock, open, counters } = await start(context);
+each('a connection without a query is closed after the idle limit, and one that asks is not', async (context, mode) => {
+  const { clock, open, counters } = await start(context, mode);
   const idle = await open();
   const busy = await open();
   const closed = once(idle, 'close');
@@ -77,8 +77,8 @@ test('a connection without a query is closed after the idle limit, and one that 
   busy.destroy();
 });
 
-test('no connection lives longer than the total limit', async (context) => {
-  const { clock, open } = await start(context, { totalMs: 20_000 });
+each('no connection lives longer than the total limit', async (context, mode) => {
+  const { clock, open } = await start(context, mode, { totalMs: 20_000 });
   const socket = await open();
   const closed = once(socket, 'close');
   for (let second = 0; second < 19; second++) {
@@ -90,8 +90,8 @@ test('no connection lives longer than the total limit', async (context) => {
   await closed;
 });
 
-test('bytes that never become a query do not keep a connection', async (context) => {
-  const { clock, open } = await start(context);
+each('bytes that never become a query do not keep a connection', async (context, mode) => {
+  const { clock, open } = await start(context, mode);
   const socket = await open();
   const closed = once(socket, 'close');
   socket.resume();
@@ -103,60 +103,66 @@ test('bytes that never become a query do not keep a connection', async (context)
   await closed;
 });
 
-test('at the limit of connections the one idle for longest makes room; where all are young, the new one is closed', async (context) => {
-  const { clock, open, counters } = await start(context, { connections: 3 });
-  const sockets = [await open(), await open(), await open()];
-  const refused = await open();
-  await once(refused.resume(), 'close');
-  assert.equal(counters[COUNTER.TCP_REFUSED], 1);
-  await clock.advance(2000);
-  sockets[0].write(framed(question('api.example.test.')));
-  await readOne(sockets[0]);
-  const closed = once(sockets[1].resume(), 'close');
-  const welcome = await open();
-  await closed;
-  welcome.write(framed(question('api.example.test.')));
-  assert.equal((await readOne(welcome)).answers.length, 2);
-  assert.equal(counters[COUNTER.TCP_OPEN], 3);
-  for (const socket of [...sockets, welcome]) socket.destroy();
-});
+each(
+  'at the limit of connections the one idle for longest makes room; where all are young, the new one is closed',
+  async (context, mode) => {
+    const { clock, open, counters } = await start(context, mode, { connections: 3 });
+    const sockets = [await open(), await open(), await open()];
+    const refused = await open();
+    await once(refused.resume(), 'close');
+    assert.equal(counters[COUNTER.TCP_REFUSED], 1);
+    await clock.advance(2000);
+    sockets[0].write(framed(question('api.example.test.')));
+    await readOne(sockets[0]);
+    const closed = once(sockets[1].resume(), 'close');
+    const welcome = await open();
+    await closed;
+    welcome.write(framed(question('api.example.test.')));
+    assert.equal((await readOne(welcome)).answers.length, 2);
+    assert.equal(counters[COUNTER.TCP_OPEN], 3);
+    for (const socket of [...sockets, welcome]) socket.destroy();
+  },
+);
 
-test('a client that does not read its answers is not read from, and gets all of them when it reads', async (context) => {
-  const { plane, open, counters } = await start(context, { unreadBytes: 10_000 });
-  await plane.apply([
-    {
-      kind: 'replace-name',
-      records: { name: parseName('big.example.test.'), rrsets: [bigRRset()] },
-    },
-  ]);
-  const socket = await open();
-  socket.pause();
-  const count = 2000;
-  for (let id = 0; id < count; id++) socket.write(framed(question('big.example.test.', id, 16)));
-  let answered = -1;
-  // Answers are written until the kernel's buffers and ours are full.
-  while (answered !== counters[COUNTER.TCP4]) {
-    answered = counters[COUNTER.TCP4];
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  assert.ok(answered < count, `${answered} of ${count} were answered unread`);
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  const all = new Promise<void>((resolve) => {
-    socket.on('data', (chunk: Buffer) => {
-      chunks.push(chunk);
-      bytes += chunk.length;
-      if (counters[COUNTER.TCP4] === count && unframed(Buffer.concat(chunks)).length === count) resolve();
+each(
+  'a client that does not read its answers is not read from, and gets all of them when it reads',
+  async (context, mode) => {
+    const { plane, open, counters } = await start(context, mode, { unreadBytes: 10_000 });
+    await plane.apply([
+      {
+        kind: 'replace-name',
+        records: { name: parseName('big.example.test.'), rrsets: [bigRRset()] },
+      },
+    ]);
+    const socket = await open();
+    socket.pause();
+    const count = 2000;
+    for (let id = 0; id < count; id++) socket.write(framed(question('big.example.test.', id, 16)));
+    let answered = -1;
+    // Answers are written until the kernel's buffers and ours are full.
+    while (answered !== counters[COUNTER.TCP4]) {
+      answered = counters[COUNTER.TCP4];
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    assert.ok(answered < count, `${answered} of ${count} were answered unread`);
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const all = new Promise<void>((resolve) => {
+      socket.on('data', (chunk: Buffer) => {
+        chunks.push(chunk);
+        bytes += chunk.length;
+        if (counters[COUNTER.TCP4] === count && unframed(Buffer.concat(chunks)).length === count) resolve();
+      });
     });
-  });
-  socket.resume();
-  await all;
-  assert.ok(bytes > 10_000_000);
-  socket.destroy();
-});
+    socket.resume();
+    await all;
+    assert.ok(bytes > 10_000_000);
+    socket.destroy();
+  },
+);
 
-test('an answer that does not fit into 64 KiB has as much as fits, and TC', async (context) => {
-  const { plane, listener } = await start(context);
+each('an answer that does not fit into 64 KiB has as much as fits, and TC', async (context, mode) => {
+  const { plane, listener } = await start(context, mode);
   const records = Array.from({ length: 10_000 }, (_, i) => ({
     rdata: Uint8Array.of(10, i >> 16, i >> 8, i),
     slot: 0,

@@ -80,11 +80,13 @@ export async function overUdp(udp: 'batched' | 'plain', address = '127.0.0.1'): 
   };
 }
 
-export async function overTcp(): Promise<Transport> {
-  const plane = await startTestPlane();
-  const [{ address, port }] = await plane.listen();
+/** `udp` decides TCP's way as well: batched goes with epoll, plain with plain. */
+export async function overTcp(udp: 'batched' | 'plain', host = '127.0.0.1'): Promise<Transport> {
+  const plane = await startTestPlane({ udp, listen: [{ address: host, port: 0 }] });
+  const [, { address, port, transport, mode }] = await plane.listen();
+  if (transport !== 'tcp' || (mode === 'plain') !== (udp === 'plain')) throw new Error(`${transport} is ${mode}`);
   return {
-    name: 'TCP',
+    name: `TCP ${mode} ${host}`,
     kind: 'tcp',
     plane,
     ask: (query) => askTcp(address, port, query),

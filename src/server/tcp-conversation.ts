@@ -1,0 +1,187 @@
+// What is said on a TCP connection (RFC 7766), whatever carries the bytes: many queries, split or joined in any way, answered
+// as they are ready, and not read further while too many answers wait or are left unread.
+import type { SocketAddress, TcpSettings } from '../plane/settings.ts';
+import type { Engine } from './engine.ts';
+import { DROP, LATER } from './respond.ts';
+import { createStreamReader, keep, nextLength, push, type StreamReader, skip } from './stream-reader.ts';
+import type { TcpConnections, TimedConnection } from './tcp-connections.ts';
+
+export interface TcpListener {
+  readonly bound: SocketAddress;
+  readonly mode: 'epoll' | 'plain';
+  /** Stops accepting and closes all connections. */
+  close(): Promise<void>;
+}
+
+export interface Conversation extends TimedConnection {
+  readonly reader: StreamReader;
+  /** The asker's address, where the engine wants it. */
+  readonly client: Uint8Array | undefined;
+  /** Queries that wait for upstreams. */
+  waiting: number;
+  /** The client says nothing more (it may still listen). */
+  ended: boolean;
+  open: boolean;
+  answering: boolean;
+}
+
+export interface TcpTransport<C extends Conversation> {
+  readonly connections: TcpConnections<C>;
+  /** What is to be sent is put here; at least OUT_BYTES. */
+  readonly out: Uint8Array;
+  /** Sends the first `length` bytes of `out`; what is not taken now is kept and sent later. May close the connection. */
+  send(connection: C, length: number): void;
+  /** Bytes kept because the client does not read. When that changes, `answer` is to be called. */
+  unsentBytes(connection: C): number;
+  /** Whether more is to be read from it, for now. */
+  setReading(connection: C, reading: boolean): void;
+  /** Closes it when all is sent. */
+  end(connection: C): void;
+}
+
+export interface Conversations<C extends Conversation> {
+  /** `length` bytes of `chunk` have arrived; 0: the client has ended. When this returns, the chunk may be used again. */
+  received(connection: C, chunk: Uint8Array, length: number): void;
+  /** Answers what has been read and could not be answered yet. */
+  answer(connection: C): void;
+  /** Whether answering began something that needs the event loop, since it was last asked. */
+  beganLater(): boolean;
+}
+
+/** Connections that the kernel has accepted and we have not. */
+export const TCP_BACKLOG = 1024;
+/** Queries of one connection that wait for upstreams; beyond it, it is not read from. */
+const MAX_WAITING = 100;
+/** Answers of one connection are sent together, about so many bytes. */
+const SEND_BYTES = 65_536;
+const MAX_FRAMED_BYTES = 2 + 65_535;
+/** Words are copied whole, so the last may reach a little over the end. */
+export const OUT_BYTES = SEND_BYTES + MAX_FRAMED_BYTES + 8;
+
+/** The state that both transports need; theirs is spread beside it. */
+export function newConversation(nowMs: number, client: Uint8Array | undefined): Conversation {
+  return {
+    openedMs: nowMs,
+    lastQueryMs: nowMs,
+    reader: createStreamReader(),
+    client,
+    waiting: 0,
+    ended: false,
+    open: true,
+    answering: false,
+  };
+}
+
+/** `arrived` is the counter of queries. */
+export function createConversations<C extends Conversation>(
+  engine: Engine,
+  settings: TcpSettings,
+  arrived: number,
+  transport: TcpTransport<C>,
+): Conversations<C> {
+  const { counters, memory } = engine;
+  const { connections, out } = transport;
+  const outView = new DataView(out.buffer, out.byteOffset, out.byteLength);
+  const slot = memory.slots;
+  const query = memory.queries[slot];
+  /** Bytes in `out`, all for the connection that is being answered. */
+  let used = 0;
+  let began = false;
+
+  const isHeld = (connection: C): boolean => {
+    if (connection.waiting >= MAX_WAITING) return true;
+    const unsent = transport.unsentBytes(connection);
+    return unsent > 0 && unsent + used > settings.unreadBytes;
+  };
+
+  const flush = (connection: C): void => {
+    const length = used;
+    used = 0;
+    if (length > 0 && connection.open) transport.send(connection, length);
+  };
+
+  /** Puts the response of `length` bytes that lies in the memory into `out`, behind its length. */
+  const frame = (length: number): void => {
+    out[used] = length >>> 8;
+    out[used + 1] = length;
+    copyWords(memory.view, memory.responseAt[slot], outView, used + 2, length);
+    used += 2 + length;
+  };
+
+  /** A reply may come before this returns, and for other connections, so nothing may be left in `out`. */
+  const answerLater = (connection: C, asked: Uint8Array): void => {
+    flush(connection);
+    connection.waiting++;
+    began = true;
+    engine.respondLater(asked, true, (late) => {
+      connection.waiting--;
+      if (!connection.open) return;
+      if (late.length > 0) {
+        out[0] = late.length >>> 8;
+        out[1] = late.length;
+        out.set(late, 2);
+        transport.send(connection, 2 + late.length);
+      }
+      answer(connection);
+    });
+  };
+
+  /** Answers the message of `length` bytes that comes next; whether it deserves a response. */
+  const answerNext = (connection: C, length: number): boolean => {
+    const { reader } = connection;
+    counters[arrived]++;
+    copyBytes(reader.bytes, reader.start + 2, query, length);
+    skip(reader, length);
+    const responseLength = engine.respondSlot(slot, length, slot, true, connection.client);
+    if (responseLength > 0) frame(responseLength);
+    else if (responseLength === LATER) answerLater(connection, query.slice(0, length));
+    if (used >= SEND_BYTES) flush(connection);
+    return responseLength !== DROP;
+  };
+
+  const answer = (connection: C): void => {
+    // A reply may come while its query is being handed on.
+    if (connection.answering || !connection.open) return;
+    connection.answering = true;
+    let asked = false;
+    while (connection.open && !isHeld(connection)) {
+      const length = nextLength(connection.reader);
+      if (length < 0) break;
+      if (answerNext(connection, length)) asked = true;
+    }
+    flush(connection);
+    keep(connection.reader);
+    connection.answering = false;
+    if (!connection.open) return;
+    // What deserves no response does not keep the connection either.
+    if (asked) connections.asked(connection);
+    const held = isHeld(connection);
+    if (!held && connection.ended && connection.waiting === 0) transport.end(connection);
+    else transport.setReading(connection, !held && !connection.ended);
+  };
+
+  return {
+    received(connection, chunk, length) {
+      if (length === 0) connection.ended = true;
+      else push(connection.reader, chunk, length);
+      answer(connection);
+    },
+    answer,
+    beganLater() {
+      const answered = began;
+      began = false;
+      return answered;
+    },
+  };
+}
+
+/** Queries are short: a loop costs less than a call. */
+function copyBytes(from: Uint8Array, at: number, to: Uint8Array, length: number): void {
+  if (length > 64) to.set(from.subarray(at, at + length));
+  else for (let i = 0; i < length; i++) to[i] = from[at + i];
+}
+
+/** The same for responses; both memories have room for the rest of the last word. */
+function copyWords(from: DataView, at: number, to: DataView, toAt: number, length: number): void {
+  for (let i = 0; i < length; i += 4) to.setInt32(toAt + i, from.getInt32(at + i));
+}

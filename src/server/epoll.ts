@@ -24,15 +24,16 @@ const EVENT_WORDS = DATA_WORD + 2;
 export function createEpoll(libc: Libc, size: number): Epoll {
   const fd = libc.epoll_create1(EPOLL_CLOEXEC);
   if (fd < 0) throw new Error(`epoll: ${errorCode(libc.errno())}`);
-  const memory = libc.allocate(size * EVENT_WORDS * 4);
+  const memory = libc.allocate((size + 1) * EVENT_WORDS * 4);
   const words = new Int32Array(memory.buffer);
-  const event = new Int32Array(EVENT_WORDS);
-  const eventBytes = new Uint8Array(event.buffer);
+  /** The last is for what we say. */
+  const own = size * EVENT_WORDS;
+  const ownAddress = memory.address + BigInt(own * 4);
   const control = (operation: number, watched: number, tag: number, events: number): number => {
-    event[0] = events;
-    event[DATA_WORD] = watched;
-    event[DATA_WORD + 1] = tag;
-    return libc.epoll_ctl(fd, operation, watched, eventBytes);
+    words[own] = events;
+    words[own + DATA_WORD] = watched;
+    words[own + DATA_WORD + 1] = tag;
+    return libc.epoll_ctl(fd, operation, watched, ownAddress);
   };
 
   return {

@@ -18,7 +18,7 @@ export interface Libc {
   recv(fd: number, to: bigint, bytes: number, flags: number): number;
   send(fd: number, from: bigint | Uint8Array, bytes: number, flags: number): number;
   epoll_create1(flags: number): number;
-  epoll_ctl(epoll: number, operation: number, fd: number, event: Uint8Array): number;
+  epoll_ctl(epoll: number, operation: number, fd: number, event: bigint): number;
   epoll_wait(epoll: number, events: bigint, count: number, timeoutMs: number): number;
   poll(fds: bigint, count: number, timeoutMs: number): number;
   close(fd: number): number;

@@ -3,7 +3,7 @@
 import type { SocketAddress, TcpSettings } from '../plane/settings.ts';
 import type { Engine } from './engine.ts';
 import { DROP, LATER } from './respond.ts';
-import { createStreamReader, keep, nextLength, push, type StreamReader, skip } from './stream-reader.ts';
+import { keep, nextLength, push, type StreamReader, skip } from './stream-reader.ts';
 import type { TcpConnections, TimedConnection } from './tcp-connections.ts';
 
 export interface TcpListener {
@@ -57,20 +57,6 @@ const SEND_BYTES = 65_536;
 const MAX_FRAMED_BYTES = 2 + 65_535;
 /** Words are copied whole, so the last may reach a little over the end. */
 export const OUT_BYTES = SEND_BYTES + MAX_FRAMED_BYTES + 8;
-
-/** The state that both transports need; theirs is spread beside it. */
-export function newConversation(nowMs: number, client: Uint8Array | undefined): Conversation {
-  return {
-    openedMs: nowMs,
-    lastQueryMs: nowMs,
-    reader: createStreamReader(),
-    client,
-    waiting: 0,
-    ended: false,
-    open: true,
-    answering: false,
-  };
-}
 
 /** `arrived` is the counter of queries. */
 export function createConversations<C extends Conversation>(

@@ -19,11 +19,11 @@ import {
 } from './libc.ts';
 import type { ReadableSocket } from './receive-loop.ts';
 import { boundAddress, ipOf, SOCKADDR_BYTES } from './socket-address.ts';
+import { createStreamReader } from './stream-reader.ts';
 import { createTcpConnections } from './tcp-connections.ts';
 import {
   type Conversation,
   createConversations,
-  newConversation,
   OUT_BYTES,
   TCP_BACKLOG,
   type TcpListener,
@@ -171,8 +171,16 @@ export function listenEpollTcp(
       return;
     }
     generation = generation === MAX_GENERATION ? LISTENER + 1 : generation + 1;
+    const nowMs = clock.monotonicMs();
     const connection: EpollConnection = {
-      ...newConversation(clock.monotonicMs(), wantsClient ? ipOf(peerBytes).slice() : undefined),
+      openedMs: nowMs,
+      lastQueryMs: nowMs,
+      reader: createStreamReader(),
+      client: wantsClient ? ipOf(peerBytes).slice() : undefined,
+      waiting: 0,
+      ended: false,
+      open: true,
+      answering: false,
       fd,
       generation,
       unsent: [],

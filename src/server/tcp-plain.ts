@@ -7,11 +7,11 @@ import { COUNTER } from '../plane/counters.ts';
 import type { SocketAddress, TcpSettings } from '../plane/settings.ts';
 import { withoutZone } from './client-address.ts';
 import type { Engine } from './engine.ts';
+import { createStreamReader } from './stream-reader.ts';
 import { createTcpConnections } from './tcp-connections.ts';
 import {
   type Conversation,
   createConversations,
-  newConversation,
   OUT_BYTES,
   TCP_BACKLOG,
   type TcpListener,
@@ -51,7 +51,18 @@ export async function listenPlainTcp(
       return;
     }
     const client = engine.wantsClient ? parseIp(withoutZone(socket.remoteAddress ?? '')) : undefined;
-    const connection: PlainConnection = { ...newConversation(clock.monotonicMs(), client), socket };
+    const nowMs = clock.monotonicMs();
+    const connection: PlainConnection = {
+      openedMs: nowMs,
+      lastQueryMs: nowMs,
+      reader: createStreamReader(),
+      client,
+      waiting: 0,
+      ended: false,
+      open: true,
+      answering: false,
+      socket,
+    };
     connections.add(connection);
     socket.on('data', (chunk) => conversations.received(connection, chunk, chunk.length));
     socket.on('drain', () => conversations.answer(connection));

@@ -1,7 +1,7 @@
 // What some tests need beside Node. Without it a test is skipped with a line that says what is missing and how to get
 // it; with HEALTHDNS_REQUIRE_ALL=1 (continuous integration) the absence is an error, so that nothing is skipped unseen.
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { delimiter, join } from 'node:path';
 
@@ -52,6 +52,11 @@ const requirements = {
     present: () => spawnSync('python3', ['-c', 'import boto3'], { stdio: 'ignore' }).status === 0,
     remedy: 'pip install boto3',
   },
+  'many-descriptors': {
+    // Node raises its own limit as far as it may.
+    present: () => process.platform !== 'linux' || maxDescriptors() >= 11_000,
+    remedy: 'raise the hard limit of open files (ulimit -Hn) to 11000',
+  },
   linux: { present: () => process.platform === 'linux', remedy: 'run on Linux', mayBeAbsent: true },
   'ipv6-loopback': {
     present: () => (networkInterfaces().lo ?? networkInterfaces().lo0 ?? []).some((entry) => entry.address === '::1'),
@@ -79,4 +84,9 @@ export function requirement(...names: (keyof typeof requirements)[]): { skip: st
     return { skip: needed.mayBeAbsent === true ? `this machine cannot: ${missing}` : missing };
   }
   return { skip: false };
+}
+
+function maxDescriptors(): number {
+  const hard = /^Max open files\s+\S+\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
+  return hard === 'unlimited' ? Number.POSITIVE_INFINITY : Number(hard);
 }

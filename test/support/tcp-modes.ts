@@ -2,7 +2,7 @@
 import type { Clock } from '../../src/clock.ts';
 import type { SocketAddress, TcpSettings } from '../../src/plane/settings.ts';
 import type { Engine } from '../../src/server/engine.ts';
-import { loadLibc } from '../../src/server/libc.ts';
+import { type Libc, loadLibc } from '../../src/server/libc.ts';
 import { findEventLoopFd, startReceiveLoop } from '../../src/server/receive-loop.ts';
 import type { TcpListener } from '../../src/server/tcp-conversation.ts';
 import { listenEpollTcp } from '../../src/server/tcp-epoll.ts';
@@ -15,16 +15,18 @@ export const TCP_MODES: readonly TcpMode[] = process.platform === 'linux' ? ['ep
 
 const LOOPBACK: SocketAddress = { address: '127.0.0.1', port: 0 };
 
+/** `replaced`: system calls that the test answers itself. */
 export async function listenTcp(
   mode: TcpMode,
   engine: Engine,
   settings: TcpSettings,
   clock: Clock,
-  address = LOOPBACK,
+  { address = LOOPBACK, replaced = {} }: { address?: SocketAddress; replaced?: Partial<Libc> } = {},
 ): Promise<TcpListener> {
   if (mode === 'plain') return listenPlainTcp(engine, address, settings, clock);
-  const libc = loadLibc();
-  if (typeof libc === 'string') throw new Error(libc);
+  const loaded = loadLibc();
+  if (typeof loaded === 'string') throw new Error(loaded);
+  const libc: Libc = { ...loaded, ...replaced };
   const eventLoopFd = await findEventLoopFd();
   if (eventLoopFd === undefined) throw new Error('no descriptor of the event loop');
   const listener = listenEpollTcp(engine, address, settings, { libc, clock, shared: false });

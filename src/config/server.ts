@@ -12,7 +12,7 @@ export const serverEntry = v.optional(
       udp: v.optional(
         choice(
           ['auto', 'batched', 'plain'],
-          'batched: many packets a system call (Linux); plain: one; auto: batched where it works.',
+          'batched: many packets a system call, TCP by an epoll of its own (Linux); plain: by Node; auto: batched where it works.',
         ),
         'auto',
       ),

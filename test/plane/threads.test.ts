@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { systemClock } from '../../src/clock.ts';
 import { composeMessage } from '../../src/dns/compose-message.ts';
@@ -6,7 +9,8 @@ import { parseMessage } from '../../src/dns/message.ts';
 import { parseName } from '../../src/dns/name.ts';
 import type { Change, NameRecords } from '../../src/plane/records.ts';
 import { startDataPlane } from '../../src/plane/threads.ts';
-import { startTestPlane, testSettings, udpClient } from '../support/transports.ts';
+import { askTcp, startTestPlane, testSettings, udpClient } from '../support/transports.ts';
+import { until } from '../support/until.ts';
 
 const ZONE = { name: parseName('test.'), ready: true, stale: false, fallthrough: [] };
 const linux = { skip: process.platform === 'linux' ? false : 'needs Linux' };
@@ -105,6 +109,31 @@ test('a data thread that dies is replaced, and its table is filled before it ans
   await plane.close();
 });
 
+test('a data thread that dies leaves no TCP connection and no descriptor behind', linux, async () => {
+  const log: string[] = [];
+  const plane = await startDataPlane(testSettings({ threads: 1 }), {
+    threadUrl: new URL('./dying-thread.js', import.meta.url),
+    clock: systemClock,
+    random: Math.random,
+    slotCapacity: 1024,
+    log: (level, message) => log.push(`${level}: ${message}`),
+    refill: () => [zone(), addresses('x.test.', [0], 1)],
+  });
+  await plane.apply([zone(), addresses('x.test.', [0], 1)]);
+  const [{ address, port }] = await plane.listen();
+  assert.ok(await askTcp(address, port, query('x.test.')));
+  const before = descriptors();
+  const clients = await Promise.all(Array.from({ length: 50 }, () => connected(address, port)));
+  await until(() => descriptors() - before, 2 * clients.length);
+  const closed = clients.map((client) => once(client.resume(), 'close'));
+  void plane.flushCache({ kind: 'all' });
+  await Promise.all(closed);
+  await until(() => log.some((line) => line.includes('answers again')), true);
+  await until(descriptors, before);
+  assert.ok(await askTcp(address, port, query('x.test.')));
+  await plane.close();
+});
+
 test('a port in use rejects, and names address, transport and cause', async () => {
   const first = await startTestPlane();
   const [{ address, port }] = await first.listen();
@@ -193,6 +222,18 @@ test('what the threads count is shown', async () => {
   assert.equal(sample('healthdns_data_threads', ''), 1);
   await plane.close();
 });
+
+/** How many files and sockets this process has open. */
+function descriptors(): number {
+  return readdirSync('/proc/self/fd').length;
+}
+
+async function connected(address: string, port: number): Promise<Socket> {
+  const socket = connect(port, address);
+  socket.on('error', () => {});
+  await once(socket, 'connect');
+  return socket;
+}
 
 function zone(): Change {
   return { kind: 'replace-zone', zone: ZONE };

@@ -1,0 +1,72 @@
+// Accepting connections where the machine has no more descriptors, or the connection has gone meanwhile.
+import assert from 'node:assert/strict';
+import os from 'node:os';
+import { type TestContext, test } from 'node:test';
+import { composeMessage } from '../../src/dns/compose-message.ts';
+import { parseName } from '../../src/dns/name.ts';
+import { COUNTER } from '../../src/plane/counters.ts';
+import { createInProcessPlane } from '../../src/plane/in-process.ts';
+import { type Libc, loadLibc } from '../../src/server/libc.ts';
+import { fakeClock } from '../support/fake-clock.ts';
+import { requirement } from '../support/requirement.ts';
+import { serveExample } from '../support/served-example.ts';
+import { listenTcp } from '../support/tcp-modes.ts';
+import { framed, talkTcp } from '../support/transports.ts';
+import { until } from '../support/until.ts';
+
+const SETTINGS = { connections: 10, idleMs: 10_000, totalMs: 60_000, unreadBytes: 65_536 };
+const QUERY = framed(
+  composeMessage({ id: 1, questions: [{ name: parseName('api.example.test.'), type: 1, class: 1 }] }),
+);
+const { EMFILE, ECONNABORTED } = os.constants.errno;
+
+/** Accepting fails with `errnos`, one after the other, then goes well. */
+async function start(context: TestContext, errnos: number[]) {
+  const plane = createInProcessPlane();
+  await serveExample(plane);
+  const clock = fakeClock();
+  const libc = loadLibc() as Libc;
+  let failed: number | undefined;
+  let attempts = 0;
+  const replaced: Partial<Libc> = {
+    accept4(...call) {
+      attempts++;
+      failed = errnos.shift();
+      return failed === undefined ? libc.accept4(...call) : -1;
+    },
+    errno: () => failed ?? libc.errno(),
+    recv(...call) {
+      failed = undefined;
+      return libc.recv(...call);
+    },
+  };
+  const listener = await listenTcp('epoll', plane.engine, SETTINGS, clock, { replaced });
+  context.after(() => listener.close());
+  return { clock, port: listener.bound.port, counters: plane.engine.counters, attempts: () => attempts };
+}
+
+test('without descriptors accepting rests, does not spin, and goes on later', requirement('linux'), async (context) => {
+  const { clock, port, counters, attempts } = await start(context, [EMFILE, EMFILE]);
+  const answers = talkTcp('127.0.0.1', port, QUERY);
+  await until(attempts, 1);
+  // The connection waits all the time, and epoll would tell of it in each turn.
+  for (let turns = 0; turns < 100; turns++) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(attempts(), 1);
+  await clock.advance(100);
+  await until(attempts, 2);
+  assert.equal(counters[COUNTER.TCP_REFUSED], 2);
+  await clock.advance(100);
+  assert.equal((await answers).length, 1);
+  assert.equal(counters[COUNTER.TCP_REFUSED], 2);
+  assert.equal(counters[COUNTER.TCP_ACCEPTED], 1);
+});
+
+test(
+  'a connection that has gone before it was accepted does not hold up the next',
+  requirement('linux'),
+  async (context) => {
+    const { port, counters } = await start(context, [ECONNABORTED]);
+    assert.equal((await talkTcp('127.0.0.1', port, QUERY)).length, 1);
+    assert.equal(counters[COUNTER.TCP_REFUSED], 1);
+  },
+);

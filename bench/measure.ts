@@ -81,15 +81,22 @@ export async function loadAt(
   return { sent: figure(stdout, /Queries sent:\s+(\d+)/), lost: figure(stdout, /Queries lost:\s+(\d+)/) };
 }
 
+/** The client keeps each closed connection's port for a minute, and must not run out of them: Linux has 28,000 an address. */
+const CONNECTIONS_PER_SECOND = 4000;
+let clientAddress = 0;
+
+/** One query a connection: each run from an address of its own, at a rate that its ports are enough for. */
+function newConnections(queries: number): string[] {
+  clientAddress = (clientAddress % 250) + 1;
+  const rate = String(CONNECTIONS_PER_SECOND * queries);
+  return ['-O', `num-queries-per-conn=${queries}`, '-a', `127.0.1.${clientAddress}`, '-Q', rate];
+}
+
 function dnsperf({ port }: BenchServer, workload: Workload, more: readonly string[]): Promise<{ stdout: string }> {
   const transport =
     workload.transport === 'udp'
       ? []
-      : [
-          '-m',
-          'tcp',
-          ...(workload.queriesPerConnection ? ['-O', `num-queries-per-conn=${workload.queriesPerConnection}`] : []),
-        ];
+      : ['-m', 'tcp', ...(workload.queriesPerConnection ? newConnections(workload.queriesPerConnection) : [])];
   const words = [
     '-s',
     '127.0.0.1',

@@ -5,7 +5,7 @@ import type { Clock, Timer } from '../clock.ts';
 import { COUNTER } from '../plane/counters.ts';
 import type { SocketAddress, TcpSettings } from '../plane/settings.ts';
 import type { Engine } from './engine.ts';
-import { createEpoll } from './epoll.ts';
+import { createEpoll, type Epoll } from './epoll.ts';
 import {
   EPOLLERR,
   EPOLLHUP,
@@ -29,6 +29,7 @@ import {
   type TcpListener,
 } from './tcp-conversation.ts';
 import { openTcpSocket } from './tcp-socket.ts';
+import { listenError } from './udp.ts';
 
 export interface EpollTcpDeps {
   readonly libc: Libc;
@@ -75,8 +76,8 @@ export function listenEpollTcp(
   { libc, clock, shared }: EpollTcpDeps,
 ): EpollTcpListener {
   const { counters, wantsClient } = engine;
-  const listener = openTcpSocket(libc, address, shared, TCP_BACKLOG);
   const epoll = createEpoll(libc, EVENTS_A_TURN);
+  const listener = openWatched(libc, epoll, address, shared);
   const input = libc.allocate(READ_BYTES);
   const output = libc.allocate(OUT_BYTES);
   const peer = libc.allocate(SOCKADDR_BYTES + 4);
@@ -230,8 +231,6 @@ export function listenEpollTcp(
     if ((events & EPOLLIN) !== 0 && connection.open && connection.reading) read(connection);
   };
 
-  if (!epoll.add(listener, LISTENER, EPOLLIN)) throw new Error('the listening socket cannot be watched');
-
   return {
     fd: epoll.fd,
     mode: 'epoll',
@@ -254,6 +253,19 @@ export function listenEpollTcp(
       epoll.close();
     },
   };
+}
+
+/** The listening socket; where it cannot be had, nothing stays open. */
+function openWatched(libc: Libc, epoll: Epoll, address: SocketAddress, shared: boolean): number {
+  try {
+    const fd = openTcpSocket(libc, address, shared, TCP_BACKLOG);
+    if (epoll.add(fd, LISTENER, EPOLLIN)) return fd;
+    libc.close(fd);
+    throw listenError(address, 'tcp', 'ENOMEM');
+  } catch (error) {
+    epoll.close();
+    throw error;
+  }
 }
 
 /** Nothing is wrong with the connection. */

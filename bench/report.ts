@@ -35,9 +35,15 @@ export function peakTable(rows: readonly Row[], servers: readonly string[]): str
     rows.map(({ workload, queriesPerSecond: rate, lostShare }) => [
       workload,
       ...servers.map((server) => (rate[server] === undefined ? '–' : Math.round(rate[server]).toLocaleString('en'))),
-      `${(100 * Math.max(0, ...Object.values(lostShare))).toFixed(3)} %`,
+      mostLost(lostShare),
     ]),
   );
+}
+
+/** "0.041 % (Knot)"; "none". */
+function mostLost(lostShare: Row['lostShare']): string {
+  const [server, share] = Object.entries(lostShare).reduce((most, next) => (next[1] > most[1] ? next : most), ['', 0]);
+  return share === 0 ? 'none' : `${(100 * share).toFixed(3)} % (${server})`;
 }
 
 export const figure = (value: number | undefined): string => (value === undefined ? '–' : value.toFixed(2));

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Measured, measure, measureLatency, median } from './measure.ts';
+import { type Latency, type Measured, measure, measureLatency, median } from './measure.ts';
 import { seededRandom } from './random.ts';
 import { chart, cpuTable, figure, machine, peakTable, type Row, table } from './report.ts';
 import { replaceSection } from './results.ts';
@@ -22,6 +22,11 @@ const { values: options } = parseArgs({
 });
 const rounds = Number(options.rounds ?? (options.smoke ? 1 : 5));
 const seconds = Number(options.seconds ?? (options.smoke ? 1 : 3));
+
+/** Compilers and caches warm up: not counted. */
+const WARM_SECONDS = 1;
+/** At a third of the peak these are some 200,000 answers, so that p99.9 is of 200. */
+const LATENCY_SECONDS = options.smoke ? 1 : 5;
 
 const folder = mkdtempSync(join(tmpdir(), 'healthdns-bench-'));
 const kinds = [healthdns(), echo, knot, coredns].filter((kind) => {
@@ -68,11 +73,13 @@ async function compare(files: ServerFiles, workloads: readonly Workload[], first
   const servers: BenchServer[] = [];
   try {
     for (const [i, kind] of kinds.entries()) servers.push(await kind.start(files, firstPort + i));
+    for (const workload of workloads)
+      for (const server of servers) if (asks(server, workload)) await measure(server, workload, WARM_SECONDS);
     const runs = new Map<string, Measured[]>();
     for (let round = 1; round <= rounds; round++)
       for (const workload of workloads)
         for (const server of servers) {
-          if (server.name === 'echo' && workload.transport === 'tcp') continue;
+          if (!asks(server, workload)) continue;
           const key = `${workload.name}/${server.name}`;
           const measured = await measure(server, workload, seconds);
           runs.set(key, [...(runs.get(key) ?? []), measured]);
@@ -110,29 +117,50 @@ async function compareLarge(workloads: readonly Workload[]): Promise<Row[]> {
   return compare({ folder, zoneFile, zone: LARGE_ZONE }, workloads, 5311);
 }
 
-/** Quiet and under churn, at a third of the peak of "10 A". */
+/** The echo speaks UDP only. */
+const asks = (server: BenchServer, workload: Workload) => server.name !== 'echo' || workload.transport === 'udp';
+
+/** Quiet and under churn in turn, at a third of the peak of "10 A"; medians of the rounds. */
 async function latencies(files: ServerFiles, workloads: readonly Workload[], rows: readonly Row[]): Promise<string> {
   const workload = workloads.find(({ name }) => name === '10 A');
   const peaks = rows.find((row) => row.workload === '10 A')?.queriesPerSecond;
   if (workload === undefined || peaks === undefined) return '';
-  const lines: string[][] = [];
-  for (const kind of kinds.filter(({ name }) => name !== 'echo')) {
-    const server = await kind.start(files, 5321);
-    try {
-      const rate = peaks[kind.name]! / 3;
-      await measure(server, workload, seconds); // Compilers and caches warm up.
-      const line = async (what: string) => {
-        const latency = await measureLatency(server, workload, rate, seconds);
-        const times = [latency.p50Ms, latency.p99Ms, latency.p999Ms].map((ms) => ms.toFixed(3));
-        lines.push([`${kind.name}, ${what}`, Math.round(rate).toLocaleString('en'), ...times, String(latency.lost)]);
-      };
-      await line('quiet');
-      if (server.churn === undefined) continue;
-      server.churn(true);
-      await line('churn');
-    } finally {
-      await server.stop();
+  const servers: BenchServer[] = [];
+  const runs = new Map<string, Latency[]>();
+  const run = async (server: BenchServer, what: string) => {
+    const latency = await measureLatency(server, workload, peaks[server.name]! / 3, LATENCY_SECONDS);
+    const key = `${server.name}, ${what}`;
+    runs.set(key, [...(runs.get(key) ?? []), latency]);
+    console.log(`latency, ${key}: p99.9 ${latency.p999Ms.toFixed(3)} ms, ${latency.lost} lost`);
+  };
+  try {
+    for (const [i, kind] of kinds.entries()) {
+      if (kind.name !== 'echo') servers.push(await kind.start(files, 5321 + i));
     }
+    for (const server of servers) await measure(server, workload, WARM_SECONDS);
+    for (let round = 1; round <= rounds; round++)
+      for (const server of servers) {
+        await run(server, 'quiet');
+        if (server.churn === undefined) continue;
+        server.churn(true);
+        await run(server, 'churn');
+        server.churn(false);
+      }
+  } finally {
+    await Promise.all(servers.map((server) => server.stop()));
   }
+  const lines = [...runs].map(([key, latencies]) => {
+    const middle = (read: (latency: Latency) => number) => median(latencies.map(read)).toFixed(3);
+    const rate = Math.round(peaks[key.slice(0, key.lastIndexOf(','))]! / 3).toLocaleString('en');
+    const lost = latencies.reduce((sum, latency) => sum + latency.lost, 0);
+    return [
+      key,
+      rate,
+      middle(({ p50Ms }) => p50Ms),
+      middle(({ p99Ms }) => p99Ms),
+      middle(({ p999Ms }) => p999Ms),
+      String(lost),
+    ];
+  });
   return table(['10 A at a third of the peak, ms', 'queries/s', 'p50', 'p99', 'p99.9', 'lost'], lines);
 }

@@ -17,6 +17,8 @@ export interface Workload {
   /** TCP: how many queries a connection carries before it is closed; undefined: as many as there are. */
   readonly queriesPerConnection?: number;
   readonly large?: boolean;
+  /** Asked with EDNS: the answer is longer than 512 bytes. */
+  readonly edns?: boolean;
 }
 
 const apex = (zone: string) =>
@@ -61,10 +63,13 @@ export function makeWorkloads(folder: string, random: Random, large: boolean): W
       '10 A',
       file('10 A', (i) => `m${i}.${ZONE} A`),
     ),
-    udp(
-      'SRV 10 with glue',
-      file('SRV', (i) => `_http._tcp.s${i}.${ZONE} SRV`),
-    ),
+    {
+      ...udp(
+        'SRV 10 with glue',
+        file('SRV', (i) => `_http._tcp.s${i}.${ZONE} SRV`),
+      ),
+      edns: true,
+    },
     udp(
       'NXDOMAIN',
       file('NXDOMAIN', (i) => `nobody${i}.${ZONE} A`),

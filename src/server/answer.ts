@@ -12,6 +12,7 @@ import type { Zone } from './zones.ts';
 
 /** Names in one answer whose addresses are added. */
 const MAX_GLUE_NAMES = 256;
+const SMALLEST_ADDRESS_BYTES = RECORD_WIRE_BYTES + 4;
 
 export const WRITTEN = 0;
 /** Nothing of the RRset may be answered now. */
@@ -55,6 +56,7 @@ export function createAnswerWriter(
   const chunks = table.arena.words;
   const targets = new Int32Array(MAX_GLUE_NAMES);
   const targetHashes = new Int32Array(MAX_GLUE_NAMES);
+  const touched = new Int32Array(MAX_GLUE_NAMES);
   const glued = new Int32Array(MAX_GLUE_NAMES);
   let targetCount = 0;
   let lastRdata = 0;
@@ -129,10 +131,14 @@ export function createAnswerWriter(
   /** `cutLabels`: of the name whose name servers these are; -1 where no address is indispensable. */
   const addGlue = (reply: Reply, cutLabels: number): void => {
     const names = targetCount;
+    for (let i = 0; i < names; i++) touched[i] = targetHashes[i];
+    table.touch(touched, names);
     let seen = 0;
     for (let i = 0; i < names; i++) {
       const owner = targets[i] - reply.base;
       if (owner > MAX_POINTER) return;
+      // No address fits any more; only of a cut it must be known whether one is missing.
+      if (cutLabels < 0 && reply.at + SMALLEST_ADDRESS_BYTES > reply.limit) return;
       // Names in rdata are lower case (dns/rdata), so they are looked up where they were written.
       const length = nameLength(memory.bytes, targets[i]);
       const handle = table.find(targetHashes[i], view, targets[i], length);

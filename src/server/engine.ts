@@ -10,6 +10,7 @@ import { COUNTER, type Counters } from '../plane/counters.ts';
 import { applyEntry, type ChangeTarget } from '../plane/messages.ts';
 import type { HashSeed } from '../plane/name-hash.ts';
 import type { ResponderSettings } from '../plane/settings.ts';
+import { type BatchTouch, createBatchTouch } from './batch-touch.ts';
 import { createPacketMemory, type PacketMemory } from './packet-memory.ts';
 import { createResponder, type Responder } from './respond.ts';
 import { createTable } from './table.ts';
@@ -33,7 +34,7 @@ export interface EngineDeps {
   onError(error: Error): void;
 }
 
-export interface Engine extends Responder {
+export interface Engine extends Responder, BatchTouch {
   /** As the responder's; `client` is the asker's address (4 or 16 bytes), only looked at where `wantsClient`. */
   respond(query: Uint8Array, queryLength: number, out: Uint8Array, overTcp: boolean, client?: Uint8Array): number;
   respondSlot(slot: number, queryLength: number, to: number, overTcp: boolean, client?: Uint8Array): number;
@@ -64,6 +65,7 @@ export function createEngine(deps: EngineDeps): Engine {
     const own = { memory: createPacketMemory(0, 0), counters: new Float64Array(counters.length) };
     return createResponder({ ...deps, ...own, table, zones, forwarder: undefined });
   };
+  const batchTouch = createBatchTouch(memory, table, deps.hashSeed);
   const responder: Responder = createResponder({ ...deps, table, zones, forwarder });
   const front = deps.front && createFront(deps.front, responder, { ...deps.front, onError: deps.onError });
   const target: ChangeTarget = {
@@ -82,6 +84,7 @@ export function createEngine(deps: EngineDeps): Engine {
         front.respond(memory.queries[slot], queryLength, memory.responses[to], overTcp, client),
       respondLater: front.respondLater,
     }),
+    ...batchTouch,
     wantsClient: front !== undefined,
     memory,
     counters,

@@ -9,6 +9,8 @@ const GONE = -1;
 const MIN_BUCKETS = 1024;
 /** Buckets moved at each change. With growth at 70 % full the old array is empty long before the new one is full. */
 const MOVED_AT_ONCE = 64;
+const CACHE_LINE_WORDS = 16;
+const TOUCHED_WORDS = 128;
 
 export interface NameIndex {
   /** The handle of a lower-case name of that hash: `length` bytes at `start`. -1 where there is none. */
@@ -20,6 +22,8 @@ export interface NameIndex {
   /** For a name that is there. */
   point(hash: number, from: number, to: number): void;
   remove(hash: number, handle: number): void;
+  /** Reads buckets and blocks where names of these hashes would be, for nothing but to have them in the caches. */
+  touch(hashes: Int32Array, count: number): void;
   names(): number;
   bytes(): number;
 }
@@ -136,6 +140,17 @@ export function createNameIndex(arena: Arena): NameIndex {
     findWords(hash, words, length) {
       const handle = probeWords(pairs, mask, hash, words, length);
       return handle >= 0 || old === NO_PAIRS ? handle : probeWords(old, oldMask, hash, words, length);
+    },
+    touch(hashes, count) {
+      for (let i = 0; i < count; i++) hashes[i] = pairs[2 * (hashes[i] & mask) + 1];
+      for (let i = 0; i < count; i++) {
+        const held = hashes[i];
+        if (held <= EMPTY) continue;
+        const block = wordOf(held - 1);
+        const chunk = chunks[chunkOf(held - 1)];
+        const end = Math.min(chunk[block], TOUCHED_WORDS);
+        for (let word = CACHE_LINE_WORDS; word < end; word += CACHE_LINE_WORDS) hashes[i] ^= chunk[block + word];
+      }
     },
     add(hash, handle) {
       resizeIfNeeded();

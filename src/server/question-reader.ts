@@ -35,7 +35,7 @@ export interface QuestionReader {
 }
 
 /** Bytes as they are, capital letters as small ones. */
-const LOWER = Uint8Array.from({ length: 256 }, (_, byte) => (byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte));
+export const LOWER = Uint8Array.from({ length: 256 }, (_, byte) => (byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte));
 
 export function createQuestionReader(memory: PacketMemory, seed: HashSeed): QuestionReader {
   const { bytes, spareAt } = memory;

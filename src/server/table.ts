@@ -11,6 +11,7 @@ export interface Table {
   find(hash: number, view: DataView, start: number, length: number): number;
   /** The same for a whole name as words, the last padded with zeros. */
   findWords(hash: number, words: Int32Array, length: number): number;
+  touch(hashes: Int32Array, count: number): void;
   /** Copies the compiled block that begins at `words[at]`, in place of what its name had. */
   replace(words: Int32Array, at: number): void;
   /** False where there was none. */
@@ -56,6 +57,7 @@ export function createTable(): Table {
     arena,
     find: index.find,
     findWords: index.findWords,
+    touch: index.touch,
     replace(words, at) {
       const size = words[at + BLOCK.SIZE];
       const hash = words[at + BLOCK.HASH];

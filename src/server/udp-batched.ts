@@ -76,6 +76,8 @@ export function openBatchedUdp(
     counters[arrived] += received;
     counters[COUNTER.BATCHES]++;
     counters[COUNTER.BATCHED] += received;
+    for (let i = 0; i < received; i++) engine.note(i, batch.queryLength(i));
+    engine.touch(received);
     let count = 0;
     for (let i = 0; i < received; i++) {
       if (batch.port(i) === 0) {

@@ -1,6 +1,6 @@
 // The memory of a table is larger than the processor's caches, so an answer waits for it: once for the bucket of its name
-// and once for the block. The questions of a batch are looked at before the first is answered, so that all these waits are
-// one wait.
+// and once for the block (a quarter of all time in compiled code; bench/RESULTS.md). The questions of a batch are looked at
+// before the first is answered, so that the waits of all are one.
 import { HEADER_BYTES, MAX_LABEL_BYTES, MAX_LABELS, MAX_NAME_BYTES } from '../dns/limits.ts';
 import type { HashSeed } from '../plane/name-hash.ts';
 import type { PacketMemory } from './packet-memory.ts';
@@ -10,7 +10,7 @@ import type { Table } from './table.ts';
 export interface BatchTouch {
   /** Notes the name that the query in `slot` asks for. */
   note(slot: number, queryLength: number): void;
-  /** Reads from the table what belongs to the first `count` slots. */
+  /** Reads from the table what answers to the queries of the first `count` slots will need. */
   touch(count: number): void;
 }
 

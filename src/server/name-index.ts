@@ -10,6 +10,7 @@ const MIN_BUCKETS = 1024;
 /** Buckets moved at each change. With growth at 70 % full the old array is empty long before the new one is full. */
 const MOVED_AT_ONCE = 64;
 const CACHE_LINE_WORDS = 16;
+/** Of a larger block the processor guesses the rest, once it is read in order. */
 const TOUCHED_WORDS = 128;
 
 export interface NameIndex {
@@ -22,7 +23,10 @@ export interface NameIndex {
   /** For a name that is there. */
   point(hash: number, from: number, to: number): void;
   remove(hash: number, handle: number): void;
-  /** Reads buckets and blocks where names of these hashes would be, for nothing but to have them in the caches. */
+  /**
+   * Reads the buckets, then the blocks, where names of these hashes would be, only to have them in the processor's caches:
+   * reads that do not depend on one another wait together. Overwrites `hashes`.
+   */
   touch(hashes: Int32Array, count: number): void;
   names(): number;
   bytes(): number;

@@ -11,6 +11,7 @@ export interface Table {
   find(hash: number, view: DataView, start: number, length: number): number;
   /** The same for a whole name as words, the last padded with zeros. */
   findWords(hash: number, words: Int32Array, length: number): number;
+  /** Has what `find` will need for `count` names of these hashes in the processor's caches. Overwrites `hashes`. */
   touch(hashes: Int32Array, count: number): void;
   /** Copies the compiled block that begins at `words[at]`, in place of what its name had. */
   replace(words: Int32Array, at: number): void;

@@ -168,3 +168,20 @@ test('the messages of changes are read as they were written', () => {
   for (let at = 0; at < words.length; ) at = applyEntry(words, at, target as never);
   assert.deepEqual(seen, ['zone', 'zone y.test.', 'name x.test.']);
 });
+
+test('to touch names changes nothing of them, also while the index grows and blocks are gone', () => {
+  const table = createTable();
+  const model = new Map<string, Uint8Array>();
+  for (let i = 0; i < 3_000; i++) {
+    const name = `n${i}.example.test.`;
+    const { words, block } = compiled(name, (i % 90) + 1, 16);
+    table.replace(words, 2);
+    model.set(name, block);
+    if (i % 3 === 0) {
+      table.remove(hashName(parseName(name), SEED), parseName(name));
+      model.delete(name);
+    }
+    table.touch(Int32Array.of(hashName(parseName(name), SEED), i, 0), 3);
+  }
+  assertHolds(table, model);
+});

@@ -118,11 +118,16 @@ function dnsperf({ port }: BenchServer, workload: Workload, more: readonly strin
 
 /** Processor time of all threads that the process has now, as the scheduler counts it: in nanoseconds, not in ticks of 10 ms. */
 export function cpuSeconds(pid: number): number {
-  let nanoseconds = 0;
-  for (const thread of readdirSync(`/proc/${pid}/task`)) {
-    nanoseconds += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]);
+  const nanoseconds = readdirSync(`/proc/${pid}/task`).map((thread) => threadNanoseconds(pid, thread));
+  return nanoseconds.reduce((sum, one) => sum + one, 0) / 1e9;
+}
+
+function threadNanoseconds(pid: number, thread: string): number {
+  try {
+    return Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]);
+  } catch {
+    return 0; // ended meanwhile
   }
-  return nanoseconds / 1e9;
 }
 
 /** Resident memory in bytes. */

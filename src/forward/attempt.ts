@@ -5,7 +5,7 @@ export interface Attempt {
   readonly query: Uint8Array;
   /** Letters must come back as they were sent. */
   readonly exactSpelling: boolean;
-  /** The accepted reply; its bytes are the receiver's to keep. Called at most once, and then `failed` is not. */
+  /** The accepted reply, valid until it returns. Called at most once, and then `failed` is not. */
   replied(message: Uint8Array): void;
   /** The transport knows that no reply will come: refused, reset, closed. Called at most once. */
   failed(reason: string): void;

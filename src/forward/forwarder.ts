@@ -8,6 +8,7 @@ import { type Rendering, writeAnswer, writeFailure } from './answer.ts';
 import { askedBits } from './asked.ts';
 import { type CacheEntry, createCache } from './cache.ts';
 import { createForwardCounters } from './counters.ts';
+import { openDatagram } from './datagram.ts';
 import { createDeadlines } from './deadlines.ts';
 import { createDns64 } from './dns64.ts';
 import { entryOf, failureEntry } from './entry.ts';
@@ -51,8 +52,9 @@ export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps):
   const onUpstream = (route: Route, upstream: Upstream) => {
     if (settings.loopDetection) clock.setTimeout(() => loops.watch(route, upstream), 0);
   };
+  const openSocket = deps.openSocket ?? openDatagram;
   const routes = settings.routes.map((route) =>
-    createRoute(route, { clock, deadlines, unpredictable, log: deps.log, onUpstream }),
+    createRoute(route, { clock, deadlines, unpredictable, openSocket, log: deps.log, onUpstream }),
   );
   const routeOf = createRouting(routes);
   const local = createLocal(settings, { ...deps, onChange: forget });

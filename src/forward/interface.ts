@@ -2,6 +2,7 @@
 import type { Clock, Random } from '../clock.ts';
 import type { WireName } from '../plane/records.ts';
 import type { ForwardCounters, ForwarderGauges, UpstreamCounters } from './counters.ts';
+import type { OpenSocket } from './datagram.ts';
 
 export interface Forwarder {
   /**
@@ -78,6 +79,8 @@ export interface ForwarderDeps {
   /** What we answer for such a name where an upstream's CNAME leads to it; never cached. undefined: SERVFAIL. */
   ourRecords?(name: WireName, type: number): readonly TargetRecord[] | undefined;
   log(level: 'info' | 'warn' | 'error', message: string): void;
+  /** Opens sockets to upstreams; undefined: by node:dgram. */
+  readonly openSocket?: OpenSocket;
   /** The same in all threads of the process and in no other: recognises our own loop probes. */
   readonly loopToken: string;
 }

@@ -42,19 +42,23 @@ interface Task {
   patience: Deadline | undefined;
   outOfPatience: boolean;
   stop: () => void;
+  over: boolean;
+  nextOfBucket: Task | undefined;
 }
 
+/** Of the hash table of tasks; a few thousand wait at most. id-table.ts says why it is not a Map. */
+const BUCKETS = 4096;
 const NO_EDE = -1;
 
 export function createOutstanding(deps: OutstandingDeps): Outstanding {
-  const byKey = new Map<number, Task>();
-  /** All of them, those too whose key another question has. */
-  const tasks = new Set<Task>();
+  const buckets: (Task | undefined)[] = new Array(BUCKETS).fill(undefined);
+  let questions = 0;
   let waiting = 0;
 
   function running(key: number, question: ForwardQuestion): Task | undefined {
-    const task = byKey.get(key);
-    return task !== undefined && isSame(task.question, question) ? task : undefined;
+    let task = buckets[key % BUCKETS];
+    while (task !== undefined && !(task.key === key && isSame(task.question, question))) task = task.nextOfBucket;
+    return task;
   }
 
   function begin(key: number, question: ForwardQuestion, stale: CacheEntry | undefined, first: Waiter[]): Task {
@@ -66,21 +70,25 @@ export function createOutstanding(deps: OutstandingDeps): Outstanding {
       patience: undefined,
       outOfPatience: false,
       stop: noStop,
+      over: false,
+      nextOfBucket: buckets[key % BUCKETS],
     };
+    buckets[key % BUCKETS] = task;
+    questions++;
     waiting += first.length;
-    tasks.add(task);
-    if (!byKey.has(key)) byKey.set(key, task);
     const stop = deps.find(question, (found) => {
       forget(task);
       settle(task, found);
     });
-    if (tasks.has(task)) task.stop = stop;
+    if (!task.over) task.stop = stop;
     return task;
   }
 
   function forget(task: Task): void {
-    tasks.delete(task);
-    if (byKey.get(task.key) === task) byKey.delete(task.key);
+    if (task.over) return;
+    task.over = true;
+    questions--;
+    unlink(buckets, task);
     if (task.patience !== undefined) deps.deadlines.remove(task.patience);
   }
 
@@ -130,18 +138,31 @@ export function createOutstanding(deps: OutstandingDeps): Outstanding {
       if (waiting < deps.maxWaiting && running(key, question) === undefined) begin(key, question, stale, []);
     },
     waiting: () => waiting,
-    questions: () => tasks.size,
+    questions: () => questions,
     close() {
-      for (const task of [...tasks]) {
-        task.stop();
-        forget(task);
-        for (const waiter of takeWaiters(task)) waiter.failed(NO_EDE);
+      for (let bucket = 0; bucket < BUCKETS; bucket++) {
+        for (let task = buckets[bucket]; task !== undefined; task = buckets[bucket]) {
+          task.stop();
+          forget(task);
+          for (const waiter of takeWaiters(task)) waiter.failed(NO_EDE);
+        }
       }
     },
   };
 }
 
 const noStop = () => {};
+
+function unlink(buckets: (Task | undefined)[], task: Task): void {
+  const bucket = task.key % BUCKETS;
+  if (buckets[bucket] === task) buckets[bucket] = task.nextOfBucket;
+  else {
+    let before = buckets[bucket];
+    while (before !== undefined && before.nextOfBucket !== task) before = before.nextOfBucket;
+    if (before !== undefined) before.nextOfBucket = task.nextOfBucket;
+  }
+  task.nextOfBucket = undefined;
+}
 
 function isSame(a: ForwardQuestion, b: ForwardQuestion): boolean {
   return (

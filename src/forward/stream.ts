@@ -6,6 +6,7 @@ import { MAX_MESSAGE_BYTES } from '../dns/limits.ts';
 import { type Attempt, TOO_BUSY, type Transport, type TransportCounters } from './attempt.ts';
 import { type Deadline, type Deadlines, deadline } from './deadlines.ts';
 import { idOf, isReplyTo, setId } from './exchange.ts';
+import { createIdTable, type IdTable } from './id-table.ts';
 import type { TlsSettings } from './settings.ts';
 import type { Unpredictable } from './unpredictable.ts';
 
@@ -28,7 +29,7 @@ const MOST_UNANSWERED = 3;
 
 interface Connection {
   readonly socket: Socket | TLSSocket;
-  readonly waiting: Map<number, Attempt>;
+  readonly waiting: IdTable<Attempt>;
   readonly timer: Deadline;
   /** Questions in a row that were given up while nothing at all came: the other end may be gone without a word. */
   unanswered: number;
@@ -48,8 +49,8 @@ export function createStream(
   function choose(): Connection | undefined {
     let best: Connection | undefined;
     for (const connection of all) {
-      if (connection.waiting.size >= settings.queriesInFlight || connection.unanswered >= MOST_UNANSWERED) continue;
-      if (best === undefined || connection.waiting.size < best.waiting.size) best = connection;
+      if (connection.waiting.size() >= settings.queriesInFlight || connection.unanswered >= MOST_UNANSWERED) continue;
+      if (best === undefined || connection.waiting.size() < best.waiting.size()) best = connection;
     }
     return best ?? (all.size < settings.connections ? open() : undefined);
   }
@@ -60,7 +61,7 @@ export function createStream(
     const timer = deadline(() => drop(connection, 'connect timed out'));
     const connection: Connection = {
       socket,
-      waiting: new Map(),
+      waiting: createIdTable(settings.queriesInFlight),
       timer,
       unanswered: 0,
       unread: Buffer.alloc(0),
@@ -73,7 +74,7 @@ export function createStream(
       connection.connected = true;
       deadlines.remove(timer);
       timer.expire = () => drop(connection, 'idle');
-      if (connection.waiting.size === 0) deadlines.add(timer, settings.idleMs);
+      if (connection.waiting.size() === 0) deadlines.add(timer, settings.idleMs);
     });
     socket.on('data', (chunk: Buffer) => receive(connection, chunk));
     socket.on('error', (error: NodeJS.ErrnoException) => drop(connection, error.code ?? error.message));
@@ -110,12 +111,12 @@ export function createStream(
   function giveUp(connection: Connection, id: number): void {
     connection.unanswered++;
     forget(connection, id);
-    if (connection.waiting.size === 0 && connection.unanswered >= MOST_UNANSWERED) drop(connection, 'silent');
+    if (connection.waiting.size() === 0 && connection.unanswered >= MOST_UNANSWERED) drop(connection, 'silent');
   }
 
   function forget(connection: Connection, id: number): void {
     connection.waiting.delete(id);
-    if (connection.waiting.size === 0 && connection.connected && all.has(connection)) {
+    if (connection.waiting.size() === 0 && connection.connected && all.has(connection)) {
       deadlines.add(connection.timer, settings.idleMs);
     }
   }
@@ -124,9 +125,7 @@ export function createStream(
     if (!all.delete(connection)) return;
     deadlines.remove(connection.timer);
     connection.socket.destroy();
-    const waiting = [...connection.waiting.values()];
-    connection.waiting.clear();
-    for (const attempt of waiting) attempt.failed(reason);
+    for (const attempt of connection.waiting.takeAll()) attempt.failed(reason);
   }
 
   return {
@@ -137,9 +136,9 @@ export function createStream(
         return () => {};
       }
       let id = random.id();
-      while (connection.waiting.has(id)) id = random.id();
+      while (connection.waiting.get(id) !== undefined) id = random.id();
       setId(attempt.query, id);
-      connection.waiting.set(id, attempt);
+      connection.waiting.add(id, attempt);
       if (connection.connected) deadlines.remove(connection.timer);
       const frame = Buffer.allocUnsafe(2 + attempt.query.length);
       frame.writeUInt16BE(attempt.query.length, 0);

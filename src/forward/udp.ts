@@ -1,10 +1,11 @@
 // Queries over UDP, hard to forge: connected sockets (the kernel drops what other addresses send) on random ports, each
 // used for few queries and a short time, so that a port found by probing (SAD DNS, CVE-2020-25705) is gone before it is of
 // use, and IDs from crypto.
-import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
-import type { Attempt, Transport, TransportCounters } from './attempt.ts';
+import { type Attempt, TOO_BUSY, type Transport, type TransportCounters } from './attempt.ts';
+import type { ConnectedSocket, OpenSocket } from './datagram.ts';
 import { type Deadline, type Deadlines, deadline } from './deadlines.ts';
 import { idOf, isReplyTo, setId } from './exchange.ts';
+import { createIdTable, type IdTable } from './id-table.ts';
 import type { Unpredictable } from './unpredictable.ts';
 
 export interface UdpSettings {
@@ -21,8 +22,8 @@ export interface UdpSettings {
 export const UDP_DEFAULTS = { sockets: 8, queriesPerSocket: 256, socketLifeMs: 10_000 } as const;
 
 interface Port {
-  readonly socket: Socket;
-  readonly waiting: Map<number, Attempt>;
+  readonly socket: ConnectedSocket;
+  readonly waiting: IdTable<Attempt>;
   readonly life: Deadline;
   queries: number;
   /** Takes no more queries and closes with the last reply. */
@@ -34,8 +35,8 @@ export function createUdp(
   deadlines: Deadlines,
   random: Unpredictable,
   counters: TransportCounters,
+  openSocket: OpenSocket,
 ): Transport {
-  const family = settings.address.includes(':') ? 'udp6' : 'udp4';
   const places: (Port | undefined)[] = new Array(settings.sockets).fill(undefined);
   const all = new Set<Port>();
 
@@ -51,31 +52,26 @@ export function createUdp(
   }
 
   function open(): Port {
-    // Addresses are literal, so "lookup" answers at once and the socket is bound and connected when connect() returns.
-    const socket = createSocket({
-      type: family,
-      lookup: (host, _options, done) => done(null, host, family === 'udp6' ? 6 : 4),
+    const socket = openSocket(settings.address, settings.port, {
+      received: (message) => receive(port, message),
+      stranger: counters.ignored,
+      failed(code) {
+        // Nothing that was sent from here is answered, but the socket is as good as before.
+        if (code === 'ECONNREFUSED' && !port.retired) failWaiting(port, code);
+        else failAll(port, code);
+      },
     });
-    const life = deadline(() => retire(port));
-    const port: Port = { socket, waiting: new Map(), life, queries: 0, retired: false };
+    const waiting = createIdTable<Attempt>(settings.queriesPerSocket);
+    const port: Port = { socket, waiting, life: deadline(() => retire(port)), queries: 0, retired: false };
     all.add(port);
     counters.socketOpened();
-    socket.on('message', (message, from) => receive(port, message, from));
-    socket.on('error', (error: NodeJS.ErrnoException) => {
-      // ICMP port unreachable: nothing that was sent from here is answered, but the socket is as good as before.
-      if (error.code === 'ECONNREFUSED' && !port.retired) failWaiting(port, error);
-      else failAll(port, error);
-    });
-    socket.connect(settings.port, settings.address);
-    if (!port.retired) deadlines.add(life, settings.socketLifeMs);
+    deadlines.add(port.life, settings.socketLifeMs);
     return port;
   }
 
-  function receive(port: Port, message: Buffer, from: RemoteInfo): void {
+  function receive(port: Port, message: Uint8Array): void {
     const attempt = message.length >= 12 ? port.waiting.get(idOf(message)) : undefined;
-    // A datagram may have been queued between bind and connect, from anyone.
-    const expected = from.port === settings.port && from.address === settings.address;
-    if (attempt === undefined || !expected || !isReplyTo(message, attempt.query, attempt.exactSpelling)) {
+    if (attempt === undefined || !isReplyTo(message, attempt.query, attempt.exactSpelling)) {
       counters.ignored();
       return;
     }
@@ -83,33 +79,29 @@ export function createUdp(
     attempt.replied(message);
   }
 
-  function failAll(port: Port, error: Error): void {
+  function failAll(port: Port, code: string): void {
     port.retired = true;
     closePort(port);
-    failWaiting(port, error);
+    failWaiting(port, code);
   }
 
-  function failWaiting(port: Port, error: Error): void {
-    const waiting = [...port.waiting.values()];
-    port.waiting.clear();
-    for (const attempt of waiting) attempt.failed((error as NodeJS.ErrnoException).code ?? error.message);
+  function failWaiting(port: Port, code: string): void {
+    for (const attempt of port.waiting.takeAll()) attempt.failed(code);
   }
 
   function retire(port: Port): void {
     port.retired = true;
-    if (port.waiting.size === 0) closePort(port);
+    if (port.waiting.size() === 0) closePort(port);
   }
 
   function forget(port: Port, id: number): void {
     port.waiting.delete(id);
-    if (port.retired && port.waiting.size === 0) closePort(port);
+    if (port.retired && port.waiting.size() === 0) closePort(port);
   }
 
   function closePort(port: Port): void {
     if (!all.delete(port)) return;
     deadlines.remove(port.life);
-    port.socket.removeAllListeners('error');
-    port.socket.on('error', () => {});
     port.socket.close();
   }
 
@@ -119,15 +111,16 @@ export function createUdp(
       try {
         port = usable(random.below(settings.sockets));
         let id = random.id();
-        while (port.waiting.has(id)) id = random.id();
+        while (port.waiting.get(id) !== undefined) id = random.id();
         setId(attempt.query, id);
-        port.socket.send(attempt.query, 0, attempt.query.length);
+        port.socket.send(attempt.query);
         port.queries++;
-        port.waiting.set(id, attempt);
+        port.waiting.add(id, attempt);
       } catch (error) {
-        // No network, no free descriptor: node throws where it could not bind or connect.
-        if (port !== undefined) failAll(port, error as Error);
-        attempt.failed((error as NodeJS.ErrnoException).code ?? (error as Error).message);
+        // No network, no free descriptor, no room.
+        const code = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
+        if (port !== undefined && code !== TOO_BUSY) failAll(port, code);
+        attempt.failed(code);
         return () => {};
       }
       const sent = port;
@@ -138,7 +131,7 @@ export function createUdp(
     },
     open: () => all.size,
     close() {
-      for (const port of [...all]) failAll(port, new Error('closed'));
+      for (const port of [...all]) failAll(port, 'closed');
     },
   };
 }

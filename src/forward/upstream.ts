@@ -4,6 +4,7 @@ import { parseName } from '../dns/name.ts';
 import { RCODE, TYPE } from '../dns/types.ts';
 import { TOO_BUSY, type Transport } from './attempt.ts';
 import { countLatency, createUpstreamCounters, type UpstreamCounters } from './counters.ts';
+import type { OpenSocket } from './datagram.ts';
 import { type Deadlines, deadline } from './deadlines.ts';
 import { composeQuery, isTruncated } from './exchange.ts';
 import { type ForwardQuestion, plainQuestion } from './question.ts';
@@ -39,6 +40,7 @@ export interface UpstreamDeps {
   readonly clock: Clock;
   readonly deadlines: Deadlines;
   readonly unpredictable: Unpredictable;
+  readonly openSocket: OpenSocket;
   log(level: 'info' | 'warn' | 'error', message: string): void;
 }
 
@@ -62,7 +64,7 @@ export function createUpstream(settings: UpstreamSettings, route: RouteSettings,
     unpredictable,
     transportCounters,
   );
-  const udp = createUdp({ ...settings, ...UDP_DEFAULTS }, deadlines, unpredictable, transportCounters);
+  const udp = createUdp({ ...settings, ...UDP_DEFAULTS }, deadlines, unpredictable, transportCounters, deps.openSocket);
   const first: Transport = settings.tls !== undefined || route.forceTcp ? stream : udp;
 
   let failsInRow = 0;

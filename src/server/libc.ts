@@ -12,6 +12,7 @@ export interface Libc {
   getsockopt(fd: number, level: number, option: number, value: Uint8Array, length: Uint8Array): number;
   recvmmsg(fd: number, messages: bigint, count: number, flags: number, timeout: null): number;
   sendmmsg(fd: number, messages: bigint, count: number, flags: number): number;
+  connect(fd: number, address: Uint8Array, length: number): number;
   listen(fd: number, backlog: number): number;
   /** `address` and `length` may both be null. */
   accept4(fd: number, address: bigint | null, length: bigint | null, flags: number): number;
@@ -95,6 +96,7 @@ function declare(koffi: Koffi): Libc {
     getsockopt: process.func('int getsockopt(int fd, int level, int name, void *value, void *length)'),
     recvmmsg: process.func('int recvmmsg(int fd, void *messages, unsigned int count, int flags, void *timeout)'),
     sendmmsg: process.func('int sendmmsg(int fd, void *messages, unsigned int count, int flags)'),
+    connect: process.func('int connect(int fd, const void *address, unsigned int length)'),
     listen: process.func('int listen(int fd, int backlog)'),
     accept4: process.func('int accept4(int fd, void *address, void *length, int flags)'),
     recv: process.func('long recv(int fd, void *to, unsigned long bytes, int flags)'),

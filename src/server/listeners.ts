@@ -33,6 +33,8 @@ export interface ListenerDeps {
   readonly clock: Clock;
   /** What batches and epoll need, or why they cannot be had. */
   readonly libc: Libc | string;
+  /** What the receive loop waits for beside our sockets. */
+  readonly alsoReadable?: readonly ReadableSocket[];
   /** Descriptors that nobody closes when the thread dies; an epoll descriptor stands for all that it watches. */
   onDescriptor(fd: number): void;
 }
@@ -97,7 +99,7 @@ export async function openListeners(
     await close();
     throw error;
   }
-  const readable = opened.filter(isReadable);
+  const readable: readonly ReadableSocket[] = [...opened.filter(isReadable), ...(deps.alsoReadable ?? [])];
   if (typeof native !== 'string') {
     for (const { fd } of readable) deps.onDescriptor(fd);
     const wakeMs = IDLE_WAKE_MS * settings.threads;

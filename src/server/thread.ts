@@ -3,7 +3,9 @@ import { setFlagsFromString } from 'node:v8';
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../clock.ts';
 import { UDP_BYTES_WITHOUT_EDNS } from '../dns/limits.ts';
+import { type OpenSocket, openDatagram } from '../forward/datagram.ts';
 import { createForwarder, type Forwarder } from '../forward/forwarder.ts';
+import { createNativeDatagrams } from '../forward/native-datagram.ts';
 import type { ForwardSettings } from '../forward/settings.ts';
 import type { ListenError } from '../plane/plane.ts';
 import type { FromThread, ThreadData, ToThread } from '../plane/thread-messages.ts';
@@ -26,12 +28,18 @@ const data = workerData as ThreadData;
 const { settings } = data;
 const tell = (message: FromThread) => parentPort?.postMessage(message);
 const log = (level: 'info' | 'warn' | 'error', message: string) => tell({ kind: 'log', level, message });
-const forwarderOf = (forward: ForwardSettings): EngineDeps['createForwarder'] => {
-  const loopToken = data.loopToken;
-  return (ours) => createForwarder(forward, { ...ours, clock: systemClock, random: Math.random, log, loopToken });
-};
 
 const libc = settings.udp === 'plain' ? 'switched off' : loadLibc();
+const datagrams = settings.forward === undefined || typeof libc === 'string' ? undefined : createNativeDatagrams(libc);
+/** Only the receive loop reads native sockets. */
+let loopRuns = false;
+const openSocket: OpenSocket = (...socket) =>
+  datagrams !== undefined && loopRuns ? datagrams.open(...socket) : openDatagram(...socket);
+
+const forwarderOf = (forward: ForwardSettings): EngineDeps['createForwarder'] => {
+  const common = { clock: systemClock, random: Math.random, log, loopToken: data.loopToken, openSocket };
+  return (ours) => createForwarder(forward, { ...ours, ...common });
+};
 const allocate = typeof libc === 'string' ? undefined : libc.allocate;
 
 const engine = createEngine({
@@ -69,8 +77,10 @@ async function listen(addresses: Extract<ToThread, { kind: 'listen' }>['addresse
     listeners = await openListeners(engine, settings, addresses, {
       clock: systemClock,
       libc,
+      alsoReadable: datagrams && [datagrams],
       onDescriptor: (fd) => tell({ kind: 'opened', fd }),
     });
+    loopRuns = listeners.addresses.some(({ mode }) => mode === 'batched');
     tell({ kind: 'listening', addresses: listeners.addresses, fallback: listeners.fallback });
   } catch (error) {
     const { message, code } = error as ListenError;
@@ -81,6 +91,7 @@ async function listen(addresses: Extract<ToThread, { kind: 'listen' }>['addresse
 async function close(): Promise<void> {
   await listeners?.close();
   engine.forwarder?.close();
+  datagrams?.close();
   tell({ kind: 'closed' });
   parentPort?.close();
 }

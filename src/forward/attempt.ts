@@ -5,6 +5,8 @@ export interface Attempt {
   readonly query: Uint8Array;
   /** Letters must come back as they were sent. */
   readonly exactSpelling: boolean;
+  /** The transport's own: the socket or connection that it went out by; undefined: by none. */
+  via: object | undefined;
   /** The accepted reply, valid until it returns. Called at most once, and then `failed` is not. */
   replied(message: Uint8Array): void;
   /** The transport knows that no reply will come: refused, reset, closed. Called at most once. */
@@ -16,8 +18,10 @@ export const TOO_BUSY = 'too many queries in flight';
 
 /** A way to send attempts to one address. Waiting has no end here: whoever sends cancels. */
 export interface Transport {
-  /** Returns what cancels the attempt. `attempt.failed` may be called before it returns. */
-  send(attempt: Attempt): () => void;
+  /** `attempt.failed` may be called before it returns. */
+  send(attempt: Attempt): void;
+  /** Neither `replied` nor `failed` is called any more. */
+  cancel(attempt: Attempt): void;
   /** Sockets or connections that are open. */
   open(): number;
   close(): void;

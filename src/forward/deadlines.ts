@@ -26,7 +26,8 @@ export function deadline(expire: () => void): Deadline {
   return { expire, previous: undefined, next: undefined, dueTick: NOT_WAITING };
 }
 
-const NOT_WAITING = -1;
+/** The `dueTick` of what waits for nothing. */
+export const NOT_WAITING = -1;
 const BUCKETS = 512;
 
 export function createDeadlines(clock: Clock, tickMs = 20): Deadlines {

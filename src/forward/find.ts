@@ -58,7 +58,7 @@ function findFrom(
     return () => {};
   }
   let stopRest = () => {};
-  const stopFirst = lookUp(question, route, leftMs, deps, (outcome) => {
+  const first = lookUp(question, route, leftMs, deps, (outcome) => {
     if (outcome.kind === 'failed') return done(outcome);
     const judged = before === undefined ? outcome.judged : joined(before, outcome.judged);
     if (judged.endsInOurs) return done({ kind: 'answer', judged: withOurs(judged, question.type, deps) });
@@ -66,7 +66,7 @@ function findFrom(
     stopRest = findFrom({ ...question, name: judged.finalName }, judged, followed + 1, endMs, deps, done);
   });
   return () => {
-    stopFirst();
+    first.stop();
     stopRest();
   };
 }

@@ -203,7 +203,7 @@ export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps):
       reply(scratch.subarray(0, length));
       return;
     }
-    const asked = how.asked;
+    const { asked } = how;
     const fail = (rcode: number, ede: number) =>
       reply(scratch.subarray(0, writeFailure(query, questionEnd, asked, rcode, ede, scratch, 0)));
     const answered = (entry: CacheEntry, stale: boolean) => {
@@ -220,16 +220,15 @@ export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps):
       fail(RCODE.REFUSED, EDE.NOT_AUTHORITATIVE);
       return;
     }
-    ask(question, cache.keyOf(query, questionEnd, asked), {
+    ask(question, cache.keyOf(query, questionEnd, asked), cache.find(query, questionEnd, asked), {
       answered,
       failed: (ede) => fail(RCODE.SERVFAIL, ede),
     });
   }
 
-  /** Waits for upstreams with all others that ask the same. */
-  function ask(question: ForwardQuestion, key: number, waiter: Waiter): void {
+  /** Waits for upstreams with all others that ask the same. `kept` is what the cache has, too old to be given at once. */
+  function ask(question: ForwardQuestion, key: number, kept: CacheEntry | undefined, waiter: Waiter): void {
     counters.misses++;
-    const kept = cachedFor(question);
     const stale = kept !== undefined && freshness.mayBeStale(kept, clock.monotonicMs()) ? copyOf(kept) : undefined;
     if (outstanding.join(key, question, stale, waiter)) return;
     counters.rejected++;
@@ -254,7 +253,7 @@ export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps):
       callback({ rcode: RCODE.REFUSED, records: [], stale: false });
     } else {
       const query = questionBytes(question);
-      ask(question, cache.keyOf(query, query.length, bitsOf(question)), {
+      ask(question, cache.keyOf(query, query.length, bitsOf(question)), kept, {
         answered: (entry, stale) =>
           callback(targetOf(entry, clock.monotonicMs(), stale ? freshness.staleTtlSeconds() : -1)),
         failed: () => callback({ rcode: RCODE.SERVFAIL, records: [], stale: false }),

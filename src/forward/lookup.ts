@@ -3,12 +3,12 @@
 import type { Clock } from '../clock.ts';
 import { EDE, RCODE } from '../dns/types.ts';
 import { TOO_BUSY } from './attempt.ts';
-import { type Deadlines, deadline } from './deadlines.ts';
+import { type Deadline, type Deadlines, NOT_WAITING } from './deadlines.ts';
 import { type Judged, type JudgeRules, judgeReply, LameReply } from './judge.ts';
 import type { ForwardQuestion } from './question.ts';
 import { ReplyError } from './records.ts';
 import type { Route } from './route.ts';
-import type { Upstream } from './upstream.ts';
+import type { AskListener, Cancellable, Upstream } from './upstream.ts';
 
 export type Outcome =
   | { readonly kind: 'answer'; readonly judged: Judged }
@@ -23,114 +23,165 @@ export interface LookupDeps {
   malformed(bug: Error | undefined): void;
 }
 
-interface Sent {
-  readonly upstream: Upstream;
-  readonly sentMs: number;
-  cancel: () => void;
-}
-
-/** Calls `done` exactly once, at the latest after `deadlineMs`, unless the function it returns was called. */
+/** Calls `done` exactly once, at the latest after `deadlineMs`, unless it is stopped. */
 export function lookUp(
   question: ForwardQuestion,
   route: Route,
   deadlineMs: number,
   deps: LookupDeps,
   done: (outcome: Outcome) => void,
-): () => void {
-  const { clock, deadlines } = deps;
-  const order = route.order();
-  const mostAttempts = order.length === 0 ? 0 : Math.max(order.length, route.settings.attempts);
-  const waiting = new Set<Sent>();
-  let attempts = 0;
-  let finished = false;
-  let ede: number = EDE.NO_REACHABLE_AUTHORITY;
+): Lookup {
+  const lookup = new Lookup(question, route, deps.clock.monotonicMs() + deadlineMs, deps, done);
+  lookup.ask();
+  return lookup;
+}
 
-  function stop(): void {
-    finished = true;
-    deadlines.remove(last);
-    deadlines.remove(next);
-    for (const sent of waiting) sent.cancel();
-    waiting.clear();
+/** A class, not closures: see Sending in upstream.ts. It waits for whichever comes first, patience or the deadline. */
+export class Lookup implements Deadline {
+  previous: Deadline | undefined = undefined;
+  next: Deadline | undefined = undefined;
+  dueTick = NOT_WAITING;
+  private readonly order: readonly Upstream[];
+  private readonly mostAttempts: number;
+  private attempts = 0;
+  private waiting: Sent[] = [];
+  private finished = false;
+  private ede: number = EDE.NO_REACHABLE_AUTHORITY;
+
+  private readonly question: ForwardQuestion;
+  private readonly endMs: number;
+  private readonly deps: LookupDeps;
+  private readonly done: (outcome: Outcome) => void;
+
+  constructor(
+    question: ForwardQuestion,
+    route: Route,
+    endMs: number,
+    deps: LookupDeps,
+    done: (outcome: Outcome) => void,
+  ) {
+    this.question = question;
+    this.endMs = endMs;
+    this.deps = deps;
+    this.done = done;
+    this.order = route.order();
+    this.mostAttempts = this.order.length === 0 ? 0 : Math.max(this.order.length, route.settings.attempts);
   }
 
-  function finish(outcome: Outcome): void {
-    if (finished) return;
-    stop();
-    done(outcome);
+  stop(): void {
+    this.finished = true;
+    this.deps.deadlines.remove(this);
+    for (const sent of this.waiting) sent.asking?.cancel();
+    this.waiting = [];
   }
 
-  function ask(): void {
-    if (finished) return;
-    if (attempts >= mostAttempts) {
-      giveUp();
+  ask(): void {
+    if (this.finished) return;
+    if (this.attempts >= this.mostAttempts) {
+      this.giveUp();
       return;
     }
-    const upstream = order[attempts++ % order.length];
-    const sent: Sent = { upstream, sentMs: clock.monotonicMs(), cancel: () => {} };
-    waiting.add(sent);
-    deadlines.add(next, upstream.patienceMs());
-    let over = false;
-    const cancel = upstream.ask(question, {
-      replied(message) {
-        waiting.delete(sent);
-        judge(message);
-      },
-      failed(reason) {
-        over = true;
-        waiting.delete(sent);
-        // Where nobody listens, or there is no room, nothing is better in the next moment.
-        if (reason === 'ECONNREFUSED' || reason === TOO_BUSY) askAnother();
-        else ask();
-      },
-    });
-    sent.cancel = cancel;
-    if (finished && !over) cancel();
+    const upstream = this.order[this.attempts++ % this.order.length];
+    const sent = new Sent(this, upstream, this.deps.clock.monotonicMs());
+    // Not push(): its first call makes room for seventeen.
+    this.waiting = this.waiting.length === 0 ? [sent] : [...this.waiting, sent];
+    this.waitFor(upstream.patienceMs());
+    const asking = upstream.ask(this.question, sent);
+    sent.asking = asking;
+    if (this.finished && !sent.over) asking.cancel();
   }
 
-  /** After a reply that was no answer: the same server would say it again. */
-  function askAnother(): void {
-    if (attempts < order.length) ask();
-    else giveUp();
-  }
-
-  /** Those that were asked already may still answer. */
-  function giveUp(): void {
-    deadlines.remove(next);
-    if (waiting.size === 0) finish({ kind: 'failed', ede });
-  }
-
-  function judge(message: Uint8Array): void {
+  replied(sent: Sent, message: Uint8Array): void {
+    this.forget(sent);
     let judged: Judged;
     try {
-      judged = judgeReply(message, question, deps.rules);
+      judged = judgeReply(message, this.question, this.deps.rules);
     } catch (error) {
       // Nothing that a server sends may end the thread, not even through a mistake of ours.
-      deps.malformed(error instanceof ReplyError || error instanceof LameReply ? undefined : (error as Error));
-      ede = EDE.INVALID_DATA;
-      askAnother();
+      this.deps.malformed(error instanceof ReplyError || error instanceof LameReply ? undefined : (error as Error));
+      this.ede = EDE.INVALID_DATA;
+      this.askAnother();
       return;
     }
     if (isFinal(judged.rcode)) {
-      finish({ kind: 'answer', judged });
+      this.finish({ kind: 'answer', judged });
       return;
     }
-    ede = judged.ede >= 0 ? judged.ede : EDE.NETWORK_ERROR;
-    askAnother();
+    this.ede = judged.ede >= 0 ? judged.ede : EDE.NETWORK_ERROR;
+    this.askAnother();
   }
 
-  const last = deadline(() => {
-    for (const sent of waiting) sent.upstream.noteTimeout(sent.sentMs);
-    finish({ kind: 'failed', ede });
-  });
-  const next = deadline(() => {
+  failed(sent: Sent, reason: string): void {
+    this.forget(sent);
+    // Where nobody listens, or there is no room, nothing is better in the next moment.
+    if (reason === 'ECONNREFUSED' || reason === TOO_BUSY) this.askAnother();
+    else this.ask();
+  }
+
+  expire(): void {
+    const { clock } = this.deps;
+    if (clock.monotonicMs() >= this.endMs) {
+      for (const { upstream, sentMs } of this.waiting) upstream.noteTimeout(sentMs);
+      this.finish({ kind: 'failed', ede: this.ede });
+      return;
+    }
     // Said once for each attempt: the one that was to answer by now is the newest.
-    const newest = [...waiting].at(-1);
-    if (newest !== undefined && attempts < mostAttempts) newest.upstream.noteTimeout(newest.sentMs);
-    ask();
-  });
-  deadlines.add(last, deadlineMs);
-  ask();
-  return stop;
+    const newest = this.waiting.at(-1);
+    if (newest !== undefined && this.attempts < this.mostAttempts) newest.upstream.noteTimeout(newest.sentMs);
+    this.ask();
+  }
+
+  /** After a reply that was no answer: the same server would say it again. */
+  private askAnother(): void {
+    if (this.attempts < this.order.length) this.ask();
+    else this.giveUp();
+  }
+
+  /** Those that were asked already may still answer. */
+  private giveUp(): void {
+    if (this.waiting.length === 0) this.finish({ kind: 'failed', ede: this.ede });
+    else this.waitFor(Number.POSITIVE_INFINITY);
+  }
+
+  private waitFor(patienceMs: number): void {
+    const leftMs = Math.max(0, this.endMs - this.deps.clock.monotonicMs());
+    this.deps.deadlines.add(this, Math.min(patienceMs, leftMs));
+  }
+
+  private forget(sent: Sent): void {
+    sent.over = true;
+    this.waiting = this.waiting.filter((other) => other !== sent);
+  }
+
+  private finish(outcome: Outcome): void {
+    if (this.finished) return;
+    this.stop();
+    this.done(outcome);
+  }
+}
+
+/** One question to one server. */
+class Sent implements AskListener {
+  asking: Cancellable | undefined = undefined;
+  over = false;
+
+  private readonly lookup: Lookup;
+  readonly upstream: Upstream;
+  readonly sentMs: number;
+
+  constructor(lookup: Lookup, upstream: Upstream, sentMs: number) {
+    this.lookup = lookup;
+    this.upstream = upstream;
+    this.sentMs = sentMs;
+  }
+
+  replied(message: Uint8Array): void {
+    this.lookup.replied(this, message);
+  }
+
+  failed(reason: string): void {
+    this.lookup.failed(this, reason);
+  }
 }
 
 /** Other RCODEs say that this server could not answer, not what the answer is. */

@@ -37,12 +37,12 @@ export function createLoopWatch(
     const retry = deadline(() => watch(route, upstream, Math.min(2 * retryMs, AGAIN_MS)));
     if (closed || !route.upstreams().includes(upstream)) return;
     const tooLate = deadline(() => {
-      cancel();
+      asking.cancel();
       deadlines.add(retry, retryMs);
     });
     deadlines.add(tooLate, REPLY_MS);
     const name = parseName(`${token}-${++asked}.${route.settings.zone === '.' ? '' : route.settings.zone}`);
-    const cancel = upstream.ask(plainQuestion(name, TYPE.HINFO), {
+    const asking = upstream.ask(plainQuestion(name, TYPE.HINFO), {
       replied(message) {
         deadlines.remove(tooLate);
         const loops = isOurAnswer(message, name, token);

@@ -57,7 +57,8 @@ export function createRoute(settings: RouteSettings, deps: RouteDeps): Route {
     zone: parseName(settings.zone),
     upstreams: () => list,
     order() {
-      const usable = list.some((upstream) => upstream.loops) ? list.filter((upstream) => !upstream.loops) : list;
+      if (list.length === 1 && !list[0].loops && !list[0].isDown()) return list;
+      const usable = list.filter((upstream) => !upstream.loops);
       const alive = usable.filter((upstream) => !upstream.isDown());
       if (alive.length > 0) return arranged(alive);
       return settings.failFast ? [] : arranged(usable);

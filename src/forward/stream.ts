@@ -133,20 +133,23 @@ export function createStream(
       const connection = choose();
       if (connection === undefined || attempt.query.length > MAX_MESSAGE_BYTES) {
         attempt.failed(TOO_BUSY);
-        return () => {};
+        return;
       }
       let id = random.id();
       while (connection.waiting.get(id) !== undefined) id = random.id();
       setId(attempt.query, id);
       connection.waiting.add(id, attempt);
+      attempt.via = connection;
       if (connection.connected) deadlines.remove(connection.timer);
       const frame = Buffer.allocUnsafe(2 + attempt.query.length);
       frame.writeUInt16BE(attempt.query.length, 0);
       frame.set(attempt.query, 2);
       connection.socket.write(frame);
-      return () => {
-        if (connection.waiting.get(id) === attempt) giveUp(connection, id);
-      };
+    },
+    cancel(attempt) {
+      const connection = attempt.via as Connection | undefined;
+      const id = idOf(attempt.query);
+      if (connection?.waiting.get(id) === attempt) giveUp(connection, id);
     },
     open: () => all.size,
     close() {

@@ -116,18 +116,18 @@ export function createUdp(
         port.socket.send(attempt.query);
         port.queries++;
         port.waiting.add(id, attempt);
+        attempt.via = port;
       } catch (error) {
         // No network, no free descriptor, no room.
         const code = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
         if (port !== undefined && code !== TOO_BUSY) failAll(port, code);
         attempt.failed(code);
-        return () => {};
       }
-      const sent = port;
-      return () => {
-        const id = idOf(attempt.query);
-        if (sent.waiting.get(id) === attempt) forget(sent, id);
-      };
+    },
+    cancel(attempt) {
+      const port = attempt.via as Port | undefined;
+      const id = idOf(attempt.query);
+      if (port?.waiting.get(id) === attempt) forget(port, id);
     },
     open: () => all.size,
     close() {

@@ -2,7 +2,7 @@
 import type { Clock } from '../clock.ts';
 import { parseName } from '../dns/name.ts';
 import { RCODE, TYPE } from '../dns/types.ts';
-import { TOO_BUSY, type Transport } from './attempt.ts';
+import { type Attempt, TOO_BUSY, type Transport } from './attempt.ts';
 import { countLatency, createUpstreamCounters, type UpstreamCounters } from './counters.ts';
 import type { OpenSocket } from './datagram.ts';
 import { type Deadlines, deadline } from './deadlines.ts';
@@ -21,8 +21,8 @@ export interface Upstream {
   isDown(): boolean;
   /** A forwarding loop goes through it: it must not be asked. */
   loops: boolean;
-  /** Sends the question. Returns what takes it back; after that neither listener is called. */
-  ask(question: ForwardQuestion, listener: AskListener): () => void;
+  /** Sends the question. The listener may be called before it returns, and is not called after `cancel`. */
+  ask(question: ForwardQuestion, listener: AskListener): Cancellable;
   /** How long a reply is worth waiting for before another upstream is asked as well. */
   patienceMs(): number;
   /** No reply came within its patience to a question sent at `sentMs`. */
@@ -31,7 +31,12 @@ export interface Upstream {
   close(): void;
 }
 
+export interface Cancellable {
+  cancel(): void;
+}
+
 export interface AskListener {
+  /** `message` is valid until it returns. */
   replied(message: Uint8Array): void;
   failed(reason: string): void;
 }
@@ -98,31 +103,29 @@ export function createUpstream(settings: UpstreamSettings, route: RouteSettings,
     deps.log(value ? 'warn' : 'info', `upstream ${label} is ${value ? 'down' : 'up'}: ${reason}`);
   }
 
-  /** Sends over one transport; TC and FORMERR may lead to a second sending. Returns what takes back either. */
-  function send(transport: Transport, question: ForwardQuestion, edns: boolean, listener: AskListener): () => void {
-    const sentMs = clock.monotonicMs();
-    let cancel = () => {};
+  /** Sends over one transport; TC and FORMERR may lead to a second sending. */
+  function send(transport: Transport, question: ForwardQuestion, edns: boolean, listener: AskListener): Cancellable {
     counters.requests++;
     const query = composeQuery(question, edns, route.randomCase ? unpredictable : undefined);
-    const cancelFirst = transport.send({
-      query,
-      exactSpelling: route.randomCase,
-      replied(message) {
-        noteReply(sentMs);
-        if (isTruncated(message) && transport === udp) cancel = send(stream, question, edns, listener);
-        else if (edns && takesEdnsForAnError(message)) cancel = send(transport, question, false, withoutEdns(listener));
-        else listener.replied(message);
-      },
-      failed(reason) {
-        if (reason !== TOO_BUSY) noteFailure(reason);
-        listener.failed(reason);
-      },
-    });
-    return () => {
-      cancelFirst();
-      cancel();
-    };
+    const sending = new Sending(query, route.randomCase, transport, question, edns, listener, clock.monotonicMs(), on);
+    transport.send(sending);
+    return sending;
   }
+
+  const on: SendingEvents = {
+    replied(sending, message) {
+      const { transport, question, edns, listener } = sending;
+      noteReply(sending.sentMs);
+      if (isTruncated(message) && transport === udp) sending.second = send(stream, question, edns, listener);
+      else if (edns && takesEdnsForAnError(message))
+        sending.second = send(transport, question, false, withoutEdns(listener));
+      else listener.replied(message);
+    },
+    failed({ listener }, reason) {
+      if (reason !== TOO_BUSY) noteFailure(reason);
+      listener.failed(reason);
+    },
+  };
 
   /** RFC 6891 section 7: where it only understands plain queries, it gets those from now on, for a while. */
   function withoutEdns(listener: AskListener): AskListener {
@@ -138,12 +141,12 @@ export function createUpstream(settings: UpstreamSettings, route: RouteSettings,
   const probeQuestion = plainQuestion(parseName(route.probe.name), TYPE.NS, route.probe.recursionDesired);
   const probe = deadline(() => {
     const tooLate = deadline(() => {
-      cancel();
+      probing.cancel();
       counters.healthCheckFailures++;
       noteFailure('health check timed out');
     });
     deadlines.add(tooLate, route.probe.timeoutMs);
-    const cancel = send(first, probeQuestion, clock.monotonicMs() >= ednsAgainMs, {
+    const probing = send(first, probeQuestion, clock.monotonicMs() >= ednsAgainMs, {
       replied: () => deadlines.remove(tooLate),
       failed: () => {
         deadlines.remove(tooLate);
@@ -174,6 +177,60 @@ export function createUpstream(settings: UpstreamSettings, route: RouteSettings,
       stream.close();
     },
   };
+}
+
+interface SendingEvents {
+  replied(sending: Sending, message: Uint8Array): void;
+  failed(sending: Sending, reason: string): void;
+}
+
+/** A class, not closures: thousands of these wait at a time, and what each of them keeps alive is copied by every scavenge. */
+class Sending implements Attempt, Cancellable {
+  via: object | undefined = undefined;
+  /** What followed it over another transport or without EDNS. */
+  second: Cancellable | undefined = undefined;
+
+  readonly query: Uint8Array;
+  readonly exactSpelling: boolean;
+  readonly transport: Transport;
+  readonly question: ForwardQuestion;
+  readonly edns: boolean;
+  readonly listener: AskListener;
+  readonly sentMs: number;
+  private readonly on: SendingEvents;
+
+  constructor(
+    query: Uint8Array,
+    exactSpelling: boolean,
+    transport: Transport,
+    question: ForwardQuestion,
+    edns: boolean,
+    listener: AskListener,
+    sentMs: number,
+    on: SendingEvents,
+  ) {
+    this.query = query;
+    this.exactSpelling = exactSpelling;
+    this.transport = transport;
+    this.question = question;
+    this.edns = edns;
+    this.listener = listener;
+    this.sentMs = sentMs;
+    this.on = on;
+  }
+
+  replied(message: Uint8Array): void {
+    this.on.replied(this, message);
+  }
+
+  failed(reason: string): void {
+    this.on.failed(this, reason);
+  }
+
+  cancel(): void {
+    this.transport.cancel(this);
+    this.second?.cancel();
+  }
 }
 
 function takesEdnsForAnError(message: Uint8Array): boolean {

@@ -28,7 +28,7 @@ export interface DataThreadEvents {
 const CLOSE_MS = 2000;
 
 export function startDataThread(url: URL, data: ThreadData, name: string, events: DataThreadEvents): DataThread {
-  const worker = new Worker(url, { workerData: data, name });
+  const worker = new Worker(url, { workerData: data, name, resourceLimits: { maxYoungGenerationSizeMb: 24 } });
   const cacheReplies = new Map<number, (reply: Extract<FromThread, { kind: 'cache' }>) => void>();
   let onListen: ((reply: FromThread) => void) | undefined;
   let lastId = 0;

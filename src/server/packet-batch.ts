@@ -132,20 +132,23 @@ export function createPacketBatch(
       return taken;
     },
     copySender(i) {
-      const header = (receiveAt + i * HEADER_BYTES) >> 2;
-      const at = addresses + i * ADDRESS_BYTES;
+      const address = addresses + i * ADDRESS_BYTES;
       const control = controls + i * CONTROL_STRIDE;
-      const sender = new Uint8Array(1 + ADDRESS_BYTES + CONTROL_STRIDE);
-      sender[0] = words[header + 10];
-      sender.set(bytes.subarray(at, at + ADDRESS_BYTES), 1);
-      sender.set(bytes.subarray(control, control + CONTROL_STRIDE), 1 + ADDRESS_BYTES);
+      // Small arrays lie in V8's own heap, as long as no view is made of them.
+      const sender = new Uint8Array(ADDRESS_BYTES + (withControl ? 1 + CONTROL_STRIDE : 0));
+      for (let at = 0; at < ADDRESS_BYTES; at++) sender[at] = bytes[address + at];
+      if (withControl) {
+        sender[ADDRESS_BYTES] = words[(receiveAt + i * HEADER_BYTES + 40) >> 2];
+        sender.set(bytes.subarray(control, control + CONTROL_STRIDE), ADDRESS_BYTES + 1);
+      }
       return sender;
     },
     restoreSender(i, sender) {
-      const header = (receiveAt + i * HEADER_BYTES) >> 2;
-      words[header + 10] = sender[0];
-      bytes.set(sender.subarray(1, 1 + ADDRESS_BYTES), addresses + i * ADDRESS_BYTES);
-      bytes.set(sender.subarray(1 + ADDRESS_BYTES), controls + i * CONTROL_STRIDE);
+      const address = addresses + i * ADDRESS_BYTES;
+      for (let at = 0; at < ADDRESS_BYTES; at++) bytes[address + at] = sender[at];
+      if (!withControl) return;
+      words[(receiveAt + i * HEADER_BYTES + 40) >> 2] = sender[ADDRESS_BYTES];
+      bytes.set(sender.subarray(ADDRESS_BYTES + 1), controls + i * CONTROL_STRIDE);
     },
   };
 }

@@ -11,6 +11,7 @@ import type { ListenError } from '../plane/plane.ts';
 import type { FromThread, ThreadData, ToThread } from '../plane/thread-messages.ts';
 import { createEngine, type EngineDeps } from './engine.ts';
 
+import { trimFreedMemory } from './heap-trim.ts';
 import { loadLibc } from './libc.ts';
 import { type Listeners, openListeners } from './listeners.ts';
 import { createPacketMemory } from './packet-memory.ts';
@@ -23,6 +24,8 @@ const BATCH = 64;
 // bench/RESULTS.md). A query costs the same memory either way.
 setFlagsFromString('--max-inlined-bytecode-size-cumulative=4000');
 setFlagsFromString('--max-inlined-bytecode-size=1500');
+
+trimFreedMemory();
 
 const data = workerData as ThreadData;
 const { settings } = data;

@@ -1,11 +1,13 @@
 // `npm run bench:forward`: the cache and the forwarder beside Unbound's and CoreDNS's, in front of the same Knot, asked in turn.
 //   node build/bench/forward.js [--rounds N] [--seconds N] [--write]
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createSocket } from 'node:dgram';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { type FloodZones, flood } from './forward-flood.ts';
 import { type Measured, measure, median } from './measure.ts';
 import { cpuTable, machine, peakTable, type Row, ratio, table } from './report.ts';
 import { replaceSection } from './results.ts';
@@ -23,7 +25,12 @@ const rounds = Number(options.rounds);
 const seconds = Number(options.seconds);
 
 const ZONE = 'forward.test.';
-const UPSTREAM_PORT = 5401;
+const UPSTREAM_PORT = 5411;
+/** Where somebody hears and nobody answers. */
+const SILENT_PORT = 5415;
+const FLOOD_SECONDS = 4;
+const OWN_ZONE = 'cluster.local.';
+const FLOOD: FloodZones = { own: OWN_ZONE, wild: `flood.wild.${ZONE}`, gone: `gone.${ZONE}`, silent: 'silent.test.' };
 const CACHED_NAMES = 100_000;
 /** More than are asked for in one run, so that no name comes twice. */
 const MISSING_NAMES = 400_000;
@@ -38,6 +45,7 @@ try {
 async function main(): Promise<void> {
   console.log(`${machine()}\n${rounds} rounds of ${seconds} s each, servers in turn, Knot as the upstream of all\n`);
   const upstream = await knot.start({ folder, zone: ZONE, zoneFile: writeZone() }, UPSTREAM_PORT);
+  const silent = createSocket('udp4').bind(SILENT_PORT, '127.0.0.1');
   const servers: BenchServer[] = [];
   try {
     for (const [i, start] of [healthdns, unbound, coredns].entries()) {
@@ -48,11 +56,15 @@ async function main(): Promise<void> {
     const filled = await memory(servers);
     const rows = await compare(servers);
     const names = servers.map(({ name }) => name);
-    const report = [cpuTable(rows, names), peakTable(rows, names), filled].join('\n\n');
+    const own = await searchPath(servers[0]!);
+    const withZone = servers.filter(({ name }) => name !== 'Unbound');
+    const flooded = await flood(withZone, FLOOD, folder, FLOOD_SECONDS);
+    const report = [cpuTable(rows, names), peakTable(rows, names), filled, own, flooded].join('\n\n');
     console.log(`\n${report}`);
     const how = `${machine()}. \`npm run bench:forward\`: ${rounds} rounds of ${seconds} s, servers in turn, medians.`;
     if (options.write) replaceSection('forward', `${how}\n\n${report}`);
   } finally {
+    silent.close();
     await Promise.all([...servers, upstream].map((server) => server.stop()));
   }
 }
@@ -105,6 +117,28 @@ function workloadsOf(round: number): Workload[] {
   ];
 }
 
+/** What ndots:5 makes of one name, beside a name that is simply not there: all of them are NXDOMAIN of our own zone. */
+async function searchPath(server: BenchServer): Promise<string> {
+  const kinds: [string, (i: number) => string][] = [
+    ['a service that is not there', (i) => `none${i}.default.svc.${OWN_ZONE}`],
+    ['www.example.com.NAMESPACE.svc.cluster.local', (i) => `www.example${i}.com.default.svc.${OWN_ZONE}`],
+    ['www.example.com.svc.cluster.local', (i) => `www.example${i}.com.svc.${OWN_ZONE}`],
+    ['www.example.com.cluster.local', (i) => `www.example${i}.com.${OWN_ZONE}`],
+    ['eight labels below the zone', (i) => `a.b.c.d.e.f.g.n${i}.${OWN_ZONE}`],
+  ];
+  const runs: number[][] = kinds.map(() => []);
+  for (let round = 0; round < rounds; round++) {
+    for (const [k, [name, line]] of kinds.entries()) {
+      const queryFile = join(folder, `search${k}`);
+      writeFileSync(queryFile, `${Array.from({ length: 1000 }, (_, i) => `${line(i)} A`).join('\n')}\n`);
+      runs[k]!.push((await measure(server, { name, queryFile, transport: 'udp' }, seconds)).cpuMicrosecondsPerQuery);
+    }
+  }
+  const plain = median(runs[0]!);
+  const rows = kinds.map(([name], k) => [name, median(runs[k]!).toFixed(2), ratio(median(runs[k]!), plain)]);
+  return table(['healthdns, NXDOMAIN of its own', 'CPU µs a query', 'ratio to the first'], rows);
+}
+
 /** Resident memory before and after 100,000 names with one A record each were asked for. */
 async function memory(servers: readonly BenchServer[]): Promise<string> {
   const queryFile = join(folder, 'fill');
@@ -138,8 +172,11 @@ function healthdns(port: number): Promise<BenchServer> {
   const file = join(folder, 'zones.yaml');
   writeFileSync(
     file,
-    `listen: 127.0.0.1:${port}\nhttp: false\nthreads: 1\nforward: 127.0.0.1:${UPSTREAM_PORT}\n` +
-      'cache: { maxEntries: 400000, maxBytes: 2000000000 }\nzones: [{ name: ours.test }]\n',
+    `listen: 127.0.0.1:${port}\nhttp: false\nthreads: 1\n` +
+      `forward:\n  - to: [127.0.0.1:${UPSTREAM_PORT}]\n  - { zone: ${FLOOD.silent}, to: [127.0.0.1:${SILENT_PORT}] }\n` +
+      `cache: { maxEntries: 400000, maxBytes: 2000000000 }\nzones:\n  - name: ${OWN_ZONE}\n    records:\n` +
+      ownNames((name) => `      - { name: ${name}, type: A, value: 10.0.0.1 }\n`) +
+      '      - { name: api.default.svc, type: A, value: 10.0.0.2 }\n',
   );
   const program = fileURLToPath(new URL('../../bin/healthdns', import.meta.url));
   const child = spawn(process.execPath, [program, 'serve', file], { stdio: ['ignore', 'ignore', 'inherit'] });
@@ -163,18 +200,24 @@ async function unbound(port: number): Promise<BenchServer | undefined> {
 }
 
 async function coredns(port: number): Promise<BenchServer | undefined> {
+  if (!existsSync(assets('coredns'))) return leftOut('CoreDNS: set KUBEBUILDER_ASSETS to a folder with coredns');
   const file = join(folder, 'Corefile');
   const sizes = 'success 400000\n    denial 400000';
+  const zoneFile = join(folder, 'own.zone');
+  const apex = `${OWN_ZONE} 30 IN SOA ns.${OWN_ZONE} admin.${OWN_ZONE} 1 7200 3600 1209600 30\n`;
+  writeFileSync(zoneFile, `${apex}${ownNames((name) => `${name}.${OWN_ZONE} 30 IN A 10.0.0.1\n`)}`);
   writeFileSync(
     file,
-    `.:${port} {\n  bind 127.0.0.1\n  forward . 127.0.0.1:${UPSTREAM_PORT}\n  cache {\n    ${sizes}\n  }\n}\n`,
+    `${OWN_ZONE}:${port} {\n  bind 127.0.0.1\n  file ${zoneFile}\n}\n` +
+      `${FLOOD.silent}:${port} {\n  bind 127.0.0.1\n  forward . 127.0.0.1:${SILENT_PORT}\n}\n` +
+      `.:${port} {\n  bind 127.0.0.1\n  forward . 127.0.0.1:${UPSTREAM_PORT}\n  cache {\n    ${sizes}\n  }\n}\n`,
   );
-  try {
-    const child = spawn(assets('coredns'), ['-conf', file, '-quiet'], { stdio: 'ignore' });
-    return await running('CoreDNS', child, ZONE, port);
-  } catch {
-    return leftOut('CoreDNS: set KUBEBUILDER_ASSETS to a folder with coredns');
-  }
+  const child = spawn(assets('coredns'), ['-conf', file, '-quiet'], { stdio: 'ignore' });
+  return running('CoreDNS', child, ZONE, port);
+}
+
+function ownNames(line: (name: string) => string): string {
+  return Array.from({ length: 100 }, (_, i) => line(`own${i}`)).join('');
 }
 
 function leftOut(what: string): undefined {

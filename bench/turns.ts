@@ -47,7 +47,13 @@ const engine = createEngine({
   memory: createPacketMemory(0, 0),
   slots: new Uint8Array(1 << 18),
   counters: createCounters(),
-  settings: { udpPayloadBytes: 1232, versionBind: undefined, idServer: undefined, forwarding: false },
+  settings: {
+    udpPayloadBytes: 1232,
+    versionBind: undefined,
+    idServer: undefined,
+    forwarding: false,
+    tcpIdleMs: 10_000,
+  },
   hashSeed: 1,
   rotationSeed: 1,
   onError(error) {

@@ -1,7 +1,7 @@
 // What follows the question of a query: its OPT record (RFC 6891), read in place; everything else is only checked.
 import { HEADER } from './header.ts';
 import { MAX_LABEL_BYTES, MAX_NAME_BYTES } from './limits.ts';
-import { TYPE } from './types.ts';
+import { OPTION, TYPE } from './types.ts';
 
 export interface Edns {
   present: boolean;
@@ -9,10 +9,12 @@ export interface Edns {
   udpBytes: number;
   version: number;
   dnssecOk: boolean;
+  /** The edns-tcp-keepalive option is there (RFC 7828). */
+  keepalive: boolean;
 }
 
 export function emptyEdns(): Edns {
-  return { present: false, udpBytes: 0, version: 0, dnssecOk: false };
+  return { present: false, udpBytes: 0, version: 0, dnssecOk: false, keepalive: false };
 }
 
 /**
@@ -22,6 +24,7 @@ export function emptyEdns(): Edns {
  */
 export function readEdns(view: DataView, queryAt: number, start: number, end: number, edns: Edns): boolean {
   edns.present = false;
+  edns.keepalive = false;
   const before = view.getUint16(queryAt + HEADER.ANCOUNT) + view.getUint16(queryAt + HEADER.NSCOUNT);
   const count = before + view.getUint16(queryAt + HEADER.ARCOUNT);
   if (count === 0) return start === end;
@@ -63,7 +66,7 @@ function readRecords(
     const next = fixed + 10 + view.getUint16(fixed + 8);
     if (next > end) return false;
     if (view.getUint16(fixed) === TYPE.OPT) {
-      if (edns.present || i < before || fixed !== at + 1 || !optionsAreWhole(view, fixed + 10, next)) return false;
+      if (edns.present || i < before || fixed !== at + 1 || !readOptions(view, fixed + 10, next, edns)) return false;
       readFields(view, fixed, edns);
     }
     at = next;
@@ -72,9 +75,12 @@ function readRecords(
 }
 
 /** RFC 6891 section 6.1.2: options are (code, length, data) and fill the rdata. What they say is not looked at. */
-function optionsAreWhole(view: DataView, start: number, end: number): boolean {
+function readOptions(view: DataView, start: number, end: number, edns: Edns): boolean {
   let at = start;
-  while (at + 4 <= end) at += 4 + view.getUint16(at + 2);
+  while (at + 4 <= end) {
+    if (view.getUint16(at) === OPTION.TCP_KEEPALIVE) edns.keepalive = true;
+    at += 4 + view.getUint16(at + 2);
+  }
   return at === end;
 }
 

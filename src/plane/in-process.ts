@@ -35,6 +35,7 @@ export function createInProcessPlane(options: InProcessOptions = {}): InProcessP
       versionBind: options.versionBind,
       idServer: options.idServer,
       forwarding: options.forwarding ?? false,
+      tcpIdleMs: 10_000,
     },
     hashSeed,
     rotationSeed: options.rotationSeed ?? 1,

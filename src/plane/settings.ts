@@ -33,6 +33,8 @@ export interface ResponderSettings {
   readonly idServer: string | undefined;
   /** Names outside our zones are forwarded: RA is set. */
   readonly forwarding: boolean;
+  /** What clients over TCP are told who ask for it (RFC 7828); as in TcpSettings. */
+  readonly tcpIdleMs: number;
 }
 
 /** All limits are for one data thread. */

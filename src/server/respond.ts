@@ -18,7 +18,7 @@ import { chunkOf } from './arena.ts';
 import { chaosAnswer } from './chaos.ts';
 import { writeTarget } from './external-target.ts';
 import { createLookup, OUTCOME } from './lookup.ts';
-import { NO_EDE, OPT_BYTES, OPT_BYTES_WITH_EDE, writeOpt } from './opt.ts';
+import { KEEPALIVE_BYTES, NO_EDE, OPT_BYTES, OPT_BYTES_WITH_EDE, writeKeepalive, writeOpt } from './opt.ts';
 import { throughMemory } from './packet-memory.ts';
 import { createQuestionReader } from './question-reader.ts';
 import { beginReply, emptyReply, writeHeader, writeHeaderOnly } from './reply.ts';
@@ -188,6 +188,22 @@ export function createResponder(deps: ResponderDeps): Responder {
     return writeHeaderOnly(view, memory.responseAt[to], memory.queryAt[slot], flags);
   };
 
+  /** Reads what is behind the header, as far as it must be known; false where that cannot be understood. */
+  const read = (queryAt: number, end: number, responseAt: number, questions: number): boolean => {
+    edns.present = false;
+    if (questions > 1 || (questions === 1 && !reader.readQuestion(queryAt, end, responseAt))) return false;
+    return readEdns(view, queryAt, queryAt + (questions === 1 ? question.length : HEADER_BYTES), end, edns);
+  };
+
+  /** Nothing but an rcode; with OPT where the query has one that was understood (RFC 6891 section 6.1.1). */
+  const refuseUnread = (slot: number, to: number, flags: number): number => {
+    const length = headerOnly(slot, to, flags);
+    if (!edns.present) return length;
+    const base = memory.responseAt[to];
+    view.setUint16(base + HEADER.ARCOUNT, 1);
+    return writeOpt(view, base + length, udpPayloadBytes, flags & 15, edns.dnssecOk, NO_EDE) - base;
+  };
+
   const begin = (to: number, overTcp: boolean): void => {
     maxBytes = overTcp ? MAX_MESSAGE_BYTES : UDP_BYTES_WITHOUT_EDNS;
     if (!overTcp && edns.present && edns.udpBytes > maxBytes) maxBytes = Math.min(edns.udpBytes, udpPayloadBytes);
@@ -205,8 +221,12 @@ export function createResponder(deps: ResponderDeps): Responder {
     if (reply.rcode === RCODE.SERVFAIL) reply.authoritative = false;
     if (edns.present) {
       if (reply.at + OPT_BYTES_WITH_EDE > reply.base + maxBytes) reply.ede = NO_EDE;
-      reply.at = writeOpt(view, reply.at, udpPayloadBytes, reply.rcode, edns.dnssecOk, reply.ede);
+      const optAt = reply.at;
+      reply.at = writeOpt(view, optAt, udpPayloadBytes, reply.rcode, edns.dnssecOk, reply.ede);
       reply.additional++;
+      // RFC 7828 section 3.2.2: never over UDP.
+      if (edns.keepalive && reply.overTcp && reply.at + KEEPALIVE_BYTES <= reply.base + maxBytes)
+        reply.at = writeKeepalive(view, reply.at, optAt, settings.tcpIdleMs);
     }
     writeHeader(view, reply, queryAt, settings.forwarding);
     const length = reply.at - reply.base;
@@ -225,13 +245,11 @@ export function createResponder(deps: ResponderDeps): Responder {
       counters[COUNTER.DROPPED_RESPONSE]++;
       return DROP;
     }
+    const questions = view.getUint16(queryAt + HEADER.QDCOUNT);
+    const readable = read(queryAt, queryAt + queryLength, memory.responseAt[to], questions);
     const opcode = opcodeOf(flags);
-    if (opcode !== OPCODE.QUERY) return headerOnly(slot, to, FLAG.QR | (opcode << 11) | RCODE.NOTIMP);
-    const readable =
-      view.getUint16(queryAt + HEADER.QDCOUNT) === 1 &&
-      reader.readQuestion(queryAt, queryAt + queryLength, memory.responseAt[to]) &&
-      readEdns(view, queryAt, queryAt + question.length, queryAt + queryLength, edns);
-    if (!readable) return headerOnly(slot, to, FLAG.QR | (flags & FLAG.RD) | RCODE.FORMERR);
+    if (opcode !== OPCODE.QUERY) return refuseUnread(slot, to, FLAG.QR | (opcode << 11) | RCODE.NOTIMP);
+    if (!readable || questions !== 1) return refuseUnread(slot, to, FLAG.QR | (flags & FLAG.RD) | RCODE.FORMERR);
     counters[typeCounter(question.type)]++;
     begin(to, overTcp);
     if (!answerQuestion()) return forward(slot, queryLength, to);

@@ -18,6 +18,7 @@ export function planeSettings(config: Config, listen: readonly ListenAddress[]):
       versionBind: server.versionBind,
       idServer: server.idServer,
       forwarding: config.forward !== undefined,
+      tcpIdleMs: limits.tcpIdleSeconds * 1000,
     },
     tcp: {
       connections: Math.max(1, Math.ceil(limits.tcpConnections / threads)),

@@ -23,6 +23,7 @@ export const RESPONDER = {
   versionBind: 'healthdns under test',
   idServer: 'node-1',
   forwarding: false,
+  tcpIdleMs: 10_000,
 } as const;
 
 export function testSettings(changed: Partial<DataPlaneSettings> = {}): DataPlaneSettings {

@@ -6,7 +6,7 @@ import { buildCloudMap, checkCloudMap, cloudMapEntry } from './cloud-map.ts';
 import type { Config } from './config.ts';
 import { buildRoutes, checkForward, forwardEntry } from './forward.ts';
 import { buildCache, cacheEntry, checkCache } from './forward-cache.ts';
-import { buildForwardLocal, checkForwardLocal, forwardLocalEntries } from './forward-local.ts';
+import { buildDns64, buildForwardLocal, checkForwardLocal, forwardLocalEntries } from './forward-local.ts';
 import { buildFront, checkRewrites, frontEntries } from './front.ts';
 import { limitsEntry } from './limits.ts';
 import { checkListen, httpEntry, listenEntry, parseListenAddress } from './listen.ts';
@@ -81,7 +81,7 @@ export function buildConfig(input: FileInput, file: string, folder: string, repo
     zones,
     ...(input.cloudMap && { cloudMap: buildCloudMap(input.cloudMap, folder, clusters) }),
     forward: buildForward(input, folder),
-    front: buildFront(input, zones, reporter),
+    front: buildFront(input, buildDns64(input), zones, reporter),
   };
 }
 

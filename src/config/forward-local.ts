@@ -73,7 +73,7 @@ const dns64Schema = mapping(
     ),
     translateAll: v.optional(flag('For names that have AAAA records, too.'), false),
   },
-  'AAAA records made of A records of forwarded names (RFC 6147).',
+  'AAAA records made of A records, of names of our own as well (RFC 6147).',
 );
 
 const boolean = v.boolean(expecting('true, false or a mapping'));
@@ -131,17 +131,22 @@ export function buildForwardLocal(
   input: ForwardLocalInput,
   folder: string,
 ): Pick<ForwardSettings, 'hosts' | 'templates' | 'dns64' | 'rebinding' | 'loopDetection' | 'loadbalance'> {
-  const dns64 = input.dns64 === true ? { prefix: DEFAULT_PREFIX, translateAll: false } : input.dns64;
   const { rebindingFilter } = input;
   const allow = typeof rebindingFilter === 'object' ? rebindingFilter.allow : [];
   return {
     hosts: input.hosts && buildHosts(input.hosts, folder),
     templates: input.templates.map(buildTemplate),
-    dns64: dns64 === false ? undefined : { ...parsePrefix(dns64.prefix)!, translateAll: dns64.translateAll },
+    dns64: buildDns64(input),
     rebinding: rebindingFilter === false ? undefined : { allow: allow.map((zone) => absoluteName(zone)) },
     loopDetection: input.loopDetection,
     loadbalance: input.loadbalance,
   };
+}
+
+export function buildDns64({ dns64 }: Pick<ForwardLocalInput, 'dns64'>): Dns64Settings | undefined {
+  if (dns64 === false) return undefined;
+  const { prefix, translateAll } = dns64 === true ? { prefix: DEFAULT_PREFIX, translateAll: false } : dns64;
+  return { ...parsePrefix(prefix)!, translateAll };
 }
 
 function buildHosts(input: v.InferOutput<typeof hostsSchema>, folder: string): HostsSettings {

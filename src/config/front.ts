@@ -4,7 +4,7 @@ import { parseIp } from '../dns/ip.ts';
 import { NameError, parseName } from '../dns/name.ts';
 import { patternProblem } from '../dns/pattern.ts';
 import { parseType, RCODE } from '../dns/types.ts';
-import type { AclRule, FrontSettings, RewriteRule } from '../forward/settings.ts';
+import type { AclRule, Dns64Settings, FrontSettings, RewriteRule } from '../forward/settings.ts';
 import type { ZoneConfig } from './config.ts';
 import { absoluteName, domainName } from './names.ts';
 import { type Path, type Reporter, show } from './problem.ts';
@@ -111,11 +111,13 @@ function checkRewrite({ kind, from, to }: FrontInput['rewrite'][number], path: P
 /** undefined: nothing stands before the answers. */
 export function buildFront(
   input: FrontInput,
+  dns64: Dns64Settings | undefined,
   zones: readonly ZoneConfig[],
   reporter: Reporter,
 ): FrontSettings | undefined {
   const { acl, rewrite, autopath, queryLog } = input;
-  if (acl.length === 0 && rewrite.length === 0 && autopath === undefined && queryLog === false) return undefined;
+  const isEmpty = acl.length === 0 && rewrite.length === 0 && autopath === undefined && queryLog === false;
+  if (isEmpty && dns64 === undefined) return undefined;
   const log = queryLog === true ? { every: 1, rcodes: [] } : queryLog;
   if (autopath !== undefined) warnOfPods(absoluteName(autopath.zone), zones, reporter);
   return {
@@ -125,6 +127,7 @@ export function buildFront(
       zone: absoluteName(autopath.zone),
       search: autopath.search.map((domain) => absoluteName(domain)),
     },
+    dns64,
     queryLog: log === false ? undefined : { every: log.every, rcodes: log.rcodes.map((name) => RCODE[name]) },
   };
 }

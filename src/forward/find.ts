@@ -3,8 +3,9 @@ import type { Clock } from '../clock.ts';
 import { MAX_CNAME_CHAIN } from '../dns/limits.ts';
 import { EDE, RCODE, TYPE } from '../dns/types.ts';
 import type { WireName } from '../plane/records.ts';
-import type { Dns64 } from './dns64.ts';
+import { type Dns64, MAX_TTL_SECONDS } from './dns64.ts';
 import type { TargetRecord } from './forwarder.ts';
+import { stated } from './hosts.ts';
 import type { Judged } from './judge.ts';
 import { type LookupDeps, lookUp, type Outcome } from './lookup.ts';
 import type { ForwardQuestion } from './question.ts';
@@ -15,6 +16,8 @@ export interface FindDeps extends LookupDeps {
   routeOf(name: WireName): Route | undefined;
   ourRecords(name: WireName, type: number): readonly TargetRecord[] | undefined;
   readonly dns64: Dns64 | undefined;
+  /** What is stated by hand. */
+  local(question: ForwardQuestion): Judged | undefined;
 }
 
 /** Calls `done` once, within the deadline of the first name's route. Returns what stops it. */
@@ -26,6 +29,8 @@ export function findAnswer(question: ForwardQuestion, deps: FindDeps, done: (out
   }
   const endMs = deps.clock.monotonicMs() + route.settings.deadlineMs;
   const { dns64 } = deps;
+  const ipv4Name = dns64?.reverseOf(question);
+  if (ipv4Name !== undefined) return findReverse(question, ipv4Name, endMs, deps, done);
   if (dns64 === undefined || question.type !== TYPE.AAAA) return findFrom(question, undefined, 0, endMs, deps, done);
   let stopSecond = () => {};
   const stopFirst = findFrom(question, undefined, 0, endMs, deps, (aaaa) => {
@@ -40,6 +45,27 @@ export function findAnswer(question: ForwardQuestion, deps: FindDeps, done: (out
     stopFirst();
     stopSecond();
   };
+}
+
+/** A PTR question about a DNS64 address: an alias of the name of the IPv4 address, and what is known there. */
+function findReverse(
+  question: ForwardQuestion,
+  ipv4Name: WireName,
+  endMs: number,
+  deps: FindDeps,
+  done: (outcome: Outcome) => void,
+): () => void {
+  const alias = { name: question.name, type: TYPE.CNAME, class: 1, ttl: MAX_TTL_SECONDS, rdata: ipv4Name };
+  const before: Judged = { ...stated(question, [], 0), answers: [alias], finalName: ipv4Name };
+  const rest = { ...question, name: ipv4Name };
+  if (deps.rules.isOurs(ipv4Name)) {
+    done({ kind: 'answer', judged: withOurs(before, question.type, deps) });
+    return () => {};
+  }
+  const local = deps.local(rest);
+  if (local === undefined) return findFrom(rest, before, 1, endMs, deps, done);
+  done({ kind: 'answer', judged: joined(before, local) });
+  return () => {};
 }
 
 function findFrom(

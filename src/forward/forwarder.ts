@@ -57,7 +57,8 @@ export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps):
     createRoute(route, { clock, deadlines, unpredictable, openSocket, log: deps.log, onUpstream }),
   );
   const routeOf = createRouting(routes);
-  const local = createLocal(settings, { ...deps, onChange: forget });
+  const dns64 = settings.dns64 && createDns64(settings.dns64);
+  const local = createLocal(settings, dns64, { ...deps, onChange: forget });
 
   /** Each flush of a name looks at every entry: for many names, one that forgets all is quicker. */
   function forget(names: readonly WireName[]): void {
@@ -80,7 +81,8 @@ export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps):
         }),
     },
     ourRecords: deps.ourRecords ?? (() => []),
-    dns64: settings.dns64 && createDns64(settings.dns64),
+    dns64,
+    local: (question: ForwardQuestion) => local?.find(question),
     malformed(bug: Error | undefined) {
       counters.malformed++;
       if (bug !== undefined) deps.log('error', `a reply could not be judged: ${bug.stack ?? bug}`);

@@ -1,14 +1,15 @@
-// What stands before the responder where a configuration asks for it: access lists, rewriting, the search path, the query
-// log. Works on copies and messages; without such configuration it is not there, and queries cost nothing more.
+// What stands before the responder where a configuration asks for it: access lists, rewriting, the search path, DNS64,
+// the query log. Works on copies and messages; without such configuration it is not there, and queries cost nothing more.
 
 import { lowerCased } from '../dns/name.ts';
-import { EDE, RCODE } from '../dns/types.ts';
+import { EDE, RCODE, TYPE } from '../dns/types.ts';
 import type { WireName } from '../plane/records.ts';
 import { LATER, type Responder } from '../server/respond.ts';
 import { createAcl } from './acl.ts';
 import { writeFailure } from './answer.ts';
 import { askedBits, findOpt } from './asked.ts';
 import { type Autopath, createAutopath } from './autopath.ts';
+import { createOwnDns64, forIpv4 } from './dns64-ours.ts';
 import { createQueryLog } from './query-log.ts';
 import { createRewriter, withAlias, withName, withNameBack } from './rewrite.ts';
 import type { FrontSettings } from './settings.ts';
@@ -54,6 +55,7 @@ export function createFront(
   const acl = createAcl(settings.acl);
   const rewriter = createRewriter(settings.rewrites);
   const autopath = settings.autopath && createAutopath(settings.autopath);
+  const dns64 = settings.dns64 && createOwnDns64(settings.dns64);
   const log = settings.queryLog && createQueryLog(settings.queryLog);
   const scratch = new Uint8Array(65_535);
   let last: { response: Uint8Array | undefined; reply: Reply | undefined } | undefined;
@@ -63,6 +65,24 @@ export function createFront(
     const length = inner.respond(query, query.length, scratch, overTcp);
     if (length === LATER) inner.respondLater(query, overTcp, reply);
     else reply(scratch.subarray(0, length));
+  }
+
+  /** As ask, with AAAA records where a name of ours has only A records. What is not there at once is not ours. */
+  function askIpv6(query: Uint8Array, { overTcp, maxBytes, type }: Question, reply: Reply): void {
+    if (dns64 === undefined || type !== TYPE.AAAA) {
+      ask(query, overTcp, reply);
+      return;
+    }
+    ask(query, overTcp, (response) => {
+      const nameEnd = questionNameEnd(query);
+      if (!dns64.applies(query, nameEnd, response)) {
+        reply(response);
+        return;
+      }
+      const aaaa = response.slice();
+      const length = inner.respond(forIpv4(query, nameEnd), query.length, scratch, overTcp);
+      reply(length === LATER ? aaaa : dns64.synthesize(aaaa, scratch.subarray(0, length), maxBytes));
+    });
   }
 
   function answerGuarded(question: Question, reply: Reply): void {
@@ -83,19 +103,19 @@ export function createFront(
   }
 
   function answerAllowed(question: Question, reply: Reply): void {
-    const { query, overTcp, nameEnd, asked, maxBytes } = question;
+    const { query, nameEnd, asked, maxBytes } = question;
     const rewritten = rewriter(question.name);
     if (rewritten !== undefined) {
-      ask(withName(query, query.length, nameEnd, rewritten), overTcp, (response) =>
+      askIpv6(withName(query, query.length, nameEnd, rewritten), question, (response) =>
         reply(response.length === 0 ? NOTHING : withNameBack(response, asked, maxBytes)),
       );
     } else if (autopath !== undefined) walkSearchPath(autopath, question, reply);
-    else ask(query, overTcp, reply);
+    else askIpv6(query, question, reply);
   }
 
   function walkSearchPath(path: Autopath, question: Question, reply: Reply): void {
     const { query, overTcp, nameEnd, asked, maxBytes } = question;
-    ask(query, overTcp, (first) => {
+    askIpv6(query, question, (first) => {
       const plan = isNxdomain(first) ? path.plan(question.name, question.type, question.client) : undefined;
       if (plan === undefined) return reply(first);
       const nothing = first.slice();
@@ -104,7 +124,7 @@ export function createFront(
           reply(nothing);
           return;
         }
-        ask(withName(query, query.length, nameEnd, plan.rest[i]), overTcp, (response) => {
+        askIpv6(withName(query, query.length, nameEnd, plan.rest[i]), question, (response) => {
           if (isNxdomain(response)) tryFrom(i + 1);
           else reply(withAlias(response, asked, ALIAS_TTL_SECONDS, maxBytes));
         });

@@ -201,6 +201,8 @@ export interface FrontSettings {
   /** The first rule that fits decides. */
   readonly rewrites: readonly RewriteRule[];
   readonly autopath: AutopathSettings | undefined;
+  /** For our own names; those of others get their AAAA records from ForwardSettings. */
+  readonly dns64: Dns64Settings | undefined;
   readonly queryLog: QueryLogSettings | undefined;
 }
 

@@ -1,6 +1,6 @@
 // The data plane in this thread, for tests: the same table and the same answers, no worker. With `listen` it opens plain
 // UDP and TCP sockets here.
-import { createEngine, createPacketMemory, type Engine } from '../server/engine.ts';
+import { createEngine, createPacketMemory, type Engine, type EngineDeps } from '../server/engine.ts';
 import { createCounters } from './counters.ts';
 import { encodeChanges } from './messages.ts';
 import type { DataPlane } from './records.ts';
@@ -20,6 +20,8 @@ export interface InProcessOptions extends Partial<ResponderSettings> {
   readonly slotCapacity?: number;
   /** How many queries may lie in the packet memory at once. */
   readonly packetSlots?: number;
+  readonly front?: EngineDeps['front'];
+  readonly createForwarder?: EngineDeps['createForwarder'];
 }
 
 /** Changes that cannot be said on the wire, and bugs in the answer path, throw. */
@@ -39,6 +41,8 @@ export function createInProcessPlane(options: InProcessOptions = {}): InProcessP
     },
     hashSeed,
     rotationSeed: options.rotationSeed ?? 1,
+    front: options.front,
+    createForwarder: options.createForwarder,
     onError: fail,
   });
   const out = new Uint8Array(65_535);

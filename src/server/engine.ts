@@ -2,7 +2,7 @@
 import { composeMessage } from '../dns/compose-message.ts';
 import { MAX_MESSAGE_BYTES } from '../dns/limits.ts';
 import { parseMessage } from '../dns/message.ts';
-import { CLASS, FLAG, RCODE } from '../dns/types.ts';
+import { CLASS, FLAG, RCODE, TYPE } from '../dns/types.ts';
 import type { Forwarder, ForwarderDeps, TargetRecord } from '../forward/forwarder.ts';
 import { createFront, type FrontDeps } from '../forward/front.ts';
 import type { FrontSettings } from '../forward/settings.ts';
@@ -14,7 +14,7 @@ import { type BatchTouch, createBatchTouch } from './batch-touch.ts';
 import { createPacketMemory, type PacketMemory } from './packet-memory.ts';
 import { createResponder, type Responder } from './respond.ts';
 import { createTable } from './table.ts';
-import { createZones, isInZones } from './zones.ts';
+import { claimOn, createZones } from './zones.ts';
 
 const NO_ADDRESS = new Uint8Array(0);
 
@@ -50,10 +50,16 @@ export function createEngine(deps: EngineDeps): Engine {
   const table = createTable();
   const zones = createZones();
   const forwarder = deps.createForwarder?.({
-    isOurs: (name) => isInZones(zones, name, deps.hashSeed),
+    isOurs(name) {
+      const claim = claimOn(zones, name, deps.hashSeed);
+      if (claim !== 'known-names') return claim === 'whole';
+      inner ??= createInner();
+      return recordsOf(inner, name, TYPE.A).rcode !== RCODE.NXDOMAIN;
+    },
     ourRecords(name, type) {
       inner ??= createInner();
-      return recordsOf(inner, name, type);
+      const { rcode, records } = recordsOf(inner, name, type);
+      return rcode === RCODE.SERVFAIL ? undefined : records;
     },
   });
   const { counters } = deps;
@@ -103,11 +109,11 @@ export function createEngine(deps: EngineDeps): Engine {
   };
 }
 
-/** What we answer for a name of ours, for an upstream's CNAME that leads there; undefined: SERVFAIL. */
-function recordsOf(responder: Responder, name: Uint8Array, type: number): TargetRecord[] | undefined {
+/** What we answer for a name of ours, for an upstream's CNAME that leads there. */
+function recordsOf(responder: Responder, name: Uint8Array, type: number): { rcode: number; records: TargetRecord[] } {
   const query = composeMessage({ flags: FLAG.RD, questions: [{ name, type, class: CLASS.IN }] });
   const out = new Uint8Array(MAX_MESSAGE_BYTES);
   const length = responder.respond(query, query.length, out, true);
-  if (length <= 0) return [];
-  return (out[3] & 0x0f) === RCODE.SERVFAIL ? undefined : [...parseMessage(out.subarray(0, length)).answers];
+  if (length <= 0) return { rcode: RCODE.SERVFAIL, records: [] };
+  return { rcode: out[3] & 0x0f, records: [...parseMessage(out.subarray(0, length)).answers] };
 }

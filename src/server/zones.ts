@@ -89,11 +89,14 @@ export function fallsThrough(zone: Zone, name: LabelledName): boolean {
   return false;
 }
 
-/** Whether a wire name (any case) is in one of the zones; off the answer path. */
-export function isInZones(zones: Zones, wire: WireName, seed: HashSeed): boolean {
+/** What the zones claim of a wire name (any case): its truth whole, only what they know of it, nothing. Off the answer path. */
+export function claimOn(zones: Zones, wire: WireName, seed: HashSeed): 'whole' | 'known-names' | 'none' {
   const name = emptyName();
-  if (readName(wire, 0, wire.length, name) < 0) return false;
-  return zones.enclosing(name, suffixHashes(name, seed, new Int32Array(name.labels + 1)), name.labels) !== undefined;
+  if (readName(wire, 0, wire.length, name) < 0) return 'none';
+  const hashes = suffixHashes(name, seed, new Int32Array(name.labels + 1));
+  const zone = zones.enclosing(name, hashes, name.labels);
+  if (zone === undefined) return 'none';
+  return fallsThrough(zone, name) ? 'known-names' : 'whole';
 }
 
 /** The hashes of all suffixes, by how many labels they have, into `hashes`. */

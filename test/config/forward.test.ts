@@ -116,9 +116,16 @@ queryLog: { every: 100, rcodes: [SERVFAIL] }`,
       { kind: 'regex', from: '(.*)\\.dc\\.', to: '$1.cluster.local.' },
     ],
     autopath: { zone: 'production.local.', search: [] },
+    dns64: undefined,
     queryLog: { every: 100, rcodes: [2] },
   });
   assert.match(result.warnings[0].message, /`autopath` does nothing/);
+});
+
+test('dns64 alone stands before the answers, for names of our own', async () => {
+  const result = await parseConfig(`${ZONES}\ndns64: { prefix: "2001:db8::/32" }`, '/etc/healthdns/zones.yaml');
+  assert.ok(result.ok, JSON.stringify(result));
+  assert.deepEqual(result.config.front?.dns64, { prefix: '2001:db8::', prefixBits: 32, translateAll: false });
 });
 
 test('networks, names and patterns that are none are refused where they stand', async () => {

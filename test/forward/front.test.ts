@@ -12,7 +12,7 @@ import { LATER, type Responder } from '../../src/server/respond.ts';
 import { composeQuestion } from '../support/forwarding.ts';
 import { assertRecords, records } from '../support/zone-text.ts';
 
-const NOTHING: FrontSettings = { acl: [], rewrites: [], autopath: undefined, queryLog: undefined };
+const NOTHING: FrontSettings = { acl: [], rewrites: [], autopath: undefined, dns64: undefined, queryLog: undefined };
 
 /** Answers the zone text's names at once, and those below `later.` in another turn; others are NXDOMAIN. */
 function responder(zoneText: string): Pick<Responder, 'respond' | 'respondLater'> {

@@ -10,7 +10,7 @@ import { fakeClock } from '../support/fake-clock.ts';
 import { forwarder, upstream } from '../support/forwarding.ts';
 import { answerFrom, SOA } from '../support/scripted-upstream.ts';
 import { until } from '../support/until.ts';
-import { assertRecords } from '../support/zone-text.ts';
+import { assertRecords, records } from '../support/zone-text.ts';
 
 const NO_HOSTS: HostsSettings = { files: [], entries: [], ttlSeconds: 60, reverse: true };
 
@@ -118,4 +118,78 @@ test('DNS64: a chain of CNAMEs stays, and every length of prefix puts the addres
       `www.example. 9 IN CNAME v4.example.\nv4.example. 9 IN AAAA ${address}`,
     );
   }
+});
+
+test('DNS64: a PTR question about an address of the prefix is answered by an alias of the IPv4 address’s name', async () => {
+  const name = '1.2.2.0.0.0.0.c.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.b.9.f.f.4.6.0.0.ip6.arpa.';
+  const one = await upstream(answerFrom('33.2.0.192.in-addr.arpa. 300 IN PTR v4.example.'));
+  const { ask, cached } = forwarder([one], { settings: { dns64: DNS64 } });
+  const expected = `${name} 300 IN CNAME 33.2.0.192.in-addr.arpa.\n33.2.0.192.in-addr.arpa. 300 IN PTR v4.example.`;
+  assertRecords((await ask(`${name} PTR`)).answers, expected.replace('300', '600'));
+  assertRecords(cached(`${name} PTR`)?.answers ?? [], expected.replace('300', '600'));
+  const other = await ask(`${name.replace('b.9.f.f', 'c.9.f.f')} PTR`);
+  assert.deepEqual([other.rcode, other.answers.length], [RCODE.NXDOMAIN, 0], 'not of the prefix');
+  const missing = await ask(`${name.replace('1.2', '2.2')} PTR`);
+  assert.deepEqual([missing.rcode, missing.answers.length], [RCODE.NXDOMAIN, 1]);
+});
+
+test('DNS64: PTR of addresses stated in hosts, of our own, and in a prefix of 64 bits', async () => {
+  const one = await upstream(answerFrom(''));
+  const entries = [{ address: '192.0.2.33', names: ['printer.office.'] }];
+  const { ask, cached } = forwarder([one], {
+    settings: {
+      dns64: { prefix: '2001:db8:122:344::', prefixBits: 64, translateAll: false },
+      hosts: { ...NO_HOSTS, entries },
+    },
+    ourZones: ['10.in-addr.arpa.'],
+    ourRecords: () => records('1.0.0.10.in-addr.arpa. 5 IN PTR a.ours.'),
+  });
+  const stated = '0.0.0.0.0.0.1.2.2.0.0.0.0.c.0.0.4.4.3.0.2.2.1.0.8.b.d.0.1.0.0.2.ip6.arpa.';
+  assertRecords(
+    (await ask(`${stated} PTR`)).answers,
+    `${stated} 600 IN CNAME 33.2.0.192.in-addr.arpa.\n33.2.0.192.in-addr.arpa. 60 IN PTR printer.office.`,
+  );
+  const ours = '0.0.0.0.0.0.1.0.0.0.0.0.a.0.0.0.4.4.3.0.2.2.1.0.8.b.d.0.1.0.0.2.ip6.arpa.';
+  assertRecords(
+    (await ask(`${ours} PTR`)).answers,
+    `${ours} 600 IN CNAME 1.0.0.10.in-addr.arpa.\n1.0.0.10.in-addr.arpa. 5 IN PTR a.ours.`,
+  );
+  assert.equal(cached(`${ours} PTR`), undefined, 'what is ours is not kept');
+  assert.equal(one.asked.length, 0);
+});
+
+test('DNS64: hosts with IPv4 addresses only, and outside aliases of names of ours, have AAAA records, too', async () => {
+  const one = await upstream((asked) => asked.send(asked.reply({ answers: 'www.example. 300 IN CNAME a.ours.' })));
+  const entries = [{ address: '192.0.2.33', names: ['printer.office.'] }];
+  const { ask, cached } = forwarder([one], {
+    settings: { dns64: DNS64, hosts: { ...NO_HOSTS, entries } },
+    ourZones: ['ours.'],
+    ourRecords: (_name, type) => records('a.ours. 5 IN A 192.0.2.1').filter((record) => record.type === type),
+  });
+  assertRecords(cached('printer.office. AAAA')?.answers ?? [], 'printer.office. 60 IN AAAA 64:ff9b::c000:221');
+  assertRecords(
+    (await ask('www.example. AAAA')).answers,
+    'www.example. 300 IN CNAME a.ours.\na.ours. 5 IN AAAA 64:ff9b::c000:201',
+  );
+  assert.equal(cached('www.example. AAAA'), undefined, 'what is ours is not kept');
+});
+
+test('DNS64: ipv4only.arpa tells the prefix and is asked of nobody (RFC 7050, RFC 8880)', async () => {
+  const one = await upstream(answerFrom(''));
+  const { cached } = forwarder([one], { settings: { dns64: DNS64 } });
+  assertRecords(
+    cached('ipv4only.arpa. AAAA')?.answers ?? [],
+    'ipv4only.arpa. 3600 IN AAAA 64:ff9b::c000:aa\nipv4only.arpa. 3600 IN AAAA 64:ff9b::c000:ab',
+  );
+  assertRecords(
+    cached('ipv4only.arpa. A')?.answers ?? [],
+    'ipv4only.arpa. 3600 IN A 192.0.0.170\nipv4only.arpa. 3600 IN A 192.0.0.171',
+  );
+  assertRecords(
+    cached('170.0.0.192.in-addr.arpa. PTR')?.answers ?? [],
+    '170.0.0.192.in-addr.arpa. 3600 IN PTR ipv4only.arpa.',
+  );
+  assert.deepEqual([cached('ipv4only.arpa. NS')?.rcode, cached('ipv4only.arpa. NS')?.answers.length], [0, 0]);
+  assert.equal(cached('x.ipv4only.arpa. A')?.rcode, RCODE.NXDOMAIN);
+  assert.equal(forwarder([one]).cached('ipv4only.arpa. A'), undefined, 'without DNS64 it is a name like others');
 });

@@ -3,7 +3,6 @@
 // conditions are those of CoreDNS's `autopath @kubernetes`: the asker is a pod of that namespace (`pods: verified` says so).
 import { formatIp } from '../dns/ip.ts';
 import { formatName, isSubdomain, labelOffsets, NameError, parseName } from '../dns/name.ts';
-import { TYPE } from '../dns/types.ts';
 import type { WireName } from '../plane/records.ts';
 import type { AutopathSettings } from './settings.ts';
 
@@ -12,11 +11,7 @@ export interface Autopath {
    * The names to try after `name` itself, in order, and the name that exists if the client is a pod of the namespace whose
    * search path this would be; undefined: `name` is not the first of a search path.
    */
-  plan(
-    name: WireName,
-    type: number,
-    client: Uint8Array,
-  ): { readonly pod: WireName; readonly rest: WireName[] } | undefined;
+  plan(name: WireName, client: Uint8Array): { readonly pod: WireName; readonly rest: WireName[] } | undefined;
 }
 
 export function createAutopath(settings: AutopathSettings): Autopath {
@@ -24,8 +19,8 @@ export function createAutopath(settings: AutopathSettings): Autopath {
   const services = parseName(`svc.${settings.zone}`);
   const domains = [formatName(services), formatName(zone), ...settings.search, '.'];
   return {
-    plan(name, type, client) {
-      if ((type !== TYPE.A && type !== TYPE.AAAA) || !isSubdomain(name, services)) return undefined;
+    plan(name, client) {
+      if (!isSubdomain(name, services)) return undefined;
       const offsets = labelOffsets(name).filter((offset) => offset < name.length - services.length);
       // At least one label, and the namespace.
       if (offsets.length < 2) return undefined;

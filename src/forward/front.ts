@@ -116,7 +116,7 @@ export function createFront(
   function walkSearchPath(path: Autopath, question: Question, reply: Reply): void {
     const { query, overTcp, nameEnd, asked, maxBytes } = question;
     askIpv6(query, question, (first) => {
-      const plan = isNxdomain(first) ? path.plan(question.name, question.type, question.client) : undefined;
+      const plan = isNxdomain(first) ? path.plan(question.name, question.client) : undefined;
       if (plan === undefined) return reply(first);
       const nothing = first.slice();
       const tryFrom = (i: number): void => {

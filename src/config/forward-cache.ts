@@ -68,7 +68,7 @@ const cacheSchema = mapping(
       CACHE_DEFAULTS.maxNegativeTtlSeconds,
     ),
     servfailSeconds: v.optional(
-      integer(0, 300, 'How long failures are kept (RFC 9520).'),
+      integer(1, 300, 'How long failures are kept (RFC 9520 asks for a second at least).'),
       CACHE_DEFAULTS.servfailTtlSeconds,
     ),
     serveStale: onOr(serveStaleSchema, 'Answers past their TTL where servers fail (RFC 8767): true, or with settings.'),

@@ -3,32 +3,11 @@ import assert from 'node:assert/strict';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { type OpenSocket, openDatagram } from '../../src/forward/datagram.ts';
-import { createNativeDatagrams } from '../../src/forward/native-datagram.ts';
-import { loadLibc } from '../../src/server/libc.ts';
+import { DATAGRAM_WAYS, type DatagramWay } from '../support/datagram-ways.ts';
 import { until } from '../support/until.ts';
 
-interface Way {
-  readonly open: OpenSocket;
-  /** Reads what has arrived, where nothing else does. */
-  read(): void;
-  close(): void;
-}
-
-const libc = loadLibc();
-const ways: Record<string, { make: () => Way; skip: string | false }> = {
-  'node:dgram': { make: () => ({ open: openDatagram, read() {}, close() {} }), skip: false },
-  'system calls': {
-    make() {
-      const datagrams = createNativeDatagrams(libc as Exclude<typeof libc, string>);
-      return { open: datagrams.open, read: () => void datagrams.drain(), close: datagrams.close };
-    },
-    skip: typeof libc === 'string' ? libc : false,
-  },
-};
-
 /** `values` after another reading. */
-function readBy<T>(way: Way, values: readonly T[]): T[] {
+function readBy<T>(way: DatagramWay, values: readonly T[]): T[] {
   way.read();
   return [...values];
 }
@@ -40,7 +19,7 @@ async function server(address: string): Promise<Socket> {
   return socket;
 }
 
-for (const [name, { make, skip }] of Object.entries(ways)) {
+for (const [name, { make, skip }] of Object.entries(DATAGRAM_WAYS)) {
   for (const address of ['127.0.0.1', '::1']) {
     test(`${name}: what the server at ${address} sends arrives whole, what others send does not`, {
       skip,
@@ -93,8 +72,10 @@ for (const [name, { make, skip }] of Object.entries(ways)) {
   });
 }
 
-test('system calls: a reply longer than is read counts as truncated', { skip: ways['system calls'].skip }, async () => {
-  const [way, one] = [ways['system calls'].make(), await server('127.0.0.1')];
+test('system calls: a reply longer than is read counts as truncated', {
+  skip: DATAGRAM_WAYS['system calls'].skip,
+}, async () => {
+  const [way, one] = [DATAGRAM_WAYS['system calls'].make(), await server('127.0.0.1')];
   const lengths: (readonly [number, number])[] = [];
   const socket = way.open('127.0.0.1', one.address().port, {
     received: (message) => lengths.push([message.length, message[2]]),

@@ -1,55 +1,14 @@
 // DNS64 for names of our own, through a whole engine: zone text in, zone text out.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { systemClock } from '../../src/clock.ts';
-import { type Message, parseMessage } from '../../src/dns/message.ts';
 import { FLAG, RCODE } from '../../src/dns/types.ts';
-import { createForwarder } from '../../src/forward/forwarder.ts';
-import { FORWARD_DEFAULTS, type FrontSettings } from '../../src/forward/settings.ts';
-import { createInProcessPlane } from '../../src/plane/in-process.ts';
-import { LATER } from '../../src/server/respond.ts';
-import { type Asking, composeQuestion, routeTo, upstream } from '../support/forwarding.ts';
-import { parseScenarios } from '../support/scenario.ts';
+import type { FrontSettings } from '../../src/forward/settings.ts';
+import { upstream } from '../support/forwarding.ts';
 import { answerFrom } from '../support/scripted-upstream.ts';
-import { createServed } from '../support/served.ts';
+import { throughEngine } from '../support/through-engine.ts';
 import { assertRecords } from '../support/zone-text.ts';
 
 const DNS64 = { prefix: '64:ff9b::', prefixBits: 96, translateAll: false } as const;
-const NOTHING: FrontSettings = { acl: [], rewrites: [], autopath: undefined, dns64: undefined, queryLog: undefined };
-
-/** `text`: the lines of a scenario, without questions. */
-async function serve(text: string, settings: Partial<FrontSettings> = { dns64: DNS64 }, ports: readonly number[] = []) {
-  const plane = createInProcessPlane({
-    front: { ...NOTHING, ...settings, monotonicMs: () => 0, logQuery: () => {} },
-    forwarding: ports.length > 0,
-    createForwarder: (ours) =>
-      createForwarder(
-        { ...FORWARD_DEFAULTS, loopDetection: false, dns64: settings.dns64, routes: [routeTo('.', ports)] },
-        { ...ours, clock: systemClock, random: Math.random, log: () => {}, loopToken: 'loop0123' },
-      ),
-  });
-  const served = createServed(plane);
-  const change = async (lines: string) => {
-    for (const step of parseScenarios('here', `scenario here\n${lines}`)[0].steps) {
-      if (step.kind !== 'ask') served.step(step);
-    }
-    await served.flush();
-  };
-  await change(text);
-  const { engine } = plane;
-  return {
-    change,
-    close: () => engine.forwarder?.close(),
-    async ask(question: string, asking: Asking = {}): Promise<Message> {
-      const { bytes } = composeQuestion(question, asking);
-      const out = new Uint8Array(1232);
-      const length = engine.respond(bytes, bytes.length, out, false, Uint8Array.of(127, 0, 0, 1));
-      if (length !== LATER) return parseMessage(out.slice(0, length));
-      return new Promise((resolve) => engine.respondLater(bytes, false, (late) => resolve(parseMessage(late.slice()))));
-    },
-  };
-}
-
 const ZONE = `zone example.test.
 v4 60 A 192.0.2.33 ; slot=one
 v4 60 A 192.0.2.34 ; slot=two
@@ -60,7 +19,7 @@ text 60 TXT "words"
 www 5 CNAME v4.example.test.`;
 
 test('a name of ours without AAAA has them made of its A records, with the shorter TTL and our authority', async () => {
-  const { ask } = await serve(ZONE);
+  const { ask } = await throughEngine(ZONE, { dns64: DNS64 });
   const v4 = await ask('v4.example.test. AAAA');
   assertRecords(
     v4.answers,
@@ -83,7 +42,7 @@ test('a name of ours without AAAA has them made of its A records, with the short
 });
 
 test('they are made of what may be answered now', async () => {
-  const { ask, change } = await serve(ZONE);
+  const { ask, change } = await throughEngine(ZONE, { dns64: DNS64 });
   await change('down one');
   assertRecords((await ask('v4.example.test. AAAA')).answers, 'v4.example.test. 30 IN AAAA 64:ff9b::c000:222');
   assertRecords((await ask('both.example.test. AAAA')).answers, 'both.example.test. 60 IN AAAA 2001:db8::1');
@@ -96,7 +55,9 @@ test('they are made of what may be answered now', async () => {
 
 test('where a service wants SERVFAIL when none is alive, A and AAAA each say so only if neither is', async () => {
   const policies = 'policy both A whenAllUnhealthy=servfail\npolicy both AAAA whenAllUnhealthy=servfail';
-  const { ask, change } = await serve(`${ZONE}\n${policies}\npolicy v4 A whenAllUnhealthy=servfail\ndown two`);
+  const { ask, change } = await throughEngine(`${ZONE}\n${policies}\npolicy v4 A whenAllUnhealthy=servfail\ndown two`, {
+    dns64: DNS64,
+  });
   assertRecords((await ask('both.example.test. AAAA')).answers, 'both.example.test. 60 IN AAAA 64:ff9b::c000:201');
   await change('down one');
   assert.equal((await ask('both.example.test. AAAA')).rcode, RCODE.SERVFAIL);
@@ -104,18 +65,18 @@ test('where a service wants SERVFAIL when none is alive, A and AAAA each say so 
 });
 
 test('nothing is made without dns64, nor for those who validate; translateAll makes them beside others', async () => {
-  const off = await serve(ZONE, {});
+  const off = await throughEngine(ZONE, {});
   assert.equal((await off.ask('v4.example.test. AAAA')).answers.length, 0);
-  const on = await serve(ZONE);
+  const on = await throughEngine(ZONE, { dns64: DNS64 });
   assert.equal((await on.ask('v4.example.test. AAAA', { dnssecOk: true, flags: FLAG.CD })).answers.length, 0);
-  const all = await serve(ZONE, { dns64: { ...DNS64, translateAll: true } });
+  const all = await throughEngine(ZONE, { dns64: { ...DNS64, translateAll: true } });
   assertRecords((await all.ask('both.example.test. AAAA')).answers, 'both.example.test. 60 IN AAAA 64:ff9b::c000:201');
 });
 
 test('what does not fit is truncated, a rewritten name is answered under the name asked for', async () => {
   const many = Array.from({ length: 25 }, (_, i) => `many 60 A 192.0.2.${i}`).join('\n');
   const rewrites: FrontSettings['rewrites'] = [{ kind: 'suffix', from: 'corp.', to: 'example.test.' }];
-  const { ask } = await serve(`${ZONE}\n${many}`, { dns64: DNS64, rewrites });
+  const { ask } = await throughEngine(`${ZONE}\n${many}`, { dns64: DNS64, rewrites });
   const cut = await ask('many.example.test. AAAA', { edns: false });
   assert.deepEqual([cut.flags & FLAG.TC, cut.answers.length], [FLAG.TC, 0]);
   assert.equal((await ask('many.example.test. AAAA')).answers.length, 25);
@@ -125,7 +86,7 @@ test('what does not fit is truncated, a rewritten name is answered under the nam
 test('a reverse zone that falls through: what it has is ours, the rest is for the other servers', async () => {
   const one = await upstream(answerFrom('33.2.0.192.in-addr.arpa. 60 IN PTR outside.example.'));
   const zone = 'zone in-addr.arpa. fallthrough=.\n34.2.0.192 5 PTR pod.ours.';
-  const { ask, close } = await serve(zone, { dns64: DNS64 }, [one.port]);
+  const { ask, close } = await throughEngine(zone, { dns64: DNS64 }, [one.port]);
   const name = (last: string) => `${last}.2.2.0.0.0.0.c.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.b.9.f.f.4.6.0.0.ip6.arpa.`;
   assertRecords(
     (await ask(`${name('2')} PTR`)).answers,

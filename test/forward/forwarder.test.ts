@@ -59,3 +59,28 @@ test('a truncated reply is asked for again over TCP', async () => {
     ['udp', 'tcp'],
   );
 });
+
+test('a client without EDNS gets TC and no records for a large cached answer, and no OPT', async () => {
+  const answers = Array.from({ length: 60 }, (_, i) => `big.example. 300 IN A 192.0.2.${i}`).join('\n');
+  const one = await upstream((asked) => asked.send(asked.reply({ answers })));
+  const { ask, cached } = forwarder([one]);
+  assert.equal((await ask('big.example. A')).answers.length, 60);
+  const plain = cached('big.example. A', { edns: false, maxBytes: 512 });
+  assert.deepEqual([plain?.answers.length, (plain?.flags ?? 0) & 0x0200, plain?.edns], [0, 0x0200, undefined]);
+  assert.equal(cached('big.example. A', { edns: false, maxBytes: 65_535 })?.answers.length, 60);
+});
+
+test('HTTPS, SVCB and types that nobody knows go through untouched', async () => {
+  const zone = [
+    'www.example. 300 IN HTTPS \\# 13 00010000010006026832026833',
+    '_dns.example. 300 IN SVCB \\# 20 000103646f740474657374000001000403646f74',
+    'odd.example. 300 IN TYPE65534 \\# 5 c00c00ff01',
+  ];
+  const one = await upstream(answerFrom(zone.join('\n')));
+  const { ask, cached } = forwarder([one]);
+  for (const [line, question] of zone.map((text) => [text, text.split(' ')] as const)) {
+    const [name, , , type] = question;
+    assertRecords((await ask(`${name} ${type}`)).answers, line);
+    assertRecords(cached(`${name} ${type}`)?.answers ?? [], line);
+  }
+});

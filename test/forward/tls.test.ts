@@ -2,38 +2,80 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { createServer, type Server } from 'node:tls';
+import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { RCODE } from '../../src/dns/types.ts';
 import { forwarder, routeTo } from '../support/forwarding.ts';
 import { requirement } from '../support/requirement.ts';
+import { until } from '../support/until.ts';
 
 const servers: Server[] = [];
 after(() => {
   for (const server of servers) server.close();
 });
 
-/** Answers every question with NOERROR and no records; `names` are what its certificate, which is its own authority, is for. */
-async function startTlsUpstream(names: string) {
+/** A key and a certificate, which is its own authority, for `names`. */
+function makeCertificate(names: string, expired: boolean): { key: string; cert: string } {
   const folder = mkdtempSync(join(tmpdir(), 'healthdns-tls-'));
-  const [keyFile, certFile] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+  const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'ignore' });
+  const request = ['req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', 'key.pem'];
   const subject = ['-subj', '/CN=test', '-addext', `subjectAltName=${names}`];
-  const request = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
-  execFileSync('openssl', [...request, '-keyout', keyFile, '-out', certFile, ...subject], { stdio: 'ignore' });
-  const cert = readFileSync(certFile, 'utf8');
+  if (!expired) openssl(...request, '-x509', '-days', '2', '-out', 'cert.pem', ...subject);
+  else {
+    // Only `ca` takes an end in the past in every version.
+    writeFileSync(join(folder, 'index'), '');
+    writeFileSync(join(folder, 'ca.cnf'), CA);
+    openssl(...request, '-out', 'request.pem', ...subject);
+    const dates = ['-startdate', '20200101000000Z', '-enddate', '20200102000000Z'];
+    const signed = ['-selfsign', '-keyfile', 'key.pem', '-in', 'request.pem', '-out', 'cert.pem', '-notext'];
+    openssl('ca', '-config', 'ca.cnf', '-batch', ...signed, ...dates);
+  }
+  const read = (name: string) => readFileSync(join(folder, name), 'utf8');
+  return { key: read('key.pem'), cert: read('cert.pem') };
+}
+
+const CA = `[ca]
+default_ca = own
+[own]
+database = index
+new_certs_dir = .
+default_md = sha256
+policy = any
+rand_serial = yes
+copy_extensions = copy
+[any]
+commonName = supplied
+`;
+
+interface TlsUpstreamOptions {
+  readonly expired?: boolean;
+  /** What happens to a connection once it has been answered on. */
+  readonly afterReply?: (socket: TLSSocket) => void;
+  /** The connections, by when they came, that are closed instead of answered on. */
+  readonly closed?: readonly number[];
+}
+
+/** Answers every question with NOERROR and no records; `names` are what its certificate is for. */
+async function startTlsUpstream(names: string, { expired = false, afterReply, closed = [] }: TlsUpstreamOptions = {}) {
+  const { key, cert } = makeCertificate(names, expired);
   let connections = 0;
-  const server = createServer({ key: readFileSync(keyFile), cert }, (socket) => {
-    connections++;
+  const server = createServer({ key, cert }, (socket) => {
+    const isClosed = closed.includes(++connections);
     socket.on('error', () => {});
     socket.on('data', (frame: Buffer) => {
+      if (isClosed) {
+        socket.destroy();
+        return;
+      }
       // Queries of these tests arrive one to a segment.
       const reply = Buffer.from(frame);
       reply[4] |= 0x80;
       socket.write(reply);
+      afterReply?.(socket);
     });
   });
   server.on('tlsClientError', () => {});
@@ -69,5 +111,32 @@ test(
     const server = await startTlsUpstream('DNS:dns.test');
     assert.equal((await over(server.port, server.cert, 'other.test').ask('a.example. A')).rcode, RCODE.SERVFAIL);
     assert.equal((await over(server.port, undefined, 'dns.test').ask('a.example. A')).rcode, RCODE.SERVFAIL);
+  },
+);
+
+test('a certificate that is over is SERVFAIL and no answer', requirement('openssl'), async () => {
+  const server = await startTlsUpstream('DNS:dns.test', { expired: true });
+  assert.equal((await over(server.port, server.cert, 'dns.test').ask('a.example. A')).rcode, RCODE.SERVFAIL);
+  assert.equal(server.connections(), 0, 'no question was sent');
+});
+
+test('a server that closes after each answer is connected to again', requirement('openssl'), async () => {
+  const server = await startTlsUpstream('DNS:dns.test', { afterReply: (socket) => socket.end() });
+  const { ask, forwarder: made } = over(server.port, server.cert, 'dns.test');
+  for (const name of ['a.example. A', 'b.example. A', 'c.example. A']) {
+    assert.equal((await ask(name)).rcode, 0);
+    await until(() => made.gauges().sockets, 0);
+  }
+  assert.equal(server.connections(), 3);
+});
+
+test(
+  'a question that meets the close of an idle connection is asked again over another',
+  requirement('openssl'),
+  async () => {
+    const server = await startTlsUpstream('DNS:dns.test', { closed: [1] });
+    const { ask } = over(server.port, server.cert, 'dns.test');
+    assert.equal((await ask('a.example. A')).rcode, 0);
+    assert.equal(server.connections(), 2);
   },
 );

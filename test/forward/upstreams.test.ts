@@ -1,6 +1,6 @@
 // Servers that are dead, slow, flapping, or lead back to us.
 import assert from 'node:assert/strict';
-import { mkdtemp, rename, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -192,6 +192,28 @@ test('the nameservers of a resolv.conf are used, and those of its next version a
     await clock.advance(5000);
     return labels();
   }, ['127.0.0.53:53', '[::1]:53']);
+});
+
+test('a resolv.conf behind links is read anew when a link is swapped, as in the mount of a ConfigMap', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'healthdns-'));
+  const version = async (name: string, text: string) => {
+    await mkdir(join(folder, name));
+    await writeFile(join(folder, name, 'resolv.conf'), text);
+    await symlink(name, join(folder, '..data_tmp'));
+    await rename(join(folder, '..data_tmp'), join(folder, '..data'));
+  };
+  await version('..1', 'nameserver 127.0.0.53\n');
+  await symlink('..data/resolv.conf', join(folder, 'resolv.conf'));
+  const clock = fakeClock();
+  const { forwarder: made } = forwarder([], { clock, route: { resolvConf: [join(folder, 'resolv.conf')] } });
+  const labels = () => made.upstreams().map((one) => one.upstream);
+  await until(labels, ['127.0.0.53:53']);
+  await version('..2', 'nameserver 127.0.0.54\n');
+  await rm(join(folder, '..1'), { recursive: true });
+  await until(async () => {
+    await clock.advance(5000);
+    return labels();
+  }, ['127.0.0.54:53']);
 });
 
 test('a loop is found although the first question went out before we listened', async () => {

@@ -5,6 +5,7 @@ import { composeMessage } from '../../src/dns/compose-message.ts';
 import { type Message, parseMessage } from '../../src/dns/message.ts';
 import { isSubdomain, parseName, parseNameKeepingCase } from '../../src/dns/name.ts';
 import { FLAG, parseType } from '../../src/dns/types.ts';
+import type { OpenSocket } from '../../src/forward/datagram.ts';
 import { createForwarder, type Forwarder } from '../../src/forward/forwarder.ts';
 import type { TargetRecord } from '../../src/forward/interface.ts';
 import {
@@ -43,6 +44,7 @@ export interface TestForwarderOptions {
   readonly ourZones?: readonly string[];
   readonly ourRecords?: (name: Uint8Array, type: number) => readonly TargetRecord[] | undefined;
   readonly loopToken?: string;
+  readonly openSocket?: OpenSocket;
 }
 
 /** Upstreams on 127.0.0.1 at these ports, asked for every name. No loop probes unless the settings say so. */
@@ -64,6 +66,7 @@ export function forwarderTo(ports: readonly number[], options: TestForwarderOpti
     ourRecords: options.ourRecords,
     log: (level, message) => logged.push(`${level} ${message}`),
     loopToken: options.loopToken ?? 'loop0123',
+    openSocket: options.openSocket,
   });
   return {
     forwarder,

@@ -1,0 +1,24 @@
+// The two ways to a connected UDP socket: node:dgram and system calls.
+import { type OpenSocket, openDatagram } from '../../src/forward/datagram.ts';
+import { createNativeDatagrams } from '../../src/forward/native-datagram.ts';
+import { loadLibc } from '../../src/server/libc.ts';
+
+export interface DatagramWay {
+  readonly open: OpenSocket;
+  /** Reads what has arrived, where nothing else does. */
+  read(): void;
+  close(): void;
+}
+
+const libc = loadLibc();
+
+export const DATAGRAM_WAYS: Readonly<Record<string, { make: () => DatagramWay; skip: string | false }>> = {
+  'node:dgram': { make: () => ({ open: openDatagram, read() {}, close() {} }), skip: false },
+  'system calls': {
+    make() {
+      const datagrams = createNativeDatagrams(libc as Exclude<typeof libc, string>);
+      return { open: datagrams.open, read: () => void datagrams.drain(), close: datagrams.close };
+    },
+    skip: typeof libc === 'string' ? libc : false,
+  },
+};

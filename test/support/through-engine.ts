@@ -1,0 +1,60 @@
+// One data thread's engine in this thread: zone text in, responses out, with a forwarder and what stands before the answers.
+import { systemClock } from '../../src/clock.ts';
+import { type Message, parseMessage } from '../../src/dns/message.ts';
+import { createForwarder } from '../../src/forward/forwarder.ts';
+import { FORWARD_DEFAULTS, type FrontSettings } from '../../src/forward/settings.ts';
+import { createInProcessPlane } from '../../src/plane/in-process.ts';
+import { LATER } from '../../src/server/respond.ts';
+import { type Asking, composeQuestion, routeTo } from './forwarding.ts';
+import { parseScenarios } from './scenario.ts';
+import { createServed } from './served.ts';
+
+const NOTHING: FrontSettings = { acl: [], rewrites: [], autopath: undefined, dns64: undefined, queryLog: undefined };
+
+export interface EngineAsking extends Asking {
+  readonly overTcp?: boolean;
+  readonly class?: number;
+}
+
+/** `text`: the lines of a scenario, without questions. Other names are asked of the servers on `ports`. */
+export async function throughEngine(
+  text: string,
+  settings: Partial<FrontSettings> = {},
+  ports: readonly number[] = [],
+) {
+  const plane = createInProcessPlane({
+    front:
+      Object.keys(settings).length > 0
+        ? { ...NOTHING, ...settings, monotonicMs: () => 0, logQuery: () => {} }
+        : undefined,
+    forwarding: ports.length > 0,
+    createForwarder: (ours) =>
+      createForwarder(
+        { ...FORWARD_DEFAULTS, loopDetection: false, dns64: settings.dns64, routes: [routeTo('.', ports)] },
+        { ...ours, clock: systemClock, random: Math.random, log: () => {}, loopToken: 'loop0123' },
+      ),
+  });
+  const served = createServed(plane);
+  const change = async (lines: string) => {
+    for (const step of parseScenarios('here', `scenario here\n${lines}`)[0].steps) {
+      if (step.kind !== 'ask') served.step(step);
+    }
+    await served.flush();
+  };
+  await change(text);
+  const { engine } = plane;
+  return {
+    change,
+    close: () => engine.forwarder?.close(),
+    async ask(question: string, { overTcp = false, class: asked = 1, ...asking }: EngineAsking = {}): Promise<Message> {
+      const { bytes, questionEnd } = composeQuestion(question, asking);
+      bytes[questionEnd - 1] = asked;
+      const out = new Uint8Array(65_535);
+      const length = engine.respond(bytes, bytes.length, out, overTcp, Uint8Array.of(127, 0, 0, 1));
+      if (length !== LATER) return parseMessage(out.slice(0, length));
+      return new Promise((resolve) =>
+        engine.respondLater(bytes, overTcp, (late) => resolve(parseMessage(late.slice()))),
+      );
+    },
+  };
+}

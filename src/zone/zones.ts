@@ -62,9 +62,16 @@ export function createZones(settings: ZonesSettings): Zones {
   let running: Promise<void> | undefined;
   let queued: Promise<void> | undefined;
 
+  /** An owner has won or lost a name since the round began. */
+  let isUnsettled = false;
+
   const markDirty = (key: string) => {
     dirty.add(key);
     wake();
+  };
+  const markContested = (key: string) => {
+    isUnsettled = true;
+    markDirty(key);
   };
   let told = false;
   const wake = () => {
@@ -79,7 +86,7 @@ export function createZones(settings: ZonesSettings): Zones {
     keptFrom: settings.keptFrom,
     isAnswered: (slot) => plane.slots.get(slot),
     zone: (name) => table.get(name),
-    contested: markDirty,
+    contested: markContested,
     leftOut: (owner, problem) => settings.leftOut?.(owner, problem),
   });
   const { tree, owners, settler, apexes } = publication;
@@ -147,6 +154,7 @@ export function createZones(settings: ZonesSettings): Zones {
   /** One round: everything that is dirty now. Returns when the data plane has it. */
   async function round(): Promise<void> {
     told = false;
+    isUnsettled = false;
     const slots = registry.takeRemovedSlots();
     const batch = dirty;
     dirty = new Set();
@@ -162,9 +170,12 @@ export function createZones(settings: ZonesSettings): Zones {
       for (const zone of result.changedZones) changedZones.add(zone);
       changes = changes.concat(result.changes);
       if (batch.size === 0) break;
+      // The threads apply one pass while the next is compiled.
+      const earlier = applied;
       if (changes.length > 0) applied = plane.apply(changes);
+      applied.catch(() => {}); // waited for in the next pass, or at the end
       changes = [];
-      await Promise.all([applied, pause()]);
+      await Promise.all([earlier, pause()]);
     } while (batch.size > 0);
     changes = changes.concat(newSerials(changedZones), settleZones(wanted, removed));
     if (changes.length > 0) applied = plane.apply(changes);
@@ -172,9 +183,12 @@ export function createZones(settings: ZonesSettings): Zones {
     await applied;
   }
 
-  /** Owners that have won or lost a name in one round are settled in the next; sources that never rest wait their turn. */
+  /**
+   * Owners that have won or lost a name in one round are settled in the next. What sources say meanwhile waits for the next
+   * flush: a source that never rests must not keep anyone waiting for this one.
+   */
   async function run(): Promise<void> {
-    for (let rounds = 0; rounds === 0 || (dirty.size > 0 && rounds < ROUNDS_PER_FLUSH); rounds++) await round();
+    for (let rounds = 0; rounds === 0 || (isUnsettled && rounds < ROUNDS_PER_FLUSH); rounds++) await round();
   }
 
   function start(): Promise<void> {

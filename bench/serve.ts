@@ -8,6 +8,7 @@ import { systemClock } from '../src/clock.ts';
 import { parseName } from '../src/dns/name.ts';
 import { composeRdata } from '../src/dns/rdata/rdata.ts';
 import { TYPE } from '../src/dns/types.ts';
+import { raiseInliningLimits } from '../src/plane/inlining.ts';
 import {
   ALWAYS_ANSWERED,
   type Change,
@@ -22,6 +23,7 @@ const [, , zoneFile = '', zone = '', port = '0', threads = '1'] = process.argv;
 /** So many names cross to the threads at once. */
 const NAMES_A_MESSAGE = 10_000;
 
+raiseInliningLimits();
 const plane = await startDataPlane(
   {
     listen: [{ address: '127.0.0.1', port: Number(port) }],

@@ -7,6 +7,7 @@ import type { HttpServer } from './http/server.ts';
 import { startHttpServer } from './http/server.ts';
 import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
+import { raiseInliningLimits } from './plane/inlining.ts';
 import { ListenError, type ListeningAddress } from './plane/plane.ts';
 import { startDataPlane } from './plane/threads.ts';
 import { startChecks } from './wiring/checks.ts';
@@ -15,6 +16,7 @@ import { createControlPlane } from './wiring/control-plane.ts';
 import { endpointsOf } from './wiring/endpoints.ts';
 import { firstChecks } from './wiring/first-checks.ts';
 import { presentAddresses } from './wiring/listen-addresses.ts';
+import { onceLoaded } from './wiring/once-loaded.ts';
 import { planeSettings } from './wiring/plane-settings.ts';
 
 export interface Dependencies {
@@ -76,6 +78,7 @@ async function start(
   const control = await createControlPlane({ config, plane, nameServerAddresses, clock, random, log, metrics });
   stops.push(control.close);
   await control.state(config);
+  stops.push(onceLoaded(raiseInliningLimits, { ...control, clock }));
   await plane.listen();
 
   const overview = (limit: number) => overviewOf({ ...control, zones: control.servedZones() }, limit);

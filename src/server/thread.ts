@@ -1,5 +1,4 @@
 // The entry of a data thread: a table fed by messages, sockets that answer from it, and nothing else.
-import { setFlagsFromString } from 'node:v8';
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../clock.ts';
 import { UDP_BYTES_WITHOUT_EDNS } from '../dns/limits.ts';
@@ -19,11 +18,6 @@ import { createPacketMemory } from './packet-memory.ts';
 const REPORT_MS = 1000;
 /** Packets read and answered at once. */
 const BATCH = 64;
-
-// The answer path is many small functions; compiled into one another they need a tenth to a fifth less time (measured; see
-// bench/RESULTS.md). A query costs the same memory either way.
-setFlagsFromString('--max-inlined-bytecode-size-cumulative=4000');
-setFlagsFromString('--max-inlined-bytecode-size=1500');
 
 trimFreedMemory();
 

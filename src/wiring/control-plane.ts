@@ -25,6 +25,10 @@ export interface ControlPlane {
   servedZones(): readonly ZoneConfig[];
   /** States what a configuration says; resolves when the data plane has what is known at once. */
   state(config: Config): Promise<void>;
+  /** A zone's sources are read for the first time, and have not said all yet. */
+  isLoading(): boolean;
+  /** Resolves when the data plane has all that is known now. */
+  flush(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -104,7 +108,7 @@ export async function createControlPlane(settings: ControlPlaneSettings): Promis
 
   return {
     ...{ registry, health, reports, board, zones, cloudMap },
-    servedZones,
+    ...{ servedZones, isLoading, flush },
     async state(next) {
       const previous = stated;
       stated = next;

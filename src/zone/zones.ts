@@ -143,7 +143,8 @@ export function createZones(settings: ZonesSettings): Zones {
     const changes: Change[] = [];
     for (const entry of table.values()) {
       const apex = tree.find(entry.name);
-      if (!changedZones.has(apex)) continue;
+      // The apex of a zone that came meanwhile is said in its turn: what is not known as sent would never be taken back.
+      if (!changedZones.has(apex) || !settler.isSent(apex)) continue;
       bumpSerial(entry, { ...tableInput(), leftOut: () => {} });
       const records = settler.contentOf(apex, publication.recordsOnDemand());
       if (records !== undefined) changes.push({ kind: 'replace-name', records });

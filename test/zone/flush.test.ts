@@ -116,3 +116,63 @@ test('an address that a second instance begins to share is sent again with the s
   assert.notEqual(slotOf('api.example.org.'), alone);
   assert.equal(slotOf('a.api.example.org.'), alone, 'at its own name an instance speaks for itself');
 });
+
+test('a flush does not wait for what is stated while it runs', async () => {
+  const { plane, state, zones, dirty } = setUpZones([clusterZone()]);
+  const apply = plane.apply;
+  let stated = 0;
+  const sourceThatNeverRests: typeof apply = (changes) => {
+    state(kubernetesService(`prod/later-${stated++}`), [instance('a', ['10.1.0.1'])]);
+    return apply(changes);
+  };
+  Object.assign(plane, { apply: sourceThatNeverRests });
+  state(kubernetesService('prod/first'), [instance('a', ['10.1.0.1'])]);
+  await zones.flush();
+  const published = [...plane.names.keys()].filter((name) => /^(first|later-\d+)\.prod/.test(name));
+  assert.deepEqual(published, ['first.prod.svc.cluster.local.']);
+  assert.ok(stated > 0 && dirty.length > 1, 'the next flush was asked for');
+});
+
+test('a pass is compiled while the threads apply the one before, and the flush waits for all of them', async () => {
+  const { plane, state, zones } = setUpZones([clusterZone()], 1);
+  await zones.flush();
+  const applied: (() => void)[] = [];
+  Object.assign(plane, { apply: () => new Promise<void>((resolve) => applied.push(resolve)) });
+  for (const name of ['a', 'b', 'c']) state(kubernetesService(`prod/${name}`), [instance(name, ['10.1.0.1'])]);
+  let isDone = false;
+  const flushed = zones.flush().then(() => {
+    isDone = true;
+  });
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  await turn();
+  assert.deepEqual([applied.length, isDone], [2, false], 'no more than two are under way');
+  let passes = 0;
+  while (!isDone) {
+    assert.ok(applied.length > 0 && passes < 20, 'it waits for what is under way only');
+    applied.shift()?.();
+    passes++;
+    await turn();
+  }
+  await flushed;
+  assert.deepEqual(applied, []);
+  assert.ok(passes >= 3);
+});
+
+test('the name of a zone that came and went while names were flushed is gone with it', async () => {
+  const { plane, state, zones } = setUpZones([clusterZone()], 1);
+  await zones.flush();
+  state(kubernetesService('prod/web'), [instance('a', ['10.1.0.1'])]);
+  state(kubernetesService('prod/api'), [instance('a', ['10.1.0.2'])]);
+  const running = zones.flush();
+  zones.reload([
+    clusterZone('cluster.local.', { reverse: [] }),
+    zoneConfig('example.org.', { reverse: ['10.in-addr.arpa.'] }),
+  ]);
+  await running;
+  zones.reload([zoneConfig('example.org.')]);
+  await zones.flush();
+  assert.deepEqual(
+    [...plane.names.keys()].filter((name) => name.endsWith('arpa.')),
+    [],
+  );
+});

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { onceLoaded } from '../../src/wiring/once-loaded.ts';
+import { fakeClock } from '../support/fake-clock.ts';
+
+function setUp(isLoading: boolean) {
+  const clock = fakeClock();
+  const setting = { isLoading };
+  const log: string[] = [];
+  let changed = () => {};
+  const cancel = onceLoaded(() => log.push('called'), {
+    isLoading: () => setting.isLoading,
+    async flush() {
+      log.push('flushed');
+    },
+    board: {
+      onChange(listener) {
+        changed = listener;
+      },
+    },
+    clock,
+  });
+  return { clock, setting, log, cancel, changed: () => changed() };
+}
+
+test('where nothing loads, it is called at once and once', async () => {
+  const { clock, log, changed } = setUp(false);
+  assert.deepEqual(log, ['called']);
+  changed();
+  await clock.advance(60_000);
+  assert.deepEqual(log, ['called']);
+});
+
+test('it is called when all has been read and is flushed', async () => {
+  const { clock, setting, log, changed } = setUp(true);
+  changed();
+  await clock.advance(1_000);
+  assert.deepEqual(log, [], 'something still loads');
+  setting.isLoading = false;
+  changed();
+  await clock.advance(60_000);
+  assert.deepEqual(log, ['flushed', 'called']);
+});
+
+test('a cluster that cannot be reached is waited for half a minute, unless it is called off', async () => {
+  const { clock, log } = setUp(true);
+  await clock.advance(29_999);
+  assert.deepEqual(log, []);
+  await clock.advance(1);
+  assert.deepEqual(log, ['called']);
+  const stopped = setUp(true);
+  stopped.cancel();
+  await stopped.clock.advance(60_000);
+  assert.deepEqual(stopped.log, []);
+});

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { BenchServer } from './servers.ts';
 import type { Workload } from './workloads.ts';
@@ -29,10 +30,13 @@ const OUTSTANDING = '200';
 /** At a fixed rate more may wait, so that a server's pause shows as late answers and not as fewer questions. */
 const OUTSTANDING_AT_RATE = '1000';
 
-/** One run of dnsperf as fast as the server answers. */
+/** One run as fast as the server answers. */
 export async function measure(server: BenchServer, workload: Workload, seconds: number): Promise<Measured> {
-  const options = ['-l', String(seconds), '-q', OUTSTANDING];
-  const { stdout, cpuSeconds: cpu } = await dnsperf(server, workload, options);
+  const before = cpuSeconds(server.pid);
+  const { stdout } = workload.connectionEach
+    ? await connections(server, workload, seconds)
+    : await dnsperf(server, workload, ['-l', String(seconds), '-q', OUTSTANDING]);
+  const cpu = cpuSeconds(server.pid) - before;
   const completed = figure(stdout, /Queries completed:\s+(\d+)/);
   return {
     cpuMicrosecondsPerQuery: (cpu * 1e6) / Math.max(1, completed),
@@ -81,60 +85,24 @@ export async function loadAt(
   return { sent: figure(stdout, /Queries sent:\s+(\d+)/), lost: figure(stdout, /Queries lost:\s+(\d+)/) };
 }
 
-/** The client keeps each closed connection's port for a minute, and must not run out of them: Linux has 28,000 an address. */
-const CONNECTIONS_PER_SECOND = 4000;
-let clientAddress = 0;
-
-/** One query a connection: each run from an address of its own, at a rate that its ports are enough for. */
-function newConnections(queries: number): string[] {
-  clientAddress = (clientAddress % 250) + 1;
-  const rate = String(CONNECTIONS_PER_SECOND * queries);
-  return ['-O', `num-queries-per-conn=${queries}`, '-a', `127.0.1.${clientAddress}`, '-Q', rate];
+function dnsperf({ port }: BenchServer, workload: Workload, more: readonly string[]): Promise<{ stdout: string }> {
+  const words = ['-s', '127.0.0.1', '-p', String(port), '-d', workload.queryFile, '-c', '20', '-T', '1'];
+  if (workload.edns) words.push('-e');
+  if (workload.transport === 'tcp') words.push('-m', 'tcp');
+  return run('dnsperf', [...words, ...more], { maxBuffer: 1 << 30 });
 }
 
-/**
- * dnsperf 2.10 now and then ends with "failed to receive packet: Bad file descriptor" when a connection that it gave up is
- * answered after all: such a run is no measurement, and is made again.
- */
-const GIVEN_UP = 'Bad file descriptor';
-const MOST_RUNS = 5;
+let connectionsProgram: Promise<string> | undefined;
 
-async function dnsperf(
-  server: BenchServer,
-  workload: Workload,
-  more: readonly string[],
-): Promise<{ stdout: string; cpuSeconds: number }> {
-  for (let left = MOST_RUNS - 1; ; left--) {
-    const before = cpuSeconds(server.pid);
-    try {
-      const { stdout } = await run('dnsperf', dnsperfWords(server, workload, more), { maxBuffer: 1 << 30 });
-      return { stdout, cpuSeconds: cpuSeconds(server.pid) - before };
-    } catch (error) {
-      if (left === 0 || !(error as { stderr?: string }).stderr?.includes(GIVEN_UP)) throw error;
-    }
-  }
-}
-
-function dnsperfWords({ port }: BenchServer, workload: Workload, more: readonly string[]): string[] {
-  const transport =
-    workload.transport === 'udp'
-      ? []
-      : ['-m', 'tcp', ...(workload.queriesPerConnection ? newConnections(workload.queriesPerConnection) : [])];
-  return [
-    '-s',
-    '127.0.0.1',
-    '-p',
-    String(port),
-    '-d',
-    workload.queryFile,
-    '-c',
-    '20',
-    '-T',
-    '1',
-    ...(workload.edns ? ['-e'] : []),
-    ...transport,
-    ...more,
-  ];
+/** dnsperf's words from the client of ours for one query a connection. */
+async function connections(
+  { port }: BenchServer,
+  { queryFile }: Workload,
+  seconds: number,
+): Promise<{ stdout: string }> {
+  const program = join(dirname(queryFile), 'connections');
+  connectionsProgram ??= run('cc', ['-O2', '-o', program, 'bench/connections.c']).then(() => program);
+  return run(await connectionsProgram, [String(port), queryFile, String(seconds)]);
 }
 
 /** Processor time of all threads that the process has now, as the scheduler counts it: in nanoseconds, not in ticks of 10 ms. */

@@ -8,7 +8,7 @@ import { type Latency, type Measured, measure, measureLatency, median } from './
 import { seededRandom } from './random.ts';
 import { chart, cpuTable, figure, machine, peakTable, type Row, table } from './report.ts';
 import { replaceSection } from './results.ts';
-import { type BenchServer, coredns, echo, healthdns, knot, type ServerFiles } from './servers.ts';
+import { type BenchServer, coredns, echo, healthdns, knot, onPath, type ServerFiles } from './servers.ts';
 import { LARGE_ZONE, largeZoneLines, makeWorkloads, type Workload, ZONE, zoneText } from './workloads.ts';
 
 const { values: options } = parseArgs({
@@ -44,8 +44,8 @@ try {
 async function main(): Promise<void> {
   const zoneFile = join(folder, 'bench.zone');
   writeFileSync(zoneFile, zoneText());
-  const workloads = makeWorkloads(join(folder, 'queries'), seededRandom(1), !options.smoke).filter(({ name }) =>
-    name.includes(options.only),
+  const workloads = makeWorkloads(join(folder, 'queries'), seededRandom(1), !options.smoke).filter(
+    ({ name, connectionEach }) => name.includes(options.only) && (!connectionEach || onPath('cc')),
   );
   console.log(`${machine()}\n${rounds} rounds of ${seconds} s each, servers in turn\n`);
   const rows = await compare(

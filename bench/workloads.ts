@@ -14,8 +14,8 @@ export interface Workload {
   /** What dnsperf reads: "name type" lines. */
   readonly queryFile: string;
   readonly transport: 'udp' | 'tcp';
-  /** TCP: how many queries a connection carries before it is closed; undefined: as many as there are. */
-  readonly queriesPerConnection?: number;
+  /** TCP: each query has a connection of its own. */
+  readonly connectionEach?: boolean;
   readonly large?: boolean;
   /** Asked with EDNS: the answer is longer than 512 bytes. */
   readonly edns?: boolean;
@@ -82,7 +82,7 @@ export function makeWorkloads(folder: string, random: Random, large: boolean): W
       '1 A, mixed case',
       file('mixed case', (i) => `${mixedCase(`a${i}.${ZONE}`)} A`),
     ),
-    { name: 'TCP, one query a connection', queryFile: one, transport: 'tcp', queriesPerConnection: 1 },
+    { name: 'TCP, one query a connection', queryFile: one, transport: 'tcp', connectionEach: true },
     { name: 'TCP, pipelined', queryFile: one, transport: 'tcp' },
     ...(large
       ? [

@@ -1,9 +1,11 @@
-// Asks one server one question again and again, to see when its answer changes. In a thread of its own, so that it asks as
-// often whatever else goes on here; only while somebody waits, so that watching does not make the server busy.
-import { createSocket } from 'node:dgram';
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+// When the answer of one server to one question changes: answer-poller.c asks, only while somebody waits, so that watching
+// does not make the server busy.
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { composeMessage } from '../src/dns/compose-message.ts';
-import { parseMessage } from '../src/dns/message.ts';
 import { parseName } from '../src/dns/name.ts';
 import { CLASS, TYPE } from '../src/dns/types.ts';
 
@@ -12,86 +14,45 @@ export interface AnswerPoller {
   until(address: string, isThere: boolean, withinMs: number): Promise<number | undefined>;
   /** Mean milliseconds from one question to the next: half of it, on average, is how late a change is seen. */
   intervalMs(): number;
-  close(): Promise<void>;
+  close(): void;
 }
 
-interface Wish {
-  readonly address: string;
-  readonly isThere: boolean;
-  readonly withinMs: number;
-}
-
-interface Seen {
-  readonly atMs: number | undefined;
-  /** Pauses from question to question, and how long they took together. */
-  readonly pauses: number;
-  readonly pausedMs: number;
-}
-
-/** Between an answer and the next question. */
-const PAUSE_MS = 0.3;
-const LOST_MS = 200;
-
-/** Milliseconds of a clock that all threads share. */
+/** Milliseconds of a clock that all processes share. */
 export const nowMs = (): number => Number(process.hrtime.bigint()) / 1e6;
 
 export function pollAnswers(port: number, name: string): AnswerPoller {
-  const worker = new Worker(new URL(import.meta.url), { workerData: { port, name } });
+  const query = composeMessage({ questions: [{ name: parseName(name), type: TYPE.A, class: CLASS.IN }] });
+  const child = spawn(compiled(), [String(port), Buffer.from(query).toString('hex')], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const lines = createInterface({ input: child.stdout });
   let [pauses, pausedMs] = [0, 0];
   return {
     until: (address, isThere, withinMs) =>
       new Promise((resolve, reject) => {
-        worker.once('error', reject);
-        worker.once('message', (seen: Seen) => {
-          worker.off('error', reject);
-          pauses += seen.pauses;
-          pausedMs += seen.pausedMs;
-          resolve(seen.atMs);
+        const ended = () => reject(new Error(`answer-poller ended with ${child.exitCode}`));
+        child.once('exit', ended);
+        lines.once('line', (line) => {
+          child.off('exit', ended);
+          const [atMs, count, ms] = line.split(' ').map(Number) as [number, number, number];
+          pauses += count;
+          pausedMs += ms;
+          resolve(atMs < 0 ? undefined : atMs);
         });
-        worker.postMessage({ address, isThere, withinMs } satisfies Wish);
+        child.stdin.write(`${address} ${Number(isThere)} ${withinMs}\n`);
       }),
     intervalMs: () => pausedMs / Math.max(1, pauses),
-    close: async () => void (await worker.terminate()),
+    close: () => child.stdin.end(),
   };
 }
 
-async function poll(port: number, name: string): Promise<void> {
-  const socket = createSocket('udp4');
-  const query = composeMessage({ questions: [{ name: parseName(name), type: TYPE.A, class: CLASS.IN }] });
-  socket.on('error', () => {}); // nobody listens yet
-  await new Promise<void>((resolve) => socket.connect(port, '127.0.0.1', resolve));
-  const never = new Int32Array(new SharedArrayBuffer(4));
+let program: string | undefined;
 
-  const ask = () =>
-    new Promise<readonly string[] | undefined>((resolve) => {
-      const done = (addresses?: readonly string[]) => {
-        clearTimeout(timer);
-        socket.off('message', onMessage);
-        resolve(addresses);
-      };
-      const onMessage = (reply: Buffer) => done(parseMessage(reply).answers.map(({ rdata }) => rdata.join('.')));
-      const timer = setTimeout(done, LOST_MS);
-      socket.on('message', onMessage);
-      socket.send(query);
-    });
-
-  parentPort!.on('message', async ({ address, isThere, withinMs }: Wish) => {
-    const startMs = nowMs();
-    let [fromMs, pauses, atMs] = [startMs, 0, undefined as number | undefined];
-    while (atMs === undefined && fromMs < startMs + withinMs) {
-      const addresses = await ask();
-      if (addresses?.includes(address) === isThere) atMs = nowMs();
-      else {
-        Atomics.wait(never, 0, 0, PAUSE_MS); // a timer would be a millisecond
-        pauses++;
-        fromMs = nowMs();
-      }
-    }
-    parentPort!.postMessage({ atMs, pauses, pausedMs: fromMs - startMs } satisfies Seen);
-  });
-}
-
-if (!isMainThread) {
-  const { port, name } = workerData as { port: number; name: string };
-  await poll(port, name);
+function compiled(): string {
+  if (program !== undefined) return program;
+  const folder = mkdtempSync(join(tmpdir(), 'healthdns-poller-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  program = join(folder, 'answer-poller');
+  execFileSync('cc', ['-O2', '-o', program, 'bench/answer-poller.c']);
+  return program;
 }

@@ -68,7 +68,7 @@ async function run(): Promise<string> {
     return `${machine()}. \`npm run bench:exclude\`: ${rounds} rounds each, both asked in the same rounds; medians, and the 99th percentile in brackets; what is above the event is the median of the rounds' differences. healthdns was asked every ${interval.healthdns} ms, CoreDNS every ${interval.CoreDNS} ms: half of that is in each figure.\n\n${table(head, rows)}`;
   } finally {
     events.close();
-    for (const poller of [CoreDNS, healthdns]) await poller.close();
+    for (const poller of [CoreDNS, healthdns]) poller.close();
     for (const server of servers) await server.stop();
   }
 }

@@ -1,6 +1,6 @@
 // `forward`: who is asked for names that are not ours. Words are those of CoreDNS's `forward` where it has them.
 import { readFileSync } from 'node:fs';
-import { isAbsolute, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import * as v from 'valibot';
 import { canonicalIp } from '../dns/ip.ts';
 import { ROUTE_DEFAULTS, type RouteSettings, type TlsSettings, type UpstreamSettings } from '../forward/settings.ts';
@@ -63,6 +63,13 @@ const routeSchema = mapping(
     attempts: v.optional(
       integer(1, 10, 'How often a question is sent; each server once at least.'),
       ROUTE_DEFAULTS.attempts,
+    ),
+    maxConcurrent: v.optional(
+      integer(
+        1,
+        1_000_000,
+        'Clients that wait for these servers at one time, in each thread; others get SERVFAIL. By default as many as `limits.forwardedQueries` leaves free.',
+      ),
     ),
     forceTcp: v.optional(flag('Ask over TCP only.'), false),
     randomCase: v.optional(flag('Spell names in random case and insist on it in replies (0x20).'), false),
@@ -167,6 +174,7 @@ function buildRoute(input: RouteInput, folder: string): RouteSettings {
     deadlineMs: input.deadlineSeconds * 1000,
     attemptTimeoutMs: input.attemptSeconds * 1000,
     attempts: input.attempts,
+    maxConcurrent: input.maxConcurrent,
     forceTcp: input.forceTcp,
     randomCase: input.randomCase,
     idleMs: input.idleSeconds * 1000,
@@ -197,6 +205,12 @@ function parseTarget(value: string): { upstream?: ParsedUpstream; file?: string 
     const number = isWhole && port !== undefined ? Number(port) : secure ? DNS_OVER_TLS_PORT : DNS_PORT;
     return number > 0 && number <= 65_535 ? { upstream: { address, port: number, secure } } : undefined;
   }
-  if (scheme !== undefined || value.includes('\0')) return undefined;
-  return isAbsolute(value) || value.startsWith('./') || value.startsWith('../') ? { file: value } : undefined;
+  return scheme === undefined && isPath(value) ? { file: value } : undefined;
+}
+
+/** Whatever has a slash in it, but what was meant to be a server: a URL, or an address with a port or a mask after the slash. */
+function isPath(value: string): boolean {
+  if (!value.includes('/') || value.includes('\0') || value.includes('://')) return false;
+  const first = value.slice(0, value.indexOf('/'));
+  return canonicalIp(first.replace(/^\[(.*)\]$/, '$1')) === undefined;
 }

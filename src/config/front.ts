@@ -43,7 +43,7 @@ const rewriteSchema = mapping(
     kind: v.optional(choice(KINDS, 'Which part of the name `from` is.'), 'exact'),
     from: text(
       'a name, part of one, or a regular expression',
-      'What is replaced. A regular expression is for the whole name, lower case, with the trailing dot.',
+      'What is replaced. A suffix with a dot in front (.example.com) fits only names below it. A regular expression is for the whole name, lower case, with the trailing dot.',
     ),
     to: text('what takes its place', 'What takes its place; $1 … $9 stand for groups of a regular expression.'),
   },
@@ -100,10 +100,14 @@ export function checkRewrites(input: FrontInput, reporter: Reporter): void {
 }
 
 function checkRewrite({ kind, from, to }: FrontInput['rewrite'][number], path: Path, reporter: Reporter): void {
-  const problem = kind === 'regex' ? patternProblem(from) : kind === 'prefix' ? undefined : nameProblem(from);
+  const dotted = kind === 'suffix' && [from, to].some(hasLeadingDot);
+  if (dotted && from !== '.' && to !== '.' && !(hasLeadingDot(from) && hasLeadingDot(to)))
+    reporter.problem(path, '`from` and `to` of a suffix: both begin with a dot, or neither does');
+  const [first, second] = dotted ? [from, to].map(withoutLeadingDot) : [from, to];
+  const problem = kind === 'regex' ? patternProblem(from) : kind === 'prefix' ? undefined : nameProblem(first);
   if (problem !== undefined) reporter.problem([...path, 'from'], `\`from\` ${show(from)}: ${problem}`);
   // What the groups will be is not known yet; each stands for at least one character.
-  const example = kind === 'regex' ? to.replace(/\$\d/g, 'x') : kind === 'prefix' ? `${to}x` : to;
+  const example = kind === 'regex' ? to.replace(/\$\d/g, 'x') : kind === 'prefix' ? `${to}x` : second;
   const wrong = nameProblem(example);
   if (wrong !== undefined) reporter.problem([...path, 'to'], `\`to\` ${show(to)}: ${wrong}`);
 }
@@ -150,8 +154,13 @@ function buildAcl(input: FrontInput['acl'][number]): AclRule {
 function buildRewrite({ kind, from, to }: FrontInput['rewrite'][number]): RewriteRule {
   if (kind === 'regex') return { kind, from, to };
   if (kind === 'prefix') return { kind, from: from.toLowerCase(), to: to.toLowerCase() };
+  if (kind === 'suffix') return { kind, from: absoluteSuffix(from), to: absoluteSuffix(to) };
   return { kind, from: absoluteName(from), to: absoluteName(to) };
 }
+
+const hasLeadingDot = (value: string) => value.length > 1 && value[0] === '.';
+const withoutLeadingDot = (value: string) => (hasLeadingDot(value) ? value.slice(1) : value);
+const absoluteSuffix = (value: string) => `${hasLeadingDot(value) ? '.' : ''}${absoluteName(withoutLeadingDot(value))}`;
 
 function nameProblem(value: string): string | undefined {
   try {

@@ -60,7 +60,7 @@ export function writeAnswer(answer: Answer, query: Uint8Array, how: Rendering, o
   const shown = answer.authentic && (how.asked & (ASKED_AUTHENTIC | ASKED_DNSSEC)) !== 0;
   writeFlags(query, how.asked, answer.rcode, truncated, shown, out, start);
   const length = truncated ? questionEnd : answer.length;
-  return optBytes === 0 ? length : length + writeOpt(how.asked, answer.rcode, how.ede, out, start, length);
+  return optBytes === 0 ? length : length + writeOpt(how.asked, answer.rcode, how.ede, '', out, start, length);
 }
 
 /** Making a view to copy by costs as much as about a hundred bytes one by one. */
@@ -105,7 +105,7 @@ function rotateAddresses(answer: Answer, places: number, out: Uint8Array, start:
   }
 }
 
-/** A response without records: SERVFAIL, REFUSED and the like. */
+/** A response without records: SERVFAIL, REFUSED and the like. `text` (ASCII) goes beside `ede`. */
 export function writeFailure(
   query: Uint8Array,
   questionEnd: number,
@@ -114,12 +114,15 @@ export function writeFailure(
   ede: number,
   out: Uint8Array,
   start: number,
+  text = '',
 ): number {
   for (let i = HEADER_BYTES; i < questionEnd; i++) out[start + i] = query[i];
   out.fill(0, start + 4, start + HEADER_BYTES);
   out[start + 5] = 1;
   writeFlags(query, asked, rcode, false, false, out, start);
-  return (asked & ASKED_EDNS) === 0 ? questionEnd : questionEnd + writeOpt(asked, rcode, ede, out, start, questionEnd);
+  return (asked & ASKED_EDNS) === 0
+    ? questionEnd
+    : questionEnd + writeOpt(asked, rcode, ede, text, out, start, questionEnd);
 }
 
 function writeFlags(
@@ -143,7 +146,15 @@ function writeFlags(
 }
 
 /** Appends OPT after `length` bytes, counts it, and gives its size. */
-function writeOpt(asked: number, rcode: number, ede: number, out: Uint8Array, start: number, length: number): number {
+function writeOpt(
+  asked: number,
+  rcode: number,
+  ede: number,
+  text: string,
+  out: Uint8Array,
+  start: number,
+  length: number,
+): number {
   let at = start + length;
   out[at++] = 0;
   out[at++] = 0;
@@ -155,14 +166,15 @@ function writeOpt(asked: number, rcode: number, ede: number, out: Uint8Array, st
   out[at++] = (asked & ASKED_DNSSEC) === 0 ? 0 : EDNS_DO >> 8;
   out[at++] = 0;
   out[at++] = 0;
-  out[at++] = ede < 0 ? 0 : EDE_BYTES;
+  out[at++] = ede < 0 ? 0 : EDE_BYTES + text.length;
   if (ede >= 0) {
     out[at++] = 0;
     out[at++] = OPTION.EDE;
     out[at++] = 0;
-    out[at++] = 2;
+    out[at++] = 2 + text.length;
     out[at++] = ede >> 8;
     out[at++] = ede & 0xff;
+    for (let i = 0; i < text.length; i++) out[at++] = text.charCodeAt(i);
   }
   out[start + 10] = 0;
   out[start + 11] = 1;

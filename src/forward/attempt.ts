@@ -16,6 +16,9 @@ export interface Attempt {
 /** The reason given where it is we who have no room: nothing was sent, and the server is not to blame. */
 export const TOO_BUSY = 'too many queries in flight';
 
+/** The reason given where the other end of a connection sends what answers nothing that was asked. */
+export const UNREADABLE = 'sent what is no reply';
+
 /** A way to send attempts to one address. Waiting has no end here: whoever sends cancels. */
 export interface Transport {
   /** `attempt.failed` may be called before it returns. */

@@ -39,9 +39,12 @@ export interface Cache {
   find(query: Uint8Array, questionEnd: number, asked: number): CacheEntry | undefined;
   /** Takes over what was changed in the entry that `find` gave last. */
   saveState(): void;
+  /** Drops the entry that `find` gave last. */
+  drop(): void;
   store(entry: CacheEntry): void;
   flush(scope: FlushScope): number;
-  list(limit: number, nowMs: number, below?: WireName): CacheListing[];
+  /** Of entries that `isOfUse`, those used last first. */
+  list(limit: number, nowMs: number, isOfUse: (entry: CacheEntry) => boolean, below?: WireName): CacheListing[];
   entries(): number;
   bytes(): number;
 }
@@ -61,6 +64,7 @@ export function createCache(settings: CacheSettings, keys: Keys, onEvict: () => 
   });
   const view = emptyView();
   let viewed = -1;
+  let viewedKey = -1;
 
   const keyOf = (wire: Uint8Array, questionEnd: number, asked: number) => {
     const type = (wire[questionEnd - 4] << 8) | wire[questionEnd - 3];
@@ -75,7 +79,8 @@ export function createCache(settings: CacheSettings, keys: Keys, onEvict: () => 
   return {
     keyOf,
     find(query, questionEnd, asked) {
-      const handle = lru.get(keyOf(query, questionEnd, asked));
+      viewedKey = keyOf(query, questionEnd, asked);
+      const handle = lru.get(viewedKey);
       if (handle === undefined) return undefined;
       show(handle);
       if (view.questionEnd !== questionEnd || view.bits !== (asked & ASKED_OF_KEY)) return undefined;
@@ -85,6 +90,7 @@ export function createCache(settings: CacheSettings, keys: Keys, onEvict: () => 
       return same && view.type === type ? view : undefined;
     },
     saveState: () => packState(view, slab.chunkOf(viewed), slab.offsetOf(viewed)),
+    drop: () => void lru.delete(viewedKey),
     store(entry) {
       const bytes = packedBytes(entry);
       const size = ENTRY_OVERHEAD_BYTES + slab.slotBytes(bytes);
@@ -108,11 +114,12 @@ export function createCache(settings: CacheSettings, keys: Keys, onEvict: () => 
       }
       return before - lru.size;
     },
-    list(limit, nowMs, below) {
+    list(limit, nowMs, isOfUse, below) {
       const listings: CacheListing[] = [];
       for (const handle of lru.values()) {
         if (listings.length >= limit) break;
         show(handle);
+        if (!isOfUse(view)) continue;
         if (below === undefined || isSubdomain(nameOf(view), below)) listings.push(listingOf(view, nowMs));
       }
       return listings;

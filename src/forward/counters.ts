@@ -3,6 +3,8 @@
 export interface UpstreamCounters {
   /** "1.1.1.1:53", "tls://1.1.1.1:853". */
   readonly upstream: string;
+  /** Of the route that it belongs to. */
+  readonly zone: string;
   requests: number;
   responses: number;
   /** Attempts that ended without a reply: timed out, refused, reset. */
@@ -17,6 +19,19 @@ export interface UpstreamCounters {
   readonly latencyBoundsMs: readonly number[];
   /** 0 or 1. */
   up: number;
+  /** Why `up` is what it is. */
+  reason: string;
+  /** A forwarding loop goes through it: it must not be asked. */
+  loops: boolean;
+}
+
+/** Clients that wait for the servers of one route. */
+export interface RouteCounters {
+  readonly zone: string;
+  readonly maxWaiting: number;
+  waiting: number;
+  /** Refused since too many were waiting. */
+  rejected: number;
 }
 
 export interface ForwardCounters {
@@ -28,8 +43,6 @@ export interface ForwardCounters {
   prefetches: number;
   evictions: number;
   coalesced: number;
-  /** Refused since too many were waiting. */
-  rejected: number;
   /** SERVFAIL since no upstream gave an answer. */
   failed: number;
   /** Replies that broke a limit or the format. */
@@ -53,6 +66,7 @@ export interface ForwardStatistics {
   readonly counters: ForwardCounters;
   readonly gauges: ForwarderGauges;
   readonly upstreams: readonly UpstreamCounters[];
+  readonly routes: readonly RouteCounters[];
 }
 
 export const LATENCY_BOUNDS_MS: readonly number[] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096];
@@ -66,7 +80,6 @@ export function createForwardCounters(): ForwardCounters {
     prefetches: 0,
     evictions: 0,
     coalesced: 0,
-    rejected: 0,
     failed: 0,
     malformed: 0,
     rebindingDropped: 0,
@@ -74,9 +87,10 @@ export function createForwardCounters(): ForwardCounters {
   };
 }
 
-export function createUpstreamCounters(upstream: string): UpstreamCounters {
+export function createUpstreamCounters(upstream: string, zone: string): UpstreamCounters {
   return {
     upstream,
+    zone,
     requests: 0,
     responses: 0,
     failures: 0,
@@ -87,6 +101,8 @@ export function createUpstreamCounters(upstream: string): UpstreamCounters {
     latencyBuckets: new Array(LATENCY_BOUNDS_MS.length + 1).fill(0),
     latencyBoundsMs: LATENCY_BOUNDS_MS,
     up: 1,
+    reason: '',
+    loops: false,
   };
 }
 

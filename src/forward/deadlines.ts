@@ -18,6 +18,8 @@ export interface Deadlines {
   /** Does nothing if it is not waiting. */
   remove(deadline: Deadline): void;
   pending(): number;
+  /** Milliseconds until something may expire; 0: now; infinite: nothing waits. */
+  nextMs(): number;
   /** Forgets everything; nothing expires any more. */
   close(): void;
 }
@@ -40,7 +42,10 @@ export function createDeadlines(clock: Clock, tickMs = 20): Deadlines {
   });
   let pending = 0;
   let timer: Timer | undefined;
+  let timerTick = 0;
   let sweptTick = 0;
+  /** Nothing is due before; what was removed since may leave it too early. */
+  let nextTick = 0;
 
   const tickNow = () => Math.floor(clock.monotonicMs() / tickMs);
 
@@ -72,19 +77,37 @@ export function createDeadlines(clock: Clock, tickMs = 20): Deadlines {
     const first = Math.max(sweptTick + 1, now - BUCKETS + 1);
     sweptTick = now;
     for (let tick = first; tick <= now && pending > 0; tick++) sweepBucket(buckets[tick % BUCKETS], now);
+    nextTick = now + 1;
+    while (nextTick < now + BUCKETS && isEmpty(nextTick)) nextTick++;
     arm();
   }
 
+  function isEmpty(tick: number): boolean {
+    const sentinel = buckets[tick % BUCKETS];
+    return sentinel.next === sentinel;
+  }
+
+  function nextMs(): number {
+    return pending === 0 ? Number.POSITIVE_INFINITY : Math.max(0, nextTick * tickMs - clock.monotonicMs());
+  }
+
   function arm(): void {
-    if (timer === undefined && pending > 0) timer = clock.setTimeout(sweep, tickMs);
+    if (pending === 0 || (timer !== undefined && timerTick <= nextTick)) return;
+    timer?.cancel();
+    timerTick = nextTick;
+    timer = clock.setTimeout(sweep, Math.ceil(nextMs()));
   }
 
   return {
     add(entry, delayMs) {
       if (entry.dueTick !== NOT_WAITING) unlink(entry);
-      if (pending === 0) sweptTick = tickNow();
-      // One more than rounded up, never early: the first tick may be nearly over already.
-      entry.dueTick = Math.max(tickNow(), sweptTick) + 1 + Math.ceil(delayMs / tickMs);
+      if (pending === 0) {
+        sweptTick = tickNow();
+        nextTick = Number.POSITIVE_INFINITY;
+      }
+      // The first tick that begins after the time is over, and that is not swept yet.
+      entry.dueTick = Math.max(Math.ceil((clock.monotonicMs() + delayMs) / tickMs), sweptTick + 1);
+      nextTick = Math.min(nextTick, entry.dueTick);
       const sentinel = buckets[entry.dueTick % BUCKETS];
       entry.previous = sentinel.previous;
       entry.next = sentinel;
@@ -97,6 +120,7 @@ export function createDeadlines(clock: Clock, tickMs = 20): Deadlines {
       if (entry.dueTick !== NOT_WAITING) unlink(entry);
     },
     pending: () => pending,
+    nextMs,
     close() {
       timer?.cancel();
       timer = undefined;

@@ -1,6 +1,7 @@
 // From a question to what may be answered: the route's upstreams, then the rest of a chain of CNAMEs that they left open.
 import type { Clock } from '../clock.ts';
 import { MAX_CNAME_CHAIN } from '../dns/limits.ts';
+import { sameName } from '../dns/name.ts';
 import { EDE, RCODE, TYPE } from '../dns/types.ts';
 import type { WireName } from '../plane/records.ts';
 import { type Dns64, MAX_TTL_SECONDS } from './dns64.ts';
@@ -78,11 +79,17 @@ function findFrom(
 ): () => void {
   const route = deps.routeOf(question.name);
   const leftMs = endMs - deps.clock.monotonicMs();
-  if (route === undefined || leftMs <= 0 || followed > MAX_CNAME_CHAIN) {
-    // The chain's start is an answer: the client sees how far we came.
-    done(before === undefined ? { kind: 'failed', ede: EDE.OTHER } : { kind: 'answer', judged: before });
+  const stopped = (outcome: Outcome) => {
+    done(outcome);
     return () => {};
-  }
+  };
+  // An alias without what it leads to says that there is nothing, which is not known.
+  if (followed > MAX_CNAME_CHAIN || (before !== undefined && leadsBack(before)))
+    return stopped({ kind: 'failed', ede: EDE.INVALID_DATA });
+  if (leftMs <= 0) return stopped({ kind: 'failed', ede: EDE.NO_REACHABLE_AUTHORITY });
+  // Nobody is asked for that name: the client sees how far we came.
+  if (route === undefined)
+    return stopped(before === undefined ? { kind: 'failed', ede: EDE.OTHER } : { kind: 'answer', judged: before });
   let stopRest = () => {};
   const first = lookUp(question, route, leftMs, deps, (outcome) => {
     if (outcome.kind === 'failed') return done(outcome);
@@ -106,6 +113,11 @@ function isOpenChain(judged: Judged, question: ForwardQuestion): boolean {
     judged.answers.length > 0 &&
     !judged.authority.some((record) => record.type === TYPE.SOA)
   );
+}
+
+/** The chain ends at a name that it came by. */
+function leadsBack({ answers, finalName }: Judged): boolean {
+  return answers.some((record) => record.type === TYPE.CNAME && sameName(record.name, finalName));
 }
 
 function joined(before: Judged, rest: Judged): Judged {

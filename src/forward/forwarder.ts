@@ -9,13 +9,13 @@ import { askedBits } from './asked.ts';
 import { type CacheEntry, createCache } from './cache.ts';
 import { createForwardCounters } from './counters.ts';
 import { openDatagram } from './datagram.ts';
-import { createDeadlines } from './deadlines.ts';
+import { createDeadlines, deadline } from './deadlines.ts';
 import { createDns64 } from './dns64.ts';
-import { entryOf, failureEntry } from './entry.ts';
+import { entryOf } from './entry.ts';
 import { findAnswer } from './find.ts';
 import { createFreshness } from './freshness.ts';
 import type { Forwarder, ForwarderDeps, TargetAnswer } from './interface.ts';
-import type { Judged } from './judge.ts';
+import { createKeeper } from './keeper.ts';
 import { createKeys } from './key.ts';
 import { createLocal } from './local.ts';
 import { createLoopWatch, isLoopProbe, loopAnswer } from './loop.ts';
@@ -31,6 +31,8 @@ import type { Upstream } from './upstream.ts';
 
 export type { CacheListing, FlushScope, Forwarder, ForwarderDeps, TargetAnswer, TargetRecord } from './interface.ts';
 
+/** Beside EDE 0. */
+const TOO_MANY = "too many queries wait for this zone's servers";
 const LARGEST_RESPONSE = 65_535 + 64;
 
 export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps): Forwarder {
@@ -48,7 +50,7 @@ export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps):
   const scratch = new Uint8Array(LARGEST_RESPONSE);
   let flushes = 0;
 
-  const loops = createLoopWatch(deps.loopToken, deadlines, deps.log, () => void counters.loops++);
+  const loops = createLoopWatch(deps.loopToken, deadlines, () => void counters.loops++);
   const onUpstream = (route: Route, upstream: Upstream) => {
     if (settings.loopDetection) clock.setTimeout(() => loops.watch(route, upstream), 0);
   };
@@ -59,6 +61,7 @@ export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps):
   const routeOf = createRouting(routes);
   const dns64 = settings.dns64 && createDns64(settings.dns64);
   const local = createLocal(settings, dns64, { ...deps, onChange: forget });
+  const keeper = createKeeper(cache, freshness, settings.cache, clock, local);
 
   /** Each flush of a name looks at every entry: for many names, one that forgets all is quicker. */
   function forget(names: readonly WireName[]): void {
@@ -92,39 +95,23 @@ export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps):
   const outstanding = createOutstanding({
     deadlines,
     maxWaiting: settings.maxConcurrent,
+    shared: routes.length > 1,
     staleAfterMs: settings.cache.serveStale?.clientTimeoutMs,
     coalesced: () => void counters.coalesced++,
     find(question, done) {
       const flushesBefore = flushes;
       return findAnswer(question, findDeps, (outcome) => {
-        const now = clock.monotonicMs();
         if (outcome.kind === 'answer') {
           // What was asked before a flush may be what the flush was for.
-          if (flushes === flushesBefore) return done({ entry: keep(question, outcome.judged) });
-          return done({ entry: entryOf(question, outcome.judged, settings.cache, now) });
+          if (flushes === flushesBefore) return done({ entry: keeper.keep(question, outcome.judged) });
+          return done({ entry: entryOf(question, outcome.judged, settings.cache, clock.monotonicMs()) });
         }
         counters.failed++;
-        noteFailure(question, outcome.ede, now);
+        keeper.keepFailure(question, outcome.ede);
         done({ ede: outcome.ede });
       });
     },
   });
-
-  function cachedFor(question: ForwardQuestion): CacheEntry | undefined {
-    const query = questionBytes(question);
-    return cache.find(query, query.length, bitsOf(question));
-  }
-
-  function noteFailure(question: ForwardQuestion, ede: number, now: number): void {
-    const kept = cachedFor(question);
-    if (kept !== undefined && freshness.mayBeStale(kept, now)) {
-      freshness.noteFailedRefresh(kept, now);
-      cache.saveState();
-    } else if ((kept === undefined || now >= kept.expiresMs) && freshness.mayStoreFailure(question.name)) {
-      // Not in the place of an answer that is still good (a prefetch failed).
-      cache.store(failureEntry(question, ede, settings.cache.servfailTtlSeconds, now));
-    }
-  }
 
   // One object for all responses: a cache hit allocates nothing.
   const how: Rendering = { asked: 0, ageSeconds: 0, fixedTtlSeconds: -1, ede: -1, rotation: 0, maxBytes: 0 };
@@ -141,20 +128,25 @@ export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps):
   function refreshLater(question: ForwardQuestion, entry: CacheEntry): void {
     const query = questionBytes(question);
     const key = cache.keyOf(query, query.length, bitsOf(question));
-    clock.setTimeout(() => outstanding.refresh(key, question, entry), 0);
+    const refresh = deadline(() => {
+      const route = routeOf(question.name);
+      // What is stated by hand is not asked of anybody, however long ago it was put into the cache.
+      if (keeper.stated(question) === undefined && route !== undefined)
+        outstanding.refresh(key, question, route.counters, entry);
+    });
+    deadlines.add(refresh, 0);
   }
 
-  /** The response from the cache; 0 if an upstream has to be asked first. */
+  /** The response from the cache. */
   function answerNow(
     entry: CacheEntry,
+    fresh: boolean,
+    now: number,
     query: Uint8Array,
     questionEnd: number,
     out: Uint8Array,
     start: number,
   ): number {
-    const now = clock.monotonicMs();
-    const fresh = now < entry.expiresMs;
-    if (!fresh && !freshness.isStaleAtOnce(entry, now)) return 0;
     counters.hits++;
     if (!entry.hasData) counters.negativeHits++;
     const wantsFetch = fresh ? freshness.wantsPrefetch(entry, now) : freshness.wantsRefresh(entry, now);
@@ -177,21 +169,15 @@ export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps):
     how.asked = askedBits(query, queryLength, questionEnd);
     how.maxBytes = maxBytes;
     const entry = cache.find(query, questionEnd, how.asked);
-    const length = entry === undefined ? 0 : answerNow(entry, query, questionEnd, out, start);
-    if (length > 0 || local === undefined) return length;
-    const stated = localEntry(questionOf(query, questionEnd, how.asked));
-    return stated === undefined ? 0 : render(stated, false, clock.monotonicMs(), query, out, start);
-  }
-
-  function localEntry(question: ForwardQuestion): CacheEntry | undefined {
-    const judged = local?.find(question);
-    return judged && keep(question, judged);
-  }
-
-  function keep(question: ForwardQuestion, judged: Judged): CacheEntry {
-    const entry = entryOf(question, judged, settings.cache, clock.monotonicMs());
-    if (freshness.mayStore(entry, question.name)) cache.store(entry);
-    return entry;
+    const now = clock.monotonicMs();
+    if (entry !== undefined && now < entry.expiresMs)
+      return answerNow(entry, true, now, query, questionEnd, out, start);
+    const stated = local && keeper.stated(questionOf(query, questionEnd, how.asked));
+    if (stated !== undefined) return render(stated, false, stated.storedMs, query, out, start);
+    if (entry === undefined) return 0;
+    if (freshness.isStaleAtOnce(entry, now)) return answerNow(entry, false, now, query, questionEnd, out, start);
+    if (!freshness.isOfUse(entry, now)) cache.drop();
+    return 0;
   }
 
   function resolve(
@@ -206,8 +192,8 @@ export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps):
       return;
     }
     const { asked } = how;
-    const fail = (rcode: number, ede: number) =>
-      reply(scratch.subarray(0, writeFailure(query, questionEnd, asked, rcode, ede, scratch, 0)));
+    const fail = (rcode: number, ede: number, text?: string) =>
+      reply(scratch.subarray(0, writeFailure(query, questionEnd, asked, rcode, ede, scratch, 0, text)));
     const answered = (entry: CacheEntry, stale: boolean) => {
       how.asked = asked;
       how.maxBytes = maxBytes;
@@ -218,24 +204,31 @@ export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps):
       answered(entryOf(question, loopAnswer(question, deps.loopToken), settings.cache, clock.monotonicMs()), false);
       return;
     }
-    if (routeOf(question.name) === undefined) {
+    const route = routeOf(question.name);
+    if (route === undefined) {
       fail(RCODE.REFUSED, EDE.NOT_AUTHORITATIVE);
       return;
     }
-    ask(question, cache.keyOf(query, questionEnd, asked), cache.find(query, questionEnd, asked), {
+    ask(question, route, cache.keyOf(query, questionEnd, asked), cache.find(query, questionEnd, asked), {
       answered,
-      failed: (ede) => fail(RCODE.SERVFAIL, ede),
+      failed: (ede, text) => fail(RCODE.SERVFAIL, ede, text),
     });
   }
 
   /** Waits for upstreams with all others that ask the same. `kept` is what the cache has, too old to be given at once. */
-  function ask(question: ForwardQuestion, key: number, kept: CacheEntry | undefined, waiter: Waiter): void {
+  function ask(
+    question: ForwardQuestion,
+    { counters: share }: Route,
+    key: number,
+    kept: CacheEntry | undefined,
+    waiter: Waiter,
+  ): void {
     counters.misses++;
     const stale = kept !== undefined && freshness.mayBeStale(kept, clock.monotonicMs()) ? copyOf(kept) : undefined;
-    if (outstanding.join(key, question, stale, waiter)) return;
-    counters.rejected++;
+    if (outstanding.join(key, question, share, stale, waiter)) return;
+    share.rejected++;
     if (stale !== undefined) waiter.answered(stale, true);
-    else waiter.failed(EDE.OTHER);
+    else waiter.failed(EDE.OTHER, TOO_MANY);
   }
 
   function resolveTarget(
@@ -245,17 +238,18 @@ export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps):
     callback: (target: TargetAnswer) => void,
   ): void {
     const question = { ...plainQuestion(lowerCased(name), type), dnssecOk };
-    const kept = cachedFor(question);
+    const kept = keeper.cached(question);
     const now = clock.monotonicMs();
-    const ready = kept !== undefined && now < kept.expiresMs ? kept : localEntry(question);
+    const ready = kept !== undefined && now < kept.expiresMs ? kept : keeper.stated(question);
+    const route = routeOf(question.name);
     if (ready !== undefined) {
       counters.hits++;
       callback(targetOf(ready, now, -1));
-    } else if (routeOf(question.name) === undefined) {
+    } else if (route === undefined) {
       callback({ rcode: RCODE.REFUSED, records: [], stale: false });
     } else {
       const query = questionBytes(question);
-      ask(question, cache.keyOf(query, query.length, bitsOf(question)), kept, {
+      ask(question, route, cache.keyOf(query, query.length, bitsOf(question)), kept, {
         answered: (entry, stale) =>
           callback(targetOf(entry, clock.monotonicMs(), stale ? freshness.staleTtlSeconds() : -1)),
         failed: () => callback({ rcode: RCODE.SERVFAIL, records: [], stale: false }),
@@ -271,8 +265,13 @@ export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps):
       flushes++;
       return cache.flush(scope);
     },
-    list: (limit, below) => cache.list(limit, clock.monotonicMs(), below),
+    list(limit, below) {
+      const now = clock.monotonicMs();
+      return cache.list(limit, now, (entry) => freshness.isOfUse(entry, now), below);
+    },
     counters,
+    nextDeadlineMs: deadlines.nextMs,
+    routes: () => routes.map((route) => route.counters),
     upstreams: () => routes.flatMap((route) => route.upstreams().map((upstream) => upstream.counters)),
     gauges: () => ({
       entries: cache.entries(),

@@ -9,6 +9,8 @@ export interface Freshness {
   mayStore(entry: CacheEntry, name: WireName): boolean;
   /** Its TTL is over, but not the time in which it may still be given. */
   mayBeStale(entry: CacheEntry, nowMs: number): boolean;
+  /** Fresh, or it may be stale. Of failures, only fresh ones (RFC 8767 is about answers). */
+  isOfUse(entry: CacheEntry, nowMs: number): boolean;
   /** To be given stale at once, without asking first. */
   isStaleAtOnce(entry: CacheEntry, nowMs: number): boolean;
   /** A stale answer was given at once, and no upstream has been asked for a while. */
@@ -38,6 +40,7 @@ export function createFreshness(settings: CacheSettings): Freshness {
       return !isIn(disabled, name) && (entry.hasData || !isIn(disabledNegative, name));
     },
     mayBeStale,
+    isOfUse: (entry, nowMs) => nowMs < entry.expiresMs || mayBeStale(entry, nowMs),
     isStaleAtOnce: (entry, nowMs) =>
       serveStale !== undefined &&
       (serveStale.clientTimeoutMs === 0 || nowMs < entry.staleUntilMs) &&

@@ -11,7 +11,7 @@ import { type FileWatch, watchText } from './resolv-conf.ts';
 import type { HostsSettings } from './settings.ts';
 
 export interface Hosts {
-  /** The answer, if the name stands there. A name with addresses of the other family only is NODATA. */
+  /** The answer, if the name stands there. Types that it has nothing of are NODATA, but PTR of a name with addresses (CoreDNS). */
   find(question: ForwardQuestion): Judged | undefined;
   stop(): void;
 }
@@ -82,11 +82,11 @@ export function createHosts(
   return {
     find(question) {
       const { type } = question;
-      if (type !== TYPE.A && type !== TYPE.AAAA && type !== TYPE.PTR) return undefined;
       const found = table.get(formatName(question.name));
       if (found === undefined || (type === TYPE.PTR) !== found.reverse) return undefined;
-      const rdata = found.rdata.filter((bytes) => type === TYPE.PTR || bytes.length === (type === TYPE.A ? 4 : 16));
-      return stated(question, rdata, settings.ttlSeconds);
+      const ofType = (bytes: Uint8Array) =>
+        type === TYPE.PTR || (type === TYPE.A && bytes.length === 4) || (type === TYPE.AAAA && bytes.length === 16);
+      return stated(question, found.rdata.filter(ofType), settings.ttlSeconds);
     },
     stop() {
       for (const watch of watches) watch.stop();
@@ -111,7 +111,10 @@ function tableOf(entries: readonly HostEntry[], settings: HostsSettings): HostTa
   return table;
 }
 
-/** An answer of our own. Without records there is no SOA to say for how long, so it is not cached (RFC 2308 section 5). */
+/**
+ * An answer of our own. Without records it is not cached (RFC 2308 section 5), unless `withSoa` says for how long. Hosts have no
+ * zone that a SOA could be of.
+ */
 export function stated(question: ForwardQuestion, rdata: readonly Uint8Array[], ttlSeconds: number): Judged {
   const answers = rdata.map(
     (bytes): WireRecord => ({ name: question.name, type: question.type, class: 1, ttl: ttlSeconds, rdata: bytes }),
@@ -127,4 +130,20 @@ export function stated(question: ForwardQuestion, rdata: readonly Uint8Array[], 
     ttlSeconds: answers.length > 0 ? ttlSeconds : 0,
     ede: -1,
   };
+}
+
+/** A negative answer with the SOA of `zone`, as RFC 6303 section 3 has it for zones that are served locally. */
+export function withSoa(judged: Judged, zone: WireName, ttlSeconds: number): Judged {
+  if (judged.hasData) return judged;
+  const soa: WireRecord = { name: zone, type: TYPE.SOA, class: 1, ttl: ttlSeconds, rdata: soaRdata(zone, ttlSeconds) };
+  return { ...judged, authority: [soa], ttlSeconds };
+}
+
+function soaRdata(zone: WireName, ttlSeconds: number): Uint8Array {
+  const rdata = Buffer.concat([zone, parseName('nobody.invalid.'), Buffer.alloc(20)]);
+  // Serial, refresh, retry, expire, minimum.
+  [1, 3600, 1200, 604_800, ttlSeconds].forEach((value, i) => {
+    rdata.writeUInt32BE(value, rdata.length - 20 + 4 * i);
+  });
+  return rdata;
 }

@@ -1,7 +1,7 @@
 // What the rest of the data plane asks of the forwarder, and what it gives it.
 import type { Clock, Random } from '../clock.ts';
 import type { WireName } from '../plane/records.ts';
-import type { ForwardCounters, ForwarderGauges, UpstreamCounters } from './counters.ts';
+import type { ForwardCounters, ForwarderGauges, RouteCounters, UpstreamCounters } from './counters.ts';
 import type { OpenSocket } from './datagram.ts';
 
 export interface Forwarder {
@@ -29,13 +29,16 @@ export interface Forwarder {
   resolveTarget(name: WireName, type: number, dnssecOk: boolean, callback: (target: TargetAnswer) => void): void;
   /** Cache orders from the control plane. */
   flush(scope: FlushScope): number;
-  /** At most `limit` entries, those used last first; of names at or below `below`. */
+  /** At most `limit` entries that may still be given, those used last first; of names at or below `below`. */
   list(limit: number, below?: WireName): CacheListing[];
   readonly counters: ForwardCounters;
   /** Of the upstreams in use now. */
   upstreams(): readonly UpstreamCounters[];
+  routes(): readonly RouteCounters[];
   /** Cache entries, their bytes, clients that wait, open sockets, deadlines. */
   gauges(): ForwarderGauges;
+  /** Milliseconds until the next deadline; infinite where nothing waits. The event loop must have a turn by then. */
+  nextDeadlineMs(): number;
   /** Drops every socket and timer; pending queries are answered SERVFAIL. */
   close(): void;
 }

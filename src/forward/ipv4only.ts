@@ -2,8 +2,9 @@
 // other server is asked about it (RFC 8880 section 7).
 import { formatName, parseName } from '../dns/name.ts';
 import { RCODE, TYPE } from '../dns/types.ts';
+import type { WireName } from '../plane/records.ts';
 import { createEmbedding } from './dns64.ts';
-import { stated } from './hosts.ts';
+import { stated, withSoa } from './hosts.ts';
 import type { Judged } from './judge.ts';
 import type { ForwardQuestion } from './question.ts';
 import type { Dns64Settings } from './settings.ts';
@@ -20,10 +21,11 @@ export function createIpv4Only(settings: Dns64Settings): (question: ForwardQuest
   const target = parseName(NAME);
   return (question) => {
     const name = formatName(question.name);
-    const say = (rdata: readonly Uint8Array[]) => stated(question, rdata, TTL_SECONDS);
-    if (REVERSE_NAMES.includes(name)) return say(question.type === TYPE.PTR ? [target] : []);
-    if (name.endsWith(`.${NAME}`)) return { ...say([]), rcode: RCODE.NXDOMAIN };
+    const say = (zone: WireName, rdata: readonly Uint8Array[]) =>
+      withSoa(stated(question, rdata, TTL_SECONDS), zone, TTL_SECONDS);
+    if (REVERSE_NAMES.includes(name)) return say(question.name, question.type === TYPE.PTR ? [target] : []);
+    if (name.endsWith(`.${NAME}`)) return { ...say(target, []), rcode: RCODE.NXDOMAIN };
     if (name !== NAME) return undefined;
-    return say(question.type === TYPE.A ? ADDRESSES : question.type === TYPE.AAAA ? mapped : []);
+    return say(target, question.type === TYPE.A ? ADDRESSES : question.type === TYPE.AAAA ? mapped : []);
   };
 }

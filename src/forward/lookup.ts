@@ -2,7 +2,7 @@
 // over, and earlier ones may still answer until the deadline.
 import type { Clock } from '../clock.ts';
 import { EDE, RCODE } from '../dns/types.ts';
-import { TOO_BUSY } from './attempt.ts';
+import { TOO_BUSY, UNREADABLE } from './attempt.ts';
 import { type Deadline, type Deadlines, NOT_WAITING } from './deadlines.ts';
 import { type Judged, type JudgeRules, judgeReply, LameReply } from './judge.ts';
 import type { ForwardQuestion } from './question.ts';
@@ -113,6 +113,7 @@ export class Lookup implements Deadline {
 
   failed(sent: Sent, reason: string): void {
     this.forget(sent);
+    if (reason === UNREADABLE) this.ede = EDE.INVALID_DATA;
     // Where nobody listens, or there is no room, nothing is better in the next moment.
     if (reason === 'ECONNREFUSED' || reason === TOO_BUSY) this.askAnother();
     else this.ask();

@@ -23,12 +23,7 @@ const AGAIN_MS = 30_000;
 const FIRST_RETRY_MS = 1000;
 const REPLY_MS = 5000;
 
-export function createLoopWatch(
-  token: string,
-  deadlines: Deadlines,
-  log: (level: 'info' | 'error', message: string) => void,
-  onLoop: () => void,
-): LoopWatch {
+export function createLoopWatch(token: string, deadlines: Deadlines, onLoop: () => void): LoopWatch {
   let asked = 0;
   let closed = false;
 
@@ -46,7 +41,8 @@ export function createLoopWatch(
       replied(message) {
         deadlines.remove(tooLate);
         const loops = isOurAnswer(message, name, token);
-        if (loops !== upstream.loops) note(route, upstream, loops);
+        if (loops && !upstream.counters.loops) onLoop();
+        upstream.counters.loops = loops;
         if (loops) deadlines.add(next, AGAIN_MS);
       },
       failed() {
@@ -54,14 +50,6 @@ export function createLoopWatch(
         deadlines.add(retry, retryMs);
       },
     });
-  }
-
-  function note(route: Route, upstream: Upstream, loops: boolean): void {
-    upstream.loops = loops;
-    const way = `forwarding ${route.settings.zone} to ${upstream.label}`;
-    if (loops) onLoop();
-    if (loops) log('error', `${way} leads back to this server: it is not asked until that ends`);
-    else log('info', `${way} no longer leads back to this server`);
   }
 
   return {

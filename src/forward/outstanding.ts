@@ -7,15 +7,24 @@ import type { ForwardQuestion } from './question.ts';
 
 export interface Waiter {
   answered(entry: CacheEntry, stale: boolean): void;
-  failed(ede: number): void;
+  /** RFC 8914: the info code, and the text beside it. */
+  failed(ede: number, text?: string): void;
 }
 
 export type Found = { readonly entry: CacheEntry } | { readonly ede: number };
+
+/** The waiting clients of one route, so that a dead one leaves room for the others. */
+export interface Share {
+  waiting: number;
+  readonly maxWaiting: number;
+}
 
 export interface OutstandingDeps {
   readonly deadlines: Deadlines;
   /** Waiting clients of all questions together. */
   readonly maxWaiting: number;
+  /** There are other shares: one may have no more than what it leaves free. */
+  readonly shared: boolean;
   /** Stale answers are given after this; undefined: never before the upstreams failed. */
   readonly staleAfterMs: number | undefined;
   /** Finds the answer; calls back once, perhaps before returning. Returns what stops it. */
@@ -25,9 +34,9 @@ export interface OutstandingDeps {
 
 export interface Outstanding {
   /** False: too many wait already, and `waiter` will not be called. `stale` is what may be said if need be. */
-  join(key: number, question: ForwardQuestion, stale: CacheEntry | undefined, waiter: Waiter): boolean;
+  join(key: number, question: ForwardQuestion, share: Share, stale: CacheEntry | undefined, waiter: Waiter): boolean;
   /** Asks for the sake of the cache alone. */
-  refresh(key: number, question: ForwardQuestion, stale: CacheEntry | undefined): void;
+  refresh(key: number, question: ForwardQuestion, share: Share, stale: CacheEntry | undefined): void;
   waiting(): number;
   questions(): number;
   close(): void;
@@ -36,6 +45,7 @@ export interface Outstanding {
 interface Task {
   readonly key: number;
   readonly question: ForwardQuestion;
+  readonly share: Share;
   readonly stale: CacheEntry | undefined;
   waiters: Waiter[];
   /** Set while clients wait that a stale answer could serve. */
@@ -61,10 +71,26 @@ export function createOutstanding(deps: OutstandingDeps): Outstanding {
     return task;
   }
 
-  function begin(key: number, question: ForwardQuestion, stale: CacheEntry | undefined, first: Waiter[]): Task {
+  /**
+   * A share may have as many as it leaves free (Choudhury and Hahne's dynamic threshold): half of all places if one is stuck, a
+   * third each if two are, and others always find some.
+   */
+  function hasRoom(share: Share): boolean {
+    const free = deps.maxWaiting - waiting;
+    return free > 0 && share.waiting < share.maxWaiting && (!deps.shared || share.waiting < free);
+  }
+
+  function begin(
+    key: number,
+    question: ForwardQuestion,
+    share: Share,
+    stale: CacheEntry | undefined,
+    first: Waiter[],
+  ): Task {
     const task: Task = {
       key,
       question,
+      share,
       stale,
       waiters: first,
       patience: undefined,
@@ -76,6 +102,7 @@ export function createOutstanding(deps: OutstandingDeps): Outstanding {
     buckets[key % BUCKETS] = task;
     questions++;
     waiting += first.length;
+    share.waiting += first.length;
     const stop = deps.find(question, (found) => {
       forget(task);
       settle(task, found);
@@ -96,6 +123,7 @@ export function createOutstanding(deps: OutstandingDeps): Outstanding {
     const waiters = task.waiters;
     task.waiters = [];
     waiting -= waiters.length;
+    task.share.waiting -= waiters.length;
     return waiters;
   }
 
@@ -119,23 +147,24 @@ export function createOutstanding(deps: OutstandingDeps): Outstanding {
   }
 
   return {
-    join(key, question, stale, waiter) {
-      if (waiting >= deps.maxWaiting) return false;
+    join(key, question, share, stale, waiter) {
+      if (!hasRoom(share)) return false;
       let task = running(key, question);
       if (task === undefined) {
-        task = begin(key, question, stale, [waiter]);
+        task = begin(key, question, share, stale, [waiter]);
       } else if (task.outOfPatience && task.stale !== undefined) {
         waiter.answered(task.stale, true);
       } else {
         waiting++;
+        share.waiting++;
         task.waiters.push(waiter);
         deps.coalesced();
       }
       if (task.waiters.length > 0) armPatience(task);
       return true;
     },
-    refresh(key, question, stale) {
-      if (waiting < deps.maxWaiting && running(key, question) === undefined) begin(key, question, stale, []);
+    refresh(key, question, share, stale) {
+      if (hasRoom(share) && running(key, question) === undefined) begin(key, question, share, stale, []);
     },
     waiting: () => waiting,
     questions: () => questions,

@@ -40,13 +40,23 @@ function compileRule({ kind, from, to }: RewriteRule): (name: WireName) => strin
       return match === null ? undefined : to.replace(/\$([0-9])/g, (_, group: string) => match[Number(group)] ?? '');
     };
   }
+  if (kind === 'suffix') return suffixRule(from, to);
   const wire = parseName(from);
-  if (kind === 'exact') return (name) => (sameName(name, wire) ? to : undefined);
-  // By labels: a suffix of "example." does not fit "anexample.".
-  return (name) =>
-    isSubdomain(name, wire)
-      ? formatName(name).slice(0, formatName(name).length - formatName(wire).length) + to
-      : undefined;
+  return (name) => (sameName(name, wire) ? to : undefined);
+}
+
+/** By labels: a suffix of "example." does not fit "anexample.", and ".example." not "example." itself. */
+function suffixRule(from: string, to: string): (name: WireName) => string | undefined {
+  const onlyBelow = from.length > 1 && from[0] === '.';
+  const suffix = onlyBelow ? from.slice(1) : from;
+  const wire = parseName(suffix);
+  const suffixLength = suffix === '.' ? 0 : suffix.length;
+  const replacement = to[0] === '.' ? to.slice(1) : to;
+  return (name) => {
+    if (!isSubdomain(name, wire) || (onlyBelow && name.length === wire.length)) return undefined;
+    const text = formatName(name);
+    return text.slice(0, text.length - suffixLength) + replacement;
+  };
 }
 
 /** A query for another name: the header, the options and the rest stay. `nameEnd` is just after the name's zero byte. */

@@ -2,12 +2,14 @@
 import type { Clock } from '../clock.ts';
 import { isSubdomain, labelOffsets, parseName } from '../dns/name.ts';
 import type { WireName } from '../plane/records.ts';
+import type { RouteCounters } from './counters.ts';
 import { parseResolvConf, watchText } from './resolv-conf.ts';
 import type { RouteSettings, UpstreamSettings } from './settings.ts';
 import { createUpstream, type Upstream, type UpstreamDeps, upstreamLabel } from './upstream.ts';
 
 export interface Route {
   readonly settings: RouteSettings;
+  readonly counters: RouteCounters;
   readonly zone: WireName;
   upstreams(): readonly Upstream[];
   /** Those to ask, best first. Down ones only where all are; empty: none may be asked. */
@@ -19,6 +21,7 @@ export interface RouteDeps extends UpstreamDeps {
   readonly clock: Clock;
   /** A new upstream is in use, by configuration or resolv.conf. */
   onUpstream(route: Route, upstream: Upstream): void;
+  log(level: 'info' | 'warn', message: string): void;
 }
 
 export function createRoute(settings: RouteSettings, deps: RouteDeps): Route {
@@ -54,11 +57,17 @@ export function createRoute(settings: RouteSettings, deps: RouteDeps): Route {
   let list: readonly Upstream[] = [];
   const route: Route = {
     settings,
+    counters: {
+      zone: settings.zone,
+      maxWaiting: settings.maxConcurrent ?? Number.POSITIVE_INFINITY,
+      waiting: 0,
+      rejected: 0,
+    },
     zone: parseName(settings.zone),
     upstreams: () => list,
     order() {
-      if (list.length === 1 && !list[0].loops && !list[0].isDown()) return list;
-      const usable = list.filter((upstream) => !upstream.loops);
+      if (list.length === 1 && !list[0].counters.loops && !list[0].isDown()) return list;
+      const usable = list.filter((upstream) => !upstream.counters.loops);
       const alive = usable.filter((upstream) => !upstream.isDown());
       if (alive.length > 0) return arranged(alive);
       return settings.failFast ? [] : arranged(usable);

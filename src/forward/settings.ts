@@ -4,7 +4,7 @@ export interface ForwardSettings {
   /** The longest matching zone decides. Empty: nothing is forwarded. */
   readonly routes: readonly RouteSettings[];
   readonly cache: CacheSettings;
-  /** Queries waiting for upstreams, in one data thread; beyond it SERVFAIL. */
+  /** Clients waiting for upstreams of all routes, in one data thread; beyond it SERVFAIL. */
   readonly maxConcurrent: number;
   /** Answers with private addresses are dropped, unless the name is at or below one of `allow`. */
   readonly rebinding: { readonly allow: readonly string[] } | undefined;
@@ -71,6 +71,8 @@ export interface RouteSettings {
   /** After so long without a reply the next upstream is asked as well (the earlier one may still answer). */
   readonly attemptTimeoutMs: number;
   readonly attempts: number;
+  /** Clients waiting for this route's upstreams, in one data thread; undefined: what ForwardSettings.maxConcurrent leaves it. */
+  readonly maxConcurrent: number | undefined;
   readonly forceTcp: boolean;
   /** Spell qnames in random case (draft-vixie-dnsext-dns0x20) and insist on it. */
   readonly randomCase: boolean;
@@ -152,6 +154,7 @@ export const ROUTE_DEFAULTS: Omit<RouteSettings, 'zone' | 'upstreams'> = {
   deadlineMs: 4500,
   attemptTimeoutMs: 1500,
   attempts: 3,
+  maxConcurrent: undefined,
   forceTcp: false,
   randomCase: false,
   idleMs: 10_000,
@@ -218,7 +221,10 @@ export interface AclRule {
 
 export interface RewriteRule {
   readonly kind: 'exact' | 'prefix' | 'suffix' | 'regex';
-  /** exact, suffix: an absolute name; prefix: text; regex: for the whole name, lower case, with the trailing dot. */
+  /**
+   * exact: an absolute name; suffix: one, perhaps with a dot in front (names below it alone); prefix: text; regex: for the
+   * whole name, lower case, with the trailing dot.
+   */
   readonly from: string;
   /** What takes its place; regex: the whole name, with $1 … $9 for groups. */
   readonly to: string;

@@ -2,8 +2,8 @@
 // any order.
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
-import { MAX_MESSAGE_BYTES } from '../dns/limits.ts';
-import { type Attempt, TOO_BUSY, type Transport, type TransportCounters } from './attempt.ts';
+import { HEADER_BYTES, MAX_MESSAGE_BYTES } from '../dns/limits.ts';
+import { type Attempt, TOO_BUSY, type Transport, type TransportCounters, UNREADABLE } from './attempt.ts';
 import { type Deadline, type Deadlines, deadline } from './deadlines.ts';
 import { idOf, isReplyTo, setId } from './exchange.ts';
 import { createIdTable, type IdTable } from './id-table.ts';
@@ -33,6 +33,10 @@ interface Connection {
   readonly timer: Deadline;
   /** Questions in a row that were given up while nothing at all came: the other end may be gone without a word. */
   unanswered: number;
+  /** Questions that were given up and whose replies have not come: those may still, and belong to nobody. */
+  late: number;
+  /** ID of the reply that came last: a second one like it does no harm. */
+  lastId: number;
   /** What came of a message that is not whole yet. */
   unread: Buffer;
   connected: boolean;
@@ -64,6 +68,8 @@ export function createStream(
       waiting: createIdTable(settings.queriesInFlight),
       timer,
       unanswered: 0,
+      late: 0,
+      lastId: -1,
       unread: Buffer.alloc(0),
       connected: false,
     };
@@ -98,18 +104,28 @@ export function createStream(
     connection.unread = bytes.length === 0 ? bytes : Buffer.from(bytes);
   }
 
+  /**
+   * Nobody else writes into a connection, so what is no reply comes from a server that cannot be understood: waiting for
+   * something better, as over UDP, would only lose time.
+   */
   function take(connection: Connection, message: Buffer): void {
-    const attempt = message.length >= 12 ? connection.waiting.get(idOf(message)) : undefined;
-    if (attempt === undefined || !isReplyTo(message, attempt.query, attempt.exactSpelling)) {
-      counters.ignored();
+    const id = message.length >= HEADER_BYTES ? idOf(message) : -1;
+    const attempt = id < 0 ? undefined : connection.waiting.get(id);
+    if (attempt !== undefined && isReplyTo(message, attempt.query, attempt.exactSpelling)) {
+      connection.lastId = id;
+      forget(connection, id);
+      attempt.replied(message);
       return;
     }
-    forget(connection, idOf(message));
-    attempt.replied(message);
+    counters.ignored();
+    const isStray = id >= 0 && attempt === undefined && (id === connection.lastId || connection.late > 0);
+    if (!isStray) drop(connection, UNREADABLE);
+    else if (id !== connection.lastId) connection.late--;
   }
 
   function giveUp(connection: Connection, id: number): void {
     connection.unanswered++;
+    connection.late++;
     forget(connection, id);
     if (connection.waiting.size() === 0 && connection.unanswered >= MOST_UNANSWERED) drop(connection, 'silent');
   }

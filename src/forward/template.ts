@@ -2,8 +2,8 @@
 import { formatName, isSubdomain, parseName } from '../dns/name.ts';
 import { compilePattern } from '../dns/pattern.ts';
 import { composeRdata } from '../dns/rdata/rdata.ts';
-import { TYPE } from '../dns/types.ts';
-import { stated } from './hosts.ts';
+import { RCODE, TYPE } from '../dns/types.ts';
+import { stated, withSoa } from './hosts.ts';
 import type { Judged } from './judge.ts';
 import type { ForwardQuestion } from './question.ts';
 import type { TemplateSettings } from './settings.ts';
@@ -25,7 +25,9 @@ export function createTemplates(
       const match = template.pattern === undefined ? [name] : template.pattern.exec(name);
       if (match === null) continue;
       const answer = stated(question, rdataOf(template.values, match, question.type), template.ttlSeconds);
-      return { ...answer, rcode: template.rcode };
+      const isAnswer = template.rcode === RCODE.NOERROR || template.rcode === RCODE.NXDOMAIN;
+      const whole = isAnswer ? withSoa(answer, template.zone, template.ttlSeconds) : answer;
+      return { ...whole, rcode: template.rcode };
     }
     return undefined;
   };

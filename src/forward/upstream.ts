@@ -19,8 +19,6 @@ export interface Upstream {
   readonly counters: UpstreamCounters;
   /** Failed so often that it is asked only where all others are down, too. */
   isDown(): boolean;
-  /** A forwarding loop goes through it: it must not be asked. */
-  loops: boolean;
   /** Sends the question. The listener may be called before it returns, and is not called after `cancel`. */
   ask(question: ForwardQuestion, listener: AskListener): Cancellable;
   /** How long a reply is worth waiting for before another upstream is asked as well. */
@@ -46,7 +44,6 @@ export interface UpstreamDeps {
   readonly deadlines: Deadlines;
   readonly unpredictable: Unpredictable;
   readonly openSocket: OpenSocket;
-  log(level: 'info' | 'warn' | 'error', message: string): void;
 }
 
 /** How long a server that took EDNS for a format error is asked without it. */
@@ -58,7 +55,7 @@ const MIN_PATIENCE_MS = 200;
 export function createUpstream(settings: UpstreamSettings, route: RouteSettings, deps: UpstreamDeps): Upstream {
   const { clock, deadlines, unpredictable } = deps;
   const label = upstreamLabel(settings);
-  const counters = createUpstreamCounters(label);
+  const counters = createUpstreamCounters(label, route.zone);
   const transportCounters = {
     ignored: () => void counters.ignored++,
     socketOpened: () => void counters.socketsOpened++,
@@ -100,7 +97,7 @@ export function createUpstream(settings: UpstreamSettings, route: RouteSettings,
     down = value;
     downSinceMs = clock.monotonicMs();
     counters.up = value ? 0 : 1;
-    deps.log(value ? 'warn' : 'info', `upstream ${label} is ${value ? 'down' : 'up'}: ${reason}`);
+    counters.reason = reason;
   }
 
   /** Sends over one transport; TC and FORMERR may lead to a second sending. */
@@ -158,7 +155,6 @@ export function createUpstream(settings: UpstreamSettings, route: RouteSettings,
   return {
     label,
     counters,
-    loops: false,
     isDown: () => down && (route.probe.intervalMs > 0 || clock.monotonicMs() - downSinceMs < HOLD_DOWN_MS),
     ask: (question, listener) => send(first, question, clock.monotonicMs() >= ednsAgainMs, listener),
     patienceMs: () =>

@@ -1,5 +1,5 @@
 // What the forwarders of the data threads count, as Prometheus families. Names follow CoreDNS's `cache` and `forward`.
-import type { ForwardStatistics } from '../forward/counters.ts';
+import type { ForwardStatistics, RouteCounters } from '../forward/counters.ts';
 import type { Family, Sample } from '../metrics.ts';
 
 /** `statistics` are the last ones of each thread. */
@@ -13,6 +13,13 @@ export function forwardFamilies(statistics: readonly ForwardStatistics[]): Famil
     type,
     samples,
   });
+  const routes = statistics.flatMap((one) => one.routes);
+  const zones = [...new Set(routes.map(({ zone }) => zone))];
+  const eachRoute = (of: (one: RouteCounters) => number): Sample[] =>
+    zones.map((zone) => ({
+      labels: { zone },
+      value: routes.filter((route) => route.zone === zone).reduce((total, one) => total + of(one), 0),
+    }));
   const hits = (type: string, of: (one: ForwardStatistics) => number) => ({ labels: { type }, value: sum(of) });
   return [
     family('counter', 'cache_hits_total', 'Answers from the cache.', [
@@ -58,8 +65,8 @@ export function forwardFamilies(statistics: readonly ForwardStatistics[]): Famil
     family(
       'gauge',
       'forward_waiting',
-      'Clients that wait for other servers.',
-      plain(({ gauges }) => gauges.waiting),
+      'Clients that wait for the servers of a zone.',
+      eachRoute((one) => one.waiting),
     ),
     family(
       'gauge',
@@ -76,8 +83,8 @@ export function forwardFamilies(statistics: readonly ForwardStatistics[]): Famil
     family(
       'counter',
       'forward_max_concurrent_rejects_total',
-      'SERVFAIL since too many waited.',
-      plain(({ counters }) => counters.rejected),
+      'SERVFAIL since too many waited for the servers of a zone.',
+      eachRoute((one) => one.rejected),
     ),
     family(
       'counter',
@@ -121,7 +128,7 @@ function upstreamFamilies(
       value: all
         .filter(({ upstream }) => upstream === to)
         .map(of)
-        .reduce(join),
+        .reduce((joined, value) => join(joined, value)),
     }));
   return [
     family(

@@ -13,6 +13,8 @@ export interface ThreadData {
   readonly rotationSeed: number;
   /** The same in all threads of the process and in no other. */
   readonly loopToken: string;
+  /** 0: speaks for all threads where they see the same. */
+  readonly index: number;
 }
 
 export type ToThread =

@@ -13,6 +13,7 @@ import type { ListeningAddress, PlaneEvents, RunningDataPlane } from './plane.ts
 import type { Change } from './records.ts';
 import type { DataPlaneSettings, SocketAddress } from './settings.ts';
 import { createSlots, type SharedSlots } from './slots.ts';
+import { createUpstreamLog } from './upstream-log.ts';
 
 export interface DataPlaneOptions extends PlaneEvents {
   /** The compiled src/server/thread.ts. */
@@ -55,6 +56,7 @@ export async function startDataPlane(
   const loopToken = randomUUID();
   const members: Member[] = [];
   const forwardStatistics = new Map<number, ForwardStatistics>();
+  const logUpstreams = createUpstreamLog(log);
   let listening: readonly ListeningAddress[] = [];
   let restarts = 0;
   let badChanges = 0;
@@ -84,13 +86,17 @@ export async function startDataPlane(
         hashSeed,
         rotationSeed: Math.floor(options.random() * 0x7fff_ffff) + 1,
         loopToken,
+        index: member.index,
       },
       `data-${member.index}`,
       {
         log,
         onDeath,
         onApplied: (id) => onApplied(member.index, id),
-        onForwardStatistics: (statistics) => void forwardStatistics.set(member.index, statistics),
+        onForwardStatistics(statistics) {
+          forwardStatistics.set(member.index, statistics);
+          logUpstreams([...forwardStatistics.values()]);
+        },
       },
     );
 

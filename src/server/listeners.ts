@@ -35,6 +35,8 @@ export interface ListenerDeps {
   readonly libc: Libc | string;
   /** What the receive loop waits for beside our sockets. */
   readonly alsoReadable?: readonly ReadableSocket[];
+  /** Milliseconds until the event loop must have a turn, whatever else there is to wait for; undefined: timers may be late. */
+  readonly nextDeadlineMs?: () => number;
   /** Descriptors that nobody closes when the thread dies; an epoll descriptor stands for all that it watches. */
   onDescriptor(fd: number): void;
 }
@@ -103,7 +105,11 @@ export async function openListeners(
   if (typeof native !== 'string') {
     for (const { fd } of readable) deps.onDescriptor(fd);
     const wakeMs = IDLE_WAKE_MS * settings.threads;
-    loop = startReceiveLoop(native.libc, readable, native.eventLoopFd, wakeMs);
+    loop = startReceiveLoop(native.libc, readable, native.eventLoopFd, {
+      monotonicMs: deps.clock.monotonicMs,
+      granularityMs: wakeMs,
+      nextDeadlineMs: deps.nextDeadlineMs,
+    });
   }
   return {
     addresses: opened.map(({ bound, transport, mode }) => ({ ...bound, transport, mode })),

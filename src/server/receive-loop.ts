@@ -32,15 +32,23 @@ const BUSY_PACKETS = 16;
  */
 const RESTLESS_TURNS = 4;
 
+export interface TimersWait {
+  monotonicMs(): number;
+  /** The event loop has a turn at least so often. */
+  readonly granularityMs: number;
+  /** Milliseconds until it must have one; infinite: no such need now. */
+  readonly nextDeadlineMs?: () => number;
+}
+
 /**
  * Waits for `sockets` from now on. The thread's event loop must have nothing that needs it at once without a descriptor
- * that says so (timers are at most `timerGranularityMs` late). `eventLoopFd` is from `findEventLoopFd`.
+ * that says so: `timers` says how late its timers may be. `eventLoopFd` is from `findEventLoopFd`.
  */
 export function startReceiveLoop(
   libc: Libc,
   sockets: readonly ReadableSocket[],
   eventLoopFd: number,
-  timerGranularityMs: number,
+  timers: TimersWait,
 ): ReceiveLoop {
   const count = sockets.length + 1;
   const memory = libc.allocate(count * POLLFD_BYTES);
@@ -55,9 +63,14 @@ export function startReceiveLoop(
 
   const turn = (): void => {
     if (stopped) return;
-    const waitMs = restlessTurns > 0 ? 0 : timerGranularityMs;
-    if (restlessTurns > 0) restlessTurns--;
+    const rests = restlessTurns === 0;
+    if (!rests) restlessTurns--;
+    // From one turn to the next, however many queries come between: with one every now and then, many waits make seconds.
+    const endMs = timers.monotonicMs() + timers.granularityMs;
     for (let batches = 0; batches < BATCHES_IN_A_ROW; batches++) {
+      const leftMs = Math.min(endMs - timers.monotonicMs(), timers.nextDeadlineMs?.() ?? Number.POSITIVE_INFINITY);
+      if (leftMs <= 0 && batches > 0) break;
+      const waitMs = rests ? Math.max(0, Math.ceil(leftMs)) : 0;
       const ready = libc.poll(memory.address, count, waitMs);
       if (ready <= 0) {
         if (waitMs > 0) for (const socket of sockets) socket.readKernelDrops?.();

@@ -33,8 +33,13 @@ let loopRuns = false;
 const openSocket: OpenSocket = (...socket) =>
   datagrams !== undefined && loopRuns ? datagrams.open(...socket) : openDatagram(...socket);
 
+/** All threads read the same files; one says what it found. */
+const logForwarding: typeof log = (level, message) => {
+  if (data.index === 0 || level === 'error') log(level, message);
+};
+
 const forwarderOf = (forward: ForwardSettings): EngineDeps['createForwarder'] => {
-  const common = { clock: systemClock, random: Math.random, log, loopToken: data.loopToken, openSocket };
+  const common = { clock: systemClock, random: Math.random, log: logForwarding, loopToken: data.loopToken, openSocket };
   return (ours) => createForwarder(forward, { ...ours, ...common });
 };
 const allocate = typeof libc === 'string' ? undefined : libc.allocate;
@@ -75,6 +80,7 @@ async function listen(addresses: Extract<ToThread, { kind: 'listen' }>['addresse
       clock: systemClock,
       libc,
       alsoReadable: datagrams && [datagrams],
+      nextDeadlineMs: engine.forwarder?.nextDeadlineMs,
       onDescriptor: (fd) => tell({ kind: 'opened', fd }),
     });
     loopRuns = listeners.addresses.some(({ mode }) => mode === 'batched');
@@ -134,6 +140,7 @@ function reportForwarding(forwarder: Forwarder, before: string): void {
     counters: forwarder.counters,
     gauges: forwarder.gauges(),
     upstreams: forwarder.upstreams(),
+    routes: forwarder.routes(),
   };
   const now = JSON.stringify(statistics);
   if (now !== before) tell({ kind: 'forward', statistics });

@@ -63,6 +63,17 @@ test('wrong targets, zones twice, and TTL bounds the wrong way round are refused
   );
 });
 
+test('any path is a file beside the configuration; URLs, and addresses with a slash, are none', async () => {
+  const settings = await load('forward: [{ to: [rc/resolv.conf, ../resolv.conf, /etc/resolv.conf] }]');
+  assert.deepEqual(settings?.routes[0].resolvConf, [
+    '/etc/healthdns/rc/resolv.conf',
+    '/etc/resolv.conf',
+    '/etc/resolv.conf',
+  ]);
+  for (const bad of ['https://dns.google/dns-query', '10.0.0.0/8', '1.1.1.1/53', '"[::1]/53"', 'resolv.conf'])
+    assert.match((await problems(`forward: [{ to: ${bad} }]`))[0], /expected ADDRESS/, bad);
+});
+
 test('hosts, templates, dns64 and the rebinding filter reach the settings', async () => {
   const settings = await load(`
 hosts: { entries: [{ address: 10.0.0.1, names: Printer.Office }] }
@@ -120,6 +131,22 @@ queryLog: { every: 100, rcodes: [SERVFAIL] }`,
     queryLog: { every: 100, rcodes: [2] },
   });
   assert.match(result.warnings[0].message, /`autopath` does nothing/);
+});
+
+test('a suffix may have a dot in front, in both its sides', async () => {
+  const text = `rewrite: [{ kind: suffix, from: .Corp.Test, to: .example. }, { kind: suffix, from: .a, to: . }]`;
+  const result = await parseConfig(`${ZONES}${text}`, '/etc/healthdns/zones.yaml');
+  assert.ok(result.ok, JSON.stringify(result));
+  assert.deepEqual(
+    result.config.front?.rewrites.map(({ from, to }) => [from, to]),
+    [
+      ['.corp.test.', '.example.'],
+      ['.a.', '.'],
+    ],
+  );
+  assert.match((await problems('rewrite: [{ kind: suffix, from: .a, to: b }]'))[0], /both begin with a dot/);
+  assert.match((await problems('rewrite: [{ kind: exact, from: .a, to: b }]'))[0], /empty label/);
+  assert.match((await problems('rewrite: [{ kind: suffix, from: ..a, to: .b }]'))[0], /empty label/);
 });
 
 test('dns64 alone stands before the answers, for names of our own', async () => {

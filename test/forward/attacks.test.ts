@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseName } from '../../src/dns/name.ts';
-import { FLAG, RCODE } from '../../src/dns/types.ts';
-import { forwarder, upstream } from '../support/forwarding.ts';
+import { EDE, FLAG, RCODE } from '../../src/dns/types.ts';
+import { edeOf, forwarder, routeTo, upstream } from '../support/forwarding.ts';
 import type { Asked } from '../support/scripted-upstream.ts';
 import { SOA } from '../support/scripted-upstream.ts';
 import { assertRecords, record } from '../support/zone-text.ts';
@@ -244,9 +244,52 @@ test('beyond the cap of waiting clients there is SERVFAIL at once', async () => 
   const { ask, forwarder: made } = forwarder([one], { settings: { maxConcurrent: 10 } });
   const waiting = Array.from({ length: 10 }, (_, i) => ask(`n${i}.example. A`));
   assert.equal((await ask('n10.example. A')).rcode, RCODE.SERVFAIL);
-  assert.equal(made.counters.rejected, 1);
+  assert.equal(made.routes()[0].rejected, 1);
   made.close();
   assert.deepEqual([...new Set((await Promise.all(waiting)).map(({ rcode }) => rcode))], [RCODE.SERVFAIL]);
+});
+
+test('a dead route fills no more than half of the places, and others are answered meanwhile', async () => {
+  const dead = await upstream();
+  const alive = await upstream((asked) => asked.send(asked.reply({ rcode: 3, authorities: SOA })));
+  const { ask, forwarder: made } = forwarder([], {
+    routes: [routeTo('dead.test.', [dead.port]), routeTo('.', [alive.port])],
+    settings: { maxConcurrent: 10 },
+  });
+  const waiting = Array.from({ length: 20 }, (_, i) => ask(`n${i}.dead.test. A`));
+  const refused = (await Promise.all(waiting.slice(5)))[0];
+  assert.deepEqual([refused.rcode, edeOf(refused)], [RCODE.SERVFAIL, EDE.OTHER]);
+  const option = refused.edns?.options.find(({ code }) => code === 15);
+  assert.equal(Buffer.from(option?.data.subarray(2) ?? []).toString(), "too many queries wait for this zone's servers");
+  for (let i = 0; i < 5; i++) assert.equal((await ask(`n${i}.example. A`)).rcode, RCODE.NXDOMAIN);
+  assert.deepEqual(
+    made.routes().map(({ zone, waiting: now, rejected }) => [zone, now, rejected]),
+    [
+      ['dead.test.', 5, 15],
+      ['.', 0, 0],
+    ],
+  );
+});
+
+test('all routes together have no more places than there are, and a route no more than its own limit', async () => {
+  const dead = await upstream();
+  const zones = ['a.test.', 'b.test.', 'c.test.'];
+  const routes = [
+    ...zones.map((zone) => routeTo(zone, [dead.port])),
+    routeTo('small.test.', [dead.port], { maxConcurrent: 3 }),
+  ];
+  const { ask, forwarder: made } = forwarder([], { routes, settings: { maxConcurrent: 64 } });
+  for (let i = 0; i < 100; i++) for (const zone of ['small.test.', ...zones]) void ask(`n${i}.${zone} A`);
+  const places = made.routes().map(({ waiting }) => waiting);
+  assert.equal(places[3], 3);
+  assert.ok(Math.min(...places.slice(0, 3)) >= 15, places.join(' '));
+  assert.equal(
+    made.gauges().waiting,
+    places.reduce((sum, waiting) => sum + waiting, 0),
+  );
+  assert.ok(made.gauges().waiting < 64);
+  made.close();
+  assert.deepEqual([made.gauges().waiting, ...made.routes().map(({ waiting }) => waiting)], [0, 0, 0, 0, 0]);
 });
 
 test('a query without RD does not learn what others asked for', async () => {

@@ -120,7 +120,7 @@ test('serve-stale at once: the old answer is given without waiting, and refreshe
   server.script = answerFrom(NEW);
   await clock.advance(301_000);
   assert.equal(edeOf(cached('www.example. A')), EDE.STALE_ANSWER);
-  await clock.advance(0);
+  await clock.advance(20);
   await until(() => edeOf(cached('www.example. A')), undefined);
   assertRecords(cached('www.example. A')?.answers ?? [], NEW);
 });
@@ -131,7 +131,7 @@ test('prefetch: what is asked for often is fetched again shortly before its end,
   await clock.advance(275_000);
   server.script = answerFrom(NEW);
   for (let i = 0; i < 10; i++) assertRecords(cached('www.example. A')?.answers ?? [], WWW.replace('300', '25'));
-  await clock.advance(0);
+  await clock.advance(20);
   await until(() => cached('www.example. A')?.answers[0].ttlSeconds, 300);
   assertRecords(cached('www.example. A')?.answers ?? [], NEW);
   assert.deepEqual([server.asked.length, made.counters.prefetches], [2, 1]);
@@ -143,7 +143,7 @@ test('prefetch: where it fails, the answer is given until its end', async () => 
   await clock.advance(275_000);
   server.script = SERVFAIL;
   for (let i = 0; i < 10; i++) cached('www.example. A');
-  await clock.advance(0);
+  await clock.advance(20);
   await until(() => made.counters.failed, 1);
   assertRecords(cached('www.example. A')?.answers ?? [], WWW.replace('300', '25'));
 });
@@ -157,6 +157,42 @@ test('prefetch: what is asked for seldom is not fetched again', async () => {
   }
   await clock.advance(1000);
   assert.equal(server.asked.length, 1);
+});
+
+test('prefetch and stale answers: what is stated by hand is asked of nobody, and never stale', async () => {
+  for (const cache of [
+    { prefetch: PREFETCH_DEFAULTS },
+    { serveStale: { ...SERVE_STALE_DEFAULTS, clientTimeoutMs: 0 } },
+  ]) {
+    const entries = [{ address: '10.0.0.1', names: ['printer.office.'] }];
+    const hosts = { files: [], entries, ttlSeconds: 100, reverse: true };
+    const { clock, server, cached } = await setUp({ cache, settings: { hosts } });
+    for (let second = 0; second < 120; second += 1) {
+      await clock.advance(1000);
+      const response = cached('printer.office. A');
+      assert.deepEqual([response?.answers.length, edeOf(response)], [1, undefined]);
+    }
+    assert.equal(server.asked.length, 0);
+  }
+});
+
+test('a failure that is over is neither listed nor kept, whether or not old answers are served', async () => {
+  for (const cache of [{}, stale]) {
+    const { clock, server, ask, cached, forwarder: made } = await setUp({ cache });
+    await ask('www.example. A');
+    server.script = SERVFAIL;
+    await ask('broken.example. A');
+    const listed = () => made.list(10).map(({ name }) => name);
+    assert.deepEqual(listed(), ['broken.example.', 'www.example.']);
+    await clock.advance(5000);
+    assert.deepEqual(listed(), ['www.example.']);
+    assert.equal(cached('broken.example. A'), undefined);
+    assert.equal(made.gauges().entries, 1);
+    await clock.advance(300_000);
+    assert.equal(cached('www.example. A'), undefined);
+    assert.deepEqual(listed(), 'serveStale' in cache ? ['www.example.'] : []);
+    assert.equal(made.gauges().entries, 'serveStale' in cache ? 1 : 0);
+  }
 });
 
 test('flush: all, one name, or a name and all below it; what was asked before is not kept after', async () => {

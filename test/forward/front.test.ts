@@ -103,6 +103,19 @@ test('rewrite: a suffix fits whole labels only, and a name that would be too lon
   assert.equal((await ask({ rewrites: growing }, WWW, `${long} A`)).message.rcode, RCODE.NXDOMAIN);
 });
 
+test('rewrite: a suffix with a dot in front fits names below it only, as in CoreDNS', async () => {
+  const below: FrontSettings['rewrites'] = [{ kind: 'suffix', from: '.corp.', to: '.example.' }];
+  const { message } = await ask({ rewrites: below }, WWW, 'www.corp. A');
+  assert.deepEqual(message.answers.map(formatRecord), ['www.corp. 5 IN A 192.0.2.1']);
+  const zone = 'corp. 5 IN A 192.0.2.2\nexample. 5 IN A 192.0.2.3\nwww. 5 IN A 192.0.2.4';
+  assert.match(formatRecord((await ask({ rewrites: below }, zone, 'corp. A')).message.answers[0]), /192\.0\.2\.2$/);
+  assert.equal((await ask({ rewrites: below }, WWW, 'wwwcorp. A')).message.rcode, RCODE.NXDOMAIN);
+  for (const from of ['.corp.', 'corp.']) {
+    const cut = await ask({ rewrites: [{ kind: 'suffix', from, to: '.' }] }, zone, 'www.corp. A');
+    assert.deepEqual(cut.message.answers.map(formatRecord), ['www.corp. 5 IN A 192.0.2.4']);
+  }
+});
+
 const CLUSTER = `
 10-0-0-7.default.pod.cluster.local. 5 IN A 10.0.0.7
 api.other.svc.cluster.local. 5 IN A 10.96.0.1

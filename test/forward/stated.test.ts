@@ -31,6 +31,32 @@ test('hosts: inline addresses are answered at once, both ways; the other family 
   );
 });
 
+test('hosts: other types of a name with addresses are NODATA, as in CoreDNS; PTR of it, and other types of an address, are asked for', async () => {
+  const one = await upstream(answerFrom(''));
+  const entries = [
+    { address: '10.0.0.1', names: ['printer.office.'] },
+    { address: 'fd00::1', names: ['six.office.'] },
+  ];
+  const { ask, cached } = forwarder([one], { settings: { hosts: { ...NO_HOSTS, entries } } });
+  const empty = [
+    'printer.office. MX',
+    'printer.office. TXT',
+    'printer.office. HTTPS',
+    'printer.office. AAAA',
+    'six.office. A',
+  ];
+  for (const question of empty) {
+    const response = cached(question);
+    assert.deepEqual([response?.rcode, response?.answers.length, response?.authorities.length], [0, 0, 0], question);
+  }
+  const asked = ['printer.office. PTR', '1.0.0.10.in-addr.arpa. A', 'other.office. MX'];
+  for (const question of asked) await ask(question);
+  assert.deepEqual(
+    one.asked.map(({ text }) => text),
+    asked,
+  );
+});
+
 test('hosts: a file is read again when it changes, and what was cached of its names is forgotten', async () => {
   const file = join(await mkdtemp(join(tmpdir(), 'healthdns-')), 'hosts');
   await writeFile(file, '10.0.0.1 a.office # first\nnonsense b.office\nfd00::1 a.office\n');
@@ -60,8 +86,12 @@ test('templates make answers of a name’s text; without sense there is no recor
   const templates = [TEMPLATE, { ...TEMPLATE, zone: 'ads.test.', type: 0, match: undefined, rcode: 3, values: [] }];
   const { ask, cached } = forwarder([one], { settings: { templates } });
   assertRecords(cached('ip-10-0-0-1.ip.test. A')?.answers ?? [], 'ip-10-0-0-1.ip.test. 60 IN A 10.0.0.1');
-  assert.equal(cached('ip-300-0-0-1.ip.test. A')?.answers.length, 0);
-  assert.equal(cached('x.ads.test. TXT')?.rcode, RCODE.NXDOMAIN);
+  const senseless = cached('ip-300-0-0-1.ip.test. A');
+  assert.equal(senseless?.answers.length, 0);
+  assertRecords(senseless?.authorities ?? [], 'ip.test. 60 IN SOA ip.test. nobody.invalid. 1 3600 1200 604800 60');
+  const blocked = cached('x.ads.test. TXT');
+  assert.equal(blocked?.rcode, RCODE.NXDOMAIN);
+  assertRecords(blocked?.authorities ?? [], 'ads.test. 60 IN SOA ads.test. nobody.invalid. 1 3600 1200 604800 60');
   assert.equal(cached('www.ip.test. A'), undefined);
   await ask('www.ip.test. A');
   assert.equal(one.asked.length, 1);
@@ -189,7 +219,15 @@ test('DNS64: ipv4only.arpa tells the prefix and is asked of nobody (RFC 7050, RF
     cached('170.0.0.192.in-addr.arpa. PTR')?.answers ?? [],
     '170.0.0.192.in-addr.arpa. 3600 IN PTR ipv4only.arpa.',
   );
-  assert.deepEqual([cached('ipv4only.arpa. NS')?.rcode, cached('ipv4only.arpa. NS')?.answers.length], [0, 0]);
-  assert.equal(cached('x.ipv4only.arpa. A')?.rcode, RCODE.NXDOMAIN);
+  const soa = (zone: string) => `${zone} 1800 IN SOA ${zone} nobody.invalid. 1 3600 1200 604800 86400`;
+  for (const [question, rcode, zone] of [
+    ['ipv4only.arpa. NS', RCODE.NOERROR, 'ipv4only.arpa.'],
+    ['x.ipv4only.arpa. A', RCODE.NXDOMAIN, 'ipv4only.arpa.'],
+    ['171.0.0.192.in-addr.arpa. TXT', RCODE.NOERROR, '171.0.0.192.in-addr.arpa.'],
+  ] as const) {
+    const response = cached(question);
+    assert.deepEqual([response?.rcode, response?.answers.length], [rcode, 0], question);
+    assertRecords(response?.authorities ?? [], soa(zone));
+  }
   assert.equal(forwarder([one]).cached('ipv4only.arpa. A'), undefined, 'without DNS64 it is a name like others');
 });

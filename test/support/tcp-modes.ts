@@ -1,5 +1,5 @@
 // The two ways of TCP, each over a plane in this thread.
-import type { Clock } from '../../src/clock.ts';
+import { type Clock, systemClock } from '../../src/clock.ts';
 import type { SocketAddress, TcpSettings } from '../../src/plane/settings.ts';
 import type { Engine } from '../../src/server/engine.ts';
 import { type Libc, loadLibc } from '../../src/server/libc.ts';
@@ -30,7 +30,10 @@ export async function listenTcp(
   const eventLoopFd = await findEventLoopFd();
   if (eventLoopFd === undefined) throw new Error('no descriptor of the event loop');
   const listener = listenEpollTcp(engine, address, settings, { libc, clock, shared: false });
-  const loop = startReceiveLoop(libc, [listener], eventLoopFd, 1);
+  const loop = startReceiveLoop(libc, [listener], eventLoopFd, {
+    monotonicMs: systemClock.monotonicMs,
+    granularityMs: 1,
+  });
   return {
     ...listener,
     async close() {

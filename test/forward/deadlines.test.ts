@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { createDeadlines, deadline } from '../../src/forward/deadlines.ts';
+import { fakeClock } from '../support/fake-clock.ts';
+
+const TICK_MS = 20;
+
+test('whatever is added and removed when, each deadline expires once, never early and at most a tick late', async () => {
+  const step = fc.record({
+    afterMs: fc.double({ min: 0, max: 400, noNaN: true }),
+    delayMs: fc.double({ min: 0, max: 25_000, noNaN: true }),
+    removed: fc.boolean(),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 30 }), async (steps) => {
+      const clock = fakeClock();
+      const deadlines = createDeadlines(clock, TICK_MS);
+      const expired: number[] = [];
+      let expected = 0;
+      for (const { afterMs, delayMs, removed } of steps) {
+        await clock.advance(afterMs);
+        const dueMs = clock.monotonicMs() + delayMs;
+        const one = deadline(() => {
+          const lateMs = clock.monotonicMs() - dueMs;
+          assert.ok(lateMs > -0.001 && lateMs <= TICK_MS + 1.001, `${lateMs} ms late`);
+          expired.push(dueMs);
+        });
+        deadlines.add(one, delayMs);
+        if (removed) deadlines.remove(one);
+        else expected++;
+        assert.ok(deadlines.nextMs() >= 0);
+      }
+      await clock.advance(25_100);
+      assert.equal(expired.length, expected);
+      assert.deepEqual([deadlines.pending(), deadlines.nextMs()], [0, Number.POSITIVE_INFINITY]);
+      assert.equal(clock.pendingTimers(), 0);
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test('it is told how long nothing can be due, and no timer runs before', async () => {
+  const clock = fakeClock();
+  const deadlines = createDeadlines(clock, TICK_MS);
+  assert.equal(deadlines.nextMs(), Number.POSITIVE_INFINITY);
+  deadlines.add(
+    deadline(() => {}),
+    4500,
+  );
+  assert.equal(deadlines.nextMs(), 4500);
+  deadlines.add(
+    deadline(() => {}),
+    200,
+  );
+  assert.equal(deadlines.nextMs(), 200);
+  await clock.advance(200);
+  assert.deepEqual([deadlines.pending(), deadlines.nextMs()], [1, 4300]);
+});

@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createForwardCounters, createUpstreamCounters, type ForwardStatistics } from '../../src/forward/counters.ts';
+import { forwardFamilies } from '../../src/plane/forward-families.ts';
+
+const GAUGES = { entries: 2, bytes: 100, waiting: 3, questions: 3, sockets: 1, deadlines: 1 };
+
+function statistics(ups: readonly number[], rejected: number): ForwardStatistics {
+  return {
+    counters: createForwardCounters(),
+    gauges: GAUGES,
+    upstreams: ups.map((up, i) => ({ ...createUpstreamCounters(`192.0.2.${i}:53`, '.'), up, requests: 5 })),
+    routes: [
+      { zone: '.', maxWaiting: 10, waiting: 1, rejected },
+      { zone: 'corp.test.', maxWaiting: 10, waiting: 2, rejected: 0 },
+    ],
+  };
+}
+
+function samplesOf(all: readonly ForwardStatistics[], name: string): Record<string, number> {
+  const family = forwardFamilies(all).find((one) => one.name === `healthdns_${name}`);
+  return Object.fromEntries(
+    [...(family?.samples ?? [])].map(({ labels, value }) => [Object.values(labels).join(), value]),
+  );
+}
+
+test('a server is up where all threads have it up; what they count is added', () => {
+  const threads = [statistics([1, 1, 0], 1), statistics([1, 0, 0], 0)];
+  assert.deepEqual(samplesOf(threads, 'forward_up'), { '192.0.2.0:53': 1, '192.0.2.1:53': 0, '192.0.2.2:53': 0 });
+  assert.equal(samplesOf(threads, 'forward_requests_total')['192.0.2.0:53'], 10);
+  assert.equal(samplesOf([statistics([1], 0)], 'forward_up')['192.0.2.0:53'], 1);
+});
+
+test('waiting and refused clients are told by zone', () => {
+  const threads = [statistics([1], 1), statistics([1], 4)];
+  assert.deepEqual(samplesOf(threads, 'forward_waiting'), { '.': 2, 'corp.test.': 4 });
+  assert.deepEqual(samplesOf(threads, 'forward_max_concurrent_rejects_total'), { '.': 5, 'corp.test.': 0 });
+});

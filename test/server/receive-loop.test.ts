@@ -1,0 +1,71 @@
+// When the event loop has its turn, told by a poll() that the test plays.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Libc, POLLIN } from '../../src/server/libc.ts';
+import { startReceiveLoop } from '../../src/server/receive-loop.ts';
+
+interface Turns {
+  /** The longest that the event loop waited for a turn. */
+  readonly longestMs: number;
+  readonly polls: number;
+}
+
+/** A packet comes every `everyMs`; answering one never needs the event loop. Something is due `deadlineMs` after each turn. */
+async function turnsWith(
+  everyMs: number,
+  granularityMs: number,
+  deadlineMs = Number.POSITIVE_INFINITY,
+): Promise<Turns> {
+  let nowMs = 0;
+  let lastMs = 0;
+  let nextPacketMs = everyMs;
+  let polls = 0;
+  const memory = new ArrayBuffer(16);
+  const events = new Int16Array(memory);
+  const libc = {
+    allocate: () => ({ address: 0n, buffer: memory }),
+    poll(_fds: bigint, _count: number, timeoutMs: number) {
+      polls++;
+      const readable = nextPacketMs <= nowMs + timeoutMs;
+      nowMs = readable ? Math.max(nowMs, nextPacketMs) : nowMs + timeoutMs;
+      events[3] = readable ? POLLIN : 0;
+      if (readable) nextPacketMs += everyMs;
+      return readable ? 1 : 0;
+    },
+  } as unknown as Libc;
+  const socket = { fd: 3, drain: () => 1, beganLater: () => false };
+  const loop = startReceiveLoop(libc, [socket], 4, {
+    monotonicMs: () => nowMs,
+    granularityMs,
+    nextDeadlineMs: () => Math.max(0, lastMs + deadlineMs - nowMs),
+  });
+  let longestMs = 0;
+  for (let turn = 0; turn < 100; turn++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    longestMs = Math.max(longestMs, nowMs - lastMs);
+    lastMs = nowMs;
+  }
+  loop.stop();
+  return { longestMs, polls };
+}
+
+test('a query every now and then does not keep the event loop from its timers', async () => {
+  for (const everyMs of [1, 10, 100, 149]) {
+    const { longestMs } = await turnsWith(everyMs, 150);
+    assert.ok(longestMs <= 150 + everyMs, `${longestMs} ms without a turn, a query every ${everyMs} ms`);
+  }
+});
+
+test('a turn comes by the next deadline, with queries and without', async () => {
+  for (const everyMs of [3, 1_000_000]) {
+    const { longestMs } = await turnsWith(everyMs, 4800, 20);
+    assert.ok(longestMs <= 20 + (everyMs % 1000), `${longestMs} ms without a turn`);
+  }
+});
+
+test('where nothing is due, many queries are answered in one turn, and an idle loop sleeps', async () => {
+  const busy = await turnsWith(0.01, 150);
+  assert.ok(busy.polls > 100 * 50, `${busy.polls} polls in 100 turns`);
+  const idle = await turnsWith(1_000_000, 150);
+  assert.ok(idle.polls <= 101, `${idle.polls} polls in 100 turns`);
+});

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { RCODE } from '../../src/dns/types.ts';
-import type { HostsSettings, TemplateSettings } from '../../src/forward/settings.ts';
+import { type HostsSettings, ROUTE_DEFAULTS, type TemplateSettings } from '../../src/forward/settings.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { forwarder, upstream } from '../support/forwarding.ts';
 import { answerFrom, SOA } from '../support/scripted-upstream.ts';
@@ -125,6 +125,21 @@ test('DNS64: a failure of the AAAA question is taken as an empty answer', async 
   const { ask } = forwarder([one], { settings: { dns64: DNS64 } });
   assertRecords((await ask('v4.example. AAAA')).answers, 'v4.example. 600 IN AAAA 64:ff9b::c000:221');
   assert.equal((await ask('none.example. AAAA')).rcode, RCODE.SERVFAIL);
+});
+
+test('DNS64: where the AAAA question ran out of time, the A question is not asked any more', async () => {
+  const clock = fakeClock();
+  const one = await upstream();
+  const { ask } = forwarder([one], { clock, settings: { dns64: DNS64 } });
+  let answered = false;
+  void ask('v4.example. AAAA').then(() => {
+    answered = true;
+  });
+  await until(() => one.asked.length, 1);
+  await clock.advance(ROUTE_DEFAULTS.deadlineMs);
+  assert.equal(answered, true);
+  await clock.advance(100);
+  assert.ok(one.asked.every(({ text }) => !text.endsWith(' A')));
 });
 
 test('DNS64: a chain of CNAMEs stays, and every length of prefix puts the address where RFC 6052 says', async () => {

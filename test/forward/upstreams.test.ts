@@ -230,12 +230,12 @@ test('a CNAME that an authoritative upstream leaves open is followed to where it
   assertRecords((await ask('www.corp.test. A')).answers, `www.corp.test. 60 IN CNAME www.example.\n${WWW}`);
 });
 
-const LINKS: Record<string, (i: number) => string> = {
-  'a loop of two names': (i) => `n${i % 2}.corp.test. 60 IN CNAME n${(i + 1) % 2}.corp.test.`,
-  'a chain without end': (i) => `n${i}.corp.test. 60 IN CNAME n${i + 1}.corp.test.`,
+const LINKS: Record<string, [link: (i: number) => string, questions: number]> = {
+  'a loop of two names': [(i) => `n${i % 2}.corp.test. 60 IN CNAME n${(i + 1) % 2}.corp.test.`, 2],
+  'a chain without end': [(i) => `n${i}.corp.test. 60 IN CNAME n${i + 1}.corp.test.`, 17],
 };
 
-for (const [what, link] of Object.entries(LINKS)) {
+for (const [what, [link, questions]] of Object.entries(LINKS)) {
   test(`${what}, given one link a reply, is SERVFAIL with EDE 24, and kept as a failure`, async () => {
     const corp = await upstream((asked) =>
       asked.send(asked.reply({ answers: link(Number(/^n(\d+)/.exec(asked.text)?.[1])) })),
@@ -244,7 +244,7 @@ for (const [what, link] of Object.entries(LINKS)) {
     const response = await ask('n0.corp.test. A');
     assert.deepEqual([response.rcode, response.answers.length, edeOf(response)], [RCODE.SERVFAIL, 0, EDE.INVALID_DATA]);
     assert.equal(cached('n0.corp.test. A')?.rcode, RCODE.SERVFAIL);
-    assert.ok(corp.asked.length <= 17, `${corp.asked.length} questions`);
+    assert.equal(corp.asked.length, questions);
   });
 }
 

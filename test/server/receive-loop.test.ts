@@ -15,6 +15,7 @@ async function turnsWith(
   everyMs: number,
   granularityMs: number,
   deadlineMs = Number.POSITIVE_INFINITY,
+  drainMs = 0,
 ): Promise<Turns> {
   let nowMs = 0;
   let lastMs = 0;
@@ -33,7 +34,11 @@ async function turnsWith(
       return readable ? 1 : 0;
     },
   } as unknown as Libc;
-  const socket = { fd: 3, drain: () => 1, beganLater: () => false };
+  const drain = () => {
+    nowMs += drainMs;
+    return 1;
+  };
+  const socket = { fd: 3, drain, beganLater: () => false };
   const loop = startReceiveLoop(libc, [socket], 4, {
     monotonicMs: () => nowMs,
     granularityMs,
@@ -61,6 +66,12 @@ test('a turn comes by the next deadline, with queries and without', async () => 
     const { longestMs } = await turnsWith(everyMs, 4800, 20);
     assert.ok(longestMs <= 20 + (everyMs % 1000), `${longestMs} ms without a turn`);
   }
+});
+
+test('nor does a load that never ends', async () => {
+  const { longestMs } = await turnsWith(0.001, 150, 20, 5);
+  assert.ok(longestMs <= 25, `${longestMs} ms without a turn`);
+  assert.ok((await turnsWith(0.001, 150, undefined, 5)).longestMs <= 155);
 });
 
 test('where nothing is due, many queries are answered in one turn, and an idle loop sleeps', async () => {

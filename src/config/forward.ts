@@ -14,7 +14,7 @@ const EXPECTED = 'ADDRESS, ADDRESS:PORT, tls://ADDRESS[:PORT] or the path of a r
 
 const target = text(
   EXPECTED,
-  'ADDRESS or ADDRESS:PORT (IPv6 with a port in brackets), tls:// in front for DNS over TLS, or the path of a file like /etc/resolv.conf, which is read again when it changes.',
+  'ADDRESS or ADDRESS:PORT (IPv6 with a port in brackets), tls:// in front for DNS over TLS, or the path of a file like /etc/resolv.conf (with a slash in it, relative to this file), which is read again when it changes.',
   (value) => (parseTarget(value) === undefined ? `expected ${EXPECTED}, got ${show(value)}` : undefined),
 );
 

@@ -19,7 +19,11 @@ export const limitsEntry = v.optional(
         1_048_576,
       ),
       forwardedQueries: v.optional(
-        integer(1, 1_000_000, 'Clients that wait for other servers at one time, in each thread; others get SERVFAIL.'),
+        integer(
+          1,
+          1_000_000,
+          'Clients that wait for other servers at one time, in each thread; others get SERVFAIL. No entry of `forward` has more than it leaves free.',
+        ),
         4096,
       ),
       concurrentChecks: v.optional(integer(1, 10_000, 'Active health checks that run at one time; others wait.'), 100),

@@ -27,7 +27,7 @@ export const listenEntry = v.optional(
 export const httpEntry = v.optional(
   v.pipe(
     v.union([v.literal(false), listenAddress], expecting(`${EXPECTED}, or false`)),
-    v.description('Address of /health, /ready, /metrics and /explain; false: no HTTP.'),
+    v.description('Address of /health, /ready, /metrics, /explain and /cache; false: no HTTP.'),
   ),
   DEFAULT_HTTP,
 );

@@ -17,50 +17,54 @@ import { until } from '../support/until.ts';
 
 const linux = { skip: process.platform === 'linux' ? false : 'needs Linux' };
 
-test('a server that is down for two threads and two routes is one line, and a hosts file another', linux, async () => {
-  const closed = await startScriptedUpstream();
-  await closed.close();
-  const hosts = join(await mkdtemp(join(tmpdir(), 'healthdns-')), 'hosts');
-  await writeFile(hosts, '10.0.0.1 printer.office\n');
-  const probe = { ...ROUTE_DEFAULTS.probe, intervalMs: 3_600_000 };
-  const route = (zone: string) => routeTo(zone, [closed.port], { maxFails: 1, probe });
-  const forward = {
-    ...FORWARD_DEFAULTS,
-    loopDetection: false,
-    routes: [route('.'), route('corp.test.')],
-    hosts: { files: [hosts], entries: [], ttlSeconds: 60, reverse: true },
-  };
-  const settings = testSettings({ threads: 2, forward });
-  const log: string[] = [];
-  const plane = await startDataPlane(
-    { ...settings, responder: { ...settings.responder, forwarding: true } },
-    {
-      threadUrl: new URL('../../src/server/thread.js', import.meta.url),
-      clock: systemClock,
-      random: Math.random,
-      slotCapacity: 1024,
-      log: (level, message) => log.push(`${level} ${message}`),
-      refill: () => [],
-    },
-  );
-  const [{ port }] = await plane.listen();
-  const values = (name: string) => {
-    const family = [...plane.counters()].find((one) => one.name === `healthdns_${name}`);
-    return [...(family?.samples ?? [])].map(({ value }) => value);
-  };
-  // Which thread a client comes to is the kernel's choice, by its port.
-  for (let i = 0; i < 32; i++) {
-    assert.equal(await rcodeOf(port, `n${i}.corp.test. A`), RCODE.SERVFAIL);
-    assert.equal(await rcodeOf(port, `n${i}.example. A`), RCODE.SERVFAIL);
-  }
-  await until(() => values('forward_failed_total'), [64]);
-  assert.deepEqual(values('forward_up'), [0]);
-  assert.deepEqual(log.map((line) => line.replace(/(is down): .*/, '$1')).sort(), [
-    `info ${hosts}: 1 hosts`,
-    `warn upstream 127.0.0.1:${closed.port} is down`,
-  ]);
-  await plane.close();
-});
+test(
+  'a server that is down for two threads and two routes is one line, and a hosts file another',
+  linux,
+  async (context) => {
+    const closed = await startScriptedUpstream();
+    await closed.close();
+    const hosts = join(await mkdtemp(join(tmpdir(), 'healthdns-')), 'hosts');
+    await writeFile(hosts, '10.0.0.1 printer.office\n');
+    const probe = { ...ROUTE_DEFAULTS.probe, intervalMs: 3_600_000 };
+    const route = (zone: string) => routeTo(zone, [closed.port], { maxFails: 1, probe });
+    const forward = {
+      ...FORWARD_DEFAULTS,
+      loopDetection: false,
+      routes: [route('.'), route('corp.test.')],
+      hosts: { files: [hosts], entries: [], ttlSeconds: 60, reverse: true },
+    };
+    const settings = testSettings({ threads: 2, forward });
+    const log: string[] = [];
+    const plane = await startDataPlane(
+      { ...settings, responder: { ...settings.responder, forwarding: true } },
+      {
+        threadUrl: new URL('../../src/server/thread.js', import.meta.url),
+        clock: systemClock,
+        random: Math.random,
+        slotCapacity: 1024,
+        log: (level, message) => log.push(`${level} ${message}`),
+        refill: () => [],
+      },
+    );
+    context.after(() => plane.close());
+    const [{ port }] = await plane.listen();
+    const values = (name: string) => {
+      const family = [...plane.counters()].find((one) => one.name === `healthdns_${name}`);
+      return [...(family?.samples ?? [])].map(({ value }) => value);
+    };
+    // Which thread a client comes to is the kernel's choice, by its port.
+    for (let i = 0; i < 32; i++) {
+      assert.equal(await rcodeOf(port, `n${i}.corp.test. A`), RCODE.SERVFAIL);
+      assert.equal(await rcodeOf(port, `n${i}.example. A`), RCODE.SERVFAIL);
+    }
+    await until(() => values('forward_failed_total'), [64]);
+    assert.deepEqual(values('forward_up'), [0]);
+    assert.deepEqual(log.map((line) => line.replace(/(is down): .*/, '$1')).sort(), [
+      `info ${hosts}: 1 hosts`,
+      `warn upstream 127.0.0.1:${closed.port} is down`,
+    ]);
+  },
+);
 
 async function rcodeOf(port: number, question: string): Promise<number> {
   const socket = createSocket('udp4');

@@ -37,8 +37,10 @@ export interface Publication {
   readonly apexes: Set<Node>;
   /** Takes owners from `keys` until `budget` names are compiled; settles those names and `touched`. */
   pass(keys: Set<string>, budget: number, touched: Set<Node>): { changes: Change[]; changedZones: Set<Node> };
-  /** What an owner says now, compiled on demand and kept as long as the function that is returned. */
+  /** What an owner says now, compiled on demand and kept as long as the function that is returned: not beyond a pass. */
   recordsOnDemand(): RecordsOf;
+  /** How many passes there have been. */
+  passes(): number;
 }
 
 export function createPublication(settings: PublicationSettings): Publication {
@@ -48,6 +50,7 @@ export function createPublication(settings: PublicationSettings): Publication {
   const owners = createOwners();
   const claims = createClaims();
   const apexes = new Set<Node>();
+  let passes = 0;
   const keptEndpoints = createKeptEndpoints(settings.keptFrom);
   const settler = createSettler(tree, ownership, owners, apexes);
   const contested = (owner: Owner) => settings.contested(owner.key);
@@ -137,6 +140,7 @@ export function createPublication(settings: PublicationSettings): Publication {
     settler,
     apexes,
     pass(keys, budget, touched) {
+      passes++;
       const compiled = new Map<number, readonly NamePlan[]>();
       const fresh = new Map<number, ReadonlyMap<Node, NamePlan>>();
       const idle: Owner[] = [];
@@ -159,5 +163,6 @@ export function createPublication(settings: PublicationSettings): Publication {
       return { changes, changedZones };
     },
     recordsOnDemand: () => recordsOnDemand(),
+    passes: () => passes,
   };
 }

@@ -224,7 +224,7 @@ export function createZones(settings: ZonesSettings): Zones {
       if (registry.service(key)?.service?.ignoreEmpty) markDirty(key);
     },
     explain: (name) => explainName(publication, table, parseName(name)),
-    refill: () => refillChanges(publication, table),
+    refill: () => refillChanges(publication, () => table),
     reload(zones, nameServerAddresses = addresses) {
       addresses = nameServerAddresses;
       load(zones);

@@ -4,47 +4,79 @@ import { TYPE, typeName } from '../../src/dns/types.ts';
 import type { Change, DataPlane, NameRecords, RRset, ZoneState } from '../../src/plane/records.ts';
 import { createSlots, type SharedSlots } from '../../src/plane/slots.ts';
 
+/** What a table has: by name, as text. */
+export interface Content {
+  readonly names: Map<string, NameRecords>;
+  readonly zones: Map<string, ZoneState>;
+  take(change: Change): void;
+}
+
 /** A data plane that only keeps what it is told, by name, as the table of a real one would. */
 export interface ModelPlane extends DataPlane {
   readonly slots: SharedSlots;
+  readonly content: Content;
   readonly names: Map<string, NameRecords>;
   readonly zones: Map<string, ZoneState>;
   /** Every change since the last `log.length = 0`, as "replace api.production.local.". */
   readonly log: string[];
   /** What it has, as zone text: see `zoneText`. */
   text(): string;
+  /** One more thread: it has nothing, and hears of every change from now on. */
+  join(): Content;
+  /** Of all threads. */
+  contents(): readonly Content[];
 }
 
-export function modelPlane(): ModelPlane {
-  const names = new Map<string, NameRecords>();
-  const zones = new Map<string, ZoneState>();
+/** `isLate`: what is sent arrives, in order, in a later turn of the event loop. */
+export function modelPlane(isLate = false): ModelPlane {
+  const content = emptyContent();
+  const members = [content];
   const log: string[] = [];
   const slots = createSlots(100_000);
+  let arrived: Promise<void> = Promise.resolve();
+
+  function arrive(changes: readonly Change[]): void {
+    for (const change of changes) {
+      log.push(`${change.kind} ${formatName(nameOf(change))}`);
+      for (const member of members) member.take(change);
+    }
+  }
 
   return {
     slots,
-    names,
-    zones,
+    content,
+    names: content.names,
+    zones: content.zones,
     log,
     async apply(changes) {
-      for (const change of changes) applyChange(change, names, zones, log);
+      if (!isLate) return arrive(changes);
+      arrived = arrived.then(() => new Promise((resolve) => setImmediate(resolve))).then(() => arrive(changes));
+      return arrived;
     },
-    text: () => zoneText(names.values()),
+    text: () => zoneText(content.names.values()),
+    join() {
+      const member = emptyContent();
+      members.push(member);
+      return member;
+    },
+    contents: () => members,
   };
 }
 
-export function applyChange(
-  change: Change,
-  names: Map<string, NameRecords>,
-  zones: Map<string, ZoneState>,
-  log: string[] = [],
-): void {
-  const name = formatName(nameOf(change));
-  log.push(`${change.kind} ${name}`);
-  if (change.kind === 'replace-name') names.set(name, change.records);
-  else if (change.kind === 'remove-name') names.delete(name);
-  else if (change.kind === 'replace-zone') zones.set(name, change.zone);
-  else zones.delete(name);
+export function emptyContent(): Content {
+  const names = new Map<string, NameRecords>();
+  const zones = new Map<string, ZoneState>();
+  return {
+    names,
+    zones,
+    take(change) {
+      const name = formatName(nameOf(change));
+      if (change.kind === 'replace-name') names.set(name, change.records);
+      else if (change.kind === 'remove-name') names.delete(name);
+      else if (change.kind === 'replace-zone') zones.set(name, change.zone);
+      else zones.delete(name);
+    },
+  };
 }
 
 function nameOf(change: Change): Uint8Array {

@@ -1,7 +1,7 @@
 import type { ZoneConfig } from '../../src/config/config.ts';
 import type { Instance, Service, ServicePolicy, ServicePort } from '../../src/registry/model.ts';
 import { createRegistry, type Registry } from '../../src/registry/registry.ts';
-import { createZones, type Zones } from '../../src/zone/zones.ts';
+import { createZones, type Zones, type ZonesSettings } from '../../src/zone/zones.ts';
 import { type FakeClock, fakeClock } from './fake-clock.ts';
 import { type ModelPlane, modelPlane } from './model-plane.ts';
 
@@ -95,8 +95,14 @@ export interface ZoneSetup {
   state(service: Service, instances: readonly Instance[]): void;
 }
 
-export function setUpZones(configs: readonly ZoneConfig[], namesPerPass?: number, keptFrom?: number): ZoneSetup {
-  const plane = modelPlane();
+export interface ZoneSetupOptions extends Pick<ZonesSettings, 'namesPerPass' | 'keptFrom'> {
+  /** Others run between two passes, and what is sent arrives in a later turn of the event loop. */
+  readonly hasTurns?: boolean;
+}
+
+export function setUpZones(configs: readonly ZoneConfig[], options: ZoneSetupOptions = {}): ZoneSetup {
+  const { hasTurns = false, ...passes } = options;
+  const plane = modelPlane(hasTurns);
   const registry = createRegistry(plane.slots);
   const clock = fakeClock();
   const leftOut: string[] = [];
@@ -108,8 +114,8 @@ export function setUpZones(configs: readonly ZoneConfig[], namesPerPass?: number
     clock,
     random: () => 0.5,
     nameServerAddresses: ['127.0.0.1', '::1'],
-    namesPerPass,
-    keptFrom,
+    ...passes,
+    ...(hasTurns && { pause: () => new Promise((resolve) => setImmediate(resolve)) }),
     onDirty: () => void dirty.push(true),
     leftOut: (owner, problem) => void leftOut.push(`${owner}: ${problem}`),
   });

@@ -29,7 +29,7 @@ test('where one of many endpoints changes, only the names it is in are sent agai
 });
 
 test('a zone is not ready before what was dirty is there, and its reverse zone waits for it', async () => {
-  const { plane, state, zones } = setUpZones([clusterZone()], 1);
+  const { plane, state, zones } = setUpZones([clusterZone()], { namesPerPass: 1 });
   await zones.flush();
   const ready = () => [...plane.zones].map(([name, zone]) => `${name} ${zone.ready}`).sort();
   assert.deepEqual(ready(), ['cluster.local. false', 'in-addr.arpa. false', 'ip6.arpa. false']);
@@ -134,7 +134,7 @@ test('a flush does not wait for what is stated while it runs', async () => {
 });
 
 test('a pass is compiled while the threads apply the one before, and the flush waits for all of them', async () => {
-  const { plane, state, zones } = setUpZones([clusterZone()], 1);
+  const { plane, state, zones } = setUpZones([clusterZone()], { namesPerPass: 1 });
   await zones.flush();
   const applied: (() => void)[] = [];
   Object.assign(plane, { apply: () => new Promise<void>((resolve) => applied.push(resolve)) });
@@ -159,7 +159,7 @@ test('a pass is compiled while the threads apply the one before, and the flush w
 });
 
 test('the name of a zone that came and went while names were flushed is gone with it', async () => {
-  const { plane, state, zones } = setUpZones([clusterZone()], 1);
+  const { plane, state, zones } = setUpZones([clusterZone()], { namesPerPass: 1 });
   state(kubernetesService('prod/web'), []);
   const running = zones.flush();
   const other = zoneConfig('example.org.', { reverse: ['10.in-addr.arpa.'] });

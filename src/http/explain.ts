@@ -14,7 +14,8 @@ export const explainEndpoint = (explain: (name: string) => Explanation): Endpoin
     if (request.rest === '') return text(400, 'a name is missing: /explain/api.production.local');
     try {
       const explanation = explain(request.rest);
-      const status = explanation.exists === 'absent' ? 404 : 200;
+      const isUnknown = explanation.exists === 'absent' && explanation.services.length === 0;
+      const status = isUnknown ? 404 : 200;
       const response = wantsText(request) ? text(status, explanationText(explanation)) : json(status, explanation);
       return { ...response, headers: { 'x-healthdns-explanation': '1' } }; // Tells our 404 from a stranger's.
     } catch (error) {

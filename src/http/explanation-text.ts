@@ -1,36 +1,57 @@
 // An explanation as text for a terminal.
 import type { ServicePolicy } from '../registry/model.ts';
-import type { OwnerExplanation } from '../zone/explain.ts';
+import type { RRsetAnswer } from '../zone/answers.ts';
 import type { Explanation, FactExplanation, InstanceExplanation, ServiceExplanation } from './explanation.ts';
 
 export function explanationText(explanation: Explanation): string {
   return linesOf(explanation).map(printable).join('\n');
 }
 
-function linesOf({ name, summary, claims, services, target }: Explanation): string[] {
+function linesOf({ name, summary, answers, claims, services, target }: Explanation): string[] {
   return [
     name,
     `  ${summary}`,
+    ...answers.map(answerLine),
     ...(claims.length > 1 ? ['', 'Claimed by', ...claims.map(claimLine)] : []),
-    ...services.flatMap((service) => ['', ...serviceLines(service)]),
+    ...services.filter(isShown).flatMap((service) => ['', ...serviceLines(service)]),
     ...(target === undefined ? [] : ['', ...linesOf(target)]),
   ];
 }
 
-const claimLine = ({ owner, types, answered, reason }: OwnerExplanation) =>
+/** The most records of a type that are listed; `--json` has more. */
+const MAX_RECORDS = 8;
+
+function answerLine({ type, ttlSeconds, outcome, answered, leftOut, atMost }: RRsetAnswer): string {
+  if (outcome !== 'answered')
+    return `  ${type}: ${outcome}${leftOut.length === 0 ? '' : `, without ${listed(leftOut)}`}`;
+  const some = atMost > 0 && atMost < answered.length ? `, ${atMost} in an answer` : '';
+  const without = leftOut.length === 0 ? '' : `; without ${listed(leftOut)}`;
+  return `  ${type} ${listed(answered)} (TTL ${ttlSeconds}${some})${without}`;
+}
+
+function listed(records: readonly string[]): string {
+  const more = records.length - MAX_RECORDS;
+  return `${records.slice(0, MAX_RECORDS).join(' | ')}${more > 0 ? ` | … and ${more} more` : ''}`;
+}
+
+/** A namespace has nothing to show where no pod of it is asked about. */
+const isShown = ({ kind, instances }: ServiceExplanation) => kind !== 'namespace' || instances.length > 0;
+
+const claimLine = ({ owner, types, answered, reason }: Explanation['claims'][number]) =>
   `  ${owner} (${types.join(', ')}): ${answered.length === 0 ? 'not answered' : `answers ${answered.join(', ')}`}; ${reason}`;
 
 function serviceLines(service: ServiceExplanation): string[] {
-  const { key, kind, clusterIps, externalName, policy, instances, more } = service;
+  const { key, kind, namespace, isWhole, clusterIps, externalName, policy, instances, more, problems } = service;
   const answered = instances.filter((instance) => instance.answered).length;
   return [
-    `Service ${key}`,
-    ...(kind === 'clusterIp'
+    kind === 'namespace' ? `Pods of the namespace ${namespace}` : `Service ${key}`,
+    ...(kind === 'clusterIp' && isWhole
       ? [`  answers its cluster IPs ${(clusterIps ?? []).join(', ')}, whatever the health behind`]
       : []),
     ...(externalName === undefined ? [] : [`  is an alias of ${externalName}`]),
     `  policy: ${policyText(policy)}`,
-    ...(instances.length === 0 ? [] : [`  ${answered} of ${instances.length} instances may be answered`]),
+    ...problems.map((problem) => `  left out: ${problem}`),
+    ...(instances.length === 0 || !isWhole ? [] : [`  ${answered} of ${instances.length} instances may be answered`]),
     ...instances.flatMap(instanceLines),
     ...(more === 0 ? [] : [`  … and ${more} more`]),
   ];

@@ -4,7 +4,10 @@ import { SLOW_START_SCALE } from '../health/slow-start.ts';
 import type { FactSource, ServicePolicy, Status } from '../registry/model.ts';
 import type { InstanceState, Registry, ServiceState } from '../registry/registry.ts';
 import type { StatusBoard } from '../sources/status.ts';
-import type { NameExplanation, OwnerExplanation } from '../zone/explain.ts';
+import type { Outcome, RRsetAnswer } from '../zone/answers.ts';
+import type { NameExplanation } from '../zone/explain.ts';
+import type { OwnerExplanation } from '../zone/explain-owner.ts';
+import { summarize } from './explanation-summary.ts';
 
 export interface Explanation {
   /** Absolute, with the trailing dot. */
@@ -12,12 +15,17 @@ export interface Explanation {
   /** undefined: the name is in none of our zones. */
   readonly zone: { readonly name: string; readonly ready: boolean; readonly stale: boolean } | undefined;
   readonly exists: NameExplanation['exists'];
-  /** The wildcard that answers for the name. */
+  /** The wildcard that answers for the name, or the zone cut that it is below. */
   readonly wildcard?: string;
+  readonly cut?: string;
   /** What is answered and because of what, in a sentence or two. */
   readonly summary: string;
-  /** Everything that publishes records at the name; where more than one does, which rule decided. */
-  readonly claims: readonly OwnerExplanation[];
+  /** What each type is answered with now, and what every other type. Lists are cut after MAX_INSTANCES. */
+  readonly answers: readonly RRsetAnswer[];
+  readonly otherwise: Outcome;
+  /** Everything that publishes records at the name, or would; where more than one does, which rule decided. */
+  readonly claims: readonly Omit<OwnerExplanation, 'slots'>[];
+  /** Of those, the services, with the instances that the name is about. */
   readonly services: readonly ServiceExplanation[];
   /** Of a CNAME: what is said of the name it points to. */
   readonly target?: Explanation;
@@ -27,12 +35,17 @@ export interface ServiceExplanation {
   readonly key: string;
   readonly source: string;
   readonly kind: string;
+  readonly namespace: string;
+  /** False: the name is about some of its instances, or a port of it, or none; those are in `instances`. */
+  readonly isWhole: boolean;
   readonly clusterIps?: readonly string[];
   readonly externalName?: string;
   readonly policy: ServicePolicy;
   readonly instances: readonly InstanceExplanation[];
   /** Instances left out of a long list. */
   readonly more: number;
+  /** What of it cannot be said in DNS. */
+  readonly problems: readonly string[];
 }
 
 export interface InstanceExplanation {
@@ -71,94 +84,73 @@ export function explainChain(
   name: string,
   find: (name: string) => NameExplanation,
   registry: Pick<Registry, 'service'>,
-  board: Pick<StatusBoard, 'zone' | 'missing'>,
+  board: Pick<StatusBoard, 'missing'>,
   seen: ReadonlySet<string> = new Set(),
 ): Explanation {
-  const owners = find(name);
-  const explanation = explainName(owners, registry, board);
-  const { alias } = owners;
-  const followed = new Set([...seen, owners.name]);
+  const found = find(name);
+  const explanation = explainName(found, registry, board);
+  const { alias } = found;
+  const followed = new Set([...seen, found.name]);
   if (alias === undefined || followed.has(alias) || followed.size > MAX_ALIASES) return explanation;
   return { ...explanation, target: explainChain(alias, find, registry, board, followed) };
 }
 
-/** `owners` is what the zone room says of the name's owners. */
+/** `found` is what the zone room says of the name. */
 export function explainName(
-  owners: NameExplanation,
+  found: NameExplanation,
   registry: Pick<Registry, 'service'>,
-  board: Pick<StatusBoard, 'zone' | 'missing'>,
+  board: Pick<StatusBoard, 'missing'>,
 ): Explanation {
-  const { name, exists, wildcard } = owners;
-  const zone = owners.zone === undefined ? undefined : { name: owners.zone, ...board.zone(owners.zone) };
-  const services = owners.owners
-    .filter(({ isService }) => isService)
-    .map(({ owner }) => registry.service(owner))
-    .map((state) => (state === undefined ? undefined : explainService(state)))
-    .filter((service) => service !== undefined);
-  const missing = board.missing().filter(({ zones }) => zone !== undefined && zones.includes(zone.name));
-  const summary = summarize(
-    owners,
-    zone,
-    services,
-    missing.map(({ source }) => source),
-  );
+  const { name, zone, ready, stale, exists, wildcard, cut, rrsets, otherwise, filledBy, owners } = found;
+  const services = owners.flatMap((owner) => explainService(registry.service(owner.owner), owner) ?? []);
+  const missing = board.missing().filter(({ zones }) => zones.some((each) => filledBy.includes(each)));
   return {
     name,
-    zone,
+    zone: zone === undefined ? undefined : { name: zone, ready, stale },
     exists,
-    ...(wildcard === undefined ? {} : { wildcard }),
-    summary,
-    claims: owners.owners,
+    ...(wildcard !== undefined && { wildcard }),
+    ...(cut !== undefined && { cut }),
+    summary: summarize(
+      found,
+      services,
+      missing.map(({ source }) => source),
+    ),
+    answers: rrsets.map((answer) => ({
+      ...answer,
+      answered: answer.answered.slice(0, MAX_INSTANCES),
+      leftOut: answer.leftOut.slice(0, MAX_INSTANCES),
+    })),
+    otherwise,
+    claims: owners.map(({ slots, ...claim }) => claim),
     services,
   };
 }
 
-function summarize(
-  { exists, wildcard, alias, owners }: NameExplanation,
-  zone: Explanation['zone'],
-  services: readonly ServiceExplanation[],
-  missing: readonly string[],
-): string {
-  if (zone === undefined) return 'Not in a zone of this server: forwarded if configured, else REFUSED.';
-  const stale = zone.stale ? ' The data are last-known-good from a snapshot (EDE 3).' : '';
-  if (exists === 'absent') {
-    return zone.ready
-      ? `NXDOMAIN: nothing in ${zone.name} has this name.${stale}`
-      : `SERVFAIL (EDE 14, not ready): ${missing.join(', ')} has not said yet what there is in ${zone.name}`;
-  }
-  if (exists === 'empty-non-terminal') {
-    const none = services.some((service) => service.kind === 'instances' && service.instances.length === 0);
-    return `NODATA: ${none ? 'the service has no instances' : 'only names below it have records'}.${stale}`;
-  }
-  const through = wildcard === undefined ? '' : `, through the wildcard ${wildcard.replace(/\.$/, '')}`;
-  const types = [...new Set(owners.flatMap(({ answered }) => answered))].join(', ');
-  const what = alias === undefined ? `Has ${types} records` : `Alias (CNAME) of ${alias.replace(/\.$/, '')}`;
-  return `${what}${through}.${services.map(answeredBy).join('')}${stale}`;
-}
-
-function answeredBy({ kind, policy, instances, more }: ServiceExplanation): string {
-  if (kind !== 'instances' || more > 0) return '';
-  if (instances.length === 0)
-    return ` It has no instances: policy whenAllUnhealthy: ${policy.whenAllUnhealthy} decides.`;
-  const answered = instances.filter((instance) => instance.answered).length;
-  const none = answered === 0 ? `; policy whenAllUnhealthy: ${policy.whenAllUnhealthy} decides` : '';
-  return ` ${answered} of ${instances.length} instances may be answered${none}.`;
-}
-
-function explainService(state: ServiceState): ServiceExplanation | undefined {
-  const { service } = state;
-  if (service === undefined) return undefined;
-  const instances = [...state.instances.values()];
+function explainService(
+  state: ServiceState | undefined,
+  { isService, slots, problems }: OwnerExplanation,
+): ServiceExplanation | undefined {
+  const service = state?.service;
+  if (!isService || state === undefined || service === undefined) return undefined;
+  const instances = [...state.instances.values()].filter((one) => slots === undefined || isAbout(state, one, slots));
   return {
     key: service.key,
     source: service.source,
     kind: service.kind,
+    namespace: service.namespace,
+    isWhole: slots === undefined,
     ...(service.clusterIps === undefined ? {} : { clusterIps: service.clusterIps }),
     ...(service.externalName === undefined ? {} : { externalName: service.externalName }),
     policy: service.policy,
     instances: instances.slice(0, MAX_INSTANCES).map((instance) => explainInstance(instance, service.policy)),
     more: Math.max(0, instances.length - MAX_INSTANCES),
+    problems,
   };
+}
+
+/** Whether records with these slots are the instance's: its own, or of an address that it shares. */
+function isAbout(service: ServiceState, state: InstanceState, slots: ReadonlySet<number>): boolean {
+  return slots.has(state.slot) || state.addresses.some((address) => slots.has(service.slotFor(state, address)));
 }
 
 function explainInstance(state: InstanceState, policy: ServicePolicy): InstanceExplanation {

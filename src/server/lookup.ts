@@ -1,9 +1,10 @@
 // What a name and a type lead to in our zones. The outcome is a value; what is answered follows from it in respond.ts.
+
+import { readPodAddress } from '../dns/pod-address.ts';
 import { TYPE } from '../dns/types.ts';
 import { BLOCK, BLOCK_FLAG, RRSET } from '../plane/layout.ts';
 import { wildcardHash } from '../plane/name-hash.ts';
 import { chunkOf, wordOf } from './arena.ts';
-import { readPodAddress } from './pod-address.ts';
 import type { HashedName } from './question-reader.ts';
 import type { Table } from './table.ts';
 import type { Zone, Zones } from './zones.ts';

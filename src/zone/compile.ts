@@ -105,7 +105,8 @@ function instancesService(compilation: Compilation): void {
   instanceNames(compilation, endpoints);
 }
 
-function basesOf(service: Service, context: CompileContext): WireName[] {
+/** The names that the templates give the service itself. */
+export function basesOf(service: Service, context: Pick<CompileContext, 'zone' | 'leftOut'>): WireName[] {
   const bases: WireName[] = [];
   for (const template of new Set(service.names)) {
     const base = expandTemplate(template, service, context.zone, context.leftOut);

@@ -1,105 +1,157 @@
-// Who owns a name, who lost it, and by which rule.
-import { formatName, parentOf, parseName, type WireName } from '../dns/name.ts';
-import { TYPE, typeName } from '../dns/types.ts';
+// What a name answers and by whose doing: who owns it, who lost it, who would have it and cannot say so.
+import { formatName, isSubdomain, parentOf, parseName, type WireName } from '../dns/name.ts';
+import { TYPE } from '../dns/types.ts';
 import type { NameRecords } from '../plane/records.ts';
-import { type Claim, mergeClaims, winnerOf } from './merge.ts';
-import type { Owner } from './owner.ts';
+import type { Registry } from '../registry/registry.ts';
+import { answersOf, type NameAnswer, type Outcome } from './answers.ts';
+import { explainClaim, type OwnerExplanation } from './explain-owner.ts';
+import { podAddressAnswer } from './explain-pod-name.ts';
+import { serviceAbove, silentServices } from './explain-silence.ts';
+import { type Claim, mergeClaims } from './merge.ts';
 import type { Publication } from './publication.ts';
-import { NO_NODE } from './tree.ts';
+import { NO_NODE, type Node } from './tree.ts';
 import { closestZone, type ZoneEntry } from './zone-table.ts';
 
-export interface NameExplanation {
+export interface NameExplanation extends NameAnswer {
   readonly name: string;
   /** Absolute name of the zone that the name is in; undefined: outside all of them. */
   readonly zone: string | undefined;
-  readonly exists: 'records' | 'empty-non-terminal' | 'wildcard' | 'absent';
-  /** The wildcard that answers for the name. */
+  /** Of the zone, as the data plane was last told. */
+  readonly ready: boolean;
+  readonly stale: boolean;
+  /** The zones whose sources say what the zone has: itself, and for a reverse zone those that fill it. */
+  readonly filledBy: readonly string[];
+  readonly exists: 'records' | 'empty-non-terminal' | 'wildcard' | 'pod-address' | 'delegated' | 'absent';
+  /** The wildcard that answers for the name, or the zone cut that it is below. */
   readonly wildcard?: string;
+  readonly cut?: string;
   /** What its CNAME says. */
   readonly alias?: string;
-  /** Whoever claims the name, the first in rank first. */
+  /** With NXDOMAIN: other servers are asked, where forwarding is configured. */
+  readonly fallsThrough?: true;
+  /** Of a name that does not exist: the service, if any, whose name it is below. */
+  readonly below?: string;
+  /** Whoever claims the name, the first in rank first; then services whose own name it is and that say nothing there. */
   readonly owners: readonly OwnerExplanation[];
 }
 
-export interface OwnerExplanation {
-  /** A service's key, or "static records of ZONE". */
-  readonly owner: string;
-  readonly isService: boolean;
-  /** Record types that it has here. */
-  readonly types: readonly string[];
-  /** Those of them that are answered. */
-  readonly answered: readonly string[];
-  readonly reason: string;
+export interface ExplainContext {
+  readonly publication: Publication;
+  readonly table: ReadonlyMap<string, ZoneEntry>;
+  readonly registry: Pick<Registry, 'service' | 'services'>;
+  readonly isAnswered: (slot: number) => boolean;
 }
 
-export function explainName(
-  publication: Publication,
-  table: ReadonlyMap<string, ZoneEntry>,
-  name: WireName,
-): NameExplanation {
+interface Asked {
+  readonly context: ExplainContext;
+  readonly entry: ZoneEntry;
+  readonly name: WireName;
+  readonly isReady: boolean;
+  readonly claimsAt: (node: Node) => Claim[];
+}
+
+const NOTHING: NameAnswer & Pick<NameExplanation, 'ready' | 'stale' | 'filledBy' | 'exists' | 'owners'> = {
+  rrsets: [],
+  otherwise: 'NXDOMAIN',
+  ready: false,
+  stale: false,
+  filledBy: [],
+  exists: 'absent',
+  owners: [],
+};
+
+export function explainName(context: ExplainContext, name: WireName): NameExplanation {
+  const { publication, table } = context;
   const entry = closestZone(name, table);
-  const found = { name: formatName(name), zone: entry?.config.name };
-  const node = publication.tree.find(name);
-  if (node === NO_NODE || entry === undefined) {
-    const wildcard = entry && wildcardFor(publication, name, entry.name);
-    if (wildcard === undefined) return { ...found, exists: 'absent', owners: [] };
-    const { owners, alias } = explainName(publication, table, wildcard);
-    return { ...found, exists: 'wildcard', wildcard: formatName(wildcard), ...(alias && { alias }), owners };
+  const found = { ...NOTHING, name: formatName(name), zone: entry?.config.name };
+  if (entry === undefined) return found;
+  const recordsOf = publication.recordsOnDemand();
+  const { ready: isReady, stale } = entry.sent ?? NOTHING;
+  const claimsAt = (node: Node) => publication.settler.claimsOf(node, recordsOf);
+  const asked: Asked = { context, entry, name, isReady, claimsAt };
+  return { ...found, ready: isReady, stale, filledBy: [entry.config.name, ...entry.filledBy], ...explainIn(asked) };
+}
+
+type Found = Omit<NameExplanation, 'name' | 'zone' | 'ready' | 'stale' | 'filledBy'>;
+
+/** In the order of the data plane's search: server/lookup.ts. */
+function explainIn(asked: Asked): Found {
+  const { context, name, isReady } = asked;
+  const { tree } = context.publication;
+  const cut = cutAbove(asked);
+  if (cut !== undefined) {
+    return { ...at(asked, tree.find(cut)), exists: 'delegated', cut: formatName(cut), rrsets: [], otherwise: 'NODATA' };
   }
-  const claims = publication.settler.claimsOf(node, publication.recordsOnDemand());
-  if (claims.length === 0) return { ...found, exists: 'empty-non-terminal', owners: [] };
-  const merged = mergeClaims(claims);
-  const exists = merged.rrsets.length > 0 ? 'records' : 'empty-non-terminal';
-  const alias = aliasOf(merged);
+  const node = tree.find(name);
+  if (node !== NO_NODE) return at(asked, node);
+  const wildcard = wildcardFor(asked);
+  if (wildcard !== undefined) {
+    return { ...at(asked, tree.find(wildcard)), exists: 'wildcard', wildcard: formatName(wildcard) };
+  }
+  return podAddress(asked) ?? absent(asked, isReady ? 'NXDOMAIN' : 'SERVFAIL');
+}
+
+function at(asked: Asked, node: Node): Found {
+  const { context, isReady, claimsAt } = asked;
+  const claims = claimsAt(node);
+  const merged: NameRecords = claims.length > 0 ? mergeClaims(claims) : { name: asked.name, rrsets: [] };
+  const alias = merged.rrsets.find(({ type }) => type === TYPE.CNAME)?.records[0]?.rdata;
   return {
-    ...found,
-    exists,
-    ...(alias && { alias }),
-    owners: claims.map((claim) => explainClaim(claim, claims, merged)),
+    exists: merged.rrsets.length > 0 ? 'records' : 'empty-non-terminal',
+    ...answersOf(merged, context.isAnswered, isReady),
+    ...(alias && { alias: formatName(alias) }),
+    owners: [
+      ...claims.map((claim) => explainClaim(claim, claims, merged, context)),
+      ...silentServices(asked, new Set(claims.map(({ owner }) => owner.key))),
+    ],
   };
 }
 
-function aliasOf({ rrsets }: NameRecords): string | undefined {
-  const target = rrsets.find(({ type }) => type === TYPE.CNAME)?.records[0]?.rdata;
-  return target && formatName(target);
-}
-
-function explainClaim({ owner, records }: Claim, claims: readonly Claim[], merged: NameRecords): OwnerExplanation {
-  const types = records.rrsets.map(({ type }) => type);
-  const answered = types.filter((type) => isAnswered(owner, type, claims, merged));
+function absent(asked: Asked, otherwise: Outcome): Found {
+  const { entry, name } = asked;
+  const falls = otherwise === 'NXDOMAIN' && entry.fallthrough.some((suffix) => isSubdomain(name, suffix));
+  const below = serviceAbove(asked);
   return {
-    owner: owner.key,
-    isService: !owner.isStatic,
-    types: types.map(typeName),
-    answered: answered.map(typeName),
-    reason: reasonFor(owner, claims, answered.length === types.length),
+    exists: 'absent',
+    rrsets: [],
+    otherwise,
+    ...(falls && { fallsThrough: true }),
+    ...(below !== undefined && { below }),
+    owners: silentServices(asked, new Set()),
   };
 }
 
-function isAnswered(owner: Owner, type: number, claims: readonly Claim[], merged: NameRecords): boolean {
-  if (!merged.rrsets.some((rrset) => rrset.type === type)) return false;
-  const first = claims.find(({ owner: other, records }) => {
-    const mayAnswer = !other.competes || other === winnerOf(claims);
-    return mayAnswer && records.rrsets.some((rrset) => rrset.type === type);
-  });
-  return first === undefined || first.owner === owner;
+function podAddress(asked: Asked): Found | undefined {
+  const { context, name, isReady, claimsAt } = asked;
+  const parent = parentOf(name);
+  const node = parent === undefined ? NO_NODE : context.publication.tree.find(parent);
+  if (node === NO_NODE) return undefined;
+  const claims = claimsAt(node);
+  const merged = claims.length > 0 ? mergeClaims(claims) : undefined;
+  const answer = merged && podAddressAnswer(merged, name, isReady);
+  if (answer === undefined) return undefined;
+  const owners = claims.map((claim) => explainClaim(claim, claims, merged!, context));
+  return { exists: 'pod-address', ...answer, owners };
 }
 
-function reasonFor(owner: Owner, claims: readonly Claim[], allAnswered: boolean): string {
-  if (claims.length === 1) return 'nobody else claims the name';
-  if (allAnswered) return owner.isStatic ? 'static records come first' : 'it comes first, or shares the name';
-  const winner = winnerOf(claims);
-  if (owner.competes && winner !== undefined && winner !== owner) {
-    return winner.createdMs < owner.createdMs
-      ? `${winner.key} is older`
-      : `${winner.key} comes first in the order of keys`;
+/** A zone cut (RFC 1034 section 4.3.2 step 3b) below the zone's apex, at or above the name. Only static records make one. */
+function cutAbove({ context, entry, name, claimsAt }: Asked): WireName | undefined {
+  const { tree, ownership, owners } = context.publication;
+  const path: WireName[] = [];
+  for (let on = name; on.length > entry.name.length; on = parentOf(on)!) path.unshift(on);
+  for (const each of path) {
+    const node = tree.find(each);
+    if (node === NO_NODE) return undefined;
+    if (!ownership.of(node).some((number) => owners.ofNumber(number).isStatic)) continue;
+    if (mergeClaims(claimsAt(node)).rrsets.some(({ type }) => type === TYPE.NS)) return each;
   }
-  return 'static records of the same type, or a CNAME, come first';
+  return undefined;
 }
 
 /** RFC 4592: the wildcard below the closest name that exists. */
-function wildcardFor({ tree }: Publication, name: WireName, apex: WireName): WireName | undefined {
-  for (let above = parentOf(name); above !== undefined && above.length >= apex.length; above = parentOf(above)) {
+function wildcardFor({ context, name, entry }: Asked): WireName | undefined {
+  const { tree } = context.publication;
+  for (let above = parentOf(name); above !== undefined && above.length >= entry.name.length; above = parentOf(above)) {
     if (tree.find(above) === NO_NODE) continue;
     const wildcard = parseName('*', above);
     return tree.find(wildcard) === NO_NODE ? undefined : wildcard;

@@ -57,8 +57,9 @@ export function createSettler(
   }
 
   function contentOf(node: Node, recordsOf: RecordsOf): NameRecords | undefined {
-    if (apexOf(node) === undefined) return undefined;
+    // Also of a name that is in no zone now: its owners learn that it was not sent, should the zone be back at their turn.
     const claims = claimsOf(node, recordsOf);
+    if (apexOf(node) === undefined) return undefined;
     if (claims.length > 0) return mergeClaims(claims);
     // RFC 8020, RFC 4592 section 2.2.2: what has names below it exists.
     return tree.childCount(node) > 0 ? { name: tree.nameOf(node), rrsets: [] } : undefined;

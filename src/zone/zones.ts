@@ -223,7 +223,8 @@ export function createZones(settings: ZonesSettings): Zones {
     verdictChanged(key) {
       if (registry.service(key)?.service?.ignoreEmpty) markDirty(key);
     },
-    explain: (name) => explainName(publication, table, parseName(name)),
+    explain: (name) =>
+      explainName({ publication, table, registry, isAnswered: (slot) => plane.slots.get(slot) }, parseName(name)),
     refill: () => refillChanges(publication, () => table),
     reload(zones, nameServerAddresses = addresses) {
       addresses = nameServerAddresses;

@@ -10,17 +10,36 @@ import { statusPage } from '../../src/http/status-page.ts';
 import { createRegistry } from '../../src/registry/registry.ts';
 import { createStatusBoard } from '../../src/sources/status.ts';
 import type { NameExplanation } from '../../src/zone/explain.ts';
+import type { OwnerExplanation } from '../../src/zone/explain-owner.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { fakeSlots } from '../support/fake-slots.ts';
 import { fact, instance, POLICY, service } from '../support/model.ts';
 
 const API = 'static/test.local./default/api';
+const FOUND = { zone: 'test.local.', ready: true, stale: false, filledBy: ['test.local.'] };
 const OWNERS: NameExplanation = {
+  ...FOUND,
   name: 'api.test.local.',
-  zone: 'test.local.',
   exists: 'records',
-  owners: [{ owner: API, isService: true, types: ['A'], answered: ['A'], reason: 'nobody else claims the name' }],
+  rrsets: [
+    { type: 'A', ttlSeconds: 5, outcome: 'answered', answered: ['192.0.2.1'], leftOut: ['192.0.2.2'], atMost: 0 },
+  ],
+  otherwise: 'NODATA',
+  owners: [claim(API, true, ['A'])],
 };
+const ABSENT: NameExplanation = {
+  ...FOUND,
+  name: 'no.test.local.',
+  exists: 'absent',
+  rrsets: [],
+  otherwise: 'NXDOMAIN',
+  owners: [],
+};
+
+function claim(owner: string, isService: boolean, types: readonly string[]): OwnerExplanation {
+  const reason = 'nobody else claims the name';
+  return { owner, isService, types, answered: types, reason, problems: [], slots: undefined };
+}
 
 /** A registry with service api: one instance healthy, one with a failed check, a hostile reason among its facts. */
 function rooms() {
@@ -59,14 +78,6 @@ function ask(owners: NameExplanation, more: Partial<HttpRequest> = {}) {
   return { ...response, body: String(response.body) };
 }
 
-test('a service without instances is said to have none', () => {
-  const { registry, board } = rooms();
-  registry.replaceGroup('g', API, []);
-  const summary = (exists: NameExplanation['exists']) => explainName({ ...OWNERS, exists }, registry, board).summary;
-  assert.equal(summary('empty-non-terminal'), 'NODATA: the service has no instances.');
-  assert.match(summary('records'), /no instances: policy whenAllUnhealthy: nodata decides/);
-});
-
 test('an alias is explained by what it points to, and a loop of them ends', () => {
   const { registry, board } = rooms();
   const aliases = new Map([
@@ -77,8 +88,9 @@ test('an alias is explained by what it points to, and a loop of them ends', () =
   const find = (name: string): NameExplanation => {
     const alias = aliases.get(name);
     if (alias === undefined) return OWNERS;
-    const owners = [{ owner: 'static', isService: false, types: ['CNAME'], answered: ['CNAME'], reason: '' }];
-    return { name, zone: 'test.local.', exists: 'records', alias, owners };
+    const owners = [claim('static', false, ['CNAME'])];
+    const rrsets = [{ ...OWNERS.rrsets[0], type: 'CNAME', answered: [alias], leftOut: [] }];
+    return { ...OWNERS, name, alias, rrsets, owners };
   };
   const www = explainChain('www.test.local.', find, registry, board);
   assert.equal(www.summary, 'Alias (CNAME) of api.test.local.');
@@ -122,16 +134,16 @@ test('explain as text is readable and cannot steer a terminal', () => {
 });
 
 test('of a name that two claim, explain shows who won and by which rule', () => {
-  const loser = { owner: 'kubernetes/b/x', isService: true, types: ['A'], answered: [], reason: `${API} is older` };
+  const loser = { ...claim('kubernetes/b/x', true, ['A']), answered: [], reason: `${API} is older` };
   const { body } = ask({ ...OWNERS, owners: [...OWNERS.owners, loser] }, { query: new URLSearchParams('format=text') });
   assert.match(body, /kubernetes\/b\/x \(A\): not answered; static\/test\.local\.\/default\/api is older/);
 });
 
 test('a name that does not exist is 404 with the explanation, and 400 what is no name', () => {
-  const absent = ask({ name: 'no.test.local.', zone: 'test.local.', exists: 'absent', owners: [] });
+  const absent = ask(ABSENT);
   assert.equal(absent.status, 404);
   assert.match(JSON.parse(absent.body).summary, /^NXDOMAIN: nothing in test\.local\. has this name/);
-  const outside = ask({ name: 'example.com.', zone: undefined, exists: 'absent', owners: [] });
+  const outside = ask({ ...ABSENT, name: 'example.com.', zone: undefined });
   assert.match(JSON.parse(outside.body).summary, /REFUSED/);
   assert.equal(ask(OWNERS, { rest: '' }).status, 400);
 });
@@ -139,7 +151,7 @@ test('a name that does not exist is 404 with the explanation, and 400 what is no
 test('the explanation of an unready zone says SERVFAIL and which source is missing', () => {
   const { registry, board } = rooms();
   board.add('kubernetes/prod', ['test.local.']).kind('pods', true);
-  const name: NameExplanation = { name: 'no.test.local.', zone: 'test.local.', exists: 'absent', owners: [] };
+  const name: NameExplanation = { ...ABSENT, ready: false, otherwise: 'SERVFAIL' };
   assert.match(explainName(name, registry, board).summary, /^SERVFAIL \(EDE 14, not ready\): kubernetes\/prod/);
 });
 

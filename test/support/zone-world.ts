@@ -48,6 +48,9 @@ const records = [
   { name: 'a.a.svc.cluster.local.', type: 'A', value: '192.0.2.1', ttlSeconds: 60 },
   { name: 'b.svc.cluster.local.', type: 'CNAME', value: 'a.svc.cluster.local.', ttlSeconds: 60 },
   { name: '*.b.cluster.local.', type: 'TXT', value: 'x', ttlSeconds: 60 },
+  { name: '*.any.cluster.local.', type: 'CNAME', value: 'a.a.svc.cluster.local.', ttlSeconds: 60 },
+  { name: 'cut.cluster.local.', type: 'NS', value: 'ns.cut.cluster.local.', ttlSeconds: 60 },
+  { name: 'ns.cut.cluster.local.', type: 'A', value: '192.0.2.53', ttlSeconds: 60 },
 ];
 export const configurations: readonly (readonly ZoneConfig[])[] = [
   [clusterZone('cluster.local.', { records })],

@@ -1,0 +1,81 @@
+// An explanation in a sentence or two: what is answered, and because of what.
+import type { NameExplanation } from '../zone/explain.ts';
+import type { ServiceExplanation } from './explanation.ts';
+
+/** `missing`: the sources that have not said yet what there is in the zone. */
+export function summarize(
+  found: NameExplanation,
+  services: readonly ServiceExplanation[],
+  missing: readonly string[],
+): string {
+  const { zone, stale, exists, cut } = found;
+  if (zone === undefined) return 'Not in a zone of this server: forwarded if configured, else REFUSED.';
+  const suffix = stale ? ' The data are last-known-good from a snapshot (EDE 3).' : '';
+  if (exists === 'delegated')
+    return `Delegated: answered with the name servers of ${short(cut!)} (a referral).${suffix}`;
+  const said = answered(found) ?? `${denied(found, services, missing)}.`;
+  return `${said}${exists === 'absent' ? '' : services.map(ofService).join('')}${suffix}`;
+}
+
+/** What has records that may be answered; undefined: nothing. */
+function answered({ exists, alias, wildcard, rrsets }: NameExplanation): string | undefined {
+  const alive = rrsets.filter(({ outcome }) => outcome === 'answered');
+  if (alive.length === 0) return undefined;
+  const [{ type, answered: records }] = alive;
+  if (exists === 'pod-address') {
+    return `Has the ${type} record ${records[0]}, which the name spells (pods: insecure), whether or not a pod has it.`;
+  }
+  const through = wildcard === undefined ? '' : `, through the wildcard ${short(wildcard)}`;
+  const what =
+    alias === undefined ? `Has ${alive.map((one) => one.type).join(', ')} records` : `Alias (CNAME) of ${short(alias)}`;
+  const dead = rrsets.filter(({ outcome }) => outcome !== 'answered');
+  const none = dead.map((one) => ` ${one.type}: ${one.outcome}.`).join('');
+  return `${what}${through}.${none}`;
+}
+
+function denied(
+  { zone, exists, rrsets, otherwise, ready, fallsThrough, below, owners }: NameExplanation,
+  services: readonly ServiceExplanation[],
+  missing: readonly string[],
+): string {
+  if (rrsets.some(({ outcome }) => outcome === 'SERVFAIL') && ready) return 'SERVFAIL';
+  if (otherwise === 'SERVFAIL') {
+    return `SERVFAIL (EDE 14, not ready): ${missing.join(', ')} has not said yet what there is in ${zone}`;
+  }
+  const silent = owners.filter(({ types, isService }) => isService && types.length === 0);
+  const [{ owner, reason } = { owner: undefined, reason: '' }] = silent;
+  if (exists === 'absent') {
+    const asked = fallsThrough ? ', unless other servers, which are asked (fallthrough), know it' : '';
+    if (owner !== undefined) return `NXDOMAIN${asked}: the service ${owner} exists, but ${reason}`;
+    const hint = below === undefined ? '' : `; the service ${below} has no instance or port of that name`;
+    return `NXDOMAIN${asked}: nothing in ${zone} has this name${hint}`;
+  }
+  if (rrsets.length > 0) return `${otherwise}: nothing of it may be answered`;
+  const isNamespace = services.length > 0 && services.every(({ kind }) => kind === 'namespace');
+  if (services.some(({ kind, isWhole }) => kind === 'instances' && isWhole)) return `${otherwise}: it has no records`;
+  return `${otherwise}: ${isNamespace ? 'the name of a namespace, which has no records' : 'only names below it have records'}`;
+}
+
+function ofService({ kind, isWhole, policy, instances, more }: ServiceExplanation): string {
+  if (more > 0 || kind === 'externalName') return '';
+  if (!isWhole) return ofInstances(kind, instances);
+  if (kind !== 'instances') return '';
+  const decides = `policy whenAllUnhealthy: ${policy.whenAllUnhealthy} decides`;
+  if (instances.length === 0) return ` It has no instances: ${decides}.`;
+  const alive = instances.filter((instance) => instance.answered).length;
+  return ` ${alive} of ${instances.length} instances may be answered${alive === 0 ? `; ${decides}` : ''}.`;
+}
+
+/** A name of instances alone: an endpoint's own, its address's, a port's. */
+function ofInstances(kind: string, instances: ServiceExplanation['instances']): string {
+  if (instances.length === 0) return '';
+  const what = kind === 'namespace' ? 'pod' : 'instance';
+  if (instances.length === 1) {
+    const [{ id, answered: isAnswered }] = instances;
+    return ` It is about the ${what} ${id}, which may ${isAnswered ? '' : 'not '}be answered.`;
+  }
+  const alive = instances.filter((instance) => instance.answered).length;
+  return ` It is about ${instances.length} ${what}s, of which ${alive} may be answered.`;
+}
+
+const short = (name: string) => name.replace(/(?<=.)\.$/, '');

@@ -1,11 +1,11 @@
 // Answers that are stated or made here: hosts, templates, DNS64.
 import assert from 'node:assert/strict';
-import { mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { RCODE } from '../../src/dns/types.ts';
 import { type HostsSettings, ROUTE_DEFAULTS, type TemplateSettings } from '../../src/forward/settings.ts';
+import { temporaryFolder } from '../support/command.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { forwarder, upstream } from '../support/forwarding.ts';
 import { answerFrom, SOA } from '../support/scripted-upstream.ts';
@@ -57,8 +57,8 @@ test('hosts: other types of a name with addresses are NODATA, as in CoreDNS; PTR
   );
 });
 
-test('hosts: a file is read again when it changes, and what was cached of its names is forgotten', async () => {
-  const file = join(await mkdtemp(join(tmpdir(), 'healthdns-')), 'hosts');
+test('hosts: a file is read again when it changes, and what was cached of its names is forgotten', async (t) => {
+  const file = join(await temporaryFolder(t), 'hosts');
   await writeFile(file, '10.0.0.1 a.office # first\nnonsense b.office\nfd00::1 a.office\n');
   const clock = fakeClock();
   const { cached, logged } = forwarder([], { clock, settings: { hosts: { ...NO_HOSTS, files: [file] } } });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,7 +35,9 @@ function makeCertificate(names: string, expired: boolean): { key: string; cert: 
     openssl('ca', '-config', 'ca.cnf', '-batch', ...signed, ...dates);
   }
   const read = (name: string) => readFileSync(join(folder, name), 'utf8');
-  return { key: read('key.pem'), cert: read('cert.pem') };
+  const made = { key: read('key.pem'), cert: read('cert.pem') };
+  rmSync(folder, { recursive: true });
+  return made;
 }
 
 const CA = `[ca]

@@ -1,11 +1,11 @@
 // Servers that are dead, slow, flapping, or lead back to us.
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { EDE, RCODE } from '../../src/dns/types.ts';
 import { ROUTE_DEFAULTS } from '../../src/forward/settings.ts';
+import { temporaryFolder } from '../support/command.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { edeOf, forwarder, routeTo, upstream } from '../support/forwarding.ts';
 import { type Asked, answerFrom, SOA } from '../support/scripted-upstream.ts';
@@ -261,8 +261,8 @@ test('a chain of CNAMEs whose end is not reached by the deadline is SERVFAIL, no
   assert.deepEqual([response.rcode, edeOf(response)], [RCODE.SERVFAIL, EDE.NO_REACHABLE_AUTHORITY]);
 });
 
-test('the nameservers of a resolv.conf are used, and those of its next version after a change', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'healthdns-'));
+test('the nameservers of a resolv.conf are used, and those of its next version after a change', async (t) => {
+  const folder = await temporaryFolder(t);
   const file = join(folder, 'resolv.conf');
   await writeFile(file, '# comment\nsearch example\nnameserver 127.0.0.53\nnameserver nonsense\n');
   const clock = fakeClock();
@@ -277,8 +277,8 @@ test('the nameservers of a resolv.conf are used, and those of its next version a
   }, ['127.0.0.53:53', '[::1]:53']);
 });
 
-test('a resolv.conf behind links is read anew when a link is swapped, as in the mount of a ConfigMap', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'healthdns-'));
+test('a resolv.conf behind links is read anew when a link is swapped, as in the mount of a ConfigMap', async (t) => {
+  const folder = await temporaryFolder(t);
   const version = async (name: string, text: string) => {
     await mkdir(join(folder, name));
     await writeFile(join(folder, name, 'resolv.conf'), text);

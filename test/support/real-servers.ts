@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { composeMessage } from '../../src/dns/compose-message.ts';
@@ -27,7 +27,8 @@ function knot(zone: string, zoneText: string, port: number): Promise<RealServer>
     `server:\n  listen: 127.0.0.1@${port}\n  rundir: ${home}\ndatabase:\n  storage: ${home}\nlog:\n  - target: ${home}/log\n    any: info\n` +
       `zone:\n  - domain: ${zone}\n    file: ${home}/zone\n    zonefile-sync: -1\n    journal-content: none\n`,
   );
-  return running(spawn('knotd', ['-c', join(home, 'knot.conf')], { stdio: 'ignore', env: withSbin() }), port, zone);
+  const child = spawn('knotd', ['-c', join(home, 'knot.conf')], { stdio: 'ignore', env: withSbin() });
+  return running(child, home, port, zone);
 }
 
 /** Recursive; `stubs` are zones and the port of the server on 127.0.0.1 that has them. */
@@ -47,7 +48,7 @@ function unbound(stubs: Readonly<Record<string, number>>, port: number): Promise
       `  access-control: 127.0.0.0/8 allow\nremote-control:\n  control-enable: no\n${zones.join('')}`,
   );
   const child = spawn('unbound', ['-d', '-c', join(home, 'unbound.conf')], { stdio: 'ignore', env: withSbin() });
-  return running(child, port, Object.keys(stubs)[0]);
+  return running(child, home, port, Object.keys(stubs)[0]);
 }
 
 const withSbin = () => ({ ...process.env, PATH: `${process.env.PATH}:/usr/sbin` });
@@ -73,11 +74,13 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-async function running(child: ChildProcess, port: number, zone: string): Promise<RealServer> {
+/** `home`: the server's folder, removed when it has ended. */
+async function running(child: ChildProcess, home: string, port: number, zone: string): Promise<RealServer> {
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const stop = async () => {
     child.kill('SIGTERM');
     await ended;
+    rmSync(home, { recursive: true, force: true });
   };
   const deadlineMs = Date.now() + 30_000;
   while (!(await answers(port, zone))) {

@@ -28,7 +28,7 @@ before(async () => {
 http: 127.0.0.1:${httpPort}
 zones:
   - name: cluster.local
-    kubernetes: { kubeconfig: ./kubeconfig, context: admin }
+    kubernetes: { kubeconfig: ./kubeconfig, context: admin, pods: insecure }
 `,
   );
   server = serving([file]);
@@ -89,6 +89,36 @@ test('explain says why an instance is kept out', options, async () => {
     headers: { accept: 'application/json' },
   });
   assert.match(await response.text(), /the pod is deleted/);
+});
+
+test('explain and dig agree on services that say nothing, pods, endpoints and addresses', options, async () => {
+  const self = 'self.default.svc.cluster.local';
+  const specs = {
+    ip: { type: 'ExternalName', externalName: '192.0.2.1' },
+    self: { type: 'ExternalName', externalName: self },
+    none: { clusterIP: 'None' },
+  };
+  for (const [name, spec] of Object.entries(specs)) await plane.client.create(SERVICES, { metadata: { name }, spec });
+  const summary = async (name: string): Promise<string> => {
+    const response = await fetch(`http://127.0.0.1:${httpPort}/explain/${name}`);
+    return ((await response.json()) as { summary: string }).summary;
+  };
+  await until(
+    async () => /none exists, but it has no instances/.test(await summary('none.default.svc.cluster.local')),
+    true,
+  );
+  const said: readonly (readonly [string, RegExp])[] = [
+    ['ip.default.svc.cluster.local', /^NXDOMAIN: the service .*\/ip exists, but its external name .* is an IP address/],
+    [self, /^NXDOMAIN: the service .*\/self exists, but its external name is its own name/],
+    ['10-1-0-9.default.pod.cluster.local', /^Has the A record 10\.1\.0\.9/],
+    ['10-1-0-2.web.default.svc.cluster.local', /^Has A.* records\. It is about the instance web-2, which may be/],
+    ['10-1-0-1.web.default.svc.cluster.local', /^NXDOMAIN: .* web-1, which may not be|^NXDOMAIN: nothing/],
+  ];
+  for (const [name, summaryLike] of said) {
+    assert.match(await summary(name), summaryLike);
+    const status = (await dig(port, name, 'A')).status;
+    assert.equal(status, summaryLike.source.startsWith('^NXDOMAIN') ? 'NXDOMAIN' : 'NOERROR', name);
+  }
 });
 
 test(

@@ -65,10 +65,11 @@ test('a headless Service answers its instances, and says whether those that are 
   assert.deepEqual([kind, policy.publishNotReady], ['instances', true]);
 });
 
-test('an ExternalName is an absolute name in lower case', () => {
+test('an ExternalName is an absolute name in lower case; an address is left to the zone, which says that it is none', () => {
   const external = (externalName: string) => translate({ type: 'ExternalName', externalName }).externalName;
   assert.equal(external('Db.Example.COM'), 'db.example.com.');
   assert.equal(external('db.example.com.'), 'db.example.com.');
+  assert.equal(external('192.0.2.1'), '192.0.2.1.');
   assert.throws(() => external(''), MalformedObject);
 });
 

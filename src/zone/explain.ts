@@ -91,10 +91,14 @@ function explainIn(asked: Asked): Found {
   return podAddress(asked) ?? absent(asked, isReady ? 'NXDOMAIN' : 'SERVFAIL');
 }
 
+/** Those who claim a name may have nothing to say there any more, before the next pass. */
+const merge = ({ name }: Asked, claims: readonly Claim[]): NameRecords =>
+  claims.length > 0 ? mergeClaims(claims) : { name, rrsets: [] };
+
 function at(asked: Asked, node: Node): Found {
   const { context, isReady, claimsAt } = asked;
   const claims = claimsAt(node);
-  const merged: NameRecords = claims.length > 0 ? mergeClaims(claims) : { name: asked.name, rrsets: [] };
+  const merged = merge(asked, claims);
   const alias = merged.rrsets.find(({ type }) => type === TYPE.CNAME)?.records[0]?.rdata;
   return {
     exists: merged.rrsets.length > 0 ? 'records' : 'empty-non-terminal',
@@ -127,15 +131,16 @@ function podAddress(asked: Asked): Found | undefined {
   const node = parent === undefined ? NO_NODE : context.publication.tree.find(parent);
   if (node === NO_NODE) return undefined;
   const claims = claimsAt(node);
-  const merged = claims.length > 0 ? mergeClaims(claims) : undefined;
-  const answer = merged && podAddressAnswer(merged, name, isReady);
+  const merged = merge(asked, claims);
+  const answer = podAddressAnswer(merged, name, isReady);
   if (answer === undefined) return undefined;
-  const owners = claims.map((claim) => explainClaim(claim, claims, merged!, context));
+  const owners = claims.map((claim) => explainClaim(claim, claims, merged, context));
   return { exists: 'pod-address', ...answer, owners };
 }
 
 /** A zone cut (RFC 1034 section 4.3.2 step 3b) below the zone's apex, at or above the name. Only static records make one. */
-function cutAbove({ context, entry, name, claimsAt }: Asked): WireName | undefined {
+function cutAbove(asked: Asked): WireName | undefined {
+  const { context, entry, name, claimsAt } = asked;
   const { tree, ownership, owners } = context.publication;
   const path: WireName[] = [];
   for (let on = name; on.length > entry.name.length; on = parentOf(on)!) path.unshift(on);
@@ -143,7 +148,7 @@ function cutAbove({ context, entry, name, claimsAt }: Asked): WireName | undefin
     const node = tree.find(each);
     if (node === NO_NODE) return undefined;
     if (!ownership.of(node).some((number) => owners.ofNumber(number).isStatic)) continue;
-    if (mergeClaims(claimsAt(node)).rrsets.some(({ type }) => type === TYPE.NS)) return each;
+    if (merge(asked, claimsAt(node)).rrsets.some(({ type }) => type === TYPE.NS)) return each;
   }
   return undefined;
 }

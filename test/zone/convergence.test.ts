@@ -16,6 +16,7 @@ type Event =
   | { readonly do: 'flush' }
   | { readonly do: 'turn' }
   | { readonly do: 'replace thread' }
+  | { readonly do: 'explain' }
   | { readonly do: 'fill'; readonly changes: number }
   | { readonly do: 'reload'; readonly configuration: number };
 
@@ -24,6 +25,7 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant('flush' as const) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('turn' as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('replace thread' as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('explain' as const) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('fill' as const), changes: fc.integer({ min: 1, max: 12 }) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('reload' as const), configuration: fc.nat(3) }) },
 );
@@ -80,6 +82,7 @@ async function happen(
   for (const each of events) {
     if (each.do === 'flush') flushes.push(zones.flush());
     else if (each.do === 'turn') await new Promise((resolve) => setImmediate(resolve));
+    else if (each.do === 'explain') for (const name of [...plane.names.keys()]) zones.explain(name);
     else if (each.do === 'fill') for (const thread of threads) fill(thread, each.changes);
     else if (each.do === 'replace thread') {
       threads.push({ content: plane.join(), filling: zones.refill()[Symbol.iterator]() });

@@ -81,6 +81,10 @@ export interface SourceReport {
 
 export interface StatusBoard {
   add(name: string, zones: readonly string[]): SourceReport;
+  /** Whether the sources of a configuration have all been added; false while a reload exchanges them. */
+  setComplete(isComplete: boolean): void;
+  /** None is missing, but for those that were added once this had been true: their zones alone wait for them. */
+  isReady(): boolean;
   sources(): readonly SourceStatus[];
   /** Sources that have not synced; those served from a snapshot are not missing. */
   missing(): readonly MissingSource[];
@@ -105,6 +109,8 @@ interface MutableSource {
   readonly name: string;
   readonly zones: readonly string[];
   readonly kinds: Set<MutableKind>;
+  /** False: it was added to a replica that was ready. */
+  readonly isAwaited: boolean;
   synced: boolean;
   stale: boolean;
 }
@@ -112,7 +118,14 @@ interface MutableSource {
 export function createStatusBoard(clock: Pick<Clock, 'now' | 'monotonicMs'>): StatusBoard {
   const sources = new Set<MutableSource>();
   const listeners: (() => void)[] = [];
+  const isMissing = (source: MutableSource) => !source.synced && !source.stale;
+  let isComplete = false;
+  /** A replica that serves is not taken out of its Service by a cluster that a reload adds to it. */
+  let wasReady = false;
+  const isReady = () =>
+    (wasReady || isComplete) && ![...sources].some((source) => source.isAwaited && isMissing(source));
   const changed = () => {
+    wasReady ||= isReady();
     for (const listener of listeners) listener();
   };
 
@@ -125,7 +138,7 @@ export function createStatusBoard(clock: Pick<Clock, 'now' | 'monotonicMs'>): St
 
   return {
     add(name, zones) {
-      const source: MutableSource = { name, zones, kinds: new Set(), synced: false, stale: false };
+      const source = { name, zones, kinds: new Set<MutableKind>(), isAwaited: !wasReady, synced: false, stale: false };
       sources.add(source);
       changed();
       return {
@@ -147,8 +160,13 @@ export function createStatusBoard(clock: Pick<Clock, 'now' | 'monotonicMs'>): St
         },
       };
     },
+    setComplete(now) {
+      isComplete = now;
+      changed();
+    },
+    isReady,
     sources: () => [...sources].map((source) => describeSource(source, clock.monotonicMs())),
-    missing: () => [...sources].filter((source) => !source.synced && !source.stale).map(describeMissing),
+    missing: () => [...sources].filter(isMissing).map(describeMissing),
     zone(name) {
       const own = [...sources].filter((source) => source.zones.includes(name));
       return {

@@ -114,8 +114,9 @@ export async function createControlPlane(settings: ControlPlaneSettings): Promis
       stated = next;
       showZones();
       stateStatic(registry, next.zones, previous?.zones ?? []);
+      board.setComplete(false);
       await sources.replace(next.zones);
-      showReadiness();
+      board.setComplete(true);
       await flush();
     },
     async close() {

@@ -29,7 +29,7 @@ export function endpointsOf({ control, plane, metrics, config, overview, isStopp
   const { registry, board, zones, reports, cloudMap } = control;
   return [
     healthEndpoint(isStopping),
-    readyEndpoint(isStopping, board.missing),
+    readyEndpoint(isStopping, board),
     metricsEndpoint(metrics),
     explainEndpoint((name) => explainChain(name, zones.explain, registry, board)),
     statusPage(VERSION, overview),

@@ -142,6 +142,27 @@ test('SIGHUP reads the file again; a wrong file is logged, counted, and changes 
   assert.match(metrics, /^healthdns_reloads_total\{result="ok"\} 1$/m);
 });
 
+test('a reload that adds a cluster out of reach leaves a replica ready, and names the cluster', async (t) => {
+  const { server, file, http } = await startFile(t, zone('192.0.2.1'));
+  const ready = async () => {
+    const response = await fetch(`${http}/ready`);
+    return [response.status, await response.text()] as const;
+  };
+  assert.deepEqual(await ready(), [200, 'OK\n']);
+  await writeFile(file, `${zone('192.0.2.1')}  - { name: far.local, kubernetes: { kubeconfig: absent } }\n`);
+  server.process.kill('SIGHUP');
+  await logged(server, 'configuration reloaded');
+  const [status, body] = await ready();
+  assert.equal(status, 200);
+  assert.match(body, /^OK\nkubernetes\/absent \(far\.local\.\): /);
+  const metrics = await (await fetch(`${http}/metrics`)).text();
+  assert.match(metrics, /^healthdns_source_synced\{source="kubernetes\/absent"\} 0$/m);
+
+  // A replica that starts with this file has never said that it is ready.
+  const fresh = await start(t, [file, ...LOCAL]);
+  assert.equal((await fetch(`${fresh.http}/ready`)).status, 503);
+});
+
 test('a reload takes away services and zones that are gone, and says what needs a restart', async (t) => {
   const service = (name: string) => `      - { name: ${name}, instances: [{ id: one, ipv4: 192.0.2.9 }] }\n`;
   const zones = (...services: string[]) =>

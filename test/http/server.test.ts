@@ -56,11 +56,10 @@ test('health is 200 while serving and 503 once stopping', async () => {
 });
 
 test('ready is 503 with the sources that have not synced and their zones, then 200', async () => {
-  let missing = [{ source: 'kubernetes/prod', zones: ['cluster.local.'], detail: 'listing pods' }];
-  const endpoint = readyEndpoint(
-    () => false,
-    () => missing,
-  );
+  const prod = { source: 'kubernetes/prod', zones: ['cluster.local.'], detail: 'listing pods' };
+  let missing = [prod];
+  let ready = false;
+  const endpoint = readyEndpoint(() => false, { isReady: () => ready, missing: () => missing });
   await serving([endpoint], async (url) => {
     const before = await fetch(`${url}/ready`);
     assert.equal(before.status, 503);
@@ -68,8 +67,14 @@ test('ready is 503 with the sources that have not synced and their zones, then 2
     const asJson = await fetch(`${url}/ready?format=json`);
     assert.deepEqual(await asJson.json(), { ready: false, missing });
     missing = [];
+    ready = true;
     const after = await fetch(`${url}/ready`);
     assert.deepEqual([after.status, await after.text()], [200, 'OK\n']);
+    missing = [prod];
+    const late = await fetch(`${url}/ready`);
+    assert.deepEqual([late.status, await late.text()], [200, 'OK\nkubernetes/prod (cluster.local.): listing pods\n']);
+    const lateAsJson = await fetch(`${url}/ready?format=json`);
+    assert.deepEqual(await lateAsJson.json(), { ready: true, missing });
   });
 });
 

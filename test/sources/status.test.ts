@@ -64,6 +64,56 @@ test('a source served from a snapshot is ready and stale until it has spoken or 
   assert.deepEqual(board.zone('cluster.local.'), { ready: true, stale: false });
 });
 
+test('a replica is ready once all sources of its configuration have synced; those added later are missing only', () => {
+  const { board, source } = setUp();
+  const ready = () => [board.isReady(), ...board.missing().map((one) => one.source)];
+  source.kind('services', true).synced();
+  // All that was added so far has synced, but not all has been added.
+  assert.deepEqual(ready(), [false]);
+  const services = board.add('kubernetes/b', ['cluster.local.']).kind('services', true);
+  board.setComplete(true);
+  assert.deepEqual(ready(), [false, 'kubernetes/b']);
+  const third = board.add('kubernetes/c', ['c.local.']);
+  third.kind('services', true);
+  services.synced();
+  assert.deepEqual(ready(), [false, 'kubernetes/c']);
+  third.remove();
+  assert.deepEqual(ready(), [true]);
+  board.add('kubernetes/d', ['d.local.']).kind('services', true);
+  assert.deepEqual(ready(), [true, 'kubernetes/d']);
+  assert.equal(board.zone('d.local.').ready, false);
+});
+
+test('a replica without sources is ready at once', () => {
+  const board = createStatusBoard(fakeClock());
+  board.setComplete(true);
+  assert.equal(board.isReady(), true);
+});
+
+test('a replica that never was ready is not made so by the exchange of its only source', () => {
+  const { board, source } = setUp();
+  source.kind('services', true);
+  board.setComplete(true);
+  board.setComplete(false);
+  source.remove();
+  assert.equal(board.isReady(), false);
+  const services = board.add('kubernetes/b', ['cluster.local.']).kind('services', true);
+  board.setComplete(true);
+  assert.equal(board.isReady(), false);
+  services.synced();
+  assert.equal(board.isReady(), true);
+});
+
+test('a source that is awaited is so again when its snapshot has become too old', () => {
+  const { board, source } = setUp();
+  source.kind('services', true);
+  source.restored(true);
+  board.setComplete(true);
+  assert.equal(board.isReady(), true);
+  source.restored(false);
+  assert.equal(board.isReady(), false);
+});
+
 test('the age of a source is that of the required kind heard of longest ago', async () => {
   const { clock, board, source } = setUp();
   const services = source.kind('services', true);

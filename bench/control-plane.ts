@@ -23,6 +23,7 @@ const CLUSTER: KubernetesConfig = {
   kubeconfig: undefined,
   context: undefined,
   label: 'production',
+  name: 'kubernetes/production',
   ttlSeconds: 5,
   pods: 'disabled',
   namespaces: [],

@@ -4,8 +4,8 @@ import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import * as v from 'valibot';
 import { buildCloudMapChecks, checkCloudMapChecks, cloudMapChecksEntry } from './cloud-map-checks.ts';
+import type { ClusterNames } from './cluster-names.ts';
 import type { CloudMapConfig, CloudMapStore, ListenAddress, TaskCluster } from './config.ts';
-import { clusterLabel } from './kubernetes.ts';
 import { label } from './names.ts';
 import { policyEntries, zonePolicy } from './policy.ts';
 import { type Path, type Reporter, show, shown } from './problem.ts';
@@ -183,7 +183,7 @@ function checkStore({ store, writes }: CloudMapInput, reporter: Reporter): void 
 export const isLoopback = (address: string): boolean => address === '::1' || address.startsWith('127.');
 
 /** `clusters` gives clusters their labels, as those of the zones have theirs. */
-export function buildCloudMap(input: CloudMapInput, folder: string, clusters: Map<string, string>): CloudMapConfig {
+export function buildCloudMap(input: CloudMapInput, folder: string, clusters: ClusterNames): CloudMapConfig {
   const store = buildStore(input.store ?? 'memory', folder, clusters);
   const tasks = input.tasks === undefined ? defaultTasks(store) : [input.tasks].flat();
   return {
@@ -206,11 +206,7 @@ export function buildCloudMap(input: CloudMapInput, folder: string, clusters: Ma
 
 type ClusterInput = { readonly kubeconfig?: string; readonly context?: string };
 
-function buildStore(
-  store: NonNullable<CloudMapInput['store']>,
-  folder: string,
-  clusters: Map<string, string>,
-): CloudMapStore {
+function buildStore(store: NonNullable<CloudMapInput['store']>, folder: string, clusters: ClusterNames): CloudMapStore {
   if (store === 'memory') return { kind: 'memory' };
   const { kubernetes } = store;
   if (kubernetes === undefined) return { kind: 'folder', path: resolve(folder, store.path ?? '') };
@@ -229,15 +225,17 @@ function defaultTasks(store: CloudMapStore): readonly (ClusterInput & { readonly
 function buildTasks(
   input: ClusterInput & { readonly namespaces: readonly string[] },
   folder: string,
-  clusters: Map<string, string>,
+  clusters: ClusterNames,
 ): TaskCluster {
+  const cluster = clusterOf(input, folder, clusters);
   return {
-    ...clusterOf(input, folder, clusters),
+    ...cluster,
+    name: clusters.source(`ecs/${cluster.label}`),
     namespaces: input.namespaces.map((name) => name.toLowerCase()),
   };
 }
 
-function clusterOf({ kubeconfig, context }: ClusterInput, folder: string, clusters: Map<string, string>) {
+function clusterOf({ kubeconfig, context }: ClusterInput, folder: string, clusters: ClusterNames) {
   const file = kubeconfig === undefined ? undefined : resolve(folder, kubeconfig);
-  return { kubeconfig: file, context, label: clusterLabel(file, context, clusters) };
+  return { kubeconfig: file, context, label: clusters.label(file, context) };
 }

@@ -68,11 +68,13 @@ export type CloudMapStore =
     } & ClusterAccess);
 
 export interface TaskCluster extends ClusterAccess {
+  /** Names the source: "ecs/LABEL", with a number where that is taken. */
+  readonly name: string;
   /** Empty: all. */
   readonly namespaces: readonly string[];
 }
 
-/** How an API server is reached; `label` names the cluster in logs and metrics. */
+/** How an API server is reached; `label` names the cluster. */
 export type ClusterAccess = Pick<KubernetesConfig, 'kubeconfig' | 'context' | 'label'>;
 
 export interface ListenAddress {
@@ -171,8 +173,10 @@ export interface KubernetesConfig {
   /** Absolute path; undefined with no `context` means in-cluster, or the default kubeconfig outside one. */
   readonly kubeconfig: string | undefined;
   readonly context: string | undefined;
-  /** Names the source in logs, metrics and /ready: the context, or "in-cluster". */
+  /** Names the cluster: the context, or "in-cluster". */
   readonly label: string;
+  /** Names the source in logs, metrics and /ready: "kubernetes/LABEL", or "kubernetes/LABEL/ZONE" where that is taken. */
+  readonly name: string;
   readonly ttlSeconds: number;
   readonly pods: 'disabled' | 'insecure' | 'verified';
   /** Empty: all. */

@@ -3,6 +3,7 @@
 import * as v from 'valibot';
 import type { ForwardSettings } from '../forward/settings.ts';
 import { buildCloudMap, checkCloudMap, cloudMapEntry } from './cloud-map.ts';
+import { createClusterNames } from './cluster-names.ts';
 import type { Config } from './config.ts';
 import { buildRoutes, checkForward, forwardEntry } from './forward.ts';
 import { buildCache, cacheEntry, checkCache } from './forward-cache.ts';
@@ -67,7 +68,7 @@ export async function checkFile(
 
 /** A file without problems → the configuration; may still warn. */
 export function buildConfig(input: FileInput, file: string, folder: string, reporter: Reporter): Config {
-  const clusters = new Map<string, string>();
+  const clusters = createClusterNames();
   const zones = buildZones(input.zones, folder, clusters);
   for (const [i, zone] of zones.entries()) warnOfSharedNames(zone, ['zones', i], reporter);
   return {

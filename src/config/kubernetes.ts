@@ -1,7 +1,8 @@
 // `kubernetes`: clusters that fill a zone. Option names are those of CoreDNS's `kubernetes` plugin where it has them.
 import { access } from 'node:fs/promises';
-import { basename, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import * as v from 'valibot';
+import type { ClusterNames } from './cluster-names.ts';
 import type { KubernetesConfig } from './config.ts';
 import { absoluteName, domainName, label } from './names.ts';
 import { type Path, type Reporter, show, shown } from './problem.ts';
@@ -114,20 +115,22 @@ export async function checkKubernetes(
   }
 }
 
-/** Sources without problems; `labels` are made different from those in `taken`. */
+/** A source without problems, in the zone of this name. */
 export function buildKubernetes(
   source: KubernetesInput,
   folder: string,
-  zoneTtlSeconds: number,
-  taken: Map<string, string>,
+  zone: { readonly name: string; readonly ttlSeconds: number },
+  names: ClusterNames,
 ): KubernetesConfig {
   const kubeconfig = source.kubeconfig === undefined ? undefined : resolve(folder, source.kubeconfig);
   const { fallthrough, snapshot } = source;
+  const label = names.label(kubeconfig, source.context);
   return {
     kubeconfig,
     context: source.context,
-    label: clusterLabel(kubeconfig, source.context, taken),
-    ttlSeconds: source.ttlSeconds ?? zoneTtlSeconds,
+    label,
+    name: names.source(`kubernetes/${label}`, zone.name),
+    ttlSeconds: source.ttlSeconds ?? zone.ttlSeconds,
     pods: source.pods,
     namespaces: source.namespaces.map((name) => name.toLowerCase()),
     namespaceLabels: source.namespaceLabels,
@@ -139,20 +142,4 @@ export function buildKubernetes(
     multicluster: source.multicluster,
     snapshot: snapshot && { file: resolve(folder, snapshot.file), maxAgeSeconds: snapshot.maxAgeSeconds },
   };
-}
-
-/** The context, or "in-cluster"; a number is added where different clusters would have one label. */
-export function clusterLabel(
-  kubeconfig: string | undefined,
-  context: string | undefined,
-  taken: Map<string, string>,
-): string {
-  const wanted = context ?? (kubeconfig === undefined ? 'in-cluster' : basename(kubeconfig));
-  const cluster = `${kubeconfig ?? ''}\0${context ?? ''}`;
-  for (let n = 1; ; n++) {
-    const label = n === 1 ? wanted : `${wanted}-${n}`;
-    if (taken.has(label) && taken.get(label) !== cluster) continue;
-    taken.set(label, cluster);
-    return label;
-  }
 }

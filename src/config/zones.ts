@@ -1,5 +1,6 @@
 // `zones`: what we answer for. A zone is filled by records, by services, by Kubernetes clusters, or by all of them.
 import * as v from 'valibot';
+import type { ClusterNames } from './cluster-names.ts';
 import type { SoaConfig, ZoneConfig } from './config.ts';
 import { buildKubernetes, checkKubernetes, type KubernetesInput, kubernetesEntry } from './kubernetes.ts';
 import { CLOUD_MAP_NAMES, expandTemplate, KUBERNETES_NAMES, nameTemplate } from './name-template.ts';
@@ -214,11 +215,11 @@ export function warnOfSharedNames(zone: ZoneConfig, path: Path, reporter: Report
 }
 
 /** Zones without problems, all defaults filled in. `folder` is what paths are relative to. */
-export function buildZones(zones: readonly ZoneInput[], folder: string, clusters: Map<string, string>): ZoneConfig[] {
+export function buildZones(zones: readonly ZoneInput[], folder: string, clusters: ClusterNames): ZoneConfig[] {
   return zones.map((zone) => buildZone(zone, folder, clusters));
 }
 
-function buildZone(zone: ZoneInput, folder: string, clusters: Map<string, string>): ZoneConfig {
+function buildZone(zone: ZoneInput, folder: string, clusters: ClusterNames): ZoneConfig {
   const name = zoneNameOf(zone.name);
   const policy = zone.kubernetes === undefined ? zonePolicy(zone) : clusterZonePolicy(zone);
   const defaults = { names: namesOf(zone), ttlSeconds: zone.ttlSeconds, policy };
@@ -231,7 +232,9 @@ function buildZone(zone: ZoneInput, folder: string, clusters: Map<string, string
     ...defaults,
     records: buildRecords(zone.records, name, zone.ttlSeconds),
     services: zone.services.map((service) => buildService(service, defaults)),
-    kubernetes: kubernetes.map((source) => buildKubernetes(source, folder, zone.ttlSeconds, clusters)),
+    kubernetes: kubernetes.map((source) =>
+      buildKubernetes(source, folder, { name, ttlSeconds: zone.ttlSeconds }, clusters),
+    ),
     reverse: zone.reverse?.map(zoneNameOf),
   };
 }

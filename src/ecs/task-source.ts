@@ -37,7 +37,7 @@ const SELECTORS = [
 /** Never throws: an unreachable cluster is tried again for ever. What was stated stays after `stop`. */
 export function startTaskSource(settings: TaskSourceSettings): { stop(): Promise<void> } {
   const { config, status } = settings;
-  const name = `ecs/${config.label}`;
+  const { name } = config;
   const log = settings.log.child({ source: name });
   const report = status.add(name, []);
   const watches = createWatches(settings, log, report);

@@ -39,7 +39,7 @@ export interface KindStatus {
 }
 
 export interface SourceStatus {
-  /** "kubernetes/CONTEXT" */
+  /** "kubernetes/CONTEXT", and with the zone where another source has that name. */
   readonly name: string;
   readonly zones: readonly string[];
   readonly synced: boolean;

@@ -74,15 +74,28 @@ test('what Prometheus scrapes has each series once, under one HELP and TYPE', as
   const { dns, http } = await startExample(t);
   await addresses('api.production.local', dns);
   const lines = (await (await fetch(`${http}/metrics`)).text()).trimEnd().split('\n');
+  assert.deepEqual(repeatedSeries(lines), []);
+  assert.ok(lines.includes('healthdns_instances{zone="production.local.",status="UNHEALTHY",answered="false"} 1'));
+  assert.ok(lines.some((line) => /^healthdns_dns_responses_total\{rcode="NOERROR"\} [1-9]/.test(line)));
+});
+
+function repeatedSeries(lines: readonly string[]): string[] {
   const series = lines.map((line) =>
     line.startsWith('#') ? line.split(' ', 3).join(' ') : line.replace(/ [^ ]+$/, ''),
   );
-  assert.deepEqual(
-    series.filter((one, index) => series.indexOf(one) !== index),
-    [],
-  );
-  assert.ok(lines.includes('healthdns_instances{zone="production.local.",status="UNHEALTHY",answered="false"} 1'));
-  assert.ok(lines.some((line) => /^healthdns_dns_responses_total\{rcode="NOERROR"\} [1-9]/.test(line)));
+  return series.filter((one, index) => series.indexOf(one) !== index);
+}
+
+test('two zones of one cluster have series of their own', async (t) => {
+  const kubernetes = (more: string) => `kubernetes: { kubeconfig: kc${more} }`;
+  const zones = `zones:
+  - { name: cluster.local, ${kubernetes('')} }
+  - { name: clusterset.local, ${kubernetes(', multicluster: true')} }
+`;
+  const { http } = await startFile(t, zones);
+  const lines = (await (await fetch(`${http}/metrics`)).text()).trimEnd().split('\n');
+  assert.deepEqual(repeatedSeries(lines), []);
+  assert.ok(lines.includes('healthdns_source_synced{source="kubernetes/kc/clusterset.local"} 0'));
 });
 
 test('the example as dig sees it', requirement('dig'), async (t) => {

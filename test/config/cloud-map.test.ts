@@ -68,13 +68,18 @@ describe('cloudMap', () => {
     const access = { kubeconfig: '/etc/healthdns/k', context: 'west', label: 'west' };
     const one = await cloudMap(`{ ${store} }`);
     assert.deepEqual(one.store, { kind: 'kubernetes', ...access, namespace: 'shop', legacyEndpoints: false });
-    assert.deepEqual(one.tasks, [{ ...access, namespaces: [] }]);
+    assert.deepEqual(one.tasks, [{ ...access, name: 'ecs/west', namespaces: [] }]);
     const other = await cloudMap(`{ ${store}, tasks: [{ context: east, namespaces: [web] }, {}] }`);
     assert.deepEqual(
       other.tasks.map(({ label, namespaces }) => [label, ...namespaces]),
       [['east', 'web'], ['in-cluster']],
     );
     assert.deepEqual((await cloudMap(`{ ${store}, tasks: [] }`)).tasks, []);
+    const twice = await cloudMap(`{ ${store}, tasks: [{ namespaces: [a] }, { namespaces: [b] }] }`);
+    assert.deepEqual(
+      twice.tasks.map(({ name }) => name),
+      ['ecs/in-cluster', 'ecs/in-cluster-2'],
+    );
   });
 
   test('must say where writes are kept', async () => {

@@ -126,6 +126,7 @@ zones:
         kubeconfig: undefined,
         context: undefined,
         label: 'in-cluster',
+        name: 'kubernetes/in-cluster',
         ttlSeconds: 5,
         pods: 'disabled',
         namespaces: [],
@@ -249,11 +250,26 @@ zones:
       sources.map(({ label }) => label),
       ['one', 'one-2', 'in-cluster', 'one'],
     );
+    assert.deepEqual(
+      sources.map(({ name }) => name),
+      ['kubernetes/one', 'kubernetes/one-2', 'kubernetes/in-cluster', 'kubernetes/one/d'],
+    );
     assert.equal(sources[0].kubeconfig, '/etc/healthdns/a/k');
     assert.deepEqual(sources[1].snapshot, { file: '/etc/healthdns/s.json', maxAgeSeconds: 86_400 });
     assert.deepEqual(
       sources.map(({ fallthrough }) => fallthrough),
       [[], ['.'], [], ['d.']],
+    );
+  });
+
+  test('sources of one cluster have names of their own, in one zone too', async () => {
+    const config = await load(
+      `zones: [{ name: c, kubernetes: [{ namespaces: [a] }, { namespaces: [b] }, { namespaces: [d] }] },
+        { name: e, kubernetes: {} }]`,
+    );
+    assert.deepEqual(
+      config.zones.flatMap(({ kubernetes }) => kubernetes.map(({ name }) => name)),
+      ['', '/c', '/c-2', '/e'].map((more) => `kubernetes/in-cluster${more}`),
     );
   });
 

@@ -18,7 +18,7 @@ let cloudMap: CloudMapInCluster;
 before(async () => {
   if (options.skip !== false) return;
   plane = await startControlPlane();
-  const cluster = { kubeconfig: plane.kubeconfig, context: 'admin', label: 'test', namespaces: [] };
+  const cluster = { kubeconfig: plane.kubeconfig, context: 'admin', label: 'test', name: 'ecs/test', namespaces: [] };
   cloudMap = await startCloudMapInCluster(testCloudMapConfig({ tasks: [cluster] }));
   await until(() => cloudMap.board.missing(), []);
   const labels = { 'topology.kubernetes.io/zone': 'us-east-1a' };

@@ -20,7 +20,9 @@ let replicas: CloudMapInCluster[];
 const startReplica = async () => {
   const access = { kubeconfig: plane.kubeconfig, context: 'admin', label: 'test' };
   const store = { kind: 'kubernetes' as const, ...access, namespace: NAMESPACE, legacyEndpoints: true };
-  const replica = await startCloudMapInCluster(testCloudMapConfig({ store, tasks: [{ ...access, namespaces: [] }] }));
+  const replica = await startCloudMapInCluster(
+    testCloudMapConfig({ store, tasks: [{ ...access, name: 'ecs/test', namespaces: [] }] }),
+  );
   await until(() => replica.board.missing(), []);
   return replica;
 };

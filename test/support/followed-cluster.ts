@@ -47,6 +47,7 @@ export const testKubernetesConfig = (kubeconfig: string, more: Partial<Kubernete
   kubeconfig,
   context: 'admin',
   label: 'test',
+  name: 'kubernetes/test',
   ttlSeconds: 5,
   pods: 'disabled',
   namespaces: [],

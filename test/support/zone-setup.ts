@@ -42,6 +42,7 @@ export function clusterZone(name = 'cluster.local.', change: Partial<ZoneConfig>
     kubeconfig: undefined,
     context: undefined,
     label: 'test',
+    name: 'kubernetes/test',
     ttlSeconds: 5,
     pods: 'disabled',
     namespaces: [],

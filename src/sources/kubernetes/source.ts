@@ -45,7 +45,7 @@ export interface Source {
 /** Follows a cluster until stopped. Never throws: an unreachable cluster or a bad kubeconfig is tried again for ever. */
 export function startKubernetesSource(settings: KubernetesSourceSettings): Source {
   const { config, zone, clock } = settings;
-  const name = sourceName(config);
+  const { name } = config;
   const log = settings.log.child({ source: name, zone: zone.name });
   const recorder = config.snapshot === undefined ? undefined : createRecorder(settings.registry);
   const cluster: Cluster = { config, zone, registry: recorder ?? settings.registry, clock, log };
@@ -57,7 +57,7 @@ export function startKubernetesSource(settings: KubernetesSourceSettings): Sourc
     recorder &&
     createSnapshotKeeper({
       settings: config.snapshot!,
-      of: `${name} ${zone.name}`,
+      of: `${sourceName(config)} ${zone.name}`,
       recorder,
       clock,
       log,

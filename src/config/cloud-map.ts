@@ -6,6 +6,7 @@ import * as v from 'valibot';
 import { buildCloudMapChecks, checkCloudMapChecks, cloudMapChecksEntry } from './cloud-map-checks.ts';
 import type { ClusterNames } from './cluster-names.ts';
 import type { CloudMapConfig, CloudMapStore, ListenAddress, TaskCluster } from './config.ts';
+import { checkKubeconfig } from './kubeconfig.ts';
 import { label } from './names.ts';
 import { policyEntries, zonePolicy } from './policy.ts';
 import { type Path, type Reporter, show, shown } from './problem.ts';
@@ -136,6 +137,7 @@ export async function checkCloudMap(
   if (!soundness.isContainer(at())) return;
   if (soundness.isSound(at('keys'))) await checkKeys(input, folder, reporter);
   if (soundness.isSound(at('store'))) checkStore(input, reporter);
+  await checkClusters(input, folder, soundness, reporter);
   if (soundness.isContainer(at('healthChecks'))) checkCloudMapChecks(input.healthChecks, soundness, reporter);
   if (!soundness.isSound(at('writes'))) return;
   if (input.writes === 'signed' && soundness.isSound(at('keys')) && input.keys.length === 0)
@@ -145,6 +147,22 @@ export async function checkCloudMap(
       at('writes'),
       `\`writes: loopback\` would let all who reach ${http.address} write: take a loopback address for \`http\`, or \`writes: signed\``,
     );
+}
+
+/** Those of the store and of the tasks. */
+async function checkClusters(
+  { store, tasks }: CloudMapInput,
+  folder: string,
+  soundness: Soundness,
+  reporter: Reporter,
+): Promise<void> {
+  const inStore: Path = ['cloudMap', 'store', 'kubernetes'];
+  if (soundness.isSound(inStore) && typeof store === 'object' && store.kubernetes !== undefined)
+    await checkKubeconfig(store.kubernetes, inStore, folder, reporter);
+  const path: Path = ['cloudMap', 'tasks'];
+  if (tasks === undefined || !soundness.isSound(path)) return;
+  for (const [i, one] of [tasks].flat().entries())
+    await checkKubeconfig(one, Array.isArray(tasks) ? [...path, i] : path, folder, reporter);
 }
 
 async function checkKeys({ keys }: CloudMapInput, folder: string, reporter: Reporter): Promise<void> {

@@ -1,11 +1,12 @@
 // `kubernetes`: clusters that fill a zone. Option names are those of CoreDNS's `kubernetes` plugin where it has them.
-import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import * as v from 'valibot';
 import type { ClusterNames } from './cluster-names.ts';
 import type { KubernetesConfig } from './config.ts';
+import { checkKubeconfig } from './kubeconfig.ts';
+import { selectorProblem } from './label-selector.ts';
 import { absoluteName, domainName, label } from './names.ts';
-import { type Path, type Reporter, show, shown } from './problem.ts';
+import { type Path, type Reporter, show } from './problem.ts';
 import { choice, expecting, flag, integer, list, mapping, oneOrMany, text, whichever } from './shape.ts';
 import { ttlSeconds } from './ttl.ts';
 
@@ -75,14 +76,13 @@ export const kubernetesEntry = v.optional(
 export type KubernetesInput = v.InferOutput<typeof kubernetesSchema>;
 
 function selector(description: string) {
-  return text('a label selector such as "app=web,tier in (a, b)"', description, (value) =>
-    /^[A-Za-z0-9_./=!, ()-]+$/.test(value)
-      ? undefined
-      : `expected a label selector such as "app=web,tier!=test", got ${show(value)}`,
-  );
+  return text('a label selector such as "app=web,tier in (a, b)"', description, (value) => {
+    const problem = selectorProblem(value);
+    return problem && `${show(value)} is not a label selector such as "app=web,tier!=test": ${problem}`;
+  });
 }
 
-/** Two sources that are the same cluster would state everything twice; a kubeconfig that is absent may appear later. */
+/** Two sources that are the same cluster would state everything twice. */
 export async function checkKubernetes(
   sources: readonly { readonly source: KubernetesInput; readonly path: Path }[],
   folder: string,
@@ -101,17 +101,7 @@ export async function checkKubernetes(
     if (seen.has(identity))
       reporter.problem(path, 'duplicate kubernetes source: the same cluster is already in this zone');
     seen.add(identity);
-    if (source.kubeconfig === undefined) continue;
-    const file = resolve(folder, source.kubeconfig);
-    const absent = await access(file).then(
-      () => false,
-      () => true,
-    );
-    if (absent)
-      reporter.warning(
-        [...path, 'kubeconfig'],
-        `kubeconfig ${shown(file)} cannot be read: the zone is not ready until it can`,
-      );
+    await checkKubeconfig(source, path, folder, reporter);
   }
 }
 

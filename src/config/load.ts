@@ -1,14 +1,12 @@
 // zones.yaml → Config, or everything that is wrong with it.
-import { open } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { buffer } from 'node:stream/consumers';
 import type { Config } from './config.ts';
 import { buildConfig, checkFile, fileSchema } from './file.ts';
 import { formatPath, formatProblem, type Path, type Problem, type Reporter } from './problem.ts';
+import { readTextFile } from './text-file.ts';
 import { validate } from './validate.ts';
 import { readYaml } from './yaml.ts';
 
-const MAX_FILE_BYTES = 16 * 1024 * 1024;
 /** A machine-made file may be wrong a million times; a person needs to see the first ones. */
 const MAX_PROBLEMS = 1000;
 
@@ -18,9 +16,9 @@ export type LoadResult =
 
 /** Reads and checks a file. Never throws for what is in the file or on the disk: that is a problem with a place. */
 export async function loadConfig(path: string): Promise<LoadResult> {
-  const text = await readText(path);
-  if (typeof text === 'string') return parseConfig(text, path);
-  return { ok: false, problems: [{ file: path, line: 1, column: 1, path: '', message: text.problem }], warnings: [] };
+  const read = await readTextFile(path, ': split it over several servers');
+  if ('text' in read) return parseConfig(read.text, path);
+  return { ok: false, problems: [{ file: path, line: 1, column: 1, path: '', message: read.problem }], warnings: [] };
 }
 
 /** As `loadConfig` for a text that was read already. `path` names it in problems, and relative paths are relative to it. */
@@ -68,34 +66,4 @@ function failed(problems: readonly Problem[], warnings: readonly Problem[]): Loa
 function sorted(problems: readonly Problem[]): Problem[] {
   const once = new Map(problems.map((problem) => [formatProblem(problem), problem]));
   return [...once.values()].sort((a, b) => a.line - b.line || a.column - b.column);
-}
-
-async function readText(path: string): Promise<string | { problem: string }> {
-  let handle: Awaited<ReturnType<typeof open>> | undefined;
-  try {
-    handle = await open(path);
-    const { size } = await handle.stat();
-    if (size > MAX_FILE_BYTES) return tooLarge(`${size} bytes`);
-    // A pipe or a device has no size, and perhaps no end: one byte more than allowed is enough.
-    const bytes = await buffer(handle.createReadStream({ end: MAX_FILE_BYTES, autoClose: false }));
-    if (bytes.length > MAX_FILE_BYTES) return tooLarge(`more than ${MAX_FILE_BYTES} bytes`);
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes);
-  } catch (error) {
-    if (error instanceof TypeError) return { problem: 'the file is not UTF-8 text' };
-    return { problem: `cannot read the file: ${reason(error)}` };
-  } finally {
-    await handle?.close();
-  }
-}
-
-function tooLarge(size: string): { problem: string } {
-  return { problem: `the file has ${size}, at most ${MAX_FILE_BYTES} are read: split it over several servers` };
-}
-
-function reason(error: unknown): string {
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code === 'ENOENT') return 'there is no such file';
-  if (code === 'EACCES') return 'permission denied';
-  if (code === 'EISDIR') return 'it is a folder';
-  return error instanceof Error ? error.message : String(error);
 }

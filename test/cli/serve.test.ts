@@ -4,7 +4,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
 import { freePort, healthdns, repository, type Serving, serving, temporaryFolder } from '../support/command.ts';
@@ -142,6 +142,12 @@ test('SIGHUP reads the file again; a wrong file is logged, counted, and changes 
   assert.match(JSON.stringify(lines), /zones\.yaml:1:\d+: .*recods/);
   assert.deepEqual(await addresses('www.a.local', dns), ['192.0.2.1']);
 
+  // A kubeconfig that cannot be used is a mistake of the file that names it.
+  await writeFile(join(dirname(file), 'kc'), '');
+  await writeFile(file, `${zone('192.0.2.1')}  - { name: b.local, kubernetes: { kubeconfig: kc } }\n`);
+  server.process.kill('SIGHUP');
+  await server.shows(/kc has nothing in it/);
+
   await writeFile(
     file,
     `${zone('192.0.2.2')}  - name: b.local\n    records: [{ name: "@", type: A, value: 192.0.2.3 }]\n`,
@@ -151,7 +157,7 @@ test('SIGHUP reads the file again; a wrong file is logged, counted, and changes 
   assert.deepEqual(await addresses('www.a.local', dns), ['192.0.2.2']);
   assert.deepEqual(await addresses('b.local', dns), ['192.0.2.3']);
   const metrics = await (await fetch(`${http}/metrics`)).text();
-  assert.match(metrics, /^healthdns_reloads_total\{result="refused"\} 1$/m);
+  assert.match(metrics, /^healthdns_reloads_total\{result="refused"\} 2$/m);
   assert.match(metrics, /^healthdns_reloads_total\{result="ok"\} 1$/m);
 });
 
@@ -173,6 +179,10 @@ test('a reload that adds a cluster out of reach leaves a replica ready, and name
 
   // A replica that starts with this file has never said that it is ready.
   const fresh = await start(t, [file, ...LOCAL]);
+  assert.equal((await fetch(`${fresh.http}/ready`)).status, 503);
+  await writeFile(file, `${zone('192.0.2.1')}  - { name: far.local, kubernetes: { kubeconfig: other } }\n`);
+  fresh.server.process.kill('SIGHUP');
+  await logged(fresh.server, 'configuration reloaded');
   assert.equal((await fetch(`${fresh.http}/ready`)).status, 503);
 });
 

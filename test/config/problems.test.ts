@@ -278,6 +278,14 @@ says(
 says('the same cluster twice is refused', zone('kubernetes: [{}, {}]'), [
   '3:22 duplicate kubernetes source: the same cluster is already in this zone',
 ]);
+for (const key of ['namespaceLabels', 'labels'])
+  says(
+    `a selector in ${key} that the API server would refuse is refused`,
+    zone(`kubernetes: { ${key}: "team in (a" }`),
+    [
+      `3:${21 + key.length} \`${key}\`: "team in (a" is not a label selector such as "app=web,tier!=test": expected , or ), got nothing`,
+    ],
+  );
 says('an absent kubeconfig is warned of', zone('kubernetes: { kubeconfig: /nowhere/kubeconfig }'), [
   '3:31 warning: kubeconfig /nowhere/kubeconfig cannot be read: the zone is not ready until it can',
 ]);

@@ -3,6 +3,9 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { KubeConfig, loadYaml } from '@kubernetes/client-node';
 import type { ClusterAccess } from '../../config/config.ts';
+import { kubeconfigProblem } from '../../config/kubeconfig.ts';
+
+const DEFAULT = 'the default kubeconfig';
 
 /** The kubeconfig, read again when it changed, so that rotated tokens and certificates are taken up. */
 export function createCredentials(config: ClusterAccess): { current(): KubeConfig; forget(): void } {
@@ -23,16 +26,16 @@ export function createCredentials(config: ClusterAccess): { current(): KubeConfi
   };
 }
 
-/** Throws an Error that names the file or the context that is missing. */
+/** Throws an Error that names the file and what is wrong with it. */
 export function loadKubeConfig(config: ClusterAccess): KubeConfig {
   const kubeConfig = new KubeConfig();
-  if (config.kubeconfig !== undefined) loadFile(kubeConfig, config.kubeconfig);
+  if (config.kubeconfig !== undefined) loadFile(kubeConfig, config.kubeconfig, config.context);
   else if (config.context === undefined && process.env.KUBERNETES_SERVICE_HOST !== undefined)
     kubeConfig.loadFromCluster();
-  else kubeConfig.loadFromDefault();
+  else loadDefault(kubeConfig);
   if (config.context !== undefined) kubeConfig.setCurrentContext(config.context);
 
-  const file = config.kubeconfig ?? 'the default kubeconfig';
+  const file = config.kubeconfig ?? DEFAULT;
   if (kubeConfig.getContextObject(kubeConfig.getCurrentContext()) === null) {
     const known = kubeConfig.getContexts().map((context) => context.name);
     const wanted = config.context ?? kubeConfig.getCurrentContext();
@@ -53,14 +56,30 @@ function keepsCredentials(kubeConfig: KubeConfig): boolean {
 }
 
 /** A kubeconfig file with its `tokenFile`s, which client-node 1.4.0 looks for under another name. */
-function loadFile(kubeConfig: KubeConfig, file: string): void {
-  kubeConfig.loadFromFile(file);
-  const { users } = loadYaml<{ users?: { name?: string; user?: { tokenFile?: string } | null }[] }>(
-    readFileSync(file, 'utf8'),
-  );
+function loadFile(kubeConfig: KubeConfig, file: string, context: string | undefined): void {
+  const text = readFileSync(file, 'utf8');
+  const problem = kubeconfigProblem(text, context);
+  if (problem !== undefined) throw new Error(`${file}${problem.message}`);
+  // As kubectl does, entries that are not used may be incomplete.
+  naming(file, () => kubeConfig.loadFromString(text, { onInvalidEntry: 'filter' }));
+  kubeConfig.makePathsAbsolute(dirname(file));
+  const { users } = loadYaml<{ users?: { name?: string; user?: { tokenFile?: string } | null }[] | null }>(text);
   for (const { name, user } of users ?? []) {
-    if (typeof user?.tokenFile !== 'string') continue;
+    const known = name === undefined ? null : kubeConfig.getUser(name);
+    if (known === null || typeof user?.tokenFile !== 'string') continue;
     const provider = { name: 'tokenFile', config: { tokenFile: resolve(dirname(file), user.tokenFile) } };
-    Object.assign(kubeConfig.getUser(name!)!, { authProvider: provider, token: undefined });
+    Object.assign(known, { authProvider: provider, token: undefined });
+  }
+}
+
+/** Of $KUBECONFIG, ~/.kube/config or the pod. */
+const loadDefault = (kubeConfig: KubeConfig): void => naming(DEFAULT, () => kubeConfig.loadFromDefault());
+
+/** Errors of client-node and of its YAML do not say which file they are about; behind their first line is its text. */
+function naming(file: string, load: () => void): void {
+  try {
+    load();
+  } catch (error) {
+    throw new Error(`${file} cannot be used: ${(error as Error).message.split('\n')[0]}`);
   }
 }

@@ -1,0 +1,82 @@
+// Kubeconfigs that a configuration names: whether they can be used, before a source tries.
+import { resolve } from 'node:path';
+import { type Path, type Reporter, shown } from './problem.ts';
+import { readTextFile } from './text-file.ts';
+import { readYaml } from './yaml.ts';
+
+interface ClusterInput {
+  readonly kubeconfig?: string;
+  readonly context?: string;
+}
+
+/**
+ * Says what is wrong with the kubeconfig and context at `path`. A file that is absent may appear later: a warning. The
+ * default kubeconfig is not looked at: it is that of whoever serves, who may be another than who checks.
+ */
+export async function checkKubeconfig(
+  { kubeconfig, context }: ClusterInput,
+  path: Path,
+  folder: string,
+  reporter: Reporter,
+): Promise<void> {
+  if (kubeconfig === undefined) return;
+  const file = resolve(folder, kubeconfig);
+  const at = [...path, 'kubeconfig'];
+  const read = await readTextFile(file);
+  if ('text' in read) {
+    const problem = kubeconfigProblem(read.text, context);
+    if (problem === undefined) return;
+    const isAboutContext = context !== undefined && problem.isAboutContext;
+    reporter.problem(isAboutContext ? [...path, 'context'] : at, `kubeconfig ${shown(file)}${problem.message}`);
+  } else if (read.isAbsent) {
+    reporter.warning(at, `kubeconfig ${shown(file)} cannot be read: the zone is not ready until it can`);
+  } else {
+    reporter.problem(at, `kubeconfig ${shown(file)}: ${read.problem}`);
+  }
+}
+
+interface KubeconfigProblem {
+  /** What follows the file's name. Nothing of the file but names is in it: there are secrets in kubeconfigs. */
+  readonly message: string;
+  readonly isAboutContext: boolean;
+}
+
+/** What is wrong with a kubeconfig for this context, or for its current one; undefined: nothing. */
+export function kubeconfigProblem(text: string, context: string | undefined): KubeconfigProblem | undefined {
+  const about = (message: string, isAboutContext = false) => ({ message, isAboutContext });
+  const { value, problems } = readYaml(text);
+  const [first] = problems;
+  if (first !== undefined) return about(` is not YAML: see its line ${first.line}, column ${first.column}`);
+  if (value === null || value === undefined) return about(' has nothing in it');
+  if (typeof value !== 'object' || Array.isArray(value)) return about(' is not a kubeconfig');
+  const { contexts, clusters, 'current-context': current } = fields(value);
+  const wanted = context ?? current;
+  const known = named(contexts);
+  const have = `(it has ${listed([...known.keys()])})`;
+  if (typeof wanted !== 'string' || wanted === '')
+    return about(` has no current-context: say which with \`context\` ${have}`);
+  const found = known.get(wanted);
+  if (found === undefined) return about(` has no context "${shown(wanted)}" ${have}`, true);
+  const cluster = named(clusters).get(String(fields(fields(found).context).cluster ?? ''));
+  const ofContext = `: context "${shown(wanted)}" names a cluster`;
+  if (cluster === undefined) return about(`${ofContext} that is not there`, true);
+  const { server } = fields(fields(cluster).cluster);
+  if (typeof server === 'string' && server !== '') return undefined;
+  return about(`${ofContext} that has no server`, true);
+}
+
+const fields = (value: unknown): Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+
+/** Items by their names, which are texts; the first one of a name. */
+function named(list: unknown): ReadonlyMap<string, unknown> {
+  const items = new Map<string, unknown>();
+  for (const one of Array.isArray(list) ? list : []) {
+    const { name } = fields(one);
+    if (typeof name === 'string' && name !== '' && !items.has(name)) items.set(name, one);
+  }
+  return items;
+}
+
+const listed = (names: readonly string[]): string =>
+  names.length === 0 ? 'none' : [...names.slice(0, 10).map(shown), ...(names.length > 10 ? ['…'] : [])].join(', ');

@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { rm, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import fc from 'fast-check';
+import { kubeconfigProblem } from '../../src/config/kubeconfig.ts';
+import { parseConfig } from '../../src/config/load.ts';
+import { loadKubeConfig } from '../../src/sources/kubernetes/credentials.ts';
+import { temporary } from '../support/temporary.ts';
+
+const KUBECONFIG = {
+  clusters: [
+    { name: 'c', cluster: { server: 'https://127.0.0.1:6443' } },
+    { name: 'nowhere', cluster: {} },
+  ],
+  contexts: [
+    { name: 'ctx', context: { cluster: 'c', user: 'u' } },
+    { name: 'lost', context: { cluster: 'gone', user: 'u' } },
+    { name: 'idle', context: { cluster: 'nowhere', user: 'u' } },
+  ],
+  users: [{ name: 'u', user: { token: 'secret' } }],
+  'current-context': 'ctx',
+};
+const kubeconfig = (changes: object = {}) => JSON.stringify({ ...KUBECONFIG, ...changes });
+const EMPTY = ' has nothing in it';
+
+/** What is in the file, the context that the configuration says, and what is wrong. */
+const WRONG: readonly (readonly [text: string, context: string | undefined, problem: string])[] = [
+  [kubeconfig(), 'nope', ' has no context "nope" (it has ctx, lost, idle)'],
+  [kubeconfig(), 'lost', ': context "lost" names a cluster that is not there'],
+  [kubeconfig(), 'idle', ': context "idle" names a cluster that has no server'],
+  [kubeconfig({ 'current-context': 'old' }), undefined, ' has no context "old" (it has ctx, lost, idle)'],
+  [
+    kubeconfig({ 'current-context': '' }),
+    undefined,
+    ' has no current-context: say which with `context` (it has ctx, lost, idle)',
+  ],
+  [kubeconfig({ contexts: null }), 'ctx', ' has no context "ctx" (it has none)'],
+  [
+    kubeconfig({ contexts: Array.from({ length: 11 }, (_, i) => ({ name: `c${i}`, context: {} })) }),
+    'ctx',
+    ' has no context "ctx" (it has c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, …)',
+  ],
+  [kubeconfig({ clusters: [] }), undefined, ': context "ctx" names a cluster that is not there'],
+  ['', undefined, EMPTY],
+  ['# to come\n', 'ctx', EMPTY],
+  ['ctx', undefined, ' is not a kubeconfig'],
+  ['- ctx', undefined, ' is not a kubeconfig'],
+  ['users:\n  - name: u\n    user: { token: [secret }\n', 'ctx', ' is not YAML: see its line 3, column 28'],
+];
+
+describe('kubeconfigs', () => {
+  let folder: string;
+  let file: string;
+  before(async () => {
+    folder = await temporary();
+    file = join(folder, 'kc');
+  });
+  after(() => rm(folder, { recursive: true }));
+
+  /** "line:column message" of a configuration whose zone has `kubernetes` in line 2, and in line 3 what follows it. */
+  async function report(kubernetes: string, more = ''): Promise<string[]> {
+    const text = `zones:\n  - { name: a, kubernetes: ${kubernetes} }\n${more}`;
+    const result = await parseConfig(text, join(folder, 'zones.yaml'));
+    const problems = result.ok ? result.warnings : result.problems;
+    return problems.map(({ line, column, message }) => `${line}:${column} ${message}`);
+  }
+
+  test('that can be used are fine, as JSON and as YAML', async () => {
+    await writeFile(file, kubeconfig());
+    assert.deepEqual(await report('{ kubeconfig: kc }'), []);
+    assert.deepEqual(await report('{ kubeconfig: kc, context: ctx }'), []);
+    await writeFile(
+      file,
+      `---
+apiVersion: v1
+kind: Config
+preferences: {}
+current-context: ctx
+clusters:
+- cluster: { server: 'https://127.0.0.1:6443' }
+  name: c
+contexts: [{ context: { cluster: c, user: u }, name: ctx }]
+users: null
+`,
+    );
+    assert.deepEqual(await report('{ kubeconfig: kc }'), []);
+    assert.equal(
+      loadKubeConfig({ kubeconfig: file, context: undefined, label: 'x' }).getCurrentCluster()?.server,
+      'https://127.0.0.1:6443',
+    );
+  });
+
+  test('that cannot be used are a problem of the key that names them, for check as for the source', async () => {
+    for (const [text, context, problem] of WRONG) {
+      await writeFile(file, text);
+      const isAboutContext = context !== undefined && problem.includes('context "');
+      assert.deepEqual(
+        await report(context === undefined ? '{ kubeconfig: kc }' : `{ kubeconfig: kc, context: ${context} }`),
+        [`2:${isAboutContext ? 55 : 42} kubeconfig ${file}${problem}`],
+      );
+      assert.throws(() => loadKubeConfig({ kubeconfig: file, context, label: 'x' }), { message: `${file}${problem}` });
+    }
+  });
+
+  test('that are not there are warned of; other files are refused', async () => {
+    assert.deepEqual(await report('{ kubeconfig: absent }'), [
+      `2:42 kubeconfig ${join(folder, 'absent')} cannot be read: the zone is not ready until it can`,
+    ]);
+    await writeFile(file, Uint8Array.of(0xe9));
+    assert.deepEqual(await report('{ kubeconfig: kc }'), [`2:42 kubeconfig ${file}: the file is not UTF-8 text`]);
+    await truncate(file, 16 * 1024 * 1024 + 1);
+    assert.deepEqual(await report('{ kubeconfig: kc }'), [
+      `2:42 kubeconfig ${file}: the file has 16777217 bytes, at most 16777216 are read`,
+    ]);
+  });
+
+  test('of the Cloud Map API are read as well', async () => {
+    await writeFile(file, kubeconfig());
+    const access = '{ kubeconfig: kc, context: nope, namespace: n }';
+    const problem = `kubeconfig ${file} has no context "nope" (it has ctx, lost, idle)`;
+    assert.deepEqual(await report('{ kubeconfig: kc }', `cloudMap: { store: { kubernetes: ${access} } }`), [
+      `3:61 ${problem}`,
+    ]);
+    const tasks = (text: string) => report('{ kubeconfig: kc }', `cloudMap: { store: memory, tasks: ${text} }`);
+    assert.deepEqual(await tasks('{ kubeconfig: kc, context: nope }'), [`3:62 ${problem}`]);
+    assert.deepEqual(await tasks('[{ kubeconfig: kc }, { kubeconfig: kc, context: nope }]'), [`3:83 ${problem}`]);
+  });
+
+  test('whatever is in them, the source can use what check finds nothing wrong with', async () => {
+    const name = fc.oneof(fc.constantFrom('c', 'ctx'), fc.constantFrom<unknown>('u', '', 1, null));
+    const part = (key: string, inner: fc.Arbitrary<unknown>) =>
+      fc.oneof(fc.array(fc.record({ name, [key]: inner }, { requiredKeys: [] }), { maxLength: 2 }), fc.constant(null));
+    const valid = fc.constantFrom<unknown>(KUBECONFIG.clusters.slice(0, 1), KUBECONFIG.contexts.slice(0, 1));
+    const any = fc.record(
+      {
+        clusters: fc.oneof(valid, part('cluster', fc.record({ server: fc.constant('https://127.0.0.1:1') }))),
+        contexts: fc.oneof(valid, part('context', fc.record({ cluster: name, user: name }))),
+        'current-context': name,
+      },
+      { requiredKeys: [] },
+    );
+    let usable = 0;
+    await fc.assert(
+      fc.asyncProperty(any, async (value) => {
+        const text = JSON.stringify(value);
+        if (kubeconfigProblem(text, undefined) !== undefined) return;
+        await writeFile(file, text);
+        assert.ok(loadKubeConfig({ kubeconfig: file, context: undefined, label: 'x' }).getCurrentCluster());
+        usable++;
+      }),
+      { numRuns: 500 },
+    );
+    assert.ok(usable > 0);
+  });
+});

@@ -13,20 +13,16 @@ const DNS_VERSION = '1.1.0';
 const CLUSTER_SET_DNS_VERSION = '1.0.0';
 const DNS_VERSION_TTL_SECONDS = 28_800;
 
-/** Adds what the static records have not said themselves. `nameServerAddresses`: where this server is reached. */
-export function addApex(
-  drafts: Drafts,
-  zone: ZoneConfig,
-  serial: number,
-  nameServerAddresses: readonly string[],
-): void {
+/**
+ * Adds what the static records have not said themselves; the SOA has the serial 0 until it is sent. `nameServerAddresses`:
+ * where this server is reached.
+ */
+export function addApex(drafts: Drafts, zone: ZoneConfig, nameServerAddresses: readonly string[]): void {
   const name = parseName(zone.name);
   const apex = drafts.at(name);
   const answering = answersAlways(zone.ttlSeconds);
   if (!hasType(apex, TYPE.SOA)) {
-    const { soa } = zone;
-    const rdata = soaRdata({ ...soa, mname: parseName(soa.mname), rname: parseName(soa.rname), serial });
-    rrsetOf(apex, TYPE.SOA, answering).records.push(always(rdata));
+    rrsetOf(apex, TYPE.SOA, answering).records.push(always(soaOf(zone, 0)));
   }
   if (!hasType(apex, TYPE.NS)) {
     for (const server of zone.nameServers) {
@@ -39,6 +35,10 @@ export function addApex(
   const isClusterSet = zone.kubernetes.every(({ multicluster }) => multicluster);
   addClusterNames(drafts, name, isClusterSet ? CLUSTER_SET_DNS_VERSION : DNS_VERSION);
 }
+
+/** Rdata of a zone's SOA record. */
+export const soaOf = ({ soa }: ZoneConfig, serial: number): Uint8Array =>
+  soaRdata({ ...soa, mname: parseName(soa.mname), rname: parseName(soa.rname), serial });
 
 function addServerAddresses(server: NameDraft, addresses: readonly string[], ttlSeconds: number): void {
   if (server.rrsets.length > 0) return;

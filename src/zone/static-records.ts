@@ -14,7 +14,6 @@ import { createDrafts } from './drafts.ts';
  */
 export function staticNames(
   zone: ZoneConfig,
-  serial: number,
   nameServerAddresses: readonly string[],
   leftOut: (problem: string) => void,
 ): readonly NameRecords[] {
@@ -33,6 +32,6 @@ export function staticNames(
       leftOut(`record ${text} ${mnemonic}: ${error.message}`);
     }
   }
-  addApex(drafts, zone, serial, nameServerAddresses);
+  addApex(drafts, zone, nameServerAddresses);
   return drafts.all();
 }

@@ -1,7 +1,10 @@
 // The zones that are served: those of the configuration, and the reverse zones that they fill.
 import type { ZoneConfig } from '../config/config.ts';
-import { isSubdomain, parseName, type WireName } from '../dns/name.ts';
-import type { ZoneState } from '../plane/records.ts';
+import { isSubdomain, parseName, sameName, type WireName } from '../dns/name.ts';
+import { TYPE } from '../dns/types.ts';
+import type { NameRecords, ZoneState } from '../plane/records.ts';
+import { soaOf } from './apex.ts';
+import { always } from './draft.ts';
 import { type NamePlan, plannedRecords } from './plan.ts';
 import { staticNames } from './static-records.ts';
 
@@ -19,8 +22,8 @@ export interface ZoneEntry {
   readonly filledBy: readonly string[];
   readonly fallthrough: readonly WireName[];
   serial: number;
-  /** Its own names: static records and apex. */
-  plans: readonly NamePlan[];
+  /** Its own names: static records and apex, which says `serial` as it is then. */
+  readonly plans: readonly NamePlan[];
   /** As setState last said. */
   readiness: Readiness;
   /** As the data plane was last told. */
@@ -46,9 +49,8 @@ export function createZoneTable(
   for (const config of configs) {
     const known = previous?.get(config.name);
     const name = parseName(config.name);
-    const serial = nextSerial(known?.serial, input.nowMs);
     const implied = !input.zones.includes(config);
-    table.set(config.name, {
+    const entry: ZoneEntry = {
       config,
       name,
       reverseZones: reverseOf(config).map((text) => parseName(text)),
@@ -56,20 +58,20 @@ export function createZoneTable(
       fallthrough: implied
         ? [name]
         : config.kubernetes.flatMap(({ fallthrough }) => fallthrough.map((text) => parseName(text))),
-      serial,
-      plans: ownPlans(config, serial, input),
+      serial: known?.serial ?? timeOf(input.nowMs),
+      plans: ownPlans(config, name, () => entry.serial, input),
       // What has no source to wait for is ready at once.
       readiness: known?.readiness ?? { ready: config.kubernetes.length === 0, stale: false },
       sent: known?.sent,
-    });
+    };
+    table.set(config.name, entry);
   }
   return table;
 }
 
-/** A new serial and the records that show it. RFC 1982: always greater, and the time where that is greater. */
-export function bumpSerial(entry: ZoneEntry, input: Omit<ZoneTableInput, 'zones'>): void {
-  entry.serial = nextSerial(entry.serial, input.nowMs);
-  entry.plans = ownPlans(entry.config, entry.serial, input);
+/** RFC 1982: always greater, and the time where that is greater. */
+export function bumpSerial(entry: ZoneEntry, nowMs: number): void {
+  entry.serial = Math.max(timeOf(nowMs), (entry.serial + 1) >>> 0);
 }
 
 /** A reverse zone is ready when all that fill it are, and stale when any is. */
@@ -91,9 +93,30 @@ export function closestZone(name: WireName, table: ReadonlyMap<string, ZoneEntry
   return closest;
 }
 
-function ownPlans(config: ZoneConfig, serial: number, input: Omit<ZoneTableInput, 'zones'>): NamePlan[] {
-  const leftOut = (problem: string) => input.leftOut(config.name, problem);
-  return staticNames(config, serial, input.nameServerAddresses, leftOut).map(plannedRecords);
+function ownPlans(
+  config: ZoneConfig,
+  name: WireName,
+  serial: () => number,
+  { nameServerAddresses, leftOut }: ZoneTableInput,
+): NamePlan[] {
+  const own = staticNames(config, nameServerAddresses, (problem) => leftOut(config.name, problem));
+  return own.map((records) =>
+    sameName(records.name, name) ? apexPlan(config, records, serial) : plannedRecords(records),
+  );
+}
+
+/** The serial is no part of what the apex is known by: that it has moved is no change that would move it again. */
+function apexPlan(config: ZoneConfig, records: NameRecords, serial: () => number): NamePlan {
+  const plan = plannedRecords(records);
+  if (config.records.some(({ type }) => type === 'SOA')) return plan;
+  return {
+    ...plan,
+    fill(draft) {
+      plan.fill(draft);
+      const soa = draft.rrsets.find(({ type }) => type === TYPE.SOA);
+      soa?.records.splice(0, 1, always(soaOf(config, serial())));
+    },
+  };
 }
 
 function reverseOf(zone: ZoneConfig): readonly string[] {
@@ -112,7 +135,4 @@ function impliedReverseZones(zones: readonly ZoneConfig[]): ZoneConfig[] {
   return [...implied.values()];
 }
 
-function nextSerial(previous: number | undefined, nowMs: number): number {
-  const now = Math.floor(nowMs / 1000) >>> 0;
-  return previous === undefined ? now : Math.max(now, (previous + 1) >>> 0);
-}
+const timeOf = (nowMs: number): number => Math.floor(nowMs / 1000) >>> 0;

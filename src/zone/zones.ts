@@ -91,12 +91,10 @@ export function createZones(settings: ZonesSettings): Zones {
   });
   const { tree, owners, settler, apexes } = publication;
 
-  const tableInput = () => ({ nameServerAddresses: addresses, nowMs: clock.now() });
-
   function load(zones: readonly ZoneConfig[]): void {
     const leftOut = (zone: string, problem: string) => settings.leftOut?.(zone, problem);
     const previous = table;
-    table = createZoneTable({ zones, ...tableInput(), leftOut }, previous);
+    table = createZoneTable({ zones, nameServerAddresses: addresses, nowMs: clock.now(), leftOut }, previous);
     for (const entry of previous.values()) if (!table.has(entry.config.name)) removeZone(entry);
     for (const entry of table.values()) {
       apexes.add(tree.ensure(entry.name, (node) => touched.add(node)));
@@ -145,7 +143,7 @@ export function createZones(settings: ZonesSettings): Zones {
       const apex = tree.find(entry.name);
       // The apex of a zone that came meanwhile is said in its turn: what is not known as sent would never be taken back.
       if (!changedZones.has(apex) || !settler.isSent(apex)) continue;
-      bumpSerial(entry, { ...tableInput(), leftOut: () => {} });
+      bumpSerial(entry, clock.now());
       const records = settler.contentOf(apex, publication.recordsOnDemand());
       if (records !== undefined) changes.push({ kind: 'replace-name', records });
     }

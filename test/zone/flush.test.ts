@@ -43,13 +43,17 @@ test('a zone is not ready before what was dirty is there, and its reverse zone w
   assert.deepEqual([...(plane.zones.get('in-addr.arpa.')?.fallthrough ?? [])].length, 1);
 });
 
+type Plane = ReturnType<typeof setUpZones>['plane'];
+
+function serialOf(plane: Plane, zone: string): number {
+  const soa = plane.names.get(zone)?.rrsets.find(({ type }) => type === 6)?.records[0].rdata;
+  assert.ok(soa);
+  return new DataView(soa.buffer, soa.byteOffset + soa.length - 20).getUint32(0);
+}
+
 test('the serial of a zone grows when it changes, within one second as well', async () => {
   const { plane, state, zones, clock } = setUpZones([zoneConfig('example.org.')]);
-  const serial = () => {
-    const soa = plane.names.get('example.org.')?.rrsets.find(({ type }) => type === 6)?.records[0].rdata;
-    assert.ok(soa);
-    return new DataView(soa.buffer, soa.byteOffset + soa.length - 20).getUint32(0);
-  };
+  const serial = () => serialOf(plane, 'example.org.');
   const service = kubernetesService('prod/api', { zone: 'example.org.' });
   const seen: number[] = [];
   for (const address of ['10.0.0.1', '10.0.0.2', '10.0.0.2', '10.0.0.3']) {
@@ -62,6 +66,24 @@ test('the serial of a zone grows when it changes, within one second as well', as
   state(service, []);
   await zones.flush();
   assert.equal(serial(), Math.floor(clock.now() / 1000));
+});
+
+test('a configuration that is read again moves the serials of the zones that it changes, and no other', async () => {
+  const record = (value: string) => ({ name: `${value}.example.org.`, type: 'A', ttlSeconds: 5, value: '192.0.2.1' });
+  const zones = (value: string) => [zoneConfig('example.org.', { records: [record(value)] }), clusterZone()];
+  const served = setUpZones(zones('a'));
+  const serials = () => ['example.org.', 'cluster.local.', 'in-addr.arpa.'].map((zone) => serialOf(served.plane, zone));
+  await served.zones.flush();
+  const before = serials();
+  await served.clock.advance(3_600_000);
+  served.plane.log.length = 0;
+  served.zones.reload(zones('a'));
+  await served.zones.flush();
+  assert.deepEqual(serials(), before);
+  assert.deepEqual(served.plane.log, []);
+  served.zones.reload(zones('b'));
+  await served.zones.flush();
+  assert.deepEqual(serials(), [Math.floor(served.clock.now() / 1000), ...before.slice(1)]);
 });
 
 test('a slot is given back when the data plane has dropped its records, and not before', async () => {

@@ -14,6 +14,7 @@ import { checkListen, httpEntry, listenEntry, parseListenAddress } from './liste
 import type { Reporter } from './problem.ts';
 import { buildServer, serverEntry } from './server.ts';
 import { choice, expecting, integer, mapping, text } from './shape.ts';
+import { checkSnapshotFiles } from './snapshot-files.ts';
 import type { Soundness } from './validate.ts';
 import { buildZones, checkZones, warnOfSharedNames, zonesEntry } from './zones.ts';
 
@@ -64,6 +65,7 @@ export async function checkFile(
   if (file.zones.length === 0 && file.forward === undefined && file.cloudMap === undefined)
     reporter.problem(['zones'], '`zones` is missing: expected at least one zone to answer for');
   await checkZones(file.zones, folder, soundness, reporter);
+  await checkSnapshotFiles(file.zones, folder, soundness, reporter);
 }
 
 /** A file without problems → the configuration; may still warn. */

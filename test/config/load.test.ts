@@ -243,7 +243,7 @@ zones:
   test('several clusters may fill one zone; paths are relative to the file and labels differ', async () => {
     const config = await load(
       `zones: [{ name: c, kubernetes: [{ kubeconfig: a/k, context: one }, { kubeconfig: b/k, context: one, fallthrough: true,
-        snapshot: { file: s.json } }, {}] }, { name: d, kubernetes: { kubeconfig: a/k, context: one, fallthrough: [d] } }]`,
+        snapshot: { file: ../s.json } }, {}] }, { name: d, kubernetes: { kubeconfig: a/k, context: one, fallthrough: [d] } }]`,
     );
     const sources = config.zones.flatMap(({ kubernetes }) => kubernetes);
     assert.deepEqual(
@@ -255,7 +255,7 @@ zones:
       ['kubernetes/one', 'kubernetes/one-2', 'kubernetes/in-cluster', 'kubernetes/one/d'],
     );
     assert.equal(sources[0].kubeconfig, '/etc/healthdns/a/k');
-    assert.deepEqual(sources[1].snapshot, { file: '/etc/healthdns/s.json', maxAgeSeconds: 86_400 });
+    assert.deepEqual(sources[1].snapshot, { file: '/etc/s.json', maxAgeSeconds: 86_400 });
     assert.deepEqual(
       sources.map(({ fallthrough }) => fallthrough),
       [[], ['.'], [], ['d.']],

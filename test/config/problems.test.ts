@@ -1,5 +1,6 @@
 // Each mistake with the exact place and words that a person gets.
 import assert from 'node:assert/strict';
+import { resolve } from 'node:path';
 import { test } from 'node:test';
 import { parseConfig } from '../../src/config/load.ts';
 
@@ -288,6 +289,32 @@ for (const key of ['namespaceLabels', 'labels'])
   );
 says('an absent kubeconfig is warned of', zone('kubernetes: { kubeconfig: /nowhere/kubeconfig }'), [
   '3:31 warning: kubeconfig /nowhere/kubeconfig cannot be read: the zone is not ready until it can',
+]);
+
+says('a snapshot in a folder that is not there is refused', zone('kubernetes: { snapshot: { file: /nowhere/s } }'), [
+  '3:37 snapshot /nowhere/s cannot be written: there is no folder /nowhere',
+]);
+says('a snapshot that is a folder is refused', zone('kubernetes: { snapshot: { file: /tmp } }'), [
+  '3:37 snapshot /tmp cannot be written: it is a folder',
+]);
+says(
+  'a snapshot that two sources would write is refused, in one zone and in two',
+  `zones:
+  - { name: a, kubernetes: { snapshot: { file: s } } }
+  - name: b
+    kubernetes:
+      - { namespaces: [x], snapshot: { file: other } }
+      - { namespaces: [y], snapshot: { file: ./s } }
+      - { namespaces: [z], snapshot: { file: ./other } }
+`,
+  [
+    `6:46 snapshot ${resolve('s')} is that of zones[0].kubernetes already: expected a file of its own`,
+    `7:46 snapshot ${resolve('other')} is that of zones[1].kubernetes[0] already: expected a file of its own`,
+  ],
+);
+says('where a source is wrong in itself, its snapshot is not looked at', zone('kubernetes: [x, { snapshot: 5 }]'), [
+  '3:18 `kubernetes[0]`: expected a mapping with keys such as kubeconfig, context, ttlSeconds, got "x"',
+  '3:33 `snapshot`: expected a mapping with keys such as file, maxAgeSeconds, got 5',
 ]);
 
 test('mistakes in many places are all reported, in the order of the file', async () => {

@@ -92,10 +92,12 @@ test('helm installs, upgrades and uninstalls', options, async () => {
 });
 
 test("the cluster's DNS Service is given to healthdns and back by one command", options, async () => {
-  const spec = { clusterIP: '10.96.0.10', selector: { 'k8s-app': 'kube-dns' }, ports: KUBE_DNS_PORTS };
+  // As CoreDNS's chart makes it, a label beside kubeadm's.
+  const labels = { 'k8s-app': 'kube-dns', 'app.kubernetes.io/name': 'coredns' };
+  const spec = { clusterIP: '10.96.0.10', selector: labels, ports: KUBE_DNS_PORTS };
   await plane.client.create('/api/v1/namespaces/kube-system/services', { metadata: { name: 'kube-dns' }, spec });
   await plane.client.create('/api/v1/namespaces/kube-system/pods', {
-    metadata: { name: 'coredns-1', labels: { 'k8s-app': 'kube-dns' } },
+    metadata: { name: 'coredns-1', labels },
     spec: { containers: [{ name: 'coredns', image: 'coredns' }] },
   });
   await until(async () => (await endpoints('kube-system', 'kube-dns')).length, 1);

@@ -7,7 +7,10 @@ import type { Soundness } from './validate.ts';
 
 type ZoneInput = { readonly kubernetes?: KubernetesInput | KubernetesInput[] };
 
-/** Says at `snapshot.file` what would keep a snapshot from being written, or have two sources overwrite each other's. */
+/**
+ * Says at `snapshot.file` what would have two sources overwrite each other's snapshot, and warns of what would keep it from being
+ * written: the folder may be there where it is served, and DNS without a snapshot is better than none.
+ */
 export async function checkSnapshotFiles(
   zones: readonly ZoneInput[],
   folder: string,
@@ -27,8 +30,8 @@ export async function checkSnapshotFiles(
         `snapshot ${shown(file)} is that of ${formatPath(other)} already: expected a file of its own`,
       );
     else if (!(await isFolder(dirname(file))))
-      reporter.problem(at, `snapshot ${shown(file)} cannot be written: there is no folder ${shown(dirname(file))}`);
-    else if (await isFolder(file)) reporter.problem(at, `snapshot ${shown(file)} cannot be written: it is a folder`);
+      reporter.warning(at, `snapshot ${shown(file)} cannot be written: there is no folder ${shown(dirname(file))}`);
+    else if (await isFolder(file)) reporter.warning(at, `snapshot ${shown(file)} cannot be written: it is a folder`);
   }
 }
 

@@ -291,11 +291,11 @@ says('an absent kubeconfig is warned of', zone('kubernetes: { kubeconfig: /nowhe
   '3:31 warning: kubeconfig /nowhere/kubeconfig cannot be read: the zone is not ready until it can',
 ]);
 
-says('a snapshot in a folder that is not there is refused', zone('kubernetes: { snapshot: { file: /nowhere/s } }'), [
-  '3:37 snapshot /nowhere/s cannot be written: there is no folder /nowhere',
+says('a snapshot in a folder that is not there is warned of', zone('kubernetes: { snapshot: { file: /nowhere/s } }'), [
+  '3:37 warning: snapshot /nowhere/s cannot be written: there is no folder /nowhere',
 ]);
-says('a snapshot that is a folder is refused', zone('kubernetes: { snapshot: { file: /tmp } }'), [
-  '3:37 snapshot /tmp cannot be written: it is a folder',
+says('a snapshot that is a folder is warned of', zone('kubernetes: { snapshot: { file: /tmp } }'), [
+  '3:37 warning: snapshot /tmp cannot be written: it is a folder',
 ]);
 says(
   'a snapshot that two sources would write is refused, in one zone and in two',

@@ -36,7 +36,7 @@ const plane = await startDataPlane(
       forwarding: false,
       tcpIdleMs: 10_000,
     },
-    tcp: { connections: 10_000, idleMs: 10_000, totalMs: 3_600_000, unreadBytes: 65_536 },
+    tcp: { connections: 10_000, idleMs: 10_000, totalMs: 3_600_000, unreadBytes: 65_536, unreadTotalBytes: 67_108_864 },
     forward: undefined,
     receiveBufferBytes: 4 * 1024 * 1024,
   },

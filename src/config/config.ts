@@ -100,6 +100,7 @@ export interface LimitsConfig {
   readonly tcpIdleSeconds: number;
   readonly tcpTotalSeconds: number;
   readonly tcpUnreadBytes: number;
+  readonly tcpUnreadTotalBytes: number;
   /** Clients that wait for other servers at one time, in each data thread; others get SERVFAIL. */
   readonly forwardedQueries: number;
   readonly concurrentChecks: number;

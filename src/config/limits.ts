@@ -10,13 +10,21 @@ export const limitsEntry = v.optional(
         1000,
       ),
       tcpIdleSeconds: v.optional(
-        seconds(0.1, 3600, 'A TCP connection without a query for so long is closed (RFC 7766).'),
+        seconds(0.1, 3600, 'A TCP connection that asks nothing, or reads nothing, for so long is closed (RFC 7766).'),
         10,
       ),
       tcpTotalSeconds: v.optional(seconds(1, 86_400, 'A TCP connection is closed after so long in any case.'), 600),
       tcpUnreadBytes: v.optional(
-        integer(65_537, 1_073_741_824, 'Answers a TCP client may leave unread before its further queries wait.'),
-        1_048_576,
+        integer(4096, 1_073_741_824, 'Answers a TCP client may leave unread before its further queries wait.'),
+        65_536,
+      ),
+      tcpUnreadTotalBytes: v.optional(
+        integer(
+          1_048_576,
+          68_719_476_736,
+          'Unread answers of all TCP clients; beyond it those that have not read for longest are closed.',
+        ),
+        67_108_864,
       ),
       forwardedQueries: v.optional(
         integer(

@@ -73,6 +73,8 @@ export function counterFamilies(rows: readonly Counters[], totals: PlaneTotals):
         ['refused', sum(COUNTER.TCP_REFUSED)],
         ['timeout', sum(COUNTER.TCP_TIMEOUTS)],
         ['aborted', sum(COUNTER.TCP_ABORTED)],
+        ['evicted', sum(COUNTER.TCP_EVICTED)],
+        ['unread', sum(COUNTER.TCP_UNREAD)],
       ]),
     ),
     gauge('healthdns_zones', 'Zones served.', plain(most(COUNTER.ZONES))),

@@ -39,6 +39,10 @@ export const COUNTER = {
   TCP_REFUSED: take(),
   TCP_TIMEOUTS: take(),
   TCP_ABORTED: take(),
+  /** Idle for longest when a new one came at the limit. */
+  TCP_EVICTED: take(),
+  /** Closed because too much was left unread in all. */
+  TCP_UNREAD: take(),
   NAMES: take(),
   RECORDS: take(),
   TABLE_BYTES: take(),

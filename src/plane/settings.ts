@@ -40,10 +40,12 @@ export interface ResponderSettings {
 /** All limits are for one data thread. */
 export interface TcpSettings {
   readonly connections: number;
-  /** Since the last whole query, or since the connection was opened. */
+  /** Since the client last asked and had read all answers, or last read some, or since the connection was opened. */
   readonly idleMs: number;
   /** A connection is closed after this, however busy. */
   readonly totalMs: number;
   /** A client that leaves so many bytes of answers unread is not read from until it has read them. */
   readonly unreadBytes: number;
+  /** Of all clients, unfinished queries included: beyond it, those are closed that have not moved for longest. */
+  readonly unreadTotalBytes: number;
 }

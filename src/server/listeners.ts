@@ -6,6 +6,7 @@ import type { DataPlaneSettings, SocketAddress } from '../plane/settings.ts';
 import type { Engine } from './engine.ts';
 import { type Libc, refusedCall } from './libc.ts';
 import { findEventLoopFd, type ReadableSocket, type ReceiveLoop, startReceiveLoop } from './receive-loop.ts';
+import { createTcpConnections } from './tcp-connections.ts';
 import { listenEpollTcp } from './tcp-epoll.ts';
 import { listenPlainTcp } from './tcp-plain.ts';
 import { openBatchedUdp } from './udp-batched.ts';
@@ -52,6 +53,7 @@ export async function openListeners(
   if (typeof native === 'string' && settings.udp === 'batched') throw new ListenError(native, 'ENOTSUP');
   const opened: (OpenSocket & { transport: 'udp' | 'tcp' })[] = [];
   const shared = settings.threads > 1;
+  const connections = createTcpConnections(settings.tcp, deps.clock, engine.counters);
 
   const openUdp = async (address: SocketAddress) => {
     const options = {
@@ -70,8 +72,8 @@ export async function openListeners(
   const openTcp = async (address: SocketAddress) => {
     const listener =
       typeof native === 'string'
-        ? await listenPlainTcp(engine, address, settings.tcp, deps.clock)
-        : listenEpollTcp(engine, address, settings.tcp, { libc: native.libc, clock: deps.clock, shared });
+        ? await listenPlainTcp(engine, address, settings.tcp, deps.clock, connections)
+        : listenEpollTcp(engine, address, settings.tcp, { libc: native.libc, clock: deps.clock, connections, shared });
     opened.push({ ...listener, transport: 'tcp' });
   };
 
@@ -93,7 +95,9 @@ export async function openListeners(
   let loop: ReceiveLoop | undefined;
   const close = async () => {
     loop?.stop();
-    await Promise.all(opened.map((socket) => socket.close()));
+    const closed = opened.map((socket) => socket.close());
+    connections.close();
+    await Promise.all(closed);
   };
   try {
     for (const address of addresses) await openPair(address);

@@ -1,5 +1,5 @@
 // What is said on a TCP connection (RFC 7766), whatever carries the bytes: many queries, split or joined in any way, answered
-// as they are ready, and not read further while too many answers wait or are left unread.
+// as they are ready, a part of them in each turn, and not read further while too many answers wait or are left unread.
 import type { SocketAddress, TcpSettings } from '../plane/settings.ts';
 import type { Engine } from './engine.ts';
 import { DROP, LATER } from './respond.ts';
@@ -9,7 +9,7 @@ import type { TcpConnections, TimedConnection } from './tcp-connections.ts';
 export interface TcpListener {
   readonly bound: SocketAddress;
   readonly mode: 'epoll' | 'plain';
-  /** Stops accepting and closes all connections. */
+  /** Stops accepting; resolves once the connections, which whoever gave them closes, are closed. */
   close(): Promise<void>;
 }
 
@@ -17,8 +17,6 @@ export interface Conversation extends TimedConnection {
   readonly reader: StreamReader;
   /** The asker's address, where the engine wants it. */
   readonly client: Uint8Array | undefined;
-  /** Queries that wait for upstreams. */
-  waiting: number;
   /** The client says nothing more (it may still listen). */
   ended: boolean;
   open: boolean;
@@ -26,24 +24,28 @@ export interface Conversation extends TimedConnection {
 }
 
 export interface TcpTransport<C extends Conversation> {
-  readonly connections: TcpConnections<C>;
+  readonly connections: TcpConnections;
   /** What is to be sent is put here; at least OUT_BYTES. */
   readonly out: Uint8Array;
   /** Sends the first `length` bytes of `out`; what is not taken now is kept and sent later. May close the connection. */
   send(connection: C, length: number): void;
-  /** Bytes kept because the client does not read. When that changes, `answer` is to be called. */
+  /** Bytes kept because the client does not read. When that changes, `sent` is to be called. */
   unsentBytes(connection: C): number;
-  /** Whether more is to be read from it, for now. */
-  setReading(connection: C, reading: boolean): void;
+  /** What it waits for: `reading`, more from the client; `postponed`, another turn, in which `answer` is to be called. */
+  expect(connection: C, reading: boolean, postponed: boolean): void;
   /** Closes it when all is sent. */
   end(connection: C): void;
 }
 
 export interface Conversations<C extends Conversation> {
-  /** `length` bytes of `chunk` have arrived; 0: the client has ended. When this returns, the chunk may be used again. */
+  /** `length` bytes of `chunk` have arrived; 0: the client has ended. Once `answer` returns, the chunk may be used again. */
   received(connection: C, chunk: Uint8Array, length: number): void;
-  /** Answers what has been read and could not be answered yet. */
+  /** The client has read some of what was kept for it. */
+  sent(connection: C): void;
+  /** Answers what has been received, as much as one turn allows. */
   answer(connection: C): void;
+  /** What answering has cost since it was last asked; see TURN_WORK. */
+  work(): number;
   /** Whether answering began something that needs the event loop, since it was last asked. */
   beganLater(): boolean;
 }
@@ -52,8 +54,14 @@ export interface Conversations<C extends Conversation> {
 export const TCP_BACKLOG = 1024;
 /** Queries of one connection that wait for upstreams; beyond it, it is not read from. */
 const MAX_WAITING = 100;
-/** Answers of one connection are sent together, about so many bytes. */
+/** Answers of one connection are sent together, about so many bytes; then the others have their turn. */
 const SEND_BYTES = 65_536;
+/**
+ * What one turn does over TCP before UDP is served again, and at most for one connection: bytes of answers, where a query by
+ * itself costs about as much as QUERY_WORK bytes. Some 120 short answers or 4 of the longest, a third of a millisecond.
+ */
+export const TURN_WORK = 262_144;
+const QUERY_WORK = 2048;
 const MAX_FRAMED_BYTES = 2 + 65_535;
 /** Words are copied whole, so the last may reach a little over the end. */
 export const OUT_BYTES = SEND_BYTES + MAX_FRAMED_BYTES + 8;
@@ -73,6 +81,7 @@ export function createConversations<C extends Conversation>(
   /** Bytes in `out`, all for the connection that is being answered. */
   let used = 0;
   let began = false;
+  let work = 0;
 
   const isHeld = (connection: C): boolean => {
     if (connection.waiting >= MAX_WAITING) return true;
@@ -90,6 +99,7 @@ export function createConversations<C extends Conversation>(
   const frame = (length: number): void => {
     out[used] = length >>> 8;
     out[used + 1] = length;
+    work += length;
     copyWords(memory.view, memory.responseAt[slot], outView, used + 2, length);
     used += 2 + length;
   };
@@ -116,12 +126,12 @@ export function createConversations<C extends Conversation>(
   const answerNext = (connection: C, length: number): boolean => {
     const { reader } = connection;
     counters[arrived]++;
+    work += QUERY_WORK;
     copyBytes(reader.bytes, reader.start + 2, query, length);
     skip(reader, length);
     const responseLength = engine.respondSlot(slot, length, slot, true, connection.client);
     if (responseLength > 0) frame(responseLength);
     else if (responseLength === LATER) answerLater(connection, query.slice(0, length));
-    if (used >= SEND_BYTES) flush(connection);
     return responseLength !== DROP;
   };
 
@@ -129,8 +139,9 @@ export function createConversations<C extends Conversation>(
     // A reply may come while its query is being handed on.
     if (connection.answering || !connection.open) return;
     connection.answering = true;
+    const enough = work + TURN_WORK;
     let asked = false;
-    while (connection.open && !isHeld(connection)) {
+    while (connection.open && used < SEND_BYTES && work < enough && !isHeld(connection)) {
       const length = nextLength(connection.reader);
       if (length < 0) break;
       if (answerNext(connection, length)) asked = true;
@@ -138,21 +149,37 @@ export function createConversations<C extends Conversation>(
     flush(connection);
     keep(connection.reader);
     connection.answering = false;
+    if (connection.open) settle(connection, asked);
+  };
+
+  /** After answering: how the connection goes on. */
+  const settle = (connection: C, asked: boolean): void => {
+    const unsent = transport.unsentBytes(connection);
+    // What deserves no response does not keep the connection, nor does asking without reading.
+    if (asked && unsent === 0) connections.active(connection);
+    connections.holds(connection, unsent + connection.reader.bytes.length);
     if (!connection.open) return;
-    // What deserves no response does not keep the connection either.
-    if (asked) connections.asked(connection);
     const held = isHeld(connection);
-    if (!held && connection.ended && connection.waiting === 0) transport.end(connection);
-    else transport.setReading(connection, !held && !connection.ended);
+    const postponed = !held && nextLength(connection.reader) >= 0;
+    if (!held && !postponed && connection.ended && connection.waiting === 0) transport.end(connection);
+    else transport.expect(connection, !held && !postponed && !connection.ended, postponed);
   };
 
   return {
     received(connection, chunk, length) {
       if (length === 0) connection.ended = true;
       else push(connection.reader, chunk, length);
+    },
+    sent(connection) {
+      connections.active(connection);
       answer(connection);
     },
     answer,
+    work() {
+      const done = work;
+      work = 0;
+      return done;
+    },
     beganLater() {
       const answered = began;
       began = false;

@@ -20,13 +20,14 @@ import {
 import type { ReadableSocket } from './receive-loop.ts';
 import { boundAddress, ipOf, SOCKADDR_BYTES } from './socket-address.ts';
 import { createStreamReader } from './stream-reader.ts';
-import { createTcpConnections } from './tcp-connections.ts';
+import type { TcpConnections } from './tcp-connections.ts';
 import {
   type Conversation,
   createConversations,
   OUT_BYTES,
   TCP_BACKLOG,
   type TcpListener,
+  TURN_WORK,
 } from './tcp-conversation.ts';
 import { openTcpSocket } from './tcp-socket.ts';
 import { listenError } from './udp.ts';
@@ -34,6 +35,7 @@ import { listenError } from './udp.ts';
 export interface EpollTcpDeps {
   readonly libc: Libc;
   readonly clock: Clock;
+  readonly connections: TcpConnections;
   /** Other threads bind the same address. */
   readonly shared: boolean;
 }
@@ -49,14 +51,16 @@ interface EpollConnection extends Conversation {
   unsent: Uint8Array[];
   unsentBytes: number;
   reading: boolean;
+  /** It has queries that wait for its next turn: epoll tells of it as soon as it can be written to, behind all others. */
+  postponed: boolean;
   ending: boolean;
   /** What epoll watches it for. */
   watched: number;
 }
 
 /**
- * What one turn may do at most, so that neither transport keeps the other waiting: so many connections are accepted, so
- * many are read from, so many bytes each. Epoll hands out those that are ready in turn.
+ * What one turn may do at most beside TURN_WORK, so that neither transport keeps the other waiting: so many connections are
+ * accepted, so many are read from, so many bytes each. Epoll hands out those that are ready in turn.
  */
 const ACCEPTS_A_TURN = 32;
 const EVENTS_A_TURN = 32;
@@ -73,7 +77,7 @@ export function listenEpollTcp(
   engine: Engine,
   address: SocketAddress,
   settings: TcpSettings,
-  { libc, clock, shared }: EpollTcpDeps,
+  { libc, clock, connections, shared }: EpollTcpDeps,
 ): EpollTcpListener {
   const { counters, wantsClient } = engine;
   const epoll = createEpoll(libc, EVENTS_A_TURN);
@@ -87,6 +91,9 @@ export function listenEpollTcp(
   const out = new Uint8Array(output.buffer);
   const byDescriptor: (EpollConnection | undefined)[] = [];
   let generation = LISTENER;
+  /** Of what epoll told last, the first `served` of `told` have had their turn. */
+  let told = 0;
+  let served = 0;
   let acceptAgain: Timer | undefined;
 
   const close = (connection: EpollConnection): void => {
@@ -100,10 +107,10 @@ export function listenEpollTcp(
     counters[COUNTER.TCP_ABORTED]++;
     close(connection);
   };
-  const connections = createTcpConnections<EpollConnection>(settings, clock, counters, close);
 
   const watch = (connection: EpollConnection): void => {
-    const wanted = (connection.reading ? EPOLLIN : 0) | (connection.unsentBytes > 0 ? EPOLLOUT : 0);
+    const writing = connection.postponed || connection.unsentBytes > 0;
+    const wanted = (connection.reading ? EPOLLIN : 0) | (writing ? EPOLLOUT : 0);
     if (wanted === connection.watched) return;
     connection.watched = wanted;
     epoll.change(connection.fd, connection.generation, wanted);
@@ -117,8 +124,9 @@ export function listenEpollTcp(
     return 0;
   };
 
-  const sendUnsent = (connection: EpollConnection): void => {
-    const { unsent } = connection;
+  /** It can be written to. */
+  const goOn = (connection: EpollConnection): void => {
+    const { unsent, unsentBytes } = connection;
     while (connection.open && unsent.length > 0) {
       const sent = sendNow(connection, unsent[0], unsent[0].length);
       connection.unsentBytes -= sent;
@@ -130,6 +138,7 @@ export function listenEpollTcp(
     }
     if (!connection.open) return;
     if (connection.ending && unsent.length === 0) close(connection);
+    else if (connection.unsentBytes < unsentBytes) conversations.sent(connection);
     else conversations.answer(connection);
   };
 
@@ -147,13 +156,15 @@ export function listenEpollTcp(
         connection.unsentBytes += length - sent;
       },
       unsentBytes: (connection) => connection.unsentBytes,
-      setReading(connection, reading) {
+      expect(connection, reading, postponed) {
         connection.reading = reading;
+        connection.postponed = postponed;
         watch(connection);
       },
       end(connection) {
         connection.ending = true;
         connection.reading = false;
+        connection.postponed = false;
         if (connection.unsentBytes === 0) close(connection);
         else watch(connection);
       },
@@ -162,8 +173,10 @@ export function listenEpollTcp(
 
   const read = (connection: EpollConnection): void => {
     const length = libc.recv(connection.fd, input.address, READ_BYTES, MSG_DONTWAIT);
-    if (length >= 0) conversations.received(connection, chunk, length);
-    else if (!isTransient(libc.errno())) abort(connection);
+    if (length >= 0) {
+      conversations.received(connection, chunk, length);
+      conversations.answer(connection);
+    } else if (!isTransient(libc.errno())) abort(connection);
   };
 
   const serve = (fd: number): void => {
@@ -175,10 +188,12 @@ export function listenEpollTcp(
     const nowMs = clock.monotonicMs();
     const connection: EpollConnection = {
       openedMs: nowMs,
-      lastQueryMs: nowMs,
+      lastActiveMs: nowMs,
       reader: createStreamReader(),
       client: wantsClient ? ipOf(peerBytes).slice() : undefined,
       waiting: 0,
+      heldBytes: 0,
+      close,
       ended: false,
       open: true,
       answering: false,
@@ -187,6 +202,7 @@ export function listenEpollTcp(
       unsent: [],
       unsentBytes: 0,
       reading: true,
+      postponed: false,
       ending: false,
       watched: EPOLLIN,
     };
@@ -227,7 +243,7 @@ export function listenEpollTcp(
       abort(connection);
       return;
     }
-    if ((events & EPOLLOUT) !== 0) sendUnsent(connection);
+    if ((events & EPOLLOUT) !== 0) goOn(connection);
     if ((events & EPOLLIN) !== 0 && connection.open && connection.reading) read(connection);
   };
 
@@ -236,19 +252,21 @@ export function listenEpollTcp(
     mode: 'epoll',
     bound: boundAddress(libc, listener),
     drain() {
-      const count = epoll.wait();
-      let accepts = false;
-      for (let i = 0; i < count; i++) {
-        if (epoll.tag(i) === LISTENER) accepts = true;
+      // Those that the turn before did not come to are first: epoll would tell of the same ones in the same order again.
+      if (served >= told) {
+        told = epoll.wait();
+        served = 0;
+      }
+      for (let work = 0; served < told && work < TURN_WORK; work += conversations.work()) {
+        const i = served++;
+        if (epoll.tag(i) === LISTENER) accept();
         else serveEvent(epoll.descriptor(i), epoll.tag(i), epoll.events(i));
       }
-      if (accepts) accept();
       return 0;
     },
     beganLater: conversations.beganLater,
     async close() {
       acceptAgain?.cancel();
-      connections.close();
       libc.close(listener);
       epoll.close();
     },

@@ -8,13 +8,14 @@ import type { SocketAddress, TcpSettings } from '../plane/settings.ts';
 import { withoutZone } from './client-address.ts';
 import type { Engine } from './engine.ts';
 import { createStreamReader } from './stream-reader.ts';
-import { createTcpConnections } from './tcp-connections.ts';
+import type { TcpConnections } from './tcp-connections.ts';
 import {
   type Conversation,
   createConversations,
   OUT_BYTES,
   TCP_BACKLOG,
   type TcpListener,
+  TURN_WORK,
 } from './tcp-conversation.ts';
 import { listenError } from './udp.ts';
 
@@ -22,28 +23,54 @@ interface PlainConnection extends Conversation {
   readonly socket: Socket;
 }
 
-/** Rejects with ListenError. */
+/**
+ * Rejects with ListenError. Node has no way to say how much the kernel keeps of answers that nobody reads: it is what the
+ * system allows (net.ipv4.tcp_wmem).
+ */
 export async function listenPlainTcp(
   engine: Engine,
   address: SocketAddress,
   settings: TcpSettings,
   clock: Clock,
+  connections: TcpConnections,
 ): Promise<TcpListener> {
   const { counters } = engine;
   const out = Buffer.alloc(OUT_BYTES);
-  const connections = createTcpConnections<PlainConnection>(settings, clock, counters, ({ socket }) =>
-    socket.destroy(),
-  );
   const arrived = address.address.includes(':') ? COUNTER.TCP6 : COUNTER.TCP4;
+  /** Those that wait for a turn. */
+  const due = new Set<PlainConnection>();
+  let turnComes = false;
+
+  const isDue = (connection: PlainConnection): void => {
+    due.add(connection);
+    if (!turnComes) setImmediate(turn);
+    turnComes = true;
+  };
+  /** What the event loop has read is answered after it, so that one of its turns is no longer than one of ours. */
+  const turn = (): void => {
+    let work = 0;
+    for (const connection of due) {
+      if (work >= TURN_WORK) break;
+      due.delete(connection);
+      conversations.answer(connection);
+      work += conversations.work();
+    }
+    turnComes = due.size > 0;
+    if (turnComes) setImmediate(turn);
+  };
   const conversations = createConversations<PlainConnection>(engine, settings, arrived, {
     connections,
     out,
     send: ({ socket }, length) => socket.write(Uint8Array.prototype.slice.call(out, 0, length)),
-    // Only a stream that needs to drain tells when it has.
-    unsentBytes: ({ socket }) => (socket.writableNeedDrain ? socket.writableLength : 0),
-    setReading: ({ socket }, reading) => (reading ? socket.resume() : socket.pause()),
+    unsentBytes: ({ socket }) => socket.writableLength,
+    expect(connection, reading, postponed) {
+      if (postponed) isDue(connection);
+      if (reading) connection.socket.resume();
+      else connection.socket.pause();
+    },
     end: ({ socket }) => socket.end(),
   });
+  const close = ({ socket }: PlainConnection) => void socket.destroy();
 
   const serve = (socket: Socket): void => {
     if (!connections.admit()) {
@@ -54,38 +81,46 @@ export async function listenPlainTcp(
     const nowMs = clock.monotonicMs();
     const connection: PlainConnection = {
       openedMs: nowMs,
-      lastQueryMs: nowMs,
+      lastActiveMs: nowMs,
       reader: createStreamReader(),
       client,
       waiting: 0,
+      heldBytes: 0,
+      close,
       ended: false,
       open: true,
       answering: false,
       socket,
     };
     connections.add(connection);
-    socket.on('data', (chunk) => conversations.received(connection, chunk, chunk.length));
-    socket.on('drain', () => conversations.answer(connection));
-    socket.on('end', () => conversations.received(connection, out, 0));
+    const receive = (chunk: Uint8Array, length: number) => {
+      conversations.received(connection, chunk, length);
+      if (due.has(connection)) socket.pause();
+      isDue(connection);
+    };
+    socket.on('data', (chunk) => receive(chunk, chunk.length));
+    socket.on('drain', () => {
+      connections.active(connection);
+      isDue(connection);
+    });
+    socket.on('end', () => receive(out, 0));
     socket.on('error', () => counters[COUNTER.TCP_ABORTED]++);
     socket.on('close', () => {
       connection.open = false;
+      due.delete(connection);
       connections.forget(connection);
     });
   };
 
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, serve);
+  // A stream tells when it has drained where it had more than highWaterMark.
+  const server = createServer({ allowHalfOpen: true, noDelay: true, highWaterMark: 1 }, serve);
   await listen(server, address);
   server.on('error', () => counters[COUNTER.TCP_REFUSED]++);
   const bound = server.address() as SocketAddress;
   return {
     mode: 'plain',
     bound: { address: bound.address, port: bound.port },
-    async close() {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      connections.close();
-      await closed;
-    },
+    close: () => new Promise((resolve) => server.close(() => resolve())),
   };
 }
 

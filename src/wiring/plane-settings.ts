@@ -25,6 +25,7 @@ export function planeSettings(config: Config, listen: readonly ListenAddress[]):
       idleMs: limits.tcpIdleSeconds * 1000,
       totalMs: limits.tcpTotalSeconds * 1000,
       unreadBytes: limits.tcpUnreadBytes,
+      unreadTotalBytes: Math.ceil(limits.tcpUnreadTotalBytes / threads),
     },
     forward: config.forward,
     front: config.front,

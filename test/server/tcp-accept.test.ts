@@ -14,7 +14,7 @@ import { listenTcp } from '../support/tcp-modes.ts';
 import { framed, talkTcp } from '../support/transports.ts';
 import { until } from '../support/until.ts';
 
-const SETTINGS = { connections: 10, idleMs: 10_000, totalMs: 60_000, unreadBytes: 65_536 };
+const SETTINGS = { connections: 10, idleMs: 10_000, totalMs: 60_000, unreadBytes: 65_536, unreadTotalBytes: 1 << 26 };
 const QUERY = framed(
   composeMessage({ id: 1, questions: [{ name: parseName('api.example.test.'), type: 1, class: 1 }] }),
 );

@@ -18,7 +18,13 @@ import { listenTcp, TCP_MODES, type TcpMode } from '../support/tcp-modes.ts';
 import { framed, talkTcp, unframed } from '../support/transports.ts';
 import { until } from '../support/until.ts';
 
-const SETTINGS: TcpSettings = { connections: 10, idleMs: 10_000, totalMs: 60_000, unreadBytes: 65_536 };
+const SETTINGS: TcpSettings = {
+  connections: 10,
+  idleMs: 10_000,
+  totalMs: 60_000,
+  unreadBytes: 65_536,
+  unreadTotalBytes: 1 << 26,
+};
 const LOOPBACK = { address: '127.0.0.1', port: 0 };
 
 /** The same over each way of TCP. */

@@ -13,7 +13,13 @@ import { serveExample } from '../support/served-example.ts';
 import { listenTcp, TCP_MODES, type TcpMode } from '../support/tcp-modes.ts';
 import { framed, talkTcp, unframed } from '../support/transports.ts';
 
-const SETTINGS: TcpSettings = { connections: 10, idleMs: 10_000, totalMs: 60_000, unreadBytes: 65_536 };
+const SETTINGS: TcpSettings = {
+  connections: 10,
+  idleMs: 10_000,
+  totalMs: 60_000,
+  unreadBytes: 65_536,
+  unreadTotalBytes: 1 << 26,
+};
 
 /** The same over each way of TCP. */
 function each(title: string, run: (context: TestContext, mode: TcpMode) => Promise<void>): void {

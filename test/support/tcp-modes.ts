@@ -4,8 +4,9 @@ import type { SocketAddress, TcpSettings } from '../../src/plane/settings.ts';
 import type { Engine } from '../../src/server/engine.ts';
 import { type Libc, loadLibc } from '../../src/server/libc.ts';
 import { findEventLoopFd, startReceiveLoop } from '../../src/server/receive-loop.ts';
+import { createTcpConnections } from '../../src/server/tcp-connections.ts';
 import type { TcpListener } from '../../src/server/tcp-conversation.ts';
-import { listenEpollTcp } from '../../src/server/tcp-epoll.ts';
+import { type EpollTcpDeps, listenEpollTcp } from '../../src/server/tcp-epoll.ts';
 import { listenPlainTcp } from '../../src/server/tcp-plain.ts';
 
 export type TcpMode = TcpListener['mode'];
@@ -15,21 +16,44 @@ export const TCP_MODES: readonly TcpMode[] = process.platform === 'linux' ? ['ep
 
 const LOOPBACK: SocketAddress = { address: '127.0.0.1', port: 0 };
 
-/** `replaced`: system calls that the test answers itself. */
+interface Replacing {
+  readonly address: SocketAddress;
+  /** System calls that the test answers itself. */
+  readonly replaced: Partial<Libc>;
+}
+
 export async function listenTcp(
   mode: TcpMode,
   engine: Engine,
   settings: TcpSettings,
   clock: Clock,
-  { address = LOOPBACK, replaced = {} }: { address?: SocketAddress; replaced?: Partial<Libc> } = {},
+  { address = LOOPBACK, replaced = {} }: Partial<Replacing> = {},
 ): Promise<TcpListener> {
-  if (mode === 'plain') return listenPlainTcp(engine, address, settings, clock);
+  const connections = createTcpConnections(settings, clock, engine.counters);
+  const listening = await listen(mode, engine, settings, { address, clock, connections, replaced });
+  return {
+    ...listening,
+    async close() {
+      const closed = listening.close();
+      connections.close();
+      await closed;
+    },
+  };
+}
+
+async function listen(
+  mode: TcpMode,
+  engine: Engine,
+  settings: TcpSettings,
+  { address, clock, connections, replaced }: Pick<EpollTcpDeps, 'clock' | 'connections'> & Replacing,
+): Promise<TcpListener> {
+  if (mode === 'plain') return listenPlainTcp(engine, address, settings, clock, connections);
   const loaded = loadLibc();
   if (typeof loaded === 'string') throw new Error(loaded);
   const libc: Libc = { ...loaded, ...replaced };
   const eventLoopFd = await findEventLoopFd();
   if (eventLoopFd === undefined) throw new Error('no descriptor of the event loop');
-  const listener = listenEpollTcp(engine, address, settings, { libc, clock, shared: false });
+  const listener = listenEpollTcp(engine, address, settings, { libc, clock, connections, shared: false });
   const loop = startReceiveLoop(libc, [listener], eventLoopFd, {
     monotonicMs: systemClock.monotonicMs,
     granularityMs: 1,

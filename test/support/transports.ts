@@ -32,7 +32,7 @@ export function testSettings(changed: Partial<DataPlaneSettings> = {}): DataPlan
     threads: 1,
     udp: 'batched',
     responder: RESPONDER,
-    tcp: { connections: 100, idleMs: 10_000, totalMs: 60_000, unreadBytes: 65_536 },
+    tcp: { connections: 100, idleMs: 10_000, totalMs: 60_000, unreadBytes: 65_536, unreadTotalBytes: 1 << 26 },
     forward: undefined,
     receiveBufferBytes: 1 << 20,
     ...changed,

@@ -172,10 +172,14 @@ export async function startDataPlane(
     async listen() {
       const [first, ...rest] = [...members];
       const opened = await first.thread.listen(settings.listen);
-      if (opened.fallback !== undefined) log('warn', `UDP is read packet by packet: ${opened.fallback}`);
-      const alone = opened.addresses.some(({ transport, mode }) => transport === 'udp' && mode === 'plain');
-      if (alone && rest.length > 0) {
-        log('warn', 'plain UDP sockets cannot be shared between threads: one data thread answers');
+      const plain = opened.addresses.some(({ transport, mode }) => transport === 'udp' && mode === 'plain');
+      const alone = plain && rest.length > 0;
+      const remarks = [
+        ...(opened.fallback === undefined ? [] : [`UDP is read packet by packet: ${opened.fallback}`]),
+        ...(alone ? ['plain UDP sockets cannot be shared between threads: one data thread answers'] : []),
+      ];
+      if (remarks.length > 0) log('warn', remarks.join('; '));
+      if (alone) {
         await Promise.all(rest.map((member) => dismiss(member)));
       } else {
         const same = addressesOf(opened.addresses);

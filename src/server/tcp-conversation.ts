@@ -160,9 +160,10 @@ export function createConversations<C extends Conversation>(
     connections.holds(connection, unsent + connection.reader.bytes.length);
     if (!connection.open) return;
     const held = isHeld(connection);
-    const postponed = !held && nextLength(connection.reader) >= 0;
-    if (!held && !postponed && connection.ended && connection.waiting === 0) transport.end(connection);
-    else transport.expect(connection, !held && !postponed && !connection.ended, postponed);
+    const more = nextLength(connection.reader) >= 0;
+    if (!held && !more && connection.ended && connection.waiting === 0) transport.end(connection);
+    // What is left of a turn waits until the turn's answers are sent.
+    else transport.expect(connection, !held && !more && !connection.ended, !held && more && unsent === 0);
   };
 
   return {

@@ -1,19 +1,27 @@
-// UDP through node:dgram: everywhere, and where batches cannot be had. Replies on a wildcard address leave from the address
-// that the kernel chooses.
+// UDP through node:dgram: everywhere, and where batches cannot be had. Node cannot say which address a reply leaves from, so a
+// wildcard address gets a socket for each address that the machine has at the start, and one for those that come later: there
+// the kernel chooses.
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { networkInterfaces } from 'node:os';
 import { parseIp } from '../dns/ip.ts';
 import { COUNTER } from '../plane/counters.ts';
 import type { SocketAddress } from '../plane/settings.ts';
 import { withoutZone } from './client-address.ts';
 import type { Engine } from './engine.ts';
 import { LATER } from './respond.ts';
+import { isWildcard } from './socket-address.ts';
 import { listenError, type UdpSocket } from './udp.ts';
 
 export interface PlainUdpOptions {
   readonly receiveBufferBytes: number;
   readonly responseBytes: number;
+  /** What a wildcard address stands for; default: the addresses of this machine. */
+  readonly localAddresses?: readonly string[];
 }
+
+/** A node that balances for a cluster may have thousands (kube-proxy's IPVS); the others are answered as those that come later. */
+const MOST_ADDRESSES = 64;
 
 /** Rejects with ListenError. */
 export async function openPlainUdp(
@@ -21,8 +29,30 @@ export async function openPlainUdp(
   address: SocketAddress,
   options: PlainUdpOptions,
 ): Promise<UdpSocket> {
-  const ipv6 = address.address.includes(':');
-  const socket = createSocket({ type: ipv6 ? 'udp6' : 'udp4', ipv6Only: ipv6 });
+  const only = await openOne(engine, address, options, false);
+  if (!isWildcard(address.address)) return only;
+  // That the port is free is known now, and which one it is: sockets that may share it do not ask.
+  await only.close();
+  const { port } = only.bound;
+  const wildcard = await openOne(engine, { ...address, port }, options, true);
+  const ours = (options.localAddresses ?? localAddresses()).filter((one) => one.includes(':') === isIpv6(address));
+  const opened = await Promise.allSettled(
+    ours.slice(0, MOST_ADDRESSES).map((one) => openOne(engine, { address: one, port }, options, true)),
+  );
+  // An address that has gone meanwhile, or is not usable yet.
+  const sockets = [wildcard, ...opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))];
+  return { ...wildcard, close: async () => void (await Promise.all(sockets.map((socket) => socket.close()))) };
+}
+
+/** `shared`: among addresses that share a port the kernel gives a packet to the one that fits best (SO_REUSEADDR). */
+async function openOne(
+  engine: Engine,
+  address: SocketAddress,
+  options: PlainUdpOptions,
+  shared: boolean,
+): Promise<UdpSocket> {
+  const ipv6 = isIpv6(address);
+  const socket = createSocket({ type: ipv6 ? 'udp6' : 'udp4', ipv6Only: ipv6, reuseAddr: shared });
   const out = new Uint8Array(Math.max(512, options.responseBytes));
   const { counters } = engine;
   const arrived = ipv6 ? COUNTER.UDP6 : COUNTER.UDP4;
@@ -74,6 +104,16 @@ export async function openPlainUdp(
       return new Promise((resolve) => socket.close(() => resolve()));
     },
   };
+}
+
+const isIpv6 = ({ address }: SocketAddress): boolean => address.includes(':');
+
+function localAddresses(): string[] {
+  return Object.entries(networkInterfaces()).flatMap(([name, entries]) =>
+    (entries ?? []).map((entry) =>
+      entry.family === 'IPv6' && entry.scopeid !== 0 ? `${entry.address}%${name}` : entry.address,
+    ),
+  );
 }
 
 function setReceiveBuffer(socket: ReturnType<typeof createSocket>, bytes: number): void {

@@ -1,0 +1,117 @@
+// Which connections must go, without sockets.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { COUNTER, createCounters } from '../../src/plane/counters.ts';
+import { createTcpConnections, type TimedConnection } from '../../src/server/tcp-connections.ts';
+import { fakeClock } from '../support/fake-clock.ts';
+
+function start({ connections = 3, unreadTotalBytes = 1000 } = {}) {
+  const clock = fakeClock();
+  const counters = createCounters();
+  const settings = { connections, idleMs: 10_000, totalMs: 60_000, unreadBytes: 100, unreadTotalBytes };
+  const all = createTcpConnections(settings, clock, counters);
+  const closed: string[] = [];
+  /** A connection that was accepted; undefined: it was refused. */
+  const open = (name: string): TimedConnection | undefined => {
+    if (!all.admit()) return undefined;
+    const now = clock.monotonicMs();
+    const close = () => void closed.push(name);
+    const connection = { openedMs: now, lastActiveMs: now, waiting: 0, heldBytes: 0, close };
+    all.add(connection);
+    return connection;
+  };
+  const opened = (...names: string[]) =>
+    names.map((name) => {
+      const connection = open(name);
+      assert.ok(connection, name);
+      return connection;
+    });
+  return { clock, counters, all, open, opened, closed };
+}
+
+test('of connections that never asked the oldest makes room, from the first moment on', () => {
+  const { counters, opened, closed } = start();
+  opened('a', 'b', 'c', 'd', 'e');
+  assert.deepEqual(closed, ['a', 'b']);
+  assert.equal(counters[COUNTER.TCP_EVICTED], 2);
+  assert.equal(counters[COUNTER.TCP_REFUSED], 0);
+  assert.equal(counters[COUNTER.TCP_OPEN], 3);
+});
+
+test('connections that have just asked do not make room: the new one is refused', async () => {
+  const { clock, counters, all, open, opened, closed } = start();
+  const connections = opened('a', 'b', 'c');
+  for (const connection of connections) all.active(connection);
+  await clock.advance(99);
+  assert.equal(open('d'), undefined);
+  assert.equal(counters[COUNTER.TCP_REFUSED], 1);
+  await clock.advance(1);
+  all.active(connections[0]);
+  opened('d');
+  assert.deepEqual(closed, ['b']);
+});
+
+test('one that has just asked stays where one never did, though it is older', async () => {
+  const { clock, all, opened, closed } = start();
+  const [asks] = opened('asks');
+  await clock.advance(5000);
+  opened('silent');
+  await clock.advance(1000);
+  all.active(asks);
+  opened('c', 'd');
+  assert.deepEqual(closed, ['silent']);
+});
+
+test('of one that asked long ago and one that is silent for less, the first makes room', async () => {
+  const { clock, all, opened, closed } = start({ connections: 2 });
+  const [asked] = opened('asked');
+  all.active(asked);
+  await clock.advance(2000);
+  opened('silent');
+  await clock.advance(1000);
+  opened('c');
+  assert.deepEqual(closed, ['asked']);
+});
+
+test('one whose question waits for an upstream stays', async () => {
+  const { clock, all, opened, closed } = start({ connections: 2 });
+  const connections = opened('waits', 'idle');
+  for (const connection of connections) all.active(connection);
+  connections[0].waiting = 1;
+  await clock.advance(3000);
+  opened('c');
+  assert.deepEqual(closed, ['idle']);
+});
+
+test('over the limit of what is kept for all, those that have not moved for longest are closed', async () => {
+  const { clock, counters, all, opened, closed } = start({ connections: 10 });
+  const [a, b, c, idle] = opened('a', 'b', 'c', 'idle');
+  for (const connection of [a, b, c, idle]) all.active(connection);
+  for (const connection of [a, b, c]) all.holds(connection, 300);
+  await clock.advance(1000);
+  all.active(a);
+  all.holds(a, 500);
+  assert.deepEqual(closed, ['b']);
+  all.holds(c, 500);
+  assert.deepEqual(closed, ['b']);
+  all.holds(a, 501);
+  assert.deepEqual(closed, ['b', 'c']);
+  assert.equal(counters[COUNTER.TCP_UNREAD], 2);
+  assert.equal(counters[COUNTER.TCP_OPEN], 2);
+});
+
+test('what was read, and what was kept for who is gone, no longer counts', () => {
+  const { all, opened, closed } = start({ connections: 10 });
+  const [a, b, c] = opened('a', 'b', 'c');
+  for (let round = 0; round < 10; round++) {
+    all.holds(a, 900);
+    all.holds(a, 0);
+  }
+  all.holds(b, 900);
+  all.forget(b);
+  all.holds(b, 900);
+  all.holds(c, 1000);
+  assert.deepEqual(closed, []);
+  all.holds(c, 1001);
+  assert.deepEqual(closed, ['c']);
+});

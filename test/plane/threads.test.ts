@@ -166,9 +166,9 @@ test('plain sockets cannot be shared: one thread answers, and says so', async ()
   await plane.close();
 });
 
-test('where batches cannot be had, one line says why, and plain sockets answer', async () => {
+test('where batches cannot be had, one line says why and what follows, and plain sockets answer', async () => {
   const log: string[] = [];
-  const plane = await startDataPlane(testSettings({ udp: 'auto' }), {
+  const plane = await startDataPlane(testSettings({ udp: 'auto', threads: 2 }), {
     threadUrl: new URL('./thread-without-batches.js', import.meta.url),
     clock: systemClock,
     random: Math.random,
@@ -179,7 +179,10 @@ test('where batches cannot be had, one line says why, and plain sockets answer',
   await plane.apply([zone(), addresses('x.test.', [0], 1)]);
   const [{ address, port, mode }] = await plane.listen();
   assert.equal(mode, 'plain');
-  assert.deepEqual(log, ['warn: UDP is read packet by packet: batched UDP is for Linux, this is plan9']);
+  assert.deepEqual(log, [
+    'warn: UDP is read packet by packet: batched UDP is for Linux, this is plan9; ' +
+      'plain UDP sockets cannot be shared between threads: one data thread answers',
+  ]);
   const client = await udpClient(address, port);
   assert.deepEqual(addressesIn(await client.ask(query('x.test.'))), ['10.0.1.0']);
   client.close();

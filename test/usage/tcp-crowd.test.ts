@@ -1,6 +1,8 @@
-// TCP must not keep UDP waiting: 10,000 connections that say nothing, and clients that never stop asking.
+// TCP must not keep UDP waiting, nor take all memory: 10,000 connections that say nothing, clients that never stop asking, and
+// such that never read.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -16,6 +18,7 @@ import { until } from '../support/until.ts';
 
 const CROWD = 10_000;
 const OPENED_AT_ONCE = 200;
+const STUCK = 600;
 const options = requirement('linux', 'many-descriptors');
 
 let folder: string;
@@ -35,7 +38,10 @@ server: { udp: batched }
 threads: 1
 limits: { tcpConnections: ${CROWD + 100}, tcpIdleSeconds: 120 }
 zones:
-  - { name: crowd.test, records: [{ name: www, type: A, value: 192.0.2.1 }] }
+  - name: crowd.test
+    records:
+      - { name: www, type: A, value: 192.0.2.1 }
+${largeRRset()}
 `,
   );
   server = serving([join(folder, 'zones.yaml')]);
@@ -47,7 +53,16 @@ after(async () => {
   if (folder !== undefined) await rm(folder, { recursive: true, force: true });
 });
 
-const query = composeMessage({ id: 1, questions: [{ name: parseName('www.crowd.test.'), type: 1, class: 1 }] });
+const question = (name: string) => composeMessage({ id: 1, questions: [{ name: parseName(name), type: 1, class: 1 }] });
+const query = question('www.crowd.test.');
+
+/** An answer of 64 KB. */
+function largeRRset(): string {
+  return Array.from(
+    { length: 4000 },
+    (_, i) => `      - { name: large, type: A, value: 10.0.${i >> 8}.${i & 255} }`,
+  ).join('\n');
+}
 
 async function open(): Promise<Socket> {
   const socket = connect(port, '127.0.0.1');
@@ -110,3 +125,26 @@ test('clients that ask over TCP without end: UDP and other TCP clients are answe
   for (const client of clients) client.destroy();
   await until(openConnections, 0);
 });
+
+test('clients that ask for long answers and never read: UDP and TCP are answered, memory stays', options, async () => {
+  const queries = Buffer.concat(Array.from({ length: 200 }, () => framed(question('large.crowd.test.'))));
+  const before = residentMebibytes();
+  const clients = await Promise.all(Array.from({ length: STUCK }, open));
+  for (const client of clients) {
+    client.pause();
+    client.write(queries);
+  }
+  await until(async () => (await openConnections()) >= STUCK, true);
+  await assertUdpAnswers(1000);
+  for (let i = 0; i < 20; i++) assert.ok(await askTcp('127.0.0.1', port, query));
+  // 64 MiB are allowed; each client asks for 13 MB.
+  const grown = residentMebibytes() - before;
+  assert.ok(grown < 200, `${grown} MiB more`);
+  for (const client of clients) client.destroy();
+  await until(openConnections, 0);
+});
+
+function residentMebibytes(): number {
+  const status = readFileSync(`/proc/${server.process.pid}/status`, 'utf8');
+  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
+}

@@ -166,6 +166,29 @@ test('plain sockets cannot be shared: one thread answers, and says so', async ()
   await plane.close();
 });
 
+test('the limit of TCP connections is for all addresses together', linux, async () => {
+  const tcp = { connections: 2, idleMs: 10_000, totalMs: 60_000, unreadBytes: 65_536, unreadTotalBytes: 1 << 26 };
+  for (const udp of ['batched', 'plain'] as const) {
+    const listen = ['127.0.0.1', '127.0.0.2'].map((address) => ({ address, port: 0 }));
+    const plane = await startTestPlane({ udp, tcp, listen });
+    const [one, two] = (await plane.listen()).filter(({ transport }) => transport === 'tcp');
+    const sockets = [];
+    for (const { address, port } of [one, one, two]) {
+      const socket = connect(port, address).on('error', () => {});
+      await once(socket, 'connect');
+      sockets.push(socket.resume());
+    }
+    const [first] = sockets;
+    if (!first.closed) await once(first, 'close');
+    assert.deepEqual(
+      sockets.map(({ closed }) => closed),
+      [true, false, false],
+    );
+    for (const socket of sockets) socket.destroy();
+    await plane.close();
+  }
+});
+
 test('where batches cannot be had, one line says why and what follows, and plain sockets answer', async () => {
   const log: string[] = [];
   const plane = await startDataPlane(testSettings({ udp: 'auto', threads: 2 }), {

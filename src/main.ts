@@ -7,7 +7,7 @@ import type { HttpServer } from './http/server.ts';
 import { startHttpServer } from './http/server.ts';
 import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
-import { raiseInliningLimits } from './plane/inlining.ts';
+import { lowerInliningLimits, raiseInliningLimits } from './plane/inlining.ts';
 import { ListenError, type ListeningAddress } from './plane/plane.ts';
 import { startDataPlane } from './plane/threads.ts';
 import { startChecks } from './wiring/checks.ts';
@@ -65,6 +65,7 @@ async function start(
   for (const address of skipped)
     log.warn('no IPv6 on this host: not listening', { address: formatListenAddress(address) });
 
+  lowerInliningLimits();
   const plane = await startDataPlane(planeSettings(config, present), {
     log: (level, message) => log[level](message),
     refill: () => control.zones.refill(),

@@ -20,6 +20,7 @@ export interface FactIndex {
 }
 
 const OWN = 'instance/';
+const NONE: readonly Fact[] = [];
 
 export function createFactIndex(
   services: ReadonlyMap<string, ServiceEntry>,
@@ -27,6 +28,8 @@ export function createFactIndex(
   tell: ChangeListener,
 ): FactIndex {
   const subjects = createSubjects<InstanceEntry>();
+  /** Own subjects that have facts: while there are none, as in most clusters, none is looked for. */
+  let ownSubjects = 0;
 
   function checkLimits(subject: string, source: FactSource, facts: readonly Fact[]): void {
     if (facts.length > limits.factsPerStatement) {
@@ -56,12 +59,15 @@ export function createFactIndex(
   return {
     replace(subject, source, facts) {
       checkLimits(subject, source, facts);
+      const isOwn = subject.startsWith(OWN);
+      const had = isOwn && subjects.facts(subject).length > 0;
       if (!subjects.replace(subject, source, facts)) return;
+      if (isOwn) ownSubjects += Number(subjects.facts(subject).length > 0) - Number(had);
       for (const entry of instancesOf(subject)) tell(entry.service.key, 'facts', [entry]);
     },
     ofInstance(entry) {
       const { service, common } = entry;
-      const own = subjects.facts(instanceSubject(service.key, entry.id));
+      const own = ownSubjects === 0 ? NONE : subjects.facts(instanceSubject(service.key, entry.id));
       const stated = unpackFacts(common);
       const shared = entry.subjects();
       if (shared.length === 0) return own.length === 0 ? stated : [...stated, ...own];

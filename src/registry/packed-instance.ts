@@ -57,14 +57,25 @@ export function unpackAddresses(packed: PackedAddresses): readonly string[] {
 
 export const unpackAddress = (packed: PackedAddress): string => (typeof packed === 'number' ? textOf(packed) : packed);
 
+/** What is no IPv4 address may have bits as well, but not those whose text it is. */
 function bitsOf(text: string): number | undefined {
   let bits = 0;
-  let bytes = 0;
-  for (const byte of text.split('.')) {
-    bits = (bits << 8) | (Number(byte) & 255);
-    bytes++;
+  let byte = 0;
+  let dots = 0;
+  for (let at = 0; at < text.length; at++) {
+    const digit = text.charCodeAt(at) - 48;
+    if (digit >= 0 && digit <= 9) byte = (byte * 10 + digit) & 255;
+    else if (digit !== DOT) return undefined;
+    else {
+      bits = (bits << 8) | byte;
+      byte = 0;
+      dots++;
+    }
   }
-  return bytes === 4 ? bits : undefined;
+  return dots === 3 ? (bits << 8) | byte : undefined;
 }
+
+/** "." less "0" */
+const DOT = -2;
 
 const textOf = (bits: number): string => `${bits >>> 24}.${(bits >>> 16) & 255}.${(bits >>> 8) & 255}.${bits & 255}`;

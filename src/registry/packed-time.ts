@@ -6,6 +6,8 @@ import type { Fact, Verdict } from './model.ts';
 export const WHOLE = -1;
 
 const saidOnce = new Map<string, Fact>();
+/** What was said last: the next most often says the same, and to compare costs less than to look it up. */
+let saidLast: Fact | undefined;
 const judgedOnce = new WeakMap<Fact, Verdict[]>();
 /** Reasons may be any text; beyond this many the oldest are said anew. */
 const MAX_SAID = 5_000;
@@ -31,6 +33,19 @@ function secondsOf({ sinceMs, reportedMs }: Fact): number {
 
 /** The fact as of 1970: the same object for all that say the same. Only for facts that have `secondsOf`. */
 function withoutTime(fact: Fact): Fact {
+  if (saidLast === undefined || !saysSame(saidLast, fact)) saidLast = sayOnce(fact);
+  return saidLast;
+}
+
+const saysSame = (one: Fact, other: Fact): boolean =>
+  one.reason === other.reason &&
+  one.source === other.source &&
+  one.status === other.status &&
+  one.name === other.name &&
+  one.repeats === other.repeats &&
+  one.gone === other.gone;
+
+function sayOnce(fact: Fact): Fact {
   const { source, name = '', status, reason, repeats = '', gone = false } = fact;
   const key = `${source}\n${name}\n${status}\n${repeats}\n${gone}\n${reason}`;
   const known = saidOnce.get(key);

@@ -1,9 +1,11 @@
 // What is found by its text, by the hundred thousand: an open-addressing table takes 12 bytes an entry (18 with numbers)
 // where a Map takes 36.
 
-/** Of the places, from 60 % to 75 % are filled. */
+/** Of the places of a large table, from 60 % to 75 % are filled. A small one grows in fewer steps: each hashes all its texts. */
 const FULL = 0.75;
 const GROWTH = 1.25;
+const GROWTH_WHILE_SMALL = 2;
+const LARGE = 65_536;
 const SMALLEST = 16;
 /** In place of a number while there is none. */
 const NONE = -0x8000_0000;
@@ -99,7 +101,7 @@ export class TextTable<Entry> {
 
   private grow(): void {
     const { places, numbers } = this;
-    this.places = emptyPlaces(Math.ceil(places.length * GROWTH));
+    this.places = emptyPlaces(Math.ceil(places.length * (places.length < LARGE ? GROWTH_WHILE_SMALL : GROWTH)));
     if (numbers !== undefined) {
       const { length } = this.places;
       this.numbers = (numbers instanceof Int32Array ? new Int32Array(length) : new Float64Array(length)).fill(NONE);

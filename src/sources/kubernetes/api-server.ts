@@ -7,13 +7,14 @@ import type { Clock } from '../../clock.ts';
 import type { ClusterAccess } from '../../config/config.ts';
 import { createCredentials } from './credentials.ts';
 import { type Fields, fields } from './objects.ts';
+import { isProtobuf, readStatusMessage } from './protobuf/envelope.ts';
 
 export interface ApiServer {
   /**
-   * GET; resolves with a 200's headers read and its body unread. Rejects with ApiError for any other status, and with
-   * the error of the system or the credentials otherwise.
+   * GET; resolves with a 200's headers read and its body unread. `accept`: media types, default JSON alone. Rejects with
+   * ApiError for any other status, and with the error of the system or the credentials otherwise.
    */
-  get(path: string, signal: AbortSignal): Promise<http.IncomingMessage>;
+  get(path: string, signal: AbortSignal, accept?: string): Promise<http.IncomingMessage>;
   /**
    * Sends an object (none for GET and DELETE) and resolves with the one that is answered. Rejects as `get` does; a
    * request that got no answer may have been carried out.
@@ -50,6 +51,7 @@ const ERROR_BODY_BYTES = 64 * 1024;
 /** etcd takes 1.5 MiB; the API server shows the same object with its managed fields. */
 const OBJECT_BYTES = 8 * 1024 * 1024;
 const IDLE_CONNECTION_MS = 60_000;
+const JSON_TYPE = 'application/json';
 
 export function connectApiServer(config: ClusterAccess, clock: Clock, headersTimeoutMs: number): ApiServer {
   const agents = [
@@ -69,22 +71,29 @@ export function connectApiServer(config: ClusterAccess, clock: Clock, headersTim
     return options;
   }
 
-  async function ask(method: Method, path: string, object: object | undefined, signal: AbortSignal) {
+  async function ask(
+    method: Method,
+    path: string,
+    object: object | undefined,
+    signal: AbortSignal,
+    accept = JSON_TYPE,
+  ) {
     const kubeConfig = credentials.current();
     const url = new URL(`${kubeConfig.getCurrentCluster()!.server}${path}`);
     const options = await optionsFor(kubeConfig, url);
     signal.throwIfAborted();
     const body = object === undefined ? undefined : JSON.stringify(object);
+    options.headers = { ...options.headers, accept };
     if (body !== undefined) {
       const length = String(Buffer.byteLength(body));
-      options.headers = { ...options.headers, 'content-type': 'application/json', 'content-length': length };
+      options.headers = { ...options.headers, 'content-type': JSON_TYPE, 'content-length': length };
     }
     return requestHeaders(url, { ...options, method, signal }, body, clock, headersTimeoutMs);
   }
 
   return {
-    async get(path, signal) {
-      const response = await ask('GET', path, undefined, signal);
+    async get(path, signal, accept) {
+      const response = await ask('GET', path, undefined, signal, accept);
       if (response.statusCode === 200) return response;
       throw await readError(response);
     },
@@ -92,7 +101,7 @@ export function connectApiServer(config: ClusterAccess, clock: Clock, headersTim
       const response = await ask(method, path, object, signal);
       const { statusCode = 0 } = response;
       if (statusCode < 200 || statusCode > 299) throw await readError(response);
-      return fields(JSON.parse(await readText(response, OBJECT_BYTES)), 'the answer');
+      return fields(JSON.parse((await readAll(response, OBJECT_BYTES)).toString()), 'the answer');
     },
     forgetCredentials: credentials.forget,
     close() {
@@ -136,14 +145,17 @@ async function readError(response: http.IncomingMessage): Promise<ApiError> {
 /** The message of the Status object that the API server explains its refusals with. */
 async function readMessage(response: http.IncomingMessage, otherwise: string): Promise<string> {
   try {
-    const { message } = JSON.parse(await readText(response, ERROR_BODY_BYTES)) as { message?: unknown };
+    const body = await readAll(response, ERROR_BODY_BYTES);
+    const message = isProtobuf(response.headers['content-type'])
+      ? readStatusMessage(body)
+      : (JSON.parse(body.toString()) as { message?: unknown }).message;
     return typeof message === 'string' ? message : otherwise;
   } catch {
     return otherwise; // the body is no Status: the status code is all there is to say
   }
 }
 
-async function readText(response: http.IncomingMessage, maxBytes: number): Promise<string> {
+async function readAll(response: http.IncomingMessage, maxBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
@@ -151,5 +163,5 @@ async function readText(response: http.IncomingMessage, maxBytes: number): Promi
     bytes += chunk.length;
     if (bytes > maxBytes) throw new Error(`the answer of the API server is longer than ${maxBytes} bytes`);
   }
-  return Buffer.concat(chunks).toString();
+  return Buffer.concat(chunks);
 }

@@ -18,6 +18,7 @@ import {
 } from './objects.ts';
 import type { UnseenPods } from './pods.ts';
 import { servicePorts } from './ports.ts';
+import { ENDPOINT_SLICE } from './protobuf/kinds.ts';
 import type { WatchedKind } from './watched-kind.ts';
 
 const SERVICE_NAME = 'kubernetes.io/service-name';
@@ -35,6 +36,7 @@ export function endpointSlicesKind(cluster: Cluster, unseenPods: UnseenPods, nam
     resource: 'endpointslices',
     apiGroup: 'discovery.k8s.io',
     groupVersionPath: '/apis/discovery.k8s.io/v1',
+    protobuf: ENDPOINT_SLICE,
     namespace,
     labelSelector: config.labels, // slices carry the labels of their Service
     essential: true,

@@ -9,7 +9,7 @@ import type { Clock, Random } from '../../clock.ts';
 import type { Logger } from '../../log.ts';
 import type { KindReport } from '../status.ts';
 import { ApiError, type ApiServer } from './api-server.ts';
-import { type EventStream, readEvents } from './event-stream.ts';
+import { BrokenStream, type Encoding, type EventStream, readEvents } from './event-stream.ts';
 import type { KnownObjects } from './known-objects.ts';
 import { type PagedList, readPagedList, readPlace } from './paged-list.ts';
 import { createRecovery, UnconfirmedList } from './recovery.ts';
@@ -49,6 +49,7 @@ export function startListAndWatch(
   /** The place in the server's history up to which all is known; undefined: a list is needed. */
   let cursor: string | undefined;
   let following = false;
+  let encoding: Encoding = { protobuf: kind.protobuf, trim: kind.trim };
 
   const contact = () => {
     report.contact();
@@ -85,7 +86,7 @@ export function startListAndWatch(
 
   const wentBack = () => new ApiError(410, 'the server has gone back behind what it said before');
   const paged = (patience: PagedList['contact']): PagedList => ({
-    ...{ server, clock, kind, stop: stopping.signal },
+    ...{ server, clock, kind, encoding, stop: stopping.signal },
     contact: patience,
   });
 
@@ -173,8 +174,16 @@ export function startListAndWatch(
     });
   }
 
-  const read = (stream: Omit<EventStream, 'malformed' | 'trim'>) =>
-    readEvents(server, clock, stopping.signal, { ...stream, malformed, trim: kind.trim });
+  const read = (stream: Omit<EventStream, 'malformed' | keyof Encoding>) =>
+    readEvents(server, clock, stopping.signal, { ...stream, ...encoding, malformed });
+
+  /** Protobuf that cannot be read, or that something on the way refuses (406), is not asked for again. */
+  function takeJson(error: unknown): void {
+    const isRefused = error instanceof ApiError && error.status === 406;
+    if (encoding.protobuf === undefined || !(isRefused || error instanceof BrokenStream)) return;
+    encoding = { trim: kind.trim };
+    log.warn('asking for JSON in place of protobuf from now on', { reason: error.message });
+  }
 
   /** Spread out, so that kinds and replicas do not come in step. */
   const watchSeconds = () => Math.max(1, Math.round(timings.watchSeconds * (0.75 + 0.25 * random())));
@@ -188,6 +197,7 @@ export function startListAndWatch(
       } catch (error) {
         if (stopping.signal.aborted) return;
         following = false;
+        takeJson(error);
         if (round.failed(error) === 'relist') cursor = undefined;
       }
       await pause(round.delayMs());

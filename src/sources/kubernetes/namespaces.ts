@@ -1,6 +1,7 @@
 // Namespaces: that "<namespace>.svc.<zone>" exists although no Service is in it, and which Services are published.
 import type { Service } from '../../registry/model.ts';
 import { type Cluster, publishes, serviceKey, sourceName } from './cluster.ts';
+import { NAMESPACE } from './protobuf/kinds.ts';
 import type { PublishedServices } from './published-services.ts';
 import type { WatchedKind } from './watched-kind.ts';
 
@@ -11,6 +12,7 @@ export function namespacesKind(cluster: Cluster, published: PublishedServices): 
     resource: 'namespaces',
     apiGroup: '',
     groupVersionPath: '/api/v1',
+    protobuf: NAMESPACE,
     labelSelector: cluster.config.namespaceLabels,
     // Its Services have names without it, unless labels decide which are published at all.
     essential: cluster.config.namespaceLabels !== undefined,

@@ -2,6 +2,7 @@
 import type { Fact } from '../../registry/model.ts';
 import { type Cluster, nodeSubject } from './cluster.ts';
 import { type Fields, fields, list, optionalFields, optionalText, timeMs } from './objects.ts';
+import { NODE } from './protobuf/kinds.ts';
 import type { WatchedKind } from './watched-kind.ts';
 
 export function nodesKind(cluster: Cluster): WatchedKind {
@@ -10,6 +11,7 @@ export function nodesKind(cluster: Cluster): WatchedKind {
     resource: 'nodes',
     apiGroup: '',
     groupVersionPath: '/api/v1',
+    protobuf: NODE,
     essential: false,
     keyOf: (_namespace, name) => nodeSubject(cluster, name),
     replace(key, metadata, object) {

@@ -53,10 +53,10 @@ export function portNumber(value: unknown, what: string): number {
   throw new MalformedObject(`${what} is not a port number`);
 }
 
-/** RFC 3339 time → milliseconds since the epoch; undefined where it is absent or unreadable. */
+/** RFC 3339 time, or milliseconds since the epoch → these; undefined where it is absent, unreadable or out of a Date's range. */
 export function timeMs(value: unknown): number | undefined {
-  const milliseconds = typeof value === 'string' ? Date.parse(value) : Number.NaN;
-  return Number.isNaN(milliseconds) ? undefined : milliseconds;
+  const milliseconds = typeof value === 'string' ? Date.parse(value) : value;
+  return typeof milliseconds === 'number' && Math.abs(milliseconds) <= 8.64e15 ? milliseconds : undefined;
 }
 
 /** Throws MalformedObject where there is no name. */

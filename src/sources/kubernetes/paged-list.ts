@@ -2,7 +2,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../../clock.ts';
 import type { ApiServer } from './api-server.ts';
+import { acceptOf, type Encoding, unbroken } from './event-stream.ts';
 import { type Fields, fields, list, text } from './objects.ts';
+import { isProtobuf, listOf, readEnvelope } from './protobuf/envelope.ts';
 import { type Watchdog, withWatchdog } from './watchdog.ts';
 import { pathOf, type WatchedKind } from './watched-kind.ts';
 
@@ -14,6 +16,7 @@ export interface PagedList {
   readonly server: ApiServer;
   readonly clock: Clock;
   readonly kind: WatchedKind;
+  readonly encoding: Encoding;
   readonly stop: AbortSignal;
   /** Bytes came. */
   readonly contact: (watchdog: Watchdog) => void;
@@ -21,7 +24,7 @@ export interface PagedList {
 
 /**
  * Reads all pages of a consistent list (without a resourceVersion the newest is asked for) and hands over each object.
- * Rejects with ApiError, SilentConnection or the system's error.
+ * Rejects with ApiError, SilentConnection, BrokenStream or the system's error.
  *
  * @returns the list's resourceVersion, from which to watch
  */
@@ -42,15 +45,20 @@ export async function readPlace(paged: PagedList): Promise<string> {
 }
 
 async function readPage(
-  { server, clock, kind, stop, contact }: PagedList,
+  { server, clock, kind, encoding, stop, contact }: PagedList,
   parameters: Readonly<Record<string, string>>,
 ): Promise<Fields> {
-  const body = await withWatchdog(clock, stop, async (signal, watchdog) => {
-    const response = await server.get(pathOf(kind, parameters), signal);
+  const page = await withWatchdog(clock, stop, async (signal, watchdog) => {
+    const response = await server.get(pathOf(kind, parameters), signal, acceptOf(encoding));
     contact(watchdog);
-    return readBody(response, () => contact(watchdog));
+    const body = await readBody(response, () => contact(watchdog));
+    return isProtobuf(response.headers['content-type']) ? readProtobuf(body, encoding) : JSON.parse(body.toString());
   });
-  return fields(JSON.parse(body!.toString('utf8')), 'the list');
+  return fields(page, 'the list');
+}
+
+function readProtobuf(buffer: Buffer, { protobuf = [] }: Encoding): Fields {
+  return unbroken(() => readEnvelope({ buffer, start: 0, end: buffer.length }, listOf(protobuf)));
 }
 
 function metadataOf(page: Fields): { readonly resourceVersion: string; readonly next: string | undefined } {

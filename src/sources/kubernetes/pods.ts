@@ -7,6 +7,7 @@ import { address, endpointInstance } from './endpoint-instance.ts';
 import { type Fields, fields, list, type Metadata, optionalFields } from './objects.ts';
 import { podFacts } from './pod-facts.ts';
 import { withoutPodSpec } from './pod-line.ts';
+import { POD } from './protobuf/kinds.ts';
 import type { WatchedKind } from './watched-kind.ts';
 
 export interface PodsKind extends WatchedKind {
@@ -72,6 +73,7 @@ export function podsKind(cluster: Cluster, inContact: () => boolean, namespace?:
     resource: 'pods',
     apiGroup: '',
     groupVersionPath: '/api/v1',
+    protobuf: POD,
     namespace,
     essential: false,
     trim: withoutPodSpec,

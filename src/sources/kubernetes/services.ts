@@ -4,6 +4,7 @@ import type { Service, ServicePort } from '../../registry/model.ts';
 import { type Cluster, serviceKey, sourceName } from './cluster.ts';
 import { type Fields, fields, list, MalformedObject, type Metadata, optionalBoolean, optionalText } from './objects.ts';
 import { servicePorts } from './ports.ts';
+import { SERVICE } from './protobuf/kinds.ts';
 import type { PublishedServices } from './published-services.ts';
 import type { WatchedKind } from './watched-kind.ts';
 
@@ -12,6 +13,7 @@ export function servicesKind(cluster: Cluster, published: PublishedServices, nam
     resource: 'services',
     apiGroup: '',
     groupVersionPath: '/api/v1',
+    protobuf: SERVICE,
     namespace,
     labelSelector: cluster.config.labels,
     essential: true,

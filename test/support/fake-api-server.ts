@@ -34,7 +34,11 @@ export interface FakeApiServerOptions {
   readonly streamingLists?: boolean;
   /** Resources that do not exist (404). */
   readonly absent?: readonly string[];
+  /** To those who would have protobuf; default: JSON, as they would have as well. */
+  readonly protobuf?: 'refused' | 'broken';
 }
+
+const PROTOBUF = 'application/vnd.kubernetes.protobuf';
 
 export async function startFakeApiServer(options: FakeApiServerOptions = {}): Promise<FakeApiServer> {
   const objects = new Map<string, Map<string, FakeObject>>();
@@ -55,6 +59,13 @@ export async function startFakeApiServer(options: FakeApiServerOptions = {}): Pr
     const isWatch = url.searchParams.get('watch') === '1';
     const streams = isWatch && url.searchParams.get('sendInitialEvents') === 'true';
     requests.push(`${streams ? 'stream' : isWatch ? 'watch' : 'list'} ${resource}`);
+    const isProtobuf = options.protobuf !== undefined && request.headers.accept?.startsWith(PROTOBUF) === true;
+    if (isProtobuf) requests.push(`protobuf ${resource}`);
+    if (isProtobuf && options.protobuf === 'refused') return void refuse(response, 406, 'only JSON is served');
+    if (isProtobuf) {
+      response.writeHead(200, { 'content-type': `${PROTOBUF};stream=watch` });
+      return void response.end(Buffer.from([0, 0, 0, 2, 0x0a, 9]));
+    }
     if (options.absent?.includes(resource)) return void refuse(response, 404, 'the server could not find it');
     if (streams && options.streamingLists === false)
       return void refuse(response, 422, 'sendInitialEvents is forbidden');

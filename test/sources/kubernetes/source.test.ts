@@ -297,3 +297,17 @@ test('namespaces that are configured are watched one by one', () =>
     assert.equal(cluster.registry.service('kubernetes/test/cluster.local./other/')?.service, undefined);
     assert.equal(cluster.registry.service('kubernetes/test/cluster.local./default/')?.service?.kind, 'namespace');
   }));
+
+for (const protobuf of ['refused', 'broken'] as const) {
+  test(`where protobuf is ${protobuf}, JSON is asked for from then on`, () =>
+    faking({ protobuf }, async (server, follow) => {
+      server.put('services', service('web'));
+      server.put('endpointslices', slice('s-1', 'web', [endpoint('10.0.0.1')]));
+      const cluster = await follow();
+      assert.deepEqual(cluster.answered('web'), ['10.0.0.1']);
+      server.endWatches('services');
+      await until(() => server.requests.includes('watch services'), true);
+      assert.equal(server.requests.filter((request) => request === 'protobuf services').length, 1);
+      assert.ok(cluster.logged.some(({ message }) => message.startsWith('asking for JSON')));
+    }));
+}

@@ -12,8 +12,6 @@ import { createJsonLines } from '../src/sources/kubernetes/json-lines.ts';
 import { createKnownObjects } from '../src/sources/kubernetes/known-objects.ts';
 import { namespacesKind } from '../src/sources/kubernetes/namespaces.ts';
 import { podsKind } from '../src/sources/kubernetes/pods.ts';
-import { readWatchEvent } from '../src/sources/kubernetes/protobuf/envelope.ts';
-import { createFrames } from '../src/sources/kubernetes/protobuf/frames.ts';
 import { createPublishedServices } from '../src/sources/kubernetes/published-services.ts';
 import { servicesKind } from '../src/sources/kubernetes/services.ts';
 import type { WatchedKind } from '../src/sources/kubernetes/watched-kind.ts';
@@ -86,15 +84,12 @@ export interface BenchedSettings {
   /** For takeMessages; else they are only counted. */
   readonly keepsMessages?: boolean;
   readonly pods?: KubernetesConfig['pods'];
-  /** What the events are written in. */
-  readonly encoding?: 'json' | 'protobuf';
 }
 
 export function startControlPlane({
   pause,
   keepsMessages = false,
   pods: podNames = 'disabled',
-  encoding = 'json',
 }: BenchedSettings = {}): BenchedControlPlane {
   const clock = systemClock;
   const slots = createSlots(1 << 18);
@@ -147,11 +142,8 @@ export function startControlPlane({
   const source = createStatusBoard(clock).add('kubernetes/production', [ZONE.name]);
   const reader = (kind: WatchedKind) => {
     const known = createKnownObjects(kind, source.kind(kind.resource, true), log);
-    const value = (event: unknown) => known.upsert((event as { object: unknown }).object);
-    if (encoding === 'protobuf')
-      return createFrames({ frame: (bytes) => value(readWatchEvent(bytes, kind.protobuf!)), tooLong: fail }).push;
     const lines = createJsonLines({
-      value,
+      value: (event) => known.upsert((event as { object: unknown }).object),
       trim: kind.trim,
       tooLong: fail,
       broken: fail,

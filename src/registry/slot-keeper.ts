@@ -23,7 +23,8 @@ export function createSlotKeeper(slots: Pick<Slots, 'allocate' | 'set'>): SlotKe
 
   return {
     take(key) {
-      const known = removed.get(key);
+      // To look into an empty Map would still put the key together and hash it.
+      const known = removed.size === 0 ? undefined : removed.get(key);
       if (known === undefined) return allocate(key);
       removed.delete(key);
       return known;

@@ -77,10 +77,8 @@ export function createKnownObjects(kind: WatchedKind, report: KindReport, log: L
     return version - firstVersion;
   }
 
-  function isOutdated(key: string, version: number | undefined): boolean {
-    const before = known.numberOf(key);
-    return before !== undefined && version !== undefined && version < before;
-  }
+  const isOlder = (version: number | undefined, before: number | undefined): boolean =>
+    before !== undefined && version !== undefined && version < before;
 
   /** Versions that a list is not held against: it has been confirmed that the server's history is another one. */
   const isAnotherHistory = () => listed !== undefined && doubt === 'age';
@@ -105,11 +103,12 @@ export function createKnownObjects(kind: WatchedKind, report: KindReport, log: L
         listed?.add(key); // even when it turns out malformed: it exists, and what it said before stands
         const version = versionOf(meta.resourceVersion);
         if (!isAnotherHistory()) {
-          if (isOutdated(key, version)) {
+          const before = known.numberOf(key);
+          if (isOlder(version, before)) {
             listIsOlder = true;
             return report.count('outdated');
           }
-          if (version !== undefined && known.numberOf(key) === version) return;
+          if (version !== undefined && before === version) return;
         }
         const problem = kind.replace(key, meta, raw);
         known.set(key, version);
@@ -121,7 +120,7 @@ export function createKnownObjects(kind: WatchedKind, report: KindReport, log: L
     delete(object) {
       guard(object, (key, meta) => {
         const version = versionOf(meta.resourceVersion);
-        if (isOutdated(key, version)) return report.count('outdated');
+        if (isOlder(version, known.numberOf(key))) return report.count('outdated');
         if (listed === undefined) advance(version);
         listed?.delete(key);
         if (known.delete(key)) kind.remove(key);
@@ -134,16 +133,16 @@ export function createKnownObjects(kind: WatchedKind, report: KindReport, log: L
     },
     endList(resourceVersion) {
       const version = versionOf(resourceVersion);
-      const isOlder = !isAnotherHistory() && (!advance(version) || listIsOlder);
+      const isOld = !isAnotherHistory() && (!advance(version) || listIsOlder);
       const lost = [...known.values()].filter((key) => !listed!.has(key));
       const left = known.size - lost.length;
       const isMassLoss = lost.length > 0 && (left === 0 || lost.length > Math.max(MASS_LOSS, known.size / 2));
-      const believed = !isOlder && (!isMassLoss || doubt !== undefined);
+      const believed = !isOld && (!isMassLoss || doubt !== undefined);
       if (isAnotherHistory()) latest = version;
-      doubt = believed ? undefined : isOlder ? 'age' : 'loss';
+      doubt = believed ? undefined : isOld ? 'age' : 'loss';
       listed = undefined;
       if (believed) takeAway(lost);
-      else if (isOlder) log.warn('list is older than what is known, asking again before believing it');
+      else if (isOld) log.warn('list is older than what is known, asking again before believing it');
       else
         log.warn('list lost most objects, asking again before believing it', { known: known.size, lost: lost.length });
       report.objects(known.size);

@@ -61,12 +61,13 @@ export async function readEvents(
 /** Rejects with what `handle` throws. An API server sends each event as a chunk; to iterate over them costs a fifth more. */
 function readChunks(response: IncomingMessage, handle: (chunk: Buffer) => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    response.on('data', (chunk: Buffer) => {
+    response.on('data', function read(chunk: Buffer) {
       try {
         handle(chunk);
       } catch (error) {
-        reject(error);
+        response.off('data', read); // what came with the bad chunk must not be taken for what follows the last good one
         response.destroy();
+        reject(error);
       }
     });
     response.on('end', resolve);

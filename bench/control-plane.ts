@@ -158,7 +158,7 @@ export function startControlPlane({
     zones,
     namespaces: reader(namespacesKind(cluster, published)),
     services: reader(servicesKind(cluster, published)),
-    slices: reader(endpointSlicesKind(cluster, pods.unseen)),
+    slices: reader(endpointSlicesKind(cluster, pods.named)),
     pods: reader(pods),
     follow() {
       follows = true;

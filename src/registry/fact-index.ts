@@ -71,7 +71,7 @@ export function createFactIndex(
       const stated = unpackFacts(common);
       const shared = entry.subjects();
       if (shared.length === 0) return own.length === 0 ? stated : [...stated, ...own];
-      return [...stated, ...shared.flatMap(({ facts }) => facts), ...own];
+      return [...stated, ...shared.flatMap(({ facts }) => concerning(entry, facts)), ...own];
     },
     ofSubject: (subject) => subjects.facts(subject),
     keptSubject: (subject) => subjects.kept(subject),
@@ -84,4 +84,11 @@ export function createFactIndex(
     },
     subjects: () => subjects.size(),
   };
+}
+
+/** Without those that concern other addresses of the subject. */
+function concerning(entry: InstanceEntry, facts: readonly Fact[]): readonly Fact[] {
+  if (facts.every(({ addresses }) => addresses === undefined)) return facts;
+  const own = entry.addresses;
+  return facts.filter(({ addresses }) => addresses === undefined || addresses.some((one) => own.includes(one)));
 }

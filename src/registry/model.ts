@@ -31,6 +31,8 @@ export interface Fact {
   readonly gone?: boolean;
   /** Wall-clock milliseconds at which this was last said; external sources only, whose word grows old. */
   readonly reportedMs?: number;
+  /** Of the subject's instances this concerns those at these addresses alone; absent: all. */
+  readonly addresses?: readonly string[];
 }
 
 /** What was made of an instance's facts, and why: `explain` prints it. */

@@ -27,8 +27,10 @@ export const unpackFacts = ({ stated, seconds }: PackedFacts): readonly Fact[] =
   seconds === WHOLE ? (stated as readonly Fact[]) : [withTime(stated as Fact, seconds)];
 
 /** Seconds since 1970, or WHOLE where the fact cannot be kept without its time. */
-function secondsOf({ sinceMs, reportedMs }: Fact): number {
-  return reportedMs === undefined && sinceMs >= 0 && sinceMs % 1000 === 0 ? sinceMs / 1000 : WHOLE;
+function secondsOf({ sinceMs, reportedMs, addresses }: Fact): number {
+  return reportedMs === undefined && addresses === undefined && sinceMs >= 0 && sinceMs % 1000 === 0
+    ? sinceMs / 1000
+    : WHOLE;
 }
 
 /** The fact as of 1970: the same object for all that say the same. Only for facts that have `secondsOf`. */

@@ -104,7 +104,8 @@ export function sameFacts(one: readonly Fact[], other: readonly Fact[]): boolean
 function sameFact(one: Fact, other: Fact): boolean {
   return (
     one === other ||
-    (one.status === other.status &&
+    (sameAddresses(one.addresses, other.addresses) &&
+      one.status === other.status &&
       one.reason === other.reason &&
       one.sinceMs === other.sinceMs &&
       one.source === other.source &&
@@ -114,3 +115,6 @@ function sameFact(one: Fact, other: Fact): boolean {
       one.reportedMs === other.reportedMs)
   );
 }
+
+const sameAddresses = (one: Fact['addresses'], other: Fact['addresses']): boolean =>
+  one === other || (one?.length === other?.length && one?.every((address, i) => address === other?.[i]) === true);

@@ -16,7 +16,7 @@ import {
   text,
   timeMs,
 } from './objects.ts';
-import type { UnseenPods } from './pods.ts';
+import type { NamedPods } from './pods.ts';
 import { servicePorts } from './ports.ts';
 import { ENDPOINT_SLICE } from './protobuf/kinds.ts';
 import type { WatchedKind } from './watched-kind.ts';
@@ -29,7 +29,7 @@ const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by';
 const POD_CONTROLLER = 'endpointslice-controller.k8s.io';
 export const LAST_CHANGE = 'endpoints.kubernetes.io/last-change-trigger-time';
 
-export function endpointSlicesKind(cluster: Cluster, unseenPods: UnseenPods, namespace?: string): WatchedKind {
+export function endpointSlicesKind(cluster: Cluster, namedPods: NamedPods, namespace?: string): WatchedKind {
   const { registry, config } = cluster;
   const serviceLabel = config.multicluster ? IMPORT_NAME : SERVICE_NAME;
   return {
@@ -49,7 +49,8 @@ export function endpointSlicesKind(cluster: Cluster, unseenPods: UnseenPods, nam
       }
       const { instances, problem } = translateSlice(cluster, metadata, object);
       registry.replaceGroup(key, serviceKey(cluster, metadata.namespace, service), instances);
-      for (const instance of instances) if (instance.facts[0]?.repeats === 'pod') unseenPods.note(instance.subjects[0]);
+      for (const { facts, subjects, addresses } of instances)
+        if (facts[0]?.repeats === 'pod') namedPods.note(subjects[0], addresses[0]);
       return problem;
     },
     remove: (key) => registry.removeGroup(key),

@@ -1,23 +1,24 @@
 // Pods: the first to say that an instance is not fit. The kubelet's word arrives here before any controller has written
 // it into a slice, and it arrives even where no controller runs. https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
 import type { Timer } from '../../clock.ts';
-import type { Fact } from '../../registry/model.ts';
+import type { Fact, Instance } from '../../registry/model.ts';
 import { type Cluster, groupKey, podSubject, serviceKey } from './cluster.ts';
-import { address, endpointInstance } from './endpoint-instance.ts';
-import { type Fields, fields, list, type Metadata, optionalFields } from './objects.ts';
+import { endpointInstance } from './endpoint-instance.ts';
+import { type Fields, MalformedObject, type Metadata } from './objects.ts';
+import { createPodAddresses, podAddresses, podStatus } from './pod-addresses.ts';
 import { podFacts } from './pod-facts.ts';
 import { withoutPodSpec } from './pod-line.ts';
 import { POD } from './protobuf/kinds.ts';
 import type { WatchedKind } from './watched-kind.ts';
 
 export interface PodsKind extends WatchedKind {
-  readonly unseen: UnseenPods;
+  readonly named: NamedPods;
   stop(): void;
 }
 
-/** Pods that slices name and that no one has shown us: too new, or gone. */
-export interface UnseenPods {
-  note(subject: string): void;
+/** Pods that slices of the pods' own controller name: some no one has shown us, for they are too new, or gone. */
+export interface NamedPods {
+  note(subject: string, address: string): void;
 }
 
 /** How often pods that are gone are looked through. */
@@ -33,6 +34,7 @@ export function podsKind(cluster: Cluster, inContact: () => boolean, namespace?:
   const verified = config.pods === 'verified';
   const gone = new Map<string, number>();
   const unseen = new Map<string, number>();
+  const moved = createPodAddresses(registry, clock);
 
   function stateGone(subject: string, reason: string): void {
     gone.set(subject, clock.monotonicMs());
@@ -54,6 +56,7 @@ export function podsKind(cluster: Cluster, inContact: () => boolean, namespace?:
       unseen.delete(subject);
       if (!isKnown(subject) && isNamed(subject)) stateGone(subject, 'the pod does not exist');
     }
+    if (inContact()) moved.sweep(UNSEEN_MS);
     timer = clock.setTimeout(sweep, SWEEP_MS);
   }
 
@@ -80,27 +83,32 @@ export function podsKind(cluster: Cluster, inContact: () => boolean, namespace?:
     keyOf: (objectNamespace, name) => registry.keptSubject(podSubject(cluster, objectNamespace, name)),
     replace(key, metadata, object) {
       const facts = podFacts(metadata, object);
+      const addresses = podAddresses(object);
       gone.delete(key);
       unseen.delete(key);
-      registry.replaceFacts(key, 'pod', facts);
+      registry.replaceFacts(key, 'pod', addresses === undefined ? facts : moved.heldAgainst(key, facts, addresses));
       if (verified) {
         const names = serviceKey(cluster, metadata.namespace, '');
-        registry.replaceGroup(groupOf(metadata.namespace, metadata.name), names, podNames(cluster, metadata, object));
+        const instances = podNames(cluster, metadata, object, addresses ?? []);
+        registry.replaceGroup(groupOf(metadata.namespace, metadata.name), names, instances);
       }
-      return undefined;
+      return addresses === undefined ? new MalformedObject('status.podIPs has what is no IP address') : undefined;
     },
     remove(key) {
       stateGone(key, 'the pod is deleted');
+      moved.forget(key);
       if (verified) registry.removeGroup(groupOfKey(key));
     },
     abandon(subjects) {
       for (const subject of [...subjects, ...gone.keys()]) registry.replaceFacts(subject, 'pod', NOTHING);
       gone.clear();
       unseen.clear();
+      moved.clear();
     },
-    unseen: {
-      note(subject) {
-        if (!isKnown(subject) && !unseen.has(subject)) unseen.set(subject, clock.monotonicMs());
+    named: {
+      note(subject, address) {
+        if (isKnown(subject)) moved.note(subject, address);
+        else if (!unseen.has(subject)) unseen.set(subject, clock.monotonicMs());
       },
     },
     stop: () => timer.cancel(),
@@ -115,14 +123,16 @@ const NOTHING: readonly Fact[] = Object.freeze([]);
  * For `pods verified`: the pod's addresses, under the namespace that answers "<dashed address>.<namespace>.pod". As in
  * CoreDNS a pod has its name whatever its readiness, until it has ended or is being deleted: another may have its address.
  */
-export function podNames(cluster: Cluster, { name, deletingSinceMs }: Metadata, object: Fields) {
-  const status = optionalFields(object.status, 'status');
-  if (deletingSinceMs !== undefined || ENDED.has(status.phase)) return [];
-  const ips = list(status.podIPs, 'status.podIPs').map((entry) => fields(entry, 'status.podIPs').ip);
-  const all = ips.length > 0 ? ips : status.podIP === undefined || status.podIP === '' ? [] : [status.podIP];
-  return all.map((ip) => ({
+export function podNames(
+  cluster: Cluster,
+  { name, deletingSinceMs }: Metadata,
+  pod: Fields,
+  addresses: readonly string[],
+): readonly Instance[] {
+  if (deletingSinceMs !== undefined || ENDED.has(podStatus(pod).phase)) return [];
+  return addresses.map((address) => ({
     ...endpointInstance(cluster, {
-      address: address(ip),
+      address,
       ports: [],
       hostname: undefined,
       target: undefined,

@@ -95,7 +95,7 @@ function addKinds(watches: Watches, cluster: Cluster): void {
     else watches.add(servicesKind(cluster, published, namespace));
     const pods = podsKind(cluster, () => podWatch.isFollowing(), namespace);
     const podWatch = watches.add(pods, { stop: pods.stop });
-    addEndpoints(watches, cluster, endpointSlicesKind(cluster, pods.unseen, namespace), namespace);
+    addEndpoints(watches, cluster, endpointSlicesKind(cluster, pods.named, namespace), namespace);
   }
 }
 

@@ -9,6 +9,7 @@ import { translateSlice } from '../../../src/sources/kubernetes/endpoint-slices.
 import { translateEndpoints } from '../../../src/sources/kubernetes/endpoints.ts';
 import { nodeFacts } from '../../../src/sources/kubernetes/nodes.ts';
 import { type Fields, MalformedObject, metadata } from '../../../src/sources/kubernetes/objects.ts';
+import { podAddresses } from '../../../src/sources/kubernetes/pod-addresses.ts';
 import { podFacts } from '../../../src/sources/kubernetes/pod-facts.ts';
 import { podNames } from '../../../src/sources/kubernetes/pods.ts';
 import { translateService } from '../../../src/sources/kubernetes/services.ts';
@@ -150,7 +151,7 @@ for (const [what, status, reason] of REASONS) {
 
 test('a pod has a name for each address, whatever its readiness, until it has ended or is being deleted', () => {
   const names = (object: Fields) =>
-    podNames(cluster(), metadata(named(object)), object).flatMap((one) => one.addresses);
+    podNames(cluster(), metadata(named(object)), object, podAddresses(object)!).flatMap((one) => one.addresses);
   const { status } = podStatus('10.1.0.1', false);
   assert.deepEqual(names({ status: { ...status, podIPs: [{ ip: '10.1.0.1' }, { ip: 'FD00:0::1' }] } }), [
     '10.1.0.1',

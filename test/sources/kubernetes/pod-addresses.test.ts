@@ -1,0 +1,120 @@
+// Whether a pod's word reaches an address that a late slice still gives for it.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createHealthSync } from '../../../src/health/sync.ts';
+import { silentLogger } from '../../../src/log.ts';
+import { createRegistry } from '../../../src/registry/registry.ts';
+import { endpointSlicesKind } from '../../../src/sources/kubernetes/endpoint-slices.ts';
+import { type Fields, metadata } from '../../../src/sources/kubernetes/objects.ts';
+import { podsKind } from '../../../src/sources/kubernetes/pods.ts';
+import { endpoint, podStatus, slice } from '../../support/cluster-objects.ts';
+import { fakeClock } from '../../support/fake-clock.ts';
+import { testKubernetesConfig, testZone } from '../../support/followed-cluster.ts';
+
+const CONTROLLER = { 'endpointslice.kubernetes.io/managed-by': 'endpointslice-controller.k8s.io' };
+const ipsOf = (...ips: readonly string[]) => ({ podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) });
+
+/** Reads pods and slices of service `db`, and says which of its addresses would be answered, and why not. */
+function world() {
+  let slots = 1;
+  const clock = fakeClock();
+  const registry = createRegistry({ allocate: () => slots++, set() {} });
+  const health = createHealthSync({ registry, slots: { set() {} }, clock, schedule: () => {} });
+  const cluster = { config: testKubernetesConfig('/none'), zone: testZone, registry, clock, log: silentLogger };
+  const pods = podsKind(cluster, () => true);
+  const slices = endpointSlicesKind(cluster, pods.named);
+  const read = (kind: typeof pods | typeof slices, object: Fields) => {
+    const meta = metadata(object);
+    return kind.replace(kind.keyOf(meta.namespace, meta.name), meta, object);
+  };
+  const states = () => {
+    health.flush();
+    return [...(registry.service('kubernetes/test/cluster.local./default/db')?.instances.values() ?? [])];
+  };
+  return {
+    clock,
+    pod: (name: string, ips: readonly string[], ready = true) =>
+      read(pods, { metadata: { name, namespace: 'default' }, ...podStatus(ips[0], ready, ipsOf(...ips)) }),
+    delete: (name: string) => pods.remove(pods.keyOf('default', name)),
+    slice(endpoints: readonly object[], { labels = CONTROLLER as object, family = 'IPv4' } = {}) {
+      const made = slice(`db-${family}`, 'db', endpoints);
+      const meta = { ...made.metadata, namespace: 'default', labels: { ...made.metadata.labels, ...labels } };
+      read(slices, { ...made, metadata: meta, addressType: family });
+    },
+    answered: () => states().flatMap(({ verdict, addresses }) => (verdict.answered ? addresses : [])),
+    reasons: () => states().flatMap(({ verdict }) => (verdict.answered ? [] : [verdict.reason])),
+    stop() {
+      pods.stop();
+      health.stop();
+    },
+  };
+}
+
+test('a pod that came back under its name with another address is not answered at its old one', () => {
+  const db = world();
+  db.pod('db-0', ['10.0.0.1']);
+  db.slice([endpoint('10.0.0.1', 'db-0')]);
+  assert.deepEqual(db.answered(), ['10.0.0.1']);
+  db.delete('db-0');
+  db.pod('db-0', ['10.0.0.11'], false);
+  assert.deepEqual(db.answered(), []);
+  db.pod('db-0', ['10.0.0.11']);
+  assert.deepEqual([db.answered(), db.reasons()], [[], ['its pod has 10.0.0.11 now']]);
+  db.slice([endpoint('10.0.0.11', 'db-0')]);
+  assert.deepEqual(db.answered(), ['10.0.0.11']);
+  db.pod('db-0', ['10.0.0.1']);
+  db.slice([endpoint('10.0.0.1', 'db-0')]);
+  assert.deepEqual(db.answered(), ['10.0.0.1'], 'it may get its old address back');
+  db.stop();
+});
+
+test('a pod whose sandbox is new has one address less, and its other family stays', () => {
+  const db = world();
+  db.slice([endpoint('10.0.0.1', 'db-0')]);
+  db.slice([endpoint('fd00::1', 'db-0')], { family: 'IPv6' });
+  db.pod('db-0', ['10.0.0.1', 'FD00:0::1']);
+  assert.deepEqual(db.answered(), ['10.0.0.1', 'fd00::1']);
+  db.pod('db-0', ['10.0.0.2', 'fd00::1']);
+  assert.deepEqual([db.answered(), db.reasons()], [['fd00::1'], ['its pod has 10.0.0.2 and fd00::1 now']]);
+  db.stop();
+});
+
+test('a late slice that is read after the pod is believed for as long as the pod may just be older', async () => {
+  const db = world();
+  db.pod('db-0', ['10.0.0.11']);
+  db.slice([endpoint('10.0.0.1', 'db-0')]);
+  assert.deepEqual(db.answered(), ['10.0.0.1']);
+  await db.clock.advance(20_000);
+  assert.deepEqual([db.answered(), db.reasons()], [[], ['its pod has 10.0.0.11 now']]);
+  db.stop();
+});
+
+test('a slice that is ahead of the watch of pods is answered once that has caught up', async () => {
+  const db = world();
+  db.pod('db-0', ['10.0.0.1']);
+  db.slice([endpoint('10.0.0.11', 'db-0')]);
+  await db.clock.advance(5_000);
+  db.pod('db-0', ['10.0.0.11']);
+  await db.clock.advance(20_000);
+  assert.deepEqual(db.answered(), ['10.0.0.11']);
+  db.stop();
+});
+
+test('another controller may give a pod an address of a network that its status does not know', async () => {
+  const db = world();
+  db.slice([endpoint('192.168.7.1', 'db-0')], { labels: {} });
+  db.pod('db-0', ['10.0.0.1']);
+  await db.clock.advance(20_000);
+  assert.deepEqual(db.answered(), ['192.168.7.1']);
+  db.stop();
+});
+
+test('a pod with an address that is none still says whether it is ready', () => {
+  const db = world();
+  db.slice([endpoint('10.0.0.1', 'db-0')]);
+  assert.equal(db.pod('db-0', ['10.0.0.1', 'nonsense'])?.message, 'status.podIPs has what is no IP address');
+  assert.deepEqual(db.answered(), ['10.0.0.1']);
+  db.pod('db-0', ['nonsense'], false);
+  assert.deepEqual(db.answered(), []);
+  db.stop();
+});

@@ -1,4 +1,5 @@
 // `healthdns serve`: starts, says what it serves, reloads on SIGHUP, stops on SIGTERM and SIGINT.
+import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../clock.ts';
 import type { CheckOutput as Output } from '../config/check.ts';
 import type { Config, ListenAddress } from '../config/config.ts';
@@ -37,8 +38,12 @@ export async function serve(options: ServeOptions, output: Output, signals: Serv
   const metrics = createMetrics();
   const stopped = new Promise<void>((resolve) => signals.onStop(resolve));
   // A start may wait for others (a store, a cluster); whoever asks to stop meanwhile is heard.
-  const running = await Promise.race([start(config, log, metrics), stopped.then(() => undefined)]);
-  if (running === undefined) return EXIT.OK;
+  const starting = start(config, log, metrics);
+  const running = await Promise.race([starting, stopped.then(() => undefined)]);
+  if (running === undefined) {
+    await abandon(starting);
+    return EXIT.OK;
+  }
 
   const reload = serializedReload(options, running, log, metrics);
   signals.onReload(() => reload('SIGHUP'));
@@ -52,6 +57,21 @@ export async function serve(options: ServeOptions, output: Output, signals: Serv
   watch?.stop();
   await running.stop();
   return EXIT.OK;
+}
+
+/** Data threads have loaded their native code within this time. */
+const LOADING_MS = 2_000;
+
+/**
+ * Stops what has hardly started. A process that ends while a data thread loads koffi aborts, for koffi throws in a thread that is
+ * being ended: so what needs no longer than that is waited for.
+ */
+async function abandon(starting: Promise<Running>): Promise<void> {
+  const patience = new AbortController();
+  const tooLong = delay(LOADING_MS, undefined, { signal: patience.signal }).catch(() => undefined);
+  const running = await Promise.race([starting.catch(() => undefined), tooLong]);
+  patience.abort();
+  await running?.stop();
 }
 
 async function readConfig(options: ServeOptions, { err }: Output): Promise<Config | undefined> {

@@ -14,6 +14,8 @@ export interface Answer {
   readonly rcode: number;
   /** As the upstream says; shown to those who ask for it with AD or DO. */
   readonly authentic: boolean;
+  /** The upstream had no room for all of it, over TCP either: TC goes on to the client. Such an answer is never cached. */
+  readonly truncated: boolean;
   /** RFC 8914 info code; -1: none. */
   readonly ede: number;
   /** The A or AAAA records that may trade places: index of the first one's TTL offset, and how many (0: fewer than two). */
@@ -46,8 +48,8 @@ const OFFERED_BYTES = 1232;
 export function writeAnswer(answer: Answer, query: Uint8Array, how: Rendering, out: Uint8Array, start: number): number {
   const { questionEnd } = answer;
   const optBytes = (how.asked & ASKED_EDNS) === 0 ? 0 : how.ede < 0 ? OPT_BYTES : OPT_BYTES + EDE_BYTES;
-  const truncated = answer.length + optBytes > how.maxBytes;
-  if (truncated) {
+  const isCut = answer.length + optBytes > how.maxBytes;
+  if (isCut) {
     copy(answer, questionEnd, out, start);
     out.fill(0, start + 6, start + HEADER_BYTES);
   } else {
@@ -58,8 +60,8 @@ export function writeAnswer(answer: Answer, query: Uint8Array, how: Rendering, o
   }
   for (let i = HEADER_BYTES; i < questionEnd; i++) out[start + i] = query[i];
   const shown = answer.authentic && (how.asked & (ASKED_AUTHENTIC | ASKED_DNSSEC)) !== 0;
-  writeFlags(query, how.asked, answer.rcode, truncated, shown, out, start);
-  const length = truncated ? questionEnd : answer.length;
+  writeFlags(query, how.asked, answer.rcode, isCut || answer.truncated, shown, out, start);
+  const length = isCut ? questionEnd : answer.length;
   return optBytes === 0 ? length : length + writeOpt(how.asked, answer.rcode, how.ede, '', out, start, length);
 }
 

@@ -50,6 +50,8 @@ export interface ForwardCounters {
   /** Private addresses dropped from answers. */
   rebindingDropped: number;
   loops: number;
+  /** Exceptions that ended an attempt or a wait: mistakes of ours. */
+  bugs: number;
 }
 
 export interface ForwarderGauges {
@@ -84,6 +86,7 @@ export function createForwardCounters(): ForwardCounters {
     malformed: 0,
     rebindingDropped: 0,
     loops: 0,
+    bugs: 0,
   };
 }
 

@@ -3,8 +3,8 @@
 import { createSocket } from 'node:dgram';
 
 export interface ConnectedSocket {
-  /** Throws where nothing could be sent; `code` says why. */
-  send(message: Uint8Array): void;
+  /** Throws where nothing could be sent; `code` says why. True: it was, and something that was sent before was refused. */
+  send(message: Uint8Array): boolean;
   /** No event comes after it. */
   close(): void;
 }
@@ -35,7 +35,10 @@ export const openDatagram: OpenSocket = (address, port, events) => {
   socket.on('error', (error: NodeJS.ErrnoException) => events.failed(error.code ?? error.message));
   socket.connect(port, address);
   return {
-    send: (message) => socket.send(message, 0, message.length),
+    send(message) {
+      socket.send(message, 0, message.length);
+      return false;
+    },
     close() {
       socket.removeAllListeners();
       socket.on('error', () => {});

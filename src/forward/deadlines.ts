@@ -32,7 +32,8 @@ export function deadline(expire: () => void): Deadline {
 export const NOT_WAITING = -1;
 const BUCKETS = 512;
 
-export function createDeadlines(clock: Clock, tickMs = 20): Deadlines {
+/** `onError`: what an `expire` threw; the others expire all the same. */
+export function createDeadlines(clock: Clock, tickMs = 20, onError: (error: Error) => void = rethrow): Deadlines {
   // Each bucket is a ring with the bucket itself as its sentinel.
   const buckets = Array.from({ length: BUCKETS }, () => {
     const sentinel = deadline(() => {});
@@ -58,12 +59,20 @@ export function createDeadlines(clock: Clock, tickMs = 20): Deadlines {
     pending--;
   }
 
+  function expire(entry: Deadline): void {
+    try {
+      entry.expire();
+    } catch (error) {
+      onError(error as Error);
+    }
+  }
+
   function sweepBucket(sentinel: Deadline, now: number): void {
     for (let entry = sentinel.next!; entry !== sentinel; ) {
       // expire() may remove others, the next one too: start again from the ring's head after each.
       if (entry.dueTick <= now) {
         unlink(entry);
-        entry.expire();
+        expire(entry);
         entry = sentinel.next!;
       } else {
         entry = entry.next!;
@@ -127,4 +136,8 @@ export function createDeadlines(clock: Clock, tickMs = 20): Deadlines {
       for (const sentinel of buckets) while (sentinel.next !== sentinel) unlink(sentinel.next!);
     },
   };
+}
+
+function rethrow(error: Error): never {
+  throw error;
 }

@@ -10,7 +10,8 @@ import type { CacheSettings } from './settings.ts';
 
 /** The entry, with `expiresMs` equal to `nowMs` if it is not to be cached. */
 export function entryOf(question: ForwardQuestion, judged: Judged, settings: CacheSettings, nowMs: number): CacheEntry {
-  const seconds = cacheSeconds(settings, judged.rcode, judged.hasData, judged.ttlSeconds);
+  const { rcode, authentic, truncated, ede } = judged;
+  const seconds = truncated ? 0 : cacheSeconds(settings, rcode, judged.hasData, judged.ttlSeconds);
   const withTtl = (record: WireRecord) => {
     // Lasting as long as it is kept, so that no TTL has run out while the answer is still given.
     const ttl = seconds === 0 ? record.ttl : Math.min(Math.max(record.ttl, seconds), settings.maxTtlSeconds);
@@ -19,19 +20,24 @@ export function entryOf(question: ForwardQuestion, judged: Judged, settings: Cac
   const negative = (record: WireRecord) => ({ ...record, ttl: seconds === 0 ? record.ttl : seconds });
   const answers = judged.answers.map(withTtl);
   const authority = judged.authority.map(judged.hasData ? withTtl : negative);
-  const { rcode, authentic, ede } = judged;
-  return entry(question, { rcode, authentic, ede, hasData: judged.hasData, answers, authority }, seconds, nowMs);
+  return entry(
+    question,
+    { rcode, authentic, truncated, ede, hasData: judged.hasData, answers, authority },
+    seconds,
+    nowMs,
+  );
 }
 
 /** SERVFAIL, kept so that a broken zone is not asked for by every client (RFC 9520). */
 export function failureEntry(question: ForwardQuestion, ede: number, seconds: number, nowMs: number): CacheEntry {
-  const content = { rcode: RCODE.SERVFAIL, authentic: false, ede, hasData: false, answers: [], authority: [] };
-  return entry(question, content, seconds, nowMs);
+  const flags = { authentic: false, truncated: false, hasData: false };
+  return entry(question, { rcode: RCODE.SERVFAIL, ede, ...flags, answers: [], authority: [] }, seconds, nowMs);
 }
 
 interface Content {
   readonly rcode: number;
   readonly authentic: boolean;
+  readonly truncated: boolean;
   readonly ede: number;
   readonly hasData: boolean;
   readonly answers: readonly WireRecord[];
@@ -39,7 +45,7 @@ interface Content {
 }
 
 function entry(question: ForwardQuestion, content: Content, seconds: number, nowMs: number): CacheEntry {
-  const { rcode, authentic, ede, answers, authority } = content;
+  const { rcode, authentic, truncated, ede, answers, authority } = content;
   const composed = composeResponse(question.name, question.type, rcode, FLAG.QR, answers, authority);
   const { rotateFrom, rotateCount } = rotatable(answers, question.type);
   return {
@@ -50,6 +56,7 @@ function entry(question: ForwardQuestion, content: Content, seconds: number, now
     questionEnd: HEADER_BYTES + question.name.length + 4,
     rcode,
     authentic,
+    truncated,
     ede,
     rotateFrom,
     rotateCount,

@@ -1,6 +1,6 @@
 // The bytes that go to an upstream, and the test that says whether bytes that came are its reply (RFC 5452 section 9.1).
 import { HEADER_BYTES, UDP_BYTES_WITH_EDNS } from '../dns/limits.ts';
-import { EDNS_DO, FLAG, TYPE } from '../dns/types.ts';
+import { EDNS_DO, FLAG, RCODE, TYPE } from '../dns/types.ts';
 import { sameQuestionName } from './key.ts';
 import type { ForwardQuestion } from './question.ts';
 import type { Unpredictable } from './unpredictable.ts';
@@ -58,17 +58,31 @@ function spellRandomly(query: Uint8Array, start: number, end: number, spelling: 
 
 /**
  * Whether `message` answers `query`: a response, opcode QUERY, with the ID and exactly the question that was asked. With
- * `exactSpelling` the letters must agree in case as well.
+ * `exactSpelling` the letters must agree in case as well. FORMERR and NOTIMP may come without the question: servers that
+ * cannot read what follows the header say it so, and nothing can be believed for it but that they cannot.
  */
 export function isReplyTo(message: Uint8Array, query: Uint8Array, exactSpelling: boolean): boolean {
   const nameLength = questionNameLength(query);
   const questionEnd = HEADER_BYTES + nameLength + 4;
+  if (isHeaderOnlyError(message, query)) return true;
   if (message.length < questionEnd || message[0] !== query[0] || message[1] !== query[1]) return false;
   if ((message[2] & 0xf8) !== 0x80 || message[4] !== 0 || message[5] !== 1) return false;
   for (let i = questionEnd - 4; i < questionEnd; i++) if (message[i] !== query[i]) return false;
   if (!exactSpelling) return sameQuestionName(message, HEADER_BYTES, query, HEADER_BYTES, nameLength);
   for (let i = HEADER_BYTES; i < questionEnd; i++) if (message[i] !== query[i]) return false;
   return true;
+}
+
+function isHeaderOnlyError(message: Uint8Array, query: Uint8Array): boolean {
+  if (message.length !== HEADER_BYTES || message[0] !== query[0] || message[1] !== query[1]) return false;
+  for (let i = 4; i < HEADER_BYTES; i++) if (message[i] !== 0) return false;
+  return (message[2] & 0xf8) === 0x80 && saysCannotRead(message);
+}
+
+/** FORMERR or NOTIMP: RFC 6891 section 7, what servers that do not know EDNS answer to it. */
+export function saysCannotRead(message: Uint8Array): boolean {
+  const rcode = message[3] & 0x0f;
+  return rcode === RCODE.FORMERR || rcode === RCODE.NOTIMP;
 }
 
 /** Of a query that `composeQuery` made. */

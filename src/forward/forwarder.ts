@@ -6,6 +6,7 @@ import { EDE, RCODE } from '../dns/types.ts';
 import type { WireName } from '../plane/records.ts';
 import { type Rendering, writeAnswer, writeFailure } from './answer.ts';
 import { askedBits } from './asked.ts';
+import { createBugReport } from './bug-report.ts';
 import { type CacheEntry, createCache } from './cache.ts';
 import { createForwardCounters } from './counters.ts';
 import { openDatagram } from './datagram.ts';
@@ -18,8 +19,9 @@ import type { Forwarder, ForwarderDeps, TargetAnswer } from './interface.ts';
 import { createKeeper } from './keeper.ts';
 import { createKeys } from './key.ts';
 import { createLocal } from './local.ts';
+import type { Outcome } from './lookup.ts';
 import { createLoopWatch, isLoopProbe, loopAnswer } from './loop.ts';
-import { createOutstanding, type Waiter } from './outstanding.ts';
+import { createOutstanding, type Found, type Waiter } from './outstanding.ts';
 import { copyOf } from './packed-entry.ts';
 import { bitsOf, type ForwardQuestion, plainQuestion, questionBytes, questionOf } from './question.ts';
 import { createRebindingFilter } from './rebinding.ts';
@@ -38,7 +40,8 @@ const LARGEST_RESPONSE = 65_535 + 64;
 export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps): Forwarder {
   const { clock } = deps;
   const counters = createForwardCounters();
-  const deadlines = createDeadlines(clock);
+  const bug = createBugReport(counters, clock, deps.log);
+  const deadlines = createDeadlines(clock, undefined, bug);
   const unpredictable = createUnpredictable();
   const keys = createKeys(
     unpredictable.id() * 65_536 + unpredictable.id(),
@@ -46,7 +49,8 @@ export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps):
   );
   const cache = createCache(settings.cache, keys, () => void counters.evictions++);
   const freshness = createFreshness(settings.cache);
-  const isForbidden = settings.rebinding && createRebindingFilter(settings.rebinding.allow);
+  const isForbidden =
+    settings.rebinding && createRebindingFilter(settings.rebinding.allow, () => void counters.rebindingDropped++);
   const scratch = new Uint8Array(LARGEST_RESPONSE);
   let flushes = 0;
 
@@ -56,7 +60,7 @@ export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps):
   };
   const openSocket = deps.openSocket ?? openDatagram;
   const routes = settings.routes.map((route) =>
-    createRoute(route, { clock, deadlines, unpredictable, openSocket, log: deps.log, onUpstream }),
+    createRoute(route, { clock, deadlines, unpredictable, openSocket, bug, log: deps.log, onUpstream }),
   );
   const routeOf = createRouting(routes);
   const dns64 = settings.dns64 && createDns64(settings.dns64);
@@ -73,16 +77,7 @@ export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps):
     clock,
     deadlines,
     routeOf,
-    rules: {
-      isOurs: deps.isOurs,
-      isForbidden:
-        isForbidden &&
-        ((name: Uint8Array, type: number, rdata: Uint8Array) => {
-          const forbidden = isForbidden(name, type, rdata);
-          if (forbidden) counters.rebindingDropped++;
-          return forbidden;
-        }),
-    },
+    rules: { isOurs: deps.isOurs, isForbidden },
     ourRecords: deps.ourRecords ?? (() => []),
     dns64,
     local: (question: ForwardQuestion) => local?.find(question),
@@ -100,18 +95,26 @@ export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps):
     coalesced: () => void counters.coalesced++,
     find(question, done) {
       const flushesBefore = flushes;
-      return findAnswer(question, findDeps, (outcome) => {
-        if (outcome.kind === 'answer') {
-          // What was asked before a flush may be what the flush was for.
-          if (flushes === flushesBefore) return done({ entry: keeper.keep(question, outcome.judged) });
-          return done({ entry: entryOf(question, outcome.judged, settings.cache, clock.monotonicMs()) });
-        }
-        counters.failed++;
-        keeper.keepFailure(question, outcome.ede);
-        done({ ede: outcome.ede });
-      });
+      // What was asked before a flush may be what the flush was for.
+      return findAnswer(question, findDeps, (outcome) => done(found(question, outcome, flushes === flushesBefore)));
     },
   });
+
+  /** Never throws: whoever waits has an answer. */
+  function found(question: ForwardQuestion, outcome: Outcome, mayKeep: boolean): Found {
+    try {
+      if (outcome.kind === 'answer') {
+        if (mayKeep) return { entry: keeper.keep(question, outcome.judged) };
+        return { entry: entryOf(question, outcome.judged, settings.cache, clock.monotonicMs()) };
+      }
+      counters.failed++;
+      keeper.keepFailure(question, outcome.ede);
+      return { ede: outcome.ede };
+    } catch (error) {
+      bug(error as Error);
+      return { ede: EDE.OTHER };
+    }
+  }
 
   // One object for all responses: a cache hit allocates nothing.
   const how: Rendering = { asked: 0, ageSeconds: 0, fixedTtlSeconds: -1, ede: -1, rotation: 0, maxBytes: 0 };

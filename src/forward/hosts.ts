@@ -24,14 +24,14 @@ interface HostEntry {
 const MAX_LINES = 200_000;
 
 /** Entries of a file's text. Lines that are none are left out, and counted. */
-export function parseHosts(text: string): { entries: HostEntry[]; wrong: number } {
+export function parseHosts(text: string): { entries: HostEntry[]; wrong: number[] } {
   const entries: HostEntry[] = [];
-  let wrong = 0;
-  for (const line of text.split('\n', MAX_LINES)) {
+  const wrong: number[] = [];
+  for (const [i, line] of text.split('\n', MAX_LINES).entries()) {
     const [address, ...names] = line.replace(/#.*/, '').trim().split(/\s+/);
     if (address === '') continue;
     const entry = hostEntry(address, names);
-    if (entry === undefined) wrong++;
+    if (entry === undefined) wrong.push(i + 1);
     else entries.push(entry);
   }
   return { entries, wrong };
@@ -64,7 +64,8 @@ export function createHosts(
     const before = fromFiles.get(file) ?? [];
     fromFiles.set(file, entries);
     table = tableOf([...inline, ...[...fromFiles.values()].flat()], settings);
-    log(wrong > 0 ? 'warn' : 'info', `${file}: ${entries.length} hosts${wrong > 0 ? `, ${wrong} lines are none` : ''}`);
+    const remark = wrong.length === 0 ? '' : `, ${wrong.length} lines are none: ${firstOf(wrong)}`;
+    log(wrong.length > 0 ? 'warn' : 'info', `${file}: ${entries.length} hosts${remark}`);
     onChange(
       [...before, ...entries].flatMap(({ address, names }) => [...names, parseName(reverseName(formatIp(address)))]),
     );
@@ -92,6 +93,10 @@ export function createHosts(
       for (const watch of watches) watch.stop();
     },
   };
+}
+
+function firstOf(lines: readonly number[]): string {
+  return `${lines.slice(0, 5).join(', ')}${lines.length > 5 ? ' …' : ''}`;
 }
 
 type HostTable = ReadonlyMap<string, { readonly rdata: Uint8Array[]; readonly reverse: boolean }>;
@@ -128,6 +133,7 @@ export function stated(question: ForwardQuestion, rdata: readonly Uint8Array[], 
     endsInOurs: false,
     hasData: answers.length > 0,
     ttlSeconds: answers.length > 0 ? ttlSeconds : 0,
+    truncated: false,
     ede: -1,
   };
 }

@@ -4,6 +4,7 @@ import { HEADER_BYTES, MAX_CNAME_CHAIN, MAX_RECORDS_PER_MESSAGE, MAX_TTL_SECONDS
 import { isSubdomain, lowerCased, sameName } from '../dns/name.ts';
 import { OPTION, RCODE, TYPE } from '../dns/types.ts';
 import type { WireName } from '../plane/records.ts';
+import { isTruncated } from './exchange.ts';
 import type { ForwardQuestion } from './question.ts';
 import { ReplyError, recordCursor, type WireRecord } from './records.ts';
 
@@ -23,6 +24,8 @@ export interface Judged {
   readonly hasData: boolean;
   /** TTL of the answer as a whole: the smallest, of negative ones by RFC 2308 section 5; 0: not to be cached. */
   readonly ttlSeconds: number;
+  /** TC, which over TCP means that not even 64 KiB were enough: records may be missing. Never to be cached. */
+  readonly truncated: boolean;
   /** EDE of the upstream (RFC 8914); -1: none. */
   readonly ede: number;
 }
@@ -62,6 +65,8 @@ export function judgeReply(reply: Uint8Array, question: ForwardQuestion, rules: 
     endsInOurs,
     hasData,
     ttlSeconds: hasData || soa ? smallestTtl([...answers, ...authority], soa) : 0,
+    // What is missing of a chain that leads to us we say ourselves.
+    truncated: isTruncated(reply) && !endsInOurs,
     ede: sections.ede,
   };
 }

@@ -46,6 +46,8 @@ export class Lookup implements Deadline {
   private attempts = 0;
   private waiting: Sent[] = [];
   private finished = false;
+  /** Part of an answer, for where nobody gives all of it. */
+  private partial: Judged | undefined = undefined;
   private ede: number = EDE.NO_REACHABLE_AUTHORITY;
 
   private readonly question: ForwardQuestion;
@@ -103,6 +105,13 @@ export class Lookup implements Deadline {
       this.askAnother();
       return;
     }
+    if (judged.truncated) {
+      // Over TCP: another server may have it whole. Without any record it says nothing about the name.
+      if (judged.hasData) this.partial = judged;
+      this.ede = EDE.INVALID_DATA;
+      this.askAnother();
+      return;
+    }
     if (isFinal(judged.rcode)) {
       this.finish({ kind: 'answer', judged });
       return;
@@ -114,6 +123,7 @@ export class Lookup implements Deadline {
   failed(sent: Sent, reason: string): void {
     this.forget(sent);
     if (reason === UNREADABLE) this.ede = EDE.INVALID_DATA;
+    if (reason === 'ECONNREFUSED') this.forgetAllOf(sent.upstream);
     // Where nobody listens, or there is no room, nothing is better in the next moment.
     if (reason === 'ECONNREFUSED' || reason === TOO_BUSY) this.askAnother();
     else this.ask();
@@ -123,7 +133,7 @@ export class Lookup implements Deadline {
     const { clock } = this.deps;
     if (clock.monotonicMs() >= this.endMs) {
       for (const { upstream, sentMs } of this.waiting) upstream.noteTimeout(sentMs);
-      this.finish({ kind: 'failed', ede: this.ede });
+      this.finishWithout();
       return;
     }
     // Said once for each attempt: the one that was to answer by now is the newest.
@@ -140,7 +150,7 @@ export class Lookup implements Deadline {
 
   /** Those that were asked already may still answer. */
   private giveUp(): void {
-    if (this.waiting.length === 0) this.finish({ kind: 'failed', ede: this.ede });
+    if (this.waiting.length === 0) this.finishWithout();
     else this.waitFor(Number.POSITIVE_INFINITY);
   }
 
@@ -152,6 +162,20 @@ export class Lookup implements Deadline {
   private forget(sent: Sent): void {
     sent.over = true;
     this.waiting = this.waiting.filter((other) => other !== sent);
+  }
+
+  /** Nobody listens there: what was asked of it before gets no reply either. */
+  private forgetAllOf(upstream: Upstream): void {
+    const doomed = this.waiting.filter((sent) => sent.upstream === upstream);
+    for (const sent of doomed) {
+      this.forget(sent);
+      sent.asking?.cancel();
+    }
+  }
+
+  private finishWithout(): void {
+    if (this.partial === undefined) this.finish({ kind: 'failed', ede: this.ede });
+    else this.finish({ kind: 'answer', judged: this.partial });
   }
 
   private finish(outcome: Outcome): void {

@@ -52,15 +52,15 @@ export function createNativeDatagrams(libc: Libc): NativeDatagrams {
     return Object.assign(new Error(code), { code: code === 'EAGAIN' || code === 'ENOBUFS' ? TOO_BUSY : code });
   }
 
-  function send(fd: number, message: Uint8Array): void {
+  function send(fd: number, message: Uint8Array): boolean {
     for (let i = 0; i < message.length; i++) outgoingBytes[i] = message[i];
-    if (libc.send(fd, outgoing.address, message.length, MSG_DONTWAIT) >= 0) return;
-    // What was sent before was refused, and this was not sent. The next refusal shows when the socket is read.
+    if (libc.send(fd, outgoing.address, message.length, MSG_DONTWAIT) >= 0) return false;
+    // What was sent before was refused, which nothing else will say again, and this was not sent.
     if (
       errorCode(libc.errno()) === 'ECONNREFUSED' &&
       libc.send(fd, outgoing.address, message.length, MSG_DONTWAIT) >= 0
     )
-      return;
+      return true;
     throw failure();
   }
 

@@ -84,6 +84,7 @@ export function emptyView(): EntryView {
     bits: 0,
     hasData: false,
     authentic: false,
+    truncated: false,
     refreshing: false,
     ede: -1,
     rotateFrom: 0,

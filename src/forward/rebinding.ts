@@ -3,14 +3,17 @@ import { isSubdomain, parseName } from '../dns/name.ts';
 import { TYPE } from '../dns/types.ts';
 import type { WireName } from '../plane/records.ts';
 
-/** Says which addresses may not come from upstreams, except for names at or below one of `allow`. */
+/** Says which addresses may not come from upstreams, except for names at or below one of `allow`, and tells of each. */
 export function createRebindingFilter(
   allow: readonly string[],
+  dropped: () => void,
 ): (name: WireName, type: number, rdata: Uint8Array) => boolean {
   const allowed = allow.map((name) => parseName(name));
   return (name, type, rdata) => {
     const isPrivate = type === TYPE.A ? isPrivateIpv4(rdata, 0) : type === TYPE.AAAA && isPrivateIpv6(rdata);
-    return isPrivate && !allowed.some((zone) => isSubdomain(name, zone));
+    const isForbidden = isPrivate && !allowed.some((zone) => isSubdomain(name, zone));
+    if (isForbidden) dropped();
+    return isForbidden;
   };
 }
 

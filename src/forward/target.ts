@@ -1,10 +1,12 @@
 // The answer to a question as records, for a CNAME of ours that leads outside (ExternalName).
+import { RCODE } from '../dns/types.ts';
 import type { CacheEntry } from './cache.ts';
 import { answerRecords } from './entry.ts';
 import type { TargetAnswer } from './interface.ts';
 
-/** TTLs are aged, or `fixedTtlSeconds` where that is 0 or more (a stale answer). */
+/** Part of an answer is none: a CNAME of ours cannot say that something is missing behind it. TTLs are aged, or `fixedTtlSeconds` where that is 0 or more (a stale answer). */
 export function targetOf(entry: CacheEntry, nowMs: number, fixedTtlSeconds: number): TargetAnswer {
+  if (entry.truncated) return { rcode: RCODE.SERVFAIL, records: [], stale: false };
   const age = Math.floor((nowMs - entry.storedMs) / 1000);
   const ttlOf = (ttl: number) => (fixedTtlSeconds >= 0 ? fixedTtlSeconds : Math.max(0, ttl - age));
   const records = answerRecords(entry).map(({ name, type, ttl, rdata }) => ({

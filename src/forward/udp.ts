@@ -21,10 +21,14 @@ export interface UdpSettings {
 
 export const UDP_DEFAULTS = { sockets: 8, queriesPerSocket: 256, socketLifeMs: 10_000 } as const;
 
+const REFUSED = 'ECONNREFUSED';
+
 interface Port {
   readonly socket: ConnectedSocket;
   readonly waiting: IdTable<Attempt>;
   readonly life: Deadline;
+  /** Soon, not at once: in the middle of sending one question, those that fail would send others. */
+  readonly refusal: Deadline;
   queries: number;
   /** Takes no more queries and closes with the last reply. */
   retired: boolean;
@@ -56,13 +60,19 @@ export function createUdp(
       received: (message) => receive(port, message),
       stranger: counters.ignored,
       failed(code) {
-        // Nothing that was sent from here is answered, but the socket is as good as before.
-        if (code === 'ECONNREFUSED' && !port.retired) failWaiting(port, code);
+        if (code === REFUSED) refuse(port);
         else failAll(port, code);
       },
     });
     const waiting = createIdTable<Attempt>(settings.queriesPerSocket);
-    const port: Port = { socket, waiting, life: deadline(() => retire(port)), queries: 0, retired: false };
+    const port: Port = {
+      socket,
+      waiting,
+      life: deadline(() => retire(port)),
+      refusal: deadline(() => refuse(port)),
+      queries: 0,
+      retired: false,
+    };
     all.add(port);
     counters.socketOpened();
     deadlines.add(port.life, settings.socketLifeMs);
@@ -77,6 +87,13 @@ export function createUdp(
     }
     forget(port, idOf(message));
     attempt.replied(message);
+  }
+
+  /** Nothing that was sent from here is answered, but the socket is as good as before. */
+  function refuse(port: Port): void {
+    deadlines.remove(port.refusal);
+    if (port.retired) failAll(port, REFUSED);
+    else failWaiting(port, REFUSED);
   }
 
   function failAll(port: Port, code: string): void {
@@ -102,6 +119,7 @@ export function createUdp(
   function closePort(port: Port): void {
     if (!all.delete(port)) return;
     deadlines.remove(port.life);
+    deadlines.remove(port.refusal);
     port.socket.close();
   }
 
@@ -113,7 +131,7 @@ export function createUdp(
         let id = random.id();
         while (port.waiting.get(id) !== undefined) id = random.id();
         setId(attempt.query, id);
-        port.socket.send(attempt.query);
+        if (port.socket.send(attempt.query)) deadlines.add(port.refusal, 0);
         port.queries++;
         port.waiting.add(id, attempt);
         attempt.via = port;

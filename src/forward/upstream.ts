@@ -1,12 +1,12 @@
 // One upstream server: how it is reached, whether it lives, how fast it answers.
 import type { Clock } from '../clock.ts';
 import { parseName } from '../dns/name.ts';
-import { RCODE, TYPE } from '../dns/types.ts';
+import { TYPE } from '../dns/types.ts';
 import { type Attempt, TOO_BUSY, type Transport } from './attempt.ts';
 import { countLatency, createUpstreamCounters, type UpstreamCounters } from './counters.ts';
 import type { OpenSocket } from './datagram.ts';
 import { type Deadlines, deadline } from './deadlines.ts';
-import { composeQuery, isTruncated } from './exchange.ts';
+import { composeQuery, isTruncated, saysCannotRead } from './exchange.ts';
 import { type ForwardQuestion, plainQuestion } from './question.ts';
 import type { RouteSettings, UpstreamSettings } from './settings.ts';
 import { createStream, STREAM_DEFAULTS } from './stream.ts';
@@ -44,6 +44,8 @@ export interface UpstreamDeps {
   readonly deadlines: Deadlines;
   readonly unpredictable: Unpredictable;
   readonly openSocket: OpenSocket;
+  /** A mistake of ours, while a reply or a failure was dealt with. */
+  bug(error: Error): void;
 }
 
 /** How long a server that took EDNS for a format error is asked without it. */
@@ -51,6 +53,8 @@ const NO_EDNS_MS = 300_000;
 /** Without probes only use can show that it is back. */
 const HOLD_DOWN_MS = 10_000;
 const MIN_PATIENCE_MS = 200;
+/** The reason given where dealing with a reply threw. */
+const BUG = 'internal error';
 
 export function createUpstream(settings: UpstreamSettings, route: RouteSettings, deps: UpstreamDeps): Upstream {
   const { clock, deadlines, unpredictable } = deps;
@@ -114,22 +118,23 @@ export function createUpstream(settings: UpstreamSettings, route: RouteSettings,
       const { transport, question, edns, listener } = sending;
       noteReply(sending.sentMs);
       if (isTruncated(message) && transport === udp) sending.second = send(stream, question, edns, listener);
-      else if (edns && takesEdnsForAnError(message))
+      else if (edns && saysCannotRead(message))
         sending.second = send(transport, question, false, withoutEdns(listener));
       else listener.replied(message);
     },
     failed({ listener }, reason) {
-      if (reason !== TOO_BUSY) noteFailure(reason);
+      if (reason !== TOO_BUSY && reason !== BUG) noteFailure(reason);
       listener.failed(reason);
     },
+    bug: deps.bug,
   };
 
   /** RFC 6891 section 7: where it only understands plain queries, it gets those from now on, for a while. */
   function withoutEdns(listener: AskListener): AskListener {
     return {
-      failed: listener.failed,
+      failed: (reason) => listener.failed(reason),
       replied(message) {
-        if (!takesEdnsForAnError(message)) ednsAgainMs = clock.monotonicMs() + NO_EDNS_MS;
+        if (!saysCannotRead(message)) ednsAgainMs = clock.monotonicMs() + NO_EDNS_MS;
         listener.replied(message);
       },
     };
@@ -178,6 +183,7 @@ export function createUpstream(settings: UpstreamSettings, route: RouteSettings,
 interface SendingEvents {
   replied(sending: Sending, message: Uint8Array): void;
   failed(sending: Sending, reason: string): void;
+  bug(error: Error): void;
 }
 
 /** A class, not closures: thousands of these wait at a time, and what each of them keeps alive is copied by every scavenge. */
@@ -216,22 +222,27 @@ class Sending implements Attempt, Cancellable {
   }
 
   replied(message: Uint8Array): void {
-    this.on.replied(this, message);
+    try {
+      this.on.replied(this, message);
+    } catch (error) {
+      this.on.bug(error as Error);
+      this.failed(BUG);
+    }
   }
 
+  /** Transports call it in loops and from sockets' events: what it throws would end the thread, and all answers with it. */
   failed(reason: string): void {
-    this.on.failed(this, reason);
+    try {
+      this.on.failed(this, reason);
+    } catch (error) {
+      this.on.bug(error as Error);
+    }
   }
 
   cancel(): void {
     this.transport.cancel(this);
     this.second?.cancel();
   }
-}
-
-function takesEdnsForAnError(message: Uint8Array): boolean {
-  const rcode = message[3] & 0x0f;
-  return rcode === RCODE.FORMERR || rcode === RCODE.NOTIMP;
 }
 
 export function upstreamLabel(settings: UpstreamSettings): string {

@@ -110,6 +110,12 @@ export function forwardFamilies(statistics: readonly ForwardStatistics[]): Famil
       'Forwarding loops that were found.',
       plain(({ counters }) => counters.loops),
     ),
+    family(
+      'counter',
+      'forward_internal_errors_total',
+      'Exceptions while a reply or a failure was dealt with.',
+      plain(({ counters }) => counters.bugs),
+    ),
     ...upstreamFamilies(statistics, family),
   ];
 }

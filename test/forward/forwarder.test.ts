@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RCODE } from '../../src/dns/types.ts';
-import { forwarder, upstream } from '../support/forwarding.ts';
-import { answerFrom, startScriptedUpstream } from '../support/scripted-upstream.ts';
+import { parseName } from '../../src/dns/name.ts';
+import { EDE, FLAG, RCODE, TYPE } from '../../src/dns/types.ts';
+import { edeOf, forwarder, upstream } from '../support/forwarding.ts';
+import { answerFrom, SOA, startScriptedUpstream } from '../support/scripted-upstream.ts';
 import { assertRecords } from '../support/zone-text.ts';
 
 test('a name is asked of the upstream once and then answered from the cache, in the asker’s spelling', async () => {
@@ -58,6 +59,38 @@ test('a truncated reply is asked for again over TCP', async () => {
     one.asked.map(({ transport }) => transport),
     ['udp', 'tcp'],
   );
+});
+
+test('TC over TCP: the next server is asked; else what came is passed on with TC, and not cached', async () => {
+  const part = Array.from({ length: 20 }, (_, i) => `big.example. 300 IN A 192.0.2.${i}`).join('\n');
+  const all = `${part}\nbig.example. 300 IN A 192.0.2.200`;
+  const truncating = () =>
+    upstream((asked) => {
+      const tc = { flags: FLAG.QR | FLAG.TC };
+      asked.send(asked.reply(asked.transport === 'tcp' ? { ...tc, answers: part } : tc));
+    });
+  const alone = forwarder([await truncating()]);
+  const response = await alone.ask('big.example. A', { maxBytes: 65_535 });
+  assertRecords(response.answers, part);
+  assert.equal(response.flags & FLAG.TC, FLAG.TC);
+  assert.equal(alone.cached('big.example. A', { maxBytes: 65_535 }), undefined);
+  const target = new Promise((resolve) =>
+    alone.forwarder.resolveTarget(parseName('big.example.'), TYPE.A, false, resolve),
+  );
+  assert.deepEqual(await target, { rcode: RCODE.SERVFAIL, records: [], stale: false });
+
+  const whole = await upstream((asked) => asked.send(asked.reply({ answers: all })));
+  const two = forwarder([await truncating(), whole]);
+  const better = await two.ask('big.example. A', { maxBytes: 65_535 });
+  assertRecords(better.answers, all);
+  assert.equal(better.flags & FLAG.TC, 0);
+});
+
+test('TC and no record over TCP says nothing about the name: SERVFAIL', async () => {
+  const one = await upstream((asked) => asked.send(asked.reply({ flags: FLAG.QR | FLAG.TC, authorities: SOA })));
+  const { ask } = forwarder([one]);
+  const response = await ask('big.example. A', { maxBytes: 65_535 });
+  assert.deepEqual([response.rcode, response.flags & FLAG.TC, edeOf(response)], [RCODE.SERVFAIL, 0, EDE.INVALID_DATA]);
 });
 
 test('a client without EDNS gets TC and no records for a large cached answer, and no OPT', async () => {

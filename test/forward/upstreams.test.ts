@@ -3,12 +3,14 @@ import assert from 'node:assert/strict';
 import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { EDE, RCODE } from '../../src/dns/types.ts';
+import { parseName } from '../../src/dns/name.ts';
+import { EDE, RCODE, TYPE } from '../../src/dns/types.ts';
+import type { OpenSocket } from '../../src/forward/datagram.ts';
 import { ROUTE_DEFAULTS } from '../../src/forward/settings.ts';
 import { temporaryFolder } from '../support/command.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { edeOf, forwarder, routeTo, upstream } from '../support/forwarding.ts';
-import { type Asked, answerFrom, SOA } from '../support/scripted-upstream.ts';
+import { type Asked, answerFrom, SOA, startScriptedUpstream } from '../support/scripted-upstream.ts';
 import { until } from '../support/until.ts';
 import { assertRecords } from '../support/zone-text.ts';
 
@@ -205,6 +207,74 @@ test('a server that takes EDNS for a format error is asked without it', async ()
     one.asked.map(({ query }) => query.edns !== undefined),
     [true, false, false],
   );
+});
+
+for (const rcode of [RCODE.FORMERR, RCODE.NOTIMP]) {
+  test(`a server that answers EDNS with a header alone, rcode ${rcode}, is asked without it`, async () => {
+    const header = (asked: Asked) => asked.reply({ rcode, questions: [] }).subarray(0, 12);
+    const one = await upstream((asked) => (asked.query.edns ? asked.send(header(asked)) : answerFrom(WWW)(asked)));
+    // The clock stands still: nothing is waited for.
+    const { ask } = forwarder([one], { clock: fakeClock() });
+    assertRecords((await ask('www.example. A')).answers, WWW);
+  });
+}
+
+test('a server that fails when it is asked without EDNS leads to the next', async () => {
+  const bad = await upstream((asked) =>
+    asked.query.edns ? asked.send(asked.reply({ rcode: RCODE.FORMERR })) : asked.reset(),
+  );
+  const next = await upstream(answerFrom(WWW));
+  const { ask, forwarder: made } = forwarder([bad, next], { route: { forceTcp: true, attempts: 1 } });
+  assertRecords((await ask('www.example. A')).answers, WWW);
+  assert.equal(made.counters.bugs, 0);
+});
+
+test('an exception while a reply is dealt with fails that attempt, is counted, and told once', async () => {
+  const one = await upstream(answerFrom(`${WWW}\nb.example. 300 IN A 192.0.2.2`));
+  const { forwarder: made, logged, ask } = forwarder([one]);
+  const thrown = (name: string) =>
+    new Promise<void>((resolve) =>
+      made.resolveTarget(parseName(name), TYPE.A, false, () => {
+        resolve();
+        throw new Error('a mistake');
+      }),
+    );
+  await thrown('www.example.');
+  await thrown('b.example.');
+  await until(() => made.counters.bugs, 2);
+  assert.deepEqual(
+    logged.map((line) => line.split('\n')[0]),
+    ['error forwarding went wrong: Error: a mistake'],
+  );
+  assert.equal((await ask('c.example. A')).rcode, RCODE.NXDOMAIN);
+  assert.deepEqual([made.gauges().waiting, made.upstreams()[0].failures], [0, 0]);
+});
+
+test('where nobody listens a burst fails at once, also what was sent before another sending said so', async () => {
+  const clock = fakeClock();
+  const sent: number[] = [];
+  const openSocket: OpenSocket = () => {
+    const socket = sent.push(0) - 1;
+    // As the kernel does: that one datagram was refused is said when the next is sent, and not again.
+    return { send: () => ++sent[socket] > 1, close() {} };
+  };
+  const { ask } = forwarder([{ port: 53 }], { clock, openSocket, route: { maxFails: 0 } });
+  const rcodes: number[] = [];
+  for (let i = 0; i < 100; i++) void ask(`n${i}.example. A`).then(({ rcode }) => rcodes.push(rcode));
+  await clock.advance(40);
+  const told = sent.filter((count) => count > 1).reduce((sum, count) => sum + count, 0);
+  assert.deepEqual(rcodes, new Array(told).fill(RCODE.SERVFAIL));
+});
+
+test('a server that refuses is not waited for because of what it was asked before', async () => {
+  const clock = fakeClock();
+  const one = await startScriptedUpstream();
+  const { ask } = forwarder([one], { clock, route: { maxFails: 0 } });
+  const waiting = ask('www.example. A');
+  await until(() => one.asked.length, 1);
+  await one.close();
+  await clock.advance(ROUTE_DEFAULTS.attemptTimeoutMs + 100);
+  assert.equal((await waiting).rcode, RCODE.SERVFAIL);
 });
 
 test('the longest matching zone decides who is asked; exceptions and other names are REFUSED', async () => {

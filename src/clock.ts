@@ -6,6 +6,8 @@ export interface Clock {
   monotonicMs(): number;
   /** Calls `callback` once after `delayMs`; a pending timer does not keep the process alive. */
   setTimeout(callback: () => void, delayMs: number): Timer;
+  /** The same, but the process lives until it is called or cancelled. */
+  setTimeoutKeepingAlive(callback: () => void, delayMs: number): Timer;
 }
 
 export interface Timer {
@@ -21,6 +23,10 @@ export const systemClock: Clock = {
   setTimeout(callback, delayMs) {
     const handle = setTimeout(callback, delayMs);
     handle.unref();
+    return { cancel: () => clearTimeout(handle) };
+  },
+  setTimeoutKeepingAlive(callback, delayMs) {
+    const handle = setTimeout(callback, delayMs);
     return { cancel: () => clearTimeout(handle) };
   },
 };

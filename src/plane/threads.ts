@@ -131,7 +131,8 @@ export async function startDataPlane(
     const lived = clock.monotonicMs() - member.diedMs;
     const delayMs = lived > HEALTHY_MS ? FIRST_DELAY_MS : Math.min(MAX_DELAY_MS, member.delayMs * 2);
     log('error', `data thread ${member.index} died and is replaced in ${delayMs} ms: ${cause}`);
-    const timer = clock.setTimeout(() => {
+    // The last thread may have been all that kept the process alive.
+    const timer = clock.setTimeoutKeepingAlive(() => {
       timers.delete(timer);
       void replace(addMember(member.index, member.counters, delayMs));
     }, delayMs);

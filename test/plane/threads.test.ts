@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { systemClock } from '../../src/clock.ts';
 import { composeMessage } from '../../src/dns/compose-message.ts';
 import { parseMessage } from '../../src/dns/message.ts';
@@ -108,6 +111,16 @@ test('a data thread that dies is replaced, and its table is filled before it ans
   client.close();
   await plane.close();
 });
+
+test(
+  'the only data thread dies in a process that has nothing else to do: the process lives, and answers again',
+  linux,
+  async () => {
+    const script = fileURLToPath(new URL('./dying-alone.js', import.meta.url));
+    const { stdout } = await promisify(execFile)(process.execPath, [script]);
+    assert.match(stdout, /^error: data thread 0 died .*\ninfo: data thread 0 answers again\n$/);
+  },
+);
 
 test('a data thread that dies leaves no TCP connection and no descriptor behind', linux, async () => {
   const log: string[] = [];

@@ -16,14 +16,17 @@ export function fakeClock(startMs = Date.UTC(2026, 0, 1)): FakeClock {
   const nextDue = (untilMs: number) =>
     [...timers].filter(([, timer]) => timer.dueMs <= untilMs).sort((a, b) => a[1].dueMs - b[1].dueMs || a[0] - b[0])[0];
 
+  const setFakeTimeout = (callback: () => void, delayMs: number): Timer => {
+    const id = ++sequence;
+    timers.set(id, { dueMs: elapsedMs + Math.max(0, delayMs), callback });
+    return { cancel: () => void timers.delete(id) };
+  };
+
   return {
     now: () => startMs + elapsedMs,
     monotonicMs: () => elapsedMs,
-    setTimeout(callback, delayMs): Timer {
-      const id = ++sequence;
-      timers.set(id, { dueMs: elapsedMs + Math.max(0, delayMs), callback });
-      return { cancel: () => void timers.delete(id) };
-    },
+    setTimeout: setFakeTimeout,
+    setTimeoutKeepingAlive: setFakeTimeout,
     async advance(milliseconds) {
       const untilMs = elapsedMs + milliseconds;
       await settle();

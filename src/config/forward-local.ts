@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import * as v from 'valibot';
 import { parseIp } from '../dns/ip.ts';
-import { patternProblem } from '../dns/pattern.ts';
+import { patternProblem, unknownGroup } from '../dns/pattern.ts';
 import { composeRdata } from '../dns/rdata/rdata.ts';
 import { parseType, RCODE, TYPE } from '../dns/types.ts';
 import type { Dns64Settings, ForwardSettings, HostsSettings, TemplateSettings } from '../forward/settings.ts';
@@ -113,12 +113,20 @@ export function checkForwardLocal(input: ForwardLocalInput, reporter: Reporter):
     if (type === TYPE.ANY && template.values.length > 0)
       reporter.problem(['templates', i], '`values` need a `type` other than ANY');
     for (const [j, value] of template.values.entries())
-      checkValue(type, value, ['templates', i, 'values', j], reporter);
+      checkValue(type, value, template.match ?? '', ['templates', i, 'values', j], reporter);
   }
 }
 
 /** Values with groups in them are not known before a name is; others can be checked. */
-function checkValue(type: number, value: string, path: readonly (string | number)[], reporter: Reporter): void {
+function checkValue(
+  type: number,
+  value: string,
+  match: string,
+  path: readonly (string | number)[],
+  reporter: Reporter,
+): void {
+  const group = unknownGroup(match, value);
+  if (group !== undefined) reporter.problem(path, `${show(value)}: \`match\` has no group ${group}`);
   if (type === TYPE.ANY || /\$\d/.test(value)) return;
   try {
     composeRdata(type, value);

@@ -5,8 +5,9 @@ import * as v from 'valibot';
 import { canonicalIp } from '../dns/ip.ts';
 import { ROUTE_DEFAULTS, type RouteSettings, type TlsSettings, type UpstreamSettings } from '../forward/settings.ts';
 import { absoluteName, domainName } from './names.ts';
-import { type Path, type Reporter, show, shown } from './problem.ts';
+import { type Reporter, show, shown } from './problem.ts';
 import { choice, flag, integer, list, mapping, oneOrMany, seconds, text, whichever } from './shape.ts';
+import { checkUpstreamTls } from './upstream-tls.ts';
 
 const DNS_PORT = 53;
 const DNS_OVER_TLS_PORT = 853;
@@ -118,22 +119,7 @@ export function checkForward(input: ForwardInput, folder: string, reporter: Repo
     seen.add(zone);
     if ([route.to].flat().length === 0)
       reporter.problem(['forward', i, 'to'], `\`to\`: expected at least one ${EXPECTED}`);
-    checkTls(route, ['forward', i, 'tls'], folder, reporter);
-  }
-}
-
-function checkTls({ tls }: RouteInput, path: Path, folder: string, reporter: Reporter): void {
-  for (const key of ['ca', 'cert', 'key'] as const) {
-    const file = tls[key];
-    if (file === undefined) continue;
-    try {
-      readFileSync(resolve(folder, file));
-    } catch (error) {
-      reporter.problem([...path, key], `cannot read ${shown(file)}: ${(error as Error).message}`);
-    }
-  }
-  if ((tls.cert === undefined) !== (tls.key === undefined)) {
-    reporter.problem(path, '`cert` and `key` belong together: one of them is missing');
+    checkUpstreamTls(route.tls, ['forward', i, 'tls'], folder, reporter);
   }
 }
 

@@ -2,7 +2,7 @@
 import * as v from 'valibot';
 import { parseIp } from '../dns/ip.ts';
 import { NameError, parseName } from '../dns/name.ts';
-import { patternProblem } from '../dns/pattern.ts';
+import { patternProblem, unknownGroup } from '../dns/pattern.ts';
 import { parseType, RCODE } from '../dns/types.ts';
 import type { AclRule, Dns64Settings, FrontSettings, RewriteRule } from '../forward/settings.ts';
 import type { ZoneConfig } from './config.ts';
@@ -106,6 +106,8 @@ function checkRewrite({ kind, from, to }: FrontInput['rewrite'][number], path: P
   const [first, second] = dotted ? [from, to].map(withoutLeadingDot) : [from, to];
   const problem = kind === 'regex' ? patternProblem(from) : kind === 'prefix' ? undefined : nameProblem(first);
   if (problem !== undefined) reporter.problem([...path, 'from'], `\`from\` ${show(from)}: ${problem}`);
+  const group = kind === 'regex' && problem === undefined ? unknownGroup(from, to) : undefined;
+  if (group !== undefined) reporter.problem([...path, 'to'], `\`to\` ${show(to)}: \`from\` has no group ${group}`);
   // What the groups will be is not known yet; each stands for at least one character.
   const example = kind === 'regex' ? to.replace(/\$\d/g, 'x') : kind === 'prefix' ? `${to}x` : second;
   const wrong = nameProblem(example);

@@ -57,3 +57,9 @@ function repetitionProblem(bare: string): string | undefined {
 export function compilePattern(source: string): RegExp {
   return new RegExp(`^(?:${source})$`);
 }
+
+/** The first of $1 … $9 in `text` that stands for no group of the pattern, which has no problem; undefined: none. */
+export function unknownGroup(source: string, text: string): string | undefined {
+  const groups = new RegExp(`${source}|`).exec('')!.length - 1;
+  return text.match(/\$[1-9]/g)?.find((group) => Number(group[1]) > groups);
+}

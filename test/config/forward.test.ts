@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseConfig } from '../../src/config/load.ts';
 import { patternProblem } from '../../src/dns/pattern.ts';
 import { CACHE_DEFAULTS, FORWARD_DEFAULTS, ROUTE_DEFAULTS } from '../../src/forward/settings.ts';
+import { temporaryFolder } from '../support/command.ts';
+import { requirement } from '../support/requirement.ts';
 
 const ZONES = 'zones: [{ name: production.local }]\n';
 
@@ -163,4 +168,49 @@ test('networks, names and patterns that are none are refused where they stand', 
   assert.match(found[0], /^2 .*expected an address or network/);
   assert.match(found[1], /^3 .*exponential/);
   assert.match(found[2], /^3 .*empty label/);
+});
+
+test(
+  'certificates and keys of upstreams are tried, and what is wrong is said at its place',
+  requirement('openssl'),
+  async (t) => {
+    const folder = await temporaryFolder(t);
+    const make = (name: string) => {
+      const to = ['-keyout', `${name}.key`, '-out', `${name}.pem`, '-subj', `/CN=${name}`];
+      const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+      execFileSync('openssl', ['req', '-x509', '-days', '2', ...key, ...to], { cwd: folder, stdio: 'ignore' });
+    };
+    make('one');
+    make('two');
+    await writeFile(join(folder, 'empty.pem'), 'no certificate\n');
+    await writeFile(join(folder, 'bad.pem'), '-----BEGIN CERTIFICATE-----\nbm90aGluZw==\n-----END CERTIFICATE-----\n');
+    const said = async (tls: string) => {
+      const text = `forward:\n  - to: tls://192.0.2.1\n    tls:\n${tls.replace(/^/gm, '      ')}\n`;
+      const result = await parseConfig(text, join(folder, 'zones.yaml'));
+      return result.ok ? [] : result.problems.map(({ line, column, message }) => `${line}:${column} ${message}`);
+    };
+    assert.deepEqual(await said('ca: two.pem\ncert: one.pem\nkey: one.key'), []);
+    for (const [tls, place, what] of [
+      ['cert: one.pem\nkey: two.key', '5:12', /`key` two\.key is not that of `cert` one\.pem: .*mismatch/],
+      ['ca: empty.pem', '4:11', /cannot use empty\.pem: there is no certificate in it/],
+      ['cert: bad.pem\nkey: one.key', '4:13', /cannot use bad\.pem: /],
+      ['cert: one.pem\nkey: one.pem', '5:12', /cannot use one\.pem: /],
+      ['ca: absent.pem', '4:11', /cannot read absent\.pem: /],
+    ] as const) {
+      const [problem, ...others] = await said(tls);
+      assert.match(problem, what);
+      assert.deepEqual([problem.split(' ')[0], others], [place, []]);
+    }
+  },
+);
+
+test('$5 where the pattern has no fifth group is a mistake', async () => {
+  const template = (values: string, match = 'match: "a(b)(?:c)(?<d>e)", ') =>
+    problems(`forward: 192.0.2.1\ntemplates: [{ zone: t.test, type: A, ${match}values: ["${values}"] }]`);
+  assert.deepEqual(await template('10.0.$1.$2'), []);
+  assert.deepEqual(await template('10.0.$1.$3'), ['3 "10.0.$1.$3": `match` has no group $3']);
+  assert.deepEqual(await template('10.0.0.$1', ''), ['3 "10.0.0.$1": `match` has no group $1']);
+  const rewrite = (to: string) => problems(`rewrite: [{ kind: regex, from: '(a)-(b)\\.test\\.', to: '${to}' }]`);
+  assert.deepEqual(await rewrite('$2-$1.test'), []);
+  assert.deepEqual(await rewrite('$5.test'), ['2 `to` "$5.test": `from` has no group $5']);
 });

@@ -15,6 +15,7 @@ import { controlFamilies } from './wiring/control-metrics.ts';
 import { createControlPlane } from './wiring/control-plane.ts';
 import { endpointsOf } from './wiring/endpoints.ts';
 import { firstChecks } from './wiring/first-checks.ts';
+import { changedFixedSettings } from './wiring/fixed-settings.ts';
 import { presentAddresses } from './wiring/listen-addresses.ts';
 import { onceLoaded } from './wiring/once-loaded.ts';
 import { planeSettings } from './wiring/plane-settings.ts';
@@ -134,7 +135,7 @@ const serverAddresses = (listen: readonly ListenAddress[]) =>
   [...new Set(listen.map(({ address }) => address))].filter((address) => address !== '0.0.0.0' && address !== '::');
 
 function warnOfFixedSettings(before: Config, after: Config, log: Logger): void {
-  const fixed = ['listen', 'http', 'threads', 'server', 'limits', 'forward', 'front', 'cloudMap'] as const;
-  const changed = fixed.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));
-  if (changed.length > 0) log.warn('these take effect at the next start', { settings: changed });
+  const settings = changedFixedSettings(before, after);
+  if (settings.length === 0) return;
+  log.warn(`${settings.join(', ')} changed: this takes effect at the next start`, { settings });
 }

@@ -22,6 +22,7 @@ export async function listCache({ name, url, json }: CacheOptions, print: (text:
 
 /** Makes the server forget a name, all names below it too, or everything; prints how many answers that were. */
 export async function flushCache({ name, below, url, json }: CacheOptions, print: (text: string) => void) {
+  if (below && name === undefined) throw new CommandError('--below needs a NAME', EXIT.USAGE);
   const scope = parameters(below ? { below: name } : { name });
   const init = { method: 'POST', headers: { 'content-type': 'application/json' } };
   const result = (await ask(url, `cache/flush${scope}`, init)) as { flushed: number };

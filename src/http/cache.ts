@@ -17,7 +17,8 @@ export function cacheEndpoints(plane: Pick<RunningDataPlane, 'listCache' | 'flus
     methods: ['GET'],
     handle: ({ query }) =>
       named(async () => {
-        const limit = Math.min(MAX_LISTED, Number.parseInt(query.get('limit') ?? '1000', 10) || 0);
+        refuseUnknown(query, ['limit', 'below']);
+        const limit = limitOf(query.get('limit') ?? '1000');
         const below = query.get('below');
         return json(200, await plane.listCache(limit, below === null ? undefined : parseName(below)));
       }),
@@ -31,13 +32,30 @@ export function cacheEndpoints(plane: Pick<RunningDataPlane, 'listCache' | 'flus
         if (!String(headers['content-type'] ?? '').startsWith('application/json')) {
           return text(415, 'expected Content-Type: application/json');
         }
+        refuseUnknown(query, ['name', 'below']);
         return json(200, { flushed: await plane.flushCache(scopeOf(query)) });
       }),
   };
   return [list, flush];
 }
 
+class ParameterError extends Error {}
+
+/** A misspelt parameter must not widen what is asked for: without one a flush forgets everything. */
+function refuseUnknown(query: URLSearchParams, known: readonly string[]): void {
+  for (const key of query.keys()) {
+    if (!known.includes(key)) throw new ParameterError(`unknown parameter: expected ${known.join(' or ')}`);
+    if (query.getAll(key).length > 1) throw new ParameterError(`${key} is there twice`);
+  }
+}
+
+function limitOf(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new ParameterError(`limit: expected a whole number, ${MAX_LISTED} at most`);
+  return Math.min(MAX_LISTED, Number(text));
+}
+
 function scopeOf(query: URLSearchParams): FlushScope {
+  if (query.has('name') && query.has('below')) throw new ParameterError('name or below, not both');
   const name = query.get('name');
   if (name !== null) return { kind: 'name', name: parseName(name) };
   const below = query.get('below');
@@ -48,7 +66,7 @@ async function named(handle: () => Promise<HttpResponse>): Promise<HttpResponse>
   try {
     return await handle();
   } catch (error) {
-    if (error instanceof NameError) return text(400, error.message);
+    if (error instanceof NameError || error instanceof ParameterError) return text(400, error.message);
     throw error;
   }
 }

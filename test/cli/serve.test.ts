@@ -198,7 +198,10 @@ test('a reload takes away services and zones that are gone, and says what needs 
   assert.deepEqual(await addresses('y.a.local', dns), ['192.0.2.9']);
   assert.deepEqual(await addresses('z.a.local', dns), ['192.0.2.9']);
   assert.equal((await healthdns('query', 'b.local', `@127.0.0.1:${dns}`)).code, 1);
-  assert.deepEqual(lines.find(({ message }) => message === 'these take effect at the next start').settings, ['limits']);
+  const { level, settings } = lines.find(
+    ({ message }) => message === 'limits changed: this takes effect at the next start',
+  );
+  assert.deepEqual([level, settings], ['warn', ['limits']]);
 });
 
 test('with --watch a file that is replaced is read again', async (t) => {
@@ -218,6 +221,18 @@ test('names of others are forwarded, cached, listed and forgotten', async (t) =>
   assert.deepEqual(await addresses('www.a.local', dns), ['192.0.2.1']);
   const listed = await healthdns('cache', 'list', '--http', http);
   assert.match(listed.stdout, /^www\.a\.local\.\t\d+\tA\t/m);
+  const refusals = [
+    ['POST', 'cache/flush?nmae=www.a.local'],
+    ['POST', 'cache/flush?name=a.local&name=b.local'],
+    ['POST', 'cache/flush?name=a.local&below=b.local'],
+    ['GET', 'cache?limit=abc'],
+    ['GET', 'cache?limti=1'],
+  ].map(async ([method, path]) => {
+    const response = await fetch(new URL(path, http), { method, headers: { 'content-type': 'application/json' } });
+    return response.status;
+  });
+  assert.deepEqual(await Promise.all(refusals), [400, 400, 400, 400, 400]);
+  assert.equal((await healthdns('cache', 'flush', '--below', '--http', http)).code, 2);
   const flushed = await healthdns('cache', 'flush', 'www.a.local', '--http', http);
   assert.deepEqual([flushed.code, flushed.stdout], [0, '1 answer forgotten\n']);
   assert.equal((await healthdns('cache', 'list', '--http', http)).stdout, '');

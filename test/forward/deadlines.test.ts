@@ -57,3 +57,21 @@ test('it is told how long nothing can be due, and no timer runs before', async (
   await clock.advance(200);
   assert.deepEqual([deadlines.pending(), deadlines.nextMs()], [1, 4300]);
 });
+
+test('what one throws is told, and the others expire all the same', async () => {
+  const clock = fakeClock();
+  const told: string[] = [];
+  const deadlines = createDeadlines(clock, TICK_MS, ({ message }) => told.push(message));
+  let expired = 0;
+  for (const delayMs of [100, 100, 300]) {
+    deadlines.add(
+      deadline(() => {
+        expired++;
+        throw new Error('a mistake');
+      }),
+      delayMs,
+    );
+  }
+  await clock.advance(400);
+  assert.deepEqual([expired, told], [3, ['a mistake', 'a mistake', 'a mistake']]);
+});

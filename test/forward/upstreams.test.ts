@@ -213,8 +213,7 @@ for (const rcode of [RCODE.FORMERR, RCODE.NOTIMP]) {
   test(`a server that answers EDNS with a header alone, rcode ${rcode}, is asked without it`, async () => {
     const header = (asked: Asked) => asked.reply({ rcode, questions: [] }).subarray(0, 12);
     const one = await upstream((asked) => (asked.query.edns ? asked.send(header(asked)) : answerFrom(WWW)(asked)));
-    // The clock stands still: nothing is waited for.
-    const { ask } = forwarder([one], { clock: fakeClock() });
+    const { ask } = forwarder([one]);
     assertRecords((await ask('www.example. A')).answers, WWW);
   });
 }
@@ -270,11 +269,12 @@ test('a server that refuses is not waited for because of what it was asked befor
   const clock = fakeClock();
   const one = await startScriptedUpstream();
   const { ask } = forwarder([one], { clock, route: { maxFails: 0 } });
-  const waiting = ask('www.example. A');
+  const rcodes: number[] = [];
+  void ask('www.example. A').then(({ rcode }) => rcodes.push(rcode));
   await until(() => one.asked.length, 1);
   await one.close();
   await clock.advance(ROUTE_DEFAULTS.attemptTimeoutMs + 100);
-  assert.equal((await waiting).rcode, RCODE.SERVFAIL);
+  await until(() => rcodes, [RCODE.SERVFAIL]);
 });
 
 test('the longest matching zone decides who is asked; exceptions and other names are REFUSED', async () => {

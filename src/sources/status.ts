@@ -46,7 +46,10 @@ export interface SourceStatus {
   /** Served from a snapshot, until the source itself has spoken or the snapshot is too old. */
   readonly stale: boolean;
   readonly kinds: readonly KindStatus[];
-  /** Milliseconds since the required kind that was heard of longest ago gave a sign of life; undefined before. */
+  /**
+   * Milliseconds since the required kind that was heard of longest ago gave a sign of life; undefined before. A kind that
+   * only a snapshot has spoken for was heard of when that was taken.
+   */
   readonly ageMs: number | undefined;
 }
 
@@ -74,8 +77,10 @@ export interface SourceReport {
   isSynced(): boolean;
   /** Wall-clock milliseconds of the oldest last sign of life among the required kinds; undefined before. */
   heardMs(): number | undefined;
-  /** True: what is served comes from a snapshot. False: the snapshot is too old to go on with. */
-  restored(usable: boolean): void;
+  /** What is served comes from a snapshot that was taken then (wall-clock milliseconds), until all kinds have spoken. */
+  restored(takenMs: number): void;
+  /** The snapshot is too old to go on with. */
+  expired(): void;
   remove(): void;
 }
 
@@ -113,6 +118,8 @@ interface MutableSource {
   readonly isAwaited: boolean;
   synced: boolean;
   stale: boolean;
+  /** Wall-clock milliseconds at which its snapshot was taken; undefined: it has none. */
+  takenMs: number | undefined;
 }
 
 export function createStatusBoard(clock: Pick<Clock, 'now' | 'monotonicMs'>): StatusBoard {
@@ -138,7 +145,9 @@ export function createStatusBoard(clock: Pick<Clock, 'now' | 'monotonicMs'>): St
 
   return {
     add(name, zones) {
-      const source = { name, zones, kinds: new Set<MutableKind>(), isAwaited: !wasReady, synced: false, stale: false };
+      const isAwaited = !wasReady;
+      const kinds = new Set<MutableKind>();
+      const source: MutableSource = { name, zones, kinds, isAwaited, synced: false, stale: false, takenMs: undefined };
       sources.add(source);
       changed();
       return {
@@ -149,9 +158,15 @@ export function createStatusBoard(clock: Pick<Clock, 'now' | 'monotonicMs'>): St
           const oldestMs = Math.min(...heard);
           return heard.length === 0 || oldestMs === 0 ? undefined : oldestMs;
         },
-        restored(usable) {
-          if (source.synced || source.stale === usable) return;
-          source.stale = usable;
+        restored(takenMs) {
+          if (source.synced) return;
+          source.stale = true;
+          source.takenMs = takenMs;
+          changed();
+        },
+        expired() {
+          if (!source.stale) return;
+          source.stale = false;
           changed();
         },
         remove() {
@@ -165,7 +180,7 @@ export function createStatusBoard(clock: Pick<Clock, 'now' | 'monotonicMs'>): St
       changed();
     },
     isReady,
-    sources: () => [...sources].map((source) => describeSource(source, clock.monotonicMs())),
+    sources: () => [...sources].map((source) => describeSource(source, clock)),
     missing: () => [...sources].filter(isMissing).map(describeMissing),
     zone(name) {
       const own = [...sources].filter((source) => source.zones.includes(name));
@@ -227,10 +242,13 @@ function reportKind(
   };
 }
 
-function describeSource(source: MutableSource, nowMs: number): SourceStatus {
-  const ages = [...source.kinds]
-    .filter((kind) => kind.required && kind.lastContactMs !== undefined)
-    .map((kind) => nowMs - kind.contactAtMs);
+function describeSource(source: MutableSource, clock: Pick<Clock, 'now' | 'monotonicMs'>): SourceStatus {
+  const { takenMs } = source;
+  const ages = [...source.kinds].flatMap((kind) => {
+    if (!kind.required) return [];
+    if (!kind.synced && takenMs !== undefined) return [Math.max(0, clock.now() - takenMs)];
+    return kind.lastContactMs === undefined ? [] : [clock.monotonicMs() - kind.contactAtMs];
+  });
   return {
     name: source.name,
     zones: source.zones,

@@ -37,7 +37,10 @@ export interface Zones {
    * is done before it returns. Judge health before: new names are answered at once. Rejects when the data plane does.
    */
   flush(): Promise<void>;
-  /** Takes effect with the next flush, after the names that were dirty when it began: never "ready" before they are there. */
+  /**
+   * Takes effect with the next flush: "ready" after the names that were dirty when it began, never before they are there;
+   * "not ready" before them.
+   */
   setState(zoneName: string, readiness: Readiness): void;
   /** The verdicts of a service's instances changed: matters to `ignoreEmpty` services only, cheap for others. */
   verdictChanged(serviceKey: string): void;
@@ -114,11 +117,14 @@ export function createZones(settings: ZonesSettings): Zones {
     markDirty(owners.ensureStatic(entry.config.name).key);
   }
 
-  /** New zones before their names, not ready: a name that is not there yet must not be NXDOMAIN. */
+  /**
+   * New zones before their names, and zones that are not ready any more before their names go: a name that is not there
+   * must not be NXDOMAIN.
+   */
   function announceZones(): Change[] {
     const changes: Change[] = [];
     for (const entry of table.values()) {
-      if (entry.sent !== undefined) continue;
+      if (entry.sent !== undefined && (!entry.sent.ready || readinessOf(entry, table).ready)) continue;
       entry.sent = zoneState(entry, { ready: false, stale: false });
       changes.push({ kind: 'replace-zone', zone: entry.sent });
     }
@@ -129,7 +135,8 @@ export function createZones(settings: ZonesSettings): Zones {
     const gone = removed.filter(({ config }) => !table.has(config.name));
     const changes: Change[] = gone.map(({ name }) => ({ kind: 'remove-zone', name }));
     for (const [entry, readiness] of wanted) {
-      const zone = zoneState(entry, readiness);
+      const present = readinessOf(entry, table);
+      const zone = zoneState(entry, present.ready ? readiness : present);
       if (table.get(entry.config.name) !== entry || isDeepStrictEqual(entry.sent, zone)) continue;
       entry.sent = zone;
       changes.push({ kind: 'replace-zone', zone });
@@ -161,9 +168,10 @@ export function createZones(settings: ZonesSettings): Zones {
     const removed = removedZones;
     removedZones = [];
     const changedZones = new Set<Node>();
-    let changes = announceZones();
+    let changes: Change[] = [];
     let applied: Promise<void> = Promise.resolve();
     do {
+      changes = changes.concat(announceZones());
       const result = publication.pass(batch, namesPerPass, touched);
       touched = new Set();
       for (const zone of result.changedZones) changedZones.add(zone);

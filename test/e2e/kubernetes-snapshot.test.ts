@@ -13,7 +13,7 @@ let plane: ControlPlane;
 
 before(async () => {
   if (options.skip !== false) return;
-  plane = await startControlPlane();
+  plane = await startControlPlane({ users: ['reader'] });
   await plane.client.create(NODES, { metadata: { name: 'node-1' } });
   await plane.client.create(SERVICES, service('web'));
   await plane.client.create(
@@ -121,8 +121,43 @@ test('a snapshot is not answered from for longer than its limit', options, async
     await until(() => second.status.zone('cluster.local.'), { ready: true, stale: true });
     await until(() => second.status.zone('cluster.local.'), { ready: false, stale: false });
     assert.equal(second.status.missing().length, 1);
+    assert.deepEqual([...second.registry.services()], []);
   } finally {
     await second.stop();
     await plane.apiServer.start();
   }
 });
+
+test('nor is what the API server refuses to show, while it shows the rest', options, async () => {
+  const file = join(plane.folder, 'snapshot-of-refused');
+  await plane.client.create(SERVICES, service('refused'));
+  await plane.client.create(SLICES, slice('refused-a', 'refused', [endpoint('10.5.0.9', 'web-1')]));
+  const first = followCluster(config(file));
+  await until(() => first.answered('refused'), ['10.5.0.9']);
+  await first.stop();
+  await grant('reader', ['pods', 'nodes', 'namespaces']);
+
+  const second = followCluster({ ...config(file, 6), context: 'reader' });
+  try {
+    await until(() => second.answered('refused'), ['10.5.0.9']);
+    await until(() => second.kind('pods').synced, true);
+    await until(() => second.status.zone('cluster.local.'), { ready: false, stale: false });
+    assert.deepEqual(second.answered('refused'), []);
+    const left = [...second.registry.services()].map(({ service }) => service?.kind);
+    assert.ok(left.length > 0 && left.every((kind) => kind === 'namespace'), 'what has been heard of stays');
+    assert.notDeepEqual(second.registry.factsOf('pod/test/default/web-1'), []);
+  } finally {
+    await second.stop();
+  }
+});
+
+async function grant(user: string, resources: string[]): Promise<void> {
+  const path = '/apis/rbac.authorization.k8s.io/v1';
+  const rules = [{ apiGroups: [''], resources, verbs: ['list', 'watch'] }];
+  await plane.client.create(`${path}/clusterroles`, { metadata: { name: user }, rules });
+  await plane.client.create(`${path}/clusterrolebindings`, {
+    metadata: { name: user },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: user },
+    subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: user }],
+  });
+}

@@ -55,11 +55,11 @@ test('a zone is ready when all its sources are, and one without sources always',
 test('a source served from a snapshot is ready and stale until it has spoken or the snapshot is too old', () => {
   const { board, source } = setUp();
   const services = source.kind('services', true);
-  source.restored(true);
+  source.restored(0);
   assert.deepEqual([board.zone('cluster.local.'), board.missing()], [{ ready: true, stale: true }, []]);
-  source.restored(false);
+  source.expired();
   assert.deepEqual([board.zone('cluster.local.'), board.missing().length], [{ ready: false, stale: false }, 1]);
-  source.restored(true);
+  source.restored(0);
   services.synced();
   assert.deepEqual(board.zone('cluster.local.'), { ready: true, stale: false });
 });
@@ -107,10 +107,10 @@ test('a replica that never was ready is not made so by the exchange of its only 
 test('a source that is awaited is so again when its snapshot has become too old', () => {
   const { board, source } = setUp();
   source.kind('services', true);
-  source.restored(true);
+  source.restored(0);
   board.setComplete(true);
   assert.equal(board.isReady(), true);
-  source.restored(false);
+  source.expired();
   assert.equal(board.isReady(), false);
 });
 
@@ -126,6 +126,24 @@ test('the age of a source is that of the required kind heard of longest ago', as
   pods.contact();
   await clock.advance(1_000);
   assert.equal(age(), 31_000);
+});
+
+test('a kind that only a snapshot has spoken for is as old as the snapshot', async () => {
+  const { clock, board, source } = setUp();
+  const services = source.kind('services', true);
+  const pods = source.kind('pods', true);
+  source.restored(clock.now() - 60_000);
+  const age = () => board.sources()[0].ageMs;
+  assert.equal(age(), 60_000);
+  pods.contact();
+  pods.synced();
+  services.contact();
+  await clock.advance(5_000);
+  assert.equal(age(), 65_000, 'the list of services has begun, and has not been applied');
+  source.expired();
+  assert.equal(age(), 65_000);
+  services.synced();
+  assert.equal(age(), 5_000);
 });
 
 test('listeners hear when readiness may have changed, not of every event', () => {

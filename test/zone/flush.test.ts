@@ -43,6 +43,37 @@ test('a zone is not ready before what was dirty is there, and its reverse zone w
   assert.deepEqual([...(plane.zones.get('in-addr.arpa.')?.fallthrough ?? [])].length, 1);
 });
 
+test('a zone that is not ready any more says so before its names go', async () => {
+  const { plane, state, zones, registry } = setUpZones([clusterZone()], { namesPerPass: 1 });
+  const services = ['a', 'b', 'c'].map((name) => kubernetesService(`prod/${name}`));
+  for (const service of services) state(service, [instance('a', ['10.1.0.1'])]);
+  zones.setState('cluster.local.', { ready: true, stale: true });
+  await zones.flush();
+  const { apply } = plane;
+  const seen: boolean[] = [];
+  Object.assign(plane, {
+    apply(changes: Parameters<typeof apply>[0]) {
+      const applied = apply(changes);
+      if (changes.some(({ kind }) => kind === 'remove-name')) seen.push(plane.zones.get('cluster.local.')!.ready);
+      return applied;
+    },
+  });
+  state(kubernetesService('prod/d'), []);
+  const running = zones.flush(); // its end must not say what its beginning knew
+  for (const { key } of services) {
+    registry.removeGroup(key);
+    registry.removeService(key);
+  }
+  zones.setState('cluster.local.', { ready: false, stale: false });
+  await running;
+  await zones.flush();
+  assert.ok(seen.length > 1 && !seen.includes(true), String(seen));
+  assert.deepEqual(
+    [...plane.zones.values()].map(({ ready, stale }) => [ready, stale]),
+    [...plane.zones].map(() => [false, false]),
+  );
+});
+
 type Plane = ReturnType<typeof setUpZones>['plane'];
 
 function serialOf(plane: Plane, zone: string): number {

@@ -9,6 +9,10 @@ export type Statement =
 
 export interface Recorder extends Statements {
   statements(): Iterable<Statement>;
+  /** Says again what a snapshot says. Throws what the registry throws. */
+  restore(statement: Statement): void;
+  /** Takes back what was restored and nobody has said since. */
+  withdrawRestored(): void;
 }
 
 /** Passes everything on to the registry. What the registry refuses is not remembered. */
@@ -17,25 +21,33 @@ export function createRecorder(registry: Statements): Recorder {
   const groups = new Map<string, { readonly serviceKey: string; readonly instances: readonly Instance[] }>();
   const facts = new Map<string, { readonly source: FactSource; readonly facts: readonly Fact[] }>();
 
-  return {
+  /** Keys of what only a snapshot has said. */
+  const restored = { services: new Set<string>(), groups: new Set<string>(), facts: new Set<string>() };
+
+  const recorder: Recorder = {
     replaceService(service) {
       registry.replaceService(service);
+      restored.services.delete(service.key);
       services.set(service.key, service);
     },
     removeService(key) {
       registry.removeService(key);
+      restored.services.delete(key);
       services.delete(key);
     },
     replaceGroup(group, serviceKey, instances) {
       registry.replaceGroup(group, serviceKey, instances);
+      restored.groups.delete(group);
       groups.set(group, { serviceKey, instances });
     },
     removeGroup(group) {
       registry.removeGroup(group);
+      restored.groups.delete(group);
       groups.delete(group);
     },
     replaceFacts(subject, source, stated) {
       registry.replaceFacts(subject, source, stated);
+      restored.facts.delete(subject);
       // A cluster's subjects (a pod, a node) each have one source.
       if (stated.length > 0) facts.set(subject, { source, facts: stated });
       else facts.delete(subject);
@@ -48,12 +60,23 @@ export function createRecorder(registry: Statements): Recorder {
       for (const [group, stated] of groups) yield { group, ...stated };
       for (const [subject, stated] of facts) yield { subject, ...stated };
     },
+    restore(statement) {
+      if ('service' in statement) {
+        recorder.replaceService(statement.service);
+        restored.services.add(statement.service.key);
+      } else if ('group' in statement) {
+        recorder.replaceGroup(statement.group, statement.serviceKey, statement.instances);
+        restored.groups.add(statement.group);
+      } else {
+        recorder.replaceFacts(statement.subject, statement.source, statement.facts);
+        restored.facts.add(statement.subject);
+      }
+    },
+    withdrawRestored() {
+      for (const key of [...restored.services]) recorder.removeService(key);
+      for (const group of [...restored.groups]) recorder.removeGroup(group);
+      for (const subject of [...restored.facts]) recorder.replaceFacts(subject, facts.get(subject)!.source, []);
+    },
   };
-}
-
-/** Says again what was said before. Throws what the registry throws. */
-export function replay(statement: Statement, registry: Statements): void {
-  if ('service' in statement) registry.replaceService(statement.service);
-  else if ('group' in statement) registry.replaceGroup(statement.group, statement.serviceKey, statement.instances);
-  else registry.replaceFacts(statement.subject, statement.source, statement.facts);
+  return recorder;
 }

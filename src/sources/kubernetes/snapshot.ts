@@ -3,7 +3,7 @@
 import type { Clock, Timer } from '../../clock.ts';
 import type { KubernetesConfig } from '../../config/config.ts';
 import type { Logger } from '../../log.ts';
-import { type Recorder, replay, type Statement } from './recorder.ts';
+import type { Recorder, Statement } from './recorder.ts';
 import { readSnapshot, writeSnapshot } from './snapshot-file.ts';
 
 export interface SnapshotContext {
@@ -18,8 +18,10 @@ export interface SnapshotContext {
   readonly heardMs: () => number | undefined;
   readonly knownKeys: () => Iterable<{ readonly kind: string; readonly key: string }>;
   readonly restoreKeys: (kind: string, keys: readonly string[]) => void;
-  /** True: answers may be given from the snapshot. False: it has become too old for that. */
-  readonly restored: (usable: boolean) => void;
+  /** Answers may be given from a snapshot that was taken then (wall-clock milliseconds). */
+  readonly restored: (takenMs: number) => void;
+  /** It has become too old for that. */
+  readonly expired: () => void;
 }
 
 export interface SnapshotKeeper {
@@ -30,6 +32,8 @@ export interface SnapshotKeeper {
 }
 
 const EVERY_MS = 30_000;
+/** Timers of more than 24.8 days fire at once. */
+const LONGEST_TIMER_MS = 86_400_000;
 
 export function createSnapshotKeeper(context: SnapshotContext): SnapshotKeeper {
   const { settings, clock, recorder, log } = context;
@@ -47,9 +51,9 @@ export function createSnapshotKeeper(context: SnapshotContext): SnapshotKeeper {
       if (snapshot !== undefined && leftMs > 0) {
         // Keys first: what is stated of a snapshot that turns out to be bad is taken back by the first list.
         for (const [kind, keys] of snapshot.keys) context.restoreKeys(kind, keys);
-        for (const statement of snapshot.statements) replay(statement, recorder);
-        context.restored(true);
-        expiry = clock.setTimeout(expire, leftMs);
+        for (const statement of snapshot.statements) recorder.restore(statement);
+        context.restored(snapshot.takenMs);
+        expireAfter(leftMs);
         log.info('answering from a snapshot until the API server is heard', {
           file: settings.file,
           takenAt: new Date(snapshot.takenMs).toISOString(),
@@ -68,10 +72,17 @@ export function createSnapshotKeeper(context: SnapshotContext): SnapshotKeeper {
     return Math.min(maxAgeMs, takenMs + maxAgeMs - clock.now());
   }
 
+  function expireAfter(leftMs: number): void {
+    const restMs = leftMs - LONGEST_TIMER_MS;
+    expiry = clock.setTimeout(() => (restMs > 0 ? expireAfter(restMs) : expire()), Math.min(leftMs, LONGEST_TIMER_MS));
+  }
+
+  /** What has been heard of since stays; of the rest nothing is known any more. */
   function expire(): void {
     if (context.isSynced()) return;
     log.error('snapshot has become too old while the API server is away: its names are not answered any more');
-    context.restored(false);
+    recorder.withdrawRestored();
+    context.expired();
   }
 
   function tick(): void {

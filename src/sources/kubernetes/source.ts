@@ -66,6 +66,7 @@ export function startKubernetesSource(settings: KubernetesSourceSettings): Sourc
       knownKeys: watches.knownKeys,
       restoreKeys: watches.restoreKeys,
       restored: report.restored,
+      expired: report.expired,
     });
   let stopping = false;
   const starting = (snapshot?.restore() ?? Promise.resolve()).then(() => {

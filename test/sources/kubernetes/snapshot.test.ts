@@ -9,6 +9,7 @@ import { createSnapshotKeeper } from '../../../src/sources/kubernetes/snapshot.t
 import { readSnapshot, UnusableSnapshot, writeSnapshot } from '../../../src/sources/kubernetes/snapshot-file.ts';
 import { temporaryFolder } from '../../support/command.ts';
 import { fakeClock } from '../../support/fake-clock.ts';
+import { fact, instance } from '../../support/model.ts';
 import { kubernetesService } from '../../support/zone-setup.ts';
 
 const OF = 'kubernetes/test cluster.local.';
@@ -37,16 +38,16 @@ test('a file of another program is left aside without being read', async (t) => 
   assert.equal(await readSnapshot(`${file}-absent`, OF), undefined);
 });
 
-function keeper(file: string, nowMs: number, isSynced = true) {
+function keeper(file: string, nowMs: number, isSynced = true, maxAgeSeconds = 60) {
   const clock = fakeClock(nowMs);
   const warnings: string[] = [];
-  const restored: boolean[] = [];
+  const told: (number | 'expired')[] = [];
   const keys: string[] = [];
   let slot = 1;
   const registry = createRegistry({ allocate: () => slot++, set() {} });
   const recorder = createRecorder(registry);
   const made = createSnapshotKeeper({
-    settings: { file, maxAgeSeconds: 60 },
+    settings: { file, maxAgeSeconds },
     of: OF,
     recorder,
     clock,
@@ -55,9 +56,10 @@ function keeper(file: string, nowMs: number, isSynced = true) {
     heardMs: () => clock.now(),
     knownKeys: () => [KEY],
     restoreKeys: (_kind, some) => void keys.push(...some),
-    restored: (usable) => void restored.push(usable),
+    restored: (takenMs) => void told.push(takenMs),
+    expired: () => void told.push('expired'),
   });
-  return { made, warnings, restored, keys, clock, registry };
+  return { made, warnings, told, keys, clock, registry, recorder };
 }
 
 test('a folder that cannot be written to is said, and changes nothing else', async (t) => {
@@ -72,13 +74,64 @@ test('a folder that cannot be written to is said, and changes nothing else', asy
 test('a snapshot of the future is answered from for no longer than the limit', async (t) => {
   const file = join(await temporaryFolder(t), 'snapshot');
   await writeSnapshot(file, OF, 9_000_000, LINES);
-  const { made, restored, clock } = keeper(file, 1_000_000, false);
+  const { made, told, clock } = keeper(file, 1_000_000, false);
   await made.restore();
   await clock.advance(59_999);
-  assert.deepEqual(restored, [true]);
+  assert.deepEqual(told, [9_000_000]);
   await clock.advance(1);
-  assert.deepEqual(restored, [true, false]);
+  assert.deepEqual(told, [9_000_000, 'expired']);
   await made.stop();
+});
+
+test('what only a snapshot said is taken back when it is too old; what was said since stays', async (t) => {
+  const file = join(await temporaryFolder(t), 'snapshot');
+  const [heard, unheard] = [kubernetesService('prod/heard'), kubernetesService('prod/unheard')];
+  const facts = [fact('UNHEALTHY', 'pod')];
+  const groupOf = ({ key }: { key: string }, address: string) => ({
+    group: `group of ${key}`,
+    serviceKey: key,
+    instances: [instance('a', address, { subjects: [`pod/${key}`], facts: [] })],
+  });
+  await writeSnapshot(file, OF, 1_000_000, [
+    ...[{ service: heard }, groupOf(heard, '10.0.0.1'), { subject: `pod/${heard.key}`, source: 'pod' as const, facts }],
+    ...[{ service: unheard }, groupOf(unheard, '10.0.0.2')],
+    { subject: 'pod/nobody', source: 'pod' as const, facts },
+  ]);
+  const { made, clock, registry, recorder } = keeper(file, 1_000_000, false);
+  await made.restore();
+  const known = () =>
+    [...registry.services()].map(({ key, service, instances }) => [key, service !== undefined, instances.size]);
+  assert.deepEqual(known().sort(), [
+    [heard.key, true, 1],
+    [unheard.key, true, 1],
+  ]);
+  const again = groupOf(heard, '10.0.0.1');
+  recorder.replaceService(heard);
+  recorder.replaceGroup(again.group, again.serviceKey, again.instances);
+  recorder.replaceFacts(`pod/${heard.key}`, 'pod', facts);
+  await clock.advance(60_000);
+  assert.deepEqual(known(), [[heard.key, true, 1]]);
+  assert.deepEqual([registry.factsOf(`pod/${heard.key}`).length, registry.factsOf('pod/nobody').length], [1, 0]);
+  assert.deepEqual([...recorder.statements()].length, 3, 'nor would the next snapshot say it');
+  await made.stop();
+});
+
+test('a limit that is longer than the longest timer is kept', async (t) => {
+  const file = join(await temporaryFolder(t), 'snapshot');
+  await writeSnapshot(file, OF, 1_000_000, LINES);
+  const yearSeconds = 31_536_000;
+  const { made, told, clock } = keeper(file, 1_000_000, false, yearSeconds);
+  const delaysMs: number[] = [];
+  const { setTimeout } = clock;
+  const noting: typeof setTimeout = (callback, delayMs) => {
+    delaysMs.push(delayMs);
+    return setTimeout(callback, delayMs);
+  };
+  Object.assign(clock, { setTimeout: noting });
+  await made.restore();
+  await made.stop();
+  assert.ok(Math.max(...delaysMs) < 2 ** 31, 'Node fires longer ones at once');
+  assert.deepEqual(told, [1_000_000]);
 });
 
 test('what a bad snapshot has stated is known by its key, so that the first list takes it back', async (t) => {
@@ -86,8 +139,8 @@ test('what a bad snapshot has stated is known by its key, so that the first list
   await writeSnapshot(file, OF, 1_000_000, LINES);
   const [header, good, key] = (await readFile(file, 'utf8')).split('\n');
   await writeFile(file, [header, good, '{"service":null}', key, '{"end":3}', ''].join('\n'));
-  const { made, restored, keys, warnings } = keeper(file, 1_000_000);
+  const { made, told, keys, warnings } = keeper(file, 1_000_000);
   await made.restore();
-  assert.deepEqual([restored, keys, warnings], [[], [KEY.key], ['snapshot cannot be used']]);
+  assert.deepEqual([told, keys, warnings], [[], [KEY.key], ['snapshot cannot be used']]);
   await made.stop();
 });

@@ -103,10 +103,24 @@ export function createZones(settings: ZonesSettings): Zones {
       apexes.add(tree.ensure(entry.name, (node) => touched.add(node)));
       markDirty(owners.ensureStatic(entry.config.name).key);
     }
-    // Empty non-terminals may have come into a zone, or have left one, and no owner speaks for them.
-    const isSame = previous.size === table.size && [...table.keys()].every((name) => previous.has(name));
-    if (!isSame) for (const node of tree.nodes()) if (!publication.ownership.isOwned(node)) touched.add(node);
+    const different = [...previous.values(), ...table.values()].filter(
+      ({ config: { name } }) => !previous.has(name) || !table.has(name),
+    );
+    if (different.length > 0) touchAround(different);
     for (const { key } of registry.services()) markDirty(key);
+  }
+
+  /** What zones that came or went change beyond their own names: they take from the zone above them, or give to it. */
+  function touchAround(different: readonly ZoneEntry[]): void {
+    for (const { name } of different) {
+      const above = settler.apexOf(tree.parentOf(tree.find(name)));
+      if (above !== undefined) touched.add(above);
+    }
+    // Empty non-terminals may have come into a zone, or have left all, and no owner speaks for them.
+    for (const node of tree.nodes()) {
+      const isServed = settler.apexOf(node) !== undefined;
+      if (isServed !== settler.isSent(node) && !publication.ownership.isOwned(node)) touched.add(node);
+    }
   }
 
   function removeZone(entry: ZoneEntry): void {

@@ -133,11 +133,12 @@ test('nor is what the API server refuses to show, while it shows the rest', opti
   await plane.client.create(SERVICES, service('refused'));
   await plane.client.create(SLICES, slice('refused-a', 'refused', [endpoint('10.5.0.9', 'web-1')]));
   const first = followCluster(config(file));
+  await until(() => first.status.missing(), []);
   await until(() => first.answered('refused'), ['10.5.0.9']);
   await first.stop();
   await grant('reader', ['pods', 'nodes', 'namespaces']);
 
-  const second = followCluster({ ...config(file, 6), context: 'reader' });
+  const second = followCluster({ ...config(file, 10), context: 'reader' });
   try {
     await until(() => second.answered('refused'), ['10.5.0.9']);
     await until(() => second.kind('pods').synced, true);

@@ -117,6 +117,25 @@ test('a configuration that is read again moves the serials of the zones that it 
   assert.deepEqual(serials(), [Math.floor(served.clock.now() / 1000), ...before.slice(1)]);
 });
 
+test('a zone that comes or goes moves the serial of the zone above it, and of no other', async () => {
+  const beside = [zoneConfig('example.org.'), clusterZone()];
+  const served = setUpZones(beside);
+  const serials = () => ['example.org.', 'cluster.local.', 'in-addr.arpa.'].map((zone) => serialOf(served.plane, zone));
+  await served.zones.flush();
+  const before = serials();
+  const reload = async (...more: readonly ReturnType<typeof zoneConfig>[]) => {
+    await served.clock.advance(3_600_000);
+    served.zones.reload([...beside, ...more]);
+    await served.zones.flush();
+    return serials();
+  };
+  const nowSeconds = () => Math.floor(served.clock.now() / 1000);
+  assert.deepEqual(await reload(zoneConfig('example.net.')), before);
+  assert.deepEqual(await reload(), before);
+  assert.deepEqual(await reload(zoneConfig('sub.example.org.')), [nowSeconds(), ...before.slice(1)]);
+  assert.deepEqual(await reload(), [nowSeconds(), ...before.slice(1)]);
+});
+
 test('a slot is given back when the data plane has dropped its records, and not before', async () => {
   const { plane, state, zones } = setUpZones([clusterZone()]);
   const service = kubernetesService('prod/web');

@@ -24,6 +24,8 @@ export interface KnownObjects {
   advance(resourceVersion: string): boolean;
   /** Whether what is known is newer than this resource version. */
   isAhead(resourceVersion: string): boolean;
+  /** The server's history is another one: versions that were seen say nothing of it. */
+  forgetVersions(): void;
   /** Keys known from a snapshot, to be compared with the first list. */
   restore(keys: Iterable<string>): void;
   keys(): IterableIterator<string>;
@@ -37,7 +39,13 @@ const MASS_LOSS = 10;
 /** Names of malformed objects that were logged; beyond, they are only counted. */
 const LOGGED_ONCE = 1_000;
 
-export function createKnownObjects(kind: WatchedKind, report: KindReport, log: Logger): KnownObjects {
+/** `onAnotherHistory`: a second list was as old as the one that was not believed, so the server's history went back. */
+export function createKnownObjects(
+  kind: WatchedKind,
+  report: KindReport,
+  log: Logger,
+  onAnotherHistory: () => void = () => {},
+): KnownObjects {
   /**
    * Keys, each with its resource version less the first one seen, which nearly always fits 32 bits. undefined: from a
    * snapshot, or no number.
@@ -138,7 +146,8 @@ export function createKnownObjects(kind: WatchedKind, report: KindReport, log: L
       const left = known.size - lost.length;
       const isMassLoss = lost.length > 0 && (left === 0 || lost.length > Math.max(MASS_LOSS, known.size / 2));
       const believed = !isOld && (!isMassLoss || doubt !== undefined);
-      if (isAnotherHistory()) latest = version;
+      const wentBack = isAnotherHistory();
+      if (wentBack) latest = version;
       doubt = believed ? undefined : isOld ? 'age' : 'loss';
       listed = undefined;
       if (believed) takeAway(lost);
@@ -146,12 +155,18 @@ export function createKnownObjects(kind: WatchedKind, report: KindReport, log: L
       else
         log.warn('list lost most objects, asking again before believing it', { known: known.size, lost: lost.length });
       report.objects(known.size);
+      if (wentBack) onAnotherHistory();
       return believed;
     },
     advance: (resourceVersion) => advance(versionOf(resourceVersion)),
     isAhead(resourceVersion) {
       const version = versionOf(resourceVersion);
       return version !== undefined && latest !== undefined && version < latest;
+    },
+    forgetVersions() {
+      for (const key of [...known.values()]) known.set(key);
+      latest = undefined;
+      if (doubt === 'age') doubt = undefined;
     },
     restore(keys) {
       for (const key of keys) known.set(key);

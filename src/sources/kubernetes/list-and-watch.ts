@@ -32,6 +32,8 @@ export interface ListAndWatchContext {
 export interface ListAndWatch {
   /** A complete list is known and followed: what it does not show does not exist. */
   isFollowing(): boolean;
+  /** The server's history is another one: all is asked for at once, and believed whatever its version. */
+  relist(): void;
   stop(): Promise<void>;
 }
 
@@ -44,6 +46,8 @@ export function startListAndWatch(
   const { server, clock, random, timings } = context;
   const log = context.log.child({ kind: labelOf(kind) });
   const stopping = new AbortController();
+  /** Aborts the list or watch that is under way. */
+  let round = new AbortController();
   const recovery = createRecovery({ kind, known, report, log, timings, context });
 
   /** The place in the server's history up to which all is known; undefined: a list is needed. */
@@ -86,7 +90,7 @@ export function startListAndWatch(
 
   const wentBack = () => new ApiError(410, 'the server has gone back behind what it said before');
   const paged = (patience: PagedList['contact']): PagedList => ({
-    ...{ server, clock, kind, encoding, stop: stopping.signal },
+    ...{ server, clock, kind, encoding, stop: round.signal },
     contact: patience,
   });
 
@@ -175,7 +179,7 @@ export function startListAndWatch(
   }
 
   const read = (stream: Omit<EventStream, 'malformed' | keyof Encoding>) =>
-    readEvents(server, clock, stopping.signal, { ...stream, ...encoding, malformed });
+    readEvents(server, clock, round.signal, { ...stream, ...encoding, malformed });
 
   /** Protobuf that cannot be read, or that something on the way refuses (406), is not asked for again. */
   function takeJson(error: unknown): void {
@@ -190,17 +194,21 @@ export function startListAndWatch(
 
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
-      const round = recovery.begin();
+      round = new AbortController();
+      const outcome = recovery.begin();
       try {
         await (cursor === undefined ? list() : watch());
-        round.ended();
+        outcome.ended();
       } catch (error) {
         if (stopping.signal.aborted) return;
         following = false;
-        takeJson(error);
-        if (round.failed(error) === 'relist') cursor = undefined;
+        if (!round.signal.aborted) {
+          takeJson(error);
+          if (outcome.failed(error) === 'relist') cursor = undefined;
+        }
       }
-      await pause(round.delayMs());
+      if (round.signal.aborted) cursor = undefined;
+      await pause(outcome.delayMs());
     }
   }
 
@@ -220,8 +228,15 @@ export function startListAndWatch(
   const running = run();
   return {
     isFollowing: () => following,
+    relist() {
+      known.forgetVersions();
+      cursor = undefined;
+      following = false;
+      round.abort();
+    },
     stop() {
       stopping.abort();
+      round.abort();
       return running;
     },
   };

@@ -56,9 +56,13 @@ export function createWatches(settings: WatchSettings, log: Logger, source: Sour
     add(kind, { absent, listed, stop } = {}) {
       const label = labelOf(kind);
       const report = source.kind(label, true);
-      const known = createKnownObjects(kind, report, log.child({ kind: label }));
-      objects.set(kind, known);
       let loop: ListAndWatch | undefined;
+      // Another kind's watch may have gone on silently from a version that the new history has as well.
+      const relistOthers = () => {
+        for (const other of running) if (other !== loop) other.relist();
+      };
+      const known = createKnownObjects(kind, report, log.child({ kind: label }), relistOthers);
+      objects.set(kind, known);
       const start = () => {
         known.restore(restoredKeys.get(label) ?? []);
         const optional = absent && { absent };

@@ -132,6 +132,27 @@ test('an API server whose history went back is listed, twice, and then what it s
     await until(() => cluster.answered('web'), ['10.0.0.4']);
   }));
 
+test('when the history of one kind went back, all kinds are listed, also those whose watch goes on as if nothing were', () =>
+  faking({}, async (server, follow) => {
+    for (const name of ['web', 'new']) server.put('services', service(name));
+    server.put('endpointslices', slice('a', 'web', [endpoint('10.0.0.1')]));
+    const cluster = await follow();
+    server.put('endpointslices', slice('a', 'web', [endpoint('10.0.0.2')]));
+    await until(() => cluster.answered('web'), ['10.0.0.2']);
+    server.goBack('services', [service('web'), service('deleted since')]);
+    server.goBack('endpointslices', [slice('a', 'web', [endpoint('10.0.0.1')])]);
+    const metadata = { resourceVersion: '50' };
+    server.line('endpointslices', JSON.stringify({ type: 'BOOKMARK', object: { metadata } }));
+    const services = () => [...cluster.registry.services()].map((state) => state.service?.name).filter(Boolean);
+    await until(() => services().sort(), ['deleted since', 'web']);
+    await until(() => cluster.answered('web'), ['10.0.0.1']);
+    assert.deepEqual([cluster.kind('services').counters.lists, cluster.kind('services').counters.failures], [2, 0]);
+    assert.equal(cluster.kind('endpointslices').counters.lists, 3, 'who has found it is not asked once more');
+    await until(() => server.requests.filter((request) => request === 'watch services').length > 0, true);
+    server.put('services', service('next'));
+    await until(() => services().sort(), ['deleted since', 'next', 'web']);
+  }));
+
 test('an endpoint that makes no sense is left out of its slice, the others are answered, and all go with the slice', () =>
   faking({}, async (server, follow) => {
     server.put('services', service('web'));

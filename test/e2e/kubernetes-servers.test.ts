@@ -8,6 +8,7 @@ import { after, before, test } from 'node:test';
 import { endpoint, NAMESPACES, SERVICES, SLICES, service, slice } from '../support/cluster-objects.ts';
 import { type ControlPlane, startControlPlane } from '../support/control-plane.ts';
 import { type FollowedCluster, followCluster, testKubernetesConfig } from '../support/followed-cluster.ts';
+import { startRelay } from '../support/relay.ts';
 import { requirement } from '../support/requirement.ts';
 import { until } from '../support/until.ts';
 
@@ -45,24 +46,17 @@ test('an API server whose etcd was restored from a backup is believed, and follo
   const cluster = followCluster(testKubernetesConfig(own.kubeconfig));
   const put = (ip: string) => own.client.patch(`${SLICES}/db`, { endpoints: [endpoint(ip)] });
   const data = join(own.folder, 'etcd');
-  const exchangeEtcd = async (work: () => Promise<void>) => {
-    await own.apiServer.stop();
-    await own.etcd.stop();
-    await work();
-    await own.etcd.start();
-    await own.apiServer.start();
-  };
   try {
     await own.client.create(SERVICES, service('db'));
     await own.client.create(SLICES, slice('db', 'db', [endpoint('10.2.10.1')]));
-    await exchangeEtcd(() => cp(data, `${data}-backup`, { recursive: true }));
+    await exchangeEtcd(own, () => cp(data, `${data}-backup`, { recursive: true }));
     await put('10.2.10.2');
     await own.client.create(SERVICES, service('after'));
     for (let i = 0; i < 30; i++) await own.client.patch(`${SERVICES}/after`, { metadata: { labels: { i: `${i}` } } });
     await until(() => cluster.answered('db'), ['10.2.10.2']);
     await until(() => cluster.registry.service('kubernetes/test/cluster.local./default/after') !== undefined, true);
 
-    await exchangeEtcd(async () => {
+    await exchangeEtcd(own, async () => {
       await rm(data, { recursive: true });
       await rename(`${data}-backup`, data);
     });
@@ -73,6 +67,55 @@ test('an API server whose etcd was restored from a backup is believed, and follo
     await until(() => cluster.answered('db'), ['10.2.10.3']);
   } finally {
     await cluster.stop();
+    await own.stop();
+  }
+});
+
+async function exchangeEtcd({ apiServer, etcd }: ControlPlane, work: () => Promise<void>): Promise<void> {
+  await apiServer.stop();
+  await etcd.stop();
+  await work();
+  await etcd.start();
+  await apiServer.start();
+}
+
+test('a kind whose watch goes on from a version that the restored etcd has again is listed anew', options, async () => {
+  const own = await startControlPlane();
+  const relay = await startRelay(Number(new URL(own.url).port));
+  const file = join(own.folder, 'kubeconfig-of-relay');
+  const text = await readFile(own.kubeconfig, 'utf8');
+  await writeFile(file, text.replaceAll(own.url, `https://127.0.0.1:${relay.port}`));
+  const cluster = followCluster(testKubernetesConfig(file));
+  const data = join(own.folder, 'etcd');
+  const write = async (path: string, times: number) => {
+    for (let i = 0; i < times; i++) await own.client.patch(path, { metadata: { annotations: { i: `${i}` } } });
+  };
+  const isKnown = (name: string) =>
+    cluster.registry.service(`kubernetes/test/cluster.local./default/${name}`)?.service !== undefined;
+  try {
+    await own.client.create(SERVICES, service('restored'));
+    await own.client.create(SLICES, slice('db', 'db', [endpoint('10.2.10.1')]));
+    await exchangeEtcd(own, () => cp(data, `${data}-backup`, { recursive: true }));
+    await until(() => isKnown('restored'), true);
+    await own.client.delete(`${SERVICES}/restored`);
+    await own.client.create(SERVICES, service('lost'));
+    await until(() => [isKnown('restored'), isKnown('lost')], [false, true]);
+    await write(`${SLICES}/db`, 400);
+    await own.client.create(SLICES, slice('last', 'lost', [endpoint('10.2.10.2')]));
+    await until(() => cluster.answered('lost'), ['10.2.10.2']);
+
+    relay.cut();
+    await exchangeEtcd(own, async () => {
+      await rm(data, { recursive: true });
+      await rename(`${data}-backup`, data);
+    });
+    // The new history comes to where services are, and not to where slices are.
+    await write(`${NAMESPACES}/default`, 100);
+    relay.mend();
+    await until(() => [isKnown('restored'), isKnown('lost')], [true, false]);
+  } finally {
+    await cluster.stop();
+    await relay.close();
     await own.stop();
   }
 });

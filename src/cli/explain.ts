@@ -11,8 +11,9 @@ export interface ExplainOptions {
 
 /** Prints the server's explanation; resolves to the exit code. Throws CommandError where the server cannot be asked. */
 export async function explain({ name, url, json }: ExplainOptions, print: (text: string) => void): Promise<number> {
-  const path = `explain/${encodeURIComponent(name)}?format=${json ? 'json' : 'text'}`;
-  const response = await requestServer(url, path);
+  const isDots = /^\.+$/.test(name); // as a URL's path they would be taken away
+  const asked = isDots ? `?name=${name}&` : `${encodeURIComponent(name)}?`;
+  const response = await requestServer(url, `explain/${asked}format=${json ? 'json' : 'text'}`);
   const body = (await response.text()).trimEnd();
   if (response.status === 400) throw new CommandError(body, EXIT.USAGE);
   if (!response.headers.has('x-healthdns-explanation')) {

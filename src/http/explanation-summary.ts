@@ -40,7 +40,7 @@ function denied(
 ): string {
   if (rrsets.some(({ outcome }) => outcome === 'SERVFAIL') && ready) return 'SERVFAIL';
   if (otherwise === 'SERVFAIL') {
-    return `SERVFAIL (EDE 14, not ready): ${missing.join(', ')} has not said yet what there is in ${zone}`;
+    return `SERVFAIL (EDE 14, not ready): ${missing.join(', ')} has not said yet what there is in ${short(zone!)}`;
   }
   const silent = owners.filter(({ types, isService }) => isService && types.length === 0);
   const [{ owner, reason } = { owner: undefined, reason: '' }] = silent;

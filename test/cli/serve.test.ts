@@ -68,6 +68,8 @@ test('the example answers api-1 and api-2 only, over UDP and TCP, and says why',
   assert.match(stdout, /OUT api-3 \(127\.0\.0\.3\) UNHEALTHY\n.*rule unhealthy: .*ECONNREFUSED/);
   const unknown = await healthdns('explain', 'nothing.production.local', '--http', http, '--json');
   assert.deepEqual([unknown.code, JSON.parse(unknown.stdout).exists], [3, 'absent']);
+  const root = await healthdns('explain', '.', '--http', http);
+  assert.match(root.stdout, /^\.\n.*Not in a zone of this server/s);
 });
 
 test('what Prometheus scrapes has each series once, under one HELP and TYPE', async (t) => {

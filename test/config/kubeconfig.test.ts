@@ -12,29 +12,36 @@ const KUBECONFIG = {
   clusters: [
     { name: 'c', cluster: { server: 'https://127.0.0.1:6443' } },
     { name: 'nowhere', cluster: {} },
+    { name: 'bare', cluster: { server: '127.0.0.1:6443' } },
+    { name: 'half', cluster: { server: 'https://' } },
   ],
   contexts: [
     { name: 'ctx', context: { cluster: 'c', user: 'u' } },
     { name: 'lost', context: { cluster: 'gone', user: 'u' } },
     { name: 'idle', context: { cluster: 'nowhere', user: 'u' } },
+    { name: 'bare', context: { cluster: 'bare', user: 'u' } },
+    { name: 'half', context: { cluster: 'half', user: 'u' } },
+    { name: 'stranger', context: { cluster: 'c', user: 'gone' } },
   ],
   users: [{ name: 'u', user: { token: 'secret' } }],
   'current-context': 'ctx',
 };
 const kubeconfig = (changes: object = {}) => JSON.stringify({ ...KUBECONFIG, ...changes });
+const KNOWN = '(it has ctx, lost, idle, bare, half, stranger)';
+const NO_URL = 'names a cluster whose server is not a URL that begins with https:// or http://';
 const EMPTY = ' has nothing in it';
 
 /** What is in the file, the context that the configuration says, and what is wrong. */
 const WRONG: readonly (readonly [text: string, context: string | undefined, problem: string])[] = [
-  [kubeconfig(), 'nope', ' has no context "nope" (it has ctx, lost, idle)'],
+  [kubeconfig(), 'nope', ` has no context "nope" ${KNOWN}`],
   [kubeconfig(), 'lost', ': context "lost" names a cluster that is not there'],
   [kubeconfig(), 'idle', ': context "idle" names a cluster that has no server'],
-  [kubeconfig({ 'current-context': 'old' }), undefined, ' has no context "old" (it has ctx, lost, idle)'],
-  [
-    kubeconfig({ 'current-context': '' }),
-    undefined,
-    ' has no current-context: say which with `context` (it has ctx, lost, idle)',
-  ],
+  [kubeconfig(), 'bare', `: context "bare" ${NO_URL}`],
+  [kubeconfig(), 'half', `: context "half" ${NO_URL}`],
+  [kubeconfig(), 'stranger', ': context "stranger" names a user that is not there'],
+  [kubeconfig({ users: null }), undefined, ': context "ctx" names a user that is not there'],
+  [kubeconfig({ 'current-context': 'old' }), undefined, ` has no context "old" ${KNOWN}`],
+  [kubeconfig({ 'current-context': '' }), undefined, ` has no current-context: say which with \`context\` ${KNOWN}`],
   [kubeconfig({ contexts: null }), 'ctx', ' has no context "ctx" (it has none)'],
   [
     kubeconfig({ contexts: Array.from({ length: 11 }, (_, i) => ({ name: `c${i}`, context: {} })) }),
@@ -80,7 +87,7 @@ current-context: ctx
 clusters:
 - cluster: { server: 'https://127.0.0.1:6443' }
   name: c
-contexts: [{ context: { cluster: c, user: u }, name: ctx }]
+contexts: [{ context: { cluster: c }, name: ctx }]
 users: null
 `,
     );
@@ -103,6 +110,23 @@ users: null
     }
   });
 
+  test('that name files which are not there are warned of, but for those whose data they have', async () => {
+    const authority = { server: 'https://127.0.0.1:6443', 'certificate-authority': 'ca.crt' };
+    const user = { 'client-certificate': 'absent.crt', 'client-key': '/absent/key', tokenFile: 'absent.token' };
+    await writeFile(join(folder, 'ca.crt'), '');
+    await writeFile(file, kubeconfig({ clusters: [{ name: 'c', cluster: authority }], users: [{ name: 'u', user }] }));
+    const warning = (what: string) =>
+      `2:42 kubeconfig ${file}: ${what} cannot be read: the zone is not ready until it can`;
+    assert.deepEqual(await report('{ kubeconfig: kc }'), [
+      warning('client-certificate absent.crt'),
+      warning('client-key /absent/key'),
+      warning('tokenFile absent.token'),
+    ]);
+    const data = { ...user, 'client-certificate-data': 'eA==', 'client-key-data': 'eA==' };
+    await writeFile(file, kubeconfig({ users: [{ name: 'u', user: data }] }));
+    assert.deepEqual(await report('{ kubeconfig: kc }'), [warning('tokenFile absent.token')]);
+  });
+
   test('that are not there are warned of; other files are refused', async () => {
     assert.deepEqual(await report('{ kubeconfig: absent }'), [
       `2:42 kubeconfig ${join(folder, 'absent')} cannot be read: the zone is not ready until it can`,
@@ -118,7 +142,7 @@ users: null
   test('of the Cloud Map API are read as well', async () => {
     await writeFile(file, kubeconfig());
     const access = '{ kubeconfig: kc, context: nope, namespace: n }';
-    const problem = `kubeconfig ${file} has no context "nope" (it has ctx, lost, idle)`;
+    const problem = `kubeconfig ${file} has no context "nope" ${KNOWN}`;
     assert.deepEqual(await report('{ kubeconfig: kc }', `cloudMap: { store: { kubernetes: ${access} } }`), [
       `3:61 ${problem}`,
     ]);

@@ -101,6 +101,14 @@ test('an alias is explained by what it points to, and a loop of them ends', () =
   assert.equal(loop.target?.target, undefined);
 });
 
+test('the root, which no path can name, is explained by ?name=', () => {
+  assert.equal(ask({ ...ABSENT, zone: undefined }, { rest: '', query: new URLSearchParams('name=.') }).status, 404);
+  for (const query of ['', 'name=']) {
+    const { status, body } = ask(ABSENT, { rest: '', query: new URLSearchParams(query) });
+    assert.deepEqual([status, body.trimEnd()], [400, 'a name is missing: /explain/api.production.local']);
+  }
+});
+
 test('explain gives status, facts with source, time and reason, and the rule, of each instance', () => {
   const response = ask(OWNERS);
   assert.deepEqual([response.status, response.type], [200, 'application/json']);
@@ -152,7 +160,10 @@ test('the explanation of an unready zone says SERVFAIL and which source is missi
   const { registry, board } = rooms();
   board.add('kubernetes/prod', ['test.local.']).kind('pods', true);
   const name: NameExplanation = { ...ABSENT, ready: false, otherwise: 'SERVFAIL' };
-  assert.match(explainName(name, registry, board).summary, /^SERVFAIL \(EDE 14, not ready\): kubernetes\/prod/);
+  assert.equal(
+    explainName(name, registry, board).summary,
+    'SERVFAIL (EDE 14, not ready): kubernetes/prod has not said yet what there is in test.local.',
+  );
 });
 
 test('the status page shows zones, services and health, escaped, and loads nothing', () => {

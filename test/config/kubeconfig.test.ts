@@ -160,6 +160,7 @@ users: null
       {
         clusters: fc.oneof(valid, part('cluster', fc.record({ server: fc.constant('https://127.0.0.1:1') }))),
         contexts: fc.oneof(valid, part('context', fc.record({ cluster: name, user: name }))),
+        users: fc.oneof(fc.constant(KUBECONFIG.users), part('user', fc.constant({ token: 'secret' }))),
         'current-context': name,
       },
       { requiredKeys: [] },

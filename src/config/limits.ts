@@ -6,7 +6,7 @@ export const limitsEntry = v.optional(
   mapping(
     {
       tcpConnections: v.optional(
-        integer(1, 100_000, 'Open TCP connections in all; beyond it the idlest is closed.'),
+        integer(1, 100_000, 'Open TCP connections, shared evenly among the threads; over its share a thread closes the idlest.'),
         1000,
       ),
       tcpIdleSeconds: v.optional(
@@ -22,7 +22,7 @@ export const limitsEntry = v.optional(
         integer(
           1_048_576,
           68_719_476_736,
-          'Unread answers of all TCP clients; beyond it those that have not read for longest are closed.',
+          'Unread answers of all TCP clients, shared evenly among the threads; beyond it those that have not read for longest are closed.',
         ),
         67_108_864,
       ),

@@ -22,6 +22,8 @@ export interface Libc {
   epoll_ctl(epoll: number, operation: number, fd: number, event: bigint): number;
   epoll_wait(epoll: number, events: bigint, count: number, timeoutMs: number): number;
   poll(fds: bigint, count: number, timeoutMs: number): number;
+  ioctl(fd: number, request: number, value: bigint): number;
+  shutdown(fd: number, how: number): number;
   close(fd: number): number;
   errno(): number;
   /** Zeroed memory that stays where it is and is never given back. */
@@ -43,6 +45,7 @@ export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
 export const SO_SNDBUF = 7;
 export const SO_RCVBUF = 8;
+export const SO_LINGER = 13;
 export const SO_REUSEPORT = 15;
 export const SO_RCVBUFFORCE = 33;
 export const SO_MEMINFO = 55;
@@ -57,11 +60,14 @@ export const IPV6_V6ONLY = 26;
 export const IPV6_RECVPKTINFO = 49;
 export const MSG_DONTWAIT = 0x40;
 export const MSG_NOSIGNAL = 0x4000;
+export const SHUT_WR = 1;
+export const SIOCOUTQ = 0x5411;
 export const POLLIN = 1;
 export const EPOLLIN = 1;
 export const EPOLLOUT = 4;
 export const EPOLLERR = 8;
 export const EPOLLHUP = 16;
+export const EPOLLET = 0x8000_0000 | 0;
 export const EPOLL_CLOEXEC = SOCK_CLOEXEC;
 export const EPOLL_CTL_ADD = 1;
 export const EPOLL_CTL_MOD = 3;
@@ -106,6 +112,8 @@ function declare(koffi: Koffi): Libc {
     epoll_ctl: process.func('int epoll_ctl(int epoll, int operation, int fd, void *event)'),
     epoll_wait: process.func('int epoll_wait(int epoll, void *events, int count, int timeout)'),
     poll: process.func('int poll(void *fds, unsigned long count, int timeout)'),
+    ioctl: process.func('int ioctl(int fd, unsigned long request, void *value)'),
+    shutdown: process.func('int shutdown(int fd, int how)'),
     close: process.func('int close(int fd)'),
     errno: koffi.errno,
     allocate(bytes) {

@@ -12,8 +12,10 @@ export interface TimedConnection {
   waiting: number;
   /** What we keep for it: answers that it has not read, the beginning of a query. */
   heldBytes: number;
-  /** Ends it at once. It may have been forgotten already. */
+  /** Ends it; what has been sent still reaches the client. It may have been forgotten already. */
   close(connection: TimedConnection): void;
+  /** Ends it at once, and what the client has not read is thrown away. It may have been forgotten already. */
+  giveUp(connection: TimedConnection): void;
 }
 
 export interface TcpConnections {
@@ -58,7 +60,7 @@ export function createTcpConnections(settings: TcpSettings, clock: Clock, counte
   const end = (connection: TimedConnection, counter: number): void => {
     counters[counter]++;
     forget(connection);
-    connection.close(connection);
+    connection.giveUp(connection);
   };
 
   /** Closes those at the head of a list whose time is over: the first that has time left ends it, so 10,000 cost nothing. */

@@ -1,25 +1,26 @@
 // TCP by accept4, recv and send, with an epoll of its own that the receive loop waits for like for one more socket: idle
 // connections cost nothing, and a query costs no turn of Node's event loop.
 import os from 'node:os';
-import type { Clock, Timer } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import { COUNTER } from '../plane/counters.ts';
 import type { SocketAddress, TcpSettings } from '../plane/settings.ts';
 import type { Engine } from './engine.ts';
 import { createEpoll, type Epoll } from './epoll.ts';
 import {
   EPOLLERR,
+  EPOLLET,
   EPOLLHUP,
   EPOLLIN,
   EPOLLOUT,
   type Libc,
   MSG_DONTWAIT,
   MSG_NOSIGNAL,
-  SOCK_CLOEXEC,
-  SOCK_NONBLOCK,
+  SHUT_WR,
 } from './libc.ts';
 import type { ReadableSocket } from './receive-loop.ts';
-import { boundAddress, ipOf, SOCKADDR_BYTES } from './socket-address.ts';
+import { boundAddress } from './socket-address.ts';
 import { createStreamReader } from './stream-reader.ts';
+import { createAcceptor } from './tcp-accept.ts';
 import type { TcpConnections } from './tcp-connections.ts';
 import {
   type Conversation,
@@ -29,6 +30,7 @@ import {
   type TcpListener,
   TURN_WORK,
 } from './tcp-conversation.ts';
+import { closeWithReset, createUntakenBytes } from './tcp-reset.ts';
 import { openTcpSocket } from './tcp-socket.ts';
 import { listenError } from './udp.ts';
 
@@ -59,15 +61,12 @@ interface EpollConnection extends Conversation {
 }
 
 /**
- * What one turn may do at most beside TURN_WORK, so that neither transport keeps the other waiting: so many connections are
- * accepted, so many are read from, so many bytes each. Epoll hands out those that are ready in turn.
+ * What one turn may do at most beside TURN_WORK, so that neither transport keeps the other waiting: so many are read
+ * from, so many bytes each. Epoll hands out those that are ready in turn.
  */
-const ACCEPTS_A_TURN = 32;
 const EVENTS_A_TURN = 32;
 const READ_BYTES = 4096;
-/** Where there are no descriptors left, accepting rests for so long: epoll would tell of the next connection again and again. */
-const ACCEPT_AGAIN_MS = 100;
-const { EAGAIN, EINTR, EMFILE, ENFILE, ENOBUFS, ENOMEM } = os.constants.errno;
+const { EAGAIN, EINTR } = os.constants.errno;
 /** The generation of the listening socket. */
 const LISTENER = 0;
 const MAX_GENERATION = 0x7fff_ffff;
@@ -84,24 +83,38 @@ export function listenEpollTcp(
   const listener = openWatched(libc, epoll, address, shared);
   const input = libc.allocate(READ_BYTES);
   const output = libc.allocate(OUT_BYTES);
-  const peer = libc.allocate(SOCKADDR_BYTES + 4);
-  const peerBytes = new Uint8Array(peer.buffer);
-  const peerLength = new Uint32Array(peer.buffer, SOCKADDR_BYTES, 1);
   const chunk = new Uint8Array(input.buffer);
   const out = new Uint8Array(output.buffer);
   const byDescriptor: (EpollConnection | undefined)[] = [];
+  const untakenBytes = createUntakenBytes(libc);
   let generation = LISTENER;
   /** Of what epoll told last, the first `served` of `told` have had their turn. */
   let told = 0;
   let served = 0;
-  let acceptAgain: Timer | undefined;
 
-  const close = (connection: EpollConnection): void => {
+  const close = (connection: EpollConnection, reset = false): void => {
     if (!connection.open) return;
     connection.open = false;
     connections.forget(connection);
     byDescriptor[connection.fd] = undefined;
-    libc.close(connection.fd);
+    if (reset) closeWithReset(libc, connection.fd);
+    else libc.close(connection.fd);
+  };
+  const giveUp = (connection: EpollConnection): void => {
+    if (!connection.open) return;
+    close(connection, connection.unsentBytes > 0 || untakenBytes(connection.fd) > 0);
+  };
+  /**
+   * The kernel has all that is for a client that says nothing more. Until it has taken it, the connection counts as any other;
+   * epoll tells once of what happens to it, which is that it ends.
+   */
+  const finish = (connection: EpollConnection): void => {
+    if (untakenBytes(connection.fd) === 0) close(connection);
+    else if (connection.watched !== EPOLLET) {
+      libc.shutdown(connection.fd, SHUT_WR);
+      connection.watched = EPOLLET;
+      epoll.change(connection.fd, connection.generation, EPOLLET);
+    }
   };
   const abort = (connection: EpollConnection): void => {
     counters[COUNTER.TCP_ABORTED]++;
@@ -137,7 +150,7 @@ export function listenEpollTcp(
       unsent.shift();
     }
     if (!connection.open) return;
-    if (connection.ending && unsent.length === 0) close(connection);
+    if (connection.ending && unsent.length === 0) finish(connection);
     else if (connection.unsentBytes < unsentBytes) conversations.sent(connection);
     else conversations.answer(connection);
   };
@@ -165,7 +178,7 @@ export function listenEpollTcp(
         connection.ending = true;
         connection.reading = false;
         connection.postponed = false;
-        if (connection.unsentBytes === 0) close(connection);
+        if (connection.unsentBytes === 0) finish(connection);
         else watch(connection);
       },
     },
@@ -179,7 +192,7 @@ export function listenEpollTcp(
     } else if (!isTransient(libc.errno())) abort(connection);
   };
 
-  const serve = (fd: number): void => {
+  const serve = (fd: number, client: Uint8Array | undefined): void => {
     if (!connections.admit()) {
       libc.close(fd);
       return;
@@ -190,10 +203,11 @@ export function listenEpollTcp(
       openedMs: nowMs,
       lastActiveMs: nowMs,
       reader: createStreamReader(),
-      client: wantsClient ? ipOf(peerBytes).slice() : undefined,
+      client,
       waiting: 0,
       heldBytes: 0,
       close,
+      giveUp,
       ended: false,
       open: true,
       answering: false,
@@ -211,36 +225,22 @@ export function listenEpollTcp(
     if (!epoll.add(fd, generation, EPOLLIN)) abort(connection);
   };
 
-  const setListening = (on: boolean): void => {
-    epoll.change(listener, LISTENER, on ? EPOLLIN : 0);
-  };
-
-  const accept = (): void => {
-    const from = wantsClient ? peer.address : null;
-    const length = wantsClient ? peer.address + BigInt(SOCKADDR_BYTES) : null;
-    for (let i = 0; i < ACCEPTS_A_TURN; i++) {
-      peerLength[0] = SOCKADDR_BYTES;
-      const fd = libc.accept4(listener, from, length, SOCK_CLOEXEC | SOCK_NONBLOCK);
-      if (fd >= 0) {
-        serve(fd);
-        continue;
-      }
-      const errno = libc.errno();
-      if (errno === EAGAIN) return;
-      // All else is about the connection that was to be accepted (accept(2)): the next may be well.
-      counters[COUNTER.TCP_REFUSED]++;
-      if (errno !== EMFILE && errno !== ENFILE && errno !== ENOBUFS && errno !== ENOMEM) continue;
-      setListening(false);
-      acceptAgain = clock.setTimeout(() => setListening(true), ACCEPT_AGAIN_MS);
-      return;
-    }
-  };
+  const acceptor = createAcceptor({
+    libc,
+    clock,
+    counters,
+    fd: listener,
+    wantsClient,
+    setListening: (on) => epoll.change(listener, LISTENER, on ? EPOLLIN : 0),
+    serve,
+  });
 
   const serveEvent = (fd: number, of: number, events: number): void => {
     const connection = byDescriptor[fd];
     if (connection === undefined || connection.generation !== of) return;
     if ((events & (EPOLLERR | EPOLLHUP)) !== 0) {
-      abort(connection);
+      if (connection.watched === EPOLLET && (events & EPOLLERR) === 0) finish(connection);
+      else abort(connection);
       return;
     }
     if ((events & EPOLLOUT) !== 0) goOn(connection);
@@ -259,14 +259,14 @@ export function listenEpollTcp(
       }
       for (let work = 0; served < told && work < TURN_WORK; work += conversations.work()) {
         const i = served++;
-        if (epoll.tag(i) === LISTENER) accept();
+        if (epoll.tag(i) === LISTENER) acceptor.accept();
         else serveEvent(epoll.descriptor(i), epoll.tag(i), epoll.events(i));
       }
       return 0;
     },
     beganLater: conversations.beganLater,
     async close() {
-      acceptAgain?.cancel();
+      acceptor.stop();
       libc.close(listener);
       epoll.close();
     },

@@ -71,6 +71,8 @@ export async function listenPlainTcp(
     end: ({ socket }) => socket.end(),
   });
   const close = ({ socket }: PlainConnection) => void socket.destroy();
+  const giveUp = ({ socket }: PlainConnection) =>
+    void (socket.writableLength > 0 ? socket.resetAndDestroy() : socket.destroy());
 
   const serve = (socket: Socket): void => {
     if (!connections.admit()) {
@@ -87,6 +89,7 @@ export async function listenPlainTcp(
       waiting: 0,
       heldBytes: 0,
       close,
+      giveUp,
       ended: false,
       open: true,
       answering: false,

@@ -10,13 +10,16 @@ function start({ connections = 3, unreadTotalBytes = 1000 } = {}) {
   const counters = createCounters();
   const settings = { connections, idleMs: 10_000, totalMs: 60_000, unreadBytes: 100, unreadTotalBytes };
   const all = createTcpConnections(settings, clock, counters);
+  /** Given up, and closed with all that was sent. */
   const closed: string[] = [];
+  const ended: string[] = [];
   /** A connection that was accepted; undefined: it was refused. */
   const open = (name: string): TimedConnection | undefined => {
     if (!all.admit()) return undefined;
     const now = clock.monotonicMs();
-    const close = () => void closed.push(name);
-    const connection = { openedMs: now, lastActiveMs: now, waiting: 0, heldBytes: 0, close };
+    const giveUp = () => void closed.push(name);
+    const close = () => void ended.push(name);
+    const connection = { openedMs: now, lastActiveMs: now, waiting: 0, heldBytes: 0, close, giveUp };
     all.add(connection);
     return connection;
   };
@@ -26,7 +29,7 @@ function start({ connections = 3, unreadTotalBytes = 1000 } = {}) {
       assert.ok(connection, name);
       return connection;
     });
-  return { clock, counters, all, open, opened, closed };
+  return { clock, counters, all, open, opened, closed, ended };
 }
 
 test('of connections that never asked the oldest makes room, from the first moment on', () => {
@@ -114,4 +117,11 @@ test('what was read, and what was kept for who is gone, no longer counts', () =>
   assert.deepEqual(closed, []);
   all.holds(c, 1001);
   assert.deepEqual(closed, ['c']);
+});
+
+test('at the end of all nobody is given up: what was sent still arrives', () => {
+  const { all, opened, closed, ended } = start();
+  opened('a', 'b');
+  all.close();
+  assert.deepEqual([closed, ended], [[], ['a', 'b']]);
 });

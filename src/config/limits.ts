@@ -6,7 +6,11 @@ export const limitsEntry = v.optional(
   mapping(
     {
       tcpConnections: v.optional(
-        integer(1, 100_000, 'Open TCP connections, shared evenly among the threads; over its share a thread closes the idlest.'),
+        integer(
+          1,
+          100_000,
+          'Open TCP connections, shared evenly among the threads; over its share a thread closes the idlest.',
+        ),
         1000,
       ),
       tcpIdleSeconds: v.optional(

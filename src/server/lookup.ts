@@ -1,5 +1,4 @@
 // What a name and a type lead to in our zones. The outcome is a value; what is answered follows from it in respond.ts.
-
 import { readPodAddress } from '../dns/pod-address.ts';
 import { TYPE } from '../dns/types.ts';
 import { BLOCK, BLOCK_FLAG, RRSET } from '../plane/layout.ts';

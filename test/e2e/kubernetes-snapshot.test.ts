@@ -2,9 +2,20 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { endpoint, NODES, PODS, pod, podStatus, SERVICES, SLICES, service, slice } from '../support/cluster-objects.ts';
+import {
+  endpoint,
+  NAMESPACES,
+  NODES,
+  PODS,
+  pod,
+  podStatus,
+  SERVICES,
+  SLICES,
+  service,
+  slice,
+} from '../support/cluster-objects.ts';
 import { type ControlPlane, startControlPlane } from '../support/control-plane.ts';
-import { followCluster, testKubernetesConfig } from '../support/followed-cluster.ts';
+import { type FollowedCluster, followCluster, testKubernetesConfig } from '../support/followed-cluster.ts';
 import { requirement } from '../support/requirement.ts';
 import { until } from '../support/until.ts';
 
@@ -78,6 +89,37 @@ test('what was deleted while nobody followed goes when the API server is heard a
     await second.stop();
   }
 });
+
+test(
+  'services of a namespace that lost its label while nobody followed go when the API server is heard again',
+  options,
+  async () => {
+    const file = join(plane.folder, 'snapshot-of-labels');
+    const label = (team: string | null) =>
+      plane.client.patch(`${NAMESPACES}/default`, { metadata: { labels: { team } } });
+    const settings = { ...config(file), namespaceLabels: 'team=a' };
+    await label('a');
+    await plane.client.create(SERVICES, service('labelled'));
+    const stated = (cluster: FollowedCluster) =>
+      cluster.registry.service('kubernetes/test/cluster.local./default/labelled')?.service?.name;
+    const first = followCluster(settings);
+    await until(() => first.status.missing(), []);
+    await until(() => stated(first), 'labelled');
+    await first.stop();
+    await label(null);
+
+    const second = followCluster(settings);
+    try {
+      await until(() => second.logged.some(({ message }) => message.startsWith('answering from a snapshot')), true);
+      await until(() => second.status.zone('cluster.local.').stale, false);
+      await until(() => stated(second), undefined);
+      await label('a');
+      await until(() => stated(second), 'labelled');
+    } finally {
+      await second.stop();
+    }
+  },
+);
 
 test('a snapshot that is too old, cut off or of another cluster is left aside', options, async () => {
   const good = join(plane.folder, 'snapshot-to-spoil');

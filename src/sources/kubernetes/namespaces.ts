@@ -7,7 +7,8 @@ import type { WatchedKind } from './watched-kind.ts';
 
 export function namespacesKind(cluster: Cluster, published: PublishedServices): WatchedKind {
   const { registry } = cluster;
-  const names = new Map<string, string>();
+  const prefix = serviceKey(cluster, '', '').slice(0, -1);
+  const nameOf = (key: string) => key.slice(prefix.length, -1);
   return {
     resource: 'namespaces',
     apiGroup: '',
@@ -17,18 +18,18 @@ export function namespacesKind(cluster: Cluster, published: PublishedServices): 
     // Its Services have names without it, unless labels decide which are published at all.
     essential: cluster.config.namespaceLabels !== undefined,
     keyOf: (_namespace, name) => serviceKey(cluster, name, ''),
-    replace(key, metadata) {
+    replace(_key, metadata) {
       if (!publishes(cluster, metadata.name)) return undefined;
-      names.set(key, metadata.name);
       registry.replaceService(namespaceService(cluster, metadata.name, metadata.createdMs));
       published.publishNamespace(metadata.name);
       return undefined;
     },
     remove(key) {
       registry.removeService(key);
-      const name = names.get(key);
-      names.delete(key);
-      if (name !== undefined) published.withholdNamespace(name);
+      published.withholdNamespace(nameOf(key));
+    },
+    restored(keys) {
+      for (const key of keys) published.publishNamespace(nameOf(key));
     },
   };
 }

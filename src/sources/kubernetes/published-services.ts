@@ -29,6 +29,7 @@ export function createPublishedServices({ registry, config }: Pick<Cluster, 'reg
     replace(service) {
       services.set(service.key, service);
       if (published.has(service.namespace)) registry.replaceService(service);
+      else registry.removeService(service.key); // a snapshot may have stated it
     },
     remove(key) {
       services.delete(key);

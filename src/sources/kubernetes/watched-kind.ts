@@ -32,6 +32,8 @@ export interface WatchedKind {
   replace(key: string, metadata: Metadata, object: Fields): MalformedObject | undefined;
   /** The object is gone. */
   remove(key: string): void;
+  /** A snapshot has stated what these objects said. Before anything else is called. */
+  restored?(keys: Iterable<string>): void;
   /** The server has refused this kind for a while: what these objects stated would grow old and is taken back. */
   abandon?(keys: Iterable<string>): void;
 }

@@ -64,7 +64,9 @@ export function createWatches(settings: WatchSettings, log: Logger, source: Sour
       const known = createKnownObjects(kind, report, log.child({ kind: label }), relistOthers);
       objects.set(kind, known);
       const start = () => {
-        known.restore(restoredKeys.get(label) ?? []);
+        const keys = restoredKeys.get(label) ?? [];
+        kind.restored?.(keys);
+        known.restore(keys);
         const optional = absent && { absent };
         loop = startListAndWatch(kind, known, report, { server, clock, random, log, timings, optional, listed });
         running.add(loop);

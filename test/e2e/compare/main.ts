@@ -102,9 +102,9 @@ function report(title: string, { questions, byReason, unexplained }: Outcome, wo
 
 /** What is left after the reasons that applied: "-" is CoreDNS's alone, "+" healthdns's. */
 function difference(theirs: readonly string[], ours: readonly string[]): string {
-  const only = (sign: string, some: readonly string[], others: readonly string[]) =>
+  const alone = (sign: string, some: readonly string[], others: readonly string[]) =>
     some.filter((text) => !others.includes(text)).map((text) => `  ${sign} ${text}`);
-  return [...only('-', theirs, ours), ...only('+', ours, theirs)].slice(0, 12).join('\n');
+  return [...alone('-', theirs, ours), ...alone('+', ours, theirs)].slice(0, 12).join('\n');
 }
 
 function shorten(text: string): string {

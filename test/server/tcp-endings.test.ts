@@ -8,35 +8,22 @@ import { parseMessage } from '../../src/dns/message.ts';
 import { parseName } from '../../src/dns/name.ts';
 import { COUNTER } from '../../src/plane/counters.ts';
 import { createInProcessPlane } from '../../src/plane/in-process.ts';
-import type { TcpSettings } from '../../src/plane/settings.ts';
 import type { Engine } from '../../src/server/engine.ts';
 import { LATER } from '../../src/server/respond.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { requirement } from '../support/requirement.ts';
 import { serveExample } from '../support/served-example.ts';
-import { listenTcp, TCP_MODES, type TcpMode } from '../support/tcp-modes.ts';
+import { listenTcp, TCP_MODES, TCP_SETTINGS, type TcpMode, testEachTcp } from '../support/tcp-modes.ts';
 import { framed, talkTcp, unframed } from '../support/transports.ts';
 import { until } from '../support/until.ts';
 
-const SETTINGS: TcpSettings = {
-  connections: 10,
-  idleMs: 10_000,
-  totalMs: 60_000,
-  unreadBytes: 65_536,
-  unreadTotalBytes: 1 << 26,
-};
 const LOOPBACK = { address: '127.0.0.1', port: 0 };
-
-/** The same over each way of TCP. */
-function each(title: string, run: (context: TestContext, mode: TcpMode) => Promise<void>): void {
-  for (const mode of TCP_MODES) test(`${title} (${mode})`, (context) => run(context, mode));
-}
 
 async function start(context: TestContext, mode: TcpMode, replaced: Partial<Engine> = {}, address = LOOPBACK) {
   const plane = createInProcessPlane();
   await serveExample(plane);
   const clock = fakeClock();
-  const listener = await listenTcp(mode, { ...plane.engine, ...replaced }, SETTINGS, clock, { address });
+  const listener = await listenTcp(mode, { ...plane.engine, ...replaced }, TCP_SETTINGS, clock, { address });
   context.after(() => listener.close());
   const open = async () => {
     const socket = connect({ port: listener.bound.port, host: address.address, allowHalfOpen: true });
@@ -78,7 +65,7 @@ function collect(socket: Socket) {
   };
 }
 
-each('two queries are answered wherever the stream is split', async (context, mode) => {
+testEachTcp('two queries are answered wherever the stream is split', async (context, mode) => {
   const { open } = await start(context, mode);
   const [split, other] = [await open(), await open()];
   const [answers, answersOfOther] = [collect(split), collect(other)];
@@ -95,7 +82,7 @@ each('two queries are answered wherever the stream is split', async (context, mo
   other.destroy();
 });
 
-each(
+testEachTcp(
   '1,000 queries and the end of the client’s side in one piece are all answered, in order',
   async (context, mode) => {
     const { listener, count } = await start(context, mode);
@@ -109,7 +96,7 @@ each(
   },
 );
 
-each('a client that has ended its side and reads late gets every answer', async (context, mode) => {
+testEachTcp('a client that has ended its side and reads late gets every answer', async (context, mode) => {
   const { open, counters, count } = await start(context, mode);
   const socket = await open();
   socket.pause();
@@ -124,7 +111,7 @@ each('a client that has ended its side and reads late gets every answer', async 
   assert.equal(counters[COUNTER.TCP_ABORTED], 0);
 });
 
-each('messages without a header get no answer and do no harm', async (context, mode) => {
+testEachTcp('messages without a header get no answer and do no harm', async (context, mode) => {
   const { listener, counters } = await start(context, mode);
   const short = [framed(Buffer.alloc(0)), framed(Buffer.alloc(1)), framed(Buffer.alloc(11))];
   const answers = await talkTcp('127.0.0.1', listener.bound.port, Buffer.concat([...short, question(7)]));
@@ -132,7 +119,7 @@ each('messages without a header get no answer and do no harm', async (context, m
   assert.equal(counters[COUNTER.DROPPED_SHORT], 3);
 });
 
-each('a message that is announced and does not come is not answered', async (context, mode) => {
+testEachTcp('a message that is announced and does not come is not answered', async (context, mode) => {
   const { listener, counters, count } = await start(context, mode);
   const stream = Buffer.concat([question(1), Buffer.of(0xff, 0xff), Buffer.alloc(60_000)]);
   assert.deepEqual(idsOf(await talkTcp('127.0.0.1', listener.bound.port, stream)), [1]);
@@ -140,27 +127,30 @@ each('a message that is announced and does not come is not answered', async (con
   assert.equal(counters[COUNTER.TCP4], 1);
 });
 
-each('the longest message is read: a header without a question is FORMERR', async (context, mode) => {
+testEachTcp('the longest message is read: a header without a question is FORMERR', async (context, mode) => {
   const { listener } = await start(context, mode);
   const [answer] = await talkTcp('127.0.0.1', listener.bound.port, framed(Buffer.alloc(65_535)));
   assert.equal(parseMessage(answer).rcode, 1);
 });
 
-each('a reset in the middle of a query, or with answers unread, is counted and forgotten', async (context, mode) => {
-  const { open, counters, count } = await start(context, mode);
-  const early = await open();
-  early.write(question().subarray(0, 5));
-  const late = await open();
-  late.pause();
-  late.write(Buffer.concat(Array.from({ length: 5000 }, () => question())));
-  await until(async () => counters[COUNTER.TCP4] > 0, true);
-  early.resetAndDestroy();
-  late.resetAndDestroy();
-  await until(count(COUNTER.TCP_OPEN), 0);
-  assert.equal(counters[COUNTER.TCP_ABORTED], 2);
-});
+testEachTcp(
+  'a reset in the middle of a query, or with answers unread, is counted and forgotten',
+  async (context, mode) => {
+    const { open, counters, count } = await start(context, mode);
+    const early = await open();
+    early.write(question().subarray(0, 5));
+    const late = await open();
+    late.pause();
+    late.write(Buffer.concat(Array.from({ length: 5000 }, () => question())));
+    await until(async () => counters[COUNTER.TCP4] > 0, true);
+    early.resetAndDestroy();
+    late.resetAndDestroy();
+    await until(count(COUNTER.TCP_OPEN), 0);
+    assert.equal(counters[COUNTER.TCP_ABORTED], 2);
+  },
+);
 
-each('a client that never reads is closed after the idle limit', async (context, mode) => {
+testEachTcp('a client that never reads is closed after the idle limit', async (context, mode) => {
   const { clock, open, counters, count } = await start(context, mode);
   const socket = await open();
   socket.pause();
@@ -179,27 +169,30 @@ each('a client that never reads is closed after the idle limit', async (context,
   socket.destroy();
 });
 
-each('answers that come later do not hold up others, and 100 that wait stop the reading', async (context, mode) => {
-  const replies: ((response: Uint8Array) => void)[] = [];
-  const { listener, counters, open } = await start(context, mode, waitsFor(replies));
-  const socket = await open();
-  socket.end(Buffer.concat(Array.from({ length: 150 }, (_, id) => question(id, id === 3 ? 28 : 1))));
-  const answers = collect(socket);
-  assert.deepEqual(idsOf(await answers.next(1)), [3]);
-  await until(async () => replies.length, 100);
-  assert.equal(counters[COUNTER.TCP4], 101);
-  for (let i = 0; i < 149; i++) {
-    await until(async () => replies.length > i, true);
-    replies[i](Uint8Array.of(0, i, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0));
-  }
-  assert.deepEqual(
-    idsOf(await answers.toEnd()),
-    Array.from({ length: 149 }, (_, i) => i),
-  );
-  await listener.close();
-});
+testEachTcp(
+  'answers that come later do not hold up others, and 100 that wait stop the reading',
+  async (context, mode) => {
+    const replies: ((response: Uint8Array) => void)[] = [];
+    const { listener, counters, open } = await start(context, mode, waitsFor(replies));
+    const socket = await open();
+    socket.end(Buffer.concat(Array.from({ length: 150 }, (_, id) => question(id, id === 3 ? 28 : 1))));
+    const answers = collect(socket);
+    assert.deepEqual(idsOf(await answers.next(1)), [3]);
+    await until(async () => replies.length, 100);
+    assert.equal(counters[COUNTER.TCP4], 101);
+    for (let i = 0; i < 149; i++) {
+      await until(async () => replies.length > i, true);
+      replies[i](Uint8Array.of(0, i, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0));
+    }
+    assert.deepEqual(
+      idsOf(await answers.toEnd()),
+      Array.from({ length: 149 }, (_, i) => i),
+    );
+    await listener.close();
+  },
+);
 
-each('an answer may come at once although it was to come later', async (context, mode) => {
+testEachTcp('an answer may come at once although it was to come later', async (context, mode) => {
   const late = Uint8Array.of(0, 9, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0);
   const { listener } = await start(context, mode, {
     ...waitsFor([]),
@@ -209,23 +202,26 @@ each('an answer may come at once although it was to come later', async (context,
   assert.deepEqual(idsOf(await talkTcp('127.0.0.1', listener.bound.port, stream)), [1, 9, 3]);
 });
 
-each('answers that come after the client has gone, or after the server has, go nowhere', async (context, mode) => {
-  const replies: ((response: Uint8Array) => void)[] = [];
-  const { listener, open, count } = await start(context, mode, waitsFor(replies));
-  const [gone, left] = [await open(), await open()];
-  gone.write(question());
-  left.write(question());
-  await until(async () => replies.length, 2);
-  gone.resetAndDestroy();
-  await until(count(COUNTER.TCP_OPEN), 1);
-  replies[0](Uint8Array.of(0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0));
-  const closed = once(left.resume(), 'end');
-  await listener.close();
-  await closed;
-  replies[1](Uint8Array.of(0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0));
-  assert.equal(await count(COUNTER.TCP_OPEN)(), 0);
-  left.destroy();
-});
+testEachTcp(
+  'answers that come after the client has gone, or after the server has, go nowhere',
+  async (context, mode) => {
+    const replies: ((response: Uint8Array) => void)[] = [];
+    const { listener, open, count } = await start(context, mode, waitsFor(replies));
+    const [gone, left] = [await open(), await open()];
+    gone.write(question());
+    left.write(question());
+    await until(async () => replies.length, 2);
+    gone.resetAndDestroy();
+    await until(count(COUNTER.TCP_OPEN), 1);
+    replies[0](Uint8Array.of(0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0));
+    const closed = once(left.resume(), 'end');
+    await listener.close();
+    await closed;
+    replies[1](Uint8Array.of(0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0));
+    assert.equal(await count(COUNTER.TCP_OPEN)(), 0);
+    left.destroy();
+  },
+);
 
 for (const mode of TCP_MODES) {
   test(`IPv6 is counted as such, and says who asks (${mode})`, requirement('ipv6-loopback'), async (context) => {

@@ -11,7 +11,7 @@ import { createInProcessPlane } from '../../src/plane/in-process.ts';
 import type { TcpSettings } from '../../src/plane/settings.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { requirement } from '../support/requirement.ts';
-import { serveExample } from '../support/served-example.ts';
+import { serveExample, serveRRset } from '../support/served-example.ts';
 import { listenTcp, type TcpMode } from '../support/tcp-modes.ts';
 import { framed } from '../support/transports.ts';
 import { until } from '../support/until.ts';
@@ -42,15 +42,8 @@ function each(title: string, run: (context: TestContext, mode: TcpMode) => Promi
 async function start(context: TestContext, mode: TcpMode, changed: Partial<TcpSettings> = {}) {
   const plane = createInProcessPlane();
   await serveExample(plane);
-  const records = Array.from({ length: ADDRESSES }, (_, i) => ({
-    rdata: Uint8Array.of(10, 0, i >> 8, i),
-    slot: 0,
-    weight: 1,
-  }));
-  const rrset = { type: 1, ttlSeconds: 5, records, routing: 'multivalue', maxAnswers: 0, whenAllUnhealthy: 'nodata' };
-  await plane.apply([
-    { kind: 'replace-name', records: { name: parseName('huge.example.test.'), rrsets: [rrset as never] } },
-  ]);
+  const rdata = Array.from({ length: ADDRESSES }, (_, i) => Uint8Array.of(10, 0, i >> 8, i));
+  await serveRRset(plane, 'huge.example.test.', 1, rdata);
   const clock = fakeClock();
   const listener = await listenTcp(mode, plane.engine, { ...SETTINGS, ...changed }, clock);
   context.after(() => listener.close());

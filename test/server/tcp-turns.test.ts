@@ -12,7 +12,7 @@ import { TURN_WORK } from '../../src/server/tcp-conversation.ts';
 import { listenEpollTcp } from '../../src/server/tcp-epoll.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { requirement } from '../support/requirement.ts';
-import { serveExample } from '../support/served-example.ts';
+import { serveExample, serveRRset } from '../support/served-example.ts';
 import { framed } from '../support/transports.ts';
 
 const SETTINGS = {
@@ -28,15 +28,8 @@ const CLIENTS = 10;
 async function start(context: TestContext) {
   const plane = createInProcessPlane();
   await serveExample(plane);
-  const records = Array.from({ length: 4000 }, (_, i) => ({
-    rdata: Uint8Array.of(10, 0, i >> 8, i),
-    slot: 0,
-    weight: 1,
-  }));
-  const rrset = { type: 1, ttlSeconds: 5, records, routing: 'multivalue', maxAnswers: 0, whenAllUnhealthy: 'nodata' };
-  await plane.apply([
-    { kind: 'replace-name', records: { name: parseName('huge.example.test.'), rrsets: [rrset as never] } },
-  ]);
+  const rdata = Array.from({ length: 4000 }, (_, i) => Uint8Array.of(10, 0, i >> 8, i));
+  await serveRRset(plane, 'huge.example.test.', 1, rdata);
   const { engine } = plane;
   const answered: { id: number; bytes: number }[] = [];
   const respondSlot: typeof engine.respondSlot = (slot, length, ...rest) => {

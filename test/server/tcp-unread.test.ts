@@ -2,22 +2,21 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { type TestContext, test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { composeMessage } from '../../src/dns/compose-message.ts';
 import { parseName } from '../../src/dns/name.ts';
 import { COUNTER } from '../../src/plane/counters.ts';
 import { createInProcessPlane } from '../../src/plane/in-process.ts';
 import type { TcpSettings } from '../../src/plane/settings.ts';
 import { fakeClock } from '../support/fake-clock.ts';
-import { serveExample } from '../support/served-example.ts';
-import { listenTcp, TCP_MODES, type TcpMode } from '../support/tcp-modes.ts';
+import { serveExample, serveRRset } from '../support/served-example.ts';
+import { listenTcp, TCP_SETTINGS, type TcpMode, testEachTcp } from '../support/tcp-modes.ts';
 import { framed, talkTcp } from '../support/transports.ts';
 import { until } from '../support/until.ts';
 
 const SETTINGS: TcpSettings = {
+  ...TCP_SETTINGS,
   connections: 100,
-  idleMs: 10_000,
-  totalMs: 60_000,
   unreadBytes: 1 << 20,
   unreadTotalBytes: 1 << 21,
 };
@@ -31,23 +30,11 @@ const SMALL = framed(
 const MANY = 3000;
 const ANSWER_BYTES = 2 + 12 + 22 + 25 * 268;
 
-/** The same over each way of TCP. */
-function each(title: string, run: (context: TestContext, mode: TcpMode) => Promise<void>): void {
-  for (const mode of TCP_MODES) test(`${title} (${mode})`, (context) => run(context, mode));
-}
-
 async function start(context: TestContext, mode: TcpMode, changed: Partial<TcpSettings> = {}) {
   const plane = createInProcessPlane();
   await serveExample(plane);
-  const records = Array.from({ length: 25 }, (_, i) => ({
-    rdata: new Uint8Array(256).fill(i).fill(255, 0, 1),
-    slot: 0,
-    weight: 1,
-  }));
-  const rrset = { type: 16, ttlSeconds: 5, records, routing: 'multivalue', maxAnswers: 0, whenAllUnhealthy: 'nodata' };
-  await plane.apply([
-    { kind: 'replace-name', records: { name: parseName('big.example.test.'), rrsets: [rrset as never] } },
-  ]);
+  const rdata = Array.from({ length: 25 }, (_, i) => new Uint8Array(256).fill(i).fill(255, 0, 1));
+  await serveRRset(plane, 'big.example.test.', 16, rdata);
   const clock = fakeClock();
   const listener = await listenTcp(mode, plane.engine, { ...SETTINGS, ...changed }, clock);
   context.after(() => listener.close());
@@ -86,29 +73,32 @@ async function read(socket: Socket, bytes: number): Promise<void> {
   socket.pause();
 }
 
-each('a client that asks again and again and reads nothing is closed after the idle limit', async (context, mode) => {
-  const { clock, counters, open } = await start(context, mode, {
-    unreadBytes: 1 << 26,
-    unreadTotalBytes: 1 << 26,
-  });
-  const socket = await open();
-  socket.pause();
-  // A few at a time: one turn's answers are always kept, more of them only until the socket can be written to again.
-  for (let asked = 0; asked < MANY; asked += 5) {
-    ask(socket, 5);
-    while (counters[COUNTER.TCP4] < asked + 5) await new Promise((resolve) => setImmediate(resolve));
-  }
-  for (let second = 1; second <= 9; second++) {
-    await clock.advance(1000);
-    ask(socket, 1);
-    await until(() => counters[COUNTER.TCP4], MANY + second);
-  }
-  await clock.advance(1500);
-  await until(() => counters[COUNTER.TCP_OPEN], 0);
-  assert.equal(counters[COUNTER.TCP_TIMEOUTS], 1);
-});
+testEachTcp(
+  'a client that asks again and again and reads nothing is closed after the idle limit',
+  async (context, mode) => {
+    const { clock, counters, open } = await start(context, mode, {
+      unreadBytes: 1 << 26,
+      unreadTotalBytes: 1 << 26,
+    });
+    const socket = await open();
+    socket.pause();
+    // A few at a time: one turn's answers are always kept, more of them only until the socket can be written to again.
+    for (let asked = 0; asked < MANY; asked += 5) {
+      ask(socket, 5);
+      while (counters[COUNTER.TCP4] < asked + 5) await new Promise((resolve) => setImmediate(resolve));
+    }
+    for (let second = 1; second <= 9; second++) {
+      await clock.advance(1000);
+      ask(socket, 1);
+      await until(() => counters[COUNTER.TCP4], MANY + second);
+    }
+    await clock.advance(1500);
+    await until(() => counters[COUNTER.TCP_OPEN], 0);
+    assert.equal(counters[COUNTER.TCP_TIMEOUTS], 1);
+  },
+);
 
-each('a client that reads, however late, is not idle', async (context, mode) => {
+testEachTcp('a client that reads, however late, is not idle', async (context, mode) => {
   const { clock, counters, open, settled } = await start(context, mode);
   const socket = await open();
   socket.pause();
@@ -122,7 +112,7 @@ each('a client that reads, however late, is not idle', async (context, mode) => 
   assert.equal(counters[COUNTER.TCP4], MANY);
 });
 
-each('the unread answers of all have a limit: who is stuck for longest is closed', async (context, mode) => {
+testEachTcp('the unread answers of all have a limit: who is stuck for longest is closed', async (context, mode) => {
   const { counters, open, settled } = await start(context, mode, { unreadBytes: 1 << 18, unreadTotalBytes: 1 << 19 });
   const stuck: { socket: Socket; asked: number }[] = [];
   while (counters[COUNTER.TCP_UNREAD] < 2) {
@@ -152,7 +142,7 @@ each('the unread answers of all have a limit: who is stuck for longest is closed
   }
 });
 
-each('what has been read does not count any more', async (context, mode) => {
+testEachTcp('what has been read does not count any more', async (context, mode) => {
   const { counters, open, settled } = await start(context, mode, { unreadBytes: 1 << 19, unreadTotalBytes: 1 << 20 });
   for (let i = 0; i < 4; i++) {
     const socket = await open();
@@ -166,7 +156,7 @@ each('what has been read does not count any more', async (context, mode) => {
   assert.equal(counters[COUNTER.TCP_OPEN], 4);
 });
 
-each('queries that are never finished count as well', async (context, mode) => {
+testEachTcp('queries that are never finished count as well', async (context, mode) => {
   const { counters, open, port } = await start(context, mode, { unreadTotalBytes: 1 << 20 });
   const unfinished = Buffer.alloc(60_000);
   unfinished.writeUInt16BE(65_535);

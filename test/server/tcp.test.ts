@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { type TestContext, test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { composeMessage } from '../../src/dns/compose-message.ts';
 import { parseMessage } from '../../src/dns/message.ts';
 import { parseName } from '../../src/dns/name.ts';
@@ -10,27 +10,14 @@ import { createInProcessPlane } from '../../src/plane/in-process.ts';
 import type { TcpSettings } from '../../src/plane/settings.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { serveExample } from '../support/served-example.ts';
-import { listenTcp, TCP_MODES, type TcpMode } from '../support/tcp-modes.ts';
+import { listenTcp, TCP_SETTINGS, type TcpMode, testEachTcp } from '../support/tcp-modes.ts';
 import { framed, talkTcp, unframed } from '../support/transports.ts';
-
-const SETTINGS: TcpSettings = {
-  connections: 10,
-  idleMs: 10_000,
-  totalMs: 60_000,
-  unreadBytes: 65_536,
-  unreadTotalBytes: 1 << 26,
-};
-
-/** The same over each way of TCP. */
-function each(title: string, run: (context: TestContext, mode: TcpMode) => Promise<void>): void {
-  for (const mode of TCP_MODES) test(`${title} (${mode})`, (context) => run(context, mode));
-}
 
 async function start(context: TestContext, mode: TcpMode, changed: Partial<TcpSettings> = {}) {
   const plane = createInProcessPlane();
   await serveExample(plane);
   const clock = fakeClock();
-  const listener = await listenTcp(mode, plane.engine, { ...SETTINGS, ...changed }, clock);
+  const listener = await listenTcp(mode, plane.engine, { ...TCP_SETTINGS, ...changed }, clock);
   context.after(() => listener.close());
   const open = async () => {
     const socket = connect(listener.bound.port, '127.0.0.1');
@@ -44,7 +31,7 @@ async function start(context: TestContext, mode: TcpMode, changed: Partial<TcpSe
 const question = (name: string, id = 1, type = 1) =>
   composeMessage({ id, questions: [{ name: parseName(name), type, class: 1 }] });
 
-each('100 queries sent at once are all answered, in one connection', async (context, mode) => {
+testEachTcp('100 queries sent at once are all answered, in one connection', async (context, mode) => {
   const { listener } = await start(context, mode);
   const queries = Array.from({ length: 100 }, (_, id) => framed(question('api.example.test.', id)));
   const responses = await talkTcp('127.0.0.1', listener.bound.port, Buffer.concat(queries));
@@ -54,7 +41,7 @@ each('100 queries sent at once are all answered, in one connection', async (cont
   );
 });
 
-each('a query that arrives one byte at a time is answered', async (context, mode) => {
+testEachTcp('a query that arrives one byte at a time is answered', async (context, mode) => {
   const { open } = await start(context, mode);
   const socket = await open();
   for (const byte of framed(question('api.example.test.'))) {
@@ -65,25 +52,28 @@ each('a query that arrives one byte at a time is answered', async (context, mode
   socket.destroy();
 });
 
-each('a connection without a query is closed after the idle limit, and one that asks is not', async (context, mode) => {
-  const { clock, open, counters } = await start(context, mode);
-  const idle = await open();
-  const busy = await open();
-  const closed = once(idle, 'close');
-  for (let second = 0; second < 11; second++) {
-    await clock.advance(1000);
-    busy.write(framed(question('api.example.test.')));
-    await readOne(busy);
-  }
-  idle.resume();
-  await closed;
-  assert.equal(busy.destroyed, false);
-  assert.equal(counters[COUNTER.TCP_TIMEOUTS], 1);
-  assert.equal(counters[COUNTER.TCP_OPEN], 1);
-  busy.destroy();
-});
+testEachTcp(
+  'a connection without a query is closed after the idle limit, and one that asks is not',
+  async (context, mode) => {
+    const { clock, open, counters } = await start(context, mode);
+    const idle = await open();
+    const busy = await open();
+    const closed = once(idle, 'close');
+    for (let second = 0; second < 11; second++) {
+      await clock.advance(1000);
+      busy.write(framed(question('api.example.test.')));
+      await readOne(busy);
+    }
+    idle.resume();
+    await closed;
+    assert.equal(busy.destroyed, false);
+    assert.equal(counters[COUNTER.TCP_TIMEOUTS], 1);
+    assert.equal(counters[COUNTER.TCP_OPEN], 1);
+    busy.destroy();
+  },
+);
 
-each('no connection lives longer than the total limit', async (context, mode) => {
+testEachTcp('no connection lives longer than the total limit', async (context, mode) => {
   const { clock, open } = await start(context, mode, { totalMs: 20_000 });
   const socket = await open();
   // A reset, where the client's kernel has not said yet that it has the last answer.
@@ -98,7 +88,7 @@ each('no connection lives longer than the total limit', async (context, mode) =>
   await closed;
 });
 
-each('bytes that never become a query do not keep a connection', async (context, mode) => {
+testEachTcp('bytes that never become a query do not keep a connection', async (context, mode) => {
   const { clock, open } = await start(context, mode);
   const socket = await open();
   const closed = once(socket, 'close');
@@ -111,7 +101,7 @@ each('bytes that never become a query do not keep a connection', async (context,
   await closed;
 });
 
-each('at the limit of connections the one idle for longest makes room at once', async (context, mode) => {
+testEachTcp('at the limit of connections the one idle for longest makes room at once', async (context, mode) => {
   const { open, counters } = await start(context, mode, { connections: 3 });
   const asks = await open();
   asks.write(framed(question('api.example.test.')));
@@ -132,7 +122,7 @@ each('at the limit of connections the one idle for longest makes room at once', 
   for (const socket of [asks, silent[1], welcome]) socket.destroy();
 });
 
-each(
+testEachTcp(
   'a client that does not read its answers is not read from, and gets all of them when it reads',
   async (context, mode) => {
     const { plane, open, counters } = await start(context, mode, { unreadBytes: 10_000 });
@@ -169,7 +159,7 @@ each(
   },
 );
 
-each('an answer that does not fit into 64 KiB has as much as fits, and TC', async (context, mode) => {
+testEachTcp('an answer that does not fit into 64 KiB has as much as fits, and TC', async (context, mode) => {
   const { plane, listener } = await start(context, mode);
   const records = Array.from({ length: 10_000 }, (_, i) => ({
     rdata: Uint8Array.of(10, i >> 16, i >> 8, i),

@@ -1,5 +1,5 @@
 // A zone for tests of the server itself, with every kind of name.
-
+import { parseName } from '../../src/dns/name.ts';
 import type { DataPlane } from '../../src/plane/records.ts';
 import { parseScenarios } from './scenario.ts';
 import { createServed, type Served } from './served.ts';
@@ -33,6 +33,19 @@ export async function serveExample(plane: DataPlane): Promise<Served> {
   for (const step of parseScenarios('example', EXAMPLE)[0].steps) if (step.kind !== 'ask') served.step(step);
   await served.flush();
   return served;
+}
+
+/** One more name, with an RRset of these rdata. */
+export async function serveRRset(
+  plane: DataPlane,
+  name: string,
+  type: number,
+  rdata: readonly Uint8Array[],
+): Promise<void> {
+  const records = rdata.map((bytes) => ({ rdata: bytes, slot: 0, weight: 1 }));
+  const policy = { routing: 'multivalue', maxAnswers: 0, whenAllUnhealthy: 'nodata' } as const;
+  const rrsets = [{ type, ttlSeconds: 5, records, ...policy }];
+  await plane.apply([{ kind: 'replace-name', records: { name: parseName(name), rrsets } }]);
 }
 
 /** Names in and around the example. */

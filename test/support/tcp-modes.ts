@@ -1,4 +1,5 @@
 // The two ways of TCP, each over a plane in this thread.
+import { type TestContext, test } from 'node:test';
 import { type Clock, systemClock } from '../../src/clock.ts';
 import type { SocketAddress, TcpSettings } from '../../src/plane/settings.ts';
 import type { Engine } from '../../src/server/engine.ts';
@@ -13,6 +14,20 @@ export type TcpMode = TcpListener['mode'];
 
 /** Those that this machine has. */
 export const TCP_MODES: readonly TcpMode[] = process.platform === 'linux' ? ['epoll', 'plain'] : ['plain'];
+
+/** Few connections; the rest as it is by default, for one thread. */
+export const TCP_SETTINGS: TcpSettings = {
+  connections: 10,
+  idleMs: 10_000,
+  totalMs: 60_000,
+  unreadBytes: 65_536,
+  unreadTotalBytes: 1 << 26,
+};
+
+/** The same test over each way of TCP. */
+export function testEachTcp(title: string, run: (context: TestContext, mode: TcpMode) => Promise<void>): void {
+  for (const mode of TCP_MODES) test(`${title} (${mode})`, (context) => run(context, mode));
+}
 
 const LOOPBACK: SocketAddress = { address: '127.0.0.1', port: 0 };
 

@@ -41,7 +41,7 @@ const plane = await startDataPlane(
     receiveBufferBytes: 4 * 1024 * 1024,
   },
   {
-    threadUrl: new URL('../src/server/thread.js', import.meta.url),
+    threadUrl: new URL('../src/thread/thread.js', import.meta.url),
     clock: systemClock,
     random: Math.random,
     log: (level, message) => level !== 'info' && console.error(message),

@@ -2,7 +2,7 @@
 // service of 10,000 endpoints in slices of 100, as Kubernetes cuts them; then 10,000 services at once.
 
 import { createCounters } from '../src/plane/counters.ts';
-import { createEngine, createPacketMemory } from '../src/server/engine.ts';
+import { createEngine, createPacketMemory } from '../src/thread/engine.ts';
 import { podEvent, podEvents, serviceEvents, sliceEvent, sliceEvents } from './cluster-json.ts';
 import { type BenchedControlPlane, startControlPlane } from './control-plane.ts';
 

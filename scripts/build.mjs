@@ -11,7 +11,7 @@ const folder = `dist.${process.pid}`;
 await mkdir(folder);
 try {
   const { metafile } = await build({
-    entryPoints: ['src/cli.ts', 'src/server/thread.ts'],
+    entryPoints: ['src/cli.ts', 'src/thread/thread.ts'],
     outbase: 'src',
     outdir: folder,
     bundle: true,

@@ -1,14 +1,15 @@
 // Start and stop: the rooms in the order of the data, stopped in reverse. Nothing is decided here.
 import type { Clock, Random } from './clock.ts';
 import type { Config, ListenAddress } from './config/config.ts';
-import { formatListenAddress } from './config/listen.ts';
+import { formatListenAddress } from './config/sections/listen.ts';
 import { type Overview, overviewOf } from './http/overview.ts';
 import type { HttpServer } from './http/server.ts';
 import { startHttpServer } from './http/server.ts';
 import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
+import { ListenError } from './native/listen-error.ts';
 import { lowerInliningLimits, raiseInliningLimits } from './plane/inlining.ts';
-import { ListenError, type ListeningAddress } from './plane/plane.ts';
+import type { ListeningAddress } from './plane/plane.ts';
 import { startDataPlane } from './plane/threads.ts';
 import { startChecks } from './wiring/checks.ts';
 import { controlFamilies } from './wiring/control-metrics.ts';
@@ -71,7 +72,7 @@ async function start(
     log: (level, message) => log[level](message),
     refill: () => control.zones.refill(),
     // Next to this file, both as built for tests and bundled.
-    threadUrl: new URL('./server/thread.js', import.meta.url),
+    threadUrl: new URL('./thread/thread.js', import.meta.url),
     ...{ clock, random },
   });
   stops.push(plane.close, metrics.collect(plane.counters));

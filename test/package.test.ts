@@ -20,7 +20,7 @@ test('the package holds what runs and nothing else, and serves where it is insta
   for (const path of [
     'bin/healthdns',
     'dist/cli.js',
-    'dist/server/thread.js',
+    'dist/thread/thread.js',
     'zones.example.yaml',
     'zones.schema.json',
   ]) {

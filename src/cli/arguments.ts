@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { InvalidArgumentError } from 'commander';
 import type { ListenAddress } from '../config/config.ts';
-import { parseListenAddress } from '../config/listen.ts';
+import { parseListenAddress } from '../config/sections/listen.ts';
 import type { ServiceRegistry } from '../taskdef/deployment.ts';
 import { CommandError } from './exit-code.ts';
 

@@ -1,7 +1,7 @@
 // What `serve` tells the person who started it.
 import { zoneContents } from '../config/check.ts';
 import type { Config } from '../config/config.ts';
-import { formatListenAddress } from '../config/listen.ts';
+import { formatListenAddress } from '../config/sections/listen.ts';
 import type { ServiceOverview } from '../http/overview.ts';
 import type { Running } from '../main.ts';
 import { VERSION } from '../version.ts';

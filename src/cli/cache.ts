@@ -1,5 +1,5 @@
 // `healthdns cache list` and `cache flush`: the cache of forwarded names of a running server.
-import type { CacheListing } from '../forward/forwarder.ts';
+import type { CacheListing } from '../plane/cache-orders.ts';
 import { CommandError, EXIT } from './exit-code.ts';
 import { requestServer } from './server-request.ts';
 

@@ -1,9 +1,9 @@
 // Policies of one Cloud Map service, which the API has no member for: the service attribute `healthdns.policy`, a JSON
 // object with the keys that a service has in zones.yaml.
 import type * as v from 'valibot';
-import { policyEntries, servicePolicy } from '../config/policy.ts';
-import { mapping } from '../config/shape.ts';
-import { validate } from '../config/validate.ts';
+import { mapping } from '../config/reading/shape.ts';
+import { validate } from '../config/reading/validate.ts';
+import { policyEntries, servicePolicy } from '../config/sections/policy.ts';
 import type { ServicePolicy } from '../registry/model.ts';
 import { CloudMapError } from './errors.ts';
 

@@ -1,6 +1,6 @@
 // What zones.yaml says, after validation: every default filled in, every path absolute, every name absolute and
 // lower case with the trailing dot. Other rooms read these types and never the YAML.
-import type { ForwardSettings, FrontSettings } from '../forward/settings.ts';
+import type { ForwardSettings, FrontSettings } from '../plane/forward-settings.ts';
 import type { HealthCheck, ServicePolicy, ServicePort } from '../registry/model.ts';
 
 export interface Config {

@@ -1,6 +1,6 @@
 // ECS's task health as a pod shows it: the aggregate (health/ecs.ts) over its essential containers, whose checks are the
 // pod's probes. A container's probes are known only by their effect on its status.
-import { type ContainerHealth, ecsTaskHealth } from '../health/ecs.ts';
+import { type ContainerHealth, ecsTaskHealth } from '../health/rules/ecs.ts';
 import type { Fact, Status } from '../registry/model.ts';
 import {
   type Fields,
@@ -10,7 +10,7 @@ import {
   optionalFields,
   optionalText,
   timeMs,
-} from '../sources/kubernetes/objects.ts';
+} from '../sources/kubernetes/kinds/objects.ts';
 import { ESSENTIAL_CONTAINERS } from '../taskdef/deployment.ts';
 
 /** What is remembered of a pod's containers, since a pod's status does not say it. Keys are container ids. */

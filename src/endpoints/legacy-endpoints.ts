@@ -3,8 +3,8 @@
 import { KIND_LABEL, MANAGED_BY } from '../cloudmap/kubernetes/names.ts';
 import { addressIn, type EndpointSource, endpointOf, shapeOf } from '../cloudmap/kubernetes/slice.ts';
 import type { InstanceRecord } from '../cloudmap/model.ts';
-import { ApiError, type ApiServer } from '../sources/kubernetes/api-server.ts';
-import { type Fields, fields, optionalFields } from '../sources/kubernetes/objects.ts';
+import { type Fields, fields, optionalFields } from '../sources/kubernetes/kinds/objects.ts';
+import { ApiError, type ApiServer } from '../sources/kubernetes/watch/api-server.ts';
 import type { Wanted } from './desired.ts';
 
 export interface LegacyEndpoints {

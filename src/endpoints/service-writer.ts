@@ -9,7 +9,7 @@ import { isMarked } from '../cloudmap/kubernetes/write-context.ts';
 import { serviceKey } from '../cloudmap/publish.ts';
 import type { Counter } from '../metrics.ts';
 import type { InstanceState, Registry } from '../registry/registry.ts';
-import { ApiError } from '../sources/kubernetes/api-server.ts';
+import { ApiError } from '../sources/kubernetes/watch/api-server.ts';
 import { changesOf, derivedEndpoints, endpointsIn, readyIds, sameEndpoints } from './desired.ts';
 import type { LegacyEndpoints } from './legacy-endpoints.ts';
 

@@ -1,6 +1,6 @@
 // Mistakes of ours that showed in a callback: counted, and told once in a while, since they may come with every reply.
 import type { Clock } from '../clock.ts';
-import type { ForwardCounters } from './counters.ts';
+import type { ForwardCounters } from '../plane/forward-statistics.ts';
 
 const AGAIN_MS = 60_000;
 

@@ -1,37 +1,37 @@
 // Answers names that are not ours: from the cache in the same batch, or from upstream servers. Runs in every data
 // thread; nothing here is shared between threads.
 import { HEADER_BYTES } from '../dns/limits.ts';
+import type { WireName } from '../dns/name.ts';
 import { lowerCased } from '../dns/name.ts';
 import { EDE, RCODE } from '../dns/types.ts';
-import type { WireName } from '../plane/records.ts';
-import { type Rendering, writeAnswer, writeFailure } from './answer.ts';
-import { askedBits } from './asked.ts';
+import type { ForwardSettings } from '../plane/forward-settings.ts';
+import { createForwardCounters } from '../plane/forward-statistics.ts';
 import { createBugReport } from './bug-report.ts';
-import { type CacheEntry, createCache } from './cache.ts';
-import { createForwardCounters } from './counters.ts';
-import { openDatagram } from './datagram.ts';
-import { createDeadlines, deadline } from './deadlines.ts';
-import { createDns64 } from './dns64.ts';
-import { entryOf } from './entry.ts';
-import { findAnswer } from './find.ts';
-import { createFreshness } from './freshness.ts';
+import { type Rendering, writeAnswer, writeFailure } from './cache/answer.ts';
+import { type CacheEntry, createCache } from './cache/cache.ts';
+import { entryOf } from './cache/entry.ts';
+import { createFreshness } from './cache/freshness.ts';
+import { createKeeper } from './cache/keeper.ts';
+import { createKeys } from './cache/key.ts';
+import { copyOf } from './cache/packed-entry.ts';
 import type { Forwarder, ForwarderDeps, TargetAnswer } from './interface.ts';
-import { createKeeper } from './keeper.ts';
-import { createKeys } from './key.ts';
-import { createLocal } from './local.ts';
-import type { Outcome } from './lookup.ts';
-import { createLoopWatch, isLoopProbe, loopAnswer } from './loop.ts';
-import { createOutstanding, type Found, type Waiter } from './outstanding.ts';
-import { copyOf } from './packed-entry.ts';
-import { bitsOf, type ForwardQuestion, plainQuestion, questionBytes, questionOf } from './question.ts';
-import { createRebindingFilter } from './rebinding.ts';
-import { createRoute, createRouting, type Route } from './route.ts';
-import type { ForwardSettings } from './settings.ts';
-import { targetOf } from './target.ts';
-import { createUnpredictable } from './unpredictable.ts';
-import type { Upstream } from './upstream.ts';
+import { createDns64 } from './local/dns64.ts';
+import { createLocal } from './local/local.ts';
+import { createRebindingFilter } from './local/rebinding.ts';
+import { askedBits } from './resolve/asked.ts';
+import { findAnswer } from './resolve/find.ts';
+import type { Outcome } from './resolve/lookup.ts';
+import { createLoopWatch, isLoopProbe, loopAnswer } from './resolve/loop.ts';
+import { createOutstanding, type Found, type Waiter } from './resolve/outstanding.ts';
+import { bitsOf, type ForwardQuestion, plainQuestion, questionBytes, questionOf } from './resolve/question.ts';
+import { createRoute, createRouting, type Route } from './resolve/route.ts';
+import { targetOf } from './resolve/target.ts';
+import { openDatagram } from './upstream/datagram.ts';
+import { createDeadlines, deadline } from './upstream/deadlines.ts';
+import { createUnpredictable } from './upstream/unpredictable.ts';
+import type { Upstream } from './upstream/upstream.ts';
 
-export type { CacheListing, FlushScope, Forwarder, ForwarderDeps, TargetAnswer, TargetRecord } from './interface.ts';
+export type { Forwarder, ForwarderDeps, TargetAnswer, TargetRecord } from './interface.ts';
 
 /** Beside EDE 0. */
 const TOO_MANY = "too many queries wait for this zone's servers";

@@ -1,8 +1,9 @@
 // What the rest of the data plane asks of the forwarder, and what it gives it.
 import type { Clock, Random } from '../clock.ts';
-import type { WireName } from '../plane/records.ts';
-import type { ForwardCounters, ForwarderGauges, RouteCounters, UpstreamCounters } from './counters.ts';
-import type { OpenSocket } from './datagram.ts';
+import type { WireName } from '../dns/name.ts';
+import type { CacheListing, FlushScope } from '../plane/cache-orders.ts';
+import type { ForwardCounters, ForwarderGauges, RouteCounters, UpstreamCounters } from '../plane/forward-statistics.ts';
+import type { OpenSocket } from './upstream/datagram.ts';
 
 export interface Forwarder {
   /**
@@ -43,11 +44,6 @@ export interface Forwarder {
   close(): void;
 }
 
-export type FlushScope =
-  | { readonly kind: 'all' }
-  | { readonly kind: 'name'; readonly name: WireName }
-  | { readonly kind: 'below'; readonly name: WireName };
-
 export interface TargetAnswer {
   /** RCODE to answer the client with. */
   readonly rcode: number;
@@ -63,15 +59,6 @@ export interface TargetRecord {
   readonly ttlSeconds: number;
   /** Uncompressed rdata. */
   readonly rdata: Uint8Array;
-}
-
-export interface CacheListing {
-  readonly name: string;
-  readonly type: string;
-  readonly rcode: number;
-  /** Below 0: expired, kept for serve-stale. */
-  readonly ttlSeconds: number;
-  readonly bytes: number;
 }
 
 export interface ForwarderDeps {

@@ -4,8 +4,8 @@ import type { Clock, Timer } from '../clock.ts';
 import type { Slots } from '../plane/records.ts';
 import type { Verdict } from '../registry/model.ts';
 import type { InstanceState, Registry, ServiceState } from '../registry/registry.ts';
-import { sameVerdict } from './effective-status.ts';
-import { createJudge } from './judge.ts';
+import { sameVerdict } from './rules/effective-status.ts';
+import { createJudge } from './rules/judge.ts';
 import { createWakeUps } from './wake-ups.ts';
 
 /** Called after the slot was written, when an instance's status changed or whether it is answered. */

@@ -1,7 +1,7 @@
 // The cache of forwarded names: what is in it, and forgetting it.
 
 import { NameError, parseName } from '../dns/name.ts';
-import type { FlushScope } from '../forward/forwarder.ts';
+import type { FlushScope } from '../plane/cache-orders.ts';
 import type { RunningDataPlane } from '../plane/plane.ts';
 import { type Endpoint, type HttpResponse, json, text } from './endpoint.ts';
 

@@ -1,5 +1,5 @@
 // An explanation in a sentence or two: what is answered, and because of what.
-import type { NameExplanation } from '../zone/explain.ts';
+import type { NameExplanation } from '../zone/explain/explain.ts';
 import type { ServiceExplanation } from './explanation.ts';
 
 /** `missing`: the sources that have not said yet what there is in the zone. */

@@ -1,6 +1,6 @@
 // An explanation as text for a terminal.
 import type { ServicePolicy } from '../registry/model.ts';
-import type { RRsetAnswer } from '../zone/answers.ts';
+import type { RRsetAnswer } from '../zone/explain/answers.ts';
 import type { Explanation, FactExplanation, InstanceExplanation, ServiceExplanation } from './explanation.ts';
 
 export function explanationText(explanation: Explanation): string {

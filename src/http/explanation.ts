@@ -1,12 +1,13 @@
 // Why a name is answered as it is: the registry's facts and verdicts, and who owns the name, put together for people.
-import { counts } from '../health/effective-status.ts';
-import { SLOW_START_SCALE } from '../health/slow-start.ts';
+
+import { SLOW_START_SCALE } from '../health/policies/slow-start.ts';
+import { counts } from '../health/rules/effective-status.ts';
 import type { FactSource, ServicePolicy, Status } from '../registry/model.ts';
 import type { InstanceState, Registry, ServiceState } from '../registry/registry.ts';
 import type { StatusBoard } from '../sources/status.ts';
-import type { Outcome, RRsetAnswer } from '../zone/answers.ts';
-import type { NameExplanation } from '../zone/explain.ts';
-import type { OwnerExplanation } from '../zone/explain-owner.ts';
+import type { Outcome, RRsetAnswer } from '../zone/explain/answers.ts';
+import type { NameExplanation } from '../zone/explain/explain.ts';
+import type { OwnerExplanation } from '../zone/explain/explain-owner.ts';
 import { summarize } from './explanation-summary.ts';
 
 export interface Explanation {

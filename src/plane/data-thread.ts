@@ -1,10 +1,11 @@
 // One data thread as the control plane sees it: started, fed, asked, replaced where it died.
 import { Worker } from 'node:worker_threads';
-import type { ForwardStatistics } from '../forward/counters.ts';
-import type { CacheListing, FlushScope } from '../forward/forwarder.ts';
-import { closeOrphans } from './orphaned-descriptors.ts';
-import { ListenError, type ListeningAddress } from './plane.ts';
-import type { SocketAddress } from './settings.ts';
+import { ListenError } from '../native/listen-error.ts';
+import { closeOrphans } from '../native/orphaned-descriptors.ts';
+import type { SocketAddress } from '../native/socket-address.ts';
+import type { CacheListing, FlushScope } from './cache-orders.ts';
+import type { ForwardStatistics } from './forward-statistics.ts';
+import type { ListeningAddress } from './plane.ts';
 import type { FromThread, ThreadData, ToThread } from './thread-messages.ts';
 
 export interface DataThread {

@@ -1,6 +1,7 @@
 // What the forwarders of the data threads count, as Prometheus families. Names follow CoreDNS's `cache` and `forward`.
-import type { ForwardStatistics, RouteCounters } from '../forward/counters.ts';
+
 import type { Family, Sample } from '../metrics.ts';
+import type { ForwardStatistics, RouteCounters } from './forward-statistics.ts';
 
 /** `statistics` are the last ones of each thread. */
 export function forwardFamilies(statistics: readonly ForwardStatistics[]): Family[] {

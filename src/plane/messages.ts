@@ -1,9 +1,11 @@
 // Changes ↔ bytes. Whole names cross as blocks that are ready to be copied into a table (layout.ts), a bounded number of
 // bytes at a time.
+
+import type { WireName } from '../dns/name.ts';
 import { compileName } from './compile.ts';
 import { ENTRY, ENTRY_HEADER_WORDS, ZONE_FLAG } from './layout.ts';
 import { type HashSeed, hashName } from './name-hash.ts';
-import type { Change, WireName, ZoneState } from './records.ts';
+import type { Change, ZoneState } from './records.ts';
 import { createWordWriter, type WordWriter } from './word-writer.ts';
 
 /** A message ends after the change that passes this: few enough for a data thread to apply in well under 1 ms. */

@@ -1,9 +1,10 @@
 // The data plane while it runs. There is one implementation with threads (threads.ts) and one in this thread, for tests
 // (in-process.ts).
-import type { CacheListing, FlushScope } from '../forward/forwarder.ts';
+
 import type { Family } from '../metrics.ts';
+import type { SocketAddress } from '../native/socket-address.ts';
+import type { CacheListing, FlushScope } from './cache-orders.ts';
 import type { Change, DataPlane } from './records.ts';
-import type { SocketAddress } from './settings.ts';
 
 export interface RunningDataPlane extends DataPlane {
   /**
@@ -27,17 +28,6 @@ export interface ListeningAddress extends SocketAddress {
   readonly transport: 'udp' | 'tcp';
   /** For people: "batched", "plain". */
   readonly mode: string;
-}
-
-/** An address cannot be listened on; the message names address, transport and cause: "127.0.0.1:53/udp: permission denied". */
-export class ListenError extends Error {
-  override readonly name = 'ListenError';
-  readonly code: string;
-
-  constructor(message: string, code: string) {
-    super(message);
-    this.code = code;
-  }
 }
 
 export interface PlaneEvents {

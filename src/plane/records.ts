@@ -1,8 +1,8 @@
 // What crosses from the control plane to the data plane: whole names. See src/README.md, "How they meet".
 import type { WireName } from '../dns/name.ts';
-import type { WhenAllUnhealthy } from '../registry/model.ts';
 
-export type { WireName };
+/** What a name answers when none of its instances may be answered. */
+export type WhenAllUnhealthy = 'nodata' | 'nxdomain' | 'servfail' | 'all';
 
 /** Slot 0 is always 1: for records that have no health (SOA, NS, ClusterIP, static). */
 export const ALWAYS_ANSWERED = 0;

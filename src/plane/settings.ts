@@ -1,5 +1,6 @@
 // What the data plane is told, after validation. Crosses to the data threads as it is, so plain data only.
-import type { ForwardSettings, FrontSettings } from '../forward/settings.ts';
+import type { SocketAddress } from '../native/socket-address.ts';
+import type { ForwardSettings, FrontSettings } from './forward-settings.ts';
 
 export interface DataPlaneSettings {
   /** UDP and TCP. Port 0: any free port, the same for both and in every thread. */
@@ -16,12 +17,6 @@ export interface DataPlaneSettings {
   readonly front?: FrontSettings | undefined;
   /** How many bytes the kernel may keep of unread queries, per socket. */
   readonly receiveBufferBytes: number;
-}
-
-export interface SocketAddress {
-  /** IPv4 or IPv6 text, no brackets. */
-  readonly address: string;
-  readonly port: number;
 }
 
 /** What the answers themselves depend on, beside the table. */

@@ -1,8 +1,10 @@
 // What the control plane and a data thread say to each other. Changes travel as transferred bytes (messages.ts).
-import type { ForwardStatistics } from '../forward/counters.ts';
-import type { CacheListing, FlushScope } from '../forward/forwarder.ts';
+
+import type { SocketAddress } from '../native/socket-address.ts';
+import type { CacheListing, FlushScope } from './cache-orders.ts';
+import type { ForwardStatistics } from './forward-statistics.ts';
 import type { ListeningAddress } from './plane.ts';
-import type { DataPlaneSettings, SocketAddress } from './settings.ts';
+import type { DataPlaneSettings } from './settings.ts';
 
 /** What a data thread starts with. */
 export interface ThreadData {

@@ -2,16 +2,17 @@
 // dies is replaced and its table filled again, while the others go on answering.
 import { randomInt, randomUUID } from 'node:crypto';
 import type { Clock, Random, Timer } from '../clock.ts';
-import type { ForwardStatistics } from '../forward/counters.ts';
+import type { SocketAddress } from '../native/socket-address.ts';
 import { createChangeQueue } from './change-queue.ts';
 import { counterFamilies } from './counter-families.ts';
 import { COUNTER, type Counters, createCounters } from './counters.ts';
 import { type DataThread, startDataThread } from './data-thread.ts';
 import { forwardFamilies } from './forward-families.ts';
+import type { ForwardStatistics } from './forward-statistics.ts';
 import { encodeChanges } from './messages.ts';
 import type { ListeningAddress, PlaneEvents, RunningDataPlane } from './plane.ts';
 import type { Change } from './records.ts';
-import type { DataPlaneSettings, SocketAddress } from './settings.ts';
+import type { DataPlaneSettings } from './settings.ts';
 import { createSlots, type SharedSlots } from './slots.ts';
 import { createUpstreamLog } from './upstream-log.ts';
 

@@ -1,5 +1,5 @@
 // One line where an upstream goes down, comes back, or leads back to us, whichever threads and routes see it.
-import type { ForwardStatistics } from '../forward/counters.ts';
+import type { ForwardStatistics } from './forward-statistics.ts';
 
 type Log = (level: 'info' | 'warn' | 'error', message: string) => void;
 

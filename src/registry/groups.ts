@@ -1,15 +1,16 @@
 // Groups of instances: what one object of a source states, replaced whole. Instances exist while a group states them.
+
+import { added, lastOf, removed } from '../memory/one-or-many.ts';
+import { TextTable } from '../memory/text-table.ts';
 import type { FactIndex } from './fact-index.ts';
 import { identity } from './instance-set.ts';
 import type { Instance } from './model.ts';
-import { added, lastOf, removed } from './one-or-many.ts';
 import { type Common, commonOf } from './packed-instance.ts';
 import { type ChangeListener, RegistryLimitError, type RegistryLimits } from './registry.ts';
 import { difference, sameTexts } from './same-instance.ts';
 import { type Group, InstanceEntry, type ServiceEntry } from './service-entry.ts';
 import { shareAddresses } from './shared-addresses.ts';
 import type { SlotKeeper } from './slot-keeper.ts';
-import { TextTable } from './text-table.ts';
 
 export interface Groups {
   replace(groupKey: string, serviceKey: string, instances: readonly Instance[]): void;

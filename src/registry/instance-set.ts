@@ -1,6 +1,7 @@
 // The instances of one service. Most services have a few, and a Map of ten costs 50 bytes for each of them; an array 10.
+
+import { added, type OneOrMany, removed, valuesOf } from '../memory/one-or-many.ts';
 import type { Instance } from './model.ts';
-import { added, type OneOrMany, removed, valuesOf } from './one-or-many.ts';
 import type { PackedAddress } from './packed-instance.ts';
 import { sameTexts } from './same-instance.ts';
 import type { InstanceEntry } from './service-entry.ts';

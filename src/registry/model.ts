@@ -1,5 +1,6 @@
 // What exists and what is said about it, in Cloud Map's words. Every value here is immutable: a source states
 // whole objects and replaces them, it never patches (invariant 5 in src/README.md).
+import type { WhenAllUnhealthy } from '../plane/records.ts';
 
 /** UNKNOWN is answered, as a new ECS task is, unless the service says `unknown: exclude`. */
 export type Status = 'HEALTHY' | 'UNHEALTHY' | 'UNKNOWN';
@@ -56,8 +57,6 @@ export interface ServicePort {
   readonly protocol: 'tcp' | 'udp' | 'sctp';
   readonly port: number;
 }
-
-export type WhenAllUnhealthy = 'nodata' | 'nxdomain' | 'servfail' | 'all';
 
 /** Who of a service's instances is answered. */
 export interface ServicePolicy {

@@ -1,8 +1,9 @@
 // One service and its instances as the registry keeps them. Classes, because 100,000 objects share their methods; and
 // compact, because of those 100,000: an instance is the 104 bytes of its entry and little else.
+
+import { type OneOrMany, valuesOf } from '../memory/one-or-many.ts';
 import { InstanceSet } from './instance-set.ts';
 import type { Fact, Instance, Service, Verdict } from './model.ts';
-import { type OneOrMany, valuesOf } from './one-or-many.ts';
 import {
   type Common,
   hostnameOf,

@@ -1,8 +1,9 @@
 // Facts by subject. A subject is a thing that instances share the fate of: a pod, a node, or the instance itself.
+
+import { added, type OneOrMany, removed, valuesOf } from '../memory/one-or-many.ts';
+import { TextTable } from '../memory/text-table.ts';
 import type { Fact, FactSource } from './model.ts';
-import { added, type OneOrMany, removed, valuesOf } from './one-or-many.ts';
 import { type PackedFacts, packFacts, unpackFacts, WHOLE } from './packed-time.ts';
-import { TextTable } from './text-table.ts';
 
 /** The subject of what is said about one instance alone: checks, custom status, operator. */
 export const instanceSubject = (serviceKey: string, id: string): string => `instance/${serviceKey}/${id}`;

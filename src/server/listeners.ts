@@ -1,16 +1,17 @@
 // All sockets of one data thread: UDP and TCP on each address, by calls of our own where they can be had, else Node's.
 import type { Clock } from '../clock.ts';
+import { type Libc, refusedCall } from '../native/libc.ts';
+import { ListenError } from '../native/listen-error.ts';
+import { findEventLoopFd, type ReadableSocket, type ReceiveLoop, startReceiveLoop } from '../native/receive-loop.ts';
+import type { SocketAddress } from '../native/socket-address.ts';
 import type { ListeningAddress } from '../plane/plane.ts';
-import { ListenError } from '../plane/plane.ts';
-import type { DataPlaneSettings, SocketAddress } from '../plane/settings.ts';
-import type { Engine } from './engine.ts';
-import { type Libc, refusedCall } from './libc.ts';
-import { findEventLoopFd, type ReadableSocket, type ReceiveLoop, startReceiveLoop } from './receive-loop.ts';
-import { createTcpConnections } from './tcp-connections.ts';
-import { listenEpollTcp } from './tcp-epoll.ts';
-import { listenPlainTcp } from './tcp-plain.ts';
-import { openBatchedUdp } from './udp-batched.ts';
-import { openPlainUdp } from './udp-plain.ts';
+import type { DataPlaneSettings } from '../plane/settings.ts';
+import type { QueryHandler } from './query-handler.ts';
+import { createTcpConnections } from './tcp/tcp-connections.ts';
+import { listenEpollTcp } from './tcp/tcp-epoll.ts';
+import { listenPlainTcp } from './tcp/tcp-plain.ts';
+import { openBatchedUdp } from './udp/udp-batched.ts';
+import { openPlainUdp } from './udp/udp-plain.ts';
 
 export interface Listeners {
   readonly addresses: readonly ListeningAddress[];
@@ -44,7 +45,7 @@ export interface ListenerDeps {
 
 /** Opens what `settings.listen` says; with several threads, each calls this. Rejects with ListenError, then nothing is open. */
 export async function openListeners(
-  engine: Engine,
+  handler: QueryHandler,
   settings: DataPlaneSettings,
   addresses: readonly SocketAddress[],
   deps: ListenerDeps,
@@ -53,7 +54,7 @@ export async function openListeners(
   if (typeof native === 'string' && settings.udp === 'batched') throw new ListenError(native, 'ENOTSUP');
   const opened: (OpenSocket & { transport: 'udp' | 'tcp' })[] = [];
   const shared = settings.threads > 1;
-  const connections = createTcpConnections(settings.tcp, deps.clock, engine.counters);
+  const connections = createTcpConnections(settings.tcp, deps.clock, handler.counters);
 
   const openUdp = async (address: SocketAddress) => {
     const options = {
@@ -63,8 +64,8 @@ export async function openListeners(
     };
     const socket =
       typeof native === 'string'
-        ? await openPlainUdp(engine, address, options)
-        : openBatchedUdp(native.libc, engine, address, options);
+        ? await openPlainUdp(handler, address, options)
+        : openBatchedUdp(native.libc, handler, address, options);
     opened.push({ ...socket, transport: 'udp' });
     return socket;
   };
@@ -72,8 +73,8 @@ export async function openListeners(
   const openTcp = async (address: SocketAddress) => {
     const listener =
       typeof native === 'string'
-        ? await listenPlainTcp(engine, address, settings.tcp, deps.clock, connections)
-        : listenEpollTcp(engine, address, settings.tcp, { libc: native.libc, clock: deps.clock, connections, shared });
+        ? await listenPlainTcp(handler, address, settings.tcp, deps.clock, connections)
+        : listenEpollTcp(handler, address, settings.tcp, { libc: native.libc, clock: deps.clock, connections, shared });
     opened.push({ ...listener, transport: 'tcp' });
   };
 

@@ -19,7 +19,7 @@ import type { Endpoint } from '../http/endpoint.ts';
 import type { Logger } from '../log.ts';
 import type { Family, Metrics } from '../metrics.ts';
 import type { Registry } from '../registry/registry.ts';
-import type { WatchTimings } from '../sources/kubernetes/timings.ts';
+import type { WatchTimings } from '../sources/kubernetes/watch/timings.ts';
 import type { StatusBoard } from '../sources/status.ts';
 
 export interface CloudMapDependencies {

@@ -1,6 +1,7 @@
 // All of HTTP: what each endpoint needs of the other rooms.
-import { isLoopback } from '../config/cloud-map.ts';
+
 import type { Config } from '../config/config.ts';
+import { isLoopback } from '../config/sections/cloud-map.ts';
 import { cacheEndpoints } from '../http/cache.ts';
 import type { Endpoint } from '../http/endpoint.ts';
 import { explainEndpoint } from '../http/explain.ts';

@@ -5,11 +5,18 @@ import type { ZoneConfig } from '../config/config.ts';
 import { parseName } from '../dns/name.ts';
 import type { Change, DataPlane } from '../plane/records.ts';
 import type { Registry } from '../registry/registry.ts';
-import { explainName, type NameExplanation } from './explain.ts';
-import { createPublication } from './publication.ts';
-import { refillChanges } from './refill.ts';
-import type { Node } from './tree.ts';
-import { bumpSerial, createZoneTable, type Readiness, readinessOf, type ZoneEntry, zoneState } from './zone-table.ts';
+import { explainName, type NameExplanation } from './explain/explain.ts';
+import { createPublication } from './publish/publication.ts';
+import { refillChanges } from './publish/refill.ts';
+import type { Node } from './publish/tree.ts';
+import {
+  bumpSerial,
+  createZoneTable,
+  type Readiness,
+  readinessOf,
+  type ZoneEntry,
+  zoneState,
+} from './publish/zone-table.ts';
 
 export interface ZonesSettings {
   readonly registry: Pick<Registry, 'service' | 'services' | 'onChange' | 'takeRemovedSlots'>;

@@ -3,9 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { parseConfig } from '../../src/config/load.ts';
+import { parseConfig } from '../../src/config/reading/load.ts';
 import { patternProblem } from '../../src/dns/pattern.ts';
-import { CACHE_DEFAULTS, FORWARD_DEFAULTS, ROUTE_DEFAULTS } from '../../src/forward/settings.ts';
+import { CACHE_DEFAULTS, FORWARD_DEFAULTS, ROUTE_DEFAULTS } from '../../src/plane/forward-settings.ts';
 import { temporaryFolder } from '../support/command.ts';
 import { requirement } from '../support/requirement.ts';
 

@@ -3,9 +3,9 @@ import { rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
-import { kubeconfigProblem } from '../../src/config/kubeconfig.ts';
-import { parseConfig } from '../../src/config/load.ts';
-import { loadKubeConfig } from '../../src/sources/kubernetes/credentials.ts';
+import { parseConfig } from '../../src/config/reading/load.ts';
+import { kubeconfigProblem } from '../../src/config/sections/kubeconfig.ts';
+import { loadKubeConfig } from '../../src/sources/kubernetes/watch/credentials.ts';
 import { temporary } from '../support/temporary.ts';
 
 const KUBECONFIG = {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { selectorProblem } from '../../src/config/label-selector.ts';
+import { selectorProblem } from '../../src/config/sections/label-selector.ts';
 import { RIGHT_SELECTORS, selectorSoup, selectorText, WRONG_SELECTORS } from '../support/label-selectors.ts';
 
 test('selectors that the API server takes are right', () => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { formatListenAddress, parseListenAddress } from '../../src/config/listen.ts';
-import { distance, nearest } from '../../src/config/suggest.ts';
+import { distance, nearest } from '../../src/config/reading/suggest.ts';
+import { formatListenAddress, parseListenAddress } from '../../src/config/sections/listen.ts';
 
 test('the distance counts insertions, deletions, substitutions and swapped neighbours', () => {
   const words = [

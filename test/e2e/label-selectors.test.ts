@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
-import { selectorProblem } from '../../src/config/label-selector.ts';
+import { selectorProblem } from '../../src/config/sections/label-selector.ts';
 import { type ControlPlane, startControlPlane } from '../support/control-plane.ts';
 import { RIGHT_SELECTORS, selectorSoup, selectorText, WRONG_SELECTORS } from '../support/label-selectors.ts';
 import { requirement } from '../support/requirement.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { createDeadlines, deadline } from '../../src/forward/deadlines.ts';
+import { createDeadlines, deadline } from '../../src/forward/upstream/deadlines.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 
 const TICK_MS = 20;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FLAG, RCODE } from '../../src/dns/types.ts';
-import type { FrontSettings } from '../../src/forward/settings.ts';
+import type { FrontSettings } from '../../src/plane/forward-settings.ts';
 import { upstream } from '../support/forwarding.ts';
 import { answerFrom } from '../support/scripted-upstream.ts';
 import { throughEngine } from '../support/through-engine.ts';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EDE, RCODE } from '../../src/dns/types.ts';
-import { PREFETCH_DEFAULTS, SERVE_STALE_DEFAULTS } from '../../src/forward/settings.ts';
+import { PREFETCH_DEFAULTS, SERVE_STALE_DEFAULTS } from '../../src/plane/forward-settings.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { edeOf, forwarder, type TestForwarderOptions, upstream } from '../support/forwarding.ts';
 import { type Asked, answerFrom, SOA } from '../support/scripted-upstream.ts';

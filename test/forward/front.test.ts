@@ -6,9 +6,9 @@ import { parseIp } from '../../src/dns/ip.ts';
 import { type Message, parseMessage } from '../../src/dns/message.ts';
 import { formatName } from '../../src/dns/name.ts';
 import { RCODE } from '../../src/dns/types.ts';
-import { createFront } from '../../src/forward/front.ts';
-import type { FrontSettings } from '../../src/forward/settings.ts';
-import { LATER, type Responder } from '../../src/server/respond.ts';
+import { createFront } from '../../src/front/front.ts';
+import type { FrontSettings } from '../../src/plane/forward-settings.ts';
+import { LATER, type Responder } from '../../src/server/answer/respond.ts';
 import { composeQuestion } from '../support/forwarding.ts';
 import { assertRecords, records } from '../support/zone-text.ts';
 

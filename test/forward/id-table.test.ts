@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { createIdTable } from '../../src/forward/id-table.ts';
+import { createIdTable } from '../../src/memory/id-table.ts';
 
 test('a table of IDs is what a Map would be, whatever is added and deleted', () => {
   // Few different IDs in few homes, so that ways cross, and over the end.

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { createSlab } from '../../src/forward/slab.ts';
+import { createSlab } from '../../src/memory/slab.ts';
 
 test('slots never overlap, keep what is written, and are used again', () => {
   const step = fc.record({ bytes: fc.integer({ min: 1, max: 70_000 }), free: fc.boolean(), pick: fc.nat() });

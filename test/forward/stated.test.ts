@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { RCODE } from '../../src/dns/types.ts';
-import { type HostsSettings, ROUTE_DEFAULTS, type TemplateSettings } from '../../src/forward/settings.ts';
+import { type HostsSettings, ROUTE_DEFAULTS, type TemplateSettings } from '../../src/plane/forward-settings.ts';
 import { temporaryFolder } from '../support/command.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { forwarder, upstream } from '../support/forwarding.ts';

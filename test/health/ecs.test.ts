@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type CheckThresholds, checkNotRun, ecsTaskHealth, nextProgress } from '../../src/health/ecs.ts';
+import { type CheckThresholds, checkNotRun, ecsTaskHealth, nextProgress } from '../../src/health/rules/ecs.ts';
 
 const H = 'HEALTHY' as const;
 const U = 'UNHEALTHY' as const;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { effectiveStatus } from '../../src/health/effective-status.ts';
+import { effectiveStatus } from '../../src/health/rules/effective-status.ts';
 import type { Fact } from '../../src/registry/model.ts';
 import { fact } from '../support/model.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { select } from '../../src/health/select.ts';
+import { select } from '../../src/health/rules/select.ts';
 import { instance, POLICY } from '../support/model.ts';
 
 /** "a:2 -b" is a, answered, of weight 2, and b, not answered. */

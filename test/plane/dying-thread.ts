@@ -1,6 +1,6 @@
 // A data thread that dies when it is told to flush the cache: for the test of what happens then.
 import { parentPort } from 'node:worker_threads';
-import '../../src/server/thread.ts';
+import '../../src/thread/thread.ts';
 
 parentPort?.on('message', (message: { kind: string }) => {
   if (message.kind === 'flush-cache') throw new Error('told to die');

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createForwardCounters, createUpstreamCounters, type ForwardStatistics } from '../../src/forward/counters.ts';
 import { forwardFamilies } from '../../src/plane/forward-families.ts';
+import {
+  createForwardCounters,
+  createUpstreamCounters,
+  type ForwardStatistics,
+} from '../../src/plane/forward-statistics.ts';
 
 const GAUGES = { entries: 2, bytes: 100, waiting: 3, questions: 3, sockets: 1, deadlines: 1 };
 

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { systemClock } from '../../src/clock.ts';
 import { RCODE } from '../../src/dns/types.ts';
-import { FORWARD_DEFAULTS, ROUTE_DEFAULTS } from '../../src/forward/settings.ts';
+import { FORWARD_DEFAULTS, ROUTE_DEFAULTS } from '../../src/plane/forward-settings.ts';
 import { startDataPlane } from '../../src/plane/threads.ts';
 import { composeQuestion, routeTo } from '../support/forwarding.ts';
 import { startScriptedUpstream } from '../support/scripted-upstream.ts';
@@ -38,7 +38,7 @@ test(
     const plane = await startDataPlane(
       { ...settings, responder: { ...settings.responder, forwarding: true } },
       {
-        threadUrl: new URL('../../src/server/thread.js', import.meta.url),
+        threadUrl: new URL('../../src/thread/thread.js', import.meta.url),
         clock: systemClock,
         random: Math.random,
         slotCapacity: 1024,

@@ -4,11 +4,12 @@ import { composeMessage } from '../../src/dns/compose-message.ts';
 import { parseMessage } from '../../src/dns/message.ts';
 import { parseName } from '../../src/dns/name.ts';
 import { RCODE, TYPE } from '../../src/dns/types.ts';
-import { createInProcessPlane } from '../../src/plane/in-process.ts';
-import type { Service, WhenAllUnhealthy } from '../../src/registry/model.ts';
+import type { WhenAllUnhealthy } from '../../src/plane/records.ts';
+import type { Service } from '../../src/registry/model.ts';
 import { createRegistry } from '../../src/registry/registry.ts';
 import { createZones } from '../../src/zone/zones.ts';
 import { fakeClock } from '../support/fake-clock.ts';
+import { createInProcessPlane } from '../support/in-process.ts';
 import { instance, POLICY, zoneConfig } from '../support/zone-setup.ts';
 
 const expected: readonly (readonly [WhenAllUnhealthy, number])[] = [

@@ -1,3 +1,3 @@
 // A data thread on a machine that has no batches.
 Object.defineProperty(process, 'platform', { value: 'plan9' });
-await import('../../src/server/thread.ts');
+await import('../../src/thread/thread.ts');

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createForwardCounters, createUpstreamCounters, type ForwardStatistics } from '../../src/forward/counters.ts';
+import {
+  createForwardCounters,
+  createUpstreamCounters,
+  type ForwardStatistics,
+} from '../../src/plane/forward-statistics.ts';
 import { createUpstreamLog } from '../../src/plane/upstream-log.ts';
 
 type State = Partial<Pick<ForwardStatistics['upstreams'][number], 'up' | 'reason' | 'loops'>>;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { TextTable } from '../../src/registry/text-table.ts';
+import { TextTable } from '../../src/memory/text-table.ts';
 
 const step = fc.record({
   key: fc.oneof(

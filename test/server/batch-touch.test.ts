@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { composeMessage } from '../../src/dns/compose-message.ts';
+import { createPacketMemory } from '../../src/native/packet-memory.ts';
 import { hashName } from '../../src/plane/name-hash.ts';
-import { createBatchTouch } from '../../src/server/batch-touch.ts';
-import { createPacketMemory } from '../../src/server/packet-memory.ts';
-import { createTable } from '../../src/server/table.ts';
+import { createBatchTouch } from '../../src/server/table/batch-touch.ts';
+import { createTable } from '../../src/server/table/table.ts';
 import { wireName } from '../support/dns-arbitraries.ts';
 
 const SEED = 42;

@@ -5,7 +5,7 @@ import { composeMessage } from '../../src/dns/compose-message.ts';
 import { parseMessage } from '../../src/dns/message.ts';
 import { parseName } from '../../src/dns/name.ts';
 import { OPTION, RCODE, TYPE } from '../../src/dns/types.ts';
-import { createInProcessPlane } from '../../src/plane/in-process.ts';
+import { createInProcessPlane } from '../support/in-process.ts';
 
 const EXAMPLE = { name: parseName('example.test.'), type: TYPE.SOA, class: 1 };
 const KEEPALIVE = { code: OPTION.TCP_KEEPALIVE, data: new Uint8Array(0) };

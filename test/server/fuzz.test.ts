@@ -6,8 +6,8 @@ import { composeMessage } from '../../src/dns/compose-message.ts';
 import { parseMessage } from '../../src/dns/message.ts';
 import { parseName } from '../../src/dns/name.ts';
 import { RCODE } from '../../src/dns/types.ts';
-import { createInProcessPlane } from '../../src/plane/in-process.ts';
 import { wireName } from '../support/dns-arbitraries.ts';
+import { createInProcessPlane } from '../support/in-process.ts';
 import { EXAMPLE_NAMES, serveExample } from '../support/served-example.ts';
 
 const PACKETS_A_RUN = 100;

@@ -3,7 +3,7 @@ import { constants, PerformanceObserver } from 'node:perf_hooks';
 import { test } from 'node:test';
 import { composeMessage } from '../../src/dns/compose-message.ts';
 import { parseName } from '../../src/dns/name.ts';
-import { createInProcessPlane } from '../../src/plane/in-process.ts';
+import { createInProcessPlane } from '../support/in-process.ts';
 import { serveExample } from '../support/served-example.ts';
 
 const QUESTIONS = [

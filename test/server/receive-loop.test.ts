@@ -1,8 +1,8 @@
 // When the event loop has its turn, told by a poll() that the test plays.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Libc, POLLIN } from '../../src/server/libc.ts';
-import { startReceiveLoop } from '../../src/server/receive-loop.ts';
+import { type Libc, POLLIN } from '../../src/native/libc.ts';
+import { startReceiveLoop } from '../../src/native/receive-loop.ts';
 
 interface Turns {
   /** The longest that the event loop waited for a turn. */

@@ -7,7 +7,7 @@ import { formatRecord } from '../../src/dns/format-message.ts';
 import { type Message, type MessageRecord, parseMessage } from '../../src/dns/message.ts';
 import { formatName, parseName } from '../../src/dns/name.ts';
 import { FLAG, TYPE } from '../../src/dns/types.ts';
-import { createInProcessPlane } from '../../src/plane/in-process.ts';
+import { createInProcessPlane } from '../support/in-process.ts';
 import { parseScenarios } from '../support/scenario.ts';
 import { createServed } from '../support/served.ts';
 

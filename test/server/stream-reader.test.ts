@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { buffered, createStreamReader, keep, nextLength, push, skip } from '../../src/server/stream-reader.ts';
+import { buffered, createStreamReader, keep, nextLength, push, skip } from '../../src/server/tcp/stream-reader.ts';
 import { framed } from '../support/transports.ts';
 
 /** Reads as a transport does: into one chunk, which is overwritten after each `keep`. Some messages wait for the next time. */

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { formatName, parseName } from '../../src/dns/name.ts';
+import { chunkOf, wordOf } from '../../src/memory/arena.ts';
 import { BLOCK } from '../../src/plane/layout.ts';
 import { applyEntry, encodeChanges } from '../../src/plane/messages.ts';
 import { hashName } from '../../src/plane/name-hash.ts';
 import type { Change, RRset } from '../../src/plane/records.ts';
-import { chunkOf, wordOf } from '../../src/server/arena.ts';
-import { createTable, type Table, wordsOf } from '../../src/server/table.ts';
+import { createTable, type Table, wordsOf } from '../../src/server/table/table.ts';
 
 const SEED = 42;
 

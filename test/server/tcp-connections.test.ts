@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { COUNTER, createCounters } from '../../src/plane/counters.ts';
-import { createTcpConnections, type TimedConnection } from '../../src/server/tcp-connections.ts';
+import { createTcpConnections, type TimedConnection } from '../../src/server/tcp/tcp-connections.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 
 function start({ connections = 3, unreadTotalBytes = 1000 } = {}) {

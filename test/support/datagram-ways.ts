@@ -1,7 +1,7 @@
 // The two ways to a connected UDP socket: node:dgram and system calls.
-import { type OpenSocket, openDatagram } from '../../src/forward/datagram.ts';
-import { createNativeDatagrams } from '../../src/forward/native-datagram.ts';
-import { loadLibc } from '../../src/server/libc.ts';
+import { type OpenSocket, openDatagram } from '../../src/forward/upstream/datagram.ts';
+import { createNativeDatagrams } from '../../src/forward/upstream/native-datagram.ts';
+import { loadLibc } from '../../src/native/libc.ts';
 
 export interface DatagramWay {
   readonly open: OpenSocket;

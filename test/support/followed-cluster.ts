@@ -5,7 +5,7 @@ import { createHealthSync } from '../../src/health/sync.ts';
 import { type Logger, silentLogger } from '../../src/log.ts';
 import { createRegistry, type Registry } from '../../src/registry/registry.ts';
 import { startKubernetesSource } from '../../src/sources/kubernetes/source.ts';
-import { DEFAULT_TIMINGS, type WatchTimings } from '../../src/sources/kubernetes/timings.ts';
+import { DEFAULT_TIMINGS, type WatchTimings } from '../../src/sources/kubernetes/watch/timings.ts';
 import { createStatusBoard, type KindStatus, type StatusBoard } from '../../src/sources/status.ts';
 
 export interface FollowedCluster {

@@ -5,9 +5,9 @@ import { composeMessage } from '../../src/dns/compose-message.ts';
 import { type Message, parseMessage } from '../../src/dns/message.ts';
 import { isSubdomain, parseName, parseNameKeepingCase } from '../../src/dns/name.ts';
 import { FLAG, parseType } from '../../src/dns/types.ts';
-import type { OpenSocket } from '../../src/forward/datagram.ts';
 import { createForwarder, type Forwarder } from '../../src/forward/forwarder.ts';
 import type { TargetRecord } from '../../src/forward/interface.ts';
+import type { OpenSocket } from '../../src/forward/upstream/datagram.ts';
 import {
   CACHE_DEFAULTS,
   type CacheSettings,
@@ -15,7 +15,7 @@ import {
   type ForwardSettings,
   ROUTE_DEFAULTS,
   type RouteSettings,
-} from '../../src/forward/settings.ts';
+} from '../../src/plane/forward-settings.ts';
 import { type Asked, type ScriptedUpstream, startScriptedUpstream } from './scripted-upstream.ts';
 
 export interface Asking {

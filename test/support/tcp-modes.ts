@@ -1,14 +1,15 @@
 // The two ways of TCP, each over a plane in this thread.
 import { type TestContext, test } from 'node:test';
 import { type Clock, systemClock } from '../../src/clock.ts';
-import type { SocketAddress, TcpSettings } from '../../src/plane/settings.ts';
-import type { Engine } from '../../src/server/engine.ts';
-import { type Libc, loadLibc } from '../../src/server/libc.ts';
-import { findEventLoopFd, startReceiveLoop } from '../../src/server/receive-loop.ts';
-import { createTcpConnections } from '../../src/server/tcp-connections.ts';
-import type { TcpListener } from '../../src/server/tcp-conversation.ts';
-import { type EpollTcpDeps, listenEpollTcp } from '../../src/server/tcp-epoll.ts';
-import { listenPlainTcp } from '../../src/server/tcp-plain.ts';
+import { type Libc, loadLibc } from '../../src/native/libc.ts';
+import { findEventLoopFd, startReceiveLoop } from '../../src/native/receive-loop.ts';
+import type { SocketAddress } from '../../src/native/socket-address.ts';
+import type { TcpSettings } from '../../src/plane/settings.ts';
+import { createTcpConnections } from '../../src/server/tcp/tcp-connections.ts';
+import type { TcpListener } from '../../src/server/tcp/tcp-conversation.ts';
+import { type EpollTcpDeps, listenEpollTcp } from '../../src/server/tcp/tcp-epoll.ts';
+import { listenPlainTcp } from '../../src/server/tcp/tcp-plain.ts';
+import type { Engine } from '../../src/thread/engine.ts';
 
 export type TcpMode = TcpListener['mode'];
 

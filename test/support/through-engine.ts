@@ -2,10 +2,10 @@
 import { systemClock } from '../../src/clock.ts';
 import { type Message, parseMessage } from '../../src/dns/message.ts';
 import { createForwarder } from '../../src/forward/forwarder.ts';
-import { FORWARD_DEFAULTS, type FrontSettings } from '../../src/forward/settings.ts';
-import { createInProcessPlane } from '../../src/plane/in-process.ts';
-import { LATER } from '../../src/server/respond.ts';
+import { FORWARD_DEFAULTS, type FrontSettings } from '../../src/plane/forward-settings.ts';
+import { LATER } from '../../src/server/answer/respond.ts';
 import { type Asking, composeQuestion, routeTo } from './forwarding.ts';
+import { createInProcessPlane } from './in-process.ts';
 import { parseScenarios } from './scenario.ts';
 import { createServed } from './served.ts';
 

@@ -4,10 +4,10 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { systemClock } from '../../src/clock.ts';
-import { createInProcessPlane } from '../../src/plane/in-process.ts';
 import type { Change, DataPlane } from '../../src/plane/records.ts';
 import type { DataPlaneSettings } from '../../src/plane/settings.ts';
 import { startDataPlane, type ThreadedDataPlane } from '../../src/plane/threads.ts';
+import { createInProcessPlane } from './in-process.ts';
 
 export interface Transport {
   readonly name: string;
@@ -45,7 +45,7 @@ export function startTestPlane(
   refill: () => Iterable<Change> = () => [],
 ): Promise<ThreadedDataPlane> {
   return startDataPlane(testSettings(changed), {
-    threadUrl: new URL('../../src/server/thread.js', import.meta.url),
+    threadUrl: new URL('../../src/thread/thread.js', import.meta.url),
     clock: systemClock,
     random: Math.random,
     slotCapacity: 1 << 16,

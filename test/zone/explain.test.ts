@@ -8,12 +8,12 @@ import { formatName, parseName } from '../../src/dns/name.ts';
 import { formatRdata } from '../../src/dns/rdata/rdata.ts';
 import { parseType, RCODE, TYPE, typeName } from '../../src/dns/types.ts';
 import { createHealthSync } from '../../src/health/sync.ts';
-import { createInProcessPlane } from '../../src/plane/in-process.ts';
 import { createRegistry } from '../../src/registry/registry.ts';
-import type { Outcome, RRsetAnswer } from '../../src/zone/answers.ts';
-import type { NameExplanation } from '../../src/zone/explain.ts';
+import type { Outcome, RRsetAnswer } from '../../src/zone/explain/answers.ts';
+import type { NameExplanation } from '../../src/zone/explain/explain.ts';
 import { createZones } from '../../src/zone/zones.ts';
 import { fakeClock } from '../support/fake-clock.ts';
+import { createInProcessPlane } from '../support/in-process.ts';
 import { configurations, type Step, step } from '../support/zone-world.ts';
 
 const TYPES = ['A', 'AAAA', 'SRV', 'PTR', 'TXT', 'CNAME', 'NS', 'SOA', 'MX'];

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { formatName, parseName } from '../../src/dns/name.ts';
-import { createNameTree, NO_NODE, type Node, ROOT_NODE } from '../../src/zone/tree.ts';
+import { createNameTree, NO_NODE, type Node, ROOT_NODE } from '../../src/zone/publish/tree.ts';
 
 const names = fc.array(
   fc.array(fc.constantFrom('a', 'b', 'c', 'abc', 'svc', '10-1-2-3', 'x'.repeat(63)), { minLength: 1, maxLength: 3 }),

@@ -1,6 +1,7 @@
 // Reading and writing Cloud Map's objects in one namespace of a cluster.
-import { ApiError, type ApiServer } from '../../sources/kubernetes/api-server.ts';
-import { type Fields, fields, list } from '../../sources/kubernetes/objects.ts';
+
+import { type Fields, fields, list } from '../../sources/kubernetes/kinds/objects.ts';
+import { ApiError, type ApiServer } from '../../sources/kubernetes/watch/api-server.ts';
 import { type HeldObject, readHeldObject } from './held-object.ts';
 import type { Resource } from './mirror.ts';
 

@@ -1,5 +1,5 @@
 // Records as objects of the cluster. Each function gives a whole object; what others added to labels and annotations stays.
-import { type Fields, fields, list, optionalFields } from '../../sources/kubernetes/objects.ts';
+import { type Fields, fields, list, optionalFields } from '../../sources/kubernetes/kinds/objects.ts';
 import type { NamespaceRecord, OperationRecord, ServiceRecord } from '../model.ts';
 import type { HeldObject, KeptInstance } from './held-object.ts';
 import {

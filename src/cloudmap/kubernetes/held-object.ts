@@ -8,7 +8,7 @@ import {
   optionalFields,
   optionalText,
   text,
-} from '../../sources/kubernetes/objects.ts';
+} from '../../sources/kubernetes/kinds/objects.ts';
 import type { InstanceRecord, NamespaceRecord, OperationRecord, ServiceRecord } from '../model.ts';
 import { INSTANCES, KIND_LABEL, OPERATIONS, RECORD, SERVICE_ID_LABEL } from './names.ts';
 

@@ -1,6 +1,6 @@
 // Instances of one Cloud Map service brought into its slices: as few writes as there are slices concerned, each on the
 // version that was read, and planned anew when another replica was faster.
-import { ApiError } from '../../sources/kubernetes/api-server.ts';
+import { ApiError } from '../../sources/kubernetes/watch/api-server.ts';
 import type { InstanceRecord, OperationRecord } from '../model.ts';
 import { type Instances, instancesAnnotation, newSlice, readiness, withInstances } from './compose.ts';
 import type { HeldObject, KeptInstance } from './held-object.ts';

@@ -1,5 +1,5 @@
 // Namespaces and services brought into the cluster: created, changed, and deleted only when nothing is in them.
-import { ApiError } from '../../sources/kubernetes/api-server.ts';
+import { ApiError } from '../../sources/kubernetes/watch/api-server.ts';
 import type { NamespaceRecord, OperationRecord, ServiceRecord } from '../model.ts';
 import { newNamespace, newOperationsHolder, newService, type RecordEdit, withEdit } from './compose.ts';
 import type { HeldObject } from './held-object.ts';

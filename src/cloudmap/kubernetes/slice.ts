@@ -2,7 +2,7 @@
 // family and one list of ports, so instances with another port are in another slice.
 // https://kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoint-slice-v1/
 import { canonicalIp } from '../../dns/ip.ts';
-import { type Fields, list, optionalFields } from '../../sources/kubernetes/objects.ts';
+import { type Fields, list, optionalFields } from '../../sources/kubernetes/kinds/objects.ts';
 import type { InstanceRecord } from '../model.ts';
 
 export type Family = 'IPv4' | 'IPv6';

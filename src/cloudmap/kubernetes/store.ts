@@ -3,9 +3,9 @@
 import type { Clock, Random } from '../../clock.ts';
 import type { ClusterAccess } from '../../config/config.ts';
 import type { Logger } from '../../log.ts';
-import { connectApiServer } from '../../sources/kubernetes/api-server.ts';
-import { DEFAULT_TIMINGS, type WatchTimings } from '../../sources/kubernetes/timings.ts';
-import { createWatches } from '../../sources/kubernetes/watches.ts';
+import { connectApiServer } from '../../sources/kubernetes/watch/api-server.ts';
+import { DEFAULT_TIMINGS, type WatchTimings } from '../../sources/kubernetes/watch/timings.ts';
+import { createWatches } from '../../sources/kubernetes/watch/watches.ts';
 import type { StatusBoard } from '../../sources/status.ts';
 import type { StoreChange } from '../model.ts';
 import type { State } from '../state.ts';

@@ -1,6 +1,6 @@
 // What the functions that write to the cluster share.
 import type { Clock } from '../../clock.ts';
-import { fields, optionalFields, timeMs } from '../../sources/kubernetes/objects.ts';
+import { fields, optionalFields, timeMs } from '../../sources/kubernetes/kinds/objects.ts';
 import type { StoreChange } from '../model.ts';
 import type { ObjectClient } from './client.ts';
 import type { HeldObject } from './held-object.ts';

@@ -1,6 +1,6 @@
 // One instance's check as it goes on: how far it has come, and the fact it states.
 import type { Fact } from '../../registry/model.ts';
-import { type CheckProgress, checkNotRun } from '../ecs.ts';
+import { type CheckProgress, checkNotRun } from '../rules/ecs.ts';
 import type { CheckTarget } from './probe.ts';
 
 export interface RunningCheck {

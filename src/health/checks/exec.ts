@@ -1,6 +1,6 @@
 // Commands as health checks. Each runs in a process group of its own, so that nothing of it outlives the check.
 import { type ChildProcess, spawn } from 'node:child_process';
-import type { CheckResult } from '../ecs.ts';
+import type { CheckResult } from '../rules/ecs.ts';
 import { type CheckTarget, failed, failedBy, passed } from './probe.ts';
 
 /** Only the end of the output is kept. */

@@ -2,7 +2,7 @@
 import { type RequestOptions, request as requestHttp, STATUS_CODES } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { isIP } from 'node:net';
-import type { CheckResult } from '../ecs.ts';
+import type { CheckResult } from '../rules/ecs.ts';
 import { type CheckTarget, endpoint, failed, failedBy, passed } from './probe.ts';
 
 /** More of a body than this is not read. */

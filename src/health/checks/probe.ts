@@ -1,6 +1,6 @@
 // One run of one check: what every kind of check is given, and what it gives back.
 import type { HealthCheck, Instance, Service } from '../../registry/model.ts';
-import type { CheckResult } from '../ecs.ts';
+import type { CheckResult } from '../rules/ecs.ts';
 
 export interface CheckTarget {
   readonly check: HealthCheck;

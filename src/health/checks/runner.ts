@@ -3,7 +3,7 @@ import type { Clock, Random } from '../../clock.ts';
 import type { Fact, HealthCheck } from '../../registry/model.ts';
 import { type Registry, RegistryLimitError, type ServiceState } from '../../registry/registry.ts';
 import { instanceSubject } from '../../registry/subjects.ts';
-import { nextProgress } from '../ecs.ts';
+import { nextProgress } from '../rules/ecs.ts';
 import { factOf, newCheck, type RunningCheck, sameTarget } from './check.ts';
 import { probeExec } from './exec.ts';
 import { probeHttp } from './http.ts';

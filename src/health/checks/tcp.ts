@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import type { CheckResult } from '../ecs.ts';
+import type { CheckResult } from '../rules/ecs.ts';
 import { type CheckTarget, endpoint, failed, failedBy, passed } from './probe.ts';
 
 /** Passes when the address takes a connection, which is closed at once. */

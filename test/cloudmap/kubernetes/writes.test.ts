@@ -6,8 +6,8 @@ import { readHeldObject } from '../../../src/cloudmap/kubernetes/held-object.ts'
 import { createMirror, type Resource } from '../../../src/cloudmap/kubernetes/mirror.ts';
 import { writeAll } from '../../../src/cloudmap/kubernetes/write-all.ts';
 import type { InstanceRecord, StoreChange } from '../../../src/cloudmap/model.ts';
-import { ApiError } from '../../../src/sources/kubernetes/api-server.ts';
-import { type Fields, fields } from '../../../src/sources/kubernetes/objects.ts';
+import { type Fields, fields } from '../../../src/sources/kubernetes/kinds/objects.ts';
+import { ApiError } from '../../../src/sources/kubernetes/watch/api-server.ts';
 import { fakeClock } from '../../support/fake-clock.ts';
 
 type Hook = (method: string, resource: Resource) => Promise<void> | void;

@@ -3,8 +3,8 @@ import { createServer, get, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
-import type { ApiServer } from '../../../src/sources/kubernetes/api-server.ts';
-import { BrokenStream, readEvents } from '../../../src/sources/kubernetes/event-stream.ts';
+import type { ApiServer } from '../../../src/sources/kubernetes/watch/api-server.ts';
+import { BrokenStream, readEvents } from '../../../src/sources/kubernetes/watch/event-stream.ts';
 
 /** The events that are handed over of a response in these chunks, which come at once; and how it ended. */
 async function read(chunks: readonly string[]): Promise<{ types: string[]; ended: unknown }> {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { createJsonLines } from '../../../src/sources/kubernetes/json-lines.ts';
+import { createJsonLines } from '../../../src/sources/kubernetes/watch/json-lines.ts';
 
 function read(chunks: readonly Buffer[], maxLineBytes?: number) {
   const read = { values: [] as unknown[], tooLong: 0, broken: 0 };

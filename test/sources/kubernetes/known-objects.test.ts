@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { silentLogger } from '../../../src/log.ts';
-import { createKnownObjects } from '../../../src/sources/kubernetes/known-objects.ts';
-import type { WatchedKind } from '../../../src/sources/kubernetes/watched-kind.ts';
+import { createKnownObjects } from '../../../src/sources/kubernetes/watch/known-objects.ts';
+import type { WatchedKind } from '../../../src/sources/kubernetes/watch/watched-kind.ts';
 import { createStatusBoard } from '../../../src/sources/status.ts';
 import { fakeClock } from '../../support/fake-clock.ts';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { createJsonLines } from '../../../src/sources/kubernetes/json-lines.ts';
-import { withoutPodSpec } from '../../../src/sources/kubernetes/pod-line.ts';
+import { withoutPodSpec } from '../../../src/sources/kubernetes/kinds/pod-line.ts';
+import { createJsonLines } from '../../../src/sources/kubernetes/watch/json-lines.ts';
 
 interface Line {
   type: string;

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { silentLogger } from '../../../src/log.ts';
-import { ApiError } from '../../../src/sources/kubernetes/api-server.ts';
-import { BrokenStream } from '../../../src/sources/kubernetes/event-stream.ts';
-import { createRecovery, UnconfirmedList } from '../../../src/sources/kubernetes/recovery.ts';
-import { DEFAULT_TIMINGS } from '../../../src/sources/kubernetes/timings.ts';
-import type { WatchedKind } from '../../../src/sources/kubernetes/watched-kind.ts';
+import { ApiError } from '../../../src/sources/kubernetes/watch/api-server.ts';
+import { BrokenStream } from '../../../src/sources/kubernetes/watch/event-stream.ts';
+import { createRecovery, UnconfirmedList } from '../../../src/sources/kubernetes/watch/recovery.ts';
+import { DEFAULT_TIMINGS } from '../../../src/sources/kubernetes/watch/timings.ts';
+import type { WatchedKind } from '../../../src/sources/kubernetes/watch/watched-kind.ts';
 import { createStatusBoard } from '../../../src/sources/status.ts';
 import { fakeClock } from '../../support/fake-clock.ts';
 

@@ -4,9 +4,13 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { silentLogger } from '../../../src/log.ts';
 import { createRegistry } from '../../../src/registry/registry.ts';
-import { createRecorder } from '../../../src/sources/kubernetes/recorder.ts';
-import { createSnapshotKeeper } from '../../../src/sources/kubernetes/snapshot.ts';
-import { readSnapshot, UnusableSnapshot, writeSnapshot } from '../../../src/sources/kubernetes/snapshot-file.ts';
+import { createRecorder } from '../../../src/sources/kubernetes/snapshot/recorder.ts';
+import { createSnapshotKeeper } from '../../../src/sources/kubernetes/snapshot/snapshot.ts';
+import {
+  readSnapshot,
+  UnusableSnapshot,
+  writeSnapshot,
+} from '../../../src/sources/kubernetes/snapshot/snapshot-file.ts';
 import { temporaryFolder } from '../../support/command.ts';
 import { fakeClock } from '../../support/fake-clock.ts';
 import { fact, instance } from '../../support/model.ts';

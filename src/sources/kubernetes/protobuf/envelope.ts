@@ -1,6 +1,6 @@
 // How Kubernetes wraps objects in protobuf: four bytes, then what the object is, then the object.
 // https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding
-import type { Fields } from '../objects.ts';
+import type { Fields } from '../kinds/objects.ts';
 import { BrokenMessage, type Bytes, readMessage, type Schema, schema } from './message.ts';
 
 export const PROTOBUF = 'application/vnd.kubernetes.protobuf';

@@ -1,6 +1,6 @@
 // Splits a byte stream into frames, each after its length in four bytes, big-endian: a watch in protobuf. With a limit on
 // the length of a frame.
-import { MAX_LINE_BYTES } from '../json-lines.ts';
+import { MAX_LINE_BYTES } from '../watch/json-lines.ts';
 import type { Bytes } from './message.ts';
 
 export interface FramesHandler {

@@ -1,7 +1,7 @@
 // Messages of Protocol Buffers (https://protobuf.dev/programming-guides/encoding/) as objects like those that JSON.parse
 // makes. Fields that a schema does not name are skipped by their length, which is why this is cheaper than JSON: of a pod
 // nine bytes in ten are never looked at.
-import type { Fields } from '../objects.ts';
+import type { Fields } from '../kinds/objects.ts';
 import { textOf, wordOf } from './text.ts';
 
 /** What the bytes say cannot be told. */

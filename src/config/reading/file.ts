@@ -1,0 +1,97 @@
+// zones.yaml as a whole: its top-level keys, each from its own file. A new section adds one line in each of the three
+// functions here, and its schema appears in zones.schema.json by itself.
+import * as v from 'valibot';
+import type { ForwardSettings } from '../../plane/forward-settings.ts';
+import type { Config } from '../config.ts';
+import { buildCloudMap, checkCloudMap, cloudMapEntry } from '../sections/cloud-map.ts';
+import { createClusterNames } from '../sections/cluster-names.ts';
+import { buildRoutes, checkForward, forwardEntry } from '../sections/forward.ts';
+import { buildCache, cacheEntry, checkCache } from '../sections/forward-cache.ts';
+import { buildDns64, buildForwardLocal, checkForwardLocal, forwardLocalEntries } from '../sections/forward-local.ts';
+import { buildFront, checkRewrites, frontEntries } from '../sections/front.ts';
+import { limitsEntry } from '../sections/limits.ts';
+import { checkListen, httpEntry, listenEntry, parseListenAddress } from '../sections/listen.ts';
+import { buildServer, serverEntry } from '../sections/server.ts';
+import { checkSnapshotFiles } from '../sections/snapshot-files.ts';
+import { buildZones, checkZones, warnOfSharedNames, zonesEntry } from '../sections/zones.ts';
+import type { Reporter } from './problem.ts';
+import { choice, expecting, integer, mapping, text } from './shape.ts';
+import type { Soundness } from './validate.ts';
+
+export const fileSchema = mapping(
+  {
+    $schema: v.optional(text('a URL or path', 'JSON Schema of this file, for editors.')),
+    listen: listenEntry,
+    http: httpEntry,
+    threads: v.optional(
+      v.pipe(
+        v.union([v.literal('auto'), integer(1, 64, 'How many.')], expecting('auto, or a whole number from 1 to 64')),
+        v.description('Threads that answer; auto: 1, or more on machines with many processors.'),
+      ),
+      'auto',
+    ),
+    logLevel: v.optional(choice(['debug', 'info', 'warn', 'error', 'silent'], 'What is logged to stderr.'), 'info'),
+    server: serverEntry,
+    limits: limitsEntry,
+    cloudMap: cloudMapEntry,
+    zones: zonesEntry,
+    forward: forwardEntry,
+    cache: cacheEntry,
+    ...forwardLocalEntries,
+    ...frontEntries,
+  },
+  'Configuration of healthdns.',
+);
+
+export type FileInput = v.InferOutput<typeof fileSchema>;
+
+/** Cross-checks of every section whose shape is sound. `folder` is what paths in the file are relative to. */
+export async function checkFile(
+  file: FileInput,
+  folder: string,
+  soundness: Soundness,
+  reporter: Reporter,
+): Promise<void> {
+  if (soundness.isSound(['listen'])) checkListen(file.listen, soundness.isSound(['http']) && file.http, reporter);
+  if (file.cloudMap !== undefined && file.cloudMap !== null) {
+    const http = soundness.isSound(['http']) && file.http !== false ? parseListenAddress(file.http) : undefined;
+    await checkCloudMap(file.cloudMap, http, folder, soundness, reporter);
+  }
+  if (soundness.isSound(['forward'])) checkForward(file.forward, folder, reporter);
+  if (soundness.isSound(['cache'])) checkCache(file.cache, reporter);
+  if (soundness.isSound(['templates'])) checkForwardLocal(file, reporter);
+  if (soundness.isSound(['rewrite'])) checkRewrites(file, reporter);
+  if (!soundness.isContainer(['zones'])) return;
+  if (file.zones.length === 0 && file.forward === undefined && file.cloudMap === undefined)
+    reporter.problem(['zones'], '`zones` is missing: expected at least one zone to answer for');
+  await checkZones(file.zones, folder, soundness, reporter);
+  await checkSnapshotFiles(file.zones, folder, soundness, reporter);
+}
+
+/** A file without problems → the configuration; may still warn. */
+export function buildConfig(input: FileInput, file: string, folder: string, reporter: Reporter): Config {
+  const clusters = createClusterNames();
+  const zones = buildZones(input.zones, folder, clusters);
+  for (const [i, zone] of zones.entries()) warnOfSharedNames(zone, ['zones', i], reporter);
+  return {
+    file,
+    listen: [input.listen].flat().map(parseListenAddress),
+    http: input.http === false ? undefined : parseListenAddress(input.http),
+    threads: input.threads,
+    server: buildServer(input.server),
+    limits: input.limits,
+    logLevel: input.logLevel,
+    zones,
+    ...(input.cloudMap && { cloudMap: buildCloudMap(input.cloudMap, folder, clusters) }),
+    forward: buildForward(input, folder),
+    front: buildFront(input, buildDns64(input), zones, reporter),
+  };
+}
+
+/** undefined: names that are not ours are REFUSED. */
+function buildForward(input: FileInput, folder: string): ForwardSettings | undefined {
+  const local = buildForwardLocal(input, folder);
+  const routes = buildRoutes(input.forward, folder);
+  if (routes.length === 0 && local.hosts === undefined && local.templates.length === 0) return undefined;
+  return { ...local, routes, cache: buildCache(input.cache), maxConcurrent: input.limits.forwardedQueries };
+}

@@ -1,0 +1,69 @@
+// zones.yaml → Config, or everything that is wrong with it.
+import { dirname, resolve } from 'node:path';
+import type { Config } from '../config.ts';
+import { buildConfig, checkFile, fileSchema } from './file.ts';
+import { formatPath, formatProblem, type Path, type Problem, type Reporter } from './problem.ts';
+import { readTextFile } from './text-file.ts';
+import { validate } from './validate.ts';
+import { readYaml } from './yaml.ts';
+
+/** A machine-made file may be wrong a million times; a person needs to see the first ones. */
+const MAX_PROBLEMS = 1000;
+
+export type LoadResult =
+  | { readonly ok: true; readonly config: Config; readonly warnings: readonly Problem[] }
+  | { readonly ok: false; readonly problems: readonly Problem[]; readonly warnings: readonly Problem[] };
+
+/** Reads and checks a file. Never throws for what is in the file or on the disk: that is a problem with a place. */
+export async function loadConfig(path: string): Promise<LoadResult> {
+  const read = await readTextFile(path, ': split it over several servers');
+  if ('text' in read) return parseConfig(read.text, path);
+  return { ok: false, problems: [{ file: path, line: 1, column: 1, path: '', message: read.problem }], warnings: [] };
+}
+
+/** As `loadConfig` for a text that was read already. `path` names it in problems, and relative paths are relative to it. */
+export async function parseConfig(text: string, path: string): Promise<LoadResult> {
+  const yaml = readYaml(text);
+  if (yaml.problems.length > 0)
+    return failed(
+      yaml.problems.map((problem) => ({ file: path, path: '', ...problem })),
+      [],
+    );
+  if (yaml.value === null) {
+    const message = 'the file is empty: expected `zones` (see zones.example.yaml)';
+    return failed([{ file: path, line: 1, column: 1, path: '', message }], []);
+  }
+  const problems: Problem[] = [];
+  const warnings: Problem[] = [];
+  const at = (of: Path, message: string, place = yaml.place(of, 'value')): Problem => ({
+    file: path,
+    ...place,
+    path: formatPath(of),
+    message,
+  });
+  const reporter: Reporter = {
+    problem: (of, message) => void problems.push(at(of, message)),
+    warning: (of, message) => void warnings.push(at(of, message)),
+  };
+  const { output, problems: shapeProblems, ...soundness } = validate(fileSchema, yaml.value);
+  for (const problem of shapeProblems)
+    problems.push(at(problem.path, problem.message, yaml.place(problem.at.path, problem.at.of)));
+  const folder = dirname(resolve(path));
+  if (soundness.isContainer([])) await checkFile(output, folder, soundness, reporter);
+  if (problems.length > 0) return failed(problems, warnings);
+  return { ok: true, config: buildConfig(output, resolve(path), folder, reporter), warnings: sorted(warnings) };
+}
+
+function failed(problems: readonly Problem[], warnings: readonly Problem[]): LoadResult {
+  const all = sorted(problems);
+  if (all.length <= MAX_PROBLEMS) return { ok: false, problems: all, warnings: sorted(warnings) };
+  const shown = all.slice(0, MAX_PROBLEMS);
+  const message = `${all.length - MAX_PROBLEMS} more problems are not shown`;
+  return { ok: false, problems: [...shown, { ...shown[MAX_PROBLEMS - 1], message }], warnings: sorted(warnings) };
+}
+
+/** Each once: of brackets that are not closed the parser says the same, at the end of the file, for each. */
+function sorted(problems: readonly Problem[]): Problem[] {
+  const once = new Map(problems.map((problem) => [formatProblem(problem), problem]));
+  return [...once.values()].sort((a, b) => a.line - b.line || a.column - b.column);
+}

@@ -1,0 +1,259 @@
+// `cloudMap`: the AWS Cloud Map API on the HTTP address, where what is registered is kept, and which clusters' pods are
+// ECS tasks.
+import { access } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import * as v from 'valibot';
+import type { CloudMapConfig, CloudMapStore, ListenAddress, TaskCluster } from '../config.ts';
+import { type Path, type Reporter, show, shown } from '../reading/problem.ts';
+import { choice, expecting, flag, integer, list, mapping, oneOrMany, text, whichever } from '../reading/shape.ts';
+import type { Soundness } from '../reading/validate.ts';
+import { buildCloudMapChecks, checkCloudMapChecks, cloudMapChecksEntry } from './cloud-map-checks.ts';
+import type { ClusterNames } from './cluster-names.ts';
+import { checkKubeconfig } from './kubeconfig.ts';
+import { label } from './names.ts';
+import { policyEntries, zonePolicy } from './policy.ts';
+
+const path = (description: string) =>
+  text('a path', description, (value) =>
+    value === '' || value.includes('\0') ? `expected a path, got ${show(value)}` : undefined,
+  );
+
+const cluster = {
+  kubeconfig: v.optional(
+    path('Relative to this file. Without it: the service account in a cluster, else KUBECONFIG or ~/.kube/config.'),
+  ),
+  context: v.optional(text('a context name', 'A context of the kubeconfig; default its current-context.')),
+};
+
+const keySchema = mapping(
+  {
+    accessKeyId: matching(
+      /^[A-Za-z0-9_-]{1,128}$/,
+      'an access key id of letters, digits, _ and -',
+      'What clients send.',
+    ),
+    secretAccessKey: v.optional(text('a secret', 'Better kept out of this file: see secretAccessKeyFile.')),
+    secretAccessKeyFile: v.optional(path('File whose content is the secret; relative to this file.')),
+  },
+  'A key that writes may be signed with.',
+);
+
+const storeSchema = mapping(
+  {
+    path: v.optional(path('Folder of an embedded database; relative to this file, made if missing.')),
+    kubernetes: v.optional(
+      mapping(
+        {
+          ...cluster,
+          namespace: label('a namespace', 'Kubernetes namespace of the Services, EndpointSlices and ConfigMaps.'),
+          legacyEndpoints: v.optional(flag('Write Endpoints objects beside EndpointSlices.'), false),
+        },
+        'The API server is the store: headless Services, their EndpointSlices, and a ConfigMap for each namespace.',
+      ),
+    ),
+  },
+  'Where it is kept: a folder, or a cluster.',
+);
+
+const tasksSchema = mapping(
+  {
+    ...cluster,
+    namespaces: v.optional(list(label('a namespace', 'A namespace.'), 'Only these namespaces; empty: all.'), []),
+  },
+  "A cluster. {} in a pod: the cluster it runs in; default the store's.",
+);
+
+const { maxAnswers: _maxAnswers, routing: _routing, ...servicePolicies } = policyEntries;
+
+const cloudMapSchema = mapping(
+  {
+    writes: v.optional(
+      choice(
+        ['off', 'loopback', 'signed'],
+        'Who may change anything: nobody, whoever reaches the loopback address of `http`, or requests signed with a key.',
+      ),
+      'off',
+    ),
+    keys: v.optional(list(keySchema, 'Keys for `writes: signed`.'), []),
+    region: v.optional(matching(/^[a-z0-9-]{1,64}$/, 'a region such as us-east-1', 'Region in ARNs.'), 'us-east-1'),
+    account: v.optional(matching(/^[0-9]{12}$/, 'twelve digits in quotes', 'Account in ARNs.'), '000000000000'),
+    store: v.optional(
+      v.pipe(
+        whichever(
+          (input) => typeof input === 'string',
+          v.literal('memory', expecting('memory, or a mapping with path or kubernetes')),
+          storeSchema,
+        ),
+        v.description('Where what is registered is kept; memory: it is lost with the process.'),
+      ),
+    ),
+    tasks: v.optional(oneOrMany(tasksSchema, 'Clusters whose pods with labels of KECS or ECS are tasks.')),
+    policy: v.optional(
+      mapping(
+        servicePolicies,
+        'Policy of its services; routing and the number of answers follow the DnsConfig of each.',
+      ),
+      {},
+    ),
+    healthCheckIntervalSeconds: v.optional(
+      integer(5, 300, 'Seconds between checks of services with HealthCheckConfig.'),
+      30,
+    ),
+    healthChecks: cloudMapChecksEntry,
+    limits: v.optional(
+      mapping(
+        {
+          namespaces: v.optional(integer(1, 10_000, 'Most namespaces.'), 1000),
+          servicesPerNamespace: v.optional(integer(1, 100_000, 'Most services of a namespace.'), 10_000),
+          instancesPerService: v.optional(integer(1, 100_000, 'Most registered instances of a service.'), 1000),
+        },
+        'Beyond them the API answers ResourceLimitExceeded.',
+      ),
+      {},
+    ),
+  },
+  'The AWS Cloud Map API, and ECS tasks. Without this key there is neither; {} gives the defaults.',
+);
+
+export const cloudMapEntry = v.optional(cloudMapSchema);
+
+type CloudMapInput = v.InferOutput<typeof cloudMapSchema>;
+
+function matching(pattern: RegExp, expected: string, description: string) {
+  return text(expected, description, (value) =>
+    pattern.test(value) ? undefined : `expected ${expected}, got ${show(value)}`,
+  );
+}
+
+/** `http` is undefined where it is off or not sound. */
+export async function checkCloudMap(
+  input: CloudMapInput,
+  http: ListenAddress | undefined,
+  folder: string,
+  soundness: Soundness,
+  reporter: Reporter,
+): Promise<void> {
+  const at = (...below: Path): Path => ['cloudMap', ...below];
+  if (!soundness.isContainer(at())) return;
+  if (soundness.isSound(at('keys'))) await checkKeys(input, folder, reporter);
+  if (soundness.isSound(at('store'))) checkStore(input, reporter);
+  await checkClusters(input, folder, soundness, reporter);
+  if (soundness.isContainer(at('healthChecks'))) checkCloudMapChecks(input.healthChecks, soundness, reporter);
+  if (!soundness.isSound(at('writes'))) return;
+  if (input.writes === 'signed' && soundness.isSound(at('keys')) && input.keys.length === 0)
+    reporter.problem(at('writes'), '`writes: signed` needs a key in `keys`');
+  if (input.writes === 'loopback' && http !== undefined && !isLoopback(http.address))
+    reporter.problem(
+      at('writes'),
+      `\`writes: loopback\` would let all who reach ${http.address} write: take a loopback address for \`http\`, or \`writes: signed\``,
+    );
+}
+
+/** Those of the store and of the tasks. */
+async function checkClusters(
+  { store, tasks }: CloudMapInput,
+  folder: string,
+  soundness: Soundness,
+  reporter: Reporter,
+): Promise<void> {
+  const inStore: Path = ['cloudMap', 'store', 'kubernetes'];
+  if (soundness.isSound(inStore) && typeof store === 'object' && store.kubernetes !== undefined)
+    await checkKubeconfig(store.kubernetes, inStore, folder, reporter);
+  const path: Path = ['cloudMap', 'tasks'];
+  if (tasks === undefined || !soundness.isSound(path)) return;
+  for (const [i, one] of [tasks].flat().entries())
+    await checkKubeconfig(one, Array.isArray(tasks) ? [...path, i] : path, folder, reporter);
+}
+
+async function checkKeys({ keys }: CloudMapInput, folder: string, reporter: Reporter): Promise<void> {
+  const seen = new Set<string>();
+  for (const [i, key] of keys.entries()) {
+    const path = ['cloudMap', 'keys', i];
+    if (seen.has(key.accessKeyId)) reporter.problem(path, `duplicate key ${shown(key.accessKeyId)}`);
+    seen.add(key.accessKeyId);
+    const secrets = [key.secretAccessKey, key.secretAccessKeyFile].filter((secret) => secret !== undefined);
+    if (secrets.length !== 1)
+      reporter.problem(path, `key ${shown(key.accessKeyId)} needs secretAccessKey or secretAccessKeyFile, one of them`);
+    if (key.secretAccessKeyFile === undefined) continue;
+    const file = resolve(folder, key.secretAccessKeyFile);
+    const readable = await access(file).then(
+      () => true,
+      () => false,
+    );
+    if (!readable) reporter.warning([...path, 'secretAccessKeyFile'], `${shown(file)} cannot be read`);
+  }
+}
+
+function checkStore({ store, writes }: CloudMapInput, reporter: Reporter): void {
+  if (store === undefined) {
+    if (writes !== 'off')
+      reporter.problem(
+        ['cloudMap'],
+        '`store` is missing: say where what is registered is kept, such as `store: { path: ./cloudmap }`',
+      );
+    return;
+  }
+  if (store === 'memory') return;
+  const kinds = [store.path, store.kubernetes].filter((kind) => kind !== undefined);
+  if (kinds.length !== 1) reporter.problem(['cloudMap', 'store'], '`store`: expected path or kubernetes, one of them');
+}
+
+export const isLoopback = (address: string): boolean => address === '::1' || address.startsWith('127.');
+
+/** `clusters` gives clusters their labels, as those of the zones have theirs. */
+export function buildCloudMap(input: CloudMapInput, folder: string, clusters: ClusterNames): CloudMapConfig {
+  const store = buildStore(input.store ?? 'memory', folder, clusters);
+  const tasks = input.tasks === undefined ? defaultTasks(store) : [input.tasks].flat();
+  return {
+    writes: input.writes,
+    keys: input.keys.map(({ accessKeyId, secretAccessKey, secretAccessKeyFile }) => ({
+      accessKeyId,
+      secretAccessKey,
+      secretAccessKeyFile: secretAccessKeyFile && resolve(folder, secretAccessKeyFile),
+    })),
+    region: input.region,
+    account: input.account,
+    store,
+    tasks: tasks.map((one) => buildTasks(one, folder, clusters)),
+    policy: zonePolicy(input.policy),
+    healthCheckIntervalSeconds: input.healthCheckIntervalSeconds,
+    healthChecks: buildCloudMapChecks(input.healthChecks),
+    limits: input.limits,
+  };
+}
+
+type ClusterInput = { readonly kubeconfig?: string; readonly context?: string };
+
+function buildStore(store: NonNullable<CloudMapInput['store']>, folder: string, clusters: ClusterNames): CloudMapStore {
+  if (store === 'memory') return { kind: 'memory' };
+  const { kubernetes } = store;
+  if (kubernetes === undefined) return { kind: 'folder', path: resolve(folder, store.path ?? '') };
+  return {
+    kind: 'kubernetes',
+    ...clusterOf(kubernetes, folder, clusters),
+    namespace: kubernetes.namespace.toLowerCase(),
+    legacyEndpoints: kubernetes.legacyEndpoints,
+  };
+}
+
+function defaultTasks(store: CloudMapStore): readonly (ClusterInput & { readonly namespaces: readonly string[] })[] {
+  return store.kind === 'kubernetes' ? [{ ...store, namespaces: [] }] : [];
+}
+
+function buildTasks(
+  input: ClusterInput & { readonly namespaces: readonly string[] },
+  folder: string,
+  clusters: ClusterNames,
+): TaskCluster {
+  const cluster = clusterOf(input, folder, clusters);
+  return {
+    ...cluster,
+    name: clusters.source(`ecs/${cluster.label}`),
+    namespaces: input.namespaces.map((name) => name.toLowerCase()),
+  };
+}
+
+function clusterOf({ kubeconfig, context }: ClusterInput, folder: string, clusters: ClusterNames) {
+  const file = kubeconfig === undefined ? undefined : resolve(folder, kubeconfig);
+  return { kubeconfig: file, context, label: clusters.label(file, context) };
+}

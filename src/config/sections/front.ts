@@ -1,0 +1,175 @@
+// `acl`, `rewrite`, `autopath`, `queryLog`: what happens to queries before they are answered, whosever names they ask for.
+import * as v from 'valibot';
+import { parseIp } from '../../dns/ip.ts';
+import { NameError, parseName } from '../../dns/name.ts';
+import { patternProblem, unknownGroup } from '../../dns/pattern.ts';
+import { parseType, RCODE } from '../../dns/types.ts';
+import type { AclRule, Dns64Settings, FrontSettings, RewriteRule } from '../../plane/forward-settings.ts';
+import type { ZoneConfig } from '../config.ts';
+import { type Path, type Reporter, show } from '../reading/problem.ts';
+import { choice, expecting, integer, list, mapping, text, whichever } from '../reading/shape.ts';
+import { absoluteName, domainName } from './names.ts';
+
+const NETWORK = 'an address or network such as 10.0.0.0/8';
+
+const network = text(NETWORK, 'An address, or a network as ADDRESS/BITS.', (value) => {
+  const [, ip, bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(value) ?? [];
+  const bytes = ip === undefined ? undefined : parseIp(ip);
+  const fits = bytes !== undefined && Number(bits ?? 0) <= bytes.length * 8;
+  return fits ? undefined : `expected ${NETWORK}, got ${show(value)}`;
+});
+
+const recordType = text('a record type', 'A record type.', (value) =>
+  parseType(value) === undefined ? `expected a record type such as A, got ${show(value)}` : undefined,
+);
+
+const aclSchema = mapping(
+  {
+    action: choice(
+      ['allow', 'block', 'filter', 'drop'],
+      'allow; block: REFUSED; filter: an empty answer; drop: no answer.',
+    ),
+    zones: v.optional(list(domainName('a zone', 'A zone.'), 'For names at or below these; empty: all.'), []),
+    types: v.optional(list(recordType, 'For these record types; empty: all.'), []),
+    clients: v.optional(list(network, 'For clients in these networks; empty: all.'), []),
+  },
+  'A rule; the first that fits decides, and without one the query is allowed.',
+);
+
+const KINDS = ['exact', 'prefix', 'suffix', 'regex'] as const;
+
+const rewriteSchema = mapping(
+  {
+    kind: v.optional(choice(KINDS, 'Which part of the name `from` is.'), 'exact'),
+    from: text(
+      'a name, part of one, or a regular expression',
+      'What is replaced. A suffix with a dot in front (.example.com) fits only names below it. A regular expression is for the whole name, lower case, with the trailing dot.',
+    ),
+    to: text('what takes its place', 'What takes its place; $1 … $9 stand for groups of a regular expression.'),
+  },
+  'Names asked for that are replaced; the answer shows the name that was asked for. The first rule that fits decides.',
+);
+
+const autopathSchema = mapping(
+  {
+    zone: domainName('a zone', "The cluster's zone; its cluster has `pods: verified`."),
+    search: v.optional(
+      list(domainName('a domain', 'A search domain.'), "The nodes' own search domains, tried last."),
+      [],
+    ),
+  },
+  'The search path of pods is walked here instead of by them.',
+);
+
+const queryLogSchema = mapping(
+  {
+    every: v.optional(integer(1, 1_000_000_000, 'One query in so many; 1: all.'), 1),
+    rcodes: v.optional(
+      list(
+        choice(['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED'], 'A response code.'),
+        'Only queries answered so; empty: all.',
+      ),
+      [],
+    ),
+  },
+  'One line of log for a query.',
+);
+
+export const frontEntries = {
+  acl: v.optional(list(aclSchema, 'Who may ask what.'), []),
+  rewrite: v.optional(list(rewriteSchema, 'Names that are asked for and answered as others.'), []),
+  autopath: v.optional(autopathSchema),
+  queryLog: v.optional(
+    v.pipe(
+      whichever(
+        (input) => typeof input === 'boolean',
+        v.boolean(expecting('true, false or a mapping')),
+        queryLogSchema,
+      ),
+      v.description('Logs queries: true for all, or with settings.'),
+    ),
+    false,
+  ),
+};
+
+const inputSchema = v.object(frontEntries);
+export type FrontInput = v.InferOutput<typeof inputSchema>;
+
+export function checkRewrites(input: FrontInput, reporter: Reporter): void {
+  for (const [i, rule] of input.rewrite.entries()) checkRewrite(rule, ['rewrite', i], reporter);
+}
+
+function checkRewrite({ kind, from, to }: FrontInput['rewrite'][number], path: Path, reporter: Reporter): void {
+  const dotted = kind === 'suffix' && [from, to].some(hasLeadingDot);
+  if (dotted && from !== '.' && to !== '.' && !(hasLeadingDot(from) && hasLeadingDot(to)))
+    reporter.problem(path, '`from` and `to` of a suffix: both begin with a dot, or neither does');
+  const [first, second] = dotted ? [from, to].map(withoutLeadingDot) : [from, to];
+  const problem = kind === 'regex' ? patternProblem(from) : kind === 'prefix' ? undefined : nameProblem(first);
+  if (problem !== undefined) reporter.problem([...path, 'from'], `\`from\` ${show(from)}: ${problem}`);
+  const group = kind === 'regex' && problem === undefined ? unknownGroup(from, to) : undefined;
+  if (group !== undefined) reporter.problem([...path, 'to'], `\`to\` ${show(to)}: \`from\` has no group ${group}`);
+  // What the groups will be is not known yet; each stands for at least one character.
+  const example = kind === 'regex' ? to.replace(/\$\d/g, 'x') : kind === 'prefix' ? `${to}x` : second;
+  const wrong = nameProblem(example);
+  if (wrong !== undefined) reporter.problem([...path, 'to'], `\`to\` ${show(to)}: ${wrong}`);
+}
+
+/** undefined: nothing stands before the answers. */
+export function buildFront(
+  input: FrontInput,
+  dns64: Dns64Settings | undefined,
+  zones: readonly ZoneConfig[],
+  reporter: Reporter,
+): FrontSettings | undefined {
+  const { acl, rewrite, autopath, queryLog } = input;
+  const isEmpty = acl.length === 0 && rewrite.length === 0 && autopath === undefined && queryLog === false;
+  if (isEmpty && dns64 === undefined) return undefined;
+  const log = queryLog === true ? { every: 1, rcodes: [] } : queryLog;
+  if (autopath !== undefined) warnOfPods(absoluteName(autopath.zone), zones, reporter);
+  return {
+    acl: acl.map(buildAcl),
+    rewrites: rewrite.map(buildRewrite),
+    autopath: autopath && {
+      zone: absoluteName(autopath.zone),
+      search: autopath.search.map((domain) => absoluteName(domain)),
+    },
+    dns64,
+    queryLog: log === false ? undefined : { every: log.every, rcodes: log.rcodes.map((name) => RCODE[name]) },
+  };
+}
+
+function warnOfPods(name: string, zones: readonly ZoneConfig[], reporter: Reporter): void {
+  const clusters = zones.filter((zone) => zone.name === name).flatMap((zone) => zone.kubernetes);
+  if (clusters.some(({ pods }) => pods === 'verified')) return;
+  reporter.warning(['autopath'], `\`autopath\` does nothing: no cluster of zone ${name} has \`pods: verified\``);
+}
+
+function buildAcl(input: FrontInput['acl'][number]): AclRule {
+  return {
+    action: input.action,
+    zones: input.zones.map((zone) => absoluteName(zone)),
+    types: input.types.map((type) => parseType(type)!),
+    networks: input.clients,
+  };
+}
+
+function buildRewrite({ kind, from, to }: FrontInput['rewrite'][number]): RewriteRule {
+  if (kind === 'regex') return { kind, from, to };
+  if (kind === 'prefix') return { kind, from: from.toLowerCase(), to: to.toLowerCase() };
+  if (kind === 'suffix') return { kind, from: absoluteSuffix(from), to: absoluteSuffix(to) };
+  return { kind, from: absoluteName(from), to: absoluteName(to) };
+}
+
+const hasLeadingDot = (value: string) => value.length > 1 && value[0] === '.';
+const withoutLeadingDot = (value: string) => (hasLeadingDot(value) ? value.slice(1) : value);
+const absoluteSuffix = (value: string) => `${hasLeadingDot(value) ? '.' : ''}${absoluteName(withoutLeadingDot(value))}`;
+
+function nameProblem(value: string): string | undefined {
+  try {
+    parseName(value);
+    return undefined;
+  } catch (error) {
+    if (error instanceof NameError) return error.message;
+    throw error;
+  }
+}

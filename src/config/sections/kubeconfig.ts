@@ -1,0 +1,132 @@
+// Kubeconfigs that a configuration names: whether they can be used, before a source tries.
+import { access, constants } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { type Path, type Reporter, shown } from '../reading/problem.ts';
+import { readTextFile } from '../reading/text-file.ts';
+import { readYaml } from '../reading/yaml.ts';
+
+interface ClusterInput {
+  readonly kubeconfig?: string;
+  readonly context?: string;
+}
+
+/**
+ * Says what is wrong with the kubeconfig and context at `path`. A file that is absent may appear later: a warning. The
+ * default kubeconfig is not looked at: it is that of whoever serves, who may be another than who checks.
+ */
+export async function checkKubeconfig(
+  { kubeconfig, context }: ClusterInput,
+  path: Path,
+  folder: string,
+  reporter: Reporter,
+): Promise<void> {
+  if (kubeconfig === undefined) return;
+  const file = resolve(folder, kubeconfig);
+  const at = [...path, 'kubeconfig'];
+  const read = await readTextFile(file);
+  if ('text' in read) {
+    const found = readAccess(read.text, context);
+    if ('message' in found) {
+      const isAboutContext = context !== undefined && found.isAboutContext;
+      reporter.problem(isAboutContext ? [...path, 'context'] : at, `kubeconfig ${shown(file)}${found.message}`);
+      return;
+    }
+    for (const [key, name] of filesOf(found)) {
+      if (await isReadable(resolve(dirname(file), name))) continue;
+      const what = `${key} ${shown(name)}`;
+      reporter.warning(at, `kubeconfig ${shown(file)}: ${what} cannot be read: the zone is not ready until it can`);
+    }
+  } else if (read.isAbsent) {
+    reporter.warning(at, `kubeconfig ${shown(file)} cannot be read: the zone is not ready until it can`);
+  } else {
+    reporter.problem(at, `kubeconfig ${shown(file)}: ${read.problem}`);
+  }
+}
+
+interface KubeconfigProblem {
+  /** What follows the file's name. Nothing of the file but names is in it: there are secrets in kubeconfigs. */
+  readonly message: string;
+  readonly isAboutContext: boolean;
+}
+
+/** What a context has of a kubeconfig. */
+interface Access {
+  readonly cluster: Readonly<Record<string, unknown>>;
+  readonly user: Readonly<Record<string, unknown>>;
+}
+
+/** What is wrong with a kubeconfig for this context, or for its current one; undefined: nothing. */
+export function kubeconfigProblem(text: string, context: string | undefined): KubeconfigProblem | undefined {
+  const found = readAccess(text, context);
+  return 'message' in found ? found : undefined;
+}
+
+function readAccess(text: string, context: string | undefined): KubeconfigProblem | Access {
+  const about = (message: string, isAboutContext = false) => ({ message, isAboutContext });
+  const { value, problems } = readYaml(text);
+  const [first] = problems;
+  if (first !== undefined) return about(` is not YAML: see its line ${first.line}, column ${first.column}`);
+  if (value === null || value === undefined) return about(' has nothing in it');
+  if (typeof value !== 'object' || Array.isArray(value)) return about(' is not a kubeconfig');
+  const { contexts, clusters, users, 'current-context': current } = fields(value);
+  const wanted = context ?? current;
+  const known = named(contexts);
+  const have = `(it has ${listed([...known.keys()])})`;
+  if (typeof wanted !== 'string' || wanted === '')
+    return about(` has no current-context: say which with \`context\` ${have}`);
+  const found = known.get(wanted);
+  if (found === undefined) return about(` has no context "${shown(wanted)}" ${have}`, true);
+  const names = fields(fields(found).context);
+  const cluster = named(clusters).get(String(names.cluster ?? ''));
+  const ofContext = `: context "${shown(wanted)}" names a`;
+  if (cluster === undefined) return about(`${ofContext} cluster that is not there`, true);
+  const { server } = fields(fields(cluster).cluster);
+  if (typeof server !== 'string' || server === '') return about(`${ofContext} cluster that has no server`, true);
+  if (!isHttpUrl(server))
+    return about(`${ofContext} cluster whose server is not a URL that begins with https:// or http://`, true);
+  const user = named(users).get(String(names.user ?? ''));
+  // Without a user the API server is asked as nobody, as through `kubectl proxy`.
+  const isNobody = names.user === undefined || names.user === null || names.user === '';
+  if (user === undefined && !isNobody) return about(`${ofContext} user that is not there`, true);
+  return { cluster: fields(fields(cluster).cluster), user: fields(fields(user).user) };
+}
+
+function isHttpUrl(server: string): boolean {
+  return /^https?:\/\//i.test(server) && URL.canParse(server);
+}
+
+/** Files that the context needs, with the keys that name them; where the file itself holds the data, none is read. */
+function filesOf({ cluster, user }: Access): (readonly [key: string, file: string])[] {
+  const keys = [
+    [cluster, 'certificate-authority'],
+    [user, 'client-certificate'],
+    [user, 'client-key'],
+    [user, 'tokenFile'],
+  ] as const;
+  return keys.flatMap(([of, key]) => {
+    const file = of[key];
+    return typeof file === 'string' && file !== '' && !of[`${key}-data`] ? [[key, file] as const] : [];
+  });
+}
+
+const isReadable = (file: string): Promise<boolean> =>
+  access(file, constants.R_OK).then(
+    () => true,
+    () => false,
+  );
+
+const fields = (value: unknown): Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+
+/** Items by their names, which are texts; the first one of a name. */
+function named(list: unknown): ReadonlyMap<string, unknown> {
+  const items = new Map<string, unknown>();
+  for (const one of Array.isArray(list) ? list : []) {
+    const { name } = fields(one);
+    if (typeof name === 'string' && name !== '' && !items.has(name)) items.set(name, one);
+  }
+  return items;
+}
+
+const listed = (names: readonly string[]): string =>
+  names.length === 0 ? 'none' : [...names.slice(0, 10).map(shown), ...(names.length > 10 ? ['…'] : [])].join(', ');

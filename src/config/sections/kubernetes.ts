@@ -1,0 +1,135 @@
+// `kubernetes`: clusters that fill a zone. Option names are those of CoreDNS's `kubernetes` plugin where it has them.
+import { resolve } from 'node:path';
+import * as v from 'valibot';
+import type { KubernetesConfig } from '../config.ts';
+import { type Path, type Reporter, show } from '../reading/problem.ts';
+import { choice, expecting, flag, integer, list, mapping, oneOrMany, text, whichever } from '../reading/shape.ts';
+import type { ClusterNames } from './cluster-names.ts';
+import { checkKubeconfig } from './kubeconfig.ts';
+import { selectorProblem } from './label-selector.ts';
+import { absoluteName, domainName, label } from './names.ts';
+import { ttlSeconds } from './ttl.ts';
+
+const path = (description: string) =>
+  text('a path', description, (value) =>
+    value === '' || value.includes('\0') ? `expected a path, got ${show(value)}` : undefined,
+  );
+
+const kubernetesSchema = mapping(
+  {
+    kubeconfig: v.optional(
+      path('Relative to this file. Without it: the service account in a cluster, else KUBECONFIG or ~/.kube/config.'),
+    ),
+    context: v.optional(text('a context name', 'A context of the kubeconfig; default its current-context.')),
+    ttlSeconds: v.optional(ttlSeconds("TTL of the cluster's names; default the zone's.")),
+    pods: v.optional(
+      choice(
+        ['disabled', 'insecure', 'verified'],
+        'Names 10-0-0-7.NAMESPACE.pod: none, for any address, or for addresses of pods that exist.',
+      ),
+      'disabled',
+    ),
+    namespaces: v.optional(list(label('a namespace', 'A namespace.'), 'Only these namespaces; empty: all.'), []),
+    namespaceLabels: v.optional(selector('Only namespaces with these labels.')),
+    labels: v.optional(selector('Only services and endpoints with these labels.')),
+    ignoreEmptyService: v.optional(
+      flag('NXDOMAIN for services without ready endpoints, where another zone or source may answer.'),
+      false,
+    ),
+    fallthrough: v.optional(
+      v.pipe(
+        whichever(
+          (input) => typeof input === 'boolean',
+          v.boolean(expecting('true, false or a list of zones')),
+          list(domainName('a zone', 'A zone.'), 'Only for names in these zones.'),
+        ),
+        v.description(
+          'Names that do not exist are forwarded rather than NXDOMAIN: true, or only those in a list of zones.',
+        ),
+      ),
+      false,
+    ),
+    endpointPodNames: v.optional(flag('Pods are named by their names rather than by their dashed addresses.'), false),
+    multicluster: v.optional(
+      flag(
+        'Serve ServiceImports (Multi-Cluster Services API) rather than Services: for a zone such as clusterset.local.',
+      ),
+      false,
+    ),
+    snapshot: v.optional(
+      mapping(
+        {
+          file: path('Relative to this file; written as the cluster changes.'),
+          maxAgeSeconds: v.optional(integer(1, 31_536_000, 'An older snapshot is not served.'), 86_400),
+        },
+        'Last-known-good on disk, served (EDE 3) after a restart while the API server is away.',
+      ),
+    ),
+  },
+  'A cluster. {} in a pod: the cluster it runs in.',
+);
+
+export const kubernetesEntry = v.optional(
+  oneOrMany(kubernetesSchema, 'A cluster, or a list of them, whose services this zone answers.'),
+);
+
+export type KubernetesInput = v.InferOutput<typeof kubernetesSchema>;
+
+function selector(description: string) {
+  return text('a label selector such as "app=web,tier in (a, b)"', description, (value) => {
+    const problem = selectorProblem(value);
+    return problem && `${show(value)} is not a label selector such as "app=web,tier!=test": ${problem}`;
+  });
+}
+
+/** Two sources that are the same cluster would state everything twice. */
+export async function checkKubernetes(
+  sources: readonly { readonly source: KubernetesInput; readonly path: Path }[],
+  folder: string,
+  reporter: Reporter,
+): Promise<void> {
+  const seen = new Set<string>();
+  for (const { source, path } of sources) {
+    const identity = JSON.stringify([
+      source.kubeconfig && resolve(folder, source.kubeconfig),
+      source.context,
+      source.namespaces,
+      source.labels,
+      source.namespaceLabels,
+      source.multicluster,
+    ]);
+    if (seen.has(identity))
+      reporter.problem(path, 'duplicate kubernetes source: the same cluster is already in this zone');
+    seen.add(identity);
+    await checkKubeconfig(source, path, folder, reporter);
+  }
+}
+
+/** A source without problems, in the zone of this name. */
+export function buildKubernetes(
+  source: KubernetesInput,
+  folder: string,
+  zone: { readonly name: string; readonly ttlSeconds: number },
+  names: ClusterNames,
+): KubernetesConfig {
+  const kubeconfig = source.kubeconfig === undefined ? undefined : resolve(folder, source.kubeconfig);
+  const { fallthrough, snapshot } = source;
+  const label = names.label(kubeconfig, source.context);
+  return {
+    kubeconfig,
+    context: source.context,
+    label,
+    name: names.source(`kubernetes/${label}`, zone.name),
+    ttlSeconds: source.ttlSeconds ?? zone.ttlSeconds,
+    pods: source.pods,
+    namespaces: source.namespaces.map((name) => name.toLowerCase()),
+    namespaceLabels: source.namespaceLabels,
+    labels: source.labels,
+    ignoreEmptyService: source.ignoreEmptyService,
+    fallthrough:
+      typeof fallthrough === 'boolean' ? (fallthrough ? ['.'] : []) : fallthrough.map((zone) => absoluteName(zone)),
+    endpointPodNames: source.endpointPodNames,
+    multicluster: source.multicluster,
+    snapshot: snapshot && { file: resolve(folder, snapshot.file), maxAgeSeconds: snapshot.maxAgeSeconds },
+  };
+}

@@ -1,0 +1,94 @@
+// Where we listen: `listen` (DNS) and `http`.
+import * as v from 'valibot';
+import { canonicalIp, ipFamily } from '../../dns/ip.ts';
+import type { ListenAddress } from '../config.ts';
+import { type Reporter, show, shown } from '../reading/problem.ts';
+import { expecting, oneOrMany, text } from '../reading/shape.ts';
+
+/**
+ * Loopback and a port above 1023, as the example has it: a file that says nothing neither needs privilege nor opens the
+ * machine to others. A server for a cluster says `listen: ["0.0.0.0:53", "[::]:53"]`.
+ */
+export const DEFAULT_LISTEN = ['127.0.0.1:1053', '[::1]:1053'] as const;
+export const DEFAULT_HTTP = '127.0.0.1:8053';
+
+const EXPECTED = 'ADDRESS:PORT such as "127.0.0.1:53" or "[::]:53"';
+
+const listenAddress = text(EXPECTED, 'ADDRESS:PORT; IPv6 addresses in brackets.', problemOf);
+
+export const listenEntry = v.optional(
+  oneOrMany(
+    listenAddress,
+    'Addresses that answer DNS, each over UDP and TCP. For all addresses: 0.0.0.0:53 and [::]:53.',
+  ),
+  [...DEFAULT_LISTEN],
+);
+
+export const httpEntry = v.optional(
+  v.pipe(
+    v.union([v.literal(false), listenAddress], expecting(`${EXPECTED}, or false`)),
+    v.description('Address of /health, /ready, /metrics, /explain and /cache; false: no HTTP.'),
+  ),
+  DEFAULT_HTTP,
+);
+
+/**
+ * "127.0.0.1:53" or "[::1]:53" → address and port; for the command line, too.
+ * Throws RangeError whose message says what was expected.
+ */
+export function parseListenAddress(value: string): ListenAddress {
+  const problem = problemOf(value);
+  if (problem !== undefined) throw new RangeError(problem);
+  const { host, port } = split(value)!;
+  return { address: canonicalIp(host)!, port: Number(port) };
+}
+
+/** The text `parseListenAddress` reads. */
+export function formatListenAddress({ address, port }: ListenAddress): string {
+  return `${address.includes(':') ? `[${address}]` : address}:${port}`;
+}
+
+/** No address twice; DNS over TCP and HTTP cannot share one. */
+export function checkListen(values: string | readonly string[], http: string | false, reporter: Reporter): void {
+  const seen = new Set<string>();
+  for (const [i, value] of [values].flat().entries()) {
+    const path = Array.isArray(values) ? ['listen', i] : ['listen'];
+    const address = formatListenAddress(parseListenAddress(value));
+    if (seen.has(address) && !address.endsWith(':0'))
+      reporter.problem(path, `duplicate address ${address}: it is already listened on`);
+    seen.add(address);
+  }
+  if (http !== false && Number(split(http)!.port) !== 0 && seen.has(formatListenAddress(parseListenAddress(http))))
+    reporter.problem(
+      ['http'],
+      `\`http\`: ${shown(http)} answers DNS over TCP already (see \`listen\`): expected another port`,
+    );
+  if (seen.size === 0) reporter.problem(['listen'], `\`listen\`: expected at least one ${EXPECTED}`);
+}
+
+function split(value: string): { host: string; port: string } | undefined {
+  const match = /^(?:\[([^\]]*)\]|([^:[\]]*)):(\d{1,6})$/.exec(value);
+  return match ? { host: match[1] ?? match[2], port: match[3] } : undefined;
+}
+
+function problemOf(value: string): string | undefined {
+  const parts = split(value);
+  const got = `expected ${EXPECTED}, got ${show(value)}`;
+  if (!parts) return got + missingPart(value);
+  const { host, port } = parts;
+  if (host === '') return `${got}: for all addresses write 0.0.0.0:${port} and [::]:${port}`;
+  if (Number(port) > 65535) return `${got}: a port is at most 65535`;
+  const bracketed = value.startsWith('[');
+  if (ipFamily(host) === (bracketed ? 6 : 4)) return undefined;
+  if (bracketed) return `${got}: "${shown(host)}" is not an IPv6 address`;
+  return `${got}: "${shown(host)}" is not an IPv4 address (names are not looked up)`;
+}
+
+/** What to write instead, where it can be guessed. */
+function missingPart(value: string): string {
+  const unbracketed = /^(.*):(\d+)$/.exec(value);
+  if (unbracketed && ipFamily(unbracketed[1]) === 6) return `: write [${unbracketed[1]}]:${unbracketed[2]}`;
+  if (ipFamily(value) === 6) return `: write [${value}]:53`;
+  if (ipFamily(value) === 4) return `: write ${value}:53`;
+  return /^\d{1,5}$/.test(value) ? `: write 127.0.0.1:${value}` : '';
+}

@@ -1,0 +1,64 @@
+// Who of a service's instances is answered: keys that a service has, with defaults that its zone may set.
+import * as v from 'valibot';
+import type { ServicePolicy } from '../../registry/model.ts';
+import { choice, flag, integer } from '../reading/shape.ts';
+import { type HealthPolicyInput, healthPolicies, healthPolicyEntries } from './health-policies.ts';
+
+export const policyEntries = {
+  whenAllUnhealthy: v.optional(
+    choice(
+      ['nodata', 'nxdomain', 'servfail', 'all'],
+      'Answer when no instance may be answered: nodata (none; the default), nxdomain (the default of zones with `kubernetes`), servfail, or all (Route 53: as if all were healthy).',
+    ),
+  ),
+  unknown: v.optional(
+    choice(['answer', 'exclude'], 'Instances whose health is not known yet: answer (as ECS does) or exclude.'),
+  ),
+  maxAnswers: v.optional(integer(0, 65_535, 'Most addresses in an answer, chosen at random; 0: all. Cloud Map has 8.')),
+  routing: v.optional(
+    choice(['multivalue', 'weighted'], 'multivalue: all alive instances; weighted: one of them, chosen by its weight.'),
+  ),
+  ...healthPolicyEntries,
+};
+
+/** Keys that only a service has. */
+export const servicePolicyEntries = {
+  publishNotReady: v.optional(
+    flag('Answer all instances whatever their health (Kubernetes publishNotReadyAddresses).'),
+    false,
+  ),
+};
+
+type PolicyInput = Partial<Omit<ServicePolicy, 'publishNotReady' | keyof HealthPolicyInput>> & HealthPolicyInput;
+
+const DEFAULTS: ServicePolicy = {
+  whenAllUnhealthy: 'nodata',
+  unknown: 'answer',
+  publishNotReady: false,
+  maxAnswers: 0,
+  routing: 'multivalue',
+};
+
+export function zonePolicy(zone: PolicyInput): ServicePolicy {
+  return overlay(DEFAULTS, zone);
+}
+
+/** Kubernetes DNS specification 2.4.1: a headless service without ready endpoints is NXDOMAIN. */
+export function clusterZonePolicy(zone: PolicyInput): ServicePolicy {
+  return overlay({ ...DEFAULTS, whenAllUnhealthy: 'nxdomain' }, zone);
+}
+
+export function servicePolicy(zone: ServicePolicy, service: PolicyInput & { publishNotReady: boolean }): ServicePolicy {
+  return { ...overlay(zone, service), publishNotReady: service.publishNotReady };
+}
+
+function overlay(base: ServicePolicy, over: PolicyInput): ServicePolicy {
+  return {
+    whenAllUnhealthy: over.whenAllUnhealthy ?? base.whenAllUnhealthy,
+    unknown: over.unknown ?? base.unknown,
+    publishNotReady: base.publishNotReady,
+    maxAnswers: over.maxAnswers ?? base.maxAnswers,
+    routing: over.routing ?? base.routing,
+    ...healthPolicies(base, over),
+  };
+}

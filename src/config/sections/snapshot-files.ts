@@ -1,0 +1,57 @@
+// The files that sources of all zones write their snapshots to: each its own, in a folder that is there.
+import { stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { formatPath, type Path, type Reporter, shown } from '../reading/problem.ts';
+import type { Soundness } from '../reading/validate.ts';
+import type { KubernetesInput } from './kubernetes.ts';
+
+type ZoneInput = { readonly kubernetes?: KubernetesInput | KubernetesInput[] };
+
+/**
+ * Says at `snapshot.file` what would have two sources overwrite each other's snapshot, and warns of what would keep it from being
+ * written: the folder may be there where it is served, and DNS without a snapshot is better than none.
+ */
+export async function checkSnapshotFiles(
+  zones: readonly ZoneInput[],
+  folder: string,
+  soundness: Soundness,
+  reporter: Reporter,
+): Promise<void> {
+  const known = new Map<string, Path>();
+  for (const { source, path } of soundSources(zones, soundness)) {
+    if (source.snapshot === undefined) continue;
+    const file = resolve(folder, source.snapshot.file);
+    const at = [...path, 'snapshot', 'file'];
+    const other = known.get(file);
+    known.set(file, other ?? path);
+    if (other !== undefined)
+      reporter.problem(
+        at,
+        `snapshot ${shown(file)} is that of ${formatPath(other)} already: expected a file of its own`,
+      );
+    else if (!(await isFolder(dirname(file))))
+      reporter.warning(at, `snapshot ${shown(file)} cannot be written: there is no folder ${shown(dirname(file))}`);
+    else if (await isFolder(file)) reporter.warning(at, `snapshot ${shown(file)} cannot be written: it is a folder`);
+  }
+}
+
+function* soundSources(
+  zones: readonly ZoneInput[],
+  soundness: Soundness,
+): Generator<{ source: KubernetesInput; path: Path }> {
+  for (const [i, zone] of zones.entries()) {
+    const path = ['zones', i, 'kubernetes'];
+    if (!soundness.isContainer(path) || zone.kubernetes === undefined) continue;
+    const sources = [zone.kubernetes].flat().map((source, j) => ({
+      source,
+      path: Array.isArray(zone.kubernetes) ? [...path, j] : path,
+    }));
+    yield* sources.filter((one) => soundness.isSound(one.path));
+  }
+}
+
+const isFolder = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );

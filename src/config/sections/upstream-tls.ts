@@ -1,0 +1,52 @@
+// The PEM files of `forward[].tls`: read, and tried as the data threads will, so that what cannot be used is said at its place.
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import { type Path, type Reporter, shown } from '../reading/problem.ts';
+
+const CERTIFICATE = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----/;
+
+export interface TlsFiles {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+}
+
+/** Paths are relative to `folder`. */
+export function checkUpstreamTls(tls: TlsFiles, path: Path, folder: string, reporter: Reporter): void {
+  const pem: { ca?: string; cert?: string; key?: string } = {};
+  for (const key of ['ca', 'cert', 'key'] as const) {
+    const file = tls[key];
+    if (file === undefined) continue;
+    try {
+      const text = readFileSync(resolve(folder, file), 'utf8');
+      const problem =
+        key !== 'key' && !CERTIFICATE.test(text) ? 'there is no certificate in it' : refusal({ [key]: text });
+      if (problem === undefined) pem[key] = text;
+      else reporter.problem([...path, key], `cannot use ${shown(file)}: ${problem}`);
+    } catch (error) {
+      reporter.problem([...path, key], `cannot read ${shown(file)}: ${(error as Error).message}`);
+    }
+  }
+  if ((tls.cert === undefined) !== (tls.key === undefined)) {
+    reporter.problem(path, '`cert` and `key` belong together: one of them is missing');
+  }
+  if (pem.cert === undefined || pem.key === undefined) return;
+  const mismatch = refusal(pem);
+  if (mismatch !== undefined) {
+    reporter.problem(
+      [...path, 'key'],
+      `\`key\` ${shown(tls.key!)} is not that of \`cert\` ${shown(tls.cert!)}: ${mismatch}`,
+    );
+  }
+}
+
+/** OpenSSL's own words, without its numbers; undefined: it takes them. */
+function refusal(options: SecureContextOptions): string | undefined {
+  try {
+    createSecureContext(options);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message.replace(/^error:[0-9A-F]+:([^:]*):[^:]*:/, '$1: ');
+  }
+}

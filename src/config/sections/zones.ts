@@ -1,0 +1,252 @@
+// `zones`: what we answer for. A zone is filled by records, by services, by Kubernetes clusters, or by all of them.
+import * as v from 'valibot';
+import type { SoaConfig, ZoneConfig } from '../config.ts';
+import { type Path, type Reporter, shown } from '../reading/problem.ts';
+import { integer, list, mapping } from '../reading/shape.ts';
+import type { Soundness } from '../reading/validate.ts';
+import type { ClusterNames } from './cluster-names.ts';
+import { buildKubernetes, checkKubernetes, type KubernetesInput, kubernetesEntry } from './kubernetes.ts';
+import { CLOUD_MAP_NAMES, expandTemplate, KUBERNETES_NAMES, nameTemplate } from './name-template.ts';
+import { absoluteName, domainName, nameMessage } from './names.ts';
+import { clusterZonePolicy, policyEntries, zonePolicy } from './policy.ts';
+import { buildRecords, checkRecords, recordSchema } from './records.ts';
+import { zoneName, zoneNameOf } from './reverse.ts';
+import { buildService, checkService, serviceSchema } from './services.ts';
+import { DEFAULT_TTL_SECONDS, MAX_TTL_SECONDS, ttlSeconds } from './ttl.ts';
+
+const timer = (description: string) => integer(0, MAX_TTL_SECONDS, description);
+
+const soaEntry = v.optional(
+  mapping(
+    {
+      mname: v.optional(
+        domainName('a primary name server', 'Primary name server, relative to the zone; default ns.dns.'),
+      ),
+      rname: v.optional(domainName('a mailbox', 'Mailbox as a name, relative to the zone; default hostmaster.')),
+      refreshSeconds: v.optional(timer('SOA REFRESH.'), 7200),
+      retrySeconds: v.optional(timer('SOA RETRY.'), 1800),
+      expireSeconds: v.optional(timer('SOA EXPIRE.'), 86_400),
+      minimumSeconds: v.optional(timer("Negative TTL (RFC 2308); default the zone's ttlSeconds.")),
+    },
+    "Fields of the zone's SOA record; the serial is kept by healthdns.",
+  ),
+  {},
+);
+
+const zoneSchema = mapping(
+  {
+    name: zoneName(
+      'a zone name such as production.local',
+      'The domain, or a network such as 10.0.0.0/8 for its reverse zone.',
+    ),
+    ttlSeconds: v.optional(ttlSeconds('TTL of its records where they say none.'), DEFAULT_TTL_SECONDS),
+    soa: soaEntry,
+    nameServers: v.optional(
+      list(domainName('a name server', 'A name relative to the zone.'), "The zone's NS records; default [ns.dns]."),
+    ),
+    names: v.optional(
+      list(
+        nameTemplate('A name relative to the zone.'),
+        'Templates of service names; default ["{service}"], with kubernetes ["{service}.{namespace}.svc"].',
+      ),
+    ),
+    reverse: v.optional(
+      list(
+        zoneName('a reverse zone or network', 'A reverse zone.'),
+        'Reverse zones that get PTR records for its addresses; default, with kubernetes, in-addr.arpa and ip6.arpa.',
+      ),
+    ),
+    ...policyEntries,
+    records: v.optional(list(recordSchema, 'Static records.'), []),
+    services: v.optional(list(serviceSchema, 'Services with instances written here.'), []),
+    kubernetes: kubernetesEntry,
+  },
+  'A zone.',
+);
+
+export const zonesEntry = v.optional(list(zoneSchema, 'The zones that are answered.'), []);
+
+type ZoneInput = v.InferOutput<typeof zoneSchema>;
+
+/** Cross-checks of all zones; parts whose shape is wrong (not `soundness`) are left out. */
+export async function checkZones(
+  zones: readonly ZoneInput[],
+  folder: string,
+  soundness: Soundness,
+  reporter: Reporter,
+): Promise<void> {
+  const seen = new Map<string, number>();
+  for (const [i, zone] of zones.entries()) {
+    const path = ['zones', i];
+    if (!soundness.isSound([...path, 'name']) || !soundness.isContainer(path)) continue;
+    const name = zoneNameOf(zone.name);
+    const first = seen.get(name);
+    if (first !== undefined)
+      reporter.problem([...path, 'name'], `duplicate zone ${name}: zones[${first}] is the same; write all of it there`);
+    else seen.set(name, i);
+    await checkZone(zone, name, path, folder, soundness, reporter);
+  }
+}
+
+async function checkZone(
+  zone: ZoneInput,
+  name: string,
+  path: Path,
+  folder: string,
+  soundness: Soundness,
+  reporter: Reporter,
+) {
+  const sources = soundItems(
+    zone.kubernetes === undefined ? [] : [zone.kubernetes].flat(),
+    [...path, 'kubernetes'],
+    soundness,
+  );
+  checkApex(zone, name, path, soundness, reporter);
+  checkRecords(
+    soundItems(zone.records, [...path, 'records'], soundness).map(({ item, path }) => ({ record: item, path })),
+    name,
+    reporter,
+  );
+  const names = soundness.isSound([...path, 'names']) ? namesOf(zone) : CLOUD_MAP_NAMES;
+  checkTemplates(zone, path, soundness, reporter);
+  checkServices(
+    zone,
+    path,
+    soundness,
+    (service, at) => checkService(service, at, { zone: name, names, soundness, reporter }),
+    reporter,
+  );
+  const kubernetesPath = (at: Path) => (Array.isArray(zone.kubernetes) ? at : at.slice(0, -1));
+  await checkKubernetes(
+    sources.map(({ item, path }) => ({ source: item as KubernetesInput, path: kubernetesPath(path) })),
+    folder,
+    reporter,
+  );
+}
+
+/** SOA and NS names must fit behind the zone's own. */
+function checkApex(zone: ZoneInput, name: string, path: Path, soundness: Soundness, reporter: Reporter): void {
+  const candidates: [Path, string | undefined][] = [
+    [[...path, 'soa', 'mname'], soundness.isSound([...path, 'soa']) ? zone.soa.mname : undefined],
+    [[...path, 'soa', 'rname'], soundness.isSound([...path, 'soa']) ? zone.soa.rname : undefined],
+    ...soundItems(zone.nameServers ?? [], [...path, 'nameServers'], soundness).map(({ item, path }): [Path, string] => [
+      path,
+      item,
+    ]),
+  ];
+  for (const [at, value] of candidates) {
+    try {
+      if (value !== undefined) absoluteName(value, name);
+    } catch (error) {
+      reporter.problem(at, nameMessage(error));
+    }
+  }
+  if (zone.nameServers?.length === 0)
+    reporter.problem([...path, 'nameServers'], '`nameServers`: expected at least one name');
+}
+
+function checkTemplates(zone: ZoneInput, path: Path, soundness: Soundness, reporter: Reporter): void {
+  const at = [...path, 'names'];
+  if (zone.names === undefined || !soundness.isSound(at)) return;
+  if (zone.names.length === 0) reporter.problem(at, '`names`: expected at least one name template');
+  for (const [i, template] of zone.names.entries()) {
+    if (!template.includes('{service}'))
+      reporter.problem(
+        [...at, i],
+        `"${shown(template)}" gives every service of the zone one name: expected {service} in it`,
+      );
+    else if (zone.kubernetes !== undefined && !template.includes('{namespace}'))
+      reporter.warning(
+        [...at, i],
+        `"${shown(template)}" gives services of different namespaces one name: the older service keeps it`,
+      );
+  }
+}
+
+function checkServices(
+  zone: ZoneInput,
+  path: Path,
+  soundness: Soundness,
+  check: (service: ZoneInput['services'][number], at: Path) => void,
+  reporter: Reporter,
+): void {
+  const seen = new Map<string, number>();
+  for (const [i, service] of (soundness.isContainer([...path, 'services']) ? zone.services : []).entries()) {
+    const at = [...path, 'services', i];
+    if (!soundness.isContainer(at)) continue;
+    if (soundness.isSound([...at, 'name']) && soundness.isSound([...at, 'namespace'])) {
+      const key = `${service.namespace}/${service.name}`.toLowerCase();
+      const first = seen.get(key);
+      if (first === undefined) seen.set(key, i);
+      else
+        reporter.problem(
+          [...at, 'name'],
+          `duplicate service \`${shown(service.name)}\` in namespace ${shown(service.namespace)}: services[${first}] is the same; add its instances there`,
+        );
+    }
+    check(service, at);
+  }
+}
+
+function soundItems<Item>(items: readonly Item[], path: Path, soundness: Soundness): { item: Item; path: Path }[] {
+  if (!soundness.isContainer(path)) return [];
+  return items.map((item: Item, i) => ({ item, path: [...path, i] })).filter(({ path }) => soundness.isSound(path));
+}
+
+function namesOf(zone: ZoneInput): readonly string[] {
+  return zone.names ?? (zone.kubernetes === undefined ? CLOUD_MAP_NAMES : KUBERNETES_NAMES);
+}
+
+/** Static names that two services of a zone claim, or a service and a record: one of them is not answered. */
+export function warnOfSharedNames(zone: ZoneConfig, path: Path, reporter: Reporter): void {
+  const owners = new Map<string, string>(zone.records.map(({ name, type }) => [name, `a ${type} record`]));
+  for (const [i, service] of zone.services.entries()) {
+    for (const template of service.names) {
+      const name = expandTemplate(template, service.name, service.namespace, zone.name);
+      const owner = owners.get(name);
+      if (owner !== undefined)
+        reporter.warning(
+          [...path, 'services', i, 'name'],
+          `service \`${service.name}\` is not answered at ${name}: ${owner} has that name`,
+        );
+      else owners.set(name, `service \`${service.name}\` of namespace ${service.namespace}`);
+    }
+  }
+}
+
+/** Zones without problems, all defaults filled in. `folder` is what paths are relative to. */
+export function buildZones(zones: readonly ZoneInput[], folder: string, clusters: ClusterNames): ZoneConfig[] {
+  return zones.map((zone) => buildZone(zone, folder, clusters));
+}
+
+function buildZone(zone: ZoneInput, folder: string, clusters: ClusterNames): ZoneConfig {
+  const name = zoneNameOf(zone.name);
+  const policy = zone.kubernetes === undefined ? zonePolicy(zone) : clusterZonePolicy(zone);
+  const defaults = { names: namesOf(zone), ttlSeconds: zone.ttlSeconds, policy };
+  const nameServers = (zone.nameServers ?? ['ns.dns']).map((server) => absoluteName(server, name));
+  const kubernetes = zone.kubernetes === undefined ? [] : [zone.kubernetes].flat();
+  return {
+    name,
+    soa: buildSoa(zone, name, nameServers[0]),
+    nameServers,
+    ...defaults,
+    records: buildRecords(zone.records, name, zone.ttlSeconds),
+    services: zone.services.map((service) => buildService(service, defaults)),
+    kubernetes: kubernetes.map((source) =>
+      buildKubernetes(source, folder, { name, ttlSeconds: zone.ttlSeconds }, clusters),
+    ),
+    reverse: zone.reverse?.map(zoneNameOf),
+  };
+}
+
+/** CoreDNS's names and timers; the negative TTL follows the zone's, so that a new name is not missed for longer. */
+function buildSoa({ soa, ttlSeconds }: ZoneInput, zone: string, firstServer: string): SoaConfig {
+  return {
+    mname: soa.mname === undefined ? firstServer : absoluteName(soa.mname, zone),
+    rname: absoluteName(soa.rname ?? 'hostmaster', zone),
+    refreshSeconds: soa.refreshSeconds,
+    retrySeconds: soa.retrySeconds,
+    expireSeconds: soa.expireSeconds,
+    minimumSeconds: soa.minimumSeconds ?? ttlSeconds,
+  };
+}

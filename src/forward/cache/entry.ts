@@ -1,0 +1,92 @@
+// A judged reply made ready for the cache: bytes, and when they are over.
+import { HEADER_BYTES } from '../../dns/limits.ts';
+import { FLAG, RCODE, TYPE } from '../../dns/types.ts';
+import type { CacheSettings } from '../../plane/forward-settings.ts';
+import type { Judged } from '../resolve/judge.ts';
+import { bitsOf, type ForwardQuestion } from '../resolve/question.ts';
+import { recordCursor, type WireRecord } from '../resolve/records.ts';
+import { type CacheEntry, cacheSeconds } from './cache.ts';
+import { composeResponse } from './compose.ts';
+
+/** The entry, with `expiresMs` equal to `nowMs` if it is not to be cached. */
+export function entryOf(question: ForwardQuestion, judged: Judged, settings: CacheSettings, nowMs: number): CacheEntry {
+  const { rcode, authentic, truncated, ede } = judged;
+  const seconds = truncated ? 0 : cacheSeconds(settings, rcode, judged.hasData, judged.ttlSeconds);
+  const withTtl = (record: WireRecord) => {
+    // Lasting as long as it is kept, so that no TTL has run out while the answer is still given.
+    const ttl = seconds === 0 ? record.ttl : Math.min(Math.max(record.ttl, seconds), settings.maxTtlSeconds);
+    return { ...record, ttl };
+  };
+  const negative = (record: WireRecord) => ({ ...record, ttl: seconds === 0 ? record.ttl : seconds });
+  const answers = judged.answers.map(withTtl);
+  const authority = judged.authority.map(judged.hasData ? withTtl : negative);
+  return entry(
+    question,
+    { rcode, authentic, truncated, ede, hasData: judged.hasData, answers, authority },
+    seconds,
+    nowMs,
+  );
+}
+
+/** SERVFAIL, kept so that a broken zone is not asked for by every client (RFC 9520). */
+export function failureEntry(question: ForwardQuestion, ede: number, seconds: number, nowMs: number): CacheEntry {
+  const flags = { authentic: false, truncated: false, hasData: false };
+  return entry(question, { rcode: RCODE.SERVFAIL, ede, ...flags, answers: [], authority: [] }, seconds, nowMs);
+}
+
+interface Content {
+  readonly rcode: number;
+  readonly authentic: boolean;
+  readonly truncated: boolean;
+  readonly ede: number;
+  readonly hasData: boolean;
+  readonly answers: readonly WireRecord[];
+  readonly authority: readonly WireRecord[];
+}
+
+function entry(question: ForwardQuestion, content: Content, seconds: number, nowMs: number): CacheEntry {
+  const { rcode, authentic, truncated, ede, answers, authority } = content;
+  const composed = composeResponse(question.name, question.type, rcode, FLAG.QR, answers, authority);
+  const { rotateFrom, rotateCount } = rotatable(answers, question.type);
+  return {
+    bytes: composed.bytes,
+    start: 0,
+    length: composed.length,
+    ttlCount: composed.ttlCount,
+    questionEnd: HEADER_BYTES + question.name.length + 4,
+    rcode,
+    authentic,
+    truncated,
+    ede,
+    rotateFrom,
+    rotateCount,
+    addressBytes: question.type === TYPE.A ? 4 : 16,
+    type: question.type,
+    bits: bitsOf(question),
+    hasData: content.hasData,
+    storedMs: nowMs,
+    expiresMs: nowMs + 1000 * seconds,
+    hits: 0,
+    windowStartMs: nowMs,
+    staleUntilMs: 0,
+    refreshing: false,
+  };
+}
+
+/** The run of A or AAAA records at the end of the chain. */
+function rotatable(answers: readonly WireRecord[], type: number): { rotateFrom: number; rotateCount: number } {
+  if (type !== TYPE.A && type !== TYPE.AAAA) return { rotateFrom: 0, rotateCount: 0 };
+  const rotateFrom = answers.findIndex((record) => record.type === type);
+  if (rotateFrom < 0) return { rotateFrom: 0, rotateCount: 0 };
+  let end = rotateFrom;
+  while (end < answers.length && answers[end].type === type) end++;
+  return { rotateFrom, rotateCount: end - rotateFrom };
+}
+
+/** The answer section, read back off the bytes. */
+export function answerRecords(kept: CacheEntry): WireRecord[] {
+  const message = kept.bytes.subarray(kept.start, kept.start + kept.length);
+  const cursor = recordCursor(message, kept.questionEnd);
+  const count = (message[6] << 8) | message[7];
+  return Array.from({ length: count }, () => cursor.read());
+}

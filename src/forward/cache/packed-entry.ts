@@ -1,0 +1,105 @@
+// A cache entry as bytes in a slab's slot, and back. Only this file knows the layout.
+//
+//   words    0 length   1 TTLs      2 questionEnd, type   3 rcode, bits, flags   4 ede + 1, rotateFrom   5 rotateCount, hits
+//   doubles  4 storedMs 5 expiresMs 6 windowStartMs       7 staleUntilMs
+//   bytes    64 … the message, 16 bits for each TTL
+import { TYPE } from '../../dns/types.ts';
+import type { Chunk } from '../../memory/slab.ts';
+import type { CacheEntry } from './cache.ts';
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+/** An entry that is filled again for each hit, so that a hit allocates nothing. */
+export type EntryView = Mutable<CacheEntry>;
+
+const HEAD_BYTES = 64;
+const HAS_DATA = 1 << 24;
+const AUTHENTIC = 1 << 25;
+const REFRESHING = 1 << 26;
+
+export function packedBytes(entry: CacheEntry): number {
+  return HEAD_BYTES + entry.length + 2 * entry.ttlCount;
+}
+
+export function pack(entry: CacheEntry, { bytes, words, doubles }: Chunk, offset: number): void {
+  const word = offset >> 2;
+  words[word] = entry.length;
+  words[word + 1] = entry.ttlCount;
+  words[word + 2] = (entry.questionEnd << 16) | entry.type;
+  words[word + 4] = ((entry.ede + 1) << 16) | entry.rotateFrom;
+  doubles[(offset >> 3) + 4] = entry.storedMs;
+  doubles[(offset >> 3) + 5] = entry.expiresMs;
+  packState(entry, { bytes, words, doubles }, offset);
+  const from = entry.start;
+  bytes.set(entry.bytes.subarray(from, from + entry.length + 2 * entry.ttlCount), offset + HEAD_BYTES);
+}
+
+/** What changes while an entry is kept: how often it is asked for, and what became of refreshing it. */
+export function packState(entry: CacheEntry, { words, doubles }: Chunk, offset: number): void {
+  const word = offset >> 2;
+  const flags =
+    (entry.hasData ? HAS_DATA : 0) | (entry.authentic ? AUTHENTIC : 0) | (entry.refreshing ? REFRESHING : 0);
+  words[word + 3] = entry.rcode | (entry.bits << 16) | flags;
+  words[word + 5] = (entry.rotateCount << 16) | Math.min(entry.hits, 0xffff);
+  doubles[(offset >> 3) + 6] = entry.windowStartMs;
+  doubles[(offset >> 3) + 7] = entry.staleUntilMs;
+}
+
+export function unpack(view: EntryView, { bytes, words, doubles }: Chunk, offset: number): void {
+  const word = offset >> 2;
+  const double = (offset >> 3) + 4;
+  const flags = words[word + 3];
+  view.bytes = bytes;
+  view.start = offset + HEAD_BYTES;
+  view.length = words[word];
+  view.ttlCount = words[word + 1];
+  view.questionEnd = words[word + 2] >>> 16;
+  view.type = words[word + 2] & 0xffff;
+  view.addressBytes = view.type === TYPE.A ? 4 : 16;
+  view.rcode = flags & 0xfff;
+  view.bits = (flags >> 16) & 0xff;
+  view.hasData = (flags & HAS_DATA) !== 0;
+  view.authentic = (flags & AUTHENTIC) !== 0;
+  view.refreshing = (flags & REFRESHING) !== 0;
+  view.ede = (words[word + 4] >>> 16) - 1;
+  view.rotateFrom = words[word + 4] & 0xffff;
+  view.rotateCount = words[word + 5] >>> 16;
+  view.hits = words[word + 5] & 0xffff;
+  view.storedMs = doubles[double];
+  view.expiresMs = doubles[double + 1];
+  view.windowStartMs = doubles[double + 2];
+  view.staleUntilMs = doubles[double + 3];
+}
+
+export function emptyView(): EntryView {
+  return {
+    bytes: new Uint8Array(0),
+    start: 0,
+    length: 0,
+    ttlCount: 0,
+    questionEnd: 0,
+    type: 0,
+    addressBytes: 4,
+    rcode: 0,
+    bits: 0,
+    hasData: false,
+    authentic: false,
+    truncated: false,
+    refreshing: false,
+    ede: -1,
+    rotateFrom: 0,
+    rotateCount: 0,
+    hits: 0,
+    // Fractions from the start, so that V8 never changes how it keeps these.
+    storedMs: 0.5,
+    expiresMs: 0.5,
+    windowStartMs: 0.5,
+    staleUntilMs: 0.5,
+  };
+}
+
+/** An entry of its own, that outlives the next question to the cache. */
+export function copyOf(view: CacheEntry): CacheEntry {
+  const bytes = view.bytes.slice(view.start, view.start + view.length + 2 * view.ttlCount);
+  return { ...view, bytes, start: 0 };
+}

@@ -1,0 +1,155 @@
+// Addresses stated by hand, inline or in files like /etc/hosts (hosts(5)).
+import type { Clock } from '../../clock.ts';
+import { formatIp, parseIp } from '../../dns/ip.ts';
+import type { WireName } from '../../dns/name.ts';
+import { formatName, NameError, parseName, reverseName } from '../../dns/name.ts';
+import { RCODE, TYPE } from '../../dns/types.ts';
+import type { HostsSettings } from '../../plane/forward-settings.ts';
+import type { Judged } from '../resolve/judge.ts';
+import type { ForwardQuestion } from '../resolve/question.ts';
+import type { WireRecord } from '../resolve/records.ts';
+import { type FileWatch, watchText } from '../upstream/resolv-conf.ts';
+
+export interface Hosts {
+  /** The answer, if the name stands there. Types that it has nothing of are NODATA, but PTR of a name with addresses (CoreDNS). */
+  find(question: ForwardQuestion): Judged | undefined;
+  stop(): void;
+}
+
+interface HostEntry {
+  readonly address: Uint8Array;
+  readonly names: readonly WireName[];
+}
+
+const MAX_LINES = 200_000;
+
+/** Entries of a file's text. Lines that are none are left out, and counted. */
+export function parseHosts(text: string): { entries: HostEntry[]; wrong: number[] } {
+  const entries: HostEntry[] = [];
+  const wrong: number[] = [];
+  for (const [i, line] of text.split('\n', MAX_LINES).entries()) {
+    const [address, ...names] = line.replace(/#.*/, '').trim().split(/\s+/);
+    if (address === '') continue;
+    const entry = hostEntry(address, names);
+    if (entry === undefined) wrong.push(i + 1);
+    else entries.push(entry);
+  }
+  return { entries, wrong };
+}
+
+function hostEntry(address: string, names: readonly string[]): HostEntry | undefined {
+  const bytes = parseIp(address.replace(/%.*/, ''));
+  if (bytes === undefined || names.length === 0) return undefined;
+  try {
+    return { address: bytes, names: names.map((name) => parseName(name)) };
+  } catch (error) {
+    if (error instanceof NameError) return undefined;
+    throw error;
+  }
+}
+
+/** `onChange` tells the names whose answers may have changed. */
+export function createHosts(
+  settings: HostsSettings,
+  clock: Clock,
+  log: (level: 'info' | 'warn', message: string) => void,
+  onChange: (names: readonly WireName[]) => void,
+): Hosts {
+  const inline = settings.entries.flatMap(({ address, names }) => hostEntry(address, names) ?? []);
+  const fromFiles = new Map<string, readonly HostEntry[]>();
+  let table = tableOf(inline, settings);
+
+  function replace(file: string, text: string): void {
+    const { entries, wrong } = parseHosts(text);
+    const before = fromFiles.get(file) ?? [];
+    fromFiles.set(file, entries);
+    table = tableOf([...inline, ...[...fromFiles.values()].flat()], settings);
+    const remark = wrong.length === 0 ? '' : `, ${wrong.length} lines are none: ${firstOf(wrong)}`;
+    log(wrong.length > 0 ? 'warn' : 'info', `${file}: ${entries.length} hosts${remark}`);
+    onChange(
+      [...before, ...entries].flatMap(({ address, names }) => [...names, parseName(reverseName(formatIp(address)))]),
+    );
+  }
+
+  const watches: FileWatch[] = settings.files.map((file) =>
+    watchText(
+      file,
+      clock,
+      (message) => log('warn', message),
+      (text) => replace(file, text),
+    ),
+  );
+
+  return {
+    find(question) {
+      const { type } = question;
+      const found = table.get(formatName(question.name));
+      if (found === undefined || (type === TYPE.PTR) !== found.reverse) return undefined;
+      const ofType = (bytes: Uint8Array) =>
+        type === TYPE.PTR || (type === TYPE.A && bytes.length === 4) || (type === TYPE.AAAA && bytes.length === 16);
+      return stated(question, found.rdata.filter(ofType), settings.ttlSeconds);
+    },
+    stop() {
+      for (const watch of watches) watch.stop();
+    },
+  };
+}
+
+function firstOf(lines: readonly number[]): string {
+  return `${lines.slice(0, 5).join(', ')}${lines.length > 5 ? ' …' : ''}`;
+}
+
+type HostTable = ReadonlyMap<string, { readonly rdata: Uint8Array[]; readonly reverse: boolean }>;
+
+function tableOf(entries: readonly HostEntry[], settings: HostsSettings): HostTable {
+  const table = new Map<string, { rdata: Uint8Array[]; reverse: boolean }>();
+  const add = (name: string, rdata: Uint8Array, reverse: boolean) => {
+    const found = table.get(name);
+    if (found === undefined) table.set(name, { rdata: [rdata], reverse });
+    else if (!found.rdata.some((bytes) => Buffer.compare(bytes, rdata) === 0)) found.rdata.push(rdata);
+  };
+  for (const { address, names } of entries) {
+    for (const name of names) add(formatName(name), address, false);
+    // The first name is the canonical one (hosts(5)).
+    if (settings.reverse) add(reverseName(formatIp(address)), names[0], true);
+  }
+  return table;
+}
+
+/**
+ * An answer of our own. Without records it is not cached (RFC 2308 section 5), unless `withSoa` says for how long. Hosts have no
+ * zone that a SOA could be of.
+ */
+export function stated(question: ForwardQuestion, rdata: readonly Uint8Array[], ttlSeconds: number): Judged {
+  const answers = rdata.map(
+    (bytes): WireRecord => ({ name: question.name, type: question.type, class: 1, ttl: ttlSeconds, rdata: bytes }),
+  );
+  return {
+    rcode: RCODE.NOERROR,
+    authentic: false,
+    answers,
+    authority: [],
+    finalName: question.name,
+    endsInOurs: false,
+    hasData: answers.length > 0,
+    ttlSeconds: answers.length > 0 ? ttlSeconds : 0,
+    truncated: false,
+    ede: -1,
+  };
+}
+
+/** A negative answer with the SOA of `zone`, as RFC 6303 section 3 has it for zones that are served locally. */
+export function withSoa(judged: Judged, zone: WireName, ttlSeconds: number): Judged {
+  if (judged.hasData) return judged;
+  const soa: WireRecord = { name: zone, type: TYPE.SOA, class: 1, ttl: ttlSeconds, rdata: soaRdata(zone, ttlSeconds) };
+  return { ...judged, authority: [soa], ttlSeconds };
+}
+
+function soaRdata(zone: WireName, ttlSeconds: number): Uint8Array {
+  const rdata = Buffer.concat([zone, parseName('nobody.invalid.'), Buffer.alloc(20)]);
+  // Serial, refresh, retry, expire, minimum.
+  [1, 3600, 1200, 604_800, ttlSeconds].forEach((value, i) => {
+    rdata.writeUInt32BE(value, rdata.length - 20 + 4 * i);
+  });
+  return rdata;
+}

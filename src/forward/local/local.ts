@@ -1,0 +1,43 @@
+// Answers that need no other server: hosts, then templates, then ipv4only.arpa. Only for names that are not in our zones.
+import type { Clock } from '../../clock.ts';
+import type { WireName } from '../../dns/name.ts';
+import { TYPE } from '../../dns/types.ts';
+import type { ForwardSettings } from '../../plane/forward-settings.ts';
+import type { Judged } from '../resolve/judge.ts';
+import type { ForwardQuestion } from '../resolve/question.ts';
+import type { Dns64 } from './dns64.ts';
+import { createHosts } from './hosts.ts';
+import { createIpv4Only } from './ipv4only.ts';
+import { createTemplates } from './template.ts';
+
+export interface Local {
+  find(question: ForwardQuestion): Judged | undefined;
+  stop(): void;
+}
+
+export interface LocalDeps {
+  readonly clock: Clock;
+  log(level: 'info' | 'warn', message: string): void;
+  /** Answers for these names may be different from now on. */
+  onChange(names: readonly WireName[]): void;
+}
+
+/** undefined: nothing is stated, so that nothing is spent on asking. */
+export function createLocal(settings: ForwardSettings, dns64: Dns64 | undefined, deps: LocalDeps): Local | undefined {
+  if (settings.hosts === undefined && settings.templates.length === 0 && dns64 === undefined) return undefined;
+  const hosts = settings.hosts && createHosts(settings.hosts, deps.clock, deps.log, deps.onChange);
+  const fromTemplate = createTemplates(settings.templates);
+  const ipv4Only = settings.dns64 && createIpv4Only(settings.dns64);
+  const findStated = (question: ForwardQuestion) =>
+    hosts?.find(question) ?? fromTemplate(question) ?? ipv4Only?.(question);
+
+  return {
+    find(question) {
+      const found = findStated(question);
+      if (found === undefined || dns64 === undefined || !dns64.applies(question, found)) return found;
+      const a = findStated({ ...question, type: TYPE.A });
+      return (a && dns64.synthesize(found, a)) ?? found;
+    },
+    stop: () => hosts?.stop(),
+  };
+}

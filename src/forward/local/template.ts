@@ -1,0 +1,47 @@
+// Answers made from a name's text: `ip-10-0-0-1.example` → 10.0.0.1. The simple cases of CoreDNS's `template`.
+import { formatName, isSubdomain, parseName } from '../../dns/name.ts';
+import { compilePattern } from '../../dns/pattern.ts';
+import { composeRdata } from '../../dns/rdata/rdata.ts';
+import { RCODE, TYPE } from '../../dns/types.ts';
+import type { TemplateSettings } from '../../plane/forward-settings.ts';
+import type { Judged } from '../resolve/judge.ts';
+import type { ForwardQuestion } from '../resolve/question.ts';
+import { stated, withSoa } from './hosts.ts';
+
+/** The first template that fits decides. */
+export function createTemplates(
+  settings: readonly TemplateSettings[],
+): (question: ForwardQuestion) => Judged | undefined {
+  const templates = settings.map((template) => ({
+    ...template,
+    zone: parseName(template.zone),
+    pattern: template.match === undefined ? undefined : compilePattern(template.match),
+  }));
+  return (question) => {
+    for (const template of templates) {
+      if (template.type !== 0 && template.type !== question.type) continue;
+      if (!isSubdomain(question.name, template.zone)) continue;
+      const name = formatName(question.name);
+      const match = template.pattern === undefined ? [name] : template.pattern.exec(name);
+      if (match === null) continue;
+      const answer = stated(question, rdataOf(template.values, match, question.type), template.ttlSeconds);
+      const isAnswer = template.rcode === RCODE.NOERROR || template.rcode === RCODE.NXDOMAIN;
+      const whole = isAnswer ? withSoa(answer, template.zone, template.ttlSeconds) : answer;
+      return { ...whole, rcode: template.rcode };
+    }
+    return undefined;
+  };
+}
+
+/** Values that the name does not fill with sense (an address of 300.0.0.1) give no record. */
+function rdataOf(values: readonly string[], match: readonly string[], type: number): Uint8Array[] {
+  if (type === TYPE.ANY) return [];
+  return values.flatMap((value) => {
+    const text = value.replace(/\$([0-9])/g, (_, group: string) => match[Number(group)] ?? '');
+    try {
+      return [composeRdata(type, text)];
+    } catch {
+      return [];
+    }
+  });
+}

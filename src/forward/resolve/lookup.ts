@@ -1,0 +1,215 @@
+// One question taken to a route's upstreams until one answers: the next is asked when one fails, or when its patience is
+// over, and earlier ones may still answer until the deadline.
+import type { Clock } from '../../clock.ts';
+import { EDE, RCODE } from '../../dns/types.ts';
+import { TOO_BUSY, UNREADABLE } from '../upstream/attempt.ts';
+import { type Deadline, type Deadlines, NOT_WAITING } from '../upstream/deadlines.ts';
+import type { AskListener, Cancellable, Upstream } from '../upstream/upstream.ts';
+import { type Judged, type JudgeRules, judgeReply, LameReply } from './judge.ts';
+import type { ForwardQuestion } from './question.ts';
+import { ReplyError } from './records.ts';
+import type { Route } from './route.ts';
+
+export type Outcome =
+  | { readonly kind: 'answer'; readonly judged: Judged }
+  /** What to tell the client beside SERVFAIL (RFC 8914). */
+  | { readonly kind: 'failed'; readonly ede: number };
+
+export interface LookupDeps {
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  readonly rules: JudgeRules;
+  /** `bug` is set where it is not the reply that is wrong. */
+  malformed(bug: Error | undefined): void;
+}
+
+/** Calls `done` exactly once, at the latest after `deadlineMs`, unless it is stopped. */
+export function lookUp(
+  question: ForwardQuestion,
+  route: Route,
+  deadlineMs: number,
+  deps: LookupDeps,
+  done: (outcome: Outcome) => void,
+): Lookup {
+  const lookup = new Lookup(question, route, deps.clock.monotonicMs() + deadlineMs, deps, done);
+  lookup.ask();
+  return lookup;
+}
+
+/** A class, not closures: see Sending in upstream.ts. It waits for whichever comes first, patience or the deadline. */
+export class Lookup implements Deadline {
+  previous: Deadline | undefined = undefined;
+  next: Deadline | undefined = undefined;
+  dueTick = NOT_WAITING;
+  private readonly order: readonly Upstream[];
+  private readonly mostAttempts: number;
+  private attempts = 0;
+  private waiting: Sent[] = [];
+  private finished = false;
+  /** Part of an answer, for where nobody gives all of it. */
+  private partial: Judged | undefined = undefined;
+  private ede: number = EDE.NO_REACHABLE_AUTHORITY;
+
+  private readonly question: ForwardQuestion;
+  private readonly endMs: number;
+  private readonly deps: LookupDeps;
+  private readonly done: (outcome: Outcome) => void;
+
+  constructor(
+    question: ForwardQuestion,
+    route: Route,
+    endMs: number,
+    deps: LookupDeps,
+    done: (outcome: Outcome) => void,
+  ) {
+    this.question = question;
+    this.endMs = endMs;
+    this.deps = deps;
+    this.done = done;
+    this.order = route.order();
+    this.mostAttempts = this.order.length === 0 ? 0 : Math.max(this.order.length, route.settings.attempts);
+  }
+
+  stop(): void {
+    this.finished = true;
+    this.deps.deadlines.remove(this);
+    for (const sent of this.waiting) sent.asking?.cancel();
+    this.waiting = [];
+  }
+
+  ask(): void {
+    if (this.finished) return;
+    if (this.attempts >= this.mostAttempts) {
+      this.giveUp();
+      return;
+    }
+    const upstream = this.order[this.attempts++ % this.order.length];
+    const sent = new Sent(this, upstream, this.deps.clock.monotonicMs());
+    // Not push(): its first call makes room for seventeen.
+    this.waiting = this.waiting.length === 0 ? [sent] : [...this.waiting, sent];
+    this.waitFor(upstream.patienceMs());
+    const asking = upstream.ask(this.question, sent);
+    sent.asking = asking;
+    if (this.finished && !sent.over) asking.cancel();
+  }
+
+  replied(sent: Sent, message: Uint8Array): void {
+    this.forget(sent);
+    let judged: Judged;
+    try {
+      judged = judgeReply(message, this.question, this.deps.rules);
+    } catch (error) {
+      // Nothing that a server sends may end the thread, not even through a mistake of ours.
+      this.deps.malformed(error instanceof ReplyError || error instanceof LameReply ? undefined : (error as Error));
+      this.ede = EDE.INVALID_DATA;
+      this.askAnother();
+      return;
+    }
+    if (judged.truncated) {
+      // Over TCP: another server may have it whole. Without any record it says nothing about the name.
+      if (judged.hasData) this.partial = judged;
+      this.ede = EDE.INVALID_DATA;
+      this.askAnother();
+      return;
+    }
+    if (isFinal(judged.rcode)) {
+      this.finish({ kind: 'answer', judged });
+      return;
+    }
+    this.ede = judged.ede >= 0 ? judged.ede : EDE.NETWORK_ERROR;
+    this.askAnother();
+  }
+
+  failed(sent: Sent, reason: string): void {
+    this.forget(sent);
+    if (reason === UNREADABLE) this.ede = EDE.INVALID_DATA;
+    if (reason === 'ECONNREFUSED') this.forgetAllOf(sent.upstream);
+    // Where nobody listens, or there is no room, nothing is better in the next moment.
+    if (reason === 'ECONNREFUSED' || reason === TOO_BUSY) this.askAnother();
+    else this.ask();
+  }
+
+  expire(): void {
+    const { clock } = this.deps;
+    if (clock.monotonicMs() >= this.endMs) {
+      for (const { upstream, sentMs } of this.waiting) upstream.noteTimeout(sentMs);
+      this.finishWithout();
+      return;
+    }
+    // Said once for each attempt: the one that was to answer by now is the newest.
+    const newest = this.waiting.at(-1);
+    if (newest !== undefined && this.attempts < this.mostAttempts) newest.upstream.noteTimeout(newest.sentMs);
+    this.ask();
+  }
+
+  /** After a reply that was no answer: the same server would say it again. */
+  private askAnother(): void {
+    if (this.attempts < this.order.length) this.ask();
+    else this.giveUp();
+  }
+
+  /** Those that were asked already may still answer. */
+  private giveUp(): void {
+    if (this.waiting.length === 0) this.finishWithout();
+    else this.waitFor(Number.POSITIVE_INFINITY);
+  }
+
+  private waitFor(patienceMs: number): void {
+    const leftMs = Math.max(0, this.endMs - this.deps.clock.monotonicMs());
+    this.deps.deadlines.add(this, Math.min(patienceMs, leftMs));
+  }
+
+  private forget(sent: Sent): void {
+    sent.over = true;
+    this.waiting = this.waiting.filter((other) => other !== sent);
+  }
+
+  /** Nobody listens there: what was asked of it before gets no reply either. */
+  private forgetAllOf(upstream: Upstream): void {
+    const doomed = this.waiting.filter((sent) => sent.upstream === upstream);
+    for (const sent of doomed) {
+      this.forget(sent);
+      sent.asking?.cancel();
+    }
+  }
+
+  private finishWithout(): void {
+    if (this.partial === undefined) this.finish({ kind: 'failed', ede: this.ede });
+    else this.finish({ kind: 'answer', judged: this.partial });
+  }
+
+  private finish(outcome: Outcome): void {
+    if (this.finished) return;
+    this.stop();
+    this.done(outcome);
+  }
+}
+
+/** One question to one server. */
+class Sent implements AskListener {
+  asking: Cancellable | undefined = undefined;
+  over = false;
+
+  private readonly lookup: Lookup;
+  readonly upstream: Upstream;
+  readonly sentMs: number;
+
+  constructor(lookup: Lookup, upstream: Upstream, sentMs: number) {
+    this.lookup = lookup;
+    this.upstream = upstream;
+    this.sentMs = sentMs;
+  }
+
+  replied(message: Uint8Array): void {
+    this.lookup.replied(this, message);
+  }
+
+  failed(reason: string): void {
+    this.lookup.failed(this, reason);
+  }
+}
+
+/** Other RCODEs say that this server could not answer, not what the answer is. */
+function isFinal(rcode: number): boolean {
+  return rcode === RCODE.NOERROR || rcode === RCODE.NXDOMAIN || rcode === RCODE.YXDOMAIN;
+}

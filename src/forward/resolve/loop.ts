@@ -1,0 +1,89 @@
+// Finds forwarding loops (a resolv.conf that names ourselves, two servers that forward to each other): each upstream is asked a
+// question that nobody else can answer, and that we answer ourselves when it comes back as a query. If that answer is the
+// upstream's reply, the way through it leads back here. CoreDNS's `loop` stops the process; we stop asking the upstream.
+import { parseName } from '../../dns/name.ts';
+import { TYPE } from '../../dns/types.ts';
+import { LOWER } from '../cache/key.ts';
+import { stated } from '../local/hosts.ts';
+import { type Deadlines, deadline } from '../upstream/deadlines.ts';
+import type { Upstream } from '../upstream/upstream.ts';
+import type { Judged } from './judge.ts';
+import { type ForwardQuestion, plainQuestion } from './question.ts';
+import { recordCursor } from './records.ts';
+import type { Route } from './route.ts';
+
+export interface LoopWatch {
+  /** Asks the upstream, until it has replied once; while it loops, again and again. */
+  watch(route: Route, upstream: Upstream): void;
+  close(): void;
+}
+
+const AGAIN_MS = 30_000;
+/** After no reply, doubled each time: the first question of all goes out before our own sockets listen. */
+const FIRST_RETRY_MS = 1000;
+const REPLY_MS = 5000;
+
+export function createLoopWatch(token: string, deadlines: Deadlines, onLoop: () => void): LoopWatch {
+  let asked = 0;
+  let closed = false;
+
+  function watch(route: Route, upstream: Upstream, retryMs = FIRST_RETRY_MS): void {
+    const next = deadline(() => watch(route, upstream));
+    const retry = deadline(() => watch(route, upstream, Math.min(2 * retryMs, AGAIN_MS)));
+    if (closed || !route.upstreams().includes(upstream)) return;
+    const tooLate = deadline(() => {
+      asking.cancel();
+      deadlines.add(retry, retryMs);
+    });
+    deadlines.add(tooLate, REPLY_MS);
+    const name = parseName(`${token}-${++asked}.${route.settings.zone === '.' ? '' : route.settings.zone}`);
+    const asking = upstream.ask(plainQuestion(name, TYPE.HINFO), {
+      replied(message) {
+        deadlines.remove(tooLate);
+        const loops = isOurAnswer(message, name, token);
+        if (loops && !upstream.counters.loops) onLoop();
+        upstream.counters.loops = loops;
+        if (loops) deadlines.add(next, AGAIN_MS);
+      },
+      failed() {
+        deadlines.remove(tooLate);
+        deadlines.add(retry, retryMs);
+      },
+    });
+  }
+
+  return {
+    watch: (route, upstream) => watch(route, upstream),
+    close() {
+      closed = true;
+    },
+  };
+}
+
+/** Whether the question is one of our own probes. `name` starts at `start`. */
+export function isLoopProbe(query: Uint8Array, start: number, type: number, token: string): boolean {
+  if (type !== TYPE.HINFO || query[start] <= token.length) return false;
+  for (let i = 0; i < token.length; i++) if (LOWER[query[start + 1 + i]] !== token.charCodeAt(i)) return false;
+  return query[start + 1 + token.length] === 0x2d;
+}
+
+/** What we answer such a question with; TTL 0, so that nobody on the way keeps it. */
+export function loopAnswer(question: ForwardQuestion, token: string): Judged {
+  const text = Buffer.from(token, 'latin1');
+  return stated(
+    question,
+    [Buffer.concat([Uint8Array.of(text.length), text, Uint8Array.of(4), Buffer.from('loop')])],
+    0,
+  );
+}
+
+function isOurAnswer(message: Uint8Array, name: Uint8Array, token: string): boolean {
+  if (((message[6] << 8) | message[7]) === 0) return false;
+  try {
+    const record = recordCursor(message, 12 + name.length + 4).read();
+    return record.type === TYPE.HINFO && Buffer.from(record.rdata).includes(token);
+  } catch {
+    // A reply that cannot be read is not the answer we gave.
+    return false;
+  }
+}

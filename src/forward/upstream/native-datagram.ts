@@ -1,0 +1,169 @@
+// The same by system calls: replies are read in batches into memory that stays, and a question costs one send(). The data
+// thread's receive loop waits for all these sockets through one epoll descriptor.
+import { createEpoll } from '../../native/epoll.ts';
+import {
+  AF_INET,
+  AF_INET6,
+  EPOLLIN,
+  errorCode,
+  type Libc,
+  MSG_DONTWAIT,
+  SOCK_CLOEXEC,
+  SOCK_DGRAM,
+} from '../../native/libc.ts';
+import type { ReadableSocket } from '../../native/receive-loop.ts';
+import { composeSocketAddress } from '../../native/socket-address.ts';
+import { TOO_BUSY } from './attempt.ts';
+import type { OpenSocket, SocketEvents } from './datagram.ts';
+
+export interface NativeDatagrams extends ReadableSocket {
+  readonly open: OpenSocket;
+  close(): void;
+}
+
+/** Replies read at once from one socket. */
+const BATCH = 32;
+/** More than we offer to take (1232); what is longer is cut and counts as truncated. */
+const REPLY_BYTES = 4096;
+const HEADER_BYTES = 64;
+const NAME_BYTES = 32;
+const IOVEC_BYTES = 16;
+const MSG_TRUNC = 0x20;
+const READY = 32;
+
+interface NativeSocket {
+  readonly fd: number;
+  readonly events: SocketEvents;
+  /** The server's sockaddr: family and port, then the address. */
+  readonly server: Int32Array;
+  open: boolean;
+}
+
+/** Throws where the kernel gives no descriptor. */
+export function createNativeDatagrams(libc: Libc): NativeDatagrams {
+  const epoll = createEpoll(libc, READY);
+  const memory = createReplyMemory(libc);
+  const outgoing = libc.allocate(REPLY_BYTES);
+  const outgoingBytes = new Uint8Array(outgoing.buffer);
+  const byFd = new Map<number, NativeSocket>();
+
+  function failure(): NodeJS.ErrnoException {
+    const code = errorCode(libc.errno());
+    return Object.assign(new Error(code), { code: code === 'EAGAIN' || code === 'ENOBUFS' ? TOO_BUSY : code });
+  }
+
+  function send(fd: number, message: Uint8Array): boolean {
+    for (let i = 0; i < message.length; i++) outgoingBytes[i] = message[i];
+    if (libc.send(fd, outgoing.address, message.length, MSG_DONTWAIT) >= 0) return false;
+    // What was sent before was refused, which nothing else will say again, and this was not sent.
+    if (
+      errorCode(libc.errno()) === 'ECONNREFUSED' &&
+      libc.send(fd, outgoing.address, message.length, MSG_DONTWAIT) >= 0
+    )
+      return true;
+    throw failure();
+  }
+
+  function read(socket: NativeSocket): number {
+    const received = memory.receive(socket.fd);
+    if (received < 0) {
+      const code = errorCode(libc.errno());
+      if (code !== 'EAGAIN' && code !== 'EINTR') socket.events.failed(code);
+      return 0;
+    }
+    for (let i = 0; i < received && socket.open; i++) {
+      if (memory.isFrom(i, socket.server)) socket.events.received(memory.message(i));
+      else socket.events.stranger();
+    }
+    return received;
+  }
+
+  return {
+    fd: epoll.fd,
+    open(address, port, events) {
+      const server = composeSocketAddress({ address, port });
+      const fd = libc.socket(server[0] === AF_INET ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+      if (fd < 0) throw failure();
+      const registered = libc.connect(fd, server, server.length) === 0 && epoll.add(fd, 0, EPOLLIN);
+      if (!registered) {
+        const error = failure();
+        libc.close(fd);
+        throw error;
+      }
+      const socket: NativeSocket = { fd, events, server: new Int32Array(server.buffer), open: true };
+      byFd.set(fd, socket);
+      return {
+        send: (message) => send(fd, message),
+        close() {
+          if (!socket.open) return;
+          socket.open = false;
+          byFd.delete(fd);
+          // It leaves the epoll set with that.
+          libc.close(fd);
+        },
+      };
+    },
+    drain() {
+      const count = epoll.wait();
+      let packets = 0;
+      for (let i = 0; i < count; i++) {
+        const socket = byFd.get(epoll.descriptor(i));
+        if (socket !== undefined) packets += read(socket);
+      }
+      return packets;
+    },
+    // What a reply leads to may wait for a timer.
+    beganLater: () => true,
+    readKernelDrops() {},
+    close: epoll.close,
+  };
+}
+
+interface ReplyMemory {
+  /** How many datagrams were read; -1: see errno. */
+  receive(fd: number): number;
+  /** Valid until the next `receive`. */
+  message(i: number): Uint8Array;
+  isFrom(i: number, server: Int32Array): boolean;
+}
+
+/** As in packet-batch.ts: struct mmsghdr has name 0, namelen 8, iov 16, iovlen 24, flags 48, length 56. */
+function createReplyMemory(libc: Libc): ReplyMemory {
+  const names = BATCH * HEADER_BYTES;
+  const vectors = names + BATCH * NAME_BYTES;
+  const replies = vectors + BATCH * IOVEC_BYTES;
+  const memory = libc.allocate(replies + BATCH * REPLY_BYTES);
+  const words = new Int32Array(memory.buffer);
+  const bytes = new Uint8Array(memory.buffer);
+  const pointers = new BigUint64Array(memory.buffer);
+  for (let i = 0; i < BATCH; i++) {
+    const header = i * HEADER_BYTES;
+    pointers[header >> 3] = memory.address + BigInt(names + i * NAME_BYTES);
+    words[(header + 8) >> 2] = NAME_BYTES;
+    pointers[(header + 16) >> 3] = memory.address + BigInt(vectors + i * IOVEC_BYTES);
+    pointers[(header + 24) >> 3] = 1n;
+    pointers[(vectors + i * IOVEC_BYTES) >> 3] = memory.address + BigInt(replies + i * REPLY_BYTES);
+    pointers[(vectors + i * IOVEC_BYTES + 8) >> 3] = BigInt(REPLY_BYTES);
+  }
+  return {
+    receive(fd) {
+      const count = libc.recvmmsg(fd, memory.address, BATCH, MSG_DONTWAIT, null);
+      for (let i = 0; i < count; i++) words[(i * HEADER_BYTES + 8) >> 2] = NAME_BYTES;
+      return count;
+    },
+    message(i) {
+      const start = replies + i * REPLY_BYTES;
+      const length = words[(i * HEADER_BYTES + 56) >> 2];
+      if ((words[(i * HEADER_BYTES + 48) >> 2] & MSG_TRUNC) !== 0) bytes[start + 2] |= 0x02; // TC: it is asked for over TCP.
+      return bytes.subarray(start, start + length);
+    },
+    isFrom(i, server) {
+      const at = (names + i * NAME_BYTES) >> 2;
+      // Flow label and scope of IPv6 (words 1 and 6) are not the sender's address.
+      if (words[at] !== server[0]) return false;
+      if (server.length === 4) return words[at + 1] === server[1];
+      for (let word = 2; word < 6; word++) if (words[at + word] !== server[word]) return false;
+      return true;
+    },
+  };
+}

@@ -1,0 +1,64 @@
+// The nameservers of /etc/resolv.conf (resolv.conf(5)), read again when the file changes. A poll that compares the text
+// works for files that are edited, renamed over, and swapped by links as ConfigMap mounts are.
+import { readFile } from 'node:fs/promises';
+import type { Clock, Timer } from '../../clock.ts';
+import { canonicalIp } from '../../dns/ip.ts';
+import type { UpstreamSettings } from '../../plane/forward-settings.ts';
+
+const POLL_MS = 5000;
+/** More than resolvers use (3); more is a mistake in the file. */
+const MAX_NAMESERVERS = 15;
+
+/** Lines "nameserver ADDRESS"; others are nothing to us. Addresses that are none are left out. */
+export function parseResolvConf(text: string): UpstreamSettings[] {
+  const upstreams: UpstreamSettings[] = [];
+  for (const line of text.split('\n')) {
+    const [keyword, value] = line.trim().split(/\s+/);
+    const address = keyword === 'nameserver' && value !== undefined ? canonicalIp(value) : undefined;
+    if (address === undefined || upstreams.some((upstream) => upstream.address === address)) continue;
+    if (upstreams.length < MAX_NAMESERVERS) upstreams.push({ address, port: 53, tls: undefined });
+  }
+  return upstreams;
+}
+
+export interface FileWatch {
+  stop(): void;
+}
+
+/**
+ * Calls `onText` with the file's text now and after each change. A file that cannot be read is logged once and changes
+ * nothing: the upstreams known last stay.
+ */
+export function watchText(
+  file: string,
+  clock: Clock,
+  log: (message: string) => void,
+  onText: (text: string) => void,
+  read: (file: string) => Promise<string> = (name) => readFile(name, 'utf8'),
+): FileWatch {
+  let stopped = false;
+  let timer: Timer | undefined;
+  let last: string | undefined;
+  let failing = false;
+  const look = async () => {
+    try {
+      const text = await read(file);
+      failing = false;
+      if (stopped || text === last) return;
+      last = text;
+      onText(text);
+    } catch (error) {
+      if (!failing) log(`cannot read ${file}: ${(error as Error).message}; what it said before stays in use`);
+      failing = true;
+    } finally {
+      if (!stopped) timer = clock.setTimeout(look, POLL_MS);
+    }
+  };
+  void look();
+  return {
+    stop() {
+      stopped = true;
+      timer?.cancel();
+    },
+  };
+}

@@ -1,0 +1,220 @@
+// What stands before the responder where a configuration asks for it: access lists, rewriting, the search path, DNS64,
+// the query log. Works on copies and messages; without such configuration it is not there, and queries cost nothing more.
+
+import type { WireName } from '../dns/name.ts';
+import { lowerCased } from '../dns/name.ts';
+import { EDE, RCODE, TYPE } from '../dns/types.ts';
+import { writeFailure } from '../forward/cache/answer.ts';
+import { askedBits, findOpt } from '../forward/resolve/asked.ts';
+import type { FrontSettings } from '../plane/forward-settings.ts';
+import { LATER, type Responder } from '../server/answer/respond.ts';
+import { createAcl } from './acl.ts';
+import { type Autopath, createAutopath } from './autopath.ts';
+import { createOwnDns64, forIpv4 } from './dns64-ours.ts';
+import { createQueryLog } from './query-log.ts';
+import { createRewriter, withAlias, withName, withNameBack } from './rewrite.ts';
+
+export interface Front {
+  /** As Responder.respond; `client` is the asker's address, 4 or 16 bytes (copied). */
+  respond(query: Uint8Array, queryLength: number, out: Uint8Array, overTcp: boolean, client: Uint8Array): number;
+  respondLater(query: Uint8Array, overTcp: boolean, reply: (response: Uint8Array) => void): void;
+}
+
+export interface FrontDeps {
+  readonly monotonicMs: () => number;
+  /** A bug: the query is answered SERVFAIL. */
+  onError(error: Error): void;
+  /** A line of the query log. */
+  logQuery(line: string): void;
+}
+
+interface Question {
+  /** Own copy of the whole query. */
+  readonly query: Uint8Array;
+  readonly overTcp: boolean;
+  readonly client: Uint8Array;
+  readonly nameEnd: number;
+  /** Spelled as the client did. */
+  readonly asked: WireName;
+  readonly name: WireName;
+  readonly type: number;
+  readonly maxBytes: number;
+}
+
+type Reply = (response: Uint8Array) => void;
+
+const NOTHING = new Uint8Array(0);
+/** Of the alias from the name asked for to the name that the search path found. */
+const ALIAS_TTL_SECONDS = 5;
+
+export function createFront(
+  settings: FrontSettings,
+  inner: Pick<Responder, 'respond' | 'respondLater'>,
+  deps: FrontDeps,
+): Front {
+  const acl = createAcl(settings.acl);
+  const rewriter = createRewriter(settings.rewrites);
+  const autopath = settings.autopath && createAutopath(settings.autopath);
+  const dns64 = settings.dns64 && createOwnDns64(settings.dns64);
+  const log = settings.queryLog && createQueryLog(settings.queryLog);
+  const scratch = new Uint8Array(65_535);
+  let last: { response: Uint8Array | undefined; reply: Reply | undefined } | undefined;
+
+  /** Asks the responder and gives its response at once or later. */
+  function ask(query: Uint8Array, overTcp: boolean, reply: Reply): void {
+    const length = inner.respond(query, query.length, scratch, overTcp);
+    if (length === LATER) inner.respondLater(query, overTcp, reply);
+    else reply(scratch.subarray(0, length));
+  }
+
+  /** As ask, with AAAA records where a name of ours has only A records. What is not there at once is not ours. */
+  function askIpv6(query: Uint8Array, { overTcp, maxBytes, type }: Question, reply: Reply): void {
+    if (dns64 === undefined || type !== TYPE.AAAA) {
+      ask(query, overTcp, reply);
+      return;
+    }
+    ask(query, overTcp, (response) => {
+      const nameEnd = questionNameEnd(query);
+      if (!dns64.applies(query, nameEnd, response)) {
+        reply(response);
+        return;
+      }
+      const aaaa = response.slice();
+      const length = inner.respond(forIpv4(query, nameEnd), query.length, scratch, overTcp);
+      reply(length === LATER ? aaaa : dns64.synthesize(aaaa, scratch.subarray(0, length), maxBytes));
+    });
+  }
+
+  function answerGuarded(question: Question, reply: Reply): void {
+    try {
+      answer(question, reply);
+    } catch (error) {
+      deps.onError(error as Error);
+      reply(refusal(question, RCODE.SERVFAIL, EDE.OTHER));
+    }
+  }
+
+  function answer(question: Question, reply: Reply): void {
+    const action = acl(question.client, question.name, question.type);
+    if (action === 'drop') reply(NOTHING);
+    else if (action === 'block') reply(refusal(question, RCODE.REFUSED, EDE.PROHIBITED));
+    else if (action === 'filter') reply(refusal(question, RCODE.NOERROR, EDE.FILTERED));
+    else answerAllowed(question, reply);
+  }
+
+  function answerAllowed(question: Question, reply: Reply): void {
+    const { query, nameEnd, asked, maxBytes } = question;
+    const rewritten = rewriter(question.name);
+    if (rewritten !== undefined) {
+      askIpv6(withName(query, query.length, nameEnd, rewritten), question, (response) =>
+        reply(response.length === 0 ? NOTHING : withNameBack(response, asked, maxBytes)),
+      );
+    } else if (autopath !== undefined) walkSearchPath(autopath, question, reply);
+    else askIpv6(query, question, reply);
+  }
+
+  function walkSearchPath(path: Autopath, question: Question, reply: Reply): void {
+    const { query, overTcp, nameEnd, asked, maxBytes } = question;
+    askIpv6(query, question, (first) => {
+      const plan = isNxdomain(first) ? path.plan(question.name, question.client) : undefined;
+      if (plan === undefined) return reply(first);
+      const nothing = first.slice();
+      const tryFrom = (i: number): void => {
+        if (i === plan.rest.length) {
+          reply(nothing);
+          return;
+        }
+        askIpv6(withName(query, query.length, nameEnd, plan.rest[i]), question, (response) => {
+          if (isNxdomain(response)) tryFrom(i + 1);
+          else reply(withAlias(response, asked, ALIAS_TTL_SECONDS, maxBytes));
+        });
+      };
+      ask(podQuery(plan.pod), overTcp, (pod) => (isNoError(pod) ? tryFrom(0) : reply(nothing)));
+    });
+  }
+
+  return {
+    respond(bytes, queryLength, out, overTcp, client) {
+      const startMs = deps.monotonicMs();
+      const query = bytes.slice(0, queryLength);
+      const nameEnd = questionNameEnd(query);
+      const pending: NonNullable<typeof last> = { response: undefined, reply: undefined };
+      const from = client.slice();
+      const reply = (response: Uint8Array) => {
+        const milliseconds = deps.monotonicMs() - startMs;
+        const line = log?.({ client: from, overTcp, query, queryLength, nameEnd, response, milliseconds });
+        if (line !== undefined) deps.logQuery(line);
+        if (pending.reply !== undefined) pending.reply(response);
+        else pending.response = response.slice();
+      };
+      // What cannot be read here is for the responder to refuse.
+      if (nameEnd === 0) ask(query, overTcp, reply);
+      else answerGuarded(questionIn(query, nameEnd, overTcp, from, out.length), reply);
+      if (pending.response === undefined) {
+        last = pending;
+        return LATER;
+      }
+      out.set(pending.response);
+      return pending.response.length;
+    },
+    respondLater(_query, _overTcp, reply) {
+      const pending = last;
+      last = undefined;
+      if (pending === undefined) throw new Error('respondLater without a query');
+      if (pending.response !== undefined) reply(pending.response);
+      else pending.reply = reply;
+    },
+  };
+}
+
+/** Offset after the question's name; 0: not one question of an ordinary query. */
+function questionNameEnd(query: Uint8Array): number {
+  if (query.length < 17 || (query[2] & 0xf8) !== 0 || query[4] !== 0 || query[5] !== 1) return 0;
+  let at = 12;
+  while (at < query.length && query[at] !== 0) {
+    if (query[at] > 63) return 0;
+    at += 1 + query[at];
+  }
+  return at + 5 <= query.length && at - 12 < 255 ? at + 1 : 0;
+}
+
+function questionIn(
+  query: Uint8Array,
+  nameEnd: number,
+  overTcp: boolean,
+  client: Uint8Array,
+  outBytes: number,
+): Question {
+  const asked = query.slice(12, nameEnd);
+  const opt = findOpt(query, query.length, nameEnd + 4);
+  const offered = opt === 0 ? 512 : Math.max(512, (query[opt + 3] << 8) | query[opt + 4]);
+  return {
+    query,
+    overTcp,
+    client,
+    nameEnd,
+    asked,
+    name: lowerCased(asked),
+    type: (query[nameEnd] << 8) | query[nameEnd + 1],
+    maxBytes: overTcp ? 65_535 : Math.min(offered, outBytes),
+  };
+}
+
+function refusal({ query, nameEnd }: Question, rcode: number, ede: number): Uint8Array {
+  const out = new Uint8Array(nameEnd + 4 + 32);
+  const asked = askedBits(query, query.length, nameEnd + 4);
+  return out.subarray(0, writeFailure(query, nameEnd + 4, asked, rcode, ede, out, 0));
+}
+
+/** A query for the name that exists if a pod has the address; its type does not matter. */
+function podQuery(name: WireName): Uint8Array {
+  return Uint8Array.from([0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, ...name, 0, 1, 0, 1]);
+}
+
+function isNxdomain(response: Uint8Array): boolean {
+  return response.length >= 12 && (response[3] & 0x0f) === RCODE.NXDOMAIN;
+}
+
+function isNoError(response: Uint8Array): boolean {
+  return response.length >= 12 && (response[3] & 0x0f) === RCODE.NOERROR;
+}

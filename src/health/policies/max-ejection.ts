@@ -1,0 +1,23 @@
+// Maximum ejection: only so large a part of a service is left out, so that the rest is not crushed (Envoy's outlier
+// detection, max_ejection_percent).
+import type { Verdict } from '../../registry/model.ts';
+import { concerned, isEjected } from '../rules/verdicts.ts';
+
+/**
+ * The verdicts, in the same order, with at most `maxPercent` of the service ejected (rounded down; one may be unless it
+ * is 0). Those that have been out the longest stay out, the others are answered by the rule `max-ejection`. What is
+ * going away, or was taken out by an operator, stays out and is not counted.
+ */
+export function limitEjections(verdicts: readonly Verdict[], maxPercent: number): readonly Verdict[] {
+  const ejected = verdicts.filter(isEjected).sort((one, other) => one.sinceMs - other.sinceMs);
+  const share = Math.floor((concerned(verdicts).length * maxPercent) / 100);
+  const allowed = maxPercent === 0 ? 0 : Math.max(1, share);
+  if (ejected.length <= allowed) return verdicts;
+  const back = new Set(ejected.slice(allowed));
+  return verdicts.map((verdict) => (back.has(verdict) ? broughtBack(verdict, maxPercent) : verdict));
+}
+
+function broughtBack(verdict: Verdict, maxPercent: number): Verdict {
+  const reason = `at most ${maxPercent} % may be left out: ${verdict.reason}`;
+  return { ...verdict, answered: true, rule: 'max-ejection', reason };
+}

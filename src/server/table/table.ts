@@ -1,0 +1,110 @@
+// All names of one data thread: found by hash, replaced and removed one at a time while queries run. See plane/layout.ts
+// for what a block holds.
+
+import { type Arena, chunkOf, createArena, wordOf } from '../../memory/arena.ts';
+import { BLOCK, BLOCK_FLAG, RRSET } from '../../plane/layout.ts';
+import { createNameIndex } from './name-index.ts';
+
+export interface Table {
+  /** Blocks lie here; see `chunkOf` and `wordOf` of arena.ts. */
+  readonly arena: Pick<Arena, 'words' | 'bytes'>;
+  /** The handle of the block of a lower-case name of that hash: `length` bytes at `start` and 3 readable after. Or -1. */
+  find(hash: number, view: DataView, start: number, length: number): number;
+  /** The same for a whole name as words, the last padded with zeros. */
+  findWords(hash: number, words: Int32Array, length: number): number;
+  /** Has what `find` will need for `count` names of these hashes in the processor's caches. Overwrites `hashes`. */
+  touch(hashes: Int32Array, count: number): void;
+  /** Copies the compiled block that begins at `words[at]`, in place of what its name had. */
+  replace(words: Int32Array, at: number): void;
+  /** False where there was none. */
+  remove(hash: number, name: Uint8Array): boolean;
+  names(): number;
+  records(): number;
+  /** Names with an NS RRset. */
+  cuts(): number;
+  /** Names that begin with `*`. */
+  wildcards(): number;
+  /** Index and blocks, free room included. */
+  bytes(): number;
+}
+
+export function createTable(): Table {
+  const arena = createArena();
+  const index = createNameIndex(arena);
+  let records = 0;
+  let cuts = 0;
+  let wildcards = 0;
+
+  /** Adds (or with sign -1 takes away) what a block counts for. */
+  const count = (words: Int32Array, block: number, sign: 1 | -1): void => {
+    const headers = block + BLOCK.NAME_BYTES + (((words[block + BLOCK.NAME] & 0xff) + 3) >> 2);
+    for (let i = 0; i < words[block + BLOCK.RRSETS]; i++) {
+      records += sign * words[headers + i * RRSET.WORDS + RRSET.COUNT];
+    }
+    const flags = words[block + BLOCK.NAME] >> 16;
+    if ((flags & BLOCK_FLAG.HAS_NS) !== 0) cuts += sign;
+    if ((flags & BLOCK_FLAG.WILDCARD) !== 0) wildcards += sign;
+  };
+
+  const copy = (words: Int32Array, at: number, size: number, handle: number): void => {
+    // The first word is the arena's own: the size it gave.
+    arena.words[chunkOf(handle)].set(words.subarray(at + 1, at + size), wordOf(handle) + 1);
+  };
+
+  const moveBlock = (from: number, to: number): void => {
+    index.point(arena.words[chunkOf(from)][wordOf(from) + BLOCK.HASH], from, to);
+  };
+
+  return {
+    arena,
+    find: index.find,
+    findWords: index.findWords,
+    touch: index.touch,
+    replace(words, at) {
+      const size = words[at + BLOCK.SIZE];
+      const hash = words[at + BLOCK.HASH];
+      const length = words[at + BLOCK.NAME] & 0xff;
+      const nameWords = words.subarray(at + BLOCK.NAME_BYTES, at + BLOCK.NAME_BYTES + ((length + 3) >> 2));
+      const old = index.findWords(hash, nameWords, length);
+      count(words, at, 1);
+      if (old < 0) {
+        const handle = arena.allocate(size);
+        copy(words, at, size, handle);
+        index.add(hash, handle);
+      } else {
+        const chunk = arena.words[chunkOf(old)];
+        count(chunk, wordOf(old), -1);
+        if (arena.fits(size, chunk[wordOf(old)])) {
+          copy(words, at, size, old);
+        } else {
+          const handle = arena.allocate(size);
+          copy(words, at, size, handle);
+          index.point(hash, old, handle);
+          arena.free(old);
+        }
+      }
+      arena.tidy(moveBlock);
+    },
+    remove(hash, name) {
+      const handle = index.findWords(hash, wordsOf(name), name.length);
+      if (handle < 0) return false;
+      count(arena.words[chunkOf(handle)], wordOf(handle), -1);
+      index.remove(hash, handle);
+      arena.free(handle);
+      arena.tidy(moveBlock);
+      return true;
+    },
+    names: index.names,
+    records: () => records,
+    cuts: () => cuts,
+    wildcards: () => wildcards,
+    bytes: () => arena.totalWords() * 4 + index.bytes(),
+  };
+}
+
+/** Bytes as words, the last padded with zeros. */
+export function wordsOf(bytes: Uint8Array): Int32Array {
+  const words = new Int32Array((bytes.length + 3) >> 2);
+  new Uint8Array(words.buffer).set(bytes);
+  return words;
+}

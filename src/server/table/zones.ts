@@ -1,0 +1,112 @@
+// The zones we answer for: which of them a name is in, and what is known of each.
+
+import type { WireName } from '../../dns/name.ts';
+import { labelCount } from '../../dns/name.ts';
+import { emptyName, type LabelledName, readName } from '../../dns/question.ts';
+import { extendHash, type HashSeed } from '../../plane/name-hash.ts';
+import type { ZoneState } from '../../plane/records.ts';
+import { wordsOf } from './table.ts';
+
+export interface Zone extends ZoneState {
+  readonly hash: number;
+  /** The name as words, the last padded with zeros. */
+  readonly words: Int32Array;
+  /** Without the root. */
+  readonly labels: number;
+}
+
+export interface Zones {
+  /**
+   * The zone of the longest name that `name` is at or below, of those with at most `most` labels; undefined: the name is
+   * not ours.
+   */
+  enclosing(name: LabelledName, hashes: Int32Array, most: number): Zone | undefined;
+  replace(hash: number, zone: ZoneState): void;
+  remove(hash: number, name: WireName): void;
+  count(): number;
+}
+
+export function createZones(): Zones {
+  const zones = new Map<string, Zone>();
+  let buckets: (Zone | undefined)[] = [undefined];
+  let mask = 0;
+  /** Numbers of labels that zones have, longest first: only these suffixes are looked up. */
+  let depths: number[] = [];
+
+  /** Zones change rarely and are few, so everything is made again. */
+  const rebuild = (): void => {
+    let size = 8;
+    while (size < zones.size * 2) size *= 2;
+    buckets = new Array<Zone | undefined>(size).fill(undefined);
+    mask = size - 1;
+    for (const zone of zones.values()) {
+      let bucket = zone.hash & mask;
+      while (buckets[bucket] !== undefined) bucket = (bucket + 1) & mask;
+      buckets[bucket] = zone;
+    }
+    depths = [...new Set([...zones.values()].map((zone) => zone.labels))].sort((a, b) => b - a);
+  };
+
+  return {
+    enclosing(name, hashes, most) {
+      for (let i = 0; i < depths.length; i++) {
+        const depth = depths[i];
+        if (depth > most) continue;
+        const hash = hashes[depth];
+        for (let bucket = hash & mask; ; bucket = (bucket + 1) & mask) {
+          const zone = buckets[bucket];
+          if (zone === undefined) break;
+          if (zone.hash === hash && endsWith(name, depth, zone.name)) return zone;
+        }
+      }
+      return undefined;
+    },
+    replace(hash, zone) {
+      zones.set(key(zone.name), { ...zone, hash, words: wordsOf(zone.name), labels: labelCount(zone.name) });
+      rebuild();
+    },
+    remove(_hash, name) {
+      if (zones.delete(key(name))) rebuild();
+    },
+    count: () => zones.size,
+  };
+}
+
+/** Whether the last `labels` labels of `name` are `suffix`. */
+export function endsWith(name: LabelledName, labels: number, suffix: WireName): boolean {
+  const start = name.starts[labels];
+  if (name.length - start !== suffix.length) return false;
+  for (let i = 0; i < suffix.length; i++) if (name.bytes[start + i] !== suffix[i]) return false;
+  return true;
+}
+
+/** Whether what is not found in `zone` may be known elsewhere (CoreDNS's `fallthrough`). */
+export function fallsThrough(zone: Zone, name: LabelledName): boolean {
+  for (let i = 0; i < zone.fallthrough.length; i++) {
+    const suffix = zone.fallthrough[i];
+    const labels = labelCount(suffix);
+    if (labels <= name.labels && endsWith(name, labels, suffix)) return true;
+  }
+  return false;
+}
+
+/** What the zones claim of a wire name (any case): its truth whole, only what they know of it, nothing. Off the answer path. */
+export function claimOn(zones: Zones, wire: WireName, seed: HashSeed): 'whole' | 'known-names' | 'none' {
+  const name = emptyName();
+  if (readName(wire, 0, wire.length, name) < 0) return 'none';
+  const hashes = suffixHashes(name, seed, new Int32Array(name.labels + 1));
+  const zone = zones.enclosing(name, hashes, name.labels);
+  if (zone === undefined) return 'none';
+  return fallsThrough(zone, name) ? 'known-names' : 'whole';
+}
+
+/** The hashes of all suffixes, by how many labels they have, into `hashes`. */
+export function suffixHashes(name: LabelledName, seed: HashSeed, hashes: Int32Array): Int32Array {
+  hashes[0] = seed;
+  for (let i = 1; i <= name.labels; i++) hashes[i] = extendHash(hashes[i - 1], name.bytes, name.starts[i]);
+  return hashes;
+}
+
+function key(name: WireName): string {
+  return Buffer.from(name.buffer, name.byteOffset, name.length).toString('latin1');
+}

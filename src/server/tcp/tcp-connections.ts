@@ -1,0 +1,146 @@
+// Which TCP connections of this thread there are and which of them must go: limits on their number, their time and the memory
+// that they make us keep (RFC 7766 sections 6.2.3 and 10).
+import type { Clock, Timer } from '../../clock.ts';
+import { COUNTER, type Counters } from '../../plane/counters.ts';
+import type { TcpSettings } from '../../plane/settings.ts';
+
+export interface TimedConnection {
+  readonly openedMs: number;
+  /** When it last asked or read, or was opened. */
+  lastActiveMs: number;
+  /** Queries that wait for upstreams. */
+  waiting: number;
+  /** What we keep for it: answers that it has not read, the beginning of a query. */
+  heldBytes: number;
+  /** Ends it; what has been sent still reaches the client. It may have been forgotten already. */
+  close(connection: TimedConnection): void;
+  /** Ends it at once, and what the client has not read is thrown away. It may have been forgotten already. */
+  giveUp(connection: TimedConnection): void;
+}
+
+export interface TcpConnections {
+  /** Whether one more that has just been accepted may stay, perhaps at the cost of the one idle for longest. */
+  admit(): boolean;
+  add(connection: TimedConnection): void;
+  /** It asked something that deserves a response and leaves no answer unread, or it has read. */
+  active(connection: TimedConnection): void;
+  /** So many bytes are kept for it now. Closes those that have not moved for longest, perhaps this one, where all are too many. */
+  holds(connection: TimedConnection, bytes: number): void;
+  /** It is closed, for whatever reason. */
+  forget(connection: TimedConnection): void;
+  /** Closes all, and looks at none any more. */
+  close(): void;
+}
+
+/** How often connections are looked at for their limits; no timer runs without connections. */
+const SWEEP_MS = 500;
+/** A client that asked or read in this time is not idle: it does not make room for a new one. */
+const ACTIVE_MS = 100;
+
+export function createTcpConnections(settings: TcpSettings, clock: Clock, counters: Counters): TcpConnections {
+  /** Those that have not asked yet, the oldest first. */
+  const silent = new Set<TimedConnection>();
+  /** The others; those that have not been active for longest come first. */
+  const byActivity = new Set<TimedConnection>();
+  /** Both, the oldest first. */
+  const byAge = new Set<TimedConnection>();
+  /** Those that we keep something for; those that have not moved for longest come first. */
+  const holding = new Set<TimedConnection>();
+  let heldBytes = 0;
+  let sweep: Timer | undefined;
+
+  const forget = (connection: TimedConnection): void => {
+    if (!byAge.delete(connection)) return;
+    if (!silent.delete(connection)) byActivity.delete(connection);
+    holding.delete(connection);
+    heldBytes -= connection.heldBytes;
+    counters[COUNTER.TCP_OPEN]--;
+  };
+
+  const end = (connection: TimedConnection, counter: number): void => {
+    counters[counter]++;
+    forget(connection);
+    connection.giveUp(connection);
+  };
+
+  /** Closes those at the head of a list whose time is over: the first that has time left ends it, so 10,000 cost nothing. */
+  const closeExpired = (
+    list: ReadonlySet<TimedConnection>,
+    since: 'lastActiveMs' | 'openedMs',
+    limitMs: number,
+  ): void => {
+    const now = clock.monotonicMs();
+    for (const connection of list) {
+      if (now - connection[since] < limitMs) return;
+      end(connection, COUNTER.TCP_TIMEOUTS);
+    }
+  };
+
+  const sweepNow = (): void => {
+    closeExpired(silent, 'lastActiveMs', settings.idleMs);
+    closeExpired(byActivity, 'lastActiveMs', settings.idleMs);
+    closeExpired(byAge, 'openedMs', settings.totalMs);
+    sweep = byAge.size > 0 ? clock.setTimeout(sweepNow, SWEEP_MS) : undefined;
+  };
+
+  /**
+   * Undefined: all are active. One that has never asked is idle from the beginning: else whoever opens many at once would keep
+   * all others out.
+   */
+  const idlest = (): TimedConnection | undefined => {
+    const oldestSilent: TimedConnection | undefined = silent.values().next().value;
+    const before = Math.min(clock.monotonicMs() - ACTIVE_MS, oldestSilent?.lastActiveMs ?? Number.POSITIVE_INFINITY);
+    for (const connection of byActivity) {
+      if (connection.lastActiveMs > before) break;
+      if (connection.waiting === 0) return connection;
+    }
+    return oldestSilent;
+  };
+
+  const hasRoom = (): boolean => {
+    if (byAge.size < settings.connections) return true;
+    const leaving = idlest();
+    if (leaving !== undefined) end(leaving, COUNTER.TCP_EVICTED);
+    return leaving !== undefined;
+  };
+
+  return {
+    admit() {
+      counters[COUNTER.TCP_ACCEPTED]++;
+      const admitted = hasRoom();
+      if (!admitted) counters[COUNTER.TCP_REFUSED]++;
+      return admitted;
+    },
+    add(connection) {
+      silent.add(connection);
+      byAge.add(connection);
+      counters[COUNTER.TCP_OPEN]++;
+      sweep ??= clock.setTimeout(sweepNow, SWEEP_MS);
+    },
+    active(connection) {
+      connection.lastActiveMs = clock.monotonicMs();
+      if (!silent.delete(connection) && !byActivity.delete(connection)) return;
+      byActivity.add(connection);
+      if (holding.delete(connection)) holding.add(connection);
+    },
+    holds(connection, bytes) {
+      if (bytes === connection.heldBytes || !byAge.has(connection)) return;
+      heldBytes += bytes - connection.heldBytes;
+      connection.heldBytes = bytes;
+      if (bytes === 0) holding.delete(connection);
+      else holding.add(connection);
+      for (const stuck of holding) {
+        if (heldBytes <= settings.unreadTotalBytes) return;
+        end(stuck, COUNTER.TCP_UNREAD);
+      }
+    },
+    forget,
+    close() {
+      sweep?.cancel();
+      for (const connection of byAge) {
+        forget(connection);
+        connection.close(connection);
+      }
+    },
+  };
+}

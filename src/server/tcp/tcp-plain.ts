@@ -1,0 +1,141 @@
+// TCP through node:net: everywhere, and where epoll of our own cannot be had.
+import { once } from 'node:events';
+import { createServer, type Server, type Socket } from 'node:net';
+import type { Clock } from '../../clock.ts';
+import { parseIp } from '../../dns/ip.ts';
+import { listenError } from '../../native/listen-error.ts';
+import type { SocketAddress } from '../../native/socket-address.ts';
+import { COUNTER } from '../../plane/counters.ts';
+import type { TcpSettings } from '../../plane/settings.ts';
+import { withoutZone } from '../client-address.ts';
+import type { QueryHandler } from '../query-handler.ts';
+import { createStreamReader } from './stream-reader.ts';
+import type { TcpConnections } from './tcp-connections.ts';
+import {
+  type Conversation,
+  createConversations,
+  OUT_BYTES,
+  TCP_BACKLOG,
+  type TcpListener,
+  TURN_WORK,
+} from './tcp-conversation.ts';
+
+interface PlainConnection extends Conversation {
+  readonly socket: Socket;
+}
+
+/**
+ * Rejects with ListenError. Node has no way to say how much the kernel keeps of answers that nobody reads: it is what the
+ * system allows (net.ipv4.tcp_wmem).
+ */
+export async function listenPlainTcp(
+  handler: QueryHandler,
+  address: SocketAddress,
+  settings: TcpSettings,
+  clock: Clock,
+  connections: TcpConnections,
+): Promise<TcpListener> {
+  const { counters } = handler;
+  const out = Buffer.alloc(OUT_BYTES);
+  const arrived = address.address.includes(':') ? COUNTER.TCP6 : COUNTER.TCP4;
+  /** Those that wait for a turn. */
+  const due = new Set<PlainConnection>();
+  let turnComes = false;
+
+  const isDue = (connection: PlainConnection): void => {
+    due.add(connection);
+    if (!turnComes) setImmediate(turn);
+    turnComes = true;
+  };
+  /** What the event loop has read is answered after it, so that one of its turns is no longer than one of ours. */
+  const turn = (): void => {
+    let work = 0;
+    for (const connection of due) {
+      if (work >= TURN_WORK) break;
+      due.delete(connection);
+      conversations.answer(connection);
+      work += conversations.work();
+    }
+    turnComes = due.size > 0;
+    if (turnComes) setImmediate(turn);
+  };
+  const conversations = createConversations<PlainConnection>(handler, settings, arrived, {
+    connections,
+    out,
+    send: ({ socket }, length) => socket.write(Uint8Array.prototype.slice.call(out, 0, length)),
+    unsentBytes: ({ socket }) => socket.writableLength,
+    expect(connection, reading, postponed) {
+      if (postponed) isDue(connection);
+      if (reading) connection.socket.resume();
+      else connection.socket.pause();
+    },
+    end: ({ socket }) => socket.end(),
+  });
+  const close = ({ socket }: PlainConnection) => void socket.destroy();
+  const giveUp = ({ socket }: PlainConnection) =>
+    void (socket.writableLength > 0 ? socket.resetAndDestroy() : socket.destroy());
+
+  const serve = (socket: Socket): void => {
+    if (!connections.admit()) {
+      socket.destroy();
+      return;
+    }
+    const client = handler.wantsClient ? parseIp(withoutZone(socket.remoteAddress ?? '')) : undefined;
+    const nowMs = clock.monotonicMs();
+    const connection: PlainConnection = {
+      openedMs: nowMs,
+      lastActiveMs: nowMs,
+      reader: createStreamReader(),
+      client,
+      waiting: 0,
+      heldBytes: 0,
+      close,
+      giveUp,
+      ended: false,
+      open: true,
+      answering: false,
+      socket,
+    };
+    connections.add(connection);
+    const receive = (chunk: Uint8Array, length: number) => {
+      conversations.received(connection, chunk, length);
+      if (due.has(connection)) socket.pause();
+      isDue(connection);
+    };
+    socket.on('data', (chunk) => receive(chunk, chunk.length));
+    socket.on('drain', () => {
+      connections.active(connection);
+      isDue(connection);
+    });
+    socket.on('end', () => receive(out, 0));
+    socket.on('error', () => counters[COUNTER.TCP_ABORTED]++);
+    socket.on('close', () => {
+      connection.open = false;
+      due.delete(connection);
+      connections.forget(connection);
+    });
+  };
+
+  // A stream tells when it has drained where it had more than highWaterMark.
+  const server = createServer({ allowHalfOpen: true, noDelay: true, highWaterMark: 1 }, serve);
+  await listen(server, address);
+  server.on('error', () => counters[COUNTER.TCP_REFUSED]++);
+  const bound = server.address() as SocketAddress;
+  return {
+    mode: 'plain',
+    bound: { address: bound.address, port: bound.port },
+    close: () => new Promise((resolve) => server.close(() => resolve())),
+  };
+}
+
+async function listen(server: Server, address: SocketAddress): Promise<void> {
+  const failed = new Promise<never>((_resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      reject(listenError(address, 'tcp', error.code ?? `${error}`)),
+    );
+  });
+  const ipv6Only = address.address.includes(':');
+  const backlog = TCP_BACKLOG;
+  server.listen({ host: address.address, port: address.port, backlog, exclusive: true, ipv6Only });
+  await Promise.race([once(server, 'listening'), failed]);
+}

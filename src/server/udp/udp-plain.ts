@@ -1,0 +1,126 @@
+// UDP through node:dgram: everywhere, and where batches cannot be had. Node cannot say which address a reply leaves from, so a
+// wildcard address gets a socket for each address that the machine has at the start, and one for those that come later: there
+// the kernel chooses.
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { networkInterfaces } from 'node:os';
+import { parseIp } from '../../dns/ip.ts';
+import { listenError } from '../../native/listen-error.ts';
+import type { SocketAddress } from '../../native/socket-address.ts';
+import { isWildcard } from '../../native/socket-address.ts';
+import { COUNTER } from '../../plane/counters.ts';
+import { LATER } from '../answer/respond.ts';
+import { withoutZone } from '../client-address.ts';
+import type { QueryHandler } from '../query-handler.ts';
+import type { UdpSocket } from './udp.ts';
+
+export interface PlainUdpOptions {
+  readonly receiveBufferBytes: number;
+  readonly responseBytes: number;
+  /** What a wildcard address stands for; default: the addresses of this machine. */
+  readonly localAddresses?: readonly string[];
+}
+
+/** A node that balances for a cluster may have thousands (kube-proxy's IPVS); the others are answered as those that come later. */
+const MOST_ADDRESSES = 64;
+
+/** Rejects with ListenError. */
+export async function openPlainUdp(
+  handler: QueryHandler,
+  address: SocketAddress,
+  options: PlainUdpOptions,
+): Promise<UdpSocket> {
+  const only = await openOne(handler, address, options, false);
+  if (!isWildcard(address.address)) return only;
+  // That the port is free is known now, and which one it is: sockets that may share it do not ask.
+  await only.close();
+  const { port } = only.bound;
+  const wildcard = await openOne(handler, { ...address, port }, options, true);
+  const ours = (options.localAddresses ?? localAddresses()).filter((one) => one.includes(':') === isIpv6(address));
+  const opened = await Promise.allSettled(
+    ours.slice(0, MOST_ADDRESSES).map((one) => openOne(handler, { address: one, port }, options, true)),
+  );
+  // An address that has gone meanwhile, or is not usable yet.
+  const sockets = [wildcard, ...opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))];
+  return { ...wildcard, close: async () => void (await Promise.all(sockets.map((socket) => socket.close()))) };
+}
+
+/** `shared`: among addresses that share a port the kernel gives a packet to the one that fits best (SO_REUSEADDR). */
+async function openOne(
+  handler: QueryHandler,
+  address: SocketAddress,
+  options: PlainUdpOptions,
+  shared: boolean,
+): Promise<UdpSocket> {
+  const ipv6 = isIpv6(address);
+  const socket = createSocket({ type: ipv6 ? 'udp6' : 'udp4', ipv6Only: ipv6, reuseAddr: shared });
+  const out = new Uint8Array(Math.max(512, options.responseBytes));
+  const { counters } = handler;
+  const arrived = ipv6 ? COUNTER.UDP6 : COUNTER.UDP4;
+  let open = true;
+
+  const send = (response: Uint8Array, port: number, host: string): void => {
+    if (!open || response.length === 0) return;
+    // dgram sends later, so it gets bytes of its own.
+    socket.send(response.slice(), port, host, (error) => {
+      if (error) counters[COUNTER.DROPPED_SEND]++;
+    });
+  };
+
+  socket.on('message', (query, { port, address: host }) => {
+    counters[arrived]++;
+    // dgram throws when it is to send to port 0, and nobody listens there.
+    if (port === 0) {
+      counters[COUNTER.DROPPED_PORT]++;
+      return;
+    }
+    const length = handler.respond(
+      query,
+      query.length,
+      out,
+      false,
+      handler.wantsClient ? parseIp(withoutZone(host)) : undefined,
+    );
+    if (length > 0) send(out.subarray(0, length), port, host);
+    else if (length === LATER) {
+      handler.respondLater(Uint8Array.from(query), false, (response) => send(response, port, host));
+    }
+  });
+
+  const failed = new Promise<never>((_resolve, reject) => {
+    socket.once('error', (error: NodeJS.ErrnoException) =>
+      reject(listenError(address, 'udp', error.code ?? `${error}`)),
+    );
+  });
+  socket.bind({ address: address.address, port: address.port, exclusive: true });
+  await Promise.race([once(socket, 'listening'), failed]);
+  socket.on('error', () => counters[COUNTER.DROPPED_SEND]++);
+  setReceiveBuffer(socket, options.receiveBufferBytes);
+  const bound = socket.address();
+  return {
+    mode: 'plain',
+    bound: { address: bound.address, port: bound.port },
+    close() {
+      open = false;
+      return new Promise((resolve) => socket.close(() => resolve()));
+    },
+  };
+}
+
+const isIpv6 = ({ address }: SocketAddress): boolean => address.includes(':');
+
+function localAddresses(): string[] {
+  return Object.entries(networkInterfaces()).flatMap(([name, entries]) =>
+    (entries ?? []).map((entry) =>
+      entry.family === 'IPv6' && entry.scopeid !== 0 ? `${entry.address}%${name}` : entry.address,
+    ),
+  );
+}
+
+function setReceiveBuffer(socket: ReturnType<typeof createSocket>, bytes: number): void {
+  try {
+    socket.setRecvBufferSize(bytes);
+  } catch {
+    // The system's default holds; nothing depends on it.
+  }
+}

@@ -1,0 +1,10 @@
+// What the two UDP transports have in common: udp-batched.ts and udp-plain.ts.
+
+import type { SocketAddress } from '../../native/socket-address.ts';
+
+export interface UdpSocket {
+  /** The address bound, with the port that was chosen for port 0. */
+  readonly bound: SocketAddress;
+  readonly mode: 'batched' | 'plain';
+  close(): Promise<void>;
+}

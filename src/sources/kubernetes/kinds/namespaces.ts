@@ -1,0 +1,54 @@
+// Namespaces: that "<namespace>.svc.<zone>" exists although no Service is in it, and which Services are published.
+import type { Service } from '../../../registry/model.ts';
+import { NAMESPACE } from '../protobuf/kinds.ts';
+import type { WatchedKind } from '../watch/watched-kind.ts';
+import { type Cluster, publishes, serviceKey, sourceName } from './cluster.ts';
+import type { PublishedServices } from './published-services.ts';
+
+export function namespacesKind(cluster: Cluster, published: PublishedServices): WatchedKind {
+  const { registry } = cluster;
+  const prefix = serviceKey(cluster, '', '').slice(0, -1);
+  const nameOf = (key: string) => key.slice(prefix.length, -1);
+  return {
+    resource: 'namespaces',
+    apiGroup: '',
+    groupVersionPath: '/api/v1',
+    protobuf: NAMESPACE,
+    labelSelector: cluster.config.namespaceLabels,
+    // Its Services have names without it, unless labels decide which are published at all.
+    essential: cluster.config.namespaceLabels !== undefined,
+    keyOf: (_namespace, name) => serviceKey(cluster, name, ''),
+    replace(_key, metadata) {
+      if (!publishes(cluster, metadata.name)) return undefined;
+      registry.replaceService(namespaceService(cluster, metadata.name, metadata.createdMs));
+      published.publishNamespace(metadata.name);
+      return undefined;
+    },
+    remove(key) {
+      registry.removeService(key);
+      published.withholdNamespace(nameOf(key));
+    },
+    restored(keys) {
+      for (const key of keys) published.publishNamespace(nameOf(key));
+    },
+  };
+}
+
+export function namespaceService(cluster: Cluster, namespace: string, createdMs: number | undefined): Service {
+  const { config, zone } = cluster;
+  return {
+    key: serviceKey(cluster, namespace, ''),
+    source: sourceName(config),
+    zone: zone.name,
+    namespace,
+    name: '',
+    names: ['{namespace}.svc'],
+    ttlSeconds: config.ttlSeconds,
+    // Pod names are answered whatever the pod's health, as CoreDNS does: they only spell an address.
+    policy: { ...zone.policy, publishNotReady: true },
+    kind: 'namespace',
+    podNames: config.pods,
+    ports: [],
+    createdMs,
+  };
+}

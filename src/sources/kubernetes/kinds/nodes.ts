@@ -1,0 +1,42 @@
+// Nodes: a node that is not ready takes its pods with it. A node that is ready says nothing about them.
+import type { Fact } from '../../../registry/model.ts';
+import { NODE } from '../protobuf/kinds.ts';
+import type { WatchedKind } from '../watch/watched-kind.ts';
+import { type Cluster, nodeSubject } from './cluster.ts';
+import { type Fields, fields, list, optionalFields, optionalText, timeMs } from './objects.ts';
+
+export function nodesKind(cluster: Cluster): WatchedKind {
+  const { registry } = cluster;
+  return {
+    resource: 'nodes',
+    apiGroup: '',
+    groupVersionPath: '/api/v1',
+    protobuf: NODE,
+    essential: false,
+    keyOf: (_namespace, name) => nodeSubject(cluster, name),
+    replace(key, metadata, object) {
+      registry.replaceFacts(key, 'node', nodeFacts(metadata.name, object));
+      return undefined;
+    },
+    remove: (key) => registry.replaceFacts(key, 'node', []),
+    abandon(keys) {
+      for (const key of keys) registry.replaceFacts(key, 'node', []);
+    },
+  };
+}
+
+/** Nothing where the node is ready, or no kubelet has said whether it is. Throws MalformedObject. */
+export function nodeFacts(name: string, object: Fields): readonly Fact[] {
+  const conditions = list(optionalFields(object.status, 'status').conditions, 'status.conditions');
+  const ready = conditions.map((value) => fields(value, 'condition')).find((condition) => condition.type === 'Ready');
+  if (ready === undefined || ready.status === 'True') return [];
+  const why = optionalText(ready.reason, 'reason');
+  return [
+    {
+      source: 'node',
+      status: 'UNHEALTHY',
+      reason: `node ${name} is not ready${why === undefined ? '' : `: ${why}`}`,
+      sinceMs: timeMs(ready.lastTransitionTime) ?? 0,
+    },
+  ];
+}

@@ -1,0 +1,48 @@
+// Which Services are stated: those in published namespaces. Without a namespace label selector that is all of them (the
+// watch is limited by name already); with one, it is known only as namespaces come, go, and change their labels.
+import type { Service } from '../../../registry/model.ts';
+import type { Cluster } from './cluster.ts';
+
+export interface PublishedServices {
+  replace(service: Service): void;
+  remove(key: string): void;
+  publishNamespace(namespace: string): void;
+  withholdNamespace(namespace: string): void;
+}
+
+export function createPublishedServices({ registry, config }: Pick<Cluster, 'registry' | 'config'>): PublishedServices {
+  if (config.namespaceLabels === undefined) {
+    return {
+      replace: registry.replaceService,
+      remove: registry.removeService,
+      publishNamespace() {},
+      withholdNamespace() {},
+    };
+  }
+
+  const services = new Map<string, Service>();
+  const published = new Set<string>();
+  const inNamespace = (namespace: string) =>
+    [...services.values()].filter((service) => service.namespace === namespace);
+
+  return {
+    replace(service) {
+      services.set(service.key, service);
+      if (published.has(service.namespace)) registry.replaceService(service);
+      else registry.removeService(service.key); // a snapshot may have stated it
+    },
+    remove(key) {
+      services.delete(key);
+      registry.removeService(key);
+    },
+    publishNamespace(namespace) {
+      if (published.has(namespace)) return;
+      published.add(namespace);
+      for (const service of inNamespace(namespace)) registry.replaceService(service);
+    },
+    withholdNamespace(namespace) {
+      if (!published.delete(namespace)) return;
+      for (const service of inNamespace(namespace)) registry.removeService(service.key);
+    },
+  };
+}

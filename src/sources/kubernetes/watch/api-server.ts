@@ -1,0 +1,167 @@
+// One cluster's API server over HTTP: addresses and credentials by client-node's KubeConfig, the requests by node:http,
+// since its Watch leaves no hold on connections (each watch its own TLS handshake, no timeout for the headers).
+import http from 'node:http';
+import https from 'node:https';
+import type { KubeConfig } from '@kubernetes/client-node';
+import type { Clock } from '../../../clock.ts';
+import type { ClusterAccess } from '../../../config/config.ts';
+import { type Fields, fields } from '../kinds/objects.ts';
+import { isProtobuf, readStatusMessage } from '../protobuf/envelope.ts';
+import { createCredentials } from './credentials.ts';
+
+export interface ApiServer {
+  /**
+   * GET; resolves with a 200's headers read and its body unread. `accept`: media types, default JSON alone. Rejects with
+   * ApiError for any other status, and with the error of the system or the credentials otherwise.
+   */
+  get(path: string, signal: AbortSignal, accept?: string): Promise<http.IncomingMessage>;
+  /**
+   * Sends an object (none for GET and DELETE) and resolves with the one that is answered. Rejects as `get` does; a
+   * request that got no answer may have been carried out.
+   */
+  exchange(method: Method, path: string, object: object | undefined, signal: AbortSignal): Promise<Fields>;
+  /** Reads kubeconfig and credentials again before the next request: the server did not accept them. */
+  forgetCredentials(): void;
+  close(): void;
+}
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+
+/** The server should have spoken or ended the watch by now, and has not. */
+export class SilentConnection extends Error {
+  override readonly name = 'SilentConnection';
+}
+
+/** The API server answered, and not with 200. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly status: number;
+  readonly retryAfterMs: number;
+
+  constructor(status: number, message: string, retryAfterMs = 0) {
+    super(message);
+    this.status = status;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** Finds peers whose machine or network is gone; one that only hangs is found by list-and-watch's deadline. */
+const KEEPALIVE_MS = 10_000;
+const ERROR_BODY_BYTES = 64 * 1024;
+/** etcd takes 1.5 MiB; the API server shows the same object with its managed fields. */
+const OBJECT_BYTES = 8 * 1024 * 1024;
+const IDLE_CONNECTION_MS = 60_000;
+const JSON_TYPE = 'application/json';
+
+export function connectApiServer(config: ClusterAccess, clock: Clock, headersTimeoutMs: number): ApiServer {
+  const agents = [
+    new http.Agent({ keepAlive: true, keepAliveMsecs: KEEPALIVE_MS, timeout: IDLE_CONNECTION_MS }),
+    new https.Agent({ keepAlive: true, keepAliveMsecs: KEEPALIVE_MS, timeout: IDLE_CONNECTION_MS }),
+  ] as const;
+  const credentials = createCredentials(config);
+
+  async function optionsFor(kubeConfig: KubeConfig, url: URL): Promise<https.RequestOptions> {
+    const options: https.RequestOptions = {};
+    await kubeConfig.applyToHTTPSOptions(options);
+    // client-node makes a new agent a request. Ours keeps connections, and keeps those with other certificates apart;
+    // only a proxy needs the agent that was made for it.
+    if (kubeConfig.getCurrentCluster()?.proxyUrl === undefined) {
+      options.agent = url.protocol === 'http:' ? agents[0] : agents[1];
+    }
+    return options;
+  }
+
+  async function ask(
+    method: Method,
+    path: string,
+    object: object | undefined,
+    signal: AbortSignal,
+    accept = JSON_TYPE,
+  ) {
+    const kubeConfig = credentials.current();
+    const url = new URL(`${kubeConfig.getCurrentCluster()!.server}${path}`);
+    const options = await optionsFor(kubeConfig, url);
+    signal.throwIfAborted();
+    const body = object === undefined ? undefined : JSON.stringify(object);
+    options.headers = { ...options.headers, accept };
+    if (body !== undefined) {
+      const length = String(Buffer.byteLength(body));
+      options.headers = { ...options.headers, 'content-type': JSON_TYPE, 'content-length': length };
+    }
+    return requestHeaders(url, { ...options, method, signal }, body, clock, headersTimeoutMs);
+  }
+
+  return {
+    async get(path, signal, accept) {
+      const response = await ask('GET', path, undefined, signal, accept);
+      if (response.statusCode === 200) return response;
+      throw await readError(response);
+    },
+    async exchange(method, path, object, signal) {
+      const response = await ask(method, path, object, signal);
+      const { statusCode = 0 } = response;
+      if (statusCode < 200 || statusCode > 299) throw await readError(response);
+      return fields(JSON.parse((await readAll(response, OBJECT_BYTES)).toString()), 'the answer');
+    },
+    forgetCredentials: credentials.forget,
+    close() {
+      for (const agent of agents) agent.destroy();
+    },
+  };
+}
+
+function requestHeaders(
+  url: URL,
+  options: https.RequestOptions,
+  body: string | undefined,
+  clock: Clock,
+  timeoutMs: number,
+): Promise<http.IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const request = (url.protocol === 'http:' ? http : https).request(url, options);
+    const timer = clock.setTimeout(() => {
+      request.destroy(new SilentConnection(`no answer from ${url.host} within ${timeoutMs / 1000} s`));
+    }, timeoutMs);
+    request.on('socket', (socket) => void socket.setKeepAlive(true, KEEPALIVE_MS));
+    request.on('response', (response) => {
+      timer.cancel();
+      resolve(response);
+    });
+    request.on('error', (error) => {
+      timer.cancel();
+      reject(error);
+    });
+    request.end(body);
+  });
+}
+
+async function readError(response: http.IncomingMessage): Promise<ApiError> {
+  const status = response.statusCode ?? 0;
+  const retryAfterSeconds = Number(response.headers['retry-after']);
+  const retryAfterMs = retryAfterSeconds > 0 ? Math.min(retryAfterSeconds, 300) * 1000 : 0;
+  return new ApiError(status, await readMessage(response, `HTTP ${status}`), retryAfterMs);
+}
+
+/** The message of the Status object that the API server explains its refusals with. */
+async function readMessage(response: http.IncomingMessage, otherwise: string): Promise<string> {
+  try {
+    const body = await readAll(response, ERROR_BODY_BYTES);
+    const message = isProtobuf(response.headers['content-type'])
+      ? readStatusMessage(body)
+      : (JSON.parse(body.toString()) as { message?: unknown }).message;
+    return typeof message === 'string' ? message : otherwise;
+  } catch {
+    return otherwise; // the body is no Status: the status code is all there is to say
+  }
+}
+
+async function readAll(response: http.IncomingMessage, maxBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > maxBytes) throw new Error(`the answer of the API server is longer than ${maxBytes} bytes`);
+  }
+  return Buffer.concat(chunks);
+}

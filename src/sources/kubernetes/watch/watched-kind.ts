@@ -1,0 +1,55 @@
+// What a kind of object is to list-and-watch. One file per kind makes one of these; a new kind is a new file and a line
+// in source.ts.
+import type { Fields, MalformedObject, Metadata } from '../kinds/objects.ts';
+import type { Schema } from '../protobuf/message.ts';
+
+export interface WatchedKind {
+  /** As in the API's paths and in RBAC: "endpointslices". */
+  readonly resource: string;
+  /** Tells kinds of one resource apart in logs and metrics: "pods of KECS"; default the resource. */
+  readonly title?: string;
+  /** "" is the core group. */
+  readonly apiGroup: string;
+  /** "/api/v1", "/apis/discovery.k8s.io/v1". */
+  readonly groupVersionPath: string;
+  /** Without it nothing can be answered: refused (403), the source is never ready. */
+  readonly essential: boolean;
+  /** undefined: all namespaces, or the kind has none. */
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+
+  /** What `replace` reads of such an object in protobuf; without it JSON is asked for. */
+  readonly protobuf?: Schema;
+  /** Leaves out of an event's line of JSON what `replace` does not read, before it is parsed; see json-lines.ts. */
+  readonly trim?: (line: Buffer) => Buffer;
+
+  /** The key under which the registry knows what an object states; a removed object is named by it alone. */
+  keyOf(namespace: string, name: string): string;
+  /**
+   * States all that the object says. Throws MalformedObject where it cannot be translated; then what it said before
+   * stands. Returns what was wrong with a part that was left out. May be called again with the same object.
+   */
+  replace(key: string, metadata: Metadata, object: Fields): MalformedObject | undefined;
+  /** The object is gone. */
+  remove(key: string): void;
+  /** A snapshot has stated what these objects said. Before anything else is called. */
+  restored?(keys: Iterable<string>): void;
+  /** The server has refused this kind for a while: what these objects stated would grow old and is taken back. */
+  abandon?(keys: Iterable<string>): void;
+}
+
+/** "/api/v1/namespaces/shop/pods?labelSelector=…" with the given parameters. */
+export function pathOf(kind: WatchedKind, parameters: Readonly<Record<string, string>>): string {
+  const namespace = kind.namespace === undefined ? '' : `/namespaces/${encodeURIComponent(kind.namespace)}`;
+  const query = new URLSearchParams(parameters);
+  if (kind.labelSelector !== undefined) query.set('labelSelector', kind.labelSelector);
+  return `${kind.groupVersionPath}${namespace}/${kind.resource}?${query}`;
+}
+
+/** What an administrator must add to the role when this kind is refused. */
+export const missingRule = (kind: WatchedKind): string =>
+  `- {apiGroups: ["${kind.apiGroup}"], resources: ["${kind.resource}"], verbs: ["list", "watch"]}`;
+
+/** "pods", "pods in shop": for logs, metrics and /ready. */
+export const labelOf = ({ title, resource, namespace }: WatchedKind): string =>
+  namespace === undefined ? (title ?? resource) : `${title ?? resource} in ${namespace}`;

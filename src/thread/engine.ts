@@ -1,0 +1,114 @@
+// What one data thread is, without its sockets: a table, the zones, the responder over them, and the changes that arrive.
+import { composeMessage } from '../dns/compose-message.ts';
+import { MAX_MESSAGE_BYTES } from '../dns/limits.ts';
+import { parseMessage } from '../dns/message.ts';
+import { CLASS, FLAG, RCODE, TYPE } from '../dns/types.ts';
+import type { Forwarder, ForwarderDeps, TargetRecord } from '../forward/forwarder.ts';
+import { createFront, type FrontDeps } from '../front/front.ts';
+import { createPacketMemory, type PacketMemory } from '../native/packet-memory.ts';
+import { COUNTER, type Counters } from '../plane/counters.ts';
+import type { FrontSettings } from '../plane/forward-settings.ts';
+import { applyEntry, type ChangeTarget } from '../plane/messages.ts';
+import type { HashSeed } from '../plane/name-hash.ts';
+import type { ResponderSettings } from '../plane/settings.ts';
+import { createResponder, type Responder } from '../server/answer/respond.ts';
+import type { QueryHandler } from '../server/query-handler.ts';
+import { createBatchTouch } from '../server/table/batch-touch.ts';
+import { createTable } from '../server/table/table.ts';
+import { claimOn, createZones } from '../server/table/zones.ts';
+
+const NO_ADDRESS = new Uint8Array(0);
+
+export { createPacketMemory } from '../native/packet-memory.ts';
+
+export interface EngineDeps {
+  readonly memory: PacketMemory;
+  readonly slots: Uint8Array;
+  readonly counters: Counters;
+  readonly settings: ResponderSettings;
+  readonly hashSeed: HashSeed;
+  readonly rotationSeed: number;
+  /** Made here because it asks what is ours; undefined: nothing is forwarded. */
+  readonly createForwarder?: (ours: Pick<ForwarderDeps, 'isOurs' | 'ourRecords'>) => Forwarder;
+  /** undefined: every query goes straight to the responder. */
+  readonly front?: FrontSettings & Pick<FrontDeps, 'logQuery' | 'monotonicMs'>;
+  onError(error: Error): void;
+}
+
+export interface Engine extends QueryHandler {
+  readonly forwarder: Forwarder | undefined;
+  /** Applies one message of changes (plane/messages.ts). */
+  apply(message: ArrayBuffer): void;
+}
+
+export function createEngine(deps: EngineDeps): Engine {
+  const table = createTable();
+  const zones = createZones();
+  const forwarder = deps.createForwarder?.({
+    isOurs(name) {
+      const claim = claimOn(zones, name, deps.hashSeed);
+      if (claim !== 'known-names') return claim === 'whole';
+      inner ??= createInner();
+      return recordsOf(inner, name, TYPE.A).rcode !== RCODE.NXDOMAIN;
+    },
+    ourRecords(name, type) {
+      inner ??= createInner();
+      const { rcode, records } = recordsOf(inner, name, type);
+      return rcode === RCODE.SERVFAIL ? undefined : records;
+    },
+  });
+  const { counters } = deps;
+  const { memory } = deps;
+  let inner: Responder | undefined;
+  // Asked in the middle of another query, so it has state of its own; it neither counts nor forwards. Made only when it is
+  // needed: code that is made once for all is compiled for its one table and memory.
+  const createInner = () => {
+    const own = { memory: createPacketMemory(0, 0), counters: new Float64Array(counters.length) };
+    return createResponder({ ...deps, ...own, table, zones, forwarder: undefined });
+  };
+  const batchTouch = createBatchTouch(memory, table, deps.hashSeed);
+  const responder: Responder = createResponder({ ...deps, table, zones, forwarder });
+  const front = deps.front && createFront(deps.front, responder, { ...deps.front, onError: deps.onError });
+  const target: ChangeTarget = {
+    replaceName: table.replace,
+    removeName: table.remove,
+    replaceZone: zones.replace,
+    removeZone: zones.remove,
+  };
+
+  return {
+    ...responder,
+    ...(front && {
+      respond: (query, queryLength, out, overTcp, client = NO_ADDRESS) =>
+        front.respond(query, queryLength, out, overTcp, client),
+      respondSlot: (slot, queryLength, to, overTcp, client = NO_ADDRESS) =>
+        front.respond(memory.queries[slot], queryLength, memory.responses[to], overTcp, client),
+      respondLater: front.respondLater,
+    }),
+    ...batchTouch,
+    wantsClient: front !== undefined,
+    memory,
+    counters,
+    forwarder,
+    apply(message) {
+      const words = new Int32Array(message);
+      for (let at = 0; at < words.length; ) {
+        at = applyEntry(words, at, target);
+        counters[COUNTER.APPLIED]++;
+      }
+      counters[COUNTER.NAMES] = table.names();
+      counters[COUNTER.RECORDS] = table.records();
+      counters[COUNTER.TABLE_BYTES] = table.bytes();
+      counters[COUNTER.ZONES] = zones.count();
+    },
+  };
+}
+
+/** What we answer for a name of ours, for an upstream's CNAME that leads there. */
+function recordsOf(responder: Responder, name: Uint8Array, type: number): { rcode: number; records: TargetRecord[] } {
+  const query = composeMessage({ flags: FLAG.RD, questions: [{ name, type, class: CLASS.IN }] });
+  const out = new Uint8Array(MAX_MESSAGE_BYTES);
+  const length = responder.respond(query, query.length, out, true);
+  if (length <= 0) return { rcode: RCODE.SERVFAIL, records: [] };
+  return { rcode: out[3] & 0x0f, records: [...parseMessage(out.subarray(0, length)).answers] };
+}

@@ -1,0 +1,147 @@
+// The entry of a data thread: a table fed by messages, sockets that answer from it, and nothing else.
+import { parentPort, workerData } from 'node:worker_threads';
+import { systemClock } from '../clock.ts';
+import { UDP_BYTES_WITHOUT_EDNS } from '../dns/limits.ts';
+import { createForwarder, type Forwarder } from '../forward/forwarder.ts';
+import { type OpenSocket, openDatagram } from '../forward/upstream/datagram.ts';
+import { createNativeDatagrams } from '../forward/upstream/native-datagram.ts';
+import { trimFreedMemory } from '../native/heap-trim.ts';
+import { loadLibc } from '../native/libc.ts';
+import type { ListenError } from '../native/listen-error.ts';
+import { createPacketMemory } from '../native/packet-memory.ts';
+import type { ForwardSettings } from '../plane/forward-settings.ts';
+import type { FromThread, ThreadData, ToThread } from '../plane/thread-messages.ts';
+import { type Listeners, openListeners } from '../server/listeners.ts';
+import { createEngine, type EngineDeps } from './engine.ts';
+
+const REPORT_MS = 1000;
+/** Packets read and answered at once. */
+const BATCH = 64;
+
+trimFreedMemory();
+
+const data = workerData as ThreadData;
+const { settings } = data;
+const tell = (message: FromThread) => parentPort?.postMessage(message);
+const log = (level: 'info' | 'warn' | 'error', message: string) => tell({ kind: 'log', level, message });
+
+const libc = settings.udp === 'plain' ? 'switched off' : loadLibc();
+const datagrams = settings.forward === undefined || typeof libc === 'string' ? undefined : createNativeDatagrams(libc);
+/** Only the receive loop reads native sockets. */
+let loopRuns = false;
+const openSocket: OpenSocket = (...socket) =>
+  datagrams !== undefined && loopRuns ? datagrams.open(...socket) : openDatagram(...socket);
+
+/** All threads read the same files; one says what it found. */
+const logForwarding: typeof log = (level, message) => {
+  if (data.index === 0 || level === 'error') log(level, message);
+};
+
+const forwarderOf = (forward: ForwardSettings): EngineDeps['createForwarder'] => {
+  const common = { clock: systemClock, random: Math.random, log: logForwarding, loopToken: data.loopToken, openSocket };
+  return (ours) => createForwarder(forward, { ...ours, ...common });
+};
+const allocate = typeof libc === 'string' ? undefined : libc.allocate;
+
+const engine = createEngine({
+  memory: createPacketMemory(BATCH, Math.max(UDP_BYTES_WITHOUT_EDNS, settings.responder.udpPayloadBytes), allocate),
+  slots: new Uint8Array(data.slots),
+  counters: new Float64Array(data.counters),
+  settings: settings.responder,
+  hashSeed: data.hashSeed,
+  rotationSeed: data.rotationSeed,
+  createForwarder: settings.forward && forwarderOf(settings.forward),
+  front: settings.front && {
+    ...settings.front,
+    monotonicMs: systemClock.monotonicMs,
+    logQuery: (line) => log('info', `query ${line}`),
+  },
+  onError: oncePerKind((error) => log('error', `a query could not be answered: ${error.stack ?? error}`)),
+});
+
+if (engine.forwarder !== undefined) reportForwarding(engine.forwarder, '');
+
+let listeners: Listeners | undefined;
+const changes: { id: number; bytes: ArrayBuffer }[] = [];
+
+/** One message a turn of the loop, so that queries are answered between them. */
+function applyNext(): void {
+  const next = changes.shift();
+  if (next === undefined) return;
+  engine.apply(next.bytes);
+  tell({ kind: 'applied', id: next.id });
+  if (changes.length > 0) setImmediate(applyNext);
+}
+
+async function listen(addresses: Extract<ToThread, { kind: 'listen' }>['addresses']): Promise<void> {
+  try {
+    listeners = await openListeners(engine, settings, addresses, {
+      clock: systemClock,
+      libc,
+      alsoReadable: datagrams && [datagrams],
+      nextDeadlineMs: engine.forwarder?.nextDeadlineMs,
+      onDescriptor: (fd) => tell({ kind: 'opened', fd }),
+    });
+    loopRuns = listeners.addresses.some(({ mode }) => mode === 'batched');
+    tell({ kind: 'listening', addresses: listeners.addresses, fallback: listeners.fallback });
+  } catch (error) {
+    const { message, code } = error as ListenError;
+    tell({ kind: 'listen-failed', message, code: code ?? 'UNKNOWN' });
+  }
+}
+
+async function close(): Promise<void> {
+  await listeners?.close();
+  engine.forwarder?.close();
+  datagrams?.close();
+  tell({ kind: 'closed' });
+  parentPort?.close();
+}
+
+parentPort?.on('message', (message: ToThread) => {
+  switch (message.kind) {
+    case 'changes':
+      changes.push(message);
+      if (changes.length === 1) setImmediate(applyNext);
+      break;
+    case 'listen':
+      void listen(message.addresses);
+      break;
+    case 'flush-cache': {
+      const flushed = engine.forwarder?.flush(message.scope) ?? 0;
+      tell({ kind: 'cache', id: message.id, flushed, listing: [] });
+      break;
+    }
+    case 'list-cache': {
+      const listing = engine.forwarder?.list(message.limit, message.below) ?? [];
+      tell({ kind: 'cache', id: message.id, flushed: 0, listing });
+      break;
+    }
+    case 'close':
+      void close();
+      break;
+  }
+});
+
+/** A bug in the answer path may show with every query; each is told once. */
+function oncePerKind(report: (error: Error) => void): (error: Error) => void {
+  const told = new Set<string>();
+  return (error) => {
+    if (told.has(error.message) || told.size > 100) return;
+    told.add(error.message);
+    report(error);
+  };
+}
+
+/** Objects with names of upstreams do not fit the shared counters, so they are sent, where something changed. */
+function reportForwarding(forwarder: Forwarder, before: string): void {
+  const statistics = {
+    counters: forwarder.counters,
+    gauges: forwarder.gauges(),
+    upstreams: forwarder.upstreams(),
+    routes: forwarder.routes(),
+  };
+  const now = JSON.stringify(statistics);
+  if (now !== before) tell({ kind: 'forward', statistics });
+  systemClock.setTimeout(() => reportForwarding(forwarder, now), REPORT_MS);
+}

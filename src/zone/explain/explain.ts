@@ -1,0 +1,165 @@
+// What a name answers and by whose doing: who owns it, who lost it, who would have it and cannot say so.
+import { formatName, isSubdomain, parentOf, parseName, type WireName } from '../../dns/name.ts';
+import { TYPE } from '../../dns/types.ts';
+import type { NameRecords } from '../../plane/records.ts';
+import type { Registry } from '../../registry/registry.ts';
+import { type Claim, mergeClaims } from '../publish/merge.ts';
+import type { Publication } from '../publish/publication.ts';
+import { NO_NODE, type Node } from '../publish/tree.ts';
+import { closestZone, type ZoneEntry } from '../publish/zone-table.ts';
+import { answersOf, type NameAnswer, type Outcome } from './answers.ts';
+import { explainClaim, type OwnerExplanation } from './explain-owner.ts';
+import { podAddressAnswer } from './explain-pod-name.ts';
+import { serviceAbove, silentServices } from './explain-silence.ts';
+
+export interface NameExplanation extends NameAnswer {
+  readonly name: string;
+  /** Absolute name of the zone that the name is in; undefined: outside all of them. */
+  readonly zone: string | undefined;
+  /** Of the zone, as the data plane was last told. */
+  readonly ready: boolean;
+  readonly stale: boolean;
+  /** The zones whose sources say what the zone has: itself, and for a reverse zone those that fill it. */
+  readonly filledBy: readonly string[];
+  readonly exists: 'records' | 'empty-non-terminal' | 'wildcard' | 'pod-address' | 'delegated' | 'absent';
+  /** The wildcard that answers for the name, or the zone cut that it is below. */
+  readonly wildcard?: string;
+  readonly cut?: string;
+  /** What its CNAME says. */
+  readonly alias?: string;
+  /** With NXDOMAIN: other servers are asked, where forwarding is configured. */
+  readonly fallsThrough?: true;
+  /** Of a name that does not exist: the service, if any, whose name it is below. */
+  readonly below?: string;
+  /** Whoever claims the name, the first in rank first; then services whose own name it is and that say nothing there. */
+  readonly owners: readonly OwnerExplanation[];
+}
+
+export interface ExplainContext {
+  readonly publication: Publication;
+  readonly table: ReadonlyMap<string, ZoneEntry>;
+  readonly registry: Pick<Registry, 'service' | 'services'>;
+  readonly isAnswered: (slot: number) => boolean;
+}
+
+interface Asked {
+  readonly context: ExplainContext;
+  readonly entry: ZoneEntry;
+  readonly name: WireName;
+  readonly isReady: boolean;
+  readonly claimsAt: (node: Node) => Claim[];
+}
+
+const NOTHING: NameAnswer & Pick<NameExplanation, 'ready' | 'stale' | 'filledBy' | 'exists' | 'owners'> = {
+  rrsets: [],
+  otherwise: 'NXDOMAIN',
+  ready: false,
+  stale: false,
+  filledBy: [],
+  exists: 'absent',
+  owners: [],
+};
+
+export function explainName(context: ExplainContext, name: WireName): NameExplanation {
+  const { publication, table } = context;
+  const entry = closestZone(name, table);
+  const found = { ...NOTHING, name: formatName(name), zone: entry?.config.name };
+  if (entry === undefined) return found;
+  const recordsOf = publication.recordsOnDemand();
+  const { ready: isReady, stale } = entry.sent ?? NOTHING;
+  const claimsAt = (node: Node) => publication.settler.claimsOf(node, recordsOf);
+  const asked: Asked = { context, entry, name, isReady, claimsAt };
+  return { ...found, ready: isReady, stale, filledBy: [entry.config.name, ...entry.filledBy], ...explainIn(asked) };
+}
+
+type Found = Omit<NameExplanation, 'name' | 'zone' | 'ready' | 'stale' | 'filledBy'>;
+
+/** In the order of the data plane's search: server/lookup.ts. */
+function explainIn(asked: Asked): Found {
+  const { context, name, isReady } = asked;
+  const { tree } = context.publication;
+  const cut = cutAbove(asked);
+  if (cut !== undefined) {
+    return { ...at(asked, tree.find(cut)), exists: 'delegated', cut: formatName(cut), rrsets: [], otherwise: 'NODATA' };
+  }
+  const node = tree.find(name);
+  if (node !== NO_NODE) return at(asked, node);
+  const wildcard = wildcardFor(asked);
+  if (wildcard !== undefined) {
+    return { ...at(asked, tree.find(wildcard)), exists: 'wildcard', wildcard: formatName(wildcard) };
+  }
+  return podAddress(asked) ?? absent(asked, isReady ? 'NXDOMAIN' : 'SERVFAIL');
+}
+
+/** Those who claim a name may have nothing to say there any more, before the next pass. */
+const merge = ({ name }: Asked, claims: readonly Claim[]): NameRecords =>
+  claims.length > 0 ? mergeClaims(claims) : { name, rrsets: [] };
+
+function at(asked: Asked, node: Node): Found {
+  const { context, isReady, claimsAt } = asked;
+  const claims = claimsAt(node);
+  const merged = merge(asked, claims);
+  const alias = merged.rrsets.find(({ type }) => type === TYPE.CNAME)?.records[0]?.rdata;
+  return {
+    exists: merged.rrsets.length > 0 ? 'records' : 'empty-non-terminal',
+    ...answersOf(merged, context.isAnswered, isReady),
+    ...(alias && { alias: formatName(alias) }),
+    owners: [
+      ...claims.map((claim) => explainClaim(claim, claims, merged, context)),
+      ...silentServices(asked, new Set(claims.map(({ owner }) => owner.key))),
+    ],
+  };
+}
+
+function absent(asked: Asked, otherwise: Outcome): Found {
+  const { entry, name } = asked;
+  const falls = otherwise === 'NXDOMAIN' && entry.fallthrough.some((suffix) => isSubdomain(name, suffix));
+  const below = serviceAbove(asked);
+  return {
+    exists: 'absent',
+    rrsets: [],
+    otherwise,
+    ...(falls && { fallsThrough: true }),
+    ...(below !== undefined && { below }),
+    owners: silentServices(asked, new Set()),
+  };
+}
+
+function podAddress(asked: Asked): Found | undefined {
+  const { context, name, isReady, claimsAt } = asked;
+  const parent = parentOf(name);
+  const node = parent === undefined ? NO_NODE : context.publication.tree.find(parent);
+  if (node === NO_NODE) return undefined;
+  const claims = claimsAt(node);
+  const merged = merge(asked, claims);
+  const answer = podAddressAnswer(merged, name, isReady);
+  if (answer === undefined) return undefined;
+  const owners = claims.map((claim) => explainClaim(claim, claims, merged, context));
+  return { exists: 'pod-address', ...answer, owners };
+}
+
+/** A zone cut (RFC 1034 section 4.3.2 step 3b) below the zone's apex, at or above the name. Only static records make one. */
+function cutAbove(asked: Asked): WireName | undefined {
+  const { context, entry, name, claimsAt } = asked;
+  const { tree, ownership, owners } = context.publication;
+  const path: WireName[] = [];
+  for (let on = name; on.length > entry.name.length; on = parentOf(on)!) path.unshift(on);
+  for (const each of path) {
+    const node = tree.find(each);
+    if (node === NO_NODE) return undefined;
+    if (!ownership.of(node).some((number) => owners.ofNumber(number).isStatic)) continue;
+    if (merge(asked, claimsAt(node)).rrsets.some(({ type }) => type === TYPE.NS)) return each;
+  }
+  return undefined;
+}
+
+/** RFC 4592: the wildcard below the closest name that exists. */
+function wildcardFor({ context, name, entry }: Asked): WireName | undefined {
+  const { tree } = context.publication;
+  for (let above = parentOf(name); above !== undefined && above.length >= entry.name.length; above = parentOf(above)) {
+    if (tree.find(above) === NO_NODE) continue;
+    const wildcard = parseName('*', above);
+    return tree.find(wildcard) === NO_NODE ? undefined : wildcard;
+  }
+  return undefined;
+}

@@ -1,0 +1,43 @@
+// ExternalName services: a CNAME (specification 2.5), followed when the query is answered.
+import { parseIp } from '../../dns/ip.ts';
+import { NameError, parseName, sameName, type WireName } from '../../dns/name.ts';
+import { TYPE } from '../../dns/types.ts';
+import type { Compilation } from './compile.ts';
+import { always, answersAlways, rrsetOf } from './draft.ts';
+import { PLAN, plan } from './plan.ts';
+
+export function externalNames(compilation: Compilation): void {
+  const { service, bases, plans, context } = compilation;
+  const target = parsedTarget(service.externalName ?? '', context.leftOut);
+  if (target === undefined) return;
+  bases.forEach((base, i) => {
+    if (sameName(target, base)) {
+      context.leftOut('its external name is its own name');
+      return;
+    }
+    plans.push(
+      plan(PLAN.BASE, compilation.fingerprint, '', [], {
+        base: i,
+        isBase: true,
+        name: () => base,
+        fill: (draft) =>
+          void rrsetOf(draft, TYPE.CNAME, answersAlways(service.ttlSeconds)).records.push(always(target)),
+      }),
+    );
+  });
+}
+
+/** An address is no name to point to: CoreDNS does not answer such services, and "192.0.2.1." has no records either. */
+function parsedTarget(text: string, leftOut: (problem: string) => void): WireName | undefined {
+  if (parseIp(text.replace(/\.$/, '')) !== undefined) {
+    leftOut(`its external name "${text}" is an IP address, not a name`);
+    return undefined;
+  }
+  try {
+    return parseName(text);
+  } catch (error) {
+    if (!(error instanceof NameError)) throw error;
+    leftOut(`its external name: ${error.message}`);
+    return undefined;
+  }
+}

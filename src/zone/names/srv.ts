@@ -1,0 +1,93 @@
+// SRV records of instances. Kubernetes (specification 2.4.2): `_port._proto.<service>`, priority 0, and what CoreDNS adds:
+// every port at the service's and at each endpoint's own name. Cloud Map: at the service's name, "1 <weight> <port>
+// <instance>.<service>.<namespace>".
+import type { WireName } from '../../dns/name.ts';
+import { srvRdata } from '../../dns/rdata/values.ts';
+import { TYPE } from '../../dns/types.ts';
+import type { ResourceRecord } from '../../plane/records.ts';
+import type { Service, ServicePort } from '../../registry/model.ts';
+import { isOfKubernetes } from './conventions.ts';
+import { type Answering, type NameDraft, rrsetOf } from './draft.ts';
+import type { Endpoint, SrvRecord } from './endpoint.ts';
+import { childName, fitsBelow, isLabel } from './label.ts';
+
+const CLOUD_MAP_PRIORITY = 1;
+
+/** One SRV record to be: a port of an endpoint. */
+export interface SrvMember {
+  readonly endpoint: Endpoint;
+  readonly port: number;
+}
+
+export interface PortGroup {
+  readonly key: string;
+  readonly port: ServicePort;
+  readonly members: readonly SrvMember[];
+}
+
+export function fillSrv(
+  draft: NameDraft,
+  service: Service,
+  base: WireName,
+  members: readonly SrvMember[],
+  answering: Answering,
+): void {
+  if (members.length > 0) addSrv(draft, srvRecords(service, base, members), answering);
+}
+
+export function addSrv(draft: NameDraft, srv: readonly ResourceRecord[], answering: Answering): void {
+  const { records } = rrsetOf(draft, TYPE.SRV, answering);
+  for (const record of srv) records.push(record);
+}
+
+/** One record a member, but for those whose names are too long. */
+export function srvRecords(service: Service, base: WireName, members: readonly SrvMember[]): ResourceRecord[] {
+  const kubernetes = isOfKubernetes(service);
+  const records: ResourceRecord[] = [];
+  for (const { endpoint, port } of members) {
+    const { label, instance } = endpoint;
+    if (!fitsBelow(label, base)) continue;
+    const weight = kubernetes ? srvWeight(members.length) : Math.min(0xffff, Math.max(0, Math.round(instance.weight)));
+    records.push(srvRecord(endpoint, base, port, weight, kubernetes ? 0 : CLOUD_MAP_PRIORITY));
+  }
+  return records;
+}
+
+/** The one made last, where it says the same. */
+function srvRecord(endpoint: Endpoint, base: WireName, port: number, weight: number, priority: number): SrvRecord {
+  const { srv, label, instanceSlot: slot } = endpoint;
+  if (srv !== undefined && srv.port === port && srv.srvWeight === weight && srv.base === base) return srv;
+  const rdata = srvRdata(priority, weight, port, base, label);
+  endpoint.srv = { rdata, slot, weight: endpoint.weight, base, port, srvWeight: weight };
+  return endpoint.srv;
+}
+
+/** The endpoints of each named port. */
+export function portGroups(endpoints: readonly Endpoint[]): PortGroup[] {
+  const groups = new Map<string, PortGroup & { members: SrvMember[] }>();
+  for (const endpoint of endpoints) {
+    for (const port of endpoint.ports) {
+      if (port.name === '') continue;
+      const key = `${port.protocol}/${port.name.toLowerCase()}`;
+      const member = { endpoint, port: port.port };
+      const group = groups.get(key);
+      if (group === undefined) groups.set(key, { key, port, members: [member] });
+      else group.members.push(member);
+    }
+  }
+  return [...groups.values()];
+}
+
+/** CoreDNS: 100 shared equally, and never below 1, for 0 means "never, while there is another" (RFC 2782). */
+export function srvWeight(records: number): number {
+  return Math.max(1, Math.floor(100 / records));
+}
+
+/** `_port._proto.<service>`; undefined for a port without a name, which has no SRV name, or with an odd one. */
+export function portName(port: ServicePort, base: WireName, leftOut: (problem: string) => void): WireName | undefined {
+  if (port.name === '') return undefined;
+  const [name, protocol] = [`_${port.name}`, `_${port.protocol}`];
+  if (isLabel(name) && fitsBelow(`${name}.${protocol}`, base)) return childName(name, childName(protocol, base));
+  leftOut(`port "${port.name.slice(0, 80)}": no SRV name can be made of it`);
+  return undefined;
+}

@@ -68,6 +68,8 @@ const homes: Record<string, readonly string[]> = {
   'classic-level': ['cloudmap'],
   cborg: ['http'],
   '@smithy/signature-v4': ['http'],
+  '@smithy/hash-node': ['http'],
+  'tldts-icann': ['cloudmap'],
 };
 
 const within = (path: string, places: readonly string[]) =>
@@ -101,7 +103,6 @@ const unfinished = [
   'dns',
   'registry',
   'config',
-  'cloudmap',
   'zone',
   'health',
   'sources',

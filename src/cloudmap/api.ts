@@ -1,33 +1,10 @@
-// The operations of the AWS Cloud Map API (servicediscovery, 2017-03-14), by name. What the wire looks like is http/'s.
+// What every operation of the Cloud Map API works with: the state, ids, and look-ups that fail as the API does.
 import type { Clock, Random } from '../clock.ts';
 import type { Status } from '../registry/model.ts';
-import { CloudMapError } from './errors.ts';
-import type { ServiceRecord } from './model.ts';
-import { discoverInstances, discoverInstancesRevision } from './operations/discover.ts';
-import { getInstancesHealthStatus, updateInstanceCustomHealthStatus } from './operations/health.ts';
-import { deregisterInstance, getInstance, listInstances, registerInstance } from './operations/instances.ts';
-import {
-  createHttpNamespace,
-  createPrivateDnsNamespace,
-  createPublicDnsNamespace,
-  deleteNamespace,
-  getNamespace,
-  listNamespaces,
-  updateHttpNamespace,
-  updatePrivateDnsNamespace,
-  updatePublicDnsNamespace,
-} from './operations/namespaces.ts';
-import { getOperation, listOperations } from './operations/operations.ts';
-import {
-  deleteServiceAttributes,
-  getServiceAttributes,
-  updateServiceAttributes,
-} from './operations/service-attributes.ts';
-import { createService, deleteService, getService, listServices, updateService } from './operations/services.ts';
-import { listTagsForResource, tagResource, untagResource } from './operations/tags.ts';
-import type { State } from './state.ts';
+import { AwsError } from './aws-error.ts';
+import type { State } from './cloud-map-state.ts';
+import { canonicalName, type InstanceRecord, idOf, type NamespaceRecord, type ServiceRecord } from './records.ts';
 
-/** What every operation may use. */
 export interface Api {
   readonly state: State;
   readonly clock: Clock;
@@ -36,7 +13,7 @@ export interface Api {
   readonly account: string;
   readonly limits: CloudMapLimits;
   readonly health: HealthView;
-  /** Why nothing can be said yet: the store has not been read. */
+  /** The reason why requests cannot be answered yet: the store has not been read. */
   readonly notReady?: () => string | undefined;
 }
 
@@ -46,11 +23,11 @@ export interface CloudMapLimits {
   readonly instancesPerService: number;
 }
 
-/** What the rest of healthdns knows: the same verdicts that DNS answers by, and instances that pods brought in. */
+/** The verdicts that DNS answers by, and the instances found in clusters. */
 export interface HealthView {
-  /** By instance id; an instance that is not in it is UNKNOWN. */
+  /** By instance id; an instance that is absent is UNKNOWN. */
   statusesOf(service: ServiceRecord): ReadonlyMap<string, Status>;
-  /** Instances of the service beside the registered ones: tasks seen in a cluster. */
+  /** Instances of the service that nobody registered: tasks in a cluster. */
   discovered(service: ServiceRecord): Iterable<DiscoveredInstance>;
   /** Grows whenever the service's instances or their health change. */
   revision(service: ServiceRecord): number;
@@ -59,68 +36,69 @@ export interface HealthView {
 export interface DiscoveredInstance {
   readonly id: string;
   readonly attributes: Readonly<Record<string, string>>;
+  readonly creatorRequestId?: string;
 }
 
-type Operation = (api: Api, input: unknown) => object | Promise<object>;
+const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567';
 
-interface OperationEntry {
-  readonly run: Operation;
-  readonly writes: boolean;
+function letters(random: Random, count: number): string {
+  return Array.from({ length: count }, () => ALPHABET[Math.floor(random() * ALPHABET.length)]).join('');
 }
 
-const reads = (run: Operation): OperationEntry => ({ run, writes: false });
-const writes = (run: Operation): OperationEntry => ({ run, writes: true });
+export const newNamespaceId = ({ random }: Api): string => `ns-${letters(random, 17)}`;
+export const newServiceId = ({ random }: Api): string => `srv-${letters(random, 17)}`;
+/** Random letters, then the time, so that no two are alike. */
+export const newOperationId = ({ random }: Api, nowMs: number): string =>
+  `${letters(random, 24)}-${nowMs.toString(36).padStart(9, '0')}`;
 
-const OPERATIONS: Readonly<Record<string, OperationEntry>> = {
-  CreateHttpNamespace: writes(createHttpNamespace),
-  CreatePrivateDnsNamespace: writes(createPrivateDnsNamespace),
-  CreatePublicDnsNamespace: writes(createPublicDnsNamespace),
-  CreateService: writes(createService),
-  DeleteNamespace: writes(deleteNamespace),
-  DeleteService: writes(deleteService),
-  DeleteServiceAttributes: writes(deleteServiceAttributes),
-  DeregisterInstance: writes(deregisterInstance),
-  DiscoverInstances: reads(discoverInstances),
-  DiscoverInstancesRevision: reads(discoverInstancesRevision),
-  GetInstance: reads(getInstance),
-  GetInstancesHealthStatus: reads(getInstancesHealthStatus),
-  GetNamespace: reads(getNamespace),
-  GetOperation: reads(getOperation),
-  GetService: reads(getService),
-  GetServiceAttributes: reads(getServiceAttributes),
-  ListInstances: reads(listInstances),
-  ListNamespaces: reads(listNamespaces),
-  ListOperations: reads(listOperations),
-  ListServices: reads(listServices),
-  ListTagsForResource: reads(listTagsForResource),
-  RegisterInstance: writes(registerInstance),
-  TagResource: writes(tagResource),
-  UntagResource: writes(untagResource),
-  UpdateHttpNamespace: writes(updateHttpNamespace),
-  UpdateInstanceCustomHealthStatus: writes(updateInstanceCustomHealthStatus),
-  UpdatePrivateDnsNamespace: writes(updatePrivateDnsNamespace),
-  UpdatePublicDnsNamespace: writes(updatePublicDnsNamespace),
-  UpdateService: writes(updateService),
-  UpdateServiceAttributes: writes(updateServiceAttributes),
-};
+export const namespaceArn = (api: Api, id: string): string => arn(api, `namespace/${id}`);
+export const serviceArn = (api: Api, id: string): string => arn(api, `service/${id}`);
+const arn = ({ region, account }: Api, resource: string): string =>
+  `arn:aws:servicediscovery:${region}:${account}:${resource}`;
 
-/** Whether the operation changes anything. @throws CloudMapError UnknownOperationException */
-export function operationWrites(name: string): boolean {
-  return operationNamed(name).writes;
+/** @throws AwsError NamespaceNotFound */
+export function namespaceOf({ state }: Api, idOrArn: string): NamespaceRecord {
+  const namespace = state.namespaces.get(idOf(idOrArn));
+  if (namespace === undefined) throw new AwsError('NamespaceNotFound', `no namespace with id ${idOrArn}`);
+  return namespace;
 }
 
-/**
- * Runs one operation. Times in the output are Date objects; undefined members are to be left out by the encoder.
- * @throws CloudMapError with the API's own error name
- */
-export async function callOperation(api: Api, name: string, input: unknown): Promise<object> {
-  const operation = operationNamed(name);
-  const missing = api.notReady?.();
-  if (missing !== undefined) throw new CloudMapError('ServiceUnavailable', missing);
-  return operation.run(api, input);
+/** @throws AwsError ServiceNotFound */
+export function serviceOf({ state }: Api, idOrArn: string): ServiceRecord {
+  const service = state.services.get(idOf(idOrArn));
+  if (service === undefined) throw new AwsError('ServiceNotFound', `no service with id ${idOrArn}`);
+  return service;
 }
 
-function operationNamed(name: string): OperationEntry {
-  if (Object.hasOwn(OPERATIONS, name)) return OPERATIONS[name]!;
-  throw new CloudMapError('UnknownOperationException', `${name.slice(0, 100)} is not an operation of Cloud Map`);
+/** A service by its own and its namespace's name. @throws AwsError NamespaceNotFound, ServiceNotFound */
+export function serviceByName(
+  { state }: Api,
+  namespaceName: string,
+  serviceName: string,
+): [NamespaceRecord, ServiceRecord] {
+  const wanted = canonicalName(namespaceName);
+  const namespaces = [...state.namespaces.values()].filter(({ name }) => canonicalName(name) === wanted);
+  if (namespaces.length === 0) throw new AwsError('NamespaceNotFound', `no namespace named ${namespaceName}`);
+  for (const namespace of namespaces) {
+    const service = state.serviceNamed(namespace.id, serviceName);
+    if (service !== undefined) return [namespace, service];
+  }
+  throw new AwsError('ServiceNotFound', `no service named ${serviceName} in namespace ${namespaceName}`);
+}
+
+/** A registered instance. @throws AwsError InstanceNotFound */
+export function instanceOf({ state }: Api, service: ServiceRecord, instanceId: string): InstanceRecord {
+  const instance = state.instancesOf(service.id).get(instanceId);
+  if (instance === undefined) throw noInstance(service, instanceId);
+  return instance;
+}
+
+export const noInstance = ({ id }: ServiceRecord, instanceId: string): AwsError =>
+  new AwsError('InstanceNotFound', `service ${id} has no instance ${instanceId}`);
+
+/** Every instance of a service: the registered ones, then those found in clusters under other ids. */
+export function* allInstances({ state, health }: Api, service: ServiceRecord): Iterable<DiscoveredInstance> {
+  const registered = state.instancesOf(service.id);
+  yield* registered.values();
+  for (const instance of health.discovered(service)) if (!registered.has(instance.id)) yield instance;
 }

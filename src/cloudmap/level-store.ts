@@ -1,7 +1,7 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Collection, StoreChange } from './model.ts';
-import type { Store } from './store.ts';
+import type { Store } from './cloud-map-store.ts';
+import type { Collection, StoreChange } from './records.ts';
 
 /**
  * An embedded LevelDB (classic-level) in the folder `path`, made if it is missing. Each write is one batch with

@@ -5,7 +5,7 @@ import { mapping } from '../config/reading/shape.ts';
 import { validate } from '../config/reading/validate.ts';
 import { policyEntries, servicePolicy } from '../config/sections/policy.ts';
 import type { ServicePolicy } from '../registry/model.ts';
-import { CloudMapError } from './errors.ts';
+import { AwsError } from './aws-error.ts';
 
 export const POLICY_ATTRIBUTE = 'healthdns.policy';
 
@@ -16,10 +16,10 @@ export const POLICY_ATTRIBUTE = 'healthdns.policy';
 const { routing: _routing, externalHealth: _externalHealth, ...allowed } = policyEntries;
 const schema = mapping(allowed, 'A policy.');
 
-/** @throws CloudMapError InvalidInput saying what is wrong with the attribute, where there is one */
+/** @throws AwsError InvalidInput saying what is wrong with the attribute, where there is one */
 export function checkPolicyAttribute(attributes: Readonly<Record<string, string>>): void {
   const problem = readPolicy(attributes).problem;
-  if (problem !== undefined) throw new CloudMapError('InvalidInput', `attribute ${POLICY_ATTRIBUTE}: ${problem}`);
+  if (problem !== undefined) throw new AwsError('InvalidInput', `attribute ${POLICY_ATTRIBUTE}: ${problem}`);
 }
 
 /** The defaults, where the attribute says nothing, or what it says cannot be read. */

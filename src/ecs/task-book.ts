@@ -1,9 +1,9 @@
 // Which Cloud Map services a task belongs to, and under which id: the tasks of all clusters, stated to the registry as
 // groups of the services that registered instances are in, too.
-import { idOf } from '../cloudmap/ids.ts';
-import type { StoreChange } from '../cloudmap/model.ts';
-import { serviceKey } from '../cloudmap/publish.ts';
-import type { State } from '../cloudmap/state.ts';
+
+import type { State } from '../cloudmap/cloud-map-state.ts';
+import { serviceKey } from '../cloudmap/publish-cloud-map.ts';
+import { idOf, parseInstanceKey, type StoreChange } from '../cloudmap/records.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { ServiceRegistry } from '../taskdef/deployment.ts';
 import { type TaskStatement, taskInstance } from './task-instance.ts';
@@ -105,7 +105,7 @@ export function createTaskBook(
           if (entry.statement.task.registries.length === 0) place(entry, placesOf(entry.statement));
       }
       for (const { collection, key } of changes)
-        if (collection === 'instance' && claims.has(key)) settle(key.slice(0, key.indexOf('/')), key);
+        if (collection === 'instance' && claims.has(key)) settle(parseInstanceKey(key).serviceId, key);
     },
     counts() {
       const unplaced = [...entries.values()].filter(({ places }) => places.size === 0).length;

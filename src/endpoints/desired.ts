@@ -10,7 +10,7 @@ import {
   type SliceShape,
   sameShape,
   shapeOf,
-} from '../cloudmap/kubernetes/slice.ts';
+} from '../cloudmap/kubernetes/instance-slices.ts';
 import type { ServicePolicy, Status } from '../registry/model.ts';
 import type { InstanceState, ServiceState } from '../registry/registry.ts';
 import { type Fields, fields, list, optionalFields } from '../sources/kubernetes/kinds/objects.ts';

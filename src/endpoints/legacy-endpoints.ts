@@ -1,8 +1,8 @@
 // Endpoints objects beside the slices, for what does not read slices yet: `addresses` and `notReadyAddresses`.
 // https://kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoints-v1/
-import { KIND_LABEL, MANAGED_BY } from '../cloudmap/kubernetes/names.ts';
-import { addressIn, type EndpointSource, endpointOf, shapeOf } from '../cloudmap/kubernetes/slice.ts';
-import type { InstanceRecord } from '../cloudmap/model.ts';
+import { KIND_LABEL, MANAGED_BY } from '../cloudmap/kubernetes/held-object.ts';
+import { addressIn, type EndpointSource, endpointOf, shapeOf } from '../cloudmap/kubernetes/instance-slices.ts';
+import type { InstanceRecord } from '../cloudmap/records.ts';
 import { type Fields, fields, optionalFields } from '../sources/kubernetes/kinds/objects.ts';
 import { ApiError, type ApiServer } from '../sources/kubernetes/watch/api-server.ts';
 import type { Wanted } from './desired.ts';

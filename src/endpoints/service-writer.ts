@@ -1,12 +1,11 @@
 // One Cloud Map service's slices brought to what they should say: only those that differ, each at most once a second.
 import type { Clock } from '../clock.ts';
-import type { ObjectClient } from '../cloudmap/kubernetes/client.ts';
-import { endpointsOf, newSlice, withInstances } from '../cloudmap/kubernetes/compose.ts';
 import type { HeldObject } from '../cloudmap/kubernetes/held-object.ts';
-import type { Mirror } from '../cloudmap/kubernetes/mirror.ts';
-import { shapeOfSlice } from '../cloudmap/kubernetes/slice.ts';
-import { isMarked } from '../cloudmap/kubernetes/write-context.ts';
-import { serviceKey } from '../cloudmap/publish.ts';
+import { endpointsOf, newSlice, shapeOfSlice, withInstances } from '../cloudmap/kubernetes/instance-slices.ts';
+import type { ObjectClient } from '../cloudmap/kubernetes/object-client.ts';
+import { isMarked } from '../cloudmap/kubernetes/object-client.ts';
+import type { Mirror } from '../cloudmap/kubernetes/object-mirror.ts';
+import { serviceKey } from '../cloudmap/publish-cloud-map.ts';
 import type { Counter } from '../metrics.ts';
 import type { InstanceState, Registry } from '../registry/registry.ts';
 import { ApiError } from '../sources/kubernetes/watch/api-server.ts';

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Clock, Random } from '../clock.ts';
-import type { KubernetesStore } from '../cloudmap/kubernetes/store.ts';
+import type { KubernetesStore } from '../cloudmap/kubernetes/kubernetes-store.ts';
 import type { CloudMapStore } from '../config/config.ts';
 import { podOfTask } from '../ecs/task-source.ts';
 import type { VerdictListener } from '../health/sync.ts';

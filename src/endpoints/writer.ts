@@ -1,8 +1,8 @@
 // Health written back into the cluster: kube-proxy, ingresses and meshes see in a service's EndpointSlices what DNS
 // answers. Level-triggered: what happened only marks a service; what is written follows from how things are now.
 import type { Clock, Timer } from '../clock.ts';
-import type { Mirror } from '../cloudmap/kubernetes/mirror.ts';
-import { serviceKey } from '../cloudmap/publish.ts';
+import type { Mirror } from '../cloudmap/kubernetes/object-mirror.ts';
+import { serviceKey } from '../cloudmap/publish-cloud-map.ts';
 import type { Logger } from '../log.ts';
 import type { Histogram } from '../metrics.ts';
 import type { Registry } from '../registry/registry.ts';

@@ -1,16 +1,16 @@
 // How AWS clients say an operation and hear its result: AWS JSON 1.1 (an X-Amz-Target header) and Smithy RPC v2 CBOR (the
 // operation in the path), which newer SDKs prefer. Sources: smithy.io, "AWS JSON 1.1 protocol", "Smithy RPC v2 CBOR".
 import { decode, encode, Token, Type } from 'cborg';
-import { CloudMapError } from '../cloudmap/errors.ts';
+import { AwsError } from '../cloudmap/aws-error.ts';
 import type { HttpRequest, HttpResponse } from './endpoint.ts';
 
 export interface AwsProtocol {
-  /** The operation's name. @throws CloudMapError UnknownOperationException */
+  /** The operation's name. @throws AwsError UnknownOperationException */
   operation(request: HttpRequest): string;
-  /** The operation's input. @throws CloudMapError SerializationException */
+  /** The operation's input. @throws AwsError SerializationException */
   input(request: HttpRequest): unknown;
   success(output: object): HttpResponse;
-  failure(error: CloudMapError): HttpResponse;
+  failure(error: AwsError): HttpResponse;
 }
 
 const SERVICE = 'Route53AutoNaming_v20170314';
@@ -21,7 +21,7 @@ export const awsJson: AwsProtocol = {
   operation({ headers }) {
     const target = String(headers['x-amz-target'] ?? '');
     if (!target.startsWith(`${SERVICE}.`))
-      throw new CloudMapError('UnknownOperationException', `the X-Amz-Target header must be ${SERVICE}.OPERATION`);
+      throw new AwsError('UnknownOperationException', `the X-Amz-Target header must be ${SERVICE}.OPERATION`);
     return target.slice(SERVICE.length + 1);
   },
   input: ({ body }) => deserialize(() => (body.length === 0 ? {} : JSON.parse(body.toString('utf8'), withoutNull))),
@@ -44,9 +44,9 @@ export const rpcV2Cbor: AwsProtocol = {
   operation({ rest, headers }) {
     const [service, word, name, ...more] = rest.split('/');
     if (service !== SERVICE || word !== 'operation' || name === undefined || more.length > 0)
-      throw new CloudMapError('UnknownOperationException', `the path must be /service/${SERVICE}/operation/OPERATION`);
+      throw new AwsError('UnknownOperationException', `the path must be /service/${SERVICE}/operation/OPERATION`);
     if (headers['smithy-protocol'] !== 'rpc-v2-cbor')
-      throw new CloudMapError('SerializationException', 'the Smithy-Protocol header must be rpc-v2-cbor');
+      throw new AwsError('SerializationException', 'the Smithy-Protocol header must be rpc-v2-cbor');
     return name;
   },
   input: ({ body }) => deserialize(() => (body.length === 0 ? {} : decode(body))),
@@ -68,7 +68,7 @@ const cborResponse = (status: number, value: unknown): HttpResponse => ({
 });
 
 /** SDKs look for Message in this API's own errors and for message in those that all services share. */
-const errorMembers = ({ message, details }: CloudMapError, type: string) => ({
+const errorMembers = ({ message, details }: AwsError, type: string) => ({
   __type: type,
   message,
   Message: message,
@@ -81,7 +81,7 @@ function deserialize(parse: () => unknown): unknown {
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
     throw new Error('it must be an object');
   } catch (error) {
-    throw new CloudMapError('SerializationException', `the body cannot be read: ${(error as Error).message}`);
+    throw new AwsError('SerializationException', `the body cannot be read: ${(error as Error).message}`);
   }
 }
 

@@ -1,8 +1,9 @@
 // Signature Version 4 of a request: the one that AWS's own library makes with the configured key must be the one sent.
-import { createHash, createHmac, type Hash, type Hmac, timingSafeEqual } from 'node:crypto';
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { Hash } from '@smithy/hash-node';
 import { SignatureV4 } from '@smithy/signature-v4';
 import type { Clock } from '../clock.ts';
-import { CloudMapError } from '../cloudmap/errors.ts';
+import { AwsError } from '../cloudmap/aws-error.ts';
 import type { HttpRequest } from './endpoint.ts';
 
 export interface AccessKey {
@@ -17,7 +18,7 @@ const AUTHORIZATION =
 
 /**
  * Checks the Authorization header of a request to `path`.
- * @throws CloudMapError MissingAuthenticationTokenException, UnrecognizedClientException or InvalidSignatureException
+ * @throws AwsError MissingAuthenticationTokenException, UnrecognizedClientException or InvalidSignatureException
  */
 export async function checkSignature(
   request: HttpRequest,
@@ -27,16 +28,13 @@ export async function checkSignature(
 ): Promise<void> {
   const { authorization } = request.headers;
   if (typeof authorization !== 'string')
-    throw new CloudMapError(
-      'MissingAuthenticationTokenException',
-      'writing needs a request signed with a configured key',
-    );
+    throw new AwsError('MissingAuthenticationTokenException', 'writing needs a request signed with a configured key');
   const [, accessKeyId = '', day, region, service, signedHeaders, signature] = AUTHORIZATION.exec(authorization) ?? [];
   if (signature === undefined || signedHeaders === undefined)
     throw invalid('the Authorization header is not Signature Version 4');
   const key = keys.find((candidate) => candidate.accessKeyId === accessKeyId);
   if (key === undefined)
-    throw new CloudMapError('UnrecognizedClientException', 'the access key is not one that is configured');
+    throw new AwsError('UnrecognizedClientException', 'the access key is not one that is configured');
   if (service !== 'servicediscovery')
     throw invalid(`the signature is for the service ${service}, not servicediscovery`);
   const signedAt = String(request.headers['x-amz-date'] ?? '');
@@ -54,7 +52,7 @@ export async function checkSignature(
   if (!sameText(expected, signature)) throw invalid('the signature does not match: check the secret key');
 }
 
-const invalid = (message: string) => new CloudMapError('InvalidSignatureException', message);
+const invalid = (message: string) => new AwsError('InvalidSignatureException', message);
 
 /** Signs what was sent anew; only the headers that the client signed take part, as they may have been added to. */
 async function sign(
@@ -70,7 +68,7 @@ async function sign(
     credentials: key,
     region,
     service: 'servicediscovery',
-    sha256: NodeSha256,
+    sha256: Hash.bind(undefined, 'sha256'),
     applyChecksum: false,
   });
   const signed = await signer.sign(
@@ -88,39 +86,11 @@ async function sign(
   return /Signature=([0-9a-f]{64})/.exec(String(signed.headers.authorization))?.[1] ?? '';
 }
 
-/** The library hashes through this; an instance with a secret is an HMAC. */
-class NodeSha256 {
-  readonly #hash: Hash | Hmac;
-  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
-    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', bytesOf(secret));
-  }
-  update(data: string | ArrayBuffer | ArrayBufferView): void {
-    this.#hash.update(bytesOf(data));
-  }
-  async digest(): Promise<Uint8Array> {
-    return this.#hash.digest();
-  }
-  reset(): void {}
-}
-
-function bytesOf(data: string | ArrayBuffer | ArrayBufferView): Buffer {
-  if (typeof data === 'string') return Buffer.from(data, 'utf8');
-  return ArrayBuffer.isView(data) ? Buffer.from(data.buffer, data.byteOffset, data.byteLength) : Buffer.from(data);
-}
-
 /** "20261122T101112Z" */
 function dateOf(text: string): Date | undefined {
-  const match = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(text);
-  if (match === null) return undefined;
-  const [year, month, day, hour, minute, second] = match.slice(1).map(Number) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
-  return new Date(Date.UTC(year, month - 1, day, hour, minute, second));
+  const iso = text.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6Z');
+  const date = new Date(iso);
+  return iso === text || Number.isNaN(date.getTime()) ? undefined : date;
 }
 
 const sameText = (one: string, other: string) =>

@@ -1,6 +1,7 @@
 // The Cloud Map API on the HTTP address.
-import { type Api, callOperation, operationWrites } from '../cloudmap/api.ts';
-import { CloudMapError } from '../cloudmap/errors.ts';
+import type { Api } from '../cloudmap/api.ts';
+import { AwsError } from '../cloudmap/aws-error.ts';
+import { callOperation, operationWrites } from '../cloudmap/operations/call-operation.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { type AwsProtocol, awsJson, rpcV2Cbor } from './aws-protocol.ts';
@@ -31,7 +32,7 @@ export function cloudMapEndpoints(options: CloudMapEndpointOptions): Endpoint[] 
     tooLarge(limitBytes) {
       const message = `the body may have at most ${limitBytes} bytes`;
       calls.inc(1, 'unknown', 'RequestEntityTooLargeException');
-      return protocol.failure(new CloudMapError('RequestEntityTooLargeException', message));
+      return protocol.failure(new AwsError('RequestEntityTooLargeException', message));
     },
     async handle(request) {
       // Unknown names are one label, or anyone could grow the metrics.
@@ -50,7 +51,7 @@ export function cloudMapEndpoints(options: CloudMapEndpointOptions): Endpoint[] 
         if (writes) await options.published?.().catch(() => {});
         return respond('ok', protocol.success(output));
       } catch (error) {
-        const known = error instanceof CloudMapError ? error : internalFailure(error, operation, options.log);
+        const known = error instanceof AwsError ? error : internalFailure(error, operation, options.log);
         return respond(known.code, protocol.failure(known));
       }
     },
@@ -64,11 +65,11 @@ async function authorize(
   { writes, keys, api }: CloudMapEndpointOptions,
 ): Promise<void> {
   if (writes === 'off')
-    throw new CloudMapError('AccessDeniedException', 'writing is off; set cloudMap.writes in the configuration');
+    throw new AwsError('AccessDeniedException', 'writing is off; set cloudMap.writes in the configuration');
   if (writes === 'signed') await checkSignature(request, path, keys, api.clock);
 }
 
-function internalFailure(error: unknown, operation: string, log: Logger): CloudMapError {
+function internalFailure(error: unknown, operation: string, log: Logger): AwsError {
   log.error('Cloud Map operation failed', { operation, error: (error as Error).message });
-  return new CloudMapError('InternalFailure', 'internal error; the log says more');
+  return new AwsError('InternalFailure', 'internal error; the log says more');
 }

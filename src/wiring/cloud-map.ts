@@ -2,11 +2,11 @@
 import { readFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock, Random } from '../clock.ts';
-import { type KubernetesStore, openKubernetesStore } from '../cloudmap/kubernetes/store.ts';
+import { openState } from '../cloudmap/cloud-map-state.ts';
+import { memoryStore, type Store } from '../cloudmap/cloud-map-store.ts';
+import { type KubernetesStore, openKubernetesStore } from '../cloudmap/kubernetes/kubernetes-store.ts';
 import { openLevelStore } from '../cloudmap/level-store.ts';
-import { publishCloudMap } from '../cloudmap/publish.ts';
-import { openState } from '../cloudmap/state.ts';
-import { memoryStore, type Store } from '../cloudmap/store.ts';
+import { publishCloudMap } from '../cloudmap/publish-cloud-map.ts';
 import type { CloudMapConfig, ZoneConfig } from '../config/config.ts';
 import { createTaskBook, type TaskBook } from '../ecs/task-book.ts';
 import { startTaskSource } from '../ecs/task-source.ts';

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { openState } from '../../src/cloudmap/cloud-map-state.ts';
 import { openLevelStore } from '../../src/cloudmap/level-store.ts';
-import { openState } from '../../src/cloudmap/state.ts';
 
 const writer = fileURLToPath(new URL('../support/level-writer.js', import.meta.url));
 const KILLS = 200;

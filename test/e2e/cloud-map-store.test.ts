@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { systemClock } from '../../src/clock.ts';
-import { serviceObjectNames } from '../../src/cloudmap/kubernetes/names.ts';
-import { openKubernetesStore } from '../../src/cloudmap/kubernetes/store.ts';
-import { openState } from '../../src/cloudmap/state.ts';
+import { openState } from '../../src/cloudmap/cloud-map-state.ts';
+import { serviceObjectNames } from '../../src/cloudmap/kubernetes/held-object.ts';
+import { openKubernetesStore } from '../../src/cloudmap/kubernetes/kubernetes-store.ts';
 import { silentLogger } from '../../src/log.ts';
 import { createStatusBoard } from '../../src/sources/status.ts';
 import { type CloudMapInCluster, startCloudMapInCluster, testCloudMapConfig } from '../support/cloud-map-in-cluster.ts';

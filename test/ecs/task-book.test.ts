@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ServiceRecord, StoreChange } from '../../src/cloudmap/model.ts';
-import { openState } from '../../src/cloudmap/state.ts';
-import { memoryStore } from '../../src/cloudmap/store.ts';
+import { openState } from '../../src/cloudmap/cloud-map-state.ts';
+import { memoryStore } from '../../src/cloudmap/cloud-map-store.ts';
+import type { ServiceRecord, StoreChange } from '../../src/cloudmap/records.ts';
 import { createTaskBook } from '../../src/ecs/task-book.ts';
 import type { TaskStatement } from '../../src/ecs/task-instance.ts';
 import { createRegistry } from '../../src/registry/registry.ts';

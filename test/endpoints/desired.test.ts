@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { endpointOf } from '../../src/cloudmap/kubernetes/slice.ts';
+import { endpointOf } from '../../src/cloudmap/kubernetes/instance-slices.ts';
 import {
   changesOf,
   derivedEndpoints,

@@ -1,8 +1,8 @@
 import { systemClock } from '../../src/clock.ts';
 import type { Api } from '../../src/cloudmap/api.ts';
-import { publishCloudMap } from '../../src/cloudmap/publish.ts';
-import { openState } from '../../src/cloudmap/state.ts';
-import { memoryStore, type Store } from '../../src/cloudmap/store.ts';
+import { openState } from '../../src/cloudmap/cloud-map-state.ts';
+import { memoryStore, type Store } from '../../src/cloudmap/cloud-map-store.ts';
+import { publishCloudMap } from '../../src/cloudmap/publish-cloud-map.ts';
 import { createHealthSync } from '../../src/health/sync.ts';
 import { type CloudMapEndpointOptions, cloudMapEndpoints } from '../../src/http/cloud-map.ts';
 import { startHttpServer } from '../../src/http/server.ts';

@@ -1,7 +1,8 @@
 // Registers instances in a LevelDB state without end and prints each one's id once it is acknowledged; the crash test
 // kills it at any moment. Arguments: the folder, the first number.
+
+import { openState } from '../../src/cloudmap/cloud-map-state.ts';
 import { openLevelStore } from '../../src/cloudmap/level-store.ts';
-import { openState } from '../../src/cloudmap/state.ts';
 
 const [, , folder, first] = process.argv;
 const state = await openState(await openLevelStore(folder!), (error) => {

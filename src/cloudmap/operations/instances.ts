@@ -1,12 +1,11 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import * as v from 'valibot';
 import { NameError, parseName } from '../../dns/name.ts';
-import type { Api } from '../api.ts';
-import { CloudMapError } from '../errors.ts';
-import { attributes, instanceId, maxResults, nextToken, read, requestId, resourceId } from '../input.ts';
-import { page } from '../listing.ts';
-import { allInstances, instanceOf, namespaceOf, serviceOf } from '../lookup.ts';
-import { type InstanceRecord, instanceKey, type RecordType, type ServiceRecord } from '../model.ts';
+import { type Api, allInstances, instanceOf, namespaceOf, noInstance, serviceOf } from '../api.ts';
+import { AwsError } from '../aws-error.ts';
+import { page } from '../list-pages.ts';
+import { type InstanceRecord, instanceKey, type RecordType, type ServiceRecord } from '../records.ts';
+import { attributes, instanceId, maxResults, nextToken, read, requestId, resourceId } from '../request-shapes.ts';
 import { finished } from './operations.ts';
 
 const registerInput = v.object({
@@ -28,14 +27,22 @@ export function registerInstance(api: Api, input: unknown): Promise<object> {
     const instances = api.state.instancesOf(service.id);
     const before = instances.get(request.InstanceId);
     if (before === undefined && instances.size >= api.limits.instancesPerService)
-      throw new CloudMapError('ResourceLimitExceeded', `at most ${api.limits.instancesPerService} instances a service`);
+      throw new AwsError('ResourceLimitExceeded', `at most ${api.limits.instancesPerService} instances a service`);
     const value = instanceRecord(api, service, request, before);
-    const key = instanceKey(service.id, request.InstanceId);
-    const targets = { INSTANCE: request.InstanceId, SERVICE: service.id, NAMESPACE: service.namespaceId };
-    const operation = finished(api, 'REGISTER_INSTANCE', targets, requestKey);
-    return { changes: [{ collection: 'instance', key, value }, operation], result: { OperationId: operation.key } };
+    return finished(api, {
+      type: 'REGISTER_INSTANCE',
+      targets: targetsOf(service, request.InstanceId),
+      change: { collection: 'instance', key: instanceKey(service.id, request.InstanceId), value },
+      ...(requestKey && { requestKey }),
+    });
   });
 }
+
+const targetsOf = (service: ServiceRecord, id: string) => ({
+  INSTANCE: id,
+  SERVICE: service.id,
+  NAMESPACE: service.namespaceId,
+});
 
 function instanceRecord(
   api: Api,
@@ -70,7 +77,7 @@ const NEEDED: Readonly<Record<RecordType, readonly string[]>> = {
 /** The rules of RegisterInstance's Attributes. */
 function checkAttributes(api: Api, service: ServiceRecord, given: Readonly<Record<string, string>>): void {
   const refuse = (message: string): never => {
-    throw new CloudMapError('InvalidInput', `Attributes: ${message}`);
+    throw new AwsError('InvalidInput', `Attributes: ${message}`);
   };
   const {
     AWS_INSTANCE_IPV4: ipv4,
@@ -123,13 +130,11 @@ export function deregisterInstance(api: Api, input: unknown): Promise<object> {
   return api.state.mutate(() => {
     const service = serviceOf(api, ServiceId);
     instanceOf(api, service, InstanceId);
-    const targets = { INSTANCE: InstanceId, SERVICE: service.id, NAMESPACE: service.namespaceId };
-    const operation = finished(api, 'DEREGISTER_INSTANCE', targets, undefined);
-    const key = instanceKey(service.id, InstanceId);
-    return {
-      changes: [{ collection: 'instance', key, value: undefined }, operation],
-      result: { OperationId: operation.key },
-    };
+    return finished(api, {
+      type: 'DEREGISTER_INSTANCE',
+      targets: targetsOf(service, InstanceId),
+      change: { collection: 'instance', key: instanceKey(service.id, InstanceId), value: undefined },
+    });
   });
 }
 
@@ -138,7 +143,7 @@ export function getInstance(api: Api, input: unknown): object {
   const service = serviceOf(api, ServiceId);
   for (const { id, attributes } of allInstances(api, service))
     if (id === InstanceId) return { ResourceOwner: api.account, Instance: described(api, id, attributes) };
-  throw new CloudMapError('InstanceNotFound', `service ${service.id} has no instance ${InstanceId}`);
+  throw noInstance(service, InstanceId);
 }
 
 const listInput = v.object({ ServiceId: resourceId, NextToken: nextToken, MaxResults: maxResults });
@@ -156,3 +161,23 @@ const described = (api: Api, id: string, given: Readonly<Record<string, string>>
   Attributes: given,
   CreatedByAccount: api.account,
 });
+
+const updateInput = v.object({
+  ServiceId: resourceId,
+  InstanceId: v.pipe(v.string(), v.maxLength(64)),
+  Status: v.picklist(['HEALTHY', 'UNHEALTHY']),
+});
+
+/** Takes effect at once; AWS waits about 30 seconds. */
+export function updateInstanceCustomHealthStatus(api: Api, input: unknown): Promise<object> {
+  const { ServiceId, InstanceId, Status } = read(updateInput, input);
+  return api.state.mutate(() => {
+    const service = serviceOf(api, ServiceId);
+    const instance = instanceOf(api, service, InstanceId);
+    if (!service.customHealth)
+      throw new AwsError('CustomHealthNotFound', `service ${service.name} has no HealthCheckCustomConfig`);
+    if (instance.customStatus?.status === Status) return { changes: [], result: {} };
+    const value = { ...instance, customStatus: { status: Status, sinceMs: api.clock.now() } };
+    return { changes: [{ collection: 'instance', key: instanceKey(service.id, InstanceId), value }], result: {} };
+  });
+}

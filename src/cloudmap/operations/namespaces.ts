@@ -1,7 +1,8 @@
 import * as v from 'valibot';
-import type { Api } from '../api.ts';
-import { CloudMapError } from '../errors.ts';
-import { namespaceArn, newNamespaceId } from '../ids.ts';
+import { type Api, namespaceArn, namespaceOf, newNamespaceId } from '../api.ts';
+import { AwsError } from '../aws-error.ts';
+import { filtered, page } from '../list-pages.ts';
+import { canonicalName, type NamespaceRecord } from '../records.ts';
 import {
   description,
   filters,
@@ -13,10 +14,7 @@ import {
   resourceId,
   soa,
   tags,
-} from '../input.ts';
-import { filtered, page } from '../listing.ts';
-import { canonicalName, namespaceOf } from '../lookup.ts';
-import type { NamespaceRecord } from '../model.ts';
+} from '../request-shapes.ts';
 import { finished } from './operations.ts';
 import { tagsOf } from './tags.ts';
 
@@ -42,7 +40,7 @@ export function createPublicDnsNamespace(api: Api, input: unknown): Promise<obje
   return create(api, 'DNS_PUBLIC', read(publicInput, input));
 }
 
-/** Vpc is required and kept, and means nothing here: there is one network. */
+/** Vpc is required and stored but has no effect: there is one network. */
 export function createPrivateDnsNamespace(api: Api, input: unknown): Promise<object> {
   return create(api, 'DNS_PRIVATE', read(privateInput, input));
 }
@@ -50,7 +48,7 @@ export function createPrivateDnsNamespace(api: Api, input: unknown): Promise<obj
 type CreateInput = v.InferOutput<typeof httpInput> &
   Partial<Pick<v.InferOutput<typeof privateInput>, 'Vpc' | 'Properties'>>;
 
-/** A CreatorRequestId that was used for the same request gives the first operation again. */
+/** A retry with the same CreatorRequestId returns the first operation again. */
 function create(api: Api, type: NamespaceRecord['type'], input: CreateInput): Promise<object> {
   const requestKey =
     input.CreatorRequestId && `namespace/${type}/${canonicalName(input.Name)}/${input.CreatorRequestId}`;
@@ -59,8 +57,8 @@ function create(api: Api, type: NamespaceRecord['type'], input: CreateInput): Pr
     if (earlier !== undefined) return { changes: [], result: { OperationId: earlier.id } };
     refuseDuplicate(api, input);
     if (api.state.namespaces.size >= api.limits.namespaces)
-      throw new CloudMapError('ResourceLimitExceeded', `at most ${api.limits.namespaces} namespaces`);
-    const id = newNamespaceId(api.random);
+      throw new AwsError('ResourceLimitExceeded', `at most ${api.limits.namespaces} namespaces`);
+    const id = newNamespaceId(api);
     const value: NamespaceRecord = {
       id,
       name: input.Name,
@@ -72,19 +70,20 @@ function create(api: Api, type: NamespaceRecord['type'], input: CreateInput): Pr
       ...(type !== 'HTTP' && { soaTtlSeconds: input.Properties?.DnsProperties.SOA.TTL ?? DEFAULT_SOA_TTL_SECONDS }),
       ...(input.Vpc && { vpc: input.Vpc }),
     };
-    const operation = finished(api, 'CREATE_NAMESPACE', { NAMESPACE: id }, requestKey);
-    return {
-      changes: [{ collection: 'namespace', key: id, value }, operation],
-      result: { OperationId: operation.key },
-    };
+    return finished(api, {
+      type: 'CREATE_NAMESPACE',
+      targets: { NAMESPACE: id },
+      change: { collection: 'namespace', key: id, value },
+      ...(requestKey && { requestKey }),
+    });
   });
 }
 
-/** One network, so one namespace a name: AWS allows the same name in another VPC. */
+/** With one network, names of namespaces are unique. AWS allows the same name in another VPC. */
 function refuseDuplicate(api: Api, { Name }: CreateInput): void {
   for (const namespace of api.state.namespaces.values())
     if (canonicalName(namespace.name) === canonicalName(Name))
-      throw new CloudMapError('NamespaceAlreadyExists', `namespace ${Name} exists already`, {
+      throw new AwsError('NamespaceAlreadyExists', `namespace ${Name} exists already`, {
         NamespaceId: namespace.id,
         ...(namespace.creatorRequestId && { CreatorRequestId: namespace.creatorRequestId }),
       });
@@ -116,12 +115,12 @@ export function deleteNamespace(api: Api, input: unknown): Promise<object> {
   return api.state.mutate(() => {
     const namespace = namespaceOf(api, Id);
     if (api.state.servicesOf(namespace.id).length > 0)
-      throw new CloudMapError('ResourceInUse', `namespace ${namespace.name} still has services; delete them first`);
-    const operation = finished(api, 'DELETE_NAMESPACE', { NAMESPACE: namespace.id }, undefined);
-    return {
-      changes: [{ collection: 'namespace', key: namespace.id, value: undefined }, operation],
-      result: { OperationId: operation.key },
-    };
+      throw new AwsError('ResourceInUse', `namespace ${namespace.name} still has services; delete them first`);
+    return finished(api, {
+      type: 'DELETE_NAMESPACE',
+      targets: { NAMESPACE: namespace.id },
+      change: { collection: 'namespace', key: namespace.id, value: undefined },
+    });
   });
 }
 
@@ -151,17 +150,18 @@ function change(api: Api, type: NamespaceRecord['type'], input: v.InferOutput<ty
   return api.state.mutate(() => {
     const namespace = namespaceOf(api, input.Id);
     if (namespace.type !== type)
-      throw new CloudMapError('InvalidInput', `namespace ${namespace.name} is of type ${namespace.type}, not ${type}`);
+      throw new AwsError('InvalidInput', `namespace ${namespace.name} is of type ${namespace.type}, not ${type}`);
     const requestKey = input.UpdaterRequestId && `update/${namespace.id}/${input.UpdaterRequestId}`;
     const earlier = requestKey ? api.state.operationOfRequest(requestKey) : undefined;
     if (earlier !== undefined) return { changes: [], result: { OperationId: earlier.id } };
     const soaTtlSeconds = input.Namespace.Properties?.DnsProperties.SOA.TTL ?? namespace.soaTtlSeconds;
     const value = { ...namespace, description: input.Namespace.Description ?? namespace.description, soaTtlSeconds };
-    const operation = finished(api, 'UPDATE_NAMESPACE', { NAMESPACE: namespace.id }, requestKey);
-    return {
-      changes: [{ collection: 'namespace', key: namespace.id, value }, operation],
-      result: { OperationId: operation.key },
-    };
+    return finished(api, {
+      type: 'UPDATE_NAMESPACE',
+      targets: { NAMESPACE: namespace.id },
+      change: { collection: 'namespace', key: namespace.id, value },
+      ...(requestKey && { requestKey }),
+    });
   });
 }
 

@@ -1,39 +1,40 @@
 import * as v from 'valibot';
-import type { Api } from '../api.ts';
-import { CloudMapError } from '../errors.ts';
-import { newOperationId } from '../ids.ts';
-import { filters, maxResults, nextToken, read } from '../input.ts';
-import { filtered, page } from '../listing.ts';
-import type { OperationRecord, OperationType, StoreChange } from '../model.ts';
+import { type Api, newOperationId } from '../api.ts';
+import { AwsError } from '../aws-error.ts';
+import { filtered, page } from '../list-pages.ts';
+import type { OperationRecord, OperationType, StoreChange } from '../records.ts';
+import { filters, maxResults, nextToken, read } from '../request-shapes.ts';
 
-/** The record of an operation that is done; healthdns has none that goes on after its answer. */
-export function finished(
-  api: Api,
-  type: OperationType,
-  targets: OperationRecord['targets'],
-  requestKey: string | undefined,
-): StoreChange & { readonly collection: 'operation' } {
+export interface FinishedRequest {
+  readonly type: OperationType;
+  readonly targets: OperationRecord['targets'];
+  readonly change: StoreChange;
+  /** Identifies a retry of the request. */
+  readonly requestKey?: string;
+}
+
+/** A plan that makes the change and answers with an operation that has already succeeded. */
+export function finished(api: Api, { type, targets, change, requestKey }: FinishedRequest) {
   const nowMs = api.clock.now();
-  const id = newOperationId(api.random, nowMs);
-  const value = {
+  const id = newOperationId(api, nowMs);
+  const value: OperationRecord = {
     id,
     type,
-    status: 'SUCCESS' as const,
+    status: 'SUCCESS',
     createMs: nowMs,
     updateMs: nowMs,
     targets,
     ...(requestKey && { requestKey }),
   };
-  return { collection: 'operation', key: id, value };
+  return { changes: [change, { collection: 'operation' as const, key: id, value }], result: { OperationId: id } };
 }
 
 const getInput = v.object({ OperationId: v.pipe(v.string(), v.maxLength(255)) });
 
-/** GetOperation */
 export function getOperation(api: Api, input: unknown): object {
   const { OperationId } = read(getInput, input);
   const operation = api.state.operations.get(OperationId);
-  if (operation === undefined) throw new CloudMapError('OperationNotFound', `no operation with id ${OperationId}`);
+  if (operation === undefined) throw new AwsError('OperationNotFound', `no operation with id ${OperationId}`);
   return {
     Operation: {
       Id: operation.id,
@@ -49,7 +50,7 @@ export function getOperation(api: Api, input: unknown): object {
 
 const listInput = v.object({ NextToken: nextToken, MaxResults: maxResults, Filters: filters });
 
-/** ListOperations: oldest first. */
+/** Oldest first. */
 export function listOperations(api: Api, input: unknown): object {
   const request = read(listInput, input);
   const operations = filtered(api.state.operations.values(), request.Filters, {

@@ -1,7 +1,8 @@
 import * as v from 'valibot';
-import type { Api } from '../api.ts';
-import { CloudMapError } from '../errors.ts';
-import { idOf, newServiceId, serviceArn } from '../ids.ts';
+import { type Api, namespaceOf, newServiceId, serviceArn, serviceOf } from '../api.ts';
+import { AwsError } from '../aws-error.ts';
+import { filtered, page } from '../list-pages.ts';
+import { type DnsConfig, type HealthCheckConfig, idOf, type NamespaceRecord, type ServiceRecord } from '../records.ts';
 import {
   description,
   dnsRecords,
@@ -13,12 +14,12 @@ import {
   read,
   requestId,
   resourceId,
+  serviceAttributeKeys,
+  serviceAttributes,
   serviceName,
   tags,
-} from '../input.ts';
-import { filtered, page } from '../listing.ts';
-import { namespaceOf, serviceOf } from '../lookup.ts';
-import type { DnsConfig, HealthCheckConfig, NamespaceRecord, ServiceRecord } from '../model.ts';
+} from '../request-shapes.ts';
+import { checkPolicyAttribute } from '../service-policy.ts';
 import { finished } from './operations.ts';
 import { tagsOf } from './tags.ts';
 
@@ -40,21 +41,17 @@ const createInput = v.object({
 });
 type CreateInput = v.InferOutput<typeof createInput>;
 
-/** A CreatorRequestId that made the same service gives that service again. */
+/** A retry with the same CreatorRequestId returns the service again. */
 export function createService(api: Api, input: unknown): Promise<object> {
   const request = read(createInput, input);
   const namespaceId = request.NamespaceId ?? request.DnsConfig?.NamespaceId;
-  if (namespaceId === undefined)
-    throw new CloudMapError('InvalidInput', 'NamespaceId: say which namespace the service is in');
+  if (namespaceId === undefined) throw new AwsError('InvalidInput', 'NamespaceId is required');
   return api.state.mutate(() => {
     const namespace = namespaceOf(api, namespaceId);
     const existing = api.state.serviceNamed(namespace.id, request.Name);
     if (existing !== undefined) return { changes: [], result: { Service: again(api, existing, request) } };
     if (api.state.servicesOf(namespace.id).length >= api.limits.servicesPerNamespace)
-      throw new CloudMapError(
-        'ResourceLimitExceeded',
-        `at most ${api.limits.servicesPerNamespace} services a namespace`,
-      );
+      throw new AwsError('ResourceLimitExceeded', `at most ${api.limits.servicesPerNamespace} services a namespace`);
     const service = newService(api, namespace, request);
     return {
       changes: [{ collection: 'service', key: service.id, value: service }],
@@ -66,7 +63,7 @@ export function createService(api: Api, input: unknown): Promise<object> {
 function again(api: Api, existing: ServiceRecord, request: CreateInput): object {
   if (request.CreatorRequestId !== undefined && request.CreatorRequestId === existing.creatorRequestId)
     return describe(api, existing, api.state.instancesOf(existing.id).size);
-  throw new CloudMapError('ServiceAlreadyExists', `service ${request.Name} exists already in the namespace`, {
+  throw new AwsError('ServiceAlreadyExists', `service ${request.Name} exists already in the namespace`, {
     ServiceId: existing.id,
     ServiceArn: serviceArn(api, existing.id),
     ...(existing.creatorRequestId && { CreatorRequestId: existing.creatorRequestId }),
@@ -76,15 +73,15 @@ function again(api: Api, existing: ServiceRecord, request: CreateInput): object 
 function newService(api: Api, namespace: NamespaceRecord, request: CreateInput): ServiceRecord {
   const dnsConfig = request.DnsConfig && dnsConfigOf(request.DnsConfig);
   if (dnsConfig && (namespace.type === 'HTTP' || request.Type === 'HTTP'))
-    throw new CloudMapError(
+    throw new AwsError(
       'InvalidInput',
       'DnsConfig: a service of type HTTP, or in an HTTP namespace, has no DNS records',
     );
   if (request.HealthCheckConfig && request.HealthCheckCustomConfig)
-    throw new CloudMapError('InvalidInput', 'a service has HealthCheckConfig or HealthCheckCustomConfig, not both');
+    throw new AwsError('InvalidInput', 'a service has HealthCheckConfig or HealthCheckCustomConfig, not both');
   const healthCheck = request.HealthCheckConfig && healthCheckOf(request.HealthCheckConfig, dnsConfig);
   return {
-    id: newServiceId(api.random),
+    id: newServiceId(api),
     namespaceId: namespace.id,
     name: request.Name,
     description: request.Description,
@@ -98,19 +95,19 @@ function newService(api: Api, namespace: NamespaceRecord, request: CreateInput):
   };
 }
 
-/** A, AAAA, A and AAAA, SRV, or CNAME (weighted, without health checks), as the API's DnsRecord says. */
+/** A, AAAA, A and AAAA, SRV, or CNAME (weighted, without health checks): the combinations that AWS documents for DnsRecord. */
 function dnsConfigOf(input: v.InferOutput<typeof dnsConfigInput>): DnsConfig {
   const types = input.DnsRecords.map(({ Type }) => Type)
     .sort()
     .join(' and ');
   if (!['A', 'AAAA', 'A and AAAA', 'SRV', 'CNAME'].includes(types))
-    throw new CloudMapError(
+    throw new AwsError(
       'InvalidInput',
       `DnsRecords: ${types} cannot be combined; take A, AAAA, A and AAAA, SRV, or CNAME`,
     );
   const routingPolicy = input.RoutingPolicy ?? 'MULTIVALUE';
   if (types === 'CNAME' && routingPolicy !== 'WEIGHTED')
-    throw new CloudMapError('InvalidInput', 'RoutingPolicy: CNAME records need WEIGHTED, as a name has one CNAME only');
+    throw new AwsError('InvalidInput', 'RoutingPolicy: CNAME records need WEIGHTED, as a name has one CNAME only');
   return { routingPolicy, records: input.DnsRecords.map(({ Type, TTL }) => ({ type: Type, ttlSeconds: TTL })) };
 }
 
@@ -119,9 +116,9 @@ function healthCheckOf(
   dnsConfig: DnsConfig | undefined,
 ): HealthCheckConfig {
   if (input.Type === 'TCP' && input.ResourcePath !== undefined)
-    throw new CloudMapError('InvalidInput', 'HealthCheckConfig: TCP checks have no ResourcePath');
+    throw new AwsError('InvalidInput', 'HealthCheckConfig: TCP checks have no ResourcePath');
   if (dnsConfig?.records.some(({ type }) => type === 'CNAME'))
-    throw new CloudMapError('InvalidInput', 'HealthCheckConfig: services with CNAME records cannot be health-checked');
+    throw new AwsError('InvalidInput', 'HealthCheckConfig: services with CNAME records cannot be health-checked');
   const resourcePath = input.Type === 'TCP' ? undefined : `/${(input.ResourcePath ?? '/').replace(/^\/+/, '')}`;
   return { type: input.Type, failureThreshold: input.FailureThreshold, ...(resourcePath && { resourcePath }) };
 }
@@ -158,7 +155,7 @@ export function deleteService(api: Api, input: unknown): Promise<object> {
   return api.state.mutate(() => {
     const service = serviceOf(api, Id);
     if (api.state.instancesOf(service.id).size > 0)
-      throw new CloudMapError('ResourceInUse', `service ${service.name} still has instances; deregister them first`);
+      throw new AwsError('ResourceInUse', `service ${service.name} still has instances; deregister them first`);
     return { changes: [{ collection: 'service', key: service.id, value: undefined }], result: {} };
   });
 }
@@ -172,16 +169,16 @@ const updateInput = v.object({
   }),
 });
 
-/** What is left out of DnsConfig and HealthCheckConfig is deleted, as the API's UpdateService says; custom health stays. */
+/** Deletes DnsConfig and HealthCheckConfig where the request omits them, as AWS documents; custom health stays. */
 export function updateService(api: Api, input: unknown): Promise<object> {
   const { Id, Service: change } = read(updateInput, input);
   return api.state.mutate(() => {
     const service = serviceOf(api, Id);
     const namespace = namespaceOf(api, service.namespaceId);
     if (namespace.type === 'HTTP')
-      throw new CloudMapError('InvalidInput', 'a service in an HTTP namespace cannot be updated');
+      throw new AwsError('InvalidInput', 'a service in an HTTP namespace cannot be updated');
     if (change.HealthCheckConfig && service.customHealth)
-      throw new CloudMapError('InvalidInput', 'a service has HealthCheckConfig or HealthCheckCustomConfig, not both');
+      throw new AwsError('InvalidInput', 'a service has HealthCheckConfig or HealthCheckCustomConfig, not both');
     const routing = { RoutingPolicy: service.dnsConfig?.routingPolicy };
     const dnsConfig = change.DnsConfig && dnsConfigOf({ ...routing, ...change.DnsConfig });
     const healthCheck = change.HealthCheckConfig && healthCheckOf(change.HealthCheckConfig, dnsConfig);
@@ -191,11 +188,55 @@ export function updateService(api: Api, input: unknown): Promise<object> {
       dnsConfig,
       healthCheckConfig: healthCheck,
     };
-    const operation = finished(api, 'UPDATE_SERVICE', { SERVICE: service.id }, undefined);
-    return {
-      changes: [{ collection: 'service', key: service.id, value }, operation],
-      result: { OperationId: operation.key },
-    };
+    return finished(api, {
+      type: 'UPDATE_SERVICE',
+      targets: { SERVICE: service.id },
+      change: { collection: 'service', key: service.id, value },
+    });
+  });
+}
+
+const MAX_ATTRIBUTES = 30;
+
+const attributesInput = v.object({ ServiceId: resourceId });
+
+export function getServiceAttributes(api: Api, input: unknown): object {
+  const service = serviceOf(api, read(attributesInput, input).ServiceId);
+  return {
+    ServiceAttributes: {
+      ServiceArn: serviceArn(api, service.id),
+      ResourceOwner: api.account,
+      Attributes: service.attributes,
+    },
+  };
+}
+
+const updateAttributesInput = v.object({ ServiceId: resourceId, Attributes: serviceAttributes });
+
+export function updateServiceAttributes(api: Api, input: unknown): Promise<object> {
+  const { ServiceId, Attributes } = read(updateAttributesInput, input);
+  return api.state.mutate(() => {
+    const service = serviceOf(api, ServiceId);
+    const attributes = { ...service.attributes, ...Attributes };
+    if (Object.keys(attributes).length > MAX_ATTRIBUTES)
+      throw new AwsError(
+        'ServiceAttributesLimitExceededException',
+        `a service has at most ${MAX_ATTRIBUTES} attributes`,
+      );
+    checkPolicyAttribute(attributes);
+    return { changes: [{ collection: 'service', key: service.id, value: { ...service, attributes } }], result: {} };
+  });
+}
+
+const deleteAttributesInput = v.object({ ServiceId: resourceId, Attributes: serviceAttributeKeys });
+
+export function deleteServiceAttributes(api: Api, input: unknown): Promise<object> {
+  const { ServiceId, Attributes } = read(deleteAttributesInput, input);
+  return api.state.mutate(() => {
+    const service = serviceOf(api, ServiceId);
+    const kept = Object.entries(service.attributes).filter(([key]) => !Attributes.includes(key));
+    const value = { ...service, attributes: Object.fromEntries(kept) };
+    return { changes: [{ collection: 'service', key: service.id, value }], result: {} };
   });
 }
 

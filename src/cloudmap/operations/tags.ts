@@ -1,21 +1,20 @@
 import * as v from 'valibot';
 import type { Api } from '../api.ts';
-import { CloudMapError } from '../errors.ts';
-import { idOf } from '../ids.ts';
-import { read, tagKeys, tags } from '../input.ts';
-import type { NamespaceRecord, ServiceRecord, StoreChange } from '../model.ts';
+import { AwsError } from '../aws-error.ts';
+import { idOf, type NamespaceRecord, type ServiceRecord, type StoreChange } from '../records.ts';
+import { read, tagKeys, tags } from '../request-shapes.ts';
 
 const MAX_TAGS = 50;
 
 type TagList = v.InferOutput<typeof tags>;
 
-/** Tags as they are kept. @throws CloudMapError for too many tags or reserved keys */
+/** Tags as a record. @throws AwsError for too many tags or reserved keys */
 export function tagsOf(list: TagList, before: Readonly<Record<string, string>> = {}): Record<string, string> {
   const reserved = list.find(({ Key }) => Key.toLowerCase().startsWith('aws:'));
-  if (reserved) throw new CloudMapError('InvalidInput', `tag ${reserved.Key}: keys beginning with aws: are reserved`);
+  if (reserved) throw new AwsError('InvalidInput', `tag ${reserved.Key}: keys beginning with aws: are reserved`);
   const merged = { ...before, ...Object.fromEntries(list.map(({ Key, Value }) => [Key, Value])) };
   if (Object.keys(merged).length > MAX_TAGS)
-    throw new CloudMapError('TooManyTagsException', `a resource has at most ${MAX_TAGS} tags`);
+    throw new AwsError('TooManyTagsException', `a resource has at most ${MAX_TAGS} tags`);
   return merged;
 }
 
@@ -64,5 +63,5 @@ function taggedResource(
   const service = state.services.get(key);
   if (service !== undefined)
     return { record: service, changed: (tags) => ({ collection: 'service', key, value: { ...service, tags } }) };
-  throw new CloudMapError('ResourceNotFoundException', `no namespace or service ${resourceArn}`);
+  throw new AwsError('ResourceNotFoundException', `no namespace or service ${resourceArn}`);
 }

@@ -1,11 +1,11 @@
 // Writes of several replicas to one cluster, in the orders that go wrong by chance only once in a while.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ObjectClient } from '../../../src/cloudmap/kubernetes/client.ts';
 import { readHeldObject } from '../../../src/cloudmap/kubernetes/held-object.ts';
-import { createMirror, type Resource } from '../../../src/cloudmap/kubernetes/mirror.ts';
-import { writeAll } from '../../../src/cloudmap/kubernetes/write-all.ts';
-import type { InstanceRecord, StoreChange } from '../../../src/cloudmap/model.ts';
+import type { ObjectClient } from '../../../src/cloudmap/kubernetes/object-client.ts';
+import { createMirror, type Resource } from '../../../src/cloudmap/kubernetes/object-mirror.ts';
+import { writeAll } from '../../../src/cloudmap/kubernetes/write-changes.ts';
+import type { InstanceRecord, StoreChange } from '../../../src/cloudmap/records.ts';
 import { type Fields, fields } from '../../../src/sources/kubernetes/kinds/objects.ts';
 import { ApiError } from '../../../src/sources/kubernetes/watch/api-server.ts';
 import { fakeClock } from '../../support/fake-clock.ts';

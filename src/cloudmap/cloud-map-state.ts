@@ -1,6 +1,13 @@
-import { CloudMapError } from './errors.ts';
-import type { InstanceRecord, NamespaceRecord, OperationRecord, ServiceRecord, StoreChange } from './model.ts';
-import type { Store } from './store.ts';
+import { AwsError } from './aws-error.ts';
+import type { Store } from './cloud-map-store.ts';
+import {
+  type InstanceRecord,
+  type NamespaceRecord,
+  type OperationRecord,
+  parseInstanceKey,
+  type ServiceRecord,
+  type StoreChange,
+} from './records.ts';
 
 /** All of Cloud Map in memory, the same as what the store holds; changed by `mutate` only. */
 export interface State {
@@ -70,7 +77,7 @@ export async function openState(store: Store, onStoreError: (error: unknown) => 
     } catch (error) {
       tables.put(undo);
       onStoreError(error);
-      const refused = new CloudMapError('ServiceUnavailable', `not stored: ${(error as Error).message}`);
+      const refused = new AwsError('ServiceUnavailable', `not stored: ${(error as Error).message}`);
       for (const { request } of planned) request.fail(refused);
       return;
     }
@@ -82,9 +89,7 @@ export async function openState(store: Store, onStoreError: (error: unknown) => 
     ...tables.view,
     mutate(plan) {
       if (waiting.length >= MAX_WAITING)
-        return Promise.reject(
-          new CloudMapError('RequestLimitExceeded', `${MAX_WAITING} requests are waiting to be stored`),
-        );
+        return Promise.reject(new AwsError('RequestLimitExceeded', `${MAX_WAITING} requests are waiting to be stored`));
       return new Promise((resolve, reject) => {
         let result: ReturnType<typeof plan>['result'];
         waiting.push({
@@ -131,11 +136,10 @@ function createTables() {
         return { ...change, value };
       }
       case 'instance': {
-        const slash = change.key.indexOf('/');
-        const serviceId = change.key.slice(0, slash);
+        const { serviceId, instanceId } = parseInstanceKey(change.key);
         const ofService = instances.get(serviceId) ?? new Map<string, InstanceRecord>();
         instances.set(serviceId, ofService);
-        const value = exchange(ofService, change.key.slice(slash + 1), change.value);
+        const value = exchange(ofService, instanceId, change.value);
         if (ofService.size === 0) instances.delete(serviceId);
         return { ...change, value };
       }

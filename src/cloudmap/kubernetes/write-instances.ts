@@ -1,12 +1,23 @@
 // Instances of one Cloud Map service brought into its slices: as few writes as there are slices concerned, each on the
 // version that was read, and planned anew when another replica was faster.
 import { ApiError } from '../../sources/kubernetes/watch/api-server.ts';
-import type { InstanceRecord, OperationRecord } from '../model.ts';
-import { type Instances, instancesAnnotation, newSlice, readiness, withInstances } from './compose.ts';
+import type { InstanceRecord, OperationRecord } from '../records.ts';
 import type { HeldObject, KeptInstance } from './held-object.ts';
-import { DELETING } from './names.ts';
-import { MAX_ENDPOINTS, MAX_INSTANCES_BYTES, type SliceShape, sameShape, shapeOf, shapeOfSlice } from './slice.ts';
-import { isMarked, WriteConflict, type WriteContext } from './write-context.ts';
+import { DELETING } from './held-object.ts';
+import {
+  type Instances,
+  instancesAnnotation,
+  MAX_ENDPOINTS,
+  MAX_INSTANCES_BYTES,
+  newSlice,
+  readiness,
+  type SliceShape,
+  sameShape,
+  shapeOf,
+  shapeOfSlice,
+  withInstances,
+} from './instance-slices.ts';
+import { isMarked, WriteConflict, type WriteContext } from './object-client.ts';
 
 export interface InstanceEdit {
   readonly id: string;

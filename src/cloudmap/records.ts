@@ -1,4 +1,4 @@
-// What the Cloud Map API creates, as it is kept. Times are wall-clock milliseconds; on the wire they are seconds.
+// The records that the Cloud Map API creates, as stores keep them. Times are wall-clock milliseconds; on the wire, seconds.
 
 export interface NamespaceRecord {
   readonly id: string;
@@ -69,11 +69,11 @@ export interface OperationRecord {
   readonly updateMs: number;
   /** NAMESPACE, SERVICE, INSTANCE → id. */
   readonly targets: Readonly<Partial<Record<'NAMESPACE' | 'SERVICE' | 'INSTANCE', string>>>;
-  /** What a repeated request is known by: the CreatorRequestId in its scope. */
+  /** Identifies a retried request: the CreatorRequestId in its scope. */
   readonly requestKey?: string;
 }
 
-/** One value to keep or to forget; a list of them is written whole or not at all. */
+/** One value to store or delete. A list of changes is written whole or not at all. */
 export type StoreChange =
   | { readonly collection: 'namespace'; readonly key: string; readonly value: NamespaceRecord | undefined }
   | { readonly collection: 'service'; readonly key: string; readonly value: ServiceRecord | undefined }
@@ -82,5 +82,17 @@ export type StoreChange =
 
 export type Collection = StoreChange['collection'];
 
-/** Instances are kept under their service's id, which never holds a slash. */
+/** The key of an instance: ids of services never contain a slash. */
 export const instanceKey = (serviceId: string, instanceId: string): string => `${serviceId}/${instanceId}`;
+
+export function parseInstanceKey(key: string): { readonly serviceId: string; readonly instanceId: string } {
+  const slash = key.indexOf('/');
+  return { serviceId: key.slice(0, slash), instanceId: key.slice(slash + 1) };
+}
+
+/** The id in an ARN; anything else is returned as it is. */
+export const idOf = (idOrArn: string): string =>
+  idOrArn.startsWith('arn:') ? idOrArn.slice(idOrArn.lastIndexOf('/') + 1) : idOrArn;
+
+/** Lower case without the trailing dot, so that equal domain names compare equal. */
+export const canonicalName = (name: string): string => name.toLowerCase().replace(/\.$/, '');

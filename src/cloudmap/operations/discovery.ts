@@ -1,9 +1,17 @@
 import * as v from 'valibot';
 import type { Random } from '../../clock.ts';
 import type { Status } from '../../registry/model.ts';
-import type { Api } from '../api.ts';
-import { anyNamespaceName, attributes, discoverMaxResults, read } from '../input.ts';
-import { allInstances, serviceByName } from '../lookup.ts';
+import { type Api, allInstances, noInstance, serviceByName, serviceOf } from '../api.ts';
+import { page } from '../list-pages.ts';
+import {
+  anyNamespaceName,
+  attributes,
+  discoverMaxResults,
+  maxResults,
+  nextToken,
+  read,
+  resourceId,
+} from '../request-shapes.ts';
 
 const named = { NamespaceName: anyNamespaceName, ServiceName: v.pipe(v.string(), v.maxLength(127)) };
 const owner = { OwnerAccount: v.optional(v.string()) };
@@ -22,10 +30,7 @@ interface Candidate {
   readonly status: Status;
 }
 
-/**
- * DiscoverInstances. An instance whose health is not known yet counts as healthy, in DNS and here; its HealthStatus
- * says UNKNOWN.
- */
+/** An instance whose health is not known yet counts as healthy, here and in DNS; its HealthStatus is UNKNOWN. */
 export function discoverInstances(api: Api, input: unknown): object {
   const request = read(discoverInput, input);
   const [namespace, service] = serviceByName(api, request.NamespaceName, request.ServiceName);
@@ -83,4 +88,24 @@ export function discoverInstancesRevision(api: Api, input: unknown): object {
   const request = read(revisionInput, input);
   const [, service] = serviceByName(api, request.NamespaceName, request.ServiceName);
   return { InstancesRevision: api.health.revision(service) };
+}
+
+const statusInput = v.object({
+  ServiceId: resourceId,
+  Instances: v.optional(v.pipe(v.array(v.pipe(v.string(), v.maxLength(64))), v.minLength(1), v.maxLength(1000))),
+  MaxResults: maxResults,
+  NextToken: nextToken,
+});
+
+/** HEALTHY, UNHEALTHY or UNKNOWN of each instance: the verdicts that DNS answers by. */
+export function getInstancesHealthStatus(api: Api, input: unknown): object {
+  const request = read(statusInput, input);
+  const service = serviceOf(api, request.ServiceId);
+  const ids = [...allInstances(api, service)].map(({ id }) => id);
+  const known = new Set(ids);
+  const missing = request.Instances?.find((id) => !known.has(id));
+  if (missing !== undefined) throw noInstance(service, missing);
+  const statuses = api.health.statusesOf(service);
+  const { items, nextToken: token } = page(request.Instances ?? ids, (id) => id, request);
+  return { Status: Object.fromEntries(items.map((id) => [id, statuses.get(id) ?? 'UNKNOWN'])), NextToken: token };
 }

@@ -1,9 +1,10 @@
 // Reading and writing Cloud Map's objects in one namespace of a cluster.
-
-import { type Fields, fields, list } from '../../sources/kubernetes/kinds/objects.ts';
+import type { Clock } from '../../clock.ts';
+import { type Fields, fields, list, optionalFields, timeMs } from '../../sources/kubernetes/kinds/objects.ts';
 import { ApiError, type ApiServer } from '../../sources/kubernetes/watch/api-server.ts';
-import { type HeldObject, readHeldObject } from './held-object.ts';
-import type { Resource } from './mirror.ts';
+import type { StoreChange } from '../records.ts';
+import { DELETING, type HeldObject, readHeldObject } from './held-object.ts';
+import type { Mirror, Resource } from './object-mirror.ts';
 
 export interface ObjectClient {
   /** Rejects with ApiError 409 where the name is taken. */
@@ -59,4 +60,29 @@ export function createObjectClient(server: ApiServer, namespace: string, signal:
       }
     },
   };
+}
+
+export interface WriteContext {
+  readonly mirror: Mirror;
+  readonly client: ObjectClient;
+  readonly clock: Clock;
+  /** An object as the server answered it; undefined: none was there. */
+  readonly take: (object: HeldObject | undefined) => void;
+  /** Records that may differ from what was known. */
+  readonly feed: (changes: readonly StoreChange[]) => void;
+}
+
+/** Another replica did something that this write did not know of. The client asks again and is told how things are. */
+export class WriteConflict extends Error {
+  override readonly name = 'WriteConflict';
+}
+
+/** A deletion that has not ended after this long never will: its replica died. */
+const DELETION_MS = 60_000;
+
+/** Whether somebody is deleting the object right now. */
+export function isMarked(object: HeldObject, clock: Clock): boolean {
+  const annotations = optionalFields(fields(object.raw.metadata, 'metadata').annotations, 'annotations');
+  const sinceMs = timeMs(annotations[DELETING]);
+  return sinceMs !== undefined && clock.now() - sinceMs < DELETION_MS;
 }

@@ -1,6 +1,6 @@
 // All of Cloud Map's objects in the cluster as last seen, by watching or as the answer to a write, whichever is newer.
-import type { OperationRecord, StoreChange } from '../model.ts';
-import { instanceKey } from '../model.ts';
+import type { OperationRecord, StoreChange } from '../records.ts';
+import { instanceKey, parseInstanceKey } from '../records.ts';
 import type { HeldObject, KeptInstance, ObjectKind } from './held-object.ts';
 
 export interface Mirror {
@@ -100,8 +100,8 @@ export function createMirror(): Mirror {
       case 'operation':
         return { ...change, value: operations.get(change.key) };
       case 'instance': {
-        const slash = change.key.indexOf('/');
-        return { ...change, value: locate(change.key.slice(0, slash), change.key.slice(slash + 1))?.kept.record };
+        const { serviceId, instanceId } = parseInstanceKey(change.key);
+        return { ...change, value: locate(serviceId, instanceId)?.kept.record };
       }
     }
   }

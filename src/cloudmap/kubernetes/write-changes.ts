@@ -1,11 +1,79 @@
-// Namespaces and services brought into the cluster: created, changed, and deleted only when nothing is in them.
+// A batch of changes written to the cluster: containers before their contents, contents before containers are deleted, and
+// each operation with the object that it concerns.
+import { fields, optionalFields } from '../../sources/kubernetes/kinds/objects.ts';
 import { ApiError } from '../../sources/kubernetes/watch/api-server.ts';
-import type { NamespaceRecord, OperationRecord, ServiceRecord } from '../model.ts';
-import { newNamespace, newOperationsHolder, newService, type RecordEdit, withEdit } from './compose.ts';
-import type { HeldObject } from './held-object.ts';
-import { type Resource, resourceOf } from './mirror.ts';
-import { KIND_LABEL, OPERATIONS_CONFIG_MAP, SERVICE_ID_LABEL, serviceObjectNames } from './names.ts';
-import { isMarked, WriteConflict, type WriteContext } from './write-context.ts';
+import {
+  type NamespaceRecord,
+  type OperationRecord,
+  parseInstanceKey,
+  type ServiceRecord,
+  type StoreChange,
+} from '../records.ts';
+import {
+  DELETING,
+  type HeldObject,
+  KIND_LABEL,
+  MANAGED_BY,
+  namespaceObjectName,
+  OPERATIONS_CONFIG_MAP,
+  operationsAnnotation,
+  RECORD,
+  SERVICE_ID_LABEL,
+  serviceObjectNames,
+} from './held-object.ts';
+import { isMarked, WriteConflict, type WriteContext } from './object-client.ts';
+import { type Resource, resourceOf } from './object-mirror.ts';
+import { type InstanceEdit, writeInstances } from './write-instances.ts';
+
+/** Rejects with the first failure; what was written before it stays, and is seen by watching. */
+export async function writeAll(context: WriteContext, all: readonly StoreChange[]): Promise<void> {
+  // Of several changes of one record in a batch the last one counts.
+  const changes = [...new Map(all.map((change) => [`${change.collection} ${change.key}`, change])).values()];
+  const operations = operationsByObject(changes);
+  const take = (key: string): readonly OperationRecord[] => {
+    const own = operations.get(key) ?? [];
+    operations.delete(key);
+    return own;
+  };
+  for (const { collection, key, value } of changes)
+    if (collection === 'namespace' && value !== undefined) await writeNamespace(context, value, take(key));
+  for (const { collection, key, value } of changes)
+    if (collection === 'service' && value !== undefined) await writeService(context, value, take(key));
+  for (const [serviceId, edits] of instanceEdits(changes, take)) await writeInstances(context, serviceId, edits);
+  for (const { collection, key, value } of changes)
+    if (collection === 'service' && value === undefined) await deleteService(context, key);
+  for (const { collection, key, value } of changes)
+    if (collection === 'namespace' && value === undefined) await deleteNamespace(context, key);
+  const left = [...operations.values()].flat();
+  if (left.length > 0) await writeOperations(context, left);
+}
+
+/** Keyed as the record is that they were about. */
+function operationsByObject(changes: readonly StoreChange[]): Map<string, OperationRecord[]> {
+  const operations = new Map<string, OperationRecord[]>();
+  for (const { collection, value } of changes) {
+    if (collection !== 'operation' || value === undefined) continue;
+    const { NAMESPACE = '', SERVICE, INSTANCE } = value.targets;
+    const key = INSTANCE !== undefined ? `${SERVICE}/${INSTANCE}` : (SERVICE ?? NAMESPACE);
+    operations.set(key, [...(operations.get(key) ?? []), value]);
+  }
+  return operations;
+}
+
+function instanceEdits(
+  changes: readonly StoreChange[],
+  take: (key: string) => readonly OperationRecord[],
+): Map<string, InstanceEdit[]> {
+  const edits = new Map<string, InstanceEdit[]>();
+  for (const { collection, key, value } of changes) {
+    if (collection !== 'instance') continue;
+    const { serviceId, instanceId } = parseInstanceKey(key);
+    const ofService = edits.get(serviceId) ?? [];
+    edits.set(serviceId, ofService);
+    ofService.push({ id: instanceId, record: value, operations: take(key) });
+  }
+  return edits;
+}
 
 const ATTEMPTS = 8;
 
@@ -162,3 +230,64 @@ export async function writeOperations(context: WriteContext, operations: readonl
 }
 
 const isTaken = (error: unknown): boolean => error instanceof ApiError && error.status === 409;
+
+export const newNamespace = (record: NamespaceRecord, operations: readonly OperationRecord[]): object => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: {
+    name: namespaceObjectName(record.name),
+    labels: { ...MANAGED_BY, [KIND_LABEL]: 'namespace' },
+    annotations: { [RECORD]: JSON.stringify(record), ...operationsAnnotation([], operations) },
+  },
+});
+
+export const newOperationsHolder = (operations: readonly OperationRecord[]): object => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: {
+    name: OPERATIONS_CONFIG_MAP,
+    labels: { ...MANAGED_BY, [KIND_LABEL]: 'operations' },
+    annotations: operationsAnnotation([], operations),
+  },
+});
+
+/** A headless Service without selector: its endpoints are what its slices say. */
+export const newService = (name: string, record: ServiceRecord, operations: readonly OperationRecord[]): object => ({
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: {
+    name,
+    labels: { ...MANAGED_BY, [KIND_LABEL]: 'service', [SERVICE_ID_LABEL]: record.id },
+    annotations: { [RECORD]: JSON.stringify(record), ...operationsAnnotation([], operations) },
+  },
+  spec: { clusterIP: 'None', type: 'ClusterIP' },
+});
+
+export interface RecordEdit {
+  readonly record?: NamespaceRecord | ServiceRecord;
+  readonly operations?: readonly OperationRecord[];
+  /** RFC 3339; null: not any more. */
+  readonly deleting?: string | null;
+}
+
+/** A namespace's, service's or operations' object with another record, more operations, or the mark of deletion. */
+export function withEdit(
+  { raw, operations: before }: HeldObject,
+  { record, operations, deleting }: RecordEdit,
+): object {
+  const metadata = fields(raw.metadata, 'metadata');
+  const { [DELETING]: mark, ...annotations } = optionalFields(metadata.annotations, 'annotations');
+  const kept = deleting === undefined ? mark : deleting;
+  return {
+    ...raw,
+    metadata: {
+      ...metadata,
+      annotations: {
+        ...annotations,
+        ...(record && { [RECORD]: JSON.stringify(record) }),
+        ...(operations && operationsAnnotation(before, operations)),
+        ...(kept !== undefined && kept !== null && { [DELETING]: kept }),
+      },
+    },
+  };
+}

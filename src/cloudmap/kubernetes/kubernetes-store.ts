@@ -7,15 +7,14 @@ import { connectApiServer } from '../../sources/kubernetes/watch/api-server.ts';
 import { DEFAULT_TIMINGS, type WatchTimings } from '../../sources/kubernetes/watch/timings.ts';
 import { createWatches } from '../../sources/kubernetes/watch/watches.ts';
 import type { StatusBoard } from '../../sources/status.ts';
-import type { StoreChange } from '../model.ts';
-import type { State } from '../state.ts';
-import type { Store } from '../store.ts';
-import { createObjectClient, groupVersionPath, type ObjectClient } from './client.ts';
-import { type HeldObject, readHeldObject } from './held-object.ts';
-import { createMirror, type Mirror, type Resource } from './mirror.ts';
-import { KIND_LABEL } from './names.ts';
-import { writeAll } from './write-all.ts';
-import type { WriteContext } from './write-context.ts';
+import type { State } from '../cloud-map-state.ts';
+import type { Store } from '../cloud-map-store.ts';
+import { parseInstanceKey, type StoreChange } from '../records.ts';
+import { type HeldObject, KIND_LABEL, readHeldObject } from './held-object.ts';
+import type { WriteContext } from './object-client.ts';
+import { createObjectClient, groupVersionPath, type ObjectClient } from './object-client.ts';
+import { createMirror, type Mirror, type Resource } from './object-mirror.ts';
+import { writeAll } from './write-changes.ts';
 
 export interface KubernetesStoreSettings {
   readonly config: ClusterAccess & { readonly namespace: string };
@@ -153,8 +152,8 @@ function isKnown(state: State, change: StoreChange): boolean {
     case 'operation':
       return change.value === undefined || state.operations.has(change.key);
     case 'instance': {
-      const slash = change.key.indexOf('/');
-      return same(state.instancesOf(change.key.slice(0, slash)).get(change.key.slice(slash + 1)), change.value);
+      const { serviceId, instanceId } = parseInstanceKey(change.key);
+      return same(state.instancesOf(serviceId).get(instanceId), change.value);
     }
   }
 }

@@ -1,4 +1,4 @@
-import type { StoreChange } from './model.ts';
+import type { StoreChange } from './records.ts';
 
 /** Where what was acknowledged lasts: an embedded database, the Kubernetes API, or memory. */
 export interface Store {

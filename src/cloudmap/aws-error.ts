@@ -1,5 +1,5 @@
 /** The error names of the AWS Cloud Map API (servicediscovery, 2017-03-14), and those common to AWS JSON services. */
-export type CloudMapErrorCode =
+export type AwsErrorCode =
   | 'InvalidInput'
   | 'NamespaceNotFound'
   | 'NamespaceAlreadyExists'
@@ -25,7 +25,7 @@ export type CloudMapErrorCode =
   | 'ServiceUnavailable'
   | 'InternalFailure';
 
-const STATUS_CODES: Partial<Record<CloudMapErrorCode, number>> = {
+const STATUS_CODES: Partial<Record<AwsErrorCode, number>> = {
   UnknownOperationException: 404,
   RequestEntityTooLargeException: 413,
   AccessDeniedException: 403,
@@ -37,12 +37,12 @@ const STATUS_CODES: Partial<Record<CloudMapErrorCode, number>> = {
 };
 
 /** An error that goes to the client under the API's own name. `details` are members beside Message. */
-export class CloudMapError extends Error {
-  readonly code: CloudMapErrorCode;
+export class AwsError extends Error {
+  readonly code: AwsErrorCode;
   readonly details: Readonly<Record<string, string>>;
-  constructor(code: CloudMapErrorCode, message: string, details: Readonly<Record<string, string>> = {}) {
+  constructor(code: AwsErrorCode, message: string, details: Readonly<Record<string, string>> = {}) {
     super(message);
-    this.name = 'CloudMapError';
+    this.name = 'AwsError';
     this.code = code;
     this.details = details;
   }

@@ -1,23 +1,20 @@
 // Filters and pages of the List operations.
-import { CloudMapError } from './errors.ts';
-import type { Filter } from './input.ts';
+import { AwsError } from './aws-error.ts';
+import type { Filter } from './request-shapes.ts';
 
 /** How one filter name reads its value off an item, and which conditions it takes. */
 export type FilterRules<Item> = Readonly<
   Record<string, { readonly value: (item: Item) => string; readonly conditions: readonly Filter['Condition'][] }>
 >;
 
-/** The items that pass every filter. @throws CloudMapError InvalidInput for unknown names, conditions, or value counts */
+/** The items that pass every filter. @throws AwsError InvalidInput for unknown names, conditions, or value counts */
 export function filtered<Item>(items: Iterable<Item>, filters: readonly Filter[], rules: FilterRules<Item>): Item[] {
   const tests = filters.map((filter) => {
     const rule = Object.hasOwn(rules, filter.Name) ? rules[filter.Name]! : undefined;
     if (rule === undefined)
-      throw new CloudMapError('InvalidInput', `filter ${filter.Name}: must be one of ${Object.keys(rules).join(', ')}`);
+      throw new AwsError('InvalidInput', `filter ${filter.Name}: must be one of ${Object.keys(rules).join(', ')}`);
     if (!rule.conditions.includes(filter.Condition))
-      throw new CloudMapError(
-        'InvalidInput',
-        `filter ${filter.Name}: condition must be ${rule.conditions.join(' or ')}`,
-      );
+      throw new AwsError('InvalidInput', `filter ${filter.Name}: condition must be ${rule.conditions.join(' or ')}`);
     const matches = condition(filter);
     return (item: Item) => matches(rule.value(item));
   });
@@ -27,7 +24,7 @@ export function filtered<Item>(items: Iterable<Item>, filters: readonly Filter[]
 function condition({ Name, Values, Condition }: Filter): (value: string) => boolean {
   const count = Condition === 'BETWEEN' ? 2 : Condition === 'IN' ? Values.length : 1;
   if (Values.length !== count)
-    throw new CloudMapError('InvalidInput', `filter ${Name}: ${Condition} takes ${count} value${count > 1 ? 's' : ''}`);
+    throw new AwsError('InvalidInput', `filter ${Name}: ${Condition} takes ${count} value${count > 1 ? 's' : ''}`);
   const [first, second] = Values as [string, string];
   switch (Condition) {
     case 'EQ':
@@ -38,14 +35,14 @@ function condition({ Name, Values, Condition }: Filter): (value: string) => bool
       return (value) => value.startsWith(first);
     case 'BETWEEN':
       if (!Values.every((value) => Number.isFinite(Number(value))))
-        throw new CloudMapError('InvalidInput', `filter ${Name}: BETWEEN takes two times in seconds since 1970`);
+        throw new AwsError('InvalidInput', `filter ${Name}: BETWEEN takes two times in seconds since 1970`);
       return (value) => Number(value) >= Number(first) && Number(value) <= Number(second);
   }
 }
 
 /**
  * One page, in the order of the items' ids, which a new or deleted item does not disturb. The token holds the last id.
- * @throws CloudMapError InvalidInput for a token that no page gave
+ * @throws AwsError InvalidInput for a token that no page gave
  */
 export function page<Item>(
   items: readonly Item[],
@@ -64,6 +61,6 @@ const encodeToken = (id: string) => Buffer.from(`1:${id}`).toString('base64url')
 
 function decodeToken(token: string): string {
   const text = Buffer.from(token, 'base64url').toString();
-  if (!text.startsWith('1:')) throw new CloudMapError('InvalidInput', 'NextToken: not a token that this API gave');
+  if (!text.startsWith('1:')) throw new AwsError('InvalidInput', 'NextToken: not a token that this API gave');
   return text.slice(2);
 }

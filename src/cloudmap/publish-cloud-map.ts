@@ -5,10 +5,16 @@ import { canonicalIp } from '../dns/ip.ts';
 import type { Fact, HealthCheck, Instance, Service, ServicePolicy, Status } from '../registry/model.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { DiscoveredInstance, HealthView } from './api.ts';
-import { canonicalName } from './lookup.ts';
-import type { InstanceRecord, NamespaceRecord, ServiceRecord, StoreChange } from './model.ts';
+import type { State } from './cloud-map-state.ts';
+import {
+  canonicalName,
+  type InstanceRecord,
+  type NamespaceRecord,
+  parseInstanceKey,
+  type ServiceRecord,
+  type StoreChange,
+} from './records.ts';
 import { policyOf } from './service-policy.ts';
-import type { State } from './state.ts';
 
 export interface PublishOptions {
   readonly state: State;
@@ -52,7 +58,7 @@ export function publishCloudMap(options: PublishOptions): HealthView {
   function take(change: StoreChange): void {
     if (change.collection === 'namespace') stateNamespace(change.key, change.value);
     if (change.collection === 'service') servicesToState.add(change.key);
-    if (change.collection === 'instance') servicesToState.add(change.key.slice(0, change.key.indexOf('/')));
+    if (change.collection === 'instance') servicesToState.add(parseInstanceKey(change.key).serviceId);
   }
 
   function stateNamespace(id: string, namespace: NamespaceRecord | undefined): void {

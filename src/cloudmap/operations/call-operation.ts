@@ -1,0 +1,98 @@
+// The operations of the AWS Cloud Map API (servicediscovery, 2017-03-14) by name. http/ reads and writes the wire.
+import type { Api } from '../api.ts';
+import { AwsError } from '../aws-error.ts';
+import { discoverInstances, discoverInstancesRevision, getInstancesHealthStatus } from './discovery.ts';
+import {
+  deregisterInstance,
+  getInstance,
+  listInstances,
+  registerInstance,
+  updateInstanceCustomHealthStatus,
+} from './instances.ts';
+import {
+  createHttpNamespace,
+  createPrivateDnsNamespace,
+  createPublicDnsNamespace,
+  deleteNamespace,
+  getNamespace,
+  listNamespaces,
+  updateHttpNamespace,
+  updatePrivateDnsNamespace,
+  updatePublicDnsNamespace,
+} from './namespaces.ts';
+import { getOperation, listOperations } from './operations.ts';
+import {
+  createService,
+  deleteService,
+  deleteServiceAttributes,
+  getService,
+  getServiceAttributes,
+  listServices,
+  updateService,
+  updateServiceAttributes,
+} from './services.ts';
+import { listTagsForResource, tagResource, untagResource } from './tags.ts';
+
+type Operation = (api: Api, input: unknown) => object | Promise<object>;
+
+interface OperationEntry {
+  readonly run: Operation;
+  readonly writes: boolean;
+}
+
+const reads = (run: Operation): OperationEntry => ({ run, writes: false });
+const writes = (run: Operation): OperationEntry => ({ run, writes: true });
+
+const OPERATIONS: Readonly<Record<string, OperationEntry>> = {
+  CreateHttpNamespace: writes(createHttpNamespace),
+  CreatePrivateDnsNamespace: writes(createPrivateDnsNamespace),
+  CreatePublicDnsNamespace: writes(createPublicDnsNamespace),
+  CreateService: writes(createService),
+  DeleteNamespace: writes(deleteNamespace),
+  DeleteService: writes(deleteService),
+  DeleteServiceAttributes: writes(deleteServiceAttributes),
+  DeregisterInstance: writes(deregisterInstance),
+  DiscoverInstances: reads(discoverInstances),
+  DiscoverInstancesRevision: reads(discoverInstancesRevision),
+  GetInstance: reads(getInstance),
+  GetInstancesHealthStatus: reads(getInstancesHealthStatus),
+  GetNamespace: reads(getNamespace),
+  GetOperation: reads(getOperation),
+  GetService: reads(getService),
+  GetServiceAttributes: reads(getServiceAttributes),
+  ListInstances: reads(listInstances),
+  ListNamespaces: reads(listNamespaces),
+  ListOperations: reads(listOperations),
+  ListServices: reads(listServices),
+  ListTagsForResource: reads(listTagsForResource),
+  RegisterInstance: writes(registerInstance),
+  TagResource: writes(tagResource),
+  UntagResource: writes(untagResource),
+  UpdateHttpNamespace: writes(updateHttpNamespace),
+  UpdateInstanceCustomHealthStatus: writes(updateInstanceCustomHealthStatus),
+  UpdatePrivateDnsNamespace: writes(updatePrivateDnsNamespace),
+  UpdatePublicDnsNamespace: writes(updatePublicDnsNamespace),
+  UpdateService: writes(updateService),
+  UpdateServiceAttributes: writes(updateServiceAttributes),
+};
+
+/** Whether the operation changes anything. @throws AwsError UnknownOperationException */
+export function operationWrites(name: string): boolean {
+  return operationNamed(name).writes;
+}
+
+/**
+ * Runs one operation. Times in the output are Date objects; undefined members are to be left out by the encoder.
+ * @throws AwsError with the API's own error name
+ */
+export async function callOperation(api: Api, name: string, input: unknown): Promise<object> {
+  const operation = operationNamed(name);
+  const missing = api.notReady?.();
+  if (missing !== undefined) throw new AwsError('ServiceUnavailable', missing);
+  return operation.run(api, input);
+}
+
+function operationNamed(name: string): OperationEntry {
+  if (Object.hasOwn(OPERATIONS, name)) return OPERATIONS[name]!;
+  throw new AwsError('UnknownOperationException', `${name.slice(0, 100)} is not an operation of Cloud Map`);
+}

@@ -1,8 +1,15 @@
-// Writes zones.schema.json and the tables of docs/configuration.md from the validator, after `npm run compile`.
+// Writes the generated reference, after `npm run compile`: zones.schema.json and the tables of docs/configuration.md from
+// the validator, those of docs/metrics.md from the table of metrics.
 import { readFile, writeFile } from 'node:fs/promises';
-import { withTables } from '../build/src/config/reference.js';
-import { jsonSchema, jsonSchemaText } from '../build/src/config/schema.js';
+import { withTables } from '../build/src/config/reading/reference.js';
+import { jsonSchema, jsonSchemaText } from '../build/src/config/reading/schema.js';
+import { withMetricTables } from '../build/src/metric-table.js';
 
-const page = new URL('../docs/configuration.md', import.meta.url);
 await writeFile(new URL('../zones.schema.json', import.meta.url), jsonSchemaText());
-await writeFile(page, withTables(await readFile(page, 'utf8'), jsonSchema()));
+await rewrite('configuration.md', (page) => withTables(page, jsonSchema()));
+await rewrite('metrics.md', withMetricTables);
+
+async function rewrite(name, change) {
+  const page = new URL(`../docs/${name}`, import.meta.url);
+  await writeFile(page, change(await readFile(page, 'utf8')));
+}

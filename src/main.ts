@@ -2,6 +2,7 @@
 import type { Clock, Random } from './clock.ts';
 import type { Config, ListenAddress } from './config/config.ts';
 import { formatListenAddress } from './config/sections/listen.ts';
+import { createCensus } from './http/census.ts';
 import { type Overview, overviewOf } from './http/overview.ts';
 import type { HttpServer } from './http/server.ts';
 import { startHttpServer } from './http/server.ts';
@@ -12,8 +13,8 @@ import { lowerInliningLimits, raiseInliningLimits } from './plane/inlining.ts';
 import type { ListeningAddress } from './plane/plane.ts';
 import { startDataPlane } from './plane/threads.ts';
 import { startChecks } from './wiring/checks.ts';
-import { controlFamilies } from './wiring/control-metrics.ts';
 import { createControlPlane } from './wiring/control-plane.ts';
+import { controlReadings } from './wiring/control-readings.ts';
 import { endpointsOf } from './wiring/endpoints.ts';
 import { firstChecks } from './wiring/first-checks.ts';
 import { changedFixedSettings } from './wiring/fixed-settings.ts';
@@ -84,7 +85,8 @@ async function start(
   stops.push(onceLoaded(raiseInliningLimits, { ...control, clock }));
   await plane.listen();
 
-  const overview = (limit: number) => overviewOf({ ...control, zones: control.servedZones() }, limit);
+  const census = createCensus(control);
+  const overview = (limit: number) => overviewOf({ ...control, census, zones: control.servedZones() }, limit);
   const endpoints = endpointsOf({ control, plane, metrics, config, overview, isStopping: () => isStopping });
   const http = config.http && (await startHttp(config.http, { limits: config.limits, endpoints, log, metrics }));
   if (http !== undefined) stops.push(() => http.close());
@@ -93,7 +95,7 @@ async function start(
   const checks = startChecks(control, config.limits.concurrentChecks, clock, random);
   stops.push(
     checks.stop,
-    metrics.collect(() => controlFamilies({ ...control, checks, startedMs })),
+    metrics.collect(() => controlReadings({ ...control, census, checks, startedMs })),
   );
 
   return {

@@ -1,31 +1,30 @@
-// Metrics of the control plane, and the text that Prometheus scrapes. The data plane counts in shared memory
-// (plane/counters.ts) and is read when scraped.
-
-/** What a scrape shows of one metric. */
-export interface Family {
-  readonly name: string;
-  readonly help: string;
-  readonly type: 'counter' | 'gauge' | 'histogram';
-  readonly samples: Iterable<Sample>;
-}
-
-export interface Sample {
-  /** Appended to the family's name: "_sum", "_count", "_bucket". */
-  readonly suffix?: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly value: number;
-}
+// Counts and shows the metrics of metric-table.ts as the text that Prometheus scrapes. The data plane counts in shared
+// memory (plane/counters.ts), which is read at each scrape.
+import { METRICS, type MetricName, type MetricSpec } from './metric-table.ts';
 
 export interface Metrics {
-  /** Asking again for a name gives the same metric. Throws where type or labels differ from the first time. */
-  counter(name: string, help: string, labels?: readonly string[]): Counter;
-  /** With `read`, the value is asked for at each scrape; then there are no labels. */
-  gauge(name: string, help: string, labels?: readonly string[], read?: () => number): Gauge;
-  histogram(name: string, help: string, upperBounds: readonly number[], labels?: readonly string[]): Histogram;
-  /** Adds families computed at each scrape. Returns how to take them away again. */
-  collect(families: () => Iterable<Family>): () => void;
+  /** Asking again for a name gives the same metric. */
+  counter(name: MetricName<'counter'>): Counter;
+  gauge(name: MetricName<'gauge'>): Gauge;
+  histogram(name: MetricName<'histogram'>, upperBounds: readonly number[]): Histogram;
+  /** Adds values that are read at each scrape. Returns the function that removes them. */
+  collect(read: () => Iterable<Reading>): () => void;
   /** Prometheus text exposition format 0.0.4. */
   render(): string;
+}
+
+/** A value as it is read at a scrape. `labels` are the labels' values in the order of the table. */
+export interface Reading {
+  readonly name: MetricName;
+  readonly labels?: readonly string[];
+  readonly value: number | Distribution;
+}
+
+/** `counts` has one more than `upperBounds`: what is above all of them. */
+export interface Distribution {
+  readonly upperBounds: readonly number[];
+  readonly counts: ArrayLike<number>;
+  readonly sum: number;
 }
 
 export interface Counter {
@@ -34,7 +33,7 @@ export interface Counter {
 
 export interface Gauge {
   set(value: number, ...labelValues: string[]): void;
-  /** Forgets one combination of labels, when what it spoke of is gone. */
+  /** Removes one combination of labels, when its subject is gone. */
   remove(...labelValues: string[]): void;
 }
 
@@ -46,170 +45,113 @@ export interface Histogram {
 const MAX_SERIES = 1_000;
 
 export function createMetrics(): Metrics {
-  const registered = new Map<string, Registered>();
-  const collectors = new Set<() => Iterable<Family>>();
+  const counted = new Map<MetricName, Series<number> | Series<Observed>>();
+  const collectors = new Set<() => Iterable<Reading>>();
 
-  const register = <T>(type: Family['type'], name: string, help: string, labels: readonly string[], make: Make<T>) => {
-    const known = registered.get(name);
-    if (known !== undefined) {
-      if (known.type !== type || known.labels.join() !== labels.join()) {
-        throw new Error(`metric ${name} is a ${known.type} with labels [${known.labels}] already`);
-      }
-      return known.handle as T;
-    }
-    checkName(name);
-    const { handle, samples } = make(createSeries(labels));
-    registered.set(name, { name, help, type, labels, handle, samples });
-    return handle;
-  };
+  function seriesOf<Value extends number | Observed>(name: MetricName, zero: () => Value): Series<Value> {
+    const series = (counted.get(name) as Series<Value> | undefined) ?? createSeries(METRICS[name], zero);
+    counted.set(name, series as Series<number> | Series<Observed>);
+    return series;
+  }
 
   return {
-    counter: (name, help, labels = []) => register('counter', name, help, labels, makeCounter),
-    gauge: (name, help, labels = [], read) => register('gauge', name, help, labels, makeGauge(read)),
-    histogram: (name, help, upperBounds, labels = []) =>
-      register('histogram', name, help, labels, makeHistogram(upperBounds)),
-    collect(families) {
-      collectors.add(families);
-      return () => void collectors.delete(families);
+    counter(name) {
+      const series = seriesOf<number>(name, () => 0);
+      return { inc: (n = 1, ...labels) => series.update(labels, (value) => value + n) };
+    },
+    gauge(name) {
+      const series = seriesOf<number>(name, () => 0);
+      return {
+        set: (value, ...labels) => series.update(labels, () => value),
+        remove: (...labels) => series.remove(labels),
+      };
+    },
+    histogram(name, upperBounds) {
+      const series = seriesOf<Observed>(name, () => ({
+        upperBounds,
+        counts: new Array<number>(upperBounds.length + 1).fill(0),
+        sum: 0,
+      }));
+      return { observe: (value, ...labels) => series.update(labels, (seen) => observed(seen, value)) };
+    },
+    collect(read) {
+      collectors.add(read);
+      return () => void collectors.delete(read);
     },
     render() {
-      const own = [...registered.values()].map((metric) => ({ ...metric, samples: metric.samples() }));
-      return renderFamilies([...own, ...[...collectors].flatMap((families) => [...families()])]);
+      const own = [...counted].flatMap(([name, series]) => series.readings(name));
+      return renderReadings([...own, ...[...collectors].flatMap((read) => [...read()])]);
     },
   };
 }
 
-/** Families of one name are merged: HELP and TYPE may stand only once. */
-export function renderFamilies(families: readonly Family[]): string {
-  const merged = new Map<string, { head: string; lines: string[] }>();
-  for (const { name, help, type, samples } of families) {
-    const head = `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${type}\n`;
-    const entry = merged.get(name) ?? { head, lines: [] };
-    merged.set(name, entry);
-    for (const sample of samples) {
-      entry.lines.push(`${name}${sample.suffix ?? ''}${renderLabels(sample.labels)} ${renderValue(sample.value)}\n`);
-    }
+/** In the order of the table; HELP and TYPE of a name stand once, whoever counts it. */
+export function renderReadings(readings: readonly Reading[]): string {
+  const byName = new Map<MetricName, Reading[]>();
+  for (const reading of readings) {
+    const same = byName.get(reading.name);
+    if (same === undefined) byName.set(reading.name, [reading]);
+    else same.push(reading);
   }
-  return [...merged.values()].map(({ head, lines }) => head + lines.join('')).join('');
+  return (Object.keys(METRICS) as MetricName[])
+    .filter((name) => byName.has(name))
+    .map((name) => {
+      const { help, type } = METRICS[name];
+      return `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${type}\n${byName.get(name)!.map(renderReading).join('')}`;
+    })
+    .join('');
 }
 
-interface Registered {
-  readonly name: string;
-  readonly help: string;
-  readonly type: Family['type'];
-  readonly labels: readonly string[];
-  readonly handle: unknown;
-  readonly samples: () => Sample[];
-}
-
-type Make<T> = (series: Series) => { handle: T; samples: () => Sample[] };
-
-interface Series {
-  /** The labels' values as one object, one for each combination. */
-  key(labelValues: readonly string[]): string;
-  labelsOf(key: string): Record<string, string>;
-  forget(key: string): void;
-}
-
-function createSeries(labels: readonly string[]): Series {
-  const known = new Map<string, Record<string, string>>();
-  const named = (values: readonly string[]) =>
-    Object.fromEntries(labels.map((label, index) => [label, values[index] ?? '']));
-  return {
-    key(labelValues) {
-      const key = labelValues.length === 1 ? labelValues[0] : labelValues.join('\0');
-      if (known.has(key)) return key;
-      if (known.size < MAX_SERIES) {
-        known.set(key, named(labelValues));
-        return key;
-      }
-      const overflow = labels.map(() => 'other').join('\0');
-      known.set(overflow, named(labels.map(() => 'other')));
-      return overflow;
-    },
-    labelsOf: (key) => known.get(key) ?? {},
-    forget: (key) => void known.delete(key),
-  };
-}
-
-const makeCounter: Make<Counter> = (series) => {
-  const values = new Map<string, number>();
-  return {
-    handle: {
-      inc(n = 1, ...labelValues) {
-        const key = series.key(labelValues);
-        values.set(key, (values.get(key) ?? 0) + n);
-      },
-    },
-    samples: () => [...values].map(([key, value]) => ({ labels: series.labelsOf(key), value })),
-  };
-};
-
-const makeGauge =
-  (read: (() => number) | undefined): Make<Gauge> =>
-  (series) => {
-    const values = new Map<string, number>();
-    return {
-      handle: {
-        set: (value, ...labelValues) => void values.set(series.key(labelValues), value),
-        remove(...labelValues) {
-          const key = series.key(labelValues);
-          values.delete(key);
-          series.forget(key);
-        },
-      },
-      samples: () =>
-        read === undefined
-          ? [...values].map(([key, value]) => ({ labels: series.labelsOf(key), value }))
-          : [{ labels: {}, value: read() }],
-    };
-  };
-
-const makeHistogram =
-  (upperBounds: readonly number[]): Make<Histogram> =>
-  (series) => {
-    const values = new Map<string, { counts: Float64Array; sum: number; count: number }>();
-    return {
-      handle: {
-        observe(value, ...labelValues) {
-          const key = series.key(labelValues);
-          const entry = values.get(key) ?? { counts: new Float64Array(upperBounds.length), sum: 0, count: 0 };
-          values.set(key, entry);
-          const bucket = upperBounds.findIndex((bound) => value <= bound);
-          if (bucket >= 0) entry.counts[bucket]++;
-          entry.sum += value;
-          entry.count++;
-        },
-      },
-      samples: () => [...values].flatMap(([key, entry]) => histogramSamples(series.labelsOf(key), upperBounds, entry)),
-    };
-  };
-
-function histogramSamples(
-  labels: Record<string, string>,
-  upperBounds: readonly number[],
-  { counts, sum, count }: { counts: Float64Array; sum: number; count: number },
-): Sample[] {
+function renderReading({ name, labels = [], value }: Reading): string {
+  const pairs = METRICS[name].labels.map((label, i): [string, string] => [label, labels[i] ?? '']);
+  if (typeof value === 'number') return line(name, pairs, value);
+  const bounds = [...value.upperBounds.map(renderValue), '+Inf'];
   let below = 0;
-  const buckets = upperBounds.map((bound, index) => {
-    below += counts[index];
-    return { suffix: '_bucket', labels: { ...labels, le: renderValue(bound) }, value: below };
+  const buckets = bounds.map((le, i) => {
+    below += value.counts[i];
+    return line(`${name}_bucket`, [...pairs, ['le', le]], below);
   });
-  return [
-    ...buckets,
-    { suffix: '_bucket', labels: { ...labels, le: '+Inf' }, value: count },
-    { suffix: '_sum', labels, value: sum },
-    { suffix: '_count', labels, value: count },
-  ];
+  return [...buckets, line(`${name}_sum`, pairs, value.sum), line(`${name}_count`, pairs, below)].join('');
 }
 
-function checkName(name: string): void {
-  if (!/^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(name)) throw new Error(`"${name}" is not a metric name`);
+function line(name: string, labels: readonly (readonly [string, string])[], value: number): string {
+  const pairs = labels.map(([label, text]) => `${label}="${escapeLabel(text)}"`).join(',');
+  return `${name}${pairs === '' ? '' : `{${pairs}}`} ${renderValue(value)}\n`;
 }
 
-function renderLabels(labels: Readonly<Record<string, string>>): string {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escapeLabel(value)}"`);
-  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
+interface Observed extends Distribution {
+  readonly counts: number[];
+  sum: number;
+}
+
+function observed(seen: Observed, value: number): Observed {
+  const bucket = seen.upperBounds.findIndex((bound) => value <= bound);
+  seen.counts[bucket < 0 ? seen.upperBounds.length : bucket]++;
+  seen.sum += value;
+  return seen;
+}
+
+/** The values of one metric by their labels. */
+interface Series<Value> {
+  update(labels: readonly string[], change: (value: Value) => Value): void;
+  remove(labels: readonly string[]): void;
+  readings(name: MetricName): Reading[];
+}
+
+function createSeries<Value extends number | Observed>(spec: MetricSpec, zero: () => Value): Series<Value> {
+  const values = new Map<string, { readonly labels: readonly string[]; value: Value }>();
+  const keyOf = (labels: readonly string[]) => labels.join('\0');
+  return {
+    update(given, change) {
+      const isOver = values.size >= MAX_SERIES && !values.has(keyOf(given));
+      const labels = isOver ? spec.labels.map(() => 'other') : given;
+      const known = values.get(keyOf(labels));
+      if (known === undefined) values.set(keyOf(labels), { labels, value: change(zero()) });
+      else known.value = change(known.value);
+    },
+    remove: (labels) => void values.delete(keyOf(labels)),
+    readings: (name) => [...values.values()].map(({ labels, value }) => ({ name, labels, value })),
+  };
 }
 
 function renderValue(value: number): string {

@@ -23,7 +23,7 @@ const roomOf = (path: string) => path.split('/')[0];
 const isForeign = ({ to }: Import) => !to.startsWith('node:') && !to.endsWith('.ts');
 const isInside = ({ to }: Import) => to.endsWith('.ts');
 
-const leaves = ['clock.ts', 'log.ts', 'metrics.ts', 'version.ts'];
+const leaves = ['clock.ts', 'log.ts', 'metrics.ts', 'metric-table.ts', 'version.ts'];
 const bothPlanes = ['plane', 'native', 'memory', 'dns', ...leaves];
 const truth = ['zone', 'health', 'config', 'registry', ...bothPlanes];
 
@@ -49,7 +49,8 @@ const below: Record<string, readonly string[]> = {
   http: ['endpoints', 'ecs', 'cloudmap', 'taskdef', 'sources', ...truth],
   query: bothPlanes,
   'log.ts': [],
-  'metrics.ts': [],
+  'metrics.ts': ['metric-table.ts'],
+  'metric-table.ts': [],
   'clock.ts': [],
   'version.ts': [],
 };

@@ -1,45 +1,53 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { createMetrics } from '../src/metrics.ts';
+import { METRICS, withMetricTables } from '../src/metric-table.ts';
+import { createMetrics, type Reading } from '../src/metrics.ts';
 
-test('counters, gauges and histograms are rendered as Prometheus text with HELP and TYPE', () => {
+test('counters, gauges and histograms are rendered as Prometheus text, in the order of the table', () => {
   const metrics = createMetrics();
-  const relists = metrics.counter('relists_total', 'Lists started anew.', ['source']);
-  relists.inc();
-  relists.inc(2, 'a');
-  relists.inc(1, 'a');
-  metrics.gauge('instances', 'Instances known.', [], () => 7);
-  const seconds = metrics.histogram('pass_seconds', 'Time of a pass.', [0.1, 1], ['room']);
-  for (const value of [0.05, 0.5, 5]) seconds.observe(value, 'health');
+  metrics.collect(() => [{ name: 'healthdns_names', value: 7 }]);
+  const reloads = metrics.counter('healthdns_reloads_total');
+  reloads.inc();
+  reloads.inc(2, 'ok');
+  reloads.inc(1, 'ok');
+  const seconds = metrics.histogram('healthdns_endpoints_write_seconds', [0.1, 1]);
+  for (const value of [0.05, 0.5, 5]) seconds.observe(value);
   assert.equal(
     metrics.render(),
-    `# HELP relists_total Lists started anew.
-# TYPE relists_total counter
-relists_total{source=""} 1
-relists_total{source="a"} 3
-# HELP instances Instances known.
-# TYPE instances gauge
-instances 7
-# HELP pass_seconds Time of a pass.
-# TYPE pass_seconds histogram
-pass_seconds_bucket{room="health",le="0.1"} 1
-pass_seconds_bucket{room="health",le="1"} 2
-pass_seconds_bucket{room="health",le="+Inf"} 3
-pass_seconds_sum{room="health"} 5.55
-pass_seconds_count{room="health"} 3
+    `# HELP healthdns_names Names served.
+# TYPE healthdns_names gauge
+healthdns_names 7
+# HELP healthdns_endpoints_write_seconds From a change of health to the slice that shows it.
+# TYPE healthdns_endpoints_write_seconds histogram
+healthdns_endpoints_write_seconds_bucket{le="0.1"} 1
+healthdns_endpoints_write_seconds_bucket{le="1"} 2
+healthdns_endpoints_write_seconds_bucket{le="+Inf"} 3
+healthdns_endpoints_write_seconds_sum 5.55
+healthdns_endpoints_write_seconds_count 3
+# HELP healthdns_reloads_total Reloads of the configuration.
+# TYPE healthdns_reloads_total counter
+healthdns_reloads_total{result=""} 1
+healthdns_reloads_total{result="ok"} 3
 `,
   );
+});
+
+test('a value on the bound of a bucket is in that bucket', () => {
+  const metrics = createMetrics();
+  metrics.histogram('healthdns_endpoints_write_seconds', [0.1, 1]).observe(0.1);
+  assert.match(metrics.render(), /_bucket\{le="0.1"\} 1$/m);
 });
 
 test('a label value cannot leave its quotes, whatever it holds', () => {
   fc.assert(
     fc.property(fc.string(), (value) => {
       const metrics = createMetrics();
-      metrics.counter('c_total', 'help', ['l']).inc(1, value);
+      metrics.counter('healthdns_reloads_total').inc(1, value);
       const line = metrics.render().split('\n').slice(2, -1);
       assert.equal(line.length, 1);
-      const quoted = /^c_total\{l="((?:[^"\\\n]|\\["\\n])*)"\} 1$/.exec(line[0]);
+      const quoted = /^healthdns_reloads_total\{result="((?:[^"\\\n]|\\["\\n])*)"\} 1$/.exec(line[0]);
       assert.ok(quoted);
       assert.equal(
         quoted[1].replace(/\\(.)/g, (_, escaped) => (escaped === 'n' ? '\n' : escaped)),
@@ -49,48 +57,58 @@ test('a label value cannot leave its quotes, whatever it holds', () => {
   );
 });
 
-test('a metric asked for twice is one metric, and a different one under its name is an error', () => {
+test('a metric asked for twice is one metric', () => {
   const metrics = createMetrics();
-  metrics.counter('c_total', 'help').inc();
-  metrics.counter('c_total', 'help').inc();
-  assert.match(metrics.render(), /^c_total 2$/m);
-  assert.throws(() => metrics.gauge('c_total', 'help'), /c_total is a counter/);
-  assert.throws(() => metrics.counter('c_total', 'help', ['label']), /already/);
-  assert.throws(() => metrics.counter('c-total', 'help'), /not a metric name/);
+  metrics.counter('healthdns_endpoints_writes_total').inc();
+  metrics.counter('healthdns_endpoints_writes_total').inc();
+  assert.match(metrics.render(), /^healthdns_endpoints_writes_total 2$/m);
 });
 
 test('combinations of labels beyond the limit are added up under "other"', () => {
   const metrics = createMetrics();
-  const counter = metrics.counter('c_total', 'help', ['l']);
+  const counter = metrics.counter('healthdns_reloads_total');
   for (let index = 0; index < 1_500; index++) counter.inc(1, `v${index}`);
   const lines = metrics.render().split('\n');
-  assert.ok(lines.length < 1_010);
-  assert.ok(lines.includes('c_total{l="other"} 500'));
+  assert.equal(lines.filter((line) => line.startsWith('healthdns_reloads_total')).length, 1_001);
+  assert.ok(lines.includes('healthdns_reloads_total{result="other"} 500'));
 });
 
-test('collected families share one HELP and TYPE and go away when taken back', () => {
+test('collected readings share one HELP and TYPE and are gone once removed', () => {
   const metrics = createMetrics();
-  const family = (value: number) => ({
-    name: 'thread_total',
-    help: 'By thread.',
-    type: 'counter' as const,
-    samples: [{ labels: { thread: String(value) }, value }],
-  });
-  const takeBack = metrics.collect(() => [family(0), family(1)]);
+  const synced = (source: string): Reading => ({ name: 'healthdns_source_synced', labels: [source], value: 1 });
+  const remove = metrics.collect(() => [synced('a'), synced('b')]);
   assert.equal(
     metrics.render(),
-    '# HELP thread_total By thread.\n# TYPE thread_total counter\nthread_total{thread="0"} 0\nthread_total{thread="1"} 1\n',
+    `# HELP healthdns_source_synced ${METRICS.healthdns_source_synced.help}
+# TYPE healthdns_source_synced gauge
+healthdns_source_synced{source="a"} 1
+healthdns_source_synced{source="b"} 1
+`,
   );
-  takeBack();
+  remove();
   assert.equal(metrics.render(), '');
 });
 
-test('a gauge forgets the labels of what is gone', () => {
+test('a gauge drops the labels of what is gone', () => {
   const metrics = createMetrics();
-  const gauge = metrics.gauge('age_seconds', 'help', ['source']);
+  const gauge = metrics.gauge('healthdns_source_stale');
   gauge.set(1, 'a');
   gauge.set(2, 'b');
   gauge.remove('a');
   assert.doesNotMatch(metrics.render(), /source="a"/);
-  assert.match(metrics.render(), /age_seconds\{source="b"\} 2/);
+  assert.match(metrics.render(), /healthdns_source_stale\{source="b"\} 2/);
+});
+
+test('docs/metrics.md lists every metric of the table', () => {
+  const page = readFileSync('docs/metrics.md', 'utf8');
+  const outdated = 'docs/metrics.md is out of date: run `npm run compile && node scripts/schema.mjs`';
+  assert.ok(withMetricTables(page) === page, outdated);
+  for (const name of Object.keys(METRICS)) assert.ok(page.includes(`| \`${name}\` |`), `${name} is in no table`);
+});
+
+test('names are valid, counters end with _total, and others do not', () => {
+  for (const [name, { type }] of Object.entries(METRICS)) {
+    assert.match(name, /^[a-z][a-z0-9_]*$/);
+    assert.equal(name.endsWith('_total'), type === 'counter', name);
+  }
 });

@@ -103,11 +103,8 @@ async function start(config: Config, log: RootLogger, metrics: Metrics): Promise
 
 /** Reloads one after the other; of those that come while one is running, one is enough. */
 function serializedReload(options: ServeOptions, running: Running, log: RootLogger, metrics: Metrics) {
-  const reloads = metrics.counter('healthdns_reloads_total', 'Reloads of the configuration.', ['result']);
-  const lastGood = metrics.gauge(
-    'healthdns_reload_last_success_seconds',
-    'When the configuration was read, Unix time.',
-  );
+  const reloads = metrics.counter('healthdns_reloads_total');
+  const lastGood = metrics.gauge('healthdns_reload_last_success_seconds');
   lastGood.set(systemClock.now() / 1000);
   let busy = false;
   let again: string | undefined;

@@ -48,13 +48,9 @@ export function startEndpoints(settings: EndpointsSettings): { stop(): Promise<v
     take: store.takeSlice,
     podOf: ({ instance }) => podOfTask(config.label, instance),
     legacy: config.legacyEndpoints ? createLegacyEndpoints(server, config.namespace, stopping.signal) : undefined,
-    writes: metrics.counter('healthdns_endpoints_writes_total', 'EndpointSlices and Endpoints written.'),
+    writes: metrics.counter('healthdns_endpoints_writes_total'),
   });
-  const latency = metrics.histogram(
-    'healthdns_endpoints_write_seconds',
-    'From a change of health to the slice that says it.',
-    LATENCY_BOUNDS_SECONDS,
-  );
+  const latency = metrics.histogram('healthdns_endpoints_write_seconds', LATENCY_BOUNDS_SECONDS);
   const writer = createEndpointsWriter({ mirror: store.mirror, registry, write, clock, log, latency });
   store.onObserved(writer.mark);
   settings.onVerdict(({ service: { key } }) => {
@@ -66,12 +62,11 @@ export function startEndpoints(settings: EndpointsSettings): { stop(): Promise<v
     ...(settings.leaseTimings && { timings: settings.leaseTimings }),
     onChange: writer.setActive,
   });
-  metrics.gauge('healthdns_endpoints_writer', '1 on the replica that writes endpoints.', [], () =>
-    Number(lease.isHolder()),
-  );
+  const uncollect = metrics.collect(() => [{ name: 'healthdns_endpoints_writer', value: Number(lease.isHolder()) }]);
 
   return {
     async stop() {
+      uncollect();
       await writer.stop();
       await lease.stop();
       stopping.abort();

@@ -21,11 +21,7 @@ export interface CloudMapEndpointOptions {
 
 /** POST / (AWS JSON 1.1) and POST /service/ (RPC v2 CBOR). */
 export function cloudMapEndpoints(options: CloudMapEndpointOptions): Endpoint[] {
-  const calls = options.metrics.counter(
-    'healthdns_cloudmap_requests_total',
-    'Cloud Map API calls by operation and result.',
-    ['operation', 'result'],
-  );
+  const calls = options.metrics.counter('healthdns_cloudmap_requests_total');
   const endpoint = (path: string, protocol: AwsProtocol): Endpoint => ({
     path,
     methods: ['POST'],

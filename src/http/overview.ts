@@ -2,6 +2,7 @@
 import type { Status } from '../registry/model.ts';
 import type { Registry, ServiceState } from '../registry/registry.ts';
 import type { SourceStatus, StatusBoard } from '../sources/status.ts';
+import type { Census, ServiceCensus } from './census.ts';
 
 export interface Overview {
   readonly zones: readonly ZoneOverview[];
@@ -43,52 +44,55 @@ const MAX_INSTANCES = 20;
 
 export interface OverviewSources {
   readonly zones: readonly { readonly name: string; readonly records: readonly unknown[] }[];
-  readonly registry: Pick<Registry, 'services'>;
+  readonly registry: Pick<Registry, 'service'>;
+  readonly census: Census;
   readonly board: Pick<StatusBoard, 'sources' | 'zone'>;
 }
 
 /** `limit` bounds the services listed of each zone; the counts are of all. */
-export function overviewOf({ zones, registry, board }: OverviewSources, limit: number): Overview {
-  const byZone = new Map<string, ServiceState[]>(zones.map(({ name }) => [name, []]));
-  for (const state of registry.services()) if (isListed(state)) byZone.get(state.service!.zone)?.push(state);
+export function overviewOf({ zones, registry, census, board }: OverviewSources, limit: number): Overview {
   return {
     zones: zones.map(({ name, records }) => {
-      const services = (byZone.get(name) ?? []).map((state) => ({ state, ...countInstances(state) }));
-      const sum = (of: (service: (typeof services)[number]) => number) => services.reduce((n, one) => n + of(one), 0);
-      const first = services
-        .sort((a, b) => Number(isWhole(a)) - Number(isWhole(b)) || a.state.key.localeCompare(b.state.key))
-        .slice(0, limit);
+      const { services, troubled, instanceCount, answeredCount } = census.zone(name);
       return {
         name,
         ...board.zone(name),
         records: records.length,
-        services: first.map(({ state }) => describeService(state)),
-        serviceCount: services.length,
-        instanceCount: sum(({ instanceCount }) => instanceCount),
-        answeredCount: sum(({ answeredCount }) => answeredCount),
+        services: listed(services, troubled, limit).map((key) => describe(registry.service(key)!, services.get(key)!)),
+        serviceCount: services.size,
+        instanceCount,
+        answeredCount,
       };
     }),
     sources: board.sources(),
   };
 }
 
-const isListed = ({ service }: ServiceState) => service !== undefined && service.kind !== 'namespace';
-const isWhole = (one: { instanceCount: number; answeredCount: number }) => one.instanceCount === one.answeredCount;
-
-function countInstances({ instances }: ServiceState) {
-  let answeredCount = 0;
-  for (const { verdict } of instances.values()) if (verdict.answered) answeredCount++;
-  return { instanceCount: instances.size, answeredCount };
+/** Those in trouble first; each kind by name, as far as `limit` reaches. */
+function listed(services: ReadonlyMap<string, unknown>, troubled: ReadonlySet<string>, limit: number): string[] {
+  const first = firstOf(troubled, limit);
+  const whole = firstOf(services.keys(), limit - first.length, (key) => !troubled.has(key));
+  return [...first.sort(), ...whole.sort()];
 }
 
-function describeService(state: ServiceState): ServiceOverview {
-  const service = state.service!;
+/** Walks no further than it must. */
+function firstOf<Item>(all: Iterable<Item>, limit: number, isWanted: (item: Item) => boolean = () => true): Item[] {
+  const found: Item[] = [];
+  for (const item of all) {
+    if (found.length >= limit) break;
+    if (isWanted(item)) found.push(item);
+  }
+  return found;
+}
+
+function describe({ service, instances }: ServiceState, { size, answered }: ServiceCensus): ServiceOverview {
   return {
-    name: publishedName(service),
-    kind: service.kind,
-    source: service.source,
-    ...countInstances(state),
-    instances: [...state.instances.values()].slice(0, MAX_INSTANCES).map(({ instance, verdict }) => ({
+    name: publishedName(service!),
+    kind: service!.kind,
+    source: service!.source,
+    instanceCount: size,
+    answeredCount: answered,
+    instances: firstOf(instances.values(), MAX_INSTANCES).map(({ instance, verdict }) => ({
       id: instance.id,
       addresses: instance.addresses,
       status: verdict.status,

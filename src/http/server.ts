@@ -30,7 +30,7 @@ const IDLE_TIMEOUT_MS = 15_000;
 /** Listens; rejects with Node's error (EADDRINUSE, EACCES, …) where that fails. */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const { listen, limits, metrics } = options;
-  const dropped = metrics.counter('healthdns_http_connections_dropped_total', 'HTTP connections over the limit.');
+  const dropped = metrics.counter('healthdns_http_connections_dropped_total');
   const server = createServer(
     {
       maxHeaderSize: HEADER_BYTES,
@@ -50,10 +50,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
 }
 
 function createHandler({ endpoints, limits, log, metrics }: HttpServerOptions) {
-  const requests = metrics.counter('healthdns_http_requests_total', 'HTTP requests by endpoint and status.', [
-    'endpoint',
-    'code',
-  ]);
+  const requests = metrics.counter('healthdns_http_requests_total');
   return (request: IncomingMessage, response: ServerResponse) => {
     let endpoint = 'none';
     respond(request)

@@ -1,7 +1,7 @@
 // The data plane while it runs. There is one implementation with threads (threads.ts) and one in this thread, for tests
 // (in-process.ts).
 
-import type { Family } from '../metrics.ts';
+import type { Reading } from '../metrics.ts';
 import type { SocketAddress } from '../native/socket-address.ts';
 import type { CacheListing, FlushScope } from './cache-orders.ts';
 import type { Change, DataPlane } from './records.ts';
@@ -15,7 +15,7 @@ export interface RunningDataPlane extends DataPlane {
   /** Empty before `listen`. */
   listening(): readonly ListeningAddress[];
   /** All counters of all threads, for `metrics.collect`. */
-  counters(): Iterable<Family>;
+  counters(): Iterable<Reading>;
   /** Forgets cached answers of forwarded names in every thread; resolves to how many. */
   flushCache(scope: FlushScope): Promise<number>;
   /** What the threads have cached, at most `limit` entries of each. */

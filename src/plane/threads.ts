@@ -4,10 +4,10 @@ import { randomInt, randomUUID } from 'node:crypto';
 import type { Clock, Random, Timer } from '../clock.ts';
 import type { SocketAddress } from '../native/socket-address.ts';
 import { createChangeQueue } from './change-queue.ts';
-import { counterFamilies } from './counter-families.ts';
+import { counterReadings } from './counter-readings.ts';
 import { COUNTER, type Counters, createCounters } from './counters.ts';
 import { type DataThread, startDataThread } from './data-thread.ts';
-import { forwardFamilies } from './forward-families.ts';
+import { forwardReadings } from './forward-readings.ts';
 import type { ForwardStatistics } from './forward-statistics.ts';
 import { encodeChanges } from './messages.ts';
 import type { ListeningAddress, PlaneEvents, RunningDataPlane } from './plane.ts';
@@ -192,14 +192,14 @@ export async function startDataPlane(
     },
     listening: () => listening,
     counters: () => [
-      ...counterFamilies(rows, {
+      ...counterReadings(rows, {
         threads: members.length,
         restarts,
         badChanges,
         waitingChanges: queue.waiting(),
         slotsInUse: slots.inUse(),
       }),
-      ...forwardFamilies([...forwardStatistics.values()]),
+      ...forwardReadings([...forwardStatistics.values()]),
     ],
     async flushCache(scope) {
       const flushed = await Promise.all(members.map(({ thread }) => thread.flushCache(scope)));

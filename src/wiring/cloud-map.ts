@@ -17,7 +17,7 @@ import type { AccessKey } from '../http/aws-signature.ts';
 import { cloudMapEndpoints } from '../http/cloud-map.ts';
 import type { Endpoint } from '../http/endpoint.ts';
 import type { Logger } from '../log.ts';
-import type { Family, Metrics } from '../metrics.ts';
+import type { Metrics, Reading } from '../metrics.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { WatchTimings } from '../sources/kubernetes/watch/timings.ts';
 import type { StatusBoard } from '../sources/status.ts';
@@ -50,7 +50,7 @@ export async function startCloudMap(config: CloudMapConfig, dependencies: CloudM
   const { registry, board, clock, random, log, metrics, onZones, flush, timings } = dependencies;
   const keys = await readKeys(config);
   const store = await openStore(config, dependencies);
-  const failures = metrics.counter('healthdns_cloudmap_store_failures_total', 'Writes that the store refused.');
+  const failures = metrics.counter('healthdns_cloudmap_store_failures_total');
   const state = await openState(store, (error) => {
     failures.inc();
     log.error('the Cloud Map store refused a write', { error: (error as Error).message });
@@ -90,7 +90,7 @@ export async function startCloudMap(config: CloudMapConfig, dependencies: CloudM
   const tasks = config.tasks.map((cluster) =>
     startTaskSource({ config: cluster, book, registry, status: board, clock, random, log, timings }),
   );
-  const uncollect = metrics.collect(() => taskFamilies(book));
+  const uncollect = metrics.collect(() => taskReadings(book));
 
   const { region, account, limits } = config;
   const api = { state, clock, random, region, account, limits, health, notReady: inCluster?.notReady };
@@ -144,17 +144,11 @@ function readKeys({ keys }: CloudMapConfig): Promise<AccessKey[]> {
   );
 }
 
-function taskFamilies(book: TaskBook): Family[] {
+function taskReadings(book: TaskBook): Reading[] {
   const { tasks, unplaced, namesakes } = book.counts();
-  const gauge = (name: string, help: string, value: number): Family => ({
-    name: `healthdns_ecs_${name}`,
-    help,
-    type: 'gauge',
-    samples: [{ labels: {}, value }],
-  });
   return [
-    gauge('tasks', 'Pods that are running ECS tasks.', tasks),
-    gauge('tasks_unplaced', 'Tasks that name no Cloud Map service, or a name that none or several have.', unplaced),
-    gauge('tasks_namesakes', 'Tasks whose id an older one has, so that theirs got a suffix.', namesakes),
+    { name: 'healthdns_ecs_tasks', value: tasks },
+    { name: 'healthdns_ecs_tasks_unplaced', value: unplaced },
+    { name: 'healthdns_ecs_tasks_namesakes', value: namesakes },
   ];
 }

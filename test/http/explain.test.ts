@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createHealthSync } from '../../src/health/sync.ts';
+import { createCensus } from '../../src/http/census.ts';
 import type { HttpRequest } from '../../src/http/endpoint.ts';
 import { explainEndpoint } from '../../src/http/explain.ts';
 import { explainChain, explainName } from '../../src/http/explanation.ts';
@@ -48,6 +49,7 @@ function rooms() {
   const registry = createRegistry(slots);
   const board = createStatusBoard(clock);
   const health = createHealthSync({ registry, slots, clock, schedule: () => {} });
+  const census = createCensus({ registry, health });
   registry.replaceService(service('api'));
   const reason = 'connect ECONNREFUSED <script>alert(1)</script>\u001b[2J';
   registry.replaceGroup('g', API, [
@@ -60,7 +62,7 @@ function rooms() {
     }),
   ]);
   health.flush();
-  return { registry, board };
+  return { registry, board, census };
 }
 
 function ask(owners: NameExplanation, more: Partial<HttpRequest> = {}) {
@@ -167,9 +169,9 @@ test('the explanation of an unready zone says SERVFAIL and which source is missi
 });
 
 test('the status page shows zones, services and health, escaped, and loads nothing', () => {
-  const { registry, board } = rooms();
+  const { registry, board, census } = rooms();
   const zones = [{ name: 'test.local.', records: [1, 2] }];
-  const page = statusPage('1.2.3', (limit) => overviewOf({ zones, registry, board }, limit));
+  const page = statusPage('1.2.3', (limit) => overviewOf({ zones, registry, board, census }, limit));
   const response = page.handle({
     method: 'GET',
     rest: '',
@@ -187,10 +189,10 @@ test('the status page shows zones, services and health, escaped, and loads nothi
 });
 
 test('of many services the overview lists those in trouble first and counts the rest', () => {
-  const { registry, board } = rooms();
+  const { registry, board, census } = rooms();
   for (let index = 0; index < 5; index++)
     registry.replaceService(service(`a${index}`, { key: `static/test.local./default/a${index}` }));
-  const [zone] = overviewOf({ zones: [{ name: 'test.local.', records: [] }], registry, board }, 2).zones;
+  const [zone] = overviewOf({ zones: [{ name: 'test.local.', records: [] }], registry, board, census }, 2).zones;
   assert.deepEqual(
     zone.services.map(({ name }) => name),
     ['api.test.local.', 'a0.test.local.'],

@@ -126,11 +126,11 @@ test('an endpoint that fails is 500 without a word of why, and counted', async (
 
 test('metrics are served as Prometheus text', async () => {
   const metrics = createMetrics();
-  metrics.counter('c_total', 'help').inc();
+  metrics.counter('healthdns_endpoints_writes_total').inc();
   await serving([metricsEndpoint(metrics)], async (url) => {
     const response = await fetch(`${url}/metrics`);
     assert.equal(response.headers.get('content-type'), 'text/plain; version=0.0.4; charset=utf-8');
-    assert.match(await response.text(), /^c_total 1$/m);
+    assert.match(await response.text(), /^healthdns_endpoints_writes_total 1$/m);
   });
 });
 

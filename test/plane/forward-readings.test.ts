@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { forwardFamilies } from '../../src/plane/forward-families.ts';
+import { forwardReadings } from '../../src/plane/forward-readings.ts';
 import {
   createForwardCounters,
   createUpstreamCounters,
@@ -22,10 +22,8 @@ function statistics(ups: readonly number[], rejected: number): ForwardStatistics
 }
 
 function samplesOf(all: readonly ForwardStatistics[], name: string): Record<string, number> {
-  const family = forwardFamilies(all).find((one) => one.name === `healthdns_${name}`);
-  return Object.fromEntries(
-    [...(family?.samples ?? [])].map(({ labels, value }) => [Object.values(labels).join(), value]),
-  );
+  const readings = forwardReadings(all).filter((one) => one.name === `healthdns_${name}`);
+  return Object.fromEntries(readings.map(({ labels = [], value }) => [labels.join(), Number(value)]));
 }
 
 test('a server is up where all threads have it up; what they count is added', () => {

@@ -1,0 +1,125 @@
+// How many services and instances each zone has, and which services are in trouble, counted as things change: neither a
+// scrape nor the status page walks the registry.
+import type { VerdictListener } from '../health/sync.ts';
+import type { Registry, ServiceState } from '../registry/registry.ts';
+
+export interface Census {
+  zone(name: string): ZoneCensus;
+  /** Instances of each combination that some zone has. */
+  instances(): Iterable<{ readonly zone: string; readonly status: string; readonly answered: boolean; n: number }>;
+}
+
+export interface ZoneCensus {
+  /** All services by their keys, and the keys of those with an instance that is left out of the answers. */
+  readonly services: ReadonlyMap<string, ServiceCensus>;
+  readonly troubled: ReadonlySet<string>;
+  readonly instanceCount: number;
+  readonly answeredCount: number;
+}
+
+export interface CensusSources {
+  readonly registry: Pick<Registry, 'services' | 'service' | 'onChange'>;
+  readonly health: { onVerdict(listener: VerdictListener): void };
+}
+
+interface MutableZone extends ZoneCensus {
+  readonly services: Map<string, ServiceCensus>;
+  readonly troubled: Set<string>;
+  instanceCount: number;
+  answeredCount: number;
+}
+
+export interface ServiceCensus {
+  readonly size: number;
+  readonly answered: number;
+}
+
+/** What a service adds to the counts of its zone. */
+interface Share extends ServiceCensus {
+  readonly zone: string;
+  readonly verdicts: ReadonlyMap<string, number>;
+}
+
+export function createCensus({ registry, health }: CensusSources): Census {
+  const shares = new Map<string, Share>();
+  const zones = new Map<string, MutableZone>();
+  const combinations = new Map<string, number>();
+  const dirty = new Set<string>();
+  for (const { key } of registry.services()) dirty.add(key);
+  registry.onChange((key, what) => {
+    if (what === 'structure') dirty.add(key);
+  });
+  health.onVerdict(({ service }) => dirty.add(service.key));
+
+  function zoneOf(name: string): MutableZone {
+    const known = zones.get(name);
+    if (known !== undefined) return known;
+    const zone = {
+      services: new Map<string, ServiceCensus>(),
+      troubled: new Set<string>(),
+      instanceCount: 0,
+      answeredCount: 0,
+    };
+    zones.set(name, zone);
+    return zone;
+  }
+
+  /** `sign` -1 takes the share back. */
+  function add(key: string, share: Share, sign: 1 | -1): void {
+    const zone = zoneOf(share.zone);
+    if (sign > 0) zone.services.set(key, share);
+    else zone.services.delete(key);
+    if (sign > 0 && share.answered < share.size) zone.troubled.add(key);
+    else zone.troubled.delete(key);
+    zone.instanceCount += sign * share.size;
+    zone.answeredCount += sign * share.answered;
+    for (const [verdict, n] of share.verdicts) {
+      const id = `${share.zone} ${verdict}`;
+      const left = (combinations.get(id) ?? 0) + sign * n;
+      if (left === 0) combinations.delete(id);
+      else combinations.set(id, left);
+    }
+    if (zone.services.size === 0) zones.delete(share.zone);
+  }
+
+  function settle(): void {
+    for (const key of dirty) {
+      const before = shares.get(key);
+      const after = shareOf(registry.service(key));
+      if (before !== undefined) add(key, before, -1);
+      if (after !== undefined) add(key, after, 1);
+      if (after === undefined) shares.delete(key);
+      else shares.set(key, after);
+    }
+    dirty.clear();
+  }
+
+  return {
+    zone(name) {
+      settle();
+      return zones.get(name) ?? EMPTY;
+    },
+    *instances() {
+      settle();
+      for (const [id, n] of combinations) {
+        const [zone, status, answered] = id.split(' ');
+        yield { zone, status, answered: answered === 'true', n };
+      }
+    },
+  };
+}
+
+const EMPTY: ZoneCensus = { services: new Map(), troubled: new Set(), instanceCount: 0, answeredCount: 0 };
+
+/** undefined: not a service that people look for. */
+function shareOf(state: ServiceState | undefined): Share | undefined {
+  if (state?.service === undefined || state.service.kind === 'namespace') return undefined;
+  const verdicts = new Map<string, number>();
+  let answeredCount = 0;
+  for (const { verdict } of state.instances.values()) {
+    const { status, answered } = verdict;
+    if (answered) answeredCount++;
+    verdicts.set(`${status} ${answered}`, (verdicts.get(`${status} ${answered}`) ?? 0) + 1);
+  }
+  return { zone: state.service.zone, size: state.instances.size, answered: answeredCount, verdicts };
+}

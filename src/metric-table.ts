@@ -1,0 +1,162 @@
+// Every metric of healthdns, declared once: /metrics and docs/metrics.md are made from this table, and a name that is not
+// here does not compile. `room` is the folder of src/ that counts it.
+
+export interface MetricSpec {
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly labels: readonly string[];
+  readonly help: string;
+  readonly room: string;
+}
+
+const metric =
+  <const Type extends MetricSpec['type']>(type: Type) =>
+  (room: string, help: string, labels: readonly string[] = []) => ({ type, labels, help, room });
+const counter = metric('counter');
+const gauge = metric('gauge');
+const histogram = metric('histogram');
+
+export const METRICS = {
+  healthdns_build_info: gauge('wiring', 'The running version, as labels; always 1.', ['version', 'node']),
+
+  healthdns_dns_requests_total: counter('server', 'Messages that arrived.', ['proto', 'family']),
+  healthdns_dns_request_type_total: counter('server', 'Well-formed queries by type.', ['type']),
+  healthdns_dns_responses_total: counter(
+    'server',
+    'Responses by rcode; forwarded queries are counted by healthdns_dns_forwarded_total.',
+    ['rcode'],
+  ),
+  healthdns_dns_response_size_bytes: histogram('server', 'Sizes of responses.'),
+  healthdns_dns_truncated_total: counter('server', 'Responses with TC set.'),
+  healthdns_dns_forwarded_total: counter('server', 'Queries for names outside our zones.'),
+  healthdns_dns_dropped_total: counter('server', 'Messages without a response.', ['reason']),
+  healthdns_dns_errors_total: counter('server', 'Queries answered SERVFAIL because of a bug.'),
+  healthdns_udp_batches_total: counter('server', 'Batches read from UDP sockets.'),
+  healthdns_udp_batched_total: counter('server', 'Messages in those batches.'),
+  healthdns_tcp_connections: gauge('server', 'Open TCP connections.'),
+  healthdns_tcp_connections_total: counter('server', 'TCP connections by what became of them.', ['event']),
+  healthdns_zones: gauge('server', 'Zones served.'),
+  healthdns_names: gauge('server', 'Names served.'),
+  healthdns_records: gauge('server', 'Records served, healthy or not.'),
+  healthdns_table_bytes: gauge('server', 'Memory of the tables of all data threads.'),
+
+  healthdns_changes_applied_total: counter('plane', 'Changes applied by data threads.'),
+  healthdns_changes_waiting: gauge('plane', 'Changes on their way to data threads.'),
+  healthdns_changes_bad_total: counter('plane', 'Changes that cannot be expressed in DNS.'),
+  healthdns_data_threads: gauge('plane', 'Running data threads.'),
+  healthdns_data_thread_restarts_total: counter('plane', 'Data threads that died and were replaced.'),
+  healthdns_health_slots: gauge('plane', 'Health slots in use.'),
+
+  healthdns_cache_hits_total: counter('forward', 'Answers from the cache.', ['type']),
+  healthdns_cache_misses_total: counter('forward', 'Questions that the cache had no answer for.'),
+  healthdns_cache_entries: gauge('forward', 'Answers in the cache.'),
+  healthdns_cache_bytes: gauge('forward', 'Estimated memory of the cache.'),
+  healthdns_cache_evictions_total: counter('forward', 'Answers dropped to make room.'),
+  healthdns_cache_served_stale_total: counter('forward', 'Answers given past their TTL.'),
+  healthdns_cache_prefetch_total: counter('forward', 'Answers refreshed before they expired.'),
+  healthdns_forward_waiting: gauge('forward', 'Clients that wait for the upstreams of a zone.', ['zone']),
+  healthdns_forward_sockets: gauge('forward', 'Open sockets to upstreams.'),
+  healthdns_forward_coalesced_total: counter('forward', 'Clients that waited for a question under way.'),
+  healthdns_forward_max_concurrent_rejects_total: counter(
+    'forward',
+    'SERVFAIL because too many clients waited for the upstreams of a zone.',
+    ['zone'],
+  ),
+  healthdns_forward_failed_total: counter('forward', 'Questions that no upstream answered.'),
+  healthdns_forward_malformed_replies_total: counter('forward', 'Malformed or implausible replies.'),
+  healthdns_forward_rebinding_dropped_total: counter('forward', 'Private addresses dropped from answers.'),
+  healthdns_forward_loops_total: counter('forward', 'Forwarding loops detected.'),
+  healthdns_forward_internal_errors_total: counter('forward', 'Exceptions while a reply or a failure was handled.'),
+  healthdns_forward_requests_total: counter('forward', 'Messages sent to an upstream.', ['to']),
+  healthdns_forward_responses_total: counter('forward', 'Accepted replies of an upstream.', ['to']),
+  healthdns_forward_failures_total: counter('forward', 'Messages without a reply: timeout, refused, reset.', ['to']),
+  healthdns_forward_ignored_total: counter('forward', 'Messages that matched no question, or came late.', ['to']),
+  healthdns_forward_sockets_total: counter('forward', 'Sockets and connections opened.', ['to']),
+  healthdns_forward_healthcheck_failures_total: counter('forward', 'Failed health checks of an upstream.', ['to']),
+  healthdns_forward_up: gauge('forward', '1: the upstream is used; 0: skipped until it answers a health check.', [
+    'to',
+  ]),
+  healthdns_forward_request_duration_seconds: histogram('forward', 'From question to reply, by upstream.', ['to']),
+
+  healthdns_registry_services: gauge('registry', 'Known services.'),
+  healthdns_registry_instances: gauge('registry', 'Known instances.'),
+  healthdns_registry_groups: gauge('registry', 'Source objects that list instances, such as EndpointSlices.'),
+  healthdns_registry_subjects: gauge('registry', 'Subjects that facts are known of, such as pods and nodes.'),
+  healthdns_instances: gauge('health', 'Instances by zone, status and whether they may be answered.', [
+    'zone',
+    'status',
+    'answered',
+  ]),
+  healthdns_health_passes_total: counter('health', 'Passes of the health-sync loop.'),
+  healthdns_health_judged_total: counter('health', 'Verdicts made.'),
+  healthdns_health_changes_total: counter('health', 'Verdicts that differed from the previous one.'),
+  healthdns_health_dirty: gauge('health', 'Services and instances waiting for a verdict.'),
+  healthdns_checks: gauge('health', 'Instances with an active check.'),
+  healthdns_checks_running: gauge('health', 'Active checks under way.'),
+  healthdns_checks_waiting: gauge('health', 'Active checks that are due but wait for others.'),
+  healthdns_check_results_total: counter('health', 'Results of active checks.', ['result']),
+  healthdns_checks_late_total: counter(
+    'health',
+    'Active checks begun over a second late: limits.concurrentChecks is too small.',
+  ),
+  healthdns_owners_dirty: gauge('zone', 'Services and zones whose names wait to be compiled.'),
+
+  healthdns_source_synced: gauge('sources', '1 once a source has been read completely.', ['source']),
+  healthdns_source_stale: gauge('sources', '1 while a source is served from its snapshot.', ['source']),
+  healthdns_source_data_age_seconds: gauge(
+    'sources',
+    'Seconds since the last sign of life of the kind of object that has been silent longest.',
+    ['source'],
+  ),
+  healthdns_source_objects: gauge('sources', 'Known objects of each kind.', ['source', 'kind']),
+  healthdns_source_events_total: counter('sources', 'Events while watching a kind of object.', [
+    'source',
+    'kind',
+    'event',
+  ]),
+
+  healthdns_cloudmap_requests_total: counter('http', 'Cloud Map API calls by operation and result.', [
+    'operation',
+    'result',
+  ]),
+  healthdns_cloudmap_store_failures_total: counter('cloudmap', 'Writes that the store refused.'),
+  healthdns_ecs_tasks: gauge('ecs', 'Pods that are running ECS tasks.'),
+  healthdns_ecs_tasks_unplaced: gauge(
+    'ecs',
+    'Tasks without a Cloud Map service: none is named, or the name is unknown or ambiguous.',
+  ),
+  healthdns_ecs_tasks_namesakes: gauge('ecs', 'Tasks whose id an older task has, so that theirs got a suffix.'),
+  healthdns_endpoints_writer: gauge('endpoints', '1 on the replica that writes endpoints.'),
+  healthdns_endpoints_writes_total: counter('endpoints', 'EndpointSlices and Endpoints written.'),
+  healthdns_endpoints_write_seconds: histogram('endpoints', 'From a change of health to the slice that shows it.'),
+
+  healthdns_http_requests_total: counter('http', 'HTTP requests by endpoint and status.', ['endpoint', 'code']),
+  healthdns_http_connections_dropped_total: counter('http', 'HTTP connections closed at limits.httpConnections.'),
+  healthdns_reloads_total: counter('cli', 'Reloads of the configuration.', ['result']),
+  healthdns_reload_last_success_seconds: gauge('cli', 'When the configuration in force was read, Unix time.'),
+  process_cpu_seconds_total: counter('wiring', 'User and system CPU time, all threads.'),
+  process_resident_memory_bytes: gauge('wiring', 'Resident memory, all threads.'),
+  process_start_time_seconds: gauge('wiring', 'Start, Unix time.'),
+  nodejs_heap_used_bytes: gauge('wiring', "Heap of the control plane's thread."),
+} as const satisfies Record<string, MetricSpec>;
+
+/** The names of all metrics, or of those of one type. */
+export type MetricName<Type extends MetricSpec['type'] = MetricSpec['type']> = {
+  [Name in keyof typeof METRICS]: (typeof METRICS)[Name]['type'] extends Type ? Name : never;
+}[keyof typeof METRICS];
+
+const TABLE = /<!-- metrics of (.*) -->\n[\s\S]*?<!-- end of metrics -->/g;
+
+/** docs/metrics.md with each table between `<!-- metrics of ROOM, ROOM -->` and `<!-- end of metrics -->` written anew. */
+export function withMetricTables(page: string): string {
+  return page.replace(TABLE, (_, rooms: string) => {
+    const rows = Object.entries(METRICS)
+      .filter(([, { room }]) => rooms.split(', ').includes(room))
+      .map(
+        ([name, { type, labels, help }]) => `| \`${name}\` | ${type} | ${labels.map(quoted).join(', ')} | ${help} |`,
+      );
+    const table = ['| Metric | Type | Labels | Meaning |', '| --- | --- | --- | --- |', ...rows].join('\n');
+    return `<!-- metrics of ${rooms} -->\n${table}\n<!-- end of metrics -->`;
+  });
+}
+
+const quoted = (label: string) => `\`${label}\``;

@@ -1,0 +1,80 @@
+// The metrics of the control plane, read from the rooms at each scrape.
+import type { HealthSync } from '../health/sync.ts';
+import type { Census } from '../http/census.ts';
+import type { Reading } from '../metrics.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { SourceStatus, StatusBoard } from '../sources/status.ts';
+import { VERSION } from '../version.ts';
+import type { Zones } from '../zone/zones.ts';
+import type { RunningChecks } from './checks.ts';
+
+export interface Rooms {
+  readonly registry: Registry;
+  readonly health: HealthSync;
+  readonly census: Census;
+  readonly checks: RunningChecks;
+  readonly zones: Zones;
+  readonly board: StatusBoard;
+  readonly startedMs: number;
+}
+
+export function controlReadings({ registry, health, census, checks, zones, board, startedMs }: Rooms): Reading[] {
+  const { services, instances, groups, subjects } = registry.size();
+  const sync = health.counts();
+  const check = checks.counts();
+  return [
+    { name: 'healthdns_build_info', labels: [VERSION, process.version], value: 1 },
+    { name: 'healthdns_registry_services', value: services },
+    { name: 'healthdns_registry_instances', value: instances },
+    { name: 'healthdns_registry_groups', value: groups },
+    { name: 'healthdns_registry_subjects', value: subjects },
+    ...[...census.instances()].map(
+      ({ zone, status, answered, n }): Reading => ({
+        name: 'healthdns_instances',
+        labels: [zone, status, String(answered)],
+        value: n,
+      }),
+    ),
+    { name: 'healthdns_health_passes_total', value: sync.passes },
+    { name: 'healthdns_health_judged_total', value: sync.judged },
+    { name: 'healthdns_health_changes_total', value: sync.changes },
+    { name: 'healthdns_health_dirty', value: sync.dirty },
+    { name: 'healthdns_checks', value: check.checks },
+    { name: 'healthdns_checks_running', value: check.running },
+    { name: 'healthdns_checks_waiting', value: check.waiting },
+    { name: 'healthdns_check_results_total', labels: ['passed'], value: check.passed },
+    { name: 'healthdns_check_results_total', labels: ['failed'], value: check.failed },
+    { name: 'healthdns_check_results_total', labels: ['timeout'], value: check.timedOut },
+    { name: 'healthdns_checks_late_total', value: check.late },
+    { name: 'healthdns_owners_dirty', value: zones.size().dirty },
+    ...board.sources().flatMap(sourceReadings),
+    ...processReadings(startedMs),
+  ];
+}
+
+function sourceReadings({ name: source, synced, stale, ageMs, kinds }: SourceStatus): Reading[] {
+  const age: Reading[] =
+    ageMs === undefined ? [] : [{ name: 'healthdns_source_data_age_seconds', labels: [source], value: ageMs / 1000 }];
+  return [
+    { name: 'healthdns_source_synced', labels: [source], value: Number(synced) },
+    { name: 'healthdns_source_stale', labels: [source], value: Number(stale) },
+    ...age,
+    ...kinds.flatMap(({ kind, objects, counters }): Reading[] => [
+      { name: 'healthdns_source_objects', labels: [source, kind], value: objects },
+      ...Object.entries(counters).map(
+        ([event, value]): Reading => ({ name: 'healthdns_source_events_total', labels: [source, kind, event], value }),
+      ),
+    ]),
+  ];
+}
+
+function processReadings(startedMs: number): Reading[] {
+  const { user, system } = process.cpuUsage();
+  const { rss, heapUsed } = process.memoryUsage();
+  return [
+    { name: 'process_cpu_seconds_total', value: (user + system) / 1e6 },
+    { name: 'process_resident_memory_bytes', value: rss },
+    { name: 'process_start_time_seconds', value: startedMs / 1000 },
+    { name: 'nodejs_heap_used_bytes', value: heapUsed },
+  ];
+}

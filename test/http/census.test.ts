@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { createHealthSync } from '../../src/health/sync.ts';
+import { type Census, createCensus } from '../../src/http/census.ts';
+import type { Status } from '../../src/registry/model.ts';
+import { createRegistry, type Registry } from '../../src/registry/registry.ts';
+import { fakeClock } from '../support/fake-clock.ts';
+import { fakeSlots } from '../support/fake-slots.ts';
+import { fact, instance, service } from '../support/model.ts';
+
+const ZONES = ['a.test.', 'b.test.'];
+
+/** The counts by walking the whole registry. */
+function walked(registry: Registry, zone: string) {
+  const services: string[] = [];
+  const troubled: string[] = [];
+  let instanceCount = 0;
+  let answeredCount = 0;
+  const combinations: Record<string, number> = {};
+  for (const state of registry.services()) {
+    if (state.service?.zone !== zone || state.service.kind === 'namespace') continue;
+    const verdicts = [...state.instances.values()].map(({ verdict }) => verdict);
+    services.push(state.key);
+    if (verdicts.some(({ answered }) => !answered)) troubled.push(state.key);
+    instanceCount += verdicts.length;
+    answeredCount += verdicts.filter(({ answered }) => answered).length;
+    for (const { status, answered } of verdicts)
+      combinations[`${status} ${answered}`] = (combinations[`${status} ${answered}`] ?? 0) + 1;
+  }
+  return { services: services.sort(), troubled: troubled.sort(), instanceCount, answeredCount, combinations };
+}
+
+function counted(census: Census, name: string) {
+  const { services, troubled, instanceCount, answeredCount } = census.zone(name);
+  const own = [...census.instances()].filter(({ zone }) => zone === name);
+  const combinations = Object.fromEntries(own.map(({ status, answered, n }) => [`${status} ${answered}`, n]));
+  return {
+    ...{ services: [...services.keys()].sort(), troubled: [...troubled].sort() },
+    ...{ instanceCount, answeredCount, combinations },
+  };
+}
+
+const status = fc.constantFrom<Status>('HEALTHY', 'UNHEALTHY', 'UNKNOWN');
+const key = fc.nat(4).map((n) => `s${n}`);
+const step = fc.oneof(
+  fc.record({ do: fc.constant('service' as const), key, zone: fc.constantFrom(...ZONES) }),
+  fc.record({ do: fc.constant('namespace' as const), key }),
+  fc.record({ do: fc.constant('group' as const), key, statuses: fc.array(status, { maxLength: 4 }) }),
+  fc.record({ do: fc.constant('facts' as const), key, n: fc.nat(3), status }),
+  fc.record({ do: fc.constantFrom('remove-service' as const, 'remove-group' as const, 'read' as const), key }),
+);
+
+test('the counts are those of a walk over the registry, whatever changes and whenever they are read', () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      const slots = fakeSlots();
+      const registry = createRegistry(slots);
+      const health = createHealthSync({ registry, slots, clock: fakeClock(), schedule: () => {} });
+      const census = createCensus({ registry, health });
+      for (const one of steps) {
+        if (one.do === 'service') registry.replaceService(service(one.key, { key: one.key, zone: one.zone }));
+        else if (one.do === 'namespace') registry.replaceService(service(one.key, { key: one.key, kind: 'namespace' }));
+        else if (one.do === 'remove-service') registry.removeService(one.key);
+        else if (one.do === 'remove-group') registry.removeGroup(`g/${one.key}`);
+        else if (one.do === 'read') census.zone(ZONES[0]);
+        else if (one.do === 'facts')
+          registry.replaceFacts(`instance/${one.key}/i${one.n}`, 'pod', [fact(one.status, 'pod')]);
+        else if ('statuses' in one)
+          registry.replaceGroup(
+            `g/${one.key}`,
+            one.key,
+            one.statuses.map((of, n) => instance(`i${n}`, `192.0.2.${n + 1}`, { facts: [fact(of, 'check')] })),
+          );
+        if (one.do !== 'read') health.flush();
+      }
+      for (const zone of ZONES) assert.deepEqual(counted(census, zone), walked(registry, zone));
+    }),
+  );
+});
+
+test('a scrape after one change reads one service, not all', () => {
+  const slots = fakeSlots();
+  const registry = createRegistry(slots);
+  const health = createHealthSync({ registry, slots, clock: fakeClock(), schedule: () => {} });
+  let read = 0;
+  const countRead = (of: string) => {
+    read++;
+    return of;
+  };
+  const counting = { ...registry, service: (of: string) => registry.service(countRead(of)) };
+  const census = createCensus({ registry: counting, health });
+  for (let n = 0; n < 100; n++) registry.replaceService(service(`s${n}`, { key: `s${n}`, zone: 'a.test.' }));
+  health.flush();
+  census.zone('a.test.');
+  read = 0;
+  registry.replaceGroup('g', 's7', [instance('i', '192.0.2.1', { facts: [fact('UNHEALTHY', 'check')] })]);
+  health.flush();
+  assert.deepEqual([...census.zone('a.test.').troubled], ['s7']);
+  census.zone('a.test.');
+  assert.equal(read, 1);
+});

@@ -77,8 +77,8 @@ function instanceLines(instance: InstanceExplanation): string[] {
   ];
 }
 
-const factLine = ({ source, name, status, reason, since, counted }: FactExplanation) =>
-  `      fact ${source}${name === undefined ? '' : ` ${name}`} ${since} ${status}: ${reason}${counted ? '' : ' (repeats another source; not counted)'}`;
+const factLine = ({ source, name, status, reason, since, uncounted }: FactExplanation) =>
+  `      fact ${source}${name === undefined ? '' : ` ${name}`} ${since} ${status}: ${reason}${uncounted === undefined ? '' : ` (not counted: ${uncounted})`}`;
 
 /** Reasons come from outside; nothing in them may steer a terminal. */
 const printable = (line: string) => line.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');

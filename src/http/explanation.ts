@@ -1,8 +1,8 @@
 // Why a name is answered as it is: the registry's facts and verdicts, and who owns the name, put together for people.
 
 import { SLOW_START_SCALE } from '../health/policies/slow-start.ts';
-import { counts } from '../health/rules/effective-status.ts';
-import type { FactSource, ServicePolicy, Status } from '../registry/model.ts';
+import { whyUncounted } from '../health/rules/effective-status.ts';
+import type { Fact, FactSource, ServicePolicy, Status } from '../registry/model.ts';
 import type { InstanceState, Registry, ServiceState } from '../registry/registry.ts';
 import type { StatusBoard } from '../sources/status.ts';
 import type { Outcome, RRsetAnswer } from '../zone/explain/answers.ts';
@@ -70,8 +70,9 @@ export interface FactExplanation {
   readonly status: Status;
   readonly reason: string;
   readonly since: string;
-  /** False where a source that speaks for itself stands in for this one. */
   readonly counted: boolean;
+  /** Of a fact that does not count: the reason. */
+  readonly uncounted?: string;
 }
 
 /** Longer lists are cut: a person reads this. */
@@ -166,14 +167,20 @@ function explainInstance(state: InstanceState, policy: ServicePolicy): InstanceE
     reason: verdict.reason,
     since: verdict.sinceMs === 0 ? undefined : isoTime(verdict.sinceMs),
     ...slowStart(state, policy),
-    facts: facts.map((fact) => ({
-      source: fact.source,
-      ...(fact.name === undefined ? {} : { name: fact.name }),
-      status: fact.status,
-      reason: fact.reason,
-      since: isoTime(fact.sinceMs),
-      counted: counts(fact, facts),
-    })),
+    facts: facts.map((fact) => explainFact(fact, facts)),
+  };
+}
+
+function explainFact(fact: Fact, facts: readonly Fact[]): FactExplanation {
+  const uncounted = whyUncounted(fact, facts);
+  return {
+    source: fact.source,
+    ...(fact.name === undefined ? {} : { name: fact.name }),
+    status: fact.status,
+    reason: fact.reason,
+    since: isoTime(fact.sinceMs),
+    counted: uncounted === undefined,
+    ...(uncounted !== undefined && { uncounted }),
   };
 }
 

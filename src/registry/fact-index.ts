@@ -16,6 +16,8 @@ export interface FactIndex {
   link(entry: InstanceEntry, subjects: readonly string[]): void;
   /** It has none any more, though it still knows them. */
   unlink(entry: InstanceEntry): void;
+  /** See Registry.setStale. */
+  setStale(prefix: string, sinceMs: number | undefined): void;
   subjects(): number;
 }
 
@@ -30,6 +32,15 @@ export function createFactIndex(
   const subjects = createSubjects<InstanceEntry>();
   /** Own subjects that have facts: while there are none, as in most clusters, none is looked for. */
   let ownSubjects = 0;
+  /** Prefixes of subjects whose source is silent, and since when. Empty nearly always. */
+  const stale = new Map<string, number>();
+
+  function sharedFacts(subject: { readonly text: string; readonly facts: readonly Fact[] }): readonly Fact[] {
+    for (const [prefix, staleSinceMs] of stale) {
+      if (subject.text.startsWith(prefix)) return subject.facts.map((fact) => ({ ...fact, staleSinceMs }));
+    }
+    return subject.facts;
+  }
 
   function checkLimits(subject: string, source: FactSource, facts: readonly Fact[]): void {
     if (facts.length > limits.factsPerStatement) {
@@ -71,7 +82,7 @@ export function createFactIndex(
       const stated = unpackFacts(common);
       const shared = entry.subjects();
       if (shared.length === 0) return own.length === 0 ? stated : [...stated, ...own];
-      return [...stated, ...shared.flatMap(({ facts }) => concerning(entry, facts)), ...own];
+      return [...stated, ...shared.flatMap((subject) => concerning(entry, sharedFacts(subject))), ...own];
     },
     ofSubject: (subject) => subjects.facts(subject),
     keptSubject: (subject) => subjects.kept(subject),
@@ -82,8 +93,21 @@ export function createFactIndex(
     unlink(entry) {
       for (const subject of entry.subjects()) subjects.unlink(subject, entry);
     },
+    setStale(prefix, sinceMs) {
+      if (stale.get(prefix) === sinceMs) return;
+      if (sinceMs === undefined) stale.delete(prefix);
+      else stale.set(prefix, sinceMs);
+      for (const service of services.values()) {
+        if (hasSubjectBelow(service, prefix)) tell(service.key, 'facts');
+      }
+    },
     subjects: () => subjects.size(),
   };
+}
+
+function hasSubjectBelow({ instances }: ServiceEntry, prefix: string): boolean {
+  for (const entry of instances.values()) if (entry.subjects().some(({ text }) => text.startsWith(prefix))) return true;
+  return false;
 }
 
 /** Without those that concern other addresses of the subject. */

@@ -34,6 +34,11 @@ export interface Fact {
   readonly reportedMs?: number;
   /** Of the subject's instances this concerns those at these addresses alone; absent: all. */
   readonly addresses?: readonly string[];
+  /**
+   * Wall-clock milliseconds since which nothing has been heard from the fact's source. Set on reading by the registry
+   * (`setStale`); a source never states it.
+   */
+  readonly staleSinceMs?: number;
 }
 
 /** What was made of an instance's facts, and why: `explain` prints it. */

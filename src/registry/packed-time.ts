@@ -27,8 +27,12 @@ export const unpackFacts = ({ stated, seconds }: PackedFacts): readonly Fact[] =
   seconds === WHOLE ? (stated as readonly Fact[]) : [withTime(stated as Fact, seconds)];
 
 /** Seconds since 1970, or WHOLE where the fact cannot be kept without its time. */
-function secondsOf({ sinceMs, reportedMs, addresses }: Fact): number {
-  return reportedMs === undefined && addresses === undefined && sinceMs >= 0 && sinceMs % 1000 === 0
+function secondsOf({ sinceMs, reportedMs, addresses, staleSinceMs }: Fact): number {
+  return reportedMs === undefined &&
+    addresses === undefined &&
+    staleSinceMs === undefined &&
+    sinceMs >= 0 &&
+    sinceMs % 1000 === 0
     ? sinceMs / 1000
     : WHOLE;
 }

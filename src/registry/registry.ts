@@ -60,6 +60,12 @@ export interface Registry {
   removeGroup(groupKey: string): void;
   /** All facts that one source states of one subject; [] removes them. Throws RegistryLimitError. */
   replaceFacts(subject: string, source: FactSource, facts: readonly Fact[]): void;
+  /**
+   * The source of all subjects that begin with `prefix` ("pod/CONTEXT/", "node/CONTEXT/") has been silent since then, or
+   * with undefined speaks again. Facts are read with `staleSinceMs` meanwhile, and what they concern is judged again.
+   * State it while other sources of the same cluster are fresh: if all are silent, the last known facts go on counting.
+   */
+  setStale(prefix: string, sinceMs: number | undefined): void;
   /** Slow start gives an instance another weight; undefined: the stated one. Called by health/sync.ts only. */
   setWeight(state: InstanceState, weight: number | undefined): void;
   service(key: string): ServiceState | undefined;
@@ -149,6 +155,7 @@ export function createRegistry(
     replaceGroup: groups.replace,
     removeGroup: groups.remove,
     replaceFacts: facts.replace,
+    setStale: facts.setStale,
     setWeight(state, weight) {
       if (!(state instanceof InstanceEntry) || !state.isKnown()) return;
       const { service, weight: before } = state;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { effectiveStatus } from '../../src/health/rules/effective-status.ts';
+import { effectiveStatus, whyUncounted } from '../../src/health/rules/effective-status.ts';
 import type { Fact } from '../../src/registry/model.ts';
 import { fact } from '../support/model.ts';
 
@@ -34,6 +34,81 @@ const table: [string, Fact[], typeof STRICT | typeof LENIENT, string][] = [
     [fact('HEALTHY', 'endpointslice', { repeats: 'pod' }), fact('UNHEALTHY', 'pod')],
     LENIENT,
     'UNHEALTHY left-out unhealthy',
+  ],
+  [
+    'slice newer than the last report of the pod',
+    [fact('UNHEALTHY', 'endpointslice', { repeats: 'pod', sinceMs: 20 }), fact('HEALTHY', 'pod', { sinceMs: 10 })],
+    LENIENT,
+    'UNHEALTHY left-out unhealthy',
+  ],
+  [
+    'slice newer and ready, pod not ready',
+    [fact('HEALTHY', 'endpointslice', { repeats: 'pod', sinceMs: 20 }), fact('UNHEALTHY', 'pod', { sinceMs: 10 })],
+    LENIENT,
+    'UNHEALTHY left-out unhealthy',
+  ],
+  [
+    'pod silent and last healthy, slice not ready without a newer time',
+    [
+      fact('UNHEALTHY', 'endpointslice', { repeats: 'pod', sinceMs: 5 }),
+      fact('HEALTHY', 'pod', { sinceMs: 10, staleSinceMs: 30 }),
+    ],
+    LENIENT,
+    'UNHEALTHY left-out unhealthy',
+  ],
+  [
+    'pod silent and last not ready, slice ready',
+    [
+      fact('HEALTHY', 'endpointslice', { repeats: 'pod', sinceMs: 5 }),
+      fact('UNHEALTHY', 'pod', { sinceMs: 10, staleSinceMs: 30 }),
+    ],
+    LENIENT,
+    'HEALTHY answered healthy',
+  ],
+  [
+    'pod silent after it was deleted, slice still ready',
+    [
+      fact('HEALTHY', 'endpointslice', { repeats: 'pod', sinceMs: 5 }),
+      fact('UNHEALTHY', 'pod', { sinceMs: 10, staleSinceMs: 30, gone: true }),
+    ],
+    LENIENT,
+    'UNHEALTHY left-out gone',
+  ],
+  [
+    'pod silent after it was deleted, a newer slice has it ready again',
+    [
+      fact('HEALTHY', 'endpointslice', { repeats: 'pod', sinceMs: 11 }),
+      fact('UNHEALTHY', 'pod', { sinceMs: 10, staleSinceMs: 30, gone: true }),
+    ],
+    LENIENT,
+    'HEALTHY answered healthy',
+  ],
+  [
+    'node silent and last not ready, pod ready since',
+    [fact('UNHEALTHY', 'node', { sinceMs: 10, staleSinceMs: 30 }), fact('HEALTHY', 'pod', { sinceMs: 20 })],
+    LENIENT,
+    'HEALTHY answered healthy',
+  ],
+  [
+    'node silent and last not ready, nothing newer',
+    [fact('UNHEALTHY', 'node', { sinceMs: 10, staleSinceMs: 30 }), fact('HEALTHY', 'pod', { sinceMs: 5 })],
+    LENIENT,
+    'UNHEALTHY left-out unhealthy',
+  ],
+  [
+    'pod silent and failed a check of ours since',
+    [fact('UNHEALTHY', 'pod', { sinceMs: 10, staleSinceMs: 30 }), fact('HEALTHY', 'check', { sinceMs: 20 })],
+    LENIENT,
+    'UNHEALTHY left-out unhealthy',
+  ],
+  [
+    'pod and slice silent: the pod was last heard first-hand',
+    [
+      fact('UNHEALTHY', 'endpointslice', { repeats: 'pod', sinceMs: 5, staleSinceMs: 30 }),
+      fact('HEALTHY', 'pod', { sinceMs: 10, staleSinceMs: 30 }),
+    ],
+    LENIENT,
+    'HEALTHY answered healthy',
   ],
 ];
 
@@ -88,4 +163,17 @@ test('an instance with a bad first-hand fact is never answered, and the order of
       );
     }),
   );
+});
+
+test('a fact that does not count has a reason', () => {
+  const slice = fact('HEALTHY', 'endpointslice', { repeats: 'pod', sinceMs: 0 });
+  const pod = fact('UNHEALTHY', 'pod', { sinceMs: 0 });
+  assert.equal(whyUncounted(slice, [slice, pod]), 'repeats pod, which reports itself');
+  assert.equal(whyUncounted(pod, [slice, pod]), undefined);
+  const silent = { ...pod, staleSinceMs: 1000 };
+  assert.equal(
+    whyUncounted(silent, [slice, silent]),
+    'nothing heard from this source since 1970-01-01T00:00:01.000Z; endpointslice counts instead',
+  );
+  assert.equal(whyUncounted(slice, [slice, silent]), undefined);
 });

@@ -138,7 +138,10 @@ test('explain as text is readable and cannot steer a terminal', () => {
     assert.equal(type, 'text/plain; charset=utf-8');
     assert.match(body, /^ {2}in {2}api-1 \(192\.0\.2\.1\) HEALTHY$/m);
     assert.match(body, /^ {2}OUT api-2 \(192\.0\.2\.2\) UNHEALTHY$/m);
-    assert.match(body, /^ {6}fact endpointslice .* HEALTHY: ready \(repeats another source; not counted\)$/m);
+    assert.match(
+      body,
+      /^ {6}fact endpointslice .* HEALTHY: ready \(not counted: repeats pod, which reports itself\)$/m,
+    );
     assert.equal(body.includes('\u001b'), false);
   }
 });

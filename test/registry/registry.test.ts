@@ -227,3 +227,21 @@ test('a fact that is said again, later, is news', () => {
   }
   assert.equal(news().length, 2);
 });
+
+test('facts of a silent source are marked while it is silent, and what they concern is judged again', () => {
+  const { registry, news } = setUp();
+  registry.replaceGroup('slice-1', 'k', [pod('a')]);
+  registry.replaceGroup('slice-2', 'other', [instance('b', '10.0.0.2')]);
+  registry.replaceFacts('pod/c/n/a', 'pod', [fact('HEALTHY', 'pod')]);
+  news();
+  const [state] = registry.service('k')!.instances.values();
+  registry.setStale('pod/c/', 5000);
+  assert.deepEqual(news(), ['k facts']);
+  assert.deepEqual(state.facts(), [{ ...fact('HEALTHY', 'pod'), staleSinceMs: 5000 }]);
+  registry.setStale('pod/c/', 5000);
+  registry.setStale('pod/d/', 5000);
+  assert.deepEqual(news(), []);
+  registry.setStale('pod/c/', undefined);
+  assert.deepEqual(news(), ['k facts']);
+  assert.deepEqual(state.facts(), [fact('HEALTHY', 'pod')]);
+});

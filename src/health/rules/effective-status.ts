@@ -1,5 +1,5 @@
 // From the facts about one instance to a verdict. docs/health.md lists the rules for people, in the same order.
-import type { Fact, ServicePolicy, Status, Verdict } from '../../registry/model.ts';
+import type { Fact, FactSource, ServicePolicy, Status, Verdict } from '../../registry/model.ts';
 
 /**
  * Whether an instance may be answered, and why. The first rule that applies decides:
@@ -8,8 +8,7 @@ import type { Fact, ServicePolicy, Status, Verdict } from '../../registry/model.
  * 3. `gone` or `unhealthy`: any fact says UNHEALTHY; `gone` where one says that it is being taken away.
  * 4. `healthy`: any fact says HEALTHY.
  * 5. `unknown` or `unknown-excluded`: nothing says either; the service's `unknown` policy decides.
- * Facts that only repeat what another source said earlier are left out where that source is known: an EndpointSlice
- * lags behind the pod it repeats.
+ * Facts that do not count (`whyUncounted`) are left out first.
  */
 export function effectiveStatus(
   facts: readonly Fact[],
@@ -37,12 +36,40 @@ function fromFacts(facts: readonly Fact[], unknown: ServicePolicy['unknown']): V
   return answered ? UNKNOWN_ANSWERED : UNKNOWN_EXCLUDED;
 }
 
-/** Without those that repeat a source which speaks for itself. */
+/** The facts that count beside the others. */
 function firstHand(facts: readonly Fact[]): readonly Fact[] {
-  const repeats = (fact: Fact) =>
-    fact.repeats !== undefined && facts.some((other) => other.source === fact.repeats && other !== fact);
-  return facts.some(repeats) ? facts.filter((fact) => !repeats(fact)) : facts;
+  if (facts.every(({ repeats, staleSinceMs }) => repeats === undefined && staleSinceMs === undefined)) return facts;
+  return facts.filter((fact) => whyUncounted(fact, facts) === undefined);
 }
+
+/** Sources that report on the same pod, each in its own way. */
+const OF_PODS: ReadonlySet<FactSource> = new Set(['endpointslice', 'endpoints', 'pod', 'node']);
+
+/**
+ * Why a fact does not count beside the others; undefined: it counts.
+ * - A fact that repeats another source (a slice repeats its pod) is left out while that source is fresh and its own fact
+ *   is not older. If the repeating fact is newer, both count and the worst decides.
+ * - A fact of a silent source is left out where a fresh one repeats that source or is newer. A pod that is gone does not
+ *   come back: that takes a newer fact.
+ */
+export function whyUncounted(fact: Fact, facts: readonly Fact[]): string | undefined {
+  const isStale = fact.staleSinceMs !== undefined;
+  for (const other of facts) {
+    if (other === fact) continue;
+    const isNewer = fact.sinceMs > other.sinceMs;
+    if (fact.repeats === other.source && (isStale || other.staleSinceMs === undefined) && !isNewer) {
+      return `repeats ${other.source}, which reports itself`;
+    }
+    if (!isStale || other.staleSinceMs !== undefined || !OF_PODS.has(other.source) || !OF_PODS.has(fact.source))
+      continue;
+    if ((other.repeats === fact.source && fact.gone !== true) || other.sinceMs > fact.sinceMs) {
+      return `nothing heard from this source since ${timeText(fact.staleSinceMs!)}; ${other.source} counts instead`;
+    }
+  }
+  return undefined;
+}
+
+const timeText = (ms: number): string => (Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : String(ms));
 
 function verdict(fact: Fact, rule: string, answered: boolean): Verdict {
   return { status: fact.status, answered, rule, reason: fact.reason, sinceMs: fact.sinceMs, fact };
@@ -62,11 +89,6 @@ function oldest(facts: readonly Fact[], wanted: (fact: Fact) => boolean): Fact |
   let found: Fact | undefined;
   for (const fact of facts) if (wanted(fact) && (found === undefined || fact.sinceMs < found.sinceMs)) found = fact;
   return found;
-}
-
-/** The facts that this verdict was made from, for `explain`: false where a first-hand source stands in for it. */
-export function counts(fact: Fact, facts: readonly Fact[]): boolean {
-  return firstHand(facts).includes(fact);
 }
 
 /** Whether two verdicts say the same, so that the old one (and the memory it holds) is kept. */

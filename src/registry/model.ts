@@ -28,6 +28,8 @@ export interface Fact {
   readonly sinceMs: number;
   /** This fact only repeats what that source said earlier, so that source, where it is known, decides instead. */
   readonly repeats?: FactSource;
+  /** Of a repeating fact: `sinceMs` is the time of the reported change, not only of the object that repeats it. */
+  readonly isDated?: boolean;
   /** The instance is being taken away (deleted, finished): no policy answers it in spite of this fact. */
   readonly gone?: boolean;
   /** Wall-clock milliseconds at which this was last said; external sources only, whose word grows old. */

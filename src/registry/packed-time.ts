@@ -49,11 +49,12 @@ const saysSame = (one: Fact, other: Fact): boolean =>
   one.status === other.status &&
   one.name === other.name &&
   one.repeats === other.repeats &&
+  one.isDated === other.isDated &&
   one.gone === other.gone;
 
 function sayOnce(fact: Fact): Fact {
-  const { source, name = '', status, reason, repeats = '', gone = false } = fact;
-  const key = `${source}\n${name}\n${status}\n${repeats}\n${gone}\n${reason}`;
+  const { source, name = '', status, reason, repeats = '', isDated = false, gone = false } = fact;
+  const key = `${source}\n${name}\n${status}\n${repeats}\n${isDated}\n${gone}\n${reason}`;
   const known = saidOnce.get(key);
   if (known !== undefined) return known;
   if (saidOnce.size >= MAX_SAID) saidOnce.clear();

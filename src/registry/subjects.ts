@@ -112,6 +112,7 @@ function sameFact(one: Fact, other: Fact): boolean {
       one.source === other.source &&
       one.name === other.name &&
       one.repeats === other.repeats &&
+      one.isDated === other.isDated &&
       one.gone === other.gone &&
       one.reportedMs === other.reportedMs)
   );

@@ -37,13 +37,25 @@ const table: [string, Fact[], typeof STRICT | typeof LENIENT, string][] = [
   ],
   [
     'slice newer than the last report of the pod',
-    [fact('UNHEALTHY', 'endpointslice', { repeats: 'pod', sinceMs: 20 }), fact('HEALTHY', 'pod', { sinceMs: 10 })],
+    [
+      fact('UNHEALTHY', 'endpointslice', { repeats: 'pod', isDated: true, sinceMs: 20 }),
+      fact('HEALTHY', 'pod', { sinceMs: 10 }),
+    ],
     LENIENT,
     'UNHEALTHY left-out unhealthy',
   ],
   [
+    'slice written later than the last report of the pod, and no time of its change',
+    [fact('UNHEALTHY', 'endpointslice', { repeats: 'pod', sinceMs: 20 }), fact('HEALTHY', 'pod', { sinceMs: 10 })],
+    LENIENT,
+    'HEALTHY answered healthy',
+  ],
+  [
     'slice newer and ready, pod not ready',
-    [fact('HEALTHY', 'endpointslice', { repeats: 'pod', sinceMs: 20 }), fact('UNHEALTHY', 'pod', { sinceMs: 10 })],
+    [
+      fact('HEALTHY', 'endpointslice', { repeats: 'pod', isDated: true, sinceMs: 20 }),
+      fact('UNHEALTHY', 'pod', { sinceMs: 10 }),
+    ],
     LENIENT,
     'UNHEALTHY left-out unhealthy',
   ],
@@ -77,7 +89,7 @@ const table: [string, Fact[], typeof STRICT | typeof LENIENT, string][] = [
   [
     'pod silent after it was deleted, a newer slice has it ready again',
     [
-      fact('HEALTHY', 'endpointslice', { repeats: 'pod', sinceMs: 11 }),
+      fact('HEALTHY', 'endpointslice', { repeats: 'pod', isDated: true, sinceMs: 11 }),
       fact('UNHEALTHY', 'pod', { sinceMs: 10, staleSinceMs: 30, gone: true }),
     ],
     LENIENT,

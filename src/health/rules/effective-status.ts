@@ -56,18 +56,20 @@ export function whyUncounted(fact: Fact, facts: readonly Fact[]): string | undef
   const isStale = fact.staleSinceMs !== undefined;
   for (const other of facts) {
     if (other === fact) continue;
-    const isNewer = fact.sinceMs > other.sinceMs;
-    if (fact.repeats === other.source && (isStale || other.staleSinceMs === undefined) && !isNewer) {
+    if (fact.repeats === other.source && (isStale || other.staleSinceMs === undefined) && !isNewer(fact, other)) {
       return `repeats ${other.source}, which reports itself`;
     }
     if (!isStale || other.staleSinceMs !== undefined || !OF_PODS.has(other.source) || !OF_PODS.has(fact.source))
       continue;
-    if ((other.repeats === fact.source && fact.gone !== true) || other.sinceMs > fact.sinceMs) {
+    if ((other.repeats === fact.source && fact.gone !== true) || isNewer(other, fact)) {
       return `nothing heard from this source since ${timeText(fact.staleSinceMs!)}; ${other.source} counts instead`;
     }
   }
   return undefined;
 }
+
+const isNewer = (one: Fact, other: Fact): boolean =>
+  one.sinceMs > other.sinceMs && (one.repeats === undefined || one.isDated === true);
 
 const timeText = (ms: number): string => (Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : String(ms));
 

@@ -66,11 +66,12 @@ export function translateSlice(
   const family = text(object.addressType, 'addressType');
   if (family !== 'IPv4' && family !== 'IPv6') throw new MalformedObject(`addressType ${family} is not served`);
   const ports = servicePorts(list(object.ports, 'ports'), 'ports');
-  const sinceMs = timeMs(metadata.annotations[LAST_CHANGE]) ?? metadata.createdMs ?? cluster.clock.now();
+  const changedMs = timeMs(metadata.annotations[LAST_CHANGE]);
+  const sinceMs = changedMs ?? metadata.createdMs ?? cluster.clock.now();
   const clusterId = cluster.config.multicluster
     ? optionalText(metadata.labels[SOURCE_CLUSTER], `label ${SOURCE_CLUSTER}`)
     : undefined;
-  const factOf = createConditionFacts(metadata.labels[MANAGED_BY] === POD_CONTROLLER, sinceMs);
+  const factOf = createConditionFacts(metadata.labels[MANAGED_BY] === POD_CONTROLLER, sinceMs, changedMs !== undefined);
 
   const instances: Instance[] = [];
   let problem: MalformedObject | undefined;
@@ -113,7 +114,7 @@ function translateEndpoint(cluster: Cluster, metadata: Metadata, endpoint: Field
 }
 
 /** The facts of a slice's endpoints; equal ones are one object, since most endpoints of most slices are just ready. */
-function createConditionFacts(managed: boolean, sinceMs: number): SliceContext['factOf'] {
+function createConditionFacts(managed: boolean, sinceMs: number, isDated: boolean): SliceContext['factOf'] {
   const facts = new Map<string, readonly Fact[]>();
   return (endpoint, target) => {
     const conditions = optionalFields(endpoint.conditions, 'conditions');
@@ -124,7 +125,14 @@ function createConditionFacts(managed: boolean, sinceMs: number): SliceContext['
     const known = facts.get(key);
     if (known !== undefined) return known;
     const status = ready === undefined ? 'UNKNOWN' : ready ? 'HEALTHY' : 'UNHEALTHY';
-    const fact: Fact = { source: 'endpointslice', status, reason, sinceMs, ...(repeats ? { repeats: 'pod' } : {}) };
+    const fact: Fact = {
+      source: 'endpointslice',
+      status,
+      reason,
+      sinceMs,
+      ...(repeats && { repeats: 'pod' }),
+      ...(repeats && isDated && { isDated }),
+    };
     facts.set(key, [fact]);
     return facts.get(key)!;
   };

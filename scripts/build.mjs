@@ -4,7 +4,8 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { build } from 'esbuild';
+
+const build = await esbuild();
 
 // Built beside and then moved into place: a server that is starting never finds half of it.
 const folder = `dist.${process.pid}`;
@@ -34,6 +35,20 @@ try {
   await rename(folder, 'dist');
 } finally {
   await rm(folder, { recursive: true, force: true });
+}
+
+/**
+ * The bundler. `--if-installed` is npm's `prepare`, which also runs where development dependencies are left out or where
+ * only a link to this folder is installed: there the build is skipped, and `bin/healthdns` says how to make it.
+ */
+async function esbuild() {
+  try {
+    return (await import('esbuild')).build;
+  } catch (error) {
+    if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    console.error('healthdns: nothing was built, because esbuild is not installed; run: npm ci && npm run build');
+    process.exit(process.argv.includes('--if-installed') ? 0 : 1);
+  }
 }
 
 /** Name, version and licence text of every package that a bundled file is from. */

@@ -1,17 +1,18 @@
-// What the documents point to exists.
+// The documents refer only to what exists.
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { repository } from './support/command.ts';
 
-const documents = [
-  'README.md',
-  'CONTRIBUTING.md',
-  'CHANGELOG.md',
-  'src/README.md',
-  ...readdirSync(join(repository, 'docs')).map((file) => `docs/${file}`),
-].filter((file) => file.endsWith('.md'));
+const documents = ['', '.github', 'bench', 'docs', 'src', 'test/scenarios'].flatMap((folder) =>
+  readdirSync(join(repository, folder))
+    .filter((file) => file.endsWith('.md'))
+    .map((file) => join(folder, file)),
+);
+const scripts = Object.keys(
+  (JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as { scripts: Record<string, string> }).scripts,
+);
 
 /** As GitHub names the anchor of a heading. */
 const anchorOf = (heading: string) =>
@@ -24,15 +25,33 @@ const anchorOf = (heading: string) =>
 const anchorsIn = (text: string) => [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) => anchorOf(heading!));
 
 for (const document of documents) {
-  test(`${document}: every link leads to a file, and to a heading in it`, () => {
-    const text = readFileSync(join(repository, document), 'utf8');
+  const text = readFileSync(join(repository, document), 'utf8');
+
+  test(`every link in ${document} leads to an existing file and heading`, () => {
     for (const [, target] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
       if (/^https?:/.test(target!)) continue;
       const [path, anchor] = target!.split('#') as [string, string | undefined];
       const file = path === '' ? join(repository, document) : join(repository, dirname(document), path);
-      assert.ok(existsSync(file), `${target} is not there`);
+      assert.ok(existsSync(file), `${target} does not exist`);
       if (anchor !== undefined)
-        assert.ok(anchorsIn(readFileSync(file, 'utf8')).includes(anchor), `${target}: no such heading`);
+        assert.ok(anchorsIn(readFileSync(file, 'utf8')).includes(anchor), `${target}: the heading does not exist`);
     }
   });
+
+  test(`every npm script that ${document} mentions exists`, () => {
+    const mentioned = [...text.matchAll(/npm run ([a-z:]+)/g)].map(([, name]) => name!);
+    assert.deepEqual(
+      mentioned.filter((name) => !scripts.includes(name)),
+      [],
+    );
+  });
 }
+
+test('CONTRIBUTING.md lists every bench script', () => {
+  const contributing = readFileSync(join(repository, 'CONTRIBUTING.md'), 'utf8');
+  const benches = scripts.filter((name) => name.startsWith('bench'));
+  assert.deepEqual(
+    benches.filter((name) => !contributing.includes(`\`npm run ${name}\``)),
+    [],
+  );
+});

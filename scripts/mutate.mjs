@@ -1,0 +1,217 @@
+// `npm run mutate [-- ROOM …] [--seed N] [--count N] [--seconds N] [--list]`: changes one operator, constant or condition of a room at a
+// time, runs the tests of that room that reach the changed file, and lists the mutants that no test notices. Mutates a
+// copy of the compiled code. Stryker has no runner for a random sample over node:test; this needs a parser only.
+import { spawn } from 'node:child_process';
+import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { SourceMap } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { mutationsOf } from './mutations.mjs';
+
+/** The test folders of a room, where they are not just test/ROOM. */
+const TESTS = {
+  dns: ['dns', 'server', 'forward', 'zone'],
+  memory: ['memory', 'registry', 'forward'],
+  native: ['native', 'server', 'forward'],
+  plane: ['plane', 'zone', 'server'],
+  server: ['server', 'scenarios', 'plane'],
+  front: ['front', 'forward'],
+  thread: ['thread', 'plane'],
+  forward: ['forward', 'plane'],
+  zone: ['zone', 'scenarios'],
+  health: ['health', 'zone'],
+  registry: ['registry', 'health'],
+};
+const DEFAULT_ROOMS = ['health', 'registry', 'zone', 'dns', 'plane', 'forward', 'server'];
+/** A mutant that takes this many times as long as the unchanged code hangs: noticed. */
+const SLOWER = 4;
+const LEAST_TIMEOUT_MS = 10_000;
+/** Tests of one mutant that pass for so long are enough: it has survived. */
+const ENOUGH_MS = 60_000;
+/** What `importsOf` has read. */
+const importsByFile = new Map();
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    seed: { type: 'string', default: '1' },
+    count: { type: 'string', default: '20' },
+    seconds: { type: 'string', default: '1800' },
+    list: { type: 'boolean', default: false },
+  },
+});
+const rooms = positionals.length > 0 ? positionals : DEFAULT_ROOMS;
+
+/** The copy that is mutated. */
+const tree = await mkdtemp(join(tmpdir(), 'healthdns-mutate-'));
+process.once('SIGINT', () => void rm(tree, { recursive: true, force: true }).then(() => process.exit(130)));
+try {
+  await copyTree();
+  process.exitCode = await main();
+} finally {
+  await rm(tree, { recursive: true, force: true });
+}
+
+async function main() {
+  const mutants = await sample(Number(options.count), seeded(Number(options.seed)));
+  if (options.list) {
+    for (const mutant of mutants) console.log(await describe(mutant));
+    return 0;
+  }
+  const baseline = new Map();
+  const counts = { killed: 0, survived: 0, unreached: 0 };
+  const untilMs = performance.now() + 1000 * Number(options.seconds);
+  for (const [index, mutant] of mutants.entries()) {
+    if (performance.now() > untilMs) {
+      console.log(`stopped after ${options.seconds} s`);
+      break;
+    }
+    const outcome = await judge(mutant, baseline);
+    counts[outcome]++;
+    const title = await describe(mutant);
+    console.log(`${index + 1}/${mutants.length} ${outcome === 'killed' ? 'killed  ' : outcome.toUpperCase()} ${title}`);
+  }
+  const judged = counts.killed + counts.survived + counts.unreached;
+  const share = ((100 * counts.killed) / Math.max(1, judged)).toFixed(0);
+  console.log(
+    `\n${counts.killed} of ${judged} mutants killed (${share} %), ${counts.survived} survived, ${counts.unreached} in files that no test of the room imports`,
+  );
+  return counts.killed === judged ? 0 : 1;
+}
+
+/** The repository with a copy of build/ to change. */
+async function copyTree() {
+  for (const entry of await readdir('.'))
+    if (entry !== 'build' && entry !== '.git') await symlink(resolve(entry), join(tree, entry));
+  await cp('build', join(tree, 'build'), { recursive: true });
+}
+
+/** So many mutants of the rooms, each file's chance being in proportion to what can be mutated in it. */
+async function sample(count, random) {
+  const all = [];
+  for (const room of rooms) {
+    const files = await filesUnder(join('build/src', room), '.js');
+    if (files.length === 0) throw new Error(`src/${room} does not exist or has not been compiled`);
+    for (const file of files) {
+      const code = await readFile(file, 'utf8');
+      for (const mutation of mutationsOf(code)) all.push({ room, file, code, ...mutation });
+    }
+  }
+  const chosen = [];
+  while (chosen.length < count && all.length > 0) {
+    const index = Math.floor(random() * all.length);
+    chosen.push(...all.splice(index, 1));
+  }
+  return chosen;
+}
+
+/** Runs the tests that import the mutated file, nearest first, until one fails. */
+async function judge({ room, file, code, start, end, text }, baseline) {
+  const tests = await testsReaching(file, TESTS[room] ?? [room]);
+  if (tests.length === 0) return 'unreached';
+  for (const test of tests) {
+    if (baseline.has(test)) continue;
+    const { passed, tookMs } = await runTest(test, 240_000);
+    if (!passed) throw new Error(`${test} fails without any mutation`);
+    baseline.set(test, tookMs);
+  }
+  const mutated = join(tree, file);
+  await writeFile(mutated, code.slice(0, start) + text + code.slice(end));
+  try {
+    const untilMs = performance.now() + ENOUGH_MS;
+    for (const test of tests) {
+      if (performance.now() > untilMs) break;
+      const timeoutMs = Math.max(LEAST_TIMEOUT_MS, SLOWER * baseline.get(test));
+      if (!(await runTest(test, timeoutMs)).passed) return 'killed';
+    }
+    return 'survived';
+  } finally {
+    await writeFile(mutated, code);
+  }
+}
+
+/** In a process group of its own, which a timeout ends with all that the test has started. */
+function runTest(test, timeoutMs) {
+  const startMs = performance.now();
+  const child = spawn(process.execPath, [join(tree, test)], { cwd: tree, stdio: 'ignore', detached: true });
+  const timer = setTimeout(() => killGroup(child.pid), timeoutMs);
+  return new Promise((done) =>
+    child.once('exit', (code) => {
+      clearTimeout(timer);
+      killGroup(child.pid);
+      done({ passed: code === 0, tookMs: performance.now() - startMs });
+    }),
+  );
+}
+
+function killGroup(pid) {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // All of them have ended.
+  }
+}
+
+/** Compiled test files in these folders that import `file`, the fewest steps away first. */
+async function testsReaching(file, folders) {
+  const tests = (await Promise.all(folders.map((folder) => filesUnder(join('build/test', folder), '.test.js')))).flat();
+  const reached = [];
+  for (const test of tests) {
+    const steps = await distance(test, file);
+    if (steps !== undefined) reached.push({ test, steps });
+  }
+  return reached.sort((a, b) => a.steps - b.steps || a.test.localeCompare(b.test)).map(({ test }) => test);
+}
+
+async function distance(from, to) {
+  const seen = new Set([from]);
+  for (let level = [from], steps = 0; level.length > 0; steps++) {
+    if (level.includes(to)) return steps;
+    const next = [];
+    for (const file of level) {
+      if (!importsByFile.has(file)) importsByFile.set(file, await importsOf(file));
+      for (const imported of importsByFile.get(file))
+        if (!seen.has(imported)) seen.add(imported) && next.push(imported);
+    }
+    level = next;
+  }
+  return undefined;
+}
+
+/** Relative imports, and modules that are named by URL (the thread's entry). */
+async function importsOf(file) {
+  const code = await readFile(file, 'utf8').catch(() => '');
+  const named = code.matchAll(/(?:from |import\(|import |new URL\()'(\.[^']+\.js)'/g);
+  return [...named].map(([, path]) => relative('.', resolve(dirname(file), path)));
+}
+
+async function filesUnder(folder, ending) {
+  const entries = await readdir(folder, { recursive: true }).catch(() => []);
+  return entries
+    .filter((path) => path.endsWith(ending))
+    .map((path) => join(folder, path))
+    .sort();
+}
+
+/** "src/dns/name.ts:41: < became <=: `while (at < end)`". */
+async function describe({ file, code, start, end, text, what }) {
+  const line = code.slice(0, start).split('\n').length;
+  const column = start - code.lastIndexOf('\n', start - 1) - 1;
+  const map = new SourceMap(JSON.parse(await readFile(`${file}.map`, 'utf8')));
+  const { originalLine } = map.findEntry(line - 1, column);
+  const source = file.replace(/^build\//, '').replace(/\.js$/, '.ts');
+  const shown = code.split('\n')[line - 1].trim().slice(0, 110);
+  return `${source}:${(originalLine ?? line - 1) + 1}: ${what ?? `${code.slice(start, end)} became ${text}`}: ${shown}`;
+}
+
+/** Numbers in [0, 1), the same for the same seed (mulberry32). */
+function seeded(seed) {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

@@ -1,5 +1,5 @@
 // `npm run bench:forward`: the cache and the forwarder beside Unbound's and CoreDNS's, in front of the same Knot, asked in turn.
-//   node build/bench/forward.js [--rounds N] [--seconds N] [--write]
+//   node build/bench/forward.js [--rounds N] [--seconds N] [--former DIR] [--write]
 import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,15 +9,16 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type FloodZones, flood } from './forward-flood.ts';
 import { type Measured, measure, median } from './measure.ts';
-import { cpuTable, machine, peakTable, type Row, ratio, table } from './report.ts';
+import { cpuTable, formerTable, machine, peakTable, type Row, ratio, table } from './report.ts';
 import { replaceSection } from './results.ts';
-import { assets, type BenchServer, knot, onPath, running, withSbin } from './servers.ts';
+import { assets, type BenchServer, FORMER, knot, onPath, running, withSbin } from './servers.ts';
 import type { Workload } from './workloads.ts';
 
 const { values: options } = parseArgs({
   options: {
     rounds: { type: 'string', default: '4' },
     seconds: { type: 'string', default: '3' },
+    former: { type: 'string' },
     write: { type: 'boolean', default: false },
   },
 });
@@ -27,7 +28,7 @@ const seconds = Number(options.seconds);
 const ZONE = 'forward.test.';
 const UPSTREAM_PORT = 5411;
 /** Where somebody hears and nobody answers. */
-const SILENT_PORT = 5415;
+const SILENT_PORT = 5419;
 const FLOOD_SECONDS = 4;
 const OWN_ZONE = 'cluster.local.';
 const FLOOD: FloodZones = { own: OWN_ZONE, wild: `flood.wild.${ZONE}`, gone: `gone.${ZONE}`, silent: 'silent.test.' };
@@ -48,21 +49,31 @@ async function main(): Promise<void> {
   const silent = createSocket('udp4').bind(SILENT_PORT, '127.0.0.1');
   const servers: BenchServer[] = [];
   try {
-    for (const [i, start] of [healthdns, unbound, coredns].entries()) {
+    const { former } = options;
+    const ours = fileURLToPath(new URL('../..', import.meta.url));
+    const starts = [
+      (port: number) => healthdns('healthdns', ours, port),
+      ...(former ? [(port: number) => healthdns(FORMER, former, port)] : []),
+      unbound,
+      coredns,
+    ];
+    for (const [i, start] of starts.entries()) {
       const server = await start(UPSTREAM_PORT + 1 + i);
       if (server !== undefined) servers.push(server);
     }
     // First, while nothing but the start has been kept.
     const filled = await memory(servers);
     const rows = await compare(servers);
-    const names = servers.map(({ name }) => name);
+    const names = servers.map(({ name }) => name).filter((name) => name !== FORMER);
     const own = await searchPath(servers[0]!);
     const withZone = servers.filter(({ name }) => name !== 'Unbound');
     const flooded = await flood(withZone, FLOOD, folder, FLOOD_SECONDS);
     const report = [cpuTable(rows, names), peakTable(rows, names), filled, own, flooded].join('\n\n');
-    console.log(`\n${report}`);
+    const toFormer = former ? formerTable(rows) : '';
+    console.log(`\n${report}\n\n${toFormer}`);
     const how = `${machine()}. \`npm run bench:forward\`: ${rounds} rounds of ${seconds} s, servers in turn, medians.`;
     if (options.write) replaceSection('forward', `${how}\n\n${report}`);
+    if (options.write && former) replaceSection('former-forward', `${how}\n\n${toFormer}`);
   } finally {
     silent.close();
     await Promise.all([...servers, upstream].map((server) => server.stop()));
@@ -73,7 +84,7 @@ async function compare(servers: readonly BenchServer[]): Promise<Row[]> {
   const runs = new Map<string, Measured[]>();
   for (let round = 1; round <= rounds; round++) {
     for (const workload of workloadsOf(round)) {
-      for (const server of servers) {
+      for (const server of round % 2 === 1 ? servers : servers.toReversed()) {
         const key = `${workload.name}/${server.name}`;
         runs.set(key, [...(runs.get(key) ?? []), await measure(server, workload, seconds)]);
       }
@@ -170,8 +181,8 @@ function residentMiB(pid: number): number {
   return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
 }
 
-function healthdns(port: number): Promise<BenchServer> {
-  const file = join(folder, 'zones.yaml');
+function healthdns(name: string, checkout: string, port: number): Promise<BenchServer> {
+  const file = join(folder, `${name}.yaml`);
   writeFileSync(
     file,
     `listen: 127.0.0.1:${port}\nhttp: false\nthreads: 1\n` +
@@ -180,9 +191,10 @@ function healthdns(port: number): Promise<BenchServer> {
       ownNames((name) => `      - { name: ${name}, type: A, value: 10.0.0.1 }\n`) +
       '      - { name: api.default.svc, type: A, value: 10.0.0.2 }\n',
   );
-  const program = fileURLToPath(new URL('../../bin/healthdns', import.meta.url));
-  const child = spawn(process.execPath, [program, 'serve', file], { stdio: ['ignore', 'ignore', 'inherit'] });
-  return running('healthdns', child, ZONE, port);
+  const child = spawn(process.execPath, [join(checkout, 'bin/healthdns'), 'serve', file], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  return running(name, child, ZONE, port);
 }
 
 async function unbound(port: number): Promise<BenchServer | undefined> {

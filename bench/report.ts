@@ -1,5 +1,6 @@
 // Figures as Markdown tables and as a chart.
 import { cpus, release, totalmem } from 'node:os';
+import { FORMER } from './servers.ts';
 
 /** Median figures of one workload by server's name. */
 export interface Row {
@@ -38,6 +39,18 @@ export function peakTable(rows: readonly Row[], servers: readonly string[]): str
       mostLost(lostShare),
     ]),
   );
+}
+
+/** This build beside the former one, which was asked in the same rounds. */
+export function formerTable(rows: readonly Row[]): string {
+  const lines = rows.map(({ workload, cpuMicroseconds: cpu, queriesPerSecond: rate }) => [
+    workload,
+    figure(cpu.healthdns),
+    figure(cpu[FORMER]),
+    ratio(cpu.healthdns, cpu[FORMER]),
+    ratio(rate.healthdns, rate[FORMER]),
+  ]);
+  return table(['CPU µs a query', 'now', 'former build', 'now / former', 'queries/s, now / former'], lines);
 }
 
 /** "0.041 % (Knot)"; "none". */

@@ -1,14 +1,24 @@
 // `npm run bench`: every server with the same names, the rounds interleaved, medians and ratios.
-//   node build/bench/run.js [--smoke] [--rounds N] [--seconds N] [--only PART] [--write]
+//   node build/bench/run.js [--smoke] [--rounds N] [--seconds N] [--only PART] [--former DIR] [--write]
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Latency, type Measured, measure, measureLatency, median } from './measure.ts';
 import { seededRandom } from './random.ts';
-import { chart, cpuTable, figure, machine, peakTable, type Row, table } from './report.ts';
+import { chart, cpuTable, figure, formerTable, machine, peakTable, type Row, table } from './report.ts';
 import { replaceSection } from './results.ts';
-import { type BenchServer, coredns, echo, healthdns, knot, onPath, type ServerFiles } from './servers.ts';
+import {
+  type BenchServer,
+  coredns,
+  echo,
+  FORMER,
+  former,
+  healthdns,
+  knot,
+  onPath,
+  type ServerFiles,
+} from './servers.ts';
 import { LARGE_ZONE, largeZoneLines, makeWorkloads, type Workload, ZONE, zoneText } from './workloads.ts';
 
 const { values: options } = parseArgs({
@@ -17,6 +27,7 @@ const { values: options } = parseArgs({
     rounds: { type: 'string' },
     seconds: { type: 'string' },
     only: { type: 'string', default: '' },
+    former: { type: 'string' },
     write: { type: 'boolean', default: false },
   },
 });
@@ -29,7 +40,7 @@ const WARM_SECONDS = 1;
 const LATENCY_SECONDS = options.smoke ? 1 : 5;
 
 const folder = mkdtempSync(join(tmpdir(), 'healthdns-bench-'));
-const kinds = [healthdns(), echo, knot, coredns].filter((kind) => {
+const kinds = [healthdns, ...(options.former ? [former(options.former)] : []), echo, knot, coredns].filter((kind) => {
   const missing = kind.missing();
   if (missing !== undefined) console.log(`left out: ${kind.name} (${missing})`);
   return missing === undefined;
@@ -55,13 +66,15 @@ async function main(): Promise<void> {
   );
   const large = workloads.filter((workload) => workload.large);
   if (large.length > 0) rows.push(...(await compareLarge(large)));
-  const servers = kinds.map(({ name }) => name);
+  const servers = kinds.map(({ name }) => name).filter((name) => name !== FORMER);
   const latency = await latencies({ folder, zoneFile, zone: ZONE }, workloads, rows);
   const report = [cpuTable(rows, servers), peakTable(rows, servers), latency].join('\n\n');
-  console.log(`\n${report}`);
+  const toFormer = options.former ? formerTable(rows) : '';
+  console.log(`\n${report}\n\n${toFormer}`);
   if (options.write) {
     const how = `${machine()}. \`npm run bench\`: ${rounds} rounds of ${seconds} s, servers in turn, medians.`;
     replaceSection('bench', `${how}\n\n${report}`);
+    if (options.former) replaceSection('former', `${how}\n\n${toFormer}`);
     mkdirSync('docs', { recursive: true });
     writeFileSync('docs/bench.svg', chart(rows, servers));
   }
@@ -78,7 +91,7 @@ async function compare(files: ServerFiles, workloads: readonly Workload[], first
     const runs = new Map<string, Measured[]>();
     for (let round = 1; round <= rounds; round++)
       for (const workload of workloads)
-        for (const server of servers) {
+        for (const server of inTurn(servers, round)) {
           if (!asks(server, workload)) continue;
           const key = `${workload.name}/${server.name}`;
           const measured = await measure(server, workload, seconds);
@@ -91,6 +104,11 @@ async function compare(files: ServerFiles, workloads: readonly Workload[], first
   } finally {
     await Promise.all(servers.map((server) => server.stop()));
   }
+}
+
+/** There and back, so that a machine that gets slower or faster favors none. */
+function inTurn(servers: readonly BenchServer[], round: number): readonly BenchServer[] {
+  return round % 2 === 1 ? servers : servers.toReversed();
 }
 
 function rowOf(workload: string, servers: readonly BenchServer[], runs: ReadonlyMap<string, readonly Measured[]>): Row {

@@ -27,18 +27,32 @@ export interface ServerFiles {
   readonly zone: string;
 }
 
-export const healthdns = (threads = 1): ServerKind => ({
-  name: threads === 1 ? 'healthdns' : `healthdns, ${threads} threads`,
+export const healthdns: ServerKind = {
+  name: 'healthdns',
   missing: () => undefined,
-  async start({ zoneFile, zone }, port) {
-    const program = fileURLToPath(new URL('./serve.js', import.meta.url));
-    const child = spawn(process.execPath, [program, zoneFile, zone, String(port), String(threads)], {
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    });
-    const server = await running(this.name, child, zone, port);
-    return { ...server, churn: (on) => void child.send({ churn: on }) };
-  },
-});
+  start: (files, port) => serve('healthdns', fileURLToPath(new URL('./serve.js', import.meta.url)), files, port),
+};
+
+export const FORMER = 'former';
+
+/** An earlier version of healthdns, from a checkout that has been built and compiled. */
+export const former = (checkout: string): ServerKind => {
+  const program = join(checkout, 'build/bench/serve.js');
+  return {
+    name: FORMER,
+    missing: () =>
+      existsSync(program) ? undefined : `${program} does not exist: run npm ci && npm run compile in ${checkout}`,
+    start: (files, port) => serve(FORMER, program, files, port),
+  };
+};
+
+async function serve(name: string, program: string, { zoneFile, zone }: ServerFiles, port: number) {
+  const child = spawn(process.execPath, [program, zoneFile, zone, String(port), '1'], {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+  const server = await running(name, child, zone, port);
+  return { ...server, churn: (on: boolean) => void child.send({ churn: on }) };
+}
 
 export const echo: ServerKind = {
   name: 'echo',

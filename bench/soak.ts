@@ -29,7 +29,7 @@ async function soak(): Promise<void> {
   writeFileSync(zoneFile, zoneText());
   const workloads = makeWorkloads(join(folder, 'queries'), seededRandom(1), false);
   const workload = workloads.find(({ name }) => name === '10 A')!;
-  const server = await healthdns().start({ folder, zoneFile, zone: ZONE }, 5331);
+  const server = await healthdns.start({ folder, zoneFile, zone: ZONE }, 5331);
   try {
     const { queriesPerSecond: peak } = await measure(server, workload, 3);
     server.churn?.(true);

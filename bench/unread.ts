@@ -29,7 +29,7 @@ try {
   const queryFile = join(folder, 'queries');
   writeFileSync(queryFile, `ns.${ZONE} A\n`);
   const rows: string[][] = [];
-  for (const [i, kind] of [healthdns(), knot].entries()) {
+  for (const [i, kind] of [healthdns, knot].entries()) {
     if (kind.missing() !== undefined) continue;
     const server = await kind.start({ folder, zoneFile, zone: ZONE }, 5371 + i);
     const udp: Workload = { name: 'UDP', queryFile, transport: 'udp' };

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { composeMessage } from '../src/dns/compose-message.ts';
+import { composeMessage } from '../src/dns/message/message.ts';
 import { parseName } from '../src/dns/name.ts';
 import { CLASS, TYPE } from '../src/dns/types.ts';
 

@@ -3,8 +3,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { composeMessage } from '../src/dns/compose-message.ts';
-import { parseMessage } from '../src/dns/message.ts';
+import { composeMessage, parseMessage } from '../src/dns/message/message.ts';
 import { parseName } from '../src/dns/name.ts';
 import { CLASS, TYPE } from '../src/dns/types.ts';
 

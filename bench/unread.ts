@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { composeMessage } from '../src/dns/compose-message.ts';
+import { composeMessage } from '../src/dns/message/message.ts';
 import { parseName } from '../src/dns/name.ts';
 import { measureLatency, residentBytes } from './measure.ts';
 import { table } from './report.ts';

@@ -12,6 +12,9 @@ export class NameError extends Error {
 
 export const ROOT: WireName = new Uint8Array(1);
 
+/** Each byte with ASCII letters in lower case (RFC 4343). Length bytes, at most 63, are never letters: whole names may go through it. */
+export const LOWER = Uint8Array.from({ length: 256 }, (_, byte) => (byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte));
+
 /**
  * Presentation text → wire form, lower-cased. Escapes are `\.` and `\DDD`.
  * A name without the trailing dot is absolute, unless `origin` (wire form) is given: then it is relative to it, and `@` is
@@ -99,18 +102,6 @@ export function parentOf(wire: WireName): WireName | undefined {
   return wire[0] === 0 ? undefined : wire.subarray(1 + wire[0]);
 }
 
-/** The label's bytes put in front of a name. Throws NameError when too long. */
-export function prependLabel(label: Uint8Array, name: WireName): WireName {
-  if (label.length === 0 || label.length > MAX_LABEL_BYTES)
-    throw new NameError(`a label has 1 to 63 bytes, got ${label.length}`);
-  if (1 + label.length + name.length > MAX_NAME_BYTES) throw tooLong(formatName(name));
-  const wire = new Uint8Array(1 + label.length + name.length);
-  wire[0] = label.length;
-  wire.set(label, 1);
-  wire.set(name, 1 + label.length);
-  return wire;
-}
-
 /** Whether `name` is `zone` or below it, letters compared without case. */
 export function isSubdomain(name: WireName, zone: WireName): boolean {
   const start = name.length - zone.length;
@@ -126,10 +117,10 @@ export function sameName(a: WireName, b: WireName): boolean {
   return a.length === b.length && equalIgnoringCase(a, 0, b);
 }
 
-/** A copy in which ASCII letters are lower case. Length bytes (at most 63) are never letters. */
+/** A copy in lower case. */
 export function lowerCased(wire: WireName): WireName {
   const lower = wire.slice();
-  for (let i = 0; i < lower.length; i++) lower[i] = lowerByte(lower[i]);
+  for (let i = 0; i < lower.length; i++) lower[i] = LOWER[lower[i]];
   return lower;
 }
 
@@ -169,12 +160,8 @@ const BYTE_TEXT: readonly string[] = Array.from({ length: 256 }, (_, byte) => {
 });
 
 function equalIgnoringCase(name: Uint8Array, start: number, suffix: Uint8Array): boolean {
-  for (let i = 0; i < suffix.length; i++) if (lowerByte(name[start + i]) !== lowerByte(suffix[i])) return false;
+  for (let i = 0; i < suffix.length; i++) if (LOWER[name[start + i]] !== LOWER[suffix[i]]) return false;
   return true;
-}
-
-function lowerByte(byte: number): number {
-  return byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte;
 }
 
 function closeLabel(text: string, wire: Uint8Array, labelStart: number, end: number): void {

@@ -1,6 +1,6 @@
 // DNS64 for names of our own: AAAA records made of the A records that may be answered at this moment. Works on responses.
-import { composeMessage } from '../dns/compose-message.ts';
-import { type MessageRecord, parseMessage } from '../dns/message.ts';
+import { composeMessage, parseMessage } from '../dns/message/message.ts';
+import type { MessageRecord } from '../dns/message/record.ts';
 import { FLAG, RCODE, TYPE } from '../dns/types.ts';
 import { createEmbedding, MAX_TTL_SECONDS } from '../forward/local/dns64.ts';
 import { ASKED_CHECKING_DISABLED, ASKED_DNSSEC, askedBits } from '../forward/resolve/asked.ts';

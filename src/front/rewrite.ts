@@ -1,6 +1,6 @@
 // Names asked for are replaced by others, and the answers' names put back, so that the client sees what it asked for.
-import { composeMessage } from '../dns/compose-message.ts';
-import { type Message, type MessageRecord, parseMessage } from '../dns/message.ts';
+import { composeMessage, type Message, parseMessage } from '../dns/message/message.ts';
+import type { MessageRecord } from '../dns/message/record.ts';
 import type { WireName } from '../dns/name.ts';
 import { formatName, isSubdomain, NameError, parseName, sameName } from '../dns/name.ts';
 import { compilePattern } from '../dns/pattern.ts';

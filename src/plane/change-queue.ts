@@ -1,7 +1,8 @@
 // Changes on their way to the data threads: bounded, in order, and coalesced while they wait. Under churn a name that
 // changes faster than the threads take it is sent once, in its last state.
+
+import type { HashSeed } from '../dns/name-hash.ts';
 import { changeKey, encodeChanges } from './messages.ts';
-import type { HashSeed } from './name-hash.ts';
 import type { Change } from './records.ts';
 
 /** Messages that threads have not acknowledged yet: one being applied, the others on their way. */

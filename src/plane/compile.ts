@@ -1,5 +1,6 @@
 // One name with its records → the block that data threads keep (layout.ts).
 import { labelCount, nameEnd } from '../dns/name.ts';
+import { type HashSeed, hashName } from '../dns/name-hash.ts';
 import { TYPE } from '../dns/types.ts';
 import {
   BLOCK,
@@ -12,7 +13,6 @@ import {
   SLOT_MASK,
   targetOffset,
 } from './layout.ts';
-import { type HashSeed, hashName } from './name-hash.ts';
 import type { NameRecords, ResourceRecord, RRset } from './records.ts';
 import type { WordWriter } from './word-writer.ts';
 

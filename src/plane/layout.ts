@@ -8,6 +8,9 @@
 // Names and rdata are bytes, padded to a word. Records of one size follow each other by `stride` words; otherwise stride is 0
 // and `first record` is a list of their places. Places are counted in words from the start of the block.
 
+import { firstNameOffset } from '../dns/rdata/layouts.ts';
+import { TYPE } from '../dns/types.ts';
+
 export const BLOCK = {
   SIZE: 0,
   HASH: 1,
@@ -69,9 +72,10 @@ export const ENTRY_HEADER_WORDS = 2;
 
 export const ZONE_FLAG = { READY: 1, STALE: 2 } as const;
 
-/** Where in the rdata of a type a name begins that is looked up (CNAME) or has its addresses added (NS, MX, SRV). */
+const TARGET_OFFSETS = new Int8Array(64).fill(-1);
+for (const type of [TYPE.CNAME, TYPE.NS, TYPE.MX, TYPE.SRV]) TARGET_OFFSETS[type] = firstNameOffset(type);
+
+/** Where in the rdata of a type a name begins that is looked up (CNAME) or has its addresses added (NS, MX, SRV); else -1. */
 export function targetOffset(type: number): number {
-  if (type === 5 || type === 2) return 0;
-  if (type === 15) return 2;
-  return type === 33 ? 6 : -1;
+  return type < TARGET_OFFSETS.length ? TARGET_OFFSETS[type] : -1;
 }

@@ -2,9 +2,9 @@
 // bytes at a time.
 
 import type { WireName } from '../dns/name.ts';
+import { type HashSeed, hashName } from '../dns/name-hash.ts';
 import { compileName } from './compile.ts';
 import { ENTRY, ENTRY_HEADER_WORDS, ZONE_FLAG } from './layout.ts';
-import { type HashSeed, hashName } from './name-hash.ts';
 import type { Change, ZoneState } from './records.ts';
 import { createWordWriter, type WordWriter } from './word-writer.ts';
 

@@ -8,10 +8,11 @@ import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
 import { Packet } from 'dns2';
 import type { Clock, Timer } from '../clock.ts';
-import { composeMessage } from '../dns/compose-message.ts';
 import { HEADER_BYTES, UDP_BYTES_WITH_EDNS } from '../dns/limits.ts';
-import { hasFlag, type Message, MessageError, parseMessage, type Question } from '../dns/message.ts';
+import { composeMessage, hasFlag, type Message, parseMessage } from '../dns/message/message.ts';
+import type { Question } from '../dns/message/record.ts';
 import { sameName } from '../dns/name.ts';
+import { MessageError } from '../dns/reader.ts';
 import { FLAG, RCODE } from '../dns/types.ts';
 import { NoReplyError } from './errors.ts';
 

@@ -1,8 +1,9 @@
 // The reply for people (as dig), for scripts (`short`: rdata only) and for programs (JSON).
-import { formatFlags, formatMessage } from '../dns/format-message.ts';
-import { hasFlag, type Message, type MessageRecord } from '../dns/message.ts';
+import { formatFlags, formatMessage } from '../dns/message/format-message.ts';
+import { hasFlag, type Message } from '../dns/message/message.ts';
+import { extendedErrors } from '../dns/message/opt.ts';
+import type { MessageRecord } from '../dns/message/record.ts';
 import { formatName } from '../dns/name.ts';
-import { extendedErrors } from '../dns/opt.ts';
 import { formatRdata } from '../dns/rdata/rdata.ts';
 import { className, edeText, FLAG, RCODE, rcodeName, typeName } from '../dns/types.ts';
 import { isAnswered, type QueryResult } from './query.ts';

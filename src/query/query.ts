@@ -1,6 +1,6 @@
 // `healthdns query NAME [TYPE] [@server[:port]]`: one question, the reply in the form of dig or as JSON, an honest exit code.
 import type { Clock } from '../clock.ts';
-import { hasFlag, type Message } from '../dns/message.ts';
+import { hasFlag, type Message } from '../dns/message/message.ts';
 import { NameError, parseNameKeepingCase } from '../dns/name.ts';
 import { FLAG, RCODE, TYPE } from '../dns/types.ts';
 import { NoReplyError, UsageError } from './errors.ts';

@@ -1,7 +1,8 @@
 // What one data thread is, without its sockets: a table, the zones, the responder over them, and the changes that arrive.
-import { composeMessage } from '../dns/compose-message.ts';
+
 import { MAX_MESSAGE_BYTES } from '../dns/limits.ts';
-import { parseMessage } from '../dns/message.ts';
+import { composeMessage, parseMessage } from '../dns/message/message.ts';
+import type { HashSeed } from '../dns/name-hash.ts';
 import { CLASS, FLAG, RCODE, TYPE } from '../dns/types.ts';
 import type { Forwarder, ForwarderDeps, TargetRecord } from '../forward/forwarder.ts';
 import { createFront, type FrontDeps } from '../front/front.ts';
@@ -9,7 +10,6 @@ import { createPacketMemory, type PacketMemory } from '../native/packet-memory.t
 import { COUNTER, type Counters } from '../plane/counters.ts';
 import type { FrontSettings } from '../plane/forward-settings.ts';
 import { applyEntry, type ChangeTarget } from '../plane/messages.ts';
-import type { HashSeed } from '../plane/name-hash.ts';
 import type { ResponderSettings } from '../plane/settings.ts';
 import { createResponder, type Responder } from '../server/answer/respond.ts';
 import type { QueryHandler } from '../server/query-handler.ts';

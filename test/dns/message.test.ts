@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { composeMessage } from '../../src/dns/compose-message.ts';
-import { formatMessage, formatRecord } from '../../src/dns/format-message.ts';
-import { hasFlag, MessageError, parseMessage } from '../../src/dns/message.ts';
+import { formatMessage, formatRecord } from '../../src/dns/message/format-message.ts';
+import { composeMessage, hasFlag, parseMessage } from '../../src/dns/message/message.ts';
+import { extendedErrors } from '../../src/dns/message/opt.ts';
 import { lowerCased, parseName, parseNameKeepingCase } from '../../src/dns/name.ts';
-import { extendedErrors } from '../../src/dns/opt.ts';
+import { MessageError } from '../../src/dns/reader.ts';
 import { FLAG, OPTION, RCODE, TYPE } from '../../src/dns/types.ts';
 import { messageParts } from '../support/dns-arbitraries.ts';
 import { assertRecords, record, records } from '../support/zone-text.ts';
@@ -208,14 +208,14 @@ test('counts that the message cannot hold are refused before they cost anything'
   assert.throws(() => parseMessage(message([65_535, 0, 0, 0])), /65535 questions, at most/);
 });
 
-test('what is wrong with a message is said', () => {
+test('errors name what is wrong with a message', () => {
   const opt = [0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0];
   const cases: readonly [bytes: Uint8Array, expected: RegExp][] = [
     [new Uint8Array(11), /at least 12 bytes, got 11/],
     [new Uint8Array(65_536), /at most 65535 bytes/],
     [message([0, 0, 0, 0], 1), /1 bytes follow the last record/],
-    [message([1, 0, 0, 0], 0x40, 0, 0, 1, 0, 1), /unknown kind 0x40/],
-    [message([0, 1, 0, 0], 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 1, 2, 3), /rdata at 23 run past the end/],
+    [message([1, 0, 0, 0], 0x40, 0, 0, 1, 0, 1), /unknown label type 0x40/],
+    [message([0, 1, 0, 0], 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 1, 2, 3), /rdata at 23 runs past the end/],
     [message([0, 1, 0, 0], 0, 0, 2, 0, 1, 0, 0, 0, 0, 0, 2, 0, 0), /1 bytes too many in the rdata/],
     [message([0, 1, 0, 0], 0, 0, 15, 0, 1, 0, 0, 0, 0, 0, 2, 0, 0), /runs past the end/],
     [message([0, 0, 0, 2], ...opt, ...opt), /more than one OPT/],

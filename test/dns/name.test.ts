@@ -14,7 +14,6 @@ import {
   parentOf,
   parseName,
   parseNameKeepingCase,
-  prependLabel,
   reverseName,
   sameName,
 } from '../../src/dns/name.ts';
@@ -119,8 +118,6 @@ test('labels are counted, cut off and put in front', () => {
   assert.equal(labelCount(name), 3);
   assert.equal(formatName(parentOf(name)!), 'bc.d.');
   assert.equal(parentOf(parseName('.')), undefined);
-  assert.equal(formatName(prependLabel(Buffer.from('x.y'), name)), 'x\\.y.a.bc.d.');
-  assert.throws(() => prependLabel(new Uint8Array(64), name), NameError);
 });
 
 test('an address has a reverse name and is found again in it', () => {

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { composeMessage } from '../../src/dns/compose-message.ts';
-import { formatRecord } from '../../src/dns/format-message.ts';
 import { parseIp } from '../../src/dns/ip.ts';
-import { type Message, parseMessage } from '../../src/dns/message.ts';
+import { formatRecord } from '../../src/dns/message/format-message.ts';
+import { composeMessage, type Message, parseMessage } from '../../src/dns/message/message.ts';
 import { formatName } from '../../src/dns/name.ts';
 import { RCODE } from '../../src/dns/types.ts';
 import { createFront } from '../../src/front/front.ts';

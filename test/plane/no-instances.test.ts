@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { composeMessage } from '../../src/dns/compose-message.ts';
-import { parseMessage } from '../../src/dns/message.ts';
+import { composeMessage, parseMessage } from '../../src/dns/message/message.ts';
 import { parseName } from '../../src/dns/name.ts';
 import { RCODE, TYPE } from '../../src/dns/types.ts';
 import type { WhenAllUnhealthy } from '../../src/plane/records.ts';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { composeMessage } from '../../src/dns/compose-message.ts';
+import { composeMessage } from '../../src/dns/message/message.ts';
+import { hashName } from '../../src/dns/name-hash.ts';
 import { createPacketMemory } from '../../src/native/packet-memory.ts';
-import { hashName } from '../../src/plane/name-hash.ts';
 import { createBatchTouch } from '../../src/server/table/batch-touch.ts';
 import { createTable } from '../../src/server/table/table.ts';
 import { wireName } from '../support/dns-arbitraries.ts';

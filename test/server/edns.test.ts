@@ -1,8 +1,7 @@
 // What the scenario tables do not say of our OPT record: when there is one, and its options.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { composeMessage } from '../../src/dns/compose-message.ts';
-import { parseMessage } from '../../src/dns/message.ts';
+import { composeMessage, parseMessage } from '../../src/dns/message/message.ts';
 import { parseName } from '../../src/dns/name.ts';
 import { OPTION, RCODE, TYPE } from '../../src/dns/types.ts';
 import { createInProcessPlane } from '../support/in-process.ts';

@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import fc from 'fast-check';
-import { composeMessage } from '../../src/dns/compose-message.ts';
-import { parseMessage } from '../../src/dns/message.ts';
+import { composeMessage, parseMessage } from '../../src/dns/message/message.ts';
 import { parseName } from '../../src/dns/name.ts';
 import { RCODE } from '../../src/dns/types.ts';
 import { wireName } from '../support/dns-arbitraries.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { constants, PerformanceObserver } from 'node:perf_hooks';
 import { test } from 'node:test';
-import { composeMessage } from '../../src/dns/compose-message.ts';
+import { composeMessage } from '../../src/dns/message/message.ts';
 import { parseName } from '../../src/dns/name.ts';
 import { createInProcessPlane } from '../support/in-process.ts';
 import { serveExample } from '../support/served-example.ts';

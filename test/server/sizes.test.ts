@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { composeMessage } from '../../src/dns/compose-message.ts';
-import { formatRecord } from '../../src/dns/format-message.ts';
-import { type Message, type MessageRecord, parseMessage } from '../../src/dns/message.ts';
+import { formatRecord } from '../../src/dns/message/format-message.ts';
+import { composeMessage, type Message, parseMessage } from '../../src/dns/message/message.ts';
+import type { MessageRecord } from '../../src/dns/message/record.ts';
 import { formatName, parseName } from '../../src/dns/name.ts';
 import { FLAG, TYPE } from '../../src/dns/types.ts';
 import { createInProcessPlane } from '../support/in-process.ts';

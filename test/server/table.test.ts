@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { formatName, parseName } from '../../src/dns/name.ts';
+import { hashName } from '../../src/dns/name-hash.ts';
 import { chunkOf, wordOf } from '../../src/memory/arena.ts';
 import { BLOCK } from '../../src/plane/layout.ts';
 import { applyEntry, encodeChanges } from '../../src/plane/messages.ts';
-import { hashName } from '../../src/plane/name-hash.ts';
 import type { Change, RRset } from '../../src/plane/records.ts';
 import { createTable, type Table, wordsOf } from '../../src/server/table/table.ts';
 

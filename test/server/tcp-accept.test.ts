@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import os from 'node:os';
 import { type TestContext, test } from 'node:test';
-import { composeMessage } from '../../src/dns/compose-message.ts';
+import { composeMessage } from '../../src/dns/message/message.ts';
 import { parseName } from '../../src/dns/name.ts';
 import { type Libc, loadLibc } from '../../src/native/libc.ts';
 import { COUNTER } from '../../src/plane/counters.ts';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { composeMessage } from '../../src/dns/compose-message.ts';
+import { composeMessage } from '../../src/dns/message/message.ts';
 import { parseName } from '../../src/dns/name.ts';
 import { COUNTER } from '../../src/plane/counters.ts';
 import type { TcpSettings } from '../../src/plane/settings.ts';

@@ -1,8 +1,7 @@
 // What Node's own sockets cannot do by themselves: replies from the address that was asked.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { composeMessage } from '../../src/dns/compose-message.ts';
-import { parseMessage } from '../../src/dns/message.ts';
+import { composeMessage, parseMessage } from '../../src/dns/message/message.ts';
 import { parseName } from '../../src/dns/name.ts';
 import { openPlainUdp } from '../../src/server/udp/udp-plain.ts';
 import { createInProcessPlane } from '../support/in-process.ts';

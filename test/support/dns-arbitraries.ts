@@ -1,7 +1,7 @@
 // Generated names, rdata and messages for property tests.
 import fc from 'fast-check';
-import type { MessageParts } from '../../src/dns/compose-message.ts';
-import type { MessageRecord } from '../../src/dns/message.ts';
+import type { MessageParts } from '../../src/dns/message/message.ts';
+import type { MessageRecord } from '../../src/dns/message/record.ts';
 import { lowerCased, type WireName } from '../../src/dns/name.ts';
 import { FLAG, TYPE } from '../../src/dns/types.ts';
 
@@ -72,7 +72,9 @@ export const RDATA: ReadonlyMap<number, fc.Arbitrary<Uint8Array>> = new Map([
       fc.array(fc.constantFrom(0, 0, 0, 1, 255), { minLength: 16, maxLength: 16 }).map((list) => Uint8Array.from(list)),
     ),
   ],
-  ...[TYPE.NS, TYPE.CNAME, TYPE.PTR, TYPE.DNAME].map((type) => [type, lowerName] as const),
+  ...[TYPE.NS, TYPE.CNAME, TYPE.PTR, TYPE.DNAME, TYPE.MD, TYPE.MF, TYPE.MB, TYPE.MG, TYPE.MR].map(
+    (type) => [type, lowerName] as const,
+  ),
   [TYPE.MX, parts(be16, lowerName)],
   [TYPE.SRV, parts(be16, be16, be16, lowerName)],
   ...[TYPE.TXT, TYPE.SPF].map(
@@ -81,9 +83,9 @@ export const RDATA: ReadonlyMap<number, fc.Arbitrary<Uint8Array>> = new Map([
   [TYPE.SOA, parts(lowerName, lowerName, be32, be32, be32, be32, be32)],
   [TYPE.CAA, parts(be8, tag, bytes(0, 60))],
   [TYPE.HINFO, parts(characterString, characterString)],
-  [TYPE.RP, parts(lowerName, lowerName)],
-  [TYPE.AFSDB, parts(be16, lowerName)],
-  [TYPE.KX, parts(be16, lowerName)],
+  ...[TYPE.RP, TYPE.MINFO].map((type) => [type, parts(lowerName, lowerName)] as const),
+  ...[TYPE.AFSDB, TYPE.RT, TYPE.KX].map((type) => [type, parts(be16, lowerName)] as const),
+  [TYPE.PX, parts(be16, lowerName, lowerName)],
   [TYPE.LOC, parts(fc.constant(Uint8Array.of(0)), precision, precision, precision, angle(90), angle(180), be32)],
   [TYPE.NAPTR, parts(be16, be16, characterString, characterString, characterString, lowerName)],
   [TYPE.SSHFP, parts(be8, be8, bytes(1, 64))],

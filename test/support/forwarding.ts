@@ -1,8 +1,7 @@
 // A forwarder in this thread, asked in words and answering in zone text.
 import { afterEach } from 'node:test';
 import { type Clock, systemClock } from '../../src/clock.ts';
-import { composeMessage } from '../../src/dns/compose-message.ts';
-import { type Message, parseMessage } from '../../src/dns/message.ts';
+import { composeMessage, type Message, parseMessage } from '../../src/dns/message/message.ts';
 import { isSubdomain, parseName, parseNameKeepingCase } from '../../src/dns/name.ts';
 import { FLAG, parseType } from '../../src/dns/types.ts';
 import { createForwarder, type Forwarder } from '../../src/forward/forwarder.ts';

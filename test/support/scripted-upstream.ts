@@ -2,8 +2,7 @@
 import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
-import { composeMessage, type MessageParts } from '../../src/dns/compose-message.ts';
-import { type Message, parseMessage } from '../../src/dns/message.ts';
+import { composeMessage, type Message, type MessageParts, parseMessage } from '../../src/dns/message/message.ts';
 import { formatName } from '../../src/dns/name.ts';
 import { FLAG, typeName } from '../../src/dns/types.ts';
 import { records } from './zone-text.ts';

@@ -1,6 +1,6 @@
 // One data thread's engine in this thread: zone text in, responses out, with a forwarder and what stands before the answers.
 import { systemClock } from '../../src/clock.ts';
-import { type Message, parseMessage } from '../../src/dns/message.ts';
+import { type Message, parseMessage } from '../../src/dns/message/message.ts';
 import { createForwarder } from '../../src/forward/forwarder.ts';
 import { FORWARD_DEFAULTS, type FrontSettings } from '../../src/plane/forward-settings.ts';
 import { LATER } from '../../src/server/answer/respond.ts';

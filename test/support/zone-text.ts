@@ -1,7 +1,8 @@
 // Expected and actual answers as sorted zone text, so that a failing test shows a readable difference.
 import assert from 'node:assert/strict';
-import { formatRecord } from '../../src/dns/format-message.ts';
-import { type MessageRecord, parseMessage } from '../../src/dns/message.ts';
+import { formatRecord } from '../../src/dns/message/format-message.ts';
+import { parseMessage } from '../../src/dns/message/message.ts';
+import type { MessageRecord } from '../../src/dns/message/record.ts';
 import { parseName } from '../../src/dns/name.ts';
 import { composeRdata } from '../../src/dns/rdata/rdata.ts';
 import { parseClass, parseType } from '../../src/dns/types.ts';

@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { composeMessage } from '../../src/dns/compose-message.ts';
-import { type Message, parseMessage } from '../../src/dns/message.ts';
+import { composeMessage, type Message, parseMessage } from '../../src/dns/message/message.ts';
 import { formatName, parseName } from '../../src/dns/name.ts';
 import { formatRdata } from '../../src/dns/rdata/rdata.ts';
 import { parseType, RCODE, TYPE, typeName } from '../../src/dns/types.ts';

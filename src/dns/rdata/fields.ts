@@ -9,6 +9,8 @@ export interface Field {
   readonly label: string;
   /** Fields of kind 'name' are expanded when they come compressed. */
   readonly kind: 'plain' | 'name';
+  /** In bytes, where it is always the same. */
+  readonly size?: number;
   /** 'rest' takes all words that are left (at least one, unless optional). */
   readonly takes: 'one' | 'rest';
   /** May be left out: then `compose` gets no words. */
@@ -31,6 +33,7 @@ export function uint(label: string, size: 1 | 2 | 4): Field {
   return {
     ...plain,
     label,
+    size,
     compose: ([word]) => {
       const value = /^\d{1,10}$/.test(word.text) ? Number(word.text) : -1;
       if (value < 0 || value > max) throw new RdataError(`must be a number from 0 to ${max}`);

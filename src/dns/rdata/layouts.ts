@@ -31,13 +31,21 @@ const digest = { fields: [uint('key tag', 2), uint('algorithm', 1), uint('digest
 const certificate = { fields: [uint('usage', 1), uint('selector', 1), uint('matching type', 1), hexToEnd('data')] };
 const publicKey = { fields: [uint('flags', 2), uint('protocol', 1), uint('algorithm', 1), base64ToEnd('key')] };
 const service = { fields: [uint('priority', 2), name('target'), serviceParameters('parameters')] };
+/** One name. RFC 1035 */
+const target: Layout = { fields: [name('target')], compression: 'sent' };
 
 const LAYOUTS: ReadonlyMap<number, Layout> = new Map<number, Layout>([
   [TYPE.A, { fields: [address('IPv4 address', 4)] }], // RFC 1035
   [TYPE.AAAA, { fields: [address('IPv6 address', 6)] }], // RFC 3596
   [TYPE.NS, { fields: [name('name server')], compression: 'sent' }], // RFC 1035
-  [TYPE.CNAME, { fields: [name('target')], compression: 'sent' }], // RFC 1035
-  [TYPE.PTR, { fields: [name('target')], compression: 'sent' }], // RFC 1035
+  [TYPE.CNAME, target], // RFC 1035
+  [TYPE.PTR, target], // RFC 1035
+  [TYPE.MD, target], // RFC 1035, obsolete
+  [TYPE.MF, target], // RFC 1035, obsolete
+  [TYPE.MB, target], // RFC 1035, obsolete
+  [TYPE.MG, target], // RFC 1035, obsolete
+  [TYPE.MR, target], // RFC 1035, obsolete
+  [TYPE.MINFO, { fields: [name('responsible mailbox'), name('error mailbox')], compression: 'sent' }], // RFC 1035
   [TYPE.DNAME, { fields: [name('target')], compression: 'read' }], // RFC 6672, section 2.1: not compressed
   [TYPE.MX, { fields: [uint('preference', 2), name('exchange')], compression: 'sent' }], // RFC 1035
   [
@@ -60,6 +68,8 @@ const LAYOUTS: ReadonlyMap<number, Layout> = new Map<number, Layout>([
   [TYPE.HINFO, { fields: [string('"cpu"'), string('"os"')] }], // RFC 1035, RFC 8482
   [TYPE.RP, { fields: [name('mailbox'), name('text name')], compression: 'read' }], // RFC 1183
   [TYPE.AFSDB, { fields: [uint('subtype', 2), name('host')], compression: 'read' }], // RFC 1183
+  [TYPE.RT, { fields: [uint('preference', 2), name('host')], compression: 'read' }], // RFC 1183
+  [TYPE.PX, { fields: [uint('preference', 2), name('RFC 822 name'), name('X.400 name')], compression: 'read' }], // RFC 2163
   [TYPE.KX, { fields: [uint('preference', 2), name('exchanger')], compression: 'read' }], // RFC 2230
   [TYPE.LOC, { fields: [loc('latitude longitude altitude …')] }], // RFC 1876
   [
@@ -104,6 +114,17 @@ const LAYOUTS: ReadonlyMap<number, Layout> = new Map<number, Layout>([
 /** The fields of a type's rdata; undefined: the type is only known by its number (RFC 3597). */
 export function layoutOf(type: number): Layout | undefined {
   return LAYOUTS.get(type);
+}
+
+/** Where the first name begins in the rdata of a type; -1 where it has none, or not always at the same offset. */
+export function firstNameOffset(type: number): number {
+  let offset = 0;
+  for (const { kind, size } of LAYOUTS.get(type)?.fields ?? []) {
+    if (kind === 'name') return offset;
+    if (size === undefined) return -1;
+    offset += size;
+  }
+  return -1;
 }
 
 /** The types that have a text of their own, for error messages and generated tests. */

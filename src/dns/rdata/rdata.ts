@@ -49,7 +49,7 @@ export function isWellFormed(type: number, rdata: Uint8Array): boolean {
 }
 
 /** The bytes of each field; undefined when the type has no layout or the rdata do not fit it exactly. */
-function splitRdata(type: number, rdata: Uint8Array): { field: Field; bytes: Uint8Array }[] | undefined {
+export function splitRdata(type: number, rdata: Uint8Array): { field: Field; bytes: Uint8Array }[] | undefined {
   const layout = layoutOf(type);
   if (!layout) return undefined;
   const parts: { field: Field; bytes: Uint8Array }[] = [];

@@ -1,39 +1,45 @@
-// rdata inside a message: names in them may come compressed, and may be sent so (RFC 3597 section 4).
-import { type Cursor, MessageError, readBytes, readName } from '../cursor.ts';
-import { MAX_RDATA_BYTES } from '../limits.ts';
-import { joined } from './fields.ts';
+// rdata inside a message: names in it may arrive compressed, and may be sent so (RFC 3597 section 4).
+import { MAX_NAME_BYTES } from '../limits.ts';
+import { MessageError, type WireReader } from '../reader.ts';
+import type { WireWriter } from '../writer.ts';
 import { layoutOf } from './layouts.ts';
+import { splitRdata } from './rdata.ts';
 
-/** The next `length` bytes as uncompressed rdata. Throws MessageError when the names in them are bad. */
-export function readRdata(cursor: Cursor, type: number, length: number): Uint8Array {
+/** Types whose names are expanded have at most three character strings (NAPTR) and two names. */
+const expanded = new Uint8Array(1024 + 2 * MAX_NAME_BYTES);
+
+/** The next `length` bytes as uncompressed rdata. Throws MessageError where the names in them are malformed. */
+export function readRdata(reader: WireReader, type: number, length: number): Uint8Array {
   const layout = layoutOf(type);
-  if (!layout?.compression) return readBytes(cursor, length);
-  const messageEnd = cursor.end;
-  const rdataEnd = cursor.at + length;
-  const parts: Uint8Array[] = [];
-  cursor.end = rdataEnd;
+  if (!layout?.compression) return reader.take(length);
+  const { end: messageEnd, bytes } = reader;
+  const start = reader.skip(length);
+  const end = reader.at;
+  reader.at = start;
+  reader.end = end;
+  let to = 0;
   for (const field of layout.fields) {
-    if (field.kind === 'name') parts.push(readName(cursor));
-    else parts.push(readBytes(cursor, field.end(cursor.bytes.subarray(0, rdataEnd), cursor.at) - cursor.at));
+    if (field.kind === 'name') {
+      to = reader.nameInto(expanded, to);
+      continue;
+    }
+    const fieldEnd = field.end(bytes, reader.at);
+    for (let at = reader.skip(fieldEnd - reader.at); at < fieldEnd; at++) expanded[to++] = bytes[at];
   }
-  if (cursor.at !== rdataEnd)
-    throw new MessageError(`${rdataEnd - cursor.at} bytes too many in the rdata at ${cursor.at}`);
-  cursor.end = messageEnd;
-  const rdata = joined(parts);
-  if (rdata.length > MAX_RDATA_BYTES) throw new MessageError('the rdata are too long once their names are expanded');
-  return rdata;
+  if (reader.at !== end) throw new MessageError(`${end - reader.at} bytes follow the rdata's fields at ${reader.at}`);
+  reader.end = messageEnd;
+  return expanded.slice(0, to);
 }
 
-/** Uncompressed rdata in pieces: names that may be sent compressed, and other bytes. */
-export function rdataPieces(type: number, rdata: Uint8Array): { bytes: Uint8Array; isName: boolean }[] {
-  const layout = layoutOf(type);
-  if (layout?.compression !== 'sent') return [{ bytes: rdata, isName: false }];
-  const pieces: { bytes: Uint8Array; isName: boolean }[] = [];
-  let at = 0;
-  for (const field of layout.fields) {
-    const end = field.end(rdata, at);
-    pieces.push({ bytes: rdata.subarray(at, end), isName: field.kind === 'name' });
-    at = end;
+/** Writes uncompressed rdata. What is not a value of its type (a broken upstream in a test) is written as it is. */
+export function writeRdata(writer: WireWriter, type: number, rdata: Uint8Array): void {
+  const parts = layoutOf(type)?.compression === 'sent' ? splitRdata(type, rdata) : undefined;
+  if (parts === undefined) {
+    writer.put(rdata);
+    return;
   }
-  return pieces;
+  for (const { field, bytes } of parts) {
+    if (field.kind === 'name') writer.name(bytes);
+    else writer.put(bytes);
+  }
 }

@@ -1,18 +1,21 @@
 // RRsets of the table → records in the reply: chosen, rotated, whole or not at all.
+
+import type { HashedName } from '../../dns/fast/question-reader.ts';
+import { RECORD_HEAD_BYTES, writeRecordHead } from '../../dns/fast/response-writer.ts';
 import { TYPE } from '../../dns/types.ts';
+import { MAX_POINTER } from '../../dns/writer.ts';
 import { chunkOf, wordOf } from '../../memory/arena.ts';
 import type { PacketMemory } from '../../native/packet-memory.ts';
 import { RECORD, RRSET, RRSET_FLAG, targetOffset } from '../../plane/layout.ts';
 import type { Lookup } from '../table/lookup.ts';
-import { RECORD_WIRE_BYTES, type Selector } from '../table/select.ts';
+import type { Selector } from '../table/select.ts';
 import type { Table } from '../table/table.ts';
 import type { Zone } from '../table/zones.ts';
-import type { HashedName } from './question-reader.ts';
-import { MAX_POINTER, type Reply, writeRecordHead } from './reply.ts';
+import type { Reply } from './reply.ts';
 
 /** Names in one answer whose addresses are added. */
 const MAX_GLUE_NAMES = 256;
-const SMALLEST_ADDRESS_BYTES = RECORD_WIRE_BYTES + 4;
+const SMALLEST_ADDRESS_BYTES = RECORD_HEAD_BYTES + 4;
 
 export const WRITTEN = 0;
 /** Nothing of the RRset may be answered now. */
@@ -77,7 +80,7 @@ export function createAnswerWriter(
       const record = alive[next];
       if (++next === found) next = 0;
       const length = words[record + RECORD.LENGTH] & 0xffff;
-      const rdata = at + RECORD_WIRE_BYTES;
+      const rdata = at + RECORD_HEAD_BYTES;
       if (rdata + length > limit) {
         reply.truncated = true;
         break;
@@ -189,7 +192,7 @@ export function createAnswerWriter(
       const words = chunks[chunkOf(handle)];
       const record = wordOf(handle) + words[rrset + RRSET.FIRST];
       const length = words[record + RECORD.LENGTH] & 0xffff;
-      const rdata = reply.at + RECORD_WIRE_BYTES;
+      const rdata = reply.at + RECORD_HEAD_BYTES;
       if (rdata + length > reply.limit) {
         reply.truncated = true;
         return true;

@@ -1,11 +1,13 @@
 // Class CH: what the server says of itself, where it is configured to.
+
+import type { AskedQuestion } from '../../dns/fast/question-reader.ts';
+import { writeRecordHead } from '../../dns/fast/response-writer.ts';
 import { HEADER_BYTES } from '../../dns/limits.ts';
 import { parseName } from '../../dns/name.ts';
 import { CLASS, TYPE } from '../../dns/types.ts';
 import type { PacketMemory } from '../../native/packet-memory.ts';
 import type { ResponderSettings } from '../../plane/settings.ts';
-import type { AskedQuestion } from './question-reader.ts';
-import { type Reply, writeRecordHead } from './reply.ts';
+import type { Reply } from './reply.ts';
 
 /** Gives the function that answers TXT of version.bind and id.server; false: not a name we answer. */
 export function chaosAnswer(

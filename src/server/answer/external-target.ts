@@ -1,10 +1,11 @@
 // What upstream servers said of a CNAME's target outside our zones (ExternalName) → records in the reply.
 
-import type { LabelledName } from '../../dns/question.ts';
+import type { LabelledName } from '../../dns/fast/question-reader.ts';
 import { CLASS } from '../../dns/types.ts';
+import { MAX_POINTER } from '../../dns/writer.ts';
 import type { TargetRecord } from '../../forward/forwarder.ts';
 import type { PacketMemory } from '../../native/packet-memory.ts';
-import { MAX_POINTER, type Reply } from './reply.ts';
+import type { Reply } from './reply.ts';
 
 /** Writes the records; those that do not fit are left out with all that follow, and the reply is marked truncated. */
 export function writeTarget(

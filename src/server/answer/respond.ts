@@ -5,10 +5,21 @@
 //   RFC 6891        EDNS(0), BADVERS                         RFC 8020  names with nothing of their own are NODATA
 //   RFC 8482        ANY gets HINFO (or the CNAME)            RFC 8906  what must be answered, and how
 //   RFC 8914        extended errors                          RFC 9619  QDCOUNT is 1
-import { type Edns, emptyEdns, readEdns } from '../../dns/edns.ts';
-import { HEADER, opcodeOf } from '../../dns/header.ts';
+import { emptyQueryEdns, readQueryEdns } from '../../dns/fast/query-edns.ts';
+import { createQuestionReader } from '../../dns/fast/question-reader.ts';
+import {
+  KEEPALIVE_BYTES,
+  NO_EDE,
+  OPT_BYTES,
+  OPT_BYTES_WITH_EDE,
+  writeHeader,
+  writeHeaderOnly,
+  writeKeepalive,
+  writeOpt,
+} from '../../dns/fast/response-writer.ts';
 import { HEADER_BYTES, MAX_CNAME_CHAIN, MAX_MESSAGE_BYTES, UDP_BYTES_WITHOUT_EDNS } from '../../dns/limits.ts';
 import { CLASS, EDE, FLAG, OPCODE, RCODE, TYPE } from '../../dns/types.ts';
+import { writeUint16 } from '../../dns/writer.ts';
 import type { TargetAnswer } from '../../forward/forwarder.ts';
 import { chunkOf } from '../../memory/arena.ts';
 import { throughMemory } from '../../native/packet-memory.ts';
@@ -21,9 +32,7 @@ import { fallsThrough, type Zone } from '../table/zones.ts';
 import { createAnswerWriter, NONE_ALIVE, WRITTEN } from './answer.ts';
 import { chaosAnswer } from './chaos.ts';
 import { writeTarget } from './external-target.ts';
-import { KEEPALIVE_BYTES, NO_EDE, OPT_BYTES, OPT_BYTES_WITH_EDE, writeKeepalive, writeOpt } from './opt.ts';
-import { createQuestionReader } from './question-reader.ts';
-import { beginReply, emptyReply, writeHeader, writeHeaderOnly } from './reply.ts';
+import { beginReply, emptyReply } from './reply.ts';
 import { DROP, LATER, type Responder, type ResponderDeps } from './responder.ts';
 import { addHinfo, addPodAddress } from './synthesized.ts';
 
@@ -31,8 +40,8 @@ export { DROP, LATER, type Responder } from './responder.ts';
 
 export function createResponder(deps: ResponderDeps): Responder {
   const { table, zones, counters, settings, forwarder, memory } = deps;
-  const { view } = memory;
-  const reader = createQuestionReader(memory, deps.hashSeed);
+  const { bytes, view } = memory;
+  const reader = createQuestionReader(bytes, memory.spareAt, deps.hashSeed);
   const { question } = reader;
   /** The name being answered: that of the question, then the target of each alias. */
   const { name } = question;
@@ -41,7 +50,7 @@ export function createResponder(deps: ResponderDeps): Responder {
   const { found } = search;
   const write = createAnswerWriter(memory, table, search, selector, name);
   const reply = emptyReply();
-  const edns: Edns = emptyEdns();
+  const edns = emptyQueryEdns();
   const visited = new Int32Array(MAX_CNAME_CHAIN);
   const chaos = chaosAnswer(settings, memory);
   const udpPayloadBytes = Math.max(UDP_BYTES_WITHOUT_EDNS, settings.udpPayloadBytes);
@@ -192,7 +201,7 @@ export function createResponder(deps: ResponderDeps): Responder {
   const read = (queryAt: number, end: number, responseAt: number, questions: number): boolean => {
     edns.present = false;
     if (questions > 1 || (questions === 1 && !reader.readQuestion(queryAt, end, responseAt))) return false;
-    return readEdns(view, queryAt, queryAt + (questions === 1 ? question.length : HEADER_BYTES), end, edns);
+    return readQueryEdns(bytes, queryAt, queryAt + (questions === 1 ? question.length : HEADER_BYTES), end, edns);
   };
 
   /** Nothing but an rcode; with OPT where the query has one that was understood (RFC 6891 section 6.1.1). */
@@ -200,8 +209,8 @@ export function createResponder(deps: ResponderDeps): Responder {
     const length = headerOnly(slot, to, flags);
     if (!edns.present) return length;
     const base = memory.responseAt[to];
-    view.setUint16(base + HEADER.ARCOUNT, 1);
-    return writeOpt(view, base + length, udpPayloadBytes, flags & 15, edns.dnssecOk, NO_EDE) - base;
+    writeUint16(bytes, base + 10, 1);
+    return writeOpt(bytes, base + length, udpPayloadBytes, flags & 15, edns.dnssecOk, NO_EDE) - base;
   };
 
   const begin = (to: number, overTcp: boolean): void => {
@@ -222,13 +231,16 @@ export function createResponder(deps: ResponderDeps): Responder {
     if (edns.present) {
       if (reply.at + OPT_BYTES_WITH_EDE > reply.base + maxBytes) reply.ede = NO_EDE;
       const optAt = reply.at;
-      reply.at = writeOpt(view, optAt, udpPayloadBytes, reply.rcode, edns.dnssecOk, reply.ede);
+      reply.at = writeOpt(bytes, optAt, udpPayloadBytes, reply.rcode, edns.dnssecOk, reply.ede);
       reply.additional++;
       // RFC 7828 section 3.2.2: never over UDP.
       if (edns.keepalive && reply.overTcp && reply.at + KEEPALIVE_BYTES <= reply.base + maxBytes)
-        reply.at = writeKeepalive(view, reply.at, optAt, settings.tcpIdleMs);
+        reply.at = writeKeepalive(bytes, reply.at, optAt, settings.tcpIdleMs);
     }
-    writeHeader(view, reply, queryAt, settings.forwarding);
+    const flags =
+      (reply.authoritative ? FLAG.AA : 0) | (reply.truncated ? FLAG.TC : 0) | (settings.forwarding ? FLAG.RA : 0);
+    const { answers, authority, additional } = reply;
+    writeHeader(view, reply.base, queryAt, flags | (reply.rcode & 15), answers, authority, additional);
     const length = reply.at - reply.base;
     countResponse(counters, reply.rcode, length, reply.truncated);
     return length;
@@ -240,14 +252,14 @@ export function createResponder(deps: ResponderDeps): Responder {
       counters[COUNTER.DROPPED_SHORT]++;
       return DROP;
     }
-    const flags = view.getUint16(queryAt + HEADER.FLAGS);
+    const flags = view.getUint16(queryAt + 2);
     if ((flags & FLAG.QR) !== 0) {
       counters[COUNTER.DROPPED_RESPONSE]++;
       return DROP;
     }
-    const questions = view.getUint16(queryAt + HEADER.QDCOUNT);
+    const questions = view.getUint16(queryAt + 4);
     const readable = read(queryAt, queryAt + queryLength, memory.responseAt[to], questions);
-    const opcode = opcodeOf(flags);
+    const opcode = (flags >>> 11) & 15;
     if (opcode !== OPCODE.QUERY) return refuseUnread(slot, to, FLAG.QR | (opcode << 11) | RCODE.NOTIMP);
     if (!readable || questions !== 1) return refuseUnread(slot, to, FLAG.QR | (flags & FLAG.RD) | RCODE.FORMERR);
     counters[typeCounter(question.type)]++;

@@ -1,8 +1,9 @@
 // What answers queries is made of, and what it can be asked; respond.ts is what it does.
+
+import type { HashSeed } from '../../dns/name-hash.ts';
 import type { Forwarder } from '../../forward/forwarder.ts';
 import type { PacketMemory } from '../../native/packet-memory.ts';
 import type { Counters } from '../../plane/counters.ts';
-import type { HashSeed } from '../../plane/name-hash.ts';
 import type { ResponderSettings } from '../../plane/settings.ts';
 import type { Table } from '../table/table.ts';
 import type { Zones } from '../table/zones.ts';

@@ -1,10 +1,11 @@
 // What a name and a type lead to in our zones. The outcome is a value; what is answered follows from it in respond.ts.
+
+import type { HashedName } from '../../dns/fast/question-reader.ts';
+import { wildcardHash } from '../../dns/name-hash.ts';
 import { readPodAddress } from '../../dns/pod-address.ts';
 import { TYPE } from '../../dns/types.ts';
 import { chunkOf, wordOf } from '../../memory/arena.ts';
 import { BLOCK, BLOCK_FLAG, RRSET } from '../../plane/layout.ts';
-import { wildcardHash } from '../../plane/name-hash.ts';
-import type { HashedName } from '../answer/question-reader.ts';
 import type { Table } from './table.ts';
 import type { Zone, Zones } from './zones.ts';
 

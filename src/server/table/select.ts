@@ -1,11 +1,9 @@
 // Which records of an RRset one answer has: those whose slot says so now, in an order that begins elsewhere each time.
+import { RECORD_HEAD_BYTES } from '../../dns/fast/response-writer.ts';
 import { DUPLICATE, POLICY, RECORD, RRSET, RRSET_FLAG, SLOT_MASK } from '../../plane/layout.ts';
 
 /** More records than this do not fit into 64 KiB. */
 const MAX_CHOSEN = 8192;
-
-/** Owner as a pointer, type, class, TTL and rdlength. */
-export const RECORD_WIRE_BYTES = 12;
 
 /** The result of the last selection; overwritten by the next. */
 export interface Selection {
@@ -96,8 +94,8 @@ export function createSelector(slots: Uint8Array, seed: number): Selector {
     // Nothing on the wire is shorter than this, so few records need no division.
     const count = words[rrset + RRSET.COUNT];
     const length = lengthOf(words, block, rrset);
-    if (count * (RECORD_WIRE_BYTES + length) <= space && length > 0) return count;
-    return Math.min(MAX_CHOSEN - 1, (space / (RECORD_WIRE_BYTES + length)) | 0);
+    if (count * (RECORD_HEAD_BYTES + length) <= space && length > 0) return count;
+    return Math.min(MAX_CHOSEN - 1, (space / (RECORD_HEAD_BYTES + length)) | 0);
   };
 
   const choose = (found: number, first: number, count: number): void => {
@@ -129,11 +127,11 @@ export function createSelector(slots: Uint8Array, seed: number): Selector {
       const { count, found } = selection;
       if (count === 0) return 0;
       if (words[rrset + RRSET.STRIDE] > 0) {
-        return count * (RECORD_WIRE_BYTES + (words[alive[0] + RECORD.LENGTH] & 0xffff));
+        return count * (RECORD_HEAD_BYTES + (words[alive[0] + RECORD.LENGTH] & 0xffff));
       }
       let bytes = 0;
       for (let i = 0, at = selection.first; i < count; i++) {
-        bytes += RECORD_WIRE_BYTES + (words[alive[at] + RECORD.LENGTH] & 0xffff);
+        bytes += RECORD_HEAD_BYTES + (words[alive[at] + RECORD.LENGTH] & 0xffff);
         if (++at === found) at = 0;
       }
       return bytes;

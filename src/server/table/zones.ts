@@ -1,9 +1,9 @@
 // The zones we answer for: which of them a name is in, and what is known of each.
 
+import { type LabelledName, labelledName } from '../../dns/fast/question-reader.ts';
 import type { WireName } from '../../dns/name.ts';
 import { labelCount } from '../../dns/name.ts';
-import { emptyName, type LabelledName, readName } from '../../dns/question.ts';
-import { extendHash, type HashSeed } from '../../plane/name-hash.ts';
+import type { HashSeed } from '../../dns/name-hash.ts';
 import type { ZoneState } from '../../plane/records.ts';
 import { wordsOf } from './table.ts';
 
@@ -92,19 +92,10 @@ export function fallsThrough(zone: Zone, name: LabelledName): boolean {
 
 /** What the zones claim of a wire name (any case): its truth whole, only what they know of it, nothing. Off the answer path. */
 export function claimOn(zones: Zones, wire: WireName, seed: HashSeed): 'whole' | 'known-names' | 'none' {
-  const name = emptyName();
-  if (readName(wire, 0, wire.length, name) < 0) return 'none';
-  const hashes = suffixHashes(name, seed, new Int32Array(name.labels + 1));
-  const zone = zones.enclosing(name, hashes, name.labels);
+  const name = labelledName(wire, seed);
+  const zone = zones.enclosing(name, name.hashes, name.labels);
   if (zone === undefined) return 'none';
   return fallsThrough(zone, name) ? 'known-names' : 'whole';
-}
-
-/** The hashes of all suffixes, by how many labels they have, into `hashes`. */
-export function suffixHashes(name: LabelledName, seed: HashSeed, hashes: Int32Array): Int32Array {
-  hashes[0] = seed;
-  for (let i = 1; i <= name.labels; i++) hashes[i] = extendHash(hashes[i - 1], name.bytes, name.starts[i]);
-  return hashes;
 }
 
 function key(name: WireName): string {

@@ -1,8 +1,8 @@
 // A reply in a form that can be compared: sections as sorted sets, the case of names and the SOA serial left out.
 
-import { formatFlags, formatRecord } from '../../../src/dns/format-message.ts';
-import type { MessageRecord } from '../../../src/dns/message.ts';
-import { parseMessage } from '../../../src/dns/message.ts';
+import { formatFlags, formatRecord } from '../../../src/dns/message/format-message.ts';
+import { parseMessage } from '../../../src/dns/message/message.ts';
+import type { MessageRecord } from '../../../src/dns/message/record.ts';
 import { formatName, lowerCased } from '../../../src/dns/name.ts';
 import { rcodeName, TYPE, typeName } from '../../../src/dns/types.ts';
 

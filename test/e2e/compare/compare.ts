@@ -1,5 +1,5 @@
 // The same questions to both, and what became of them.
-import { composeMessage } from '../../../src/dns/compose-message.ts';
+import { composeMessage } from '../../../src/dns/message/message.ts';
 import { parseNameKeepingCase } from '../../../src/dns/name.ts';
 import { CLASS, FLAG, TYPE } from '../../../src/dns/types.ts';
 import { type Answer, comparable, parseAnswer, sameAnswer } from './answer.ts';

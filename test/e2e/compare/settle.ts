@@ -1,7 +1,6 @@
 // When the cluster has come to rest and both servers have seen all of it.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { composeMessage } from '../../../src/dns/compose-message.ts';
-import { parseMessage } from '../../../src/dns/message.ts';
+import { composeMessage, parseMessage } from '../../../src/dns/message/message.ts';
 import { parseName } from '../../../src/dns/name.ts';
 import { CLASS, RCODE, TYPE } from '../../../src/dns/types.ts';
 import type { RestClient } from '../../support/rest-client.ts';

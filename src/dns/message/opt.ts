@@ -1,9 +1,10 @@
 // The OPT record as a value: EDNS(0) (RFC 6891 section 6.1) and Extended DNS Errors (RFC 8914).
-import { MessageError } from './cursor.ts';
-import { MAX_EDNS_OPTIONS } from './limits.ts';
-import type { MessageRecord } from './message.ts';
-import { ROOT } from './name.ts';
-import { EDNS_DO, OPTION, TYPE } from './types.ts';
+
+import { MAX_EDNS_OPTIONS } from '../limits.ts';
+import { ROOT } from '../name.ts';
+import { MessageError } from '../reader.ts';
+import { EDNS_DO, OPTION, TYPE } from '../types.ts';
+import type { MessageRecord } from './record.ts';
 
 export interface EdnsOption {
   readonly code: number;
@@ -12,7 +13,7 @@ export interface EdnsOption {
 
 export interface Edns {
   readonly version: number;
-  /** What the sender takes over UDP, in bytes, as it says. */
+  /** The sender's UDP payload size, as stated. */
   readonly udpBytes: number;
   readonly dnssecOk: boolean;
   readonly options: readonly EdnsOption[];

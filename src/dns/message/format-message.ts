@@ -1,10 +1,12 @@
 // Messages as text: records as they stand in a zone file, the rest as dig writes it.
-import { hasFlag, type Message, type MessageRecord, type Question } from './message.ts';
-import { formatName } from './name.ts';
+
+import { formatName } from '../name.ts';
+import { formatRdata } from '../rdata/rdata.ts';
+import { escapeBytes } from '../rdata/text.ts';
+import { className, edeText, FLAG, OPTION, opcodeName, rcodeName, typeName } from '../types.ts';
+import { hasFlag, type Message } from './message.ts';
 import { type Edns, extendedErrors } from './opt.ts';
-import { formatRdata } from './rdata/rdata.ts';
-import { escapeBytes } from './rdata/text.ts';
-import { className, edeText, FLAG, OPTION, opcodeName, rcodeName, typeName } from './types.ts';
+import type { MessageRecord, Question } from './record.ts';
 
 /** Zone text of one record: `api.production.local. 5 IN A 127.0.0.1`. */
 export function formatRecord(record: MessageRecord): string {

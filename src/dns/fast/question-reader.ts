@@ -1,16 +1,26 @@
-// The question of a query, read once: checked, lower-cased, copied into the response with its case, and hashed from the
-// right, suffix by suffix.
-import { HEADER_BYTES, MAX_LABEL_BYTES, MAX_LABELS, MAX_NAME_BYTES } from '../../dns/limits.ts';
-import type { LabelledName } from '../../dns/question.ts';
-import type { PacketMemory } from '../../native/packet-memory.ts';
-import type { HashSeed } from '../../plane/name-hash.ts';
+// The question of a query, read once and in place: checked, lower-cased, copied into the response with its case, and hashed
+// from the right, suffix by suffix. Allocates nothing. reader.ts reads the same names as values.
+import { HEADER_BYTES, MAX_LABEL_BYTES, MAX_LABELS, MAX_NAME_BYTES } from '../limits.ts';
+import { LOWER, labelOffsets, lowerCased, type WireName } from '../name.ts';
+import { extendHash, type HashSeed } from '../name-hash.ts';
+
+/** A name in lower-case wire form, and where each of its suffixes begins. */
+export interface LabelledName {
+  readonly bytes: Uint8Array;
+  /** With the root's zero byte. */
+  length: number;
+  /** Without the root. */
+  labels: number;
+  /** The offset of the suffix of so many labels: `starts[0]` is the root's byte, `starts[labels]` is 0. */
+  readonly starts: Uint8Array;
+  /** The hash of each suffix, by its number of labels. */
+  readonly hashes: Int32Array;
+}
 
 export interface HashedName extends LabelledName {
   /** The same bytes as words; the last is padded with zeros. */
   readonly words: Int32Array;
   readonly view: DataView;
-  /** The hash of each suffix, by how many labels it has. */
-  readonly hashes: Int32Array;
 }
 
 export interface AskedQuestion {
@@ -18,7 +28,7 @@ export interface AskedQuestion {
   readonly name: HashedName;
   type: number;
   class: number;
-  /** How long header and question are together. */
+  /** The length of header and question together. */
   length: number;
 }
 
@@ -34,25 +44,15 @@ export interface QuestionReader {
   readAlias(at: number, end: number): void;
 }
 
-/** Bytes as they are, capital letters as small ones. */
-export const LOWER = Uint8Array.from({ length: 256 }, (_, byte) => (byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte));
-
-export function createQuestionReader(memory: PacketMemory, seed: HashSeed): QuestionReader {
-  const { bytes, spareAt } = memory;
+/** `bytes` holds queries and responses; 256 bytes at `spareAt` may be overwritten. */
+export function createQuestionReader(bytes: Uint8Array, spareAt: number, seed: HashSeed): QuestionReader {
   const words = new Int32Array((MAX_NAME_BYTES >> 2) + 2);
   const lower = new Uint8Array(words.buffer);
   const starts = new Uint8Array(MAX_LABELS + 1);
   const hashes = new Int32Array(MAX_LABELS + 1);
   const fromLeft = new Uint8Array(MAX_LABELS + 1);
-  const name: HashedName = {
-    bytes: lower,
-    words,
-    view: new DataView(words.buffer),
-    length: 0,
-    labels: 0,
-    starts,
-    hashes,
-  };
+  const view = new DataView(words.buffer);
+  const name: HashedName = { bytes: lower, words, view, length: 0, labels: 0, starts, hashes };
   const question: AskedQuestion = { name, type: 0, class: 0, length: 0 };
 
   /** Reads the name at `start` and copies it to `to`: its length, 0 when malformed. */
@@ -111,4 +111,28 @@ export function createQuestionReader(memory: PacketMemory, seed: HashSeed): Ques
       readName(at, end, spareAt);
     },
   };
+}
+
+/** A well-formed name, any case, as the reader has it: for names that do not come from a query. */
+export function labelledName(wire: WireName, seed: HashSeed): LabelledName {
+  const bytes = lowerCased(wire);
+  const offsets = labelOffsets(bytes).reverse();
+  const hashes = new Int32Array(offsets.length + 1);
+  hashes[0] = seed;
+  offsets.forEach((at, i) => {
+    hashes[i + 1] = extendHash(hashes[i], bytes, at);
+  });
+  const starts = Uint8Array.of(bytes.length - 1, ...offsets);
+  return { bytes, length: bytes.length, labels: offsets.length, starts, hashes };
+}
+
+/** The offset after the question's name, read in place; 0: not one question of an ordinary query (opcode QUERY). */
+export function questionNameEnd(query: Uint8Array): number {
+  if (query.length < HEADER_BYTES + 5 || (query[2] & 0xf8) !== 0 || query[4] !== 0 || query[5] !== 1) return 0;
+  let at = HEADER_BYTES;
+  while (at < query.length && query[at] !== 0) {
+    if (query[at] > MAX_LABEL_BYTES) return 0;
+    at += 1 + query[at];
+  }
+  return at + 5 <= query.length && at - HEADER_BYTES < MAX_NAME_BYTES ? at + 1 : 0;
 }

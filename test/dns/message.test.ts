@@ -216,7 +216,7 @@ test('errors name what is wrong with a message', () => {
     [message([0, 0, 0, 0], 1), /1 bytes follow the last record/],
     [message([1, 0, 0, 0], 0x40, 0, 0, 1, 0, 1), /unknown label type 0x40/],
     [message([0, 1, 0, 0], 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 1, 2, 3), /rdata at 23 runs past the end/],
-    [message([0, 1, 0, 0], 0, 0, 2, 0, 1, 0, 0, 0, 0, 0, 2, 0, 0), /1 bytes too many in the rdata/],
+    [message([0, 1, 0, 0], 0, 0, 2, 0, 1, 0, 0, 0, 0, 0, 2, 0, 0), /1 bytes follow the rdata's fields/],
     [message([0, 1, 0, 0], 0, 0, 15, 0, 1, 0, 0, 0, 0, 0, 2, 0, 0), /runs past the end/],
     [message([0, 0, 0, 2], ...opt, ...opt), /more than one OPT/],
     [message([0, 1, 0, 0], ...opt), /OPT record outside the additional section/],

@@ -19,6 +19,7 @@ import { processSignals } from './cli/signals.ts';
 import { systemClock } from './clock.ts';
 import { check } from './config/check.ts';
 import type { ListenAddress } from './config/config.ts';
+import { migrate } from './migrate/migrate.ts';
 import { UsageError } from './query/errors.ts';
 import { QUERY_DEFAULTS, query } from './query/query.ts';
 import { parseQueryWords } from './query/words.ts';
@@ -96,6 +97,40 @@ program
   )
   .action(async (file: string) => {
     exitCode = await check(file, output);
+  });
+
+program
+  .command('migrate')
+  .summary("turn CoreDNS's or kube-dns's configuration into zones.yaml")
+  .description(
+    'Turns a Corefile, or a ConfigMap with one (or of kube-dns), into zones.yaml, and reports on each of its lines.',
+  )
+  .argument('[file]', 'Corefile, or ConfigMap in YAML or JSON; - is standard input', 'Corefile')
+  .option('-o, --output <file>', 'write zones.yaml here instead of to standard output')
+  .option('--keep-env', 'keep {$NAME} instead of filling in the environment')
+  .option('--cluster-domain <domain>', "the cluster's domain, for kube-dns", 'cluster.local')
+  .addOption(new Option('--report <format>', 'on standard error').choices(['text', 'json']).default('text'))
+  .addHelpText(
+    'after',
+    `
+Exit codes: 0 answers stay the same; 1 nothing could be read; 2 wrong command line; 3 something is answered differently;
+            4 something has no equivalent, or must be corrected
+
+Examples:
+  kubectl -n kube-system get configmap coredns -o yaml | healthdns migrate - -o zones.yaml
+  healthdns migrate /etc/coredns/Corefile -o zones.yaml
+  kubectl -n kube-system get configmap coredns coredns-custom -o yaml | healthdns migrate -`,
+  )
+  .action(async (file: string, options: MigrateFlags) => {
+    const settings = {
+      file,
+      text: await readText(file),
+      output: options.output,
+      clusterDomain: options.clusterDomain,
+      keepEnvironment: options.keepEnv === true,
+      report: options.report,
+    };
+    exitCode = await migrate(settings, { ...output, variable: (name) => process.env[name] });
   });
 
 program
@@ -224,6 +259,13 @@ interface ServeFlags {
   readonly threads?: number | 'auto';
   readonly logLevel?: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   readonly watch?: boolean;
+}
+
+interface MigrateFlags {
+  readonly output?: string;
+  readonly keepEnv?: boolean;
+  readonly clusterDomain: string;
+  readonly report: 'text' | 'json';
 }
 
 interface CacheFlags {

@@ -47,6 +47,7 @@ const below: Record<string, readonly string[]> = {
   ecs: ['cloudmap', 'taskdef', 'sources', ...truth],
   endpoints: ['ecs', 'cloudmap', 'sources', ...truth],
   http: ['endpoints', 'ecs', 'cloudmap', 'taskdef', 'sources', ...truth],
+  migrate: ['config', ...bothPlanes],
   query: bothPlanes,
   'log.ts': [],
   'metrics.ts': ['metric-table.ts'],
@@ -62,7 +63,7 @@ const homes: Record<string, readonly string[]> = {
   'lru-cache': ['forward', 'memory'],
   commander: ['cli.ts', 'cli/arguments.ts'],
   pino: ['log.ts'],
-  yaml: ['config', 'taskdef'],
+  yaml: ['config', 'taskdef', 'migrate'],
   valibot: ['config', 'cloudmap', 'taskdef'], // whoever checks what comes from outside
   '@valibot/to-json-schema': ['config'],
   koffi: ['native'],

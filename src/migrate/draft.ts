@@ -1,0 +1,92 @@
+// zones.yaml while it is put together from a Corefile, and what the report says of each of its lines.
+import type { Directive, Position } from './corefile.ts';
+
+/** same: answers as before; changed: works, but differs in what `text` says; dropped: has no equivalent. */
+export type Outcome = 'same' | 'changed' | 'dropped';
+
+export interface Finding {
+  readonly at: Position;
+  /** The directive or option as written. */
+  readonly directive: string;
+  readonly outcome: Outcome;
+  /** What becomes of it, how answers differ, and what to do. */
+  readonly text: string;
+  /** Ids of docs/differences-from-coredns.md. */
+  readonly differences: readonly string[];
+}
+
+/** Keys of zones.yaml with their values, in the order in which they are written. */
+export interface Draft {
+  readonly listen: Set<string>;
+  readonly http: Set<string>;
+  readonly server: Record<string, unknown>;
+  readonly limits: Record<string, unknown>;
+  readonly zones: Map<string, Record<string, unknown>>;
+  readonly forward: Record<string, unknown>[];
+  readonly cache: Record<string, unknown>;
+  readonly hosts: {
+    files: string[];
+    entries: { address: string; names: string[] }[];
+    settings: Record<string, unknown>;
+  };
+  readonly templates: Record<string, unknown>[];
+  readonly acl: Record<string, unknown>[];
+  readonly rewrite: Record<string, unknown>[];
+  /** Single values: dns64, autopath, queryLog, loadbalance, loopDetection. */
+  readonly single: Record<string, unknown>;
+  /** Key of zones.yaml → lines that explain where it comes from. */
+  readonly comments: Map<string, string[]>;
+}
+
+/** The server block that a directive stands in. */
+export interface BlockContext {
+  /** Lower case, absolute: "." or "example.org.". */
+  readonly zones: readonly string[];
+  readonly port: number;
+  readonly draft: Draft;
+  /** Notes what became of a directive or of one of its options. */
+  note(directive: Directive, outcome: Outcome, text: string, ...differences: string[]): void;
+  /** Explains in zones.yaml where the key `key` comes from. */
+  comment(key: string, directive: Directive): void;
+}
+
+export function emptyDraft(): Draft {
+  return {
+    listen: new Set(),
+    http: new Set(),
+    server: {},
+    limits: {},
+    zones: new Map(),
+    forward: [],
+    cache: {},
+    hosts: { files: [], entries: [], settings: {} },
+    templates: [],
+    acl: [],
+    rewrite: [],
+    single: {},
+    comments: new Map(),
+  };
+}
+
+/** The directive as one line, without what is inside its braces. */
+export function written({ name, args }: Pick<Directive, 'name' | 'args'>): string {
+  return [name, ...args.map((arg) => (/[\s"{}#]|^$/.test(arg) ? JSON.stringify(arg) : arg))].join(' ');
+}
+
+/** "30", "30s", "1h30m" → seconds, as CoreDNS reads durations; undefined: not one. */
+export function seconds(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d+$/.test(text)) return Number(text);
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)];
+  if (parts.length === 0 || parts.map(([part]) => part).join('') !== text) return undefined;
+  const units: Record<string, number> = { ns: 1e-9, us: 1e-6, µs: 1e-6, ms: 1e-3, s: 1, m: 60, h: 3600 };
+  return parts.reduce((sum, [, number, unit]) => sum + Number(number) * units[unit], 0);
+}
+
+/** "Example.org" or "10.0.0.0/24" → the absolute lower-case name of the zone, as CoreDNS normalizes it. */
+export function zoneName(text: string): string {
+  const network = /^([0-9a-f.:]+)\/(\d{1,3})$/i.exec(text);
+  if (network !== null) return text.toLowerCase();
+  const name = text.toLowerCase();
+  return name.endsWith('.') ? name : `${name}.`;
+}

@@ -1,0 +1,206 @@
+// `kubernetes` (https://coredns.io/plugins/kubernetes/) → a zone with `kubernetes`.
+import { seconds, zoneName } from './draft.ts';
+import { applyOptions, type Option, type Plugin } from './plugin.ts';
+
+const OPTIONS: readonly Option[] = [
+  {
+    name: 'endpoint',
+    syntax: '`endpoint URL`',
+    healthdns: '`kubeconfig`',
+    note: 'write a kubeconfig with `server`; `kubeconfig` and `context` name it',
+    outcome: 'dropped',
+  },
+  {
+    name: 'tls',
+    syntax: '`tls CERT KEY CACERT`',
+    healthdns: '`kubeconfig`',
+    note: '`client-certificate`, `client-key` and `certificate-authority` in the kubeconfig',
+    outcome: 'dropped',
+  },
+  {
+    name: 'kubeconfig',
+    syntax: '`kubeconfig FILE [CONTEXT]`',
+    healthdns: '`kubeconfig`, `context`',
+    outcome: 'same',
+    apply([file, context], target) {
+      if (file === undefined) return '`kubeconfig` names no file';
+      target.kubeconfig = file;
+      if (context !== undefined) target.context = context;
+      return undefined;
+    },
+  },
+  {
+    name: 'namespaces',
+    syntax: '`namespaces NAMESPACE…`',
+    healthdns: '`namespaces`',
+    outcome: 'same',
+    apply(args, target) {
+      target.namespaces = [...args];
+      return undefined;
+    },
+  },
+  {
+    name: 'namespace_labels',
+    syntax: '`namespace_labels EXPRESSION`',
+    healthdns: '`namespaceLabels`',
+    note: 'may stand together with `namespaces`: both must hold',
+    outcome: 'same',
+    apply(args, target) {
+      target.namespaceLabels = args.join(' ');
+      return undefined;
+    },
+  },
+  {
+    name: 'labels',
+    syntax: '`labels EXPRESSION`',
+    healthdns: '`labels`',
+    outcome: 'same',
+    apply(args, target) {
+      target.labels = args.join(' ');
+      return undefined;
+    },
+  },
+  {
+    name: 'pods',
+    syntax: '`pods disabled\\|insecure\\|verified`',
+    healthdns: '`pods`',
+    note: 'Pods are watched in any case: their health counts',
+    outcome: 'same',
+    apply([mode], target) {
+      if (!['disabled', 'insecure', 'verified'].includes(mode))
+        return `\`pods\` is disabled, insecure or verified, not "${mode}"`;
+      target.pods = mode;
+      return undefined;
+    },
+  },
+  {
+    name: 'endpoint_pod_names',
+    syntax: '`endpoint_pod_names`',
+    healthdns: '`endpointPodNames: true`',
+    outcome: 'same',
+    apply(_args, target) {
+      target.endpointPodNames = true;
+      return undefined;
+    },
+  },
+  {
+    name: 'ttl',
+    syntax: '`ttl TTL`',
+    healthdns: '`ttlSeconds`',
+    note: '5 is the default in both; short TTLs let clients see sooner what is dead',
+    outcome: 'same',
+    apply([ttl], target) {
+      const value = seconds(ttl);
+      if (value === undefined || value > 3600) return `\`ttl\` is 0 to 3600 seconds, not "${ttl}"`;
+      target.ttlSeconds = value;
+      return undefined;
+    },
+  },
+  {
+    name: 'noendpoints',
+    syntax: '`noendpoints`',
+    healthdns: 'none',
+    note: 'endpoints are always read: their health decides what is answered, and headless services are answered',
+    outcome: 'changed',
+  },
+  {
+    name: 'fallthrough',
+    syntax: '`fallthrough [ZONE…]`',
+    healthdns: '`fallthrough`',
+    note: 'to `hosts`, `templates` and `forward`',
+    outcome: 'same',
+    differences: ['fallthrough-nowhere'],
+    apply(args, target) {
+      target.fallthrough = args.length === 0 ? true : args.map((zone) => withoutDot(zoneName(zone)));
+      return undefined;
+    },
+  },
+  {
+    name: 'ignore',
+    syntax: '`ignore empty_service`',
+    healthdns: '`ignoreEmptyService: true`',
+    outcome: 'same',
+    apply([what], target) {
+      if (what !== 'empty_service') return `\`ignore\` is followed by empty_service, not "${what ?? ''}"`;
+      target.ignoreEmptyService = true;
+      return undefined;
+    },
+  },
+  {
+    name: 'multicluster',
+    syntax: '`multicluster ZONE…`',
+    healthdns: '`multicluster: true` in a zone of its own',
+    outcome: 'same',
+    apply: () => undefined,
+  },
+  {
+    name: 'startup_timeout',
+    syntax: '`startup_timeout DURATION`',
+    healthdns: 'none',
+    note: 'answers begin at once: SERVFAIL (EDE 14) for what is not known yet, and `/ready` is 503 for as long',
+    outcome: 'changed',
+  },
+  ...['apiserver_qps', 'apiserver_burst', 'apiserver_max_inflight'].map((name) => ({
+    name,
+    syntax: `\`${name} N\``,
+    healthdns: 'none',
+    note: 'one watch for each kind; failures are retried with growing delays',
+    outcome: 'same' as const,
+  })),
+  ...['resyncperiod', 'upstream', 'transfer'].map((name) => ({
+    name,
+    syntax: `\`${name}\``,
+    healthdns: 'none',
+    note: "no longer an option of CoreDNS's plugin either",
+    outcome: 'same' as const,
+  })),
+];
+
+export const kubernetes: Plugin = {
+  name: 'kubernetes',
+  syntax: '`kubernetes [ZONE…]`',
+  healthdns: '`zones: [{ name, kubernetes: {} }]`',
+  note: 'reverse zones are `reverse`: in-addr.arpa and ip6.arpa by default',
+  options: OPTIONS,
+  migrate(directive, block) {
+    const zones = directive.args.length > 0 ? directive.args.map(zoneName) : block.zones;
+    const forward = zones.filter((zone) => !isReverse(zone));
+    const reverse = zones.filter(isReverse).map(withoutDot);
+    const cluster: Record<string, unknown> = {};
+    applyOptions(kubernetes, directive, cluster, block);
+    const multicluster = directive.lines
+      .filter(({ name }) => name === 'multicluster')
+      .flatMap(({ args }) => args.map(zoneName));
+    const { ttlSeconds, ...settings } = cluster;
+    for (const name of forward) {
+      const isClusterSet = multicluster.includes(name);
+      block.draft.zones.set(withoutDot(name), {
+        ...(ttlSeconds !== undefined && { ttlSeconds }),
+        ...(!isUsual(reverse) && { reverse: isClusterSet ? [] : reverse }),
+        kubernetes: { ...settings, ...(isClusterSet && { multicluster: true }) },
+      });
+    }
+    block.comment('zones', directive);
+    if (forward.length === 0) block.note(directive, 'dropped', 'names no zone of a cluster, only reverse zones');
+    else
+      block.note(
+        directive,
+        'same',
+        `zone ${forward.map(withoutDot).join(', ')}, answered with what is ready`,
+        'dead-pod',
+      );
+  },
+};
+
+function isReverse(zone: string): boolean {
+  return zone.endsWith('.arpa.') || zone.includes('/');
+}
+
+/** What a zone with `kubernetes` has by default. */
+function isUsual(reverse: readonly string[]): boolean {
+  return reverse.length === 2 && reverse.includes('in-addr.arpa') && reverse.includes('ip6.arpa');
+}
+
+function withoutDot(name: string): string {
+  return name === '.' ? name : name.replace(/\.$/, '');
+}

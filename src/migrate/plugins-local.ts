@@ -1,0 +1,233 @@
+// `hosts`, `template`, `dns64`: answers without another server.
+import type { Directive } from './corefile.ts';
+import { seconds, zoneName } from './draft.ts';
+import { applyOptions, type Option, type Plugin } from './plugin.ts';
+
+const HOSTS_OPTIONS: readonly Option[] = [
+  {
+    name: 'ttl',
+    syntax: '`ttl SECONDS`',
+    healthdns: '`ttlSeconds`',
+    outcome: 'same',
+    apply([ttl], target) {
+      const value = seconds(ttl);
+      if (value === undefined) return `\`ttl\` is a number of seconds, not "${ttl ?? ''}"`;
+      target.ttlSeconds = value;
+      return undefined;
+    },
+  },
+  {
+    name: 'no_reverse',
+    syntax: '`no_reverse`',
+    healthdns: '`reverse: false`',
+    outcome: 'same',
+    apply(_args, target) {
+      target.reverse = false;
+      return undefined;
+    },
+  },
+  {
+    name: 'reload',
+    syntax: '`reload DURATION`',
+    healthdns: 'always',
+    note: 'files are looked at every 5 s',
+    outcome: 'same',
+  },
+  {
+    name: 'fallthrough',
+    syntax: '`fallthrough [ZONE…]`',
+    healthdns: 'always',
+    note: 'names that are not there are asked elsewhere',
+    outcome: 'same',
+  },
+];
+
+export const hosts: Plugin = {
+  name: 'hosts',
+  syntax: '`hosts [FILE [ZONE…]]`, lines `ADDRESS NAME…`',
+  healthdns: '`hosts: { files, entries }`',
+  note: 'for names outside `zones`; a name of `hosts` is answered there for all types',
+  options: HOSTS_OPTIONS,
+  migrate(directive, block) {
+    const isEntry = (line: Directive) =>
+      /^[0-9a-f.:]+$/i.test(line.name) && /[.:]/.test(line.name) && line.args.length > 0;
+    const [file, ...zones] = directive.args;
+    const entries = directive.lines.filter(isEntry);
+    const settings = block.draft.hosts.settings;
+    applyOptions(hosts, { ...directive, lines: directive.lines.filter((line) => !isEntry(line)) }, settings, block);
+    for (const { name, args } of entries) block.draft.hosts.entries.push({ address: name, names: [...args] });
+    if (file !== undefined) block.draft.hosts.files.push(file);
+    else if (entries.length === 0) block.draft.hosts.files.push('/etc/hosts');
+    block.comment('hosts', directive);
+    if (zones.length > 0 || !block.zones.includes('.'))
+      block.note(
+        directive,
+        'changed',
+        `answered for all names in it, not only for ${(zones.length > 0 ? zones : block.zones).join(', ')}`,
+      );
+    const fallsThrough = directive.lines.some(({ name }) => name === 'fallthrough');
+    if (fallsThrough)
+      block.note(
+        directive,
+        'same',
+        `${entries.length === 1 ? '1 address' : `${entries.length} addresses`}${file === undefined ? '' : ` and the file ${file}`}`,
+      );
+    else
+      block.note(
+        directive,
+        'changed',
+        'names that are not there are asked of the servers of `forward`; CoreDNS answers NXDOMAIN without `fallthrough`',
+      );
+  },
+};
+
+export const template: Plugin = {
+  name: 'template',
+  syntax: '`template CLASS TYPE [ZONE…]` with `match`, `answer`, `rcode`',
+  healthdns: '`templates: [{ zone, type, match, values, ttlSeconds, rcode }]`',
+  note: 'Go templates become $1 … $9; class IN',
+  options: [
+    {
+      name: 'match',
+      syntax: '`match REGEX`',
+      healthdns: '`match`',
+      note: 'for the whole name, lower case',
+      outcome: 'same',
+    },
+    { name: 'answer', syntax: '`answer RR`', healthdns: '`values`, `ttlSeconds`', outcome: 'same' },
+    { name: 'rcode', syntax: '`rcode CODE`', healthdns: '`rcode`', outcome: 'same' },
+    {
+      name: 'fallthrough',
+      syntax: '`fallthrough [ZONE…]`',
+      healthdns: 'always',
+      note: 'where `match` does not fit',
+      outcome: 'same',
+    },
+    {
+      name: 'authority',
+      syntax: '`authority RR`',
+      healthdns: 'none',
+      note: 'negative answers have a SOA of the zone',
+      outcome: 'changed',
+    },
+    ...['additional', 'upstream', 'ederror'].map((name) => ({
+      name,
+      syntax: `\`${name}\``,
+      healthdns: 'none',
+      outcome: 'dropped' as const,
+    })),
+  ],
+  migrate(directive, block) {
+    const [recordClass = 'ANY', type = 'ANY', ...zones] = directive.args;
+    if (!['IN', 'ANY'].includes(recordClass.toUpperCase())) {
+      block.note(directive, 'dropped', `class ${recordClass}: templates answer class IN only`);
+      return;
+    }
+    const of = (name: string) => directive.lines.filter((line) => line.name === name);
+    const rcode = of('rcode')[0]?.args[0]?.toUpperCase();
+    const matches = of('match').map(({ args }) => numberedGroups(args[0] ?? ''));
+    const groups = matches[0]?.groups ?? new Map();
+    const answers = of('answer').map(({ args }) => readAnswer(args.join(' '), groups));
+    if (answers.some((answer) => answer === undefined)) {
+      block.note(
+        directive,
+        'dropped',
+        'an `answer` of this template is not NAME TTL CLASS TYPE RDATA with groups of `match` only: write it by hand',
+      );
+      return;
+    }
+    applyOptions(template, directive, {}, block);
+    const ttls = answers.map((answer) => answer!.ttlSeconds);
+    for (const zone of zones.length > 0 ? zones.map(zoneName) : block.zones)
+      for (const match of matches.length > 0 ? matches.map(({ pattern }) => pattern) : [undefined])
+        block.draft.templates.push({
+          ...(zone !== '.' && { zone: zone.replace(/\.$/, '') }),
+          ...(type.toUpperCase() !== 'ANY' && { type: type.toUpperCase() }),
+          ...(match !== undefined && { match: wholeName(match) }),
+          ...(rcode !== undefined && rcode !== 'NOERROR' && { rcode }),
+          ...(answers.length > 0 && { values: answers.map((answer) => answer!.rdata), ttlSeconds: Math.min(...ttls) }),
+        });
+    block.comment('templates', directive);
+    block.note(directive, 'same', 'answered from the text of the name');
+  },
+};
+
+/**
+ * "{{ .Name }} 60 IN A {{ .Group.a }}" → TTL and rdata with $0 for the name and $1 … for groups; undefined for what has no
+ * such form.
+ */
+function readAnswer(
+  text: string,
+  groups: ReadonlyMap<string, number>,
+): { readonly ttlSeconds: number; readonly rdata: string } | undefined {
+  const plain = text
+    .replaceAll(/\{\{\s*\.Name\s*\}\}/g, '$0')
+    .replaceAll(/\{\{\s*index\s+\.Match\s+(\d)\s*\}\}/g, '$$$1')
+    .replaceAll(/\{\{\s*\.Group\.(\w+)\s*\}\}/g, (whole, name) => (groups.has(name) ? `$${groups.get(name)}` : whole));
+  const match = /^\S+\s+(\d+)\s+(?:IN\s+)?\S+\s+(.+)$/i.exec(plain);
+  if (match === null || plain.includes('{{')) return undefined;
+  return { ttlSeconds: Number(match[1]), rdata: match[2] };
+}
+
+/** Named groups of RE2, `(?P<name>…)`, become numbered ones. */
+function numberedGroups(pattern: string): { readonly pattern: string; readonly groups: ReadonlyMap<string, number> } {
+  const groups = new Map<string, number>();
+  let count = 0;
+  const numbered = pattern.replaceAll(/\\.|\[(?:\\.|[^\]])*\]|\((?:\?P?<(\w+)>|(?!\?))/g, (found, name) => {
+    if (!found.startsWith('(')) return found;
+    count++;
+    if (name === undefined) return found;
+    groups.set(name, count);
+    return '(';
+  });
+  return { pattern: numbered, groups };
+}
+
+/** CoreDNS searches anywhere in the name; here a pattern is for the whole name. */
+function wholeName(pattern: string): string {
+  const start = pattern.startsWith('^') ? '' : '.*';
+  const end = pattern.endsWith('$') ? '' : '.*';
+  return `${start}${pattern.replace(/^\^/, '').replace(/\$$/, '')}${end}`;
+}
+
+export const dns64: Plugin = {
+  name: 'dns64',
+  syntax: '`dns64 [PREFIX]`',
+  healthdns: '`dns64`',
+  options: [
+    {
+      name: 'prefix',
+      syntax: '`prefix PREFIX`',
+      healthdns: '`prefix`',
+      outcome: 'same',
+      apply([prefix], target) {
+        target.prefix = prefix;
+        return undefined;
+      },
+    },
+    {
+      name: 'translate_all',
+      syntax: '`translate_all`',
+      healthdns: '`translateAll: true`',
+      outcome: 'same',
+      apply(_args, target) {
+        target.translateAll = true;
+        return undefined;
+      },
+    },
+    {
+      name: 'allow_ipv4',
+      syntax: '`allow_ipv4`',
+      healthdns: 'always',
+      note: 'clients over IPv4 are served, too',
+      outcome: 'changed',
+    },
+  ],
+  migrate(directive, block) {
+    const settings: Record<string, unknown> = directive.args[0] === undefined ? {} : { prefix: directive.args[0] };
+    applyOptions(dns64, directive, settings, block);
+    block.draft.single.dns64 = Object.keys(settings).length === 0 ? true : settings;
+    block.comment('dns64', directive);
+    block.note(directive, 'same', 'AAAA records are made of A records');
+  },
+};

@@ -1,0 +1,229 @@
+// Plugins that set up the server itself: addresses, health, metrics, limits.
+import { seconds } from './draft.ts';
+import { applyOptions, keyless, type Plugin } from './plugin.ts';
+
+export const bind: Plugin = {
+  name: 'bind',
+  syntax: '`bind ADDRESS…`, ports of server blocks',
+  healthdns: '`listen`',
+  note: 'one list for all zones',
+  options: [{ name: 'except', syntax: '`except ADDRESS…`', healthdns: 'none', outcome: 'dropped' }],
+  migrate(directive, block) {
+    const addresses = directive.args.filter((word) => /^[0-9a-f.:]+$/i.test(word) && /[.:]/.test(word));
+    for (const address of addresses) block.draft.listen.add(socket(address, block.port));
+    applyOptions(bind, directive, {}, block);
+    block.comment('listen', directive);
+    const interfaces = directive.args.filter((word) => !addresses.includes(word));
+    if (interfaces.length > 0)
+      block.note(
+        directive,
+        'dropped',
+        `interfaces (${interfaces.join(', ')}) are written as their addresses in \`listen\``,
+      );
+    else block.note(directive, 'same', `answers on ${addresses.join(', ')}`);
+  },
+};
+
+export const health: Plugin = {
+  name: 'health',
+  syntax: '`health [ADDRESS]`, `lameduck DURATION`',
+  healthdns: '`/health` on `http`; `server.lameduckSeconds`',
+  options: [
+    {
+      name: 'lameduck',
+      syntax: '`lameduck DURATION`',
+      healthdns: '`server.lameduckSeconds`',
+      outcome: 'same',
+      apply([duration], target) {
+        const value = seconds(duration);
+        if (value === undefined) return `\`lameduck\` is a duration such as 5s, not "${duration ?? ''}"`;
+        target.lameduckSeconds = value;
+        return undefined;
+      },
+    },
+  ],
+  migrate(directive, block) {
+    applyOptions(health, directive, block.draft.server, block);
+    httpAddress(directive.args[0] ?? ':8080', block.draft.http);
+    block.comment('http', directive);
+    block.note(
+      directive,
+      'changed',
+      '`/health` on the address of `http`, together with `/ready` and `/metrics`: probes need its port',
+    );
+  },
+};
+
+export const ready: Plugin = {
+  name: 'ready',
+  syntax: '`ready [ADDRESS]`',
+  healthdns: '`/ready` on `http`',
+  migrate(directive, block) {
+    httpAddress(directive.args[0] ?? ':8181', block.draft.http);
+    block.note(directive, 'changed', '`/ready` on the address of `http`: probes need its port');
+  },
+};
+
+export const prometheus: Plugin = {
+  name: 'prometheus',
+  syntax: '`prometheus [ADDRESS]`',
+  healthdns: '`/metrics` on `http`',
+  migrate(directive, block) {
+    httpAddress(directive.args[0] ?? 'localhost:9153', block.draft.http);
+    block.note(
+      directive,
+      'changed',
+      '`/metrics` on the address of `http`; metrics have names of their own (see Metrics)',
+    );
+  },
+};
+
+export const bufsize: Plugin = {
+  name: 'bufsize',
+  syntax: '`bufsize [SIZE]`',
+  healthdns: '`server.udpPayloadBytes`',
+  migrate(directive, block) {
+    const size = Number(directive.args[0] ?? 1232);
+    if (!Number.isInteger(size) || size < 512 || size > 4096) {
+      block.note(directive, 'dropped', `\`bufsize\` is 512 to 4096, not "${directive.args[0]}"`);
+      return;
+    }
+    block.draft.server.udpPayloadBytes = size;
+    block.comment('server', directive);
+    block.note(directive, 'same', `UDP answers have at most ${size} bytes`);
+  },
+};
+
+export const chaos: Plugin = {
+  name: 'chaos',
+  syntax: '`chaos [VERSION] [AUTHOR…]`',
+  healthdns: '`server.versionBind`, `server.idServer`',
+  migrate(directive, block) {
+    const [version, ...authors] = directive.args;
+    if (version !== undefined) block.draft.server.versionBind = version;
+    block.comment('server', directive);
+    if (authors.length > 0) block.note(directive, 'dropped', '`authors.bind` is not answered');
+    block.note(
+      directive,
+      'changed',
+      '`server.idServer` is the text for id.server and hostname.bind; CoreDNS answers with the name of its host',
+    );
+  },
+};
+
+export const timeouts: Plugin = {
+  name: 'timeouts',
+  syntax: '`timeouts`',
+  healthdns: '`limits.tcpIdleSeconds`, `limits.tcpTotalSeconds`',
+  options: [
+    { name: 'read', syntax: '`read DURATION`', healthdns: '`limits.tcpIdleSeconds`', outcome: 'changed' },
+    { name: 'write', syntax: '`write DURATION`', healthdns: '`limits.tcpIdleSeconds`', outcome: 'changed' },
+    {
+      name: 'idle',
+      syntax: '`idle DURATION`',
+      healthdns: '`limits.tcpIdleSeconds`',
+      outcome: 'same',
+      apply([duration], target) {
+        const value = seconds(duration);
+        if (value === undefined) return `\`idle\` is a duration, not "${duration ?? ''}"`;
+        target.tcpIdleSeconds = Math.min(3600, Math.max(0.1, value));
+        return undefined;
+      },
+    },
+  ],
+  migrate(directive, block) {
+    applyOptions(timeouts, directive, block.draft.limits, block);
+    block.note(directive, 'same', 'limits of TCP connections');
+  },
+};
+
+export const loadbalance: Plugin = {
+  name: 'loadbalance',
+  syntax: '`loadbalance [round_robin\\|weighted FILE]`',
+  healthdns: '`loadbalance`, always for `zones`; `routing: weighted` of a service',
+  options: [
+    { name: 'reload', syntax: '`reload DURATION`', healthdns: 'none', outcome: 'dropped' },
+    { name: 'prefer', syntax: '`prefer CIDR…`', healthdns: 'none', outcome: 'dropped' },
+  ],
+  migrate(directive, block) {
+    applyOptions(loadbalance, directive, {}, block);
+    if (directive.args[0] === 'weighted')
+      block.note(
+        directive,
+        'dropped',
+        '`weighted FILE`: weights belong to the instances of a service with `routing: weighted`',
+      );
+    else block.note(directive, 'same', 'addresses take turns in being the first');
+  },
+};
+
+export const loop: Plugin = {
+  ...keyless(
+    'loop',
+    'changed',
+    '`loopDetection`',
+    'a looping server is not asked; the process stays up, where CoreDNS ends',
+  ),
+};
+
+export const reload: Plugin = {
+  ...keyless(
+    'reload',
+    'same',
+    '`healthdns serve --watch`, and SIGHUP',
+    'the manifests have `--watch`; an invalid file is rejected and the running configuration stays',
+  ),
+};
+
+/** The name of a plugin without any equivalent, with what to do. */
+const WITHOUT_EQUIVALENT: Record<string, string> = {
+  auto: 'write the records as `records` of a zone',
+  azure: 'register the services with the Cloud Map API',
+  clouddns: 'register the services with the Cloud Map API',
+  debug: '`logLevel: debug`',
+  dnssec: 'sign the zone elsewhere',
+  dnstap: '`queryLog`',
+  dynupdate: 'register the services with the Cloud Map API',
+  erratic: 'a plugin for tests',
+  etcd: 'register the services with the Cloud Map API',
+  file: 'write the records as `records` of a zone',
+  geoip: 'no answers by place',
+  grpc: 'clients ask over UDP and TCP',
+  header: 'flags follow the RFCs',
+  https: 'clients ask over UDP and TCP',
+  k8s_external: 'no names for external addresses yet',
+  local: 'names of localhost are asked of the servers of `forward`',
+  metadata: 'nothing uses it here',
+  minimal: 'answers are minimal: additional records only for SRV, MX and referrals',
+  nomad: 'register the services with the Cloud Map API',
+  nsid: 'not answered; `server.idServer` names the server',
+  pprof: '`node --cpu-prof` profiles a process',
+  quic: 'clients ask over UDP and TCP',
+  route53: 'register the services with the Cloud Map API',
+  secondary: 'no zone transfers',
+  sign: 'sign the zone elsewhere',
+  tls: 'clients ask over UDP and TCP',
+  trace: '`queryLog`',
+  transfer: 'no zone transfers',
+  tsig: 'signatures are ignored',
+  view: 'one view for all clients',
+  whoami: 'a plugin for tests',
+};
+
+export const others: readonly Plugin[] = [
+  keyless('errors', 'same', 'always', 'on stderr as JSON; `logLevel`'),
+  keyless('any', 'same', 'always', 'RFC 8482, for names of `zones`'),
+  keyless('cancel', 'same', '`forward[].deadlineSeconds`'),
+  keyless('multisocket', 'changed', '`threads`'),
+  keyless('root', 'changed', 'none', 'relative paths are relative to zones.yaml'),
+  keyless('import', 'same', 'read in place', 'what the imported files contain is part of zones.yaml'),
+  ...Object.entries(WITHOUT_EQUIVALENT).map(([name, note]) => keyless(name, 'dropped', 'none', note)),
+];
+
+function httpAddress(text: string, addresses: Set<string>): void {
+  addresses.add(text);
+}
+
+function socket(address: string, port: number): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}

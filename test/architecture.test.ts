@@ -67,6 +67,7 @@ const homes: Record<string, readonly string[]> = {
   valibot: ['config', 'cloudmap', 'taskdef'], // whoever checks what comes from outside
   '@valibot/to-json-schema': ['config'],
   koffi: ['native'],
+  re2js: ['dns'],
   'classic-level': ['cloudmap'],
   cborg: ['http'],
   '@smithy/signature-v4': ['http'],

@@ -144,7 +144,6 @@ export function startControlPlane({
     const known = createKnownObjects(kind, source.kind(kind.resource, true), log);
     const lines = createJsonLines({
       value: (event) => known.upsert((event as { object: unknown }).object),
-      trim: kind.trim,
       tooLong: fail,
       broken: fail,
     });

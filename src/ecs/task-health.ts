@@ -10,7 +10,7 @@ import {
   optionalFields,
   optionalText,
   timeMs,
-} from '../sources/kubernetes/kinds/objects.ts';
+} from '../sources/kubernetes/api/objects.ts';
 import { ESSENTIAL_CONTAINERS } from '../taskdef/deployment.ts';
 
 /** What is remembered of a pod's containers, since a pod's status does not say it. Keys are container ids. */

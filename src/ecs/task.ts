@@ -10,7 +10,7 @@ import {
   optionalFields,
   optionalText,
   portNumber,
-} from '../sources/kubernetes/kinds/objects.ts';
+} from '../sources/kubernetes/api/objects.ts';
 import { kubernetesName, type ServiceRegistry } from '../taskdef/deployment.ts';
 
 export interface Task {

@@ -13,7 +13,7 @@ import {
 } from '../cloudmap/kubernetes/instance-slices.ts';
 import type { ServicePolicy, Status } from '../registry/model.ts';
 import type { InstanceState, ServiceState } from '../registry/registry.ts';
-import { type Fields, fields, list, optionalFields } from '../sources/kubernetes/kinds/objects.ts';
+import { type Fields, fields, list, optionalFields } from '../sources/kubernetes/api/objects.ts';
 
 /** An unknown instance is ready unless its service says `unknown: exclude`. */
 export const isReady = (status: Status, unknown: ServicePolicy['unknown']): boolean =>

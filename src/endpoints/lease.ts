@@ -3,8 +3,8 @@
 // https://kubernetes.io/docs/concepts/architecture/leases/, k8s.io/client-go/tools/leaderelection
 import type { Clock, Random, Timer } from '../clock.ts';
 import type { Logger } from '../log.ts';
-import { type Fields, fields, optionalFields } from '../sources/kubernetes/kinds/objects.ts';
-import { ApiError, type ApiServer } from '../sources/kubernetes/watch/api-server.ts';
+import { ApiError, type ApiServer } from '../sources/kubernetes/api/api-server.ts';
+import { type Fields, fields, optionalFields } from '../sources/kubernetes/api/objects.ts';
 
 export interface LeaseTimings {
   /** A holder that has not renewed for so long, by our own clock, is gone. */

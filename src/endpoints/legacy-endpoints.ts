@@ -3,8 +3,8 @@
 import { KIND_LABEL, MANAGED_BY } from '../cloudmap/kubernetes/held-object.ts';
 import { addressIn, type EndpointSource, endpointOf, shapeOf } from '../cloudmap/kubernetes/instance-slices.ts';
 import type { InstanceRecord } from '../cloudmap/records.ts';
-import { type Fields, fields, optionalFields } from '../sources/kubernetes/kinds/objects.ts';
-import { ApiError, type ApiServer } from '../sources/kubernetes/watch/api-server.ts';
+import { ApiError, type ApiServer } from '../sources/kubernetes/api/api-server.ts';
+import { type Fields, fields, optionalFields } from '../sources/kubernetes/api/objects.ts';
 import type { Wanted } from './desired.ts';
 
 export interface LegacyEndpoints {

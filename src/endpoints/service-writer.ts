@@ -8,7 +8,7 @@ import type { Mirror } from '../cloudmap/kubernetes/object-mirror.ts';
 import { serviceKey } from '../cloudmap/publish-cloud-map.ts';
 import type { Counter } from '../metrics.ts';
 import type { InstanceState, Registry } from '../registry/registry.ts';
-import { ApiError } from '../sources/kubernetes/watch/api-server.ts';
+import { ApiError } from '../sources/kubernetes/api/api-server.ts';
 import { changesOf, derivedEndpoints, endpointsIn, readyIds, sameEndpoints } from './desired.ts';
 import type { LegacyEndpoints } from './legacy-endpoints.ts';
 

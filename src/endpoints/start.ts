@@ -9,7 +9,7 @@ import type { VerdictListener } from '../health/sync.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Registry } from '../registry/registry.ts';
-import { connectApiServer } from '../sources/kubernetes/watch/api-server.ts';
+import { connectApiServer } from '../sources/kubernetes/api/api-server.ts';
 import { holdLease, type LeaseTimings } from './lease.ts';
 import { createLegacyEndpoints } from './legacy-endpoints.ts';
 import { createServiceWriter } from './service-writer.ts';

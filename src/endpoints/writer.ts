@@ -6,7 +6,7 @@ import { serviceKey } from '../cloudmap/publish-cloud-map.ts';
 import type { Logger } from '../log.ts';
 import type { Histogram } from '../metrics.ts';
 import type { Registry } from '../registry/registry.ts';
-import { ApiError } from '../sources/kubernetes/watch/api-server.ts';
+import { ApiError } from '../sources/kubernetes/api/api-server.ts';
 import type { ServiceWriter } from './service-writer.ts';
 
 export interface EndpointsWriterSettings {

@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
 import { parseConfig } from '../../src/config/reading/load.ts';
 import { kubeconfigProblem } from '../../src/config/sections/kubeconfig.ts';
-import { loadKubeConfig } from '../../src/sources/kubernetes/watch/credentials.ts';
+import { loadKubeConfig } from '../../src/sources/kubernetes/api/credentials.ts';
 import { temporary } from '../support/temporary.ts';
 
 const KUBECONFIG = {

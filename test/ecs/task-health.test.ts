@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { judgeTask, NOTHING_SEEN, type Seen } from '../../src/ecs/task-health.ts';
-import { metadata } from '../../src/sources/kubernetes/kinds/objects.ts';
+import { metadata } from '../../src/sources/kubernetes/api/objects.ts';
 
 const T0 = Date.UTC(2026, 0, 1);
 const at = (seconds: number) => new Date(T0 + seconds * 1000).toISOString();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { translateTask } from '../../src/ecs/task.ts';
 import { type Place, taskInstance } from '../../src/ecs/task-instance.ts';
-import { type Fields, metadata } from '../../src/sources/kubernetes/kinds/objects.ts';
+import { type Fields, metadata } from '../../src/sources/kubernetes/api/objects.ts';
 
 const ARN = 'arn:aws:servicediscovery:us-east-1:000000000000:service/srv-a';
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { holdLease } from '../../src/endpoints/lease.ts';
 import { silentLogger } from '../../src/log.ts';
-import { ApiError, type ApiServer } from '../../src/sources/kubernetes/watch/api-server.ts';
+import { ApiError, type ApiServer } from '../../src/sources/kubernetes/api/api-server.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 
 interface LeaseObject {

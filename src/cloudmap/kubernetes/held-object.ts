@@ -11,7 +11,7 @@ import {
   optionalFields,
   optionalText,
   text,
-} from '../../sources/kubernetes/kinds/objects.ts';
+} from '../../sources/kubernetes/api/objects.ts';
 import {
   canonicalName,
   type InstanceRecord,

@@ -2,7 +2,7 @@
 // instances with different ports are in different slices.
 // https://kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoint-slice-v1/
 import { canonicalIp } from '../../dns/ip.ts';
-import { type Fields, fields, list, optionalFields } from '../../sources/kubernetes/kinds/objects.ts';
+import { type Fields, fields, list, optionalFields } from '../../sources/kubernetes/api/objects.ts';
 import type { InstanceRecord, OperationRecord } from '../records.ts';
 import {
   type HeldObject,

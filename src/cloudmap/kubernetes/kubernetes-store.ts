@@ -3,7 +3,7 @@
 import type { Clock, Random } from '../../clock.ts';
 import type { ClusterAccess } from '../../config/config.ts';
 import type { Logger } from '../../log.ts';
-import { connectApiServer } from '../../sources/kubernetes/watch/api-server.ts';
+import { connectApiServer } from '../../sources/kubernetes/api/api-server.ts';
 import { DEFAULT_TIMINGS, type WatchTimings } from '../../sources/kubernetes/watch/timings.ts';
 import { createWatches } from '../../sources/kubernetes/watch/watches.ts';
 import type { StatusBoard } from '../../sources/status.ts';

@@ -1,7 +1,7 @@
 // Reading and writing Cloud Map's objects in one namespace of a cluster.
 import type { Clock } from '../../clock.ts';
-import { type Fields, fields, list, optionalFields, timeMs } from '../../sources/kubernetes/kinds/objects.ts';
-import { ApiError, type ApiServer } from '../../sources/kubernetes/watch/api-server.ts';
+import { ApiError, type ApiServer } from '../../sources/kubernetes/api/api-server.ts';
+import { type Fields, fields, list, optionalFields, timeMs } from '../../sources/kubernetes/api/objects.ts';
 import type { StoreChange } from '../records.ts';
 import { DELETING, type HeldObject, readHeldObject } from './held-object.ts';
 import type { Mirror, Resource } from './object-mirror.ts';

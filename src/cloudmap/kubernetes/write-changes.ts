@@ -1,7 +1,8 @@
 // A batch of changes written to the cluster: containers before their contents, contents before containers are deleted, and
 // each operation with the object that it concerns.
-import { fields, optionalFields } from '../../sources/kubernetes/kinds/objects.ts';
-import { ApiError } from '../../sources/kubernetes/watch/api-server.ts';
+
+import { ApiError } from '../../sources/kubernetes/api/api-server.ts';
+import { fields, optionalFields } from '../../sources/kubernetes/api/objects.ts';
 import {
   type NamespaceRecord,
   type OperationRecord,

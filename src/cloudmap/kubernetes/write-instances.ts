@@ -1,6 +1,6 @@
 // Instances of one Cloud Map service brought into its slices: as few writes as there are slices concerned, each on the
 // version that was read, and planned anew when another replica was faster.
-import { ApiError } from '../../sources/kubernetes/watch/api-server.ts';
+import { ApiError } from '../../sources/kubernetes/api/api-server.ts';
 import type { InstanceRecord, OperationRecord } from '../records.ts';
 import type { HeldObject, KeptInstance } from './held-object.ts';
 import { DELETING } from './held-object.ts';

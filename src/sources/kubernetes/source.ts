@@ -1,11 +1,10 @@
 // One cluster as a source: a list-and-watch for each kind of object, and a place on the board of sources.
 //
 // Another kind of object is a file beside services.ts and a line in `addKinds`.
-import type { Clock, Random } from '../../clock.ts';
 import type { KubernetesConfig, ZoneConfig } from '../../config/config.ts';
 import type { Logger } from '../../log.ts';
 import type { StatusBoard } from '../status.ts';
-import { type Cluster, type Statements, sourceName } from './kinds/cluster.ts';
+import { type Cluster, sourceName } from './kinds/cluster.ts';
 import { endpointSlicesKind } from './kinds/endpoint-slices.ts';
 import { endpointsKind } from './kinds/endpoints.ts';
 import { namespacesKind } from './kinds/namespaces.ts';
@@ -14,32 +13,23 @@ import { podsKind } from './kinds/pods.ts';
 import { createPublishedServices } from './kinds/published-services.ts';
 import { serviceImportsKind } from './kinds/service-imports.ts';
 import { servicesKind } from './kinds/services.ts';
-import { createRecorder } from './snapshot/recorder.ts';
+import { createRecorder, type Statements } from './snapshot/recorder.ts';
 import { createSnapshotKeeper } from './snapshot/snapshot.ts';
-import type { WatchTimings } from './watch/timings.ts';
 import type { WatchedKind } from './watch/watched-kind.ts';
-import { createWatches, type Watch, type Watches } from './watch/watches.ts';
+import { createWatches, type Watch, type Watches, type WatchSettings } from './watch/watches.ts';
 
-export interface KubernetesSourceSettings {
+export interface KubernetesSourceSettings extends WatchSettings {
   readonly config: KubernetesConfig;
   /** The zone that the cluster's names are in. */
   readonly zone: ZoneConfig;
   readonly registry: Statements;
   readonly status: StatusBoard;
-  readonly clock: Clock;
-  readonly random: Random;
   readonly log: Logger;
-  /** Shorter ones for tests. */
-  readonly timings?: WatchTimings;
 }
 
-export interface Source {
+export interface Source extends Pick<Watches, 'withdraw' | 'knows'> {
   /** Stops watching; what was stated stays. Resolves when no request is under way any more. */
   stop(): Promise<void>;
-  /** After `stop`: takes back what was stated, but for what one of `others` states under the same key. */
-  withdraw(others: readonly Source[]): void;
-  /** Whether an object of this kind and key is known. */
-  knows(kind: string, key: string): boolean;
 }
 
 /** Follows a cluster until stopped. Never throws: an unreachable cluster or a bad kubeconfig is tried again for ever. */

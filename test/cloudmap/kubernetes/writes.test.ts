@@ -6,8 +6,8 @@ import type { ObjectClient } from '../../../src/cloudmap/kubernetes/object-clien
 import { createMirror, type Resource } from '../../../src/cloudmap/kubernetes/object-mirror.ts';
 import { writeAll } from '../../../src/cloudmap/kubernetes/write-changes.ts';
 import type { InstanceRecord, StoreChange } from '../../../src/cloudmap/records.ts';
-import { type Fields, fields } from '../../../src/sources/kubernetes/kinds/objects.ts';
-import { ApiError } from '../../../src/sources/kubernetes/watch/api-server.ts';
+import { ApiError } from '../../../src/sources/kubernetes/api/api-server.ts';
+import { type Fields, fields } from '../../../src/sources/kubernetes/api/objects.ts';
 import { fakeClock } from '../../support/fake-clock.ts';
 
 type Hook = (method: string, resource: Resource) => Promise<void> | void;

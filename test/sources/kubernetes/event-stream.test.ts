@@ -3,7 +3,7 @@ import { createServer, get, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
-import type { ApiServer } from '../../../src/sources/kubernetes/watch/api-server.ts';
+import type { ApiServer } from '../../../src/sources/kubernetes/api/api-server.ts';
 import { BrokenStream, readEvents } from '../../../src/sources/kubernetes/watch/event-stream.ts';
 
 /** The events that are handed over of a response in these chunks, which come at once; and how it ended. */

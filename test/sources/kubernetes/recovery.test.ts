@@ -1,199 +1,215 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { silentLogger } from '../../../src/log.ts';
-import { ApiError } from '../../../src/sources/kubernetes/watch/api-server.ts';
+import { ApiError, SilentConnection } from '../../../src/sources/kubernetes/api/api-server.ts';
 import { BrokenStream } from '../../../src/sources/kubernetes/watch/event-stream.ts';
-import { createRecovery, UnconfirmedList } from '../../../src/sources/kubernetes/watch/recovery.ts';
+import {
+  afterContact,
+  afterFailure,
+  afterList,
+  afterWatch,
+  failureOf,
+  type Recovery,
+  STARTING,
+  type Step,
+  UnconfirmedList,
+} from '../../../src/sources/kubernetes/watch/recovery.ts';
 import { DEFAULT_TIMINGS } from '../../../src/sources/kubernetes/watch/timings.ts';
-import type { WatchedKind } from '../../../src/sources/kubernetes/watch/watched-kind.ts';
-import { createStatusBoard } from '../../../src/sources/status.ts';
-import { fakeClock } from '../../support/fake-clock.ts';
 
-function setUp(essential = true) {
-  const clock = fakeClock();
-  const board = createStatusBoard(clock);
-  const source = board.add('kubernetes/test', ['cluster.local.']);
-  const report = source.kind('pods', true);
-  const abandoned: string[] = [];
-  const kind: WatchedKind = {
-    resource: 'pods',
-    apiGroup: '',
-    groupVersionPath: '/api/v1',
-    essential,
-    keyOf: (namespace, name) => `${namespace}/${name}`,
-    replace: () => undefined,
-    remove() {},
+const REFUSED = new Error('connect ECONNREFUSED 127.0.0.1:6443');
+const WATCHING = afterList(STARTING);
+const gone = () => new ApiError(410, 'too old resource version');
+
+/** A loop that was started at 0, in the state that `recovery` says. */
+function loopIn(recovery: Recovery, { essential = true, isOptional = false } = {}) {
+  const rules = { timings: DEFAULT_TIMINGS, random: () => 1, essential };
+  let nowMs = 0;
+  let heardMs = 0;
+  const round = (lastedMs: number) => {
+    const startedMs = nowMs;
+    nowMs += lastedMs;
+    return { startedMs, nowMs, heardMs };
   };
-  const lines: string[] = [];
-  const log = {
-    ...silentLogger,
-    warn: (message: string) => lines.push(message),
-    error: (message: string) => lines.push(message),
-    info: (message: string) => lines.push(message),
+  const take = (step: Step) => {
+    recovery = step.next;
+    return step;
   };
-  let forgotten = 0;
-  const recovery = createRecovery({
-    kind,
-    known: { abandon: () => abandoned.push('all') } as never,
-    report,
-    log,
-    timings: DEFAULT_TIMINGS,
-    context: {
-      clock,
-      random: () => 1,
-      log,
-      timings: DEFAULT_TIMINGS,
-      server: { forgetCredentials: () => forgotten++ } as never,
+  return {
+    now: () => recovery,
+    failed: (error: Error, lastedMs = 0) =>
+      take(
+        afterFailure(
+          recovery,
+          failureOf(error, isOptional),
+          round(lastedMs),
+          rules,
+          error instanceof ApiError ? error.retryAfterMs : 0,
+        ),
+      ),
+    ended: (lastedMs = 0) => take(afterWatch(recovery, round(lastedMs), rules)),
+    listed: () => {
+      recovery = afterList(recovery);
     },
-  });
-  return { clock, board, recovery, lines, abandoned, forgotten: () => forgotten };
+    heard: () => {
+      heardMs = nowMs;
+      recovery = afterContact(recovery);
+    },
+    passes: (milliseconds: number) => {
+      nowMs += milliseconds;
+    },
+  };
 }
 
-test('a server that ends every watch at once is asked ever more rarely, up to the limit', () => {
-  const { recovery } = setUp();
-  const delays = Array.from({ length: 9 }, () => {
-    const round = recovery.begin();
-    round.ended();
-    return round.delayMs();
-  });
-  assert.deepEqual(delays, [500, 1000, 2000, 4000, 5000, 5000, 5000, 5000, 5000]);
+const phaseAfter = ({ next }: Step) => next.phase;
+
+test('a server that ends every watch at once is asked less and less often, up to the limit', () => {
+  const loop = loopIn(WATCHING);
+  const pauses = Array.from({ length: 9 }, () => loop.ended().pauseMs);
+  assert.deepEqual(pauses, [500, 1000, 2000, 4000, 5000, 5000, 5000, 5000, 5000]);
 });
 
 test('a server that expires every watch is not listed in a tight loop', () => {
-  const { recovery } = setUp();
-  const delays = Array.from({ length: 3 }, () => {
-    const round = recovery.begin();
-    assert.equal(round.failed(new ApiError(410, 'too old')), 'relist');
-    return round.delayMs();
+  const loop = loopIn(WATCHING);
+  const steps = Array.from({ length: 3 }, () => {
+    const step = loop.failed(gone());
+    loop.listed();
+    return step;
   });
-  assert.deepEqual(delays, [500, 1000, 2000]);
-});
-
-test('after a watch that ended as asked the next follows at once, and failures are forgotten', async () => {
-  const { recovery, clock } = setUp();
-  recovery.begin().failed(new Error('connect ECONNREFUSED'));
-  const round = recovery.begin();
-  await clock.advance(35_000);
-  round.ended();
-  assert.equal(round.delayMs(), 0);
-});
-
-test('a server that asks for patience is given it', () => {
-  const { recovery } = setUp();
-  const round = recovery.begin();
-  round.failed(new ApiError(429, 'too many requests', 12_000));
-  assert.equal(round.delayMs(), 12_000);
-});
-
-test('a failure is logged when it begins, not each time it repeats', () => {
-  const { recovery, lines } = setUp();
-  for (let i = 0; i < 5; i++) recovery.begin().failed(new Error('connect ECONNREFUSED'));
-  assert.equal(lines.length, 1);
-});
-
-test('before the first contact nothing was lost, and the log says so', () => {
-  const { recovery, lines } = setUp();
-  const fail = () => recovery.begin().failed(new Error('connect ECONNREFUSED'));
-  fail();
-  recovery.contact();
-  fail();
-  recovery.contact();
-  assert.deepEqual(lines, [
-    'no answer from the API server yet, trying again',
-    'reached the API server',
-    'lost the API server, serving what was known and trying again',
-    'reached the API server again',
-  ]);
-});
-
-test('a server that is back after a long time and wants a new list is asked at once, but not again and again', () => {
-  const { recovery } = setUp();
-  for (let i = 0; i < 8; i++) recovery.begin().failed(new Error('connect ECONNREFUSED'));
-  const delays = [1, 2, 3].map(() => {
-    const round = recovery.begin();
-    assert.equal(round.failed(new ApiError(410, 'too old resource version')), 'relist');
-    return round.delayMs();
-  });
-  assert.deepEqual(delays, [500, 1000, 2000]);
-});
-
-test('401 reads the credentials again', () => {
-  const { recovery, forgotten } = setUp();
-  recovery.begin().failed(new ApiError(401, 'Unauthorized'));
-  assert.equal(forgotten(), 1);
-});
-
-test('a list that failed as a stream is tried in pages, and the other way round', () => {
-  const { recovery } = setUp();
-  assert.equal(recovery.mayStream(), true);
-  recovery.begin().failed(new Error('ended early'));
-  assert.equal(recovery.mayStream(), false);
-  recovery.begin().failed(new Error('ended early'));
-  assert.equal(recovery.mayStream(), true);
-});
-
-test('a server that refuses streaming lists is listed in pages at once, for ever', () => {
-  const { recovery } = setUp();
-  const round = recovery.begin();
-  assert.equal(round.failed(new ApiError(422, 'sendInitialEvents is forbidden')), 'relist');
-  assert.equal(round.delayMs(), 0);
-  recovery.listed();
-  assert.equal(recovery.mayStream(), false);
-});
-
-test('a mass loss is confirmed in pages', () => {
-  const { recovery } = setUp();
-  assert.equal(recovery.begin().failed(new UnconfirmedList()), 'relist');
-  assert.equal(recovery.mayStream(), false);
-  recovery.listed();
-  assert.equal(recovery.mayStream(), true);
-});
-
-test('a broken line is read again, and gone around by a list when it comes again', () => {
-  const { recovery } = setUp();
-  const broken = () => recovery.begin().failed(new BrokenStream('cut off'));
-  assert.deepEqual([broken(), broken()], ['resume', 'relist']);
-  recovery.begin().ended();
-  assert.equal(broken(), 'resume');
-});
-
-test('a place that the server does not know, or does not know yet, is not asked for again', () => {
-  const { recovery } = setUp();
-  const failed = (status: number, message: string) => recovery.begin().failed(new ApiError(status, message));
-  assert.equal(failed(504, 'Timeout: Too large resource version: 200, current: 100'), 'relist');
-  assert.equal(failed(504, 'Timeout: request did not complete'), 'resume');
+  assert.deepEqual(steps.map(phaseAfter), ['listing', 'listing', 'listing']);
   assert.deepEqual(
-    [failed(400, 'invalid resource version'), failed(400, 'invalid resource version')],
-    ['relist', 'relist'],
+    steps.map(({ pauseMs }) => pauseMs),
+    [500, 1000, 2000],
   );
 });
 
-test('a server that was away for long is listed anew', async () => {
-  const { recovery, clock } = setUp();
-  recovery.contact();
-  const refused = () => recovery.begin().failed(new Error('connect ECONNREFUSED'));
-  assert.equal(refused(), 'resume');
-  await clock.advance(DEFAULT_TIMINGS.longAwayMs + 1);
-  assert.equal(refused(), 'relist');
-  recovery.contact();
-  assert.equal(refused(), 'resume');
+test('a watch that ended as asked is followed by the next at once, and failures are forgotten', () => {
+  const loop = loopIn(WATCHING);
+  loop.failed(REFUSED);
+  assert.equal(loop.ended(35_000).pauseMs, 0);
+  assert.equal(loop.now().failures, 0);
 });
 
-test('a kind that is not essential and refused for long is abandoned and holds nobody up', async () => {
-  const { recovery, clock, board, abandoned } = setUp(false);
-  const refuse = () => recovery.begin().failed(new ApiError(403, 'forbidden'));
-  refuse();
-  assert.equal(board.missing().length, 1);
-  await clock.advance(DEFAULT_TIMINGS.refusedMs);
-  assert.equal(refuse(), 'relist', 'what was forgotten must be read again');
-  assert.deepEqual([board.missing().length, abandoned], [0, ['all']]);
+test('a Retry-After header lengthens the pause', () => {
+  assert.equal(loopIn(WATCHING).failed(new ApiError(429, 'too many requests', 12_000)).pauseMs, 12_000);
 });
 
-test('an essential kind that is refused is waited for', async () => {
-  const { recovery, clock, board, abandoned } = setUp();
-  const refuse = () => recovery.begin().failed(new ApiError(403, 'forbidden'));
-  refuse();
-  await clock.advance(DEFAULT_TIMINGS.refusedMs * 10);
-  refuse();
-  assert.deepEqual([board.missing().length, abandoned], [1, []]);
+test('trouble begins with the first failure and ends with the next contact', () => {
+  const loop = loopIn(WATCHING);
+  loop.passes(7);
+  const first = loop.failed(REFUSED).next.trouble;
+  loop.passes(1_000);
+  assert.deepEqual(first, { is: 'lost', sinceMs: 7 });
+  assert.equal(loop.failed(REFUSED).next.trouble, first, 'not reported again');
+  loop.heard();
+  assert.equal(loop.now().trouble, undefined);
+});
+
+test('a server that is back after a long time and wants a new list is asked at once, but not again and again', () => {
+  const loop = loopIn(WATCHING);
+  for (let i = 0; i < 8; i++) loop.failed(REFUSED);
+  const pauses = [1, 2, 3].map(() => loop.failed(gone()).pauseMs);
+  assert.deepEqual(pauses, [500, 1000, 2000]);
+});
+
+test('a list that failed as a stream is tried in pages, and the other way round', () => {
+  const loop = loopIn(STARTING);
+  const ways = [1, 2, 3].map(() => loop.failed(new Error('ended early')).next.listBy);
+  assert.deepEqual(ways, ['pages', 'stream', 'pages']);
+});
+
+test('a watch that failed does not change how the next list is read', () => {
+  assert.equal(loopIn(WATCHING).failed(gone()).next.listBy, 'stream');
+});
+
+test('a server that refuses streaming lists is listed in pages at once and from then on, which is no trouble', () => {
+  for (const status of [400, 422]) {
+    const loop = loopIn(STARTING);
+    const step = loop.failed(new ApiError(status, 'sendInitialEvents is forbidden'));
+    assert.deepEqual([step.pauseMs, step.state, step.next.trouble], [0, undefined, undefined]);
+    assert.deepEqual([step.next.phase, step.next.listBy], ['listing', 'pages']);
+    loop.listed();
+    assert.equal(loop.now().listBy, 'pages');
+    loop.failed(REFUSED);
+    assert.equal(loop.now().listBy, 'pages');
+  }
+});
+
+test('a list that was not believed is confirmed in pages, after a pause', () => {
+  const loop = loopIn(STARTING);
+  const step = loop.failed(new UnconfirmedList());
+  assert.deepEqual([step.next.phase, step.next.listBy, step.state], ['listing', 'pages', undefined]);
+  assert.equal(step.pauseMs, DEFAULT_TIMINGS.confirmMs * 1.5);
+  loop.listed();
+  assert.equal(loop.now().listBy, 'stream');
+});
+
+test('a broken event is read again, and skipped by a list when it comes again', () => {
+  const loop = loopIn(WATCHING);
+  const broken = () => phaseAfter(loop.failed(new BrokenStream('cut off')));
+  assert.deepEqual([broken(), broken()], ['watching', 'listing']);
+  loop.listed();
+  loop.ended();
+  assert.equal(broken(), 'watching');
+});
+
+test('a place that the server does not know, or does not know yet, is not asked for again', () => {
+  const failed = (status: number, message: string) =>
+    phaseAfter(loopIn(WATCHING).failed(new ApiError(status, message)));
+  assert.equal(failed(504, 'Timeout: Too large resource version: 200, current: 100'), 'listing');
+  assert.equal(failed(504, 'Timeout: request did not complete'), 'watching');
+  assert.equal(failed(400, 'invalid resource version'), 'listing');
+  assert.equal(loopIn(WATCHING).failed(new ApiError(400, 'invalid resource version')).next.canStream, true);
+});
+
+test('a server that was away for long is listed anew', () => {
+  const loop = loopIn(WATCHING);
+  assert.equal(phaseAfter(loop.failed(REFUSED)), 'watching');
+  loop.passes(DEFAULT_TIMINGS.longAwayMs + 1);
+  loop.heard();
+  assert.equal(phaseAfter(loop.failed(REFUSED)), 'watching');
+  loop.passes(DEFAULT_TIMINGS.longAwayMs + 1);
+  assert.equal(phaseAfter(loop.failed(REFUSED)), 'listing');
+});
+
+test('a kind that is not essential is abandoned when the server refuses it for long', () => {
+  const loop = loopIn(WATCHING, { essential: false });
+  const refuse = () => loop.failed(new ApiError(403, 'forbidden'));
+  assert.deepEqual([refuse().abandons, phaseAfter(refuse()), refuse().state], [false, 'watching', 'forbidden']);
+  loop.passes(DEFAULT_TIMINGS.refusedMs);
+  const step = refuse();
+  assert.deepEqual([step.abandons, phaseAfter(step)], [true, 'listing'], 'what was forgotten must be read again');
+});
+
+test('a contact in between begins the refusal anew', () => {
+  const loop = loopIn(WATCHING, { essential: false });
+  loop.failed(new ApiError(403, 'forbidden'));
+  loop.heard();
+  loop.passes(DEFAULT_TIMINGS.refusedMs);
+  assert.equal(loop.failed(new ApiError(403, 'forbidden')).abandons, false);
+});
+
+test('an essential kind that is refused is waited for', () => {
+  const loop = loopIn(WATCHING);
+  loop.failed(new ApiError(403, 'forbidden'));
+  loop.passes(DEFAULT_TIMINGS.refusedMs * 10);
+  assert.equal(loop.failed(new ApiError(403, 'forbidden')).abandons, false);
+});
+
+test('errors are told apart', () => {
+  const kinds = [
+    [gone(), 'expired'],
+    [new ApiError(401, 'Unauthorized'), 'unauthorized'],
+    [new ApiError(403, 'forbidden'), 'forbidden'],
+    [new ApiError(404, 'not found'), 'refused'],
+    [new ApiError(500, 'internal error'), 'refused'],
+    [new SilentConnection('no sign of life'), 'silent'],
+    [REFUSED, 'lost'],
+  ] as const;
+  for (const [error, expected] of kinds) assert.equal(failureOf(error, false), expected, error.message);
+  assert.equal(failureOf(new ApiError(404, 'not found'), true), 'absent');
+});
+
+test('an absent kind is asked for from time to time, which is no trouble', () => {
+  const step = loopIn(WATCHING, { isOptional: true }).failed(new ApiError(404, 'not found'));
+  assert.deepEqual([step.next.phase, step.state, step.next.trouble], ['listing', 'absent', undefined]);
+  assert.equal(step.pauseMs, DEFAULT_TIMINGS.absentMs * 1.5);
 });

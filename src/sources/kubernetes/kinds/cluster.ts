@@ -2,19 +2,7 @@
 import type { Clock } from '../../../clock.ts';
 import type { KubernetesConfig, ZoneConfig } from '../../../config/config.ts';
 import type { Logger } from '../../../log.ts';
-import type { Registry } from '../../../registry/registry.ts';
-
-export type Statements = Pick<
-  Registry,
-  | 'replaceService'
-  | 'removeService'
-  | 'replaceGroup'
-  | 'removeGroup'
-  | 'replaceFacts'
-  | 'factsOf'
-  | 'instancesOf'
-  | 'keptSubject'
->;
+import type { Statements } from '../snapshot/recorder.ts';
 
 export interface Cluster {
   readonly config: KubernetesConfig;

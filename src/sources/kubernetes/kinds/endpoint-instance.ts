@@ -1,8 +1,8 @@
 // What EndpointSlices and legacy Endpoints have in common: an address of a service becomes an instance.
 import { canonicalIp } from '../../../dns/ip.ts';
 import type { Fact, Instance, ServicePort } from '../../../registry/model.ts';
+import { MalformedObject, optionalFields, optionalText } from '../api/objects.ts';
 import { type Cluster, nodeSubject, podSubject } from './cluster.ts';
-import { MalformedObject, optionalFields, optionalText } from './objects.ts';
 
 export interface TargetReference {
   readonly kind: string;

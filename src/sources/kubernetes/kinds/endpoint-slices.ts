@@ -2,10 +2,6 @@
 // answered follows CoreDNS: an endpoint that is not `ready` is not, whether it is terminating or not, and `ready` that is
 // not stated counts as ready. https://kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoint-slice-v1/
 import type { Fact, Instance, ServicePort } from '../../../registry/model.ts';
-import { ENDPOINT_SLICE } from '../protobuf/kinds.ts';
-import type { WatchedKind } from '../watch/watched-kind.ts';
-import { type Cluster, groupKey, serviceKey } from './cluster.ts';
-import { address, endpointInstance, type TargetReference, targetReference } from './endpoint-instance.ts';
 import {
   type Fields,
   fields,
@@ -17,7 +13,11 @@ import {
   optionalText,
   text,
   timeMs,
-} from './objects.ts';
+} from '../api/objects.ts';
+import { ENDPOINT_SLICE } from '../protobuf/schemas.ts';
+import type { WatchedKind } from '../watch/watched-kind.ts';
+import { type Cluster, groupKey, serviceKey } from './cluster.ts';
+import { address, endpointInstance, type TargetReference, targetReference } from './endpoint-instance.ts';
 import type { NamedPods } from './pods.ts';
 import { servicePorts } from './ports.ts';
 

@@ -1,10 +1,10 @@
 // Legacy Endpoints, read where the server has no EndpointSlices (before Kubernetes 1.21).
 import type { Fact, Instance } from '../../../registry/model.ts';
+import { type Fields, fields, list, type Metadata, optionalText, timeMs } from '../api/objects.ts';
 import type { WatchedKind } from '../watch/watched-kind.ts';
 import { type Cluster, groupKey, serviceKey } from './cluster.ts';
 import { address, endpointInstance, targetReference } from './endpoint-instance.ts';
 import { LAST_CHANGE } from './endpoint-slices.ts';
-import { type Fields, fields, list, type Metadata, optionalText, timeMs } from './objects.ts';
 import { servicePorts } from './ports.ts';
 
 export function endpointsKind(cluster: Cluster, namespace?: string): WatchedKind {

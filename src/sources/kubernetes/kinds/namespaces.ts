@@ -1,6 +1,6 @@
 // Namespaces: that "<namespace>.svc.<zone>" exists although no Service is in it, and which Services are published.
 import type { Service } from '../../../registry/model.ts';
-import { NAMESPACE } from '../protobuf/kinds.ts';
+import { NAMESPACE } from '../protobuf/schemas.ts';
 import type { WatchedKind } from '../watch/watched-kind.ts';
 import { type Cluster, publishes, serviceKey, sourceName } from './cluster.ts';
 import type { PublishedServices } from './published-services.ts';

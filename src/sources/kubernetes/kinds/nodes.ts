@@ -1,9 +1,9 @@
 // Nodes: a node that is not ready takes its pods with it. A node that is ready says nothing about them.
 import type { Fact } from '../../../registry/model.ts';
-import { NODE } from '../protobuf/kinds.ts';
+import { type Fields, fields, list, optionalFields, optionalText, timeMs } from '../api/objects.ts';
+import { NODE } from '../protobuf/schemas.ts';
 import type { WatchedKind } from '../watch/watched-kind.ts';
 import { type Cluster, nodeSubject } from './cluster.ts';
-import { type Fields, fields, list, optionalFields, optionalText, timeMs } from './objects.ts';
 
 export function nodesKind(cluster: Cluster): WatchedKind {
   const { registry } = cluster;

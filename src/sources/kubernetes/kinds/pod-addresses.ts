@@ -2,9 +2,9 @@
 // another address, and until its controller has written that, a slice gives the old one for a pod that is well.
 import type { Clock } from '../../../clock.ts';
 import type { Fact, Instance } from '../../../registry/model.ts';
+import { type Fields, fields, list, MalformedObject, optionalFields } from '../api/objects.ts';
 import type { Cluster } from './cluster.ts';
 import { address } from './endpoint-instance.ts';
-import { type Fields, fields, list, MalformedObject, optionalFields } from './objects.ts';
 
 /** Keeps what is needed to see it in whatever order pods and slices come; of a pod that a slice names right, nothing. */
 export interface PodAddresses {

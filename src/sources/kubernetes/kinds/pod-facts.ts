@@ -1,6 +1,6 @@
 // What a Pod object says about its health, and why, in words.
 import type { Fact, Status } from '../../../registry/model.ts';
-import { type Fields, fields, list, type Metadata, optionalFields, optionalText, timeMs } from './objects.ts';
+import { type Fields, fields, list, type Metadata, optionalFields, optionalText, timeMs } from '../api/objects.ts';
 
 const MAX_REASON = 200;
 

@@ -2,14 +2,13 @@
 // it into a slice, and it arrives even where no controller runs. https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
 import type { Timer } from '../../../clock.ts';
 import type { Fact, Instance } from '../../../registry/model.ts';
-import { POD } from '../protobuf/kinds.ts';
+import { type Fields, MalformedObject, type Metadata } from '../api/objects.ts';
+import { POD } from '../protobuf/schemas.ts';
 import type { WatchedKind } from '../watch/watched-kind.ts';
 import { type Cluster, groupKey, podSubject, serviceKey } from './cluster.ts';
 import { endpointInstance } from './endpoint-instance.ts';
-import { type Fields, MalformedObject, type Metadata } from './objects.ts';
 import { createPodAddresses, podAddresses, podStatus } from './pod-addresses.ts';
 import { podFacts } from './pod-facts.ts';
-import { withoutPodSpec } from './pod-line.ts';
 
 export interface PodsKind extends WatchedKind {
   readonly named: NamedPods;
@@ -79,7 +78,6 @@ export function podsKind(cluster: Cluster, inContact: () => boolean, namespace?:
     protobuf: POD,
     namespace,
     essential: false,
-    trim: withoutPodSpec,
     keyOf: (objectNamespace, name) => registry.keptSubject(podSubject(cluster, objectNamespace, name)),
     replace(key, metadata, object) {
       const facts = podFacts(metadata, object);

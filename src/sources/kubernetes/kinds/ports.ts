@@ -1,5 +1,5 @@
 import type { ServicePort } from '../../../registry/model.ts';
-import { fields, MalformedObject, optionalText, portNumber } from './objects.ts';
+import { fields, MalformedObject, optionalText, portNumber } from '../api/objects.ts';
 
 /** Lists of ports seen so far, so that the endpoints of ten thousand slices share a few. */
 const shared = new Map<string, readonly ServicePort[]>();

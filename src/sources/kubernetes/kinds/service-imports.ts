@@ -1,10 +1,10 @@
 // ServiceImports: services of a whole set of clusters, for a zone such as clusterset.local. The kind comes with the
 // Multi-Cluster Services API (KEP-1645); a cluster without it has no such services, which is no error.
 import type { Service } from '../../../registry/model.ts';
+import { type Fields, fields, list, MalformedObject, type Metadata } from '../api/objects.ts';
 import type { WatchedKind } from '../watch/watched-kind.ts';
 import { type Cluster, serviceKey, sourceName } from './cluster.ts';
 import { address } from './endpoint-instance.ts';
-import { type Fields, fields, list, MalformedObject, type Metadata } from './objects.ts';
 import { servicePorts } from './ports.ts';
 import type { PublishedServices } from './published-services.ts';
 

@@ -1,10 +1,18 @@
 // Services: what names exist and what they answer. https://kubernetes.io/docs/reference/kubernetes-api/service-resources/service-v1/
 import { canonicalIp } from '../../../dns/ip.ts';
 import type { Service, ServicePort } from '../../../registry/model.ts';
-import { SERVICE } from '../protobuf/kinds.ts';
+import {
+  type Fields,
+  fields,
+  list,
+  MalformedObject,
+  type Metadata,
+  optionalBoolean,
+  optionalText,
+} from '../api/objects.ts';
+import { SERVICE } from '../protobuf/schemas.ts';
 import type { WatchedKind } from '../watch/watched-kind.ts';
 import { type Cluster, serviceKey, sourceName } from './cluster.ts';
-import { type Fields, fields, list, MalformedObject, type Metadata, optionalBoolean, optionalText } from './objects.ts';
 import { servicePorts } from './ports.ts';
 import type { PublishedServices } from './published-services.ts';
 

@@ -1,9 +1,12 @@
-// How Kubernetes wraps objects in protobuf: four bytes, then what the object is, then the object.
+// How Kubernetes wraps objects in protobuf: four bytes, the object's type, the object. Lists are one such object; a watch is
+// a sequence of frames, each an event with such an object after its length in four bytes.
 // https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding
-import type { Fields } from '../kinds/objects.ts';
-import { BrokenMessage, type Bytes, readMessage, type Schema, schema } from './message.ts';
+import { BrokenMessage, type Bytes, type Message, readMessage, type Schema, schema } from './message.ts';
 
 export const PROTOBUF = 'application/vnd.kubernetes.protobuf';
+
+/** An object in etcd is at most about 1.5 MB; written as JSON it may grow. */
+export const MAX_FRAME_BYTES = 8 * 1024 * 1024;
 
 const MAGIC = 'k8s\0';
 
@@ -29,7 +32,7 @@ export const listOf = (item: Schema): Schema =>
 export const isProtobuf = (contentType: string | undefined): boolean => contentType?.startsWith(PROTOBUF) === true;
 
 /** The object in an envelope, read as a Status where it says that it is one. Throws BrokenMessage. */
-export function readEnvelope(bytes: Bytes, object: Schema): Fields {
+export function readEnvelope(bytes: Bytes, object: Schema): Message {
   const start = bytes.start + MAGIC.length;
   if (start > bytes.end || bytes.buffer.toString('latin1', bytes.start, start) !== MAGIC)
     throw new BrokenMessage('an object does not begin with "k8s"');
@@ -48,7 +51,7 @@ interface Envelope {
 }
 
 /** A watch event as it would be in JSON. Throws BrokenMessage. */
-export function readWatchEvent(bytes: Bytes, object: Schema): { readonly type: unknown; readonly object: Fields } {
+export function readWatchEvent(bytes: Bytes, object: Schema): { readonly type: unknown; readonly object: Message } {
   const event = readMessage(bytes, WATCH_EVENT) as { type?: string; object?: { raw?: Bytes } };
   if (event.object?.raw === undefined) throw new BrokenMessage('an event has no object');
   return { type: event.type, object: readEnvelope(event.object.raw, object) };
@@ -57,4 +60,62 @@ export function readWatchEvent(bytes: Bytes, object: Schema): { readonly type: u
 /** What a Status object says in words, as the API server explains its refusals. Throws BrokenMessage. */
 export function readStatusMessage(body: Buffer): unknown {
   return readEnvelope({ buffer: body, start: 0, end: body.length }, STATUS).message;
+}
+
+export interface FramesHandler {
+  /** The bytes are valid only until it returns. */
+  readonly frame: (bytes: Bytes) => void;
+  /** A frame that is too long was left out. */
+  readonly tooLong: (reason: string) => void;
+}
+
+const LENGTH_BYTES = 4;
+
+export function createFrames(
+  { frame, tooLong }: FramesHandler,
+  maxFrameBytes = MAX_FRAME_BYTES,
+): { push(chunk: Buffer): void } {
+  /** What came of a frame that is not complete. */
+  let parts: Buffer[] = [];
+  let bytes = 0;
+  /** What is still to come of one that is too long. */
+  let toSkip = 0;
+
+  /** Hands over all complete frames; returns where the rest begins. */
+  function readFrames(buffer: Buffer): number {
+    let start = 0;
+    while (buffer.length - start >= LENGTH_BYTES) {
+      const length = buffer.readUInt32BE(start);
+      const end = start + LENGTH_BYTES + length;
+      if (length > maxFrameBytes) {
+        tooLong(`a frame of ${length} bytes, at most ${maxFrameBytes} are read`);
+        toSkip = Math.max(0, end - buffer.length);
+      } else if (end > buffer.length) return start;
+      else frame({ buffer, start: start + LENGTH_BYTES, end });
+      start = Math.min(end, buffer.length);
+    }
+    return start;
+  }
+
+  /** Bytes of the frame that has begun, with its length; undefined: not known yet. */
+  function wanted(): number {
+    if (bytes < LENGTH_BYTES) return LENGTH_BYTES;
+    if (parts[0].length < LENGTH_BYTES) parts = [Buffer.concat(parts, bytes)];
+    const length = parts[0].readUInt32BE(0);
+    return length > maxFrameBytes ? LENGTH_BYTES : LENGTH_BYTES + length;
+  }
+
+  return {
+    push(chunk) {
+      const skipped = Math.min(toSkip, chunk.length);
+      toSkip -= skipped;
+      bytes += chunk.length - skipped;
+      parts.push(skipped === 0 ? chunk : chunk.subarray(skipped));
+      if (bytes < wanted()) return; // joined only once it is complete: in time proportional to its length
+      const buffer = parts.length === 1 ? parts[0] : Buffer.concat(parts, bytes);
+      const rest = readFrames(buffer);
+      parts = rest === buffer.length ? [] : [buffer.subarray(rest)];
+      bytes = buffer.length - rest;
+    },
+  };
 }

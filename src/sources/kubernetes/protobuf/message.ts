@@ -1,13 +1,14 @@
 // Messages of Protocol Buffers (https://protobuf.dev/programming-guides/encoding/) as objects like those that JSON.parse
 // makes. Fields that a schema does not name are skipped by their length, which is why this is cheaper than JSON: of a pod
 // nine bytes in ten are never looked at.
-import type { Fields } from '../kinds/objects.ts';
-import { textOf, wordOf } from './text.ts';
 
-/** What the bytes say cannot be told. */
+/** The bytes are not a message of this schema. */
 export class BrokenMessage extends Error {
   override readonly name = 'BrokenMessage';
 }
+
+/** A message as JSON.parse would return it. */
+export type Message = Readonly<Record<string, unknown>>;
 
 /** Fields by their numbers. */
 export type Schema = readonly (Field | undefined)[];
@@ -55,11 +56,11 @@ export function schema(fields: Readonly<Record<number, readonly [string, FieldTy
  * The fields of a message that its schema names; a field that comes twice counts as it came last. Throws BrokenMessage. Never
  * looks beyond `end`, and takes time in proportion to the length at most.
  */
-export function readMessage({ buffer, start, end }: Bytes, message: Schema): Fields {
+export function readMessage({ buffer, start, end }: Bytes, message: Schema): Message {
   return readFields({ buffer, at: start }, end, message);
 }
 
-function readFields(cursor: Cursor, end: number, message: Schema): Fields {
+function readFields(cursor: Cursor, end: number, message: Schema): Message {
   const object: Record<string, unknown> = {};
   while (cursor.at < end) {
     const tag = readUint32(cursor, end);
@@ -174,4 +175,35 @@ function readInt64(cursor: Cursor, end: number): number {
     if (byte < 0x80) return high * 0x1_0000_0000 + (low >>> 0);
   }
   throw new BrokenMessage('a number is longer than ten bytes');
+}
+
+// Words that come again and again (namespaces, nodes, "Ready") are made once: finding a known word costs less than making it,
+// and a hundred thousand pods share it (bench/RESULTS.md, memory).
+
+/** Known words by their hash; one takes another's place. */
+const words: string[] = new Array(4096).fill('');
+const MAX_WORD_BYTES = 64;
+
+/** Invalid UTF-8 becomes U+FFFD, as in JSON. */
+const textOf = (buffer: Buffer, start: number, end: number): string => buffer.toString('utf8', start, end);
+
+/** As `textOf`; equal ones are one string as long as it is remembered. */
+function wordOf(buffer: Buffer, start: number, end: number): string {
+  if (end - start > MAX_WORD_BYTES) return textOf(buffer, start, end);
+  let hash = 0x811c_9dc5;
+  let allBits = 0;
+  for (let at = start; at < end; at++) {
+    allBits |= buffer[at];
+    hash = Math.imul(hash ^ buffer[at], 0x0100_0193);
+  }
+  if (allBits > 0x7f) return textOf(buffer, start, end);
+  const place = (hash ^ (hash >>> 15)) & (words.length - 1);
+  if (!isWord(words[place], buffer, start, end)) words[place] = textOf(buffer, start, end);
+  return words[place];
+}
+
+function isWord(word: string, buffer: Buffer, start: number, end: number): boolean {
+  if (word.length !== end - start) return false;
+  for (let i = 0; i < word.length; i++) if (word.charCodeAt(i) !== buffer[start + i]) return false;
+  return true;
 }

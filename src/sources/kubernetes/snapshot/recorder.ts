@@ -1,6 +1,19 @@
 // Remembers what one source states, for its snapshot. The values are the registry's own, so this costs map entries.
 import type { Fact, FactSource, Instance, Service } from '../../../registry/model.ts';
-import type { Statements } from '../kinds/cluster.ts';
+import type { Registry } from '../../../registry/registry.ts';
+
+/** What a source needs of the registry. */
+export type Statements = Pick<
+  Registry,
+  | 'replaceService'
+  | 'removeService'
+  | 'replaceGroup'
+  | 'removeGroup'
+  | 'replaceFacts'
+  | 'factsOf'
+  | 'instancesOf'
+  | 'keptSubject'
+>;
 
 export type Statement =
   | { readonly service: Service }

@@ -1,10 +1,9 @@
 // One watch request: its events as they come, in protobuf or in JSON.
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../../../clock.ts';
-import { isProtobuf, PROTOBUF, readWatchEvent } from '../protobuf/envelope.ts';
-import { createFrames } from '../protobuf/frames.ts';
+import { ApiError, type ApiServer } from '../api/api-server.ts';
+import { createFrames, isProtobuf, PROTOBUF, readWatchEvent } from '../protobuf/envelope.ts';
 import { BrokenMessage, type Schema } from '../protobuf/message.ts';
-import { ApiError, type ApiServer } from './api-server.ts';
 import { createJsonLines } from './json-lines.ts';
 import { type Watchdog, withWatchdog } from './watchdog.ts';
 
@@ -23,8 +22,6 @@ export interface EventStream extends Encoding {
 export interface Encoding {
   /** In protobuf, if the server can; undefined: JSON is asked for. */
   readonly protobuf?: Schema;
-  /** For JSON; see json-lines.ts. */
-  readonly trim?: (line: Buffer) => Buffer;
 }
 
 /** What cannot be read: what it was to say is not known, so the stream cannot be followed any further. */
@@ -91,7 +88,6 @@ function protobufEvents(stream: EventStream, object: Schema, watchdog: Watchdog)
 function jsonEvents(stream: EventStream, watchdog: Watchdog): { push(chunk: Buffer): void } {
   return createJsonLines({
     value: (value) => dispatch(value, stream, watchdog),
-    trim: stream.trim,
     tooLong: stream.malformed,
     broken(reason) {
       throw new BrokenStream(reason);

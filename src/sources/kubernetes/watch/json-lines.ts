@@ -1,4 +1,5 @@
 // Splits a byte stream into lines of JSON, with a limit on the length of a line.
+import { MAX_FRAME_BYTES } from '../protobuf/envelope.ts';
 
 export interface JsonLines {
   push(chunk: Buffer): void;
@@ -6,20 +7,15 @@ export interface JsonLines {
 
 export interface JsonLinesHandler {
   readonly value: (value: unknown) => void;
-  /** Leaves out of a line what is not needed. What is then no JSON is parsed whole. */
-  readonly trim?: (line: Buffer) => Buffer;
   /** A line that is too long was left out. */
   readonly tooLong: (reason: string) => void;
   /** A line is not JSON. */
   readonly broken: (reason: string) => void;
 }
 
-/** An object in etcd is at most about 1.5 MB; written as JSON it may grow. */
-export const MAX_LINE_BYTES = 8 * 1024 * 1024;
-
 const NEWLINE = 0x0a;
 
-export function createJsonLines(handler: JsonLinesHandler, maxLineBytes = MAX_LINE_BYTES): JsonLines {
+export function createJsonLines(handler: JsonLinesHandler, maxLineBytes = MAX_FRAME_BYTES): JsonLines {
   let parts: Buffer[] = [];
   let bytes = 0;
   let tooLong = false;
@@ -41,13 +37,12 @@ export function createJsonLines(handler: JsonLinesHandler, maxLineBytes = MAX_LI
     tooLong = false;
   }
 
-  function parse(line: Buffer, trimmed = handler.trim?.(line) ?? line): void {
+  function parse(line: Buffer): void {
     let value: unknown;
     try {
-      value = JSON.parse(trimmed.toString('utf8'));
+      value = JSON.parse(line.toString('utf8'));
     } catch (error) {
-      if (trimmed !== line) parse(line, line);
-      else handler.broken(`a line that is not JSON: ${(error as Error).message}`);
+      handler.broken(`a line that is not JSON: ${(error as Error).message}`);
       return;
     }
     handler.value(value);

@@ -6,7 +6,7 @@ import type { Logger } from '../../../log.ts';
 import { TextTable } from '../../../memory/text-table.ts';
 import { RegistryLimitError } from '../../../registry/registry.ts';
 import type { KindReport } from '../../status.ts';
-import { type Fields, fields, MalformedObject, type Metadata, metadata } from '../kinds/objects.ts';
+import { type Fields, fields, MalformedObject, type Metadata, metadata } from '../api/objects.ts';
 import type { WatchedKind } from './watched-kind.ts';
 
 export interface KnownObjects {

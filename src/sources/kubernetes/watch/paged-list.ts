@@ -1,9 +1,9 @@
 // A complete list in pages: for servers without streaming lists, and to confirm a list that lost most objects.
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../../../clock.ts';
-import { type Fields, fields, list, text } from '../kinds/objects.ts';
+import type { ApiServer } from '../api/api-server.ts';
+import { type Fields, fields, list, text } from '../api/objects.ts';
 import { isProtobuf, listOf, readEnvelope } from '../protobuf/envelope.ts';
-import type { ApiServer } from './api-server.ts';
 import { acceptOf, type Encoding, unbroken } from './event-stream.ts';
 import { type Watchdog, withWatchdog } from './watchdog.ts';
 import { pathOf, type WatchedKind } from './watched-kind.ts';

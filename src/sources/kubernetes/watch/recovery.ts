@@ -1,181 +1,200 @@
-// What list-and-watch does after a round ended or failed: how long to wait, whether to list anew, and what to tell the
-// operator (once each time things change, not each try).
-import type { Logger } from '../../../log.ts';
-import type { KindReport } from '../../status.ts';
-import { ApiError, SilentConnection } from './api-server.ts';
-import { backoffMs } from './backoff.ts';
+// What follows when a list or a watch has ended: the state machine of list-and-watch, without I/O. list-and-watch.ts runs it.
+//
+//                      complete
+//      ┌───────────┐ ───────────▶ ┌──────────┐ ──┐ ended: the next watch begins where this one ended,
+//  ──▶ │  listing  │              │ watching │   │ at once if this one lasted, after a pause if it was cut short
+//      └───────────┘ ◀── relist ─ └──────────┘ ◀─┘
+//         ▲     │      (paused)     │     ▲
+//         │     │                   │     │
+//         └─────┘                   └─────┘
+//         relist                    resume: the same place again
+//        (paused)                  (paused)
+//
+//   failure        of a watch               pause             beside it
+//   ─────────────  ───────────────────────  ────────────────  ─────────────────────────────────────────────────
+//   expired        relist                   backoff, which starts again the first time: the server is back
+//   misunderstood  relist                   backoff           of a streamed list: in pages from now on, no pause
+//   ahead          relist                   backoff           the server has not reached this place (again)
+//   unconfirmed    (a list)                 confirmMs         the next list comes in pages
+//   absent         relist                   absentMs          another kind may stand in; only of optional kinds
+//   forbidden      resume                   backoff           after refusedMs done without, unless essential: relist
+//   unauthorized   resume                   backoff           credentials are read again
+//   broken         resume, relist if twice  backoff           a list skips what is broken each time it is sent
+//   silent, lost   resume                   backoff
+//   refused        resume                   backoff           any other status; the server's Retry-After counts
+//
+// A server that was away for long (longAwayMs) is listed anew: of an etcd that was restored, its history may be another one.
+// A list that failed as a stream is tried in pages, and the other way round. A pause is never shorter than Retry-After.
+import type { Random } from '../../../clock.ts';
+import type { KindCounter, KindState } from '../../status.ts';
+import { ApiError, SilentConnection } from '../api/api-server.ts';
 import { BrokenStream } from './event-stream.ts';
-import type { KnownObjects } from './known-objects.ts';
-import type { ListAndWatchContext } from './list-and-watch.ts';
-import type { WatchTimings } from './timings.ts';
-import { missingRule, type WatchedKind } from './watched-kind.ts';
+import { backoffMs, type WatchTimings } from './timings.ts';
 
-/** A complete list lost most of what was known, or is older than it; it counts when a second list says the same. */
+export type Failure = keyof typeof REACTIONS;
+
+/** Where following a kind stands. */
+export interface Recovery {
+  readonly phase: 'listing' | 'watching';
+  readonly listBy: 'stream' | 'pages';
+  /** Until the server has refused streaming lists (KEP-3157). */
+  readonly canStream: boolean;
+  /** Rounds in a row that failed or were cut short. */
+  readonly failures: number;
+  readonly last: Failure | undefined;
+  /** What the operator knows of: reported when it changes, not at each try. */
+  readonly trouble: { readonly is: 'lost' | 'forbidden'; readonly sinceMs: number } | undefined;
+}
+
+/** One list or one watch, when it has ended. */
+export interface Round {
+  readonly nowMs: number;
+  readonly startedMs: number;
+  /** Last sign of life from the server. */
+  readonly heardMs: number;
+}
+
+export interface Step {
+  readonly next: Recovery;
+  readonly pauseMs: number;
+  readonly counters: readonly KindCounter[];
+  readonly state: KindState | undefined;
+  /** The kind is done without from now on: the server refuses it for good. */
+  readonly abandons: boolean;
+}
+
+export interface RecoveryRules {
+  readonly timings: WatchTimings;
+  readonly random: Random;
+  /** Without this kind nothing can be answered: it is waited for, however long the server refuses it. */
+  readonly essential: boolean;
+}
+
+export const STARTING: Recovery = {
+  phase: 'listing',
+  listBy: 'stream',
+  canStream: true,
+  failures: 0,
+  last: undefined,
+  trouble: undefined,
+};
+
+interface Reaction {
+  readonly next: 'relist' | 'resume';
+  readonly counters: readonly KindCounter[];
+  /** undefined: expected, the source is not disconnected by it. */
+  readonly trouble?: 'lost' | 'forbidden';
+}
+
+const REACTIONS = {
+  expired: { next: 'relist', counters: ['expired'] },
+  misunderstood: { next: 'relist', counters: [], trouble: 'lost' },
+  ahead: { next: 'relist', counters: ['failures'], trouble: 'lost' },
+  unconfirmed: { next: 'relist', counters: ['unconfirmed'] },
+  absent: { next: 'relist', counters: [] },
+  forbidden: { next: 'resume', counters: ['failures'], trouble: 'forbidden' },
+  unauthorized: { next: 'resume', counters: ['failures'], trouble: 'lost' },
+  broken: { next: 'resume', counters: ['malformed', 'failures'], trouble: 'lost' },
+  silent: { next: 'resume', counters: ['silent'], trouble: 'lost' },
+  lost: { next: 'resume', counters: ['failures'], trouble: 'lost' },
+  refused: { next: 'resume', counters: ['failures'], trouble: 'lost' },
+} as const satisfies Record<string, Reaction>;
+
+/** The server ended a watch without an error. */
+export function afterWatch(before: Recovery, round: Round, { timings, random }: RecoveryRules): Step {
+  // A server that ends every watch at once must not be asked a thousand times a second.
+  const failures = hasSettled(round, timings) ? 0 : before.failures + 1;
+  const pauseMs = failures === 0 ? 0 : Math.min(timings.endedMaxMs, backoffMs(failures, timings.backoff, random));
+  const next: Recovery = { ...before, failures, last: undefined };
+  return { next, pauseMs, counters: [], state: undefined, abandons: false };
+}
+
+/** A complete list was applied. */
+export function afterList(before: Recovery): Recovery {
+  return { ...before, phase: 'watching', listBy: before.canStream ? 'stream' : 'pages' };
+}
+
+/** The server gave a sign of life. */
+export function afterContact(before: Recovery): Recovery {
+  return before.trouble === undefined ? before : { ...before, trouble: undefined };
+}
+
+export function afterFailure(
+  before: Recovery,
+  failure: Failure,
+  round: Round,
+  rules: RecoveryRules,
+  retryAfterMs = 0,
+): Step {
+  const { timings, random } = rules;
+  const reaction: Reaction = REACTIONS[failure];
+  const startsAgain = hasSettled(round, timings) || (failure === 'expired' && before.last !== 'expired');
+  const failures = startsAgain ? 1 : before.failures + 1;
+  const trouble = troubleAfter(before, reaction, round.nowMs);
+  const canStream = before.canStream && !(failure === 'misunderstood' && isStreaming(before));
+  const stopsStreaming = canStream !== before.canStream;
+  const abandons = failure === 'forbidden' && !rules.essential && round.nowMs - trouble!.sinceMs >= timings.refusedMs;
+  const relists =
+    abandons || reaction.next === 'relist' || isLongAway(round, timings) || isBrokenTwice(before, failure);
+  return {
+    next: {
+      phase: relists ? 'listing' : before.phase,
+      listBy: nextListBy(before, failure, canStream),
+      canStream,
+      failures,
+      last: failure,
+      trouble: stopsStreaming ? before.trouble : trouble,
+    },
+    pauseMs: stopsStreaming ? 0 : Math.max(pauseAfter(failure, failures, timings, random), retryAfterMs),
+    counters: reaction.counters,
+    state: stateAfter(failure, stopsStreaming ? undefined : reaction.trouble),
+    abandons,
+  };
+}
+
+function pauseAfter(failure: Failure, failures: number, timings: WatchTimings, random: Random): number {
+  if (failure === 'unconfirmed') return timings.confirmMs * (0.5 + random());
+  if (failure === 'absent') return timings.absentMs * (0.5 + random());
+  return backoffMs(failures, timings.backoff, random);
+}
+
+function nextListBy(before: Recovery, failure: Failure, canStream: boolean): Recovery['listBy'] {
+  if (!canStream || failure === 'unconfirmed') return 'pages';
+  if (before.phase === 'watching') return before.listBy;
+  return before.listBy === 'stream' ? 'pages' : 'stream';
+}
+
+function troubleAfter({ trouble: before }: Recovery, { trouble }: Reaction, nowMs: number): Recovery['trouble'] {
+  if (trouble === undefined || trouble === before?.is) return before;
+  return { is: trouble, sinceMs: nowMs };
+}
+
+function stateAfter(failure: Failure, trouble: Reaction['trouble']): KindState | undefined {
+  if (failure === 'absent') return 'absent';
+  if (trouble === undefined) return undefined;
+  return trouble === 'lost' ? 'disconnected' : 'forbidden';
+}
+
+const hasSettled = ({ nowMs, startedMs }: Round, timings: WatchTimings) => nowMs - startedMs >= timings.settledMs;
+const isLongAway = ({ nowMs, heardMs }: Round, timings: WatchTimings) => nowMs - heardMs > timings.longAwayMs;
+const isBrokenTwice = (before: Recovery, failure: Failure) => failure === 'broken' && before.last === 'broken';
+const isStreaming = ({ phase, listBy }: Recovery) => phase === 'listing' && listBy === 'stream';
+
+/** A complete list lost most of what was known, or is older than it; it counts when a second list confirms it. */
 export class UnconfirmedList extends Error {
   override readonly name = 'UnconfirmedList';
 }
 
-export interface Recovery {
-  begin(): Round;
-  /** Whether the next list may be streamed. */
-  mayStream(): boolean;
-  contact(): void;
-  listed(): void;
-}
-
-/** One list or watch. */
-export interface Round {
-  ended(): void;
-  failed(error: unknown): 'relist' | 'resume';
-  delayMs(): number;
-}
-
-interface RecoveryContext {
-  readonly kind: WatchedKind;
-  readonly known: KnownObjects;
-  readonly report: KindReport;
-  readonly log: Logger;
-  readonly timings: WatchTimings;
-  readonly context: ListAndWatchContext;
-}
-
-export function createRecovery({ kind, known, report, log, timings, context }: RecoveryContext): Recovery {
-  const { clock, random, server } = context;
-  let heardMs = clock.monotonicMs();
-  let failures = 0;
-  let streaming = true;
-  /** The next list comes in pages: it confirms one that was not believed, or the streamed one failed. */
-  let inPages = false;
-  /** What the operator was told last. */
-  let told = '';
-  let reached = false;
-  let expiredLast = false;
-  let brokenLast = false;
-  let refusedSinceMs: number | undefined;
-
-  function tell(level: 'info' | 'warn' | 'error', message: string, fields: object = {}): void {
-    if (told === message) return;
-    told = message;
-    log[level](message, fields);
-  }
-
-  function begin(): Round {
-    const startedMs = clock.monotonicMs();
-    let delay = 0;
-    const settled = () => clock.monotonicMs() - startedMs >= timings.settledMs;
-
-    return {
-      ended() {
-        // A server that ends every watch at once must not be asked a thousand times a second.
-        failures = settled() ? 0 : failures + 1;
-        expiredLast = false;
-        brokenLast = false;
-        delay = failures === 0 ? 0 : Math.min(timings.endedMaxMs, backoffMs(failures, timings.backoff, random));
-      },
-      failed(error) {
-        const expired = error instanceof ApiError && error.status === 410;
-        // The server is back and wants a new list: what was waited for has come.
-        if (settled() || (expired && !expiredLast)) failures = 0;
-        expiredLast = expired;
-        failures++;
-        delay = backoffMs(failures, timings.backoff, random);
-        if (error instanceof UnconfirmedList) {
-          report.count('unconfirmed');
-          inPages = true;
-          delay = timings.confirmMs * (0.5 + random());
-          return 'relist';
-        }
-        inPages = !inPages;
-        const isBroken = error instanceof BrokenStream;
-        const isStillBroken = isBroken && brokenLast;
-        brokenLast = isBroken;
-        if (error instanceof ApiError) return refused(error);
-        if (isBroken) report.count('malformed');
-        report.count(error instanceof SilentConnection ? 'silent' : 'failures');
-        lost((error as Error).message);
-        // What is broken each time it is sent is gone around by a list. So is a history of which much has been missed:
-        // of an etcd that was restored in the meantime it may be another one.
-        const isLongAway = clock.monotonicMs() - heardMs > timings.longAwayMs;
-        return isStillBroken || isLongAway ? 'relist' : 'resume';
-      },
-      delayMs: () => delay,
-    };
-
-    function refused(error: ApiError): 'relist' | 'resume' {
-      delay = Math.max(delay, error.retryAfterMs);
-      switch (error.status) {
-        case 410:
-          report.count('expired');
-          return 'relist';
-        case 400: // of a watch: a place in the history that it does not understand
-        case 422:
-          if (streaming) delay = 0;
-          else lost(`HTTP ${error.status}: ${error.message}`);
-          streaming = false; // the server has no streaming lists (KEP-3157)
-          return 'relist';
-        case 401:
-          server.forgetCredentials();
-          break;
-        case 403:
-          return forbidden(error.message);
-        case 404:
-          return absent(error.message);
-      }
-      report.count('failures');
-      lost(`HTTP ${error.status}: ${error.message}`);
-      return /too large resource version/i.test(error.message) ? 'relist' : 'resume';
-    }
-
-    function absent(message: string): 'relist' | 'resume' {
-      if (context.optional === undefined) {
-        report.count('failures');
-        lost(`HTTP 404: ${message}`);
-        return 'resume';
-      }
-      report.state('absent', message);
-      delay = timings.absentMs * (0.5 + random());
-      context.optional.absent();
-      return 'relist';
-    }
-  }
-
-  function lost(detail: string): void {
-    report.state('disconnected', detail);
-    tell(
-      'warn',
-      reached
-        ? 'lost the API server, serving what was known and trying again'
-        : 'no answer from the API server yet, trying again',
-      { detail },
-    );
-  }
-
-  function forbidden(detail: string): 'relist' | 'resume' {
-    report.count('failures');
-    report.state('forbidden', detail);
-    refusedSinceMs ??= clock.monotonicMs();
-    tell('error', 'the API server refuses this kind: add the missing RBAC rule to the role', {
-      rule: missingRule(kind),
-      detail,
-    });
-    // At its start an API server refuses everybody for a moment; what is refused for longer is refused on purpose.
-    if (kind.essential || clock.monotonicMs() - refusedSinceMs < timings.refusedMs) return 'resume';
-    report.waive();
-    known.abandon();
-    return 'relist';
-  }
-
-  return {
-    begin,
-    mayStream: () => streaming && !inPages,
-    contact() {
-      refusedSinceMs = undefined;
-      heardMs = clock.monotonicMs();
-      if (told !== '') tell('info', reached ? 'reached the API server again' : 'reached the API server');
-      reached = true;
-    },
-    listed() {
-      inPages = false;
-    },
-  };
+/** `isOptional`: the server may be without this kind. */
+export function failureOf(error: unknown, isOptional: boolean): Failure {
+  if (error instanceof UnconfirmedList) return 'unconfirmed';
+  if (error instanceof BrokenStream) return 'broken';
+  if (error instanceof SilentConnection) return 'silent';
+  if (!(error instanceof ApiError)) return 'lost';
+  if (error.status === 410) return 'expired';
+  if (error.status === 400 || error.status === 422) return 'misunderstood';
+  if (error.status === 401) return 'unauthorized';
+  if (error.status === 403) return 'forbidden';
+  if (error.status === 404 && isOptional) return 'absent';
+  return /too large resource version/i.test(error.message) ? 'ahead' : 'refused';
 }

@@ -1,6 +1,7 @@
-import type { BackoffTimings } from './backoff.ts';
+// How patient list-and-watch is.
+import type { Random } from '../../../clock.ts';
 
-/** How patient list-and-watch is. Tests pass shorter ones. */
+/** Tests pass shorter ones. */
 export interface WatchTimings {
   /** No headers after this long means a server that accepts connections and does nothing (stopped, overloaded). */
   readonly headersMs: number;
@@ -27,6 +28,11 @@ export interface WatchTimings {
   readonly refusedMs: number;
 }
 
+export interface BackoffTimings {
+  readonly firstMs: number;
+  readonly maxMs: number;
+}
+
 /** A silently dead watch is found within watchSeconds + graceMs, 45 s. */
 export const DEFAULT_TIMINGS: WatchTimings = {
   headersMs: 15_000,
@@ -42,3 +48,14 @@ export const DEFAULT_TIMINGS: WatchTimings = {
   absentMs: 20_000,
   refusedMs: 15_000,
 };
+
+/**
+ * Exponential backoff with jitter (half fixed, half random), so that replicas that lost the same server do not come
+ * back together.
+ *
+ * @param failures how many tries in a row have failed, from 1
+ */
+export function backoffMs(failures: number, { firstMs, maxMs }: BackoffTimings, random: Random): number {
+  const ceilingMs = Math.min(maxMs, firstMs * 2 ** Math.min(failures - 1, 30));
+  return ceilingMs * (0.5 + 0.5 * random());
+}

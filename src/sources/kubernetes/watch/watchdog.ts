@@ -1,6 +1,6 @@
 // Gives up a connection that shows no sign of life: TCP's own keep-alive finds machines that are gone, not processes that hang.
 import type { Clock, Timer } from '../../../clock.ts';
-import { SilentConnection } from './api-server.ts';
+import { SilentConnection } from '../api/api-server.ts';
 
 export interface Watchdog {
   /** Gives the connection up as dead unless called again within this time. */
@@ -41,4 +41,18 @@ export async function withWatchdog<T>(
     timer?.cancel();
     giveUp.abort();
   }
+}
+
+/** Resolves after this time, or at once when `stop` aborts. */
+export function waitFor(milliseconds: number, clock: Pick<Clock, 'setTimeout'>, stop: AbortSignal): Promise<void> {
+  if (milliseconds === 0 || stop.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = () => {
+      timer.cancel();
+      stop.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = clock.setTimeout(done, milliseconds);
+    stop.addEventListener('abort', done);
+  });
 }

@@ -1,6 +1,6 @@
 // What a kind of object is to list-and-watch. One file per kind makes one of these; a new kind is a new file and a line
 // in source.ts.
-import type { Fields, MalformedObject, Metadata } from '../kinds/objects.ts';
+import type { Fields, MalformedObject, Metadata } from '../api/objects.ts';
 import type { Schema } from '../protobuf/message.ts';
 
 export interface WatchedKind {
@@ -20,8 +20,6 @@ export interface WatchedKind {
 
   /** What `replace` reads of such an object in protobuf; without it JSON is asked for. */
   readonly protobuf?: Schema;
-  /** Leaves out of an event's line of JSON what `replace` does not read, before it is parsed; see json-lines.ts. */
-  readonly trim?: (line: Buffer) => Buffer;
 
   /** The key under which the registry knows what an object states; a removed object is named by it alone. */
   keyOf(namespace: string, name: string): string;

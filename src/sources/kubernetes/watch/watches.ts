@@ -1,13 +1,22 @@
 // All list-and-watch loops of one source, over one connection to its API server.
+import type { Clock, Random } from '../../../clock.ts';
 import type { ClusterAccess } from '../../../config/config.ts';
 import type { Logger } from '../../../log.ts';
 import type { KindReport, SourceReport } from '../../status.ts';
-import type { KubernetesSourceSettings, Source } from '../source.ts';
-import { connectApiServer } from './api-server.ts';
+import { connectApiServer } from '../api/api-server.ts';
 import { createKnownObjects, type KnownObjects } from './known-objects.ts';
-import { type ListAndWatch, startListAndWatch } from './list-and-watch.ts';
-import { DEFAULT_TIMINGS } from './timings.ts';
+import { ListAndWatch } from './list-and-watch.ts';
+import { DEFAULT_TIMINGS, type WatchTimings } from './timings.ts';
 import { labelOf, type WatchedKind } from './watched-kind.ts';
+
+/** Whatever follows a cluster: the source of its names, and others that read or write it. */
+export interface WatchSettings {
+  readonly config: ClusterAccess;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Shorter ones for tests. */
+  readonly timings?: WatchTimings;
+}
 
 export interface Watch {
   readonly report: KindReport;
@@ -29,19 +38,14 @@ export interface Watches {
   /** Starts those that were added; later ones start at once. */
   start(): void;
   stop(): Promise<void>;
-  /** After `stop`: takes back what was stated, but for what one of `others` states under the same key. */
-  withdraw(others: readonly Source[]): void;
+  /** After `stop`: takes back what was stated, except what one of `others` states under the same key. */
+  withdraw(others: readonly Pick<Watches, 'knows'>[]): void;
   /** Whether an object of this kind and key is known. */
   knows(resource: string, key: string): boolean;
   knownKeys(): Iterable<{ readonly kind: string; readonly key: string }>;
-  /** Before `start`: what a snapshot knows, for the first list to be compared with. */
+  /** Before `start`: the keys of a snapshot, for the first list to be compared with. */
   restoreKeys(kind: string, keys: readonly string[]): void;
 }
-
-/** Whatever follows a cluster: its names' source, and others that read or write it. */
-export type WatchSettings = Pick<KubernetesSourceSettings, 'clock' | 'random' | 'timings'> & {
-  readonly config: ClusterAccess;
-};
 
 export function createWatches(settings: WatchSettings, log: Logger, source: SourceReport): Watches {
   const { clock, random, timings = DEFAULT_TIMINGS } = settings;
@@ -52,40 +56,42 @@ export function createWatches(settings: WatchSettings, log: Logger, source: Sour
   const stopHooks: (() => void)[] = [];
   let waiting: (() => void)[] | undefined = [];
 
+  function add(kind: WatchedKind, { absent, listed, stop }: WatchHooks = {}): Watch {
+    const label = labelOf(kind);
+    const kindLog = log.child({ kind: label });
+    const report = source.kind(label, true);
+    let loop: ListAndWatch | undefined;
+    // Another kind's watch may have gone on silently from a version that the new history has as well.
+    const relistOthers = () => {
+      for (const other of running) if (other !== loop) other.relist();
+    };
+    const known = createKnownObjects(kind, report, kindLog, relistOthers);
+    objects.set(kind, known);
+    const start = () => {
+      const keys = restoredKeys.get(label) ?? [];
+      kind.restored?.(keys);
+      known.restore(keys);
+      loop = new ListAndWatch({ kind, known, report, server, clock, random, log: kindLog, timings, absent, listed });
+      running.add(loop);
+    };
+    if (stop !== undefined) stopHooks.push(stop);
+    if (waiting === undefined) start();
+    else waiting.push(start);
+    return {
+      report,
+      isFollowing: () => loop?.isFollowing() ?? false,
+      async discard() {
+        if (loop !== undefined) running.delete(loop);
+        objects.delete(kind);
+        await loop?.stop();
+        for (const key of known.keys()) kind.remove(key);
+        report.remove();
+      },
+    };
+  }
+
   return {
-    add(kind, { absent, listed, stop } = {}) {
-      const label = labelOf(kind);
-      const report = source.kind(label, true);
-      let loop: ListAndWatch | undefined;
-      // Another kind's watch may have gone on silently from a version that the new history has as well.
-      const relistOthers = () => {
-        for (const other of running) if (other !== loop) other.relist();
-      };
-      const known = createKnownObjects(kind, report, log.child({ kind: label }), relistOthers);
-      objects.set(kind, known);
-      const start = () => {
-        const keys = restoredKeys.get(label) ?? [];
-        kind.restored?.(keys);
-        known.restore(keys);
-        const optional = absent && { absent };
-        loop = startListAndWatch(kind, known, report, { server, clock, random, log, timings, optional, listed });
-        running.add(loop);
-      };
-      if (stop !== undefined) stopHooks.push(stop);
-      if (waiting === undefined) start();
-      else waiting.push(start);
-      return {
-        report,
-        isFollowing: () => loop?.isFollowing() ?? false,
-        async discard() {
-          if (loop !== undefined) running.delete(loop);
-          objects.delete(kind);
-          await loop?.stop();
-          for (const key of known.keys()) kind.remove(key);
-          report.remove();
-        },
-      };
-    },
+    add,
     start() {
       for (const start of waiting ?? []) start();
       waiting = undefined;
@@ -99,7 +105,7 @@ export function createWatches(settings: WatchSettings, log: Logger, source: Sour
       for (const [kind, known] of objects) {
         const own = [...known.keys()].filter((key) => !others.some((other) => other.knows(kind.resource, key)));
         for (const key of own) kind.remove(key);
-        kind.abandon?.(own); // Also of what is said of those that are gone.
+        kind.abandon?.(own); // also the facts about those that are gone
       }
       objects.clear();
     },

@@ -7,8 +7,8 @@ import {
   readStatusMessage,
   readWatchEvent,
 } from '../../../../src/sources/kubernetes/protobuf/envelope.ts';
-import { NAMESPACE } from '../../../../src/sources/kubernetes/protobuf/kinds.ts';
 import { BrokenMessage } from '../../../../src/sources/kubernetes/protobuf/message.ts';
+import { NAMESPACE } from '../../../../src/sources/kubernetes/protobuf/schemas.ts';
 import { bytes, envelope, number, watchEvent } from '../../../support/protobuf-writer.ts';
 
 const whole = (buffer: Buffer) => ({ buffer, start: 0, end: buffer.length });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { createFrames } from '../../../../src/sources/kubernetes/protobuf/frames.ts';
+import { createFrames } from '../../../../src/sources/kubernetes/protobuf/envelope.ts';
 import { frame } from '../../../support/protobuf-writer.ts';
 
 function read(chunks: readonly Buffer[], maxFrameBytes?: number) {

@@ -5,9 +5,9 @@ import https from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
 import type { Clock } from '../../../clock.ts';
 import type { ClusterAccess } from '../../../config/config.ts';
-import { type Fields, fields } from '../kinds/objects.ts';
 import { isProtobuf, readStatusMessage } from '../protobuf/envelope.ts';
 import { createCredentials } from './credentials.ts';
+import { type Fields, fields } from './objects.ts';
 
 export interface ApiServer {
   /**

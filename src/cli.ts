@@ -44,7 +44,7 @@ const program = new Command('healthdns')
   .addHelpText(
     'after',
     `
-Exit codes: 0 done; 1 it failed; 2 the command line is wrong; others: healthdns COMMAND --help
+Exit codes: 0 success; 1 failure; 2 invalid command line; for others see healthdns COMMAND --help
 
 Examples:
   healthdns check zones.yaml
@@ -58,21 +58,21 @@ program
   .summary('answer DNS queries')
   .description('Serves the zones of a configuration file over UDP and TCP.')
   .argument('[file]', 'configuration', 'zones.yaml')
-  .option('--listen <addr:port>', 'answer here instead of where the file says (repeatable)', collectAddresses)
-  .option('--http <addr:port>', 'health, metrics and status page here instead', parseAddress)
+  .option('--listen <addr:port>', 'serve DNS here, instead of the listen addresses of the file (repeatable)', collectAddresses)
+  .option('--http <addr:port>', 'serve health, metrics and status page here, instead of the http address of the file', parseAddress)
   .option('--threads <n>', 'data threads: a number or "auto"', parseThreads)
-  .addOption(new Option('--log-level <level>', 'what is logged').choices(['debug', 'info', 'warn', 'error', 'silent']))
-  .option('--watch', 'reload when the file changes, as a mounted ConfigMap does')
+  .addOption(new Option('--log-level <level>', 'least severe level that is logged').choices(['debug', 'info', 'warn', 'error', 'silent']))
+  .option('--watch', 'reload when the file changes, as when a mounted ConfigMap is updated')
   .addHelpText(
     'after',
     `
-Signals: SIGTERM, SIGINT stop in order (a second one at once); SIGHUP reads the file again.
-Exit codes: 0 stopped by a signal; 1 the file is wrong, or an address cannot be listened on; 2 wrong command line
+Signals: SIGTERM and SIGINT shut down gracefully, a second one exits immediately; SIGHUP reloads the file.
+Exit codes: 0 stopped by a signal; 1 the file is invalid, or an address is not available; 2 invalid command line
 
 Examples:
   healthdns serve zones.yaml
   healthdns serve zones.yaml --listen 0.0.0.0:53 --listen '[::]:53' --http 0.0.0.0:8053 --threads auto
-  kill -HUP PID    # read zones.yaml again; a wrong file changes nothing`,
+  kill -HUP PID    # reload zones.yaml; an invalid file changes nothing`,
   )
   .action(async (file: string, options: ServeFlags) => {
     const settings = {
@@ -88,12 +88,12 @@ Examples:
 
 program
   .command('check')
-  .summary('say what is wrong with a configuration file')
-  .description('Says everything that is wrong with a configuration file, or what it would serve.')
+  .summary('validate a configuration file')
+  .description('Validates a configuration file: reports every problem, or what the file would serve.')
   .argument('[file]', 'configuration', 'zones.yaml')
   .addHelpText(
     'after',
-    '\nExit codes: 0 fine; 1 problems, each as FILE:LINE:COLUMN; 2 wrong command line\n\nExample:\n  healthdns check zones.yaml',
+    '\nExit codes: 0 valid; 1 problems, each as FILE:LINE:COLUMN; 2 invalid command line\n\nExample:\n  healthdns check zones.yaml',
   )
   .action(async (file: string) => {
     exitCode = await check(file, output);
@@ -135,19 +135,19 @@ Examples:
 
 program
   .command('query')
-  .summary('ask a DNS server')
-  .description('Asks a DNS server one question and prints the reply as dig does.')
+  .summary('query a DNS server')
+  .description('Sends one query to a DNS server and prints the reply in the style of dig.')
   .argument('<name>', 'domain name, or an IP address for its PTR record')
   .argument('[words...]', 'TYPE (A), and @SERVER[:PORT] (@127.0.0.1:1053)')
-  .option('--tcp', 'over TCP; else UDP, and TCP where the reply is truncated')
+  .option('--tcp', 'use TCP; otherwise UDP, and TCP if the reply is truncated')
   .addOption(new Option('--json', 'print JSON').conflicts('short'))
-  .option('--short', 'print the data of the answers only')
-  .option('--timeout <seconds>', 'wait so long for each try', parseSeconds, QUERY_DEFAULTS.timeoutMs / 1000)
-  .option('--no-edns', 'without EDNS: no extended errors, UDP replies of at most 512 bytes')
+  .option('--short', 'print only the data of the answer records')
+  .option('--timeout <seconds>', 'time to wait for each attempt', parseSeconds, QUERY_DEFAULTS.timeoutMs / 1000)
+  .option('--no-edns', 'do not use EDNS: no extended errors, UDP replies of at most 512 bytes')
   .addHelpText(
     'after',
     `
-Exit codes: 0 answered; 1 the server said SERVFAIL, REFUSED or the like; 2 wrong command line;
+Exit codes: 0 answered; 1 SERVFAIL, REFUSED or another error; 2 invalid command line;
             3 NXDOMAIN or no record of this type; 9 no reply
 
 Examples:
@@ -166,8 +166,8 @@ program
   .command('taskdef')
   .description('Works with Amazon ECS task definitions.')
   .command('convert')
-  .summary('make a Kubernetes Deployment of an ECS task definition')
-  .description('Prints a Kubernetes Deployment whose probes do what the health checks of an ECS task definition do.')
+  .summary('convert an ECS task definition to a Kubernetes Deployment')
+  .description('Converts an ECS task definition to a Kubernetes Deployment whose probes are equivalent to its health checks.')
   .argument('<file>', 'task definition as JSON, or - for stdin')
   .requiredOption('--service <name>', 'name of the ECS service', parseEcsName)
   .option('--count <n>', 'desired count', parseCount, 1)
@@ -178,7 +178,7 @@ program
   .addHelpText(
     'after',
     `
-Exit codes: 0 converted (warnings on stderr); 1 the definition is wrong, each problem with its path; 2 wrong command line
+Exit codes: 0 converted (warnings on stderr); 1 invalid definition, each problem with its path; 2 invalid command line
 
 Example:
   healthdns taskdef convert task.json --service web --count 3 | kubectl apply -f -`,
@@ -195,15 +195,15 @@ Example:
 
 program
   .command('explain')
-  .summary('ask a running server why a name answers as it does')
-  .description('Asks a running server why a name answers as it does: status, facts and rule of each instance.')
+  .summary('explain how a running server answers a name')
+  .description('Asks a running server how it answers a name: the status, facts and deciding rule of each instance.')
   .argument('<name>', 'domain name')
   .addOption(httpOption())
   .option('--json', 'print JSON')
   .addHelpText(
     'after',
     `
-Exit codes: 0 explained; 1 the server did not answer; 2 wrong command line; 3 nothing is known of the name
+Exit codes: 0 explained; 1 the server did not reply; 2 invalid command line; 3 the server does not know the name
 
 Examples:
   healthdns explain api.production.local
@@ -215,9 +215,9 @@ Examples:
 
 const cache = program
   .command('cache')
-  .description('Lists or flushes the cache of forwarded names of a running server.');
+  .description('Lists or flushes the cache of external names of a running server.');
 const cacheHelp = `
-Exit codes: 0 done; 1 the server did not answer; 2 wrong command line
+Exit codes: 0 success; 1 the server did not reply; 2 invalid command line
 
 Examples:
   healthdns cache list example.com
@@ -227,8 +227,8 @@ Examples:
 
 cache
   .command('list')
-  .description('Prints what is cached: name, TTL left, type, rcode, size.')
-  .argument('[name]', 'only names at or below it')
+  .description('Lists cached answers: name, remaining TTL, type, rcode, size.')
+  .argument('[name]', 'only this name and the names below it')
   .addOption(httpOption())
   .option('--json', 'print JSON')
   .addHelpText('after', cacheHelp)
@@ -238,9 +238,9 @@ cache
 
 cache
   .command('flush')
-  .description('Forgets one name, the names below it, or everything.')
-  .argument('[name]', 'the name to forget; without it everything')
-  .option('--below', 'names below it as well')
+  .description('Removes one name, the names below it, or everything from the cache.')
+  .argument('[name]', 'the name to remove; everything if omitted')
+  .option('--below', 'also remove the names below it')
   .addOption(httpOption())
   .option('--json', 'print JSON')
   .addHelpText('after', cacheHelp)

@@ -58,10 +58,26 @@ program
   .summary('answer DNS queries')
   .description('Serves the zones of a configuration file over UDP and TCP.')
   .argument('[file]', 'configuration', 'zones.yaml')
-  .option('--listen <addr:port>', 'serve DNS here, instead of the listen addresses of the file (repeatable)', collectAddresses)
-  .option('--http <addr:port>', 'serve health, metrics and status page here, instead of the http address of the file', parseAddress)
+  .option(
+    '--listen <addr:port>',
+    'serve DNS here, instead of the listen addresses of the file (repeatable)',
+    collectAddresses,
+  )
+  .option(
+    '--http <addr:port>',
+    'serve health, metrics and status page here, instead of the http address of the file',
+    parseAddress,
+  )
   .option('--threads <n>', 'data threads: a number or "auto"', parseThreads)
-  .addOption(new Option('--log-level <level>', 'least severe level that is logged').choices(['debug', 'info', 'warn', 'error', 'silent']))
+  .addOption(
+    new Option('--log-level <level>', 'least severe level that is logged').choices([
+      'debug',
+      'info',
+      'warn',
+      'error',
+      'silent',
+    ]),
+  )
   .option('--watch', 'reload when the file changes, as when a mounted ConfigMap is updated')
   .addHelpText(
     'after',
@@ -101,19 +117,21 @@ program
 
 program
   .command('migrate')
-  .summary("turn CoreDNS's or kube-dns's configuration into zones.yaml")
+  .summary("convert CoreDNS's or kube-dns's configuration to zones.yaml")
   .description(
-    'Turns a Corefile, or a ConfigMap with one (or of kube-dns), into zones.yaml, and reports on each of its lines.',
+    'Converts a Corefile, or a ConfigMap that contains one or configures kube-dns, to zones.yaml, and reports on each line.',
   )
-  .argument('[file]', 'Corefile, or ConfigMap in YAML or JSON; - is standard input', 'Corefile')
-  .option('-o, --output <file>', 'write zones.yaml here instead of to standard output')
+  .argument('[file]', 'Corefile, or ConfigMap in YAML or JSON; - reads stdin', 'Corefile')
+  .option('-o, --output <file>', 'write zones.yaml here instead of to stdout')
   .option('--keep-env', 'keep {$NAME} instead of filling in the environment')
   .option('--cluster-domain <domain>', "the cluster's domain, for kube-dns", 'cluster.local')
-  .addOption(new Option('--report <format>', 'on standard error').choices(['text', 'json']).default('text'))
+  .addOption(
+    new Option('--report <format>', 'format of the report on stderr').choices(['text', 'json']).default('text'),
+  )
   .addHelpText(
     'after',
     `
-Exit codes: 0 answers stay the same; 1 nothing could be read; 2 wrong command line; 3 something is answered differently;
+Exit codes: 0 all answers stay the same; 1 nothing could be read; 2 invalid command line; 3 some answers will differ;
             4 something has no equivalent, or must be corrected
 
 Examples:
@@ -167,7 +185,9 @@ program
   .description('Works with Amazon ECS task definitions.')
   .command('convert')
   .summary('convert an ECS task definition to a Kubernetes Deployment')
-  .description('Converts an ECS task definition to a Kubernetes Deployment whose probes are equivalent to its health checks.')
+  .description(
+    'Converts an ECS task definition to a Kubernetes Deployment whose probes are equivalent to its health checks.',
+  )
   .argument('<file>', 'task definition as JSON, or - for stdin')
   .requiredOption('--service <name>', 'name of the ECS service', parseEcsName)
   .option('--count <n>', 'desired count', parseCount, 1)
@@ -213,9 +233,7 @@ Examples:
     exitCode = await explain({ name, url: options.http, json: options.json === true }, output.out);
   });
 
-const cache = program
-  .command('cache')
-  .description('Lists or flushes the cache of external names of a running server.');
+const cache = program.command('cache').description('Lists or flushes the cache of external names of a running server.');
 const cacheHelp = `
 Exit codes: 0 success; 1 the server did not reply; 2 invalid command line
 

@@ -1,299 +1,283 @@
-// Answers names that are not ours: from the cache in the same batch, or from upstream servers. Runs in every data
-// thread; nothing here is shared between threads.
-import { HEADER_BYTES } from '../dns/limits.ts';
+// Answers names that are not ours: from the cache in the same batch, or from upstream servers. Each data thread has its own;
+// threads share nothing.
+import type { Clock } from '../clock.ts';
 import type { WireName } from '../dns/name.ts';
 import { lowerCased } from '../dns/name.ts';
-import { EDE, RCODE } from '../dns/types.ts';
+import { RCODE } from '../dns/types.ts';
+import type { CacheListing, FlushScope } from '../plane/cache-orders.ts';
 import type { ForwardSettings } from '../plane/forward-settings.ts';
-import { createForwardCounters } from '../plane/forward-statistics.ts';
+import {
+  createForwardCounters,
+  type ForwardCounters,
+  type ForwarderGauges,
+  type RouteCounters,
+  type UpstreamCounters,
+} from '../plane/forward-statistics.ts';
 import { createBugReport } from './bug-report.ts';
-import { type Rendering, writeAnswer, writeFailure } from './cache/answer.ts';
-import { type CacheEntry, createCache } from './cache/cache.ts';
-import { entryOf } from './cache/entry.ts';
-import { createFreshness } from './cache/freshness.ts';
-import { createKeeper } from './cache/keeper.ts';
+import { AnswerCache } from './cache/cache.ts';
+import type { CacheEntry } from './cache/entry.ts';
+import { AGE, createFreshness, type Freshness } from './cache/freshness.ts';
 import { createKeys } from './cache/key.ts';
 import { copyOf } from './cache/packed-entry.ts';
-import type { Forwarder, ForwarderDeps, TargetAnswer } from './interface.ts';
-import { createDns64 } from './local/dns64.ts';
-import { createLocal } from './local/local.ts';
+import { ResponseWriter } from './cache/response-writer.ts';
+import { createDns64, type Dns64 } from './local/dns64.ts';
+import { createLocal, type Local } from './local/local.ts';
 import { createRebindingFilter } from './local/rebinding.ts';
 import { askedBits } from './resolve/asked.ts';
-import { findAnswer } from './resolve/find.ts';
-import type { Outcome } from './resolve/lookup.ts';
-import { createLoopWatch, isLoopProbe, loopAnswer } from './resolve/loop.ts';
-import { createOutstanding, type Found, type Waiter } from './resolve/outstanding.ts';
+import { createLoopWatch, type LoopWatch } from './resolve/loop.ts';
+import { Miss, type MissDeps } from './resolve/miss.ts';
+import { Outstanding } from './resolve/outstanding.ts';
 import { bitsOf, type ForwardQuestion, plainQuestion, questionBytes, questionOf } from './resolve/question.ts';
+import { Resolver, type ResolverDeps } from './resolve/resolver.ts';
 import { createRoute, createRouting, type Route } from './resolve/route.ts';
-import { targetOf } from './resolve/target.ts';
-import { openDatagram } from './upstream/datagram.ts';
-import { createDeadlines, deadline } from './upstream/deadlines.ts';
+import { failedTarget, type TargetAnswer, type TargetRecord, targetOf } from './resolve/target.ts';
+import { type OpenSocket, openDatagram } from './upstream/datagram.ts';
+import { createDeadlines, type Deadlines, deadline } from './upstream/deadlines.ts';
 import { createUnpredictable } from './upstream/unpredictable.ts';
 import type { Upstream } from './upstream/upstream.ts';
 
-export type { Forwarder, ForwarderDeps, TargetAnswer, TargetRecord } from './interface.ts';
-
-/** Beside EDE 0. */
-const TOO_MANY = "too many queries wait for this zone's servers";
-const LARGEST_RESPONSE = 65_535 + 64;
+export interface ForwarderDeps {
+  readonly clock: Clock;
+  /** True for names in our own zones: upstreams are never believed about them. */
+  isOurs(name: WireName): boolean;
+  /** What we answer for such a name where an upstream's CNAME leads to it; never cached. undefined: SERVFAIL. */
+  ourRecords?(name: WireName, type: number): readonly TargetRecord[] | undefined;
+  log(level: 'info' | 'warn' | 'error', message: string): void;
+  /** Opens sockets to upstreams; undefined: by node:dgram. */
+  readonly openSocket?: OpenSocket;
+  /** The same in all threads of the process and in no other: recognises our own loop probes. */
+  readonly loopToken: string;
+}
 
 export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps): Forwarder {
-  const { clock } = deps;
-  const counters = createForwardCounters();
-  const bug = createBugReport(counters, clock, deps.log);
-  const deadlines = createDeadlines(clock, undefined, bug);
-  const unpredictable = createUnpredictable();
-  const keys = createKeys(
-    unpredictable.id() * 65_536 + unpredictable.id(),
-    unpredictable.id() * 65_536 + unpredictable.id(),
-  );
-  const cache = createCache(settings.cache, keys, () => void counters.evictions++);
-  const freshness = createFreshness(settings.cache);
-  const isForbidden =
-    settings.rebinding && createRebindingFilter(settings.rebinding.allow, () => void counters.rebindingDropped++);
-  const scratch = new Uint8Array(LARGEST_RESPONSE);
-  let flushes = 0;
+  return new Forwarder(settings, deps);
+}
 
-  const loops = createLoopWatch(deps.loopToken, deadlines, () => void counters.loops++);
-  const onUpstream = (route: Route, upstream: Upstream) => {
-    if (settings.loopDetection) clock.setTimeout(() => loops.watch(route, upstream), 0);
-  };
-  const openSocket = deps.openSocket ?? openDatagram;
-  const routes = settings.routes.map((route) =>
-    createRoute(route, { clock, deadlines, unpredictable, openSocket, bug, log: deps.log, onUpstream }),
-  );
-  const routeOf = createRouting(routes);
-  const dns64 = settings.dns64 && createDns64(settings.dns64);
-  const local = createLocal(settings, dns64, { ...deps, onChange: forget });
-  const keeper = createKeeper(cache, freshness, settings.cache, clock, local);
+export class Forwarder {
+  readonly counters: ForwardCounters = createForwardCounters();
+  private readonly settings: ForwardSettings;
+  private readonly clock: Clock;
+  private readonly deadlines: Deadlines;
+  private readonly freshness: Freshness;
+  private readonly cache: AnswerCache;
+  private readonly writer: ResponseWriter;
+  private readonly local: Local | undefined;
+  private readonly loops: LoopWatch;
+  private readonly allRoutes: readonly Route[];
+  private readonly routeOf: (name: WireName) => Route | undefined;
+  private readonly outstanding: Outstanding;
+  private readonly missDeps: MissDeps;
 
-  /** Each flush of a name looks at every entry: for many names, one that forgets all is quicker. */
-  function forget(names: readonly WireName[]): void {
-    if (names.length > 16) cache.flush({ kind: 'all' });
-    else for (const name of names) cache.flush({ kind: 'name', name });
-  }
-
-  const findDeps = {
-    clock,
-    deadlines,
-    routeOf,
-    rules: { isOurs: deps.isOurs, isForbidden },
-    ourRecords: deps.ourRecords ?? (() => []),
-    dns64,
-    local: (question: ForwardQuestion) => local?.find(question),
-    malformed(bug: Error | undefined) {
-      counters.malformed++;
-      if (bug !== undefined) deps.log('error', `a reply could not be judged: ${bug.stack ?? bug}`);
-    },
-  };
-
-  const outstanding = createOutstanding({
-    deadlines,
-    maxWaiting: settings.maxConcurrent,
-    shared: routes.length > 1,
-    staleAfterMs: settings.cache.serveStale?.clientTimeoutMs,
-    coalesced: () => void counters.coalesced++,
-    find(question, done) {
-      const flushesBefore = flushes;
-      // What was asked before a flush may be what the flush was for.
-      return findAnswer(question, findDeps, (outcome) => done(found(question, outcome, flushes === flushesBefore)));
-    },
-  });
-
-  /** Never throws: whoever waits has an answer. */
-  function found(question: ForwardQuestion, outcome: Outcome, mayKeep: boolean): Found {
-    try {
-      if (outcome.kind === 'answer') {
-        if (mayKeep) return { entry: keeper.keep(question, outcome.judged) };
-        return { entry: entryOf(question, outcome.judged, settings.cache, clock.monotonicMs()) };
-      }
-      counters.failed++;
-      keeper.keepFailure(question, outcome.ede);
-      return { ede: outcome.ede };
-    } catch (error) {
-      bug(error as Error);
-      return { ede: EDE.OTHER };
-    }
-  }
-
-  // One object for all responses: a cache hit allocates nothing.
-  const how: Rendering = { asked: 0, ageSeconds: 0, fixedTtlSeconds: -1, ede: -1, rotation: 0, maxBytes: 0 };
-  function render(entry: CacheEntry, stale: boolean, nowMs: number, query: Uint8Array, out: Uint8Array, start: number) {
-    how.ageSeconds = Math.floor((nowMs - entry.storedMs) / 1000);
-    how.fixedTtlSeconds = stale ? freshness.staleTtlSeconds() : -1;
-    how.ede = stale ? staleEde(entry) : entry.ede;
-    how.rotation = settings.loadbalance ? (how.rotation + 1) & 0xffff : 0;
-    if (stale) counters.servedStale++;
-    return writeAnswer(entry, query, how, out, start);
-  }
-
-  /** Not now: sending may fail others that wait, and their responses use the same object and bytes. */
-  function refreshLater(question: ForwardQuestion, entry: CacheEntry): void {
-    const query = questionBytes(question);
-    const key = cache.keyOf(query, query.length, bitsOf(question));
-    const refresh = deadline(() => {
-      const route = routeOf(question.name);
-      // What is stated by hand is not asked of anybody, however long ago it was put into the cache.
-      if (keeper.stated(question) === undefined && route !== undefined)
-        outstanding.refresh(key, question, route.counters, entry);
+  constructor(settings: ForwardSettings, deps: ForwarderDeps) {
+    const { counters } = this;
+    const { clock, log, loopToken } = deps;
+    const bug = createBugReport(counters, clock, log);
+    const unpredictable = createUnpredictable();
+    const seed = () => unpredictable.id() * 65_536 + unpredictable.id();
+    const dns64 = settings.dns64 && createDns64(settings.dns64);
+    this.settings = settings;
+    this.clock = clock;
+    this.deadlines = createDeadlines(clock, undefined, bug);
+    this.freshness = createFreshness(settings.cache);
+    this.cache = new AnswerCache(
+      settings.cache,
+      this.freshness,
+      createKeys(seed(), seed()),
+      () => void counters.evictions++,
+    );
+    this.writer = new ResponseWriter(settings.cache, settings.loadbalance, counters);
+    this.local = createLocal(settings, dns64, { ...deps, onChange: (names) => this.cache.forgetNames(names) });
+    this.loops = createLoopWatch(loopToken, this.deadlines, () => void counters.loops++);
+    const { deadlines, cache } = this;
+    const onUpstream = (route: Route, upstream: Upstream) => this.watchForLoop(route, upstream);
+    const openSocket = deps.openSocket ?? openDatagram;
+    this.allRoutes = settings.routes.map((route) =>
+      createRoute(route, { clock, deadlines, unpredictable, openSocket, bug, log, onUpstream }),
+    );
+    this.routeOf = createRouting(this.allRoutes);
+    const resolver = new Resolver(this.resolverDeps(deps, dns64));
+    this.outstanding = new Outstanding({
+      clock,
+      deadlines,
+      cache,
+      counters,
+      maxWaiting: settings.maxConcurrent,
+      hasManyRoutes: this.allRoutes.length > 1,
+      staleAfterMs: settings.cache.serveStale?.clientTimeoutMs,
+      resolve: (question, done) => resolver.resolve(question, done),
+      bug,
     });
-    deadlines.add(refresh, 0);
+    const { writer, routeOf, outstanding } = this;
+    this.missDeps = { clock, cache, cacheSettings: settings.cache, outstanding, writer, loopToken, routeOf };
   }
 
-  /** The response from the cache. */
-  function answerNow(
-    entry: CacheEntry,
-    fresh: boolean,
-    now: number,
-    query: Uint8Array,
-    questionEnd: number,
-    out: Uint8Array,
-    start: number,
-  ): number {
-    counters.hits++;
-    if (!entry.hasData) counters.negativeHits++;
-    const wantsFetch = fresh ? freshness.wantsPrefetch(entry, now) : freshness.wantsRefresh(entry, now);
-    if (settings.cache.prefetch !== undefined) cache.saveState();
-    if (wantsFetch) {
-      if (fresh) counters.prefetches++;
-      refreshLater(questionOf(query, questionEnd, how.asked), copyOf(entry));
-    }
-    return render(entry, !fresh, now, query, out, start);
-  }
-
-  function fromCache(
+  /**
+   * Answers a checked query (QDCOUNT 1, class IN, opcode QUERY, one OPT at most). `query` begins at its header; `questionEnd`
+   * is the offset just after QCLASS. If the answer is in the cache, hosts or a template, writes the whole response (with
+   * the query's ID, RD, CD and spelling; with an OPT if the query has one; TC if longer than `maxBytes`) into `out` at
+   * `start` and returns its length, without allocating. Otherwise returns the miss, which asks upstreams.
+   */
+  answer(
     query: Uint8Array,
     queryLength: number,
     questionEnd: number,
     out: Uint8Array,
     start: number,
     maxBytes: number,
-  ): number {
-    how.asked = askedBits(query, queryLength, questionEnd);
-    how.maxBytes = maxBytes;
-    const entry = cache.find(query, questionEnd, how.asked);
-    const now = clock.monotonicMs();
-    if (entry !== undefined && now < entry.expiresMs)
-      return answerNow(entry, true, now, query, questionEnd, out, start);
-    const stated = local && keeper.stated(questionOf(query, questionEnd, how.asked));
-    if (stated !== undefined) return render(stated, false, stated.storedMs, query, out, start);
-    if (entry === undefined) return 0;
-    if (freshness.isStaleAtOnce(entry, now)) return answerNow(entry, false, now, query, questionEnd, out, start);
-    if (!freshness.isOfUse(entry, now)) cache.drop();
-    return 0;
+  ): number | Miss {
+    const asked = askedBits(query, queryLength, questionEnd);
+    const nowMs = this.clock.monotonicMs();
+    const kept = this.cache.findInCache(query, questionEnd, asked);
+    const age = kept === undefined ? AGE.OVER : this.freshness.ageOf(kept, nowMs);
+    if (kept !== undefined && age === AGE.FRESH) {
+      this.noteHit(kept, nowMs, query, questionEnd, asked);
+      return this.writer.write(kept, false, nowMs, query, asked, maxBytes, out, start);
+    }
+    const stated = this.local && this.stated(questionOf(query, questionEnd, asked), nowMs);
+    if (stated !== undefined) return this.writer.write(stated, false, nowMs, query, asked, maxBytes, out, start);
+    if (kept !== undefined && age === AGE.STALE_AT_ONCE) {
+      this.noteStaleHit(kept, nowMs, query, questionEnd, asked);
+      return this.writer.write(kept, true, nowMs, query, asked, maxBytes, out, start);
+    }
+    if (kept !== undefined && age === AGE.OVER) this.cache.drop();
+    const stale = kept !== undefined && age === AGE.STALE ? copyOf(kept) : undefined;
+    return new Miss(this.missDeps, query.slice(0, questionEnd), asked, maxBytes, stale);
   }
 
-  function resolve(
-    query: Uint8Array,
-    questionEnd: number,
-    maxBytes: number,
-    reply: (response: Uint8Array) => void,
-  ): void {
-    const length = fromCache(query, query.length, questionEnd, scratch, 0, maxBytes);
-    if (length > 0) {
-      reply(scratch.subarray(0, length));
-      return;
-    }
-    const { asked } = how;
-    const fail = (rcode: number, ede: number, text?: string) =>
-      reply(scratch.subarray(0, writeFailure(query, questionEnd, asked, rcode, ede, scratch, 0, text)));
-    const answered = (entry: CacheEntry, stale: boolean) => {
-      how.asked = asked;
-      how.maxBytes = maxBytes;
-      reply(scratch.subarray(0, render(entry, stale, clock.monotonicMs(), query, scratch, 0)));
-    };
-    const question = questionOf(query, questionEnd, asked);
-    if (isLoopProbe(query, HEADER_BYTES, question.type, deps.loopToken)) {
-      answered(entryOf(question, loopAnswer(question, deps.loopToken), settings.cache, clock.monotonicMs()), false);
-      return;
-    }
-    const route = routeOf(question.name);
-    if (route === undefined) {
-      fail(RCODE.REFUSED, EDE.NOT_AUTHORITATIVE);
-      return;
-    }
-    ask(question, route, cache.keyOf(query, questionEnd, asked), cache.find(query, questionEnd, asked), {
-      answered,
-      failed: (ede, text) => fail(RCODE.SERVFAIL, ede, text),
-    });
-  }
-
-  /** Waits for upstreams with all others that ask the same. `kept` is what the cache has, too old to be given at once. */
-  function ask(
-    question: ForwardQuestion,
-    { counters: share }: Route,
-    key: number,
-    kept: CacheEntry | undefined,
-    waiter: Waiter,
-  ): void {
-    counters.misses++;
-    const stale = kept !== undefined && freshness.mayBeStale(kept, clock.monotonicMs()) ? copyOf(kept) : undefined;
-    if (outstanding.join(key, question, share, stale, waiter)) return;
-    share.rejected++;
-    if (stale !== undefined) waiter.answered(stale, true);
-    else waiter.failed(EDE.OTHER, TOO_MANY);
-  }
-
-  function resolveTarget(
-    name: Uint8Array,
-    type: number,
-    dnssecOk: boolean,
-    callback: (target: TargetAnswer) => void,
-  ): void {
+  /** Resolves the target of a CNAME that leaves our zones (ExternalName). Calls back once, perhaps before returning. */
+  resolveTarget(name: WireName, type: number, dnssecOk: boolean, callback: (target: TargetAnswer) => void): void {
     const question = { ...plainQuestion(lowerCased(name), type), dnssecOk };
-    const kept = keeper.cached(question);
-    const now = clock.monotonicMs();
-    const ready = kept !== undefined && now < kept.expiresMs ? kept : keeper.stated(question);
-    const route = routeOf(question.name);
+    const query = questionBytes(question);
+    const asked = bitsOf(question);
+    const nowMs = this.clock.monotonicMs();
+    const kept = this.cache.findInCache(query, query.length, asked);
+    const age = kept === undefined ? AGE.OVER : this.freshness.ageOf(kept, nowMs);
+    const stale = kept !== undefined && age !== AGE.OVER ? copyOf(kept) : undefined;
+    const ready = age === AGE.FRESH ? kept : this.stated(question, nowMs);
+    const route = this.routeOf(question.name);
     if (ready !== undefined) {
-      counters.hits++;
-      callback(targetOf(ready, now, -1));
+      this.counters.hits++;
+      callback(targetOf(ready, nowMs, -1));
     } else if (route === undefined) {
-      callback({ rcode: RCODE.REFUSED, records: [], stale: false });
+      callback(failedTarget(RCODE.REFUSED));
     } else {
-      const query = questionBytes(question);
-      ask(question, route, cache.keyOf(query, query.length, bitsOf(question)), kept, {
-        answered: (entry, stale) =>
-          callback(targetOf(entry, clock.monotonicMs(), stale ? freshness.staleTtlSeconds() : -1)),
-        failed: () => callback({ rcode: RCODE.SERVFAIL, records: [], stale: false }),
+      const staleTtlSeconds = this.settings.cache.serveStale?.ttlSeconds ?? 0;
+      this.outstanding.wait(this.cache.keyOf(query, query.length, asked), question, route.counters, stale, {
+        answered: (entry, isStale) =>
+          callback(targetOf(entry, this.clock.monotonicMs(), isStale ? staleTtlSeconds : -1)),
+        failed: () => callback(failedTarget(RCODE.SERVFAIL)),
       });
     }
   }
 
-  return {
-    fromCache,
-    resolve,
-    resolveTarget,
-    flush(scope) {
-      flushes++;
-      return cache.flush(scope);
-    },
-    list(limit, below) {
-      const now = clock.monotonicMs();
-      return cache.list(limit, now, (entry) => freshness.isOfUse(entry, now), below);
-    },
-    counters,
-    nextDeadlineMs: deadlines.nextMs,
-    routes: () => routes.map((route) => route.counters),
-    upstreams: () => routes.flatMap((route) => route.upstreams().map((upstream) => upstream.counters)),
-    gauges: () => ({
-      entries: cache.entries(),
-      bytes: cache.bytes(),
-      waiting: outstanding.waiting(),
-      questions: outstanding.questions(),
-      sockets: routes.flatMap((route) => route.upstreams()).reduce((sum, upstream) => sum + upstream.sockets(), 0),
-      deadlines: deadlines.pending(),
-    }),
-    close() {
-      outstanding.close();
-      loops.close();
-      local?.stop();
-      for (const route of routes) route.close();
-      deadlines.close();
-    },
-  };
+  /** Cache orders from the control plane. */
+  flush(scope: FlushScope): number {
+    return this.cache.flush(scope);
+  }
+
+  /** At most `limit` entries that may still be given, the most recently used first; of names at or below `below`. */
+  list(limit: number, below?: WireName): CacheListing[] {
+    return this.cache.list(limit, this.clock.monotonicMs(), below);
+  }
+
+  /** Milliseconds until the next deadline; infinite if there is none. The event loop must have a turn by then. */
+  nextDeadlineMs(): number {
+    return this.deadlines.nextMs();
+  }
+
+  routes(): readonly RouteCounters[] {
+    return this.allRoutes.map((route) => route.counters);
+  }
+
+  /** Of the upstreams in use now. */
+  upstreams(): readonly UpstreamCounters[] {
+    return this.allUpstreams().map((upstream) => upstream.counters);
+  }
+
+  /** Cache entries, their bytes, clients that wait, open sockets, deadlines. */
+  gauges(): ForwarderGauges {
+    return {
+      entries: this.cache.entries(),
+      bytes: this.cache.bytes(),
+      waiting: this.outstanding.waiting(),
+      questions: this.outstanding.questions(),
+      sockets: this.allUpstreams().reduce((sum, upstream) => sum + upstream.sockets(), 0),
+      deadlines: this.deadlines.pending(),
+    };
+  }
+
+  /** Drops every socket and timer; clients that wait get SERVFAIL. */
+  close(): void {
+    this.outstanding.close();
+    this.loops.close();
+    this.local?.stop();
+    for (const route of this.allRoutes) route.close();
+    this.deadlines.close();
+  }
+
+  private resolverDeps(deps: ForwarderDeps, dns64: Dns64 | undefined): ResolverDeps {
+    const { counters, clock, deadlines, routeOf, settings } = this;
+    return {
+      clock,
+      deadlines,
+      routeOf,
+      rules: { isOurs: deps.isOurs, isForbidden: rebindingFilter(settings, counters) },
+      ourRecords: deps.ourRecords ?? (() => []),
+      dns64,
+      localAnswer: (question) => this.local?.answerTo(question),
+      malformed(error) {
+        counters.malformed++;
+        if (error !== undefined) deps.log('error', `failed to judge a reply: ${error.stack ?? error}`);
+      },
+    };
+  }
+
+  private allUpstreams(): Upstream[] {
+    return this.allRoutes.flatMap((route) => route.upstreams());
+  }
+
+  /** From hosts and templates, kept in the cache; undefined: upstreams have to be asked. */
+  private stated(question: ForwardQuestion, nowMs: number): CacheEntry | undefined {
+    const judged = this.local?.answerTo(question);
+    return judged && this.cache.keep(question, judged, nowMs, this.cache.flushes);
+  }
+
+  private noteHit(entry: CacheEntry, nowMs: number, query: Uint8Array, questionEnd: number, asked: number): void {
+    this.counters.hits++;
+    if (!entry.hasData) this.counters.negativeHits++;
+    if (this.settings.cache.prefetch === undefined) return;
+    const needsPrefetch = this.freshness.needsPrefetch(entry, nowMs);
+    this.cache.saveState();
+    if (!needsPrefetch) return;
+    this.counters.prefetches++;
+    this.refreshLater(questionOf(query, questionEnd, asked), copyOf(entry));
+  }
+
+  private noteStaleHit(entry: CacheEntry, nowMs: number, query: Uint8Array, questionEnd: number, asked: number): void {
+    this.counters.hits++;
+    if (!entry.hasData) this.counters.negativeHits++;
+    if (this.freshness.needsRefresh(entry, nowMs))
+      this.refreshLater(questionOf(query, questionEnd, asked), copyOf(entry));
+  }
+
+  /** In a later turn: sending may fail others that wait, and their responses use the same memory. */
+  private refreshLater(question: ForwardQuestion, entry: CacheEntry): void {
+    const query = questionBytes(question);
+    const key = this.cache.keyOf(query, query.length, bitsOf(question));
+    const refresh = deadline(() => {
+      const route = this.routeOf(question.name);
+      // Names of hosts and templates are never asked upstream, however long ago their answer was cached.
+      if (this.stated(question, this.clock.monotonicMs()) === undefined && route !== undefined)
+        this.outstanding.refresh(key, question, route.counters, entry);
+    });
+    this.deadlines.add(refresh, 0);
+  }
+
+  private watchForLoop(route: Route, upstream: Upstream): void {
+    if (this.settings.loopDetection) this.clock.setTimeout(() => this.loops.watch(route, upstream), 0);
+  }
 }
 
-function staleEde(entry: CacheEntry): number {
-  return entry.rcode === RCODE.NXDOMAIN ? EDE.STALE_NXDOMAIN_ANSWER : EDE.STALE_ANSWER;
+function rebindingFilter({ rebinding }: ForwardSettings, counters: ForwardCounters) {
+  return rebinding && createRebindingFilter(rebinding.allow, () => void counters.rebindingDropped++);
 }

@@ -38,7 +38,7 @@ const logForwarding: typeof log = (level, message) => {
 };
 
 const forwarderOf = (forward: ForwardSettings): EngineDeps['createForwarder'] => {
-  const common = { clock: systemClock, random: Math.random, log: logForwarding, loopToken: data.loopToken, openSocket };
+  const common = { clock: systemClock, log: logForwarding, loopToken: data.loopToken, openSocket };
   return (ours) => createForwarder(forward, { ...ours, ...common });
 };
 const allocate = typeof libc === 'string' ? undefined : libc.allocate;
@@ -79,7 +79,7 @@ async function listen(addresses: Extract<ToThread, { kind: 'listen' }>['addresse
       clock: systemClock,
       libc,
       alsoReadable: datagrams && [datagrams],
-      nextDeadlineMs: engine.forwarder?.nextDeadlineMs,
+      nextDeadlineMs: engine.forwarder && (() => engine.forwarder!.nextDeadlineMs()),
       onDescriptor: (fd) => tell({ kind: 'opened', fd }),
     });
     loopRuns = listeners.addresses.some(({ mode }) => mode === 'batched');

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseName } from '../../src/dns/name.ts';
 import { EDE, FLAG, RCODE } from '../../src/dns/types.ts';
-import { edeOf, forwarder, routeTo, upstream } from '../support/forwarding.ts';
+import { edeOf, forwarder, respondTo, routeTo, upstream } from '../support/forwarding.ts';
 import type { Asked } from '../support/scripted-upstream.ts';
 import { SOA } from '../support/scripted-upstream.ts';
 import { assertRecords, record } from '../support/zone-text.ts';
@@ -209,7 +209,7 @@ test('nothing of the client’s packet but the question goes on: no client subne
   const option = [0, 8, 0, 7, 0, 1, 24, 0, 198, 51, 100];
   const opt = [0, 0, 41, 0x10, 0, 0, 0, 0, 0, 0, option.length, ...option];
   const query = Uint8Array.from([0, 9, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1, ...name, 0, 1, 0, 1, ...opt]);
-  await new Promise((resolve) => made.resolve(query, 12 + name.length + 4, 1232, resolve));
+  await new Promise((resolve) => respondTo(made, query, 12 + name.length + 4, 1232, resolve));
   assert.deepEqual(one.asked[0].query.edns?.options, []);
   assert.notEqual(one.asked[0].query.id, 9);
 });

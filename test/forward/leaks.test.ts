@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { DATAGRAM_WAYS } from '../support/datagram-ways.ts';
-import { composeQuestion, forwarder, upstream } from '../support/forwarding.ts';
+import { composeQuestion, forwarder, respondTo, upstream } from '../support/forwarding.ts';
 import { SOA, startScriptedUpstream } from '../support/scripted-upstream.ts';
 import { until } from '../support/until.ts';
 
@@ -36,7 +36,7 @@ async function askMany(
     const next = () => {
       if (asked === count) return;
       const { bytes, questionEnd } = composeQuestion(`${prefix}${asked++}.example. A`);
-      made.forwarder.resolve(bytes, questionEnd, 1232, () => {
+      respondTo(made.forwarder, bytes, questionEnd, 1232, () => {
         if (++answered === count) resolve();
         setImmediate(next);
       });

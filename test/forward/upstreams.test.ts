@@ -9,7 +9,7 @@ import type { OpenSocket } from '../../src/forward/upstream/datagram.ts';
 import { ROUTE_DEFAULTS } from '../../src/plane/forward-settings.ts';
 import { temporaryFolder } from '../support/command.ts';
 import { fakeClock } from '../support/fake-clock.ts';
-import { edeOf, forwarder, routeTo, upstream } from '../support/forwarding.ts';
+import { edeOf, forwarder, respondTo, routeTo, upstream } from '../support/forwarding.ts';
 import { type Asked, answerFrom, SOA, startScriptedUpstream } from '../support/scripted-upstream.ts';
 import { until } from '../support/until.ts';
 import { assertRecords } from '../support/zone-text.ts';
@@ -379,7 +379,7 @@ test('a loop is found although the first question went out before we listened', 
     const query = Uint8Array.from(asked.bytes);
     let end = 12;
     while (query[end] !== 0) end += 1 + query[end];
-    made.forwarder.resolve(query, end + 5, 1232, (response) => asked.send(response.slice()));
+    respondTo(made.forwarder, query, end + 5, 1232, (response) => asked.send(response.slice()));
   };
   await clock.advance(7000);
   await until(() => made.forwarder.counters.loops, 1);
@@ -394,7 +394,7 @@ test('a loop is found, and answered with an error while it lasts; then the upstr
     const query = Uint8Array.from(asked.bytes);
     let end = 12;
     while (query[end] !== 0) end += 1 + query[end];
-    made.forwarder.resolve(query, end + 5, 1232, (response) => asked.send(response.slice()));
+    respondTo(made.forwarder, query, end + 5, 1232, (response) => asked.send(response.slice()));
   };
   server.script = back;
   await clock.advance(1);

@@ -5,7 +5,7 @@ import { composeMessage, type Message, parseMessage } from '../../src/dns/messag
 import { isSubdomain, parseName, parseNameKeepingCase } from '../../src/dns/name.ts';
 import { FLAG, parseType } from '../../src/dns/types.ts';
 import { createForwarder, type Forwarder } from '../../src/forward/forwarder.ts';
-import type { TargetRecord } from '../../src/forward/interface.ts';
+import type { TargetRecord } from '../../src/forward/resolve/target.ts';
 import type { OpenSocket } from '../../src/forward/upstream/datagram.ts';
 import {
   CACHE_DEFAULTS,
@@ -60,7 +60,6 @@ export function forwarderTo(ports: readonly number[], options: TestForwarderOpti
   const ours = (options.ourZones ?? []).map((zone) => parseName(zone));
   const forwarder = createForwarder(settings, {
     clock: options.clock ?? systemClock,
-    random: Math.random,
     isOurs: (name) => ours.some((zone) => isSubdomain(name, zone)),
     ourRecords: options.ourRecords,
     log: (level, message) => logged.push(`${level} ${message}`),
@@ -73,7 +72,7 @@ export function forwarderTo(ports: readonly number[], options: TestForwarderOpti
     ask(question, asking = {}) {
       const query = composeQuestion(question, asking);
       return new Promise((resolve) => {
-        forwarder.resolve(query.bytes, query.questionEnd, asking.maxBytes ?? 1232, (response) =>
+        respondTo(forwarder, query.bytes, query.questionEnd, asking.maxBytes ?? 1232, (response) =>
           resolve(parseMessage(response.slice())),
         );
       });
@@ -82,10 +81,25 @@ export function forwarderTo(ports: readonly number[], options: TestForwarderOpti
       const query = composeQuestion(question, asking);
       const out = new Uint8Array(70_000);
       const { bytes, questionEnd } = query;
-      const length = forwarder.fromCache(bytes, bytes.length, questionEnd, out, 3, asking.maxBytes ?? 1232);
-      return length === 0 ? undefined : parseMessage(out.subarray(3, 3 + length));
+      const answer = forwarder.answer(bytes, bytes.length, questionEnd, out, 3, asking.maxBytes ?? 1232);
+      return typeof answer === 'number' ? parseMessage(out.subarray(3, 3 + answer)) : undefined;
     },
   };
+}
+
+const out = new Uint8Array(70_000);
+
+/** From the cache, or from upstreams: `reply` is called once either way. */
+export function respondTo(
+  forwarder: Forwarder,
+  query: Uint8Array,
+  questionEnd: number,
+  maxBytes: number,
+  reply: (response: Uint8Array) => void,
+): void {
+  const answer = forwarder.answer(query, query.length, questionEnd, out, 0, maxBytes);
+  if (typeof answer === 'number') reply(out.subarray(0, answer));
+  else answer.resolve(reply);
 }
 
 export function routeTo(zone: string, ports: readonly number[], more: Partial<RouteSettings> = {}): RouteSettings {

@@ -31,7 +31,7 @@ export async function throughEngine(
     createForwarder: (ours) =>
       createForwarder(
         { ...FORWARD_DEFAULTS, loopDetection: false, dns64: settings.dns64, routes: [routeTo('.', ports)] },
-        { ...ours, clock: systemClock, random: Math.random, log: () => {}, loopToken: 'loop0123' },
+        { ...ours, clock: systemClock, log: () => {}, loopToken: 'loop0123' },
       ),
   });
   const served = createServed(plane);

@@ -1,132 +1,162 @@
-// Answers kept until their TTL is over, and for a while longer (RFC 8767). One cache for each data thread.
+// Answers kept until their TTL is over, and for a while longer (RFC 8767). Each data thread has its own cache.
 import { LRUCache } from 'lru-cache';
 import { HEADER_BYTES } from '../../dns/limits.ts';
 import type { WireName } from '../../dns/name.ts';
 import { formatName, isSubdomain, sameName } from '../../dns/name.ts';
-import { RCODE, typeName } from '../../dns/types.ts';
+import { typeName } from '../../dns/types.ts';
 import { createSlab } from '../../memory/slab.ts';
 import type { CacheListing, FlushScope } from '../../plane/cache-orders.ts';
 import type { CacheSettings } from '../../plane/forward-settings.ts';
 import { ASKED_OF_KEY } from '../resolve/asked.ts';
-import type { Answer } from './answer.ts';
+import { bitsOf, type ForwardQuestion, questionBytes } from '../resolve/question.ts';
+import type { Judged } from '../upstream/judge.ts';
+import { type CacheEntry, entryOf, failureEntry } from './entry.ts';
+import { AGE, type Freshness } from './freshness.ts';
 import { type Keys, sameQuestionName } from './key.ts';
 import { emptyView, pack, packedBytes, packState, unpack } from './packed-entry.ts';
 
-export interface CacheEntry extends Answer {
-  readonly type: number;
-  /** The ASKED bits that belong to the key. */
-  readonly bits: number;
-  /** False: NXDOMAIN, NODATA, SERVFAIL. */
-  readonly hasData: boolean;
-  readonly storedMs: number;
-  /** Not given as fresh after this. */
-  readonly expiresMs: number;
-  /** Hits since `windowStartMs`, for prefetch. */
-  hits: number;
-  windowStartMs: number;
-  /** A refresh failed: stale answers are given at once until then (RFC 8767 section 5, failure recheck). */
-  staleUntilMs: number;
-  refreshing: boolean;
-}
-
-export interface Cache {
-  /** `query` begins with a header and the question. */
-  keyOf(query: Uint8Array, questionEnd: number, asked: number): number;
-  /**
-   * The entry for the question at the start of `query`, however old. Makes it the one used last. It is valid until the next
-   * call of any function of the cache; `copyOf` makes one that lasts.
-   */
-  find(query: Uint8Array, questionEnd: number, asked: number): CacheEntry | undefined;
-  /** Takes over what was changed in the entry that `find` gave last. */
-  saveState(): void;
-  /** Drops the entry that `find` gave last. */
-  drop(): void;
-  store(entry: CacheEntry): void;
-  flush(scope: FlushScope): number;
-  /** Of entries that `isOfUse`, those used last first. */
-  list(limit: number, nowMs: number, isOfUse: (entry: CacheEntry) => boolean, below?: WireName): CacheListing[];
-  entries(): number;
-  bytes(): number;
-}
-
-/** What an entry costs beside its slot: the map's and the list's places. */
+/** Cost of an entry beyond its slot: its places in the map and in the list. */
 const ENTRY_OVERHEAD_BYTES = 96;
 
-export function createCache(settings: CacheSettings, keys: Keys, onEvict: () => void): Cache {
-  const slab = createSlab();
-  const lru = new LRUCache<number, number>({
-    max: settings.maxEntries,
-    maxSize: settings.maxBytes,
-    dispose: (handle, _key, reason) => {
-      slab.free(handle);
-      if (reason === 'evict') onEvict();
-    },
-  });
-  const view = emptyView();
-  let viewed = -1;
-  let viewedKey = -1;
+export class AnswerCache {
+  /** Flush orders so far: what was asked before one may be what it was meant to remove. */
+  flushes = 0;
+  private readonly settings: CacheSettings;
+  private readonly freshness: Freshness;
+  private readonly keys: Keys;
+  private readonly slab = createSlab();
+  private readonly lru: LRUCache<number, number>;
+  /** Filled by each look-up, so that a hit allocates nothing. */
+  private readonly view = emptyView();
+  private viewed = -1;
+  private viewedKey = -1;
 
-  const keyOf = (wire: Uint8Array, questionEnd: number, asked: number) => {
-    const type = (wire[questionEnd - 4] << 8) | wire[questionEnd - 3];
-    return keys.keyOf(wire, HEADER_BYTES, questionEnd - 4, type, asked & ASKED_OF_KEY);
-  };
+  constructor(settings: CacheSettings, freshness: Freshness, keys: Keys, onEvict: () => void) {
+    this.settings = settings;
+    this.freshness = freshness;
+    this.keys = keys;
+    this.lru = new LRUCache({
+      max: settings.maxEntries,
+      maxSize: settings.maxBytes,
+      dispose: (handle, _key, reason) => {
+        this.slab.free(handle);
+        if (reason === 'evict') onEvict();
+      },
+    });
+  }
 
-  const show = (handle: number) => {
-    viewed = handle;
-    unpack(view, slab.chunkOf(handle), slab.offsetOf(handle));
-  };
+  /** `query` begins with a header and the question; `asked` are its ASKED bits. */
+  keyOf(query: Uint8Array, questionEnd: number, asked: number): number {
+    const type = (query[questionEnd - 4] << 8) | query[questionEnd - 3];
+    return this.keys.keyOf(query, HEADER_BYTES, questionEnd - 4, type, asked & ASKED_OF_KEY);
+  }
 
-  return {
-    keyOf,
-    find(query, questionEnd, asked) {
-      viewedKey = keyOf(query, questionEnd, asked);
-      const handle = lru.get(viewedKey);
-      if (handle === undefined) return undefined;
-      show(handle);
-      if (view.questionEnd !== questionEnd || view.bits !== (asked & ASKED_OF_KEY)) return undefined;
-      const type = (query[questionEnd - 4] << 8) | query[questionEnd - 3];
-      const nameAt = view.start + HEADER_BYTES;
-      const same = sameQuestionName(view.bytes, nameAt, query, HEADER_BYTES, questionEnd - 4 - HEADER_BYTES);
-      return same && view.type === type ? view : undefined;
-    },
-    saveState: () => packState(view, slab.chunkOf(viewed), slab.offsetOf(viewed)),
-    drop: () => void lru.delete(viewedKey),
-    store(entry) {
-      const bytes = packedBytes(entry);
-      const size = ENTRY_OVERHEAD_BYTES + slab.slotBytes(bytes);
-      // More than the whole cache: lru-cache would not take it, and the slot would be lost.
-      if (size > settings.maxBytes) return;
-      const handle = slab.allocate(bytes);
-      pack(entry, slab.chunkOf(handle), slab.offsetOf(handle));
-      // The key is that of the question in the entry's own bytes.
-      const message = entry.bytes.subarray(entry.start, entry.start + entry.length);
-      lru.set(keyOf(message, entry.questionEnd, entry.bits), handle, { size });
-    },
-    flush(scope) {
-      const before = lru.size;
-      if (scope.kind === 'all') {
-        lru.clear();
-        return before;
-      }
-      for (const [key, handle] of [...lru.entries()]) {
-        show(handle);
-        if (isIn(scope, nameOf(view))) lru.delete(key);
-      }
-      return before - lru.size;
-    },
-    list(limit, nowMs, isOfUse, below) {
-      const listings: CacheListing[] = [];
-      for (const handle of lru.values()) {
-        if (listings.length >= limit) break;
-        show(handle);
-        if (!isOfUse(view)) continue;
-        if (below === undefined || isSubdomain(nameOf(view), below)) listings.push(listingOf(view, nowMs));
-      }
-      return listings;
-    },
-    entries: () => lru.size,
-    bytes: () => lru.calculatedSize,
-  };
+  /**
+   * The entry for the question at the start of `query`, of any age. Marks it as the most recently used. It is valid until
+   * the next call of any method of the cache; `copyOf` makes a lasting one.
+   */
+  findInCache(query: Uint8Array, questionEnd: number, asked: number): CacheEntry | undefined {
+    const { view } = this;
+    this.viewedKey = this.keyOf(query, questionEnd, asked);
+    const handle = this.lru.get(this.viewedKey);
+    if (handle === undefined) return undefined;
+    this.show(handle);
+    if (view.questionEnd !== questionEnd || view.bits !== (asked & ASKED_OF_KEY)) return undefined;
+    const type = (query[questionEnd - 4] << 8) | query[questionEnd - 3];
+    const nameAt = view.start + HEADER_BYTES;
+    const same = sameQuestionName(view.bytes, nameAt, query, HEADER_BYTES, questionEnd - 4 - HEADER_BYTES);
+    return same && view.type === type ? view : undefined;
+  }
+
+  /** Saves the changed state of the entry that `findInCache` returned last. */
+  saveState(): void {
+    packState(this.view, this.slab.chunkOf(this.viewed), this.slab.offsetOf(this.viewed));
+  }
+
+  /** Drops the entry that `findInCache` returned last. */
+  drop(): void {
+    this.lru.delete(this.viewedKey);
+  }
+
+  /**
+   * The answer as an entry, which is stored if the settings and its TTL permit, unless the cache was flushed since it had
+   * been flushed `flushes` times, when the question was asked.
+   */
+  keep(question: ForwardQuestion, judged: Judged, nowMs: number, flushes: number): CacheEntry {
+    const entry = entryOf(question, judged, this.settings, nowMs);
+    if (flushes === this.flushes && this.freshness.mayStore(entry, question.name)) this.store(entry);
+    return entry;
+  }
+
+  /** A failure never replaces an answer that is still of use, fresh (a prefetch failed) or stale. */
+  keepFailure(question: ForwardQuestion, ede: number, nowMs: number): void {
+    const query = questionBytes(question);
+    const kept = this.findInCache(query, query.length, bitsOf(question));
+    const age = kept === undefined ? AGE.OVER : this.freshness.ageOf(kept, nowMs);
+    if (kept !== undefined && (age === AGE.STALE || age === AGE.STALE_AT_ONCE)) {
+      this.freshness.noteFailedRefresh(kept, nowMs);
+      this.saveState();
+    } else if (age === AGE.OVER && this.freshness.mayStoreFailure(question.name)) {
+      this.store(failureEntry(question, ede, this.settings.servfailTtlSeconds, nowMs));
+    }
+  }
+
+  flush(scope: FlushScope): number {
+    const before = this.lru.size;
+    this.flushes++;
+    if (scope.kind === 'all') {
+      this.lru.clear();
+      return before;
+    }
+    for (const [key, handle] of [...this.lru.entries()]) {
+      this.show(handle);
+      if (isIn(scope, nameOf(this.view))) this.lru.delete(key);
+    }
+    return before - this.lru.size;
+  }
+
+  /** Flushing one name looks at every entry: for many names it is quicker to drop everything. */
+  forgetNames(names: readonly WireName[]): void {
+    if (names.length > 16) this.flush({ kind: 'all' });
+    else for (const name of names) this.flush({ kind: 'name', name });
+  }
+
+  /** Entries that may still be given, the most recently used first. */
+  list(limit: number, nowMs: number, below?: WireName): CacheListing[] {
+    const listings: CacheListing[] = [];
+    for (const handle of this.lru.values()) {
+      if (listings.length >= limit) break;
+      this.show(handle);
+      if (this.freshness.ageOf(this.view, nowMs) === AGE.OVER) continue;
+      if (below === undefined || isSubdomain(nameOf(this.view), below)) listings.push(listingOf(this.view, nowMs));
+    }
+    return listings;
+  }
+
+  entries(): number {
+    return this.lru.size;
+  }
+
+  bytes(): number {
+    return this.lru.calculatedSize;
+  }
+
+  private show(handle: number): void {
+    this.viewed = handle;
+    unpack(this.view, this.slab.chunkOf(handle), this.slab.offsetOf(handle));
+  }
+
+  private store(entry: CacheEntry): void {
+    const bytes = packedBytes(entry);
+    const size = ENTRY_OVERHEAD_BYTES + this.slab.slotBytes(bytes);
+    // lru-cache would not take an entry larger than the whole cache, and its slot would be lost.
+    if (size > this.settings.maxBytes) return;
+    const handle = this.slab.allocate(bytes);
+    pack(entry, this.slab.chunkOf(handle), this.slab.offsetOf(handle));
+    // The entry's own bytes begin with its question.
+    const message = entry.bytes.subarray(entry.start, entry.start + entry.length);
+    this.lru.set(this.keyOf(message, entry.questionEnd, entry.bits), handle, { size });
+  }
 }
 
 function nameOf(entry: CacheEntry): WireName {
@@ -145,14 +175,4 @@ function listingOf(entry: CacheEntry, nowMs: number): CacheListing {
     ttlSeconds: Math.ceil((entry.expiresMs - nowMs) / 1000),
     bytes: entry.length,
   };
-}
-
-/** How long an answer is kept: its TTL within the bounds of its kind; 0: not at all. */
-export function cacheSeconds(settings: CacheSettings, rcode: number, hasData: boolean, ttlSeconds: number): number {
-  if (rcode !== RCODE.NOERROR && rcode !== RCODE.NXDOMAIN && rcode !== RCODE.YXDOMAIN) return 0;
-  // RFC 2181 section 8: TTL 0 is for this transaction only, whatever the minimum says.
-  if (ttlSeconds === 0) return 0;
-  return hasData
-    ? Math.min(Math.max(ttlSeconds, settings.minTtlSeconds), settings.maxTtlSeconds)
-    : Math.min(Math.max(ttlSeconds, settings.minNegativeTtlSeconds), settings.maxNegativeTtlSeconds);
 }

@@ -2,11 +2,28 @@
 import { HEADER_BYTES } from '../../dns/limits.ts';
 import { FLAG, RCODE, TYPE } from '../../dns/types.ts';
 import type { CacheSettings } from '../../plane/forward-settings.ts';
-import type { Judged } from '../resolve/judge.ts';
 import { bitsOf, type ForwardQuestion } from '../resolve/question.ts';
 import { recordCursor, type WireRecord } from '../resolve/records.ts';
-import { type CacheEntry, cacheSeconds } from './cache.ts';
+import type { Judged } from '../upstream/judge.ts';
+import type { Answer } from './answer.ts';
 import { composeResponse } from './compose.ts';
+
+export interface CacheEntry extends Answer {
+  readonly type: number;
+  /** The ASKED bits that belong to the key. */
+  readonly bits: number;
+  /** False: NXDOMAIN, NODATA, SERVFAIL. */
+  readonly hasData: boolean;
+  readonly storedMs: number;
+  /** Not given as fresh after this. */
+  readonly expiresMs: number;
+  /** Hits since `windowStartMs`, for prefetch. */
+  hits: number;
+  windowStartMs: number;
+  /** A refresh failed: stale answers are given at once until then (RFC 8767 section 5, failure recheck). */
+  staleUntilMs: number;
+  refreshing: boolean;
+}
 
 /** The entry, with `expiresMs` equal to `nowMs` if it is not to be cached. */
 export function entryOf(question: ForwardQuestion, judged: Judged, settings: CacheSettings, nowMs: number): CacheEntry {
@@ -32,6 +49,16 @@ export function entryOf(question: ForwardQuestion, judged: Judged, settings: Cac
 export function failureEntry(question: ForwardQuestion, ede: number, seconds: number, nowMs: number): CacheEntry {
   const flags = { authentic: false, truncated: false, hasData: false };
   return entry(question, { rcode: RCODE.SERVFAIL, ede, ...flags, answers: [], authority: [] }, seconds, nowMs);
+}
+
+/** How long an answer is kept: its TTL within the bounds of its kind; 0: not at all. */
+function cacheSeconds(settings: CacheSettings, rcode: number, hasData: boolean, ttlSeconds: number): number {
+  if (rcode !== RCODE.NOERROR && rcode !== RCODE.NXDOMAIN && rcode !== RCODE.YXDOMAIN) return 0;
+  // RFC 2181 section 8: TTL 0 is for this transaction only, whatever the minimum says.
+  if (ttlSeconds === 0) return 0;
+  return hasData
+    ? Math.min(Math.max(ttlSeconds, settings.minTtlSeconds), settings.maxTtlSeconds)
+    : Math.min(Math.max(ttlSeconds, settings.minNegativeTtlSeconds), settings.maxNegativeTtlSeconds);
 }
 
 interface Content {

@@ -1,26 +1,30 @@
-// How long an answer is good for, and what happens near and after its end: prefetch before, serve-stale after (RFC 8767).
-
+// How old an answer may be: stored at all, prefetched before its end, served stale after it (RFC 8767).
 import type { WireName } from '../../dns/name.ts';
 import { isSubdomain, parseName } from '../../dns/name.ts';
 import { RCODE } from '../../dns/types.ts';
 import type { CacheSettings } from '../../plane/forward-settings.ts';
-import type { CacheEntry } from './cache.ts';
+import type { CacheEntry } from './entry.ts';
+
+export const AGE = {
+  FRESH: 0,
+  /** Expired, but given at once, without asking upstreams first. */
+  STALE_AT_ONCE: 1,
+  /** Expired, and given only if upstreams fail or are slow. */
+  STALE: 2,
+  /** Of no more use. */
+  OVER: 3,
+} as const;
 
 export interface Freshness {
   mayStore(entry: CacheEntry, name: WireName): boolean;
-  /** Its TTL is over, but not the time in which it may still be given. */
-  mayBeStale(entry: CacheEntry, nowMs: number): boolean;
-  /** Fresh, or it may be stale. Of failures, only fresh ones (RFC 8767 is about answers). */
-  isOfUse(entry: CacheEntry, nowMs: number): boolean;
-  /** To be given stale at once, without asking first. */
-  isStaleAtOnce(entry: CacheEntry, nowMs: number): boolean;
-  /** A stale answer was given at once, and no upstream has been asked for a while. */
-  wantsRefresh(entry: CacheEntry, nowMs: number): boolean;
-  noteFailedRefresh(entry: CacheEntry, nowMs: number): void;
-  /** Counts a hit; true: it is asked for often and nearly over, so fetch it again. Says so once for each entry. */
-  wantsPrefetch(entry: CacheEntry, nowMs: number): boolean;
-  staleTtlSeconds(): number;
   mayStoreFailure(name: WireName): boolean;
+  /** One of AGE. Failures are never stale (RFC 8767 is about answers). */
+  ageOf(entry: CacheEntry, nowMs: number): number;
+  /** For a stale entry: true if no upstream has been asked for a while. */
+  needsRefresh(entry: CacheEntry, nowMs: number): boolean;
+  noteFailedRefresh(entry: CacheEntry, nowMs: number): void;
+  /** Counts a hit. True, once for each entry: it is asked for often and about to expire, so fetch it again. */
+  needsPrefetch(entry: CacheEntry, nowMs: number): boolean;
 }
 
 export function createFreshness(settings: CacheSettings): Freshness {
@@ -29,28 +33,24 @@ export function createFreshness(settings: CacheSettings): Freshness {
   const disabledNegative = settings.disabledNegativeZones.map((zone) => parseName(zone));
   const isIn = (zones: readonly WireName[], name: WireName) => zones.some((zone) => isSubdomain(name, zone));
 
-  const mayBeStale = (entry: CacheEntry, nowMs: number) =>
-    serveStale !== undefined &&
-    entry.rcode !== RCODE.SERVFAIL &&
-    nowMs >= entry.expiresMs &&
-    nowMs < entry.expiresMs + 1000 * serveStale.maxStaleSeconds;
-
   return {
     mayStore(entry, name) {
       if (!settings.enabled || entry.expiresMs <= entry.storedMs) return false;
       return !isIn(disabled, name) && (entry.hasData || !isIn(disabledNegative, name));
     },
-    mayBeStale,
-    isOfUse: (entry, nowMs) => nowMs < entry.expiresMs || mayBeStale(entry, nowMs),
-    isStaleAtOnce: (entry, nowMs) =>
-      serveStale !== undefined &&
-      (serveStale.clientTimeoutMs === 0 || nowMs < entry.staleUntilMs) &&
-      mayBeStale(entry, nowMs),
-    wantsRefresh: (entry, nowMs) => nowMs >= entry.staleUntilMs,
+    mayStoreFailure: (name) =>
+      settings.enabled && settings.servfailTtlSeconds > 0 && !isIn(disabled, name) && !isIn(disabledNegative, name),
+    ageOf(entry, nowMs) {
+      if (nowMs < entry.expiresMs) return AGE.FRESH;
+      if (serveStale === undefined || entry.rcode === RCODE.SERVFAIL) return AGE.OVER;
+      if (nowMs >= entry.expiresMs + 1000 * serveStale.maxStaleSeconds) return AGE.OVER;
+      return serveStale.clientTimeoutMs === 0 || nowMs < entry.staleUntilMs ? AGE.STALE_AT_ONCE : AGE.STALE;
+    },
+    needsRefresh: (entry, nowMs) => nowMs >= entry.staleUntilMs,
     noteFailedRefresh(entry, nowMs) {
       entry.staleUntilMs = nowMs + 1000 * (serveStale?.failureRecheckSeconds ?? 0);
     },
-    wantsPrefetch(entry, nowMs) {
+    needsPrefetch(entry, nowMs) {
       if (prefetch === undefined || entry.refreshing) return false;
       if (nowMs - entry.windowStartMs > 1000 * prefetch.windowSeconds) {
         entry.windowStartMs = nowMs;
@@ -62,8 +62,5 @@ export function createFreshness(settings: CacheSettings): Freshness {
       entry.refreshing = true;
       return true;
     },
-    staleTtlSeconds: () => serveStale?.ttlSeconds ?? 0,
-    mayStoreFailure: (name) =>
-      settings.enabled && settings.servfailTtlSeconds > 0 && !isIn(disabled, name) && !isIn(disabledNegative, name),
   };
 }

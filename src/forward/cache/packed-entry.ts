@@ -5,7 +5,7 @@
 //   bytes    64 … the message, 16 bits for each TTL
 import { TYPE } from '../../dns/types.ts';
 import type { Chunk } from '../../memory/slab.ts';
-import type { CacheEntry } from './cache.ts';
+import type { CacheEntry } from './entry.ts';
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 

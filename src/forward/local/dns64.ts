@@ -4,8 +4,8 @@ import type { WireName } from '../../dns/name.ts';
 import { addressOfReverseName, formatName, parseName, reverseName } from '../../dns/name.ts';
 import { RCODE, TYPE } from '../../dns/types.ts';
 import type { Dns64Settings } from '../../plane/forward-settings.ts';
-import type { Judged } from '../resolve/judge.ts';
 import type { ForwardQuestion } from '../resolve/question.ts';
+import type { Judged } from '../upstream/judge.ts';
 
 export interface Dns64 {
   /** Whether the A records are to be asked for. `judged` undefined: there was no answer to the AAAA question. */

@@ -5,14 +5,14 @@ import type { WireName } from '../../dns/name.ts';
 import { formatName, NameError, parseName, reverseName } from '../../dns/name.ts';
 import { RCODE, TYPE } from '../../dns/types.ts';
 import type { HostsSettings } from '../../plane/forward-settings.ts';
-import type { Judged } from '../resolve/judge.ts';
 import type { ForwardQuestion } from '../resolve/question.ts';
 import type { WireRecord } from '../resolve/records.ts';
+import type { Judged } from '../upstream/judge.ts';
 import { type FileWatch, watchText } from '../upstream/resolv-conf.ts';
 
 export interface Hosts {
   /** The answer, if the name stands there. Types that it has nothing of are NODATA, but PTR of a name with addresses (CoreDNS). */
-  find(question: ForwardQuestion): Judged | undefined;
+  answerTo(question: ForwardQuestion): Judged | undefined;
   stop(): void;
 }
 
@@ -81,7 +81,7 @@ export function createHosts(
   );
 
   return {
-    find(question) {
+    answerTo(question) {
       const { type } = question;
       const found = table.get(formatName(question.name));
       if (found === undefined || (type === TYPE.PTR) !== found.reverse) return undefined;

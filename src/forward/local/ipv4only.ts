@@ -5,8 +5,8 @@ import type { WireName } from '../../dns/name.ts';
 import { formatName, parseName } from '../../dns/name.ts';
 import { RCODE, TYPE } from '../../dns/types.ts';
 import type { Dns64Settings } from '../../plane/forward-settings.ts';
-import type { Judged } from '../resolve/judge.ts';
 import type { ForwardQuestion } from '../resolve/question.ts';
+import type { Judged } from '../upstream/judge.ts';
 import { createEmbedding } from './dns64.ts';
 import { stated, withSoa } from './hosts.ts';
 

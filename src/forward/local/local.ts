@@ -3,15 +3,15 @@ import type { Clock } from '../../clock.ts';
 import type { WireName } from '../../dns/name.ts';
 import { TYPE } from '../../dns/types.ts';
 import type { ForwardSettings } from '../../plane/forward-settings.ts';
-import type { Judged } from '../resolve/judge.ts';
 import type { ForwardQuestion } from '../resolve/question.ts';
+import type { Judged } from '../upstream/judge.ts';
 import type { Dns64 } from './dns64.ts';
 import { createHosts } from './hosts.ts';
 import { createIpv4Only } from './ipv4only.ts';
 import { createTemplates } from './template.ts';
 
 export interface Local {
-  find(question: ForwardQuestion): Judged | undefined;
+  answerTo(question: ForwardQuestion): Judged | undefined;
   stop(): void;
 }
 
@@ -29,10 +29,10 @@ export function createLocal(settings: ForwardSettings, dns64: Dns64 | undefined,
   const fromTemplate = createTemplates(settings.templates);
   const ipv4Only = settings.dns64 && createIpv4Only(settings.dns64);
   const findStated = (question: ForwardQuestion) =>
-    hosts?.find(question) ?? fromTemplate(question) ?? ipv4Only?.(question);
+    hosts?.answerTo(question) ?? fromTemplate(question) ?? ipv4Only?.(question);
 
   return {
-    find(question) {
+    answerTo(question) {
       const found = findStated(question);
       if (found === undefined || dns64 === undefined || !dns64.applies(question, found)) return found;
       const a = findStated({ ...question, type: TYPE.A });

@@ -4,8 +4,8 @@ import { compilePattern } from '../../dns/pattern.ts';
 import { composeRdata } from '../../dns/rdata/rdata.ts';
 import { RCODE, TYPE } from '../../dns/types.ts';
 import type { TemplateSettings } from '../../plane/forward-settings.ts';
-import type { Judged } from '../resolve/judge.ts';
 import type { ForwardQuestion } from '../resolve/question.ts';
+import type { Judged } from '../upstream/judge.ts';
 import { stated, withSoa } from './hosts.ts';
 
 /** The first template that fits decides. */

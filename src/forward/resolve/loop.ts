@@ -6,8 +6,8 @@ import { TYPE } from '../../dns/types.ts';
 import { LOWER } from '../cache/key.ts';
 import { stated } from '../local/hosts.ts';
 import { type Deadlines, deadline } from '../upstream/deadlines.ts';
+import type { Judged } from '../upstream/judge.ts';
 import type { Upstream } from '../upstream/upstream.ts';
-import type { Judged } from './judge.ts';
 import { type ForwardQuestion, plainQuestion } from './question.ts';
 import { recordCursor } from './records.ts';
 import type { Route } from './route.ts';
@@ -37,7 +37,7 @@ export function createLoopWatch(token: string, deadlines: Deadlines, onLoop: () 
     });
     deadlines.add(tooLate, REPLY_MS);
     const name = parseName(`${token}-${++asked}.${route.settings.zone === '.' ? '' : route.settings.zone}`);
-    const asking = upstream.ask(plainQuestion(name, TYPE.HINFO), {
+    const asking = upstream.send(plainQuestion(name, TYPE.HINFO), {
       replied(message) {
         deadlines.remove(tooLate);
         const loops = isOurAnswer(message, name, token);

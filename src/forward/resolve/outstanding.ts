@@ -1,8 +1,13 @@
-// Questions that are being asked of upstreams. Clients that ask the same wait together: one query goes out, however many
-// ask, so that nobody multiplies the chances of a forged reply by asking often (the birthday attack, VU#457875).
+// Questions under way to upstreams. Clients that ask the same question wait together: one query is sent for all of them, so
+// that nobody multiplies the chances of a forged reply by asking often (the birthday attack, VU#457875).
+import type { Clock } from '../../clock.ts';
 import { sameName } from '../../dns/name.ts';
-import type { CacheEntry } from '../cache/cache.ts';
+import { EDE } from '../../dns/types.ts';
+import type { ForwardCounters, RouteCounters } from '../../plane/forward-statistics.ts';
+import type { AnswerCache } from '../cache/cache.ts';
+import type { CacheEntry } from '../cache/entry.ts';
 import { type Deadline, type Deadlines, deadline } from '../upstream/deadlines.ts';
+import type { Outcome } from './ask-upstreams.ts';
 import type { ForwardQuestion } from './question.ts';
 
 export interface Waiter {
@@ -11,173 +16,200 @@ export interface Waiter {
   failed(ede: number, text?: string): void;
 }
 
-export type Found = { readonly entry: CacheEntry } | { readonly ede: number };
-
-/** The waiting clients of one route, so that a dead one leaves room for the others. */
-export interface Share {
-  waiting: number;
-  readonly maxWaiting: number;
-}
-
 export interface OutstandingDeps {
+  readonly clock: Clock;
   readonly deadlines: Deadlines;
+  readonly cache: AnswerCache;
+  readonly counters: ForwardCounters;
   /** Waiting clients of all questions together. */
   readonly maxWaiting: number;
-  /** There are other shares: one may have no more than what it leaves free. */
-  readonly shared: boolean;
+  /** There are several routes: none may take all places. */
+  readonly hasManyRoutes: boolean;
   /** Stale answers are given after this; undefined: never before the upstreams failed. */
   readonly staleAfterMs: number | undefined;
-  /** Finds the answer; calls back once, perhaps before returning. Returns what stops it. */
-  find(question: ForwardQuestion, done: (found: Found) => void): () => void;
-  coalesced(): void;
-}
-
-export interface Outstanding {
-  /** False: too many wait already, and `waiter` will not be called. `stale` is what may be said if need be. */
-  join(key: number, question: ForwardQuestion, share: Share, stale: CacheEntry | undefined, waiter: Waiter): boolean;
-  /** Asks for the sake of the cache alone. */
-  refresh(key: number, question: ForwardQuestion, share: Share, stale: CacheEntry | undefined): void;
-  waiting(): number;
-  questions(): number;
-  close(): void;
+  /** Calls `done` once, perhaps before returning. Returns what stops it. */
+  resolve(question: ForwardQuestion, done: (outcome: Outcome) => void): () => void;
+  /** A bug, while an answer was made ready. */
+  bug(error: Error): void;
 }
 
 interface Task {
   readonly key: number;
   readonly question: ForwardQuestion;
-  readonly share: Share;
+  readonly route: RouteCounters;
   readonly stale: CacheEntry | undefined;
+  /** Of the cache, when the question was asked. */
+  readonly flushes: number;
   waiters: Waiter[];
   /** Set while clients wait that a stale answer could serve. */
   patience: Deadline | undefined;
-  outOfPatience: boolean;
+  isOutOfPatience: boolean;
   stop: () => void;
   over: boolean;
   nextOfBucket: Task | undefined;
 }
 
-/** Of the hash table of tasks; a few thousand wait at most. id-table.ts says why it is not a Map. */
+/** Of the hash table of tasks; a few thousand wait at most. memory/id-table.ts explains why it is not a Map. */
 const BUCKETS = 4096;
 const NO_EDE = -1;
+/** Beside EDE 0. */
+const TOO_MANY = "too many queries wait for this zone's servers";
 
-export function createOutstanding(deps: OutstandingDeps): Outstanding {
-  const buckets: (Task | undefined)[] = new Array(BUCKETS).fill(undefined);
-  let questions = 0;
-  let waiting = 0;
+export class Outstanding {
+  private readonly buckets: (Task | undefined)[] = new Array(BUCKETS).fill(undefined);
+  private readonly deps: OutstandingDeps;
+  private questionCount = 0;
+  private waitingCount = 0;
 
-  function running(key: number, question: ForwardQuestion): Task | undefined {
-    let task = buckets[key % BUCKETS];
+  constructor(deps: OutstandingDeps) {
+    this.deps = deps;
+  }
+
+  /** Answers `waiter` once the question is answered. `stale` is the answer to give if upstreams fail or are slow. */
+  wait(key: number, question: ForwardQuestion, route: RouteCounters, stale: CacheEntry | undefined, waiter: Waiter) {
+    const { counters } = this.deps;
+    counters.misses++;
+    if (!this.hasRoom(route)) {
+      route.rejected++;
+      if (stale !== undefined) waiter.answered(stale, true);
+      else waiter.failed(EDE.OTHER, TOO_MANY);
+      return;
+    }
+    const running = this.find(key, question);
+    if (running === undefined) {
+      this.begin(key, question, route, stale, [waiter]);
+    } else if (running.isOutOfPatience && running.stale !== undefined) {
+      waiter.answered(running.stale, true);
+    } else {
+      this.waitingCount++;
+      route.waiting++;
+      running.waiters.push(waiter);
+      counters.coalesced++;
+      this.armPatience(running);
+    }
+  }
+
+  /** Asks for the sake of the cache alone. */
+  refresh(key: number, question: ForwardQuestion, route: RouteCounters, stale: CacheEntry | undefined): void {
+    if (this.hasRoom(route) && this.find(key, question) === undefined) this.begin(key, question, route, stale, []);
+  }
+
+  waiting(): number {
+    return this.waitingCount;
+  }
+
+  questions(): number {
+    return this.questionCount;
+  }
+
+  close(): void {
+    for (let bucket = 0; bucket < BUCKETS; bucket++) {
+      for (let task = this.buckets[bucket]; task !== undefined; task = this.buckets[bucket]) {
+        task.stop();
+        this.forget(task);
+        for (const waiter of this.takeWaiters(task)) waiter.failed(NO_EDE);
+      }
+    }
+  }
+
+  /**
+   * A route may take as many places as it leaves free (Choudhury and Hahne's dynamic threshold): half of them if one route is
+   * stuck, a third each if two are, and the others always find some.
+   */
+  private hasRoom(route: RouteCounters): boolean {
+    const free = this.deps.maxWaiting - this.waitingCount;
+    return free > 0 && route.waiting < route.maxWaiting && (!this.deps.hasManyRoutes || route.waiting < free);
+  }
+
+  private find(key: number, question: ForwardQuestion): Task | undefined {
+    let task = this.buckets[key % BUCKETS];
     while (task !== undefined && !(task.key === key && isSame(task.question, question))) task = task.nextOfBucket;
     return task;
   }
 
-  /**
-   * A share may have as many as it leaves free (Choudhury and Hahne's dynamic threshold): half of all places if one is stuck, a
-   * third each if two are, and others always find some.
-   */
-  function hasRoom(share: Share): boolean {
-    const free = deps.maxWaiting - waiting;
-    return free > 0 && share.waiting < share.maxWaiting && (!deps.shared || share.waiting < free);
-  }
-
-  function begin(
+  private begin(
     key: number,
     question: ForwardQuestion,
-    share: Share,
+    route: RouteCounters,
     stale: CacheEntry | undefined,
-    first: Waiter[],
-  ): Task {
+    waiters: Waiter[],
+  ): void {
     const task: Task = {
       key,
       question,
-      share,
+      route,
       stale,
-      waiters: first,
+      flushes: this.deps.cache.flushes,
+      waiters,
       patience: undefined,
-      outOfPatience: false,
+      isOutOfPatience: false,
       stop: noStop,
       over: false,
-      nextOfBucket: buckets[key % BUCKETS],
+      nextOfBucket: this.buckets[key % BUCKETS],
     };
-    buckets[key % BUCKETS] = task;
-    questions++;
-    waiting += first.length;
-    share.waiting += first.length;
-    const stop = deps.find(question, (found) => {
-      forget(task);
-      settle(task, found);
-    });
-    if (!task.over) task.stop = stop;
-    return task;
-  }
-
-  function forget(task: Task): void {
+    this.buckets[key % BUCKETS] = task;
+    this.questionCount++;
+    this.waitingCount += waiters.length;
+    route.waiting += waiters.length;
+    const stop = this.deps.resolve(question, (outcome) => this.finish(task, outcome));
     if (task.over) return;
-    task.over = true;
-    questions--;
-    unlink(buckets, task);
-    if (task.patience !== undefined) deps.deadlines.remove(task.patience);
-  }
-
-  function takeWaiters(task: Task): readonly Waiter[] {
-    const waiters = task.waiters;
-    task.waiters = [];
-    waiting -= waiters.length;
-    task.share.waiting -= waiters.length;
-    return waiters;
-  }
-
-  function settle(task: Task, found: Found): void {
-    for (const waiter of takeWaiters(task)) {
-      if ('entry' in found) waiter.answered(found.entry, false);
-      else if (task.stale !== undefined) waiter.answered(task.stale, true);
-      else waiter.failed(found.ede);
-    }
+    task.stop = stop;
+    if (waiters.length > 0) this.armPatience(task);
   }
 
   /** RFC 8767 section 5, client response timer. */
-  function armPatience(task: Task): void {
+  private armPatience(task: Task): void {
     const { stale } = task;
-    if (stale === undefined || deps.staleAfterMs === undefined || task.patience !== undefined) return;
+    const { deadlines, staleAfterMs } = this.deps;
+    if (stale === undefined || staleAfterMs === undefined || task.patience !== undefined) return;
     task.patience = deadline(() => {
-      task.outOfPatience = true;
-      for (const waiter of takeWaiters(task)) waiter.answered(stale, true);
+      task.isOutOfPatience = true;
+      for (const waiter of this.takeWaiters(task)) waiter.answered(stale, true);
     });
-    deps.deadlines.add(task.patience, deps.staleAfterMs);
+    deadlines.add(task.patience, staleAfterMs);
   }
 
-  return {
-    join(key, question, share, stale, waiter) {
-      if (!hasRoom(share)) return false;
-      let task = running(key, question);
-      if (task === undefined) {
-        task = begin(key, question, share, stale, [waiter]);
-      } else if (task.outOfPatience && task.stale !== undefined) {
-        waiter.answered(task.stale, true);
-      } else {
-        waiting++;
-        share.waiting++;
-        task.waiters.push(waiter);
-        deps.coalesced();
+  private finish(task: Task, outcome: Outcome): void {
+    this.forget(task);
+    const { entry, ede } = this.keep(task, outcome);
+    for (const waiter of this.takeWaiters(task)) {
+      if (entry !== undefined) waiter.answered(entry, false);
+      else if (task.stale !== undefined) waiter.answered(task.stale, true);
+      else waiter.failed(ede);
+    }
+  }
+
+  /** Never throws: every waiting client gets an answer. */
+  private keep({ question, flushes }: Task, outcome: Outcome): { entry?: CacheEntry; ede: number } {
+    const { cache, clock, counters } = this.deps;
+    try {
+      if (outcome.kind === 'answer') {
+        return { entry: cache.keep(question, outcome.judged, clock.monotonicMs(), flushes), ede: NO_EDE };
       }
-      if (task.waiters.length > 0) armPatience(task);
-      return true;
-    },
-    refresh(key, question, share, stale) {
-      if (hasRoom(share) && running(key, question) === undefined) begin(key, question, share, stale, []);
-    },
-    waiting: () => waiting,
-    questions: () => questions,
-    close() {
-      for (let bucket = 0; bucket < BUCKETS; bucket++) {
-        for (let task = buckets[bucket]; task !== undefined; task = buckets[bucket]) {
-          task.stop();
-          forget(task);
-          for (const waiter of takeWaiters(task)) waiter.failed(NO_EDE);
-        }
-      }
-    },
-  };
+      counters.failed++;
+      cache.keepFailure(question, outcome.ede, clock.monotonicMs());
+      return { ede: outcome.ede };
+    } catch (error) {
+      this.deps.bug(error as Error);
+      return { ede: EDE.OTHER };
+    }
+  }
+
+  private forget(task: Task): void {
+    if (task.over) return;
+    task.over = true;
+    this.questionCount--;
+    unlink(this.buckets, task);
+    if (task.patience !== undefined) this.deps.deadlines.remove(task.patience);
+  }
+
+  private takeWaiters(task: Task): readonly Waiter[] {
+    const { waiters } = task;
+    task.waiters = [];
+    this.waitingCount -= waiters.length;
+    task.route.waiting -= waiters.length;
+    return waiters;
+  }
 }
 
 const noStop = () => {};

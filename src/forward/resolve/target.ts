@@ -1,12 +1,31 @@
 // The answer to a question as records, for a CNAME of ours that leads outside (ExternalName).
+import type { WireName } from '../../dns/name.ts';
 import { RCODE } from '../../dns/types.ts';
-import type { CacheEntry } from '../cache/cache.ts';
-import { answerRecords } from '../cache/entry.ts';
-import type { TargetAnswer } from '../interface.ts';
+import { answerRecords, type CacheEntry } from '../cache/entry.ts';
 
-/** Part of an answer is none: a CNAME of ours cannot say that something is missing behind it. TTLs are aged, or `fixedTtlSeconds` where that is 0 or more (a stale answer). */
+export interface TargetAnswer {
+  /** RCODE to answer the client with. */
+  readonly rcode: number;
+  /** Answer records in order (a chain of CNAMEs, then the type asked for), TTLs already aged. */
+  readonly records: readonly TargetRecord[];
+  /** Served stale (RFC 8767): the answer carries EDE 3. */
+  readonly stale: boolean;
+}
+
+export interface TargetRecord {
+  readonly name: WireName;
+  readonly type: number;
+  readonly ttlSeconds: number;
+  /** Uncompressed rdata. */
+  readonly rdata: Uint8Array;
+}
+
+/**
+ * TTLs are aged, or `fixedTtlSeconds` where that is 0 or more (a stale answer). An incomplete answer is a failure: a CNAME
+ * of ours cannot show that records are missing behind it.
+ */
 export function targetOf(entry: CacheEntry, nowMs: number, fixedTtlSeconds: number): TargetAnswer {
-  if (entry.truncated) return { rcode: RCODE.SERVFAIL, records: [], stale: false };
+  if (entry.truncated) return failedTarget(RCODE.SERVFAIL);
   const age = Math.floor((nowMs - entry.storedMs) / 1000);
   const ttlOf = (ttl: number) => (fixedTtlSeconds >= 0 ? fixedTtlSeconds : Math.max(0, ttl - age));
   const records = answerRecords(entry).map(({ name, type, ttl, rdata }) => ({
@@ -16,4 +35,8 @@ export function targetOf(entry: CacheEntry, nowMs: number, fixedTtlSeconds: numb
     rdata,
   }));
   return { rcode: entry.rcode, records, stale: fixedTtlSeconds >= 0 };
+}
+
+export function failedTarget(rcode: number): TargetAnswer {
+  return { rcode, records: [], stale: false };
 }

@@ -20,7 +20,7 @@ export interface Upstream {
   /** Failed so often that it is asked only where all others are down, too. */
   isDown(): boolean;
   /** Sends the question. The listener may be called before it returns, and is not called after `cancel`. */
-  ask(question: ForwardQuestion, listener: AskListener): Cancellable;
+  send(question: ForwardQuestion, listener: AskListener): Cancellable;
   /** How long a reply is worth waiting for before another upstream is asked as well. */
   patienceMs(): number;
   /** No reply came within its patience to a question sent at `sentMs`. */
@@ -161,7 +161,7 @@ export function createUpstream(settings: UpstreamSettings, route: RouteSettings,
     label,
     counters,
     isDown: () => down && (route.probe.intervalMs > 0 || clock.monotonicMs() - downSinceMs < HOLD_DOWN_MS),
-    ask: (question, listener) => send(first, question, clock.monotonicMs() >= ednsAgainMs, listener),
+    send: (question, listener) => send(first, question, clock.monotonicMs() >= ednsAgainMs, listener),
     patienceMs: () =>
       smoothedMs < 0
         ? route.attemptTimeoutMs

@@ -3,7 +3,7 @@
 import type { LabelledName } from '../../dns/fast/question-reader.ts';
 import { CLASS } from '../../dns/types.ts';
 import { MAX_POINTER } from '../../dns/writer.ts';
-import type { TargetRecord } from '../../forward/forwarder.ts';
+import type { TargetRecord } from '../../forward/resolve/target.ts';
 import type { PacketMemory } from '../../native/packet-memory.ts';
 import type { Reply } from './reply.ts';
 

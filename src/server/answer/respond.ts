@@ -20,7 +20,8 @@ import {
 import { HEADER_BYTES, MAX_CNAME_CHAIN, MAX_MESSAGE_BYTES, UDP_BYTES_WITHOUT_EDNS } from '../../dns/limits.ts';
 import { CLASS, EDE, FLAG, OPCODE, RCODE, TYPE } from '../../dns/types.ts';
 import { writeUint16 } from '../../dns/writer.ts';
-import type { TargetAnswer } from '../../forward/forwarder.ts';
+import type { Miss } from '../../forward/resolve/miss.ts';
+import type { TargetAnswer } from '../../forward/resolve/target.ts';
 import { chunkOf } from '../../memory/arena.ts';
 import { throughMemory } from '../../native/packet-memory.ts';
 import { COUNTER, countResponse, typeCounter } from '../../plane/counters.ts';
@@ -61,6 +62,8 @@ export function createResponder(deps: ResponderDeps): Responder {
   let waitsForTarget = false;
   let maxBytes = 0;
   let target: TargetAnswer | undefined;
+  /** Of the query that `respondLater` is called for next. */
+  let miss: Miss | undefined;
 
   const fail = (rcode: number, ede: number): void => {
     reply.rcode = rcode;
@@ -271,8 +274,10 @@ export function createResponder(deps: ResponderDeps): Responder {
   const forward = (slot: number, queryLength: number, to: number): number => {
     counters[COUNTER.FORWARDED]++;
     const out = memory.responses[to];
-    const cached = forwarder?.fromCache(memory.queries[slot], queryLength, question.length, out, 0, maxBytes) ?? 0;
-    return cached > 0 ? cached : LATER;
+    const answer = forwarder!.answer(memory.queries[slot], queryLength, question.length, out, 0, maxBytes);
+    if (typeof answer === 'number') return answer;
+    miss = answer;
+    return LATER;
   };
 
   const respondSlot = (slot: number, queryLength: number, to: number, overTcp: boolean): number => {
@@ -290,7 +295,8 @@ export function createResponder(deps: ResponderDeps): Responder {
   const respondLater = (query: Uint8Array, overTcp: boolean, send: (response: Uint8Array) => void): void => {
     if (forwarder === undefined) throw new Error('respondLater without a forwarder');
     if (!waitsForTarget) {
-      forwarder.resolve(query, question.length, maxBytes, send);
+      miss?.resolve(send);
+      miss = undefined;
       return;
     }
     const out = new Uint8Array(maxBytes);

@@ -1,21 +1,21 @@
-// One question taken to a route's upstreams until one answers: the next is asked when one fails, or when its patience is
-// over, and earlier ones may still answer until the deadline.
+// One question put to the upstreams of a route until one answers: the next is asked when one fails or is slower than
+// expected, and earlier ones may still answer until the deadline.
 import type { Clock } from '../../clock.ts';
 import { EDE, RCODE } from '../../dns/types.ts';
 import { TOO_BUSY, UNREADABLE } from '../upstream/attempt.ts';
 import { type Deadline, type Deadlines, NOT_WAITING } from '../upstream/deadlines.ts';
+import { type Judged, type JudgeRules, judgeReply, LameReply } from '../upstream/judge.ts';
 import type { AskListener, Cancellable, Upstream } from '../upstream/upstream.ts';
-import { type Judged, type JudgeRules, judgeReply, LameReply } from './judge.ts';
 import type { ForwardQuestion } from './question.ts';
 import { ReplyError } from './records.ts';
 import type { Route } from './route.ts';
 
 export type Outcome =
   | { readonly kind: 'answer'; readonly judged: Judged }
-  /** What to tell the client beside SERVFAIL (RFC 8914). */
+  /** The EDE info code beside SERVFAIL (RFC 8914). */
   | { readonly kind: 'failed'; readonly ede: number };
 
-export interface LookupDeps {
+export interface AskDeps {
   readonly clock: Clock;
   readonly deadlines: Deadlines;
   readonly rules: JudgeRules;
@@ -23,21 +23,21 @@ export interface LookupDeps {
   malformed(bug: Error | undefined): void;
 }
 
-/** Calls `done` exactly once, at the latest after `deadlineMs`, unless it is stopped. */
-export function lookUp(
+/** Calls `done` exactly once, at the latest after `deadlineMs`, unless it is stopped by what this returns. */
+export function askUpstreams(
   question: ForwardQuestion,
   route: Route,
   deadlineMs: number,
-  deps: LookupDeps,
+  deps: AskDeps,
   done: (outcome: Outcome) => void,
-): Lookup {
-  const lookup = new Lookup(question, route, deps.clock.monotonicMs() + deadlineMs, deps, done);
-  lookup.ask();
-  return lookup;
+): () => void {
+  const inquiry = new Inquiry(question, route, deps.clock.monotonicMs() + deadlineMs, deps, done);
+  inquiry.askNext();
+  return () => inquiry.stop();
 }
 
-/** A class, not closures: see Sending in upstream.ts. It waits for whichever comes first, patience or the deadline. */
-export class Lookup implements Deadline {
+/** A class, not closures: see Sending in upstream.ts. It waits for the patience with one server or the deadline, whichever is first. */
+class Inquiry implements Deadline {
   previous: Deadline | undefined = undefined;
   next: Deadline | undefined = undefined;
   dueTick = NOT_WAITING;
@@ -46,22 +46,16 @@ export class Lookup implements Deadline {
   private attempts = 0;
   private waiting: Sent[] = [];
   private finished = false;
-  /** Part of an answer, for where nobody gives all of it. */
+  /** An incomplete answer, given if no server has all of it. */
   private partial: Judged | undefined = undefined;
   private ede: number = EDE.NO_REACHABLE_AUTHORITY;
 
   private readonly question: ForwardQuestion;
   private readonly endMs: number;
-  private readonly deps: LookupDeps;
+  private readonly deps: AskDeps;
   private readonly done: (outcome: Outcome) => void;
 
-  constructor(
-    question: ForwardQuestion,
-    route: Route,
-    endMs: number,
-    deps: LookupDeps,
-    done: (outcome: Outcome) => void,
-  ) {
+  constructor(question: ForwardQuestion, route: Route, endMs: number, deps: AskDeps, done: (outcome: Outcome) => void) {
     this.question = question;
     this.endMs = endMs;
     this.deps = deps;
@@ -77,7 +71,7 @@ export class Lookup implements Deadline {
     this.waiting = [];
   }
 
-  ask(): void {
+  askNext(): void {
     if (this.finished) return;
     if (this.attempts >= this.mostAttempts) {
       this.giveUp();
@@ -88,7 +82,7 @@ export class Lookup implements Deadline {
     // Not push(): its first call makes room for seventeen.
     this.waiting = this.waiting.length === 0 ? [sent] : [...this.waiting, sent];
     this.waitFor(upstream.patienceMs());
-    const asking = upstream.ask(this.question, sent);
+    const asking = upstream.send(this.question, sent);
     sent.asking = asking;
     if (this.finished && !sent.over) asking.cancel();
   }
@@ -99,14 +93,14 @@ export class Lookup implements Deadline {
     try {
       judged = judgeReply(message, this.question, this.deps.rules);
     } catch (error) {
-      // Nothing that a server sends may end the thread, not even through a mistake of ours.
+      // Nothing that a server sends may end the thread, not even through a bug here.
       this.deps.malformed(error instanceof ReplyError || error instanceof LameReply ? undefined : (error as Error));
       this.ede = EDE.INVALID_DATA;
       this.askAnother();
       return;
     }
     if (judged.truncated) {
-      // Over TCP: another server may have it whole. Without any record it says nothing about the name.
+      // TC over TCP: another server may send all of it. Without any record it shows nothing about the name.
       if (judged.hasData) this.partial = judged;
       this.ede = EDE.INVALID_DATA;
       this.askAnother();
@@ -124,9 +118,9 @@ export class Lookup implements Deadline {
     this.forget(sent);
     if (reason === UNREADABLE) this.ede = EDE.INVALID_DATA;
     if (reason === 'ECONNREFUSED') this.forgetAllOf(sent.upstream);
-    // Where nobody listens, or there is no room, nothing is better in the next moment.
+    // Where nothing listens, or there is no room, the next moment will be no better.
     if (reason === 'ECONNREFUSED' || reason === TOO_BUSY) this.askAnother();
-    else this.ask();
+    else this.askNext();
   }
 
   expire(): void {
@@ -136,15 +130,15 @@ export class Lookup implements Deadline {
       this.finishWithout();
       return;
     }
-    // Said once for each attempt: the one that was to answer by now is the newest.
+    // Reported once for each attempt: the newest is the one whose patience is over.
     const newest = this.waiting.at(-1);
     if (newest !== undefined && this.attempts < this.mostAttempts) newest.upstream.noteTimeout(newest.sentMs);
-    this.ask();
+    this.askNext();
   }
 
-  /** After a reply that was no answer: the same server would say it again. */
+  /** After a reply that was not an answer: the same server would repeat it. */
   private askAnother(): void {
-    if (this.attempts < this.order.length) this.ask();
+    if (this.attempts < this.order.length) this.askNext();
     else this.giveUp();
   }
 
@@ -164,7 +158,7 @@ export class Lookup implements Deadline {
     this.waiting = this.waiting.filter((other) => other !== sent);
   }
 
-  /** Nobody listens there: what was asked of it before gets no reply either. */
+  /** Nothing listens there: earlier attempts get no reply either. */
   private forgetAllOf(upstream: Upstream): void {
     const doomed = this.waiting.filter((sent) => sent.upstream === upstream);
     for (const sent of doomed) {
@@ -190,26 +184,26 @@ class Sent implements AskListener {
   asking: Cancellable | undefined = undefined;
   over = false;
 
-  private readonly lookup: Lookup;
+  private readonly inquiry: Inquiry;
   readonly upstream: Upstream;
   readonly sentMs: number;
 
-  constructor(lookup: Lookup, upstream: Upstream, sentMs: number) {
-    this.lookup = lookup;
+  constructor(inquiry: Inquiry, upstream: Upstream, sentMs: number) {
+    this.inquiry = inquiry;
     this.upstream = upstream;
     this.sentMs = sentMs;
   }
 
   replied(message: Uint8Array): void {
-    this.lookup.replied(this, message);
+    this.inquiry.replied(this, message);
   }
 
   failed(reason: string): void {
-    this.lookup.failed(this, reason);
+    this.inquiry.failed(this, reason);
   }
 }
 
-/** Other RCODEs say that this server could not answer, not what the answer is. */
+/** Other RCODEs mean that this server could not answer. */
 function isFinal(rcode: number): boolean {
   return rcode === RCODE.NOERROR || rcode === RCODE.NXDOMAIN || rcode === RCODE.YXDOMAIN;
 }

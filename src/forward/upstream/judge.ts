@@ -4,9 +4,9 @@ import { HEADER_BYTES, MAX_CNAME_CHAIN, MAX_RECORDS_PER_MESSAGE, MAX_TTL_SECONDS
 import type { WireName } from '../../dns/name.ts';
 import { isSubdomain, lowerCased, sameName } from '../../dns/name.ts';
 import { OPTION, RCODE, TYPE } from '../../dns/types.ts';
-import { isTruncated } from '../upstream/exchange.ts';
-import type { ForwardQuestion } from './question.ts';
-import { ReplyError, recordCursor, type WireRecord } from './records.ts';
+import type { ForwardQuestion } from '../resolve/question.ts';
+import { ReplyError, recordCursor, type WireRecord } from '../resolve/records.ts';
+import { isTruncated } from './exchange.ts';
 
 export interface Judged {
   readonly rcode: number;

@@ -1,0 +1,169 @@
+// From a question to its answer: the upstreams of its route, then the rest of a chain of CNAMEs that they left open, or the
+// A records for an AAAA question (DNS64).
+import type { Clock } from '../../clock.ts';
+import { MAX_CNAME_CHAIN } from '../../dns/limits.ts';
+import type { WireName } from '../../dns/name.ts';
+import { sameName } from '../../dns/name.ts';
+import { EDE, RCODE, TYPE } from '../../dns/types.ts';
+import { type Dns64, MAX_TTL_SECONDS } from '../local/dns64.ts';
+import { stated } from '../local/hosts.ts';
+import type { Judged } from '../upstream/judge.ts';
+import { type AskDeps, askUpstreams, type Outcome } from './ask-upstreams.ts';
+import type { ForwardQuestion } from './question.ts';
+import type { Route } from './route.ts';
+import type { TargetRecord } from './target.ts';
+
+export interface ResolverDeps extends AskDeps {
+  readonly clock: Clock;
+  routeOf(name: WireName): Route | undefined;
+  /** What we answer for a name of ours; never cached. undefined: it is not known now. */
+  ourRecords(name: WireName, type: number): readonly TargetRecord[] | undefined;
+  readonly dns64: Dns64 | undefined;
+  /** From hosts and templates. */
+  localAnswer(question: ForwardQuestion): Judged | undefined;
+}
+
+type Done = (outcome: Outcome) => void;
+type Stop = () => void;
+
+const nothingToStop: Stop = () => {};
+
+export class Resolver {
+  private readonly deps: ResolverDeps;
+
+  constructor(deps: ResolverDeps) {
+    this.deps = deps;
+  }
+
+  /** Calls `done` once, within the deadline of the first name's route, perhaps before returning. Returns what stops it. */
+  resolve(question: ForwardQuestion, done: Done): Stop {
+    const { dns64, clock, routeOf } = this.deps;
+    const route = routeOf(question.name);
+    if (route === undefined) return stopped(done, { kind: 'failed', ede: EDE.NOT_AUTHORITATIVE });
+    const endMs = clock.monotonicMs() + route.settings.deadlineMs;
+    const ipv4Name = dns64?.reverseOf(question);
+    if (ipv4Name !== undefined) return this.resolveReverse(question, ipv4Name, endMs, done);
+    if (dns64 !== undefined && question.type === TYPE.AAAA) return this.resolveIpv6(question, dns64, endMs, done);
+    return this.resolveChain(question, undefined, 0, endMs, done);
+  }
+
+  /** An AAAA question, and the A question behind it where DNS64 applies. */
+  private resolveIpv6(question: ForwardQuestion, dns64: Dns64, endMs: number, done: Done): Stop {
+    let stopSecond = nothingToStop;
+    const stopFirst = this.resolveChain(question, undefined, 0, endMs, (aaaa) => {
+      const judgedAaaa = aaaa.kind === 'answer' ? aaaa.judged : undefined;
+      if (!dns64.applies(question, judgedAaaa)) return done(aaaa);
+      stopSecond = this.resolveChain({ ...question, type: TYPE.A }, undefined, 0, endMs, (a) => {
+        const judged = a.kind === 'answer' ? dns64.synthesize(judgedAaaa, a.judged) : undefined;
+        done(judged === undefined ? aaaa : { kind: 'answer', judged });
+      });
+    });
+    return () => {
+      stopFirst();
+      stopSecond();
+    };
+  }
+
+  /** A PTR question about a DNS64 address: an alias of the IPv4 address's name, and what is known there. */
+  private resolveReverse(question: ForwardQuestion, ipv4Name: WireName, endMs: number, done: Done): Stop {
+    const alias = { name: question.name, type: TYPE.CNAME, class: 1, ttl: MAX_TTL_SECONDS, rdata: ipv4Name };
+    const before: Judged = { ...stated(question, [], 0), answers: [alias], finalName: ipv4Name };
+    const rest = { ...question, name: ipv4Name };
+    if (this.deps.rules.isOurs(ipv4Name)) {
+      return stopped(done, { kind: 'answer', judged: this.withOurs(before, question.type) });
+    }
+    const local = this.deps.localAnswer(rest);
+    if (local === undefined) return this.resolveChain(rest, before, 1, endMs, done);
+    return stopped(done, { kind: 'answer', judged: joined(before, local) });
+  }
+
+  /** `before` is the chain that led to the question's name, of `followed` replies. */
+  private resolveChain(
+    question: ForwardQuestion,
+    before: Judged | undefined,
+    followed: number,
+    endMs: number,
+    done: Done,
+  ): Stop {
+    const { deps } = this;
+    const route = deps.routeOf(question.name);
+    const leftMs = endMs - deps.clock.monotonicMs();
+    // An alias without its target would mean that there are no records, which is not known.
+    if (followed > MAX_CNAME_CHAIN || (before !== undefined && leadsBack(before)))
+      return stopped(done, { kind: 'failed', ede: EDE.INVALID_DATA });
+    if (leftMs <= 0) return stopped(done, { kind: 'failed', ede: EDE.NO_REACHABLE_AUTHORITY });
+    // No upstream is asked for that name: the client gets the chain up to there.
+    if (route === undefined)
+      return stopped(
+        done,
+        before === undefined ? { kind: 'failed', ede: EDE.OTHER } : { kind: 'answer', judged: before },
+      );
+    let stopRest = nothingToStop;
+    const stopFirst = askUpstreams(question, route, leftMs, deps, (outcome) => {
+      if (outcome.kind === 'failed') return done(outcome);
+      const judged = before === undefined ? outcome.judged : joined(before, outcome.judged);
+      if (judged.endsInOurs) return done({ kind: 'answer', judged: this.withOurs(judged, question.type) });
+      if (!isOpenChain(outcome.judged, question)) return done({ kind: 'answer', judged });
+      stopRest = this.resolveChain({ ...question, name: judged.finalName }, judged, followed + 1, endMs, done);
+    });
+    return () => {
+      stopFirst();
+      stopRest();
+    };
+  }
+
+  /** Our own records as they are now; the answer is never cached (TTL 0 of the whole). */
+  private withOurs(judged: Judged, type: number): Judged {
+    const found = this.deps.ourRecords(judged.finalName, type);
+    const ours = (found ?? []).map((record) => ({
+      name: record.name,
+      type: record.type,
+      class: 1,
+      ttl: record.ttlSeconds,
+      rdata: record.rdata,
+    }));
+    return {
+      ...judged,
+      // What is not known now must not look as if it did not exist.
+      rcode: found === undefined ? RCODE.SERVFAIL : judged.rcode,
+      authentic: false,
+      answers: [...judged.answers, ...ours],
+      hasData: ours.length > 0,
+      ttlSeconds: 0,
+    };
+  }
+}
+
+function stopped(done: Done, outcome: Outcome): Stop {
+  done(outcome);
+  return nothingToStop;
+}
+
+/** CNAMEs, but neither records at their end nor a SOA that shows that there are none: an authoritative upstream's answer. */
+function isOpenChain(judged: Judged, question: ForwardQuestion): boolean {
+  return (
+    question.recursionDesired &&
+    judged.rcode === RCODE.NOERROR &&
+    !judged.hasData &&
+    judged.answers.length > 0 &&
+    !judged.authority.some((record) => record.type === TYPE.SOA)
+  );
+}
+
+/** The chain ends at a name that is already in it. */
+function leadsBack({ answers, finalName }: Judged): boolean {
+  return answers.some((record) => record.type === TYPE.CNAME && sameName(record.name, finalName));
+}
+
+function joined(before: Judged, rest: Judged): Judged {
+  return {
+    ...rest,
+    authentic: before.authentic && rest.authentic,
+    answers: [...before.answers, ...rest.answers],
+    ttlSeconds: Math.min(smallestTtl(before), rest.ttlSeconds),
+  };
+}
+
+function smallestTtl(judged: Judged): number {
+  return judged.answers.reduce((smallest, record) => Math.min(smallest, record.ttl), Number.POSITIVE_INFINITY);
+}

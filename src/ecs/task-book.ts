@@ -1,6 +1,5 @@
-// Which Cloud Map services a task belongs to, and under which id: the tasks of all clusters, stated to the registry as
-// groups of the services that registered instances are in, too.
-
+// The Cloud Map services that each task belongs to, and its instance id there. Tasks of all sources become groups of the
+// services that also hold registered instances.
 import type { State } from '../cloudmap/cloud-map-state.ts';
 import { serviceKey } from '../cloudmap/publish-cloud-map.ts';
 import { idOf, parseInstanceKey, type StoreChange } from '../cloudmap/records.ts';
@@ -8,117 +7,116 @@ import type { Registry } from '../registry/registry.ts';
 import type { ServiceRegistry } from '../taskdef/deployment.ts';
 import { type TaskStatement, taskInstance } from './task-instance.ts';
 
-export interface TaskBook {
-  /** All that a cluster says of one pod; undefined: it is no running task any more. */
-  replace(key: string, statement: TaskStatement | undefined): void;
-  /** Cloud Map services or registered instances changed. */
-  changed(changes: readonly StoreChange[]): void;
-  counts(): { readonly tasks: number; readonly unplaced: number; readonly namesakes: number };
-}
-
 interface Entry {
   readonly key: string;
   statement: TaskStatement;
-  /** Cloud Map service id → the registry that named it, if one did. */
+  /** Cloud Map service id → the registry that refers to it, if one does. */
   places: ReadonlyMap<string, ServiceRegistry | undefined>;
 }
 
-export function createTaskBook(
-  state: Pick<State, 'services' | 'instancesOf'>,
-  registry: Pick<Registry, 'replaceGroup' | 'removeGroup'>,
-): TaskBook {
-  const entries = new Map<string, Entry>();
-  /** "<service id>/<pod name>" → those that would have that id. */
-  const claims = new Map<string, Set<Entry>>();
+export class TaskBook {
+  readonly #state: Pick<State, 'services' | 'instancesOf'>;
+  readonly #registry: Pick<Registry, 'replaceGroup' | 'removeGroup'>;
+  readonly #entries = new Map<string, Entry>();
+  /** "<service id>/<task name>" → the tasks that would have that id. */
+  readonly #claims = new Map<string, Set<Entry>>();
+  #idsByName: ReadonlyMap<string, readonly string[]> | undefined;
 
-  let byName: ReadonlyMap<string, readonly string[]> | undefined;
-  const claimKey = (serviceId: string, { statement }: Entry) => `${serviceId}/${statement.task.name}`;
+  constructor(
+    state: Pick<State, 'services' | 'instancesOf'>,
+    registry: Pick<Registry, 'replaceGroup' | 'removeGroup'>,
+  ) {
+    this.#state = state;
+    this.#registry = registry;
+  }
 
-  /** The Cloud Map services that a task names: by ARN, else the only one of its service's name. */
-  function placesOf({ task }: TaskStatement): Entry['places'] {
+  /** All that a source knows of one task; undefined: it no longer runs. */
+  replace(key: string, statement: TaskStatement | undefined): void {
+    const known = this.#entries.get(key);
+    if (statement === undefined) {
+      this.#entries.delete(key);
+      if (known !== undefined) this.#place(known, NOWHERE);
+      return;
+    }
+    const entry = known ?? { key, statement, places: NOWHERE };
+    entry.statement = statement;
+    this.#entries.set(key, entry);
+    this.#place(entry, this.#placesOf(statement));
+  }
+
+  /** Cloud Map services or registered instances changed. */
+  changed(changes: readonly StoreChange[]): void {
+    if (changes.some(({ collection }) => collection === 'service')) {
+      this.#idsByName = undefined;
+      for (const entry of this.#entries.values())
+        if (entry.statement.task.registries.length === 0) this.#place(entry, this.#placesOf(entry.statement));
+    }
+    for (const { collection, key } of changes)
+      if (collection === 'instance' && this.#claims.has(key)) this.#settle(parseInstanceKey(key).serviceId, key);
+  }
+
+  counts(): { readonly tasks: number; readonly unplaced: number; readonly namesakes: number } {
+    const unplaced = [...this.#entries.values()].filter(({ places }) => places.size === 0).length;
+    const namesakes = [...this.#claims.values()].reduce((sum, { size }) => sum + size - 1, 0);
+    return { tasks: this.#entries.size, unplaced, namesakes };
+  }
+
+  /** The Cloud Map services that a task refers to: by ARN, else the only one with its service's name. */
+  #placesOf({ task }: TaskStatement): Entry['places'] {
     if (task.registries.length > 0) return new Map(task.registries.map((one) => [idOf(one.registryArn), one]));
     if (task.service === undefined) return NOWHERE;
-    byName ??= servicesByName(state);
-    const named = byName.get(task.service.toLowerCase()) ?? [];
+    this.#idsByName ??= serviceIdsByName(this.#state);
+    const named = this.#idsByName.get(task.service.toLowerCase()) ?? [];
     return named.length === 1 ? new Map([[named[0]!, undefined]]) : NOWHERE;
   }
 
-  function place(entry: Entry, places: Entry['places']): void {
+  #place(entry: Entry, places: Entry['places']): void {
     const left = [...entry.places.keys()].filter((serviceId) => !places.has(serviceId));
     entry.places = places;
-    for (const serviceId of left) leave(serviceId, entry);
+    for (const serviceId of left) this.#leave(serviceId, entry);
     for (const serviceId of places.keys()) {
       const key = claimKey(serviceId, entry);
-      const others = claims.get(key);
-      claims.set(key, (others ?? new Set()).add(entry));
-      if (others === undefined || others.size === 1) publish(serviceId, entry, idFor(serviceId, entry, 0));
-      else settle(serviceId, key);
+      const others = this.#claims.get(key);
+      this.#claims.set(key, (others ?? new Set()).add(entry));
+      if (others === undefined || others.size === 1) this.#publish(serviceId, entry, this.#idFor(serviceId, entry, 0));
+      else this.#settle(serviceId, key);
     }
   }
 
-  function leave(serviceId: string, entry: Entry): void {
+  #leave(serviceId: string, entry: Entry): void {
     const key = claimKey(serviceId, entry);
-    registry.removeGroup(groupKey(serviceId, entry));
-    claims.get(key)?.delete(entry);
-    if (claims.get(key)?.size === 0) claims.delete(key);
-    else settle(serviceId, key);
+    this.#registry.removeGroup(groupKey(serviceId, entry));
+    this.#claims.get(key)?.delete(entry);
+    if (this.#claims.get(key)?.size === 0) this.#claims.delete(key);
+    else this.#settle(serviceId, key);
   }
 
-  /** All that claim one id: the oldest pod has it, the others keep theirs apart by their uids. */
-  function settle(serviceId: string, key: string): void {
-    const claimants = [...(claims.get(key) ?? [])].sort(olderFirst);
-    claimants.forEach((entry, rank) => {
-      publish(serviceId, entry, idFor(serviceId, entry, rank));
-    });
+  /** Of all tasks that claim one id, the oldest gets it; the uids tell the others apart. */
+  #settle(serviceId: string, key: string): void {
+    const claimants = [...(this.#claims.get(key) ?? [])].sort(olderFirst);
+    for (const [rank, entry] of claimants.entries())
+      this.#publish(serviceId, entry, this.#idFor(serviceId, entry, rank));
   }
 
-  /** What was registered through the API comes before any pod. */
-  function idFor(serviceId: string, { statement: { task } }: Entry, rank: number): string {
-    const isTaken = rank > 0 || state.instancesOf(serviceId).has(task.name);
+  /** Instances registered through the API take precedence over tasks. */
+  #idFor(serviceId: string, { statement: { task } }: Entry, rank: number): string {
+    const isTaken = rank > 0 || this.#state.instancesOf(serviceId).has(task.name);
     if (!isTaken && task.name.length <= MAX_ID) return task.name;
     const apart = `${task.name}@${task.uid.slice(0, 8)}`;
     return isTaken && apart.length <= MAX_ID ? apart : task.uid;
   }
 
-  function publish(serviceId: string, entry: Entry, id: string): void {
+  #publish(serviceId: string, entry: Entry, id: string): void {
     const instance = taskInstance(entry.statement, id, entry.places.get(serviceId));
-    registry.replaceGroup(groupKey(serviceId, entry), serviceKey(serviceId), [instance]);
+    this.#registry.replaceGroup(groupKey(serviceId, entry), serviceKey(serviceId), [instance]);
   }
-
-  return {
-    replace(key, statement) {
-      const entry = entries.get(key);
-      if (statement === undefined) {
-        entries.delete(key);
-        if (entry !== undefined) place(entry, NOWHERE);
-        return;
-      }
-      const fresh = entry ?? { key, statement, places: NOWHERE };
-      fresh.statement = statement;
-      entries.set(key, fresh);
-      place(fresh, placesOf(statement));
-    },
-    changed(changes) {
-      if (changes.some(({ collection }) => collection === 'service')) {
-        byName = undefined;
-        for (const entry of entries.values())
-          if (entry.statement.task.registries.length === 0) place(entry, placesOf(entry.statement));
-      }
-      for (const { collection, key } of changes)
-        if (collection === 'instance' && claims.has(key)) settle(parseInstanceKey(key).serviceId, key);
-    },
-    counts() {
-      const unplaced = [...entries.values()].filter(({ places }) => places.size === 0).length;
-      const namesakes = [...claims.values()].reduce((sum, { size }) => sum + size - 1, 0);
-      return { tasks: entries.size, unplaced, namesakes };
-    },
-  };
 }
 
-/** As long as Cloud Map's instance ids may be. */
+/** The longest instance id that Cloud Map allows. */
 const MAX_ID = 64;
 const NOWHERE: Entry['places'] = new Map();
 
+const claimKey = (serviceId: string, { statement }: Entry): string => `${serviceId}/${statement.task.name}`;
 const groupKey = (serviceId: string, { key }: Entry): string => `${key}/${serviceId}`;
 
 function olderFirst(one: Entry, other: Entry): number {
@@ -126,8 +124,8 @@ function olderFirst(one: Entry, other: Entry): number {
   return byAge !== 0 ? byAge : one.key < other.key ? -1 : 1;
 }
 
-/** Names, lower case and as long as a label can say them, → ids. */
-function servicesByName({ services }: Pick<State, 'services'>): Map<string, string[]> {
+/** Lower-case names, cut to the length of a label, → ids. */
+function serviceIdsByName({ services }: Pick<State, 'services'>): Map<string, string[]> {
   const ids = new Map<string, string[]>();
   for (const { id, name } of services.values()) {
     const label = name.toLowerCase().slice(0, 63);

@@ -1,5 +1,5 @@
-// Health written back into the cluster: kube-proxy, ingresses and meshes see in a service's EndpointSlices what DNS
-// answers. Level-triggered: what happened only marks a service; what is written follows from how things are now.
+// Writes health back into the cluster, so that kube-proxy, ingresses and meshes find in a service's EndpointSlices what
+// DNS answers. Level-triggered: events only mark a service; the present state decides what is written.
 import type { Clock, Timer } from '../clock.ts';
 import type { Mirror } from '../cloudmap/kubernetes/object-mirror.ts';
 import { serviceKey } from '../cloudmap/publish-cloud-map.ts';
@@ -15,143 +15,155 @@ export interface EndpointsWriterSettings {
   readonly write: ServiceWriter;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Seconds from the first change that was not written yet to its being written. */
+  /** Seconds from the first unwritten change to its write. */
   readonly latency: Histogram;
 }
 
 export interface EndpointsWriter {
-  /** Begins with every service, and finishes what another writer left behind; or stops. */
+  /** Starts with every service, so that it finishes what another writer left behind; or stops. */
   setActive(isActive: boolean): void;
   /** Something about a Cloud Map service may have changed; undefined: about any. */
   mark(serviceId: string | undefined): void;
   stop(): Promise<void>;
 }
 
-/** Changes of one service so close together are judged at once, but for the first. */
+/** Changes of a service within this time after a write are written together. */
 const COALESCE_MS = 50;
-/** Services written at one time. */
+/** Services written concurrently. */
 const CONCURRENT = 4;
-/** Repairs what no event told of. */
+/** Repairs what no event reported. */
 const FULL_PASS_MS = 30_000;
 const FIRST_RETRY_MS = 500;
 const MAX_RETRY_MS = 30_000;
 
 interface Dirty {
-  /** Monotonic, of the first mark that is not written yet. */
+  /** Monotonic time of the first unwritten mark. */
   sinceMs: number;
   notBeforeMs: number;
 }
 
 export function createEndpointsWriter(settings: EndpointsWriterSettings): EndpointsWriter {
-  const { mirror, registry, write, clock, log, latency } = settings;
-  const dirty = new Map<string, Dirty>();
-  const failures = new Map<string, number>();
-  /** A service that was just judged, or failed, is not judged again before. */
-  const restUntilMs = new Map<string, number>();
-  const running = new Map<string, Promise<void>>();
-  let isActive = false;
-  let timer: Timer | undefined;
-  let fullPass: Timer | undefined;
+  const writer = new Writer(settings);
+  settings.registry.onChange((key, what) => {
+    if (what === 'structure' && key.startsWith(PREFIX)) writer.mark(key.slice(PREFIX.length));
+  });
+  return {
+    mark: (serviceId) => writer.mark(serviceId),
+    setActive: (isActive) => writer.setActive(isActive),
+    stop: () => writer.stop(),
+  };
+}
 
-  function mark(serviceId: string | undefined): void {
-    if (!isActive) return;
-    const ids = serviceId === undefined ? [...mirror.services()].map(({ service }) => service!.id) : [serviceId];
-    const nowMs = clock.monotonicMs();
-    for (const id of ids) plan(id, nowMs, Math.max(nowMs, restUntilMs.get(id) ?? 0));
-    wake();
+class Writer {
+  readonly #settings: EndpointsWriterSettings;
+  readonly #dirty = new Map<string, Dirty>();
+  readonly #failures = new Map<string, number>();
+  /** When a service that was just written, or failed, may be written again. */
+  readonly #restUntilMs = new Map<string, number>();
+  readonly #running = new Map<string, Promise<void>>();
+  #isActive = false;
+  #timer: Timer | undefined;
+  #fullPass: Timer | undefined;
+
+  constructor(settings: EndpointsWriterSettings) {
+    this.#settings = settings;
   }
 
-  function plan(id: string, sinceMs: number, notBeforeMs: number): void {
-    const known = dirty.get(id);
-    dirty.set(id, {
+  mark(serviceId: string | undefined): void {
+    if (!this.#isActive) return;
+    const { mirror, clock } = this.#settings;
+    const ids = serviceId === undefined ? [...mirror.services()].map(({ service }) => service!.id) : [serviceId];
+    const nowMs = clock.monotonicMs();
+    for (const id of ids) this.#plan(id, nowMs, Math.max(nowMs, this.#restUntilMs.get(id) ?? 0));
+    this.#wake();
+  }
+
+  setActive(next: boolean): void {
+    if (this.#isActive === next) return;
+    this.#isActive = next;
+    if (next) {
+      this.#planFullPass();
+      this.mark(undefined);
+      return;
+    }
+    this.#dirty.clear();
+    this.#failures.clear();
+    this.#restUntilMs.clear();
+    this.#timer?.cancel();
+    this.#fullPass?.cancel();
+  }
+
+  async stop(): Promise<void> {
+    this.setActive(false);
+    await Promise.all(this.#running.values());
+  }
+
+  #plan(id: string, sinceMs: number, notBeforeMs: number): void {
+    const known = this.#dirty.get(id);
+    this.#dirty.set(id, {
       sinceMs: Math.min(sinceMs, known?.sinceMs ?? sinceMs),
       notBeforeMs: Math.min(notBeforeMs, known?.notBeforeMs ?? notBeforeMs),
     });
   }
 
-  function wake(): void {
-    timer?.cancel();
-    timer = undefined;
-    if (!isActive) return;
-    const nowMs = clock.monotonicMs();
+  #wake(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (!this.#isActive) return;
+    const nowMs = this.#settings.clock.monotonicMs();
     let nextMs = Number.POSITIVE_INFINITY;
-    for (const [id, { notBeforeMs, sinceMs }] of dirty) {
-      if (running.size >= CONCURRENT) return; // the one that ends first wakes us
-      if (running.has(id)) continue;
+    for (const [id, { notBeforeMs, sinceMs }] of this.#dirty) {
+      if (this.#running.size >= CONCURRENT) return; // the next one to finish calls #wake
+      if (this.#running.has(id)) continue;
       if (notBeforeMs > nowMs) nextMs = Math.min(nextMs, notBeforeMs);
-      else begin(id, sinceMs);
+      else this.#begin(id, sinceMs);
     }
-    if (nextMs < Number.POSITIVE_INFINITY) timer = clock.setTimeout(wake, nextMs - nowMs);
+    if (nextMs < Number.POSITIVE_INFINITY)
+      this.#timer = this.#settings.clock.setTimeout(() => this.#wake(), nextMs - nowMs);
   }
 
-  function begin(id: string, sinceMs: number): void {
-    dirty.delete(id);
-    running.set(
-      id,
-      one(id, sinceMs).finally(() => {
-        running.delete(id);
-        wake();
-      }),
-    );
+  #begin(id: string, sinceMs: number): void {
+    this.#dirty.delete(id);
+    const writing = this.#write(id, sinceMs).finally(() => {
+      this.#running.delete(id);
+      this.#wake();
+    });
+    this.#running.set(id, writing);
   }
 
-  async function one(id: string, sinceMs: number): Promise<void> {
+  async #write(id: string, sinceMs: number): Promise<void> {
+    const { write, clock, latency } = this.#settings;
     let restMs = COALESCE_MS;
     try {
-      const { written, againInMs } = await write(id, () => isActive);
-      failures.delete(id);
+      const { written, againInMs } = await write(id, () => this.#isActive);
+      this.#failures.delete(id);
       if (written > 0) latency.observe((clock.monotonicMs() - sinceMs) / 1000);
-      if (againInMs !== undefined && isActive) plan(id, sinceMs, clock.monotonicMs() + againInMs);
+      if (againInMs !== undefined && this.#isActive) this.#plan(id, sinceMs, clock.monotonicMs() + againInMs);
     } catch (error) {
-      if (!isActive) return;
-      restMs = afterFailure(id, error as Error);
-      plan(id, sinceMs, clock.monotonicMs() + restMs);
+      if (!this.#isActive) return;
+      restMs = this.#pauseAfter(id, error as Error);
+      this.#plan(id, sinceMs, clock.monotonicMs() + restMs);
     }
-    restUntilMs.set(id, clock.monotonicMs() + restMs);
+    this.#restUntilMs.set(id, clock.monotonicMs() + restMs);
   }
 
-  /** How long to wait before the next try. */
-  function afterFailure(id: string, error: Error): number {
-    // A slice changed under us: it has been read anew, and is judged anew.
+  /** Milliseconds until the next attempt. */
+  #pauseAfter(id: string, error: Error): number {
+    // A slice changed under us: it has been read again and is compared again.
     if (error instanceof ApiError && error.status === 409) return COALESCE_MS;
-    const count = (failures.get(id) ?? 0) + 1;
-    failures.set(id, count);
-    if (count === 1) log.warn('endpoints were not written, trying again', { service: id, detail: error.message });
+    const count = (this.#failures.get(id) ?? 0) + 1;
+    this.#failures.set(id, count);
+    if (count === 1)
+      this.#settings.log.warn('failed to write endpoints, retrying', { service: id, detail: error.message });
     return Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** (count - 1));
   }
 
-  function planFullPass(): void {
-    fullPass = clock.setTimeout(() => {
-      mark(undefined);
-      planFullPass();
+  #planFullPass(): void {
+    this.#fullPass = this.#settings.clock.setTimeout(() => {
+      this.mark(undefined);
+      this.#planFullPass();
     }, FULL_PASS_MS);
   }
-
-  registry.onChange((key, what) => {
-    if (what === 'structure' && key.startsWith(PREFIX)) mark(key.slice(PREFIX.length));
-  });
-
-  return {
-    mark,
-    setActive(next) {
-      if (isActive === next) return;
-      isActive = next;
-      if (!next) {
-        dirty.clear();
-        failures.clear();
-        restUntilMs.clear();
-        timer?.cancel();
-        fullPass?.cancel();
-        return;
-      }
-      planFullPass();
-      mark(undefined);
-    },
-    async stop() {
-      this.setActive(false);
-      await Promise.all(running.values());
-    },
-  };
 }
 
 const PREFIX = serviceKey('');

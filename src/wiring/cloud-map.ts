@@ -8,7 +8,7 @@ import { type KubernetesStore, openKubernetesStore } from '../cloudmap/kubernete
 import { openLevelStore } from '../cloudmap/level-store.ts';
 import { publishCloudMap } from '../cloudmap/publish-cloud-map.ts';
 import type { CloudMapConfig, ZoneConfig } from '../config/config.ts';
-import { createTaskBook, type TaskBook } from '../ecs/task-book.ts';
+import { TaskBook } from '../ecs/task-book.ts';
 import { startTaskSource } from '../ecs/task-source.ts';
 import type { LeaseTimings } from '../endpoints/lease.ts';
 import { startEndpoints } from '../endpoints/start.ts';
@@ -57,8 +57,8 @@ export async function startCloudMap(config: CloudMapConfig, dependencies: CloudM
   });
 
   // Before `publishCloudMap`, which makes what both have stated take effect.
-  const book = createTaskBook(state, registry);
-  state.onChange(book.changed);
+  const book = new TaskBook(state, registry);
+  state.onChange((changes) => book.changed(changes));
   const zones = new Map<string, ZoneConfig>();
   let told: readonly ZoneConfig[] = [];
   let flushed: Promise<void> = Promise.resolve();

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { openState } from '../../src/cloudmap/cloud-map-state.ts';
 import { memoryStore } from '../../src/cloudmap/cloud-map-store.ts';
 import type { ServiceRecord, StoreChange } from '../../src/cloudmap/records.ts';
-import { createTaskBook } from '../../src/ecs/task-book.ts';
+import { TaskBook } from '../../src/ecs/task-book.ts';
 import type { TaskStatement } from '../../src/ecs/task-instance.ts';
 import { createRegistry } from '../../src/registry/registry.ts';
 
@@ -13,8 +13,8 @@ async function setUp(...services: [id: string, name: string][]) {
   const state = await openState(memoryStore(), () => {});
   let nextSlot = 1;
   const registry = createRegistry({ allocate: () => nextSlot++, set() {} });
-  const book = createTaskBook(state, registry);
-  state.onChange(book.changed);
+  const book = new TaskBook(state, registry);
+  state.onChange((changes) => book.changed(changes));
   const service = (id: string, name: string | undefined): StoreChange => ({
     collection: 'service',
     key: id,

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readHeldObject } from '../../../src/cloudmap/kubernetes/held-object.ts';
 import type { ObjectClient } from '../../../src/cloudmap/kubernetes/object-client.ts';
-import { createMirror, type Resource } from '../../../src/cloudmap/kubernetes/object-mirror.ts';
+import { Mirror, type Resource } from '../../../src/cloudmap/kubernetes/object-mirror.ts';
 import { writeAll } from '../../../src/cloudmap/kubernetes/write-changes.ts';
 import type { InstanceRecord, StoreChange } from '../../../src/cloudmap/records.ts';
 import { ApiError } from '../../../src/sources/kubernetes/api/api-server.ts';
@@ -30,7 +30,7 @@ function cluster() {
 
   /** `hook` is called before each request is carried out. */
   function replica(hook: Hook = () => {}) {
-    const mirror = createMirror();
+    const mirror = new Mirror();
     const client: ObjectClient = {
       async create(resource, object) {
         await hook('create', resource);

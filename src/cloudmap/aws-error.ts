@@ -46,7 +46,7 @@ export class AwsError extends Error {
     this.code = code;
     this.details = details;
   }
-  /** HTTP status: 400 for what the client can mend, as AWS does. */
+  /** HTTP status: 400 for errors that the client can fix, as in AWS. */
   get statusCode(): number {
     return STATUS_CODES[this.code] ?? 400;
   }

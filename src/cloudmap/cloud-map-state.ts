@@ -9,7 +9,7 @@ import {
   type StoreChange,
 } from './records.ts';
 
-/** All of Cloud Map in memory, the same as what the store holds; changed by `mutate` only. */
+/** All of Cloud Map in memory, equal to the store's content. Only `mutate` and `absorb` change it. */
 export interface State {
   readonly namespaces: ReadonlyMap<string, NamespaceRecord>;
   readonly services: ReadonlyMap<string, ServiceRecord>;
@@ -18,22 +18,22 @@ export interface State {
   serviceNamed(namespaceId: string, name: string): ServiceRecord | undefined;
   /** Oldest first. */
   readonly operations: ReadonlyMap<string, OperationRecord>;
-  /** The operation that an earlier request with this key began, if it is still remembered. */
+  /** The operation of an earlier request with this key, if it is still remembered. */
   operationOfRequest(requestKey: string): OperationRecord | undefined;
   /**
-   * Runs `plan` against the state as all earlier plans left it, stores the changes it returns, and gives its result
-   * once they last. Plans that wait for the same disk write share it. When the store refuses, nothing is changed and
-   * every plan of that write rejects with ServiceUnavailable.
+   * Runs `plan` on the result of all earlier plans, stores the changes it returns, and resolves to its result once they
+   * are durable. Plans that wait for the same disk write share it. If the write fails, nothing changes and every plan of
+   * that write rejects with ServiceUnavailable.
    */
   mutate<Result>(plan: () => { readonly changes: readonly StoreChange[]; readonly result: Result }): Promise<Result>;
-  /** Takes in changes made elsewhere (another replica, seen by watching). */
+  /** Takes in changes of other replicas. */
   absorb(changes: readonly StoreChange[]): void;
   onChange(listener: (changes: readonly StoreChange[]) => void): void;
 }
 
 /** Operations are remembered for GetOperation and idempotent retries; older ones are forgotten. */
 const MAX_OPERATIONS = 10_000;
-/** Requests waiting for the disk; above it the client is told to slow down. */
+/** Requests waiting for the disk; more are rejected with RequestLimitExceeded. */
 const MAX_WAITING = 10_000;
 
 interface Waiting {
@@ -42,7 +42,7 @@ interface Waiting {
   fail(error: unknown): void;
 }
 
-/** Loads the store and keeps it and the memory the same from then on. */
+/** Loads the store, and keeps it and the memory equal from then on. */
 export async function openState(store: Store, onStoreError: (error: unknown) => void): Promise<State> {
   const tables = createTables();
   tables.put(oldestOperationFirst(await store.load()));
@@ -124,7 +124,7 @@ function createTables() {
   const serviceNames = new Map<string, ServiceRecord>();
   const nameKey = ({ namespaceId, name }: ServiceRecord) => `${namespaceId}/${name.toLowerCase()}`;
 
-  /** Sets one value and returns what was there before. */
+  /** Sets one value and returns the change that undoes it. */
   function putOne(change: StoreChange): StoreChange {
     switch (change.collection) {
       case 'namespace':
@@ -153,7 +153,7 @@ function createTables() {
   }
 
   return {
-    /** Makes the changes and returns those that undo them, in the order to apply them. */
+    /** Makes the changes and returns those that undo them, in the order in which to apply them. */
     put: (changes: readonly StoreChange[]): StoreChange[] => changes.map(putOne).reverse(),
     forgetOperations(keep: number): StoreChange[] {
       const forgotten: StoreChange[] = [];

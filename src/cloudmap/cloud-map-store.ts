@@ -1,15 +1,15 @@
 import type { StoreChange } from './records.ts';
 
-/** Where what was acknowledged lasts: an embedded database, the Kubernetes API, or memory. */
+/** Durable storage of acknowledged writes: an embedded database, the Kubernetes API, or memory. */
 export interface Store {
-  /** Everything that was written, in no particular order. */
+  /** All stored values, in no particular order. */
   load(): Promise<readonly StoreChange[]>;
-  /** Keeps all the changes or none; resolves when they will survive the process. Rejects with the reason. */
+  /** Stores all the changes or none; resolves when they will survive the process. Rejects with the reason. */
   write(changes: readonly StoreChange[]): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Lasts as long as the process; for tests and for trying things out. */
+/** Lost with the process; for tests and demonstrations. */
 export function memoryStore(): Store {
   const kept = new Map<string, StoreChange>();
   return {

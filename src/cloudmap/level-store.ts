@@ -10,7 +10,7 @@ import type { Collection, StoreChange } from './records.ts';
  * @throws Error with code LEVEL_DATABASE_NOT_OPEN when the folder is locked, another when it cannot be made or used
  */
 export async function openLevelStore(path: string): Promise<Store> {
-  // Loaded here: whoever has no such store does without the native module.
+  // Imported here, so that other stores do not need the native module.
   const { ClassicLevel } = await import('classic-level');
   await makeFolder(path);
   const database = new ClassicLevel<string, string>(path, { keyEncoding: 'utf8', valueEncoding: 'utf8' });
@@ -38,8 +38,8 @@ export async function openLevelStore(path: string): Promise<Store> {
 }
 
 /**
- * Like mkdir with `recursive`, which Node 20 repeats for ever where a folder that is there refuses a new one with ENOENT, as
- * /proc does.
+ * Like mkdir with `recursive`, which loops for ever in Node 20 where an existing folder answers ENOENT to a new one, as /proc
+ * does.
  */
 async function makeFolder(path: string): Promise<void> {
   try {

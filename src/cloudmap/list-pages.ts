@@ -2,7 +2,7 @@
 import { AwsError } from './aws-error.ts';
 import type { Filter } from './request-shapes.ts';
 
-/** How one filter name reads its value off an item, and which conditions it takes. */
+/** For each filter name: the value of an item that it compares, and the conditions it allows. */
 export type FilterRules<Item> = Readonly<
   Record<string, { readonly value: (item: Item) => string; readonly conditions: readonly Filter['Condition'][] }>
 >;
@@ -41,8 +41,8 @@ function condition({ Name, Values, Condition }: Filter): (value: string) => bool
 }
 
 /**
- * One page, in the order of the items' ids, which a new or deleted item does not disturb. The token holds the last id.
- * @throws AwsError InvalidInput for a token that no page gave
+ * One page in the order of the items' ids, so that new or deleted items do not disturb it. The token holds the last id.
+ * @throws AwsError InvalidInput for a token that no page returned
  */
 export function page<Item>(
   items: readonly Item[],

@@ -1,4 +1,4 @@
-// Cloud Map's namespaces, services and instances stated to the registry, and the registry's verdicts given to its API.
+// Publishes Cloud Map's namespaces, services and instances to the registry, and the registry's verdicts to the API.
 import type { Clock } from '../clock.ts';
 import type { CloudMapCheck, ZoneConfig } from '../config/config.ts';
 import { canonicalIp } from '../dns/ip.ts';
@@ -23,7 +23,7 @@ export interface PublishOptions {
   readonly defaults: PublishDefaults;
   /** A DNS namespace's zone appeared or changed; undefined: it is gone. The name is absolute. */
   readonly onZone: (zone: string, config: ZoneConfig | undefined) => void;
-  /** Makes the verdicts take effect now, so that a client that was answered finds them in DNS. */
+  /** Makes the verdicts take effect now, so that DNS answers by them when the client gets its response. */
   readonly judgeNow: () => void;
 }
 
@@ -32,7 +32,7 @@ export interface PublishDefaults {
   readonly policy: ServicePolicy;
   /** Route 53's checks run every 30 s. */
   readonly healthCheckIntervalSeconds: number;
-  /** Those that the configuration names are checked so, whatever their HealthCheckConfig says. */
+  /** Checks from the configuration, which override a service's HealthCheckConfig. */
   readonly healthChecks: readonly CloudMapCheck[];
 }
 
@@ -41,27 +41,27 @@ const MULTIVALUE_ANSWERS = 8;
 /** Route 53 waits four seconds for the connection. */
 const CHECK_TIMEOUT_SECONDS = 4;
 
-/** States all of Cloud Map to the registry, and every change from then on. */
+/** Publishes all of Cloud Map to the registry, and every change from then on. */
 export function publishCloudMap(options: PublishOptions): HealthView {
   const { state, registry } = options;
   const revisions = createRevisions(options);
   const zones = new Map<string, string>();
-  const servicesToState = new Set<string>(state.services.keys());
-  for (const namespace of state.namespaces.values()) stateNamespace(namespace.id, namespace);
-  restate();
+  const dirtyServices = new Set<string>(state.services.keys());
+  for (const namespace of state.namespaces.values()) publishNamespace(namespace.id, namespace);
+  publishDirty();
 
   state.onChange((changes) => {
     for (const change of changes) take(change);
-    restate();
+    publishDirty();
   });
 
   function take(change: StoreChange): void {
-    if (change.collection === 'namespace') stateNamespace(change.key, change.value);
-    if (change.collection === 'service') servicesToState.add(change.key);
-    if (change.collection === 'instance') servicesToState.add(parseInstanceKey(change.key).serviceId);
+    if (change.collection === 'namespace') publishNamespace(change.key, change.value);
+    if (change.collection === 'service') dirtyServices.add(change.key);
+    if (change.collection === 'instance') dirtyServices.add(parseInstanceKey(change.key).serviceId);
   }
 
-  function stateNamespace(id: string, namespace: NamespaceRecord | undefined): void {
+  function publishNamespace(id: string, namespace: NamespaceRecord | undefined): void {
     const before = zones.get(id);
     if (namespace === undefined) {
       zones.delete(id);
@@ -73,8 +73,8 @@ export function publishCloudMap(options: PublishOptions): HealthView {
     options.onZone(zone, config);
   }
 
-  function restate(): void {
-    for (const id of servicesToState) {
+  function publishDirty(): void {
+    for (const id of dirtyServices) {
       const service = state.services.get(id);
       const namespace = service && state.namespaces.get(service.namespaceId);
       if (service === undefined || namespace === undefined) {
@@ -85,7 +85,7 @@ export function publishCloudMap(options: PublishOptions): HealthView {
       registry.replaceService(serviceOf(service, namespace, options.defaults));
       registry.replaceGroup(groupKey(id), serviceKey(id), [...state.instancesOf(id).values()].map(instanceOf));
     }
-    servicesToState.clear();
+    dirtyServices.clear();
     options.judgeNow();
   }
 
@@ -96,7 +96,7 @@ export function publishCloudMap(options: PublishOptions): HealthView {
   };
 }
 
-/** The registry's key of a Cloud Map service; tasks of clusters are stated as further groups of it. */
+/** The registry's key of a Cloud Map service. Tasks are further groups of the same service. */
 export const serviceKey = (id: string): string => `cloudmap/${id}`;
 const groupKey = (id: string): string => `cloudmap/${id}/registered`;
 
@@ -185,7 +185,7 @@ function healthCheckOf(
     ...(config.resourcePath && { path: config.resourcePath }),
     interval: defaults.healthCheckIntervalSeconds,
     timeout: CHECK_TIMEOUT_SECONDS,
-    // As Route 53: so many in a row change the status, in either direction.
+    // As in Route 53, the threshold applies in both directions.
     retries: config.failureThreshold,
     successes: config.failureThreshold,
     startPeriod: 0,
@@ -225,7 +225,7 @@ function* discoveredInstances(registry: Registry, state: State, service: Service
     if (!registered.has(instance.id)) yield { id: instance.id, attributes: instance.attributes };
 }
 
-/** Revisions begin at the time of starting, so that they also grow across a restart. */
+/** Revisions start at the current time, so that they also grow across a restart. */
 function createRevisions({ registry, clock }: PublishOptions): (serviceId: string) => number {
   const first = clock.now();
   const revisions = new Map<string, number>();

@@ -59,7 +59,7 @@ const attributeValue = v.pipe(
   v.maxLength(1024),
   v.regex(/^([!-~][ \t!-~]*)?$/, 'an attribute value is printable ASCII and does not begin with a space'),
 );
-/** Keys that are refused, as valibot's records drop them without a word. */
+/** Keys that valibot's records drop silently; they are rejected instead. */
 const DROPPED_KEYS = ['__proto__', 'prototype', 'constructor'];
 const mapOf = <Key extends v.BaseSchema<string, string, v.BaseIssue<unknown>>, Value extends v.GenericSchema>(
   key: Key,
@@ -74,7 +74,7 @@ const mapOf = <Key extends v.BaseSchema<string, string, v.BaseIssue<unknown>>, V
     v.record(key, value),
   );
 
-/** AWS takes at most 30 attributes with 5,000 characters in all. */
+/** AWS allows at most 30 attributes with 5,000 characters in total. */
 export const attributes = v.pipe(
   mapOf(attributeKey, attributeValue),
   v.check((value) => Object.keys(value).length <= 30, 'at most 30 attributes'),
@@ -102,7 +102,7 @@ export const healthCheckConfig = v.object({
 });
 export const soa = v.object({ TTL: ttl });
 
-/** A list's `Filters`, which take what each listing names. */
+/** `Filters` of a List operation; each operation checks the names. */
 export const filters = v.optional(
   listOf(
     v.object({

@@ -1,5 +1,5 @@
-// Policies of one Cloud Map service, which the API has no member for: the service attribute `healthdns.policy`, a JSON
-// object with the keys that a service has in zones.yaml.
+// Policies of a Cloud Map service, for which the API has no member: the service attribute `healthdns.policy`, a JSON object
+// with the policy keys of zones.yaml.
 import type * as v from 'valibot';
 import { mapping } from '../config/reading/shape.ts';
 import { validate } from '../config/reading/validate.ts';
@@ -10,19 +10,19 @@ import { AwsError } from './aws-error.ts';
 export const POLICY_ATTRIBUTE = 'healthdns.policy';
 
 /**
- * Routing is the DnsConfig's. External sources are the configuration's: a client of the API must not have healthdns ask
- * any address it likes.
+ * Routing comes from the DnsConfig. External sources come from the configuration, so that API clients cannot make healthdns
+ * send requests to arbitrary addresses.
  */
 const { routing: _routing, externalHealth: _externalHealth, ...allowed } = policyEntries;
 const schema = mapping(allowed, 'A policy.');
 
-/** @throws AwsError InvalidInput saying what is wrong with the attribute, where there is one */
+/** @throws AwsError InvalidInput with the problem of an invalid attribute */
 export function checkPolicyAttribute(attributes: Readonly<Record<string, string>>): void {
   const problem = readPolicy(attributes).problem;
   if (problem !== undefined) throw new AwsError('InvalidInput', `attribute ${POLICY_ATTRIBUTE}: ${problem}`);
 }
 
-/** The defaults, where the attribute says nothing, or what it says cannot be read. */
+/** The attribute's policies over the defaults; the defaults alone if the attribute is missing or invalid. */
 export function policyOf(attributes: Readonly<Record<string, string>>, defaults: ServicePolicy): ServicePolicy {
   const { policy } = readPolicy(attributes);
   return policy === undefined ? defaults : servicePolicy(defaults, { ...policy, publishNotReady: false });

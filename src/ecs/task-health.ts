@@ -1,5 +1,5 @@
-// ECS's task health as a pod shows it: the aggregate (health/ecs.ts) over its essential containers, whose checks are the
-// pod's probes. A container's probes are known only by their effect on its status.
+// ECS's task health, derived from a pod: the aggregate (health/rules/ecs.ts) over its essential containers, whose checks
+// are the pod's probes. Results of probes are visible only in the container statuses.
 import { type ContainerHealth, ecsTaskHealth } from '../health/rules/ecs.ts';
 import type { Fact, Status } from '../registry/model.ts';
 import {
@@ -13,13 +13,13 @@ import {
 } from '../sources/kubernetes/api/objects.ts';
 import { ESSENTIAL_CONTAINERS } from '../taskdef/deployment.ts';
 
-/** What is remembered of a pod's containers, since a pod's status does not say it. Keys are container ids. */
+/** History of a pod's containers that its status does not contain. Keys are container ids. */
 export type Seen = ReadonlyMap<string, { readonly wasReady: boolean; readonly startedMs: number }>;
 
 export interface JudgedTask {
   readonly fact: Fact;
   readonly seen: Seen;
-  /** Wall-clock milliseconds at which the same pod must be judged again although it says nothing new. */
+  /** Wall-clock milliseconds at which the pod must be judged again even if it has not changed. */
   readonly reviewMs: number | undefined;
 }
 
@@ -56,7 +56,7 @@ export function judgeTask(metadata: Metadata, pod: Fields, before: Seen, nowMs: 
   };
 }
 
-/** Those that the annotation names; all where it is missing or names none of the pod's. */
+/** The containers in the annotation; all if it is missing or contains none of the pod's. */
 function essentialContainers(metadata: Metadata, pod: Fields): Fields[] {
   const all = list(optionalFields(pod.spec, 'spec').containers, 'spec.containers').map((value) =>
     fields(value, 'container'),
@@ -78,7 +78,7 @@ interface Container {
 
 interface JudgedContainer {
   readonly health: ContainerHealth;
-  /** A running container without a check says nothing about the task's health. */
+  /** A running container without a check does not count. */
   readonly counts: boolean;
   readonly reviewMs?: number;
 }
@@ -120,11 +120,11 @@ function judgeRunning(
   const startedMs = known?.startedMs ?? (spec.startupProbe ? nowMs : startedAtMs);
   if (isStarted) seen.set(id, { wasReady: isReady || known?.wasReady === true, startedMs });
   if (isStarted && isReady) return say('HEALTHY', 'its check passes');
-  // It was restarted because it failed: until its check passes, nothing says that it is better.
+  // It was restarted because it failed, and counts as failed until its check passes.
   if (restarts > 0) return say('UNHEALTHY', `restarted ${restarts} times, its check has not passed since`);
   if (!isStarted) return say('UNKNOWN', 'its check has not passed yet (start period)');
   const wasReady = known?.wasReady === true || (changedMs !== undefined && changedMs > startedAtMs);
-  // Probes begin as not ready: only after as many tries as it may fail is that a result.
+  // Probes start as not ready, which is a result only after failureThreshold attempts.
   const reviewMs = startedMs + firstResultMs(optionalFields(spec.readinessProbe, 'readinessProbe'));
   if (wasReady || nowMs >= reviewMs) return say('UNHEALTHY', 'its check fails');
   return { ...say('UNKNOWN', 'its check has not passed yet'), reviewMs };
@@ -137,7 +137,7 @@ function firstResultMs({ initialDelaySeconds, periodSeconds, failureThreshold, t
   return 1000 * (or(initialDelaySeconds, 0) + or(periodSeconds, 10) * tries + or(timeoutSeconds, 1));
 }
 
-/** Since when its containers have not been ready, where the pod says that they are not. */
+/** Since when the containers have not been ready; undefined: the pod does not report that. */
 function notReadySinceMs(status: Fields): number | undefined {
   const ready = condition(status, 'ContainersReady') ?? condition(status, 'Ready');
   return ready?.status === 'False' ? timeMs(ready.lastTransitionTime) : undefined;

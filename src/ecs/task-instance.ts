@@ -4,7 +4,7 @@ import type { Fact, Instance } from '../registry/model.ts';
 import type { ServiceRegistry } from '../taskdef/deployment.ts';
 import type { Task } from './task.ts';
 
-/** Where a task runs, as its Node says. */
+/** Location of a task, from its Node. */
 export interface Place {
   readonly zone?: string;
   readonly region?: string;
@@ -19,7 +19,7 @@ export interface TaskStatement {
   readonly subjects: readonly string[];
 }
 
-/** `registry` is the one that named the Cloud Map service, where one did. */
+/** `registry`: the one that refers to the Cloud Map service, if any. */
 export function taskInstance(
   { task, health, place, subjects }: TaskStatement,
   id: string,
@@ -37,14 +37,14 @@ export function taskInstance(
   };
 }
 
-/** The registry's port, else the first one of the container it names, else the first of the pod. */
+/** The registry's port, else the first port of its container, else the first port of the pod. */
 function portOf(task: Task, registry: ServiceRegistry | undefined): number | undefined {
   if (registry?.containerPort !== undefined) return registry.containerPort;
   const named = registry?.containerName;
   return task.ports.find(({ container }) => named === undefined || container === named)?.port;
 }
 
-/** ECS_CLUSTER_NAME is AWS's word; ECS_CLUSTER is what others look for. */
+/** ECS_CLUSTER_NAME is AWS's name; other tools read ECS_CLUSTER. */
 function attributesOf(task: Task, place: Place, port: number | undefined): Record<string, string> {
   const all: Record<string, string | undefined> = {
     AWS_INSTANCE_IPV4: task.ipv4,

@@ -1,4 +1,4 @@
-// Follows the pods of one cluster that are ECS tasks, and its Nodes for where they run.
+// Follows the pods of one cluster that are ECS tasks, and its Nodes for their location.
 import type { Clock, Random, Timer } from '../clock.ts';
 import type { TaskCluster } from '../config/config.ts';
 import type { Logger } from '../log.ts';
@@ -27,14 +27,14 @@ export interface TaskSourceSettings {
   readonly timings?: WatchTimings;
 }
 
-/** Labels that make a pod a task. A selector has no "or": these are kinds of their own, and no pod is in two. */
+/** Labels of tasks. Selectors have no "or", so there are three watches, and no pod matches two. */
 const SELECTORS = [
   { title: 'pods of KECS', selector: KECS_SERVICE },
   { title: 'pods of ECS services', selector: `${ECS_SERVICE},!${KECS_SERVICE}` },
   { title: 'pods of ECS tasks', selector: `${ECS_TASK},!${ECS_SERVICE},!${KECS_SERVICE}` },
 ];
 
-/** Never throws: an unreachable cluster is tried again for ever. What was stated stays after `stop`. */
+/** Never throws: retries an unreachable cluster for ever. Published tasks stay after `stop`. */
 export function startTaskSource(settings: TaskSourceSettings): { stop(): Promise<void> } {
   const { config, status } = settings;
   const { name } = config;
@@ -76,7 +76,7 @@ function podsKind(
   };
 }
 
-/** Zones, and health: a node that is not ready takes its tasks with it. */
+/** Zones and health: tasks of a node that is not ready are unhealthy. */
 function nodesKind(
   { config, registry }: TaskSourceSettings,
   replacePlace: (node: string, place: Place | undefined) => void,
@@ -105,7 +105,7 @@ function nodesKind(
 
 const nodeSubject = ({ label }: Pick<TaskCluster, 'label'>, name: string): string => `ecs-node/${label}/${name}`;
 
-/** No facts are stated of it: it only says which pod an instance is. */
+/** Without facts; it only identifies the pod of an instance. */
 const podSubject = (
   { label }: Pick<TaskCluster, 'label'>,
   { namespace, name }: Pick<Task, 'namespace' | 'name'>,

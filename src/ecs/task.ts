@@ -1,5 +1,5 @@
-// A pod that is an ECS task: what its labels and annotations, as KECS writes them (nandemo-ya/kecs) or as AWS names them,
-// say about its service, and what it can be reached by.
+// A pod that is an ECS task: its service, from the labels and annotations of KECS (nandemo-ya/kecs) or AWS, and its
+// addresses.
 import { canonicalIp } from '../dns/ip.ts';
 import {
   type Fields,
@@ -20,7 +20,7 @@ export interface Task {
   readonly uid: string;
   readonly createdMs: number;
   readonly nodeName: string | undefined;
-  /** The ECS service's name, by which its Cloud Map service is found where `registries` says nothing. */
+  /** The ECS service's name. It identifies the Cloud Map service if `registries` is empty. */
   readonly service: string | undefined;
   readonly cluster: string | undefined;
   readonly family: string | undefined;
@@ -34,19 +34,19 @@ export interface Task {
 
 export const KECS_SERVICE = 'kecs.dev/service';
 export const ECS_SERVICE = 'ecs.amazonaws.com/service-name';
-/** ARNs hold characters that no label may; as a label it can only be the task's id. */
+/** An annotation holds the ARN; a label, which cannot contain one, the task's id. */
 export const ECS_TASK = 'ecs.amazonaws.com/task-arn';
 const REGISTRIES = 'kecs.dev/service-registries';
-/** ECS allows one registry a service; more than a few are a mistake. */
+/** ECS allows one registry per service. */
 const MAX_REGISTRIES = 10;
 
 export interface TranslatedTask {
   readonly task: Task;
-  /** What was wrong with a registry that is not among the task's. */
+  /** The problem of the first registry that was left out. */
   readonly problem: MalformedObject | undefined;
 }
 
-/** undefined: it stopped, is being deleted, or has no address yet, so it is not registered. Throws MalformedObject. */
+/** undefined: stopped, being deleted, or without an address, and so not registered. @throws MalformedObject */
 export function translateTask(metadata: Metadata, pod: Fields): TranslatedTask | undefined {
   const status = optionalFields(pod.status, 'status');
   if (metadata.deletingSinceMs !== undefined || status.phase === 'Failed' || status.phase === 'Succeeded')
@@ -77,7 +77,7 @@ export function translateTask(metadata: Metadata, pod: Fields): TranslatedTask |
   return { task, problem };
 }
 
-/** `podIPs`, or before dual stack `podIP` alone. */
+/** `podIPs`, or `podIP` from before dual stack. */
 function addressesOf(status: Fields): string[] {
   const ips = list(status.podIPs, 'status.podIPs').map((entry) => fields(entry, 'status.podIPs').ip);
   const all = ips.length > 0 ? ips : [optionalText(status.podIP, 'status.podIP')].filter((ip) => ip !== undefined);
@@ -125,7 +125,7 @@ function registriesOf(annotation: string | undefined): Pick<TranslatedTask, 'pro
       problem ??= new MalformedObject(`${REGISTRIES}[${index}] is left out: ${error.message}`);
     }
   });
-  // Falling back on the service's name would register the task where its owner did not ask for it.
+  // Falling back to the service's name would register the task where its owner did not ask for it.
   if (registries.length === 0 && problem !== undefined) throw problem;
   return { registries, problem };
 }

@@ -1,5 +1,5 @@
-// What the slices of a Cloud Map service should say: healthy instances, and unknown ones, are ready; unhealthy ones are
-// neither ready nor serving. Pure.
+// The desired slices of a Cloud Map service: healthy and unknown instances are ready, unhealthy ones neither ready nor
+// serving. Pure.
 import type { KeptInstance } from '../cloudmap/kubernetes/held-object.ts';
 import {
   addressIn,
@@ -15,11 +15,11 @@ import type { ServicePolicy, Status } from '../registry/model.ts';
 import type { InstanceState, ServiceState } from '../registry/registry.ts';
 import { type Fields, fields, list, optionalFields } from '../sources/kubernetes/api/objects.ts';
 
-/** An unknown instance is ready unless its service says `unknown: exclude`. */
+/** An unknown instance is ready unless its service has `unknown: exclude`. */
 export const isReady = (status: Status, unknown: ServicePolicy['unknown']): boolean =>
   status === 'HEALTHY' || (status === 'UNKNOWN' && unknown === 'answer');
 
-/** By instance id; an instance of which nothing is known yet counts as unknown. */
+/** By instance id; instances without a verdict count as unknown. */
 export function readyIds(service: ServiceState | undefined): (id: string) => boolean {
   const unknown = service?.service?.policy.unknown ?? 'answer';
   const states = new Map([...(service?.instances.values() ?? [])].map((state) => [state.instance.id, state]));
@@ -31,8 +31,8 @@ export interface Wanted extends EndpointSource {
 }
 
 /**
- * Endpoints that no slice of registered instances has: tasks, and the IPv6 addresses of instances that are kept with
- * their IPv4 address. `podOf` gives the pod of a task where it is in the same cluster.
+ * Endpoints beyond the slices of registered instances: tasks, and the IPv6 addresses of dual-stack instances, whose slices
+ * have their IPv4 addresses. `podOf` returns the pod of a task in the same cluster.
  */
 export function derivedEndpoints(
   service: ServiceState | undefined,
@@ -76,11 +76,11 @@ export interface SliceChange<Slice> {
   /** undefined: a new slice. */
   readonly slice: Slice | undefined;
   readonly shape: SliceShape;
-  /** Empty: the slice is to be deleted. */
+  /** Empty: delete the slice. */
   readonly endpoints: readonly object[];
 }
 
-/** The slices that must be written; endpoints stay in the slice they are in, so that one that comes or goes changes one. */
+/** The slices to write. Endpoints stay in their slices, so that each arrival or departure changes one slice. */
 export function changesOf<Slice>(
   wanted: readonly Wanted[],
   present: readonly PresentSlice<Slice>[],
@@ -111,7 +111,7 @@ function placeOf({ family, port }: SliceShape, endpoint: object): string {
   return `${family} ${port} ${addresses[0]} ${hostname}`;
 }
 
-/** Whether two lists say the same, whatever else the server has added to them. */
+/** Compares the fields that healthdns writes; the server adds others. */
 export const sameEndpoints = (one: readonly unknown[], other: readonly unknown[]): boolean =>
   JSON.stringify(one.map(essence)) === JSON.stringify(other.map(essence));
 

@@ -1,4 +1,4 @@
-// Endpoints objects beside the slices, for what does not read slices yet: `addresses` and `notReadyAddresses`.
+// Endpoints objects beside the slices, for clients that do not read slices: `addresses` and `notReadyAddresses`.
 // https://kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoints-v1/
 import { KIND_LABEL, MANAGED_BY } from '../cloudmap/kubernetes/held-object.ts';
 import { addressIn, type EndpointSource, endpointOf, shapeOf } from '../cloudmap/kubernetes/instance-slices.ts';
@@ -8,7 +8,7 @@ import { type Fields, fields, optionalFields } from '../sources/kubernetes/api/o
 import type { Wanted } from './desired.ts';
 
 export interface LegacyEndpoints {
-  /** How to bring a Service's Endpoints up to date; undefined: they say all that already, as far as we wrote them. */
+  /** Updates a Service's Endpoints; undefined: the last write is up to date. */
   plan(
     service: string,
     registered: readonly (readonly [id: string, record: InstanceRecord])[],
@@ -17,7 +17,7 @@ export interface LegacyEndpoints {
   ): (() => Promise<void>) | undefined;
 }
 
-/** As many as Kubernetes' own controller writes; what is beyond them is in the slices alone. */
+/** As in Kubernetes' own controller; further addresses are in slices only. */
 const MAX_ADDRESSES = 1_000;
 
 export function createLegacyEndpoints(server: ApiServer, namespace: string, signal: AbortSignal): LegacyEndpoints {
@@ -38,7 +38,7 @@ export function createLegacyEndpoints(server: ApiServer, namespace: string, sign
           ...optionalFields(metadata.labels, 'labels'),
           ...MANAGED_BY,
           [KIND_LABEL]: 'endpoints',
-          // Or Kubernetes would make slices of it, beside ours.
+          // Without it, Kubernetes mirrors the object into slices of its own.
           'endpointslice.kubernetes.io/skip-mirror': 'true',
         },
       },
@@ -72,7 +72,7 @@ export function createLegacyEndpoints(server: ApiServer, namespace: string, sign
   };
 }
 
-/** One subset a port. Addresses of both families may stand together. */
+/** One subset per port, with addresses of both families. */
 export function subsetsOf(endpoints: readonly (EndpointSource & { readonly port: number })[]): object[] {
   const byPort = new Map<number, (EndpointSource & { readonly port: number })[]>();
   for (const endpoint of endpoints.slice(0, MAX_ADDRESSES))

@@ -1,4 +1,4 @@
-// One Cloud Map service's slices brought to what they should say: only those that differ, each at most once a second.
+// Updates the slices of one Cloud Map service: only those that differ, each at most once a second.
 import type { Clock } from '../clock.ts';
 import type { HeldObject } from '../cloudmap/kubernetes/held-object.ts';
 import { endpointsOf, newSlice, shapeOfSlice, withInstances } from '../cloudmap/kubernetes/instance-slices.ts';
@@ -17,28 +17,28 @@ export interface ServiceWriterSettings {
   readonly client: ObjectClient;
   readonly registry: Pick<Registry, 'service'>;
   readonly clock: Clock;
-  /** What the server answered, for the mirror; undefined: the slice is gone. */
+  /** Passes a response to the mirror; undefined: the slice is gone. */
   readonly take: (object: HeldObject | undefined, name: string) => void;
-  /** The pod of a task, where it is in the same cluster. */
+  /** The pod of a task in the same cluster. */
   readonly podOf: (state: InstanceState) => { readonly namespace: string; readonly name: string } | undefined;
   readonly legacy: LegacyEndpoints | undefined;
   readonly writes: Counter;
 }
 
 export interface Outcome {
-  /** How many objects were written. */
+  /** Number of objects written. */
   readonly written: number;
-  /** More is to be written then: a slice was written less than a second ago. */
+  /** Slices that were written less than a second ago are due then. */
   readonly againInMs: number | undefined;
 }
 
-/** `goOn` is asked before each write. Rejects with what the server said; 409 when a slice had changed. */
+/** `goOn` is asked before each write. Rejects with the server's error; 409 if a slice changed. */
 export type ServiceWriter = (serviceId: string, goOn: () => boolean) => Promise<Outcome>;
 
 const MIN_INTERVAL_MS = 1_000;
 
 interface Write {
-  /** Tells apart what the limit of one write a second is for. */
+  /** One write per second is allowed for each key. */
   readonly key: string;
   run(): Promise<void>;
 }
@@ -49,7 +49,7 @@ export function createServiceWriter(settings: ServiceWriterSettings): ServiceWri
 
   function due(serviceId: string, service: HeldObject): Write[] {
     const state = registry.service(serviceKey(serviceId));
-    if (state?.service === undefined) return []; // nothing is known of its health yet
+    if (state?.service === undefined) return []; // no health yet
     const ready = readyIds(state);
     const kept = mirror.slicesOf(serviceId, 'instances').map((slice) => ({ slice, instances: instancesHere(slice) }));
     const registered = new Map(
@@ -64,7 +64,7 @@ export function createServiceWriter(settings: ServiceWriterSettings): ServiceWri
     ];
   }
 
-  /** Without those that a newer statement has put into another slice: a move that its writer did not finish. */
+  /** Without instances whose newer version is in another slice, as after an interrupted move. */
   function instancesHere(slice: HeldObject): NonNullable<HeldObject['instances']> {
     const all = [...(slice.instances ?? [])];
     return new Map(all.filter(([id]) => mirror.locate(slice.serviceId!, id)?.slice.name === slice.name));
@@ -121,7 +121,7 @@ async function replaceSlice(
   try {
     take(await client.replace('endpointslices', slice.name, object), slice.name);
   } catch (error) {
-    // Known as it is now, it is judged anew at once.
+    // With the latest version in the mirror, the next attempt can succeed at once.
     if (error instanceof ApiError && (error.status === 409 || error.status === 404))
       take(await client.get('endpointslices', slice.name), slice.name);
     throw error;

@@ -1,4 +1,4 @@
-// The elected writer of endpoints for a Cloud Map that is kept in a cluster.
+// The elected writer of endpoints for a Cloud Map that is stored in a cluster.
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Clock, Random } from '../clock.ts';

@@ -1,5 +1,5 @@
-// How AWS clients say an operation and hear its result: AWS JSON 1.1 (an X-Amz-Target header) and Smithy RPC v2 CBOR (the
-// operation in the path), which newer SDKs prefer. Sources: smithy.io, "AWS JSON 1.1 protocol", "Smithy RPC v2 CBOR".
+// The wire protocols of AWS clients: AWS JSON 1.1 (operation in the X-Amz-Target header) and Smithy RPC v2 CBOR (operation
+// in the path), which newer SDKs prefer. Sources: smithy.io, "AWS JSON 1.1 protocol", "Smithy RPC v2 CBOR".
 import { decode, encode, Token, Type } from 'cborg';
 import { AwsError } from '../cloudmap/aws-error.ts';
 import type { HttpRequest, HttpResponse } from './endpoint.ts';
@@ -14,7 +14,7 @@ export interface AwsProtocol {
 }
 
 const SERVICE = 'Route53AutoNaming_v20170314';
-/** Request ids are asked for by support tools only. */
+/** SDKs log the request id; nothing looks it up here. */
 const NO_REQUEST_ID = { 'x-amzn-requestid': '00000000-0000-0000-0000-000000000000' };
 
 export const awsJson: AwsProtocol = {
@@ -67,7 +67,7 @@ const cborResponse = (status: number, value: unknown): HttpResponse => ({
   headers: { ...NO_REQUEST_ID, 'smithy-protocol': 'rpc-v2-cbor' },
 });
 
-/** SDKs look for Message in this API's own errors and for message in those that all services share. */
+/** SDKs read Message in this API's own errors and message in those that all services share. */
 const errorMembers = ({ message, details }: AwsError, type: string) => ({
   __type: type,
   message,
@@ -85,7 +85,7 @@ function deserialize(parse: () => unknown): unknown {
   }
 }
 
-/** AWS JSON 1.1 says times in seconds since the epoch. */
+/** AWS JSON 1.1 encodes times in seconds since the epoch. */
 function secondsForDates(value: unknown): unknown {
   if (value instanceof Date) return value.getTime() / 1000;
   if (Array.isArray(value)) return value.map(secondsForDates);
@@ -93,7 +93,7 @@ function secondsForDates(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, secondsForDates(member)]));
 }
 
-/** CBOR would say undefined; the protocol wants such members left out. */
+/** CBOR has an undefined value; the protocol requires such members to be omitted. */
 function withoutUndefined(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutUndefined);
   if (typeof value !== 'object' || value === null || value instanceof Date) return value;

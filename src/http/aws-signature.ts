@@ -1,4 +1,4 @@
-// Signature Version 4 of a request: the one that AWS's own library makes with the configured key must be the one sent.
+// Checks the Signature Version 4 of a request: signing it again with AWS's library must give the same signature.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { Hash } from '@smithy/hash-node';
 import { SignatureV4 } from '@smithy/signature-v4';
@@ -11,7 +11,7 @@ export interface AccessKey {
   readonly secretAccessKey: string;
 }
 
-/** AWS takes requests signed at most five minutes before or after its own time. */
+/** AWS accepts clocks that differ by at most five minutes. */
 const MAX_SKEW_MS = 5 * 60_000;
 const AUTHORIZATION =
   /^AWS4-HMAC-SHA256 Credential=([^/,\s]{1,128})\/(\d{8})\/([a-z0-9-]{1,64})\/([a-z0-9-]{1,64})\/aws4_request,\s*SignedHeaders=([a-z0-9;-]{1,2048}),\s*Signature=([0-9a-f]{64})$/;
@@ -42,7 +42,7 @@ export async function checkSignature(
   if (signingDate === undefined || Math.abs(signingDate.getTime() - clock.now()) > MAX_SKEW_MS)
     throw invalid('the signature is older than five minutes, or the clocks differ (X-Amz-Date)');
   if (signedAt.slice(0, 8) !== day) throw invalid('X-Amz-Date is not of the day in Credential');
-  // The library takes this header's word for the body's hash, so that word is checked here.
+  // The library trusts this header for the hash of the body, so it is checked here.
   const stated = request.headers['x-amz-content-sha256'];
   if (stated !== undefined && stated !== createHash('sha256').update(request.body).digest('hex'))
     throw invalid('X-Amz-Content-Sha256 is not the hash of the body');
@@ -54,7 +54,7 @@ export async function checkSignature(
 
 const invalid = (message: string) => new AwsError('InvalidSignatureException', message);
 
-/** Signs what was sent anew; only the headers that the client signed take part, as they may have been added to. */
+/** Signs the request again with the headers that the client signed; proxies may have added others. */
 async function sign(
   request: HttpRequest,
   path: string,

@@ -10,12 +10,12 @@ import type { Endpoint, HttpRequest, HttpResponse } from './endpoint.ts';
 
 export interface CloudMapEndpointOptions {
   readonly api: Api;
-  /** off: reading only. loopback: anyone who reaches the loopback address may write. signed: with one of the keys. */
+  /** off: read-only. loopback: anyone who reaches the loopback address may write. signed: with one of the keys. */
   readonly writes: 'off' | 'loopback' | 'signed';
   readonly keys: readonly AccessKey[];
   readonly log: Logger;
   readonly metrics: Metrics;
-  /** Resolves when what was written so far is answered by DNS: awaited before a write is acknowledged. */
+  /** Resolves when DNS answers by all writes so far; awaited before a write is acknowledged. */
   readonly published?: () => Promise<void>;
 }
 
@@ -31,7 +31,7 @@ export function cloudMapEndpoints(options: CloudMapEndpointOptions): Endpoint[] 
       return protocol.failure(new AwsError('RequestEntityTooLargeException', message));
     },
     async handle(request) {
-      // Unknown names are one label, or anyone could grow the metrics.
+      // Unknown names share one label value, so that clients cannot grow the metrics.
       let operation = 'unknown';
       const respond = (result: string, response: HttpResponse) => {
         calls.inc(1, operation, result);
@@ -43,7 +43,7 @@ export function cloudMapEndpoints(options: CloudMapEndpointOptions): Endpoint[] 
         operation = name;
         if (writes) await authorize(request, `${path}${request.rest}`, options);
         const output = await callOperation(options.api, name, protocol.input(request));
-        // It lasts whatever becomes of DNS, so a failure there (which is logged there) is none of the client's.
+        // The write is durable even if publishing fails, which is logged there.
         if (writes) await options.published?.().catch(() => {});
         return respond('ok', protocol.success(output));
       } catch (error) {

@@ -10,7 +10,7 @@ export interface ConvertOutput {
 
 /**
  * The logic of `healthdns taskdef convert`: task definition JSON in, a manifest for `kubectl apply -f -` out, warnings
- * on stderr. Exit code 1 with every problem, one a line, when the definition is wrong.
+ * on stderr. Exit code 1 with one line per problem if the definition is invalid.
  */
 export function convertTaskDefinition(
   json: string,

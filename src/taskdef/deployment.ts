@@ -1,5 +1,5 @@
-// A task definition run as an ECS service, said as a Kubernetes Deployment with the labels and annotations that KECS
-// writes (nandemo-ya/kecs, its service converter), by which healthdns finds the tasks again.
+// An ECS service as a Kubernetes Deployment with the labels and annotations of KECS (nandemo-ya/kecs, its service
+// converter), by which healthdns recognizes the tasks.
 import { probesOf } from './probes.ts';
 import { type ContainerDefinition, type TaskDefinition, TaskDefinitionError } from './task-definition.ts';
 
@@ -23,16 +23,16 @@ export interface ServiceRegistry {
 export interface Conversion {
   /** The Deployment as a plain object, ready for YAML or JSON. */
   readonly manifest: Record<string, unknown>;
-  /** What the task definition asks for and Kubernetes, or this conversion, does not keep. */
+  /** Settings of the task definition that the Deployment does not keep. */
   readonly warnings: readonly string[];
 }
 
-/** Which containers of the pod, by their names there, decide the task's health: ECS counts essential ones only. */
+/** Names of the pod's containers that decide the task's health: in ECS, only essential ones do. */
 export const ESSENTIAL_CONTAINERS = 'healthdns.dev/essential-containers';
 
 /**
  * The Deployment of an ECS service. Pure: the same input gives the same manifest.
- * @throws TaskDefinitionError where the containers cannot be those of one pod, or a registry names none of them
+ * @throws TaskDefinitionError if the containers cannot share a pod, or a registry refers to an undefined container
  */
 export function deploymentOf(task: TaskDefinition, options: DeploymentOptions): Conversion {
   checkContainerNames(task, options.registries);
@@ -115,7 +115,7 @@ function containerOf(container: ContainerDefinition): Record<string, unknown> {
   };
 }
 
-/** 1024 CPU units are one CPU; `memory` is a hard limit, `memoryReservation` what is set aside; both MiB. */
+/** 1024 CPU units are one CPU; `memory` is the limit, `memoryReservation` the request, both in MiB. */
 function resourcesOf({ cpu, memory, memoryReservation }: ContainerDefinition): Record<string, unknown> | undefined {
   const reserved = memoryReservation ?? memory;
   const requests = {
@@ -127,14 +127,14 @@ function resourcesOf({ cpu, memory, memoryReservation }: ContainerDefinition): R
   return { requests, ...(limits && { limits }) };
 }
 
-/** Fields that are read; any other that is set is named in a warning rather than dropped in silence. */
+/** Converted members; any other that is set causes a warning. */
 const CONVERTED = new Set([
   ...['name', 'image', 'essential', 'healthCheck', 'portMappings', 'dependsOn', 'environment', 'entryPoint', 'command'],
   ...['workingDirectory', 'cpu', 'memory', 'memoryReservation', 'stopTimeout', 'readonlyRootFilesystem'],
   ...['systemControls', 'volumesFrom', 'mountPoints'],
 ]);
 
-/** Converted, or only said by describe-task-definition. A pod has an address of its own, as with awsvpc. */
+/** Converted, or output of describe-task-definition only. Pods have their own address, as with awsvpc. */
 const TASK_MEMBERS = new Set([
   ...['family', 'revision', 'taskDefinitionArn', 'containerDefinitions', 'status', 'tags', 'compatibilities'],
   ...['requiresCompatibilities', 'requiresAttributes', 'registeredAt', 'registeredBy', 'deregisteredAt'],
@@ -175,7 +175,7 @@ function warningsOf(container: ContainerDefinition): string[] {
   ];
 }
 
-/** ECS names may hold capitals and underscores, Kubernetes' (RFC 1123 labels) may not. */
+/** ECS names may contain capitals and underscores; RFC 1123 labels may not. */
 export function kubernetesName(name: string): string {
   return name
     .toLowerCase()

@@ -1,4 +1,4 @@
-// ECS container health checks said as Kubernetes probes.
+// ECS container health checks as Kubernetes probes.
 import type { ContainerHealthCheck } from './task-definition.ts';
 
 export interface Probe {
@@ -16,11 +16,11 @@ export interface Probes {
 }
 
 /**
- * The probes that do what ECS does with a container's health check; none for NONE.
+ * The probes that behave like the container's health check in ECS; none for NONE.
  *
  * ECS runs the check from the start, does not count failures during startPeriod, and the first success ends it. A
- * startupProbe is the one probe that behaves so: it runs at once, and its first success hands over to the others.
- * It may fail through startPeriod and then `retries` times more, as in ECS; an initialDelaySeconds would be blind.
+ * startupProbe behaves the same way: it runs at once, and its first success enables the other probes.
+ * It may fail during startPeriod and then `retries` times more, as in ECS; initialDelaySeconds would run no check.
  * Sources: ECS API reference, HealthCheck; Kubernetes, "Configure Liveness, Readiness and Startup Probes".
  */
 export function probesOf(check: ContainerHealthCheck): Probes {
@@ -41,7 +41,7 @@ export function probesOf(check: ContainerHealthCheck): Probes {
   };
 }
 
-/** CMD is run as it is, CMD-SHELL by the container's shell; undefined for NONE. */
+/** CMD is run directly, CMD-SHELL by the container's shell; undefined for NONE. */
 function probeCommand([kind, ...words]: readonly string[]): readonly string[] | undefined {
   if (kind === 'NONE') return undefined;
   return kind === 'CMD-SHELL' ? ['sh', '-c', ...words] : words;

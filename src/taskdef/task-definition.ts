@@ -1,4 +1,4 @@
-// An ECS task definition as its JSON says it, with ECS's defaults filled in and its ranges held.
+// An ECS task definition, parsed from JSON with ECS's defaults and ranges.
 // Source: Amazon ECS API reference, TaskDefinition, ContainerDefinition and HealthCheck.
 import * as v from 'valibot';
 
@@ -6,7 +6,7 @@ export type TaskDefinition = v.InferOutput<typeof taskDefinitionSchema>;
 export type ContainerDefinition = TaskDefinition['containerDefinitions'][number];
 export type ContainerHealthCheck = NonNullable<ContainerDefinition['healthCheck']>;
 
-/** Everything that is wrong with a task definition: one line a problem, each beginning with its JSON path. */
+/** All problems of a task definition, one line each, starting with the JSON path. */
 export class TaskDefinitionError extends Error {
   readonly problems: readonly string[];
   constructor(problems: readonly string[]) {
@@ -16,11 +16,11 @@ export class TaskDefinitionError extends Error {
   }
 }
 
-/** A task definition with a few containers has some kilobytes; ECS itself takes 64 KiB. */
+/** Task definitions have a few kilobytes; ECS itself allows 64 KiB. */
 const MAX_BYTES = 1024 * 1024;
 
 /**
- * Reads a task definition: what `register-task-definition` takes, or what `describe-task-definition` prints.
+ * Parses a task definition: the input of `register-task-definition` or the output of `describe-task-definition`.
  * @throws TaskDefinitionError with every problem found
  */
 export function parseTaskDefinition(text: string): TaskDefinition {
@@ -174,7 +174,7 @@ const taskDefinitionSchema = v.looseObject(
 
 function parseJson(text: string): unknown {
   try {
-    // Tools that print JSON say null for what is not set; AWS takes it as such.
+    // AWS treats null as absent.
     return JSON.parse(text, (_key, value) => value ?? undefined);
   } catch (error) {
     throw new TaskDefinitionError([`$: not JSON: ${(error as Error).message}`]);

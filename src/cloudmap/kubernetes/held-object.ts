@@ -22,7 +22,7 @@ import {
 
 export type ObjectKind = 'namespace' | 'service' | 'instances' | 'derived' | 'operations';
 
-/** An instance as its slice has it. When it is in two, as between two writes of a move, the higher stamp counts. */
+/** An instance in its slice. If two slices hold it, as between the two writes of a move, the higher stamp counts. */
 export interface KeptInstance {
   readonly record: InstanceRecord;
   readonly stamp: number;
@@ -34,7 +34,7 @@ export interface HeldObject {
   readonly uid: string;
   /** Comparable between versions of one object. */
   readonly version: number;
-  /** The object as the server said it, but for its managed fields. */
+  /** The object as received, without its managed fields. */
   readonly raw: Fields;
   readonly namespace?: NamespaceRecord;
   readonly service?: ServiceRecord;
@@ -46,7 +46,7 @@ export interface HeldObject {
 
 const KINDS: readonly string[] = ['namespace', 'service', 'instances', 'derived', 'operations'] satisfies ObjectKind[];
 
-/** Throws MalformedObject: somebody else wrote it, or a newer healthdns. */
+/** @throws MalformedObject where another program, or a newer healthdns, wrote it */
 export function readHeldObject(object: Fields): HeldObject {
   const meta = metadata(object);
   const kind = text(meta.labels[KIND_LABEL], `label ${KIND_LABEL}`);
@@ -76,7 +76,7 @@ export function readHeldObject(object: Fields): HeldObject {
 
 const serviceIdOf = (labels: Fields): string => text(labels[SERVICE_ID_LABEL], `label ${SERVICE_ID_LABEL}`);
 
-/** What healthdns wrote there itself; it is checked as far as a broken one would break others. */
+/** A record that healthdns wrote. The checks cover what a broken record would break elsewhere. */
 function recordOf<Value extends { readonly id: string; readonly name: string }>(annotations: Fields): Value {
   const value = fields(parse(annotations[RECORD], RECORD), RECORD);
   text(value.id, `${RECORD}.id`);
@@ -115,20 +115,20 @@ function parse(annotation: unknown, name: string): unknown {
   }
 }
 
-/** On every object of ours; its value is the kind: namespace, service, instances, derived, operations. */
+/** On every object of healthdns. Its value is the kind: namespace, service, instances, derived, operations. */
 export const KIND_LABEL = 'healthdns.dev/cloud-map';
 export const SERVICE_ID_LABEL = 'healthdns.dev/service-id';
 export const RECORD = 'healthdns.dev/record';
 export const INSTANCES = 'healthdns.dev/instances';
 export const OPERATIONS = 'healthdns.dev/operations';
-/** On what is about to be deleted: nothing new may be put into it. */
+/** On an object that is about to be deleted: nothing may be added to it. */
 export const DELETING = 'healthdns.dev/deleting';
 
 export const MANAGED_BY = { 'app.kubernetes.io/managed-by': 'healthdns' };
 export const SLICE_MANAGED_BY = { 'endpointslice.kubernetes.io/managed-by': 'healthdns' };
 export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
 
-/** ConfigMap of operations whose own object is gone. */
+/** The ConfigMap for operations whose object is gone. */
 export const OPERATIONS_CONFIG_MAP = 'cloudmap-operations';
 
 const MAX_LABEL = 63;
@@ -136,7 +136,7 @@ const HASH_LETTERS = 10;
 
 export const namespaceObjectName = (namespace: string): string => named('cloudmap-namespace', canonicalName(namespace));
 
-/** "api" in "shop.local" is the Service "api-shop-local", or where somebody else has that, one with a hash. */
+/** "api" in "shop.local" is the Service "api-shop-local"; if another program has that name, one with a hash. */
 export function serviceObjectNames(namespace: string, service: string): readonly [string, string] {
   const whole = `${service.toLowerCase()}.${canonicalName(namespace)}`;
   const plain = label(whole);
@@ -159,7 +159,7 @@ const label = (text: string): string =>
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^-+|-+$/g, '');
 
-/** The last ones only: they are for clients that ask how their request ended, at once. */
+/** Only the last ones: clients ask for an operation's result right after the request. */
 const MAX_OPERATIONS = 120;
 
 export function operationsAnnotation(

@@ -17,19 +17,19 @@ import {
 
 export type Family = 'IPv4' | 'IPv6';
 
-/** What the endpoints of a slice have in common. */
+/** The properties that all endpoints of a slice share. */
 export interface SliceShape {
   readonly family: Family;
-  /** 0: its instances have none. */
+  /** 0: no port. */
   readonly port: number;
 }
 
-/** As Kubernetes' own controller fills them. */
+/** As in Kubernetes' own controller. */
 export const MAX_ENDPOINTS = 100;
-/** Of the 256 KiB that an object's annotations may have. */
+/** Out of the 256 KiB that Kubernetes allows for all annotations of an object. */
 export const MAX_INSTANCES_BYTES = 180 * 1024;
 
-/** The shape of the slice that keeps the record; one without an address has no endpoint there. */
+/** The shape of the slice that holds the record. A record without an address has no endpoint in it. */
 export function shapeOf({ attributes }: Pick<InstanceRecord, 'attributes'>): SliceShape {
   const { AWS_INSTANCE_IPV4: ipv4, AWS_INSTANCE_IPV6: ipv6, AWS_INSTANCE_PORT: port } = attributes;
   return { family: ipv4 === undefined && ipv6 !== undefined ? 'IPv6' : 'IPv4', port: Number(port ?? 0) };
@@ -53,7 +53,7 @@ export interface EndpointSource {
   readonly target?: { readonly namespace: string; readonly name: string };
 }
 
-/** An endpoint; UNHEALTHY instances are neither ready nor serving. Two of the same are equal as JSON. */
+/** An UNHEALTHY instance is neither ready nor serving. Equal endpoints have equal JSON. */
 export function endpointOf({ id, address, ready, zone, target }: EndpointSource): object {
   const hostname = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(id) ? { hostname: id } : {};
   return {
@@ -65,17 +65,17 @@ export function endpointOf({ id, address, ready, zone, target }: EndpointSource)
   };
 }
 
-/** The address under which a record is in slices of a family; undefined: it has no endpoint there. */
+/** The address of a record in slices of a family; undefined: it has no endpoint in them. */
 export function addressIn({ attributes }: Pick<InstanceRecord, 'attributes'>, family: Family): string | undefined {
   const address = family === 'IPv4' ? attributes.AWS_INSTANCE_IPV4 : attributes.AWS_INSTANCE_IPV6;
   const canonical = address === undefined ? undefined : canonicalIp(address);
   return canonical === undefined || UNPUBLISHABLE.test(canonical) ? undefined : canonical;
 }
 
-/** The API server refuses slices with unspecified, loopback, link-local and link-local multicast addresses. */
+/** The API server rejects slices with unspecified, loopback, link-local and link-local multicast addresses. */
 const UNPUBLISHABLE = /^(0\.0\.0\.0|127\..*|169\.254\..*|224\.0\.0\..*|::|::1|fe[89ab].*|ff.2:.*)$/;
 
-/** A slice of a service, without endpoints. `kind`: whether it keeps instances or only repeats addresses. */
+/** An empty slice of a service. `kind`: it holds registered instances, or only repeats addresses. */
 export const newSlice = (service: HeldObject, kind: 'instances' | 'derived', shape: SliceShape): Fields => ({
   apiVersion: 'discovery.k8s.io/v1',
   kind: 'EndpointSlice',
@@ -96,7 +96,7 @@ export const newSlice = (service: HeldObject, kind: 'instances' | 'derived', sha
 
 export type Instances = ReadonlyMap<string, KeptInstance>;
 
-/** A slice that keeps these instances. `isReady` says of each whether it is answered. */
+/** The slice with these instances; `isReady`: DNS answers with the instance. */
 export function withInstances(
   slice: Fields,
   before: readonly OperationRecord[],
@@ -129,7 +129,7 @@ export function endpointsOf(slice: Fields, instances: Instances, isReady: (id: s
   });
 }
 
-/** What the slice says of its instances now; those without an endpoint are not in it. */
+/** Readiness of the instances according to the slice; instances without an endpoint are absent. */
 export function readiness(slice: Fields, instances: Instances): Map<string, boolean> {
   const { family } = shapeOfSlice(slice);
   const byAddress = new Map(

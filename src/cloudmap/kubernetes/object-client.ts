@@ -7,16 +7,16 @@ import { DELETING, type HeldObject, readHeldObject } from './held-object.ts';
 import type { Mirror, Resource } from './object-mirror.ts';
 
 export interface ObjectClient {
-  /** Rejects with ApiError 409 where the name is taken. */
+  /** Rejects with ApiError 409 if the name is taken. */
   create(resource: Resource, object: object): Promise<HeldObject>;
-  /** Rejects with ApiError 409 where the object's resourceVersion is not the present one, 404 where it is gone. */
+  /** Rejects with ApiError 409 if the object's resourceVersion is outdated, 404 if it is gone. */
   replace(resource: Resource, name: string, object: object): Promise<HeldObject>;
-  /** undefined: there is none. */
+  /** undefined: no such object. */
   get(resource: Resource, name: string): Promise<HeldObject | undefined>;
-  /** Of one object: what is there, whoever wrote it. */
+  /** The object as it is, whoever wrote it. */
   raw(resource: Resource, name: string): Promise<Fields | undefined>;
   list(resource: Resource, labelSelector: string): Promise<HeldObject[]>;
-  /** Exactly this version of the object; none is fine, too. Rejects with ApiError 409 where it changed. */
+  /** Deletes this version of the object, if it still exists. Rejects with ApiError 409 if it changed. */
   delete(resource: Resource, object: HeldObject): Promise<void>;
 }
 
@@ -66,21 +66,21 @@ export interface WriteContext {
   readonly mirror: Mirror;
   readonly client: ObjectClient;
   readonly clock: Clock;
-  /** An object as the server answered it; undefined: none was there. */
+  /** Takes in an object of a response; undefined: there was none. */
   readonly take: (object: HeldObject | undefined) => void;
-  /** Records that may differ from what was known. */
+  /** Takes in records that may have changed. */
   readonly feed: (changes: readonly StoreChange[]) => void;
 }
 
-/** Another replica did something that this write did not know of. The client asks again and is told how things are. */
+/** Another replica changed the same records at the same time. A retry sees the new state. */
 export class WriteConflict extends Error {
   override readonly name = 'WriteConflict';
 }
 
-/** A deletion that has not ended after this long never will: its replica died. */
+/** A deletion that takes longer never ends: its replica died. */
 const DELETION_MS = 60_000;
 
-/** Whether somebody is deleting the object right now. */
+/** Whether a replica is deleting the object right now. */
 export function isMarked(object: HeldObject, clock: Clock): boolean {
   const annotations = optionalFields(fields(object.raw.metadata, 'metadata').annotations, 'annotations');
   const sinceMs = timeMs(annotations[DELETING]);

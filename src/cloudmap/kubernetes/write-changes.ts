@@ -26,9 +26,9 @@ import { isMarked, WriteConflict, type WriteContext } from './object-client.ts';
 import { type Resource, resourceOf } from './object-mirror.ts';
 import { type InstanceEdit, writeInstances } from './write-instances.ts';
 
-/** Rejects with the first failure; what was written before it stays, and is seen by watching. */
+/** Rejects with the first failure. Earlier writes of the batch stay, and the watches report them. */
 export async function writeAll(context: WriteContext, all: readonly StoreChange[]): Promise<void> {
-  // Of several changes of one record in a batch the last one counts.
+  // The last change of a record in a batch counts.
   const changes = [...new Map(all.map((change) => [`${change.collection} ${change.key}`, change])).values()];
   const operations = operationsByObject(changes);
   const take = (key: string): readonly OperationRecord[] => {
@@ -49,7 +49,7 @@ export async function writeAll(context: WriteContext, all: readonly StoreChange[
   if (left.length > 0) await writeOperations(context, left);
 }
 
-/** Keyed as the record is that they were about. */
+/** By the key of the record that each operation concerns. */
 function operationsByObject(changes: readonly StoreChange[]): Map<string, OperationRecord[]> {
   const operations = new Map<string, OperationRecord[]>();
   for (const { collection, value } of changes) {
@@ -130,7 +130,7 @@ async function createService(
   throw new WriteConflict(`the Services ${[...names].join(' and ')} belong to somebody else; delete or rename them`);
 }
 
-/** Rejects with WriteConflict where the record there is not the one that the change was made from. */
+/** Rejects with WriteConflict unless the change was made from the record that the cluster has. */
 async function editRecord(context: WriteContext, first: HeldObject, edit: RecordEdit): Promise<void> {
   const recordOf = (object: HeldObject) => JSON.stringify(object.namespace ?? object.service);
   const before = recordOf(first);
@@ -141,7 +141,7 @@ async function editRecord(context: WriteContext, first: HeldObject, edit: Record
   });
 }
 
-/** Writes what `change` makes of the object, anew on each version that it turns out to have; gives what was written. */
+/** Applies `change` to the latest version of the object, again after each conflict; returns the written object. */
 async function replaceUntilCurrent(
   { client, take, mirror, feed }: WriteContext,
   first: HeldObject,
@@ -168,7 +168,7 @@ async function replaceUntilCurrent(
   }
 }
 
-/** The Service and its slices go, unless an instance is found in one. */
+/** Deletes the Service and its slices unless one of them holds an instance. */
 export async function deleteService(context: WriteContext, serviceId: string): Promise<void> {
   const { mirror, client, take, feed } = context;
   const held = mirror.serviceObject(serviceId);
@@ -199,8 +199,8 @@ export async function deleteNamespace(context: WriteContext, namespaceId: string
 }
 
 /**
- * Deletes an object that others may be putting something into at this moment. It is marked first, and looked into after;
- * whoever puts something new looks for the mark after. So one of the two sees the other.
+ * Deletes an object to which other replicas may be adding something right now. The object is marked before its content is
+ * listed, and whoever adds something looks for the mark afterwards, so that one of the two notices the other.
  */
 async function deleteEmpty(context: WriteContext, held: HeldObject, empty: () => Promise<void>): Promise<void> {
   const { mirror, client, feed, clock } = context;
@@ -212,7 +212,7 @@ async function deleteEmpty(context: WriteContext, held: HeldObject, empty: () =>
     await client.delete(resource, marked);
   } catch (error) {
     await replaceUntilCurrent(context, marked, (present) => withEdit(present, { deleting: null })).catch(() => {
-      // The mark grows old by itself; what went wrong first is what the client must hear.
+      // The mark expires by itself; the client needs the first error.
     });
     throw isTaken(error)
       ? new WriteConflict(`another replica changed ${held.name} at the same time; ask again`)
@@ -221,7 +221,7 @@ async function deleteEmpty(context: WriteContext, held: HeldObject, empty: () =>
   feed(mirror.forget(resource, held.name));
 }
 
-/** Operations whose own object is gone. */
+/** Operations whose object is gone. */
 export async function writeOperations(context: WriteContext, operations: readonly OperationRecord[]): Promise<void> {
   const { mirror, client, take } = context;
   const held =
@@ -252,7 +252,7 @@ export const newOperationsHolder = (operations: readonly OperationRecord[]): obj
   },
 });
 
-/** A headless Service without selector: its endpoints are what its slices say. */
+/** A headless Service without a selector; healthdns writes its slices. */
 export const newService = (name: string, record: ServiceRecord, operations: readonly OperationRecord[]): object => ({
   apiVersion: 'v1',
   kind: 'Service',
@@ -267,11 +267,11 @@ export const newService = (name: string, record: ServiceRecord, operations: read
 export interface RecordEdit {
   readonly record?: NamespaceRecord | ServiceRecord;
   readonly operations?: readonly OperationRecord[];
-  /** RFC 3339; null: not any more. */
+  /** RFC 3339; null removes the mark. */
   readonly deleting?: string | null;
 }
 
-/** A namespace's, service's or operations' object with another record, more operations, or the mark of deletion. */
+/** The object with another record, more operations, or the mark of deletion. Labels and annotations of others stay. */
 export function withEdit(
   { raw, operations: before }: HeldObject,
   { record, operations, deleting }: RecordEdit,

@@ -1,5 +1,5 @@
-// Instances of one Cloud Map service brought into its slices: as few writes as there are slices concerned, each on the
-// version that was read, and planned anew when another replica was faster.
+// Writes instances of one Cloud Map service into its slices: one write for each affected slice, based on the version that
+// was read, and planned again when another replica was faster.
 import { ApiError } from '../../sources/kubernetes/api/api-server.ts';
 import type { InstanceRecord, OperationRecord } from '../records.ts';
 import type { HeldObject, KeptInstance } from './held-object.ts';
@@ -28,7 +28,7 @@ export interface InstanceEdit {
 
 const ATTEMPTS = 8;
 
-/** Rejects with WriteConflict where another replica changed one of these instances meanwhile, or with what the server said. */
+/** Rejects with WriteConflict if another replica changed one of these instances, else with the server's error. */
 export async function writeInstances(
   context: WriteContext,
   serviceId: string,
@@ -53,18 +53,18 @@ export async function writeInstances(
 }
 
 interface SlicePlan {
-  /** undefined: a new one. */
+  /** undefined: a new slice. */
   readonly slice: HeldObject | undefined;
   readonly shape: SliceShape;
   readonly instances: Map<string, KeptInstance>;
   readonly operations: OperationRecord[];
-  /** Instances are put into this one; else they are only taken away. */
+  /** Instances are added to this slice; false: they are only removed. */
   adds: boolean;
 }
 
 /**
- * Which slices to write, and how: first those that take instances in, then those that give up older statements of them,
- * so that after a failure at any point each instance is as it was or as it is to be.
+ * The slices to write, in order: first those that gain instances, then those that lose older versions of them. So after a
+ * failure at any point each instance has either its old or its new value.
  */
 function planSlices(
   { mirror, clock }: WriteContext,
@@ -102,7 +102,7 @@ function planSlices(
   for (const { id, record, operations } of edits) {
     const located = mirror.locate(serviceId, id);
     const current = located && planFor(located.slice);
-    // A move that was broken off left it in an older slice, too: it must not come back from there.
+    // An interrupted move left a copy in an older slice, from where it must not come back.
     for (const slice of mirror.slicesOf(serviceId, 'instances'))
       if (slice.name !== located?.slice.name && slice.instances?.has(id)) planFor(slice).instances.delete(id);
     const stamp = Math.max(clock.now(), (located?.kept.stamp ?? 0) + 1);
@@ -127,7 +127,7 @@ function hasRoom(instances: Instances, record: InstanceRecord): boolean {
   return instancesAnnotation(instances).length + JSON.stringify(record).length < MAX_INSTANCES_BYTES;
 }
 
-/** False: another replica was faster with one of them; what is there now is known, and all must be planned anew. */
+/** False: another replica was faster. The mirror has its version now, and everything must be planned again. */
 async function carryOut(context: WriteContext, service: HeldObject, plans: readonly SlicePlan[]): Promise<boolean> {
   const { mirror, client, take } = context;
   for (const { slice, shape, instances, operations } of plans) {
@@ -150,7 +150,7 @@ async function carryOut(context: WriteContext, service: HeldObject, plans: reado
   return true;
 }
 
-/** A new slice counts only if its Service stays: whoever deletes that looks for slices after marking it (delete.ts). */
+/** A new slice counts only if its Service stays: `deleteEmpty` marks the Service first and lists its slices afterwards. */
 async function createSlice({ client, take, clock }: WriteContext, service: HeldObject, object: object): Promise<void> {
   const created = await client.create('endpointslices', object);
   const owner = await client.get('services', service.name);

@@ -82,7 +82,7 @@ export function operationWrites(name: string): boolean {
 }
 
 /**
- * Runs one operation. Times in the output are Date objects; undefined members are to be left out by the encoder.
+ * Runs one operation. Times in the output are Date objects; encoders omit undefined members.
  * @throws AwsError with the API's own error name
  */
 export async function callOperation(api: Api, name: string, input: unknown): Promise<object> {

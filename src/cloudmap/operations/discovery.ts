@@ -72,7 +72,7 @@ function matches(given: Readonly<Record<string, string>>, wanted: Readonly<Recor
   return Object.entries(wanted).every(([key, value]) => given[key] === value);
 }
 
-/** A random choice, so that clients that take the first ones spread. */
+/** A random choice, to spread clients that use only the first instances. */
 function atMost<Item>(items: readonly Item[], count: number, random: Random): Item[] {
   const rest = [...items];
   for (let i = 0; i < Math.min(count, rest.length); i++) {

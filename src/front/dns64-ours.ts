@@ -2,7 +2,7 @@
 import { composeMessage, parseMessage } from '../dns/message/message.ts';
 import type { MessageRecord } from '../dns/message/record.ts';
 import { FLAG, RCODE, TYPE } from '../dns/types.ts';
-import { createEmbedding, MAX_TTL_SECONDS } from '../forward/local/dns64.ts';
+import { createEmbedding, DNS64_TTL_SECONDS } from '../forward/local/dns64.ts';
 import { ASKED_CHECKING_DISABLED, ASKED_DNSSEC, askedBits } from '../forward/resolve/asked.ts';
 import type { Dns64Settings } from '../plane/forward-settings.ts';
 
@@ -34,7 +34,8 @@ export function createOwnDns64(settings: Dns64Settings): OwnDns64 {
       // An A question that fails says that the truth is not known: "no AAAA" would be remembered.
       const failed = made.rcode === RCODE.SERVFAIL;
       if (!truncated && !failed && !made.answers.some(({ type }) => type === TYPE.A)) return aaaa;
-      const limit = parseMessage(aaaa).authorities.find(({ type }) => type === TYPE.SOA)?.ttlSeconds ?? MAX_TTL_SECONDS;
+      const limit =
+        parseMessage(aaaa).authorities.find(({ type }) => type === TYPE.SOA)?.ttlSeconds ?? DNS64_TTL_SECONDS;
       const mapped = (record: MessageRecord): MessageRecord => {
         const ttlSeconds = Math.min(record.ttlSeconds, limit);
         if (record.type !== TYPE.A) return { ...record, ttlSeconds };

@@ -1,11 +1,14 @@
 // What stands before the responder where a configuration asks for it: access lists, rewriting, the search path, DNS64,
 // the query log. Works on copies and messages; without such configuration it is not there, and queries cost nothing more.
 
+import { emptyQueryEdns, readQueryEdns } from '../dns/fast/query-edns.ts';
+import { questionNameEnd } from '../dns/fast/question-reader.ts';
+import { UDP_BYTES_WITHOUT_EDNS } from '../dns/limits.ts';
 import type { WireName } from '../dns/name.ts';
 import { lowerCased } from '../dns/name.ts';
 import { EDE, RCODE, TYPE } from '../dns/types.ts';
 import { writeFailure } from '../forward/cache/answer.ts';
-import { askedBits, findOpt } from '../forward/resolve/asked.ts';
+import { askedBits } from '../forward/resolve/asked.ts';
 import type { FrontSettings } from '../plane/forward-settings.ts';
 import { LATER, type Responder } from '../server/answer/respond.ts';
 import { createAcl } from './acl.ts';
@@ -167,17 +170,6 @@ export function createFront(
   };
 }
 
-/** Offset after the question's name; 0: not one question of an ordinary query. */
-function questionNameEnd(query: Uint8Array): number {
-  if (query.length < 17 || (query[2] & 0xf8) !== 0 || query[4] !== 0 || query[5] !== 1) return 0;
-  let at = 12;
-  while (at < query.length && query[at] !== 0) {
-    if (query[at] > 63) return 0;
-    at += 1 + query[at];
-  }
-  return at + 5 <= query.length && at - 12 < 255 ? at + 1 : 0;
-}
-
 function questionIn(
   query: Uint8Array,
   nameEnd: number,
@@ -186,8 +178,9 @@ function questionIn(
   outBytes: number,
 ): Question {
   const asked = query.slice(12, nameEnd);
-  const opt = findOpt(query, query.length, nameEnd + 4);
-  const offered = opt === 0 ? 512 : Math.max(512, (query[opt + 3] << 8) | query[opt + 4]);
+  const edns = emptyQueryEdns();
+  readQueryEdns(query, 0, nameEnd + 4, query.length, edns);
+  const offered = edns.present ? Math.max(UDP_BYTES_WITHOUT_EDNS, edns.udpBytes) : UDP_BYTES_WITHOUT_EDNS;
   return {
     query,
     overTcp,

@@ -1,6 +1,8 @@
 // A ready answer, kept as bytes: giving it is a copy, then ID, flags, spelling and TTLs are written over.
-import { HEADER_BYTES } from '../../dns/limits.ts';
-import { EDNS_DO, FLAG, OPTION, TYPE } from '../../dns/types.ts';
+import { NO_EDE, OPT_BYTES, OPT_BYTES_WITH_EDE, writeOpt } from '../../dns/fast/response-writer.ts';
+import { HEADER_BYTES, UDP_BYTES_WITH_EDNS } from '../../dns/limits.ts';
+import { FLAG } from '../../dns/types.ts';
+import { writeUint16, writeUint32 } from '../../dns/writer.ts';
 import {
   ASKED_AUTHENTIC,
   ASKED_CHECKING_DISABLED,
@@ -45,15 +47,10 @@ export interface Rendering {
   maxBytes: number;
 }
 
-const OPT_BYTES = 11;
-const EDE_BYTES = 6;
-/** What our OPT offers: as large a query as we take over UDP. */
-const OFFERED_BYTES = 1232;
-
 /** Writes `answer` as the response to `query`, gives its length. Longer than maxBytes: TC and no records (RFC 2181 section 9). */
 export function writeAnswer(answer: Answer, query: Uint8Array, how: Rendering, out: Uint8Array, start: number): number {
   const { questionEnd } = answer;
-  const optBytes = (how.asked & ASKED_EDNS) === 0 ? 0 : how.ede < 0 ? OPT_BYTES : OPT_BYTES + EDE_BYTES;
+  const optBytes = (how.asked & ASKED_EDNS) === 0 ? 0 : how.ede === NO_EDE ? OPT_BYTES : OPT_BYTES_WITH_EDE;
   const isCut = answer.length + optBytes > how.maxBytes;
   if (isCut) {
     copy(answer, questionEnd, out, start);
@@ -68,7 +65,7 @@ export function writeAnswer(answer: Answer, query: Uint8Array, how: Rendering, o
   const shown = answer.authentic && (how.asked & (ASKED_AUTHENTIC | ASKED_DNSSEC)) !== 0;
   writeFlags(query, how.asked, answer.rcode, isCut || answer.truncated, shown, out, start);
   const length = isCut ? questionEnd : answer.length;
-  return optBytes === 0 ? length : length + writeOpt(how.asked, answer.rcode, how.ede, '', out, start, length);
+  return optBytes === 0 ? length : appendOpt(how.asked, answer.rcode, how.ede, '', out, start, length);
 }
 
 /** Making a view to copy by costs as much as about a hundred bytes one by one. */
@@ -90,10 +87,7 @@ function writeTtls(answer: Answer, how: Rendering, out: Uint8Array, start: numbe
     const at = start + ((bytes[offsets + 2 * i] << 8) | bytes[offsets + 2 * i + 1]);
     const stored = (out[at] << 24) | (out[at + 1] << 16) | (out[at + 2] << 8) | out[at + 3];
     const ttl = fixedTtlSeconds >= 0 ? fixedTtlSeconds : stored > ageSeconds ? stored - ageSeconds : 0;
-    out[at] = ttl >>> 24;
-    out[at + 1] = ttl >>> 16;
-    out[at + 2] = ttl >>> 8;
-    out[at + 3] = ttl;
+    writeUint32(out, at, ttl);
   }
 }
 
@@ -128,9 +122,7 @@ export function writeFailure(
   out.fill(0, start + 4, start + HEADER_BYTES);
   out[start + 5] = 1;
   writeFlags(query, asked, rcode, false, false, out, start);
-  return (asked & ASKED_EDNS) === 0
-    ? questionEnd
-    : questionEnd + writeOpt(asked, rcode, ede, text, out, start, questionEnd);
+  return (asked & ASKED_EDNS) === 0 ? questionEnd : appendOpt(asked, rcode, ede, text, out, start, questionEnd);
 }
 
 function writeFlags(
@@ -149,12 +141,11 @@ function writeFlags(
   if (authentic) flags |= FLAG.AD;
   out[start] = query[0];
   out[start + 1] = query[1];
-  out[start + 2] = flags >> 8;
-  out[start + 3] = flags & 0xff;
+  writeUint16(out, start + 2, flags);
 }
 
-/** Appends OPT after `length` bytes, counts it, and gives its size. */
-function writeOpt(
+/** Appends our OPT to a response of `length` bytes and counts it. Returns the new length. */
+function appendOpt(
   asked: number,
   rcode: number,
   ede: number,
@@ -163,28 +154,6 @@ function writeOpt(
   start: number,
   length: number,
 ): number {
-  let at = start + length;
-  out[at++] = 0;
-  out[at++] = 0;
-  out[at++] = TYPE.OPT;
-  out[at++] = OFFERED_BYTES >> 8;
-  out[at++] = OFFERED_BYTES & 0xff;
-  out[at++] = rcode >> 4;
-  out[at++] = 0;
-  out[at++] = (asked & ASKED_DNSSEC) === 0 ? 0 : EDNS_DO >> 8;
-  out[at++] = 0;
-  out[at++] = 0;
-  out[at++] = ede < 0 ? 0 : EDE_BYTES + text.length;
-  if (ede >= 0) {
-    out[at++] = 0;
-    out[at++] = OPTION.EDE;
-    out[at++] = 0;
-    out[at++] = 2 + text.length;
-    out[at++] = ede >> 8;
-    out[at++] = ede & 0xff;
-    for (let i = 0; i < text.length; i++) out[at++] = text.charCodeAt(i);
-  }
-  out[start + 10] = 0;
-  out[start + 11] = 1;
-  return at - start - length;
+  writeUint16(out, start + 10, 1);
+  return writeOpt(out, start + length, UDP_BYTES_WITH_EDNS, rcode, (asked & ASKED_DNSSEC) !== 0, ede, text) - start;
 }

@@ -1,9 +1,10 @@
 // A judged reply made ready for the cache: bytes, and when they are over.
 import { HEADER_BYTES } from '../../dns/limits.ts';
+import { parseMessage } from '../../dns/message/message.ts';
+import type { MessageRecord } from '../../dns/message/record.ts';
 import { FLAG, RCODE, TYPE } from '../../dns/types.ts';
 import type { CacheSettings } from '../../plane/forward-settings.ts';
 import { bitsOf, type ForwardQuestion } from '../resolve/question.ts';
-import { recordCursor, type WireRecord } from '../resolve/records.ts';
 import type { Judged } from '../upstream/judge.ts';
 import type { Answer } from './answer.ts';
 import { composeResponse } from './compose.ts';
@@ -29,12 +30,12 @@ export interface CacheEntry extends Answer {
 export function entryOf(question: ForwardQuestion, judged: Judged, settings: CacheSettings, nowMs: number): CacheEntry {
   const { rcode, authentic, truncated, ede } = judged;
   const seconds = truncated ? 0 : cacheSeconds(settings, rcode, judged.hasData, judged.ttlSeconds);
-  const withTtl = (record: WireRecord) => {
+  const withTtl = (record: MessageRecord) => {
     // Lasting as long as it is kept, so that no TTL has run out while the answer is still given.
-    const ttl = seconds === 0 ? record.ttl : Math.min(Math.max(record.ttl, seconds), settings.maxTtlSeconds);
-    return { ...record, ttl };
+    if (seconds === 0) return record;
+    return { ...record, ttlSeconds: Math.min(Math.max(record.ttlSeconds, seconds), settings.maxTtlSeconds) };
   };
-  const negative = (record: WireRecord) => ({ ...record, ttl: seconds === 0 ? record.ttl : seconds });
+  const negative = (record: MessageRecord) => (seconds === 0 ? record : { ...record, ttlSeconds: seconds });
   const answers = judged.answers.map(withTtl);
   const authority = judged.authority.map(judged.hasData ? withTtl : negative);
   return entry(
@@ -67,8 +68,8 @@ interface Content {
   readonly truncated: boolean;
   readonly ede: number;
   readonly hasData: boolean;
-  readonly answers: readonly WireRecord[];
-  readonly authority: readonly WireRecord[];
+  readonly answers: readonly MessageRecord[];
+  readonly authority: readonly MessageRecord[];
 }
 
 function entry(question: ForwardQuestion, content: Content, seconds: number, nowMs: number): CacheEntry {
@@ -101,7 +102,7 @@ function entry(question: ForwardQuestion, content: Content, seconds: number, now
 }
 
 /** The run of A or AAAA records at the end of the chain. */
-function rotatable(answers: readonly WireRecord[], type: number): { rotateFrom: number; rotateCount: number } {
+function rotatable(answers: readonly MessageRecord[], type: number): { rotateFrom: number; rotateCount: number } {
   if (type !== TYPE.A && type !== TYPE.AAAA) return { rotateFrom: 0, rotateCount: 0 };
   const rotateFrom = answers.findIndex((record) => record.type === type);
   if (rotateFrom < 0) return { rotateFrom: 0, rotateCount: 0 };
@@ -110,10 +111,7 @@ function rotatable(answers: readonly WireRecord[], type: number): { rotateFrom: 
   return { rotateFrom, rotateCount: end - rotateFrom };
 }
 
-/** The answer section, read back off the bytes. */
-export function answerRecords(kept: CacheEntry): WireRecord[] {
-  const message = kept.bytes.subarray(kept.start, kept.start + kept.length);
-  const cursor = recordCursor(message, kept.questionEnd);
-  const count = (message[6] << 8) | message[7];
-  return Array.from({ length: count }, () => cursor.read());
+/** The answer section, read back from the bytes. */
+export function answerRecords({ bytes, start, length }: CacheEntry): readonly MessageRecord[] {
+  return parseMessage(bytes.subarray(start, start + length)).answers;
 }

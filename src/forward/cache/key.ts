@@ -1,15 +1,11 @@
 // A question as one number: no string is made to find a cache entry. Equal numbers may be different questions (once in
 // 2^53), so whoever finds an entry compares the name as well.
+import { LOWER } from '../../dns/name.ts';
 
 export interface Keys {
   /** `wire` holds an uncompressed name of any case from `start` to `end` (the root's zero byte included). */
   keyOf(wire: Uint8Array, start: number, end: number, type: number, bits: number): number;
 }
-
-/** ASCII letters to lower case (RFC 4343). Length bytes are at most 63, so a whole wire name can go through it. */
-export const LOWER: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) =>
-  byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte,
-);
 
 /** The seeds are 32-bit random numbers, so that nobody can prepare names that collide. */
 export function createKeys(seedA: number, seedB: number): Keys {

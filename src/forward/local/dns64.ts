@@ -19,8 +19,8 @@ export interface Dns64 {
   reverseOf(question: ForwardQuestion): WireName | undefined;
 }
 
-/** RFC 6147 section 5.1.7: the most when there is no SOA to say. */
-export const MAX_TTL_SECONDS = 600;
+/** RFC 6147 section 5.1.7: the limit where there is no SOA to give one. */
+export const DNS64_TTL_SECONDS = 600;
 
 export function createDns64(settings: Dns64Settings): Dns64 {
   const embed = createEmbedding(settings);
@@ -39,13 +39,13 @@ export function createDns64(settings: Dns64Settings): Dns64 {
     synthesize(aaaa, a) {
       if (!a.hasData) return undefined;
       const hasLimit = aaaa !== undefined && !aaaa.hasData && aaaa.ttlSeconds > 0;
-      const limit = hasLimit ? aaaa.ttlSeconds : MAX_TTL_SECONDS;
+      const limit = hasLimit ? aaaa.ttlSeconds : DNS64_TTL_SECONDS;
       const answers = a.answers
         .filter((record) => record.type !== TYPE.RRSIG)
         .map((record) => {
-          const ttl = Math.min(record.ttl, limit);
-          if (record.type !== TYPE.A) return { ...record, ttl };
-          return { ...record, ttl, type: TYPE.AAAA, rdata: embed(record.rdata) };
+          const ttlSeconds = Math.min(record.ttlSeconds, limit);
+          if (record.type !== TYPE.A) return { ...record, ttlSeconds };
+          return { ...record, ttlSeconds, type: TYPE.AAAA, rdata: embed(record.rdata) };
         });
       return { ...a, answers, authentic: false, authority: [], ttlSeconds: Math.min(a.ttlSeconds, limit) };
     },

@@ -1,12 +1,12 @@
 // Addresses stated by hand, inline or in files like /etc/hosts (hosts(5)).
 import type { Clock } from '../../clock.ts';
 import { formatIp, parseIp } from '../../dns/ip.ts';
+import type { MessageRecord } from '../../dns/message/record.ts';
 import type { WireName } from '../../dns/name.ts';
 import { formatName, NameError, parseName, reverseName } from '../../dns/name.ts';
 import { RCODE, TYPE } from '../../dns/types.ts';
 import type { HostsSettings } from '../../plane/forward-settings.ts';
 import type { ForwardQuestion } from '../resolve/question.ts';
-import type { WireRecord } from '../resolve/records.ts';
 import type { Judged } from '../upstream/judge.ts';
 import { type FileWatch, watchText } from '../upstream/resolv-conf.ts';
 
@@ -122,7 +122,7 @@ function tableOf(entries: readonly HostEntry[], settings: HostsSettings): HostTa
  */
 export function stated(question: ForwardQuestion, rdata: readonly Uint8Array[], ttlSeconds: number): Judged {
   const answers = rdata.map(
-    (bytes): WireRecord => ({ name: question.name, type: question.type, class: 1, ttl: ttlSeconds, rdata: bytes }),
+    (bytes): MessageRecord => ({ name: question.name, type: question.type, class: 1, ttlSeconds, rdata: bytes }),
   );
   return {
     rcode: RCODE.NOERROR,
@@ -141,7 +141,7 @@ export function stated(question: ForwardQuestion, rdata: readonly Uint8Array[], 
 /** A negative answer with the SOA of `zone`, as RFC 6303 section 3 has it for zones that are served locally. */
 export function withSoa(judged: Judged, zone: WireName, ttlSeconds: number): Judged {
   if (judged.hasData) return judged;
-  const soa: WireRecord = { name: zone, type: TYPE.SOA, class: 1, ttl: ttlSeconds, rdata: soaRdata(zone, ttlSeconds) };
+  const soa: MessageRecord = { name: zone, type: TYPE.SOA, class: 1, ttlSeconds, rdata: soaRdata(zone, ttlSeconds) };
   return { ...judged, authority: [soa], ttlSeconds };
 }
 

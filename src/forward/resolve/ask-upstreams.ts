@@ -1,13 +1,13 @@
 // One question put to the upstreams of a route until one answers: the next is asked when one fails or is slower than
 // expected, and earlier ones may still answer until the deadline.
 import type { Clock } from '../../clock.ts';
+import { MessageError } from '../../dns/reader.ts';
 import { EDE, RCODE } from '../../dns/types.ts';
 import { TOO_BUSY, UNREADABLE } from '../upstream/attempt.ts';
 import { type Deadline, type Deadlines, NOT_WAITING } from '../upstream/deadlines.ts';
 import { type Judged, type JudgeRules, judgeReply, LameReply } from '../upstream/judge.ts';
 import type { AskListener, Cancellable, Upstream } from '../upstream/upstream.ts';
 import type { ForwardQuestion } from './question.ts';
-import { ReplyError } from './records.ts';
 import type { Route } from './route.ts';
 
 export type Outcome =
@@ -94,7 +94,7 @@ class Inquiry implements Deadline {
       judged = judgeReply(message, this.question, this.deps.rules);
     } catch (error) {
       // Nothing that a server sends may end the thread, not even through a bug here.
-      this.deps.malformed(error instanceof ReplyError || error instanceof LameReply ? undefined : (error as Error));
+      this.deps.malformed(error instanceof MessageError || error instanceof LameReply ? undefined : (error as Error));
       this.ede = EDE.INVALID_DATA;
       this.askAnother();
       return;

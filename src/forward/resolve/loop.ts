@@ -1,15 +1,14 @@
 // Finds forwarding loops (a resolv.conf that names ourselves, two servers that forward to each other): each upstream is asked a
 // question that nobody else can answer, and that we answer ourselves when it comes back as a query. If that answer is the
 // upstream's reply, the way through it leads back here. CoreDNS's `loop` stops the process; we stop asking the upstream.
-import { parseName } from '../../dns/name.ts';
+import { parseMessage } from '../../dns/message/message.ts';
+import { LOWER, parseName } from '../../dns/name.ts';
 import { TYPE } from '../../dns/types.ts';
-import { LOWER } from '../cache/key.ts';
 import { stated } from '../local/hosts.ts';
 import { type Deadlines, deadline } from '../upstream/deadlines.ts';
 import type { Judged } from '../upstream/judge.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { type ForwardQuestion, plainQuestion } from './question.ts';
-import { recordCursor } from './records.ts';
 import type { Route } from './route.ts';
 
 export interface LoopWatch {
@@ -40,7 +39,7 @@ export function createLoopWatch(token: string, deadlines: Deadlines, onLoop: () 
     const asking = upstream.send(plainQuestion(name, TYPE.HINFO), {
       replied(message) {
         deadlines.remove(tooLate);
-        const loops = isOurAnswer(message, name, token);
+        const loops = isOurAnswer(message, token);
         if (loops && !upstream.counters.loops) onLoop();
         upstream.counters.loops = loops;
         if (loops) deadlines.add(next, AGAIN_MS);
@@ -77,11 +76,10 @@ export function loopAnswer(question: ForwardQuestion, token: string): Judged {
   );
 }
 
-function isOurAnswer(message: Uint8Array, name: Uint8Array, token: string): boolean {
-  if (((message[6] << 8) | message[7]) === 0) return false;
+function isOurAnswer(message: Uint8Array, token: string): boolean {
   try {
-    const record = recordCursor(message, 12 + name.length + 4).read();
-    return record.type === TYPE.HINFO && Buffer.from(record.rdata).includes(token);
+    const [record] = parseMessage(message).answers;
+    return record?.type === TYPE.HINFO && Buffer.from(record.rdata).includes(token);
   } catch {
     // A reply that cannot be read is not the answer we gave.
     return false;

@@ -1,7 +1,6 @@
 // A question that upstreams are asked, and its way to and from a query's bytes.
 import { HEADER_BYTES } from '../../dns/limits.ts';
-import type { WireName } from '../../dns/name.ts';
-import { LOWER } from '../cache/key.ts';
+import { LOWER, type WireName } from '../../dns/name.ts';
 import { ASKED_CHECKING_DISABLED, ASKED_DNSSEC, ASKED_RECURSION } from './asked.ts';
 
 export interface ForwardQuestion {

@@ -5,7 +5,7 @@ import { MAX_CNAME_CHAIN } from '../../dns/limits.ts';
 import type { WireName } from '../../dns/name.ts';
 import { sameName } from '../../dns/name.ts';
 import { EDE, RCODE, TYPE } from '../../dns/types.ts';
-import { type Dns64, MAX_TTL_SECONDS } from '../local/dns64.ts';
+import { DNS64_TTL_SECONDS, type Dns64 } from '../local/dns64.ts';
 import { stated } from '../local/hosts.ts';
 import type { Judged } from '../upstream/judge.ts';
 import { type AskDeps, askUpstreams, type Outcome } from './ask-upstreams.ts';
@@ -66,7 +66,7 @@ export class Resolver {
 
   /** A PTR question about a DNS64 address: an alias of the IPv4 address's name, and what is known there. */
   private resolveReverse(question: ForwardQuestion, ipv4Name: WireName, endMs: number, done: Done): Stop {
-    const alias = { name: question.name, type: TYPE.CNAME, class: 1, ttl: MAX_TTL_SECONDS, rdata: ipv4Name };
+    const alias = { name: question.name, type: TYPE.CNAME, class: 1, ttlSeconds: DNS64_TTL_SECONDS, rdata: ipv4Name };
     const before: Judged = { ...stated(question, [], 0), answers: [alias], finalName: ipv4Name };
     const rest = { ...question, name: ipv4Name };
     if (this.deps.rules.isOurs(ipv4Name)) {
@@ -119,7 +119,7 @@ export class Resolver {
       name: record.name,
       type: record.type,
       class: 1,
-      ttl: record.ttlSeconds,
+      ttlSeconds: record.ttlSeconds,
       rdata: record.rdata,
     }));
     return {
@@ -165,5 +165,5 @@ function joined(before: Judged, rest: Judged): Judged {
 }
 
 function smallestTtl(judged: Judged): number {
-  return judged.answers.reduce((smallest, record) => Math.min(smallest, record.ttl), Number.POSITIVE_INFINITY);
+  return judged.answers.reduce((smallest, record) => Math.min(smallest, record.ttlSeconds), Number.POSITIVE_INFINITY);
 }

@@ -28,12 +28,7 @@ export function targetOf(entry: CacheEntry, nowMs: number, fixedTtlSeconds: numb
   if (entry.truncated) return failedTarget(RCODE.SERVFAIL);
   const age = Math.floor((nowMs - entry.storedMs) / 1000);
   const ttlOf = (ttl: number) => (fixedTtlSeconds >= 0 ? fixedTtlSeconds : Math.max(0, ttl - age));
-  const records = answerRecords(entry).map(({ name, type, ttl, rdata }) => ({
-    name,
-    type,
-    ttlSeconds: ttlOf(ttl),
-    rdata,
-  }));
+  const records = answerRecords(entry).map((record) => ({ ...record, ttlSeconds: ttlOf(record.ttlSeconds) }));
   return { rcode: entry.rcode, records, stale: fixedTtlSeconds >= 0 };
 }
 

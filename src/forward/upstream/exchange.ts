@@ -1,17 +1,17 @@
 // The bytes that go to an upstream, and the test that says whether bytes that came are its reply (RFC 5452 section 9.1).
+import { NO_EDE, OPT_BYTES, writeOpt } from '../../dns/fast/response-writer.ts';
 import { HEADER_BYTES, UDP_BYTES_WITH_EDNS } from '../../dns/limits.ts';
-import { EDNS_DO, FLAG, RCODE, TYPE } from '../../dns/types.ts';
+import { CLASS, FLAG, RCODE } from '../../dns/types.ts';
+import { writeUint16 } from '../../dns/writer.ts';
 import { sameQuestionName } from '../cache/key.ts';
 import type { ForwardQuestion } from '../resolve/question.ts';
 import type { Unpredictable } from './unpredictable.ts';
-
-const OPT_BYTES = 11;
 
 /**
  * A query of our own making: nothing of the client's packet goes on, so no client subnet (RFC 7871), cookie or unknown
  * option does. The ID is 0 until the transport sets it.
  */
-export function composeQuery(
+export function composeUpstreamQuery(
   question: ForwardQuestion,
   edns: boolean,
   spelling: Unpredictable | undefined,
@@ -22,20 +22,15 @@ export function composeQuery(
   let flags: number = FLAG.AD;
   if (question.recursionDesired) flags |= FLAG.RD;
   if (question.checkingDisabled) flags |= FLAG.CD;
-  query[2] = flags >> 8;
-  query[3] = flags & 0xff;
-  query[5] = 1;
+  writeUint16(query, 2, flags);
+  writeUint16(query, 4, 1);
   query.set(question.name, HEADER_BYTES);
   if (spelling !== undefined) spellRandomly(query, HEADER_BYTES, questionEnd - 4, spelling);
-  query[questionEnd - 4] = question.type >> 8;
-  query[questionEnd - 3] = question.type & 0xff;
-  query[questionEnd - 1] = 1;
+  writeUint16(query, questionEnd - 4, question.type);
+  writeUint16(query, questionEnd - 2, CLASS.IN);
   if (edns) {
-    query[11] = 1;
-    query[questionEnd + 2] = TYPE.OPT;
-    query[questionEnd + 3] = UDP_BYTES_WITH_EDNS >> 8;
-    query[questionEnd + 4] = UDP_BYTES_WITH_EDNS & 0xff;
-    query[questionEnd + 7] = question.dnssecOk ? EDNS_DO >> 8 : 0;
+    writeUint16(query, 10, 1);
+    writeOpt(query, questionEnd, UDP_BYTES_WITH_EDNS, 0, question.dnssecOk, NO_EDE);
   }
   return query;
 }
@@ -85,7 +80,7 @@ export function saysCannotRead(message: Uint8Array): boolean {
   return rcode === RCODE.FORMERR || rcode === RCODE.NOTIMP;
 }
 
-/** Of a query that `composeQuery` made. */
+/** Of a query that `composeUpstreamQuery` made. */
 function questionNameLength(query: Uint8Array): number {
   let at = HEADER_BYTES;
   while (query[at] !== 0) at += 1 + query[at];
@@ -93,8 +88,7 @@ function questionNameLength(query: Uint8Array): number {
 }
 
 export function setId(query: Uint8Array, id: number): void {
-  query[0] = id >> 8;
-  query[1] = id & 0xff;
+  writeUint16(query, 0, id);
 }
 
 export function idOf(message: Uint8Array): number {

@@ -1,21 +1,25 @@
 // What an upstream's reply is worth: the records that answer the question and that the upstream may state, nothing else
 // (RFC 5452 section 6, RFC 2181 section 5.4.1). Glue, additional data and records of other names never get further.
-import { HEADER_BYTES, MAX_CNAME_CHAIN, MAX_RECORDS_PER_MESSAGE, MAX_TTL_SECONDS } from '../../dns/limits.ts';
+import { NO_EDE } from '../../dns/fast/response-writer.ts';
+import { MAX_CNAME_CHAIN, MAX_TTL_SECONDS } from '../../dns/limits.ts';
+import { hasFlag, type Message, parseMessage } from '../../dns/message/message.ts';
+import { extendedErrors } from '../../dns/message/opt.ts';
+import type { MessageRecord } from '../../dns/message/record.ts';
 import type { WireName } from '../../dns/name.ts';
 import { isSubdomain, lowerCased, sameName } from '../../dns/name.ts';
-import { OPTION, RCODE, TYPE } from '../../dns/types.ts';
+import { isWellFormed } from '../../dns/rdata/rdata.ts';
+import { MessageError } from '../../dns/reader.ts';
+import { CLASS, FLAG, RCODE, TYPE, typeName } from '../../dns/types.ts';
 import type { ForwardQuestion } from '../resolve/question.ts';
-import { ReplyError, recordCursor, type WireRecord } from '../resolve/records.ts';
-import { isTruncated } from './exchange.ts';
 
 export interface Judged {
   readonly rcode: number;
   /** The upstream says that it validated the answer. */
   readonly authentic: boolean;
   /** The chain of CNAMEs, then the records of the type asked for, with the RRSIGs if `dnssecOk`. */
-  readonly answers: readonly WireRecord[];
+  readonly answers: readonly MessageRecord[];
   /** SOA of negative answers, and the proofs if `dnssecOk`. */
-  readonly authority: readonly WireRecord[];
+  readonly authority: readonly MessageRecord[];
   /** Where the chain ends. */
   readonly finalName: WireName;
   /** The chain leads into one of our zones: what is there is for us to say, now. */
@@ -42,10 +46,12 @@ export class LameReply extends Error {
   override readonly name = 'LameReply';
 }
 
-/** `reply` has passed acceptance: it is the answer to `question`. Throws ReplyError or LameReply. */
+/** `reply` has passed acceptance: it is the answer to `question`. Throws MessageError or LameReply. */
 export function judgeReply(reply: Uint8Array, question: ForwardQuestion, rules: JudgeRules): Judged {
-  const sections = readSections(reply, HEADER_BYTES + question.name.length + 4);
-  const rcode = (reply[3] & 0x0f) | (sections.extendedRcode << 4);
+  // Unbound ignores bytes after the last record, too.
+  const message = parseMessage(reply, { trailingBytes: true });
+  const sections = sectionsOf(message);
+  const { rcode } = message;
   const { chain, finalName } = followChain(sections.answers, question, rules);
   // The name asked for was found to be no name of ours before it was asked, whichever zone it is in (fallthrough).
   const endsInOurs = chain.length > 0 && rules.isOurs(finalName);
@@ -54,11 +60,11 @@ export function judgeReply(reply: Uint8Array, question: ForwardQuestion, rules: 
   const answers = [...chain, ...(endsInOurs ? [] : kept)];
   const hasData = answers.length > chain.length;
   const authority = hasData || endsInOurs ? proofs(sections, question) : negative(sections, finalName, question);
-  refuseReferral(sections.authority, rcode, answers, authority, question);
+  refuseReferral(sections.authorities, rcode, answers, authority, question);
   const soa = hasData ? undefined : authority.find((record) => record.type === TYPE.SOA);
   return {
     rcode: endsInOurs ? RCODE.NOERROR : rcode,
-    authentic: (reply[3] & 0x20) !== 0 && kept.length === data.length,
+    authentic: hasFlag(message, FLAG.AD) && kept.length === data.length,
     answers: withSignatures(sections.answers, answers, question),
     authority,
     finalName,
@@ -66,69 +72,44 @@ export function judgeReply(reply: Uint8Array, question: ForwardQuestion, rules: 
     hasData,
     ttlSeconds: hasData || soa ? smallestTtl([...answers, ...authority], soa) : 0,
     // What is missing of a chain that leads to us we say ourselves.
-    truncated: isTruncated(reply) && !endsInOurs,
-    ede: sections.ede,
+    truncated: hasFlag(message, FLAG.TC) && !endsInOurs,
+    ede: extendedErrors(message.edns)[0]?.infoCode ?? NO_EDE,
   };
 }
 
-interface Sections {
-  answers: WireRecord[];
-  authority: WireRecord[];
-  extendedRcode: number;
-  ede: number;
-}
+type Sections = Pick<Message, 'answers' | 'authorities'>;
 
-function readSections(reply: Uint8Array, start: number): Sections {
-  const counts = [6, 8, 10].map((at) => (reply[at] << 8) | reply[at + 1]);
-  if (counts[0] + counts[1] + counts[2] > MAX_RECORDS_PER_MESSAGE) throw new ReplyError('too many records');
-  const cursor = recordCursor(reply, start);
-  const read = (count: number) => Array.from({ length: count }, () => cursor.read());
-  const [answers, authority, additional] = counts.map(read);
-  const opts = additional.filter((record) => record.type === TYPE.OPT);
-  if (opts.length > 1) throw new ReplyError('two OPT records');
-  const inClass = (record: WireRecord) => record.class === 1;
-  return {
-    answers: answers.filter(inClass).map(withSaneTtl),
-    authority: authority.filter(inClass).map(withSaneTtl),
-    extendedRcode: opts.length === 0 ? 0 : opts[0].ttl >>> 24,
-    ede: opts.length === 0 ? -1 : edeOf(opts[0].rdata),
+/** Records whose size clients rely on; an A record of 5 bytes must not reach them. */
+const CHECKED_TYPES: readonly number[] = [TYPE.A, TYPE.AAAA];
+
+function sectionsOf({ answers, authorities }: Message): Sections {
+  const usable = (record: MessageRecord) => {
+    if (CHECKED_TYPES.includes(record.type) && !isWellFormed(record.type, record.rdata))
+      throw new MessageError(`${typeName(record.type)} rdata of ${record.rdata.length} bytes`);
+    return record.class === CLASS.IN;
   };
-}
-
-/** RFC 2181 section 8: a TTL with the top bit set is 0. */
-function withSaneTtl(record: WireRecord): WireRecord {
-  return record.ttl > MAX_TTL_SECONDS ? { ...record, ttl: 0 } : record;
-}
-
-function edeOf(options: Uint8Array): number {
-  for (let at = 0; at + 4 <= options.length; ) {
-    const code = (options[at] << 8) | options[at + 1];
-    const length = (options[at + 2] << 8) | options[at + 3];
-    if (code === OPTION.EDE && length >= 2 && at + 6 <= options.length) return (options[at + 4] << 8) | options[at + 5];
-    at += 4 + length;
-  }
-  return -1;
+  return { answers: answers.filter(usable), authorities: authorities.filter(usable) };
 }
 
 /** CNAMEs (and the DNAMEs that made them) from the question's name on, in whatever order they came. Stops at our zones. */
-function followChain(records: readonly WireRecord[], question: ForwardQuestion, rules: JudgeRules) {
-  const chain: WireRecord[] = [];
+function followChain(records: readonly MessageRecord[], question: ForwardQuestion, rules: JudgeRules) {
+  const chain: MessageRecord[] = [];
   let finalName = question.name;
   if (question.type === TYPE.CNAME || question.type === TYPE.ANY) return { chain, finalName };
   while (chain.length === 0 || !rules.isOurs(finalName)) {
     const cname = records.find((record) => record.type === TYPE.CNAME && sameName(record.name, finalName));
     if (cname === undefined) break;
-    if (chain.length >= 2 * MAX_CNAME_CHAIN) throw new ReplyError('CNAME chain is too long, or a loop');
+    if (chain.length >= 2 * MAX_CNAME_CHAIN) throw new MessageError('CNAME chain is too long, or a loop');
     const dname = records.find((record) => record.type === TYPE.DNAME && isAncestor(record.name, finalName));
     if (dname !== undefined && !chain.includes(dname)) chain.push(dname);
-    if (chain.includes(cname)) throw new ReplyError('CNAME loop');
+    if (chain.includes(cname)) throw new MessageError('CNAME loop');
     chain.push(cname);
     finalName = lowerCased(cname.rdata);
   }
   return { chain, finalName };
 }
 
-function isData(record: WireRecord, finalName: WireName, question: ForwardQuestion): boolean {
+function isData(record: MessageRecord, finalName: WireName, question: ForwardQuestion): boolean {
   if (!sameName(record.name, finalName)) return false;
   return record.type === question.type || (question.type === TYPE.ANY && record.type !== TYPE.OPT);
 }
@@ -138,9 +119,13 @@ function isAncestor(zone: WireName, name: WireName): boolean {
 }
 
 /** RRSIGs of exactly the RRsets that are kept, beside them. */
-function withSignatures(all: readonly WireRecord[], kept: WireRecord[], question: ForwardQuestion): WireRecord[] {
+function withSignatures(
+  all: readonly MessageRecord[],
+  kept: MessageRecord[],
+  question: ForwardQuestion,
+): MessageRecord[] {
   if (!question.dnssecOk || question.type === TYPE.RRSIG || question.type === TYPE.ANY) return kept;
-  const covers = (signature: WireRecord) =>
+  const covers = (signature: MessageRecord) =>
     signature.type === TYPE.RRSIG &&
     signature.rdata.length >= 18 &&
     kept.some(
@@ -151,20 +136,20 @@ function withSignatures(all: readonly WireRecord[], kept: WireRecord[], question
 }
 
 /** NSEC and NSEC3 with signatures, that show a wildcard's right to answer. */
-function proofs(sections: Sections, question: ForwardQuestion): WireRecord[] {
+function proofs(sections: Sections, question: ForwardQuestion): MessageRecord[] {
   if (!question.dnssecOk) return [];
   const proves = (type: number) => type === TYPE.NSEC || type === TYPE.NSEC3;
-  return sections.authority.filter(
+  return sections.authorities.filter(
     (record) => proves(record.type) || (record.type === TYPE.RRSIG && proves((record.rdata[0] << 8) | record.rdata[1])),
   );
 }
 
 /** The SOA of a zone that the name is in, and the proofs. Anything else in the authority section is dropped. */
-function negative(sections: Sections, finalName: WireName, question: ForwardQuestion): WireRecord[] {
-  const soa = sections.authority.find((record) => record.type === TYPE.SOA && isSubdomain(finalName, record.name));
+function negative(sections: Sections, finalName: WireName, question: ForwardQuestion): MessageRecord[] {
+  const soa = sections.authorities.find((record) => record.type === TYPE.SOA && isSubdomain(finalName, record.name));
   if (soa === undefined) return [];
   if (!question.dnssecOk) return [soa];
-  const signature = sections.authority.filter(
+  const signature = sections.authorities.filter(
     (record) =>
       record.type === TYPE.RRSIG &&
       ((record.rdata[0] << 8) | record.rdata[1]) === TYPE.SOA &&
@@ -175,10 +160,10 @@ function negative(sections: Sections, finalName: WireName, question: ForwardQues
 
 /** An empty answer with NS and no SOA points elsewhere (RFC 2308 section 2.2): of no use to a stub. */
 function refuseReferral(
-  authority: readonly WireRecord[],
+  authority: readonly MessageRecord[],
   rcode: number,
-  answers: readonly WireRecord[],
-  kept: readonly WireRecord[],
+  answers: readonly MessageRecord[],
+  kept: readonly MessageRecord[],
   question: ForwardQuestion,
 ): void {
   const points = authority.some((record) => record.type === TYPE.NS);
@@ -187,9 +172,9 @@ function refuseReferral(
   }
 }
 
-function smallestTtl(records: readonly WireRecord[], soa: WireRecord | undefined): number {
+function smallestTtl(records: readonly MessageRecord[], soa: MessageRecord | undefined): number {
   let smallest = MAX_TTL_SECONDS;
-  for (const record of records) smallest = Math.min(smallest, record.ttl);
+  for (const record of records) smallest = Math.min(smallest, record.ttlSeconds);
   return soa === undefined ? smallest : Math.min(smallest, negativeTtl(soa.rdata));
 }
 

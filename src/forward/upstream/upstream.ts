@@ -8,7 +8,7 @@ import { type ForwardQuestion, plainQuestion } from '../resolve/question.ts';
 import { type Attempt, TOO_BUSY, type Transport } from './attempt.ts';
 import type { OpenSocket } from './datagram.ts';
 import { type Deadlines, deadline } from './deadlines.ts';
-import { composeQuery, isTruncated, saysCannotRead } from './exchange.ts';
+import { composeUpstreamQuery, isTruncated, saysCannotRead } from './exchange.ts';
 import { createStream, STREAM_DEFAULTS } from './stream.ts';
 import { createUdp, UDP_DEFAULTS } from './udp.ts';
 import type { Unpredictable } from './unpredictable.ts';
@@ -107,7 +107,7 @@ export function createUpstream(settings: UpstreamSettings, route: RouteSettings,
   /** Sends over one transport; TC and FORMERR may lead to a second sending. */
   function send(transport: Transport, question: ForwardQuestion, edns: boolean, listener: AskListener): Cancellable {
     counters.requests++;
-    const query = composeQuery(question, edns, route.randomCase ? unpredictable : undefined);
+    const query = composeUpstreamQuery(question, edns, route.randomCase ? unpredictable : undefined);
     const sending = new Sending(query, route.randomCase, transport, question, edns, listener, clock.monotonicMs(), on);
     transport.send(sending);
     return sending;

@@ -139,7 +139,8 @@ export const log: Plugin = {
     applyOptions(log, directive, {}, block);
     block.comment('queryLog', directive);
     const names = directive.args.filter((word) => !word.includes('{') && word !== '.');
-    if (names.length > 0 || directive.args.some((word) => word.includes('{')))
+    const isForAll = names.length === 0 && block.zones.includes('.');
+    if (!isForAll || directive.args.some((word) => word.includes('{')))
       block.note(directive, 'changed', 'every name is logged, in one format (JSON)');
     else block.note(directive, 'same', 'a line of JSON for each query');
   },

@@ -15,8 +15,8 @@ export interface Migration {
   }[];
 }
 
-/** Where probes, metrics and people reach the server; CoreDNS has a port for each of them. */
-const HTTP = '0.0.0.0:8053';
+/** Ports for probes, metrics and people, of which the first that is not one of DNS is taken; CoreDNS has a port for each. */
+const HTTP_PORTS = [8053, 9153];
 
 /** `text` is a Corefile that is called `file` in the report. Never throws for what is in it. */
 export function migrateCorefile(text: string, file: string, sources: CorefileSources): Migration {
@@ -89,7 +89,7 @@ function parseKey(key: string): { scheme: string; zone: string; port: number } {
 function composeZonesYaml(draft: Draft, file: string): string {
   const values: Record<string, unknown> = {
     listen: [...draft.listen],
-    http: draft.http.size > 0 ? HTTP : false,
+    http: draft.http.size > 0 ? httpAddress(draft) : false,
     server: draft.server,
     limits: draft.limits,
     forward: draft.forward,
@@ -102,7 +102,7 @@ function composeZonesYaml(draft: Draft, file: string): string {
     zones: [...draft.zones].map(([name, zone]) => ({ name, ...zone })),
   };
   const kept = Object.entries(values).filter(([, value]) => !isEmpty(value));
-  const document = new Document(Object.fromEntries(kept));
+  const document = new Document(Object.fromEntries(kept), { aliasDuplicateObjects: false });
   document.commentBefore = [
     ` Made from ${file} by \`healthdns migrate\`.`,
     ' Check it with `healthdns check`; every key is explained in docs/configuration.md.',
@@ -115,6 +115,11 @@ function composeZonesYaml(draft: Draft, file: string): string {
     }
   }
   return document.toString({ lineWidth: 120, flowCollectionPadding: true });
+}
+
+function httpAddress({ listen }: Draft): string {
+  const isFree = (port: number) => [...listen].every((address) => !address.endsWith(`:${port}`));
+  return `0.0.0.0:${HTTP_PORTS.find(isFree)}`;
 }
 
 function hostsOf({ hosts }: Draft): Record<string, unknown> {

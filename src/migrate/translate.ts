@@ -108,10 +108,10 @@ function composeZonesYaml(draft: Draft, file: string): string {
     ' Check it with `healthdns check`; every key is explained in docs/configuration.md.',
   ].join('\n');
   if (isMap(document.contents)) {
-    for (const { key } of document.contents.items) {
+    for (const [index, { key }] of document.contents.items.entries()) {
       const lines = isScalar(key) ? draft.comments.get(String(key.value)) : undefined;
       if (lines !== undefined && isScalar(key)) key.commentBefore = lines.map((line) => ` ${line}`).join('\n');
-      if (isScalar(key)) key.spaceBefore = true;
+      if (isScalar(key)) key.spaceBefore = index > 0;
     }
   }
   return document.toString({ lineWidth: 120, flowCollectionPadding: true });

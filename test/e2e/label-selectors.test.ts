@@ -1,33 +1,25 @@
-// Whether the API server takes a selector, and whether `check` does.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import fc from 'fast-check';
-import { selectorProblem } from '../../src/config/sections/label-selector.ts';
-import { type ControlPlane, startControlPlane } from '../support/control-plane.ts';
-import { RIGHT_SELECTORS, selectorSoup, selectorText, WRONG_SELECTORS } from '../support/label-selectors.ts';
+import { test } from 'node:test';
+import { startControlPlane } from '../support/control-plane.ts';
+import { followCluster, testKubernetesConfig } from '../support/followed-cluster.ts';
 import { requirement } from '../support/requirement.ts';
+import { until } from '../support/until.ts';
 
-const options = requirement('control-plane');
-let plane: ControlPlane;
-
-before(async () => {
-  if (options.skip === false) plane = await startControlPlane();
-});
-after(() => plane?.stop());
-
-async function isTaken(selector: string): Promise<boolean> {
-  const { status } = await plane.client.get(`/api/v1/namespaces?labelSelector=${encodeURIComponent(selector)}`);
-  assert.ok(status === 200 || status === 400, `${status} for ${selector}`);
-  return status === 200;
-}
-
-test('the API server takes the selectors that are right, and no other', options, async () => {
-  for (const selector of RIGHT_SELECTORS) assert.equal(await isTaken(selector), true, selector);
-  for (const [selector] of WRONG_SELECTORS) assert.equal(await isTaken(selector), false, selector);
-});
-
-test('the API server and our parser agree on whatever is made of the words of selectors', options, async () => {
-  const selectors = [...fc.sample(selectorText, 100), ...fc.sample(selectorSoup, 400)];
-  for (const selector of selectors.filter((one) => one.trim() !== ''))
-    assert.equal(selectorProblem(selector) === undefined, await isTaken(selector), JSON.stringify(selector));
+test('the API server’s error about a label selector is shown with its key', requirement('control-plane'), async () => {
+  const plane = await startControlPlane();
+  const config = testKubernetesConfig(plane.kubeconfig, { labels: 'app=-web', namespaceLabels: 'team in a' });
+  const cluster = followCluster(config);
+  try {
+    await until(
+      () => ['services', 'namespaces'].map((kind) => cluster.kind(kind).state),
+      ['disconnected', 'disconnected'],
+    );
+    assert.match(cluster.kind('services').detail, /^`labels: app=-web`: HTTP 400: .*-web/);
+    assert.match(cluster.kind('namespaces').detail, /^`namespaceLabels: team in a`: HTTP 400: .*found 'a'/);
+    const [{ detail }] = cluster.status.missing();
+    assert.match(detail, /`labels: app=-web`: HTTP 400/);
+  } finally {
+    await cluster.stop();
+    await plane.stop();
+  }
 });

@@ -25,7 +25,7 @@ export async function checkKubeconfig(
   const at = [...path, 'kubeconfig'];
   const read = await readTextFile(file);
   if ('text' in read) {
-    const found = readAccess(read.text, context);
+    const found = readKubeconfig(read.text, context);
     if ('message' in found) {
       const isAboutContext = context !== undefined && found.isAboutContext;
       reporter.problem(isAboutContext ? [...path, 'context'] : at, `kubeconfig ${shown(file)}${found.message}`);
@@ -43,25 +43,21 @@ export async function checkKubeconfig(
   }
 }
 
-interface KubeconfigProblem {
+export interface KubeconfigProblem {
   /** What follows the file's name. Nothing of the file but names is in it: there are secrets in kubeconfigs. */
   readonly message: string;
   readonly isAboutContext: boolean;
 }
 
-/** What a context has of a kubeconfig. */
-interface Access {
+/** What a context refers to. */
+export interface Kubeconfig {
+  readonly context: string;
   readonly cluster: Readonly<Record<string, unknown>>;
   readonly user: Readonly<Record<string, unknown>>;
 }
 
-/** What is wrong with a kubeconfig for this context, or for its current one; undefined: nothing. */
-export function kubeconfigProblem(text: string, context: string | undefined): KubeconfigProblem | undefined {
-  const found = readAccess(text, context);
-  return 'message' in found ? found : undefined;
-}
-
-function readAccess(text: string, context: string | undefined): KubeconfigProblem | Access {
+/** The cluster and user of this context, or of the current one. */
+export function readKubeconfig(text: string, context: string | undefined): KubeconfigProblem | Kubeconfig {
   const about = (message: string, isAboutContext = false) => ({ message, isAboutContext });
   const { value, problems } = readYaml(text);
   const [first] = problems;
@@ -88,7 +84,7 @@ function readAccess(text: string, context: string | undefined): KubeconfigProble
   // Without a user the API server is asked as nobody, as through `kubectl proxy`.
   const isNobody = names.user === undefined || names.user === null || names.user === '';
   if (user === undefined && !isNobody) return about(`${ofContext} user that is not there`, true);
-  return { cluster: fields(fields(cluster).cluster), user: fields(fields(user).user) };
+  return { context: wanted, cluster: fields(fields(cluster).cluster), user: fields(fields(user).user) };
 }
 
 function isHttpUrl(server: string): boolean {
@@ -96,7 +92,7 @@ function isHttpUrl(server: string): boolean {
 }
 
 /** Files that the context needs, with the keys that name them; where the file itself holds the data, none is read. */
-function filesOf({ cluster, user }: Access): (readonly [key: string, file: string])[] {
+function filesOf({ cluster, user }: Kubeconfig): (readonly [key: string, file: string])[] {
   const keys = [
     [cluster, 'certificate-authority'],
     [user, 'client-certificate'],

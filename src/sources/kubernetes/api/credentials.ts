@@ -1,22 +1,23 @@
-// Where a cluster is and who we are there, by client-node's KubeConfig.
+// Where a cluster is and the credentials for it. client-node's KubeConfig applies them: exec plugins, identity providers,
+// token files, in-cluster tokens and certificates.
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { KubeConfig, loadYaml } from '@kubernetes/client-node';
+import { type Cluster, KubeConfig, type User } from '@kubernetes/client-node';
 import type { ClusterAccess } from '../../../config/config.ts';
-import { kubeconfigProblem } from '../../../config/sections/kubeconfig.ts';
+import { type Kubeconfig, readKubeconfig } from '../../../config/sections/kubeconfig.ts';
 
 const DEFAULT = 'the default kubeconfig';
 
-/** The kubeconfig, read again when it changed, so that rotated tokens and certificates are taken up. */
+/** The kubeconfig, read again when it changed, so that rotated tokens and certificates are picked up. */
 export function createCredentials(config: ClusterAccess): { current(): KubeConfig; forget(): void } {
   let loaded: { readonly kubeConfig: KubeConfig; readonly text: string } | undefined;
   return {
     current() {
-      const text = config.kubeconfig === undefined ? '' : readFileSync(config.kubeconfig, 'utf8');
-      // What an exec plugin or an identity provider gave is kept with its KubeConfig until it expires. All else (token
-      // files, in-cluster tokens, certificates) is read from disk on loading, which costs a millisecond a connection.
+      const text = textOf(config);
+      // What an exec plugin or an identity provider returned is kept with its KubeConfig until it expires. Everything else
+      // (token files, in-cluster tokens, certificates) is read from disk on loading, which costs a millisecond a request.
       if (loaded === undefined || loaded.text !== text || !keepsCredentials(loaded.kubeConfig)) {
-        loaded = { kubeConfig: loadKubeConfig(config), text };
+        loaded = { kubeConfig: loadKubeConfig(config, text), text };
       }
       return loaded.kubeConfig;
     },
@@ -26,25 +27,93 @@ export function createCredentials(config: ClusterAccess): { current(): KubeConfi
   };
 }
 
-/** Throws an Error that names the file and what is wrong with it. */
-export function loadKubeConfig(config: ClusterAccess): KubeConfig {
+const textOf = ({ kubeconfig }: ClusterAccess): string =>
+  kubeconfig === undefined ? '' : readFileSync(kubeconfig, 'utf8');
+
+/** Without a configured file the pod's own or the default kubeconfig. Throws an Error that names the file and the problem. */
+export function loadKubeConfig(config: ClusterAccess, text = textOf(config)): KubeConfig {
+  if (config.kubeconfig !== undefined) return loadText(text, config.kubeconfig, config.context);
   const kubeConfig = new KubeConfig();
-  if (config.kubeconfig !== undefined) loadFile(kubeConfig, config.kubeconfig, config.context);
-  else if (config.context === undefined && process.env.KUBERNETES_SERVICE_HOST !== undefined)
-    kubeConfig.loadFromCluster();
+  if (config.context === undefined && process.env.KUBERNETES_SERVICE_HOST !== undefined) kubeConfig.loadFromCluster();
   else loadDefault(kubeConfig);
   if (config.context !== undefined) kubeConfig.setCurrentContext(config.context);
+  requireContext(kubeConfig, config.context);
+  return allowHttp(kubeConfig);
+}
 
-  const file = config.kubeconfig ?? DEFAULT;
-  if (kubeConfig.getContextObject(kubeConfig.getCurrentContext()) === null) {
-    const known = kubeConfig.getContexts().map((context) => context.name);
-    const wanted = config.context ?? kubeConfig.getCurrentContext();
-    throw new Error(`${file} has no context "${wanted}" (it has ${known.length === 0 ? 'none' : known.join(', ')})`);
+function loadText(text: string, file: string, context: string | undefined): KubeConfig {
+  const found = readKubeconfig(text, context);
+  if ('message' in found) throw new Error(`${file}${found.message}`);
+  const { context: name } = found;
+  const kubeConfig = new KubeConfig();
+  kubeConfig.loadFromOptions({
+    clusters: [clusterOf(found, file)],
+    users: [userOf(found, file)],
+    contexts: [{ name, cluster: name, user: name }],
+    currentContext: name,
+  });
+  return allowHttp(kubeConfig);
+}
+
+/** https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/; files are relative to the kubeconfig's folder. */
+function clusterOf({ context, cluster }: Kubeconfig, kubeconfig: string): Cluster {
+  return {
+    name: context,
+    server: text(cluster.server)!.replace(/\/$/, ''),
+    caData: text(cluster['certificate-authority-data']),
+    caFile: file(cluster['certificate-authority'], kubeconfig),
+    skipTLSVerify: cluster['insecure-skip-tls-verify'] === true,
+    tlsServerName: text(cluster['tls-server-name']),
+    proxyUrl: text(cluster['proxy-url']),
+  };
+}
+
+function userOf({ context, user }: Kubeconfig, kubeconfig: string): User {
+  const tokenFile = file(user.tokenFile, kubeconfig);
+  return {
+    name: context,
+    certData: text(user['client-certificate-data']),
+    certFile: file(user['client-certificate'], kubeconfig),
+    keyData: text(user['client-key-data']),
+    keyFile: file(user['client-key'], kubeconfig),
+    // As in client-go, a token file overrides a token.
+    token: tokenFile === undefined ? text(user.token) : undefined,
+    authProvider: tokenFile === undefined ? user['auth-provider'] : { name: 'tokenFile', config: { tokenFile } },
+    exec: user.exec,
+    username: text(user.username),
+    password: text(user.password),
+    impersonateUser: text(user.as),
+  };
+}
+
+const text = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
+
+const file = (value: unknown, kubeconfig: string): string | undefined =>
+  text(value) === undefined ? undefined : resolve(dirname(kubeconfig), value as string);
+
+/** Of $KUBECONFIG, ~/.kube/config or the pod. client-node's errors do not name the file, and contain its text. */
+function loadDefault(kubeConfig: KubeConfig): void {
+  try {
+    kubeConfig.loadFromDefault();
+  } catch (error) {
+    throw new Error(`${DEFAULT} cannot be used: ${(error as Error).message.split('\n')[0]}`);
   }
-  const cluster = kubeConfig.getCurrentCluster();
-  if (cluster === null)
-    throw new Error(`${file}: context "${kubeConfig.getCurrentContext()}" names a cluster that is not there`);
-  // client-node refuses plain http (`kubectl proxy`) unless told to skip a verification that plain http does not have.
+}
+
+function requireContext(kubeConfig: KubeConfig, wanted: string | undefined): void {
+  const current = kubeConfig.getCurrentContext();
+  if (kubeConfig.getContextObject(current) === null) {
+    const known = kubeConfig.getContexts().map((context) => context.name);
+    const have = known.length === 0 ? 'none' : known.join(', ');
+    throw new Error(`${DEFAULT} has no context "${wanted ?? current}" (it has ${have})`);
+  }
+  if (kubeConfig.getCurrentCluster() === null)
+    throw new Error(`${DEFAULT}: context "${current}" refers to an undefined cluster`);
+}
+
+/** client-node refuses plain http (`kubectl proxy`) unless it skips a verification that plain http does not have. */
+function allowHttp(kubeConfig: KubeConfig): KubeConfig {
+  const cluster = kubeConfig.getCurrentCluster()!;
   if (cluster.server.startsWith('http:')) Object.assign(cluster, { skipTLSVerify: true });
   return kubeConfig;
 }
@@ -53,33 +122,4 @@ function keepsCredentials(kubeConfig: KubeConfig): boolean {
   const user = kubeConfig.getCurrentUser();
   const provider = user?.authProvider?.name;
   return Boolean(user?.exec) || (provider !== undefined && provider !== 'tokenFile');
-}
-
-/** A kubeconfig file with its `tokenFile`s, which client-node 1.4.0 looks for under another name. */
-function loadFile(kubeConfig: KubeConfig, file: string, context: string | undefined): void {
-  const text = readFileSync(file, 'utf8');
-  const problem = kubeconfigProblem(text, context);
-  if (problem !== undefined) throw new Error(`${file}${problem.message}`);
-  // As kubectl does, entries that are not used may be incomplete.
-  naming(file, () => kubeConfig.loadFromString(text, { onInvalidEntry: 'filter' }));
-  kubeConfig.makePathsAbsolute(dirname(file));
-  const { users } = loadYaml<{ users?: { name?: string; user?: { tokenFile?: string } | null }[] | null }>(text);
-  for (const { name, user } of users ?? []) {
-    const known = name === undefined ? null : kubeConfig.getUser(name);
-    if (known === null || typeof user?.tokenFile !== 'string') continue;
-    const provider = { name: 'tokenFile', config: { tokenFile: resolve(dirname(file), user.tokenFile) } };
-    Object.assign(known, { authProvider: provider, token: undefined });
-  }
-}
-
-/** Of $KUBECONFIG, ~/.kube/config or the pod. */
-const loadDefault = (kubeConfig: KubeConfig): void => naming(DEFAULT, () => kubeConfig.loadFromDefault());
-
-/** Errors of client-node and of its YAML do not say which file they are about; behind their first line is its text. */
-function naming(file: string, load: () => void): void {
-  try {
-    load();
-  } catch (error) {
-    throw new Error(`${file} cannot be used: ${(error as Error).message.split('\n')[0]}`);
-  }
 }

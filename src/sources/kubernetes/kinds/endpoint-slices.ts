@@ -39,6 +39,7 @@ export function endpointSlicesKind(cluster: Cluster, namedPods: NamedPods, names
     protobuf: ENDPOINT_SLICE,
     namespace,
     labelSelector: config.labels, // slices carry the labels of their Service
+    selectorKey: 'labels',
     essential: true,
     keyOf: (objectNamespace, name) => groupKey(cluster, 'endpointslices', objectNamespace, name),
     replace(key, metadata, object) {

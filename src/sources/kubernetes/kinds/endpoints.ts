@@ -15,6 +15,7 @@ export function endpointsKind(cluster: Cluster, namespace?: string): WatchedKind
     groupVersionPath: '/api/v1',
     namespace,
     labelSelector: cluster.config.labels, // Endpoints carry the labels of their Service
+    selectorKey: 'labels',
     essential: true,
     keyOf: (objectNamespace, name) => groupKey(cluster, 'endpoints', objectNamespace, name),
     replace(key, metadata, object) {

@@ -15,6 +15,7 @@ export function namespacesKind(cluster: Cluster, published: PublishedServices): 
     groupVersionPath: '/api/v1',
     protobuf: NAMESPACE,
     labelSelector: cluster.config.namespaceLabels,
+    selectorKey: 'namespaceLabels',
     // Its Services have names without it, unless labels decide which are published at all.
     essential: cluster.config.namespaceLabels !== undefined,
     keyOf: (_namespace, name) => serviceKey(cluster, name, ''),

@@ -15,6 +15,7 @@ export function serviceImportsKind(cluster: Cluster, published: PublishedService
     groupVersionPath: '/apis/multicluster.x-k8s.io/v1alpha1',
     namespace,
     labelSelector: cluster.config.labels,
+    selectorKey: 'labels',
     essential: true,
     keyOf: (objectNamespace, name) => serviceKey(cluster, objectNamespace, name),
     replace(_key, metadata, object) {

@@ -24,6 +24,7 @@ export function servicesKind(cluster: Cluster, published: PublishedServices, nam
     protobuf: SERVICE,
     namespace,
     labelSelector: cluster.config.labels,
+    selectorKey: 'labels',
     essential: true,
     keyOf: (objectNamespace, name) => serviceKey(cluster, objectNamespace, name),
     replace(_key, metadata, object) {

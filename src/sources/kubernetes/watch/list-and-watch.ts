@@ -17,6 +17,7 @@ import {
   afterFailure,
   afterList,
   afterWatch,
+  type Failure,
   failureOf,
   type Recovery,
   type RecoveryRules,
@@ -26,7 +27,7 @@ import {
 } from './recovery.ts';
 import type { WatchTimings } from './timings.ts';
 import { type Watchdog, waitFor } from './watchdog.ts';
-import { missingRule, pathOf, type WatchedKind } from './watched-kind.ts';
+import { missingRule, pathOf, selectorOf, type WatchedKind } from './watched-kind.ts';
 
 export interface ListAndWatchContext {
   readonly kind: WatchedKind;
@@ -116,10 +117,9 @@ export class ListAndWatch {
   private failed(error: Error, startedMs: number): Step {
     const { report, server, known, absent } = this.context;
     const failure = failureOf(error, absent !== undefined);
-    const { status = 0, retryAfterMs = 0 } = error instanceof ApiError ? error : {};
+    const { retryAfterMs = 0 } = error instanceof ApiError ? error : {};
     const step = afterFailure(this.recovery, failure, this.endOfRound(startedMs), this.rules, retryAfterMs);
-    const isPlain = status === 0 || failure === 'forbidden' || failure === 'absent';
-    const detail = isPlain ? error.message : `HTTP ${status}: ${error.message}`;
+    const detail = this.describe(error, failure);
     for (const counter of step.counters) report.count(counter);
     if (step.state !== undefined) report.state(step.state, detail);
     if (step.next.trouble?.is !== this.recovery.trouble?.is) this.logTrouble(step.next, detail);
@@ -131,6 +131,12 @@ export class ListAndWatch {
     }
     this.rejectProtobuf(error);
     return step;
+  }
+
+  private describe(error: Error, failure: Failure): string {
+    if (!(error instanceof ApiError) || failure === 'forbidden' || failure === 'absent') return error.message;
+    const at = failure === 'misunderstood' ? selectorOf(this.context.kind) : '';
+    return `${at}HTTP ${error.status}: ${error.message}`;
   }
 
   private logTrouble({ trouble }: Recovery, detail: string): void {

@@ -17,6 +17,8 @@ export interface WatchedKind {
   /** undefined: all namespaces, or the kind has none. */
   readonly namespace?: string;
   readonly labelSelector?: string;
+  /** The configuration's key for it. */
+  readonly selectorKey?: 'labels' | 'namespaceLabels';
 
   /** What `replace` reads of such an object in protobuf; without it JSON is asked for. */
   readonly protobuf?: Schema;
@@ -43,6 +45,10 @@ export function pathOf(kind: WatchedKind, parameters: Readonly<Record<string, st
   if (kind.labelSelector !== undefined) query.set('labelSelector', kind.labelSelector);
   return `${kind.groupVersionPath}${namespace}/${kind.resource}?${query}`;
 }
+
+/** Where an API server's 400 comes from: nothing else in the request is a user's. */
+export const selectorOf = ({ labelSelector, selectorKey }: WatchedKind): string =>
+  labelSelector === undefined || selectorKey === undefined ? '' : `\`${selectorKey}: ${labelSelector}\`: `;
 
 /** What an administrator must add to the role when this kind is refused. */
 export const missingRule = (kind: WatchedKind): string =>

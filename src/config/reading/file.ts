@@ -25,12 +25,18 @@ export const fileSchema = mapping(
     http: httpEntry,
     threads: v.optional(
       v.pipe(
-        v.union([v.literal('auto'), integer(1, 64, 'How many.')], expecting('auto, or a whole number from 1 to 64')),
-        v.description('Threads that answer; auto: 1, or more on machines with many processors.'),
+        v.union(
+          [v.literal('auto'), integer(1, 64, 'Number of threads.')],
+          expecting('auto, or a whole number from 1 to 64'),
+        ),
+        v.description('Number of data threads; auto: 1, or more on machines with many processors.'),
       ),
       'auto',
     ),
-    logLevel: v.optional(choice(['debug', 'info', 'warn', 'error', 'silent'], 'What is logged to stderr.'), 'info'),
+    logLevel: v.optional(
+      choice(['debug', 'info', 'warn', 'error', 'silent'], 'Least severe level that is logged to stderr.'),
+      'info',
+    ),
     server: serverEntry,
     limits: limitsEntry,
     cloudMap: cloudMapEntry,

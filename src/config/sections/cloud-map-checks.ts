@@ -16,11 +16,11 @@ const checkSchema = mapping(
     service: label('a service', 'Name of the Cloud Map service.'),
     healthCheck: healthCheckEntry.wrapped,
   },
-  'A check of one service.',
+  'The check of one service.',
 );
 
 export const cloudMapChecksEntry = v.optional(
-  list(checkSchema, 'Checks that healthdns makes of the instances of services, in place of their HealthCheckConfig.'),
+  list(checkSchema, 'Checks that healthdns runs for the instances of a service, instead of its HealthCheckConfig.'),
   [],
 );
 

@@ -20,9 +20,11 @@ const path = (description: string) =>
 
 const cluster = {
   kubeconfig: v.optional(
-    path('Relative to this file. Without it: the service account in a cluster, else KUBECONFIG or ~/.kube/config.'),
+    path(
+      'Path of a kubeconfig, relative to this file. Default: the service account when running in a pod, else KUBECONFIG or ~/.kube/config.',
+    ),
   ),
-  context: v.optional(text('a context name', 'A context of the kubeconfig; default its current-context.')),
+  context: v.optional(text('a context name', 'A context of the kubeconfig; default: its current-context.')),
 };
 
 const keySchema = mapping(
@@ -30,37 +32,37 @@ const keySchema = mapping(
     accessKeyId: matching(
       /^[A-Za-z0-9_-]{1,128}$/,
       'an access key id of letters, digits, _ and -',
-      'What clients send.',
+      'The access key id that clients send.',
     ),
-    secretAccessKey: v.optional(text('a secret', 'Better kept out of this file: see secretAccessKeyFile.')),
-    secretAccessKeyFile: v.optional(path('File whose content is the secret; relative to this file.')),
+    secretAccessKey: v.optional(text('a secret', 'The secret. Prefer secretAccessKeyFile.')),
+    secretAccessKeyFile: v.optional(path('File that contains the secret; relative to this file.')),
   },
-  'A key that writes may be signed with.',
+  'A key for signing writes.',
 );
 
 const storeSchema = mapping(
   {
-    path: v.optional(path('Folder of an embedded database; relative to this file, made if missing.')),
+    path: v.optional(path('Directory of an embedded database; relative to this file, created if missing.')),
     kubernetes: v.optional(
       mapping(
         {
           ...cluster,
-          namespace: label('a namespace', 'Kubernetes namespace of the Services, EndpointSlices and ConfigMaps.'),
-          legacyEndpoints: v.optional(flag('Write Endpoints objects beside EndpointSlices.'), false),
+          namespace: label('a namespace', 'Kubernetes namespace for the Services, EndpointSlices and ConfigMaps.'),
+          legacyEndpoints: v.optional(flag('Also write Endpoints objects.'), false),
         },
-        'The API server is the store: headless Services, their EndpointSlices, and a ConfigMap for each namespace.',
+        'Stores registrations in the API server: headless Services, their EndpointSlices, and one ConfigMap per namespace.',
       ),
     ),
   },
-  'Where it is kept: a folder, or a cluster.',
+  'A directory or a cluster.',
 );
 
 const tasksSchema = mapping(
   {
     ...cluster,
-    namespaces: v.optional(list(label('a namespace', 'A namespace.'), 'Only these namespaces; empty: all.'), []),
+    namespaces: v.optional(list(label('a namespace', 'A namespace.'), 'Only these namespaces; empty means all.'), []),
   },
-  "A cluster. {} in a pod: the cluster it runs in; default the store's.",
+  "A cluster. {} in a pod: the pod's own cluster. Default: the cluster of the store.",
 );
 
 const { maxAnswers: _maxAnswers, routing: _routing, ...servicePolicies } = policyEntries;
@@ -70,7 +72,7 @@ const cloudMapSchema = mapping(
     writes: v.optional(
       choice(
         ['off', 'loopback', 'signed'],
-        'Who may change anything: nobody, whoever reaches the loopback address of `http`, or requests signed with a key.',
+        'Who may write: nobody, anyone who can reach the loopback address of `http`, or requests signed with a key.',
       ),
       'off',
     ),
@@ -84,14 +86,14 @@ const cloudMapSchema = mapping(
           v.literal('memory', expecting('memory, or a mapping with path or kubernetes')),
           storeSchema,
         ),
-        v.description('Where what is registered is kept; memory: it is lost with the process.'),
+        v.description('Where registrations are stored; memory: lost when the process ends.'),
       ),
     ),
-    tasks: v.optional(oneOrMany(tasksSchema, 'Clusters whose pods with labels of KECS or ECS are tasks.')),
+    tasks: v.optional(oneOrMany(tasksSchema, 'Clusters in which pods with KECS or ECS labels are tasks.')),
     policy: v.optional(
       mapping(
         servicePolicies,
-        'Policy of its services; routing and the number of answers follow the DnsConfig of each.',
+        'Policy of Cloud Map services; routing and the number of answers follow the DnsConfig of each service.',
       ),
       {},
     ),
@@ -103,16 +105,19 @@ const cloudMapSchema = mapping(
     limits: v.optional(
       mapping(
         {
-          namespaces: v.optional(integer(1, 10_000, 'Most namespaces.'), 1000),
-          servicesPerNamespace: v.optional(integer(1, 100_000, 'Most services of a namespace.'), 10_000),
-          instancesPerService: v.optional(integer(1, 100_000, 'Most registered instances of a service.'), 1000),
+          namespaces: v.optional(integer(1, 10_000, 'Maximum number of namespaces.'), 1000),
+          servicesPerNamespace: v.optional(integer(1, 100_000, 'Maximum number of services per namespace.'), 10_000),
+          instancesPerService: v.optional(
+            integer(1, 100_000, 'Maximum number of registered instances per service.'),
+            1000,
+          ),
         },
-        'Beyond them the API answers ResourceLimitExceeded.',
+        'Limits; beyond them the API returns ResourceLimitExceeded.',
       ),
       {},
     ),
   },
-  'The AWS Cloud Map API, and ECS tasks. Without this key there is neither; {} gives the defaults.',
+  'The AWS Cloud Map API, and ECS tasks. Both are disabled without this key; {} uses the defaults.',
 );
 
 export const cloudMapEntry = v.optional(cloudMapSchema);

@@ -17,16 +17,20 @@ const zones = (description: string) => v.optional(list(domainName('a zone', 'A z
 const serveStaleSchema = mapping(
   {
     maxStaleSeconds: v.optional(
-      integer(1, MAX_TTL, 'How long after its TTL an answer may still be given.'),
+      integer(1, MAX_TTL, 'How long after its TTL an answer may be served.'),
       SERVE_STALE_DEFAULTS.maxStaleSeconds,
     ),
     ttlSeconds: v.optional(ttl('TTL of stale answers.'), SERVE_STALE_DEFAULTS.ttlSeconds),
     clientTimeoutSeconds: v.optional(
-      seconds(0, 60, 'Servers have so long before a stale answer is given; 0: stale at once, and asked behind it.'),
+      seconds(
+        0,
+        60,
+        'How long to wait for upstream servers before serving a stale answer; 0: serve stale at once and refresh in the background.',
+      ),
       SERVE_STALE_DEFAULTS.clientTimeoutMs / 1000,
     ),
     failureRecheckSeconds: v.optional(
-      seconds(0, 3600, 'After a failure stale answers are given at once for so long.'),
+      seconds(0, 3600, 'How long after a failure stale answers are served at once.'),
       SERVE_STALE_DEFAULTS.failureRecheckSeconds,
     ),
   },
@@ -35,14 +39,17 @@ const serveStaleSchema = mapping(
 
 const prefetchSchema = mapping(
   {
-    hits: v.optional(integer(1, 1_000_000, 'Asked for so often…'), PREFETCH_DEFAULTS.hits),
-    windowSeconds: v.optional(seconds(1, 86_400, '…within so many seconds…'), PREFETCH_DEFAULTS.windowSeconds),
+    hits: v.optional(
+      integer(1, 1_000_000, 'An answer is popular if it is requested this often…'),
+      PREFETCH_DEFAULTS.hits,
+    ),
+    windowSeconds: v.optional(seconds(1, 86_400, '…within this many seconds.'), PREFETCH_DEFAULTS.windowSeconds),
     percent: v.optional(
-      integer(1, 90, '…and with less than this percentage of its TTL left.'),
+      integer(1, 90, 'It is refreshed when less than this percentage of its TTL remains.'),
       PREFETCH_DEFAULTS.percent,
     ),
   },
-  'Answers that are asked for often are fetched again before their TTL is over.',
+  'Refreshes popular answers before they expire.',
 );
 
 const onOr = <const Section extends v.GenericSchema>(section: Section, description: string) =>
@@ -56,14 +63,17 @@ const onOr = <const Section extends v.GenericSchema>(section: Section, descripti
 
 const cacheSchema = mapping(
   {
-    enabled: v.optional(flag('false: every question goes to a server.'), true),
-    maxEntries: v.optional(integer(1, 10_000_000, 'Answers kept, in each thread.'), CACHE_DEFAULTS.maxEntries),
-    maxBytes: v.optional(integer(65_536, 17_179_869_184, 'Memory for them, in each thread.'), CACHE_DEFAULTS.maxBytes),
+    enabled: v.optional(flag('false: every query goes upstream.'), true),
+    maxEntries: v.optional(integer(1, 10_000_000, 'Maximum number of answers, per thread.'), CACHE_DEFAULTS.maxEntries),
+    maxBytes: v.optional(
+      integer(65_536, 17_179_869_184, 'Maximum memory for answers, per thread.'),
+      CACHE_DEFAULTS.maxBytes,
+    ),
     minTtlSeconds: v.optional(
-      ttl('Shorter TTLs are made so long; not 0, which is never cached.'),
+      ttl('Lower bound for TTLs; answers with TTL 0 are never cached.'),
       CACHE_DEFAULTS.minTtlSeconds,
     ),
-    maxTtlSeconds: v.optional(ttl('Longer TTLs are made so short.'), CACHE_DEFAULTS.maxTtlSeconds),
+    maxTtlSeconds: v.optional(ttl('Upper bound for TTLs.'), CACHE_DEFAULTS.maxTtlSeconds),
     minNegativeTtlSeconds: v.optional(
       ttl('The same for NXDOMAIN and empty answers.'),
       CACHE_DEFAULTS.minNegativeTtlSeconds,
@@ -73,15 +83,15 @@ const cacheSchema = mapping(
       CACHE_DEFAULTS.maxNegativeTtlSeconds,
     ),
     servfailSeconds: v.optional(
-      integer(1, 300, 'How long failures are kept (RFC 9520 asks for a second at least).'),
+      integer(1, 300, 'How long failures are cached (RFC 9520 requires at least one second).'),
       CACHE_DEFAULTS.servfailTtlSeconds,
     ),
-    serveStale: onOr(serveStaleSchema, 'Answers past their TTL where servers fail (RFC 8767): true, or with settings.'),
-    prefetch: onOr(prefetchSchema, 'Fetch again what is asked for often: true, or with settings.'),
+    serveStale: onOr(serveStaleSchema, 'Serve expired answers if upstream servers fail (RFC 8767): true, or settings.'),
+    prefetch: onOr(prefetchSchema, 'Refresh popular answers before they expire: true, or settings.'),
     disabledZones: zones('Names at or below these are not cached.'),
-    disabledNegativeZones: zones('Of names at or below these, only answers with records are cached.'),
+    disabledNegativeZones: zones('Negative answers for names at or below these are not cached.'),
   },
-  'Answers from other servers that are kept.',
+  'Cache of upstream answers.',
 );
 
 export const cacheEntry = v.optional(cacheSchema, {});

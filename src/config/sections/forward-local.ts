@@ -13,13 +13,16 @@ import { ttlSeconds } from './ttl.ts';
 
 const hostsSchema = mapping(
   {
-    files: v.optional(list(text('a path', 'A path.'), 'Files like /etc/hosts, read again when they change.'), []),
+    files: v.optional(
+      list(text('a path', 'A path.'), 'Files in the format of /etc/hosts, reread when they change.'),
+      [],
+    ),
     entries: v.optional(
       list(
         mapping(
           {
-            address: ipAddress('any', 'Its address.'),
-            names: oneOrMany(domainName('a name', 'A name; absolute.'), 'Names that have this address.'),
+            address: ipAddress('any', 'The address.'),
+            names: oneOrMany(domainName('a name', 'An absolute name.'), 'Names of this address.'),
           },
           'An address and its names.',
         ),
@@ -28,14 +31,14 @@ const hostsSchema = mapping(
       [],
     ),
     ttlSeconds: v.optional(ttlSeconds('TTL of these answers.'), 3600),
-    reverse: v.optional(flag('PTR records for the addresses, too.'), true),
+    reverse: v.optional(flag('Also answer PTR queries for the addresses.'), true),
   },
-  'Addresses stated by hand, for names that are not in `zones`.',
+  'Static addresses for names that are not in `zones`.',
 );
 
 const templateSchema = mapping(
   {
-    zone: v.optional(domainName('a zone', 'For names at or below it.'), '.'),
+    zone: v.optional(domainName('a zone', 'Applies to names at or below it.'), '.'),
     type: v.optional(
       text('a record type, or ANY', 'Record type, or ANY for all.', (value) =>
         parseType(value) === undefined ? `expected a record type such as A, got ${show(value)}` : undefined,
@@ -43,19 +46,26 @@ const templateSchema = mapping(
       'ANY',
     ),
     match: v.optional(
-      text('a regular expression', 'For the whole name, lower case, with the trailing dot.', (value) => {
-        const problem = patternProblem(value);
-        return problem && `pattern ${show(value)}: ${problem}`;
-      }),
+      text(
+        'a regular expression',
+        'Regular expression (RE2) for the whole name, in lower case, with the trailing dot.',
+        (value) => {
+          const problem = patternProblem(value);
+          return problem && `pattern ${show(value)}: ${problem}`;
+        },
+      ),
     ),
     rcode: v.optional(choice(['NOERROR', 'NXDOMAIN', 'REFUSED', 'SERVFAIL'], 'Response code.'), 'NOERROR'),
     values: v.optional(
-      list(text('record data', 'As in a zone file.'), 'Records; $1 … $9 stand for groups of `match`.'),
+      list(
+        text('record data', 'Value as in a zone file.'),
+        'Record values; $1 … $9 are replaced with the groups of `match`.',
+      ),
       [],
     ),
     ttlSeconds: v.optional(ttlSeconds('TTL of these answers.'), 60),
   },
-  'Answers made from the text of a name.',
+  'An answer generated from the queried name.',
 );
 
 const PREFIX_BITS = [32, 40, 48, 56, 64, 96] as const;
@@ -64,16 +74,19 @@ const DEFAULT_PREFIX = '64:ff9b::/96';
 const dns64Schema = mapping(
   {
     prefix: v.optional(
-      text(`an IPv6 prefix such as ${DEFAULT_PREFIX}`, 'Of 32, 40, 48, 56, 64 or 96 bits (RFC 6052).', (value) =>
-        parsePrefix(value) === undefined
-          ? `expected an IPv6 prefix of ${PREFIX_BITS.join(', ')} bits such as ${DEFAULT_PREFIX}, got ${show(value)}`
-          : undefined,
+      text(
+        `an IPv6 prefix such as ${DEFAULT_PREFIX}`,
+        'NAT64 prefix of 32, 40, 48, 56, 64 or 96 bits (RFC 6052).',
+        (value) =>
+          parsePrefix(value) === undefined
+            ? `expected an IPv6 prefix of ${PREFIX_BITS.join(', ')} bits such as ${DEFAULT_PREFIX}, got ${show(value)}`
+            : undefined,
       ),
       DEFAULT_PREFIX,
     ),
-    translateAll: v.optional(flag('For names that have AAAA records, too.'), false),
+    translateAll: v.optional(flag('Also synthesize for names that have AAAA records.'), false),
   },
-  'AAAA records made of A records, of names of our own as well (RFC 6147).',
+  'Synthesizes AAAA records from A records, also for own zones (RFC 6147).',
 );
 
 const boolean = v.boolean(expecting('true, false or a mapping'));
@@ -83,25 +96,28 @@ const rebindingSchema = mapping(
   {
     allow: v.optional(list(domainName('a zone', 'A zone.'), 'Names at or below these may have private addresses.'), []),
   },
-  'Private addresses are dropped from answers of other servers.',
+  'Removes private addresses from upstream answers.',
 );
 
 export const forwardLocalEntries = {
   hosts: v.optional(hostsSchema),
-  templates: v.optional(list(templateSchema, 'Answers made from the text of a name; the first that fits decides.'), []),
+  templates: v.optional(list(templateSchema, 'Answers generated from the queried name; the first match wins.'), []),
   dns64: v.optional(
-    v.pipe(whichever(isBoolean, boolean, dns64Schema), v.description('DNS64 (RFC 6147): true, or with settings.')),
+    v.pipe(whichever(isBoolean, boolean, dns64Schema), v.description('DNS64 (RFC 6147): true, or settings.')),
     false,
   ),
   rebindingFilter: v.optional(
     v.pipe(
       whichever(isBoolean, boolean, rebindingSchema),
-      v.description('Private addresses are dropped from answers of other servers: true, or with exceptions.'),
+      v.description('Remove private addresses from upstream answers: true, or exceptions.'),
     ),
     false,
   ),
-  loopDetection: v.optional(flag('Servers that forward back to us are found and not asked.'), true),
-  loadbalance: v.optional(flag('Addresses in cached answers take turns in being the first.'), true),
+  loopDetection: v.optional(
+    flag('Detect upstream servers that forward back to this server, and do not use them.'),
+    true,
+  ),
+  loadbalance: v.optional(flag('Rotate addresses in cached answers.'), true),
 };
 
 const inputSchema = v.object(forwardLocalEntries);

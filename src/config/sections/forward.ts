@@ -20,94 +20,109 @@ const EXPECTED = 'ADDRESS, ADDRESS:PORT, tls://ADDRESS[:PORT] or the path of a r
 
 const target = text(
   EXPECTED,
-  'ADDRESS or ADDRESS:PORT (IPv6 with a port in brackets), tls:// in front for DNS over TLS, or the path of a file like /etc/resolv.conf (with a slash in it, relative to this file), which is read again when it changes.',
+  'ADDRESS or ADDRESS:PORT (IPv6 with a port in brackets), tls:// in front for DNS over TLS, or the path of a file like /etc/resolv.conf (with a slash in it, relative to this file), which is reread when it changes.',
   (value) => (parseTarget(value) === undefined ? `expected ${EXPECTED}, got ${show(value)}` : undefined),
 );
 
-const targets = oneOrMany(target, 'Servers to ask, or files that name them.');
+const targets = oneOrMany(target, 'Upstream servers, or files that list them.');
 
 const path = (description: string) => v.optional(text('a path', description));
 
 const routeSchema = mapping(
   {
-    zone: v.optional(domainName('a zone', 'Names at or below it; the longest match decides. ".": all.'), '.'),
+    zone: v.optional(
+      domainName('a zone', 'Applies to names at or below it; the longest match wins. ".": all names.'),
+      '.',
+    ),
     to: targets,
-    except: v.optional(list(domainName('a zone', 'A zone.'), 'Names at or below these are not taken.'), []),
-    policy: v.optional(choice(['random', 'round-robin', 'sequential'], 'Who is asked first.'), ROUTE_DEFAULTS.policy),
+    except: v.optional(
+      list(domainName('a zone', 'A zone.'), 'Names at or below these are not forwarded by this entry.'),
+      [],
+    ),
+    policy: v.optional(
+      choice(['random', 'round-robin', 'sequential'], 'Order in which servers are tried.'),
+      ROUTE_DEFAULTS.policy,
+    ),
     maxFails: v.optional(
-      integer(0, 1000, 'Failures in a row after which a server is asked only if all are down; 0: never.'),
+      integer(0, 1000, 'Consecutive failures after which a server is used only if all are down; 0: never.'),
       ROUTE_DEFAULTS.maxFails,
     ),
     healthCheck: v.optional(
       mapping(
         {
           interval: v.optional(
-            seconds(0, 3600, 'How often a server that failed is asked; 0: only use shows that it is back.'),
+            seconds(0, 3600, 'Interval between probes of a failed server; 0: no probes, only regular queries.'),
             ROUTE_DEFAULTS.probe.intervalMs / 1000,
           ),
-          timeout: v.optional(seconds(0.05, 60, 'How long to wait.'), ROUTE_DEFAULTS.probe.timeoutMs / 1000),
-          name: v.optional(domainName('a name', 'Whose NS records are asked for; any reply will do.'), '.'),
-          recursionDesired: v.optional(flag('The RD bit of the question.'), true),
+          timeout: v.optional(seconds(0.05, 60, 'Timeout of a probe.'), ROUTE_DEFAULTS.probe.timeoutMs / 1000),
+          name: v.optional(
+            domainName('a name', 'Name whose NS records are queried; any reply counts as success.'),
+            '.',
+          ),
+          recursionDesired: v.optional(flag('RD bit of the probe.'), true),
         },
-        'How servers that failed are asked whether they are back.',
+        'How failed servers are probed.',
       ),
       {},
     ),
-    failFast: v.optional(flag('All servers down: SERVFAIL at once, rather than to try them anyway.'), false),
+    failFast: v.optional(
+      flag('If all servers are down, answer SERVFAIL at once instead of trying them anyway.'),
+      false,
+    ),
     deadlineSeconds: v.optional(
-      seconds(0.1, 60, 'Clients have an answer or SERVFAIL after this.'),
+      seconds(0.1, 60, 'Maximum time until the client gets an answer or SERVFAIL.'),
       ROUTE_DEFAULTS.deadlineMs / 1000,
     ),
     attemptSeconds: v.optional(
       seconds(
         0.05,
         30,
-        'Without a reply for so long the next server is asked as well; less where one is known to be fast.',
+        'Time without a reply after which the next server is queried as well; shorter for servers known to be fast.',
       ),
       ROUTE_DEFAULTS.attemptTimeoutMs / 1000,
     ),
     attempts: v.optional(
-      integer(1, 10, 'How often a question is sent; each server once at least.'),
+      integer(1, 10, 'Maximum number of attempts per query; at least one per server.'),
       ROUTE_DEFAULTS.attempts,
     ),
     maxConcurrent: v.optional(
       integer(
         1,
         1_000_000,
-        'Clients that wait for these servers at one time, in each thread; others get SERVFAIL. By default as many as `limits.forwardedQueries` leaves free.',
+        'Maximum clients waiting for these servers, per thread; others get SERVFAIL. Default: as many as `limits.forwardedQueries` leaves free.',
       ),
     ),
-    forceTcp: v.optional(flag('Ask over TCP only.'), false),
-    randomCase: v.optional(flag('Spell names in random case and insist on it in replies (0x20).'), false),
+    forceTcp: v.optional(flag('Use TCP only.'), false),
+    randomCase: v.optional(flag('Randomize the case of names and require the same in replies (0x20).'), false),
     idleSeconds: v.optional(
-      seconds(0, 3600, 'Unused TCP and TLS connections are closed after this.'),
+      seconds(0, 3600, 'Idle TCP and TLS connections are closed after this time.'),
       ROUTE_DEFAULTS.idleMs / 1000,
     ),
     tls: v.optional(
       mapping(
         {
           serverName: v.optional(
-            domainName('a name', 'The name in the certificates of tls:// servers; default their address.'),
+            domainName('a name', 'Expected name in the certificates; default: the address of the server.'),
           ),
-          ca: path('PEM file of the authorities to trust; default those of Node.js.'),
-          cert: path('PEM file of our own certificate.'),
-          key: path('PEM file of its key.'),
+          ca: path('PEM file with trusted authorities; default: those of Node.js.'),
+          cert: path('PEM file with the client certificate.'),
+          key: path('PEM file with its private key.'),
         },
-        'For tls:// servers.',
+        'Settings for tls:// servers.',
       ),
       {},
     ),
   },
-  'A zone and who is asked for it.',
+  'A zone and its upstream servers.',
 );
 
 export type RouteInput = v.InferOutput<typeof routeSchema>;
 
 export const forwardEntry = v.optional(
   v.pipe(
-    whichever((input) => typeof input === 'string', target, list(routeSchema, 'Zones and who is asked for them.')),
+    whichever((input) => typeof input === 'string', target, list(routeSchema, 'Zones and their upstream servers.')),
     v.description(
-      'Who is asked for names that are not ours: a list of zones, or one target for all of them. Without it such names are REFUSED.',
+      'Upstream servers for external names: a list of zones, or one target for all names. Without it external names are REFUSED.',
     ),
   ),
 );

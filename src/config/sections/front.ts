@@ -12,7 +12,7 @@ import { absoluteName, domainName } from './names.ts';
 
 const NETWORK = 'an address or network such as 10.0.0.0/8';
 
-const network = text(NETWORK, 'An address, or a network as ADDRESS/BITS.', (value) => {
+const network = text(NETWORK, 'An address, or a network in the form ADDRESS/BITS.', (value) => {
   const [, ip, bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(value) ?? [];
   const bytes = ip === undefined ? undefined : parseIp(ip);
   const fits = bytes !== undefined && Number(bits ?? 0) <= bytes.length * 8;
@@ -29,55 +29,58 @@ const aclSchema = mapping(
       ['allow', 'block', 'filter', 'drop'],
       'allow; block: REFUSED; filter: an empty answer; drop: no answer.',
     ),
-    zones: v.optional(list(domainName('a zone', 'A zone.'), 'For names at or below these; empty: all.'), []),
-    types: v.optional(list(recordType, 'For these record types; empty: all.'), []),
-    clients: v.optional(list(network, 'For clients in these networks; empty: all.'), []),
+    zones: v.optional(
+      list(domainName('a zone', 'A zone.'), 'Applies to names at or below these; empty means all.'),
+      [],
+    ),
+    types: v.optional(list(recordType, 'Applies to these record types; empty means all.'), []),
+    clients: v.optional(list(network, 'Applies to clients in these networks; empty means all.'), []),
   },
-  'A rule; the first that fits decides, and without one the query is allowed.',
+  'A rule; the first match wins, and queries that match none are allowed.',
 );
 
 const KINDS = ['exact', 'prefix', 'suffix', 'regex'] as const;
 
 const rewriteSchema = mapping(
   {
-    kind: v.optional(choice(KINDS, 'Which part of the name `from` is.'), 'exact'),
+    kind: v.optional(choice(KINDS, 'How `from` is matched.'), 'exact'),
     from: text(
       'a name, part of one, or a regular expression',
-      'What is replaced. A suffix with a dot in front (.example.com) fits only names below it. A regular expression is for the whole name, lower case, with the trailing dot.',
+      'What to replace. A suffix with a leading dot (.example.com) matches only names below it. A regular expression (RE2) applies to the whole name, in lower case, with the trailing dot.',
     ),
-    to: text('what takes its place', 'What takes its place; $1 … $9 stand for groups of a regular expression.'),
+    to: text('what takes its place', 'The replacement; $1 … $9 are replaced with the groups of a regular expression.'),
   },
-  'Names asked for that are replaced; the answer shows the name that was asked for. The first rule that fits decides.',
+  'Replaces the queried name; the answer shows the original name. The first match wins.',
 );
 
 const autopathSchema = mapping(
   {
-    zone: domainName('a zone', "The cluster's zone; its cluster has `pods: verified`."),
+    zone: domainName('a zone', "The cluster's zone, which must have `pods: verified`."),
     search: v.optional(
       list(domainName('a domain', 'A search domain.'), "The nodes' own search domains, tried last."),
       [],
     ),
   },
-  'The search path of pods is walked here instead of by them.',
+  'Resolves the search path of pods on the server.',
 );
 
 const queryLogSchema = mapping(
   {
-    every: v.optional(integer(1, 1_000_000_000, 'One query in so many; 1: all.'), 1),
+    every: v.optional(integer(1, 1_000_000_000, 'Log one of every N queries; 1: all.'), 1),
     rcodes: v.optional(
       list(
         choice(['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED'], 'A response code.'),
-        'Only queries answered so; empty: all.',
+        'Log only queries with these response codes; empty means all.',
       ),
       [],
     ),
   },
-  'One line of log for a query.',
+  'One log line per query.',
 );
 
 export const frontEntries = {
-  acl: v.optional(list(aclSchema, 'Who may ask what.'), []),
-  rewrite: v.optional(list(rewriteSchema, 'Names that are asked for and answered as others.'), []),
+  acl: v.optional(list(aclSchema, 'Access control list.'), []),
+  rewrite: v.optional(list(rewriteSchema, 'Rewrites names in queries.'), []),
   autopath: v.optional(autopathSchema),
   queryLog: v.optional(
     v.pipe(
@@ -86,7 +89,7 @@ export const frontEntries = {
         v.boolean(expecting('true, false or a mapping')),
         queryLogSchema,
       ),
-      v.description('Logs queries: true for all, or with settings.'),
+      v.description('Log queries: true for all, or settings.'),
     ),
     false,
   ),

@@ -13,23 +13,23 @@ const DEFAULT_STATUS = [200, 399] as const;
 const status = integer(100, 599, 'An HTTP status code.');
 
 const entries = {
-  type: choice(['http', 'https', 'tcp', 'exec'], 'What is asked: an HTTP(S) request, a TCP connection, or a command.'),
+  type: choice(['http', 'https', 'tcp', 'exec'], 'An HTTP(S) request, a TCP connection, or a command.'),
   path: v.optional(
-    text('a path such as "/health"', 'http(s): the path, default /.', (value) =>
+    text('a path such as "/health"', 'http(s): the path; default: /.', (value) =>
       /^\/[\x21-\x7e]*$/.test(value)
         ? undefined
         : `expected a path that begins with "/", without spaces, got ${show(value)}`,
     ),
   ),
   host: v.optional(
-    text('a host name', 'http(s): the Host header (and TLS server name), default the address.', (value) =>
+    text('a host name', 'http(s): the Host header and TLS server name; default: the address.', (value) =>
       /^[a-z0-9_.:[\]-]{1,255}$/i.test(value)
         ? undefined
         : `expected a host name such as "example.com", got ${show(value)}`,
     ),
   ),
-  address: v.optional(ipAddress('any', "http(s), tcp: the address to check in place of the instance's own.")),
-  port: v.optional(integer(1, 65_535, "http(s), tcp: the port to check, default the instance's.")),
+  address: v.optional(ipAddress('any', "http(s), tcp: the address to check instead of the instance's own.")),
+  port: v.optional(integer(1, 65_535, "http(s), tcp: the port to check; default: the instance's.")),
   expectedStatus: v.optional(
     v.pipe(
       whichever(
@@ -37,31 +37,31 @@ const entries = {
         v.strictTuple([status, status], expecting('[lowest, highest] such as [200, 299], numbers')),
         status,
       ),
-      v.description('http(s): the good status code, or [lowest, highest]; default [200, 399].'),
+      v.description('http(s): the expected status code, or [lowest, highest]; default: [200, 399].'),
     ),
   ),
   followRedirects: v.optional(
-    flag("http(s): follow up to 5 redirects, always to the instance's own address; default false."),
+    flag("http(s): follow up to 5 redirects, always to the instance's own address; default: false."),
   ),
   verifyCertificate: v.optional(
-    flag('https: the certificate must be valid for `host`; default false, as probes of the kubelet.'),
+    flag('https: the certificate must be valid for `host`; default: false, as for kubelet probes.'),
   ),
   command: v.optional(
     v.pipe(
       whichever(
         (input) => typeof input === 'string',
         text('a shell line', 'Short for ["CMD-SHELL", line].'),
-        list(text('text', 'A word of the command.'), 'As in ECS.'),
+        list(text('text', 'A word of the command line.'), 'As in ECS.'),
       ),
-      v.description(`exec: ${COMMAND}, as in ECS; a text alone is a CMD-SHELL line. Exit code 0 is healthy.`),
+      v.description(`exec: ${COMMAND}, as in ECS; a plain string is a CMD-SHELL line. Exit code 0 is healthy.`),
     ),
   ),
   interval: v.optional(seconds(1, 300, 'Seconds between checks (ECS: 5 to 300).')),
-  timeout: v.optional(seconds(0.1, 60, 'Seconds until a check without result has failed (ECS: 2 to 60).')),
-  retries: v.optional(integer(1, 10, 'Failures in a row that make an instance UNHEALTHY.')),
-  successes: v.optional(integer(1, 10, 'Passes in a row that make an instance HEALTHY; default 1, as in ECS.')),
+  timeout: v.optional(seconds(0.1, 60, 'Seconds until a check without a result fails (ECS: 2 to 60).')),
+  retries: v.optional(integer(1, 10, 'Consecutive failures that make an instance UNHEALTHY.')),
+  successes: v.optional(integer(1, 10, 'Consecutive successes that make an instance HEALTHY; default: 1, as in ECS.')),
   startPeriod: v.optional(
-    seconds(0, 300, 'Seconds after the start in which failures do not count; a success ends it.'),
+    seconds(0, 300, 'Seconds after the start during which failures do not count; a success ends it.'),
   ),
 };
 
@@ -76,13 +76,10 @@ const withDefaults = {
 };
 
 export const healthCheckEntry = v.optional(
-  mapping(withDefaults, 'The check that healthdns makes of each instance, with the parameters of ECS.'),
+  mapping(withDefaults, 'The check that healthdns runs for each instance, with the parameters of ECS.'),
 );
 export const instanceHealthCheckEntry = v.optional(
-  mapping(
-    { ...entries, type: v.optional(entries.type) },
-    "What differs from the service's healthCheck for this instance.",
-  ),
+  mapping({ ...entries, type: v.optional(entries.type) }, "Overrides of the service's healthCheck for this instance."),
 );
 
 type CheckInput = NonNullable<v.InferOutput<typeof instanceHealthCheckEntry>>;

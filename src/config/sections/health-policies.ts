@@ -9,10 +9,10 @@ const percent = (description: string) => integer(0, 100, description);
 const panic = v.pipe(
   mapping(
     {
-      belowPercent: percent('All instances are answered while fewer than this share of them is healthy; 0: never.'),
-      untilPercent: v.optional(percent('… until this share is healthy again; default 10 more than belowPercent.')),
+      belowPercent: percent('All instances are answered while the healthy share is below this percentage; 0: never.'),
+      untilPercent: v.optional(percent('Ends when this percentage is healthy again; default: belowPercent plus 10.')),
     },
-    'Too many unhealthy at once: answer all of them, for the checks are likelier wrong than the instances.',
+    'If too many instances are unhealthy at once, answer all of them, because a fault in the checks is more likely.',
   ),
   v.check(
     ({ belowPercent, untilPercent = 100 }) => untilPercent >= belowPercent,
@@ -22,45 +22,51 @@ const panic = v.pipe(
 
 const flapDamping = mapping(
   {
-    falls: integer(1, 100, 'So many falls within about a half-life, and the instance is held back.'),
+    falls: integer(1, 100, 'An instance is held back after this many falls within about one half-life.'),
     halfLifeSeconds: v.optional(
-      seconds(1, 86_400, 'The time in which a fall counts half; three calm half-lives are always enough.'),
+      seconds(
+        1,
+        86_400,
+        'Time after which a fall counts half; three half-lives without a fall always end the damping.',
+      ),
       60,
     ),
   },
-  'Hold back instances that go up and down, until they have been calm.',
+  'Hold back instances that flap until they are stable.',
 );
 
 const source = mapping(
   {
-    name: text('a name', 'Names the source in reasons and for pushes.', (value) =>
+    name: text('a name', 'Identifies the source in reasons and in pushed reports.', (value) =>
       /^[\w.-]{1,63}$/.test(value) ? undefined : `expected letters, digits, ".", "_" or "-", got ${show(value)}`,
     ),
     url: v.optional(
       text(
         'a URL',
-        'Asked about each instance: {service}, {namespace}, {instance}, {address} are filled in. Without it, status is pushed.',
+        'Polled for each instance; {service}, {namespace}, {instance} and {address} are replaced. Without a URL the source pushes its status.',
         (value) => (isHttpUrl(value) ? undefined : `expected an http:// or https:// URL, got ${show(value)}`),
       ),
     ),
-    interval: v.optional(seconds(1, 3600, 'Seconds between questions about one instance.'), 30),
-    timeout: v.optional(seconds(0.1, 60, 'Seconds until a question without an answer is given up.'), 5),
+    interval: v.optional(seconds(1, 3600, 'Seconds between polls of one instance.'), 30),
+    timeout: v.optional(seconds(0.1, 60, 'Seconds until a poll without a response is abandoned.'), 5),
   },
-  'A system that knows of the health of instances.',
+  'A system that reports the health of instances.',
 );
 
 const externalHealth = v.pipe(
   mapping(
     {
-      sources: list(source, 'The systems; an empty list: none.'),
+      sources: list(source, 'The reporting systems; an empty list means none.'),
       combine: v.optional(
-        choice(['any', 'all', 'quorum'], 'HEALTHY if any source says so, if all do, or if a quorum does.'),
+        choice(['any', 'all', 'quorum'], 'HEALTHY if any source, all sources or a quorum of sources report it.'),
         'all',
       ),
-      quorum: v.optional(integer(1, 100, 'combine: quorum: how many must say HEALTHY; default more than half.')),
-      maxAgeSeconds: v.optional(seconds(1, 86_400, 'What was said longer ago than this does not count.'), 120),
+      quorum: v.optional(
+        integer(1, 100, 'With combine: quorum, how many sources must report HEALTHY; default: more than half.'),
+      ),
+      maxAgeSeconds: v.optional(seconds(1, 86_400, 'Reports older than this do not count.'), 120),
     },
-    'What other systems say of the instances, as one more fact.',
+    'Health reported by other systems, as an additional fact.',
   ),
   v.check(
     ({ sources }) => new Set(sources.map(({ name }) => name)).size === sources.length,
@@ -82,17 +88,17 @@ export const healthPolicyEntries = {
     seconds(
       0,
       3600,
-      'How long failing checks do not take out a new instance, unless it was healthy before (as in ECS).',
+      'How long failing checks do not exclude a new instance, unless it has been healthy before (as in ECS).',
     ),
   ),
   externalHealth: v.optional(externalHealth),
   panic: v.optional(panic),
   flapDamping: v.optional(flapDamping),
   slowStartSeconds: v.optional(
-    seconds(0, 3600, 'routing: weighted: how long a new or recovered instance takes to get its whole weight.'),
+    seconds(0, 3600, 'With routing: weighted, how long a new or recovered instance takes to reach its full weight.'),
   ),
   maxEjectionPercent: v.optional(
-    percent('At most this share of the instances is left out for being unhealthy, and always one; 0: none.'),
+    percent('At most this percentage of the instances, but at least one, is excluded for being unhealthy; 0: none.'),
   ),
 };
 

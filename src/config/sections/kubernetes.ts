@@ -17,22 +17,24 @@ const path = (description: string) =>
 const kubernetesSchema = mapping(
   {
     kubeconfig: v.optional(
-      path('Relative to this file. Without it: the service account in a cluster, else KUBECONFIG or ~/.kube/config.'),
+      path(
+        'Path of a kubeconfig, relative to this file. Default: the service account when running in a pod, else KUBECONFIG or ~/.kube/config.',
+      ),
     ),
-    context: v.optional(text('a context name', 'A context of the kubeconfig; default its current-context.')),
-    ttlSeconds: v.optional(ttlSeconds("TTL of the cluster's names; default the zone's.")),
+    context: v.optional(text('a context name', 'A context of the kubeconfig; default: its current-context.')),
+    ttlSeconds: v.optional(ttlSeconds("TTL of the cluster's names; default: the zone's.")),
     pods: v.optional(
       choice(
         ['disabled', 'insecure', 'verified'],
-        'Names 10-0-0-7.NAMESPACE.pod: none, for any address, or for addresses of pods that exist.',
+        'Names of the form 10-0-0-7.NAMESPACE.pod: none, for any address, or only for addresses of existing pods.',
       ),
       'disabled',
     ),
-    namespaces: v.optional(list(label('a namespace', 'A namespace.'), 'Only these namespaces; empty: all.'), []),
+    namespaces: v.optional(list(label('a namespace', 'A namespace.'), 'Only these namespaces; empty means all.'), []),
     namespaceLabels: v.optional(selector('Only namespaces with these labels.')),
     labels: v.optional(selector('Only services and endpoints with these labels.')),
     ignoreEmptyService: v.optional(
-      flag('NXDOMAIN for services without ready endpoints, where another zone or source may answer.'),
+      flag('NXDOMAIN for services without ready endpoints, so that another zone or source may answer.'),
       false,
     ),
     fallthrough: v.optional(
@@ -42,34 +44,32 @@ const kubernetesSchema = mapping(
           v.boolean(expecting('true, false or a list of zones')),
           list(domainName('a zone', 'A zone.'), 'Only for names in these zones.'),
         ),
-        v.description(
-          'Names that do not exist are forwarded rather than NXDOMAIN: true, or only those in a list of zones.',
-        ),
+        v.description('Forward names that do not exist instead of answering NXDOMAIN: true, or only in these zones.'),
       ),
       false,
     ),
-    endpointPodNames: v.optional(flag('Pods are named by their names rather than by their dashed addresses.'), false),
+    endpointPodNames: v.optional(flag('Name endpoints after their pods instead of their dashed addresses.'), false),
     multicluster: v.optional(
       flag(
-        'Serve ServiceImports (Multi-Cluster Services API) rather than Services: for a zone such as clusterset.local.',
+        'Serve ServiceImports (Multi-Cluster Services API) instead of Services, for a zone such as clusterset.local.',
       ),
       false,
     ),
     snapshot: v.optional(
       mapping(
         {
-          file: path('Relative to this file; written as the cluster changes.'),
-          maxAgeSeconds: v.optional(integer(1, 31_536_000, 'An older snapshot is not served.'), 86_400),
+          file: path('Path of the snapshot, relative to this file; written as the cluster changes.'),
+          maxAgeSeconds: v.optional(integer(1, 31_536_000, 'Maximum age of a snapshot that is served.'), 86_400),
         },
-        'Last-known-good on disk, served (EDE 3) after a restart while the API server is away.',
+        'Last known good data on disk, served with EDE 3 after a restart while the API server is unreachable.',
       ),
     ),
   },
-  'A cluster. {} in a pod: the cluster it runs in.',
+  'A cluster. {} in a pod: the cluster that the pod runs in.',
 );
 
 export const kubernetesEntry = v.optional(
-  oneOrMany(kubernetesSchema, 'A cluster, or a list of them, whose services this zone answers.'),
+  oneOrMany(kubernetesSchema, 'A cluster, or a list of clusters, whose services are served in this zone.'),
 );
 
 export type KubernetesInput = v.InferOutput<typeof kubernetesSchema>;

@@ -9,24 +9,32 @@ export const limitsEntry = v.optional(
         integer(
           1,
           100_000,
-          'Open TCP connections, shared evenly among the threads; over its share a thread closes the idlest.',
+          'Maximum open TCP connections, divided evenly among the threads; at its limit a thread closes the idlest.',
         ),
         1000,
       ),
       tcpIdleSeconds: v.optional(
-        seconds(0.1, 3600, 'A TCP connection that asks nothing, or reads nothing, for so long is closed (RFC 7766).'),
+        seconds(
+          0.1,
+          3600,
+          'A TCP connection on which the client sends no query, or reads no answer, is closed after this time (RFC 7766).',
+        ),
         10,
       ),
-      tcpTotalSeconds: v.optional(seconds(1, 86_400, 'A TCP connection is closed after so long in any case.'), 600),
+      tcpTotalSeconds: v.optional(seconds(1, 86_400, 'Maximum lifetime of a TCP connection.'), 600),
       tcpUnreadBytes: v.optional(
-        integer(4096, 1_073_741_824, 'Answers a TCP client may leave unread before its further queries wait.'),
+        integer(
+          4096,
+          1_073_741_824,
+          'Size of the answers that a TCP client may leave unread before its next queries wait.',
+        ),
         65_536,
       ),
       tcpUnreadTotalBytes: v.optional(
         integer(
           1_048_576,
           68_719_476_736,
-          'Unread answers of all TCP clients, shared evenly among the threads; beyond it those that have not read for longest are closed.',
+          'Unread answers of all TCP clients, divided evenly among the threads; beyond it, the connections that have not read for the longest time are closed.',
         ),
         67_108_864,
       ),
@@ -34,18 +42,21 @@ export const limitsEntry = v.optional(
         integer(
           1,
           1_000_000,
-          'Clients that wait for other servers at one time, in each thread; others get SERVFAIL. No entry of `forward` has more than it leaves free.',
+          'Maximum clients waiting for upstream servers, per thread; others get SERVFAIL. No entry of `forward` may use more places than it leaves free.',
         ),
         4096,
       ),
-      concurrentChecks: v.optional(integer(1, 10_000, 'Active health checks that run at one time; others wait.'), 100),
-      httpBodyBytes: v.optional(integer(1024, 104_857_600, 'Largest HTTP request body.'), 1_048_576),
+      concurrentChecks: v.optional(
+        integer(1, 10_000, 'Maximum health checks running at the same time; others wait.'),
+        100,
+      ),
+      httpBodyBytes: v.optional(integer(1024, 104_857_600, 'Maximum size of an HTTP request body.'), 1_048_576),
       httpConnections: v.optional(
-        integer(1, 100_000, 'Open HTTP connections; beyond it the one longest without a request is closed.'),
+        integer(1, 100_000, 'Maximum open HTTP connections; beyond it, the one that has been idle longest is closed.'),
         256,
       ),
     },
-    'Limits; beyond them there is an error and a counter.',
+    'Limits; exceeding one yields an error and is counted.',
   ),
   {},
 );

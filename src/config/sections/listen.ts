@@ -19,7 +19,7 @@ const listenAddress = text(EXPECTED, 'ADDRESS:PORT; IPv6 addresses in brackets.'
 export const listenEntry = v.optional(
   oneOrMany(
     listenAddress,
-    'Addresses that answer DNS, each over UDP and TCP. For all addresses: 0.0.0.0:53 and [::]:53.',
+    'Addresses to serve DNS on, each over UDP and TCP. For all addresses: 0.0.0.0:53 and [::]:53.',
   ),
   [...DEFAULT_LISTEN],
 );
@@ -27,7 +27,7 @@ export const listenEntry = v.optional(
 export const httpEntry = v.optional(
   v.pipe(
     v.union([v.literal(false), listenAddress], expecting(`${EXPECTED}, or false`)),
-    v.description('Address of /health, /ready, /metrics, /explain and /cache; false: no HTTP.'),
+    v.description('Address of /health, /ready, /metrics, /explain and /cache; false disables HTTP.'),
   ),
   DEFAULT_HTTP,
 );

@@ -8,15 +8,20 @@ export const policyEntries = {
   whenAllUnhealthy: v.optional(
     choice(
       ['nodata', 'nxdomain', 'servfail', 'all'],
-      'Answer when no instance may be answered: nodata (none; the default), nxdomain (the default of zones with `kubernetes`), servfail, or all (Route 53: as if all were healthy).',
+      'Answer if no instance is eligible: nodata (the default), nxdomain (the default of zones with `kubernetes`), servfail, or all (as Route 53: as if all were healthy).',
     ),
   ),
   unknown: v.optional(
-    choice(['answer', 'exclude'], 'Instances whose health is not known yet: answer (as ECS does) or exclude.'),
+    choice(
+      ['answer', 'exclude'],
+      'What to do with instances whose health is not known yet: answer (as ECS) or exclude.',
+    ),
   ),
-  maxAnswers: v.optional(integer(0, 65_535, 'Most addresses in an answer, chosen at random; 0: all. Cloud Map has 8.')),
+  maxAnswers: v.optional(
+    integer(0, 65_535, 'Maximum number of addresses in an answer, chosen at random; 0: all. Cloud Map uses 8.'),
+  ),
   routing: v.optional(
-    choice(['multivalue', 'weighted'], 'multivalue: all alive instances; weighted: one of them, chosen by its weight.'),
+    choice(['multivalue', 'weighted'], 'multivalue: all live instances; weighted: one of them, chosen by weight.'),
   ),
   ...healthPolicyEntries,
 };
@@ -24,7 +29,7 @@ export const policyEntries = {
 /** Keys that only a service has. */
 export const servicePolicyEntries = {
   publishNotReady: v.optional(
-    flag('Answer all instances whatever their health (Kubernetes publishNotReadyAddresses).'),
+    flag('Answer all instances regardless of health (Kubernetes publishNotReadyAddresses).'),
     false,
   ),
 };

@@ -50,13 +50,13 @@ const NOT_FOR_PEOPLE = new Set<number>([
 
 export const recordSchema = mapping(
   {
-    name: domainName('a record name', 'Relative to the zone; @ is the zone itself, * a wildcard.'),
+    name: domainName('a record name', 'Name relative to the zone; @ is the zone itself, * a wildcard.'),
     type: text('a record type such as A', `${COMMON_TYPES.join(', ')}, or any other by name or TYPEn.`, typeProblem),
     value: oneOrMany(
-      text('a value', 'As in a zone file.'),
-      'As in a zone file; names in it are relative to the zone unless they end with a dot. TXT: the text itself. A list: one record each.',
+      text('a value', 'Value as in a zone file.'),
+      'Value as in a zone file; names in it are relative to the zone unless they end with a dot. TXT: the text itself. A list yields one record per item.',
     ),
-    ttlSeconds: v.optional(ttlSeconds("TTL; default the zone's.")),
+    ttlSeconds: v.optional(ttlSeconds("TTL; default: the zone's.")),
   },
   'A static record.',
 );

@@ -12,22 +12,22 @@ export const serverEntry = v.optional(
       udp: v.optional(
         choice(
           ['auto', 'batched', 'plain'],
-          'batched: many packets a system call, TCP by an epoll of its own (Linux); plain: by Node; auto: batched where it works.',
+          'batched: many packets per system call, and TCP through epoll (Linux); plain: through Node; auto: batched where available.',
         ),
         'auto',
       ),
-      versionBind: v.optional(txt('Answer to CH TXT version.bind; without it REFUSED.')),
-      idServer: v.optional(txt('Answer to CH TXT id.server and hostname.bind; without it REFUSED.')),
+      versionBind: v.optional(txt('Answer to CH TXT version.bind; REFUSED if not set.')),
+      idServer: v.optional(txt('Answer to CH TXT id.server and hostname.bind; REFUSED if not set.')),
       udpPayloadBytes: v.optional(
-        integer(512, 4096, 'Largest UDP answer; 1232 fits any path unfragmented (RFC 9715).'),
+        integer(512, 4096, 'Maximum size of a UDP response; 1232 passes any path unfragmented (RFC 9715).'),
         1232,
       ),
       lameduckSeconds: v.optional(
-        seconds(0, 300, 'On shutdown /ready fails for so long, and queries are still answered, before sockets close.'),
+        seconds(0, 300, 'On shutdown, how long /ready fails while queries are still answered, before sockets close.'),
         0,
       ),
     },
-    'How queries are answered.',
+    'Settings of the DNS server.',
   ),
   {},
 );

@@ -24,7 +24,7 @@ const portEntry = whichever(
   port,
   mapping(
     {
-      name: v.optional(label('a port name', 'SRV records are named _NAME._PROTOCOL; without a name there are none.')),
+      name: v.optional(label('a port name', 'SRV records are named _NAME._PROTOCOL; a port without a name has none.')),
       protocol: v.optional(choice(['tcp', 'udp', 'sctp'], 'The transport protocol.'), 'tcp'),
       port,
     },
@@ -34,28 +34,28 @@ const portEntry = whichever(
 
 const instanceSchema = mapping(
   {
-    id: label('an instance id', 'Tells the instance from others of its service; a label of its SRV target.'),
-    ipv4: v.optional(ipAddress(4, 'Its A record.')),
-    ipv6: v.optional(ipAddress(6, 'Its AAAA record.')),
-    port: v.optional(integer(1, 65_535, 'The port it serves, for checks and SRV; default the service port.')),
-    weight: v.optional(integer(0, 65_535, 'Its share under `routing: weighted`, and its SRV weight.'), 1),
-    attributes: v.optional(words('Anything to be said of the instance; shown by explain and the API.'), {}),
+    id: label('an instance id', 'Identifies the instance within its service; a label of its SRV target.'),
+    ipv4: v.optional(ipAddress(4, 'IPv4 address (A record).')),
+    ipv6: v.optional(ipAddress(6, 'IPv6 address (AAAA record).')),
+    port: v.optional(integer(1, 65_535, 'Port of the instance, for checks and SRV; default: the port of the service.')),
+    weight: v.optional(integer(0, 65_535, 'Weight for `routing: weighted`, and SRV weight.'), 1),
+    attributes: v.optional(words('Arbitrary attributes; shown by explain and the API.'), {}),
     healthCheck: instanceHealthCheckEntry,
   },
-  'One instance of the service.',
+  'An instance of the service.',
 );
 
 export const serviceSchema = mapping(
   {
-    name: label('a service name', '{service} in `names`.'),
-    namespace: v.optional(label('a namespace', '{namespace} in `names`.'), 'default'),
-    names: v.optional(list(nameTemplate('A name relative to the zone.'), "Name templates; default the zone's.")),
-    ttlSeconds: v.optional(ttlSeconds("TTL of its records; default the zone's.")),
+    name: label('a service name', 'Name of the service, {service} in `names`.'),
+    namespace: v.optional(label('a namespace', 'Namespace of the service, {namespace} in `names`.'), 'default'),
+    names: v.optional(list(nameTemplate('A name relative to the zone.'), "Name templates; default: the zone's.")),
+    ttlSeconds: v.optional(ttlSeconds("TTL of its records; default: the zone's.")),
     ...policyEntries,
     ...servicePolicyEntries,
-    ports: v.optional(list(portEntry, 'Named ports get SRV records; a number alone is a TCP port without a name.'), []),
+    ports: v.optional(list(portEntry, 'Named ports get SRV records; a plain number is a TCP port without a name.'), []),
     healthCheck: healthCheckEntry,
-    instances: v.optional(list(instanceSchema, 'Who is answered while healthy.'), []),
+    instances: v.optional(list(instanceSchema, 'The instances of the service.'), []),
   },
   'A service.',
 );

@@ -20,15 +20,17 @@ const soaEntry = v.optional(
   mapping(
     {
       mname: v.optional(
-        domainName('a primary name server', 'Primary name server, relative to the zone; default ns.dns.'),
+        domainName('a primary name server', 'Primary name server, relative to the zone; default: ns.dns.'),
       ),
-      rname: v.optional(domainName('a mailbox', 'Mailbox as a name, relative to the zone; default hostmaster.')),
+      rname: v.optional(
+        domainName('a mailbox', 'Mailbox in the form of a name, relative to the zone; default: hostmaster.'),
+      ),
       refreshSeconds: v.optional(timer('SOA REFRESH.'), 7200),
       retrySeconds: v.optional(timer('SOA RETRY.'), 1800),
       expireSeconds: v.optional(timer('SOA EXPIRE.'), 86_400),
-      minimumSeconds: v.optional(timer("Negative TTL (RFC 2308); default the zone's ttlSeconds.")),
+      minimumSeconds: v.optional(timer("Negative TTL (RFC 2308); default: the zone's ttlSeconds.")),
     },
-    "Fields of the zone's SOA record; the serial is kept by healthdns.",
+    "Fields of the zone's SOA record; healthdns maintains the serial.",
   ),
   {},
 );
@@ -37,34 +39,34 @@ const zoneSchema = mapping(
   {
     name: zoneName(
       'a zone name such as production.local',
-      'The domain, or a network such as 10.0.0.0/8 for its reverse zone.',
+      'The domain name, or a network such as 10.0.0.0/8 for its reverse zone.',
     ),
-    ttlSeconds: v.optional(ttlSeconds('TTL of its records where they say none.'), DEFAULT_TTL_SECONDS),
+    ttlSeconds: v.optional(ttlSeconds('Default TTL of the records.'), DEFAULT_TTL_SECONDS),
     soa: soaEntry,
     nameServers: v.optional(
-      list(domainName('a name server', 'A name relative to the zone.'), "The zone's NS records; default [ns.dns]."),
+      list(domainName('a name server', 'A name relative to the zone.'), "The zone's NS records; default: [ns.dns]."),
     ),
     names: v.optional(
       list(
         nameTemplate('A name relative to the zone.'),
-        'Templates of service names; default ["{service}"], with kubernetes ["{service}.{namespace}.svc"].',
+        'Templates of service names; default: ["{service}"], with kubernetes ["{service}.{namespace}.svc"].',
       ),
     ),
     reverse: v.optional(
       list(
         zoneName('a reverse zone or network', 'A reverse zone.'),
-        'Reverse zones that get PTR records for its addresses; default, with kubernetes, in-addr.arpa and ip6.arpa.',
+        'Reverse zones that get PTR records for its addresses; default with kubernetes: in-addr.arpa and ip6.arpa.',
       ),
     ),
     ...policyEntries,
     records: v.optional(list(recordSchema, 'Static records.'), []),
-    services: v.optional(list(serviceSchema, 'Services with instances written here.'), []),
+    services: v.optional(list(serviceSchema, 'Services with statically configured instances.'), []),
     kubernetes: kubernetesEntry,
   },
   'A zone.',
 );
 
-export const zonesEntry = v.optional(list(zoneSchema, 'The zones that are answered.'), []);
+export const zonesEntry = v.optional(list(zoneSchema, 'The zones to serve.'), []);
 
 type ZoneInput = v.InferOutput<typeof zoneSchema>;
 

@@ -4,20 +4,17 @@ import type { Config, ListenAddress } from './config/config.ts';
 import { formatListenAddress } from './config/sections/listen.ts';
 import { createCensus } from './http/census.ts';
 import { type Overview, overviewOf } from './http/overview.ts';
-import type { HttpServer } from './http/server.ts';
-import { startHttpServer } from './http/server.ts';
 import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
-import { ListenError } from './native/listen-error.ts';
 import { lowerInliningLimits, raiseInliningLimits } from './plane/inlining.ts';
 import type { ListeningAddress } from './plane/plane.ts';
 import { startDataPlane } from './plane/threads.ts';
 import { startChecks } from './wiring/checks.ts';
 import { createControlPlane } from './wiring/control-plane.ts';
 import { controlReadings } from './wiring/control-readings.ts';
-import { endpointsOf } from './wiring/endpoints.ts';
 import { firstChecks } from './wiring/first-checks.ts';
 import { changedFixedSettings } from './wiring/fixed-settings.ts';
+import { startHttp } from './wiring/http.ts';
 import { presentAddresses } from './wiring/listen-addresses.ts';
 import { onceLoaded } from './wiring/once-loaded.ts';
 import { planeSettings } from './wiring/plane-settings.ts';
@@ -87,8 +84,8 @@ async function start(
 
   const census = createCensus(control);
   const overview = (limit: number) => overviewOf({ ...control, census, zones: control.servedZones() }, limit);
-  const endpoints = endpointsOf({ control, plane, metrics, config, overview, isStopping: () => isStopping });
-  const http = config.http && (await startHttp(config.http, { limits: config.limits, endpoints, log, metrics }));
+  const sources = { control, plane, metrics, config, overview, isStopping: () => isStopping, clock, log };
+  const http = config.http && (await startHttp(config.http, sources));
   if (http !== undefined) stops.push(() => http.close());
 
   // Last: a check may ask this server itself, as those of the example do.
@@ -118,19 +115,6 @@ async function start(
       await stopAll();
     },
   };
-}
-
-async function startHttp(
-  listen: ListenAddress,
-  options: Omit<Parameters<typeof startHttpServer>[0], 'listen'>,
-): Promise<HttpServer> {
-  try {
-    return await startHttpServer({ listen, ...options });
-  } catch (error) {
-    const { code = '', message } = error as NodeJS.ErrnoException;
-    const why = { EADDRINUSE: 'address already in use', EACCES: 'permission denied' }[code] ?? message;
-    throw new ListenError(`${formatListenAddress(listen)}/http: ${why}`, code);
-  }
 }
 
 /** Name servers inside our zones have these addresses unless records say otherwise; a wildcard address is nobody's. */

@@ -4,6 +4,7 @@ import { NameError, parseName } from '../dns/name.ts';
 import type { FlushScope } from '../plane/cache-orders.ts';
 import type { RunningDataPlane } from '../plane/plane.ts';
 import { type Endpoint, type HttpResponse, json, text } from './endpoint.ts';
+import { refusalOfWrite } from './writes.ts';
 
 const MAX_LISTED = 10_000;
 
@@ -26,8 +27,11 @@ export function cacheEndpoints(plane: Pick<RunningDataPlane, 'listCache' | 'flus
   const flush: Endpoint = {
     path: '/cache/flush',
     methods: ['POST'],
-    handle: ({ query, headers }) =>
+    handle: (request) =>
       named(async () => {
+        const { query, headers } = request;
+        const refusal = refusalOfWrite(request, 'anyone');
+        if (refusal !== undefined) return text(403, refusal);
         // A web page cannot send this type to another origin without asking first.
         if (!String(headers['content-type'] ?? '').startsWith('application/json')) {
           return text(415, 'expected Content-Type: application/json');

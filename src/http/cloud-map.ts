@@ -7,6 +7,7 @@ import type { Metrics } from '../metrics.ts';
 import { type AwsProtocol, awsJson, rpcV2Cbor } from './aws-protocol.ts';
 import { type AccessKey, checkSignature } from './aws-signature.ts';
 import type { Endpoint, HttpRequest, HttpResponse } from './endpoint.ts';
+import { refusalOfWrite } from './writes.ts';
 
 export interface CloudMapEndpointOptions {
   readonly api: Api;
@@ -62,6 +63,8 @@ async function authorize(
 ): Promise<void> {
   if (writes === 'off')
     throw new AwsError('AccessDeniedException', 'writing is off; set cloudMap.writes in the configuration');
+  const refusal = refusalOfWrite(request, writes);
+  if (refusal !== undefined) throw new AwsError('AccessDeniedException', refusal);
   if (writes === 'signed') await checkSignature(request, path, keys, api.clock);
 }
 

@@ -1,9 +1,11 @@
-// The open connections of the HTTP server. At their limit the one that has gone longest without a request makes room: who
-// opens many and says nothing on them does not keep the kubelet's probes out.
-import type { Server } from 'node:http';
+// The connections of the HTTP server: how many there are, and how much one of them may ask at a time.
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** Keeps at most `limit` connections of `server` open; `onClosed` is told of each one closed for that. */
+/**
+ * Keeps at most `limit` connections of `server` open. At the limit the one that has gone longest without a request is
+ * closed: idle connections must not keep the kubelet's probes out. `onClosed` is called for each of these.
+ */
 export function limitConnections(server: Server, limit: number, onClosed: () => void): void {
   /** In the order of their last request, or of their opening. */
   const open = new Set<Socket>();
@@ -20,4 +22,37 @@ export function limitConnections(server: Server, limit: number, onClosed: () => 
   server.on('request', ({ socket }) => {
     if (open.delete(socket)) open.add(socket);
   });
+}
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+
+/** Pipelined requests that wait on one connection; a client that sends more is disconnected. */
+const MAX_PIPELINED = 100;
+
+/**
+ * Node.js parses all pipelined requests of a packet in one turn of the event loop. This handles one at a time, each in a
+ * turn of its own, so that health checks and everything else come in between.
+ */
+export function oneAtATime(handle: Handler): Handler {
+  const waiting = new WeakMap<Socket, (() => void)[]>();
+
+  return (request, response) => {
+    const { socket } = request;
+    const start = () => {
+      response.once('close', () => setImmediate(next, socket));
+      handle(request, response);
+    };
+    const queue = waiting.get(socket);
+    if (queue === undefined) {
+      waiting.set(socket, []);
+      start();
+    } else if (queue.length < MAX_PIPELINED) queue.push(start);
+    else socket.destroy();
+  };
+
+  function next(socket: Socket): void {
+    const start = waiting.get(socket)?.shift();
+    if (start === undefined || socket.destroyed) waiting.delete(socket);
+    else start();
+  }
 }

@@ -1,4 +1,5 @@
-// What an endpoint is: a function from a request to a response, without sockets, so that tests call it directly.
+// An endpoint: a function from a request to a response, without sockets, so that tests call it directly.
+import type { Clock } from '../clock.ts';
 
 export interface HttpRequest {
   readonly method: string;
@@ -6,6 +7,8 @@ export interface HttpRequest {
   readonly rest: string;
   readonly query: URLSearchParams;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** The address that the server listens on. */
+  readonly boundTo: string;
   /** Empty unless the endpoint takes POST. Never longer than `limits.httpBodyBytes`. */
   readonly body: Buffer;
 }
@@ -23,7 +26,7 @@ export interface Endpoint {
   /** GET includes HEAD. */
   readonly methods: readonly ('GET' | 'POST')[];
   readonly handle: (request: HttpRequest) => HttpResponse | Promise<HttpResponse>;
-  /** What a body over the limit is answered with, in place of a line of text. */
+  /** The answer to a body over the limit, instead of a line of text. */
   readonly tooLarge?: (limitBytes: number) => HttpResponse;
 }
 
@@ -44,4 +47,14 @@ export function wantsText({ query, headers }: HttpRequest): boolean {
   if (format !== null) return format === 'text';
   const accept = String(headers.accept ?? '');
   return accept.startsWith('text/');
+}
+
+/** `make`, called at most once a second; in between its last result is given again. */
+export function onceASecond<Result>(clock: Pick<Clock, 'monotonicMs'>, make: () => Result): () => Result {
+  let last: { readonly result: Result; readonly madeMs: number } | undefined;
+  return () => {
+    const nowMs = clock.monotonicMs();
+    if (last === undefined || nowMs - last.madeMs >= 1_000) last = { result: make(), madeMs: nowMs };
+    return last.result;
+  };
 }

@@ -3,11 +3,12 @@ import type { ExternalReports, ReportProblem } from '../health/external-reports.
 import type { Status } from '../registry/model.ts';
 import { type Registry, RegistryLimitError } from '../registry/registry.ts';
 import { type Endpoint, type HttpResponse, text } from './endpoint.ts';
+import { refusalOfWrite } from './writes.ts';
 
 export interface ExternalHealthOptions {
   readonly registry: Pick<Registry, 'services'>;
   readonly reports: Pick<ExternalReports, 'report'>;
-  /** Whether anyone who reaches the HTTP address may push: only where it is loopback. */
+  /** False where writes must be signed: a client that must sign elsewhere may not push unsigned here. */
   readonly writes: boolean;
 }
 
@@ -41,8 +42,11 @@ export function externalHealthEndpoint({ registry, reports, writes }: ExternalHe
   return {
     path: '/external-health',
     methods: ['POST'],
-    handle({ body, headers }) {
-      if (!writes) return text(403, 'pushing is off: it needs an `http` address that is loopback');
+    handle(request) {
+      const { body, headers } = request;
+      if (!writes) return text(403, 'pushing is off: cloudMap.writes requires signatures, which a push cannot have');
+      const refusal = refusalOfWrite(request, 'loopback');
+      if (refusal !== undefined) return text(403, refusal);
       // A web page cannot send this type to another origin without asking first.
       if (!String(headers['content-type'] ?? '').startsWith('application/json')) {
         return text(415, 'expected Content-Type: application/json');

@@ -1,7 +1,7 @@
 // Which endpoint answers a request, and the answers where none does.
 import { type Endpoint, type HttpRequest, type HttpResponse, text } from './endpoint.ts';
 
-export interface RawRequest extends Omit<HttpRequest, 'rest' | 'query' | 'body'> {
+export interface RawRequest extends Pick<HttpRequest, 'method' | 'headers'> {
   /** Path and query as sent. */
   readonly url: string;
 }

@@ -1,10 +1,10 @@
-// The HTTP server: sockets, limits and errors. What is answered is in the endpoints, one file each.
+// The HTTP server: sockets, limits and errors. The endpoints decide what is answered.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ListenAddress } from '../config/config.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import { limitConnections } from './connections.ts';
+import { limitConnections, oneAtATime } from './connections.ts';
 import { type Endpoint, type HttpResponse, text } from './endpoint.ts';
 import { route } from './route.ts';
 
@@ -39,7 +39,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
       keepAliveTimeout: IDLE_TIMEOUT_MS,
       connectionsCheckingInterval: 2_000,
     },
-    createHandler(options),
+    oneAtATime(createHandler(options)),
   );
   limitConnections(server, limits.httpConnections, () => dropped.inc());
   server.on('clientError', refuse);
@@ -49,7 +49,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   return { address: { address: listen.address, port }, close: (graceMs = 1_000) => close(server, graceMs) };
 }
 
-function createHandler({ endpoints, limits, log, metrics }: HttpServerOptions) {
+function createHandler({ listen, endpoints, limits, log, metrics }: HttpServerOptions) {
   const requests = metrics.counter('healthdns_http_requests_total');
   return (request: IncomingMessage, response: ServerResponse) => {
     let endpoint = 'none';
@@ -72,7 +72,7 @@ function createHandler({ endpoints, limits, log, metrics }: HttpServerOptions) {
       endpoint = routed.endpoint.path;
       const body = raw.method === 'POST' ? await readBody(incoming, limits.httpBodyBytes) : Buffer.alloc(0);
       if (body === undefined) return (routed.endpoint.tooLarge ?? tooLarge)(limits.httpBodyBytes);
-      return routed.endpoint.handle({ ...raw, rest: routed.rest, query: routed.query, body });
+      return routed.endpoint.handle({ ...raw, boundTo: listen.address, rest: routed.rest, query: routed.query, body });
     }
   };
 }

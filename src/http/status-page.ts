@@ -1,21 +1,25 @@
 // A page for people: zones, services and the health of their instances. One document, nothing loaded from elsewhere.
-import type { Endpoint } from './endpoint.ts';
+import type { Clock } from '../clock.ts';
+import { type Endpoint, onceASecond } from './endpoint.ts';
 import type { Overview, ServiceOverview, ZoneOverview } from './overview.ts';
 
 /** Services listed of each zone; a cluster has more than a page can show, and those in trouble come first. */
 const SERVICES_SHOWN = 200;
 
 /** GET /: the status page. */
-export const statusPage = (version: string, overview: (limit: number) => Overview): Endpoint => ({
-  path: '/',
-  methods: ['GET'],
-  handle: () => ({
-    status: 200,
-    type: 'text/html; charset=utf-8',
-    headers: { 'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'" },
-    body: page(version, overview(SERVICES_SHOWN)),
-  }),
-});
+export function statusPage(version: string, overview: (limit: number) => Overview, clock: Clock): Endpoint {
+  const body = onceASecond(clock, () => page(version, overview(SERVICES_SHOWN)));
+  return {
+    path: '/',
+    methods: ['GET'],
+    handle: () => ({
+      status: 200,
+      type: 'text/html; charset=utf-8',
+      headers: { 'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'" },
+      body: body(),
+    }),
+  };
+}
 
 const page = (version: string, { zones, sources }: Overview) => `<!doctype html>
 <html lang="en">

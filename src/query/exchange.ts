@@ -14,7 +14,11 @@ import type { Question } from '../dns/message/record.ts';
 import { sameName } from '../dns/name.ts';
 import { MessageError } from '../dns/reader.ts';
 import { FLAG, RCODE } from '../dns/types.ts';
-import { NoReplyError } from './errors.ts';
+
+/** The server gave no readable reply; the message says what happened instead. */
+export class NoReplyError extends Error {
+  override readonly name = 'NoReplyError';
+}
 
 export interface ServerAddress {
   readonly address: string;
@@ -32,6 +36,11 @@ export interface Reply {
   readonly message: Message;
   readonly bytes: Uint8Array;
   readonly transport: 'udp' | 'tcp';
+}
+
+export interface QueryResult extends Reply {
+  readonly server: ServerAddress;
+  readonly elapsedMs: number;
 }
 
 interface Patience {

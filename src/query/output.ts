@@ -5,8 +5,8 @@ import { extendedErrors } from '../dns/message/opt.ts';
 import type { MessageRecord } from '../dns/message/record.ts';
 import { formatName } from '../dns/name.ts';
 import { formatRdata } from '../dns/rdata/rdata.ts';
-import { className, edeText, FLAG, RCODE, rcodeName, typeName } from '../dns/types.ts';
-import { isAnswered, type QueryResult } from './query.ts';
+import { className, edeText, FLAG, RCODE, rcodeName, TYPE, typeName } from '../dns/types.ts';
+import type { QueryResult } from './exchange.ts';
 
 export function formatText(result: QueryResult): string {
   const { message, server, transport, bytes, elapsedMs } = result;
@@ -34,7 +34,7 @@ export function formatJson({ message, server, transport, bytes, elapsedMs }: Que
     id: message.id,
     status: rcodeName(message.rcode),
     flags: formatFlags(message).split(' ').filter(Boolean),
-    outcome: outcome(message),
+    outcome: outcomeOf(message),
     questions: questions.map(({ name, type, class: value }) => ({
       name: formatName(name),
       type: typeName(type),
@@ -59,13 +59,19 @@ function recordJson(record: MessageRecord): object {
   };
 }
 
-type Outcome = 'answer' | 'nodata' | 'nxdomain' | 'truncated' | 'error';
+export type Outcome = 'answer' | 'nodata' | 'nxdomain' | 'truncated' | 'error';
 
-function outcome(message: Message): Outcome {
+export function outcomeOf(message: Message): Outcome {
   if (message.rcode === RCODE.NXDOMAIN) return 'nxdomain';
   if (message.rcode !== RCODE.NOERROR) return 'error';
   if (hasFlag(message, FLAG.TC)) return 'truncated';
   return isAnswered(message) ? 'answer' : 'nodata';
+}
+
+/** Whether a record of the type asked for is there: a CNAME that leads to none does not answer. */
+function isAnswered({ questions, answers }: Message): boolean {
+  const asked = questions[0]?.type ?? TYPE.ANY;
+  return asked === TYPE.ANY ? answers.length > 0 : answers.some(({ type }) => type === asked);
 }
 
 /** The reply in one sentence. */
@@ -80,5 +86,5 @@ function verdict(message: Message): string {
     truncated: 'the answer is truncated, over TCP as well',
     error: `${rcodeName(message.rcode)}: the server did not answer the question`,
   };
-  return sentences[outcome(message)];
+  return sentences[outcomeOf(message)];
 }

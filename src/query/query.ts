@@ -1,14 +1,11 @@
 // `healthdns query NAME [TYPE] [@server[:port]]`: one question, the reply in the form of dig or as JSON, an honest exit code.
 import type { Clock } from '../clock.ts';
-import { hasFlag, type Message } from '../dns/message/message.ts';
 import { NameError, parseNameKeepingCase } from '../dns/name.ts';
-import { FLAG, RCODE, TYPE } from '../dns/types.ts';
-import { NoReplyError, UsageError } from './errors.ts';
-import { composeQuery, overTcp, overUdp, type Reply, type ServerAddress } from './exchange.ts';
-import { formatJson, formatShort, formatText } from './output.ts';
-import { resolveServer } from './words.ts';
+import { composeQuery, NoReplyError, overTcp, overUdp, type QueryResult } from './exchange.ts';
+import { formatJson, formatShort, formatText, type Outcome, outcomeOf } from './output.ts';
+import { resolveServer, UsageError } from './words.ts';
 
-/** What the command exits with; 1 to 3 mean what they mean for the other commands. */
+/** Exit codes; 1 to 3 mean what they mean for the other commands. */
 export const EXIT = {
   /** NOERROR with at least one record of the type asked for. */
   answered: 0,
@@ -18,9 +15,17 @@ export const EXIT = {
   usage: 2,
   /** NOERROR without such a record (NODATA), or NXDOMAIN. */
   nothing: 3,
-  /** No reply that can be read: timeout, port closed, garbage. As dig. */
+  /** No readable reply: timeout, port closed, garbage. As dig. */
   noReply: 9,
 } as const;
+
+const EXIT_OF: Record<Outcome, number> = {
+  answer: EXIT.answered,
+  nodata: EXIT.nothing,
+  nxdomain: EXIT.nothing,
+  truncated: EXIT.failed,
+  error: EXIT.failed,
+};
 
 export interface QueryOptions {
   /** A domain name (relative names are taken as absolute). */
@@ -50,11 +55,6 @@ export const QUERY_DEFAULTS = {
   recursionDesired: true,
 } as const satisfies Partial<QueryOptions>;
 
-export interface QueryResult extends Reply {
-  readonly server: ServerAddress;
-  readonly elapsedMs: number;
-}
-
 export interface QueryIo {
   /** Writes whole lines; the line break is added. */
   out(text: string): void;
@@ -71,7 +71,7 @@ export async function query(options: QueryOptions & { readonly format: QueryForm
     const format = { text: formatText, short: formatShort, json: formatJson }[options.format];
     const text = format(result);
     if (text !== '') io.out(text);
-    return exitCodeOf(result.message);
+    return EXIT_OF[outcomeOf(result.message)];
   } catch (error) {
     if (!(error instanceof UsageError || error instanceof NoReplyError)) throw error;
     io.error(`healthdns query: ${error.message}`);
@@ -88,18 +88,6 @@ export async function runQuery(options: QueryOptions, clock: Clock): Promise<Que
   let reply = options.tcp ? await overTcp(query, server, options, clock) : await overUdp(query, server, options, clock);
   if (reply === 'truncated') reply = await overTcp(query, server, options, clock);
   return { ...reply, server, elapsedMs: clock.monotonicMs() - startMs };
-}
-
-export function exitCodeOf(message: Message): number {
-  if (message.rcode === RCODE.NXDOMAIN) return EXIT.nothing;
-  if (message.rcode !== RCODE.NOERROR || hasFlag(message, FLAG.TC)) return EXIT.failed;
-  return isAnswered(message) ? EXIT.answered : EXIT.nothing;
-}
-
-/** Whether a record of the type asked for is there: a CNAME that leads to none is no answer. */
-export function isAnswered({ questions, answers }: Message): boolean {
-  const asked = questions[0]?.type ?? TYPE.ANY;
-  return asked === TYPE.ANY ? answers.length > 0 : answers.some(({ type }) => type === asked);
 }
 
 function questionName(text: string): Uint8Array {

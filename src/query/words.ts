@@ -3,8 +3,12 @@ import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { reverseName } from '../dns/name.ts';
 import { parseType, TYPE } from '../dns/types.ts';
-import { UsageError } from './errors.ts';
 import type { ServerAddress } from './exchange.ts';
+
+/** The arguments make no query. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
 
 /** Where `healthdns serve` listens unless told otherwise. */
 export const DEFAULT_SERVER = { server: '127.0.0.1', port: 1053 } as const;
@@ -27,10 +31,10 @@ export function parseQueryWords(words: readonly string[]): QueryWords {
   if (name === undefined)
     throw new UsageError('which name? Try: healthdns query api.production.local A @127.0.0.1:1053');
   if (servers.length > 1) throw new UsageError(`one server is asked at a time, got ${servers.join(' and ')}`);
-  if (rest.length > 0) throw new UsageError(`"${rest[0]}" is one word too many; expected NAME [TYPE] [@server[:port]]`);
+  if (rest.length > 0) throw new UsageError(`unexpected argument "${rest[0]}"; expected NAME [TYPE] [@server[:port]]`);
   const type = typeText === undefined ? undefined : parseType(typeText);
   if (typeText !== undefined && type === undefined) {
-    throw new UsageError(`"${typeText}" is no record type; expected one such as A, AAAA, SRV or TYPE65`);
+    throw new UsageError(`"${typeText}" is not a record type; expected one such as A, AAAA, SRV or TYPE65`);
   }
   const server = servers.length === 0 ? DEFAULT_SERVER : parseServer(servers[0].slice(1));
   if (isIP(name) && (type === undefined || type === TYPE.PTR))
@@ -45,7 +49,7 @@ export function parseServer(text: string): { server: string; port: number } {
   const server = bracketed ?? host;
   const port = portText === undefined ? 53 : Number(portText);
   if (server === undefined || port < 1 || port > 65_535 || (bracketed !== undefined && isIP(bracketed) !== 6)) {
-    throw new UsageError(`"@${text}" is no server; expected @ADDRESS, @ADDRESS:PORT or @[IPV6]:PORT`);
+    throw new UsageError(`"@${text}" is not a server; expected @ADDRESS, @ADDRESS:PORT or @[IPV6]:PORT`);
   }
   return { server, port };
 }

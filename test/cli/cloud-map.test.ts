@@ -6,8 +6,8 @@ import { type TestContext, test } from 'node:test';
 import { healthdns, serving, temporaryFolder } from '../support/command.ts';
 import { until } from '../support/until.ts';
 
-async function start(t: TestContext, file: string) {
-  const server = serving([file, '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0']);
+async function start(t: TestContext, file: string, httpAddress = '127.0.0.1') {
+  const server = serving([file, '--listen', '127.0.0.1:0', '--http', `${httpAddress}:0`]);
   t.after(() => server.stop('SIGKILL'));
   const [, dns] = await server.shows(/DNS {3}127\.0\.0\.1:(\d+)/);
   const [, http] = await server.shows(/HTTP {2}(http:\S+)/);
@@ -112,4 +112,13 @@ test('a store that another process holds is an error at the start', async (t) =>
   const second = serving([file, '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0']);
   t.after(() => second.stop('SIGKILL'));
   await second.shows(/kept cannot be opened/);
+});
+
+test('with `writes: loopback` and --http on all addresses unsigned writes are refused, and reads are not', async (t) => {
+  const { http, server } = await start(t, await fileWith(t, '{ writes: loopback, store: memory }'), '0.0.0.0');
+  await server.shows(/writes of Cloud Map are refused/);
+  const local = http.replace('0.0.0.0', '127.0.0.1');
+  const { status, body } = await call(local, 'CreateHttpNamespace', { Name: 'shop' });
+  assert.deepEqual([status, body.__type], [403, 'AccessDeniedException']);
+  assert.equal((await call(local, 'ListNamespaces', {})).status, 200);
 });

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { createHealthSync } from '../../src/health/sync.ts';
-import { type Explanation, explainChain } from '../../src/http/explanation.ts';
+import { explainChain } from '../../src/http/explain.ts';
+import type { Explanation } from '../../src/http/explanation.ts';
 import { explanationText } from '../../src/http/explanation-text.ts';
 import { createStatusBoard } from '../../src/sources/status.ts';
 import { fact } from '../support/model.ts';

@@ -3,8 +3,7 @@ import { test } from 'node:test';
 import { createHealthSync } from '../../src/health/sync.ts';
 import { createCensus } from '../../src/http/census.ts';
 import type { HttpRequest } from '../../src/http/endpoint.ts';
-import { explainEndpoint } from '../../src/http/explain.ts';
-import { explainChain, explainName } from '../../src/http/explanation.ts';
+import { explainChain, explainEndpoint, explainName } from '../../src/http/explain.ts';
 import { explanationText } from '../../src/http/explanation-text.ts';
 import { overviewOf } from '../../src/http/overview.ts';
 import { statusPage } from '../../src/http/status-page.ts';
@@ -73,6 +72,7 @@ function ask(owners: NameExplanation, more: Partial<HttpRequest> = {}) {
     rest: owners.name,
     query: new URLSearchParams(),
     headers: {},
+    boundTo: '127.0.0.1',
     body: Buffer.alloc(0),
   };
   const response = endpoint.handle({ ...request, ...more });
@@ -174,12 +174,13 @@ test('the explanation of an unready zone says SERVFAIL and which source is missi
 test('the status page shows zones, services and health, escaped, and loads nothing', () => {
   const { registry, board, census } = rooms();
   const zones = [{ name: 'test.local.', records: [1, 2] }];
-  const page = statusPage('1.2.3', (limit) => overviewOf({ zones, registry, board, census }, limit));
+  const page = statusPage('1.2.3', (limit) => overviewOf({ zones, registry, board, census }, limit), fakeClock());
   const response = page.handle({
     method: 'GET',
     rest: '',
     query: new URLSearchParams(),
     headers: {},
+    boundTo: '127.0.0.1',
     body: Buffer.alloc(0),
   });
   assert.ok(!(response instanceof Promise));

@@ -16,9 +16,10 @@ function setUp(writes = true) {
   registry.replaceGroup('g', 'k', [instance('a', '10.0.0.1')]);
   const reports = createExternalReports(registry, fakeClock(), setImmediate);
   const endpoint = externalHealthEndpoint({ registry, reports, writes });
-  const post = async (value: unknown, type = 'application/json') => {
+  const post = async (value: unknown, more: Readonly<Record<string, string>> = {}, boundTo = '127.0.0.1') => {
     const body = Buffer.from(typeof value === 'string' ? value : JSON.stringify(value));
-    const request = { method: 'POST', rest: '', query: new URLSearchParams(), headers: { 'content-type': type }, body };
+    const headers = { host: '127.0.0.1:8053', 'content-type': 'application/json', ...more };
+    const request = { method: 'POST', rest: '', query: new URLSearchParams(), headers, boundTo, body };
     const response = await endpoint.handle(request);
     return `${response.status} ${response.body}`.trim();
   };
@@ -53,7 +54,16 @@ test('what is wrong with a push is said, and nothing changes', async () => {
   assert.equal(await post({ ...PUSH, service: 'other' }), '404 no such service');
   assert.equal(await post({ ...PUSH, instance: 'z' }), '404 the service has no such instance');
   assert.equal(await post({ ...PUSH, source: 'z' }), '404 the service names no such source in its externalHealth');
-  assert.match(await post(PUSH, 'text/plain'), /^415/);
+  assert.match(await post(PUSH, { 'content-type': 'text/plain' }), /^415/);
   assert.match(await setUp(false).post(PUSH), /^403 pushing is off/);
   assert.equal(registry.size().subjects, 0);
+});
+
+test('a push is refused on an address that is not loopback, and from a web page', async () => {
+  const { registry, post } = setUp();
+  assert.match(await post(PUSH, {}, '0.0.0.0'), /^403 .*HTTP listens on 0\.0\.0\.0/);
+  assert.match(await post(PUSH, { host: 'rebound.example:8053' }), /^403 the Host header/);
+  assert.match(await post(PUSH, { origin: 'http://127.0.0.1:8053' }), /^403 web pages may not write/);
+  assert.equal(registry.size().subjects, 0);
+  assert.equal(await post(PUSH, { host: 'localhost:8053' }), '204');
 });

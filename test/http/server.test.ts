@@ -2,13 +2,12 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
-import { type Endpoint, text } from '../../src/http/endpoint.ts';
-import { healthEndpoint } from '../../src/http/health.ts';
-import { metricsEndpoint } from '../../src/http/metrics.ts';
-import { readyEndpoint } from '../../src/http/ready.ts';
+import { type Endpoint, type HttpRequest, type HttpResponse, text } from '../../src/http/endpoint.ts';
+import { healthEndpoint, metricsEndpoint, readyEndpoint } from '../../src/http/safe.ts';
 import { startHttpServer } from '../../src/http/server.ts';
 import { silentLogger } from '../../src/log.ts';
 import { createMetrics } from '../../src/metrics.ts';
+import { fakeClock } from '../support/fake-clock.ts';
 
 const limits = { httpBodyBytes: 16, httpConnections: 4 };
 const echo: Endpoint = { path: '/', methods: ['POST'], handle: ({ body }) => text(200, body.toString()) };
@@ -127,7 +126,7 @@ test('an endpoint that fails is 500 without a word of why, and counted', async (
 test('metrics are served as Prometheus text', async () => {
   const metrics = createMetrics();
   metrics.counter('healthdns_endpoints_writes_total').inc();
-  await serving([metricsEndpoint(metrics)], async (url) => {
+  await serving([metricsEndpoint(metrics, fakeClock())], async (url) => {
     const response = await fetch(`${url}/metrics`);
     assert.equal(response.headers.get('content-type'), 'text/plain; version=0.0.4; charset=utf-8');
     assert.match(await response.text(), /^healthdns_endpoints_writes_total 1$/m);
@@ -198,4 +197,57 @@ test('a request that names the whole URL, as to a proxy, finds the same endpoint
       'GET http://elsewhere.example/explain/x HTTP/1.1\r\nHost: elsewhere.example\r\nConnection: close\r\n\r\n';
     assert.match(await sendRaw(port, head), /^HTTP\/1.1 200 [\s\S]*\r\n\r\nx\n$/);
   });
+});
+
+test('pipelined requests are handled one at a time, in their order, each in a turn of its own', async () => {
+  const log: string[] = [];
+  let turn = 0;
+  const count = () => {
+    turn++;
+    counting = setImmediate(count);
+  };
+  let counting = setImmediate(count);
+  const slow: Endpoint = {
+    path: '/slow/',
+    methods: ['GET'],
+    async handle({ rest: n }) {
+      log.push(`${n} begins in turn ${turn}`);
+      await new Promise((resolve) => setImmediate(resolve));
+      log.push(`${n} ends`);
+      return text(200, n);
+    },
+  };
+  await serving([slow], async (_, port) => {
+    const requests = Array.from({ length: 20 }, (_, n) => `GET /slow/${n} HTTP/1.1\r\nhost: localhost\r\n`);
+    const bytes = `${requests.join('\r\n')}connection: close\r\n\r\n`;
+    const bodies = [...(await sendRaw(port, bytes)).matchAll(/\r\n\r\n(\d+)\n/g)].map(([, body]) => body);
+    assert.deepEqual(
+      bodies,
+      Array.from({ length: 20 }, (_, n) => String(n)),
+    );
+  });
+  clearImmediate(counting);
+  const begins = log.filter((_, i) => i % 2 === 0);
+  const ends = log.filter((_, i) => i % 2 === 1);
+  assert.ok(begins.every((line, n) => line.startsWith(`${n} begins`)) && ends.every((line, n) => line === `${n} ends`));
+  assert.equal(new Set(begins.map((line) => line.split(' ').at(-1))).size, 20);
+});
+
+test('a connection with too many requests in the pipeline is closed', async () => {
+  const stuck: Endpoint = { path: '/stuck', methods: ['GET'], handle: () => new Promise(() => {}) };
+  await serving([stuck], async (_, port) => {
+    assert.equal(await sendRaw(port, 'GET /stuck HTTP/1.1\r\nhost: localhost\r\n\r\n'.repeat(102)), '');
+  });
+});
+
+test('metrics are rendered at most once a second', async () => {
+  const clock = fakeClock();
+  let rendered = 0;
+  const endpoint = metricsEndpoint({ ...createMetrics(), render: () => String(++rendered) }, clock);
+  const body = () => (endpoint.handle({} as HttpRequest) as HttpResponse).body;
+  assert.deepEqual([body(), body()], ['1', '1']);
+  await clock.advance(999);
+  assert.equal(body(), '1');
+  await clock.advance(1);
+  assert.equal(body(), '2');
 });

@@ -30,13 +30,13 @@ test('a server is an address or a name, with or without a port', () => {
 test('words that make no query are named', () => {
   const cases: readonly [words: string[], message: RegExp][] = [
     [[], /which name\? Try: healthdns query/],
-    [['a', 'B'], /"B" is no record type/],
-    [['a', 'A', 'c'], /"c" is one word too many/],
+    [['a', 'B'], /"B" is not a record type/],
+    [['a', 'A', 'c'], /unexpected argument "c"/],
     [['a', '@x', '@y'], /one server is asked at a time/],
-    [['a', '@'], /"@" is no server/],
-    [['a', '@x:0'], /"@x:0" is no server/],
-    [['a', '@x:99999'], /is no server/],
-    [['a', '@[x]:53'], /is no server/],
+    [['a', '@'], /"@" is not a server/],
+    [['a', '@x:0'], /"@x:0" is not a server/],
+    [['a', '@x:99999'], /is not a server/],
+    [['a', '@[x]:53'], /is not a server/],
   ];
   for (const [words, message] of cases) assert.throws(() => parseQueryWords(words), { name: 'UsageError', message });
 });

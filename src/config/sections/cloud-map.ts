@@ -10,6 +10,7 @@ import type { Soundness } from '../reading/validate.ts';
 import { buildCloudMapChecks, checkCloudMapChecks, cloudMapChecksEntry } from './cloud-map-checks.ts';
 import type { ClusterNames } from './cluster-names.ts';
 import { checkKubeconfig } from './kubeconfig.ts';
+import { isLoopback } from './listen.ts';
 import { label } from './names.ts';
 import { policyEntries, zonePolicy } from './policy.ts';
 
@@ -202,8 +203,6 @@ function checkStore({ store, writes }: CloudMapInput, reporter: Reporter): void 
   const kinds = [store.path, store.kubernetes].filter((kind) => kind !== undefined);
   if (kinds.length !== 1) reporter.problem(['cloudMap', 'store'], '`store`: expected path or kubernetes, one of them');
 }
-
-export const isLoopback = (address: string): boolean => address === '::1' || address.startsWith('127.');
 
 /** `clusters` gives clusters their labels, as those of the zones have theirs. */
 export function buildCloudMap(input: CloudMapInput, folder: string, clusters: ClusterNames): CloudMapConfig {

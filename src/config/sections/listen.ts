@@ -92,3 +92,5 @@ function missingPart(value: string): string {
   if (ipFamily(value) === 4) return `: write ${value}:53`;
   return /^\d{1,5}$/.test(value) ? `: write 127.0.0.1:${value}` : '';
 }
+
+export const isLoopback = (address: string): boolean => address === '::1' || address.startsWith('127.');

@@ -1,0 +1,46 @@
+// The endpoints that may be reached by everyone: probes and metrics.
+import type { Clock } from '../clock.ts';
+import type { Metrics } from '../metrics.ts';
+import type { MissingSource, StatusBoard } from '../sources/status.ts';
+import { type Endpoint, json, onceASecond, text, wantsText } from './endpoint.ts';
+
+/** GET /health: 200 while the process serves; 503 once it is stopping, so that clients move away. */
+export const healthEndpoint = (isStopping: () => boolean): Endpoint => ({
+  path: '/health',
+  methods: ['GET'],
+  handle: () => (isStopping() ? text(503, 'stopping') : text(200, 'OK')),
+});
+
+/**
+ * GET /ready: 503 with what is missing until every source has synced, then 200. Sources that a reload adds later are
+ * listed while they are missing, but leave it at 200.
+ */
+export const readyEndpoint = (
+  isStopping: () => boolean,
+  { isReady, missing }: Pick<StatusBoard, 'isReady' | 'missing'>,
+): Endpoint => ({
+  path: '/ready',
+  methods: ['GET'],
+  handle(request) {
+    if (isStopping()) return text(503, 'stopping');
+    const waiting = missing();
+    const ready = isReady();
+    const status = ready ? 200 : 503;
+    const wantsJson = String(request.headers.accept).includes('json') && !wantsText(request);
+    if (wantsJson || request.query.get('format') === 'json') return json(status, { ready, missing: waiting });
+    return text(status, [ready ? 'OK' : 'not ready', ...waiting.map(describe)].join('\n'));
+  },
+});
+
+const describe = ({ source, zones, detail }: MissingSource) =>
+  `${source} (${zones.join(', ')}): ${detail === '' ? 'not synced yet' : detail}`;
+
+/** GET /metrics: the Prometheus text format. */
+export function metricsEndpoint(metrics: Metrics, clock: Clock): Endpoint {
+  const body = onceASecond(clock, metrics.render);
+  return {
+    path: '/metrics',
+    methods: ['GET'],
+    handle: () => ({ status: 200, type: 'text/plain; version=0.0.4; charset=utf-8', body: body() }),
+  };
+}

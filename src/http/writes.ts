@@ -1,0 +1,29 @@
+// Whether a request may change something at all. Browsers run the code of strangers beside an operator's port-forward, and
+// DNS rebinding lets that code reach a loopback address under a name of its own.
+import { isIP } from 'node:net';
+import { isLoopback } from '../config/sections/listen.ts';
+import type { HttpRequest } from './endpoint.ts';
+
+/**
+ * Why a request must not write; undefined: it may. `needsLoopback`: unsigned writes that everyone who reaches the address
+ * may make. A signed request proves its origin, and its Host is signed too.
+ */
+export function refusalOfWrite(
+  { headers, boundTo }: Pick<HttpRequest, 'headers' | 'boundTo'>,
+  access: 'anyone' | 'loopback' | 'signed',
+): string | undefined {
+  if (headers.origin !== undefined || headers['sec-fetch-site'] !== undefined)
+    return 'web pages may not write: the request has an Origin or Sec-Fetch-Site header';
+  if (access === 'signed') return undefined;
+  if (access === 'loopback' && !isLoopback(boundTo))
+    return `writing without a signature needs a loopback address, but HTTP listens on ${boundTo}`;
+  if (!isOwnHost(String(headers.host ?? '')))
+    return 'the Host header must be an IP address or localhost: use that in the URL';
+  return undefined;
+}
+
+/** A name could be anyone's. */
+function isOwnHost(host: string): boolean {
+  const name = host.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+  return name.toLowerCase() === 'localhost' || isIP(name) !== 0;
+}

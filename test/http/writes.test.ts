@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { refusalOfWrite } from '../../src/http/writes.ts';
+
+const from = (headers: Record<string, string>, boundTo = '127.0.0.1') => ({ headers, boundTo });
+
+test('hosts that only the address itself can have are accepted, and all others refused', () => {
+  for (const host of ['127.0.0.1', '127.0.0.1:8053', '[::1]:8053', 'localhost', 'LOCALHOST:1', '10.0.0.1:8053'])
+    assert.equal(refusalOfWrite(from({ host }), 'anyone'), undefined, host);
+  for (const host of ['', 'example.com', 'localhost.example', '127.0.0.1.example:8053', '[::1', '1.2.3', 'localhost:x'])
+    assert.match(refusalOfWrite(from({ host }), 'anyone') ?? '', /^the Host header/, host);
+});
+
+test('a header that only browsers send is a reason to refuse, whatever it holds, signed or not', () => {
+  for (const header of ['origin', 'sec-fetch-site'])
+    for (const access of ['anyone', 'loopback', 'signed'] as const)
+      assert.match(refusalOfWrite(from({ host: 'localhost', [header]: 'same-origin' }), access) ?? '', /web pages/);
+});
+
+test('without a signature a write needs a loopback address', () => {
+  const host = '127.0.0.1:8053';
+  for (const boundTo of ['127.0.0.1', '127.8.0.1', '::1'])
+    assert.equal(refusalOfWrite(from({ host }, boundTo), 'loopback'), undefined);
+  for (const boundTo of ['0.0.0.0', '::', '10.0.0.1', '1::1', '12.7.0.1'])
+    assert.match(refusalOfWrite(from({ host }, boundTo), 'loopback') ?? '', /needs a loopback address/, boundTo);
+});
+
+test('a signature covers the Host header, so that a signed write may come under any name', () => {
+  assert.equal(refusalOfWrite(from({ host: 'cloudmap.prod.svc' }, '0.0.0.0'), 'signed'), undefined);
+});

@@ -44,15 +44,7 @@ export async function startHttp(listen: ListenAddress, sources: HttpSources): Pr
   }
 }
 
-export function endpointsOf({
-  control,
-  plane,
-  metrics,
-  config,
-  overview,
-  isStopping,
-  clock,
-}: EndpointSources): Endpoint[] {
+export function endpointsOf({ control, plane, metrics, config, overview, isStopping, clock }: HttpSources): Endpoint[] {
   const { registry, board, zones, reports, cloudMap } = control;
   return [
     healthEndpoint(isStopping),

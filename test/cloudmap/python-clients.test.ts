@@ -38,7 +38,9 @@ test(
         NO_PROXY: '',
       };
       const aws = async (...words: string[]) => {
-        const options = ['--endpoint-url', 'http://cloudmap.internal', '--output', 'json'];
+        // Unsigned writes are accepted under an address only.
+        const endpoint = words[0] === 'discover-instances' ? 'http://cloudmap.internal' : url;
+        const options = ['--endpoint-url', endpoint, '--output', 'json'];
         const { stdout } = await run('aws', ['servicediscovery', ...options, ...words], { env });
         return stdout === '' ? {} : JSON.parse(stdout);
       };

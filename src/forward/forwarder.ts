@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts';
 import type { WireName } from '../dns/name.ts';
 import { lowerCased } from '../dns/name.ts';
 import { RCODE } from '../dns/types.ts';
+import { type OpenSocket, openDatagram } from '../native/connected-datagram.ts';
 import type { CacheListing, FlushScope } from '../plane/cache-orders.ts';
 import type { ForwardSettings } from '../plane/forward-settings.ts';
 import {
@@ -31,7 +32,6 @@ import { bitsOf, type ForwardQuestion, plainQuestion, questionBytes, questionOf 
 import { Resolver, type ResolverDeps } from './resolve/resolver.ts';
 import { createRoute, createRouting, type Route } from './resolve/route.ts';
 import { failedTarget, type TargetAnswer, type TargetRecord, targetOf } from './resolve/target.ts';
-import { type OpenSocket, openDatagram } from './upstream/datagram.ts';
 import { createDeadlines, type Deadlines, deadline } from './upstream/deadlines.ts';
 import { createUnpredictable } from './upstream/unpredictable.ts';
 import type { Upstream } from './upstream/upstream.ts';

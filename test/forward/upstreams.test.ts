@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseName } from '../../src/dns/name.ts';
 import { EDE, RCODE, TYPE } from '../../src/dns/types.ts';
-import type { OpenSocket } from '../../src/forward/upstream/datagram.ts';
+import type { OpenSocket } from '../../src/native/connected-datagram.ts';
 import { ROUTE_DEFAULTS } from '../../src/plane/forward-settings.ts';
 import { temporaryFolder } from '../support/command.ts';
 import { fakeClock } from '../support/fake-clock.ts';

@@ -1,6 +1,5 @@
 // The two ways to a connected UDP socket: node:dgram and system calls.
-import { type OpenSocket, openDatagram } from '../../src/forward/upstream/datagram.ts';
-import { createNativeDatagrams } from '../../src/forward/upstream/native-datagram.ts';
+import { createNativeDatagrams, type OpenSocket, openDatagram } from '../../src/native/connected-datagram.ts';
 import { loadLibc } from '../../src/native/libc.ts';
 
 export interface DatagramWay {

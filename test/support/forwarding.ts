@@ -6,7 +6,7 @@ import { isSubdomain, parseName, parseNameKeepingCase } from '../../src/dns/name
 import { FLAG, parseType } from '../../src/dns/types.ts';
 import { createForwarder, type Forwarder } from '../../src/forward/forwarder.ts';
 import type { TargetRecord } from '../../src/forward/resolve/target.ts';
-import type { OpenSocket } from '../../src/forward/upstream/datagram.ts';
+import type { OpenSocket } from '../../src/native/connected-datagram.ts';
 import {
   CACHE_DEFAULTS,
   type CacheSettings,

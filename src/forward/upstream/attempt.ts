@@ -13,8 +13,16 @@ export interface Attempt {
   failed(reason: string): void;
 }
 
-/** The reason given where it is we who have no room: nothing was sent, and the server is not to blame. */
+/** The reason given where we have no room, descriptor or memory: nothing was sent, and the server is not to blame. */
 export const TOO_BUSY = 'too many queries in flight';
+
+const OUR_LIMITS: readonly string[] = ['EAGAIN', 'ENOBUFS', 'ENOMEM', 'EMFILE', 'ENFILE'];
+
+/** Why a socket failed, as a reason for `failed`. */
+export function socketFailure(error: Error): string {
+  const { code } = error as NodeJS.ErrnoException;
+  return code !== undefined && OUR_LIMITS.includes(code) ? TOO_BUSY : (code ?? error.message);
+}
 
 /** The reason given where the other end of a connection sends what answers nothing that was asked. */
 export const UNREADABLE = 'sent what is no reply';

@@ -5,7 +5,14 @@ import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { HEADER_BYTES, MAX_MESSAGE_BYTES } from '../../dns/limits.ts';
 import { createIdTable, type IdTable } from '../../memory/id-table.ts';
 import type { TlsSettings } from '../../plane/forward-settings.ts';
-import { type Attempt, TOO_BUSY, type Transport, type TransportCounters, UNREADABLE } from './attempt.ts';
+import {
+  type Attempt,
+  socketFailure,
+  TOO_BUSY,
+  type Transport,
+  type TransportCounters,
+  UNREADABLE,
+} from './attempt.ts';
 import { type Deadline, type Deadlines, deadline } from './deadlines.ts';
 import { idOf, isReplyTo, setId } from './exchange.ts';
 import type { Unpredictable } from './unpredictable.ts';
@@ -83,7 +90,7 @@ export function createStream(
       if (connection.waiting.size() === 0) deadlines.add(timer, settings.idleMs);
     });
     socket.on('data', (chunk: Buffer) => receive(connection, chunk));
-    socket.on('error', (error: NodeJS.ErrnoException) => drop(connection, error.code ?? error.message));
+    socket.on('error', (error) => drop(connection, socketFailure(error)));
     socket.on('close', () => drop(connection, 'closed'));
     socket.on('end', () => drop(connection, 'closed'));
     deadlines.add(timer, settings.connectTimeoutMs);

@@ -3,8 +3,8 @@
 // use, and IDs from crypto.
 
 import { createIdTable, type IdTable } from '../../memory/id-table.ts';
-import { type Attempt, TOO_BUSY, type Transport, type TransportCounters } from './attempt.ts';
-import type { ConnectedSocket, OpenSocket } from './datagram.ts';
+import type { ConnectedSocket, OpenSocket } from '../../native/connected-datagram.ts';
+import { type Attempt, socketFailure, TOO_BUSY, type Transport, type TransportCounters } from './attempt.ts';
 import { type Deadline, type Deadlines, deadline } from './deadlines.ts';
 import { idOf, isReplyTo, setId } from './exchange.ts';
 import type { Unpredictable } from './unpredictable.ts';
@@ -138,9 +138,9 @@ export function createUdp(
         attempt.via = port;
       } catch (error) {
         // No network, no free descriptor, no room.
-        const code = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
-        if (port !== undefined && code !== TOO_BUSY) failAll(port, code);
-        attempt.failed(code);
+        const reason = socketFailure(error as Error);
+        if (port !== undefined && reason !== TOO_BUSY) failAll(port, reason);
+        attempt.failed(reason);
       }
     },
     cancel(attempt) {

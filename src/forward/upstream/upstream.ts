@@ -2,11 +2,11 @@
 import type { Clock } from '../../clock.ts';
 import { parseName } from '../../dns/name.ts';
 import { TYPE } from '../../dns/types.ts';
+import type { OpenSocket } from '../../native/connected-datagram.ts';
 import type { RouteSettings, UpstreamSettings } from '../../plane/forward-settings.ts';
 import { countLatency, createUpstreamCounters, type UpstreamCounters } from '../../plane/forward-statistics.ts';
 import { type ForwardQuestion, plainQuestion } from '../resolve/question.ts';
 import { type Attempt, TOO_BUSY, type Transport } from './attempt.ts';
-import type { OpenSocket } from './datagram.ts';
 import { type Deadlines, deadline } from './deadlines.ts';
 import { composeUpstreamQuery, isTruncated, saysCannotRead } from './exchange.ts';
 import { createStream, STREAM_DEFAULTS } from './stream.ts';

@@ -1,8 +1,7 @@
-// Accepting connections by accept4, some in a turn, and what becomes of those that cannot be had.
-import os from 'node:os';
+// Accepting connections, some in a turn, and what becomes of those that cannot be accepted.
 import type { Clock, Timer } from '../../clock.ts';
-import { type Libc, SOCK_CLOEXEC, SOCK_NONBLOCK } from '../../native/libc.ts';
-import { ipOf, SOCKADDR_BYTES } from '../../native/socket-address.ts';
+import type { Libc } from '../../native/libc.ts';
+import { ACCEPT_EXHAUSTED, createAccept, NOTHING_TO_ACCEPT } from '../../native/tcp-connection.ts';
 import { COUNTER, type Counters } from '../../plane/counters.ts';
 
 export interface AcceptorDeps {
@@ -12,7 +11,7 @@ export interface AcceptorDeps {
   /** The listening socket. */
   readonly fd: number;
   readonly wantsClient: boolean;
-  /** Whether epoll is to tell of connections that can be accepted. */
+  /** Whether epoll is to report connections that can be accepted. */
   setListening(on: boolean): void;
   /** A connection, with the client's address where that is wanted. */
   serve(fd: number, client: Uint8Array | undefined): void;
@@ -26,33 +25,25 @@ export interface Acceptor {
 
 /** What one turn accepts at most, so that neither transport keeps the other waiting. */
 const ACCEPTS_A_TURN = 32;
-/** Where there are no descriptors left, accepting rests for so long: epoll would tell of the next connection again and again. */
+/** Where no descriptor is left, accepting rests for so long: epoll would report the next connection again and again. */
 const ACCEPT_AGAIN_MS = 100;
-const { EAGAIN, EMFILE, ENFILE, ENOBUFS, ENOMEM } = os.constants.errno;
 
 export function createAcceptor(deps: AcceptorDeps): Acceptor {
-  const { libc, clock, counters, fd: listener, wantsClient, setListening, serve } = deps;
-  const peer = libc.allocate(SOCKADDR_BYTES + 4);
-  const peerBytes = new Uint8Array(peer.buffer);
-  const peerLength = new Uint32Array(peer.buffer, SOCKADDR_BYTES, 1);
-  const from = wantsClient ? peer.address : null;
-  const length = wantsClient ? peer.address + BigInt(SOCKADDR_BYTES) : null;
+  const { clock, counters, fd: listener, wantsClient, setListening, serve } = deps;
+  const { accept, client } = createAccept(deps.libc);
   let again: Timer | undefined;
 
   return {
     accept() {
       for (let i = 0; i < ACCEPTS_A_TURN; i++) {
-        peerLength[0] = SOCKADDR_BYTES;
-        const fd = libc.accept4(listener, from, length, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        const fd = accept(listener);
         if (fd >= 0) {
-          serve(fd, wantsClient ? ipOf(peerBytes).slice() : undefined);
+          serve(fd, wantsClient ? client() : undefined);
           continue;
         }
-        const errno = libc.errno();
-        if (errno === EAGAIN) return;
-        // All else is about the connection that was to be accepted (accept(2)): the next may be well.
+        if (fd === NOTHING_TO_ACCEPT) return;
         counters[COUNTER.TCP_REFUSED]++;
-        if (errno !== EMFILE && errno !== ENFILE && errno !== ENOBUFS && errno !== ENOMEM) continue;
+        if (fd !== ACCEPT_EXHAUSTED) continue;
         setListening(false);
         again = clock.setTimeout(() => setListening(true), ACCEPT_AGAIN_MS);
         return;

@@ -15,11 +15,11 @@ import {
   SHUT_WR,
 } from '../../native/libc.ts';
 import { listenError } from '../../native/listen-error.ts';
+import { openTcpSocket } from '../../native/listening-socket.ts';
 import type { ReadableSocket } from '../../native/receive-loop.ts';
 import type { SocketAddress } from '../../native/socket-address.ts';
 import { boundAddress } from '../../native/socket-address.ts';
-import { closeWithReset, createUntakenBytes } from '../../native/tcp-reset.ts';
-import { openTcpSocket } from '../../native/tcp-socket.ts';
+import { closeWithReset, createUntakenBytes } from '../../native/tcp-connection.ts';
 import { COUNTER } from '../../plane/counters.ts';
 import type { TcpSettings } from '../../plane/settings.ts';
 import type { QueryHandler } from '../query-handler.ts';

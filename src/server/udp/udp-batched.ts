@@ -1,25 +1,7 @@
 // UDP by recvmmsg and sendmmsg: one call reads what has arrived, one call answers it. Nothing is allocated per query.
 
-import {
-  AF_INET,
-  AF_INET6,
-  errorCode,
-  IP_PKTINFO,
-  IPPROTO_IP,
-  IPPROTO_IPV6,
-  IPV6_RECVPKTINFO,
-  IPV6_V6ONLY,
-  type Libc,
-  SK_MEMINFO_DROPS,
-  SO_MEMINFO,
-  SO_RCVBUF,
-  SO_RCVBUFFORCE,
-  SO_REUSEPORT,
-  SOCK_CLOEXEC,
-  SOCK_DGRAM,
-  SOL_SOCKET,
-} from '../../native/libc.ts';
-import { listenError } from '../../native/listen-error.ts';
+import type { Libc } from '../../native/libc.ts';
+import { createKernelDrops, openUdpSocket } from '../../native/listening-socket.ts';
 import { createPacketBatch } from '../../native/packet-batch.ts';
 import { createPacketMemory } from '../../native/packet-memory.ts';
 import type { ReadableSocket } from '../../native/receive-loop.ts';
@@ -46,7 +28,7 @@ export function openBatchedUdp(
   address: SocketAddress,
   options: BatchedUdpOptions,
 ): BatchedUdpSocket {
-  const fd = openSocket(libc, address, options);
+  const fd = openUdpSocket(libc, address, options);
   const wildcard = isWildcard(address.address);
   const addressBytes = composeSocketAddress(address).length;
   const batch = createPacketBatch(libc, handler.memory, addressBytes, wildcard);
@@ -57,7 +39,7 @@ export function openBatchedUdp(
   const arrived = address.address.includes(':') ? COUNTER.UDP6 : COUNTER.UDP4;
   let open = true;
   let began = false;
-  let kernelDrops = 0;
+  const newKernelDrops = createKernelDrops(libc);
 
   /** `respondLater` may reply before it returns, in the middle of a batch, so late replies have memory of their own. */
   const answerLater = (i: number): void => {
@@ -103,9 +85,6 @@ export function openBatchedUdp(
     return received;
   };
 
-  const meminfo = new Uint8Array(36);
-  const meminfoLength = Uint8Array.of(36, 0, 0, 0);
-
   return {
     fd,
     mode: 'batched',
@@ -117,39 +96,11 @@ export function openBatchedUdp(
       return answer;
     },
     readKernelDrops() {
-      if (libc.getsockopt(fd, SOL_SOCKET, SO_MEMINFO, meminfo, meminfoLength) !== 0) return;
-      const drops = new Uint32Array(meminfo.buffer)[SK_MEMINFO_DROPS];
-      counters[COUNTER.DROPPED_KERNEL] += (drops - kernelDrops) >>> 0;
-      kernelDrops = drops;
+      counters[COUNTER.DROPPED_KERNEL] += newKernelDrops(fd);
     },
     async close() {
       open = false;
       libc.close(fd);
     },
   };
-}
-
-function openSocket(libc: Libc, address: SocketAddress, options: BatchedUdpOptions): number {
-  const sockaddr = composeSocketAddress(address);
-  const ipv6 = sockaddr[0] === AF_INET6;
-  const fd = libc.socket(ipv6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) throw listenError(address, 'udp', errorCode(libc.errno()));
-  const set = (level: number, option: number, value: number) =>
-    libc.setsockopt(fd, level, option, new Uint8Array(Int32Array.of(value).buffer), 4);
-  if (ipv6) set(IPPROTO_IPV6, IPV6_V6ONLY, 1);
-  if (options.shared) set(SOL_SOCKET, SO_REUSEPORT, 1);
-  // With CAP_NET_ADMIN beyond net.core.rmem_max, else as much as that allows.
-  if (set(SOL_SOCKET, SO_RCVBUFFORCE, options.receiveBufferBytes) !== 0) {
-    set(SOL_SOCKET, SO_RCVBUF, options.receiveBufferBytes);
-  }
-  if (isWildcard(address.address)) {
-    if (ipv6) set(IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
-    else set(IPPROTO_IP, IP_PKTINFO, 1);
-  }
-  if (libc.bind(fd, sockaddr, sockaddr.length) !== 0) {
-    const code = errorCode(libc.errno());
-    libc.close(fd);
-    throw listenError(address, 'udp', code);
-  }
-  return fd;
 }

@@ -1,20 +1,56 @@
-// The same by system calls: replies are read in batches into memory that stays, and a question costs one send(). The data
-// thread's receive loop waits for all these sockets through one epoll descriptor.
-import { createEpoll } from '../../native/epoll.ts';
-import {
-  AF_INET,
-  AF_INET6,
-  EPOLLIN,
-  errorCode,
-  type Libc,
-  MSG_DONTWAIT,
-  SOCK_CLOEXEC,
-  SOCK_DGRAM,
-} from '../../native/libc.ts';
-import type { ReadableSocket } from '../../native/receive-loop.ts';
-import { composeSocketAddress } from '../../native/socket-address.ts';
-import { TOO_BUSY } from './attempt.ts';
-import type { OpenSocket, SocketEvents } from './datagram.ts';
+// UDP sockets connected to one server each: what others send does not get through. By system calls, replies are read in
+// batches into memory that stays and a question costs one send(); the receive loop waits for all these sockets through one
+// epoll descriptor. Elsewhere node:dgram does the same.
+import { createSocket } from 'node:dgram';
+import { createEpoll } from './epoll.ts';
+import { AF_INET, AF_INET6, EPOLLIN, errorCode, type Libc, MSG_DONTWAIT, SOCK_CLOEXEC, SOCK_DGRAM } from './libc.ts';
+import type { ReadableSocket } from './receive-loop.ts';
+import { composeSocketAddress } from './socket-address.ts';
+
+export interface ConnectedSocket {
+  /** Throws where nothing could be sent; `code` says why. True: it was, and something that was sent before was refused. */
+  send(message: Uint8Array): boolean;
+  /** No event comes after it. */
+  close(): void;
+}
+
+export interface SocketEvents {
+  /** A datagram from the server's address and port; valid until it returns. */
+  received(message: Uint8Array): void;
+  /** From anyone else: it was queued between bind and connect. */
+  stranger(): void;
+  /** ECONNREFUSED (ICMP port unreachable): the socket is as good as before. After any other code it is of no use. */
+  failed(code: string): void;
+}
+
+/** `address` is IPv4 or IPv6 text. The port of our side is one that the kernel draws. Throws where there is none. */
+export type OpenSocket = (address: string, port: number, events: SocketEvents) => ConnectedSocket;
+
+export const openDatagram: OpenSocket = (address, port, events) => {
+  const family = address.includes(':') ? 'udp6' : 'udp4';
+  // Addresses are literal, so "lookup" answers at once and the socket is bound and connected when connect() returns.
+  const socket = createSocket({
+    type: family,
+    lookup: (host, _options, done) => done(null, host, family === 'udp6' ? 6 : 4),
+  });
+  socket.on('message', (message, from) => {
+    if (from.port === port && from.address === address) events.received(message);
+    else events.stranger();
+  });
+  socket.on('error', (error: NodeJS.ErrnoException) => events.failed(error.code ?? error.message));
+  socket.connect(port, address);
+  return {
+    send(message) {
+      socket.send(message, 0, message.length);
+      return false;
+    },
+    close() {
+      socket.removeAllListeners();
+      socket.on('error', () => {});
+      socket.close();
+    },
+  };
+};
 
 export interface NativeDatagrams extends ReadableSocket {
   readonly open: OpenSocket;
@@ -49,7 +85,7 @@ export function createNativeDatagrams(libc: Libc): NativeDatagrams {
 
   function failure(): NodeJS.ErrnoException {
     const code = errorCode(libc.errno());
-    return Object.assign(new Error(code), { code: code === 'EAGAIN' || code === 'ENOBUFS' ? TOO_BUSY : code });
+    return Object.assign(new Error(code), { code });
   }
 
   function send(fd: number, message: Uint8Array): boolean {

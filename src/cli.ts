@@ -35,7 +35,9 @@ const output = {
 let exitCode: number = EXIT.OK;
 
 const program = new Command('healthdns')
-  .description('A DNS server for Kubernetes that answers only with what is alive, and explains itself.')
+  .description(
+    'An authoritative DNS server for Kubernetes that answers only with live instances and explains every answer.',
+  )
   .version(VERSION, '-V, --version')
   .showSuggestionAfterError()
   .exitOverride()

@@ -33,7 +33,7 @@ default
 {{- end -}}
 {{- end -}}
 
-{{- /* zones.yaml: what the chart decides, then the user's own keys. */ -}}
+{{- /* zones.yaml: the settings of the chart, merged with the user's. */ -}}
 {{- define "healthdns.zonesYaml" -}}
 {{- $cluster := dict "name" .Values.clusterDomain "kubernetes" .Values.kubernetes -}}
 {{- $fixed := dict "listen" (list "0.0.0.0:53" "[::]:53") "http" "0.0.0.0:8053" "zones" (prepend .Values.zones $cluster) -}}

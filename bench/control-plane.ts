@@ -9,7 +9,7 @@ import { createSlots } from '../src/plane/slots.ts';
 import { createRegistry, type Registry } from '../src/registry/registry.ts';
 import { endpointSlicesKind } from '../src/sources/kubernetes/kinds/endpoint-slices.ts';
 import { namespacesKind } from '../src/sources/kubernetes/kinds/namespaces.ts';
-import { podsKind } from '../src/sources/kubernetes/kinds/pods.ts';
+import { PodsKind } from '../src/sources/kubernetes/kinds/pods.ts';
 import { createPublishedServices } from '../src/sources/kubernetes/kinds/published-services.ts';
 import { servicesKind } from '../src/sources/kubernetes/kinds/services.ts';
 import { createJsonLines } from '../src/sources/kubernetes/watch/json-lines.ts';
@@ -149,7 +149,7 @@ export function startControlPlane({
     });
     return lines.push;
   };
-  const pods = podsKind(cluster, () => true);
+  const pods = new PodsKind(cluster, () => true);
   const published = createPublishedServices(cluster);
   return {
     registry,
@@ -157,7 +157,7 @@ export function startControlPlane({
     zones,
     namespaces: reader(namespacesKind(cluster, published)),
     services: reader(servicesKind(cluster, published)),
-    slices: reader(endpointSlicesKind(cluster, pods.named)),
+    slices: reader(endpointSlicesKind(cluster, pods)),
     pods: reader(pods),
     follow() {
       follows = true;

@@ -78,6 +78,25 @@ const homes: Record<string, readonly string[]> = {
 const within = (path: string, places: readonly string[]) =>
   places.some((place) => path === place || path.startsWith(`${place}/`));
 
+/** The longest that each walk of src/README.md may be. */
+const walkLimits: Record<string, number> = {
+  "A pod's readiness": 15,
+};
+
+test('the walks of src/README.md list files that exist, none of them twice, and are no longer than their limits', () => {
+  const text = readFileSync(join(root, 'README.md'), 'utf8').match(/^## Walks\n(.*?)^## /ms)?.[1] ?? '';
+  const walks = text.split(/^### /m).slice(1);
+  assert.deepEqual(walks.map((walk) => walk.split('\n')[0]).sort(), Object.keys(walkLimits).sort());
+  for (const walk of walks) {
+    const [title] = walk.split('\n');
+    const paths = [...walk.matchAll(/^\d+\. `([^`]+)`/gm)].map(([, path]) => path);
+    const missing = paths.filter((path) => !files.some((file) => file.path === path));
+    assert.deepEqual(missing, [], title);
+    assert.equal(new Set(paths).size, paths.length, title);
+    assert.ok(paths.length > 0 && paths.length <= walkLimits[title], `${title}: ${paths.length} files`);
+  }
+});
+
 test('the imports are found (or nothing below would mean anything)', () => {
   const of = (path: string) => imports.filter(({ from }) => from === path);
   assert.ok(of('log.ts').some(({ to, typeOnly }) => to === 'pino' && !typeOnly));

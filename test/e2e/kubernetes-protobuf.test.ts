@@ -10,7 +10,7 @@ import type { Cluster } from '../../src/sources/kubernetes/kinds/cluster.ts';
 import { endpointSlicesKind } from '../../src/sources/kubernetes/kinds/endpoint-slices.ts';
 import { namespacesKind } from '../../src/sources/kubernetes/kinds/namespaces.ts';
 import { nodesKind } from '../../src/sources/kubernetes/kinds/nodes.ts';
-import { podsKind } from '../../src/sources/kubernetes/kinds/pods.ts';
+import { PodsKind } from '../../src/sources/kubernetes/kinds/pods.ts';
 import { createPublishedServices } from '../../src/sources/kubernetes/kinds/published-services.ts';
 import { servicesKind } from '../../src/sources/kubernetes/kinds/services.ts';
 import type { Statements } from '../../src/sources/kubernetes/snapshot/recorder.ts';
@@ -149,7 +149,7 @@ test('EndpointSlices', options, async () => {
     endpoints: [{ addresses: ['a.example'] }],
   });
   await client.create(SLICES, { metadata: { name: 'nobody' }, addressType: 'IPv4', endpoints: [] });
-  await compare((cluster) => endpointSlicesKind(cluster, { note() {} }), 8);
+  await compare((cluster) => endpointSlicesKind(cluster, { noteNamed() {} }), 8);
 });
 
 const container = (state: object, more: object = {}) => ({
@@ -183,10 +183,10 @@ test('Pods', options, async () => {
   await client.create(PODS, deleted);
   await client.patch(`${PODS}/deleted/status`, podStatus('10.1.0.9', true));
   await client.delete(`${PODS}/deleted`, 600);
-  let kind: ReturnType<typeof podsKind> | undefined;
+  let kind: PodsKind | undefined;
   await compare((cluster) => {
     kind?.stop();
-    kind = podsKind(cluster, () => true);
+    kind = new PodsKind(cluster, () => true);
     return kind;
   }, 14 * 3);
   kind?.stop();

@@ -9,7 +9,7 @@ import { endpointSlicesKind } from './kinds/endpoint-slices.ts';
 import { endpointsKind } from './kinds/endpoints.ts';
 import { namespacesKind } from './kinds/namespaces.ts';
 import { nodesKind } from './kinds/nodes.ts';
-import { podsKind } from './kinds/pods.ts';
+import { PodsKind } from './kinds/pods.ts';
 import { createPublishedServices } from './kinds/published-services.ts';
 import { serviceImportsKind } from './kinds/service-imports.ts';
 import { servicesKind } from './kinds/services.ts';
@@ -84,9 +84,9 @@ function addKinds(watches: Watches, cluster: Cluster): void {
   for (const namespace of config.namespaces.length === 0 ? [undefined] : config.namespaces) {
     if (config.multicluster) addServiceImports(watches, serviceImportsKind(cluster, published, namespace));
     else watches.add(servicesKind(cluster, published, namespace));
-    const pods = podsKind(cluster, () => podWatch.isFollowing(), namespace);
-    const podWatch = watches.add(pods, { stop: pods.stop });
-    addEndpoints(watches, cluster, endpointSlicesKind(cluster, pods.named, namespace), namespace);
+    const pods = new PodsKind(cluster, () => podWatch.isFollowing(), namespace);
+    const podWatch = watches.add(pods, { stop: () => pods.stop() });
+    addEndpoints(watches, cluster, endpointSlicesKind(cluster, pods, namespace), namespace);
   }
 }
 

@@ -6,7 +6,7 @@ import { silentLogger } from '../../../src/log.ts';
 import { createRegistry } from '../../../src/registry/registry.ts';
 import { type Fields, metadata } from '../../../src/sources/kubernetes/api/objects.ts';
 import { endpointSlicesKind } from '../../../src/sources/kubernetes/kinds/endpoint-slices.ts';
-import { podsKind } from '../../../src/sources/kubernetes/kinds/pods.ts';
+import { PodsKind } from '../../../src/sources/kubernetes/kinds/pods.ts';
 import { endpoint, podStatus, slice } from '../../support/cluster-objects.ts';
 import { fakeClock } from '../../support/fake-clock.ts';
 import { testKubernetesConfig, testZone } from '../../support/followed-cluster.ts';
@@ -21,8 +21,8 @@ function world() {
   const registry = createRegistry({ allocate: () => slots++, set() {} });
   const health = createHealthSync({ registry, slots: { set() {} }, clock, schedule: () => {} });
   const cluster = { config: testKubernetesConfig('/none'), zone: testZone, registry, clock, log: silentLogger };
-  const pods = podsKind(cluster, () => true);
-  const slices = endpointSlicesKind(cluster, pods.named);
+  const pods = new PodsKind(cluster, () => true);
+  const slices = endpointSlicesKind(cluster, pods);
   const read = (kind: typeof pods | typeof slices, object: Fields) => {
     const meta = metadata(object);
     return kind.replace(kind.keyOf(meta.namespace, meta.name), meta, object);
@@ -112,7 +112,7 @@ test('another controller may give a pod an address of a network that its status 
 test('a pod with an address that is none still says whether it is ready', () => {
   const db = world();
   db.slice([endpoint('10.0.0.1', 'db-0')]);
-  assert.equal(db.pod('db-0', ['10.0.0.1', 'nonsense'])?.message, 'status.podIPs has what is no IP address');
+  assert.equal(db.pod('db-0', ['10.0.0.1', 'nonsense'])?.message, 'status.podIPs contains an invalid IP address');
   assert.deepEqual(db.answered(), ['10.0.0.1']);
   db.pod('db-0', ['nonsense'], false);
   assert.deepEqual(db.answered(), []);

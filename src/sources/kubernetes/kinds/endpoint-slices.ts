@@ -18,7 +18,7 @@ import { ENDPOINT_SLICE } from '../protobuf/schemas.ts';
 import type { WatchedKind } from '../watch/watched-kind.ts';
 import { type Cluster, groupKey, serviceKey } from './cluster.ts';
 import { address, endpointInstance, type TargetReference, targetReference } from './endpoint-instance.ts';
-import type { NamedPods } from './pods.ts';
+import type { PodsKind } from './pods.ts';
 import { servicePorts } from './ports.ts';
 
 const SERVICE_NAME = 'kubernetes.io/service-name';
@@ -29,7 +29,12 @@ const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by';
 const POD_CONTROLLER = 'endpointslice-controller.k8s.io';
 export const LAST_CHANGE = 'endpoints.kubernetes.io/last-change-trigger-time';
 
-export function endpointSlicesKind(cluster: Cluster, namedPods: NamedPods, namespace?: string): WatchedKind {
+/** `pods`: told which pods slices name. */
+export function endpointSlicesKind(
+  cluster: Cluster,
+  pods: Pick<PodsKind, 'noteNamed'>,
+  namespace?: string,
+): WatchedKind {
   const { registry, config } = cluster;
   const serviceLabel = config.multicluster ? IMPORT_NAME : SERVICE_NAME;
   return {
@@ -51,7 +56,7 @@ export function endpointSlicesKind(cluster: Cluster, namedPods: NamedPods, names
       const { instances, problem } = translateSlice(cluster, metadata, object);
       registry.replaceGroup(key, serviceKey(cluster, metadata.namespace, service), instances);
       for (const { facts, subjects, addresses } of instances)
-        if (facts[0]?.repeats === 'pod') namedPods.note(subjects[0], addresses[0]);
+        if (facts[0]?.repeats === 'pod') pods.noteNamed(subjects[0], addresses[0]);
       return problem;
     },
     remove: (key) => registry.removeGroup(key),

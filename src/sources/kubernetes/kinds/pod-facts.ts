@@ -1,12 +1,22 @@
-// What a Pod object says about its health, and why, in words.
+// What a Pod object contains about its health, with the reason in words, and its addresses.
 import type { Fact, Status } from '../../../registry/model.ts';
-import { type Fields, fields, list, type Metadata, optionalFields, optionalText, timeMs } from '../api/objects.ts';
+import {
+  type Fields,
+  fields,
+  list,
+  MalformedObject,
+  type Metadata,
+  optionalFields,
+  optionalText,
+  timeMs,
+} from '../api/objects.ts';
+import { address } from './endpoint-instance.ts';
 
 const MAX_REASON = 200;
 
 /** Exactly one fact. Throws MalformedObject. */
 export function podFacts(metadata: Metadata, pod: Fields): readonly Fact[] {
-  const status = optionalFields(pod.status, 'status');
+  const status = podStatus(pod);
   const ready = condition(status, 'Ready');
   const sinceMs = timeMs(ready?.lastTransitionTime) ?? metadata.createdMs ?? 0;
   const phase = optionalText(status.phase, 'status.phase') ?? 'Pending';
@@ -68,4 +78,19 @@ function terminated(name: string, state: Fields, isInit: boolean): string | unde
   if (isInit && state.exitCode === 0) return undefined;
   const why = optionalText(state.reason, 'reason');
   return `${name} ended with code ${String(state.exitCode)}${why === undefined ? '' : ` (${why})`}`;
+}
+
+export const podStatus = (pod: Fields): Fields => optionalFields(pod.status, 'status');
+
+/** Canonical addresses of a pod; [] while it has none, undefined where one cannot be read. */
+export function podAddresses(pod: Fields): readonly string[] | undefined {
+  try {
+    const { podIPs, podIP } = podStatus(pod);
+    const ips = list(podIPs, 'status.podIPs').map((entry) => fields(entry, 'status.podIPs').ip);
+    const all = ips.length > 0 ? ips : podIP === undefined || podIP === '' ? [] : [podIP];
+    return all.map((ip) => address(ip));
+  } catch (error) {
+    if (error instanceof MalformedObject) return undefined;
+    throw error;
+  }
 }

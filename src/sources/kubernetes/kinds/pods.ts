@@ -1,24 +1,14 @@
-// Pods: the first to say that an instance is not fit. The kubelet's word arrives here before any controller has written
-// it into a slice, and it arrives even where no controller runs. https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
+// Pods: the first to report that an instance is not fit. The kubelet's report arrives here before any controller has written
+// it into a slice, and even where no controller runs. https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
 import type { Timer } from '../../../clock.ts';
 import type { Fact, Instance } from '../../../registry/model.ts';
-import { type Fields, MalformedObject, type Metadata } from '../api/objects.ts';
+import type { Fields, Metadata } from '../api/objects.ts';
+import { MalformedObject } from '../api/objects.ts';
 import { POD } from '../protobuf/schemas.ts';
 import type { WatchedKind } from '../watch/watched-kind.ts';
 import { type Cluster, groupKey, podSubject, serviceKey } from './cluster.ts';
 import { endpointInstance } from './endpoint-instance.ts';
-import { createPodAddresses, podAddresses, podStatus } from './pod-addresses.ts';
-import { podFacts } from './pod-facts.ts';
-
-export interface PodsKind extends WatchedKind {
-  readonly named: NamedPods;
-  stop(): void;
-}
-
-/** Pods that slices of the pods' own controller name: some no one has shown us, for they are too new, or gone. */
-export interface NamedPods {
-  note(subject: string, address: string): void;
-}
+import { podAddresses, podFacts, podStatus } from './pod-facts.ts';
 
 /** How often pods that are gone are looked through. */
 const SWEEP_MS = 10_000;
@@ -27,98 +17,179 @@ const GONE_MS = 60_000;
 /** A pod that a slice names is seen in its own watch within this time, or does not exist. */
 const UNSEEN_MS = 10_000;
 
-/** `inContact`: whether the watch of pods is complete and alive, so that what it does not show does not exist. */
-export function podsKind(cluster: Cluster, inContact: () => boolean, namespace?: string): PodsKind {
-  const { registry, clock, config } = cluster;
-  const verified = config.pods === 'verified';
-  const gone = new Map<string, number>();
-  const unseen = new Map<string, number>();
-  const moved = createPodAddresses(registry, clock);
+const NOTHING: readonly Fact[] = Object.freeze([]);
 
-  function stateGone(subject: string, reason: string): void {
-    gone.set(subject, clock.monotonicMs());
-    registry.replaceFacts(subject, 'pod', [
-      { source: 'pod', status: 'UNHEALTHY', reason, sinceMs: clock.now(), gone: true },
-    ]);
+/** Where the addresses of a pod stand against the slices that name it. */
+interface Unnamed {
+  readonly addresses: readonly string[];
+  /** Monotonic time since which a slice has named the pod with another address. */
+  doubtfulSinceMs: number | undefined;
+}
+
+/** Implements WatchedKind and is told by slices which pods they name. */
+export class PodsKind implements WatchedKind {
+  readonly resource = 'pods';
+  readonly apiGroup = '';
+  readonly groupVersionPath = '/api/v1';
+  readonly protobuf = POD;
+  readonly essential = false;
+  readonly namespace: string | undefined;
+
+  private readonly cluster: Cluster;
+  /** Whether the watch of pods is complete and alive, so that what it does not show does not exist. */
+  private readonly inContact: () => boolean;
+  private readonly isVerified: boolean;
+  /** Pods that were deleted, with the monotonic time; they stay excluded while a slice names them. */
+  private readonly gone = new Map<string, number>();
+  /** Pods that slices name and the watch has not shown: they are too new, or gone. */
+  private readonly unseen = new Map<string, number>();
+  /** Pods that no slice names at one of their addresses. */
+  private readonly unnamed = new Map<string, Unnamed>();
+  private timer: Timer;
+
+  constructor(cluster: Cluster, inContact: () => boolean, namespace?: string) {
+    this.cluster = cluster;
+    this.inContact = inContact;
+    this.namespace = namespace;
+    this.isVerified = cluster.config.pods === 'verified';
+    this.timer = cluster.clock.setTimeout(() => this.sweep(), SWEEP_MS);
+  }
+
+  keyOf(namespace: string, name: string): string {
+    return this.cluster.registry.keptSubject(podSubject(this.cluster, namespace, name));
+  }
+
+  replace(subject: string, metadata: Metadata, pod: Fields): MalformedObject | undefined {
+    const facts = podFacts(metadata, pod);
+    const addresses = podAddresses(pod);
+    this.gone.delete(subject);
+    this.unseen.delete(subject);
+    const { registry } = this.cluster;
+    registry.replaceFacts(
+      subject,
+      'pod',
+      addresses === undefined ? facts : this.heldAgainst(subject, facts, addresses),
+    );
+    if (this.isVerified) {
+      const group = groupKey(this.cluster, 'pods', metadata.namespace, metadata.name);
+      const names = serviceKey(this.cluster, metadata.namespace, '');
+      registry.replaceGroup(group, names, podNames(this.cluster, metadata, pod, addresses ?? []));
+    }
+    return addresses === undefined ? new MalformedObject('status.podIPs contains an invalid IP address') : undefined;
+  }
+
+  remove(subject: string): void {
+    this.stateGone(subject, 'the pod is deleted');
+    this.unnamed.delete(subject);
+    if (!this.isVerified) return;
+    const [namespace, name] = subject.slice(podSubject(this.cluster, '', '').length - 1).split('/');
+    this.cluster.registry.removeGroup(groupKey(this.cluster, 'pods', namespace, name));
+  }
+
+  abandon(subjects: Iterable<string>): void {
+    for (const subject of [...subjects, ...this.gone.keys()])
+      this.cluster.registry.replaceFacts(subject, 'pod', NOTHING);
+    this.gone.clear();
+    this.unseen.clear();
+    this.unnamed.clear();
+  }
+
+  /** A slice of the pods' own controller names this pod at this address. */
+  noteNamed(subject: string, address: string): void {
+    const nowMs = this.cluster.clock.monotonicMs();
+    if (!this.isKnown(subject)) {
+      if (!this.unseen.has(subject)) this.unseen.set(subject, nowMs);
+      return;
+    }
+    const pod = this.unnamed.get(subject);
+    if (pod === undefined) return;
+    if (pod.addresses.includes(address)) this.unnamed.delete(subject);
+    else pod.doubtfulSinceMs ??= nowMs;
+  }
+
+  stop(): void {
+    this.timer.cancel();
+  }
+
+  /**
+   * The pod's facts, and beside one that it is healthy another that it does not have the other addresses at which slices name
+   * it: a pod of the same name (StatefulSet) or a new sandbox of the same pod has another address, and until the controller
+   * has written that, a slice names the old one for a healthy pod.
+   */
+  private heldAgainst(subject: string, facts: readonly Fact[], addresses: readonly string[]): readonly Fact[] {
+    const stale = new Set<string>();
+    let isNamed = false;
+    for (const { addresses: named, instance } of this.cluster.registry.instancesOf(subject)) {
+      isNamed = true;
+      for (const one of named) if (!addresses.includes(one) && repeatsPod(instance)) stale.add(one);
+    }
+    if (isNamed) this.unnamed.delete(subject);
+    else this.unnamed.set(subject, { addresses, doubtfulSinceMs: undefined });
+    const [healthy] = facts;
+    if (stale.size === 0 || healthy?.status !== 'HEALTHY') return facts;
+    const reason = `its pod has ${addresses.length === 0 ? 'no address' : addresses.join(' and ')} now`;
+    return [...facts, { ...healthy, status: 'UNHEALTHY', reason, gone: true, addresses: [...stale] }];
   }
 
   /** A pod that is gone stays excluded while a slice still names it: its controller may be slow, or dead. */
-  function sweep(): void {
+  private sweep(): void {
+    const { registry, clock } = this.cluster;
     const nowMs = clock.monotonicMs();
-    for (const [subject, sinceMs] of gone) {
-      if (nowMs - sinceMs < GONE_MS || isNamed(subject)) continue;
-      gone.delete(subject);
-      registry.replaceFacts(subject, 'pod', []);
+    for (const [subject, sinceMs] of this.gone) {
+      if (nowMs - sinceMs < GONE_MS || this.isNamed(subject)) continue;
+      this.gone.delete(subject);
+      registry.replaceFacts(subject, 'pod', NOTHING);
     }
-    for (const [subject, sinceMs] of unseen) {
-      if (nowMs - sinceMs < UNSEEN_MS || !inContact()) continue;
-      unseen.delete(subject);
-      if (!isKnown(subject) && isNamed(subject)) stateGone(subject, 'the pod does not exist');
+    if (this.inContact()) {
+      this.sweepUnseen(nowMs);
+      this.sweepDoubtful(nowMs);
     }
-    if (inContact()) moved.sweep(UNSEEN_MS);
-    timer = clock.setTimeout(sweep, SWEEP_MS);
+    this.timer = clock.setTimeout(() => this.sweep(), SWEEP_MS);
   }
 
-  const isKnown = (subject: string) => registry.factsOf(subject).length > 0;
-  const isNamed = (subject: string) => {
-    for (const _ of registry.instancesOf(subject)) return true;
-    return false;
-  };
-  const groupOf = (objectNamespace: string, name: string) => groupKey(cluster, 'pods', objectNamespace, name);
-  const groupOfKey = (subject: string) => {
-    const [objectNamespace, name] = subject.slice(podSubject(cluster, '', '').length - 1).split('/');
-    return groupOf(objectNamespace, name);
-  };
+  private sweepUnseen(nowMs: number): void {
+    for (const [subject, sinceMs] of this.unseen) {
+      if (nowMs - sinceMs < UNSEEN_MS) continue;
+      this.unseen.delete(subject);
+      if (!this.isKnown(subject) && this.isNamed(subject)) this.stateGone(subject, 'the pod does not exist');
+    }
+  }
 
-  let timer: Timer = clock.setTimeout(sweep, SWEEP_MS);
-  return {
-    resource: 'pods',
-    apiGroup: '',
-    groupVersionPath: '/api/v1',
-    protobuf: POD,
-    namespace,
-    essential: false,
-    keyOf: (objectNamespace, name) => registry.keptSubject(podSubject(cluster, objectNamespace, name)),
-    replace(key, metadata, object) {
-      const facts = podFacts(metadata, object);
-      const addresses = podAddresses(object);
-      gone.delete(key);
-      unseen.delete(key);
-      registry.replaceFacts(key, 'pod', addresses === undefined ? facts : moved.heldAgainst(key, facts, addresses));
-      if (verified) {
-        const names = serviceKey(cluster, metadata.namespace, '');
-        const instances = podNames(cluster, metadata, object, addresses ?? []);
-        registry.replaceGroup(groupOf(metadata.namespace, metadata.name), names, instances);
-      }
-      return addresses === undefined ? new MalformedObject('status.podIPs has what is no IP address') : undefined;
-    },
-    remove(key) {
-      stateGone(key, 'the pod is deleted');
-      moved.forget(key);
-      if (verified) registry.removeGroup(groupOfKey(key));
-    },
-    abandon(subjects) {
-      for (const subject of [...subjects, ...gone.keys()]) registry.replaceFacts(subject, 'pod', NOTHING);
-      gone.clear();
-      unseen.clear();
-      moved.clear();
-    },
-    named: {
-      note(subject, address) {
-        if (isKnown(subject)) moved.note(subject, address);
-        else if (!unseen.has(subject)) unseen.set(subject, clock.monotonicMs());
-      },
-    },
-    stop: () => timer.cancel(),
-  };
+  /** Slices have named another address for so long that the watch of pods is not just late. */
+  private sweepDoubtful(nowMs: number): void {
+    const { registry } = this.cluster;
+    for (const [subject, { addresses, doubtfulSinceMs }] of this.unnamed) {
+      if (doubtfulSinceMs === undefined || nowMs - doubtfulSinceMs < UNSEEN_MS) continue;
+      const facts = registry.factsOf(subject).filter((fact) => fact.source === 'pod' && fact.addresses === undefined);
+      registry.replaceFacts(subject, 'pod', this.heldAgainst(subject, facts, addresses));
+    }
+  }
+
+  private stateGone(subject: string, reason: string): void {
+    const { registry, clock } = this.cluster;
+    this.gone.set(subject, clock.monotonicMs());
+    const fact: Fact = { source: 'pod', status: 'UNHEALTHY', reason, sinceMs: clock.now(), gone: true };
+    registry.replaceFacts(subject, 'pod', [fact]);
+  }
+
+  private isKnown(subject: string): boolean {
+    return this.cluster.registry.factsOf(subject).length > 0;
+  }
+
+  private isNamed(subject: string): boolean {
+    for (const _ of this.cluster.registry.instancesOf(subject)) return true;
+    return false;
+  }
 }
 
-/** "Unknown" was said of pods of lost nodes before Kubernetes 1.5. */
+/** Other controllers may write an address of a network that the pod's status does not know (Multus). */
+const repeatsPod = ({ facts }: Pick<Instance, 'facts'>): boolean => facts[0]?.repeats === 'pod';
+
+/** "Unknown" was the phase of pods of lost nodes before Kubernetes 1.5. */
 const ENDED: ReadonlySet<unknown> = new Set(['Succeeded', 'Failed', 'Unknown']);
-const NOTHING: readonly Fact[] = Object.freeze([]);
 
 /**
- * For `pods verified`: the pod's addresses, under the namespace that answers "<dashed address>.<namespace>.pod". As in
+ * For `pods: verified`: the pod's addresses, under the namespace that answers "<dashed address>.<namespace>.pod". As in
  * CoreDNS a pod has its name whatever its readiness, until it has ended or is being deleted: another may have its address.
  */
 export function podNames(
@@ -128,15 +199,6 @@ export function podNames(
   addresses: readonly string[],
 ): readonly Instance[] {
   if (deletingSinceMs !== undefined || ENDED.has(podStatus(pod).phase)) return [];
-  return addresses.map((address) => ({
-    ...endpointInstance(cluster, {
-      address,
-      ports: [],
-      hostname: undefined,
-      target: undefined,
-      nodeName: undefined,
-      facts: NOTHING,
-    }),
-    id: name,
-  }));
+  const none = { ports: [], hostname: undefined, target: undefined, nodeName: undefined, facts: NOTHING };
+  return addresses.map((address) => ({ ...endpointInstance(cluster, { ...none, address }), id: name }));
 }

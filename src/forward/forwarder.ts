@@ -30,7 +30,7 @@ import { Miss, type MissDeps } from './resolve/miss.ts';
 import { Outstanding } from './resolve/outstanding.ts';
 import { bitsOf, type ForwardQuestion, plainQuestion, questionBytes, questionOf } from './resolve/question.ts';
 import { Resolver, type ResolverDeps } from './resolve/resolver.ts';
-import { createRoute, createRouting, type Route } from './resolve/route.ts';
+import { createRouting, Route } from './resolve/route.ts';
 import { failedTarget, type TargetAnswer, type TargetRecord, targetOf } from './resolve/target.ts';
 import { createDeadlines, type Deadlines, deadline } from './upstream/deadlines.ts';
 import { createUnpredictable } from './upstream/unpredictable.ts';
@@ -91,8 +91,8 @@ export class Forwarder {
     const { deadlines, cache } = this;
     const onUpstream = (route: Route, upstream: Upstream) => this.watchForLoop(route, upstream);
     const openSocket = deps.openSocket ?? openDatagram;
-    this.allRoutes = settings.routes.map((route) =>
-      createRoute(route, { clock, deadlines, unpredictable, openSocket, bug, log, onUpstream }),
+    this.allRoutes = settings.routes.map(
+      (route) => new Route(route, { clock, deadlines, unpredictable, openSocket, bug, log, onUpstream }),
     );
     this.routeOf = createRouting(this.allRoutes);
     const resolver = new Resolver(this.resolverDeps(deps, dns64));

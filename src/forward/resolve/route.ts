@@ -1,21 +1,11 @@
-// Which servers are asked for a name, and in which order.
+// The servers that are asked for the names of one zone, and in which order.
 import type { Clock } from '../../clock.ts';
 import type { WireName } from '../../dns/name.ts';
 import { isSubdomain, labelOffsets, parseName } from '../../dns/name.ts';
 import type { RouteSettings, UpstreamSettings } from '../../plane/forward-settings.ts';
 import type { RouteCounters } from '../../plane/forward-statistics.ts';
-import { parseResolvConf, watchText } from '../upstream/resolv-conf.ts';
+import { type FileWatch, parseResolvConf, watchText } from '../upstream/resolv-conf.ts';
 import { createUpstream, type Upstream, type UpstreamDeps, upstreamLabel } from '../upstream/upstream.ts';
-
-export interface Route {
-  readonly settings: RouteSettings;
-  readonly counters: RouteCounters;
-  readonly zone: WireName;
-  upstreams(): readonly Upstream[];
-  /** Those to ask, best first. Down ones only where all are; empty: none may be asked. */
-  order(): readonly Upstream[];
-  close(): void;
-}
 
 export interface RouteDeps extends UpstreamDeps {
   readonly clock: Clock;
@@ -24,79 +14,88 @@ export interface RouteDeps extends UpstreamDeps {
   log(level: 'info' | 'warn', message: string): void;
 }
 
-export function createRoute(settings: RouteSettings, deps: RouteDeps): Route {
-  const byLabel = new Map<string, Upstream>();
-  const fromFiles = new Map<string, readonly UpstreamSettings[]>();
-  let turn = 0;
+export class Route {
+  readonly settings: RouteSettings;
+  readonly counters: RouteCounters;
+  readonly zone: WireName;
+  private readonly deps: RouteDeps;
+  private readonly fromFiles = new Map<string, readonly UpstreamSettings[]>();
+  private readonly watches: readonly FileWatch[];
+  private list: readonly Upstream[] = [];
+  private turn = 0;
 
-  function replaceUpstreams(): void {
-    const wanted = [...settings.upstreams, ...[...fromFiles.values()].flat()];
-    const labels = new Set(wanted.map(upstreamLabel));
-    for (const [label, upstream] of byLabel) {
-      if (labels.has(label)) continue;
-      byLabel.delete(label);
-      upstream.close();
-    }
-    for (const one of wanted) {
-      const label = upstreamLabel(one);
-      if (byLabel.has(label)) continue;
-      const upstream = createUpstream(one, settings, deps);
-      byLabel.set(label, upstream);
-      deps.onUpstream(route, upstream);
-    }
-    list = [...byLabel.values()];
+  constructor(settings: RouteSettings, deps: RouteDeps) {
+    this.settings = settings;
+    this.deps = deps;
+    this.zone = parseName(settings.zone);
+    const maxWaiting = settings.maxConcurrent ?? Number.POSITIVE_INFINITY;
+    this.counters = { zone: settings.zone, maxWaiting, waiting: 0, rejected: 0 };
+    this.replaceUpstreams();
+    const warn = (message: string) => deps.log('warn', message);
+    this.watches = settings.resolvConf.map((file) =>
+      watchText(file, deps.clock, warn, (text) => this.useNameservers(file, parseResolvConf(text))),
+    );
   }
 
-  /** Round robin starts one further each time, random anywhere; the others follow for when the first fails. */
-  function arranged(upstreams: readonly Upstream[]): readonly Upstream[] {
-    if (upstreams.length < 2 || settings.policy === 'sequential') return upstreams;
-    const start = settings.policy === 'random' ? deps.unpredictable.below(upstreams.length) : turn++ % upstreams.length;
+  upstreams(): readonly Upstream[] {
+    return this.list;
+  }
+
+  /** Those to ask, best first. Down ones only if all are; empty: none may be asked. */
+  order(): readonly Upstream[] {
+    const { list } = this;
+    if (list.length === 1 && !list[0].counters.loops && !list[0].isDown()) return list;
+    const usable = list.filter((upstream) => !upstream.counters.loops);
+    const alive = usable.filter((upstream) => !upstream.isDown());
+    if (alive.length > 0) return this.arranged(alive);
+    return this.settings.failFast ? [] : this.arranged(usable);
+  }
+
+  close(): void {
+    for (const watch of this.watches) watch.stop();
+    for (const upstream of this.list) upstream.close();
+  }
+
+  private useNameservers(file: string, nameservers: readonly UpstreamSettings[]): void {
+    const { log } = this.deps;
+    if (nameservers.length === 0) {
+      log('warn', `${file} has no nameserver line; the previous nameservers stay in use`);
+      return;
+    }
+    this.fromFiles.set(file, nameservers);
+    log('info', `${file}: forwarding ${this.settings.zone} to ${nameservers.map(upstreamLabel).join(', ')}`);
+    this.replaceUpstreams();
+  }
+
+  /** Upstreams that stay keep their state and their sockets. */
+  private replaceUpstreams(): void {
+    const wanted = new Map(
+      [...this.settings.upstreams, ...[...this.fromFiles.values()].flat()].map((one) => [upstreamLabel(one), one]),
+    );
+    const before = new Map(this.list.map((upstream) => [upstream.label, upstream]));
+    for (const [label, upstream] of before) if (!wanted.has(label)) upstream.close();
+    const created: Upstream[] = [];
+    this.list = [...wanted].map(([label, one]) => {
+      const kept = before.get(label);
+      if (kept !== undefined) return kept;
+      const upstream = createUpstream(one, this.settings, this.deps);
+      created.push(upstream);
+      return upstream;
+    });
+    for (const upstream of created) this.deps.onUpstream(this, upstream);
+  }
+
+  /** Round robin starts one further each time, random anywhere; the others follow in case the first fails. */
+  private arranged(upstreams: readonly Upstream[]): readonly Upstream[] {
+    const { policy } = this.settings;
+    if (upstreams.length < 2 || policy === 'sequential') return upstreams;
+    const start =
+      policy === 'random' ? this.deps.unpredictable.below(upstreams.length) : this.turn++ % upstreams.length;
     return [...upstreams.slice(start), ...upstreams.slice(0, start)];
   }
-
-  let list: readonly Upstream[] = [];
-  const route: Route = {
-    settings,
-    counters: {
-      zone: settings.zone,
-      maxWaiting: settings.maxConcurrent ?? Number.POSITIVE_INFINITY,
-      waiting: 0,
-      rejected: 0,
-    },
-    zone: parseName(settings.zone),
-    upstreams: () => list,
-    order() {
-      if (list.length === 1 && !list[0].counters.loops && !list[0].isDown()) return list;
-      const usable = list.filter((upstream) => !upstream.counters.loops);
-      const alive = usable.filter((upstream) => !upstream.isDown());
-      if (alive.length > 0) return arranged(alive);
-      return settings.failFast ? [] : arranged(usable);
-    },
-    close() {
-      for (const watch of watches) watch.stop();
-      for (const upstream of list) upstream.close();
-    },
-  };
-  replaceUpstreams();
-  const watches = settings.resolvConf.map((file) =>
-    watchText(
-      file,
-      deps.clock,
-      (message) => deps.log('warn', message),
-      (text) => {
-        const read = parseResolvConf(text);
-        if (read.length === 0)
-          return deps.log('warn', `${file} names no nameserver; those it named before stay in use`);
-        fromFiles.set(file, read);
-        deps.log('info', `${file}: forwarding ${settings.zone} to ${read.map(upstreamLabel).join(', ')}`);
-        replaceUpstreams();
-      },
-    ),
-  );
-  return route;
 }
 
-/** Longest match; undefined: the name is not forwarded. */
+/** The route of the longest matching zone; undefined: the name is not forwarded. */
 export function createRouting(routes: readonly Route[]): (name: WireName) => Route | undefined {
   const byZone = new Map<string, Route>(routes.map((route) => [keyOf(route.zone), route]));
   const excepted = new Map(routes.map((route) => [route, route.settings.except.map((name) => parseName(name))]));

@@ -1,10 +1,10 @@
-// One timer for all that waits: a hashed timer wheel. A thousand queries in flight cost one setTimeout a tick, and a
-// query that is answered in time costs two pointer writes.
+// One timer for everything that waits: a hashed timer wheel. A thousand queries in flight cost one setTimeout a tick, and a
+// query that is answered in time costs two pointer writes (bench/RESULTS.md, "miss, 1,000 outstanding").
 import type { Clock, Timer } from '../../clock.ts';
 
-/** Something that can wait. Embed it: nothing is allocated to wait. */
+/** Something that can wait. Embed it, so that waiting allocates nothing. */
 export interface Deadline {
-  /** Called once, when the time is over and `remove` was not called. */
+  /** Called once when the time is over, unless `remove` was called. */
   expire(): void;
   /** Owned by the wheel. */
   previous: Deadline | undefined;
@@ -13,14 +13,14 @@ export interface Deadline {
 }
 
 export interface Deadlines {
-  /** Calls `deadline.expire()` after `delayMs`, at most one tick late. A deadline that waits already is moved. */
+  /** Calls `deadline.expire()` after `delayMs`, at most one tick late. A deadline that already waits is moved. */
   add(deadline: Deadline, delayMs: number): void;
-  /** Does nothing if it is not waiting. */
+  /** No effect if it is not waiting. */
   remove(deadline: Deadline): void;
   pending(): number;
-  /** Milliseconds until something may expire; 0: now; infinite: nothing waits. */
+  /** Milliseconds until something may expire; infinite if nothing waits. */
   nextMs(): number;
-  /** Forgets everything; nothing expires any more. */
+  /** Removes everything: nothing expires any more. */
   close(): void;
 }
 
@@ -28,51 +28,108 @@ export function deadline(expire: () => void): Deadline {
   return { expire, previous: undefined, next: undefined, dueTick: NOT_WAITING };
 }
 
-/** The `dueTick` of what waits for nothing. */
+/** The `dueTick` of a deadline that is not waiting. */
 export const NOT_WAITING = -1;
 const BUCKETS = 512;
 
-/** `onError`: what an `expire` threw; the others expire all the same. */
+/** `onError` gets what an `expire` threw; the others expire all the same. */
 export function createDeadlines(clock: Clock, tickMs = 20, onError: (error: Error) => void = rethrow): Deadlines {
-  // Each bucket is a ring with the bucket itself as its sentinel.
-  const buckets = Array.from({ length: BUCKETS }, () => {
-    const sentinel = deadline(() => {});
-    sentinel.previous = sentinel;
-    sentinel.next = sentinel;
-    return sentinel;
-  });
-  let pending = 0;
-  let timer: Timer | undefined;
-  let timerTick = 0;
-  let sweptTick = 0;
-  /** Nothing is due before; what was removed since may leave it too early. */
-  let nextTick = 0;
+  return new TimerWheel(clock, tickMs, onError);
+}
 
-  const tickNow = () => Math.floor(clock.monotonicMs() / tickMs);
+class TimerWheel implements Deadlines {
+  private readonly clock: Clock;
+  private readonly tickMs: number;
+  private readonly onError: (error: Error) => void;
+  /** Each bucket is a ring with the bucket itself as its sentinel. */
+  private readonly buckets = Array.from({ length: BUCKETS }, createRing);
+  private count = 0;
+  private timer: Timer | undefined;
+  private timerTick = 0;
+  private sweptTick = 0;
+  /** Nothing is due earlier; removals since may make it too early. */
+  private nextTick = 0;
 
-  function unlink(entry: Deadline): void {
+  constructor(clock: Clock, tickMs: number, onError: (error: Error) => void) {
+    this.clock = clock;
+    this.tickMs = tickMs;
+    this.onError = onError;
+  }
+
+  add(entry: Deadline, delayMs: number): void {
+    if (entry.dueTick !== NOT_WAITING) this.unlink(entry);
+    if (this.count === 0) {
+      this.sweptTick = this.tickNow();
+      this.nextTick = Number.POSITIVE_INFINITY;
+    }
+    // The first tick that begins after the time is over and has not been swept yet.
+    entry.dueTick = Math.max(Math.ceil((this.clock.monotonicMs() + delayMs) / this.tickMs), this.sweptTick + 1);
+    this.nextTick = Math.min(this.nextTick, entry.dueTick);
+    const sentinel = this.buckets[entry.dueTick % BUCKETS];
+    entry.previous = sentinel.previous;
+    entry.next = sentinel;
+    sentinel.previous!.next = entry;
+    sentinel.previous = entry;
+    this.count++;
+    this.arm();
+  }
+
+  remove(entry: Deadline): void {
+    if (entry.dueTick !== NOT_WAITING) this.unlink(entry);
+  }
+
+  pending(): number {
+    return this.count;
+  }
+
+  nextMs(): number {
+    if (this.count === 0) return Number.POSITIVE_INFINITY;
+    return Math.max(0, this.nextTick * this.tickMs - this.clock.monotonicMs());
+  }
+
+  close(): void {
+    this.timer?.cancel();
+    this.timer = undefined;
+    for (const sentinel of this.buckets) while (sentinel.next !== sentinel) this.unlink(sentinel.next!);
+  }
+
+  private tickNow(): number {
+    return Math.floor(this.clock.monotonicMs() / this.tickMs);
+  }
+
+  private unlink(entry: Deadline): void {
     entry.previous!.next = entry.next;
     entry.next!.previous = entry.previous;
     entry.previous = undefined;
     entry.next = undefined;
     entry.dueTick = NOT_WAITING;
-    pending--;
+    this.count--;
   }
 
-  function expire(entry: Deadline): void {
-    try {
-      entry.expire();
-    } catch (error) {
-      onError(error as Error);
-    }
+  private arm(): void {
+    if (this.count === 0 || (this.timer !== undefined && this.timerTick <= this.nextTick)) return;
+    this.timer?.cancel();
+    this.timerTick = this.nextTick;
+    this.timer = this.clock.setTimeout(() => this.sweep(), Math.ceil(this.nextMs()));
   }
 
-  function sweepBucket(sentinel: Deadline, now: number): void {
+  private sweep(): void {
+    this.timer = undefined;
+    const now = this.tickNow();
+    const first = Math.max(this.sweptTick + 1, now - BUCKETS + 1);
+    this.sweptTick = now;
+    for (let tick = first; tick <= now && this.count > 0; tick++) this.sweepBucket(this.buckets[tick % BUCKETS], now);
+    this.nextTick = now + 1;
+    while (this.nextTick < now + BUCKETS && this.isEmpty(this.nextTick)) this.nextTick++;
+    this.arm();
+  }
+
+  private sweepBucket(sentinel: Deadline, now: number): void {
     for (let entry = sentinel.next!; entry !== sentinel; ) {
       // expire() may remove others, the next one too: start again from the ring's head after each.
       if (entry.dueTick <= now) {
-        unlink(entry);
-        expire(entry);
+        this.unlink(entry);
+        this.expire(entry);
         entry = sentinel.next!;
       } else {
         entry = entry.next!;
@@ -80,62 +137,25 @@ export function createDeadlines(clock: Clock, tickMs = 20, onError: (error: Erro
     }
   }
 
-  function sweep(): void {
-    timer = undefined;
-    const now = tickNow();
-    const first = Math.max(sweptTick + 1, now - BUCKETS + 1);
-    sweptTick = now;
-    for (let tick = first; tick <= now && pending > 0; tick++) sweepBucket(buckets[tick % BUCKETS], now);
-    nextTick = now + 1;
-    while (nextTick < now + BUCKETS && isEmpty(nextTick)) nextTick++;
-    arm();
+  private expire(entry: Deadline): void {
+    try {
+      entry.expire();
+    } catch (error) {
+      this.onError(error as Error);
+    }
   }
 
-  function isEmpty(tick: number): boolean {
-    const sentinel = buckets[tick % BUCKETS];
+  private isEmpty(tick: number): boolean {
+    const sentinel = this.buckets[tick % BUCKETS];
     return sentinel.next === sentinel;
   }
+}
 
-  function nextMs(): number {
-    return pending === 0 ? Number.POSITIVE_INFINITY : Math.max(0, nextTick * tickMs - clock.monotonicMs());
-  }
-
-  function arm(): void {
-    if (pending === 0 || (timer !== undefined && timerTick <= nextTick)) return;
-    timer?.cancel();
-    timerTick = nextTick;
-    timer = clock.setTimeout(sweep, Math.ceil(nextMs()));
-  }
-
-  return {
-    add(entry, delayMs) {
-      if (entry.dueTick !== NOT_WAITING) unlink(entry);
-      if (pending === 0) {
-        sweptTick = tickNow();
-        nextTick = Number.POSITIVE_INFINITY;
-      }
-      // The first tick that begins after the time is over, and that is not swept yet.
-      entry.dueTick = Math.max(Math.ceil((clock.monotonicMs() + delayMs) / tickMs), sweptTick + 1);
-      nextTick = Math.min(nextTick, entry.dueTick);
-      const sentinel = buckets[entry.dueTick % BUCKETS];
-      entry.previous = sentinel.previous;
-      entry.next = sentinel;
-      sentinel.previous!.next = entry;
-      sentinel.previous = entry;
-      pending++;
-      arm();
-    },
-    remove(entry) {
-      if (entry.dueTick !== NOT_WAITING) unlink(entry);
-    },
-    pending: () => pending,
-    nextMs,
-    close() {
-      timer?.cancel();
-      timer = undefined;
-      for (const sentinel of buckets) while (sentinel.next !== sentinel) unlink(sentinel.next!);
-    },
-  };
+function createRing(): Deadline {
+  const sentinel = deadline(() => {});
+  sentinel.previous = sentinel;
+  sentinel.next = sentinel;
+  return sentinel;
 }
 
 function rethrow(error: Error): never {

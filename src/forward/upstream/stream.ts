@@ -21,9 +21,9 @@ export interface StreamSettings {
   readonly address: string;
   readonly port: number;
   readonly tls: TlsSettings | undefined;
-  /** Nothing in flight for so long: the connection is closed. */
+  /** A connection with nothing in flight is closed after this. */
   readonly idleMs: number;
-  /** The connection must be made, and the certificate accepted, in this time. */
+  /** Time to connect, and to accept the certificate. */
   readonly connectTimeoutMs: number;
   readonly connections: number;
   readonly queriesInFlight: number;
@@ -31,45 +31,85 @@ export interface StreamSettings {
 
 export const STREAM_DEFAULTS = { connections: 4, queriesInFlight: 1024, connectTimeoutMs: 4000 } as const;
 
-/** A connection whose other end a firewall or a restart has forgotten stays open for a quarter of an hour in the kernel. */
+/** The kernel keeps a connection that a firewall or a restart has forgotten open for a quarter of an hour. */
 const MOST_UNANSWERED = 3;
 
 interface Connection {
   readonly socket: Socket | TLSSocket;
   readonly waiting: IdTable<Attempt>;
   readonly timer: Deadline;
-  /** Questions in a row that were given up while nothing at all came: the other end may be gone without a word. */
+  /** Questions given up in a row while nothing at all arrived: the other end may have gone without closing. */
   unanswered: number;
-  /** Questions that were given up and whose replies have not come: those may still, and belong to nobody. */
+  /** Questions given up whose replies may still arrive, and then match nothing. */
   late: number;
-  /** ID of the reply that came last: a second one like it does no harm. */
+  /** ID of the latest reply: a duplicate of it does no harm. */
   lastId: number;
-  /** What came of a message that is not whole yet. */
+  /** The beginning of a message that is still incomplete. */
   unread: Buffer;
   connected: boolean;
 }
 
-export function createStream(
-  settings: StreamSettings,
-  deadlines: Deadlines,
-  random: Unpredictable,
-  counters: TransportCounters,
-): Transport {
-  const all = new Set<Connection>();
+export class StreamTransport implements Transport {
+  private readonly settings: StreamSettings;
+  private readonly deadlines: Deadlines;
+  private readonly random: Unpredictable;
+  private readonly counters: TransportCounters;
+  private readonly all = new Set<Connection>();
 
-  function choose(): Connection | undefined {
+  constructor(settings: StreamSettings, deadlines: Deadlines, random: Unpredictable, counters: TransportCounters) {
+    this.settings = settings;
+    this.deadlines = deadlines;
+    this.random = random;
+    this.counters = counters;
+  }
+
+  send(attempt: Attempt): void {
+    const connection = this.choose();
+    if (connection === undefined || attempt.query.length > MAX_MESSAGE_BYTES) {
+      attempt.failed(TOO_BUSY);
+      return;
+    }
+    let id = this.random.id();
+    while (connection.waiting.get(id) !== undefined) id = this.random.id();
+    setId(attempt.query, id);
+    connection.waiting.add(id, attempt);
+    attempt.via = connection;
+    if (connection.connected) this.deadlines.remove(connection.timer);
+    const frame = Buffer.allocUnsafe(2 + attempt.query.length);
+    frame.writeUInt16BE(attempt.query.length, 0);
+    frame.set(attempt.query, 2);
+    connection.socket.write(frame);
+  }
+
+  cancel(attempt: Attempt): void {
+    const connection = attempt.via as Connection | undefined;
+    const id = idOf(attempt.query);
+    if (connection?.waiting.get(id) === attempt) this.giveUp(connection, id);
+  }
+
+  open(): number {
+    return this.all.size;
+  }
+
+  close(): void {
+    for (const connection of [...this.all]) this.drop(connection, 'closed');
+  }
+
+  private choose(): Connection | undefined {
+    const { settings } = this;
     let best: Connection | undefined;
-    for (const connection of all) {
+    for (const connection of this.all) {
       if (connection.waiting.size() >= settings.queriesInFlight || connection.unanswered >= MOST_UNANSWERED) continue;
       if (best === undefined || connection.waiting.size() < best.waiting.size()) best = connection;
     }
-    return best ?? (all.size < settings.connections ? open() : undefined);
+    return best ?? (this.all.size < settings.connections ? this.connect() : undefined);
   }
 
-  function open(): Connection {
+  private connect(): Connection {
+    const { settings, deadlines } = this;
     const socket =
       settings.tls === undefined ? connectTcp(settings.port, settings.address) : secure(settings, settings.tls);
-    const timer = deadline(() => drop(connection, 'connect timed out'));
+    const timer = deadline(() => this.drop(connection, 'connect timed out'));
     const connection: Connection = {
       socket,
       waiting: createIdTable(settings.queriesInFlight),
@@ -80,31 +120,31 @@ export function createStream(
       unread: Buffer.alloc(0),
       connected: false,
     };
-    all.add(connection);
-    counters.socketOpened();
+    this.all.add(connection);
+    this.counters.socketOpened();
     socket.setNoDelay(true);
     socket.on(settings.tls === undefined ? 'connect' : 'secureConnect', () => {
       connection.connected = true;
       deadlines.remove(timer);
-      timer.expire = () => drop(connection, 'idle');
+      timer.expire = () => this.drop(connection, 'idle');
       if (connection.waiting.size() === 0) deadlines.add(timer, settings.idleMs);
     });
-    socket.on('data', (chunk: Buffer) => receive(connection, chunk));
-    socket.on('error', (error) => drop(connection, socketFailure(error)));
-    socket.on('close', () => drop(connection, 'closed'));
-    socket.on('end', () => drop(connection, 'closed'));
+    socket.on('data', (chunk: Buffer) => this.receive(connection, chunk));
+    socket.on('error', (error) => this.drop(connection, socketFailure(error)));
+    socket.on('close', () => this.drop(connection, 'closed'));
+    socket.on('end', () => this.drop(connection, 'closed'));
     deadlines.add(timer, settings.connectTimeoutMs);
     return connection;
   }
 
-  function receive(connection: Connection, chunk: Buffer): void {
+  private receive(connection: Connection, chunk: Buffer): void {
     connection.unanswered = 0;
     let bytes = connection.unread.length === 0 ? chunk : Buffer.concat([connection.unread, chunk]);
     while (bytes.length >= 2) {
       const end = 2 + bytes.readUInt16BE(0);
       if (bytes.length < end) break;
-      take(connection, bytes.subarray(2, end));
-      if (!all.has(connection)) return;
+      this.take(connection, bytes.subarray(2, end));
+      if (!this.all.has(connection)) return;
       bytes = bytes.subarray(end);
     }
     // Never more than one message of 64 KiB and the chunk that ends it.
@@ -112,73 +152,44 @@ export function createStream(
   }
 
   /**
-   * Nobody else writes into a connection, so what is no reply comes from a server that cannot be understood: waiting for
-   * something better, as over UDP, would only lose time.
+   * Nobody else writes into a connection, so a message that is not a reply comes from a server that cannot be understood:
+   * waiting for something better, as over UDP, would only lose time.
    */
-  function take(connection: Connection, message: Buffer): void {
+  private take(connection: Connection, message: Buffer): void {
     const id = message.length >= HEADER_BYTES ? idOf(message) : -1;
     const attempt = id < 0 ? undefined : connection.waiting.get(id);
     if (attempt !== undefined && isReplyTo(message, attempt.query, attempt.exactSpelling)) {
       connection.lastId = id;
-      forget(connection, id);
+      this.forget(connection, id);
       attempt.replied(message);
       return;
     }
-    counters.ignored();
+    this.counters.ignored();
     const isStray = id >= 0 && attempt === undefined && (id === connection.lastId || connection.late > 0);
-    if (!isStray) drop(connection, UNREADABLE);
+    if (!isStray) this.drop(connection, UNREADABLE);
     else if (id !== connection.lastId) connection.late--;
   }
 
-  function giveUp(connection: Connection, id: number): void {
+  private giveUp(connection: Connection, id: number): void {
     connection.unanswered++;
     connection.late++;
-    forget(connection, id);
-    if (connection.waiting.size() === 0 && connection.unanswered >= MOST_UNANSWERED) drop(connection, 'silent');
+    this.forget(connection, id);
+    if (connection.waiting.size() === 0 && connection.unanswered >= MOST_UNANSWERED) this.drop(connection, 'silent');
   }
 
-  function forget(connection: Connection, id: number): void {
+  private forget(connection: Connection, id: number): void {
     connection.waiting.delete(id);
-    if (connection.waiting.size() === 0 && connection.connected && all.has(connection)) {
-      deadlines.add(connection.timer, settings.idleMs);
+    if (connection.waiting.size() === 0 && connection.connected && this.all.has(connection)) {
+      this.deadlines.add(connection.timer, this.settings.idleMs);
     }
   }
 
-  function drop(connection: Connection, reason: string): void {
-    if (!all.delete(connection)) return;
-    deadlines.remove(connection.timer);
+  private drop(connection: Connection, reason: string): void {
+    if (!this.all.delete(connection)) return;
+    this.deadlines.remove(connection.timer);
     connection.socket.destroy();
     for (const attempt of connection.waiting.takeAll()) attempt.failed(reason);
   }
-
-  return {
-    send(attempt) {
-      const connection = choose();
-      if (connection === undefined || attempt.query.length > MAX_MESSAGE_BYTES) {
-        attempt.failed(TOO_BUSY);
-        return;
-      }
-      let id = random.id();
-      while (connection.waiting.get(id) !== undefined) id = random.id();
-      setId(attempt.query, id);
-      connection.waiting.add(id, attempt);
-      attempt.via = connection;
-      if (connection.connected) deadlines.remove(connection.timer);
-      const frame = Buffer.allocUnsafe(2 + attempt.query.length);
-      frame.writeUInt16BE(attempt.query.length, 0);
-      frame.set(attempt.query, 2);
-      connection.socket.write(frame);
-    },
-    cancel(attempt) {
-      const connection = attempt.via as Connection | undefined;
-      const id = idOf(attempt.query);
-      if (connection?.waiting.get(id) === attempt) giveUp(connection, id);
-    },
-    open: () => all.size,
-    close() {
-      for (const connection of [...all]) drop(connection, 'closed');
-    },
-  };
 }
 
 /** The certificate must be for the server name, or for the address where none is given (RFC 8310 section 8.1). */

@@ -2,6 +2,7 @@
 // used for few queries and a short time, so that a port found by probing (SAD DNS, CVE-2020-25705) is gone before it is of
 // use, and IDs from crypto.
 
+import { HEADER_BYTES } from '../../dns/limits.ts';
 import { createIdTable, type IdTable } from '../../memory/id-table.ts';
 import type { ConnectedSocket, OpenSocket } from '../../native/connected-datagram.ts';
 import { type Attempt, socketFailure, TOO_BUSY, type Transport, type TransportCounters } from './attempt.ts';
@@ -14,9 +15,9 @@ export interface UdpSettings {
   readonly port: number;
   /** Sockets to choose from at random. */
   readonly sockets: number;
-  /** A socket is given up after so many queries… */
+  /** A socket is retired after so many queries… */
   readonly queriesPerSocket: number;
-  /** …or after this, whichever is first. */
+  /** …or after this time, whichever is first. */
   readonly socketLifeMs: number;
 }
 
@@ -28,129 +29,146 @@ interface Port {
   readonly socket: ConnectedSocket;
   readonly waiting: IdTable<Attempt>;
   readonly life: Deadline;
-  /** Soon, not at once: in the middle of sending one question, those that fail would send others. */
+  /** Soon, not at once: while one question is being sent, the attempts that fail would send others. */
   readonly refusal: Deadline;
   queries: number;
   /** Takes no more queries and closes with the last reply. */
   retired: boolean;
 }
 
-export function createUdp(
-  settings: UdpSettings,
-  deadlines: Deadlines,
-  random: Unpredictable,
-  counters: TransportCounters,
-  openSocket: OpenSocket,
-): Transport {
-  const places: (Port | undefined)[] = new Array(settings.sockets).fill(undefined);
-  const all = new Set<Port>();
+export class UdpTransport implements Transport {
+  private readonly settings: UdpSettings;
+  private readonly deadlines: Deadlines;
+  private readonly random: Unpredictable;
+  private readonly counters: TransportCounters;
+  private readonly openSocket: OpenSocket;
+  private readonly places: (Port | undefined)[];
+  private readonly all = new Set<Port>();
 
-  function usable(place: number): Port {
-    const port = places[place];
-    if (port !== undefined && !port.retired) {
-      if (port.queries < settings.queriesPerSocket) return port;
-      retire(port);
+  constructor(
+    settings: UdpSettings,
+    deadlines: Deadlines,
+    random: Unpredictable,
+    counters: TransportCounters,
+    openSocket: OpenSocket,
+  ) {
+    this.settings = settings;
+    this.deadlines = deadlines;
+    this.random = random;
+    this.counters = counters;
+    this.openSocket = openSocket;
+    this.places = new Array(settings.sockets).fill(undefined);
+  }
+
+  send(attempt: Attempt): void {
+    let port: Port | undefined;
+    try {
+      port = this.usable(this.random.below(this.settings.sockets));
+      let id = this.random.id();
+      while (port.waiting.get(id) !== undefined) id = this.random.id();
+      setId(attempt.query, id);
+      if (port.socket.send(attempt.query)) this.deadlines.add(port.refusal, 0);
+      port.queries++;
+      port.waiting.add(id, attempt);
+      attempt.via = port;
+    } catch (error) {
+      // No network, no free descriptor, no room.
+      const reason = socketFailure(error as Error);
+      if (port !== undefined && reason !== TOO_BUSY) this.failAll(port, reason);
+      attempt.failed(reason);
     }
-    const opened = open();
-    places[place] = opened;
+  }
+
+  cancel(attempt: Attempt): void {
+    const port = attempt.via as Port | undefined;
+    const id = idOf(attempt.query);
+    if (port?.waiting.get(id) === attempt) this.forget(port, id);
+  }
+
+  open(): number {
+    return this.all.size;
+  }
+
+  close(): void {
+    for (const port of [...this.all]) this.failAll(port, 'closed');
+  }
+
+  private usable(place: number): Port {
+    const port = this.places[place];
+    if (port !== undefined && !port.retired) {
+      if (port.queries < this.settings.queriesPerSocket) return port;
+      this.retire(port);
+    }
+    const opened = this.openPort();
+    this.places[place] = opened;
     return opened;
   }
 
-  function open(): Port {
-    const socket = openSocket(settings.address, settings.port, {
-      received: (message) => receive(port, message),
+  private openPort(): Port {
+    const { settings, counters } = this;
+    const socket = this.openSocket(settings.address, settings.port, {
+      received: (message) => this.receive(port, message),
       stranger: counters.ignored,
-      failed(code) {
-        if (code === REFUSED) refuse(port);
-        else failAll(port, code);
+      failed: (code) => {
+        if (code === REFUSED) this.refuse(port);
+        else this.failAll(port, code);
       },
     });
-    const waiting = createIdTable<Attempt>(settings.queriesPerSocket);
     const port: Port = {
       socket,
-      waiting,
-      life: deadline(() => retire(port)),
-      refusal: deadline(() => refuse(port)),
+      waiting: createIdTable<Attempt>(settings.queriesPerSocket),
+      life: deadline(() => this.retire(port)),
+      refusal: deadline(() => this.refuse(port)),
       queries: 0,
       retired: false,
     };
-    all.add(port);
+    this.all.add(port);
     counters.socketOpened();
-    deadlines.add(port.life, settings.socketLifeMs);
+    this.deadlines.add(port.life, settings.socketLifeMs);
     return port;
   }
 
-  function receive(port: Port, message: Uint8Array): void {
-    const attempt = message.length >= 12 ? port.waiting.get(idOf(message)) : undefined;
+  private receive(port: Port, message: Uint8Array): void {
+    const attempt = message.length >= HEADER_BYTES ? port.waiting.get(idOf(message)) : undefined;
     if (attempt === undefined || !isReplyTo(message, attempt.query, attempt.exactSpelling)) {
-      counters.ignored();
+      this.counters.ignored();
       return;
     }
-    forget(port, idOf(message));
+    this.forget(port, idOf(message));
     attempt.replied(message);
   }
 
-  /** Nothing that was sent from here is answered, but the socket is as good as before. */
-  function refuse(port: Port): void {
-    deadlines.remove(port.refusal);
-    if (port.retired) failAll(port, REFUSED);
+  /** What was sent from here gets no reply, but the socket is as good as before. */
+  private refuse(port: Port): void {
+    this.deadlines.remove(port.refusal);
+    if (port.retired) this.failAll(port, REFUSED);
     else failWaiting(port, REFUSED);
   }
 
-  function failAll(port: Port, code: string): void {
+  private failAll(port: Port, code: string): void {
     port.retired = true;
-    closePort(port);
+    this.closePort(port);
     failWaiting(port, code);
   }
 
-  function failWaiting(port: Port, code: string): void {
-    for (const attempt of port.waiting.takeAll()) attempt.failed(code);
-  }
-
-  function retire(port: Port): void {
+  private retire(port: Port): void {
     port.retired = true;
-    if (port.waiting.size() === 0) closePort(port);
+    if (port.waiting.size() === 0) this.closePort(port);
   }
 
-  function forget(port: Port, id: number): void {
+  private forget(port: Port, id: number): void {
     port.waiting.delete(id);
-    if (port.retired && port.waiting.size() === 0) closePort(port);
+    if (port.retired && port.waiting.size() === 0) this.closePort(port);
   }
 
-  function closePort(port: Port): void {
-    if (!all.delete(port)) return;
-    deadlines.remove(port.life);
-    deadlines.remove(port.refusal);
+  private closePort(port: Port): void {
+    if (!this.all.delete(port)) return;
+    this.deadlines.remove(port.life);
+    this.deadlines.remove(port.refusal);
     port.socket.close();
   }
+}
 
-  return {
-    send(attempt) {
-      let port: Port | undefined;
-      try {
-        port = usable(random.below(settings.sockets));
-        let id = random.id();
-        while (port.waiting.get(id) !== undefined) id = random.id();
-        setId(attempt.query, id);
-        if (port.socket.send(attempt.query)) deadlines.add(port.refusal, 0);
-        port.queries++;
-        port.waiting.add(id, attempt);
-        attempt.via = port;
-      } catch (error) {
-        // No network, no free descriptor, no room.
-        const reason = socketFailure(error as Error);
-        if (port !== undefined && reason !== TOO_BUSY) failAll(port, reason);
-        attempt.failed(reason);
-      }
-    },
-    cancel(attempt) {
-      const port = attempt.via as Port | undefined;
-      const id = idOf(attempt.query);
-      if (port?.waiting.get(id) === attempt) forget(port, id);
-    },
-    open: () => all.size,
-    close() {
-      for (const port of [...all]) failAll(port, 'closed');
-    },
-  };
+function failWaiting(port: Port, code: string): void {
+  for (const attempt of port.waiting.takeAll()) attempt.failed(code);
 }

@@ -9,8 +9,8 @@ import { type ForwardQuestion, plainQuestion } from '../resolve/question.ts';
 import { type Attempt, TOO_BUSY, type Transport } from './attempt.ts';
 import { type Deadlines, deadline } from './deadlines.ts';
 import { composeUpstreamQuery, isTruncated, saysCannotRead } from './exchange.ts';
-import { createStream, STREAM_DEFAULTS } from './stream.ts';
-import { createUdp, UDP_DEFAULTS } from './udp.ts';
+import { STREAM_DEFAULTS, StreamTransport } from './stream.ts';
+import { UDP_DEFAULTS, UdpTransport } from './udp.ts';
 import type { Unpredictable } from './unpredictable.ts';
 
 export interface Upstream {
@@ -64,13 +64,19 @@ export function createUpstream(settings: UpstreamSettings, route: RouteSettings,
     ignored: () => void counters.ignored++,
     socketOpened: () => void counters.socketsOpened++,
   };
-  const stream = createStream(
+  const stream = new StreamTransport(
     { ...settings, ...STREAM_DEFAULTS, idleMs: route.idleMs },
     deadlines,
     unpredictable,
     transportCounters,
   );
-  const udp = createUdp({ ...settings, ...UDP_DEFAULTS }, deadlines, unpredictable, transportCounters, deps.openSocket);
+  const udp = new UdpTransport(
+    { ...settings, ...UDP_DEFAULTS },
+    deadlines,
+    unpredictable,
+    transportCounters,
+    deps.openSocket,
+  );
   const first: Transport = settings.tls !== undefined || route.forceTcp ? stream : udp;
 
   let failsInRow = 0;

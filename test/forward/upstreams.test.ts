@@ -344,7 +344,7 @@ test('the nameservers of a resolv.conf are used, and those of its next version a
   await until(async () => {
     await clock.advance(5000);
     return labels();
-  }, ['127.0.0.53:53', '[::1]:53']);
+  }, ['[::1]:53', '127.0.0.53:53']);
 });
 
 test('a resolv.conf behind links is read anew when a link is swapped, as in the mount of a ConfigMap', async (t) => {

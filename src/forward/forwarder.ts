@@ -20,19 +20,24 @@ import type { CacheEntry } from './cache/entry.ts';
 import { AGE, createFreshness, type Freshness } from './cache/freshness.ts';
 import { createKeys } from './cache/key.ts';
 import { copyOf } from './cache/packed-entry.ts';
-import { ResponseWriter } from './cache/response-writer.ts';
+import { ResponseWriter } from './cache/response.ts';
 import { createDns64, type Dns64 } from './local/dns64.ts';
 import { createLocal, type Local } from './local/local.ts';
 import { createRebindingFilter } from './local/rebinding.ts';
-import { askedBits } from './resolve/asked.ts';
 import { createLoopWatch, type LoopWatch } from './resolve/loop.ts';
-import { Miss, type MissDeps } from './resolve/miss.ts';
-import { Outstanding } from './resolve/outstanding.ts';
-import { bitsOf, type ForwardQuestion, plainQuestion, questionBytes, questionOf } from './resolve/question.ts';
+import { Miss, type MissDeps, Outstanding } from './resolve/outstanding.ts';
 import { Resolver, type ResolverDeps } from './resolve/resolver.ts';
 import { createRouting, Route } from './resolve/route.ts';
 import { failedTarget, type TargetAnswer, type TargetRecord, targetOf } from './resolve/target.ts';
 import { createDeadlines, type Deadlines, deadline } from './upstream/deadlines.ts';
+import {
+  askedBits,
+  bitsOf,
+  type ForwardQuestion,
+  plainQuestion,
+  questionBytes,
+  questionOf,
+} from './upstream/question.ts';
 import { createUnpredictable } from './upstream/unpredictable.ts';
 import type { Upstream } from './upstream/upstream.ts';
 
@@ -238,8 +243,8 @@ export class Forwarder {
 
   /** From hosts and templates, kept in the cache; undefined: upstreams have to be asked. */
   private stated(question: ForwardQuestion, nowMs: number): CacheEntry | undefined {
-    const judged = this.local?.answerTo(question);
-    return judged && this.cache.keep(question, judged, nowMs, this.cache.flushes);
+    const answer = this.local?.answerTo(question);
+    return answer && this.cache.keep(question, answer, nowMs, this.cache.flushes);
   }
 
   private noteHit(entry: CacheEntry, nowMs: number, query: Uint8Array, questionEnd: number, asked: number): void {

@@ -3,7 +3,7 @@ import { composeMessage, parseMessage } from '../dns/message/message.ts';
 import type { MessageRecord } from '../dns/message/record.ts';
 import { FLAG, RCODE, TYPE } from '../dns/types.ts';
 import { createEmbedding, DNS64_TTL_SECONDS } from '../forward/local/dns64.ts';
-import { ASKED_CHECKING_DISABLED, ASKED_DNSSEC, askedBits } from '../forward/resolve/asked.ts';
+import { ASKED_CHECKING_DISABLED, ASKED_DNSSEC, askedBits } from '../forward/upstream/question.ts';
 import type { Dns64Settings } from '../plane/forward-settings.ts';
 
 export interface OwnDns64 {

@@ -7,12 +7,11 @@ import { typeName } from '../../dns/types.ts';
 import { createSlab } from '../../memory/slab.ts';
 import type { CacheListing, FlushScope } from '../../plane/cache-orders.ts';
 import type { CacheSettings } from '../../plane/forward-settings.ts';
-import { ASKED_OF_KEY } from '../resolve/asked.ts';
-import { bitsOf, type ForwardQuestion, questionBytes } from '../resolve/question.ts';
-import type { Judged } from '../upstream/judge.ts';
+import type { Answer } from '../upstream/answer.ts';
+import { ASKED_OF_KEY, bitsOf, type ForwardQuestion, questionBytes, sameQuestionName } from '../upstream/question.ts';
 import { type CacheEntry, entryOf, failureEntry } from './entry.ts';
 import { AGE, type Freshness } from './freshness.ts';
-import { type Keys, sameQuestionName } from './key.ts';
+import type { Keys } from './key.ts';
 import { emptyView, pack, packedBytes, packState, unpack } from './packed-entry.ts';
 
 /** Cost of an entry beyond its slot: its places in the map and in the list. */
@@ -82,8 +81,8 @@ export class AnswerCache {
    * The answer as an entry, which is stored if the settings and its TTL permit, unless the cache was flushed since it had
    * been flushed `flushes` times, when the question was asked.
    */
-  keep(question: ForwardQuestion, judged: Judged, nowMs: number, flushes: number): CacheEntry {
-    const entry = entryOf(question, judged, this.settings, nowMs);
+  keep(question: ForwardQuestion, answer: Answer, nowMs: number, flushes: number): CacheEntry {
+    const entry = entryOf(question, answer, this.settings, nowMs);
     if (flushes === this.flushes && this.freshness.mayStore(entry, question.name)) this.store(entry);
     return entry;
   }

@@ -1,22 +1,40 @@
-// A judged reply made ready for the cache: bytes, and when they are over.
-import { HEADER_BYTES } from '../../dns/limits.ts';
+// An answer as the cache keeps it: a composed message and what is known about it. Cache hits copy the bytes; response.ts
+// writes what differs for each client.
+import { HEADER_BYTES, MAX_MESSAGE_BYTES } from '../../dns/limits.ts';
 import { parseMessage } from '../../dns/message/message.ts';
-import type { MessageRecord } from '../../dns/message/record.ts';
-import { FLAG, RCODE, TYPE } from '../../dns/types.ts';
+import { type MessageRecord, writeQuestion, writeRecord } from '../../dns/message/record.ts';
+import { CLASS, FLAG, RCODE, TYPE } from '../../dns/types.ts';
+import { WireWriter, writeUint16 } from '../../dns/writer.ts';
 import type { CacheSettings } from '../../plane/forward-settings.ts';
-import { bitsOf, type ForwardQuestion } from '../resolve/question.ts';
-import type { Judged } from '../upstream/judge.ts';
-import type { Answer } from './answer.ts';
-import { composeResponse } from './compose.ts';
+import type { Answer } from '../upstream/answer.ts';
+import { bitsOf, type ForwardQuestion } from '../upstream/question.ts';
 
-export interface CacheEntry extends Answer {
+export interface CacheEntry {
+  /** From `start` on a message of `length` bytes (ID 0, no OPT), then 16 bits for the offset of each of its TTLs. */
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly length: number;
+  readonly ttlCount: number;
+  /** Offset just after QCLASS. */
+  readonly questionEnd: number;
   readonly type: number;
   /** The ASKED bits that belong to the key. */
   readonly bits: number;
+  readonly rcode: number;
+  /** Validated by the upstream; shown to those who ask for it with AD or DO. */
+  readonly authentic: boolean;
+  /** The upstream could not send all of it, not even over TCP: clients get TC. Such an entry is never stored. */
+  readonly truncated: boolean;
+  /** RFC 8914 info code; -1: none. */
+  readonly ede: number;
   /** False: NXDOMAIN, NODATA, SERVFAIL. */
   readonly hasData: boolean;
+  /** The A or AAAA records that may trade places: index of the first one's TTL offset, and how many (0: fewer than two). */
+  readonly rotateFrom: number;
+  readonly rotateCount: number;
+  readonly addressBytes: number;
   readonly storedMs: number;
-  /** Not given as fresh after this. */
+  /** Fresh until then. Equal to `storedMs`: it must not be stored. */
   readonly expiresMs: number;
   /** Hits since `windowStartMs`, for prefetch. */
   hits: number;
@@ -26,30 +44,24 @@ export interface CacheEntry extends Answer {
   refreshing: boolean;
 }
 
-/** The entry, with `expiresMs` equal to `nowMs` if it is not to be cached. */
-export function entryOf(question: ForwardQuestion, judged: Judged, settings: CacheSettings, nowMs: number): CacheEntry {
-  const { rcode, authentic, truncated, ede } = judged;
-  const seconds = truncated ? 0 : cacheSeconds(settings, rcode, judged.hasData, judged.ttlSeconds);
+export function entryOf(question: ForwardQuestion, answer: Answer, settings: CacheSettings, nowMs: number): CacheEntry {
+  const { rcode, hasData, truncated } = answer;
+  const seconds = truncated ? 0 : cacheSeconds(settings, rcode, hasData, answer.ttlSeconds);
   const withTtl = (record: MessageRecord) => {
-    // Lasting as long as it is kept, so that no TTL has run out while the answer is still given.
+    // At least as long as it is kept, so that no TTL runs out while the answer is still given.
     if (seconds === 0) return record;
     return { ...record, ttlSeconds: Math.min(Math.max(record.ttlSeconds, seconds), settings.maxTtlSeconds) };
   };
   const negative = (record: MessageRecord) => (seconds === 0 ? record : { ...record, ttlSeconds: seconds });
-  const answers = judged.answers.map(withTtl);
-  const authority = judged.authority.map(judged.hasData ? withTtl : negative);
-  return entry(
-    question,
-    { rcode, authentic, truncated, ede, hasData: judged.hasData, answers, authority },
-    seconds,
-    nowMs,
-  );
+  const answers = answer.answers.map(withTtl);
+  const authority = answer.authority.map(hasData ? withTtl : negative);
+  return compose(question, { ...answer, answers, authority }, seconds, nowMs);
 }
 
-/** SERVFAIL, kept so that a broken zone is not asked for by every client (RFC 9520). */
+/** SERVFAIL, kept so that not every client's query for a broken zone goes upstream (RFC 9520). */
 export function failureEntry(question: ForwardQuestion, ede: number, seconds: number, nowMs: number): CacheEntry {
   const flags = { authentic: false, truncated: false, hasData: false };
-  return entry(question, { rcode: RCODE.SERVFAIL, ede, ...flags, answers: [], authority: [] }, seconds, nowMs);
+  return compose(question, { rcode: RCODE.SERVFAIL, ede, ...flags, answers: [], authority: [] }, seconds, nowMs);
 }
 
 /** How long an answer is kept: its TTL within the bounds of its kind; 0: not at all. */
@@ -62,36 +74,23 @@ function cacheSeconds(settings: CacheSettings, rcode: number, hasData: boolean, 
     : Math.min(Math.max(ttlSeconds, settings.minNegativeTtlSeconds), settings.maxNegativeTtlSeconds);
 }
 
-interface Content {
-  readonly rcode: number;
-  readonly authentic: boolean;
-  readonly truncated: boolean;
-  readonly ede: number;
-  readonly hasData: boolean;
-  readonly answers: readonly MessageRecord[];
-  readonly authority: readonly MessageRecord[];
-}
+type Content = Pick<Answer, 'rcode' | 'authentic' | 'truncated' | 'ede' | 'hasData' | 'answers' | 'authority'>;
 
-function entry(question: ForwardQuestion, content: Content, seconds: number, nowMs: number): CacheEntry {
-  const { rcode, authentic, truncated, ede, answers, authority } = content;
-  const composed = composeResponse(question.name, question.type, rcode, FLAG.QR, answers, authority);
-  const { rotateFrom, rotateCount } = rotatable(answers, question.type);
+function compose(question: ForwardQuestion, content: Content, seconds: number, nowMs: number): CacheEntry {
+  const { rcode, authentic, truncated, ede, hasData, answers } = content;
   return {
-    bytes: composed.bytes,
+    ...composeMessage(question, content),
+    ...rotatable(answers, question.type),
     start: 0,
-    length: composed.length,
-    ttlCount: composed.ttlCount,
     questionEnd: HEADER_BYTES + question.name.length + 4,
+    type: question.type,
+    bits: bitsOf(question),
     rcode,
     authentic,
     truncated,
     ede,
-    rotateFrom,
-    rotateCount,
+    hasData,
     addressBytes: question.type === TYPE.A ? 4 : 16,
-    type: question.type,
-    bits: bitsOf(question),
-    hasData: content.hasData,
     storedMs: nowMs,
     expiresMs: nowMs + 1000 * seconds,
     hits: 0,
@@ -99,6 +98,39 @@ function entry(question: ForwardQuestion, content: Content, seconds: number, now
     staleUntilMs: 0,
     refreshing: false,
   };
+}
+
+const scratch = new Uint8Array(MAX_MESSAGE_BYTES);
+
+/**
+ * Header, question, answer and authority records, then the offset of each TTL. Records that do not fit into 64 KiB are left
+ * out (a reply that came in one message fits, unless its names were compressed better than ours: then TC is the client's
+ * only use of it anyway).
+ */
+function composeMessage(question: ForwardQuestion, { rcode, answers, authority }: Content) {
+  // Upstreams may have repeated the name in another spelling than the client's.
+  const writer = new WireWriter(scratch, 'ignoring-case');
+  const ttlOffsets: number[] = [];
+  scratch.fill(0, 0, HEADER_BYTES);
+  writeUint16(scratch, 2, FLAG.QR | (rcode & 0x0f));
+  writeUint16(scratch, 4, 1);
+  writer.at = HEADER_BYTES;
+  writeQuestion(writer, { name: question.name, type: question.type, class: CLASS.IN });
+  const writeAll = (records: readonly MessageRecord[]): number => {
+    const before = ttlOffsets.length;
+    for (const record of records) {
+      if (writer.at + record.name.length + 10 + record.rdata.length > scratch.length) break;
+      ttlOffsets.push(writeRecord(writer, record));
+    }
+    return ttlOffsets.length - before;
+  };
+  writeUint16(scratch, 6, writeAll(answers));
+  writeUint16(scratch, 8, writeAll(authority));
+  const length = writer.at;
+  const bytes = new Uint8Array(length + 2 * ttlOffsets.length);
+  bytes.set(scratch.subarray(0, length));
+  for (const [i, offset] of ttlOffsets.entries()) writeUint16(bytes, length + 2 * i, offset);
+  return { bytes, length, ttlCount: ttlOffsets.length };
 }
 
 /** The run of A or AAAA records at the end of the chain. */

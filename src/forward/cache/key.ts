@@ -28,17 +28,3 @@ export function createKeys(seedA: number, seedB: number): Keys {
     },
   };
 }
-
-/** Whether two wire names of `length` bytes are the same, letters compared without case. */
-export function sameQuestionName(
-  a: Uint8Array,
-  aStart: number,
-  b: Uint8Array,
-  bStart: number,
-  length: number,
-): boolean {
-  for (let i = 0; i < length; i++) {
-    if (a[aStart + i] !== b[bStart + i] && LOWER[a[aStart + i]] !== LOWER[b[bStart + i]]) return false;
-  }
-  return true;
-}

@@ -4,14 +4,14 @@ import type { WireName } from '../../dns/name.ts';
 import { addressOfReverseName, formatName, parseName, reverseName } from '../../dns/name.ts';
 import { RCODE, TYPE } from '../../dns/types.ts';
 import type { Dns64Settings } from '../../plane/forward-settings.ts';
-import type { ForwardQuestion } from '../resolve/question.ts';
-import type { Judged } from '../upstream/judge.ts';
+import type { Answer } from '../upstream/answer.ts';
+import type { ForwardQuestion } from '../upstream/question.ts';
 
 export interface Dns64 {
-  /** Whether the A records are to be asked for. `judged` undefined: there was no answer to the AAAA question. */
-  applies(question: ForwardQuestion, judged: Judged | undefined): boolean;
+  /** Whether the A records are to be asked for. `answer` undefined: there was no answer to the AAAA question. */
+  applies(question: ForwardQuestion, answer: Answer | undefined): boolean;
   /** The answer to the AAAA question out of that to the A question; undefined: there is none, the first one stands. */
-  synthesize(aaaa: Judged | undefined, a: Judged): Judged | undefined;
+  synthesize(aaaa: Answer | undefined, a: Answer): Answer | undefined;
   /**
    * The in-addr.arpa name of the IPv4 address in an address of the prefix, for a PTR question about that; else undefined.
    * The answer is a CNAME to it (RFC 6147 section 5.3.1, as BIND does), so that what is said there holds.
@@ -25,15 +25,15 @@ export const DNS64_TTL_SECONDS = 600;
 export function createDns64(settings: Dns64Settings): Dns64 {
   const embed = createEmbedding(settings);
   return {
-    applies(question, judged) {
+    applies(question, answer) {
       if (question.type !== TYPE.AAAA) return false;
       // RFC 6147 section 5.5: who validates itself must see what is there.
       if (question.dnssecOk && question.checkingDisabled) return false;
       // Sections 5.1.2 and 5.1.3: any error but NXDOMAIN is taken as an empty answer.
-      if (judged === undefined) return true;
-      if (judged.rcode !== RCODE.NOERROR) return false;
+      if (answer === undefined) return true;
+      if (answer.rcode !== RCODE.NOERROR) return false;
       return (
-        settings.translateAll || judged.answers.every((record) => record.type !== TYPE.AAAA || isMapped(record.rdata))
+        settings.translateAll || answer.answers.every((record) => record.type !== TYPE.AAAA || isMapped(record.rdata))
       );
     },
     synthesize(aaaa, a) {

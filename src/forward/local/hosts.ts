@@ -1,18 +1,17 @@
 // Addresses stated by hand, inline or in files like /etc/hosts (hosts(5)).
 import type { Clock } from '../../clock.ts';
 import { formatIp, parseIp } from '../../dns/ip.ts';
-import type { MessageRecord } from '../../dns/message/record.ts';
 import type { WireName } from '../../dns/name.ts';
 import { formatName, NameError, parseName, reverseName } from '../../dns/name.ts';
-import { RCODE, TYPE } from '../../dns/types.ts';
+import { TYPE } from '../../dns/types.ts';
 import type { HostsSettings } from '../../plane/forward-settings.ts';
-import type { ForwardQuestion } from '../resolve/question.ts';
-import type { Judged } from '../upstream/judge.ts';
+import { type Answer, statedAnswer } from '../upstream/answer.ts';
+import type { ForwardQuestion } from '../upstream/question.ts';
 import { type FileWatch, watchText } from '../upstream/resolv-conf.ts';
 
 export interface Hosts {
   /** The answer, if the name stands there. Types that it has nothing of are NODATA, but PTR of a name with addresses (CoreDNS). */
-  answerTo(question: ForwardQuestion): Judged | undefined;
+  answerTo(question: ForwardQuestion): Answer | undefined;
   stop(): void;
 }
 
@@ -87,7 +86,7 @@ export function createHosts(
       if (found === undefined || (type === TYPE.PTR) !== found.reverse) return undefined;
       const ofType = (bytes: Uint8Array) =>
         type === TYPE.PTR || (type === TYPE.A && bytes.length === 4) || (type === TYPE.AAAA && bytes.length === 16);
-      return stated(question, found.rdata.filter(ofType), settings.ttlSeconds);
+      return statedAnswer(question, found.rdata.filter(ofType), settings.ttlSeconds);
     },
     stop() {
       for (const watch of watches) watch.stop();
@@ -114,42 +113,4 @@ function tableOf(entries: readonly HostEntry[], settings: HostsSettings): HostTa
     if (settings.reverse) add(reverseName(formatIp(address)), names[0], true);
   }
   return table;
-}
-
-/**
- * An answer of our own. Without records it is not cached (RFC 2308 section 5), unless `withSoa` says for how long. Hosts have no
- * zone that a SOA could be of.
- */
-export function stated(question: ForwardQuestion, rdata: readonly Uint8Array[], ttlSeconds: number): Judged {
-  const answers = rdata.map(
-    (bytes): MessageRecord => ({ name: question.name, type: question.type, class: 1, ttlSeconds, rdata: bytes }),
-  );
-  return {
-    rcode: RCODE.NOERROR,
-    authentic: false,
-    answers,
-    authority: [],
-    finalName: question.name,
-    endsInOurs: false,
-    hasData: answers.length > 0,
-    ttlSeconds: answers.length > 0 ? ttlSeconds : 0,
-    truncated: false,
-    ede: -1,
-  };
-}
-
-/** A negative answer with the SOA of `zone`, as RFC 6303 section 3 has it for zones that are served locally. */
-export function withSoa(judged: Judged, zone: WireName, ttlSeconds: number): Judged {
-  if (judged.hasData) return judged;
-  const soa: MessageRecord = { name: zone, type: TYPE.SOA, class: 1, ttlSeconds, rdata: soaRdata(zone, ttlSeconds) };
-  return { ...judged, authority: [soa], ttlSeconds };
-}
-
-function soaRdata(zone: WireName, ttlSeconds: number): Uint8Array {
-  const rdata = Buffer.concat([zone, parseName('nobody.invalid.'), Buffer.alloc(20)]);
-  // Serial, refresh, retry, expire, minimum.
-  [1, 3600, 1200, 604_800, ttlSeconds].forEach((value, i) => {
-    rdata.writeUInt32BE(value, rdata.length - 20 + 4 * i);
-  });
-  return rdata;
 }

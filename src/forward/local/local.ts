@@ -3,15 +3,15 @@ import type { Clock } from '../../clock.ts';
 import type { WireName } from '../../dns/name.ts';
 import { TYPE } from '../../dns/types.ts';
 import type { ForwardSettings } from '../../plane/forward-settings.ts';
-import type { ForwardQuestion } from '../resolve/question.ts';
-import type { Judged } from '../upstream/judge.ts';
+import type { Answer } from '../upstream/answer.ts';
+import type { ForwardQuestion } from '../upstream/question.ts';
 import type { Dns64 } from './dns64.ts';
 import { createHosts } from './hosts.ts';
 import { createIpv4Only } from './ipv4only.ts';
 import { createTemplates } from './template.ts';
 
 export interface Local {
-  answerTo(question: ForwardQuestion): Judged | undefined;
+  answerTo(question: ForwardQuestion): Answer | undefined;
   stop(): void;
 }
 

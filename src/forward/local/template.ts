@@ -4,14 +4,14 @@ import { compilePattern } from '../../dns/pattern.ts';
 import { composeRdata } from '../../dns/rdata/rdata.ts';
 import { RCODE, TYPE } from '../../dns/types.ts';
 import type { TemplateSettings } from '../../plane/forward-settings.ts';
-import type { ForwardQuestion } from '../resolve/question.ts';
-import type { Judged } from '../upstream/judge.ts';
-import { stated, withSoa } from './hosts.ts';
+import type { Answer } from '../upstream/answer.ts';
+import { statedAnswer, withSoa } from '../upstream/answer.ts';
+import type { ForwardQuestion } from '../upstream/question.ts';
 
 /** The first template that fits decides. */
 export function createTemplates(
   settings: readonly TemplateSettings[],
-): (question: ForwardQuestion) => Judged | undefined {
+): (question: ForwardQuestion) => Answer | undefined {
   const templates = settings.map((template) => ({
     ...template,
     zone: parseName(template.zone),
@@ -24,7 +24,7 @@ export function createTemplates(
       const name = formatName(question.name);
       const match = template.pattern === undefined ? [name] : template.pattern.exec(name);
       if (match === null) continue;
-      const answer = stated(question, rdataOf(template.values, match, question.type), template.ttlSeconds);
+      const answer = statedAnswer(question, rdataOf(template.values, match, question.type), template.ttlSeconds);
       const isAnswer = template.rcode === RCODE.NOERROR || template.rcode === RCODE.NXDOMAIN;
       const whole = isAnswer ? withSoa(answer, template.zone, template.ttlSeconds) : answer;
       return { ...whole, rcode: template.rcode };

@@ -3,15 +3,16 @@
 import type { Clock } from '../../clock.ts';
 import { MessageError } from '../../dns/reader.ts';
 import { EDE, RCODE } from '../../dns/types.ts';
+import type { Answer } from '../upstream/answer.ts';
 import { TOO_BUSY, UNREADABLE } from '../upstream/attempt.ts';
 import { type Deadline, type Deadlines, NOT_WAITING } from '../upstream/deadlines.ts';
-import { type Judged, type JudgeRules, judgeReply, LameReply } from '../upstream/judge.ts';
+import { type JudgeRules, judgeReply, LameReply } from '../upstream/judge.ts';
+import type { ForwardQuestion } from '../upstream/question.ts';
 import type { AskListener, Cancellable, Upstream } from '../upstream/upstream.ts';
-import type { ForwardQuestion } from './question.ts';
 import type { Route } from './route.ts';
 
 export type Outcome =
-  | { readonly kind: 'answer'; readonly judged: Judged }
+  | { readonly kind: 'answer'; readonly answer: Answer }
   /** The EDE info code beside SERVFAIL (RFC 8914). */
   | { readonly kind: 'failed'; readonly ede: number };
 
@@ -47,7 +48,7 @@ class Inquiry implements Deadline {
   private waiting: Sent[] = [];
   private finished = false;
   /** An incomplete answer, given if no server has all of it. */
-  private partial: Judged | undefined = undefined;
+  private partial: Answer | undefined = undefined;
   private ede: number = EDE.NO_REACHABLE_AUTHORITY;
 
   private readonly question: ForwardQuestion;
@@ -89,9 +90,9 @@ class Inquiry implements Deadline {
 
   replied(sent: Sent, message: Uint8Array): void {
     this.forget(sent);
-    let judged: Judged;
+    let answer: Answer;
     try {
-      judged = judgeReply(message, this.question, this.deps.rules);
+      answer = judgeReply(message, this.question, this.deps.rules);
     } catch (error) {
       // Nothing that a server sends may end the thread, not even through a bug here.
       this.deps.malformed(error instanceof MessageError || error instanceof LameReply ? undefined : (error as Error));
@@ -99,18 +100,18 @@ class Inquiry implements Deadline {
       this.askAnother();
       return;
     }
-    if (judged.truncated) {
+    if (answer.truncated) {
       // TC over TCP: another server may send all of it. Without any record it shows nothing about the name.
-      if (judged.hasData) this.partial = judged;
+      if (answer.hasData) this.partial = answer;
       this.ede = EDE.INVALID_DATA;
       this.askAnother();
       return;
     }
-    if (isFinal(judged.rcode)) {
-      this.finish({ kind: 'answer', judged });
+    if (isFinal(answer.rcode)) {
+      this.finish({ kind: 'answer', answer });
       return;
     }
-    this.ede = judged.ede >= 0 ? judged.ede : EDE.NETWORK_ERROR;
+    this.ede = answer.ede >= 0 ? answer.ede : EDE.NETWORK_ERROR;
     this.askAnother();
   }
 
@@ -169,7 +170,7 @@ class Inquiry implements Deadline {
 
   private finishWithout(): void {
     if (this.partial === undefined) this.finish({ kind: 'failed', ede: this.ede });
-    else this.finish({ kind: 'answer', judged: this.partial });
+    else this.finish({ kind: 'answer', answer: this.partial });
   }
 
   private finish(outcome: Outcome): void {

@@ -4,11 +4,11 @@
 import { parseMessage } from '../../dns/message/message.ts';
 import { LOWER, parseName } from '../../dns/name.ts';
 import { TYPE } from '../../dns/types.ts';
-import { stated } from '../local/hosts.ts';
+import type { Answer } from '../upstream/answer.ts';
+import { statedAnswer } from '../upstream/answer.ts';
 import { type Deadlines, deadline } from '../upstream/deadlines.ts';
-import type { Judged } from '../upstream/judge.ts';
+import { type ForwardQuestion, plainQuestion } from '../upstream/question.ts';
 import type { Upstream } from '../upstream/upstream.ts';
-import { type ForwardQuestion, plainQuestion } from './question.ts';
 import type { Route } from './route.ts';
 
 export interface LoopWatch {
@@ -67,9 +67,9 @@ export function isLoopProbe(query: Uint8Array, start: number, type: number, toke
 }
 
 /** What we answer such a question with; TTL 0, so that nobody on the way keeps it. */
-export function loopAnswer(question: ForwardQuestion, token: string): Judged {
+export function loopAnswer(question: ForwardQuestion, token: string): Answer {
   const text = Buffer.from(token, 'latin1');
-  return stated(
+  return statedAnswer(
     question,
     [Buffer.concat([Uint8Array.of(text.length), text, Uint8Array.of(4), Buffer.from('loop')])],
     0,

@@ -1,14 +1,20 @@
 // Questions under way to upstreams. Clients that ask the same question wait together: one query is sent for all of them, so
 // that nobody multiplies the chances of a forged reply by asking often (the birthday attack, VU#457875).
 import type { Clock } from '../../clock.ts';
+import { HEADER_BYTES } from '../../dns/limits.ts';
+import type { WireName } from '../../dns/name.ts';
 import { sameName } from '../../dns/name.ts';
-import { EDE } from '../../dns/types.ts';
+import { EDE, RCODE } from '../../dns/types.ts';
+import type { CacheSettings } from '../../plane/forward-settings.ts';
 import type { ForwardCounters, RouteCounters } from '../../plane/forward-statistics.ts';
 import type { AnswerCache } from '../cache/cache.ts';
-import type { CacheEntry } from '../cache/entry.ts';
+import { type CacheEntry, entryOf } from '../cache/entry.ts';
+import type { ResponseWriter } from '../cache/response.ts';
 import { type Deadline, type Deadlines, deadline } from '../upstream/deadlines.ts';
+import { type ForwardQuestion, questionOf } from '../upstream/question.ts';
 import type { Outcome } from './ask-upstreams.ts';
-import type { ForwardQuestion } from './question.ts';
+import { isLoopProbe, loopAnswer } from './loop.ts';
+import type { Route } from './route.ts';
 
 export interface Waiter {
   answered(entry: CacheEntry, stale: boolean): void;
@@ -184,7 +190,7 @@ export class Outstanding {
     const { cache, clock, counters } = this.deps;
     try {
       if (outcome.kind === 'answer') {
-        return { entry: cache.keep(question, outcome.judged, clock.monotonicMs(), flushes), ede: NO_EDE };
+        return { entry: cache.keep(question, outcome.answer, clock.monotonicMs(), flushes), ede: NO_EDE };
       }
       counters.failed++;
       cache.keepFailure(question, outcome.ede, clock.monotonicMs());
@@ -209,6 +215,70 @@ export class Outstanding {
     this.waitingCount -= waiters.length;
     task.route.waiting -= waiters.length;
     return waiters;
+  }
+}
+
+export interface MissDeps {
+  readonly clock: Clock;
+  readonly cache: AnswerCache;
+  readonly cacheSettings: CacheSettings;
+  readonly outstanding: Outstanding;
+  readonly writer: ResponseWriter;
+  readonly loopToken: string;
+  routeOf(name: WireName): Route | undefined;
+}
+
+/** A client's query that the cache could not answer, until its response. */
+export class Miss implements Waiter {
+  private readonly deps: MissDeps;
+  /** Header and question. */
+  private readonly query: Uint8Array;
+  private readonly asked: number;
+  private readonly maxBytes: number;
+  private readonly stale: CacheEntry | undefined;
+  private reply: (response: Uint8Array) => void = () => {};
+
+  constructor(deps: MissDeps, query: Uint8Array, asked: number, maxBytes: number, stale: CacheEntry | undefined) {
+    this.deps = deps;
+    this.query = query;
+    this.asked = asked;
+    this.maxBytes = maxBytes;
+    this.stale = stale;
+  }
+
+  /**
+   * Asks upstreams. Calls `reply` exactly once, within the deadline, perhaps before returning; the response is valid until
+   * `reply` returns.
+   */
+  resolve(reply: (response: Uint8Array) => void): void {
+    this.reply = reply;
+    const { query, asked, deps } = this;
+    const question = questionOf(query, query.length, asked);
+    if (isLoopProbe(query, HEADER_BYTES, question.type, deps.loopToken)) {
+      const answer = loopAnswer(question, deps.loopToken);
+      this.answered(entryOf(question, answer, deps.cacheSettings, deps.clock.monotonicMs()), false);
+      return;
+    }
+    const route = deps.routeOf(question.name);
+    if (route === undefined) this.fail(RCODE.REFUSED, EDE.NOT_AUTHORITATIVE);
+    else {
+      const key = deps.cache.keyOf(query, query.length, asked);
+      deps.outstanding.wait(key, question, route.counters, this.stale, this);
+    }
+  }
+
+  answered(entry: CacheEntry, stale: boolean): void {
+    const { writer, clock } = this.deps;
+    this.reply(writer.compose(entry, stale, clock.monotonicMs(), this.query, this.asked, this.maxBytes));
+  }
+
+  failed(ede: number, text?: string): void {
+    this.fail(RCODE.SERVFAIL, ede, text);
+  }
+
+  private fail(rcode: number, ede: number, text?: string): void {
+    const { query, asked, deps } = this;
+    this.reply(deps.writer.composeFailure(query, query.length, asked, rcode, ede, text));
   }
 }
 

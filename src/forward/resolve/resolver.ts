@@ -6,10 +6,10 @@ import type { WireName } from '../../dns/name.ts';
 import { sameName } from '../../dns/name.ts';
 import { EDE, RCODE, TYPE } from '../../dns/types.ts';
 import { DNS64_TTL_SECONDS, type Dns64 } from '../local/dns64.ts';
-import { stated } from '../local/hosts.ts';
-import type { Judged } from '../upstream/judge.ts';
+import type { Answer } from '../upstream/answer.ts';
+import { statedAnswer } from '../upstream/answer.ts';
+import type { ForwardQuestion } from '../upstream/question.ts';
 import { type AskDeps, askUpstreams, type Outcome } from './ask-upstreams.ts';
-import type { ForwardQuestion } from './question.ts';
 import type { Route } from './route.ts';
 import type { TargetRecord } from './target.ts';
 
@@ -20,7 +20,7 @@ export interface ResolverDeps extends AskDeps {
   ourRecords(name: WireName, type: number): readonly TargetRecord[] | undefined;
   readonly dns64: Dns64 | undefined;
   /** From hosts and templates. */
-  localAnswer(question: ForwardQuestion): Judged | undefined;
+  localAnswer(question: ForwardQuestion): Answer | undefined;
 }
 
 type Done = (outcome: Outcome) => void;
@@ -51,11 +51,11 @@ export class Resolver {
   private resolveIpv6(question: ForwardQuestion, dns64: Dns64, endMs: number, done: Done): Stop {
     let stopSecond = nothingToStop;
     const stopFirst = this.resolveChain(question, undefined, 0, endMs, (aaaa) => {
-      const judgedAaaa = aaaa.kind === 'answer' ? aaaa.judged : undefined;
-      if (!dns64.applies(question, judgedAaaa)) return done(aaaa);
+      const aaaaAnswer = aaaa.kind === 'answer' ? aaaa.answer : undefined;
+      if (!dns64.applies(question, aaaaAnswer)) return done(aaaa);
       stopSecond = this.resolveChain({ ...question, type: TYPE.A }, undefined, 0, endMs, (a) => {
-        const judged = a.kind === 'answer' ? dns64.synthesize(judgedAaaa, a.judged) : undefined;
-        done(judged === undefined ? aaaa : { kind: 'answer', judged });
+        const answer = a.kind === 'answer' ? dns64.synthesize(aaaaAnswer, a.answer) : undefined;
+        done(answer === undefined ? aaaa : { kind: 'answer', answer });
       });
     });
     return () => {
@@ -67,20 +67,20 @@ export class Resolver {
   /** A PTR question about a DNS64 address: an alias of the IPv4 address's name, and what is known there. */
   private resolveReverse(question: ForwardQuestion, ipv4Name: WireName, endMs: number, done: Done): Stop {
     const alias = { name: question.name, type: TYPE.CNAME, class: 1, ttlSeconds: DNS64_TTL_SECONDS, rdata: ipv4Name };
-    const before: Judged = { ...stated(question, [], 0), answers: [alias], finalName: ipv4Name };
+    const before: Answer = { ...statedAnswer(question, [], 0), answers: [alias], finalName: ipv4Name };
     const rest = { ...question, name: ipv4Name };
     if (this.deps.rules.isOurs(ipv4Name)) {
-      return stopped(done, { kind: 'answer', judged: this.withOurs(before, question.type) });
+      return stopped(done, { kind: 'answer', answer: this.withOurs(before, question.type) });
     }
     const local = this.deps.localAnswer(rest);
     if (local === undefined) return this.resolveChain(rest, before, 1, endMs, done);
-    return stopped(done, { kind: 'answer', judged: joined(before, local) });
+    return stopped(done, { kind: 'answer', answer: joined(before, local) });
   }
 
   /** `before` is the chain that led to the question's name, of `followed` replies. */
   private resolveChain(
     question: ForwardQuestion,
-    before: Judged | undefined,
+    before: Answer | undefined,
     followed: number,
     endMs: number,
     done: Done,
@@ -96,15 +96,15 @@ export class Resolver {
     if (route === undefined)
       return stopped(
         done,
-        before === undefined ? { kind: 'failed', ede: EDE.OTHER } : { kind: 'answer', judged: before },
+        before === undefined ? { kind: 'failed', ede: EDE.OTHER } : { kind: 'answer', answer: before },
       );
     let stopRest = nothingToStop;
     const stopFirst = askUpstreams(question, route, leftMs, deps, (outcome) => {
       if (outcome.kind === 'failed') return done(outcome);
-      const judged = before === undefined ? outcome.judged : joined(before, outcome.judged);
-      if (judged.endsInOurs) return done({ kind: 'answer', judged: this.withOurs(judged, question.type) });
-      if (!isOpenChain(outcome.judged, question)) return done({ kind: 'answer', judged });
-      stopRest = this.resolveChain({ ...question, name: judged.finalName }, judged, followed + 1, endMs, done);
+      const answer = before === undefined ? outcome.answer : joined(before, outcome.answer);
+      if (answer.endsInOurs) return done({ kind: 'answer', answer: this.withOurs(answer, question.type) });
+      if (!isOpenChain(outcome.answer, question)) return done({ kind: 'answer', answer });
+      stopRest = this.resolveChain({ ...question, name: answer.finalName }, answer, followed + 1, endMs, done);
     });
     return () => {
       stopFirst();
@@ -113,8 +113,8 @@ export class Resolver {
   }
 
   /** Our own records as they are now; the answer is never cached (TTL 0 of the whole). */
-  private withOurs(judged: Judged, type: number): Judged {
-    const found = this.deps.ourRecords(judged.finalName, type);
+  private withOurs(answer: Answer, type: number): Answer {
+    const found = this.deps.ourRecords(answer.finalName, type);
     const ours = (found ?? []).map((record) => ({
       name: record.name,
       type: record.type,
@@ -123,11 +123,11 @@ export class Resolver {
       rdata: record.rdata,
     }));
     return {
-      ...judged,
+      ...answer,
       // What is not known now must not look as if it did not exist.
-      rcode: found === undefined ? RCODE.SERVFAIL : judged.rcode,
+      rcode: found === undefined ? RCODE.SERVFAIL : answer.rcode,
       authentic: false,
-      answers: [...judged.answers, ...ours],
+      answers: [...answer.answers, ...ours],
       hasData: ours.length > 0,
       ttlSeconds: 0,
     };
@@ -140,22 +140,22 @@ function stopped(done: Done, outcome: Outcome): Stop {
 }
 
 /** CNAMEs, but neither records at their end nor a SOA that shows that there are none: an authoritative upstream's answer. */
-function isOpenChain(judged: Judged, question: ForwardQuestion): boolean {
+function isOpenChain(answer: Answer, question: ForwardQuestion): boolean {
   return (
     question.recursionDesired &&
-    judged.rcode === RCODE.NOERROR &&
-    !judged.hasData &&
-    judged.answers.length > 0 &&
-    !judged.authority.some((record) => record.type === TYPE.SOA)
+    answer.rcode === RCODE.NOERROR &&
+    !answer.hasData &&
+    answer.answers.length > 0 &&
+    !answer.authority.some((record) => record.type === TYPE.SOA)
   );
 }
 
 /** The chain ends at a name that is already in it. */
-function leadsBack({ answers, finalName }: Judged): boolean {
+function leadsBack({ answers, finalName }: Answer): boolean {
   return answers.some((record) => record.type === TYPE.CNAME && sameName(record.name, finalName));
 }
 
-function joined(before: Judged, rest: Judged): Judged {
+function joined(before: Answer, rest: Answer): Answer {
   return {
     ...rest,
     authentic: before.authentic && rest.authentic,
@@ -164,6 +164,6 @@ function joined(before: Judged, rest: Judged): Judged {
   };
 }
 
-function smallestTtl(judged: Judged): number {
-  return judged.answers.reduce((smallest, record) => Math.min(smallest, record.ttlSeconds), Number.POSITIVE_INFINITY);
+function smallestTtl(answer: Answer): number {
+  return answer.answers.reduce((smallest, record) => Math.min(smallest, record.ttlSeconds), Number.POSITIVE_INFINITY);
 }

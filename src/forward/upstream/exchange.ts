@@ -3,8 +3,8 @@ import { NO_EDE, OPT_BYTES, writeOpt } from '../../dns/fast/response-writer.ts';
 import { HEADER_BYTES, UDP_BYTES_WITH_EDNS } from '../../dns/limits.ts';
 import { CLASS, FLAG, RCODE } from '../../dns/types.ts';
 import { writeUint16 } from '../../dns/writer.ts';
-import { sameQuestionName } from '../cache/key.ts';
-import type { ForwardQuestion } from '../resolve/question.ts';
+import type { ForwardQuestion } from './question.ts';
+import { sameQuestionName } from './question.ts';
 import type { Unpredictable } from './unpredictable.ts';
 
 /**

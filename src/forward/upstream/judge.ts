@@ -10,29 +10,8 @@ import { isSubdomain, lowerCased, sameName } from '../../dns/name.ts';
 import { isWellFormed } from '../../dns/rdata/rdata.ts';
 import { MessageError } from '../../dns/reader.ts';
 import { CLASS, FLAG, RCODE, TYPE, typeName } from '../../dns/types.ts';
-import type { ForwardQuestion } from '../resolve/question.ts';
-
-export interface Judged {
-  readonly rcode: number;
-  /** The upstream says that it validated the answer. */
-  readonly authentic: boolean;
-  /** The chain of CNAMEs, then the records of the type asked for, with the RRSIGs if `dnssecOk`. */
-  readonly answers: readonly MessageRecord[];
-  /** SOA of negative answers, and the proofs if `dnssecOk`. */
-  readonly authority: readonly MessageRecord[];
-  /** Where the chain ends. */
-  readonly finalName: WireName;
-  /** The chain leads into one of our zones: what is there is for us to say, now. */
-  readonly endsInOurs: boolean;
-  /** There are records of the type asked for. */
-  readonly hasData: boolean;
-  /** TTL of the answer as a whole: the smallest, of negative ones by RFC 2308 section 5; 0: not to be cached. */
-  readonly ttlSeconds: number;
-  /** TC, which over TCP means that not even 64 KiB were enough: records may be missing. Never to be cached. */
-  readonly truncated: boolean;
-  /** EDE of the upstream (RFC 8914); -1: none. */
-  readonly ede: number;
-}
+import type { Answer } from './answer.ts';
+import type { ForwardQuestion } from './question.ts';
 
 export interface JudgeRules {
   /** Names no upstream may state anything about. */
@@ -47,7 +26,7 @@ export class LameReply extends Error {
 }
 
 /** `reply` has passed acceptance: it is the answer to `question`. Throws MessageError or LameReply. */
-export function judgeReply(reply: Uint8Array, question: ForwardQuestion, rules: JudgeRules): Judged {
+export function judgeReply(reply: Uint8Array, question: ForwardQuestion, rules: JudgeRules): Answer {
   // Unbound ignores bytes after the last record, too.
   const message = parseMessage(reply, { trailingBytes: true });
   const sections = sectionsOf(message);

@@ -20,7 +20,7 @@ import {
 import { HEADER_BYTES, MAX_CNAME_CHAIN, MAX_MESSAGE_BYTES, UDP_BYTES_WITHOUT_EDNS } from '../../dns/limits.ts';
 import { CLASS, EDE, FLAG, OPCODE, RCODE, TYPE } from '../../dns/types.ts';
 import { writeUint16 } from '../../dns/writer.ts';
-import type { Miss } from '../../forward/resolve/miss.ts';
+import type { Miss } from '../../forward/resolve/outstanding.ts';
 import type { TargetAnswer } from '../../forward/resolve/target.ts';
 import { chunkOf } from '../../memory/arena.ts';
 import { throughMemory } from '../../native/packet-memory.ts';

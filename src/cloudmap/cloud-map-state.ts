@@ -72,8 +72,10 @@ export async function openState(store: Store, onStoreError: (error: unknown) => 
       }
     }
     const changes = planned.flatMap((plan) => plan.changes);
+    const forgotten = tables.oldestOperations(MAX_OPERATIONS);
+    undo.unshift(...tables.put(forgotten));
     try {
-      if (changes.length > 0) await store.write([...changes, ...tables.forgetOperations(MAX_OPERATIONS)]);
+      if (changes.length > 0) await store.write([...changes, ...forgotten], undo);
     } catch (error) {
       tables.put(undo);
       onStoreError(error);
@@ -106,7 +108,7 @@ export async function openState(store: Store, onStoreError: (error: unknown) => 
     },
     absorb(changes) {
       tables.put(changes);
-      tables.forgetOperations(MAX_OPERATIONS);
+      tables.put(tables.oldestOperations(MAX_OPERATIONS));
       tell(changes);
     },
     onChange: (listener) => void listeners.push(listener),
@@ -155,14 +157,14 @@ function createTables() {
   return {
     /** Makes the changes and returns those that undo them, in the order in which to apply them. */
     put: (changes: readonly StoreChange[]): StoreChange[] => changes.map(putOne).reverse(),
-    forgetOperations(keep: number): StoreChange[] {
-      const forgotten: StoreChange[] = [];
+    /** Deletes the oldest operations, beyond the `keep` newest. */
+    oldestOperations(keep: number): StoreChange[] {
+      const oldest: StoreChange[] = [];
       for (const key of operations.keys()) {
-        if (operations.size - forgotten.length <= keep) break;
-        forgotten.push({ collection: 'operation', key, value: undefined });
+        if (operations.size - oldest.length <= keep) break;
+        oldest.push({ collection: 'operation', key, value: undefined });
       }
-      forgotten.map(putOne);
-      return forgotten;
+      return oldest;
     },
     view: {
       namespaces,

@@ -4,8 +4,11 @@ import type { StoreChange } from './records.ts';
 export interface Store {
   /** All stored values, in no particular order. */
   load(): Promise<readonly StoreChange[]>;
-  /** Stores all the changes or none; resolves when they will survive the process. Rejects with the reason. */
-  write(changes: readonly StoreChange[]): Promise<void>;
+  /**
+   * Stores all the changes or none; resolves when they will survive the process. Rejects with the reason; then a store that
+   * cannot tell whether they survived applies `undo` before its next write.
+   */
+  write(changes: readonly StoreChange[], undo: readonly StoreChange[]): Promise<void>;
   close(): Promise<void>;
 }
 

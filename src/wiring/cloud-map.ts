@@ -5,7 +5,7 @@ import type { Clock, Random } from '../clock.ts';
 import { openState } from '../cloudmap/cloud-map-state.ts';
 import { memoryStore, type Store } from '../cloudmap/cloud-map-store.ts';
 import { type KubernetesStore, openKubernetesStore } from '../cloudmap/kubernetes/kubernetes-store.ts';
-import { openLevelStore } from '../cloudmap/level-store.ts';
+import { openLevelStore, StoreDamaged } from '../cloudmap/level-store.ts';
 import { publishCloudMap } from '../cloudmap/publish-cloud-map.ts';
 import type { CloudMapConfig, ZoneConfig } from '../config/config.ts';
 import { TaskBook } from '../ecs/task-book.ts';
@@ -123,9 +123,13 @@ async function openFolder(path: string): Promise<Store> {
   try {
     return await openLevelStore(path);
   } catch (error) {
-    const { cause, message } = error as Error;
-    const why = (cause as Error | undefined)?.message ?? message;
-    throw new Error(`cloudMap.store.path ${path} cannot be opened (is another healthdns using it?): ${why}`);
+    if (error instanceof StoreDamaged) throw new Error(`cloudMap.store.path: ${error.message}`);
+    const { cause, message } = error as { cause?: Error & { code?: string }; message: string };
+    if (cause?.code === 'LEVEL_LOCKED')
+      throw new Error(
+        `cloudMap.store.path ${path} is in use by another process (another healthdns?): ${cause.message}`,
+      );
+    throw new Error(`cloudMap.store.path ${path} cannot be opened: ${cause?.message ?? message}`);
   }
 }
 

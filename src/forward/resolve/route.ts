@@ -5,7 +5,7 @@ import { isSubdomain, labelOffsets, parseName } from '../../dns/name.ts';
 import type { RouteSettings, UpstreamSettings } from '../../plane/forward-settings.ts';
 import type { RouteCounters } from '../../plane/forward-statistics.ts';
 import { type FileWatch, parseResolvConf, watchText } from '../upstream/resolv-conf.ts';
-import { createUpstream, type Upstream, type UpstreamDeps, upstreamLabel } from '../upstream/upstream.ts';
+import { Upstream, type UpstreamDeps, upstreamLabel } from '../upstream/upstream.ts';
 
 export interface RouteDeps extends UpstreamDeps {
   readonly clock: Clock;
@@ -78,7 +78,7 @@ export class Route {
     this.list = [...wanted].map(([label, one]) => {
       const kept = before.get(label);
       if (kept !== undefined) return kept;
-      const upstream = createUpstream(one, this.settings, this.deps);
+      const upstream = new Upstream(one, this.settings, this.deps);
       created.push(upstream);
       return upstream;
     });

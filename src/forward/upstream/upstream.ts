@@ -1,4 +1,4 @@
-// One upstream server: how it is reached, whether it lives, how fast it answers.
+// One upstream server: how it is reached, whether it is alive, how fast it answers.
 import type { Clock } from '../../clock.ts';
 import { parseName } from '../../dns/name.ts';
 import { TYPE } from '../../dns/types.ts';
@@ -6,28 +6,12 @@ import type { OpenSocket } from '../../native/connected-datagram.ts';
 import type { RouteSettings, UpstreamSettings } from '../../plane/forward-settings.ts';
 import { countLatency, createUpstreamCounters, type UpstreamCounters } from '../../plane/forward-statistics.ts';
 import { type Attempt, TOO_BUSY, type Transport } from './attempt.ts';
-import { type Deadlines, deadline } from './deadlines.ts';
+import { type Deadlines, deadline, NOT_WAITING } from './deadlines.ts';
 import { composeUpstreamQuery, isTruncated, saysCannotRead } from './exchange.ts';
 import { type ForwardQuestion, plainQuestion } from './question.ts';
 import { STREAM_DEFAULTS, StreamTransport } from './stream.ts';
 import { UDP_DEFAULTS, UdpTransport } from './udp.ts';
 import type { Unpredictable } from './unpredictable.ts';
-
-export interface Upstream {
-  /** "1.1.1.1:53" or "tls://1.1.1.1:853". */
-  readonly label: string;
-  readonly counters: UpstreamCounters;
-  /** Failed so often that it is asked only where all others are down, too. */
-  isDown(): boolean;
-  /** Sends the question. The listener may be called before it returns, and is not called after `cancel`. */
-  send(question: ForwardQuestion, listener: AskListener): Cancellable;
-  /** How long a reply is worth waiting for before another upstream is asked as well. */
-  patienceMs(): number;
-  /** No reply came within its patience to a question sent at `sentMs`. */
-  noteTimeout(sentMs: number): void;
-  sockets(): number;
-  close(): void;
-}
 
 export interface Cancellable {
   cancel(): void;
@@ -44,158 +28,180 @@ export interface UpstreamDeps {
   readonly deadlines: Deadlines;
   readonly unpredictable: Unpredictable;
   readonly openSocket: OpenSocket;
-  /** A mistake of ours, while a reply or a failure was dealt with. */
+  /** An exception while a reply or a failure was handled. */
   bug(error: Error): void;
 }
 
-/** How long a server that took EDNS for a format error is asked without it. */
+/** How long a server that does not understand EDNS is asked without it. */
 const NO_EDNS_MS = 300_000;
-/** Without probes only use can show that it is back. */
+/** Without probes only a query can show that it is back. */
 const HOLD_DOWN_MS = 10_000;
 const MIN_PATIENCE_MS = 200;
-/** The reason given where dealing with a reply threw. */
+/** The reason when handling a reply threw. */
 const BUG = 'internal error';
 
-export function createUpstream(settings: UpstreamSettings, route: RouteSettings, deps: UpstreamDeps): Upstream {
-  const { clock, deadlines, unpredictable } = deps;
-  const label = upstreamLabel(settings);
-  const counters = createUpstreamCounters(label, route.zone);
-  const transportCounters = {
-    ignored: () => void counters.ignored++,
-    socketOpened: () => void counters.socketsOpened++,
-  };
-  const stream = new StreamTransport(
-    { ...settings, ...STREAM_DEFAULTS, idleMs: route.idleMs },
-    deadlines,
-    unpredictable,
-    transportCounters,
-  );
-  const udp = new UdpTransport(
-    { ...settings, ...UDP_DEFAULTS },
-    deadlines,
-    unpredictable,
-    transportCounters,
-    deps.openSocket,
-  );
-  const first: Transport = settings.tls !== undefined || route.forceTcp ? stream : udp;
+export class Upstream {
+  /** "1.1.1.1:53" or "tls://1.1.1.1:853". */
+  readonly label: string;
+  readonly counters: UpstreamCounters;
+  private readonly route: RouteSettings;
+  private readonly deps: UpstreamDeps;
+  private readonly stream: StreamTransport;
+  private readonly udp: UdpTransport;
+  /** The transport that questions are sent over first. */
+  private readonly first: Transport;
+  private readonly probe = deadline(() => this.sendProbe());
+  private failsInRow = 0;
+  private lastReplyMs = Number.NEGATIVE_INFINITY;
+  private smoothedMs = -1;
+  private ednsAgainMs = Number.NEGATIVE_INFINITY;
+  private down = false;
+  private downSinceMs = 0;
 
-  let failsInRow = 0;
-  let lastReplyMs = Number.NEGATIVE_INFINITY;
-  let smoothedMs = -1;
-  let ednsAgainMs = Number.NEGATIVE_INFINITY;
-  let down = false;
-  let downSinceMs = 0;
-
-  function noteReply(sentMs: number): void {
-    lastReplyMs = clock.monotonicMs();
-    const took = lastReplyMs - sentMs;
-    smoothedMs = smoothedMs < 0 ? took : smoothedMs + (took - smoothedMs) / 8;
-    counters.responses++;
-    countLatency(counters, took);
-    failsInRow = 0;
-    if (down) setDown(false, 'it answers again');
+  constructor(settings: UpstreamSettings, route: RouteSettings, deps: UpstreamDeps) {
+    const { deadlines, unpredictable, openSocket } = deps;
+    this.label = upstreamLabel(settings);
+    this.counters = createUpstreamCounters(this.label, route.zone);
+    this.route = route;
+    this.deps = deps;
+    const counters = {
+      ignored: () => void this.counters.ignored++,
+      socketOpened: () => void this.counters.socketsOpened++,
+    };
+    const streamSettings = { ...settings, ...STREAM_DEFAULTS, idleMs: route.idleMs };
+    this.stream = new StreamTransport(streamSettings, deadlines, unpredictable, counters);
+    this.udp = new UdpTransport({ ...settings, ...UDP_DEFAULTS }, deadlines, unpredictable, counters, openSocket);
+    this.first = settings.tls !== undefined || route.forceTcp ? this.stream : this.udp;
   }
 
-  function noteFailure(reason: string): void {
-    counters.failures++;
-    failsInRow++;
-    if (!down && route.maxFails > 0 && failsInRow >= route.maxFails) setDown(true, reason);
-    if (route.probe.intervalMs > 0 && probe.dueTick < 0) deadlines.add(probe, route.probe.intervalMs);
+  /** Failed so often that it is asked only if all others are down, too. */
+  isDown(): boolean {
+    if (!this.down) return false;
+    return this.route.probe.intervalMs > 0 || this.deps.clock.monotonicMs() - this.downSinceMs < HOLD_DOWN_MS;
   }
 
-  function setDown(value: boolean, reason: string): void {
-    down = value;
-    downSinceMs = clock.monotonicMs();
-    counters.up = value ? 0 : 1;
-    counters.reason = reason;
+  /** Sends the question. The listener may be called before it returns, and is not called after `cancel`. */
+  send(question: ForwardQuestion, listener: AskListener): Cancellable {
+    return this.sendOver(this.first, question, this.deps.clock.monotonicMs() >= this.ednsAgainMs, listener);
   }
 
-  /** Sends over one transport; TC and FORMERR may lead to a second sending. */
-  function send(transport: Transport, question: ForwardQuestion, edns: boolean, listener: AskListener): Cancellable {
-    counters.requests++;
-    const query = composeUpstreamQuery(question, edns, route.randomCase ? unpredictable : undefined);
-    const sending = new Sending(query, route.randomCase, transport, question, edns, listener, clock.monotonicMs(), on);
+  /** How long a reply is worth waiting for before another upstream is asked as well. */
+  patienceMs(): number {
+    const { attemptTimeoutMs } = this.route;
+    if (this.smoothedMs < 0) return attemptTimeoutMs;
+    return Math.min(attemptTimeoutMs, Math.max(MIN_PATIENCE_MS, 4 * this.smoothedMs + 100));
+  }
+
+  /** No reply came in time to a question sent at `sentMs`. */
+  noteTimeout(sentMs: number): void {
+    // A server that answered another question since is alive, and slow for this name only.
+    if (this.lastReplyMs >= sentMs) this.counters.failures++;
+    else this.noteFailure('no reply in time');
+  }
+
+  sockets(): number {
+    return this.udp.open() + this.stream.open();
+  }
+
+  close(): void {
+    this.deps.deadlines.remove(this.probe);
+    this.udp.close();
+    this.stream.close();
+  }
+
+  /** TC and FORMERR may lead to a second sending. */
+  private sendOver(transport: Transport, question: ForwardQuestion, edns: boolean, listener: AskListener): Sending {
+    const { randomCase } = this.route;
+    const { clock, unpredictable } = this.deps;
+    this.counters.requests++;
+    const query = composeUpstreamQuery(question, edns, randomCase ? unpredictable : undefined);
+    const sending = new Sending(this, query, randomCase, transport, question, edns, listener, clock.monotonicMs());
     transport.send(sending);
     return sending;
   }
 
-  const on: SendingEvents = {
-    replied(sending, message) {
-      const { transport, question, edns, listener } = sending;
-      noteReply(sending.sentMs);
-      if (isTruncated(message) && transport === udp) sending.second = send(stream, question, edns, listener);
-      else if (edns && saysCannotRead(message))
-        sending.second = send(transport, question, false, withoutEdns(listener));
-      else listener.replied(message);
-    },
-    failed({ listener }, reason) {
-      if (reason !== TOO_BUSY && reason !== BUG) noteFailure(reason);
-      listener.failed(reason);
-    },
-    bug: deps.bug,
-  };
+  /** For Sending. */
+  handleReply(sending: Sending, message: Uint8Array): void {
+    const { transport, question, edns, listener } = sending;
+    this.noteReply(sending.sentMs);
+    if (isTruncated(message) && transport === this.udp)
+      sending.second = this.sendOver(this.stream, question, edns, listener);
+    else if (edns && saysCannotRead(message))
+      sending.second = this.sendOver(transport, question, false, this.withoutEdns(listener));
+    else listener.replied(message);
+  }
 
-  /** RFC 6891 section 7: where it only understands plain queries, it gets those from now on, for a while. */
-  function withoutEdns(listener: AskListener): AskListener {
+  /** For Sending. */
+  handleFailure({ listener }: Sending, reason: string): void {
+    if (reason !== TOO_BUSY && reason !== BUG) this.noteFailure(reason);
+    listener.failed(reason);
+  }
+
+  /** For Sending: an exception while a reply or a failure was handled. */
+  reportBug(error: Error): void {
+    this.deps.bug(error);
+  }
+
+  /** RFC 6891 section 7: a server that understands only plain queries gets those from now on, for a while. */
+  private withoutEdns(listener: AskListener): AskListener {
     return {
       failed: (reason) => listener.failed(reason),
-      replied(message) {
-        if (!saysCannotRead(message)) ednsAgainMs = clock.monotonicMs() + NO_EDNS_MS;
+      replied: (message) => {
+        if (!saysCannotRead(message)) this.ednsAgainMs = this.deps.clock.monotonicMs() + NO_EDNS_MS;
         listener.replied(message);
       },
     };
   }
 
-  const probeQuestion = plainQuestion(parseName(route.probe.name), TYPE.NS, route.probe.recursionDesired);
-  const probe = deadline(() => {
+  private noteReply(sentMs: number): void {
+    this.lastReplyMs = this.deps.clock.monotonicMs();
+    const took = this.lastReplyMs - sentMs;
+    this.smoothedMs = this.smoothedMs < 0 ? took : this.smoothedMs + (took - this.smoothedMs) / 8;
+    this.counters.responses++;
+    countLatency(this.counters, took);
+    this.failsInRow = 0;
+    if (this.down) this.setDown(false, 'it answers again');
+  }
+
+  private noteFailure(reason: string): void {
+    const { maxFails, probe } = this.route;
+    this.counters.failures++;
+    this.failsInRow++;
+    if (!this.down && maxFails > 0 && this.failsInRow >= maxFails) this.setDown(true, reason);
+    if (probe.intervalMs > 0 && this.probe.dueTick === NOT_WAITING)
+      this.deps.deadlines.add(this.probe, probe.intervalMs);
+  }
+
+  private setDown(value: boolean, reason: string): void {
+    this.down = value;
+    this.downSinceMs = this.deps.clock.monotonicMs();
+    this.counters.up = value ? 0 : 1;
+    this.counters.reason = reason;
+  }
+
+  private sendProbe(): void {
+    const { probe } = this.route;
+    const { deadlines } = this.deps;
     const tooLate = deadline(() => {
       probing.cancel();
-      counters.healthCheckFailures++;
-      noteFailure('health check timed out');
+      this.counters.healthCheckFailures++;
+      this.noteFailure('health check timed out');
     });
-    deadlines.add(tooLate, route.probe.timeoutMs);
-    const probing = send(first, probeQuestion, clock.monotonicMs() >= ednsAgainMs, {
+    deadlines.add(tooLate, probe.timeoutMs);
+    const probing = this.send(plainQuestion(parseName(probe.name), TYPE.NS, probe.recursionDesired), {
       replied: () => deadlines.remove(tooLate),
       failed: () => {
         deadlines.remove(tooLate);
-        counters.healthCheckFailures++;
+        this.counters.healthCheckFailures++;
       },
     });
-  });
-
-  return {
-    label,
-    counters,
-    isDown: () => down && (route.probe.intervalMs > 0 || clock.monotonicMs() - downSinceMs < HOLD_DOWN_MS),
-    send: (question, listener) => send(first, question, clock.monotonicMs() >= ednsAgainMs, listener),
-    patienceMs: () =>
-      smoothedMs < 0
-        ? route.attemptTimeoutMs
-        : Math.min(route.attemptTimeoutMs, Math.max(MIN_PATIENCE_MS, 4 * smoothedMs + 100)),
-    noteTimeout(sentMs) {
-      // A server that answered another question since is alive, and slow for this name only.
-      if (lastReplyMs >= sentMs) counters.failures++;
-      else noteFailure('no reply in time');
-    },
-    sockets: () => udp.open() + stream.open(),
-    close() {
-      deadlines.remove(probe);
-      udp.close();
-      stream.close();
-    },
-  };
+  }
 }
 
-interface SendingEvents {
-  replied(sending: Sending, message: Uint8Array): void;
-  failed(sending: Sending, reason: string): void;
-  bug(error: Error): void;
-}
-
-/** A class, not closures: thousands of these wait at a time, and what each of them keeps alive is copied by every scavenge. */
+/** A class, not closures: thousands of these wait at a time, and every scavenge copies what each keeps alive. */
 class Sending implements Attempt, Cancellable {
   via: object | undefined = undefined;
-  /** What followed it over another transport or without EDNS. */
+  /** The second sending, over another transport or without EDNS. */
   second: Cancellable | undefined = undefined;
 
   readonly query: Uint8Array;
@@ -205,9 +211,10 @@ class Sending implements Attempt, Cancellable {
   readonly edns: boolean;
   readonly listener: AskListener;
   readonly sentMs: number;
-  private readonly on: SendingEvents;
+  private readonly upstream: Upstream;
 
   constructor(
+    upstream: Upstream,
     query: Uint8Array,
     exactSpelling: boolean,
     transport: Transport,
@@ -215,8 +222,8 @@ class Sending implements Attempt, Cancellable {
     edns: boolean,
     listener: AskListener,
     sentMs: number,
-    on: SendingEvents,
   ) {
+    this.upstream = upstream;
     this.query = query;
     this.exactSpelling = exactSpelling;
     this.transport = transport;
@@ -224,24 +231,23 @@ class Sending implements Attempt, Cancellable {
     this.edns = edns;
     this.listener = listener;
     this.sentMs = sentMs;
-    this.on = on;
   }
 
   replied(message: Uint8Array): void {
     try {
-      this.on.replied(this, message);
+      this.upstream.handleReply(this, message);
     } catch (error) {
-      this.on.bug(error as Error);
+      this.upstream.reportBug(error as Error);
       this.failed(BUG);
     }
   }
 
-  /** Transports call it in loops and from sockets' events: what it throws would end the thread, and all answers with it. */
+  /** Transports call it in loops and from sockets' events, where an exception would end the thread. */
   failed(reason: string): void {
     try {
-      this.on.failed(this, reason);
+      this.upstream.handleFailure(this, reason);
     } catch (error) {
-      this.on.bug(error as Error);
+      this.upstream.reportBug(error as Error);
     }
   }
 

@@ -17,7 +17,7 @@ import { createKnownObjects } from '../src/sources/kubernetes/watch/known-object
 import type { WatchedKind } from '../src/sources/kubernetes/watch/watched-kind.ts';
 import { createStatusBoard } from '../src/sources/status.ts';
 import { createFlushPace } from '../src/wiring/flush-pace.ts';
-import { createZones, type Zones } from '../src/zone/zones.ts';
+import { Zones } from '../src/zone/zones.ts';
 
 const CLUSTER: KubernetesConfig = {
   kubeconfig: undefined,
@@ -128,7 +128,7 @@ export function startControlPlane({
     clock,
     schedule: (pass) => void (follows && setImmediate(pass)),
   });
-  const zones = createZones({
+  const zones = new Zones({
     registry,
     plane,
     zones: [ZONE],

@@ -39,7 +39,7 @@ if (isSlicesFirst) await step('slices', push(sliceEvents(SIZE), plane.slices));
 await step('pods', push(podEvents(SIZE), plane.pods));
 if (!isSlicesFirst) await step('slices', push(sliceEvents(SIZE), plane.slices));
 await step('health', plane.health.flush);
-await step('zone', plane.zones.flush);
+await step('zone', () => plane.zones.flush());
 const all = before - beginning;
 console.log(`| bytes an instance | | ms |\n| --- | ---: | ---: |\n${rows.join('\n')}`);
 console.log(

@@ -36,7 +36,7 @@ async function measure(title: string, plane: BenchedControlPlane, change: (repea
     const before = plane.messageBytes();
     row.registryMs.push(await timed(() => change(repeat)));
     row.healthMs.push(await timed(plane.health.flush));
-    row.zoneMs.push(await timed(plane.zones.flush));
+    row.zoneMs.push(await timed(() => plane.zones.flush()));
     row.bytes = plane.messageBytes() - before;
     for (const message of plane.takeMessages()) row.applyMs.push(await timed(() => engine.apply(message)));
   }
@@ -66,7 +66,7 @@ for (const line of serviceEvents(HUGE)) huge.services(line);
 for (const line of podEvents(HUGE)) huge.pods(line);
 for (let from = 0; from < HUGE.podsPerService; from += SLICE) huge.slices(sliceEvent(HUGE, 0, from, from + SLICE));
 huge.health.flush();
-const firstMs = await timed(huge.zones.flush);
+const firstMs = await timed(() => huge.zones.flush());
 for (const message of huge.takeMessages()) engine.apply(message);
 let version = 1_000_000;
 await measure('a pod is not ready', huge, (i) => huge.pods(podEvent(HUGE, 77, i % 2 === 1, version++)));
@@ -90,7 +90,7 @@ const watch = () => {
   watching = setImmediate(watch);
 };
 let watching = setImmediate(watch);
-const manyMs = await timed(many.zones.flush);
+const manyMs = await timed(() => many.zones.flush());
 clearImmediate(watching);
 clearInterval(everyTurn);
 many.stop();

@@ -9,7 +9,7 @@ import type { DataPlane } from '../plane/records.ts';
 import { createRegistry, type Registry } from '../registry/registry.ts';
 import { stateStaticServices } from '../sources/static.ts';
 import { createStatusBoard, type StatusBoard } from '../sources/status.ts';
-import { createZones, type Zones } from '../zone/zones.ts';
+import { Zones } from '../zone/zones.ts';
 import { type CloudMap, startCloudMap } from './cloud-map.ts';
 import { createFlushPace } from './flush-pace.ts';
 import { createKubernetesSources } from './kubernetes-sources.ts';
@@ -55,7 +55,7 @@ export async function createControlPlane(settings: ControlPlaneSettings): Promis
   const board = createStatusBoard(clock);
   const isLoading = () => servedZones().some(({ name }) => !board.zone(name).ready);
   const pace = createFlushPace({ flush: tick, schedule, isLoading, clock });
-  const zones = createZones({
+  const zones = new Zones({
     registry,
     plane,
     zones: config.zones,

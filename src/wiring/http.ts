@@ -50,7 +50,7 @@ export function endpointsOf({ control, plane, metrics, config, overview, isStopp
     healthEndpoint(isStopping),
     readyEndpoint(isStopping, board),
     metricsEndpoint(metrics, clock),
-    explainEndpoint((name) => explainChain(name, zones.explain, registry, board)),
+    explainEndpoint((name) => explainChain(name, (one) => zones.explain(one), registry, board)),
     statusPage(VERSION, overview, clock),
     externalHealthEndpoint({ registry, reports, writes: config.cloudMap?.writes !== 'signed' }),
     ...cacheEndpoints(plane),

@@ -1,4 +1,4 @@
-// The registry said in DNS: listens to it, and tells the data plane what differs.
+// The registry as DNS: listens to it, and sends the data plane what differs.
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock, Random } from '../clock.ts';
 import type { ZoneConfig } from '../config/config.ts';
@@ -6,7 +6,7 @@ import { parseName } from '../dns/name.ts';
 import type { Change, DataPlane } from '../plane/records.ts';
 import type { Registry } from '../registry/registry.ts';
 import { explainName, type NameExplanation } from './explain/explain.ts';
-import { createPublication } from './publish/publication.ts';
+import { Publication } from './publish/publication.ts';
 import { refillChanges } from './publish/refill.ts';
 import type { Node } from './publish/tree.ts';
 import {
@@ -28,131 +28,237 @@ export interface ZonesSettings {
   readonly nameServerAddresses?: readonly string[];
   /** Called when there is something to flush, once until the flush has begun. Schedule one; do not flush at once. */
   readonly onDirty?: () => void;
-  /** Something is left out of DNS: a name that is none, an address that is none. Told once for each. */
+  /** Called once for each name or address that cannot be expressed in DNS and is left out. */
   readonly leftOut?: (owner: string, problem: string) => void;
   /** Names compiled between two turns of the event loop; a service is never cut in two. */
   readonly namesPerPass?: number;
   /** Services of so many instances or more keep what was compiled of them until the next time; see kept-endpoints.ts. */
   readonly keptFrom?: number;
-  /** Lets others run between two passes: a turn of the event loop. Without it a flush is one turn. */
+  /** A turn of the event loop, between two passes. Without it a flush is one turn. */
   readonly pause?: () => Promise<void>;
 }
 
-export interface Zones {
+const ROUNDS_PER_FLUSH = 8;
+const NAMES_PER_PASS = 500;
+
+export class Zones {
+  private readonly settings: ZonesSettings;
+  private readonly publication: Publication;
+  private addresses: readonly string[];
+  private table: ReadonlyMap<string, ZoneEntry> = new Map();
+  /** Keys of owners to compile. */
+  private dirty = new Set<string>();
+  private touched = new Set<Node>();
+  /** Apexes of zones that have lost names to a zone below, or won them. */
+  private rezoned = new Set<Node>();
+  private removedZones: ZoneEntry[] = [];
+  private isAnnounced = false;
+  private running: Promise<void> | undefined;
+  private queued: Promise<void> | undefined;
+
+  constructor(settings: ZonesSettings) {
+    this.settings = settings;
+    const { registry, plane, random, keptFrom, leftOut = () => {} } = settings;
+    this.addresses = settings.nameServerAddresses ?? [];
+    this.publication = new Publication({
+      ...{ registry, random, keptFrom, leftOut },
+      isAnswered: (slot) => plane.slots.get(slot),
+      zone: (name) => this.table.get(name),
+    });
+    registry.onChange((key, what) => {
+      if (what === 'structure') this.markDirty(key);
+    });
+    this.load(settings.zones);
+  }
+
   /**
-   * Compiles what is dirty and resolves when every data thread has applied it and all that was said before. The first pass
-   * is done before it returns. Judge health before: new names are answered at once. Rejects when the data plane does.
+   * Compiles what is dirty and resolves when every data thread has applied it and everything before. The first pass is done
+   * before it returns. Judge health before: new names are answered at once. Rejects when the data plane does.
    */
-  flush(): Promise<void>;
+  flush(): Promise<void> {
+    if (this.running === undefined) return this.start();
+    const again = () => {
+      this.queued = undefined;
+      return this.start();
+    };
+    this.queued ??= this.running.then(again, again);
+    return this.queued;
+  }
+
   /**
    * Takes effect with the next flush: "ready" after the names that were dirty when it began, never before they are there;
    * "not ready" before them.
    */
-  setState(zoneName: string, readiness: Readiness): void;
+  setState(zoneName: string, readiness: Readiness): void {
+    const entry = this.table.get(zoneName);
+    if (entry === undefined) throw new RangeError(`${zoneName} is not a zone that is served`);
+    entry.readiness = readiness;
+    this.announce();
+  }
+
   /** The verdicts of a service's instances changed: matters to `ignoreEmpty` services only, cheap for others. */
-  verdictChanged(serviceKey: string): void;
-  explain(name: string): NameExplanation;
+  verdictChanged(key: string): void {
+    if (this.settings.registry.service(key)?.service?.ignoreEmpty) this.markDirty(key);
+  }
+
+  explain(name: string): NameExplanation {
+    const { publication, table, settings } = this;
+    const { registry, plane } = settings;
+    return explainName({ publication, table, registry, isAnswered: (slot) => plane.slots.get(slot) }, parseName(name));
+  }
+
   /** Everything that is published now, for a data thread that was replaced. */
-  refill(): Iterable<Change>;
-  /** The zones of a new configuration; what is gone is removed with the next flush. */
-  reload(zones: readonly ZoneConfig[], nameServerAddresses?: readonly string[]): void;
-  size(): { readonly zones: number; readonly names: number; readonly dirty: number; readonly bytes: number };
-}
+  refill(): Iterable<Change> {
+    return refillChanges(this.publication, () => this.table);
+  }
 
-const ROUNDS_PER_FLUSH = 8;
+  /** The zones of a new configuration; zones that are gone are removed with the next flush. */
+  reload(zones: readonly ZoneConfig[], nameServerAddresses = this.addresses): void {
+    this.addresses = nameServerAddresses;
+    this.load(zones);
+  }
 
-export function createZones(settings: ZonesSettings): Zones {
-  const { registry, plane, clock, namesPerPass = 500 } = settings;
-  const pause = settings.pause ?? (() => Promise.resolve());
-  let addresses = settings.nameServerAddresses ?? [];
-  let table: ReadonlyMap<string, ZoneEntry> = new Map();
-  let dirty = new Set<string>();
-  let removedZones: ZoneEntry[] = [];
-  let touched = new Set<Node>();
-  let running: Promise<void> | undefined;
-  let queued: Promise<void> | undefined;
+  size(): { readonly zones: number; readonly names: number; readonly dirty: number; readonly bytes: number } {
+    const { table, publication, dirty } = this;
+    return { zones: table.size, names: publication.tree.size(), dirty: dirty.size, bytes: publication.bytes() };
+  }
 
-  /** An owner has won or lost a name since the round began. */
-  let isUnsettled = false;
+  private markDirty(key: string): void {
+    this.dirty.add(key);
+    this.announce();
+  }
 
-  const markDirty = (key: string) => {
-    dirty.add(key);
-    wake();
-  };
-  const markContested = (key: string) => {
-    isUnsettled = true;
-    markDirty(key);
-  };
-  let told = false;
-  const wake = () => {
-    if (told) return;
-    told = true;
-    settings.onDirty?.();
-  };
+  private announce(): void {
+    if (this.isAnnounced) return;
+    this.isAnnounced = true;
+    this.settings.onDirty?.();
+  }
 
-  const publication = createPublication({
-    registry,
-    random: settings.random,
-    keptFrom: settings.keptFrom,
-    isAnswered: (slot) => plane.slots.get(slot),
-    zone: (name) => table.get(name),
-    contested: markContested,
-    leftOut: (owner, problem) => settings.leftOut?.(owner, problem),
-  });
-  const { tree, owners, settler, apexes } = publication;
-
-  function load(zones: readonly ZoneConfig[]): void {
-    const leftOut = (zone: string, problem: string) => settings.leftOut?.(zone, problem);
-    const previous = table;
-    table = createZoneTable({ zones, nameServerAddresses: addresses, nowMs: clock.now(), leftOut }, previous);
-    for (const entry of previous.values()) if (!table.has(entry.config.name)) removeZone(entry);
-    for (const entry of table.values()) {
-      apexes.add(tree.ensure(entry.name, (node) => touched.add(node)));
-      markDirty(owners.ensureStatic(entry.config.name).key);
+  private load(zones: readonly ZoneConfig[]): void {
+    const { clock, registry, leftOut = () => {} } = this.settings;
+    const { tree, apexes, owners } = this.publication;
+    const previous = this.table;
+    const input = { zones, nameServerAddresses: this.addresses, nowMs: clock.now(), leftOut };
+    this.table = createZoneTable(input, previous);
+    for (const entry of previous.values()) if (!this.table.has(entry.config.name)) this.removeZone(entry);
+    for (const entry of this.table.values()) {
+      apexes.add(tree.ensure(entry.name, (node) => this.touched.add(node)));
+      this.markDirty(owners.ensureStatic(entry.config.name).key);
     }
-    const different = [...previous.values(), ...table.values()].filter(
-      ({ config: { name } }) => !previous.has(name) || !table.has(name),
+    const different = [...previous.values(), ...this.table.values()].filter(
+      ({ config: { name } }) => !previous.has(name) || !this.table.has(name),
     );
-    if (different.length > 0) touchAround(different);
-    for (const { key } of registry.services()) markDirty(key);
+    if (different.length > 0) this.touchAround(different);
+    for (const { key } of registry.services()) this.markDirty(key);
   }
 
   /** What zones that came or went change beyond their own names: they take from the zone above them, or give to it. */
-  function touchAround(different: readonly ZoneEntry[]): void {
+  private touchAround(different: readonly ZoneEntry[]): void {
+    const { tree, claims } = this.publication;
     for (const { name } of different) {
-      const above = settler.apexOf(tree.parentOf(tree.find(name)));
-      if (above !== undefined) touched.add(above);
+      const above = this.publication.apexOf(tree.parentOf(tree.find(name)));
+      if (above !== undefined) this.rezoned.add(above);
     }
-    // Empty non-terminals may have come into a zone, or have left all, and no owner speaks for them.
+    // Empty non-terminals, which have no owner, may have come into a zone or left all.
     for (const node of tree.nodes()) {
-      const isServed = settler.apexOf(node) !== undefined;
-      if (isServed !== settler.isSent(node) && !publication.ownership.isOwned(node)) touched.add(node);
+      const isServed = this.publication.apexOf(node) !== undefined;
+      if (isServed !== this.publication.isSent(node) && !claims.isOwned(node)) this.touched.add(node);
     }
   }
 
-  function removeZone(entry: ZoneEntry): void {
-    removedZones.push(entry);
+  private removeZone(entry: ZoneEntry): void {
+    const { tree, apexes, owners } = this.publication;
+    this.removedZones.push(entry);
     const apex = tree.find(entry.name);
     apexes.delete(apex);
-    touched.add(apex);
-    markDirty(owners.ensureStatic(entry.config.name).key);
+    this.touched.add(apex);
+    this.markDirty(owners.ensureStatic(entry.config.name).key);
+  }
+
+  private start(): Promise<void> {
+    this.running = this.run().finally(() => {
+      this.running = undefined;
+    });
+    return this.running;
   }
 
   /**
-   * New zones before their names, and zones that are not ready any more before their names go: a name that is not there
-   * must not be NXDOMAIN.
+   * Owners that have won or lost a name in one round are settled in the next. Changes of sources meanwhile wait for the next
+   * flush: a source that never rests must not delay this one.
    */
-  function announceZones(): Change[] {
+  private async run(): Promise<void> {
+    for (let rounds = 0; rounds < ROUNDS_PER_FLUSH; rounds++) if (!(await this.round())) return;
+  }
+
+  /** Everything that is dirty now, until the data plane has it. Resolves to whether owners have won or lost a name. */
+  private async round(): Promise<boolean> {
+    const { registry, plane, namesPerPass = NAMES_PER_PASS, pause = () => Promise.resolve() } = this.settings;
+    this.isAnnounced = false;
+    const slots = registry.takeRemovedSlots();
+    const batch = this.dirty;
+    this.dirty = new Set();
+    const wanted = new Map([...this.table.values()].map((entry) => [entry, readinessOf(entry, this.table)]));
+    const removed = this.removedZones;
+    this.removedZones = [];
+    const changedZones = this.rezoned;
+    this.rezoned = new Set();
+    let isContested = false;
+    let changes: Change[] = [];
+    let applied: Promise<void> = Promise.resolve();
+    do {
+      changes = changes.concat(this.announceZones());
+      const touched = this.touched;
+      this.touched = new Set();
+      const pass = this.publication.pass(batch, namesPerPass, touched);
+      for (const key of pass.contested) this.markDirty(key);
+      isContested ||= pass.contested.size > 0;
+      for (const zone of pass.changedZones) changedZones.add(zone);
+      changes = changes.concat(pass.changes);
+      if (batch.size === 0) break;
+      // The threads apply one pass while the next is compiled.
+      const earlier = applied;
+      if (changes.length > 0) applied = plane.apply(changes);
+      applied.catch(() => {}); // waited for in the next pass, or at the end
+      changes = [];
+      await Promise.all([earlier, pause()]);
+    } while (batch.size > 0);
+    changes = changes.concat(this.newSerials(changedZones), this.settleZones(wanted, removed));
+    if (changes.length > 0) applied = plane.apply(changes);
+    for (const slot of slots) plane.slots.release(slot, applied);
+    await applied;
+    return isContested;
+  }
+
+  /**
+   * New zones before their names, and zones that are not ready any more before their names go: a name that is missing must
+   * not be NXDOMAIN.
+   */
+  private announceZones(): Change[] {
     const changes: Change[] = [];
-    for (const entry of table.values()) {
-      if (entry.sent !== undefined && (!entry.sent.ready || readinessOf(entry, table).ready)) continue;
+    for (const entry of this.table.values()) {
+      if (entry.sent !== undefined && (!entry.sent.ready || readinessOf(entry, this.table).ready)) continue;
       entry.sent = zoneState(entry, { ready: false, stale: false });
       changes.push({ kind: 'replace-zone', zone: entry.sent });
     }
     return changes;
   }
 
-  function settleZones(wanted: ReadonlyMap<ZoneEntry, Readiness>, removed: readonly ZoneEntry[]): Change[] {
+  private newSerials(changedZones: ReadonlySet<Node>): Change[] {
+    const { publication } = this;
+    const changes: Change[] = [];
+    for (const entry of this.table.values()) {
+      const apex = publication.tree.find(entry.name);
+      // The apex of a zone that came meanwhile is sent in its turn: what is not known as sent would never be removed.
+      if (!changedZones.has(apex) || !publication.isSent(apex)) continue;
+      bumpSerial(entry, this.settings.clock.now());
+      const change = publication.resend(apex);
+      if (change !== undefined) changes.push(change);
+    }
+    return changes;
+  }
+
+  private settleZones(wanted: ReadonlyMap<ZoneEntry, Readiness>, removed: readonly ZoneEntry[]): Change[] {
+    const { table } = this;
     const gone = removed.filter(({ config }) => !table.has(config.name));
     const changes: Change[] = gone.map(({ name }) => ({ kind: 'remove-zone', name }));
     for (const [entry, readiness] of wanted) {
@@ -164,104 +270,4 @@ export function createZones(settings: ZonesSettings): Zones {
     }
     return changes;
   }
-
-  function newSerials(changedZones: ReadonlySet<Node>): Change[] {
-    const changes: Change[] = [];
-    for (const entry of table.values()) {
-      const apex = tree.find(entry.name);
-      // The apex of a zone that came meanwhile is said in its turn: what is not known as sent would never be taken back.
-      if (!changedZones.has(apex) || !settler.isSent(apex)) continue;
-      bumpSerial(entry, clock.now());
-      const records = settler.contentOf(apex, publication.recordsOnDemand());
-      if (records !== undefined) changes.push({ kind: 'replace-name', records });
-    }
-    return changes;
-  }
-
-  /** One round: everything that is dirty now. Returns when the data plane has it. */
-  async function round(): Promise<void> {
-    told = false;
-    isUnsettled = false;
-    const slots = registry.takeRemovedSlots();
-    const batch = dirty;
-    dirty = new Set();
-    const wanted = new Map([...table.values()].map((entry) => [entry, readinessOf(entry, table)]));
-    const removed = removedZones;
-    removedZones = [];
-    const changedZones = new Set<Node>();
-    let changes: Change[] = [];
-    let applied: Promise<void> = Promise.resolve();
-    do {
-      changes = changes.concat(announceZones());
-      const result = publication.pass(batch, namesPerPass, touched);
-      touched = new Set();
-      for (const zone of result.changedZones) changedZones.add(zone);
-      changes = changes.concat(result.changes);
-      if (batch.size === 0) break;
-      // The threads apply one pass while the next is compiled.
-      const earlier = applied;
-      if (changes.length > 0) applied = plane.apply(changes);
-      applied.catch(() => {}); // waited for in the next pass, or at the end
-      changes = [];
-      await Promise.all([earlier, pause()]);
-    } while (batch.size > 0);
-    changes = changes.concat(newSerials(changedZones), settleZones(wanted, removed));
-    if (changes.length > 0) applied = plane.apply(changes);
-    for (const slot of slots) plane.slots.release(slot, applied);
-    await applied;
-  }
-
-  /**
-   * Owners that have won or lost a name in one round are settled in the next. What sources say meanwhile waits for the next
-   * flush: a source that never rests must not keep anyone waiting for this one.
-   */
-  async function run(): Promise<void> {
-    for (let rounds = 0; rounds === 0 || (isUnsettled && rounds < ROUNDS_PER_FLUSH); rounds++) await round();
-  }
-
-  function start(): Promise<void> {
-    running = run().finally(() => {
-      running = undefined;
-    });
-    return running;
-  }
-
-  registry.onChange((key, what) => {
-    if (what === 'structure') markDirty(key);
-  });
-  load(settings.zones);
-
-  return {
-    flush() {
-      if (running === undefined) return start();
-      const again = () => {
-        queued = undefined;
-        return start();
-      };
-      queued ??= running.then(again, again);
-      return queued;
-    },
-    setState(zoneName, readiness) {
-      const entry = table.get(zoneName);
-      if (entry === undefined) throw new RangeError(`${zoneName} is not a zone that is served`);
-      entry.readiness = readiness;
-      wake();
-    },
-    verdictChanged(key) {
-      if (registry.service(key)?.service?.ignoreEmpty) markDirty(key);
-    },
-    explain: (name) =>
-      explainName({ publication, table, registry, isAnswered: (slot) => plane.slots.get(slot) }, parseName(name)),
-    refill: () => refillChanges(publication, () => table),
-    reload(zones, nameServerAddresses = addresses) {
-      addresses = nameServerAddresses;
-      load(zones);
-    },
-    size: () => ({
-      zones: table.size,
-      names: tree.size(),
-      dirty: dirty.size,
-      bytes: tree.bytes() + publication.ownership.bytes() + publication.claims.bytes(),
-    }),
-  };
 }

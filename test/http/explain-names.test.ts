@@ -38,7 +38,7 @@ before(async () => {
   health.flush();
   await zones.flush();
   const board = createStatusBoard(clock);
-  explain = (name) => explainChain(name, zones.explain, registry, board);
+  explain = (name) => explainChain(name, (one) => zones.explain(one), registry, board);
 });
 
 const key = (path: string) => `kubernetes/test/cluster.local./${path}`;

@@ -6,7 +6,7 @@ import { RCODE, TYPE } from '../../src/dns/types.ts';
 import type { WhenAllUnhealthy } from '../../src/plane/records.ts';
 import type { Service } from '../../src/registry/model.ts';
 import { createRegistry } from '../../src/registry/registry.ts';
-import { createZones } from '../../src/zone/zones.ts';
+import { Zones } from '../../src/zone/zones.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { createInProcessPlane } from '../support/in-process.ts';
 import { instance, POLICY, zoneConfig } from '../support/zone-setup.ts';
@@ -22,7 +22,7 @@ for (const [whenAllUnhealthy, rcode] of expected) {
   test(`a service without instances answers what whenAllUnhealthy: ${whenAllUnhealthy} says`, async () => {
     const plane = createInProcessPlane();
     const registry = createRegistry(plane.slots);
-    const zones = createZones({
+    const zones = new Zones({
       registry,
       plane,
       zones: [zoneConfig('example.test.')],

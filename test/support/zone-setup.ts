@@ -1,7 +1,7 @@
 import type { ZoneConfig } from '../../src/config/config.ts';
 import type { Instance, Service, ServicePolicy, ServicePort } from '../../src/registry/model.ts';
 import { createRegistry, type Registry } from '../../src/registry/registry.ts';
-import { createZones, type Zones, type ZonesSettings } from '../../src/zone/zones.ts';
+import { Zones, type ZonesSettings } from '../../src/zone/zones.ts';
 import { type FakeClock, fakeClock } from './fake-clock.ts';
 import { type ModelPlane, modelPlane } from './model-plane.ts';
 
@@ -108,7 +108,7 @@ export function setUpZones(configs: readonly ZoneConfig[], options: ZoneSetupOpt
   const clock = fakeClock();
   const leftOut: string[] = [];
   const dirty: true[] = [];
-  const zones = createZones({
+  const zones = new Zones({
     registry,
     plane,
     zones: configs,

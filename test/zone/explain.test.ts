@@ -10,7 +10,7 @@ import { createHealthSync } from '../../src/health/sync.ts';
 import { createRegistry } from '../../src/registry/registry.ts';
 import type { Outcome, RRsetAnswer } from '../../src/zone/explain/answers.ts';
 import type { NameExplanation } from '../../src/zone/explain/explain.ts';
-import { createZones } from '../../src/zone/zones.ts';
+import { Zones } from '../../src/zone/zones.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { createInProcessPlane } from '../support/in-process.ts';
 import { configurations, type Step, step } from '../support/zone-world.ts';
@@ -97,7 +97,7 @@ function answeringWorld(configuration: number) {
   const clock = fakeClock();
   const registry = createRegistry(plane.slots);
   const health = createHealthSync({ registry, slots: plane.slots, clock, schedule() {} });
-  const zones = createZones({
+  const zones = new Zones({
     registry,
     plane: {
       slots: plane.slots,
@@ -113,7 +113,7 @@ function answeringWorld(configuration: number) {
   });
 
   return {
-    explain: zones.explain,
+    explain: (name: string) => zones.explain(name),
     apply(each: Step): void {
       if (each.do !== 'group') registry.replaceService(each.service);
       const { key } = each.service;

@@ -1,5 +1,8 @@
-// What a name answers at this moment, by the rules that the data plane applies to each answer (server/respond.ts): for people
-// who ask, off the answer path.
+// What a name answers at this moment, by the rules that the data plane applies to each answer (server/table/select.ts): for
+// explanations, off the answer path.
+import { formatIp } from '../../dns/ip.ts';
+import type { WireName } from '../../dns/name.ts';
+import { readPodAddress } from '../../dns/pod-address.ts';
 import { formatRdata } from '../../dns/rdata/rdata.ts';
 import { TYPE, typeName } from '../../dns/types.ts';
 import type { NameRecords, ResourceRecord, RRset } from '../../plane/records.ts';
@@ -21,11 +24,11 @@ export interface RRsetAnswer {
 
 export interface NameAnswer {
   readonly rrsets: readonly RRsetAnswer[];
-  /** What is said of every other type. */
+  /** Of every other type. */
   readonly otherwise: Outcome;
 }
 
-/** `isReady`: of the zone; until it is, nothing negative is said. */
+/** `isReady`: of the zone; until it is, there are no negative answers. */
 export function answersOf(
   { rrsets }: Pick<NameRecords, 'rrsets'>,
   isAnswered: (slot: number) => boolean,
@@ -54,10 +57,28 @@ function answerOf(rrset: RRset, isAnswered: (slot: number) => boolean, otherwise
   };
 }
 
-/** server/alive.ts: a policy says `nxdomain`, and nothing at all of the name may be answered. */
+/** A policy says `nxdomain`, and no record of the name may be answered. */
 function isGone(rrsets: readonly RRset[], isAnswered: (slot: number) => boolean): boolean {
   if (!rrsets.some(({ whenAllUnhealthy }) => whenAllUnhealthy === 'nxdomain')) return false;
   return rrsets.every(
     ({ whenAllUnhealthy, records }) => whenAllUnhealthy !== 'all' && !records.some(({ slot }) => isAnswered(slot)),
   );
+}
+
+/**
+ * Of names like "10-1-0-1.<namespace>.pod", which are in no table: with `pods: insecure` they answer the address that they
+ * spell. `parent`: what the name one label above has; undefined where the name spells no address, or none is answered.
+ */
+export function podAddressAnswer(parent: NameRecords, name: WireName, isReady: boolean): NameAnswer | undefined {
+  const { synthesizesPodAddresses } = parent;
+  const address = new Uint8Array(16);
+  const length = synthesizesPodAddresses === undefined ? 0 : readPodAddress(name, 0, address);
+  if (synthesizesPodAddresses === undefined || length === 0) return undefined;
+  const type = length === 4 ? 'A' : 'AAAA';
+  const answered = [formatIp(address.subarray(0, length))];
+  const { ttlSeconds } = synthesizesPodAddresses;
+  return {
+    rrsets: [{ type, ttlSeconds, outcome: 'answered', answered, leftOut: [], atMost: 0 }],
+    otherwise: isReady ? 'NODATA' : 'SERVFAIL',
+  };
 }

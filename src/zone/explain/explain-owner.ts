@@ -1,11 +1,11 @@
-// One owner's part in what a name answers, and by which rule it has it or lost it.
-import { sameName, type WireName } from '../../dns/name.ts';
+// The owners of a name: those that claim it, by which rule each has it or lost it, and services that publish nothing there.
+import { formatName, isSubdomain, sameName, type WireName } from '../../dns/name.ts';
 import { typeName } from '../../dns/types.ts';
 import type { NameRecords } from '../../plane/records.ts';
-import type { Registry } from '../../registry/registry.ts';
-import { basesOf } from '../names/compile.ts';
+import type { Registry, ServiceState } from '../../registry/registry.ts';
+import { basesOf } from '../names/compilation.ts';
 import { type Claim, winnerOf } from '../publish/merge.ts';
-import type { Owner } from '../publish/owner.ts';
+import type { Owner, Owners } from '../publish/owner.ts';
 import type { ZoneEntry } from '../publish/zone-table.ts';
 
 export interface OwnerExplanation {
@@ -14,10 +14,10 @@ export interface OwnerExplanation {
   readonly isService: boolean;
   /** Record types that it has here. */
   readonly types: readonly string[];
-  /** Those of them that are its to answer. */
+  /** Those of them that are answered from its records. */
   readonly answered: readonly string[];
   readonly reason: string;
-  /** What of the service cannot be said in DNS. */
+  /** What of the service cannot be expressed in DNS. */
   readonly problems: readonly string[];
   /** The slots of those of its instances that the name is about; undefined: of all, for it is the service's own name. */
   readonly slots: ReadonlySet<number> | undefined;
@@ -30,7 +30,7 @@ interface Sources {
 
 /** `merged`: what is answered of all the claims on the name. */
 export function explainClaim(
-  { owner, records }: Claim,
+  { owner, name: { records } }: Claim,
   claims: readonly Claim[],
   merged: NameRecords,
   sources: Sources,
@@ -61,9 +61,9 @@ function slotsOf({ rrsets }: NameRecords): ReadonlySet<number> {
 
 function isAnswered(owner: Owner, type: number, claims: readonly Claim[], merged: NameRecords): boolean {
   if (!merged.rrsets.some((rrset) => rrset.type === type)) return false;
-  const first = claims.find(({ owner: other, records }) => {
+  const first = claims.find(({ owner: other, name }) => {
     const mayAnswer = !other.competes || other === winnerOf(claims);
-    return mayAnswer && records.rrsets.some((rrset) => rrset.type === type);
+    return mayAnswer && name.records.rrsets.some((rrset) => rrset.type === type);
   });
   return first === undefined || first.owner === owner;
 }
@@ -78,4 +78,59 @@ function reasonFor(owner: Owner, claims: readonly Claim[], allAnswered: boolean)
       : `${winner.key} comes first in the order of keys`;
   }
   return 'static records of the same type, or a CNAME, come first';
+}
+
+interface Asked {
+  readonly context: {
+    readonly registry: Pick<Registry, 'services'>;
+    readonly publication: { readonly owners: Pick<Owners, 'ofKey'> };
+  };
+  readonly entry: ZoneEntry;
+  readonly name: WireName;
+}
+
+/** Services whose own name it is, except those that claim it already. */
+export function silentServices(asked: Asked, claiming: ReadonlySet<string>): OwnerExplanation[] {
+  const { context, name } = asked;
+  const silent: OwnerExplanation[] = [];
+  for (const { state, bases } of servicesNamedIn(asked)) {
+    if (claiming.has(state.key) || !bases.some((base) => sameName(base, name))) continue;
+    const problems = [...(context.publication.owners.ofKey(state.key)?.problems ?? [])];
+    const reason = whySilent(state, problems);
+    silent.push({
+      ...{ owner: state.key, isService: true, types: [], answered: [] },
+      ...{ reason, problems, slots: undefined },
+    });
+  }
+  return silent;
+}
+
+/** The key of a service whose name `name` is below. */
+export function serviceAbove(asked: Asked): string | undefined {
+  for (const { state, bases } of servicesNamedIn(asked)) {
+    const isAbove = bases.some((base) => isSubdomain(asked.name, base) && !sameName(asked.name, base));
+    if (isAbove && state.service?.kind !== 'namespace') return state.key;
+  }
+  return undefined;
+}
+
+function* servicesNamedIn({ context, entry, name }: Asked) {
+  const text = formatName(name);
+  for (const state of context.registry.services()) {
+    const { service } = state;
+    // Templates are expanded for those alone whose name occurs: there may be 100,000 others.
+    if (service?.zone !== entry.config.name || !text.includes(service.name.toLowerCase())) continue;
+    yield { state, bases: basesOf(service, { zone: entry.name, leftOut() {} }) };
+  }
+}
+
+function whySilent({ service, instances }: ServiceState, problems: readonly string[]): string {
+  const { kind, ignoreEmpty, policy } = service!;
+  if (kind === 'instances' && instances.size === 0) {
+    return `it has no instances: policy whenAllUnhealthy: ${policy.whenAllUnhealthy} decides`;
+  }
+  if (kind === 'clusterIp' && ignoreEmpty) {
+    return 'none of its instances may be answered, and services without any are left out (ignoreEmptyService)';
+  }
+  return problems.length > 0 ? problems.join('; ') : 'it has not been published yet';
 }

@@ -1,37 +1,35 @@
-// What a name answers and by whose doing: who owns it, who lost it, who would have it and cannot say so.
+// What a name answers and why: which owners have it, lost it, or exist and publish nothing there.
 import { formatName, isSubdomain, parentOf, parseName, type WireName } from '../../dns/name.ts';
 import { TYPE } from '../../dns/types.ts';
 import type { NameRecords } from '../../plane/records.ts';
 import type { Registry } from '../../registry/registry.ts';
 import { type Claim, mergeClaims } from '../publish/merge.ts';
-import type { Publication } from '../publish/publication.ts';
+import { CurrentNames, type Publication } from '../publish/publication.ts';
 import { NO_NODE, type Node } from '../publish/tree.ts';
 import { closestZone, type ZoneEntry } from '../publish/zone-table.ts';
-import { answersOf, type NameAnswer, type Outcome } from './answers.ts';
-import { explainClaim, type OwnerExplanation } from './explain-owner.ts';
-import { podAddressAnswer } from './explain-pod-name.ts';
-import { serviceAbove, silentServices } from './explain-silence.ts';
+import { answersOf, type NameAnswer, type Outcome, podAddressAnswer } from './answers.ts';
+import { explainClaim, type OwnerExplanation, serviceAbove, silentServices } from './explain-owner.ts';
 
 export interface NameExplanation extends NameAnswer {
   readonly name: string;
   /** Absolute name of the zone that the name is in; undefined: outside all of them. */
   readonly zone: string | undefined;
-  /** Of the zone, as the data plane was last told. */
+  /** Of the zone, as last sent to the data plane. */
   readonly ready: boolean;
   readonly stale: boolean;
-  /** The zones whose sources say what the zone has: itself, and for a reverse zone those that fill it. */
+  /** The zones whose sources fill the zone: itself, and for a reverse zone those that fill it. */
   readonly filledBy: readonly string[];
   readonly exists: 'records' | 'empty-non-terminal' | 'wildcard' | 'pod-address' | 'delegated' | 'absent';
   /** The wildcard that answers for the name, or the zone cut that it is below. */
   readonly wildcard?: string;
   readonly cut?: string;
-  /** What its CNAME says. */
+  /** The target of its CNAME. */
   readonly alias?: string;
   /** With NXDOMAIN: other servers are asked, where forwarding is configured. */
   readonly fallsThrough?: true;
   /** Of a name that does not exist: the service, if any, whose name it is below. */
   readonly below?: string;
-  /** Whoever claims the name, the first in rank first; then services whose own name it is and that say nothing there. */
+  /** Owners that claim the name, the first in rank first; then services whose own name it is and that publish nothing there. */
   readonly owners: readonly OwnerExplanation[];
 }
 
@@ -65,9 +63,9 @@ export function explainName(context: ExplainContext, name: WireName): NameExplan
   const entry = closestZone(name, table);
   const found = { ...NOTHING, name: formatName(name), zone: entry?.config.name };
   if (entry === undefined) return found;
-  const recordsOf = publication.recordsOnDemand();
+  const current = new CurrentNames(publication);
   const { ready: isReady, stale } = entry.sent ?? NOTHING;
-  const claimsAt = (node: Node) => publication.settler.claimsOf(node, recordsOf);
+  const claimsAt = (node: Node) => publication.claimsAt(node, current);
   const asked: Asked = { context, entry, name, isReady, claimsAt };
   return { ...found, ready: isReady, stale, filledBy: [entry.config.name, ...entry.filledBy], ...explainIn(asked) };
 }
@@ -91,7 +89,7 @@ function explainIn(asked: Asked): Found {
   return podAddress(asked) ?? absent(asked, isReady ? 'NXDOMAIN' : 'SERVFAIL');
 }
 
-/** Those who claim a name may have nothing to say there any more, before the next pass. */
+/** Owners that claim a name may publish nothing there any more, until the next pass. */
 const merge = ({ name }: Asked, claims: readonly Claim[]): NameRecords =>
   claims.length > 0 ? mergeClaims(claims) : { name, rrsets: [] };
 
@@ -141,13 +139,13 @@ function podAddress(asked: Asked): Found | undefined {
 /** A zone cut (RFC 1034 section 4.3.2 step 3b) below the zone's apex, at or above the name. Only static records make one. */
 function cutAbove(asked: Asked): WireName | undefined {
   const { context, entry, name, claimsAt } = asked;
-  const { tree, ownership, owners } = context.publication;
+  const { tree, claims, owners } = context.publication;
   const path: WireName[] = [];
   for (let on = name; on.length > entry.name.length; on = parentOf(on)!) path.unshift(on);
   for (const each of path) {
     const node = tree.find(each);
     if (node === NO_NODE) return undefined;
-    if (!ownership.of(node).some((number) => owners.ofNumber(number).isStatic)) continue;
+    if (!claims.ownersOf(node).some((number) => owners.ofNumber(number).isStatic)) continue;
     if (merge(asked, claimsAt(node)).rrsets.some(({ type }) => type === TYPE.NS)) return each;
   }
   return undefined;

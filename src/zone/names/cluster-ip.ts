@@ -1,46 +1,36 @@
-// A service with cluster IPs: its name answers them whatever the health of what is behind (specification 2.3).
+// A service with cluster IPs: its name answers them whatever the health of its instances (specification 2.3).
 import { parseIp } from '../../dns/ip.ts';
 import type { WireName } from '../../dns/name.ts';
 import { srvRdata } from '../../dns/rdata/values.ts';
 import { TYPE } from '../../dns/types.ts';
 import type { ServicePort } from '../../registry/model.ts';
-import type { Compilation } from './compile.ts';
-import { always, answersAlways, type NameDraft, rrsetOf } from './draft.ts';
-import { PLAN, plan } from './plan.ts';
-import { portName, srvWeight } from './srv.ts';
+import type { Compilation } from './compilation.ts';
+import { always, answersAlways, draftOf, type NameDraft, published, rrsetOf } from './published-name.ts';
+import { portKey, portName, srvWeight } from './srv.ts';
 
 export function clusterIpNames(compilation: Compilation): void {
-  const { service, bases, plans, context } = compilation;
+  const { service, bases, names, context } = compilation;
+  const { ttlSeconds } = service;
   const addresses = clusterAddresses(compilation);
   const named = new Map<string, ServicePort[]>();
   for (const port of addresses.length === 0 ? [] : service.ports) {
-    const key = `${port.protocol}/${port.name.toLowerCase()}`;
-    if (port.name !== '') named.set(key, [...(named.get(key) ?? []), port]);
+    if (port.name !== '') named.set(portKey(port), [...(named.get(portKey(port)) ?? []), port]);
   }
-  bases.forEach((base, i) => {
-    plans.push(
-      plan(PLAN.BASE, compilation.fingerprint, '', [], {
-        base: i,
-        isBase: true,
-        name: () => base,
-        fill(draft) {
-          fillAddresses(draft, addresses, service.ttlSeconds);
-          // As CoreDNS, SRV at the service's own name lists every port, those without a name too.
-          fillPorts(draft, base, service.ports, addresses.length, service.ttlSeconds);
-        },
-      }),
-    );
-    for (const [key, ports] of named) {
+  bases.forEach((base, below) => {
+    const draft = draftOf(base);
+    for (const rdata of addresses) {
+      const type = rdata.length === 4 ? TYPE.A : TYPE.AAAA;
+      rrsetOf(draft, type, answersAlways(ttlSeconds)).records.push(always(rdata));
+    }
+    // As CoreDNS, SRV at the service's own name lists every port, also those without a name.
+    fillPorts(draft, base, service.ports, addresses.length, ttlSeconds);
+    names.push(published(draft));
+    for (const ports of named.values()) {
       const name = portName(ports[0], base, context.leftOut);
       if (name === undefined) continue;
-      plans.push(
-        plan(PLAN.PORT, compilation.fingerprint, key, [], {
-          base: i,
-          isBase: false,
-          name: () => name,
-          fill: (draft) => fillPorts(draft, base, ports, addresses.length, service.ttlSeconds),
-        }),
-      );
+      const portDraft = draftOf(name);
+      fillPorts(portDraft, base, ports, addresses.length, ttlSeconds);
+      names.push(published(portDraft, below));
     }
   });
 }
@@ -53,13 +43,6 @@ function clusterAddresses({ service, context }: Compilation): Uint8Array[] {
     else addresses.push(address);
   }
   return addresses;
-}
-
-function fillAddresses(draft: NameDraft, addresses: readonly Uint8Array[], ttlSeconds: number): void {
-  for (const rdata of addresses) {
-    const type = rdata.length === 4 ? TYPE.A : TYPE.AAAA;
-    rrsetOf(draft, type, answersAlways(ttlSeconds)).records.push(always(rdata));
-  }
 }
 
 /** CoreDNS shares 100 among ports and addresses alike, so the one port of a dual-stack service weighs 50. */

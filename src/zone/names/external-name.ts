@@ -2,32 +2,24 @@
 import { parseIp } from '../../dns/ip.ts';
 import { NameError, parseName, sameName, type WireName } from '../../dns/name.ts';
 import { TYPE } from '../../dns/types.ts';
-import type { Compilation } from './compile.ts';
-import { always, answersAlways, rrsetOf } from './draft.ts';
-import { PLAN, plan } from './plan.ts';
+import type { Compilation } from './compilation.ts';
+import { always, answersAlways, draftOf, published, rrsetOf } from './published-name.ts';
 
-export function externalNames(compilation: Compilation): void {
-  const { service, bases, plans, context } = compilation;
+export function externalNames({ service, bases, names, context }: Compilation): void {
   const target = parsedTarget(service.externalName ?? '', context.leftOut);
   if (target === undefined) return;
-  bases.forEach((base, i) => {
+  for (const base of bases) {
     if (sameName(target, base)) {
       context.leftOut('its external name is its own name');
-      return;
+      continue;
     }
-    plans.push(
-      plan(PLAN.BASE, compilation.fingerprint, '', [], {
-        base: i,
-        isBase: true,
-        name: () => base,
-        fill: (draft) =>
-          void rrsetOf(draft, TYPE.CNAME, answersAlways(service.ttlSeconds)).records.push(always(target)),
-      }),
-    );
-  });
+    const draft = draftOf(base);
+    rrsetOf(draft, TYPE.CNAME, answersAlways(service.ttlSeconds)).records.push(always(target));
+    names.push(published(draft));
+  }
 }
 
-/** An address is no name to point to: CoreDNS does not answer such services, and "192.0.2.1." has no records either. */
+/** An address is not a name to point to: CoreDNS does not answer such services, and "192.0.2.1." has no records either. */
 function parsedTarget(text: string, leftOut: (problem: string) => void): WireName | undefined {
   if (parseIp(text.replace(/\.$/, '')) !== undefined) {
     leftOut(`its external name "${text}" is an IP address, not a name`);

@@ -1,58 +1,49 @@
-// The names of a service that answers its instances: headless, static and Cloud Map services. A, AAAA, SRV and CNAME at its
-// own name, SRV at the names of its ports.
-import { NameError, parseName } from '../../dns/name.ts';
+// The names of a service that answers its instances (headless, static and Cloud Map services): A, AAAA, SRV and CNAME at its
+// own name, SRV at the names of its ports; and the names of its instances.
+import { NameError, parseName, type WireName } from '../../dns/name.ts';
 import { TYPE } from '../../dns/types.ts';
 import type { ResourceRecord } from '../../plane/records.ts';
-import { addNumber, addText, begin, combined, type Fingerprint, finish } from '../publish/fingerprint.ts';
-import type { Compilation } from './compile.ts';
-import { publishes } from './conventions.ts';
-import { type Answering, answersAsService, type NameDraft, rrsetOf } from './draft.ts';
-import type { Endpoint } from './endpoint.ts';
-import { PLAN, plan } from './plan.ts';
+import { type Compilation, isOfKubernetes, publishes } from './compilation.ts';
+import { addNames, type Endpoint } from './endpoint.ts';
+import { childName, fitsBelow } from './label.ts';
+import {
+  type Answering,
+  answersAsInstance,
+  answersAsService,
+  draftOf,
+  type NameDraft,
+  published,
+  rrsetOf,
+} from './published-name.ts';
 import { addSrv, type PortGroup, portGroups, portName, type SrvMember, srvRecords } from './srv.ts';
 
 export function serviceNames(compilation: Compilation, endpoints: readonly Endpoint[]): void {
-  const { service, bases, plans, context } = compilation;
+  const { service, bases, names, context } = compilation;
   const answering = answersAsService(service.policy, service.ttlSeconds);
   const cnames = publishes(service, 'CNAME') ? instanceCnames(compilation) : [];
-  // Nobody to answer with is the same as nobody healthy to answer with.
+  // A service without instances answers as one without healthy instances.
   if (endpoints.length + cnames.length === 0 && service.policy.whenAllUnhealthy === 'nxdomain') return;
-  const own = cnames.length === 0 ? endpoints : [...endpoints, ...cnames];
   const groups = publishes(service, 'SRV') ? portGroups(endpoints) : [];
-  const all = allPorts(endpoints, groups);
-  const whole = combined(own);
-  bases.forEach((base, i) => {
-    let srv: readonly ResourceRecord[] | undefined;
-    const srvOfAll = () => (srv ??= srvRecords(service, base, all));
-    plans.push(
-      plan(PLAN.BASE, compilation.fingerprint, '', [whole], {
-        base: i,
-        isBase: true,
-        name: () => base,
-        fill(draft) {
-          fillAddresses(draft, compilation, endpoints, answering);
-          fillCnames(draft, cnames, answering);
-          if (all.length > 0 && publishes(service, 'SRV')) addSrv(draft, srvOfAll(), answering);
-        },
-      }),
-    );
-    for (const { key, port, members } of groups) {
+  const all = publishes(service, 'SRV') ? allPorts(endpoints, groups) : [];
+  bases.forEach((base, below) => {
+    const srv = srvRecords(service, base, all);
+    const draft = draftOf(base);
+    fillAddresses(draft, compilation, endpoints, answering);
+    // A name has one CNAME (RFC 2181 section 10.1): one of them is answered.
+    for (const cname of cnames) rrsetOf(draft, TYPE.CNAME, { ...answering, maxAnswers: 1 }).records.push(cname);
+    if (all.length > 0) addSrv(draft, srv, answering);
+    names.push(published(draft));
+    for (const { port, members } of groups) {
       const name = portName(port, base, context.leftOut);
       if (name === undefined) continue;
-      const parts = members === all ? whole : combined(members.map(({ endpoint }) => endpoint));
-      plans.push(
-        plan(PLAN.PORT, compilation.fingerprint, key, [parts], {
-          base: i,
-          isBase: false,
-          name: () => name,
-          fill: (draft) => addSrv(draft, members === all ? srvOfAll() : srvRecords(service, base, members), answering),
-        }),
-      );
+      const portDraft = draftOf(name);
+      addSrv(portDraft, members === all ? srv : srvRecords(service, base, members), answering);
+      names.push(published(portDraft, below));
     }
   });
 }
 
-/** Where all endpoints have one port, of one name, that is the list of its group. */
+/** Where all endpoints have one port, with one name, that is the list of its group. */
 function allPorts(endpoints: readonly Endpoint[], [group, ...others]: readonly PortGroup[]): readonly SrvMember[] {
   const isOne = others.length === 0 && group?.members.length === endpoints.length;
   if (isOne && endpoints.every(({ ports }) => ports.length === 1)) return group.members;
@@ -78,24 +69,14 @@ function fillAddresses(
   }
 }
 
-interface InstanceCname extends Fingerprint {
-  readonly target: Uint8Array;
-  readonly slot: number;
-  readonly weight: number;
-}
-
 /** Cloud Map: AWS_INSTANCE_CNAME of an instance, where the service publishes CNAME. */
-function instanceCnames({ state, context }: Compilation): InstanceCname[] {
-  const cnames: InstanceCname[] = [];
+function instanceCnames({ state, context }: Compilation): ResourceRecord[] {
+  const cnames: ResourceRecord[] = [];
   for (const { instance, slot, weight } of state.instances.values()) {
     const target = instance.attributes.AWS_INSTANCE_CNAME;
     if (target === undefined) continue;
     try {
-      begin(1);
-      addText(target);
-      addNumber(slot);
-      addNumber(weight * 1000);
-      cnames.push({ ...finish(), target: parseName(target), slot, weight });
+      cnames.push({ rdata: parseName(target), slot, weight });
     } catch (error) {
       if (!(error instanceof NameError)) throw error;
       context.leftOut(`instance ${instance.id}: AWS_INSTANCE_CNAME: ${error.message}`);
@@ -104,10 +85,40 @@ function instanceCnames({ state, context }: Compilation): InstanceCname[] {
   return cnames;
 }
 
-/** A name has one CNAME (RFC 2181 section 10.1): one of them is answered. */
-function fillCnames(draft: NameDraft, cnames: readonly InstanceCname[], answering: Answering): void {
-  for (const { target, slot, weight } of cnames) {
-    const rrset = rrsetOf(draft, TYPE.CNAME, { ...answering, maxAnswers: 1 });
-    rrset.records.push({ rdata: target, slot, weight });
+/** A, AAAA and (Kubernetes) SRV at `<hostname or dashed address>.<service>`, `<instance id>.<service>` elsewhere. */
+export function instanceNames(compilation: Compilation, endpoints: readonly Endpoint[]): void {
+  const { service, bases, names, context } = compilation;
+  const answering = answersAsInstance(service.policy, service.ttlSeconds);
+  const areDistinct = endpoints.every((endpoint) => endpoint.hasAddressLabel) && compilation.hasDistinctAddresses;
+  addNames(names, endpoints, { keyOf: ({ label }) => label, areDistinct, keptAs: 'ownNames' }, (members) => {
+    const { label } = members[0];
+    return bases.flatMap((base, below) => {
+      if (!fitsBelow(label, base)) {
+        context.leftOut(`instance ${members[0].instance.id}: its name is too long`);
+        return [];
+      }
+      const draft = instanceDraft(childName(label, base), members, answering);
+      if (isOfKubernetes(service)) fillPorts(draft, compilation, base, members, answering);
+      return published(draft, below);
+    });
+  });
+}
+
+function instanceDraft(name: WireName, members: readonly Endpoint[], answering: Answering): NameDraft {
+  const draft = draftOf(name);
+  for (const { type, rdata, instanceSlot: slot } of members) {
+    rrsetOf(draft, type, answering).records.push({ rdata, slot, weight: 1 });
   }
+  return draft;
+}
+
+function fillPorts(
+  draft: NameDraft,
+  { service }: Compilation,
+  base: WireName,
+  members: readonly Endpoint[],
+  answering: Answering,
+): void {
+  const ports = members.flatMap((endpoint) => endpoint.ports.map(({ port }) => ({ endpoint, port })));
+  if (ports.length > 0) addSrv(draft, srvRecords(service, base, ports), answering);
 }

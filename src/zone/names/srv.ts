@@ -6,33 +6,22 @@ import { srvRdata } from '../../dns/rdata/values.ts';
 import { TYPE } from '../../dns/types.ts';
 import type { ResourceRecord } from '../../plane/records.ts';
 import type { Service, ServicePort } from '../../registry/model.ts';
-import { isOfKubernetes } from './conventions.ts';
-import { type Answering, type NameDraft, rrsetOf } from './draft.ts';
+import { isOfKubernetes } from './compilation.ts';
 import type { Endpoint, SrvRecord } from './endpoint.ts';
 import { childName, fitsBelow, isLabel } from './label.ts';
+import { type Answering, type NameDraft, rrsetOf } from './published-name.ts';
 
 const CLOUD_MAP_PRIORITY = 1;
 
-/** One SRV record to be: a port of an endpoint. */
+/** A port of an endpoint: one SRV record. */
 export interface SrvMember {
   readonly endpoint: Endpoint;
   readonly port: number;
 }
 
 export interface PortGroup {
-  readonly key: string;
   readonly port: ServicePort;
   readonly members: readonly SrvMember[];
-}
-
-export function fillSrv(
-  draft: NameDraft,
-  service: Service,
-  base: WireName,
-  members: readonly SrvMember[],
-  answering: Answering,
-): void {
-  if (members.length > 0) addSrv(draft, srvRecords(service, base, members), answering);
 }
 
 export function addSrv(draft: NameDraft, srv: readonly ResourceRecord[], answering: Answering): void {
@@ -40,7 +29,7 @@ export function addSrv(draft: NameDraft, srv: readonly ResourceRecord[], answeri
   for (const record of srv) records.push(record);
 }
 
-/** One record a member, but for those whose names are too long. */
+/** One record for each member, except those whose names are too long. */
 export function srvRecords(service: Service, base: WireName, members: readonly SrvMember[]): ResourceRecord[] {
   const kubernetes = isOfKubernetes(service);
   const records: ResourceRecord[] = [];
@@ -53,7 +42,7 @@ export function srvRecords(service: Service, base: WireName, members: readonly S
   return records;
 }
 
-/** The one made last, where it says the same. */
+/** The one made last, where it is equal: see kept-endpoints.ts. */
 function srvRecord(endpoint: Endpoint, base: WireName, port: number, weight: number, priority: number): SrvRecord {
   const { srv, label, instanceSlot: slot } = endpoint;
   if (srv !== undefined && srv.port === port && srv.srvWeight === weight && srv.base === base) return srv;
@@ -62,17 +51,23 @@ function srvRecord(endpoint: Endpoint, base: WireName, port: number, weight: num
   return endpoint.srv;
 }
 
+/** Ports of one key have one SRV name. */
+export const portKey = ({ protocol, name }: ServicePort): string => `${protocol}/${name.toLowerCase()}`;
+
 /** The endpoints of each named port. */
 export function portGroups(endpoints: readonly Endpoint[]): PortGroup[] {
   const groups = new Map<string, PortGroup & { members: SrvMember[] }>();
+  // Endpoints of one slice share their ports.
+  let last: (PortGroup & { members: SrvMember[] }) | undefined;
   for (const endpoint of endpoints) {
     for (const port of endpoint.ports) {
       if (port.name === '') continue;
-      const key = `${port.protocol}/${port.name.toLowerCase()}`;
-      const member = { endpoint, port: port.port };
-      const group = groups.get(key);
-      if (group === undefined) groups.set(key, { key, port, members: [member] });
-      else group.members.push(member);
+      if (last?.port !== port) {
+        const key = portKey(port);
+        last = groups.get(key) ?? { port, members: [] };
+        groups.set(key, last);
+      }
+      last.members.push({ endpoint, port: port.port });
     }
   }
   return [...groups.values()];
@@ -88,6 +83,6 @@ export function portName(port: ServicePort, base: WireName, leftOut: (problem: s
   if (port.name === '') return undefined;
   const [name, protocol] = [`_${port.name}`, `_${port.protocol}`];
   if (isLabel(name) && fitsBelow(`${name}.${protocol}`, base)) return childName(name, childName(protocol, base));
-  leftOut(`port "${port.name.slice(0, 80)}": no SRV name can be made of it`);
+  leftOut(`port "${port.name.slice(0, 80)}": it cannot be part of an SRV name`);
   return undefined;
 }

@@ -1,75 +1,101 @@
-// What was last sent of each owner: three numbers a name. Those of most owners are few and lie in one array, since a typed
-// array of its own costs each of 10,000 services 200 bytes.
+// Which owner claims which names, in both directions. Owners have 4 bytes for each of their names, names 4 bytes for their
+// owner (`npm run bench:memory`, row "zone").
+
 import type { Owner } from './owner.ts';
+import { grown, growth, type Node } from './tree.ts';
 
-/** A node and 64 bits of fingerprint. */
-export const NUMBERS_PER_CLAIM = 3;
-
-export interface Claims {
-  /** Not to be kept: it may be replaced by any `replace`. What is written into it is kept until then. */
-  of(owner: Owner): Int32Array;
-  /** Keeps a copy, or `numbers` themselves. */
-  replace(owner: Owner, numbers: Int32Array): void;
-  bytes(): number;
-}
-
-/** Longer ones have arrays of their own: a place that is given up is only used again for one of its length. */
-const MOST_TOGETHER = 64 * NUMBERS_PER_CLAIM;
-const GROWTH = 1.25;
+/** Longer lists have arrays of their own: a place that is given up is only used again for a list of its length. */
+const MOST_TOGETHER = 64;
 const NONE = new Int32Array(0);
+const SHARED = -1;
 
-export function createClaims(): Claims {
-  let together = new Int32Array(1024);
-  let end = 0;
-  /** By the owner's number: where its claims begin in `together`, and how many numbers they are. */
-  const starts: number[] = [];
-  const lengths: number[] = [];
-  const alone = new Map<number, Int32Array>();
+export class Claims {
+  /** The lists of most owners, which are short: an array for each of 10,000 services costs 200 bytes. */
+  private together = new Int32Array(1024);
+  private end = 0;
+  /** By the owner's number: where its list begins in `together`, and its length. */
+  private readonly starts: number[] = [];
+  private readonly lengths: number[] = [];
+  private readonly alone = new Map<number, Int32Array>();
   /** Places given up, by their length. */
-  const free: number[][] = [];
+  private readonly free: number[][] = [];
+  /** By node: the number of its owner, 0, or SHARED. */
+  private single = new Int32Array(64);
+  private readonly shared = new Map<Node, number[]>();
 
-  function giveUp({ number }: Owner): void {
-    alone.delete(number);
-    const length = lengths[number] ?? 0;
-    if (length > 0) {
-      free[length] ??= [];
-      free[length].push(starts[number]);
-    }
-    lengths[number] = 0;
+  /** The nodes of an owner in the order that they were claimed in. Not to be kept: `setNodes` may replace it. */
+  nodesOf({ number }: Owner): Int32Array {
+    const length = this.lengths[number] ?? 0;
+    if (length === 0) return this.alone.get(number) ?? NONE;
+    return this.together.subarray(this.starts[number], this.starts[number] + length);
   }
 
-  function takePlace(length: number): number {
-    const again = free[length]?.pop();
+  /** Keeps a copy, or `nodes` itself. `addOwner` and `removeOwner` are the caller's to call. */
+  setNodes({ number }: Owner, nodes: Int32Array): void {
+    this.alone.delete(number);
+    const known = this.lengths[number] ?? 0;
+    if (known > 0) {
+      this.free[known] ??= [];
+      this.free[known].push(this.starts[number]);
+    }
+    const { length } = nodes;
+    this.lengths[number] = length > MOST_TOGETHER ? 0 : length;
+    if (length > MOST_TOGETHER) this.alone.set(number, nodes);
+    else if (length > 0) {
+      this.starts[number] = this.place(length);
+      this.together.set(nodes, this.starts[number]);
+    }
+  }
+
+  private place(length: number): number {
+    const again = this.free[length]?.pop();
     if (again !== undefined) return again;
-    if (end + length > together.length) {
-      const larger = new Int32Array(Math.ceil((end + length) * GROWTH));
-      larger.set(together);
-      together = larger;
-    }
-    end += length;
-    return end - length;
+    if (this.end + length > this.together.length) this.together = grown(this.together, growth(this.end + length));
+    this.end += length;
+    return this.end - length;
   }
 
-  return {
-    of({ number }) {
-      const length = lengths[number] ?? 0;
-      if (length === 0) return alone.get(number) ?? NONE;
-      return together.subarray(starts[number], starts[number] + length);
-    },
-    replace(owner, numbers) {
-      giveUp(owner);
-      const { length } = numbers;
-      if (length > MOST_TOGETHER) alone.set(owner.number, numbers);
-      else if (length > 0) {
-        starts[owner.number] = takePlace(length);
-        lengths[owner.number] = length;
-        together.set(numbers, starts[owner.number]);
-      }
-    },
-    bytes() {
-      let bytes = together.byteLength + (starts.length + lengths.length) * 8;
-      for (const { byteLength } of alone.values()) bytes += byteLength;
-      return bytes;
-    },
-  };
+  /** Numbers of the owners of a node, in no order. */
+  ownersOf(node: Node): readonly number[] {
+    const owner = this.single[node] ?? 0;
+    return owner === 0 ? [] : owner === SHARED ? (this.shared.get(node) ?? []) : [owner];
+  }
+
+  isOwned(node: Node): boolean {
+    return (this.single[node] ?? 0) !== 0;
+  }
+
+  isOwnedByOnly(node: Node, { number }: Owner): boolean {
+    return this.single[node] === number;
+  }
+
+  addOwner(node: Node, { number }: Owner): void {
+    if (node >= this.single.length) this.single = grown(this.single, growth(Math.max(node + 1, this.single.length)));
+    const known = this.single[node];
+    if (known === 0) this.single[node] = number;
+    else if (known === SHARED) this.shared.get(node)?.push(number);
+    else {
+      this.shared.set(node, [known, number]);
+      this.single[node] = SHARED;
+    }
+  }
+
+  removeOwner(node: Node, { number }: Owner): void {
+    if (this.single[node] !== SHARED) {
+      if (this.single[node] === number) this.single[node] = 0;
+      return;
+    }
+    const left = (this.shared.get(node) ?? []).filter((other) => other !== number);
+    if (left.length > 1) this.shared.set(node, left);
+    else {
+      this.shared.delete(node);
+      this.single[node] = left[0] ?? 0;
+    }
+  }
+
+  bytes(): number {
+    let bytes = this.together.byteLength + (this.starts.length + this.lengths.length) * 8;
+    for (const { byteLength } of this.alone.values()) bytes += byteLength;
+    return bytes + this.single.byteLength + this.shared.size * 120;
+  }
 }

@@ -1,24 +1,26 @@
 // What one name answers where several owners claim it.
 import { TYPE } from '../../dns/types.ts';
 import type { NameRecords, RRset } from '../../plane/records.ts';
+import type { PublishedName } from '../names/published-name.ts';
 import type { Owner } from './owner.ts';
 
 export interface Claim {
   readonly owner: Owner;
-  readonly records: NameRecords;
+  readonly name: PublishedName;
 }
 
 /**
- * The rule: static records come first, type by type; of services the first one (see compareOwners) has the name alone, for
- * half of one service mixed with half of another is neither. PTR records and bare existence are everybody's. `claims` are
+ * The rule: static records come first, type by type; of services the first one (see compareOwners) has the name alone: half
+ * of one service mixed with half of another is neither. PTR records and bare existence are everybody's. `claims` are
  * in the order of compareOwners.
  */
 export function mergeClaims(claims: readonly Claim[]): NameRecords {
-  const first = claims[0].records;
+  const first = claims[0].name.records;
   if (claims.length === 1) return withoutCnameConflict(first);
   const rrsets: RRset[] = [];
   let synthesizesPodAddresses: NameRecords['synthesizesPodAddresses'];
-  for (const { records, owner } of claims) {
+  for (const { name, owner } of claims) {
+    const { records } = name;
     synthesizesPodAddresses ??= records.synthesizesPodAddresses;
     for (const rrset of records.rrsets) if (isKept(claims, owner, rrset)) addRRset(rrsets, rrset);
   }
@@ -26,7 +28,7 @@ export function mergeClaims(claims: readonly Claim[]): NameRecords {
   return withoutCnameConflict(synthesizesPodAddresses ? { ...merged, synthesizesPodAddresses } : merged);
 }
 
-/** The service that has the name, of those that want it for themselves. */
+/** The service that has the name, of those that compete for it. */
 export function winnerOf(claims: readonly Claim[]): Owner | undefined {
   return claims.find(({ owner }) => owner.competes)?.owner;
 }

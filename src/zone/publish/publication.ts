@@ -1,19 +1,18 @@
-// Who publishes what now: compiles the dirty owners, a bounded number of names a pass, and finds out what differs from what
-// was sent.
+// Who publishes which name. Owners claim names; what a name answers is merged from the claims on it; what differs from what
+// the data plane has is sent. Everything follows from the registry and the zones as they are now: nothing that was compiled
+// is kept, except for large services.
 import type { Random } from '../../clock.ts';
 import type { WireName } from '../../dns/name.ts';
-import type { Change } from '../../plane/records.ts';
+import type { Change, NameRecords } from '../../plane/records.ts';
 import type { Registry } from '../../registry/registry.ts';
 import { type CompiledService, compileService } from '../names/compile.ts';
-import { createKeptEndpoints } from '../names/kept-endpoints.ts';
-import { buildName, type NamePlan, NO_BASE } from '../names/plan.ts';
-import { type Claims, createClaims, NUMBERS_PER_CLAIM } from './claims.ts';
-import { createLedger, plansByNode } from './ledger.ts';
-import { compareOwners, createOwners, NO_PROBLEMS, type Owner, type Owners } from './owner.ts';
-import { createOwnership, type Ownership } from './ownership.ts';
-import { createSettler, type RecordsOf, type Settler } from './settle.ts';
-import { createNameTree, type NameTree, NO_NODE, type Node } from './tree.ts';
-import type { ZoneEntry } from './zone-table.ts';
+import { findAhead, KeptServices } from '../names/kept-endpoints.ts';
+import { contentHash, NO_BASE, type PublishedName, published } from '../names/published-name.ts';
+import { Claims } from './claims.ts';
+import { type Claim, mergeClaims } from './merge.ts';
+import { compareOwners, createOwners, NO_PROBLEMS, type Owner } from './owner.ts';
+import { createNameTree, grown, growth, isReverse, NO_NODE, type Node, ROOT_NODE } from './tree.ts';
+import { namesOfZone, type ZoneEntry } from './zone-table.ts';
 
 export interface PublicationSettings {
   readonly registry: Pick<Registry, 'service'>;
@@ -21,148 +20,324 @@ export interface PublicationSettings {
   readonly keptFrom?: number;
   readonly isAnswered: (slot: number) => boolean;
   readonly zone: (name: string) => ZoneEntry | undefined;
-  /** Another owner must be compiled again. */
-  readonly contested: (key: string) => void;
-  /** Something of an owner is left out; told once for each text. */
+  /** Called once for each text when something of an owner is left out. */
   readonly leftOut: (owner: string, problem: string) => void;
 }
 
-export interface Publication {
-  readonly tree: NameTree;
-  readonly owners: Owners;
-  readonly claims: Claims;
-  readonly ownership: Ownership;
-  readonly settler: Settler;
-  /** Apexes of the zones that are served. */
-  readonly apexes: Set<Node>;
-  /** Takes owners from `keys` until `budget` names are compiled; settles those names and `touched`. */
-  pass(keys: Set<string>, budget: number, touched: Set<Node>): { changes: Change[]; changedZones: Set<Node> };
-  /** What an owner says now, compiled on demand and kept as long as the function that is returned: not beyond a pass. */
-  recordsOnDemand(): RecordsOf;
-  /** How many passes there have been. */
-  passes(): number;
+/** What one pass did. */
+export interface Pass {
+  readonly changes: readonly Change[];
+  /** Apexes of the zones in which something changed. */
+  readonly changedZones: ReadonlySet<Node>;
+  /** Owners that have won or lost a name to one of this pass, and must be compiled again. */
+  readonly contested: ReadonlySet<string>;
 }
 
-export function createPublication(settings: PublicationSettings): Publication {
-  const { registry, zone } = settings;
-  const tree = createNameTree(settings.random);
-  const ownership = createOwnership();
-  const owners = createOwners();
-  const claims = createClaims();
-  const apexes = new Set<Node>();
-  let passes = 0;
-  const keptEndpoints = createKeptEndpoints(settings.keptFrom);
-  const settler = createSettler(tree, ownership, owners, apexes);
-  const contested = (owner: Owner) => settings.contested(owner.key);
-  const ledger = createLedger({ tree, ownership, owners, claims, contested, isSent: settler.isSent });
+/** A pass while it runs. `touched`: nodes whose content may differ from what was sent. */
+class Work implements Pass {
+  readonly changes: Change[] = [];
+  readonly changedZones = new Set<Node>();
+  readonly contested = new Set<string>();
+  readonly touched: Set<Node>;
 
-  function compile(owner: Owner): readonly NamePlan[] {
-    if (owner.isStatic) return zone(owner.zone)?.plans ?? [];
-    const state = registry.service(owner.key);
-    const before = owner.problems;
-    owner.problems = NO_PROBLEMS;
-    if (state?.service === undefined) {
-      keptEndpoints.forget(owner.key);
-      return [];
+  constructor(touched: Set<Node>) {
+    this.touched = touched;
+  }
+}
+
+interface Content {
+  readonly records: NameRecords;
+  readonly hash: number;
+}
+
+/** In place of a hash: threads may have different content. */
+const DIFFERENT = -1;
+
+export class Publication {
+  readonly tree;
+  readonly owners = createOwners();
+  readonly claims = new Claims();
+  /** Apexes of the zones that are served. */
+  readonly apexes = new Set<Node>();
+  /** How many passes there have been. */
+  passes = 0;
+  private readonly settings: PublicationSettings;
+  private readonly keptServices: KeptServices;
+  /** By node: the hash of what the data plane has, 0 for nothing. */
+  private sent = new Float64Array(64);
+
+  constructor(settings: PublicationSettings) {
+    this.settings = settings;
+    this.tree = createNameTree(settings.random);
+    this.keptServices = new KeptServices(settings.keptFrom);
+  }
+
+  /** Takes owners from `keys` until `budget` names are compiled; then sends what differs at their names and at `touched`. */
+  pass(keys: Set<string>, budget: number, touched: Set<Node>): Pass {
+    this.passes++;
+    const current = new CurrentNames(this);
+    const work = new Work(touched);
+    const idle: Owner[] = [];
+    let left = budget;
+    for (const key of keys) {
+      if (left <= 0) break;
+      keys.delete(key);
+      const owner = this.ownerOf(key, work);
+      if (owner === undefined) continue;
+      left -= 1 + this.claims.nodesOf(owner).length;
+      const compiled = current.of(owner);
+      left -= compiled.names.length;
+      current.note(owner, this.claim(owner, compiled, work));
+      if (compiled.names.length === 0) idle.push(owner);
     }
-    const problems = new Set<string>();
-    const leftOut = (problem: string) => {
-      if (!before.has(problem) && !problems.has(problem)) settings.leftOut(owner.key, problem);
-      problems.add(problem);
-    };
-    const entry = zone(state.service.zone);
-    if (entry === undefined) leftOut(`it is published in the zone ${state.service.zone}, which is not served`);
-    const compiled =
-      entry &&
-      compileService(
-        state,
-        { zone: entry.name, reverseZones: entry.reverseZones, isAnswered: settings.isAnswered, leftOut },
-        keptEndpoints,
-      );
-    if (problems.size > 0) owner.problems = problems;
-    return compiled === undefined ? [] : withoutLostNames(owner, compiled);
+    for (const node of touched) this.settle(node, current, work);
+    for (const owner of idle) if (owner.problems.size === 0) this.owners.forget(owner);
+    return work;
   }
 
-  /** Whether an owner that comes before this one has the name. */
-  function isLost(owner: Owner, name: WireName): boolean {
-    const node = tree.find(name);
-    if (node === NO_NODE) return false;
-    return ownership.of(node).some((number) => {
-      const other = owners.ofNumber(number);
-      return other.competes && compareOwners(other, owner) < 0;
-    });
-  }
-
-  /** Who lost a name publishes nothing below it, or it would be half of one service and half of another. */
-  function withoutLostNames(owner: Owner, { bases, plans }: CompiledService): readonly NamePlan[] {
-    const lost = bases.map((base) => owner.competes && isLost(owner, base));
-    if (!lost.includes(true)) return plans;
-    return plans.filter(({ base, isBase }) => isBase || base === NO_BASE || !lost[base]);
-  }
-
-  /** The owner of a key, dropped from all its names first where its rank among owners has changed. */
-  function ownerOf(key: string, touched: Set<Node>): Owner | undefined {
-    const known = owners.ofKey(key);
-    const service = registry.service(key)?.service;
+  /** The owner of a key. One whose rank among owners has changed gives up its names first, as what it was. */
+  private ownerOf(key: string, work: Work): Owner | undefined {
+    const known = this.owners.ofKey(key);
+    const service = this.settings.registry.service(key)?.service;
     if (known?.isStatic || service === undefined) return known;
-    const owner = owners.ensureService(service);
+    const owner = this.owners.ensureService(service);
     if (known !== undefined && known !== owner) {
-      // As what it was, so that those hear of it who lost names to what it was.
-      ledger.replaceClaims(known, [], touched);
+      this.keptServices.forget(key);
+      this.claim(known, NOTHING, work);
     }
     return owner;
   }
 
-  /** `compiled` and `fresh`: what is compiled already, all and only what is new, by the owner's number. */
-  function recordsOnDemand(
-    compiled = new Map<number, readonly NamePlan[]>(),
-    fresh = new Map<number, ReadonlyMap<Node, NamePlan>>(),
-  ): RecordsOf {
-    const indexed = new Map<number, (node: Node) => NamePlan | undefined>();
-    return (owner, node) => {
-      const newPlan = fresh.get(owner.number)?.get(node);
-      if (newPlan !== undefined) return buildName(newPlan);
-      let planAt = indexed.get(owner.number);
-      if (planAt === undefined) {
-        planAt = plansByNode(owner, claims, compiled.get(owner.number) ?? compile(owner), tree);
-        indexed.set(owner.number, planAt);
-      }
-      const plan = planAt(node);
-      return plan && buildName(plan);
-    };
+  /** The names of an owner as it is now. */
+  compile(owner: Owner): Compiled {
+    if (owner.isStatic) return { names: namesOfZone(this.settings.zone(owner.zone)), kept: undefined };
+    const known = owner.problems;
+    const problems = new Set<string>();
+    const compiled = this.compileService(owner, (problem) => {
+      if (!known.has(problem) && !problems.has(problem)) this.settings.leftOut(owner.key, problem);
+      problems.add(problem);
+    });
+    owner.problems = problems.size > 0 ? problems : NO_PROBLEMS;
+    return compiled;
   }
 
-  return {
-    tree,
-    owners,
-    claims,
-    ownership,
-    settler,
-    apexes,
-    pass(keys, budget, touched) {
-      passes++;
-      const compiled = new Map<number, readonly NamePlan[]>();
-      const fresh = new Map<number, ReadonlyMap<Node, NamePlan>>();
-      const idle: Owner[] = [];
-      let left = budget;
-      for (const key of keys) {
-        if (left <= 0) break;
-        keys.delete(key);
-        const owner = ownerOf(key, touched);
-        if (owner === undefined) continue;
-        left -= 1 + claims.of(owner).length / NUMBERS_PER_CLAIM;
-        const plans = compile(owner);
-        fresh.set(owner.number, ledger.replaceClaims(owner, plans, touched));
-        compiled.set(owner.number, plans);
-        left -= plans.length;
-        if (plans.length === 0) idle.push(owner);
+  private compileService(owner: Owner, leftOut: (problem: string) => void): Compiled {
+    const { registry, isAnswered } = this.settings;
+    const state = registry.service(owner.key);
+    const zone = state?.service && this.settings.zone(state.service.zone);
+    if (state === undefined || zone === undefined) {
+      this.keptServices.forget(owner.key);
+      if (state?.service) leftOut(`it is published in the zone ${state.service.zone}, which is not served`);
+      return NOTHING;
+    }
+    const context = { zone: zone.name, reverseZones: zone.reverseZones, isAnswered, leftOut };
+    return this.withoutLostNames(owner, compileService(state, context, this.keptServices));
+  }
+
+  /** An owner that lost a name publishes nothing below it, or it would be half of one service and half of another. */
+  private withoutLostNames(owner: Owner, { bases, names, kept }: CompiledService): Compiled {
+    const lost = bases.map((base) => owner.competes && this.isLost(owner, base));
+    if (!lost.includes(true)) return { names, kept };
+    return { names: names.filter(({ below }) => below === NO_BASE || !lost[below]), kept };
+  }
+
+  /** Whether an owner that comes before this one has the name. */
+  private isLost(owner: Owner, name: WireName): boolean {
+    const node = this.tree.find(name);
+    return this.claims.ownersOf(node).some((number) => {
+      const other = this.owners.ofNumber(number);
+      return other.competes && compareOwners(other, owner) < 0;
+    });
+  }
+
+  /** Makes `names` all that the owner claims. Returns those whose name was not sent with that content. */
+  private claim(owner: Owner, { names, kept }: Compiled, work: Work): ReadonlyMap<Node, PublishedName> {
+    const { claims, tree } = this;
+    const before = claims.nodesOf(owner);
+    const known = kept?.claimed ?? NO_NAMES;
+    const after = new Int32Array(names.length);
+    const stays = new Uint8Array(before.length);
+    const fresh = new Map<Node, PublishedName>();
+    const moved = new Set<Node>();
+    let next = 0;
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i];
+      let at = findAhead(known, next, name);
+      const node = at >= 0 ? before[at] : tree.ensure(name.records.name, (created) => void work.touched.add(created));
+      if (at < 0 && before[next] === node) at = next;
+      after[i] = node;
+      if (at >= 0) {
+        stays[at] = 1;
+        next = at + 1;
+      } else moved.add(node);
+      const sent = this.sent[node];
+      // Of a name that was claimed before, what was sent is the same, unless it was taken back or sent to some.
+      if ((known[at] === name ? sent > 0 : sent === name.hash) && claims.isOwnedByOnly(node, owner)) continue;
+      fresh.set(node, name);
+      work.touched.add(node);
+    }
+    for (const node of moved) this.gain(owner, node, work);
+    for (let i = 0; i < before.length; i++) {
+      if (stays[i] === 0 && !moved.has(before[i])) this.lose(owner, before[i], work);
+    }
+    claims.setNodes(owner, after);
+    if (kept !== undefined) kept.claimed = names;
+    return fresh;
+  }
+
+  private gain(owner: Owner, node: Node, work: Work): void {
+    if (this.claims.ownersOf(node).includes(owner.number)) return;
+    this.contest(owner, node, work);
+    this.claims.addOwner(node, owner);
+  }
+
+  private lose(owner: Owner, node: Node, work: Work): void {
+    this.claims.removeOwner(node, owner);
+    this.contest(owner, node, work);
+    work.touched.add(node);
+  }
+
+  /** Reverse names are never taken from another owner: PTR records are joined. */
+  private contest(owner: Owner, node: Node, work: Work): void {
+    const numbers = this.claims.ownersOf(node);
+    if (!owner.competes || numbers.length === 0 || isReverse(this.tree, node)) return;
+    for (const number of numbers) {
+      const other = this.owners.ofNumber(number);
+      if (other.competes && other !== owner) work.contested.add(other.key);
+    }
+  }
+
+  /** Sends what a node answers now, if that differs from what was sent. */
+  private settle(node: Node, current: CurrentNames, work: Work): void {
+    if (!this.tree.isAlive(node) || this.prune(node, work)) return;
+    const content = this.contentAt(node, current);
+    if (this.isSentAs(node, content)) return;
+    if (content !== undefined) work.changes.push({ kind: 'replace-name', records: content.records });
+    else work.changes.push({ kind: 'remove-name', name: this.tree.nameOf(node) });
+    this.markSent(node, content?.hash ?? 0, work);
+  }
+
+  /** Removes the node, if nothing holds it any more, and those above that only existed for it. */
+  private prune(node: Node, work: Work): boolean {
+    const { tree } = this;
+    let at = node;
+    while (at !== ROOT_NODE && tree.childCount(at) === 0 && !this.claims.isOwned(at) && !this.apexes.has(at)) {
+      if (this.isSent(at)) {
+        work.changes.push({ kind: 'remove-name', name: tree.nameOf(at) });
+        this.markSent(at, 0, work);
       }
-      const changedZones = new Set<Node>();
-      const changes = settler.settle(touched, recordsOnDemand(compiled, fresh), changedZones);
-      for (const owner of idle) if (owner.problems.size === 0) owners.forget(owner);
-      return { changes, changedZones };
-    },
-    recordsOnDemand: () => recordsOnDemand(),
-    passes: () => passes,
-  };
+      at = tree.remove(at);
+    }
+    return at !== node;
+  }
+
+  private markSent(node: Node, hash: number, work: Work): void {
+    if (node >= this.sent.length) this.sent = grown(this.sent, growth(node + 1));
+    this.sent[node] = hash;
+    const apex = this.apexOf(node);
+    if (apex !== undefined) work.changedZones.add(apex);
+  }
+
+  /** The change that sends an apex again, with a new serial. */
+  resend(apex: Node): Change | undefined {
+    const content = this.contentAt(apex, new CurrentNames(this));
+    if (content === undefined) return undefined;
+    this.sent[apex] = content.hash;
+    return { kind: 'replace-name', records: content.records };
+  }
+
+  /** What a node answers; undefined when its name does not exist. */
+  contentAt(node: Node, current: CurrentNames): Content | undefined {
+    if (this.apexOf(node) === undefined) return undefined;
+    const claims = this.claimsAt(node, current);
+    if (claims.length > 0) {
+      const records = mergeClaims(claims);
+      const [{ name }] = claims;
+      return records === name.records ? name : { records, hash: contentHash(records) };
+    }
+    // RFC 8020, RFC 4592 section 2.2.2: a name exists if there are names below it.
+    return this.tree.childCount(node) > 0 ? published({ name: this.tree.nameOf(node), rrsets: [] }) : undefined;
+  }
+
+  /** The claims on a node, the first in rank first. */
+  claimsAt(node: Node, current: CurrentNames): Claim[] {
+    const claims: Claim[] = [];
+    for (const number of this.claims.ownersOf(node)) {
+      const owner = this.owners.ofNumber(number);
+      const name = current.at(owner, node);
+      if (name !== undefined) claims.push({ owner, name });
+    }
+    return claims.length < 2 ? claims : claims.sort((a, b) => compareOwners(a.owner, b.owner));
+  }
+
+  /** The apex of the zone that a node is in. */
+  apexOf(node: Node): Node | undefined {
+    for (let at = node; at > 0; at = this.tree.parentOf(at)) if (this.apexes.has(at)) return at;
+    return undefined;
+  }
+
+  /** The data plane has the name. */
+  isSent(node: Node): boolean {
+    return (this.sent[node] ?? 0) !== 0;
+  }
+
+  private isSentAs(node: Node, content: Content | undefined): boolean {
+    return (this.sent[node] ?? 0) === (content?.hash ?? 0);
+  }
+
+  /** One thread alone was given this content, or nothing: whatever it is next, all are sent it again. */
+  noteSentToOne(node: Node, content: Content | undefined): void {
+    if (!this.isSentAs(node, content)) this.sent[node] = DIFFERENT;
+  }
+
+  bytes(): number {
+    return this.tree.bytes() + this.claims.bytes() + this.sent.byteLength;
+  }
+}
+
+type Compiled = Pick<CompiledService, 'names' | 'kept'>;
+
+const NO_NAMES: readonly PublishedName[] = [];
+const NOTHING: Compiled = { names: NO_NAMES, kept: undefined };
+
+/** What owners publish now, each compiled once, on demand. Not to be kept beyond a pass. */
+export class CurrentNames {
+  private readonly publication: Publication;
+  private readonly compiled = new Map<number, Compiled>();
+  private readonly noted = new Map<number, ReadonlyMap<Node, PublishedName>>();
+  private readonly indexed = new Map<number, ReadonlyMap<Node, PublishedName>>();
+
+  constructor(publication: Publication) {
+    this.publication = publication;
+  }
+
+  of(owner: Owner): Compiled {
+    const known = this.compiled.get(owner.number);
+    if (known !== undefined) return known;
+    const compiled = this.publication.compile(owner);
+    this.compiled.set(owner.number, compiled);
+    return compiled;
+  }
+
+  /** Some names of an owner by node, so that nothing else of it need be looked up. */
+  note(owner: Owner, names: ReadonlyMap<Node, PublishedName>): void {
+    this.noted.set(owner.number, names);
+  }
+
+  at(owner: Owner, node: Node): PublishedName | undefined {
+    return this.noted.get(owner.number)?.get(node) ?? this.index(owner).get(node);
+  }
+
+  private index(owner: Owner): ReadonlyMap<Node, PublishedName> {
+    const known = this.indexed.get(owner.number);
+    if (known !== undefined) return known;
+    const { tree } = this.publication;
+    const index = new Map<Node, PublishedName>();
+    for (const name of this.of(owner).names) {
+      const node = tree.find(name.records.name);
+      if (node !== NO_NODE) index.set(node, name);
+    }
+    this.indexed.set(owner.number, index);
+    return index;
+  }
 }

@@ -1,11 +1,8 @@
-// Everything that is published, for a data thread that begins empty. The same names as were sent, with what they say now.
-// Much may be sent between two of these changes, since a thread takes a message at a time: it hears of that as well, and
-// nothing older may come after it, or it would answer with an instance that is gone.
+// Everything that is published, for a data thread that begins empty: the names that were sent, with their content as it is
+// now. Much may be sent between two of these changes, since a thread takes one message at a time. It receives that as well,
+// and nothing older may follow, or it would answer with an instance that is gone.
 import type { Change, NameRecords } from '../../plane/records.ts';
-import { type Claims, NUMBERS_PER_CLAIM } from './claims.ts';
-import type { Owner } from './owner.ts';
-import type { Publication } from './publication.ts';
-import type { RecordsOf } from './settle.ts';
+import { CurrentNames, type Publication } from './publication.ts';
 import type { Node } from './tree.ts';
 import { type ZoneEntry, zoneState } from './zone-table.ts';
 
@@ -17,15 +14,16 @@ export function* refillChanges(
   publication: Publication,
   table: () => ReadonlyMap<string, ZoneEntry>,
 ): Generator<Change> {
-  const { tree, owners, claims, ownership, settler } = publication;
+  const { tree, owners, claims } = publication;
   for (const entry of sentZones(table)) {
     yield { kind: 'replace-zone', zone: zoneState(entry, { ready: false, stale: false }) };
   }
   const shared: Node[] = [];
   for (const owner of [...owners.all()]) {
     const contentOf = contentAsSent(publication);
-    for (const node of nodesOf(owner, claims)) {
-      const claimants = ownership.of(node);
+    // A copy: what is claimed later is sent to every thread.
+    for (const node of claims.nodesOf(owner).slice()) {
+      const claimants = claims.ownersOf(node);
       if (claimants.length > 1) {
         if (claimants[0] === owner.number) shared.push(node);
         continue;
@@ -40,7 +38,7 @@ export function* refillChanges(
     if (records !== undefined) yield { kind: 'replace-name', records };
   }
   for (const node of tree.nodes()) {
-    if (ownership.isOwned(node) || !settler.isSent(node)) continue;
+    if (claims.isOwned(node) || !publication.isSent(node)) continue;
     yield { kind: 'replace-name', records: { name: tree.nameOf(node), rrsets: [] } };
   }
   for (const { sent } of sentZones(table)) if (sent) yield { kind: 'replace-zone', zone: sent };
@@ -54,25 +52,18 @@ function* sentZones(table: () => ReadonlyMap<string, ZoneEntry>): Generator<Zone
   }
 }
 
-/** Those that are claimed now. What is claimed later is sent to every thread, so none may be missed as claims move up. */
-function nodesOf(owner: Owner, claims: Claims): Node[] {
-  const nodes: Node[] = [];
-  const numbers = claims.of(owner);
-  for (let at = 0; at < numbers.length; at += NUMBERS_PER_CLAIM) nodes.push(numbers[at]);
-  return nodes;
-}
-
-/** What a name that was sent says. What was compiled before a pass is not looked at after it. */
+/** What a name that was sent answers now. What was compiled before a pass is not used after it. */
 function contentAsSent(publication: Publication): (node: Node) => NameRecords | undefined {
-  const { settler } = publication;
-  let passes = publication.passes();
-  let recordsOf: RecordsOf = publication.recordsOnDemand();
+  let { passes } = publication;
+  let current = new CurrentNames(publication);
   return (node) => {
-    if (!settler.isSent(node)) return undefined;
-    if (publication.passes() !== passes) {
-      passes = publication.passes();
-      recordsOf = publication.recordsOnDemand();
+    if (!publication.isSent(node)) return undefined;
+    if (publication.passes !== passes) {
+      passes = publication.passes;
+      current = new CurrentNames(publication);
     }
-    return settler.contentOf(node, recordsOf);
+    const content = publication.contentAt(node, current);
+    publication.noteSentToOne(node, content);
+    return content?.records;
   };
 }

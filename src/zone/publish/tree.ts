@@ -2,7 +2,7 @@
 // 100,000 instances cost a few megabytes. Empty non-terminals (RFC 8020) are the nodes that have children and no owner.
 import type { Random } from '../../clock.ts';
 import { MAX_NAME_BYTES } from '../../dns/limits.ts';
-import type { WireName } from '../../dns/name.ts';
+import { parseName, sameName, type WireName } from '../../dns/name.ts';
 import { createLabelArena, GROWTH } from '../../memory/label-arena.ts';
 
 /** A node's number; numbers of removed nodes are used again. */
@@ -86,7 +86,7 @@ export function createNameTree(random: Random): NameTree {
   }
 
   function growNodes(): void {
-    const length = Math.ceil(parents.length * GROWTH);
+    const length = growth(parents.length);
     parents = grown(parents, length);
     offsets = grown(offsets, length);
     children = grown(children, length);
@@ -161,8 +161,25 @@ export function createNameTree(random: Random): NameTree {
   };
 }
 
-export function grown(array: Int32Array<ArrayBuffer>, length: number): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(length);
+const REVERSE_TOPS = [parseName('in-addr.arpa.'), parseName('ip6.arpa.')];
+
+/** Whether a node is below in-addr.arpa or ip6.arpa. */
+export function isReverse(tree: Pick<NameTree, 'parentOf' | 'nameOf'>, node: Node): boolean {
+  let top = node;
+  let second = node;
+  for (let at = node; at !== ROOT_NODE; at = tree.parentOf(at)) {
+    second = top;
+    top = at;
+  }
+  const name = tree.nameOf(second);
+  return REVERSE_TOPS.some((reverse) => sameName(name, reverse));
+}
+
+/** The length of an array that has to hold `needed` items, and more soon. */
+export const growth = (needed: number): number => Math.ceil(needed * GROWTH);
+
+export function grown<Numbers extends Int32Array | Float64Array>(array: Numbers, length: number): Numbers {
+  const larger = (array instanceof Float64Array ? new Float64Array(length) : new Int32Array(length)) as Numbers;
   larger.set(array);
   return larger;
 }

@@ -1,12 +1,9 @@
 // The zones that are served: those of the configuration, and the reverse zones that they fill.
 import type { ZoneConfig } from '../../config/config.ts';
 import { isSubdomain, parseName, sameName, type WireName } from '../../dns/name.ts';
-import { TYPE } from '../../dns/types.ts';
 import type { NameRecords, ZoneState } from '../../plane/records.ts';
-import { soaOf } from '../names/apex.ts';
-import { always } from '../names/draft.ts';
-import { type NamePlan, plannedRecords } from '../names/plan.ts';
-import { staticNames } from '../names/static-records.ts';
+import { type PublishedName, published } from '../names/published-name.ts';
+import { withSoa, zoneNames } from '../names/zone-names.ts';
 
 export interface Readiness {
   readonly ready: boolean;
@@ -22,8 +19,8 @@ export interface ZoneEntry {
   readonly filledBy: readonly string[];
   readonly fallthrough: readonly WireName[];
   serial: number;
-  /** Its own names: static records and apex, which says `serial` as it is then. */
-  readonly plans: readonly NamePlan[];
+  /** Its static records and its apex, without the generated SOA. */
+  readonly ownNames: readonly NameRecords[];
   /** As setState last said. */
   readiness: Readiness;
   /** As the data plane was last told. */
@@ -59,7 +56,7 @@ export function createZoneTable(
         ? [name]
         : config.kubernetes.flatMap(({ fallthrough }) => fallthrough.map((text) => parseName(text))),
       serial: known?.serial ?? timeOf(input.nowMs),
-      plans: ownPlans(config, name, () => entry.serial, input),
+      ownNames: zoneNames(config, input.nameServerAddresses, (problem) => input.leftOut(config.name, problem)),
       // What has no source to wait for is ready at once.
       readiness: known?.readiness ?? { ready: config.kubernetes.length === 0, stale: false },
       sent: known?.sent,
@@ -93,30 +90,13 @@ export function closestZone(name: WireName, table: ReadonlyMap<string, ZoneEntry
   return closest;
 }
 
-function ownPlans(
-  config: ZoneConfig,
-  name: WireName,
-  serial: () => number,
-  { nameServerAddresses, leftOut }: ZoneTableInput,
-): NamePlan[] {
-  const own = staticNames(config, nameServerAddresses, (problem) => leftOut(config.name, problem));
-  return own.map((records) =>
-    sameName(records.name, name) ? apexPlan(config, records, serial) : plannedRecords(records),
+/** A zone's own names with its serial as it is now. */
+export function namesOfZone(entry: ZoneEntry | undefined): PublishedName[] {
+  if (entry === undefined) return [];
+  const { config, name, serial, ownNames } = entry;
+  return ownNames.map((records) =>
+    published(sameName(records.name, name) ? withSoa(records, config, serial) : records),
   );
-}
-
-/** The serial is no part of what the apex is known by: that it has moved is no change that would move it again. */
-function apexPlan(config: ZoneConfig, records: NameRecords, serial: () => number): NamePlan {
-  const plan = plannedRecords(records);
-  if (config.records.some(({ type }) => type === 'SOA')) return plan;
-  return {
-    ...plan,
-    fill(draft) {
-      plan.fill(draft);
-      const soa = draft.rrsets.find(({ type }) => type === TYPE.SOA);
-      soa?.records.splice(0, 1, always(soaOf(config, serial())));
-    },
-  };
 }
 
 function reverseOf(zone: ZoneConfig): readonly string[] {

@@ -32,6 +32,9 @@ const output = {
 };
 
 /** Set by the command that ran. */
+let isServing = false;
+/** A stopped server waits so long for the readers of its output. */
+const FLUSH_MS = 1_000;
 let exitCode: number = EXIT.OK;
 
 const program = new Command('healthdns')
@@ -100,6 +103,7 @@ Examples:
       logLevel: options.logLevel,
       watch: options.watch === true,
     };
+    isServing = true;
     exitCode = await serve(settings, output, processSignals());
   });
 
@@ -329,12 +333,13 @@ async function run(argv: readonly string[]): Promise<number> {
   }
 }
 
-// A reader that went away (`| head`) is no error of ours.
-process.stdout.on('error', (error: NodeJS.ErrnoException) =>
-  process.exit(error.code === 'EPIPE' ? EXIT.OK : EXIT.FAILED),
-);
-process.stderr.on('error', () => process.exit(EXIT.FAILED));
+// A reader that closed its end (`| head`) is not an error; and a server does not depend on its readers at all.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (!isServing) process.exit(error.code === 'EPIPE' ? EXIT.OK : EXIT.FAILED);
+});
+process.stderr.on('error', () => {});
 const code = await run(process.argv);
-// Not left to the event loop: a handle that a library forgot must not keep a stopped server alive. But what was said is
-// written out first, which with a pipe takes as long as its reader.
+// Not left to the event loop: a handle that a library forgot must not keep a stopped server alive. Output is flushed first,
+// which with a pipe takes as long as its reader; a server does not wait for one that has stopped reading.
+if (isServing) setTimeout(() => process.exit(code), FLUSH_MS);
 process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));

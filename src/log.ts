@@ -1,8 +1,10 @@
-import { destination, pino } from 'pino';
+// Log lines for operators: one JSON object a line, to stderr. A log that nobody reads must not stop what it reports on, so
+// lines wait in a bounded buffer and are dropped, and counted, beyond it.
+import { pino } from 'pino';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
-/** Says what happened, for operators. Messages are constant text; what varies goes into the fields. */
+/** Messages are constant text; what varies goes into the fields. */
 export interface Logger {
   debug(message: string, fields?: object): void;
   info(message: string, fields?: object): void;
@@ -15,19 +17,36 @@ export interface Logger {
 export interface RootLogger extends Logger {
   /** Also changes loggers made by `child` later, not earlier ones. */
   setLevel(level: LogLevel): void;
+  /** Lines dropped because the reader of the log does not keep up. */
+  dropped(): number;
 }
 
-/** What the log lines are written to: a file descriptor, or anything with `write` (tests). */
+/** A stream that takes lines without blocking; `process.stderr` is one for a pipe (for a file it never waits long). */
+export interface LogOutput {
+  write(line: string): unknown;
+  /** Bytes that its reader has not taken yet. */
+  readonly writableLength?: number;
+}
+
 export interface LogOptions {
   readonly level: LogLevel;
-  readonly output?: { write(line: string): void };
+  readonly output?: LogOutput;
 }
 
-/**
- * One JSON object a line (so no value can forge a line or reach a terminal as a control sequence), to stderr: stdout
- * belongs to what a person asked for. Never throws.
- */
-export function createLogger({ level, output }: LogOptions): RootLogger {
+/** What waits for a reader that is slow. */
+const MAX_BUFFERED_BYTES = 1024 * 1024;
+
+/** JSON, so that no value can forge a line or reach a terminal as a control sequence. stdout is for results. Never throws. */
+export function createLogger({ level, output = process.stderr }: LogOptions): RootLogger {
+  let dropped = 0;
+  let reported = 0;
+  const write = (line: string) => {
+    if ((output.writableLength ?? 0) + line.length > MAX_BUFFERED_BYTES) {
+      dropped++;
+      return;
+    }
+    output.write(line);
+  };
   const target = pino(
     {
       level,
@@ -36,17 +55,26 @@ export function createLogger({ level, output }: LogOptions): RootLogger {
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
     },
-    output ?? standardError(),
+    {
+      write(line) {
+        write(line);
+        if (dropped === reported || (output.writableLength ?? 0) > MAX_BUFFERED_BYTES / 2) return;
+        const lines = dropped - reported;
+        reported = dropped;
+        target.warn({ lines }, 'log lines dropped: the reader of the log does not keep up');
+      },
+    },
   );
   return {
     ...wrap(target),
     setLevel(next) {
       target.level = next;
     },
+    dropped: () => dropped,
   };
 }
 
-/** A logger that says nothing. */
+/** A logger that discards everything. */
 export const silentLogger: Logger = {
   debug() {},
   info() {},
@@ -54,14 +82,6 @@ export const silentLogger: Logger = {
   error() {},
   child: () => silentLogger,
 };
-
-function standardError() {
-  const stream = destination({ dest: 2, sync: true });
-  // Whoever read the log has gone away (EPIPE). Answers matter more than the log, so this is not a reason to die, and
-  // there is nowhere left to say it.
-  stream.on('error', () => {});
-  return stream;
-}
 
 function wrap(target: pino.Logger): Logger {
   return {

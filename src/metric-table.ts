@@ -133,6 +133,11 @@ export const METRICS = {
   healthdns_http_connections_dropped_total: counter('http', 'HTTP connections closed at limits.httpConnections.'),
   healthdns_reloads_total: counter('cli', 'Reloads of the configuration.', ['result']),
   healthdns_reload_last_success_seconds: gauge('cli', 'When the configuration in force was read, Unix time.'),
+  healthdns_log_lines_dropped_total: counter(
+    'wiring',
+    'Log lines dropped because the next stage did not keep up: `stderr`, or the control plane for `data threads`.',
+    ['from'],
+  ),
   process_cpu_seconds_total: counter('wiring', 'User and system CPU time, all threads.'),
   process_resident_memory_bytes: gauge('wiring', 'Resident memory, all threads.'),
   process_start_time_seconds: gauge('wiring', 'Start, Unix time.'),

@@ -42,3 +42,31 @@ test('an object that holds itself does not throw', () => {
   log.info('loop', loop);
   assert.equal(lines.length, 1);
 });
+
+test('lines beyond the buffer are dropped and counted, and one line reports them once the reader is back', () => {
+  const lines: string[] = [];
+  let unread = 0;
+  const output = {
+    get writableLength() {
+      return unread;
+    },
+    write(line: string) {
+      lines.push(line);
+      unread += line.length;
+    },
+  };
+  const log = createLogger({ level: 'info', output });
+  const long = 'x'.repeat(1000);
+  for (let n = 0; n < 2_000; n++) log.info('query', { long });
+  assert.ok(unread <= 1024 * 1024 && unread > 1024 * 1024 - 2_000, `${unread} bytes wait`);
+  assert.equal(log.dropped(), 2_000 - lines.length);
+  const written = lines.length;
+  unread = 0;
+  log.info('back');
+  assert.deepEqual(
+    lines.slice(written).map((line) => JSON.parse(line).lines),
+    [undefined, 2_000 - written],
+  );
+  log.info('again');
+  assert.equal(lines.length, written + 3);
+});

@@ -36,6 +36,7 @@ export async function serve(options: ServeOptions, output: Output, signals: Serv
   if (config === undefined) return EXIT.FAILED;
   const log = createLogger({ level: config.logLevel });
   const metrics = createMetrics();
+  metrics.collect(() => [{ name: 'healthdns_log_lines_dropped_total', labels: ['stderr'], value: log.dropped() }]);
   const stopped = new Promise<void>((resolve) => signals.onStop(resolve));
   // A start may wait for others (a store, a cluster); whoever asks to stop meanwhile is heard.
   const starting = start(config, log, metrics);

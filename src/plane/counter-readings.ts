@@ -51,6 +51,7 @@ const SUMS: Partial<Record<MetricName, readonly (readonly [counter: number, ...l
   ],
   healthdns_table_bytes: [[COUNTER.TABLE_BYTES]],
   healthdns_changes_applied_total: [[COUNTER.APPLIED]],
+  healthdns_log_lines_dropped_total: [[COUNTER.LOG_DROPPED, 'data threads']],
 };
 
 /** The same in every thread, unless one is being filled. */

@@ -48,6 +48,10 @@ export const COUNTER = {
   TABLE_BYTES: take(),
   ZONES: take(),
   APPLIED: take(),
+  /** Messages posted to the control plane, and those of them that it has taken: the only counter that it writes itself. */
+  POSTED: take(),
+  TAKEN: take(),
+  LOG_DROPPED: take(),
 } as const;
 
 export const COUNTERS = next;
@@ -79,4 +83,14 @@ export function countResponse(counters: Counters, rcode: number, bytes: number, 
   counters[COUNTER.SIZE_SUM] += bytes;
   counters[COUNTER.RCODES + rcode]++;
   if (truncated) counters[COUNTER.TRUNCATED]++;
+}
+
+/** Messages that may wait for the control plane; a worker's port has no bound of its own. */
+export const MAX_POSTED = 1_000;
+
+/** Counts a message to the control plane that can be left out; false: too many wait there already. */
+export function mayPost(counters: Counters): boolean {
+  if (counters[COUNTER.POSTED] - counters[COUNTER.TAKEN] >= MAX_POSTED) return false;
+  counters[COUNTER.POSTED]++;
+  return true;
 }

@@ -4,6 +4,7 @@ import { ListenError } from '../native/listen-error.ts';
 import { closeOrphans } from '../native/orphaned-descriptors.ts';
 import type { SocketAddress } from '../native/socket-address.ts';
 import type { CacheListing, FlushScope } from './cache-orders.ts';
+import { COUNTER, type Counters } from './counters.ts';
 import type { ForwardStatistics } from './forward-statistics.ts';
 import type { ListeningAddress } from './plane.ts';
 import type { FromThread, ThreadData, ToThread } from './thread-messages.ts';
@@ -48,7 +49,9 @@ export function startDataThread(url: URL, data: ThreadData, name: string, events
     cacheReplies.clear();
   };
 
+  const counters: Counters = new Float64Array(data.counters);
   worker.on('message', (message: FromThread) => {
+    if (message.kind === 'forward' || message.kind === 'log') counters[COUNTER.TAKEN]++;
     switch (message.kind) {
       case 'applied':
         events.onApplied(message.id);
@@ -80,6 +83,7 @@ export function startDataThread(url: URL, data: ThreadData, name: string, events
   });
   worker.once('exit', () => {
     failAll();
+    counters[COUNTER.TAKEN] = counters[COUNTER.POSTED];
     if (!ended) closeOrphans(descriptors);
     if (!closing) events.onDeath(cause);
   });

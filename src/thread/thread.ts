@@ -7,6 +7,7 @@ import { createNativeDatagrams, type OpenSocket, openDatagram } from '../native/
 import { loadLibc, trimFreedMemory } from '../native/libc.ts';
 import type { ListenError } from '../native/listen-error.ts';
 import { createPacketMemory } from '../native/packet-memory.ts';
+import { COUNTER, mayPost } from '../plane/counters.ts';
 import type { ForwardSettings } from '../plane/forward-settings.ts';
 import type { FromThread, ThreadData, ToThread } from '../plane/thread-messages.ts';
 import { type Listeners, openListeners } from '../server/listeners.ts';
@@ -21,7 +22,11 @@ trimFreedMemory();
 const data = workerData as ThreadData;
 const { settings } = data;
 const tell = (message: FromThread) => parentPort?.postMessage(message);
-const log = (level: 'info' | 'warn' | 'error', message: string) => tell({ kind: 'log', level, message });
+const counters = new Float64Array(data.counters);
+const log = (level: 'info' | 'warn' | 'error', message: string) => {
+  if (mayPost(counters)) tell({ kind: 'log', level, message });
+  else counters[COUNTER.LOG_DROPPED]++;
+};
 
 const libc = settings.udp === 'plain' ? 'switched off' : loadLibc();
 const datagrams = settings.forward === undefined || typeof libc === 'string' ? undefined : createNativeDatagrams(libc);
@@ -44,7 +49,7 @@ const allocate = typeof libc === 'string' ? undefined : libc.allocate;
 const engine = createEngine({
   memory: createPacketMemory(BATCH, Math.max(UDP_BYTES_WITHOUT_EDNS, settings.responder.udpPayloadBytes), allocate),
   slots: new Uint8Array(data.slots),
-  counters: new Float64Array(data.counters),
+  counters,
   settings: settings.responder,
   hashSeed: data.hashSeed,
   rotationSeed: data.rotationSeed,
@@ -140,6 +145,7 @@ function reportForwarding(forwarder: Forwarder, before: string): void {
     routes: forwarder.routes(),
   };
   const now = JSON.stringify(statistics);
-  if (now !== before) tell({ kind: 'forward', statistics });
-  systemClock.setTimeout(() => reportForwarding(forwarder, now), REPORT_MS);
+  const isDue = now !== before && mayPost(counters);
+  if (isDue) tell({ kind: 'forward', statistics });
+  systemClock.setTimeout(() => reportForwarding(forwarder, isDue ? now : before), REPORT_MS);
 }

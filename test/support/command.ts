@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 /** The repository's top folder; tests run from build/test/…. */
 export const repository = fileURLToPath(new URL('../../../', import.meta.url));
-const launcher = join(repository, 'bin/healthdns');
+export const launcher = join(repository, 'bin/healthdns');
 
 export interface Finished {
   readonly code: number | null;

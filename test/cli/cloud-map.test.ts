@@ -111,7 +111,7 @@ test('a store that another process holds is an error at the start', async (t) =>
   await start(t, file);
   const second = serving([file, '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0']);
   t.after(() => second.stop('SIGKILL'));
-  await second.shows(/kept cannot be opened/);
+  await second.shows(/kept is in use by another process/);
 });
 
 test('with `writes: loopback` and --http on all addresses unsigned writes are refused, and reads are not', async (t) => {

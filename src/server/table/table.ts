@@ -3,7 +3,7 @@
 
 import { type Arena, chunkOf, createArena, wordOf } from '../../memory/arena.ts';
 import { BLOCK, BLOCK_FLAG, RRSET } from '../../plane/layout.ts';
-import { createNameIndex } from './name-index.ts';
+import { NameIndex } from './name-index.ts';
 
 export interface Table {
   /** Blocks lie here; see `chunkOf` and `wordOf` of arena.ts. */
@@ -30,7 +30,7 @@ export interface Table {
 
 export function createTable(): Table {
   const arena = createArena();
-  const index = createNameIndex(arena);
+  const index = new NameIndex(arena);
   let records = 0;
   let cuts = 0;
   let wildcards = 0;
@@ -52,14 +52,14 @@ export function createTable(): Table {
   };
 
   const moveBlock = (from: number, to: number): void => {
-    index.point(arena.words[chunkOf(from)][wordOf(from) + BLOCK.HASH], from, to);
+    index.handles.replace(arena.words[chunkOf(from)][wordOf(from) + BLOCK.HASH], from, to);
   };
 
   return {
     arena,
-    find: index.find,
-    findWords: index.findWords,
-    touch: index.touch,
+    find: (hash, view, start, length) => index.find(hash, view, start, length),
+    findWords: (hash, words, length) => index.findWords(hash, words, length),
+    touch: (hashes, count) => index.touch(hashes, count),
     replace(words, at) {
       const size = words[at + BLOCK.SIZE];
       const hash = words[at + BLOCK.HASH];
@@ -70,7 +70,7 @@ export function createTable(): Table {
       if (old < 0) {
         const handle = arena.allocate(size);
         copy(words, at, size, handle);
-        index.add(hash, handle);
+        index.handles.add(hash, handle);
       } else {
         const chunk = arena.words[chunkOf(old)];
         count(chunk, wordOf(old), -1);
@@ -79,7 +79,7 @@ export function createTable(): Table {
         } else {
           const handle = arena.allocate(size);
           copy(words, at, size, handle);
-          index.point(hash, old, handle);
+          index.handles.replace(hash, old, handle);
           arena.free(old);
         }
       }
@@ -89,16 +89,16 @@ export function createTable(): Table {
       const handle = index.findWords(hash, wordsOf(name), name.length);
       if (handle < 0) return false;
       count(arena.words[chunkOf(handle)], wordOf(handle), -1);
-      index.remove(hash, handle);
+      index.handles.remove(hash, handle);
       arena.free(handle);
       arena.tidy(moveBlock);
       return true;
     },
-    names: index.names,
+    names: () => index.handles.size,
     records: () => records,
     cuts: () => cuts,
     wildcards: () => wildcards,
-    bytes: () => arena.totalWords() * 4 + index.bytes(),
+    bytes: () => arena.totalWords() * 4 + index.handles.bytes,
   };
 }
 

@@ -4,6 +4,7 @@ import { type LabelledName, labelledName } from '../../dns/fast/question-reader.
 import type { WireName } from '../../dns/name.ts';
 import { labelCount } from '../../dns/name.ts';
 import type { HashSeed } from '../../dns/name-hash.ts';
+import { HashIndex } from '../../memory/hash-index.ts';
 import type { ZoneState } from '../../plane/records.ts';
 import { wordsOf } from './table.ts';
 
@@ -26,25 +27,23 @@ export interface Zones {
   count(): number;
 }
 
+const FEWEST_BUCKETS = 8;
+
 export function createZones(): Zones {
   const zones = new Map<string, Zone>();
-  let buckets: (Zone | undefined)[] = [undefined];
-  let mask = 0;
+  let list: readonly Zone[] = [];
+  let places = new HashIndex(FEWEST_BUCKETS);
   /** Numbers of labels that zones have, longest first: only these suffixes are looked up. */
-  let depths: number[] = [];
+  let depths: readonly number[] = [];
 
   /** Zones change rarely and are few, so everything is made again. */
   const rebuild = (): void => {
-    let size = 8;
-    while (size < zones.size * 2) size *= 2;
-    buckets = new Array<Zone | undefined>(size).fill(undefined);
-    mask = size - 1;
-    for (const zone of zones.values()) {
-      let bucket = zone.hash & mask;
-      while (buckets[bucket] !== undefined) bucket = (bucket + 1) & mask;
-      buckets[bucket] = zone;
-    }
-    depths = [...new Set([...zones.values()].map((zone) => zone.labels))].sort((a, b) => b - a);
+    list = [...zones.values()];
+    places = new HashIndex(FEWEST_BUCKETS);
+    list.forEach(({ hash }, place) => {
+      places.add(hash, place);
+    });
+    depths = [...new Set(list.map(({ labels }) => labels))].sort((a, b) => b - a);
   };
 
   return {
@@ -53,10 +52,9 @@ export function createZones(): Zones {
         const depth = depths[i];
         if (depth > most) continue;
         const hash = hashes[depth];
-        for (let bucket = hash & mask; ; bucket = (bucket + 1) & mask) {
-          const zone = buckets[bucket];
-          if (zone === undefined) break;
-          if (zone.hash === hash && endsWith(name, depth, zone.name)) return zone;
+        for (let place = places.first(hash); place >= 0; place = places.next(hash)) {
+          const zone = list[place];
+          if (endsWith(name, depth, zone.name)) return zone;
         }
       }
       return undefined;

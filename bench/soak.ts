@@ -1,60 +1,247 @@
-// `npm run bench:soak`: half the peak for ten minutes with churn; memory must stay flat and no query may be lost.
-//   node build/bench/soak.js [--minutes N] [--write]
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+// `npm run bench:soak`: mixed load while instances fail and recover, the file is reloaded, the disk of the Cloud Map store is
+// full, the log is not read, and the upstream server is silent. No answer of the server's own zone may be lost, none may
+// have an address that is known to be dead, no acknowledged registration may be missing, and memory must stay flat.
+//   node build/bench/soak.js [--seconds N] [--write]
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { loadAt, measure, residentBytes } from './measure.ts';
+import { loadAt, residentBytes } from './measure.ts';
 import { seededRandom } from './random.ts';
 import { machine, table } from './report.ts';
 import { replaceSection } from './results.ts';
-import { healthdns } from './servers.ts';
-import { makeWorkloads, ZONE, zoneText } from './workloads.ts';
+import { type BenchServer, knot } from './servers.ts';
+import { type Checked, type DeadSince, nowMs, startChecker } from './soak-checker.ts';
+import { type Registrations, startRegistrations } from './soak-cloud-map.ts';
+import { type SoakServer, startSoakServer } from './soak-server.ts';
+import type { Workload } from './workloads.ts';
 
 const { values: options } = parseArgs({
-  options: { minutes: { type: 'string', default: '10' }, write: { type: 'boolean', default: false } },
+  options: { seconds: { type: 'string', default: '600' }, write: { type: 'boolean', default: false } },
 });
-const seconds = Number(options.minutes) * 60;
-const SAMPLE_MS = 10_000;
+const seconds = Number(options.seconds);
+
+const [PORT, HTTP_PORT, UPSTREAM_PORT] = [5331, 5332, 5333];
+const HTTP = `http://127.0.0.1:${HTTP_PORT}`;
+const ZONE = 'soak.test';
+const UPSTREAM_ZONE = 'upstream.test.';
+const SERVICES = 20;
+const INSTANCES = 10;
+/** At most so many of a service are dead, so that each name has an answer. */
+const MOST_DEAD = 5;
+const UDP_RATE = 6_000;
+const TCP_RATE = 500;
+const FLIP_EVERY_MS = 20;
+const SAMPLE_MS = 2_000;
+
+/** What was done to the server. */
+const done = { flips: 0, failedPushes: 0, reloads: 0, outages: 0, fullDisks: 0, stoppedReaders: 0 };
 
 const folder = mkdtempSync(join(tmpdir(), 'healthdns-soak-'));
+const random = seededRandom(1);
 try {
-  await soak();
+  process.exitCode = await soak();
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
 
-async function soak(): Promise<void> {
-  const zoneFile = join(folder, 'bench.zone');
-  writeFileSync(zoneFile, zoneText());
-  const workloads = makeWorkloads(join(folder, 'queries'), seededRandom(1), false);
-  const workload = workloads.find(({ name }) => name === '10 A')!;
-  const server = await healthdns.start({ folder, zoneFile, zone: ZONE }, 5331);
+async function soak(): Promise<number> {
+  mkdirSync(join(folder, 'state'));
+  const zoneFile = join(folder, 'upstream.zone');
+  writeFileSync(zoneFile, upstreamZone());
+  const upstream = await knot.start({ folder, zone: UPSTREAM_ZONE, zoneFile }, UPSTREAM_PORT);
+  const file = join(folder, 'zones.yaml');
+  writeFileSync(file, configuration(0));
+  const server = await startSoakServer(folder, file, `${ZONE}.`, PORT);
+  const deadSince: DeadSince = new Float64Array(new SharedArrayBuffer(8 * SERVICES * 256));
   try {
-    const { queriesPerSecond: peak } = await measure(server, workload, 3);
-    server.churn?.(true);
+    const registrations = await startRegistrations(HTTP);
+    const names = Array.from({ length: SERVICES }, (_, service) => `s${service}.${ZONE}.`);
+    const checker = startChecker(PORT, names, deadSince);
     const memory: number[] = [];
     const sampler = setInterval(() => memory.push(residentBytes(server.pid)), SAMPLE_MS);
-    const { sent, lost } = await loadAt(server, workload, peak / 2, seconds);
+    const ending = new AbortController();
+    const faults = Promise.all([
+      flips(deadSince, ending.signal),
+      every(10, ending.signal, () => reload(server, file)),
+      every(20, ending.signal, () => outage(upstream)),
+      every(45, ending.signal, () => fullDisk(server)),
+      every(60, ending.signal, () => stoppedReader(server)),
+    ]);
+    faults.catch(() => {}); // Awaited below.
+    const bench: BenchServer = { name: 'healthdns', pid: server.pid, port: PORT, stop: async () => {} };
+    const [mixed, tcp] = await Promise.all([
+      loadAt(bench, mixedQueries(), UDP_RATE, seconds),
+      loadAt(bench, ownQueries(), TCP_RATE, seconds),
+    ]);
+    ending.abort();
+    await faults;
+    const checked = await checker.stop();
     clearInterval(sampler);
-    // The first minute warms up: JIT, buffers, heap.
-    const settled = memory.slice(Math.min(6, memory.length >> 2));
-    const mib = (bytes: number | undefined) => ((bytes ?? Number.NaN) / 2 ** 20).toFixed(1);
-    const report = table(
-      ['', ''],
-      [
-        ['length', `${seconds} s with 1,000 health flips and 100 structural updates a second`],
-        ['rate', `${Math.round(peak / 2).toLocaleString('en')} queries/s, half of the peak just before`],
-        ['queries', sent.toLocaleString('en')],
-        ['lost', String(lost)],
-        ['memory after the first minute', `${mib(settled[0])} MiB`],
-        ['memory at the end', `${mib(settled.at(-1))} MiB`],
-        ['least and most in between', `${mib(Math.min(...settled))} to ${mib(Math.max(...settled))} MiB`],
-      ],
-    );
-    console.log(report);
-    if (options.write) replaceSection('soak', `${machine()}. \`npm run bench:soak\`.\n\n${report}`);
+    await registrations.stop();
+    const result = { checked, mixed, tcp, memory, logLines: server.logLines() };
+    await server.restart();
+    return report(result, registrations, await registrations.missing());
   } finally {
     await server.stop();
+    await upstream.stop();
   }
+}
+
+interface Result {
+  readonly checked: Checked;
+  readonly mixed: { readonly sent: number; readonly lost: number };
+  readonly tcp: { readonly sent: number; readonly lost: number };
+  readonly memory: readonly number[];
+  readonly logLines: number;
+}
+
+function report({ checked, mixed, tcp, memory, logLines }: Result, writes: Registrations, missing: number): number {
+  const lost = checked.lost + tcp.lost;
+  // The first minute warms up: JIT, buffers, heap, cache.
+  const settled = memory.slice(Math.min(60_000 / SAMPLE_MS, memory.length >> 2));
+  const mib = (bytes: number | undefined) => `${((bytes ?? Number.NaN) / 2 ** 20).toFixed(1)} MiB`;
+  const count = (value: number) => value.toLocaleString('en');
+  const text = table(
+    ['', ''],
+    [
+      ['length', `${seconds} s`],
+      ['queries for own names, checked', count(checked.queries)],
+      ['other queries over UDP: own names, cached, not cached', count(mixed.sent)],
+      ['queries over TCP', count(tcp.sent)],
+      ['health flips, of which failed; reloads', `${count(done.flips)}, ${done.failedPushes}; ${done.reloads}`],
+      ['upstream outages of 3 s', String(done.outages)],
+      ['times that the disk was full, that the log was not read', `${done.fullDisks}, ${done.stoppedReaders}`],
+      ['**own answers lost**', `**${lost}**`],
+      ['own answers without an address', String(checked.wrong)],
+      ['**answers with an address known dead**', `**${checked.dead}**`],
+      ['slowest own answer', `${checked.slowestMs.toFixed(0)} ms`],
+      ['replies that the kernel dropped at the client', String(checked.droppedAtClient)],
+      ['forwarded or own queries without a reply within 5 s, beside outages', String(mixed.lost)],
+      ['Cloud Map writes acknowledged, refused', `${count(writes.acknowledged())}, ${count(writes.refused())}`],
+      ['**acknowledged writes lost after a restart**', `**${missing}**`],
+      ['lines of log read', count(logLines)],
+      ['memory after the first minute', mib(settled[0])],
+      ['**memory at the end**', `**${mib(settled.at(-1))}**`],
+      ['least and most in between', `${mib(Math.min(...settled))} to ${mib(Math.max(...settled))}`],
+    ],
+  );
+  console.log(text);
+  if (options.write) replaceSection('soak', `${machine()}. \`npm run bench:soak\`.\n\n${text}`);
+  return lost - checked.droppedAtClient > 0 || checked.wrong > 0 || checked.dead > 0 || missing > 0 ? 1 : 0;
+}
+
+/** Runs `act` every so many seconds, the first time after half of that. */
+async function every(period: number, signal: AbortSignal, act: () => Promise<void> | void): Promise<void> {
+  await pause((period * 1000) / 2, signal);
+  while (!signal.aborted) {
+    await act();
+    await pause(period * 1000, signal);
+  }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return sleep(ms, undefined, { signal }).catch(() => {});
+}
+
+/** Instances fail and recover in turn, by reports of an external source. */
+async function flips(deadSince: DeadSince, signal: AbortSignal): Promise<void> {
+  const dead = Array.from({ length: SERVICES }, (): number[] => []);
+  while (!signal.aborted) {
+    const service = Math.floor(random() * SERVICES);
+    const down = dead[service]!;
+    const recovers = down.length === MOST_DEAD;
+    const instance = recovers ? down.shift()! : Math.floor(random() * INSTANCES);
+    if (!recovers && down.includes(instance)) continue;
+    const index = (service << 8) | instance;
+    if (recovers) deadSince[index] = 0;
+    if (!recovers) down.push(instance);
+    const pushed = await pushHealth(service, instance, recovers ? 'HEALTHY' : 'UNHEALTHY');
+    if (pushed) done.flips++;
+    else done.failedPushes++;
+    if (pushed && !recovers) deadSince[index] = nowMs();
+    await pause(FLIP_EVERY_MS, signal);
+  }
+}
+
+async function pushHealth(service: number, instance: number, status: string): Promise<boolean> {
+  const push = { zone: `${ZONE}.`, service: `s${service}`, instance: `i${instance}`, source: 'soak', status };
+  const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(push) };
+  try {
+    const response = await fetch(`${HTTP}/external-health`, { ...init, signal: AbortSignal.timeout(10_000) });
+    if (response.status !== 204) console.log(`push: ${response.status} ${await response.text()}`);
+    return response.status === 204;
+  } catch (error) {
+    console.log(`push: ${(error as Error).message}`);
+    return false;
+  }
+}
+
+function reload(server: SoakServer, file: string): void {
+  writeFileSync(file, configuration(++done.reloads));
+  server.reload();
+}
+
+async function outage(upstream: BenchServer): Promise<void> {
+  done.outages++;
+  process.kill(upstream.pid, 'SIGSTOP');
+  await sleep(3_000);
+  process.kill(upstream.pid, 'SIGCONT');
+}
+
+async function fullDisk(server: SoakServer): Promise<void> {
+  done.fullDisks++;
+  server.fillDisk();
+  await sleep(5_000);
+  server.freeDisk();
+}
+
+async function stoppedReader(server: SoakServer): Promise<void> {
+  done.stoppedReaders++;
+  server.readLog(false);
+  await sleep(10_000);
+  server.readLog(true);
+}
+
+function configuration(reloads: number): string {
+  const instance = (service: number, i: number) => `          - { id: i${i}, ipv4: 10.9.${service}.${i} }\n`;
+  const service = (number: number) =>
+    `      - name: s${number}\n        instances:\n` +
+    Array.from({ length: INSTANCES }, (_, i) => instance(number, i)).join('');
+  return (
+    `listen: 127.0.0.1:${PORT}\nhttp: 127.0.0.1:${HTTP_PORT}\nthreads: 1\nqueryLog: { every: 10 }\n` +
+    `cloudMap: { writes: loopback, store: { path: ./state/store } }\n` +
+    `forward: [{ zone: ${UPSTREAM_ZONE}, to: [127.0.0.1:${UPSTREAM_PORT}] }]\ncache: { serveStale: true }\n` +
+    `zones:\n  - name: ${ZONE}\n` +
+    '    externalHealth: { sources: [{ name: soak }], combine: any, maxAgeSeconds: 86400 }\n' +
+    `    records:\n      - { name: reloads, type: TXT, value: "${reloads}" }\n    services:\n` +
+    Array.from({ length: SERVICES }, (_, number) => service(number)).join('')
+  );
+}
+
+function upstreamZone(): string {
+  const apex = `${UPSTREAM_ZONE} 3600 IN SOA ns.${UPSTREAM_ZONE} admin.${UPSTREAM_ZONE} 1 7200 3600 1209600 30\n`;
+  return `${apex}${UPSTREAM_ZONE} 3600 IN NS ns.${UPSTREAM_ZONE}\nns.${UPSTREAM_ZONE} 3600 IN A 127.0.0.1\n*.wild.${UPSTREAM_ZONE} 5 IN A 10.0.0.1\n`;
+}
+
+/** Seven in ten for names of the zone, some of which do not exist, two for names that are cached, one for names that are not. */
+function mixedQueries(): Workload {
+  const line = (i: number) => {
+    const kind = i % 10;
+    if (kind < 6) return `s${i % SERVICES}.${ZONE} A`;
+    if (kind < 7) return `absent${i}.${ZONE} A`;
+    return kind < 9 ? `hit${i % 50}.wild.${UPSTREAM_ZONE} A` : `miss${i}.wild.${UPSTREAM_ZONE} A`;
+  };
+  return queries('mixed', 'udp', line, 200_000);
+}
+
+function ownQueries(): Workload {
+  return queries('own', 'tcp', (i) => `s${i % SERVICES}.${ZONE} A`, 1_000);
+}
+
+function queries(name: string, transport: 'udp' | 'tcp', line: (i: number) => string, count: number): Workload {
+  const queryFile = join(folder, `${name}.queries`);
+  writeFileSync(queryFile, `${Array.from({ length: count }, (_, i) => line(i)).join('\n')}\n`);
+  return { name, queryFile, transport };
 }

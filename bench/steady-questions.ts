@@ -32,7 +32,7 @@ const RECEIVE_BUFFER_BYTES = 8 << 20;
 
 /** Asks A of the names in turn until `work` has ended. */
 export async function askDuring(port: number, names: readonly string[], work: Promise<void>): Promise<Asked> {
-  const worker = new Worker(new URL(import.meta.url), { workerData: { port, names } });
+  const worker = new Worker(new URL(import.meta.url), { workerData: { port, names, steady: true } });
   const asked = new Promise<Asked>((resolve, reject) => {
     worker.once('error', reject);
     worker.once('message', resolve);
@@ -94,7 +94,7 @@ async function ask(port: number, names: readonly string[]): Promise<Asked> {
 }
 
 /** The last column of /proc/net/udp, added up over a port's sockets. */
-function drops(socket: Socket, serverPort: number): { readonly client: number; readonly server: number } {
+export function drops(socket: Socket, serverPort: number): { readonly client: number; readonly server: number } {
   const counts = new Map<number, number>();
   for (const line of readFileSync('/proc/net/udp', 'utf8').trim().split('\n').slice(1)) {
     const fields = line.trim().split(/\s+/);
@@ -104,7 +104,7 @@ function drops(socket: Socket, serverPort: number): { readonly client: number; r
   return { client: counts.get(socket.address().port) ?? 0, server: counts.get(serverPort) ?? 0 };
 }
 
-if (!isMainThread) {
+if (!isMainThread && workerData?.steady === true) {
   const { port, names } = workerData as { port: number; names: readonly string[] };
   parentPort!.postMessage(await ask(port, names));
 }

@@ -27,6 +27,8 @@ export interface CloudMapLimits {
 export interface HealthView {
   /** By instance id; an instance that is absent is UNKNOWN. */
   statusesOf(service: ServiceRecord): ReadonlyMap<string, Status>;
+  /** Whether the service's instances have a health check, or custom health. */
+  isChecked(service: ServiceRecord): boolean;
   /** Instances of the service that nobody registered: tasks in a cluster. */
   discovered(service: ServiceRecord): Iterable<DiscoveredInstance>;
   /** Grows whenever the service's instances or their health change. */
@@ -47,26 +49,26 @@ function letters(random: Random, count: number): string {
 
 export const newNamespaceId = ({ random }: Api): string => `ns-${letters(random, 17)}`;
 export const newServiceId = ({ random }: Api): string => `srv-${letters(random, 17)}`;
-/** Random letters, then the time, so that no two are alike. */
+/** Random letters, then the time in milliseconds, which has eight digits in base 36 until 2059. */
 export const newOperationId = ({ random }: Api, nowMs: number): string =>
-  `${letters(random, 24)}-${nowMs.toString(36).padStart(9, '0')}`;
+  `${letters(random, 32)}-${nowMs.toString(36).padStart(8, '0')}`;
 
 export const namespaceArn = (api: Api, id: string): string => arn(api, `namespace/${id}`);
 export const serviceArn = (api: Api, id: string): string => arn(api, `service/${id}`);
 const arn = ({ region, account }: Api, resource: string): string =>
   `arn:aws:servicediscovery:${region}:${account}:${resource}`;
 
-/** @throws AwsError NamespaceNotFound */
+/** @throws AwsError NamespaceNotFound; as in AWS, the message is the id */
 export function namespaceOf({ state }: Api, idOrArn: string): NamespaceRecord {
   const namespace = state.namespaces.get(idOf(idOrArn));
-  if (namespace === undefined) throw new AwsError('NamespaceNotFound', `no namespace with id ${idOrArn}`);
+  if (namespace === undefined) throw new AwsError('NamespaceNotFound', idOrArn);
   return namespace;
 }
 
 /** @throws AwsError ServiceNotFound */
 export function serviceOf({ state }: Api, idOrArn: string): ServiceRecord {
   const service = state.services.get(idOf(idOrArn));
-  if (service === undefined) throw new AwsError('ServiceNotFound', `no service with id ${idOrArn}`);
+  if (service === undefined) throw new AwsError('ServiceNotFound', idOrArn);
   return service;
 }
 
@@ -89,12 +91,11 @@ export function serviceByName(
 /** A registered instance. @throws AwsError InstanceNotFound */
 export function instanceOf({ state }: Api, service: ServiceRecord, instanceId: string): InstanceRecord {
   const instance = state.instancesOf(service.id).get(instanceId);
-  if (instance === undefined) throw noInstance(service, instanceId);
+  if (instance === undefined) throw noInstance(instanceId);
   return instance;
 }
 
-export const noInstance = ({ id }: ServiceRecord, instanceId: string): AwsError =>
-  new AwsError('InstanceNotFound', `service ${id} has no instance ${instanceId}`);
+export const noInstance = (instanceId: string): AwsError => new AwsError('InstanceNotFound', instanceId);
 
 /** Every instance of a service: the registered ones, then those found in clusters under other ids. */
 export function* allInstances({ state, health }: Api, service: ServiceRecord): Iterable<DiscoveredInstance> {

@@ -147,7 +147,8 @@ function createTables() {
       }
       case 'operation': {
         const value = exchange(operations, change.key, change.value);
-        if (value?.requestKey !== undefined) requests.delete(value.requestKey);
+        if (value?.requestKey !== undefined && requests.get(value.requestKey) === value)
+          requests.delete(value.requestKey);
         if (change.value?.requestKey !== undefined) requests.set(change.value.requestKey, change.value);
         return { ...change, value };
       }

@@ -91,6 +91,8 @@ export function publishCloudMap(options: PublishOptions): HealthView {
 
   return {
     statusesOf: (service) => statusesOf(registry, service),
+    isChecked: (service) =>
+      service.customHealth || registry.service(serviceKey(service.id))?.service?.healthCheck !== undefined,
     discovered: (service) => discoveredInstances(registry, state, service),
     revision: (service) => revisions(service.id),
   };
@@ -143,7 +145,7 @@ function serviceOf(service: ServiceRecord, namespace: NamespaceRecord, defaults:
     zone: `${canonicalName(namespace.name)}.`,
     namespace: canonicalName(namespace.name),
     name: service.name.toLowerCase(),
-    names: ['{service}'],
+    names: [service.name === '.' ? '@' : '{service}'],
     ttlSeconds: (recordOfA ?? service.dnsConfig?.records[0])?.ttlSeconds ?? 60,
     ...ttlOfAaaa(service),
     policy: {

@@ -39,6 +39,8 @@ export interface ServiceRecord {
   readonly healthCheckConfig?: HealthCheckConfig;
   /** True with HealthCheckCustomConfig (its FailureThreshold is always 1). */
   readonly customHealth: boolean;
+  /** Equal for equal CreateService requests. */
+  readonly fingerprint?: string;
   readonly attributes: Readonly<Record<string, string>>;
   readonly tags: Readonly<Record<string, string>>;
 }
@@ -71,6 +73,8 @@ export interface OperationRecord {
   readonly targets: Readonly<Partial<Record<'NAMESPACE' | 'SERVICE' | 'INSTANCE', string>>>;
   /** Identifies a retried request: the CreatorRequestId in its scope. */
   readonly requestKey?: string;
+  /** Equal for equal requests. */
+  readonly fingerprint?: string;
 }
 
 /** One value to store or delete. A list of changes is written whole or not at all. */

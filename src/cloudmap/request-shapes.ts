@@ -1,5 +1,6 @@
 // The shapes of request members, from the API's service model (servicediscovery, 2017-03-14).
 import * as v from 'valibot';
+import { NameError, parseName } from '../dns/name.ts';
 import { AwsError } from './aws-error.ts';
 
 /** Checks an operation's input. @throws AwsError InvalidInput naming the member and what was expected */
@@ -16,6 +17,17 @@ const between = (minimum: number, maximum: number) =>
 const textOf = (maximum: number) => v.pipe(v.string(), v.maxLength(maximum));
 const listOf = <Schema extends v.GenericSchema>(schema: Schema, maximum: number) =>
   v.pipe(v.array(schema), v.maxLength(maximum));
+
+/** The reason why a text is not a domain name. */
+export function nameProblem(name: string): string | undefined {
+  try {
+    parseName(name);
+    return undefined;
+  } catch (error) {
+    if (error instanceof NameError) return error.message;
+    throw error;
+  }
+}
 
 /** An id or an ARN. */
 export const resourceId = v.pipe(v.string(), v.minLength(1), v.maxLength(255));
@@ -34,20 +46,28 @@ export const instanceId = v.pipe(
 );
 
 const httpName = v.pipe(v.string(), v.regex(/^(?!arn:)[!-~]{1,1024}$/, 'must be of 1 to 1024 printable characters'));
-const dnsLabel = '[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?';
-const dnsName = v.pipe(
+const privateName = v.pipe(
+  v.string(),
+  v.regex(/^(?!arn:)[!-~]{1,253}$/, 'must be of 1 to 253 printable characters'),
+  v.check((name) => nameProblem(name) === undefined, 'must be a domain name, such as production.local'),
+);
+const publicLabel = '[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?';
+const publicName = v.pipe(
   v.string(),
   v.maxLength(253),
-  v.regex(new RegExp(`^${dnsLabel}(\\.${dnsLabel})*\\.?$`), 'must be a domain name, such as production.local'),
+  v.regex(new RegExp(`^(${publicLabel}\\.)+${publicLabel}$`), 'must be a domain name of two labels or more'),
 );
-export const namespaceName = { http: httpName, dns: dnsName } as const;
+export const namespaceName = { http: httpName, private: privateName, public: publicName } as const;
 export const anyNamespaceName = httpName;
 
 const serviceLabel = '([a-zA-Z0-9_][a-zA-Z0-9_-]{0,61}[a-zA-Z0-9_]|[a-zA-Z0-9])';
 export const serviceName = v.pipe(
   v.string(),
   v.maxLength(127),
-  v.regex(new RegExp(`^${serviceLabel}(\\.${serviceLabel})*$`), 'must be of letters, digits, hyphens and underscores'),
+  v.regex(
+    new RegExp(`^(${serviceLabel}(\\.${serviceLabel})*|\\.)$`),
+    'must be of letters, digits, hyphens and underscores',
+  ),
 );
 
 const attributeKey = v.pipe(

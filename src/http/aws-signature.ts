@@ -47,7 +47,10 @@ export async function checkSignature(
   if (stated !== undefined && stated !== createHash('sha256').update(request.body).digest('hex'))
     throw invalid('X-Amz-Content-Sha256 is not the hash of the body');
   const names = signedHeaders.split(';');
-  if (!names.includes('host') || !names.includes('x-amz-date')) throw invalid('host and x-amz-date must be signed');
+  // Without them, a signature would be good for another operation, host or time.
+  const required = ['host', 'x-amz-date', 'x-amz-target', 'content-type'].filter((name) => name in request.headers);
+  const uncovered = required.find((name) => !names.includes(name));
+  if (uncovered !== undefined) throw invalid(`${uncovered} must be signed`);
   const expected = await sign(request, path, key, String(region), names, signingDate);
   if (!sameText(expected, signature)) throw invalid('the signature does not match: check the secret key');
 }

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import * as aws from '@aws-sdk/client-servicediscovery';
+import { Hash } from '@smithy/hash-node';
+import { SignatureV4 } from '@smithy/signature-v4';
 import { type CloudMapServer, startCloudMapServer } from '../support/cloud-map-server.ts';
 
 let server: CloudMapServer;
@@ -58,7 +60,7 @@ test('the three kinds of namespaces are created, shown, listed, updated and dele
   const { Namespace } = await client.send(new aws.GetNamespaceCommand({ Id: privateId }));
   assert.equal(Namespace?.Type, 'DNS_PRIVATE');
   assert.equal(Namespace?.Arn, `arn:aws:servicediscovery:us-east-1:000000000000:namespace/${privateId}`);
-  assert.equal(Namespace?.Properties?.DnsProperties?.SOA?.TTL, 15);
+  assert.equal(Namespace?.Properties?.DnsProperties?.SOA, undefined);
   assert.ok(Math.abs(Namespace!.CreateDate!.getTime() - Date.now()) < 60_000);
 
   const Filters = [{ Name: 'NAME' as const, Values: ['kinds'], Condition: 'BEGINS_WITH' as const }];
@@ -98,11 +100,11 @@ test('a service is created once a CreatorRequestId, updated and deleted', async 
   await client.send(
     new aws.UpdateServiceCommand({
       Id: id,
-      Service: { Description: 'd', DnsConfig: { DnsRecords: [{ Type: 'AAAA', TTL: 7 }] } },
+      Service: { Description: 'd', DnsConfig: { DnsRecords: [{ Type: 'A', TTL: 7 }] } },
     }),
   );
   const { Service } = await client.send(new aws.GetServiceCommand({ Id: id }));
-  assert.deepEqual(Service?.DnsConfig?.DnsRecords, [{ Type: 'AAAA', TTL: 7 }]);
+  assert.deepEqual(Service?.DnsConfig?.DnsRecords, [{ Type: 'A', TTL: 7 }]);
   assert.deepEqual(Service?.HealthCheckCustomConfig, { FailureThreshold: 1 });
   assert.equal(Service?.Type, 'DNS_HTTP');
 
@@ -354,6 +356,35 @@ test('with keys configured only requests signed with one of them may write', asy
     );
   } finally {
     for (const one of Object.values(clients)) one.destroy();
+    await signed.close();
+  }
+});
+
+test('a signature that does not cover the operation or the content type is refused', async () => {
+  const key = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret' };
+  const signed = await startCloudMapServer({ writes: 'signed', keys: [key] });
+  const { host, hostname, port } = new URL(signed.url);
+  const headers = {
+    host,
+    'x-amz-target': 'Route53AutoNaming_v20170314.CreateHttpNamespace',
+    'content-type': 'application/x-amz-json-1.1',
+  };
+  const body = '{"Name":"covered"}';
+  const sha256 = Hash.bind(undefined, 'sha256');
+  const signer = new SignatureV4({ credentials: key, region: 'us-east-1', service: 'servicediscovery', sha256 });
+  const send = async (...unsigned: string[]) => {
+    const request = { method: 'POST', protocol: 'http:', hostname, port: Number(port), path: '/', headers, body };
+    const { headers: sent } = await signer.sign(request, { unsignableHeaders: new Set(unsigned) });
+    const response = await fetch(signed.url, { method: 'POST', headers: sent, body });
+    return [response.status, ((await response.json()) as { Message?: string }).Message];
+  };
+  try {
+    assert.deepEqual(await send('x-amz-target'), [403, 'x-amz-target must be signed']);
+    assert.deepEqual(await send('content-type'), [403, 'content-type must be signed']);
+    assert.deepEqual(await send('host'), [403, 'host must be signed']);
+    assert.equal(signed.api.state.namespaces.size, 0);
+    assert.equal((await send())[0], 200);
+  } finally {
     await signed.close();
   }
 });

@@ -45,8 +45,8 @@ test('RPC v2 CBOR carries inputs, outputs, times and errors', () =>
       400,
       {
         __type: 'com.amazonaws.servicediscovery#NamespaceNotFound',
-        message: 'no namespace with id ns-none',
-        Message: 'no namespace with id ns-none',
+        message: 'ns-none',
+        Message: 'ns-none',
       },
     ]);
   }));

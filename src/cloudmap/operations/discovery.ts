@@ -39,7 +39,9 @@ export function discoverInstances(api: Api, input: unknown): object {
   for (const { id, attributes: given } of allInstances(api, service))
     if (matches(given, request.QueryParameters))
       all.push({ id, attributes: given, status: statuses.get(id) ?? 'UNKNOWN' });
-  const ofStatus = withStatus(all, request.HealthStatus);
+  // AWS ignores HealthStatus for services without a health check. Tasks have health without one.
+  const hasHealth = api.health.isChecked(service) || all.some(({ status }) => status !== 'UNKNOWN');
+  const ofStatus = hasHealth ? withStatus(all, request.HealthStatus) : all;
   const preferred = ofStatus.filter((candidate) => matches(candidate.attributes, request.OptionalParameters));
   const found = atMost(preferred.length > 0 ? preferred : ofStatus, request.MaxResults, api.random);
   return {
@@ -104,7 +106,7 @@ export function getInstancesHealthStatus(api: Api, input: unknown): object {
   const ids = [...allInstances(api, service)].map(({ id }) => id);
   const known = new Set(ids);
   const missing = request.Instances?.find((id) => !known.has(id));
-  if (missing !== undefined) throw noInstance(service, missing);
+  if (missing !== undefined) throw noInstance(missing);
   const statuses = api.health.statusesOf(service);
   const { items, nextToken: token } = page(request.Instances ?? ids, (id) => id, request);
   return { Status: Object.fromEntries(items.map((id) => [id, statuses.get(id) ?? 'UNKNOWN'])), NextToken: token };

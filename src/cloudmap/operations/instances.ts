@@ -1,12 +1,28 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import * as v from 'valibot';
-import { NameError, parseName } from '../../dns/name.ts';
-import { type Api, allInstances, instanceOf, namespaceOf, noInstance, serviceOf } from '../api.ts';
+import {
+  type Api,
+  allInstances,
+  type DiscoveredInstance,
+  instanceOf,
+  namespaceOf,
+  noInstance,
+  serviceOf,
+} from '../api.ts';
 import { AwsError } from '../aws-error.ts';
 import { page } from '../list-pages.ts';
 import { type InstanceRecord, instanceKey, type RecordType, type ServiceRecord } from '../records.ts';
-import { attributes, instanceId, maxResults, nextToken, read, requestId, resourceId } from '../request-shapes.ts';
-import { finished } from './operations.ts';
+import {
+  attributes,
+  instanceId,
+  maxResults,
+  nameProblem,
+  nextToken,
+  read,
+  requestId,
+  resourceId,
+} from '../request-shapes.ts';
+import { earlierOperation, finished, retried } from './operations.ts';
 
 const registerInput = v.object({
   ServiceId: resourceId,
@@ -20,12 +36,12 @@ export function registerInstance(api: Api, input: unknown): Promise<object> {
   const request = read(registerInput, input);
   return api.state.mutate(() => {
     const service = serviceOf(api, request.ServiceId);
-    const requestKey =
-      request.CreatorRequestId && `instance/${service.id}/${request.InstanceId}/${request.CreatorRequestId}`;
-    const earlier = requestKey ? api.state.operationOfRequest(requestKey) : undefined;
-    if (earlier !== undefined) return { changes: [], result: { OperationId: earlier.id } };
     const instances = api.state.instancesOf(service.id);
     const before = instances.get(request.InstanceId);
+    const retry = retried(`instance/${service.id}/${request.InstanceId}`, request.CreatorRequestId, request);
+    // An instance that was deregistered since is registered again.
+    const earlier = before && earlierOperation(api, retry);
+    if (earlier && before.registeredMs <= earlier.createMs) return { changes: [], result: { OperationId: earlier.id } };
     if (before === undefined && instances.size >= api.limits.instancesPerService)
       throw new AwsError('ResourceLimitExceeded', `at most ${api.limits.instancesPerService} instances a service`);
     const value = instanceRecord(api, service, request, before);
@@ -33,7 +49,7 @@ export function registerInstance(api: Api, input: unknown): Promise<object> {
       type: 'REGISTER_INSTANCE',
       targets: targetsOf(service, request.InstanceId),
       change: { collection: 'instance', key: instanceKey(service.id, request.InstanceId), value },
-      ...(requestKey && { requestKey }),
+      retried: retry,
     });
   });
 }
@@ -113,16 +129,6 @@ function checkAttributes(api: Api, service: ServiceRecord, given: Readonly<Recor
     refuse('the TCP health check of the service needs AWS_INSTANCE_PORT');
 }
 
-function nameProblem(name: string): string | undefined {
-  try {
-    parseName(name);
-    return undefined;
-  } catch (error) {
-    if (error instanceof NameError) return error.message;
-    throw error;
-  }
-}
-
 const oneInput = v.object({ ServiceId: resourceId, InstanceId: v.pipe(v.string(), v.maxLength(64)) });
 
 export function deregisterInstance(api: Api, input: unknown): Promise<object> {
@@ -141,9 +147,12 @@ export function deregisterInstance(api: Api, input: unknown): Promise<object> {
 export function getInstance(api: Api, input: unknown): object {
   const { ServiceId, InstanceId } = read(oneInput, input);
   const service = serviceOf(api, ServiceId);
-  for (const { id, attributes } of allInstances(api, service))
-    if (id === InstanceId) return { ResourceOwner: api.account, Instance: described(api, id, attributes) };
-  throw noInstance(service, InstanceId);
+  for (const instance of allInstances(api, service)) {
+    if (instance.id !== InstanceId) continue;
+    const CreatorRequestId = instance.creatorRequestId;
+    return { ResourceOwner: api.account, Instance: { ...described(api, instance), CreatorRequestId } };
+  }
+  throw noInstance(InstanceId);
 }
 
 const listInput = v.object({ ServiceId: resourceId, NextToken: nextToken, MaxResults: maxResults });
@@ -152,13 +161,13 @@ export function listInstances(api: Api, input: unknown): object {
   const request = read(listInput, input);
   const service = serviceOf(api, request.ServiceId);
   const { items, nextToken: token } = page([...allInstances(api, service)], ({ id }) => id, request);
-  const instances = items.map(({ id, attributes }) => described(api, id, attributes));
+  const instances = items.map((instance) => described(api, instance));
   return { ResourceOwner: api.account, Instances: instances, NextToken: token };
 }
 
-const described = (api: Api, id: string, given: Readonly<Record<string, string>>) => ({
-  Id: id,
-  Attributes: given,
+const described = (api: Api, instance: DiscoveredInstance) => ({
+  Id: instance.id,
+  Attributes: instance.attributes,
   CreatedByAccount: api.account,
 });
 

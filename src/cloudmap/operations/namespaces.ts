@@ -15,22 +15,19 @@ import {
   soa,
   tags,
 } from '../request-shapes.ts';
-import { finished } from './operations.ts';
+import { earlierOperation, finished, retried } from './operations.ts';
 import { tagsOf } from './tags.ts';
 
 const common = { CreatorRequestId: requestId, Description: description, Tags: v.optional(tags, []) };
 const dnsProperties = v.optional(v.object({ DnsProperties: v.object({ SOA: soa }) }));
 const httpInput = v.object({ ...common, Name: namespaceName.http });
-const publicInput = v.object({ ...common, Name: namespaceName.dns, Properties: dnsProperties });
+const publicInput = v.object({ ...common, Name: namespaceName.public, Properties: dnsProperties });
 const privateInput = v.object({
   ...common,
-  Name: namespaceName.dns,
+  Name: namespaceName.private,
   Properties: dnsProperties,
   Vpc: v.pipe(v.string('Vpc is required'), v.minLength(1), v.maxLength(64)),
 });
-
-/** Route 53's SOA TTL for namespaces made without one. */
-const DEFAULT_SOA_TTL_SECONDS = 15;
 
 export function createHttpNamespace(api: Api, input: unknown): Promise<object> {
   return create(api, 'HTTP', read(httpInput, input));
@@ -50,11 +47,12 @@ type CreateInput = v.InferOutput<typeof httpInput> &
 
 /** A retry with the same CreatorRequestId returns the first operation again. */
 function create(api: Api, type: NamespaceRecord['type'], input: CreateInput): Promise<object> {
-  const requestKey =
-    input.CreatorRequestId && `namespace/${type}/${canonicalName(input.Name)}/${input.CreatorRequestId}`;
+  const retry = retried(`namespace/${type}/${canonicalName(input.Name)}`, input.CreatorRequestId, input);
   return api.state.mutate(() => {
-    const earlier = requestKey ? api.state.operationOfRequest(requestKey) : undefined;
-    if (earlier !== undefined) return { changes: [], result: { OperationId: earlier.id } };
+    const earlier = retry && api.state.operationOfRequest(retry.requestKey);
+    const isSame = earlier?.fingerprint === retry?.fingerprint;
+    if (earlier && isSame && api.state.namespaces.has(earlier.targets.NAMESPACE ?? ''))
+      return { changes: [], result: { OperationId: earlier.id } };
     refuseDuplicate(api, input);
     if (api.state.namespaces.size >= api.limits.namespaces)
       throw new AwsError('ResourceLimitExceeded', `at most ${api.limits.namespaces} namespaces`);
@@ -67,14 +65,14 @@ function create(api: Api, type: NamespaceRecord['type'], input: CreateInput): Pr
       creatorRequestId: input.CreatorRequestId,
       createMs: api.clock.now(),
       tags: tagsOf(input.Tags),
-      ...(type !== 'HTTP' && { soaTtlSeconds: input.Properties?.DnsProperties.SOA.TTL ?? DEFAULT_SOA_TTL_SECONDS }),
+      ...(type !== 'HTTP' && { soaTtlSeconds: input.Properties?.DnsProperties.SOA.TTL }),
       ...(input.Vpc && { vpc: input.Vpc }),
     };
     return finished(api, {
       type: 'CREATE_NAMESPACE',
       targets: { NAMESPACE: id },
       change: { collection: 'namespace', key: id, value },
-      ...(requestKey && { requestKey }),
+      retried: retry,
     });
   });
 }
@@ -151,8 +149,8 @@ function change(api: Api, type: NamespaceRecord['type'], input: v.InferOutput<ty
     const namespace = namespaceOf(api, input.Id);
     if (namespace.type !== type)
       throw new AwsError('InvalidInput', `namespace ${namespace.name} is of type ${namespace.type}, not ${type}`);
-    const requestKey = input.UpdaterRequestId && `update/${namespace.id}/${input.UpdaterRequestId}`;
-    const earlier = requestKey ? api.state.operationOfRequest(requestKey) : undefined;
+    const retry = retried(`update/${namespace.id}`, input.UpdaterRequestId, input);
+    const earlier = earlierOperation(api, retry);
     if (earlier !== undefined) return { changes: [], result: { OperationId: earlier.id } };
     const soaTtlSeconds = input.Namespace.Properties?.DnsProperties.SOA.TTL ?? namespace.soaTtlSeconds;
     const value = { ...namespace, description: input.Namespace.Description ?? namespace.description, soaTtlSeconds };
@@ -160,7 +158,7 @@ function change(api: Api, type: NamespaceRecord['type'], input: v.InferOutput<ty
       type: 'UPDATE_NAMESPACE',
       targets: { NAMESPACE: namespace.id },
       change: { collection: 'namespace', key: namespace.id, value },
-      ...(requestKey && { requestKey }),
+      retried: retry,
     });
   });
 }
@@ -176,9 +174,14 @@ function summary(api: Api, namespace: NamespaceRecord): object {
     Description: namespace.description,
     ServiceCount: api.state.servicesOf(namespace.id).length,
     Properties: {
-      ...(namespace.type !== 'HTTP' && {
-        DnsProperties: { HostedZoneId: hostedZoneId, SOA: { TTL: namespace.soaTtlSeconds } },
-      }),
+      // As in AWS: HTTP namespaces have an empty SOA, others one only if the client set its TTL.
+      DnsProperties:
+        namespace.type === 'HTTP'
+          ? { SOA: {} }
+          : {
+              HostedZoneId: hostedZoneId,
+              SOA: namespace.soaTtlSeconds === undefined ? undefined : { TTL: namespace.soaTtlSeconds },
+            },
       HttpProperties: { HttpName: namespace.name },
     },
     CreateDate: new Date(namespace.createMs),

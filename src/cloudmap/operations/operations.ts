@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import { type Api, newOperationId } from '../api.ts';
 import { AwsError } from '../aws-error.ts';
@@ -5,16 +6,46 @@ import { filtered, page } from '../list-pages.ts';
 import type { OperationRecord, OperationType, StoreChange } from '../records.ts';
 import { filters, maxResults, nextToken, read } from '../request-shapes.ts';
 
+/** A request with a CreatorRequestId or UpdaterRequestId, which makes its retries idempotent. */
+export interface RetriedRequest {
+  /** The id in the scope of what it creates or updates. */
+  readonly requestKey: string;
+  /** Equal for equal requests. */
+  readonly fingerprint: string;
+}
+
+export function retried(scope: string, requestId: string | undefined, request: object): RetriedRequest | undefined {
+  return requestId ? { requestKey: `${scope}/${requestId}`, fingerprint: fingerprintOf(request) } : undefined;
+}
+
+/** A hash of the request's members in any order, without the request's id. */
+export function fingerprintOf(request: object): string {
+  const canonical = JSON.stringify(request, (key, value) => {
+    if (key === 'CreatorRequestId' || key === 'UpdaterRequestId') return undefined;
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+    return Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)));
+  });
+  return createHash('sha256').update(canonical).digest('hex').slice(0, 16);
+}
+
+/** The operation of an earlier request with the same id. @throws AwsError DuplicateRequest if that request was another one */
+export function earlierOperation({ state }: Api, request: RetriedRequest | undefined): OperationRecord | undefined {
+  const earlier = request && state.operationOfRequest(request.requestKey);
+  if (earlier === undefined || earlier.fingerprint === request?.fingerprint) return earlier;
+  throw new AwsError('DuplicateRequest', 'the request id was used for a different request', {
+    DuplicateOperationId: earlier.id,
+  });
+}
+
 export interface FinishedRequest {
   readonly type: OperationType;
   readonly targets: OperationRecord['targets'];
   readonly change: StoreChange;
-  /** Identifies a retry of the request. */
-  readonly requestKey?: string;
+  readonly retried?: RetriedRequest | undefined;
 }
 
 /** A plan that makes the change and answers with an operation that has already succeeded. */
-export function finished(api: Api, { type, targets, change, requestKey }: FinishedRequest) {
+export function finished(api: Api, { type, targets, change, retried: request }: FinishedRequest) {
   const nowMs = api.clock.now();
   const id = newOperationId(api, nowMs);
   const value: OperationRecord = {
@@ -24,7 +55,7 @@ export function finished(api: Api, { type, targets, change, requestKey }: Finish
     createMs: nowMs,
     updateMs: nowMs,
     targets,
-    ...(requestKey && { requestKey }),
+    ...request,
   };
   return { changes: [change, { collection: 'operation' as const, key: id, value }], result: { OperationId: id } };
 }
@@ -34,7 +65,7 @@ const getInput = v.object({ OperationId: v.pipe(v.string(), v.maxLength(255)) })
 export function getOperation(api: Api, input: unknown): object {
   const { OperationId } = read(getInput, input);
   const operation = api.state.operations.get(OperationId);
-  if (operation === undefined) throw new AwsError('OperationNotFound', `no operation with id ${OperationId}`);
+  if (operation === undefined) throw new AwsError('OperationNotFound', OperationId);
   return {
     Operation: {
       Id: operation.id,

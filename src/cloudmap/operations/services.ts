@@ -20,7 +20,7 @@ import {
   tags,
 } from '../request-shapes.ts';
 import { checkPolicyAttribute } from '../service-policy.ts';
-import { finished } from './operations.ts';
+import { fingerprintOf, finished } from './operations.ts';
 import { tagsOf } from './tags.ts';
 
 const dnsConfigInput = v.object({
@@ -61,7 +61,8 @@ export function createService(api: Api, input: unknown): Promise<object> {
 }
 
 function again(api: Api, existing: ServiceRecord, request: CreateInput): object {
-  if (request.CreatorRequestId !== undefined && request.CreatorRequestId === existing.creatorRequestId)
+  const isRetry = request.CreatorRequestId !== undefined && request.CreatorRequestId === existing.creatorRequestId;
+  if (isRetry && fingerprintOf(request) === existing.fingerprint)
     return describe(api, existing, api.state.instancesOf(existing.id).size);
   throw new AwsError('ServiceAlreadyExists', `service ${request.Name} exists already in the namespace`, {
     ServiceId: existing.id,
@@ -90,10 +91,17 @@ function newService(api: Api, namespace: NamespaceRecord, request: CreateInput):
     dnsConfig,
     healthCheckConfig: healthCheck,
     customHealth: request.HealthCheckCustomConfig !== undefined,
+    ...(request.CreatorRequestId !== undefined && { fingerprint: fingerprintOf(request) }),
     attributes: {},
     tags: tagsOf(request.Tags),
   };
 }
+
+const typesOf = (dnsConfig: DnsConfig | undefined): string =>
+  (dnsConfig?.records ?? [])
+    .map(({ type }) => type)
+    .sort()
+    .join();
 
 /** A, AAAA, A and AAAA, SRV, or CNAME (weighted, without health checks): the combinations that AWS documents for DnsRecord. */
 function dnsConfigOf(input: v.InferOutput<typeof dnsConfigInput>): DnsConfig {
@@ -169,24 +177,30 @@ const updateInput = v.object({
   }),
 });
 
-/** Deletes DnsConfig and HealthCheckConfig where the request omits them, as AWS documents; custom health stays. */
+/**
+ * Changes the TTLs of records, and the health check. In DNS namespaces, DnsConfig and HealthCheckConfig are deleted if the
+ * request omits them, as AWS documents; in HTTP namespaces an omitted HealthCheckConfig stays. Custom health always stays.
+ */
 export function updateService(api: Api, input: unknown): Promise<object> {
   const { Id, Service: change } = read(updateInput, input);
   return api.state.mutate(() => {
     const service = serviceOf(api, Id);
     const namespace = namespaceOf(api, service.namespaceId);
-    if (namespace.type === 'HTTP')
-      throw new AwsError('InvalidInput', 'a service in an HTTP namespace cannot be updated');
+    const isHttp = namespace.type === 'HTTP';
+    if (isHttp && change.DnsConfig)
+      throw new AwsError('InvalidInput', 'DnsConfig: HTTP namespaces have no DNS records');
     if (change.HealthCheckConfig && service.customHealth)
       throw new AwsError('InvalidInput', 'a service has HealthCheckConfig or HealthCheckCustomConfig, not both');
     const routing = { RoutingPolicy: service.dnsConfig?.routingPolicy };
     const dnsConfig = change.DnsConfig && dnsConfigOf({ ...routing, ...change.DnsConfig });
+    if (dnsConfig && typesOf(dnsConfig) !== typesOf(service.dnsConfig))
+      throw new AwsError('InvalidInput', `DnsRecords: the types of ${service.name} cannot be changed, only their TTLs`);
     const healthCheck = change.HealthCheckConfig && healthCheckOf(change.HealthCheckConfig, dnsConfig);
     const value = {
       ...service,
       description: change.Description ?? service.description,
       dnsConfig,
-      healthCheckConfig: healthCheck,
+      healthCheckConfig: healthCheck ?? (isHttp ? service.healthCheckConfig : undefined),
     };
     return finished(api, {
       type: 'UPDATE_SERVICE',

@@ -63,7 +63,7 @@ async function run(): Promise<string> {
   const restarted = await rollingRestart(healthdns);
   await healthdns.stop();
   const head = ['', 'healthdns', 'CoreDNS', 'healthdns / CoreDNS'];
-  return `${machine()}. \`npm run bench:cluster\`: ${size.services.toLocaleString('en')} headless Services of ${size.endpoints} endpoints, and their ${instances.toLocaleString('en')} Pods; both servers watch Services, EndpointSlices, Namespaces and Pods, healthdns Nodes too; one after the other over the same API server.\n\n${table(head, rows)}\n\n${restarted}`;
+  return `${machine()}. \`npm run bench:cluster\`: ${size.services.toLocaleString('en')} headless Services of ${size.endpoints} endpoints, and their ${instances.toLocaleString('en')} Pods; both servers watch Services, EndpointSlices, Namespaces and Pods, healthdns also Nodes; one after the other over the same API server.\n\n${table(head, rows)}\n\n${restarted}`;
 }
 
 function nameOf(service: number): string {
@@ -121,11 +121,11 @@ function figureRows(
   };
   return [
     line('resident memory, MB', (one) => one.residentBytes / 1e6),
-    line('at most, MB', (one) => one.peakBytes / 1e6),
+    line('maximum, MB', (one) => one.peakBytes / 1e6),
     line('with an empty cluster, MB', (_, name) => bare[name] / 1e6),
-    line('bytes more an instance', (one, name) => (one.residentBytes - bare[name]) / instances),
-    line('until all is answered, s', (one) => one.readyMs / 1000, 1),
-    line('processor time until then, s', (one) => one.cpuSecondsAtReady, 1),
+    line('additional bytes per instance', (one, name) => (one.residentBytes - bare[name]) / instances),
+    line('until everything is answered, s', (one) => one.readyMs / 1000, 1),
+    line('CPU time until then, s', (one) => one.cpuSecondsAtReady, 1),
   ];
 }
 

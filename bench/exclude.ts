@@ -64,8 +64,8 @@ async function run(): Promise<string> {
     const interval = { healthdns: healthdns.intervalMs().toFixed(1), CoreDNS: CoreDNS.intervalMs().toFixed(1) };
     await plane.controllerManager!.stop();
     rows.push(...(await withoutController(bench)));
-    const head = ['ms', 'watch event', 'healthdns', 'CoreDNS', 'healthdns / CoreDNS', 'above the event'];
-    return `${machine()}. \`npm run bench:exclude\`: ${rounds} rounds each, both asked in the same rounds; medians, and the 99th percentile in brackets; what is above the event is the median of the rounds' differences. healthdns was asked every ${interval.healthdns} ms, CoreDNS every ${interval.CoreDNS} ms: half of that is in each figure.\n\n${table(head, rows)}`;
+    const head = ['ms', 'watch event', 'healthdns', 'CoreDNS', 'healthdns / CoreDNS', 'after the event'];
+    return `${machine()}. \`npm run bench:exclude\`: ${rounds} rounds each, both asked in the same rounds; medians, and the 99th percentile in brackets; 'after the event' is the median of the rounds' differences. healthdns was asked every ${interval.healthdns} ms, CoreDNS every ${interval.CoreDNS} ms: half of that is in each figure.\n\n${table(head, rows)}`;
   } finally {
     events.close();
     for (const poller of [CoreDNS, healthdns]) poller.close();

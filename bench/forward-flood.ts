@@ -68,7 +68,7 @@ export async function flood(
       ]);
     }
   }
-  const head = `our names at ${OWN_RATE.toLocaleString('en')}/s beside ${MISSES_RATE.toLocaleString('en')} misses/s, ms`;
+  const head = `own names at ${OWN_RATE.toLocaleString('en')}/s beside ${MISSES_RATE.toLocaleString('en')} misses/s, ms`;
   return table([head, 'p50', 'p99', 'p99.9', 'lost', 'MiB resident after'], rows);
 }
 

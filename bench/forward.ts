@@ -131,7 +131,7 @@ function workloadsOf(round: number): Workload[] {
 /** What ndots:5 makes of one name, beside a name that is simply not there: all of them are NXDOMAIN of our own zone. */
 async function searchPath(server: BenchServer): Promise<string> {
   const kinds: [string, (i: number) => string][] = [
-    ['a service that is not there', (i) => `none${i}.default.svc.${OWN_ZONE}`],
+    ['a service that does not exist', (i) => `none${i}.default.svc.${OWN_ZONE}`],
     ['www.example.com.NAMESPACE.svc.cluster.local', (i) => `www.example${i}.com.default.svc.${OWN_ZONE}`],
     ['www.example.com.svc.cluster.local', (i) => `www.example${i}.com.svc.${OWN_ZONE}`],
     ['www.example.com.cluster.local', (i) => `www.example${i}.com.${OWN_ZONE}`],
@@ -149,7 +149,7 @@ async function searchPath(server: BenchServer): Promise<string> {
   }
   const plain = median(runs[0]!);
   const rows = kinds.map(([name], k) => [name, median(runs[k]!).toFixed(2), ratio(median(runs[k]!), plain)]);
-  return table(['healthdns, NXDOMAIN of its own', 'CPU µs a query', 'ratio to the first'], rows);
+  return table(['healthdns, NXDOMAIN in own zones', 'CPU µs per query', 'ratio to the first row'], rows);
 }
 
 /** Resident memory before and after 100,000 names with one A record each were asked for. */
@@ -165,7 +165,7 @@ async function memory(servers: readonly BenchServer[]): Promise<string> {
   }
   const last = Number(rows.at(0)?.[2]);
   return table(
-    ['MiB resident', 'before', `after ${CACHED_NAMES.toLocaleString('en')} names more`, 'healthdns / it'],
+    ['MiB resident', 'before', `after ${CACHED_NAMES.toLocaleString('en')} more names`, 'healthdns / server'],
     rows.map((row) => [...row, ratio(last, Number(row[2]))]),
   );
 }

@@ -21,7 +21,7 @@ export const table = (head: readonly string[], rows: readonly (readonly string[]
 /** µs and the ratio of healthdns to each other server. */
 export function cpuTable(rows: readonly Row[], servers: readonly string[]): string {
   return table(
-    ['CPU µs a query', ...servers, ...servers.slice(1).map((server) => `healthdns / ${server}`)],
+    ['CPU µs per query', ...servers, ...servers.slice(1).map((server) => `healthdns / ${server}`)],
     rows.map(({ workload, cpuMicroseconds: cpu }) => [
       workload,
       ...servers.map((server) => figure(cpu[server])),
@@ -32,7 +32,7 @@ export function cpuTable(rows: readonly Row[], servers: readonly string[]): stri
 
 export function peakTable(rows: readonly Row[], servers: readonly string[]): string {
   return table(
-    ['queries/s', ...servers, 'most lost'],
+    ['queries/s', ...servers, 'highest loss'],
     rows.map(({ workload, queriesPerSecond: rate, lostShare }) => [
       workload,
       ...servers.map((server) => (rate[server] === undefined ? '–' : Math.round(rate[server]).toLocaleString('en'))),
@@ -50,7 +50,7 @@ export function formerTable(rows: readonly Row[]): string {
     ratio(cpu.healthdns, cpu[FORMER]),
     ratio(rate.healthdns, rate[FORMER]),
   ]);
-  return table(['CPU µs a query', 'now', 'former build', 'now / former', 'queries/s, now / former'], lines);
+  return table(['CPU µs per query', 'now', 'former build', 'now / former', 'queries/s, now / former'], lines);
 }
 
 /** "0.041 % (Knot)"; "none". */
@@ -65,7 +65,7 @@ export const ratio = (a: number | undefined, b: number | undefined): string =>
 
 const COLOURS = ['#1f77b4', '#9aa0a6', '#2ca02c', '#ff7f0e'];
 
-/** Bars of CPU µs a query, one group a workload; long bars are cut and say their value. */
+/** Bars of CPU µs per query, one group a workload; long bars are cut and say their value. */
 export function chart(rows: readonly Row[], servers: readonly string[]): string {
   const bar = 13;
   const group = servers.length * bar + 16;
@@ -93,7 +93,7 @@ export function chart(rows: readonly Row[], servers: readonly string[]): string 
   const height = 50 + rows.length * group;
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="11">` +
-    `<title>CPU microseconds a query, less is better</title><rect width="${width}" height="${height}" fill="white"/>` +
+    `<title>CPU microseconds per query, less is better</title><rect width="${width}" height="${height}" fill="white"/>` +
     `${legend.join('')}${groups.join('')}</svg>\n`
   );
 }

@@ -82,7 +82,7 @@ export function makeWorkloads(folder: string, random: Random, large: boolean): W
       '1 A, mixed case',
       file('mixed case', (i) => `${mixedCase(`a${i}.${ZONE}`)} A`),
     ),
-    { name: 'TCP, one query a connection', queryFile: one, transport: 'tcp', connectionEach: true },
+    { name: 'TCP, one query per connection', queryFile: one, transport: 'tcp', connectionEach: true },
     { name: 'TCP, pipelined', queryFile: one, transport: 'tcp' },
     ...(large
       ? [

@@ -1,4 +1,4 @@
-/** Time and randomness are passed in, so that tests advance a clock and never sleep for luck. */
+/** Time and randomness are passed in, so that tests advance a clock instead of sleeping. */
 export interface Clock {
   /** Wall-clock time, milliseconds since the epoch: for what people read. */
   now(): number;
@@ -30,3 +30,32 @@ export const systemClock: Clock = {
     return { cancel: () => clearTimeout(handle) };
   },
 };
+
+/** A timer that is later than this: the event loop was stalled, or the process was not running. */
+const STALLED_MS = 50;
+
+/**
+ * For deadlines of replies. libuv runs timers before it reads sockets, so after a stall a plain timer would give up on a
+ * reply that came long ago. This calls back after the sockets were read once more; and where the stall took time from the
+ * exchange, it gives as much back, once.
+ */
+export function setDeadline(clock: Clock, callback: () => void, delayMs: number): Timer {
+  let isCancelled = false;
+  let timer = arm(delayMs, true);
+
+  function arm(waitMs: number, mayExtend: boolean): Timer {
+    const dueMs = clock.monotonicMs() + waitMs;
+    return clock.setTimeout(() => {
+      const lateMs = clock.monotonicMs() - dueMs;
+      if (mayExtend && lateMs > STALLED_MS) timer = arm(Math.min(lateMs, delayMs), false);
+      else setImmediate(() => isCancelled || callback());
+    }, waitMs);
+  }
+
+  return {
+    cancel() {
+      isCancelled = true;
+      timer.cancel();
+    },
+  };
+}

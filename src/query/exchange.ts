@@ -7,7 +7,7 @@
 import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
 import { Packet } from 'dns2';
-import type { Clock, Timer } from '../clock.ts';
+import { type Clock, setDeadline, type Timer } from '../clock.ts';
 import { HEADER_BYTES, UDP_BYTES_WITH_EDNS } from '../dns/limits.ts';
 import { composeMessage, hasFlag, type Message, parseMessage } from '../dns/message/message.ts';
 import type { Question } from '../dns/message/record.ts';
@@ -73,7 +73,8 @@ export function overUdp(
     const fail = (why: string) => reject(noReply(server, 'udp', why + passedOver));
     const send = (triesLeft: number) => {
       socket.send(query.bytes, (error) => error && fail(error.message));
-      timer = clock.setTimeout(
+      timer = setDeadline(
+        clock,
         () => (triesLeft > 1 ? send(triesLeft - 1) : fail(timeoutText(patience))),
         patience.timeoutMs,
       );
@@ -101,7 +102,8 @@ export function overUdp(
 /** Connects, sends once, and reads one framed message within `timeoutMs`. Throws NoReplyError. */
 export async function overTcp(query: Query, server: ServerAddress, patience: Patience, clock: Clock): Promise<Reply> {
   const socket = connect({ host: server.address, port: server.port });
-  const timer = clock.setTimeout(
+  const timer = setDeadline(
+    clock,
     () => socket.destroy(new Error(`no reply within ${patience.timeoutMs} ms`)),
     patience.timeoutMs,
   );

@@ -1,5 +1,5 @@
 // Runs jobs again and again: each at its own interval, spread over time, only so many at once, in fair turns.
-import type { Clock, Random, Timer } from '../../clock.ts';
+import { type Clock, type Random, setDeadline, type Timer } from '../../clock.ts';
 import { createFairQueue } from './fair-queue.ts';
 
 export interface Job {
@@ -66,10 +66,11 @@ export function createScheduler(clock: Clock, random: Random, concurrent: number
     const abort = new AbortController();
     entry.abort = abort;
     let timedOut = false;
-    const timer = clock.setTimeout(() => {
+    const giveUp = () => {
       timedOut = true;
       abort.abort();
-    }, job.timeoutSeconds * 1000);
+    };
+    const timer = setDeadline(clock, giveUp, job.timeoutSeconds * 1000);
     await job.run(abort.signal, () => timedOut);
     timer.cancel();
     entry.abort = undefined;

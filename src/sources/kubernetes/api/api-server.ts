@@ -3,7 +3,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
-import type { Clock } from '../../../clock.ts';
+import { type Clock, setDeadline } from '../../../clock.ts';
 import type { ClusterAccess } from '../../../config/config.ts';
 import { isProtobuf, readStatusMessage } from '../protobuf/envelope.ts';
 import { createCredentials } from './credentials.ts';
@@ -119,9 +119,9 @@ function requestHeaders(
 ): Promise<http.IncomingMessage> {
   return new Promise((resolve, reject) => {
     const request = (url.protocol === 'http:' ? http : https).request(url, options);
-    const timer = clock.setTimeout(() => {
+    const giveUp = () =>
       request.destroy(new SilentConnection(`no answer from ${url.host} within ${timeoutMs / 1000} s`));
-    }, timeoutMs);
+    const timer = setDeadline(clock, giveUp, timeoutMs);
     request.on('socket', (socket) => void socket.setKeepAlive(true, KEEPALIVE_MS));
     request.on('response', (response) => {
       timer.cancel();

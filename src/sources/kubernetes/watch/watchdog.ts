@@ -1,5 +1,5 @@
 // Gives up a connection that shows no sign of life: TCP's own keep-alive finds machines that are gone, not processes that hang.
-import type { Clock, Timer } from '../../../clock.ts';
+import { type Clock, setDeadline, type Timer } from '../../../clock.ts';
 import { SilentConnection } from '../api/api-server.ts';
 
 export interface Watchdog {
@@ -14,7 +14,7 @@ export interface Watchdog {
  * Resolves to undefined where it left, rejects with SilentConnection where it gave up, and as `work` does otherwise.
  */
 export async function withWatchdog<T>(
-  clock: Pick<Clock, 'setTimeout'>,
+  clock: Clock,
   stop: AbortSignal,
   work: (signal: AbortSignal, watchdog: Watchdog) => Promise<T>,
 ): Promise<T | undefined> {
@@ -23,10 +23,11 @@ export async function withWatchdog<T>(
   let gaveUp: 'silent' | 'left' | undefined;
   const giveUpAfter = (milliseconds: number, why: 'silent' | 'left') => {
     timer?.cancel();
-    timer = clock.setTimeout(() => {
+    const end = () => {
       gaveUp = why;
       giveUp.abort();
-    }, milliseconds);
+    };
+    timer = setDeadline(clock, end, milliseconds);
   };
   try {
     return await work(AbortSignal.any([stop, giveUp.signal]), {

@@ -1,6 +1,6 @@
 // `cache` (https://coredns.io/plugins/cache/) → `cache`, one for all names that are forwarded.
 import { seconds, zoneName } from './draft.ts';
-import { applyOptions, type Option, type Plugin } from './plugin.ts';
+import { applyOptions, duration, keylessOption, type Option, type Plugin } from './plugin.ts';
 
 /** What CoreDNS keeps for how long when `cache` says nothing. */
 const COREDNS_DEFAULTS = { maxTtlSeconds: 3600, maxNegativeTtlSeconds: 1800 };
@@ -55,19 +55,7 @@ const OPTIONS: readonly Option[] = [
       return undefined;
     },
   },
-  {
-    name: 'servfail',
-    syntax: '`servfail DURATION`',
-    healthdns: '`servfailSeconds`',
-    note: 'at least 1 (RFC 9520)',
-    outcome: 'same',
-    apply([duration], target) {
-      const value = seconds(duration);
-      if (value === undefined) return `\`servfail\` is a duration, not "${duration ?? ''}"`;
-      target.servfailSeconds = Math.max(1, Math.round(value));
-      return undefined;
-    },
-  },
+  duration('servfail', 'servfailSeconds', { least: 1, most: 300, whole: true, note: 'at least 1 (RFC 9520)' }),
   {
     name: 'disable',
     syntax: '`disable success\\|denial [ZONE…]`',
@@ -83,13 +71,7 @@ const OPTIONS: readonly Option[] = [
       return undefined;
     },
   },
-  {
-    name: 'keepttl',
-    syntax: '`keepttl`',
-    healthdns: 'none',
-    note: 'TTLs of cached answers count down (RFC 1035 section 3.2.1)',
-    outcome: 'changed',
-  },
+  keylessOption('keepttl', 'changed', 'none', 'TTLs of cached answers count down (RFC 1035 section 3.2.1)'),
 ];
 
 export const cache: Plugin = {

@@ -1,84 +1,21 @@
 // `forward` (https://coredns.io/plugins/forward/) → an entry of `forward`.
 import { seconds, zoneName } from './draft.ts';
-import { applyOptions, type Option, type Plugin } from './plugin.ts';
+import { applyOptions, count, duration, flag, keylessOption, list, type Option, type Plugin } from './plugin.ts';
+
+const ANSWERS = 'NXDOMAIN and NODATA are answers and are given to the client';
+const ADDRESSES = 'servers are addresses, asked over UDP, TCP and TLS from the address that the system chooses';
+const CONNECTIONS = 'at most 4 connections to a server, kept while they are in use';
 
 const OPTIONS: readonly Option[] = [
-  {
-    name: 'except',
-    syntax: '`except NAME…`',
-    healthdns: '`except`',
-    outcome: 'same',
-    apply(args, target) {
-      target.except = [...((target.except as string[] | undefined) ?? []), ...args];
-      return undefined;
-    },
-  },
-  {
-    name: 'force_tcp',
-    syntax: '`force_tcp`',
-    healthdns: '`forceTcp: true`',
-    outcome: 'same',
-    apply(_args, target) {
-      target.forceTcp = true;
-      return undefined;
-    },
-  },
-  {
-    name: 'prefer_udp',
-    syntax: '`prefer_udp`',
-    healthdns: 'always',
-    note: 'servers are asked over UDP first, whatever the client used',
-    outcome: 'same',
-  },
-  {
-    name: 'expire',
-    syntax: '`expire DURATION`',
-    healthdns: '`idleSeconds`',
-    note: 'for TCP and TLS; UDP sockets live for 10 s at most',
-    outcome: 'same',
-    apply([duration], target) {
-      const value = seconds(duration);
-      if (value === undefined) return `\`expire\` is a duration such as 10s, not "${duration ?? ''}"`;
-      target.idleSeconds = value;
-      return undefined;
-    },
-  },
-  {
-    name: 'max_fails',
-    syntax: '`max_fails N`',
-    healthdns: '`maxFails`',
-    outcome: 'same',
-    apply: ([count], target) => number('max_fails', count, (value) => (target.maxFails = value)),
-  },
-  {
-    name: 'max_concurrent',
-    syntax: '`max_concurrent N`',
-    healthdns: '`maxConcurrent`',
-    note: 'counted in each data thread',
-    outcome: 'same',
-    apply([count], target) {
-      // 0 is "no limit" in CoreDNS; here the limit of all entries together remains.
-      if (count === '0') return undefined;
-      return number('max_concurrent', count, (value) => (target.maxConcurrent = value));
-    },
-  },
-  {
-    name: 'max_connect_attempts',
-    syntax: '`max_connect_attempts N`',
-    healthdns: '`attempts`',
-    outcome: 'same',
-    apply([count], target) {
-      if (count === '0') return undefined;
-      return number('max_connect_attempts', count, (value) => (target.attempts = Math.min(value, 10)));
-    },
-  },
-  ...['max_age', 'max_idle_conns'].map((name) => ({
-    name,
-    syntax: `\`${name}\``,
-    healthdns: 'none',
-    note: 'at most 4 connections to a server, kept while they are in use',
-    outcome: 'changed' as const,
-  })),
+  list('except', 'NAME', 'except'),
+  flag('force_tcp', 'forceTcp'),
+  keylessOption('prefer_udp', 'same', 'always', 'servers are asked over UDP first, whatever the client used'),
+  duration('expire', 'idleSeconds', { most: 3600, note: 'for TCP and TLS; UDP sockets live for 10 s at most' }),
+  count('max_fails', 'maxFails', { most: 1000 }),
+  count('max_concurrent', 'maxConcurrent', { unlimited: true, note: 'counted in each data thread' }),
+  count('max_connect_attempts', 'attempts', { unlimited: true, most: 10 }),
+  keylessOption('max_age', 'changed', 'none', CONNECTIONS),
+  keylessOption('max_idle_conns', 'changed', 'none', CONNECTIONS),
   {
     name: 'policy',
     syntax: '`policy random\\|round_robin\\|sequential`',
@@ -132,16 +69,7 @@ const OPTIONS: readonly Option[] = [
       return undefined;
     },
   },
-  {
-    name: 'failfast_all_unhealthy_upstreams',
-    syntax: '`failfast_all_unhealthy_upstreams`',
-    healthdns: '`failFast: true`',
-    outcome: 'same',
-    apply(_args, target) {
-      target.failFast = true;
-      return undefined;
-    },
-  },
+  flag('failfast_all_unhealthy_upstreams', 'failFast'),
   {
     name: 'failover',
     syntax: '`failover RCODE…`',
@@ -153,20 +81,11 @@ const OPTIONS: readonly Option[] = [
         ? '`failover NXDOMAIN` has no equivalent: NXDOMAIN is an answer and is given to the client'
         : undefined,
   },
-  ...['next', 'next_on_nodata'].map((name) => ({
-    name,
-    syntax: `\`${name}\``,
-    healthdns: 'none',
-    note: 'NXDOMAIN and NODATA are answers and are given to the client',
-    outcome: 'dropped' as const,
-  })),
-  ...['resolver', 'doh_method', 'source_address'].map((name) => ({
-    name,
-    syntax: `\`${name}\``,
-    healthdns: 'none',
-    note: 'servers are addresses, asked over UDP, TCP and TLS from the address that the system chooses',
-    outcome: 'dropped' as const,
-  })),
+  keylessOption('next', 'dropped', 'none', ANSWERS),
+  keylessOption('next_on_nodata', 'dropped', 'none', ANSWERS),
+  keylessOption('resolver', 'dropped', 'none', ADDRESSES),
+  keylessOption('doh_method', 'dropped', 'none', ADDRESSES),
+  keylessOption('source_address', 'dropped', 'none', ADDRESSES),
 ];
 
 export const forward: Plugin = {
@@ -215,9 +134,3 @@ export const forward: Plugin = {
     );
   },
 };
-
-function number(option: string, text: string | undefined, set: (value: number) => void): string | undefined {
-  if (text === undefined || !/^\d+$/.test(text)) return `\`${option}\` is a number, not "${text ?? ''}"`;
-  set(Number(text));
-  return undefined;
-}

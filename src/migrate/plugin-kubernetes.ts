@@ -1,22 +1,22 @@
 // `kubernetes` (https://coredns.io/plugins/kubernetes/) → a zone with `kubernetes`.
 import { seconds, zoneName } from './draft.ts';
-import { applyOptions, type Option, type Plugin } from './plugin.ts';
+import { applyOptions, flag, keylessOption, list, type Option, type Plugin } from './plugin.ts';
+
+const STARTUP = 'answers begin at once: SERVFAIL (EDE 14) for what is not known yet, and `/ready` is 503 for as long';
 
 const OPTIONS: readonly Option[] = [
-  {
-    name: 'endpoint',
-    syntax: '`endpoint URL`',
-    healthdns: '`kubeconfig`',
-    note: 'write a kubeconfig with `server`; `kubeconfig` and `context` name it',
-    outcome: 'dropped',
-  },
-  {
-    name: 'tls',
-    syntax: '`tls CERT KEY CACERT`',
-    healthdns: '`kubeconfig`',
-    note: '`client-certificate`, `client-key` and `certificate-authority` in the kubeconfig',
-    outcome: 'dropped',
-  },
+  keylessOption(
+    'endpoint',
+    'dropped',
+    '`kubeconfig`',
+    'write a kubeconfig with `server`; `kubeconfig` and `context` name it',
+  ),
+  keylessOption(
+    'tls',
+    'dropped',
+    '`kubeconfig`',
+    '`client-certificate`, `client-key` and `certificate-authority` in the kubeconfig',
+  ),
   {
     name: 'kubeconfig',
     syntax: '`kubeconfig FILE [CONTEXT]`',
@@ -29,16 +29,7 @@ const OPTIONS: readonly Option[] = [
       return undefined;
     },
   },
-  {
-    name: 'namespaces',
-    syntax: '`namespaces NAMESPACE…`',
-    healthdns: '`namespaces`',
-    outcome: 'same',
-    apply(args, target) {
-      target.namespaces = [...args];
-      return undefined;
-    },
-  },
+  list('namespaces', 'NAMESPACE', 'namespaces'),
   {
     name: 'namespace_labels',
     syntax: '`namespace_labels EXPRESSION`',
@@ -73,16 +64,7 @@ const OPTIONS: readonly Option[] = [
       return undefined;
     },
   },
-  {
-    name: 'endpoint_pod_names',
-    syntax: '`endpoint_pod_names`',
-    healthdns: '`endpointPodNames: true`',
-    outcome: 'same',
-    apply(_args, target) {
-      target.endpointPodNames = true;
-      return undefined;
-    },
-  },
+  flag('endpoint_pod_names', 'endpointPodNames'),
   {
     name: 'ttl',
     syntax: '`ttl TTL`',
@@ -96,13 +78,7 @@ const OPTIONS: readonly Option[] = [
       return undefined;
     },
   },
-  {
-    name: 'noendpoints',
-    syntax: '`noendpoints`',
-    healthdns: 'none',
-    note: 'endpoints are always read: their health decides what is answered, and headless services are answered',
-    outcome: 'changed',
-  },
+  keylessOption('noendpoints', 'changed', 'none', 'endpoints are always read: their health decides what is answered'),
   {
     name: 'fallthrough',
     syntax: '`fallthrough [ZONE…]`',
@@ -133,27 +109,13 @@ const OPTIONS: readonly Option[] = [
     outcome: 'same',
     apply: () => undefined,
   },
-  {
-    name: 'startup_timeout',
-    syntax: '`startup_timeout DURATION`',
-    healthdns: 'none',
-    note: 'answers begin at once: SERVFAIL (EDE 14) for what is not known yet, and `/ready` is 503 for as long',
-    outcome: 'changed',
-  },
-  ...['apiserver_qps', 'apiserver_burst', 'apiserver_max_inflight'].map((name) => ({
-    name,
-    syntax: `\`${name} N\``,
-    healthdns: 'none',
-    note: 'one watch for each kind; failures are retried with growing delays',
-    outcome: 'same' as const,
-  })),
-  ...['resyncperiod', 'upstream', 'transfer'].map((name) => ({
-    name,
-    syntax: `\`${name}\``,
-    healthdns: 'none',
-    note: "no longer an option of CoreDNS's plugin either",
-    outcome: 'same' as const,
-  })),
+  keylessOption('startup_timeout', 'changed', 'none', STARTUP),
+  ...['apiserver_qps', 'apiserver_burst', 'apiserver_max_inflight'].map((name) =>
+    keylessOption(name, 'same', 'none', 'one watch for each kind; failures are retried with growing delays'),
+  ),
+  ...['resyncperiod', 'upstream', 'transfer'].map((name) =>
+    keylessOption(name, 'same', 'none', "no longer an option of CoreDNS's plugin either"),
+  ),
 ];
 
 export const kubernetes: Plugin = {

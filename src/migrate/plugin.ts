@@ -1,7 +1,7 @@
 // What a CoreDNS plugin is to the migration: how a directive of it becomes part of zones.yaml, and the rows of
 // docs/migrating-from-coredns.md about it.
 import type { Directive } from './corefile.ts';
-import type { BlockContext, Outcome } from './draft.ts';
+import { type BlockContext, type Outcome, seconds } from './draft.ts';
 
 export interface Plugin {
   readonly name: string;
@@ -62,4 +62,66 @@ export function keyless(name: string, outcome: Outcome, healthdns: string, note?
     note,
     migrate: (directive, block) => block.note(directive, outcome, noteOf({ healthdns, note })),
   };
+}
+
+type Target = Record<string, unknown>;
+
+/** An option without an equivalent, or one that needs none. */
+export function keylessOption(name: string, outcome: Outcome, healthdns: string, note?: string): Option {
+  return { name, syntax: `\`${name}\``, healthdns, outcome, note };
+}
+
+/** An option without arguments that is a key with the value `value`. */
+export function flag(name: string, key: string, value = true): Option {
+  const apply = (_args: readonly string[], target: Target) => set(target, key, value);
+  return { name, syntax: `\`${name}\``, healthdns: `\`${key}: ${value}\``, outcome: 'same', apply };
+}
+
+/** An option that is one word. */
+export function text(name: string, argument: string, key: string): Option {
+  const apply = ([word]: readonly string[], target: Target) =>
+    word === undefined ? `\`${name}\` needs ${argument}` : set(target, key, word);
+  return { name, syntax: `\`${name} ${argument}\``, healthdns: `\`${key}\``, outcome: 'same', apply };
+}
+
+/** An option whose words are a list, added to those of further lines. */
+export function list(name: string, argument: string, key: string): Option {
+  const apply = (args: readonly string[], target: Target) =>
+    set(target, key, [...((target[key] as string[] | undefined) ?? []), ...args]);
+  return { name, syntax: `\`${name} ${argument}…\``, healthdns: `\`${key}\``, outcome: 'same', apply };
+}
+
+/** An option that is a whole number; `unlimited` (0 in CoreDNS) writes nothing. */
+export function count(
+  name: string,
+  key: string,
+  limits: { unlimited?: boolean; most?: number; note?: string } = {},
+): Option {
+  const apply = ([text = '']: readonly string[], target: Target) => {
+    if (!/^\d{1,9}$/.test(text)) return `\`${name}\` is a number, not "${text}"`;
+    if (limits.unlimited === true && Number(text) === 0) return undefined;
+    return set(target, key, Math.min(Number(text), limits.most ?? Number(text)));
+  };
+  return { name, syntax: `\`${name} N\``, healthdns: `\`${key}\``, note: limits.note, outcome: 'same', apply };
+}
+
+/** An option that is a time, within the limits of the key; whole seconds where `whole`. */
+export function duration(
+  name: string,
+  key: string,
+  limits: { least?: number; most?: number; whole?: boolean; note?: string } = {},
+): Option {
+  const apply = ([text = '']: readonly string[], target: Target) => {
+    const value = seconds(text);
+    if (value === undefined) return `\`${name}\` is a duration such as 10s, not "${text}"`;
+    const bounded = Math.min(limits.most ?? Number.POSITIVE_INFINITY, Math.max(limits.least ?? 0, value));
+    return set(target, key, limits.whole === true ? Math.round(bounded) : bounded);
+  };
+  return { name, syntax: `\`${name} DURATION\``, healthdns: `\`${key}\``, note: limits.note, outcome: 'same', apply };
+}
+
+/** Writes the key; the value is what an option's `apply` returns where nothing is wrong. */
+function set(target: Target, key: string, value: unknown): undefined {
+  target[key] = value;
+  return undefined;
 }

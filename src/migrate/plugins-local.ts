@@ -1,45 +1,13 @@
 // `hosts`, `template`, `dns64`: answers without another server.
 import type { Directive } from './corefile.ts';
-import { seconds, zoneName } from './draft.ts';
-import { applyOptions, type Option, type Plugin } from './plugin.ts';
+import { zoneName } from './draft.ts';
+import { applyOptions, duration, flag, keylessOption, type Option, type Plugin, text } from './plugin.ts';
 
 const HOSTS_OPTIONS: readonly Option[] = [
-  {
-    name: 'ttl',
-    syntax: '`ttl SECONDS`',
-    healthdns: '`ttlSeconds`',
-    outcome: 'same',
-    apply([ttl], target) {
-      const value = seconds(ttl);
-      if (value === undefined) return `\`ttl\` is a number of seconds, not "${ttl ?? ''}"`;
-      target.ttlSeconds = value;
-      return undefined;
-    },
-  },
-  {
-    name: 'no_reverse',
-    syntax: '`no_reverse`',
-    healthdns: '`reverse: false`',
-    outcome: 'same',
-    apply(_args, target) {
-      target.reverse = false;
-      return undefined;
-    },
-  },
-  {
-    name: 'reload',
-    syntax: '`reload DURATION`',
-    healthdns: 'always',
-    note: 'files are looked at every 5 s',
-    outcome: 'same',
-  },
-  {
-    name: 'fallthrough',
-    syntax: '`fallthrough [ZONE…]`',
-    healthdns: 'always',
-    note: 'names that are not there are asked elsewhere',
-    outcome: 'same',
-  },
+  duration('ttl', 'ttlSeconds', { whole: true }),
+  flag('no_reverse', 'reverse', false),
+  keylessOption('reload', 'same', 'always', 'files are looked at every 5 s'),
+  keylessOption('fallthrough', 'same', 'always', 'names that are not there are asked elsewhere'),
 ];
 
 export const hosts: Plugin = {
@@ -110,12 +78,7 @@ export const template: Plugin = {
       note: 'negative answers have a SOA of the zone',
       outcome: 'changed',
     },
-    ...['additional', 'upstream', 'ederror'].map((name) => ({
-      name,
-      syntax: `\`${name}\``,
-      healthdns: 'none',
-      outcome: 'dropped' as const,
-    })),
+    ...['additional', 'upstream', 'ederror'].map((name) => keylessOption(name, 'dropped', 'none')),
   ],
   migrate(directive, block) {
     const [recordClass = 'ANY', type = 'ANY', ...zones] = directive.args;
@@ -195,33 +158,9 @@ export const dns64: Plugin = {
   syntax: '`dns64 [PREFIX]`',
   healthdns: '`dns64`',
   options: [
-    {
-      name: 'prefix',
-      syntax: '`prefix PREFIX`',
-      healthdns: '`prefix`',
-      outcome: 'same',
-      apply([prefix], target) {
-        target.prefix = prefix;
-        return undefined;
-      },
-    },
-    {
-      name: 'translate_all',
-      syntax: '`translate_all`',
-      healthdns: '`translateAll: true`',
-      outcome: 'same',
-      apply(_args, target) {
-        target.translateAll = true;
-        return undefined;
-      },
-    },
-    {
-      name: 'allow_ipv4',
-      syntax: '`allow_ipv4`',
-      healthdns: 'always',
-      note: 'clients over IPv4 are served, too',
-      outcome: 'changed',
-    },
+    text('prefix', 'PREFIX', 'prefix'),
+    flag('translate_all', 'translateAll'),
+    keylessOption('allow_ipv4', 'changed', 'always', 'clients over IPv4 are served, too'),
   ],
   migrate(directive, block) {
     const settings: Record<string, unknown> = directive.args[0] === undefined ? {} : { prefix: directive.args[0] };

@@ -1,6 +1,5 @@
 // Plugins that set up the server itself: addresses, health, metrics, limits.
-import { seconds } from './draft.ts';
-import { applyOptions, keyless, type Plugin } from './plugin.ts';
+import { applyOptions, duration, keyless, type Plugin } from './plugin.ts';
 
 export const bind: Plugin = {
   name: 'bind',
@@ -28,20 +27,7 @@ export const health: Plugin = {
   name: 'health',
   syntax: '`health [ADDRESS]`, `lameduck DURATION`',
   healthdns: '`/health` on `http`; `server.lameduckSeconds`',
-  options: [
-    {
-      name: 'lameduck',
-      syntax: '`lameduck DURATION`',
-      healthdns: '`server.lameduckSeconds`',
-      outcome: 'same',
-      apply([duration], target) {
-        const value = seconds(duration);
-        if (value === undefined) return `\`lameduck\` is a duration such as 5s, not "${duration ?? ''}"`;
-        target.lameduckSeconds = value;
-        return undefined;
-      },
-    },
-  ],
+  options: [duration('lameduck', 'lameduckSeconds', { most: 300 })],
   migrate(directive, block) {
     applyOptions(health, directive, block.draft.server, block);
     httpAddress(directive.args[0] ?? ':8080', block.draft.http);
@@ -118,18 +104,7 @@ export const timeouts: Plugin = {
   options: [
     { name: 'read', syntax: '`read DURATION`', healthdns: '`limits.tcpIdleSeconds`', outcome: 'changed' },
     { name: 'write', syntax: '`write DURATION`', healthdns: '`limits.tcpIdleSeconds`', outcome: 'changed' },
-    {
-      name: 'idle',
-      syntax: '`idle DURATION`',
-      healthdns: '`limits.tcpIdleSeconds`',
-      outcome: 'same',
-      apply([duration], target) {
-        const value = seconds(duration);
-        if (value === undefined) return `\`idle\` is a duration, not "${duration ?? ''}"`;
-        target.tcpIdleSeconds = Math.min(3600, Math.max(0.1, value));
-        return undefined;
-      },
-    },
+    { ...duration('idle', 'tcpIdleSeconds', { least: 0.1, most: 3600 }), healthdns: '`limits.tcpIdleSeconds`' },
   ],
   migrate(directive, block) {
     applyOptions(timeouts, directive, block.draft.limits, block);

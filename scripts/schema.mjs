@@ -1,13 +1,16 @@
 // Writes the generated reference, after `npm run compile`: zones.schema.json and the tables of docs/configuration.md from
-// the validator, those of docs/metrics.md from the table of metrics.
+// the validator, those of docs/metrics.md from the table of metrics, those of
+// docs/migrating-from-coredns.md from the plugins that `healthdns migrate` knows.
 import { readFile, writeFile } from 'node:fs/promises';
 import { withTables } from '../build/src/config/reading/reference.js';
 import { jsonSchema, jsonSchemaText } from '../build/src/config/reading/schema.js';
 import { withMetricTables } from '../build/src/metric-table.js';
+import { withPluginTables } from '../build/src/migrate/reference.js';
 
 await writeFile(new URL('../zones.schema.json', import.meta.url), jsonSchemaText());
 await rewrite('configuration.md', (page) => withTables(page, jsonSchema()));
 await rewrite('metrics.md', withMetricTables);
+await rewrite('migrating-from-coredns.md', withPluginTables);
 
 async function rewrite(name, change) {
   const page = new URL(`../docs/${name}`, import.meta.url);

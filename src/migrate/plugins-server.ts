@@ -27,7 +27,7 @@ export const health: Plugin = {
   name: 'health',
   syntax: '`health [ADDRESS]`, `lameduck DURATION`',
   healthdns: '`/health` on `http`; `server.lameduckSeconds`',
-  options: [duration('lameduck', 'lameduckSeconds', { most: 300 })],
+  options: [{ ...duration('lameduck', 'lameduckSeconds', { most: 300 }), healthdns: '`server.lameduckSeconds`' }],
   migrate(directive, block) {
     applyOptions(health, directive, block.draft.server, block);
     httpAddress(directive.args[0] ?? ':8080', block.draft.http);
@@ -104,7 +104,10 @@ export const timeouts: Plugin = {
   options: [
     { name: 'read', syntax: '`read DURATION`', healthdns: '`limits.tcpIdleSeconds`', outcome: 'changed' },
     { name: 'write', syntax: '`write DURATION`', healthdns: '`limits.tcpIdleSeconds`', outcome: 'changed' },
-    { ...duration('idle', 'tcpIdleSeconds', { least: 0.1, most: 3600 }), healthdns: '`limits.tcpIdleSeconds`' },
+    {
+      ...duration('idle', 'tcpIdleSeconds', { least: 0.1, most: 3600 }),
+      healthdns: '`limits.tcpIdleSeconds`',
+    },
   ],
   migrate(directive, block) {
     applyOptions(timeouts, directive, block.draft.limits, block);

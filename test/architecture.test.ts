@@ -98,7 +98,7 @@ test('the walks of src/README.md list files that exist, none of them twice, and 
   }
 });
 
-test('the imports are found (or nothing below would mean anything)', () => {
+test('the test finds all imports, including types', () => {
   const of = (path: string) => imports.filter(({ from }) => from === path);
   assert.ok(of('log.ts').some(({ to, typeOnly }) => to === 'pino' && !typeOnly));
   assert.ok(of('health/sync.ts').some(({ to, typeOnly }) => to === 'registry/registry.ts' && typeOnly));
@@ -124,13 +124,13 @@ test('the control plane never imports the data plane', () => {
 /** Being rebuilt: circles inside these are still there. */
 const unfinished = ['registry', 'config', 'zone', 'health', 'server'];
 
-test('no circle of folders', () => {
+test('folders do not import each other in a circle', () => {
   const folderOf = (path: string) => (path.includes('/') ? dirname(path) : path);
   const circles = circlesOf(imports.filter(isInside).map(({ from, to }) => [folderOf(from), folderOf(to)] as const));
   assert.deepEqual(circles.filter(isFinished), []);
 });
 
-test('no circle of files', () => {
+test('files do not import each other in a circle', () => {
   const circles = circlesOf(imports.filter(isInside).map(({ from, to }) => [from, to] as const));
   assert.deepEqual(circles.filter(isFinished), []);
 });
@@ -139,7 +139,7 @@ function isFinished(circle: readonly string[]): boolean {
   return new Set(circle.map(roomOf)).size > 1 || !unfinished.includes(roomOf(circle[0]));
 }
 
-test('each foreign package has one home', () => {
+test('each foreign package is imported in one place only', () => {
   const wrong = imports
     .filter(isForeign)
     .filter(({ from, to }) => !within(from, homes[to] ?? []))
@@ -147,7 +147,7 @@ test('each foreign package has one home', () => {
   assert.deepEqual(wrong, []);
 });
 
-test('the pure rooms do no I/O and ask neither the clock nor chance nor the process', () => {
+test('pure rooms do no I/O and use no clock, randomness or process state', () => {
   const pure = files.filter(
     ({ path }) =>
       ['dns', 'registry', 'zone'].includes(roomOf(path)) ||

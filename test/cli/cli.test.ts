@@ -9,7 +9,7 @@ import { healthdns, repository, temporaryFolder } from '../support/command.ts';
 
 const COMMANDS = ['serve', 'check', 'query', 'explain', 'taskdef convert', 'cache list', 'cache flush'];
 
-test('the version is that of the package', async () => {
+test('the version matches package.json', async () => {
   assert.equal(JSON.parse(await readFile(join(repository, 'package.json'), 'utf8')).version, VERSION);
   for (const word of ['version', '--version']) {
     assert.deepEqual(await healthdns(word), { code: 0, stdout: `${VERSION}\n`, stderr: '' });
@@ -25,7 +25,7 @@ test('every command has a help text with an example and its exit codes', async (
   }
 });
 
-test('a wrong command line is one line on stderr and exit code 2', async () => {
+test('an invalid command line yields one line on stderr and exit code 2', async () => {
   const wrong: [string[], RegExp][] = [
     [['serv'], /unknown command 'serv'.*Did you mean serve/],
     [['serve', '--lissten', 'x'], /unknown option '--lissten'.*Did you mean --listen/],
@@ -47,14 +47,14 @@ test('a wrong command line is one line on stderr and exit code 2', async () => {
   }
 });
 
-test('check says what would be served', async () => {
+test('check prints what would be served', async () => {
   const { code, stdout, stderr } = await healthdns('check', join(repository, 'zones.example.yaml'));
   assert.deepEqual([code, stderr], [0, '']);
   assert.match(stdout, /zones\.example\.yaml: fine\n/);
   assert.match(stdout, /zone {2}production\.local\.: .*3 services, 7 instances/);
 });
 
-test('check names each problem with its place, suggests near misses and exits with 1', async (t) => {
+test('check reports each problem with its location, suggests similar keys and exits with 1', async (t) => {
   const file = join(await temporaryFolder(t), 'zones.yaml');
   await writeFile(file, 'listn: []\nzones:\n  - name: a.local\n    ttlSeconds: soon\n');
   const { code, stderr } = await healthdns('check', file);
@@ -67,7 +67,7 @@ test('check names each problem with its place, suggests near misses and exits wi
   assert.equal(lines[2], `${file}: 2 problems`);
 });
 
-test('more problems than a pipe holds are all printed', async (t) => {
+test('check prints all problems even if they exceed the pipe buffer', async (t) => {
   const file = join(await temporaryFolder(t), 'zones.yaml');
   await writeFile(file, Array.from({ length: 2000 }, (_, i) => `key${i}: 1\n`).join(''));
   // A shell's pipe: those of Node.js are sockets, which are written in one go.
@@ -81,7 +81,7 @@ test('more problems than a pipe holds are all printed', async (t) => {
   assert.match(printed, /zones\.yaml: 1001 problems\n$/);
 });
 
-test('a file that is not there is said so, by check and serve', async () => {
+test('check and serve report a missing file', async () => {
   for (const command of ['check', 'serve']) {
     const { code, stderr } = await healthdns(command, '/nowhere/zones.yaml');
     assert.equal(code, 1);
@@ -90,7 +90,7 @@ test('a file that is not there is said so, by check and serve', async () => {
   }
 });
 
-test('explain and query say in one line that nobody answers', async () => {
+test('explain and query report an unreachable server in one line', async () => {
   const asked = await healthdns('explain', 'a.local', '--http', 'http://127.0.0.1:9');
   assert.equal(asked.code, 1);
   assert.match(asked.stderr, /^healthdns: no answer from http:\/\/127\.0\.0\.1:9: .*\n$/);
@@ -99,7 +99,7 @@ test('explain and query say in one line that nobody answers', async () => {
   assert.match(queried.stderr, /^healthdns[^\n]*\n$/);
 });
 
-test('taskdef convert prints a Deployment, and what is wrong with a definition', async (t) => {
+test('taskdef convert prints a Deployment, or the problems of the definition', async (t) => {
   const file = join(await temporaryFolder(t), 'task.json');
   const container = { name: 'app', image: 'app:1', essential: true };
   await writeFile(file, JSON.stringify({ family: 'web', containerDefinitions: [container] }));

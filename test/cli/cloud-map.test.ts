@@ -39,7 +39,7 @@ async function fileWith(t: TestContext, cloudMap: string): Promise<string> {
   return file;
 }
 
-test('what is registered is answered at once, follows its health, and survives kill -9', async (t) => {
+test('a registered instance is answered at once, follows its health and survives kill -9', async (t) => {
   const file = await fileWith(t, '{ writes: loopback, store: { path: ./kept } }');
   const first = await start(t, file);
   const { body } = await call(first.http, 'CreatePrivateDnsNamespace', { Name: 'shop.local', Vpc: 'vpc-1' });
@@ -71,7 +71,7 @@ test('what is registered is answered at once, follows its health, and survives k
   assert.match(gone.stdout, /REFUSED/);
 });
 
-test('a registered instance is checked by the command that the configuration has for its service', async (t) => {
+test('a registered instance is checked with the command that the configuration defines for its service', async (t) => {
   const folder = await temporaryFolder(t);
   const line = `test -e '${folder}'/$HEALTHDNS_INSTANCE_ID`;
   const check = `healthCheck: { type: exec, command: [CMD-SHELL, "${line}"], interval: 1, timeout: 1, retries: 1 }`;
@@ -99,14 +99,14 @@ test('a registered instance is checked by the command that the configuration has
   assert.deepEqual(await addresses('api.shop.local', dns), ['192.0.2.2']);
 });
 
-test('writing is refused unless the configuration allows it', async (t) => {
+test('writes are rejected unless the configuration allows them', async (t) => {
   const { http } = await start(t, await fileWith(t, '{}'));
   const { status, body } = await call(http, 'CreateHttpNamespace', { Name: 'x' });
   assert.deepEqual([status, body.__type], [403, 'AccessDeniedException']);
   assert.equal((await call(http, 'ListNamespaces', {})).status, 200);
 });
 
-test('a store that another process holds is an error at the start', async (t) => {
+test('a store that another process has open is an error at start-up', async (t) => {
   const file = await fileWith(t, '{ writes: loopback, store: { path: ./kept } }');
   await start(t, file);
   const second = serving([file, '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0']);
@@ -114,7 +114,7 @@ test('a store that another process holds is an error at the start', async (t) =>
   await second.shows(/kept is in use by another process/);
 });
 
-test('with `writes: loopback` and --http on all addresses unsigned writes are refused, and reads are not', async (t) => {
+test('with `writes: loopback` and --http on all addresses, unsigned writes are rejected and reads are allowed', async (t) => {
   const { http, server } = await start(t, await fileWith(t, '{ writes: loopback, store: memory }'), '0.0.0.0');
   await server.shows(/writes of Cloud Map are refused/);
   const local = http.replace('0.0.0.0', '127.0.0.1');

@@ -57,7 +57,7 @@ async function startExample(t: TestContext) {
   return running;
 }
 
-test('the example answers api-1 and api-2 only, over UDP and TCP, and says why', async (t) => {
+test('the example answers only api-1 and api-2 over UDP and TCP, and explains why', async (t) => {
   const { server, dns, http } = await startExample(t);
   assert.deepEqual(await addresses('api.production.local', dns), ['127.0.0.1', '127.0.0.2']);
   assert.deepEqual(await addresses('api.production.local', dns, '--tcp'), ['127.0.0.1', '127.0.0.2']);
@@ -72,7 +72,7 @@ test('the example answers api-1 and api-2 only, over UDP and TCP, and says why',
   assert.match(root.stdout, /^\.\n.*Not in a zone of this server/s);
 });
 
-test('what Prometheus scrapes has each series once, under one HELP and TYPE', async (t) => {
+test('the metrics exposition contains each series once, under a single HELP and TYPE', async (t) => {
   const { dns, http } = await startExample(t);
   await addresses('api.production.local', dns);
   const lines = (await (await fetch(`${http}/metrics`)).text()).trimEnd().split('\n');
@@ -88,7 +88,7 @@ function repeatedSeries(lines: readonly string[]): string[] {
   return series.filter((one, index) => series.indexOf(one) !== index);
 }
 
-test('two zones of one cluster have series of their own', async (t) => {
+test('two zones of one cluster have separate series', async (t) => {
   const kubernetes = (more: string) => `kubernetes: { kubeconfig: kc${more} }`;
   const zones = `zones:
   - { name: cluster.local, ${kubernetes('')} }
@@ -100,7 +100,7 @@ test('two zones of one cluster have series of their own', async (t) => {
   assert.ok(lines.includes('healthdns_source_synced{source="kubernetes/kc/clusterset.local"} 0'));
 });
 
-test('the example as dig sees it', requirement('dig'), async (t) => {
+test('dig gets the expected answers from the example', requirement('dig'), async (t) => {
   const { dns } = await startExample(t);
   const dig = async (...words: string[]) => {
     const { stdout } = await promisify(execFile)('dig', ['@127.0.0.1', '-p', String(dns), '+short', ...words]);
@@ -113,7 +113,7 @@ test('the example as dig sees it', requirement('dig'), async (t) => {
   assert.deepEqual(await dig('any.preview.production.local', '+tcp'), ['192.0.2.80', '192.0.2.81']);
 });
 
-test('SIGTERM and SIGINT stop it with exit code 0', async (t) => {
+test('SIGTERM and SIGINT stop the server with exit code 0', async (t) => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     const { server } = await startFile(t, zone('192.0.2.1'));
     assert.equal(await server.stop(signal), 0);
@@ -121,7 +121,7 @@ test('SIGTERM and SIGINT stop it with exit code 0', async (t) => {
   }
 });
 
-test('while stopping, health is 503 and queries are answered; a second signal ends it at once', async (t) => {
+test('during shutdown health is 503 and queries are answered; a second signal exits immediately', async (t) => {
   const { server, dns, http } = await startFile(t, `server: { lameduckSeconds: 300 }\n${zone('192.0.2.1')}`);
   assert.equal((await fetch(`${http}/health`)).status, 200);
   server.process.kill('SIGTERM');
@@ -136,7 +136,7 @@ test('while stopping, health is 503 and queries are answered; a second signal en
   assert.equal(server.process.exitCode, 1);
 });
 
-test('SIGHUP reads the file again; a wrong file is logged, counted, and changes nothing', async (t) => {
+test('SIGHUP reloads the file; an invalid file is logged, counted, and changes nothing', async (t) => {
   const { server, file, dns, http } = await startFile(t, zone('192.0.2.1'));
   await writeFile(file, 'zones: [{ name: a.local, recods: [] }]');
   server.process.kill('SIGHUP');
@@ -163,7 +163,7 @@ test('SIGHUP reads the file again; a wrong file is logged, counted, and changes 
   assert.match(metrics, /^healthdns_reloads_total\{result="ok"\} 1$/m);
 });
 
-test('a reload that adds a cluster out of reach leaves a replica ready, and names the cluster', async (t) => {
+test('a reload that adds an unreachable cluster leaves the replica ready and names the cluster', async (t) => {
   const { server, file, http } = await startFile(t, zone('192.0.2.1'));
   const ready = async () => {
     const response = await fetch(`${http}/ready`);
@@ -188,7 +188,7 @@ test('a reload that adds a cluster out of reach leaves a replica ready, and name
   assert.equal((await fetch(`${fresh.http}/ready`)).status, 503);
 });
 
-test('a reload takes away services and zones that are gone, and says what needs a restart', async (t) => {
+test('a reload removes deleted services and zones, and names the keys that require a restart', async (t) => {
   const service = (name: string) => `      - { name: ${name}, instances: [{ id: one, ipv4: 192.0.2.9 }] }\n`;
   const zones = (...services: string[]) =>
     `zones:\n  - name: a.local\n    services:\n${services.map(service).join('')}`;
@@ -206,7 +206,7 @@ test('a reload takes away services and zones that are gone, and says what needs 
   assert.deepEqual([level, settings], ['warn', ['limits']]);
 });
 
-test('with --watch a file that is replaced is read again', async (t) => {
+test('with --watch, a replaced file is reloaded', async (t) => {
   const { server, file, dns } = await startFile(t, zone('192.0.2.1'), '--watch');
   await writeFile(`${file}.new`, zone('192.0.2.2'));
   await rename(`${file}.new`, file);
@@ -214,7 +214,7 @@ test('with --watch a file that is replaced is read again', async (t) => {
   assert.deepEqual(await addresses('www.a.local', dns), ['192.0.2.2']);
 });
 
-test('names of others are forwarded, cached, listed and forgotten', async (t) => {
+test('external names are forwarded, cached, listed and flushed', async (t) => {
   const lasting = zone('192.0.2.1').replace('records:', 'ttlSeconds: 3600\n    records:');
   const upstream = await startFile(t, lasting);
   const { dns, http } = await startFile(t, `forward: 127.0.0.1:${upstream.dns}\nzones: [{ name: own.local }]\n`);
@@ -240,7 +240,7 @@ test('names of others are forwarded, cached, listed and forgotten', async (t) =>
   assert.equal((await healthdns('cache', 'list', '--http', http)).stdout, '');
 });
 
-test('an address in use is one line that names it, and exit code 1', async (t) => {
+test('an address in use yields one line that names it, and exit code 1', async (t) => {
   const file = join(await temporaryFolder(t), 'zones.yaml');
   await writeFile(file, zone('192.0.2.1'));
   const tcp = createServer().listen(0, '127.0.0.1');
@@ -262,7 +262,7 @@ test('an address in use is one line that names it, and exit code 1', async (t) =
   }
 });
 
-test('without its API server it answers its other zones, and ready names what is missing', async (t) => {
+test('without its API server, the server answers its other zones and /ready names the missing source', async (t) => {
   const kubeconfig = join(await temporaryFolder(t), 'kubeconfig');
   await writeFile(
     kubeconfig,

@@ -42,7 +42,7 @@ async function instance(t: TestContext) {
   return { port, fail };
 }
 
-test('a log that nobody reads stops neither verdicts nor HTTP nor SIGTERM; dropped lines are counted', async (t) => {
+test('a log that nobody reads blocks neither verdicts nor HTTP nor SIGTERM; dropped lines are counted', async (t) => {
   const checked = await instance(t);
   const file = join(await temporaryFolder(t), 'zones.yaml');
   const check = `{ type: http, port: ${checked.port}, path: /, interval: 1, timeout: 1, retries: 1 }`;

@@ -44,7 +44,7 @@ async function service(NamespaceId: string, more: object = {}): Promise<string> 
 const one = { AWS_INSTANCE_IPV4: '10.0.0.1' };
 const two = { AWS_INSTANCE_IPV4: '10.0.0.2' };
 
-test('RegisterInstance, deregistered and registered again with the same CreatorRequestId, registers again', async () => {
+test('RegisterInstance with a used CreatorRequestId registers again after the instance was deregistered', async () => {
   const ServiceId = await service(await httpNamespace());
   const request = { ServiceId, InstanceId: 'i', CreatorRequestId: 'once', Attributes: one };
   const first = await call('RegisterInstance', request);
@@ -56,7 +56,7 @@ test('RegisterInstance, deregistered and registered again with the same CreatorR
   assert.equal((await call('RegisterInstance', request)).OperationId, again.OperationId);
 });
 
-test('a CreatorRequestId that is used for other attributes is DuplicateRequest with the first operation', async () => {
+test('a CreatorRequestId reused with other attributes is DuplicateRequest with the first operation', async () => {
   const ServiceId = await service(await httpNamespace());
   const request = { ServiceId, InstanceId: 'i', CreatorRequestId: 'once' };
   const { OperationId } = await call('RegisterInstance', { ...request, Attributes: one });
@@ -66,7 +66,7 @@ test('a CreatorRequestId that is used for other attributes is DuplicateRequest w
   assert.deepEqual(Instance.Attributes, one);
 });
 
-test('CreateNamespace, deleted and created again with the same CreatorRequestId, creates again', async () => {
+test('CreateNamespace with a used CreatorRequestId creates again after the namespace was deleted', async () => {
   const request = { Name: 'again.local', Vpc: 'vpc-1', CreatorRequestId: 'once' };
   const first = await call('CreatePrivateDnsNamespace', request);
   const retried = await call('CreatePrivateDnsNamespace', request);
@@ -114,7 +114,7 @@ test('operation ids are 32 and 8 letters and digits', async () => {
   assert.match(String(OperationId), /^[a-z0-9]{32}-[a-z0-9]{8}$/);
 });
 
-test('errors about what does not exist carry its id as their message', async () => {
+test('errors about missing resources carry the id as their message', async () => {
   const message = async (operation: string, input: object) => (await call(operation, input)).Message;
   const ServiceId = await service(await httpNamespace());
   assert.equal(await message('GetNamespace', { Id: 'unknown' }), 'unknown');
@@ -122,7 +122,7 @@ test('errors about what does not exist carry its id as their message', async () 
   assert.equal(await message('GetInstance', { ServiceId, InstanceId: 'unknown' }), 'unknown');
 });
 
-test('properties of a namespace: an empty SOA for HTTP, and a TTL only where one was set', async () => {
+test('an HTTP namespace has an empty SOA, and a TTL is returned only if it was set', async () => {
   const properties = async (Id: string) =>
     ((await call('GetNamespace', { Id })).Namespace as { Properties: { DnsProperties: Answer } }).Properties;
   const http = await properties(await httpNamespace());
@@ -168,7 +168,7 @@ for (const [operation, input, error] of nameCases)
     assert.equal((await call(operation, { ...input, ...Vpc })).__type, error);
   });
 
-test('a service may be called ".": it is the namespace itself', async () => {
+test('a service named "." publishes at the namespace itself', async () => {
   const NamespaceId = await privateNamespace();
   const DnsConfig = { DnsRecords: [{ Type: 'A', TTL: 5 }] };
   const { Service } = (await call('CreateService', { Name: '.', NamespaceId, DnsConfig })) as { Service: Answer };

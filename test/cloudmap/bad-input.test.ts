@@ -41,7 +41,7 @@ async function call(operation: string, body: string): Promise<[status: number, e
   return [response.status, __type];
 }
 
-test('an attribute that could not be kept is refused, not dropped', async () => {
+test('an attribute that cannot be stored is rejected, not dropped', async () => {
   const service = await createService('keys', {});
   await assert.rejects(register(service, { constructor: 'x' }), invalid(/constructor/));
   const update = new aws.UpdateServiceAttributesCommand({ ServiceId: service, Attributes: { prototype: 'x' } });
@@ -73,16 +73,16 @@ test('FailureThreshold counts in both directions, as in Route 53', async () => {
   assert.deepEqual([check?.retries, check?.successes], [3, 3]);
 });
 
-test('a null member is the same as none', async () => {
+test('a null member is equivalent to an absent one', async () => {
   assert.deepEqual(await call('ListNamespaces', '{"MaxResults":null,"Filters":null}'), [200, undefined]);
 });
 
-test('a body over the limit gets an error of the API', async () => {
+test('a body over the limit is rejected with an error of the API', async () => {
   const body = JSON.stringify({ Name: 'x'.repeat(2_000_000) });
   assert.deepEqual(await call('CreateHttpNamespace', body), [413, 'RequestEntityTooLargeException']);
 });
 
-test('a time range that is not one is InvalidInput', async () => {
+test('an invalid time range is InvalidInput', async () => {
   const Filters = [{ Name: 'UPDATE_DATE' as const, Condition: 'BETWEEN' as const, Values: ['then', 'now'] }];
   await assert.rejects(client.send(new aws.ListOperationsCommand({ Filters })), invalid(/seconds/));
 });

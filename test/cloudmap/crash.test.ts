@@ -32,7 +32,7 @@ function writeAndKill(folder: string, first: number, count: number): Promise<str
   });
 }
 
-test(`${KILLS} kills at any moment lose none of at least ${ACKNOWLEDGED_AT_LEAST} acknowledged writes`, {
+test(`${KILLS} kills at random times lose none of at least ${ACKNOWLEDGED_AT_LEAST} acknowledged writes`, {
   timeout: 600_000,
 }, async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'healthdns-crash-'));
@@ -55,7 +55,7 @@ test(`${KILLS} kills at any moment lose none of at least ${ACKNOWLEDGED_AT_LEAST
   }
 });
 
-test('a store that fails changes nothing and tells the client', async () => {
+test('a failing store changes nothing and reports an error to the client', async () => {
   let broken = false;
   const errors: unknown[] = [];
   const store = {
@@ -94,7 +94,7 @@ test('a plan that throws fails alone', async () => {
   assert.ok(state.namespaces.has('a'));
 });
 
-test('a store whose folder cannot be made fails at once; missing parents are made', async () => {
+test('a store whose folder cannot be created fails at once; missing parents are created', async () => {
   await assert.rejects(openLevelStore('/proc/nowhere/store'), { code: 'ENOENT' });
   const folder = await mkdtemp(join(tmpdir(), 'healthdns-store-'));
   try {

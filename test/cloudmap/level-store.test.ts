@@ -12,7 +12,7 @@ import { temporary } from '../support/temporary.ts';
 
 const script = fileURLToPath(new URL('../support/store-on-full-disk.js', import.meta.url));
 
-test('writes that were acknowledged after a full disk got room again survive a crash and a restart', {
+test('writes acknowledged after a full disk has space again survive a crash and a restart', {
   ...requirement('network-namespace'),
   timeout: 60_000,
 }, async () => {
@@ -102,7 +102,7 @@ const damages: Record<string, { damage: (log: string) => Promise<void>; message:
 };
 
 for (const [name, { damage, message }] of Object.entries(damages)) {
-  test(`${name}: the start fails, again and again, until the operator accepts the loss`, async () => {
+  test(`${name}: start-up keeps failing until the operator accepts the loss`, async () => {
     const folder = await temporary();
     try {
       const store = await crashedStore(folder);
@@ -130,7 +130,7 @@ for (const [name, { damage, message }] of Object.entries(damages)) {
   });
 }
 
-test('a batch that a crash tore off, and that nobody was told about, is dropped without an error', async () => {
+test('an unacknowledged batch torn off by a crash is dropped without an error', async () => {
   const folder = await temporary();
   try {
     const store = await crashedStore(folder);
@@ -148,7 +148,7 @@ test('a batch that a crash tore off, and that nobody was told about, is dropped 
   }
 });
 
-test('damage to a file that LevelDB cannot open without is reported as damage', async () => {
+test('damage to a file that LevelDB needs to open is reported as damage', async () => {
   const folder = await temporary();
   try {
     const store = await crashedStore(folder);
@@ -160,7 +160,7 @@ test('damage to a file that LevelDB cannot open without is reported as damage', 
   }
 });
 
-test('a store that another process has open is reported as locked, not as damaged', async () => {
+test('a store opened by another process is reported as locked, not as damaged', async () => {
   const folder = await temporary();
   try {
     await mkdir(join(folder, 'store'));

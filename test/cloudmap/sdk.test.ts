@@ -50,7 +50,7 @@ const register = (ServiceId: string, InstanceId: string, Attributes: Record<stri
 
 const custom = { HealthCheckCustomConfig: { FailureThreshold: 1 } };
 
-test('the three kinds of namespaces are created, shown, listed, updated and deleted', async () => {
+test('the three kinds of namespaces are created, read, listed, updated and deleted', async () => {
   const privateId = await createNamespace('kinds.local');
   const http = await client.send(new aws.CreateHttpNamespaceCommand({ Name: 'kinds-http', CreatorRequestId: 'one' }));
   const again = await client.send(new aws.CreateHttpNamespaceCommand({ Name: 'kinds-http', CreatorRequestId: 'one' }));
@@ -81,7 +81,7 @@ test('the three kinds of namespaces are created, shown, listed, updated and dele
   await assert.rejects(client.send(new aws.GetNamespaceCommand({ Id: privateId })), aws.NamespaceNotFound);
 });
 
-test('a namespace that exists is refused with its id, and one with services is not deleted', async () => {
+test('an existing namespace is rejected with its id, and one with services cannot be deleted', async () => {
   const id = await createNamespace('twice.local');
   await assert.rejects(
     client.send(new aws.CreateHttpNamespaceCommand({ Name: 'twice.local' })),
@@ -91,7 +91,7 @@ test('a namespace that exists is refused with its id, and one with services is n
   await assert.rejects(client.send(new aws.DeleteNamespaceCommand({ Id: id })), aws.ResourceInUse);
 });
 
-test('a service is created once a CreatorRequestId, updated and deleted', async () => {
+test('a service is created once per CreatorRequestId, updated and deleted', async () => {
   const namespace = await createNamespace('service.local');
   const id = await createService(namespace, 'api', { CreatorRequestId: 'r1', ...custom });
   assert.equal(await createService(namespace, 'api', { CreatorRequestId: 'r1', ...custom }), id);
@@ -138,7 +138,7 @@ const wrongServices: [what: string, more: Partial<aws.CreateServiceCommandInput>
   ['a failure threshold of 11', { HealthCheckConfig: { Type: 'HTTP', FailureThreshold: 11 } }, /FailureThreshold/],
 ];
 for (const [i, [what, more, message]] of wrongServices.entries())
-  test(`a service with ${what} is refused with InvalidInput`, async () => {
+  test(`a service with ${what} is rejected with InvalidInput`, async () => {
     const namespace = await createNamespace(`wrong${i}.local`);
     await assert.rejects(
       createService(namespace, 'api', more),
@@ -146,7 +146,7 @@ for (const [i, [what, more, message]] of wrongServices.entries())
     );
   });
 
-test('instances are registered, replaced, listed page by page, and deregistered', async () => {
+test('instances are registered, replaced, listed in pages and deregistered', async () => {
   const namespace = await createNamespace('instances.local');
   const service = await createService(namespace, 'api');
   for (let i = 0; i < 125; i++) await register(service, `i-${i}`, { AWS_INSTANCE_IPV4: `10.0.0.${i}`, n: String(i) });
@@ -172,7 +172,7 @@ test('instances are registered, replaced, listed page by page, and deregistered'
   await assert.rejects(client.send(new aws.DeleteServiceCommand({ Id: service })), aws.ResourceInUse);
 });
 
-test('one instance over the limit is refused and nothing is lost', async () => {
+test('an instance beyond the limit is rejected and no other is lost', async () => {
   const service = await createService(await createNamespace('full.local'), 'api');
   for (let i = 0; i < 130; i++) await register(service, `i-${i}`, { AWS_INSTANCE_IPV4: `10.1.0.${i}` });
   await assert.rejects(register(service, 'more', { AWS_INSTANCE_IPV4: '10.1.1.1' }), aws.ResourceLimitExceeded);
@@ -194,7 +194,7 @@ const wrongAttributes: [what: string, attributes: Record<string, string>, messag
   ['a value of 1025 characters', { AWS_INSTANCE_IPV4: '10.0.0.1', long: 'x'.repeat(1025) }, /long/],
 ];
 for (const [i, [what, attributes, message]] of wrongAttributes.entries())
-  test(`an instance with ${what} is refused with InvalidInput and not registered`, async () => {
+  test(`an instance with ${what} is rejected with InvalidInput and not registered`, async () => {
     const service = await createService(await createNamespace(`attributes${i}.local`), 'api');
     await assert.rejects(
       register(service, 'i', attributes),
@@ -204,7 +204,7 @@ for (const [i, [what, attributes, message]] of wrongAttributes.entries())
     assert.deepEqual(Instances, []);
   });
 
-test('custom health decides at once what is discovered', async () => {
+test('custom health affects discovery at once', async () => {
   const service = await createService(await createNamespace('health.local'), 'api', custom);
   for (const id of ['a', 'b', 'c']) await register(service, id, { AWS_INSTANCE_IPV4: '10.2.0.1', stage: id });
   const set = (InstanceId: string, Status: 'HEALTHY' | 'UNHEALTHY') =>
@@ -239,7 +239,7 @@ test('custom health decides at once what is discovered', async () => {
   assert.deepEqual(await discover(), ['a']);
 });
 
-test('custom health of a service without it is CustomHealthNotFound', async () => {
+test('setting custom health of a service without it is CustomHealthNotFound', async () => {
   const service = await createService(await createNamespace('nocustom.local'), 'api');
   await register(service, 'a', { AWS_INSTANCE_IPV4: '10.2.0.1' });
   const command = new aws.UpdateInstanceCustomHealthStatusCommand({
@@ -250,7 +250,7 @@ test('custom health of a service without it is CustomHealthNotFound', async () =
   await assert.rejects(client.send(command), aws.CustomHealthNotFound);
 });
 
-test('AWS_INIT_HEALTH_STATUS is the first status and is not kept as an attribute', async () => {
+test('AWS_INIT_HEALTH_STATUS sets the first status and is not stored as an attribute', async () => {
   const service = await createService(await createNamespace('init.local'), 'api', custom);
   await register(service, 'a', { AWS_INSTANCE_IPV4: '10.2.0.1', AWS_INIT_HEALTH_STATUS: 'UNHEALTHY' });
   const { Status } = await client.send(
@@ -261,7 +261,7 @@ test('AWS_INIT_HEALTH_STATUS is the first status and is not kept as an attribute
   assert.deepEqual(Instance?.Attributes, { AWS_INSTANCE_IPV4: '10.2.0.1' });
 });
 
-test('attributes of services and tags of resources are set, read and removed', async () => {
+test('attributes of services and tags of resources are written, read and removed', async () => {
   const namespace = await createNamespace('tags.local');
   const service = await createService(namespace, 'api', { Tags: [{ Key: 'team', Value: 'dns' }] });
   await client.send(new aws.UpdateServiceAttributesCommand({ ServiceId: service, Attributes: { a: '1', b: '2' } }));
@@ -305,7 +305,7 @@ test('operations are listed by type, service and time', async () => {
   await assert.rejects(client.send(new aws.ListOperationsCommand({ NextToken: 'junk' })), aws.InvalidInput);
 });
 
-test('writing is refused when it is off, and reading is not', async () => {
+test('writes are rejected when disabled, reads are not', async () => {
   const readOnly = await startCloudMapServer({ writes: 'off' });
   const reader = clientOf(readOnly.url);
   try {
@@ -319,7 +319,7 @@ test('writing is refused when it is off, and reading is not', async () => {
   }
 });
 
-test('with keys configured only requests signed with one of them may write', async () => {
+test('with keys configured, only requests signed with one of them may write', async () => {
   const keys = [{ accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret' }];
   const signed = await startCloudMapServer({ writes: 'signed', keys });
   const clients = {
@@ -360,7 +360,7 @@ test('with keys configured only requests signed with one of them may write', asy
   }
 });
 
-test('a signature that does not cover the operation or the content type is refused', async () => {
+test('a signature that does not cover the operation or the content type is rejected', async () => {
   const key = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret' };
   const signed = await startCloudMapServer({ writes: 'signed', keys: [key] });
   const { host, hostname, port } = new URL(signed.url);
@@ -389,7 +389,7 @@ test('a signature that does not cover the operation or the content type is refus
   }
 });
 
-test('a body that was changed after signing is refused', async () => {
+test('a body changed after signing is rejected', async () => {
   const keys = [{ accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret' }];
   const signed = await startCloudMapServer({ writes: 'signed', keys });
   const tampering = clientOf(signed.url);

@@ -6,12 +6,12 @@ import { testCloudMapConfig } from '../support/cloud-map-in-cluster.ts';
 const { policy: defaults } = testCloudMapConfig();
 const attribute = (value: string) => ({ 'healthdns.policy': value });
 
-test('a service without the attribute has the policy of the configuration', () => {
+test('a service without the policy attribute has the configured policy', () => {
   assert.equal(policyOf({ other: 'x' }, defaults), defaults);
   checkPolicyAttribute({ other: 'x' });
 });
 
-test('the attribute has the keys of zones.yaml, and says only what differs', () => {
+test('the policy attribute uses the keys of zones.yaml and overrides only what it contains', () => {
   const text = '{"unknown": "exclude", "panic": {"belowPercent": 30}}';
   checkPolicyAttribute(attribute(text));
   assert.deepEqual(policyOf(attribute(text), { ...defaults, whenAllUnhealthy: 'all' }), {
@@ -28,7 +28,7 @@ for (const [text, message] of [
   ['{"externalHealth": {"sources": []}}', /unknown key `externalHealth`/],
   ['{"gracePeriodSeconds": 3601}', /from 0 to 3600/],
 ] as const)
-  test(`${text} is refused, and changes nothing where it is stored already`, () => {
+  test(`the policy attribute ${text} is rejected, and ignored if it is already stored`, () => {
     assert.throws(() => checkPolicyAttribute(attribute(text)), { code: 'InvalidInput', message });
     assert.equal(policyOf(attribute(text), defaults), defaults);
   });

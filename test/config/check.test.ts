@@ -7,7 +7,7 @@ import { check } from '../../src/config/check.ts';
 
 const EXAMPLE = resolve('zones.example.yaml');
 
-describe('check', () => {
+describe('healthdns check', () => {
   async function run(file: string) {
     const out: string[] = [];
     const err: string[] = [];
@@ -15,7 +15,7 @@ describe('check', () => {
     return { code, out, err };
   }
 
-  test('says what the example would serve, without a warning', async () => {
+  test('check summarizes what the example would serve, without a warning', async () => {
     assert.deepEqual(await run(EXAMPLE), {
       code: 0,
       out: [
@@ -28,7 +28,7 @@ describe('check', () => {
     });
   });
 
-  test('prints each problem with its place and exits 1', async () => {
+  test('check prints each problem with its location and exits with 1', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'healthdns-check-'));
     const file = join(folder, 'zones.yaml');
     await writeFile(file, 'zones:\n  - name: x\n    services: [{ name: a }, { name: a, heathCheck: {} }]\n');

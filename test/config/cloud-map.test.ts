@@ -17,13 +17,13 @@ async function problems(text: string): Promise<string[]> {
   return result.ok ? [] : result.problems.map(({ message }) => message);
 }
 
-describe('cloudMap', () => {
-  test('is off without its key', async () => {
+describe('the configuration of cloudMap', () => {
+  test('the Cloud Map API is disabled without the key cloudMap', async () => {
     const result = await parseConfig('zones: [{ name: b.local }]', 'zones.yaml');
     assert.ok(result.ok && !('cloudMap' in result.config));
   });
 
-  test('has the documented defaults', async () => {
+  test('cloudMap has the documented defaults', async () => {
     assert.deepEqual(await cloudMap('{}'), {
       writes: 'off',
       keys: [],
@@ -44,7 +44,7 @@ describe('cloudMap', () => {
     });
   });
 
-  test('has checks of single services, commands too', async () => {
+  test('single services may have their own checks, including commands', async () => {
     const check = 'healthCheck: { type: exec, command: test -e x, interval: 1, timeout: 1 }';
     const { healthChecks } = await cloudMap(`{ healthChecks: [{ namespace: Shop.local., service: Web, ${check} }] }`);
     const [{ namespace, service, healthCheck }] = healthChecks;
@@ -58,12 +58,12 @@ describe('cloudMap', () => {
     assert.match((await problems('{ healthChecks: [{ namespace: a, service: b }] }'))[0], /healthCheck/);
   });
 
-  test('keeps what is registered in a folder relative to the file', async () => {
+  test('the store path is relative to the file', async () => {
     const { store } = await cloudMap('{ writes: loopback, store: { path: ./kept } }');
     assert.deepEqual(store, { kind: 'folder', path: '/etc/healthdns/kept' });
   });
 
-  test("takes tasks from the store's cluster unless told otherwise", async () => {
+  test('tasks come from the cluster of the store by default', async () => {
     const store = 'store: { kubernetes: { kubeconfig: k, context: west, namespace: Shop } }';
     const access = { kubeconfig: '/etc/healthdns/k', context: 'west', label: 'west' };
     const one = await cloudMap(`{ ${store} }`);
@@ -82,7 +82,7 @@ describe('cloudMap', () => {
     );
   });
 
-  test('must say where writes are kept', async () => {
+  test('a store is required if writes are enabled', async () => {
     const expected = [
       '`store` is missing: say where what is registered is kept, such as `store: { path: ./cloudmap }`',
     ];
@@ -96,7 +96,7 @@ describe('cloudMap', () => {
     ]);
   });
 
-  test('lets nobody write from beyond the machine without a signature', async () => {
+  test('unsigned writes require a loopback address', async () => {
     const text = 'http: 0.0.0.0:8053\ncloudMap: { writes: loopback, store: memory }\nzones: [{ name: b.local }]';
     const result = await parseConfig(text, 'zones.yaml');
     assert.ok(!result.ok);
@@ -104,7 +104,7 @@ describe('cloudMap', () => {
     assert.deepEqual(await problems('{ writes: signed, store: memory }'), ['`writes: signed` needs a key in `keys`']);
   });
 
-  test('needs one secret for each key', async () => {
+  test('each key needs exactly one secret', async () => {
     const keys = (text: string) => problems(`{ writes: signed, store: memory, keys: [${text}] }`);
     assert.deepEqual(await keys('{ accessKeyId: A, secretAccessKey: s }'), []);
     assert.deepEqual(await keys('{ accessKeyId: A }'), [

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { loadConfig, parseConfig } from '../../src/config/reading/load.ts';
 
-describe('files', () => {
+describe('configuration files', () => {
   let folder: string;
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'healthdns-config-'));
@@ -19,7 +19,7 @@ describe('files', () => {
     return result.problems[0].message;
   }
 
-  test('that cannot be read are a problem with a reason', async () => {
+  test('an unreadable file is a problem with a reason', async () => {
     assert.equal(await problemOf(join(folder, 'absent.yaml')), 'cannot read the file: there is no such file');
     assert.equal(await problemOf(folder), 'cannot read the file: it is a folder');
     const latin = join(folder, 'latin.yaml');
@@ -31,16 +31,16 @@ describe('files', () => {
     assert.match(await problemOf(large), /^the file has 16777217 bytes, at most 16777216 are read/);
   });
 
-  test('without an end are read up to the limit', { skip: process.platform === 'win32' }, async () => {
+  test('an endless file is read up to the limit', { skip: process.platform === 'win32' }, async () => {
     assert.match(await problemOf('/dev/zero'), /^the file has more than 16777216 bytes/);
   });
 
-  test('that are wrong in the same way at the same place say so once', async () => {
+  test('the same problem at the same location is reported once', async () => {
     const result = await parseConfig(`zones: ${'['.repeat(50)}`, 'x');
     assert.equal(!result.ok && result.problems.length, 1);
   });
 
-  test('nested too deeply are refused, at 65 levels as at 10,000', async () => {
+  test('a file nested more than 64 levels deep is rejected', async () => {
     for (const depth of [65, 10_000]) {
       const result = await parseConfig(`zones: ${'['.repeat(depth)}${']'.repeat(depth)}`, 'x');
       assert.deepEqual(!result.ok && result.problems.map(({ message }) => message), [
@@ -49,7 +49,7 @@ describe('files', () => {
     }
   });
 
-  test('whose aliases multiply are refused', async () => {
+  test('a file whose aliases multiply is rejected', async () => {
     const levels = Array.from({ length: 12 }, (_, i) => `a${i}: &a${i} [${Array(9).fill(i ? `*a${i - 1}` : 'x')}]`);
     const result = await parseConfig(levels.join('\n'), 'x');
     assert.deepEqual(!result.ok && result.problems.map(({ message }) => message), [
@@ -57,7 +57,7 @@ describe('files', () => {
     ]);
   });
 
-  test('with more mistakes than a person reads say how many', async () => {
+  test('a long list of problems is cut and counted', async () => {
     const result = await parseConfig(`zones: [${'{},'.repeat(1500)}]`, 'x');
     assert.ok(!result.ok);
     assert.equal(result.problems.length, 1001);

@@ -22,7 +22,7 @@ async function problems(text: string): Promise<string[]> {
   return result.ok ? [] : result.problems.map(({ line, message }) => `${line} ${message}`);
 }
 
-test('one target stands for every name, with the defaults', async () => {
+test('a single forward target applies to every name, with the defaults', async () => {
   const upstreams = [{ address: '1.1.1.1', port: 53, tls: undefined }];
   assert.deepEqual(await load('forward: 1.1.1.1'), {
     ...FORWARD_DEFAULTS,
@@ -31,12 +31,12 @@ test('one target stands for every name, with the defaults', async () => {
   });
 });
 
-test('a mapping in the list has the same defaults', async () => {
+test('a forward entry in a list has the same defaults', async () => {
   const settings = await load('forward: [{ to: 1.1.1.1 }]');
   assert.deepEqual(settings, await load('forward: 1.1.1.1'));
 });
 
-test('targets are addresses, with ports, over TLS, or files', async () => {
+test('forward targets are addresses, with ports, over TLS, or files', async () => {
   const settings = await load(
     'forward: [{ to: [10.0.0.1, "10.0.0.2:5353", "[2001:DB8::1]:5353", "2001:db8::2", "tls://9.9.9.9", "tls://9.9.9.9:8853", ./resolv.conf], tls: { serverName: dns.quad9.net } }]',
   );
@@ -55,7 +55,7 @@ test('targets are addresses, with ports, over TLS, or files', async () => {
   assert.deepEqual(route?.resolvConf, ['/etc/healthdns/resolv.conf']);
 });
 
-test('wrong targets, zones twice, and TTL bounds the wrong way round are refused', async () => {
+test('invalid targets, duplicate zones and inverted TTL bounds are rejected', async () => {
   const found = await problems(
     'forward: [{ to: [dns.google, "1.1.1.1:99999"] }]\ncache: { minTtlSeconds: 60, maxTtlSeconds: 30 }',
   );
@@ -68,7 +68,7 @@ test('wrong targets, zones twice, and TTL bounds the wrong way round are refused
   );
 });
 
-test('any path is a file beside the configuration; URLs, and addresses with a slash, are none', async () => {
+test('any path is a file relative to the configuration; URLs and addresses with a slash are not paths', async () => {
   const settings = await load('forward: [{ to: [rc/resolv.conf, ../resolv.conf, /etc/resolv.conf] }]');
   assert.deepEqual(settings?.routes[0].resolvConf, [
     '/etc/healthdns/rc/resolv.conf',
@@ -94,7 +94,7 @@ cache: { serveStale: true, prefetch: { hits: 9 } }`);
   assert.deepEqual(settings?.cache.prefetch, { hits: 9, windowSeconds: 60, percent: 10 });
 });
 
-test('patterns are those of RE2: back references and lookaround are refused', () => {
+test('patterns use the syntax of RE2; back references and lookaround are rejected', () => {
   for (const bad of ['(a)\\1', '(?=a)', '(?<!a)b', '(', 'a{2000}', '*'])
     assert.match(patternProblem(bad) ?? '', /./, bad);
   for (const good of [
@@ -107,13 +107,13 @@ test('patterns are those of RE2: back references and lookaround are refused', ()
     assert.equal(patternProblem(good), undefined, good);
 });
 
-test('a pattern that takes a backtracking engine for ever is matched in a time that grows with the name only', () => {
+test('a pattern that blocks a backtracking engine forever is matched in time linear in the name', () => {
   const name = `${'a'.repeat(63)}.${'a'.repeat(63)}.${'a'.repeat(63)}.`;
   assert.equal(compilePattern('(([a.]+)+)+b').exec(name), null);
   assert.deepEqual(compilePattern('((a+)+)\\.(.*)').exec('aa.b.'), ['aa.b.', 'aa', 'aa', 'b.']);
 });
 
-test('access lists, rewriting, the search path and the query log reach the settings', async () => {
+test('access lists, rewrites, autopath and the query log reach the settings', async () => {
   const result = await parseConfig(
     `${ZONES}
 acl:
@@ -143,7 +143,7 @@ queryLog: { every: 100, rcodes: [SERVFAIL] }`,
   assert.match(result.warnings[0].message, /`autopath` does nothing/);
 });
 
-test('a suffix may have a dot in front, in both its sides', async () => {
+test('a rewrite suffix may have a leading dot on both sides', async () => {
   const text = `rewrite: [{ kind: suffix, from: .Corp.Test, to: .example. }, { kind: suffix, from: .a, to: . }]`;
   const result = await parseConfig(`${ZONES}${text}`, '/etc/healthdns/zones.yaml');
   assert.ok(result.ok, JSON.stringify(result));
@@ -159,13 +159,13 @@ test('a suffix may have a dot in front, in both its sides', async () => {
   assert.match((await problems('rewrite: [{ kind: suffix, from: ..a, to: .b }]'))[0], /empty label/);
 });
 
-test('dns64 alone stands before the answers, for names of our own', async () => {
+test('dns64 alone is applied before answers from own zones', async () => {
   const result = await parseConfig(`${ZONES}\ndns64: { prefix: "2001:db8::/32" }`, '/etc/healthdns/zones.yaml');
   assert.ok(result.ok, JSON.stringify(result));
   assert.deepEqual(result.config.front?.dns64, { prefix: '2001:db8::', prefixBits: 32, translateAll: false });
 });
 
-test('networks, names and patterns that are none are refused where they stand', async () => {
+test('invalid networks, names and patterns are rejected at their location', async () => {
   const found = await problems(
     "acl: [{ action: block, clients: [10.0.0.0/33] }]\nrewrite: [{ kind: regex, from: '(a', to: b }, { from: a..b, to: c }]",
   );
@@ -176,7 +176,7 @@ test('networks, names and patterns that are none are refused where they stand', 
 });
 
 test(
-  'certificates and keys of upstreams are tried, and what is wrong is said at its place',
+  'certificates and keys of upstream servers are loaded, and problems are reported at their location',
   requirement('openssl'),
   async (t) => {
     const folder = await temporaryFolder(t);
@@ -209,7 +209,7 @@ test(
   },
 );
 
-test('$5 where the pattern has no fifth group is a mistake', async () => {
+test('$5 without a fifth group in the pattern is an error', async () => {
   const template = (values: string, match = 'match: "a(b)(?:c)(?<d>e)", ') =>
     problems(`forward: 192.0.2.1\ntemplates: [{ zone: t.test, type: A, ${match}values: ["${values}"] }]`);
   assert.deepEqual(await template('10.0.$1.$2'), []);

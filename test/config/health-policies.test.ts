@@ -21,11 +21,11 @@ async function load(zoneLine: string, serviceLine: string) {
   return rest;
 }
 
-test('health policies are off unless written', async () => {
+test('health policies are off by default', async () => {
   assert.deepEqual(await load('ttlSeconds: 5', 'ttlSeconds: 5'), {});
 });
 
-test('a service has its zone’s policies, its own before them, and may switch them off', async () => {
+test('a service inherits the policies of its zone, overrides them and can disable them', async () => {
   const zone = '{ gracePeriodSeconds: 60, slowStartSeconds: 30, maxEjectionPercent: 50 }';
   assert.deepEqual(await load(`<<: ${zone}`, 'gracePeriodSeconds: 5'), {
     gracePeriodSeconds: 5,
@@ -39,7 +39,7 @@ test('a service has its zone’s policies, its own before them, and may switch t
   assert.deepEqual(await load('panic: { belowPercent: 50 }', 'panic: { belowPercent: 0 }'), {});
 });
 
-test('panic ends 10 % above where it begins, unless told otherwise', async () => {
+test('panic ends 10 % above its threshold by default', async () => {
   assert.deepEqual(await load('panic: { belowPercent: 50 }', 'ttlSeconds: 5'), {
     panic: { belowPercent: 50, untilPercent: 60 },
   });
@@ -51,7 +51,7 @@ test('panic ends 10 % above where it begins, unless told otherwise', async () =>
   ]);
 });
 
-test('external sources are checked: names, URLs, times, quorum', async () => {
+test('names, URLs, times and quorum of external sources are validated', async () => {
   const external = (text: string) => load('ttlSeconds: 5', `externalHealth: ${text}`);
   assert.deepEqual(await external('{ sources: [{ name: m, url: "http://192.0.2.9/{instance}" }] }'), {
     externalHealth: {

@@ -73,7 +73,7 @@ describe('kubeconfigs', () => {
     return problems.map(({ line, column, message }) => `${line}:${column} ${message}`);
   }
 
-  test('that can be used are fine, as JSON and as YAML', async () => {
+  test('a usable kubeconfig is accepted, as JSON and as YAML', async () => {
     await writeFile(file, kubeconfig());
     assert.deepEqual(await report('{ kubeconfig: kc }'), []);
     assert.deepEqual(await report('{ kubeconfig: kc, context: ctx }'), []);
@@ -98,7 +98,7 @@ users: null
     );
   });
 
-  test('that cannot be used are a problem of the key that names them, for check as for the source', async () => {
+  test('an unusable kubeconfig is a problem of its key, for check and for the source', async () => {
     for (const [text, context, problem] of WRONG) {
       await writeFile(file, text);
       const isAboutContext = context !== undefined && problem.includes('context "');
@@ -110,7 +110,7 @@ users: null
     }
   });
 
-  test('that name files which are not there are warned of, but for those whose data they have', async () => {
+  test('a kubeconfig that refers to missing files is a warning, unless it contains their data', async () => {
     const authority = { server: 'https://127.0.0.1:6443', 'certificate-authority': 'ca.crt' };
     const user = { 'client-certificate': 'absent.crt', 'client-key': '/absent/key', tokenFile: 'absent.token' };
     await writeFile(join(folder, 'ca.crt'), '');
@@ -127,7 +127,7 @@ users: null
     assert.deepEqual(await report('{ kubeconfig: kc }'), [warning('tokenFile absent.token')]);
   });
 
-  test('that are not there are warned of; other files are refused', async () => {
+  test('a missing kubeconfig is a warning; another missing file is an error', async () => {
     assert.deepEqual(await report('{ kubeconfig: absent }'), [
       `2:42 kubeconfig ${join(folder, 'absent')} cannot be read: the zone is not ready until it can`,
     ]);
@@ -139,7 +139,7 @@ users: null
     ]);
   });
 
-  test('of the Cloud Map API are read as well', async () => {
+  test('the kubeconfigs of the Cloud Map API are checked too', async () => {
     await writeFile(file, kubeconfig());
     const access = '{ kubeconfig: kc, context: nope, namespace: n }';
     const problem = `kubeconfig ${file} has no context "nope" ${KNOWN}`;
@@ -151,7 +151,7 @@ users: null
     assert.deepEqual(await tasks('[{ kubeconfig: kc }, { kubeconfig: kc, context: nope }]'), [`3:83 ${problem}`]);
   });
 
-  test('whatever is in them, the source can use what check finds nothing wrong with', async () => {
+  test('the source can use every kubeconfig that check accepts', async () => {
     const name = fc.oneof(fc.constantFrom('c', 'ctx'), fc.constantFrom<unknown>('u', '', 1, null));
     const part = (key: string, inner: fc.Arbitrary<unknown>) =>
       fc.oneof(fc.array(fc.record({ name, [key]: inner }, { requiredKeys: [] }), { maxLength: 2 }), fc.constant(null));

@@ -9,8 +9,8 @@ async function load(text: string, path = '/etc/healthdns/zones.yaml'): Promise<C
   return result.config;
 }
 
-describe('what a file leaves out', () => {
-  test('has the documented defaults', async () => {
+describe('defaults of the configuration', () => {
+  test('omitted keys have the documented defaults', async () => {
     const config = await load('zones: [{ name: Production.Local }]');
     const { zones, ...top } = config;
     assert.deepEqual(top, {
@@ -72,7 +72,7 @@ describe('what a file leaves out', () => {
     ]);
   });
 
-  test('in a zone with `kubernetes` a service without ready endpoints is NXDOMAIN, unless the zone says otherwise', async () => {
+  test('in a zone with `kubernetes`, a service without ready endpoints is NXDOMAIN by default', async () => {
     const { zones } = await load(
       'zones:\n  - { name: a.local, kubernetes: {} }\n  - { name: b.local, kubernetes: {}, whenAllUnhealthy: nodata }\n',
     );
@@ -82,7 +82,7 @@ describe('what a file leaves out', () => {
     );
   });
 
-  test('a health check has the parameters of ECS', async () => {
+  test('a health check has the default parameters of ECS', async () => {
     const config = await load(
       'zones: [{ name: x, services: [{ name: a, healthCheck: { type: http }, instances: [{ id: i, ipv4: 192.0.2.1, port: 80 }] }] }]',
     );
@@ -97,7 +97,7 @@ describe('what a file leaves out', () => {
     });
   });
 
-  test('a service has what its zone says', async () => {
+  test('a service inherits the settings of its zone', async () => {
     const config = await load(`
 zones:
   - name: x
@@ -119,7 +119,7 @@ zones:
     assert.equal(config.zones[0].soa.minimumSeconds, 7);
   });
 
-  test('a Kubernetes zone names services as Kubernetes does', async () => {
+  test('a Kubernetes zone uses the service names of Kubernetes', async () => {
     const config = await load('zones: [{ name: cluster.local, kubernetes: {} }]');
     assert.deepEqual(config.zones[0].names, ['{service}.{namespace}.svc']);
     assert.deepEqual(config.zones[0].kubernetes, [
@@ -143,8 +143,8 @@ zones:
   });
 });
 
-describe('friendly forms', () => {
-  test('names are relative to the zone, absolute with a dot, and @ is the zone', async () => {
+describe('shorthand in the configuration', () => {
+  test('names are relative to the zone, absolute with a trailing dot, and @ is the zone', async () => {
     const config = await load(`
 zones:
   - name: x
@@ -182,7 +182,7 @@ zones:
     assert.equal(config.zones[0].records[0].value, `"${'a'.repeat(255)}" "${'a'.repeat(45)}"`);
   });
 
-  test('networks stand for reverse zones', async () => {
+  test('a network stands for its reverse zone', async () => {
     const config = await load(
       'zones: [{ name: 10.0.0.0/8 }, { name: "2001:db8::/32" }, { name: x, reverse: [10.1.0.0/16, in-addr.arpa] }]',
     );
@@ -193,7 +193,7 @@ zones:
     assert.deepEqual(config.zones[2].reverse, ['1.10.in-addr.arpa.', 'in-addr.arpa.']);
   });
 
-  test('addresses are canonical, ports may be numbers, commands may be a line', async () => {
+  test('addresses are normalized, ports may be plain numbers, commands may be a string', async () => {
     const config = await load(`
 listen: "[::0]:53"
 http: false
@@ -215,7 +215,7 @@ zones:
     assert.deepEqual([service.instances[0].id, service.instances[0].ipv6], ['i', '2001:db8::1']);
   });
 
-  test("an instance's check is the service's with what it says differently", async () => {
+  test('the check of an instance is the check of its service with its overrides', async () => {
     const config = await load(`
 zones:
   - name: x
@@ -241,7 +241,7 @@ zones:
     });
   });
 
-  test('several clusters may fill one zone; paths are relative to the file and labels differ', async () => {
+  test('several clusters may share a zone; paths are relative to the file and labels may differ', async () => {
     const config = await load(
       `zones: [{ name: c, kubernetes: [{ kubeconfig: a/k, context: one }, { kubeconfig: b/k, context: one, fallthrough: true,
         snapshot: { file: ../s.json } }, {}] }, { name: d, kubernetes: { kubeconfig: a/k, context: one, fallthrough: [d] } }]`,
@@ -263,7 +263,7 @@ zones:
     );
   });
 
-  test('sources of one cluster have names of their own, in one zone too', async () => {
+  test('sources of one cluster have distinct names, also within one zone', async () => {
     const config = await load(
       `zones: [{ name: c, kubernetes: [{ namespaces: [a] }, { namespaces: [b] }, { namespaces: [d] }] },
         { name: e, kubernetes: {} }]`,
@@ -274,7 +274,7 @@ zones:
     );
   });
 
-  test('anchors and merges work', async () => {
+  test('YAML anchors and merges are supported', async () => {
     const config = await load(`
 zones:
   - { name: x, services: [{ name: a, healthCheck: &c { type: tcp, port: 1, interval: 9 } }] }

@@ -68,7 +68,7 @@ function mutated(text: string, mutations: readonly { from: number; length: numbe
   return mutations.reduce((so, { from, length, insert }) => so.slice(0, from) + insert + so.slice(from + length), text);
 }
 
-test('any change of the characters of a file gives a configuration or problems with their places', async () => {
+test('any mutation of characters yields a configuration or problems with their locations', async () => {
   const cases = fc.array(mutation, { minLength: 1, maxLength: 4 });
   await fc.assert(
     fc.asyncProperty(cases, (mutations) => holds(mutated(EXAMPLE, mutations))),
@@ -76,7 +76,7 @@ test('any change of the characters of a file gives a configuration or problems w
   );
 });
 
-test('any value in place of any value gives a configuration or problems with their places', async () => {
+test('any value in place of any other yields a configuration or problems with their locations', async () => {
   const values = [...EXAMPLE.matchAll(/(?<=: )(\S[^,}\]\n]*)/g)];
   const replacement = fc.oneof(
     fc.constantFrom(
@@ -110,7 +110,7 @@ test('any value in place of any value gives a configuration or problems with the
   );
 });
 
-test('any JSON is a configuration or has problems with their places', async () => {
+test('any JSON yields a configuration or problems with their locations', async () => {
   const keys = [
     'zones',
     'name',

@@ -315,7 +315,7 @@ says('where a source is wrong in itself, its snapshot is not looked at', zone('k
   '3:33 `snapshot`: expected a mapping with keys such as file, maxAgeSeconds, got 5',
 ]);
 
-test('mistakes in many places are all reported, in the order of the file', async () => {
+test('problems in several places are all reported, in file order', async () => {
   const text = `listen: nowhere\n${zone('ttl: 1', 'records: [{ name: x, type: A, value: y }]', 'services: 7', 'kubernetes: { pods: all }')}`;
   assert.deepEqual(
     (await report(text)).map((line) => line.split(' ')[0]),

@@ -7,15 +7,15 @@ import { jsonSchema, jsonSchemaText } from '../../src/config/reading/schema.ts';
 const MEND = 'out of date: run `npm run compile && node scripts/schema.mjs`';
 
 describe('the shipped JSON Schema', () => {
-  test('is the one of the validator', () => {
+  test('zones.schema.json matches the validator', () => {
     assert.ok(readFileSync('zones.schema.json', 'utf8') === jsonSchemaText(), `zones.schema.json is ${MEND}`);
   });
 
-  test('describes every key', () => {
+  test('zones.schema.json describes every key', () => {
     assert.deepEqual(keysWithoutDescription(jsonSchema(), ''), []);
   });
 
-  test('is what the example tells editors to use', () => {
+  test('the example refers editors to zones.schema.json', () => {
     const [firstLine] = readFileSync('zones.example.yaml', 'utf8').split('\n');
     assert.equal(firstLine, '# yaml-language-server: $schema=./zones.schema.json');
   });
@@ -24,11 +24,11 @@ describe('the shipped JSON Schema', () => {
 describe('docs/configuration.md', () => {
   const page = readFileSync('docs/configuration.md', 'utf8');
 
-  test('lists the keys, types, limits and defaults of the validator', () => {
+  test('docs/configuration.md lists the keys, types, limits and defaults of the validator', () => {
     assert.ok(withTables(page, jsonSchema()) === page, `docs/configuration.md is ${MEND}`);
   });
 
-  test('has a table for every mapping of the file, once where several are the same', () => {
+  test('docs/configuration.md has a table for every mapping, and only one for equal mappings', () => {
     const missing = mappingsOf(jsonSchema()).filter(({ keys }) => !page.includes(`${keys}<!-- end of keys -->`));
     assert.deepEqual(
       missing.map(({ path }) => path),

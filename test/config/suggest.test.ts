@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { distance, nearest } from '../../src/config/reading/suggest.ts';
 import { formatListenAddress, parseListenAddress } from '../../src/config/sections/listen.ts';
 
-test('the distance counts insertions, deletions, substitutions and swapped neighbours', () => {
+test('edit distance counts insertions, deletions, substitutions and transpositions', () => {
   const words = [
     ['', '', 0],
     ['heathCheck', 'healthCheck', 1],
@@ -15,7 +15,7 @@ test('the distance counts insertions, deletions, substitutions and swapped neigh
   for (const [a, b, expected] of words) assert.equal(distance(a, b), expected, `${a} ${b}`);
 });
 
-test('the distance is the same both ways, and 0 only for equal words', () => {
+test('edit distance is symmetric, and 0 only for equal words', () => {
   fc.assert(
     fc.property(fc.string(), fc.string(), (a, b) => {
       assert.equal(distance(a, b), distance(b, a));
@@ -24,7 +24,7 @@ test('the distance is the same both ways, and 0 only for equal words', () => {
   );
 });
 
-test('only near words are suggested', () => {
+test('only similar words are suggested', () => {
   const known = ['name', 'ttlSeconds', 'healthCheck', 'nameServers'];
   assert.equal(nearest('HEALTHCHECK', known), 'healthCheck');
   assert.equal(nearest('ttl', known), 'ttlSeconds');
@@ -32,7 +32,7 @@ test('only near words are suggested', () => {
   assert.equal(nearest('x'.repeat(10_000), known), undefined);
 });
 
-test('listen addresses are read as they are written', () => {
+test('listen addresses are parsed as written', () => {
   for (const text of ['0.0.0.0:53', '[::]:53', '[2001:db8::1]:65535', '127.0.0.1:0'])
     assert.equal(formatListenAddress(parseListenAddress(text)), text);
   assert.throws(

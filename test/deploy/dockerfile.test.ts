@@ -37,7 +37,7 @@ async function copy(sources: readonly string[], target: string, root: string): P
   }
 }
 
-test('what the Dockerfile copies builds, and what its image holds runs', async (t) => {
+test('the files that the Dockerfile copies build, and the resulting image runs', async (t) => {
   const folder = await temporaryFolder(t);
   const [build, image] = await stages();
   const ignored = await readFile(join(repository, 'deploy/Dockerfile.dockerignore'), 'utf8');

@@ -40,13 +40,13 @@ test('the zones.yaml of the chart passes `healthdns check`, with any values', re
   assert.equal(written.server.lameduckSeconds, 5);
 });
 
-test('the chart without `forward` configures none', requirement('helm'), async (t) => {
+test('the chart without `forward` forwards nothing', requirement('helm'), async (t) => {
   const objects = await chartObjects({ forward: [] });
   await checked(t, objects);
   assert.equal('forward' in parse(ofKind(objects, 'ConfigMap').data['zones.yaml']), false);
 });
 
-test('the chart gives the rights of deploy/rbac.yaml and no others', requirement('helm'), async () => {
+test('the chart grants exactly the permissions of deploy/rbac.yaml', requirement('helm'), async () => {
   const [manifest, chart] = [await manifestsOf('rbac.yaml'), await chartObjects()];
   assert.deepEqual(ofKind(chart, 'ClusterRole').rules, ofKind(manifest, 'ClusterRole').rules);
   const binding = ofKind(chart, 'ClusterRoleBinding');
@@ -57,7 +57,7 @@ test('the chart gives the rights of deploy/rbac.yaml and no others', requirement
   );
 });
 
-test('the chart gives the rights of deploy/rbac-cloud-map.yaml where asked to', requirement('helm'), async () => {
+test('the chart grants the permissions of deploy/rbac-cloud-map.yaml if enabled', requirement('helm'), async () => {
   const manifest = await manifestsOf('rbac-cloud-map.yaml');
   const chart = await chartObjects({ cloudMap: { writeAccess: true, namespace: 'healthdns' } });
   for (const kind of ['Role', 'RoleBinding']) {
@@ -69,23 +69,19 @@ test('the chart gives the rights of deploy/rbac-cloud-map.yaml where asked to', 
   await assert.rejects(chartObjects({ 'cloudMap.writeAccess': true }), /needs cloudMap\.namespace/);
 });
 
-test(
-  'the chart runs the same pods, behind the same Service, as deploy/healthdns.yaml',
-  requirement('helm'),
-  async () => {
-    const [manifest, chart] = [await manifestsOf('healthdns.yaml'), await chartObjects()];
-    const podSpec = (objects: Manifest[]) => {
-      const { containers, ...spec } = ofKind(objects, 'Deployment').spec.template.spec;
-      const [{ imagePullPolicy, ...container }] = containers;
-      return { ...spec, container };
-    };
-    assert.deepEqual(podSpec(chart), podSpec(manifest));
-    assert.deepEqual(ofKind(chart, 'Service').spec, ofKind(manifest, 'Service').spec);
-    assert.deepEqual(ofKind(chart, 'PodDisruptionBudget').spec, ofKind(manifest, 'PodDisruptionBudget').spec);
-  },
-);
+test('the chart runs the same pods behind the same Service as deploy/healthdns.yaml', requirement('helm'), async () => {
+  const [manifest, chart] = [await manifestsOf('healthdns.yaml'), await chartObjects()];
+  const podSpec = (objects: Manifest[]) => {
+    const { containers, ...spec } = ofKind(objects, 'Deployment').spec.template.spec;
+    const [{ imagePullPolicy, ...container }] = containers;
+    return { ...spec, container };
+  };
+  assert.deepEqual(podSpec(chart), podSpec(manifest));
+  assert.deepEqual(ofKind(chart, 'Service').spec, ofKind(manifest, 'Service').spec);
+  assert.deepEqual(ofKind(chart, 'PodDisruptionBudget').spec, ofKind(manifest, 'PodDisruptionBudget').spec);
+});
 
-test('the pods hold no privilege', async () => {
+test('pods run without privileges', async () => {
   const { spec } = ofKind(await manifestsOf('healthdns.yaml'), 'Deployment').spec.template;
   assert.equal(spec.securityContext.runAsNonRoot, true);
   const [{ securityContext }] = spec.containers;
@@ -96,24 +92,28 @@ test('the pods hold no privilege', async () => {
   });
 });
 
-test('a fixed address, a DaemonSet and a ServiceMonitor are values of the chart', requirement('helm'), async () => {
-  const objects = await chartObjects({
-    kind: 'DaemonSet',
-    'service.clusterIP': '10.96.0.53',
-    serviceMonitor: { enabled: true, interval: '10s', labels: { release: 'prometheus' } },
-  });
-  assert.equal(ofKind(objects, 'Service').spec.clusterIP, '10.96.0.53');
-  assert.deepEqual(
-    ['DaemonSet', 'Deployment', 'PodDisruptionBudget'].map((kind) => ofKind(objects, kind) !== undefined),
-    [true, false, false],
-  );
-  const { metadata, spec } = ofKind(objects, 'ServiceMonitor');
-  assert.deepEqual([metadata.labels.release, spec.endpoints[0].path], ['prometheus', '/metrics']);
-  assert.deepEqual(Object.keys(spec.selector.matchLabels), ['k8s-app']);
-  assert.equal(ofKind(objects, 'Service').metadata.labels['k8s-app'], 'healthdns');
-});
+test(
+  'a fixed address, a DaemonSet and a ServiceMonitor are available as chart values',
+  requirement('helm'),
+  async () => {
+    const objects = await chartObjects({
+      kind: 'DaemonSet',
+      'service.clusterIP': '10.96.0.53',
+      serviceMonitor: { enabled: true, interval: '10s', labels: { release: 'prometheus' } },
+    });
+    assert.equal(ofKind(objects, 'Service').spec.clusterIP, '10.96.0.53');
+    assert.deepEqual(
+      ['DaemonSet', 'Deployment', 'PodDisruptionBudget'].map((kind) => ofKind(objects, kind) !== undefined),
+      [true, false, false],
+    );
+    const { metadata, spec } = ofKind(objects, 'ServiceMonitor');
+    assert.deepEqual([metadata.labels.release, spec.endpoints[0].path], ['prometheus', '/metrics']);
+    assert.deepEqual(Object.keys(spec.selector.matchLabels), ['k8s-app']);
+    assert.equal(ofKind(objects, 'Service').metadata.labels['k8s-app'], 'healthdns');
+  },
+);
 
-test('pods restart for what takes effect at a start only, not for zones', requirement('helm'), async () => {
+test('pods restart for changes that require a restart, but not for zones', requirement('helm'), async () => {
   const checksum = async (values: object) =>
     ofKind(await chartObjects(values), 'Deployment').spec.template.metadata.annotations['checksum/start'];
   const before = await checksum({});
@@ -121,7 +121,7 @@ test('pods restart for what takes effect at a start only, not for zones', requir
   assert.notEqual(await checksum({ forward: ['192.0.2.53'] }), before);
 });
 
-test('helm lint finds nothing, and values that the chart would not heed are refused', requirement('helm'), async () => {
+test('helm lint reports nothing, and unknown values are rejected', requirement('helm'), async () => {
   assert.match(await lintChart(), /0 chart\(s\) failed/);
   await assert.rejects(chartObjects({ 'config.listen': ['0.0.0.0:5353'] }), /config/);
   await assert.rejects(chartObjects({ replica: 3 }), /replica/);

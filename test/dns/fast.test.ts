@@ -52,7 +52,7 @@ const bytesOfQuestions = fc.oneof(
   fc.tuple(wireName, fc.uint8Array({ maxLength: 8 })).map(([name, rest]) => Uint8Array.from([...name, ...rest])),
 );
 
-test('the question reader accepts the same questions as the message reader, and reads the same', () => {
+test('the question reader and the message reader agree on every question', () => {
   fc.assert(
     fc.property(bytesOfQuestions, (body) => {
       const query = Uint8Array.from([...HEADER, ...body]);
@@ -73,7 +73,7 @@ test('the question reader accepts the same questions as the message reader, and 
   );
 });
 
-test('the hash of every suffix is that of the suffix as a name of its own, whatever its case', () => {
+test('the hash of a suffix equals the hash of that suffix as a separate name, regardless of case', () => {
   fc.assert(
     fc.property(wireName, (wire) => {
       assert.ok(readInPlace(Uint8Array.from([...HEADER, ...wire, 0, 1, 0, 1])));
@@ -93,7 +93,7 @@ test('the hash of every suffix is that of the suffix as a name of its own, whate
   );
 });
 
-test('the hash of a wildcard is that of its name', () => {
+test('the hash of a wildcard equals the hash of its name', () => {
   assert.equal(wildcardHash(hashName(parseName('a.b.'), SEED)), hashName(parseName('*.a.b.'), SEED));
 });
 
@@ -101,7 +101,7 @@ test('any bytes have a hash', () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => Number.isInteger(hashName(bytes, SEED))));
 });
 
-test('the end of a question’s name is found where the message reader finds it', () => {
+test('the end of the question’s name is where the message reader finds it', () => {
   fc.assert(
     fc.property(bytesOfQuestions, (body) => {
       const query = Uint8Array.from([...HEADER, ...body]);
@@ -126,7 +126,7 @@ function ednsOf(query: Uint8Array, questionEnd: number) {
   return wellFormed ? inPlace : undefined;
 }
 
-test('OPT of a query is read as the message reader reads it', () => {
+test('the OPT reader and the message reader agree on the OPT of a query', () => {
   fc.assert(
     fc.property(messageParts, queryRecords, fc.boolean(), ({ edns }, records, keepalive) => {
       const options = [
@@ -158,7 +158,7 @@ test('OPT of a query is read as the message reader reads it', () => {
   );
 });
 
-test('whatever the message reader takes, the OPT reader takes as well, and it takes no second OPT', () => {
+test('the OPT reader accepts every message that the message reader accepts, and rejects a second OPT', () => {
   const counts = fc.tuple(fc.nat(1), fc.nat(1), fc.nat(2));
   const body = fc.array(fc.constantFrom(0, 0, 0, 1, 2, 4, 11, 15, 41, 63, 0xc0, 12), { maxLength: 60 });
   fc.assert(
@@ -181,7 +181,7 @@ test('whatever the message reader takes, the OPT reader takes as well, and it ta
   assert.equal(ednsOf(twice, 17), undefined);
 });
 
-test('a response written in place is the message that the composer makes of the same values', () => {
+test('a response written in place equals the message that the composer builds from the same values', () => {
   const parts = fc.record({
     id: fc.nat(0xffff),
     rcode: fc.nat(4095),
@@ -231,7 +231,7 @@ test('a response written in place is the message that the composer makes of the 
   );
 });
 
-test('a refusal without a question repeats the ID only', () => {
+test('a refusal without a question repeats only the ID', () => {
   memory.set([0xab, 0xcd, 0xff, 0xff, 0, 9], QUERY_AT);
   assert.equal(writeHeaderOnly(view, RESPONSE_AT, QUERY_AT, FLAG.QR | 4), 12);
   assert.deepEqual([...memory.slice(RESPONSE_AT, RESPONSE_AT + 12)], [0xab, 0xcd, 0x80, 4, 0, 0, 0, 0, 0, 0, 0, 0]);

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { canonicalIp, formatIp, ipFamily, parseIp } from '../../src/dns/ip.ts';
 
-test('IPv6 is written as RFC 5952 says', () => {
+test('IPv6 addresses are written as in RFC 5952', () => {
   const cases: readonly [given: string, canonical: string][] = [
     ['2001:DB8:0:0:0:0:0:1', '2001:db8::1'],
     ['0:0:0:0:0:0:0:0', '::'],
@@ -18,7 +18,7 @@ test('IPv6 is written as RFC 5952 says', () => {
   for (const [given, canonical] of cases) assert.equal(canonicalIp(given), canonical);
 });
 
-test('what is no address is refused', () => {
+test('an invalid address is rejected', () => {
   const bad = [
     '',
     '1.2.3',
@@ -44,7 +44,7 @@ test('what is no address is refused', () => {
   assert.throws(() => formatIp(new Uint8Array(5)), RangeError);
 });
 
-test('any address survives the way to text and back', () => {
+test('any address survives a round trip through text', () => {
   fc.assert(
     fc.property(
       fc.oneof(fc.uint8Array({ minLength: 4, maxLength: 4 }), fc.uint8Array({ minLength: 16, maxLength: 16 })),
@@ -56,7 +56,7 @@ test('any address survives the way to text and back', () => {
   );
 });
 
-test("any text is an address exactly where Node's parser says so", () => {
+test('a text is an address exactly if Node’s parser accepts it', () => {
   const text = fc.string({ unit: fc.constantFrom('0', '1', '25', 'f', ':', '::', '.', '1.2.3.4'), maxLength: 12 });
   fc.assert(
     fc.property(fc.oneof(text, fc.ipV4(), fc.ipV6()), (ip) => assert.equal(ipFamily(ip), isIP(ip), ip)),

@@ -17,7 +17,7 @@ function message(counts: readonly [number, number, number, number], ...body: rea
   return Uint8Array.from([0, 1, 0x80, 0, ...counts.flatMap((count) => [count >> 8, count & 255]), ...body]);
 }
 
-test('any message survives the way to bytes and back, compressed or not', () => {
+test('any message survives a round trip through bytes, compressed or not', () => {
   fc.assert(
     fc.property(messageParts, fc.boolean(), (parts, compress) => {
       const { edns, ...rest } = parts;
@@ -64,7 +64,7 @@ test('random bytes are a message or throw MessageError (40,000 cases)', () => {
   );
 });
 
-test('messages with bytes changed or cut off are a message or throw MessageError (over 80,000 cases)', () => {
+test('mutated and truncated messages are a message or throw MessageError (over 80,000 cases)', () => {
   const variants = fc.array(fc.array(fc.tuple(fc.nat(2000), fc.nat(255)), { minLength: 1, maxLength: 3 }), {
     minLength: 40,
     maxLength: 40,
@@ -88,7 +88,7 @@ test('messages with bytes changed or cut off are a message or throw MessageError
   assert.ok(cases >= 80_000, `${cases}`);
 });
 
-test('names in answers and in rdata are expanded, their case kept', () => {
+test('names in answers and rdata are expanded with their case preserved', () => {
   // Question WWW.x, then a CNAME from a pointer to it, whose target is "api" and a pointer to "x".
   const bytes = message(
     [1, 1, 0, 0],
@@ -127,7 +127,7 @@ test('names in answers and in rdata are expanded, their case kept', () => {
   assert.deepEqual(parsed.questions[0].name, parseNameKeepingCase('WWW.x.'));
 });
 
-test('compressed names are sent in the types of RFC 1035 only', () => {
+test('names in rdata are compressed only in the types of RFC 1035', () => {
   const answers = records(`
     x.local. 5 IN MX  1 mail.x.local.
     x.local. 5 IN SRV 1 2 3 mail.x.local.
@@ -138,12 +138,12 @@ test('compressed names are sent in the types of RFC 1035 only', () => {
   assertRecords(parseMessage(bytes).answers, 'x.local. 5 IN MX 1 mail.x.local.\nx.local. 5 IN SRV 1 2 3 mail.x.local.');
 });
 
-test('a compressed SRV target is read all the same', () => {
+test('a compressed SRV target is accepted', () => {
   const bytes = message([0, 1, 0, 0], 1, 0x78, 0, 0, 33, 0, 1, 0, 0, 0, 5, 0, 8, 0, 1, 0, 2, 0, 3, 0xc0, 12);
   assert.equal(formatRecord(parseMessage(bytes).answers[0]), 'x. 5 IN SRV 1 2 3 x.');
 });
 
-test('pointers that do not point back are refused', () => {
+test('compression pointers that do not point backwards are rejected', () => {
   const atItself = message([1, 0, 0, 0], 0xc0, 12, 0, 1, 0, 1);
   const forward = message([1, 0, 0, 0], 0xc0, 14, 0, 0, 1, 0, 1);
   const intoTheHeader = message([1, 0, 0, 0], 0xc0, 4, 0, 1, 0, 1);
@@ -152,7 +152,7 @@ test('pointers that do not point back are refused', () => {
     assert.throws(() => parseMessage(bytes), /does not point back/);
 });
 
-test('labels behind a pointer may not run into the name that pointed there', () => {
+test('labels behind a pointer must not run into the name that contains it', () => {
   // The first type's second byte, 3, read as a label's length, covers the pointer; its low byte, 14, another label's.
   const first = [0, 0, 3, 0x61, 0x61];
   const second = [0xc0, 14, 0, 1, 0, 1];
@@ -163,7 +163,7 @@ test('labels behind a pointer may not run into the name that pointed there', () 
   );
 });
 
-test('names beyond what a pointer reaches are written out', () => {
+test('names beyond the reach of a pointer are written in full', () => {
   const bulk = { name: parseName('bulk.'), type: 65_280, class: 1, ttlSeconds: 5, rdata: new Uint8Array(0x4000) };
   const late = records('late.local. 5 IN A 127.0.0.1\nlate.local. 5 IN A 127.0.0.2');
   assertRecords(
@@ -172,13 +172,13 @@ test('names beyond what a pointer reaches are written out', () => {
   );
 });
 
-test('a name that gets too long through pointers is refused', () => {
+test('a name that becomes too long through pointers is rejected', () => {
   const label = [63, ...new Array<number>(63).fill(0x61)];
   const first = [...label, ...label, ...label, 0, 0, 1, 0, 1];
   assert.throws(() => parseMessage(message([2, 0, 0, 0], ...first, ...label, 0xc0, 12, 0, 1, 0, 1)), /longer than 255/);
 });
 
-test('a chain of pointers is followed so far and no further', () => {
+test('a chain of compression pointers is followed only up to a limit', () => {
   /** A record whose rdata are a root byte and `hops` pointers, each to the one before; a record named by the last. */
   const chained = (hops: number) => {
     const rdataAt = 12 + 11;
@@ -203,12 +203,12 @@ test('a chain of pointers is followed so far and no further', () => {
   assert.throws(() => parseMessage(chained(3000)), /too many pointers/);
 });
 
-test('counts that the message cannot hold are refused before they cost anything', () => {
+test('counts that the message cannot contain are rejected early', () => {
   assert.throws(() => parseMessage(message([0, 65_535, 65_535, 65_535])), /196605 records, at most/);
   assert.throws(() => parseMessage(message([65_535, 0, 0, 0])), /65535 questions, at most/);
 });
 
-test('errors name what is wrong with a message', () => {
+test('errors describe the problem with a message', () => {
   const opt = [0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0];
   const cases: readonly [bytes: Uint8Array, expected: RegExp][] = [
     [new Uint8Array(11), /at least 12 bytes, got 11/],
@@ -238,12 +238,12 @@ test('a parsed message shares no memory with the packet', () => {
   assert.deepEqual(parsed.questions[0].name, lowerCased(question.name));
 });
 
-test('a TTL with the top bit is 0', () => {
+test('a TTL with the top bit set is 0', () => {
   const bytes = message([0, 1, 0, 0], 0, 0, 1, 0, 1, 0x80, 0, 0, 1, 0, 4, 1, 2, 3, 4);
   assert.equal(parseMessage(bytes).answers[0].ttlSeconds, 0);
 });
 
-test('a rcode above 15 and Extended DNS Errors travel in OPT', () => {
+test('an rcode above 15 and Extended DNS Errors are carried in OPT', () => {
   const data = Uint8Array.from([0, 14, ...Buffer.from('not synced'), 0]);
   const edns = { version: 0, udpBytes: 1232, dnssecOk: true, options: [{ code: OPTION.EDE, data }] };
   const parsed = parseMessage(composeMessage({ rcode: RCODE.BADVERS, edns }));
@@ -252,7 +252,7 @@ test('a rcode above 15 and Extended DNS Errors travel in OPT', () => {
   assert.throws(() => composeMessage({ rcode: RCODE.BADVERS }), /needs EDNS/);
 });
 
-test('a message reads as dig writes it', () => {
+test('a message is printed like in dig', () => {
   const text = formatMessage(
     parseMessage(
       composeMessage({
@@ -288,7 +288,7 @@ api.production.local. 5 IN A 127.0.0.1`,
   assert.equal(hasFlag(parseMessage(composeMessage({ flags: FLAG.TC })), FLAG.TC), true);
 });
 
-test('broken rdata of a known type are printed as bytes', () => {
+test('malformed rdata of a known type are printed as bytes', () => {
   const bytes = message([0, 1, 0, 0], 0, 0, 1, 0, 1, 0, 0, 0, 5, 0, 3, 1, 2, 3);
   assert.equal(formatRecord(parseMessage(bytes).answers[0]), '. 5 IN A \\# 3 010203');
 });

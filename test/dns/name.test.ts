@@ -19,7 +19,7 @@ import {
 } from '../../src/dns/name.ts';
 import { wireName } from '../support/dns-arbitraries.ts';
 
-test('any name survives the way to text and back', () => {
+test('any name survives a round trip through text', () => {
   fc.assert(
     fc.property(wireName, (name) => {
       assert.deepEqual(parseNameKeepingCase(formatName(name)), name);
@@ -29,7 +29,7 @@ test('any name survives the way to text and back', () => {
   );
 });
 
-test('any text either is a name or throws NameError', () => {
+test('any text is a name or throws NameError', () => {
   fc.assert(
     fc.property(
       fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom('.', '\\', '0', '9', 'a', 'A', '@', 'é') })),
@@ -47,7 +47,7 @@ test('any text either is a name or throws NameError', () => {
   );
 });
 
-test('any bytes read as an uncompressed name either are one or throw NameError', () => {
+test('any bytes are an uncompressed name or throw NameError', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
       try {
@@ -60,7 +60,7 @@ test('any bytes read as an uncompressed name either are one or throw NameError',
   );
 });
 
-test('names are absolute and lower case, with one spelling of each escape', () => {
+test('names are absolute and lower case, with one form for each escape', () => {
   assert.equal(canonicalName('API.Production.Local'), 'api.production.local.');
   assert.equal(canonicalName('.'), '.');
   assert.equal(canonicalName('a\\.b.c'), 'a\\.b.c.');
@@ -76,7 +76,7 @@ test('a name without the trailing dot is relative to the origin', () => {
   assert.equal(formatName(parseName('api\\.', origin)), 'api\\..production.local.');
 });
 
-test('errors say what is wrong with a name', () => {
+test('errors describe the problem with a name', () => {
   const cases: readonly [text: string, message: RegExp][] = [
     ['', /empty \(the root is "\."\)/],
     ['a..b', /"a\.\.b" has an empty label/],
@@ -91,7 +91,7 @@ test('errors say what is wrong with a name', () => {
   for (const [text, message] of cases) assert.throws(() => parseName(text), { name: 'NameError', message });
 });
 
-test('the longest names are taken: 63-byte labels, 255 bytes in all', () => {
+test('the longest names are accepted: 63-byte labels, 255 bytes in total', () => {
   const longest = `${`${'x'.repeat(63)}.`.repeat(3)}${'y'.repeat(61)}.`;
   assert.equal(parseName(longest).length, 255);
   assert.equal(formatName(parseName(longest)), longest);
@@ -100,7 +100,7 @@ test('the longest names are taken: 63-byte labels, 255 bytes in all', () => {
   assert.throws(() => parseName('a.'.repeat(128)), NameError);
 });
 
-test('a subdomain ends in the whole labels of the zone, letters compared without case', () => {
+test('a subdomain ends in the whole labels of the zone, regardless of case', () => {
   const name = (text: string) => parseNameKeepingCase(text);
   assert.equal(isSubdomain(name('x.A.b'), name('a.B')), true);
   assert.equal(isSubdomain(name('a.b'), name('a.b')), true);
@@ -112,7 +112,7 @@ test('a subdomain ends in the whole labels of the zone, letters compared without
   assert.equal(sameName(name('A.b'), name('a.B')), true);
 });
 
-test('labels are counted, cut off and put in front', () => {
+test('labels are counted, removed and prepended', () => {
   const name = parseName('a.bc.d');
   assert.deepEqual(labelOffsets(name), [0, 2, 5]);
   assert.equal(labelCount(name), 3);
@@ -120,7 +120,7 @@ test('labels are counted, cut off and put in front', () => {
   assert.equal(parentOf(parseName('.')), undefined);
 });
 
-test('an address has a reverse name and is found again in it', () => {
+test('the reverse name of an address leads back to the address', () => {
   assert.equal(reverseName('10.1.2.3'), '3.2.1.10.in-addr.arpa.');
   assert.equal(reverseName('2001:db8::1'), `1.${'0.'.repeat(23)}8.b.d.0.1.0.0.2.ip6.arpa.`);
   for (const ip of ['10.1.2.3', '2001:db8::1', '::']) assert.equal(addressOfReverseName(reverseName(ip)), ip);

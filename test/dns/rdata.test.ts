@@ -17,7 +17,7 @@ test('every type with a text form has generated rdata', () => {
 });
 
 for (const [type, rdata] of RDATA) {
-  test(`any ${typeName(type)} rdata survive the way to text and back`, () => {
+  test(`any ${typeName(type)} rdata survive a round trip through text`, () => {
     fc.assert(
       fc.property(rdata, (bytes) => {
         const text = formatRdata(type, bytes);
@@ -30,7 +30,7 @@ for (const [type, rdata] of RDATA) {
   });
 }
 
-test('any bytes have a text in every type, which gives the same bytes where it is the type’s own', () => {
+test('any bytes have a text form in every type, which yields the same bytes if they are valid for the type', () => {
   const anyType = fc.constantFrom(...typesWithLayout(), 65_280);
   fc.assert(
     fc.property(anyType, fc.uint8Array({ maxLength: 80 }), (type, bytes) => {
@@ -42,7 +42,7 @@ test('any bytes have a text in every type, which gives the same bytes where it i
   );
 });
 
-test('any text either is a value of a type or throws RdataError', () => {
+test('any text is a value of its type or throws RdataError', () => {
   const words = fc.array(
     fc.constantFrom(
       '1',
@@ -85,7 +85,7 @@ test('any text either is a value of a type or throws RdataError', () => {
   );
 });
 
-test('values are read as people write them', () => {
+test('values are parsed as people write them', () => {
   const cases: readonly [type: string, written: string, formatted: string][] = [
     ['AAAA', '2001:DB8::0:1', '2001:db8::1'],
     ['CNAME', 'API.Production.Local', 'api.production.local.'],
@@ -109,17 +109,17 @@ test('values are read as people write them', () => {
   }
 });
 
-test('a long TXT text without quotes is split, a quoted one is not', () => {
+test('a long TXT text is split if it is not quoted', () => {
   assert.equal(composeRdata(TYPE.TXT, 'x'.repeat(300)).length, 302);
   assert.throws(() => composeRdata(TYPE.TXT, `"${'x'.repeat(300)}"`), /at most 255 bytes a string, got 300/);
 });
 
-test('names in values are relative to the origin where one is given', () => {
+test('names in values are relative to the origin, if there is one', () => {
   const origin = parseName('production.local.');
   assert.equal(formatRdata(TYPE.MX, composeRdata(TYPE.MX, '10 mail', origin)), '10 mail.production.local.');
 });
 
-test('errors name what was expected', () => {
+test('errors describe what was expected in rdata', () => {
   const cases: readonly [type: number, text: string, message: RegExp][] = [
     [
       TYPE.MX,
@@ -142,7 +142,7 @@ test('errors name what was expected', () => {
     assert.throws(() => composeRdata(type, text), { name: 'RdataError', message });
 });
 
-test('rdata made from values are those made from text', () => {
+test('rdata composed from values equal those parsed from text', () => {
   const [mname, rname] = [parseName('ns.x.'), parseName('host.x.')];
   const soa = soaRdata({
     mname,

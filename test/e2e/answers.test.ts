@@ -42,7 +42,7 @@ after(async () => {
 const setReady = (name: string, ip: string, ready: boolean) =>
   plane.client.patch(`${PODS}/${name}/status`, podStatus(ip, ready));
 
-test('a Service with Pods is answered, and a Pod that is not ready, or deleted, is not', options, async () => {
+test('a Service with Pods is answered without Pods that are not ready or deleted', options, async () => {
   const { client } = plane;
   await client.create(NODES, { metadata: { name: 'node-1' } });
   await client.create(SERVICES, service('web'));
@@ -69,7 +69,7 @@ test('a Service with Pods is answered, and a Pod that is not ready, or deleted, 
   await until(() => digAddresses(port, NAME), ['10.1.0.1', '10.1.0.2']);
 });
 
-test('while no controller runs a Pod that is not ready, or deleted, still drops out', options, async () => {
+test('without a controller, a Pod that is not ready or deleted still drops out', options, async () => {
   await until(async () => {
     const { body } = await plane.client.get(SLICES);
     const own = body.items.filter((item: { metadata: { name: string } }) => item.metadata.name.startsWith('web-'));
@@ -84,14 +84,14 @@ test('while no controller runs a Pod that is not ready, or deleted, still drops 
   await until(() => digAddresses(port, NAME), ['10.1.0.2']);
 });
 
-test('explain says why an instance is kept out', options, async () => {
+test('explain gives the reason for excluding an instance', options, async () => {
   const response = await fetch(`http://127.0.0.1:${httpPort}/explain/${NAME}`, {
     headers: { accept: 'application/json' },
   });
   assert.match(await response.text(), /the pod is deleted/);
 });
 
-test('explain and dig agree on services that say nothing, pods, endpoints and addresses', options, async () => {
+test('explain and dig agree on services without answers, pods, endpoints and addresses', options, async () => {
   const self = 'self.default.svc.cluster.local';
   const specs = {
     ip: { type: 'ExternalName', externalName: '192.0.2.1' },
@@ -122,7 +122,7 @@ test('explain and dig agree on services that say nothing, pods, endpoints and ad
 });
 
 test(
-  'while the API server is stopped answers go on, /ready stays ready, and the age of the data shows',
+  'while the API server is stopped, answers continue, /ready stays 200, and the age of the data grows',
   options,
   async () => {
     await plane.apiServer.stop();

@@ -147,7 +147,7 @@ for (const [client, question, status, answer] of [
   });
 }
 
-test('a pod that is gone has no search path any more; its address may be that of another', options, async () => {
+test('a deleted pod has no search path any more, and its address may belong to another pod', options, async () => {
   const question = 'www.outside.test.team.svc.cluster.local A';
   await plane.client.delete('/api/v1/namespaces/team/pods/web-1?gracePeriodSeconds=0');
   await until(async () => (await ask(port, IN_TEAM, question)).status, 'NXDOMAIN');

@@ -99,7 +99,7 @@ const report = (name: string, ip: string, ready: boolean) =>
     },
   });
 
-test('both replicas answer; when the writer is killed the other one writes in its place', options, async (t) => {
+test('both replicas answer; when the writer is killed, the other one takes over', options, async (t) => {
   const file = await configuration();
   const replicas = [await startReplica(t, file), await startReplica(t, file)];
   const { OperationId } = await call(replicas[0]!, 'CreatePrivateDnsNamespace', { Name: 'shop.local', Vpc: 'vpc-1' });

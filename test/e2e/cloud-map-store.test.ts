@@ -55,7 +55,7 @@ async function described(replica: CloudMapInCluster, ServiceId: string) {
 }
 
 test(
-  'what one replica writes, the other and a later one say, attributes and custom health and all',
+  'other replicas, including later ones, see every write of a replica with attributes and custom health',
   options,
   async () => {
     const [one, other] = replicas as [CloudMapInCluster, CloudMapInCluster];
@@ -79,7 +79,7 @@ test(
   },
 );
 
-test('a service is a headless Service whose slices have its instances, by family and port', options, async () => {
+test('a service is a headless Service whose slices hold its instances, by family and port', options, async () => {
   const [one] = replicas as [CloudMapInCluster];
   const id = await one.createService('plain.local', 'web', custom);
   await register(one, id, 'a', { AWS_INSTANCE_IPV4: '192.0.2.11', AWS_INSTANCE_PORT: '80' });
@@ -109,7 +109,7 @@ test('a service is a headless Service whose slices have its instances, by family
   );
 });
 
-test('an instance that changes its port moves to another slice and is there once', options, async () => {
+test('an instance that changes its port moves to another slice and exists once', options, async () => {
   const [one, other] = replicas as [CloudMapInCluster, CloudMapInCluster];
   const id = await one.createService('moving.local', 'web');
   await register(one, id, 'a', { AWS_INSTANCE_PORT: '80' });
@@ -124,7 +124,7 @@ test('an instance that changes its port moves to another slice and is there once
 });
 
 test(
-  'four hundred instances that both replicas register at once are in slices of at most a hundred',
+  'four hundred instances registered through both replicas at once are in slices of at most a hundred',
   options,
   async () => {
     const [one, other] = replicas as [CloudMapInCluster, CloudMapInCluster];
@@ -160,7 +160,7 @@ test(
 );
 
 test(
-  'while the API server is away the client is told, and nothing that was acknowledged is lost',
+  'while the API server is unreachable, clients get an error and no acknowledged write is lost',
   options,
   async () => {
     const [one, other] = replicas as [CloudMapInCluster, CloudMapInCluster];
@@ -187,16 +187,20 @@ test(
   },
 );
 
-test('of two replicas that create the same at once one is refused, and asking again says why', options, async () => {
-  const [one, other] = replicas as [CloudMapInCluster, CloudMapInCluster];
-  const create = (replica: CloudMapInCluster) => replica.call('CreateHttpNamespace', { Name: 'both' });
-  const outcomes = await Promise.allSettled([create(one), create(other)]);
-  assert.deepEqual(outcomes.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
-  for (const replica of [one, other])
-    await until(() => create(replica).catch((error) => error.name), 'NamespaceAlreadyExists');
-});
+test(
+  'when two replicas create the same resource at once, one is rejected, and a retry gets the reason',
+  options,
+  async () => {
+    const [one, other] = replicas as [CloudMapInCluster, CloudMapInCluster];
+    const create = (replica: CloudMapInCluster) => replica.call('CreateHttpNamespace', { Name: 'both' });
+    const outcomes = await Promise.allSettled([create(one), create(other)]);
+    assert.deepEqual(outcomes.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
+    for (const replica of [one, other])
+      await until(() => create(replica).catch((error) => error.name), 'NamespaceAlreadyExists');
+  },
+);
 
-test('services and namespaces are deleted only when empty, in the eyes of both replicas', options, async () => {
+test('services and namespaces are deleted only when empty according to both replicas', options, async () => {
   const [one, other] = replicas as [CloudMapInCluster, CloudMapInCluster];
   const id = await one.createService('gone.local', 'api');
   const { Service } = await one.call('GetService', { Id: id });
@@ -227,7 +231,7 @@ test('services and namespaces are deleted only when empty, in the eyes of both r
   assert.deepEqual(body.items, []);
 });
 
-test('an instance registered while its service is being deleted is refused or kept, never lost', options, async () => {
+test('an instance registered while its service is being deleted is rejected or kept, never lost', options, async () => {
   const [one, other] = replicas as [CloudMapInCluster, CloudMapInCluster];
   for (let round = 0; round < 10; round++) {
     const id = await one.createService(`race-${round}.local`, 'api');
@@ -248,7 +252,7 @@ test('an instance registered while its service is being deleted is refused or ke
   }
 });
 
-test('an object of ours that somebody broke is left out and counted, and the others are kept', options, async () => {
+test('a corrupted object of ours is skipped and counted, and the others are kept', options, async () => {
   const [one] = replicas as [CloudMapInCluster];
   const id = await one.createService('broken.local', 'api');
   await register(one, id, 'i-1', {});
@@ -265,7 +269,7 @@ test('an object of ours that somebody broke is left out and counted, and the oth
 });
 
 test(
-  'what the cluster took of a batch that failed is known, although its clients were told of a failure',
+  'writes of a failed batch that the cluster accepted are known, although clients got an error',
   options,
   async () => {
     const config = { kubeconfig: plane.kubeconfig, context: 'admin', label: 'test', namespace: NAMESPACE };

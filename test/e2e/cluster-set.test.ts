@@ -27,7 +27,7 @@ after(async () => {
   await plane?.stop();
 });
 
-test('a cluster that joins a set while it is followed is followed as a member', options, async () => {
+test('a cluster that joins a cluster set is followed as a member', options, async () => {
   const cluster = followCluster(testKubernetesConfig(plane.kubeconfig, { multicluster: true }));
   try {
     await until(() => cluster.status.missing(), []);
@@ -46,7 +46,7 @@ test('a cluster that joins a set while it is followed is followed as a member', 
   }
 });
 
-test('the names of a set are those of the multi-cluster DNS specification', options, async () => {
+test('the names of a cluster set are those of the multi-cluster DNS specification', options, async () => {
   await plane.client.create(IMPORTS, {
     apiVersion: 'multicluster.x-k8s.io/v1alpha1',
     kind: 'ServiceImport',

@@ -54,7 +54,7 @@ async function endpoints(namespace: string, name: string): Promise<string[]> {
 
 const json = async (...args: string[]) => JSON.parse(await run('kubectl', ...args, '-o', 'json'));
 
-test('the API server takes every manifest of deploy/, by file and by kustomization', options, async () => {
+test('the API server accepts every manifest of deploy/, as files and through kustomize', options, async () => {
   const files = ['-f', 'deploy/rbac.yaml', '-f', 'deploy/healthdns.yaml'];
   await run('kubectl', 'create', 'namespace', 'healthdns');
   await run('kubectl', 'apply', '--dry-run=server', '-f', 'deploy/rbac-cloud-map.yaml');
@@ -66,7 +66,7 @@ test('the API server takes every manifest of deploy/, by file and by kustomizati
   assert.equal(status.replicas, 2);
 });
 
-test('the API server takes the chart with every value that it has', options, async () => {
+test('the API server accepts the chart with every value', options, async () => {
   const cloudMap = '{"cloudMap":{"writeAccess":true,"namespace":"dns"},"kubernetes":{"pods":"verified"}}';
   const values = ['{}', cloudMap, '{"kind":"DaemonSet","service":{"clusterIP":"10.96.0.54"},"secrets":["keys"]}'];
   for (const [i, value] of values.entries()) {
@@ -79,7 +79,7 @@ test('the API server takes the chart with every value that it has', options, asy
   }
 });
 
-test('helm installs, upgrades and uninstalls', options, async () => {
+test('helm installs, upgrades and uninstalls the chart', options, async () => {
   const address = ['--set', 'service.clusterIP=10.96.0.53'];
   await run('helm', 'install', 'healthdns', CHART, '-n', 'dns', ...address, '--set', 'fullnameOverride=dns-of-chart');
   await until(async () => (await endpoints('dns', 'dns-of-chart')).length, 2);
@@ -91,7 +91,7 @@ test('helm installs, upgrades and uninstalls', options, async () => {
   await until(async () => endpoints('dns', 'dns-of-chart'), []);
 });
 
-test("the cluster's DNS Service is given to healthdns and back by one command", options, async () => {
+test('one command points the cluster’s DNS Service at healthdns, and one points it back', options, async () => {
   // As CoreDNS's chart makes it, a label beside kubeadm's.
   const labels = { 'k8s-app': 'kube-dns', 'app.kubernetes.io/name': 'coredns' };
   const spec = { clusterIP: '10.96.0.10', selector: labels, ports: KUBE_DNS_PORTS };
@@ -128,7 +128,7 @@ async function documentedCommands(beginning: string): Promise<string[][]> {
 }
 
 test(
-  'a pod of the Deployment answers its cluster: its arguments, ConfigMap, service account and address of the API server',
+  'a pod of the Deployment serves its cluster with the arguments, ConfigMap, service account and API server address it is given',
   requirement('controller-manager', 'kubectl', 'helm', 'dig', 'network-namespace'),
   async (t) => {
     const { spec } = (await json('-n', 'kube-system', 'get', 'deployment', 'healthdns')).spec.template;

@@ -86,7 +86,7 @@ async function report(name: string, ip: string, app: { started: boolean; ready: 
   });
 }
 
-test('a converted task definition is registered, follows its health check, and is deregistered', options, async () => {
+test('a converted task definition is registered, follows its health check and is deregistered', options, async () => {
   const serviceId = await cloudMap.createService('shop.local', 'web');
   const registryArn = `arn:aws:servicediscovery:us-east-1:000000000000:service/${serviceId}`;
   const { stdout } = convertTaskDefinition(taskDefinition, 'task.json', {
@@ -120,7 +120,7 @@ test('a converted task definition is registered, follows its health check, and i
   await until(() => cloudMap.instances(serviceId), ['web-1 UNHEALTHY 10.1.0.1']);
 });
 
-test('a malformed annotation leaves its pod out and is counted; the others are registered', options, async () => {
+test('a pod with a malformed annotation is skipped and counted; the others are registered', options, async () => {
   const serviceId = await cloudMap.createService('other.local', 'api');
   const pod = (name: string, annotations: object) => ({
     metadata: { name, labels: { 'ecs.amazonaws.com/service-name': 'api' }, annotations },

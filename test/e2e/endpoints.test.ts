@@ -83,7 +83,7 @@ async function endpoints(serviceId: string): Promise<string[]> {
 const register = (ServiceId: string, InstanceId: string, Attributes: object) =>
   replicas[0]!.call('RegisterInstance', { ServiceId, InstanceId, Attributes });
 
-test('tasks and both families of registered instances are endpoints, and follow their health', options, async () => {
+test('tasks and both families of registered instances become endpoints that follow their health', options, async () => {
   const id = await replicas[0]!.createService('shop.local', 'web', { HealthCheckCustomConfig: {} });
   await register(id, 'dual', {
     AWS_INSTANCE_IPV4: '192.0.2.1',
@@ -128,7 +128,7 @@ test('tasks and both families of registered instances are endpoints, and follow 
   await until(() => endpoints(id), well.slice(2));
 });
 
-test('an unhealthy task is not ready in its slice soon after its pod says so', options, async (t) => {
+test('an unhealthy task is soon not ready in its slice', options, async (t) => {
   const rounds = 10;
   const latenciesMs: number[] = [];
   for (let round = 0; round < rounds; round++) {
@@ -147,7 +147,7 @@ test('an unhealthy task is not ready in its slice soon after its pod says so', o
   );
 });
 
-test('a flapping task costs at most a write a second, and the last word is right', options, async (t) => {
+test('a flapping task causes at most one write per second, and the last state is correct', options, async (t) => {
   const id = await replicas[0]!.createService('flapping.local', 'flappy');
   await runTask('flappy', 'flappy-1', '10.3.0.1');
   await until(() => endpoints(id), ['10.3.0.1 true true flappy-1']);
@@ -162,7 +162,7 @@ test('a flapping task costs at most a write a second, and the last word is right
   assert.ok(writes >= 1 && writes <= seconds + 1, `${writes} writes in ${seconds} s`);
 });
 
-test('nothing is written that did not change', options, async () => {
+test('unchanged slices are not written', options, async () => {
   const id = await replicas[0]!.createService('still.local', 'still', { HealthCheckCustomConfig: {} });
   await register(id, 'a', { AWS_INSTANCE_IPV4: '192.0.2.1' });
   await runTask('still', 'still-1', '10.4.0.1');
@@ -176,7 +176,7 @@ test('nothing is written that did not change', options, async () => {
   assert.deepEqual(await versions(), before);
 });
 
-test('what somebody else changed in a slice is put right', options, async () => {
+test('foreign changes of a slice are reverted', options, async () => {
   const id = await replicas[0]!.createService('meddled.local', 'meddled');
   await register(id, 'a', { AWS_INSTANCE_IPV4: '192.0.2.1' });
   await until(() => endpoints(id), ['192.0.2.1 true true -']);
@@ -185,7 +185,7 @@ test('what somebody else changed in a slice is put right', options, async () => 
   await until(() => endpoints(id), ['192.0.2.1 true true -']);
 });
 
-test('when the writer stops, the other takes over and finishes', options, async (t) => {
+test('when the writer stops, the other replica takes over and completes the work', options, async (t) => {
   const id = await replicas[0]!.createService('handed.local', 'handed');
   await runTask('handed', 'handed-1', '10.5.0.1');
   await until(() => endpoints(id), ['10.5.0.1 true true handed-1']);

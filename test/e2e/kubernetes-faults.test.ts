@@ -47,7 +47,7 @@ async function createService(name: string, ...ips: string[]): Promise<void> {
 
 const moveTo = (name: string, ip: string) => plane.client.patch(`${SLICES}/${name}`, { endpoints: [endpoint(ip)] });
 
-test('watches follow each other without a new list', options, () =>
+test('watches continue one another without a new list', options, () =>
   following(async (cluster) => {
     await createService('calm', '10.2.0.1');
     await until(() => cluster.answered('calm'), ['10.2.0.1']);
@@ -59,27 +59,24 @@ test('watches follow each other without a new list', options, () =>
   }),
 );
 
-test(
-  'while the API server is stopped what was known is served, and it is followed again when it is back',
-  options,
-  () =>
-    following(async (cluster) => {
-      await createService('lasting', '10.2.1.1');
-      await until(() => cluster.answered('lasting'), ['10.2.1.1']);
+test('while the API server is stopped, known names are served, and the watch resumes when it is back', options, () =>
+  following(async (cluster) => {
+    await createService('lasting', '10.2.1.1');
+    await until(() => cluster.answered('lasting'), ['10.2.1.1']);
 
-      await plane.apiServer.stop();
-      await until(() => cluster.kind('services').state, 'disconnected');
-      assert.deepEqual(cluster.answered('lasting'), ['10.2.1.1']);
-      assert.deepEqual(cluster.status.missing(), [], 'a source that has synced stays ready');
+    await plane.apiServer.stop();
+    await until(() => cluster.kind('services').state, 'disconnected');
+    assert.deepEqual(cluster.answered('lasting'), ['10.2.1.1']);
+    assert.deepEqual(cluster.status.missing(), [], 'a source that has synced stays ready');
 
-      await plane.apiServer.start();
-      await moveTo('lasting', '10.2.1.2');
-      await until(() => cluster.answered('lasting'), ['10.2.1.2']);
-      await until(() => cluster.kind('services').state, 'watching');
-    }),
+    await plane.apiServer.start();
+    await moveTo('lasting', '10.2.1.2');
+    await until(() => cluster.answered('lasting'), ['10.2.1.2']);
+    await until(() => cluster.kind('services').state, 'watching');
+  }),
 );
 
-test('a cluster that is away at the start is followed when it comes', options, async () => {
+test('a cluster that is unreachable at start-up is followed when it becomes reachable', options, async () => {
   await createService('late', '10.2.2.1');
   await plane.apiServer.stop();
   await following(async (cluster) => {
@@ -91,7 +88,7 @@ test('a cluster that is away at the start is followed when it comes', options, a
   });
 });
 
-test('a watch whose server has stopped answering is given up, and followed again', options, () =>
+test('a watch whose server has stopped responding is abandoned and resumed', options, () =>
   following(async (cluster) => {
     await createService('frozen', '10.2.3.1');
     await until(() => cluster.answered('frozen'), ['10.2.3.1']);
@@ -108,28 +105,32 @@ test('a watch whose server has stopped answering is given up, and followed again
   }),
 );
 
-test('after 410 a new list is compared with what was known: nothing is lost, what is gone goes', options, async () => {
-  await createService('kept', '10.2.4.1');
-  await createService('dropped', '10.2.4.2');
-  await followingThroughRelay(async (cluster, relay) => {
-    await until(() => cluster.answered('kept'), ['10.2.4.1']);
-    await until(() => cluster.answered('dropped'), ['10.2.4.2']);
+test(
+  'after 410 a new list is compared with the known objects: nothing is lost, deleted objects go',
+  options,
+  async () => {
+    await createService('kept', '10.2.4.1');
+    await createService('dropped', '10.2.4.2');
+    await followingThroughRelay(async (cluster, relay) => {
+      await until(() => cluster.answered('kept'), ['10.2.4.1']);
+      await until(() => cluster.answered('dropped'), ['10.2.4.2']);
 
-    // The changes happen while nobody watches, and the history that tells of them is compacted away.
-    relay.cut();
-    await plane.client.delete(`${SLICES}/dropped`);
-    await moveTo('kept', '10.2.4.3');
-    await forgetHistory();
-    relay.mend();
+      // The changes happen while nobody watches, and the history that tells of them is compacted away.
+      relay.cut();
+      await plane.client.delete(`${SLICES}/dropped`);
+      await moveTo('kept', '10.2.4.3');
+      await forgetHistory();
+      relay.mend();
 
-    await until(() => cluster.answered('kept'), ['10.2.4.3']);
-    await until(() => cluster.answered('dropped'), []);
-    const { expired, lists } = cluster.kind('endpointslices').counters;
-    assert.deepEqual([expired, lists], [1, 2]);
-  });
-});
+      await until(() => cluster.answered('kept'), ['10.2.4.3']);
+      await until(() => cluster.answered('dropped'), []);
+      const { expired, lists } = cluster.kind('endpointslices').counters;
+      assert.deepEqual([expired, lists], [1, 2]);
+    });
+  },
+);
 
-test('a connection that the network swallowed is given up, and followed again', options, async () => {
+test('a connection that the network swallowed is abandoned and replaced', options, async () => {
   await createService('swallowed', '10.2.8.1');
   await followingThroughRelay(async (cluster, relay) => {
     await until(() => cluster.answered('swallowed'), ['10.2.8.1']);
@@ -174,7 +175,7 @@ async function compact(): Promise<void> {
   await post('compaction', { revision: header!.revision, physical: true });
 }
 
-test('a kind that RBAC refuses degrades alone, and the log names the missing rule', options, async () => {
+test('a kind that RBAC denies degrades alone, and the log names the missing rule', options, async () => {
   await createService('visible', '10.2.5.1');
   await grant('reader', ['services', 'namespaces', 'endpointslices', 'nodes']);
   const config = testKubernetesConfig(plane.kubeconfig, { context: 'reader' });
@@ -219,7 +220,7 @@ async function grant(user: string, resources: string[]): Promise<void> {
   });
 }
 
-test('a rotated token is taken up from its file', options, async () => {
+test('a rotated token is reread from its file', options, async () => {
   await createService('rotating', '10.2.6.1');
   const file = join(plane.folder, 'rotating-kubeconfig');
   const config = JSON.parse(await readFile(plane.kubeconfig, 'utf8'));
@@ -241,32 +242,36 @@ test('a rotated token is taken up from its file', options, async () => {
   }, testKubernetesConfig(file));
 });
 
-test('an exec plugin gives the token, and the server is verified by its certificate authority', options, async () => {
-  await createService('plugged', '10.2.9.1');
-  const credential = {
-    apiVersion: 'client.authentication.k8s.io/v1',
-    kind: 'ExecCredential',
-    status: { token: 'token-of-admin', expirationTimestamp: '2099-01-01T00:00:00Z' },
-  };
-  const script = `process.stdout.write(${JSON.stringify(JSON.stringify(credential))})`;
-  const exec = { apiVersion: credential.apiVersion, command: process.execPath, args: ['-e', script] };
-  const config = JSON.parse(await readFile(plane.kubeconfig, 'utf8'));
-  const cluster = { server: plane.url, 'certificate-authority': 'certificates/apiserver.crt' };
-  config.clusters = [{ name: 'test', cluster }];
-  config.users = [{ name: 'admin', user: { exec } }];
-  const file = join(plane.folder, 'exec-kubeconfig');
-  await writeFile(file, JSON.stringify(config));
-  await following((followed) => until(() => followed.answered('plugged'), ['10.2.9.1']), testKubernetesConfig(file));
+test(
+  'an exec plugin provides the token, and the server is verified by its certificate authority',
+  options,
+  async () => {
+    await createService('plugged', '10.2.9.1');
+    const credential = {
+      apiVersion: 'client.authentication.k8s.io/v1',
+      kind: 'ExecCredential',
+      status: { token: 'token-of-admin', expirationTimestamp: '2099-01-01T00:00:00Z' },
+    };
+    const script = `process.stdout.write(${JSON.stringify(JSON.stringify(credential))})`;
+    const exec = { apiVersion: credential.apiVersion, command: process.execPath, args: ['-e', script] };
+    const config = JSON.parse(await readFile(plane.kubeconfig, 'utf8'));
+    const cluster = { server: plane.url, 'certificate-authority': 'certificates/apiserver.crt' };
+    config.clusters = [{ name: 'test', cluster }];
+    config.users = [{ name: 'admin', user: { exec } }];
+    const file = join(plane.folder, 'exec-kubeconfig');
+    await writeFile(file, JSON.stringify(config));
+    await following((followed) => until(() => followed.answered('plugged'), ['10.2.9.1']), testKubernetesConfig(file));
 
-  config.clusters[0].cluster = { server: plane.url };
-  await writeFile(file, JSON.stringify(config));
-  await following(async (followed) => {
-    await until(() => followed.kind('services').state, 'disconnected');
-    assert.match(followed.kind('services').detail, /certificate/);
-  }, testKubernetesConfig(file));
-});
+    config.clusters[0].cluster = { server: plane.url };
+    await writeFile(file, JSON.stringify(config));
+    await following(async (followed) => {
+      await until(() => followed.kind('services').state, 'disconnected');
+      assert.match(followed.kind('services').detail, /certificate/);
+    }, testKubernetesConfig(file));
+  },
+);
 
-test('a list that suddenly lost most objects is believed when a second one says the same', options, async () => {
+test('a list that suddenly lost most objects is accepted when a second one confirms it', options, async () => {
   await createService('wiped', '10.2.7.1');
   for (let i = 0; i < 12; i++) await plane.client.create(SLICES, slice(`wiped-${i}`, 'wiped', [endpoint('10.2.7.1')]));
   await followingThroughRelay(async (cluster, relay) => {

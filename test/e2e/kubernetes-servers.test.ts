@@ -41,7 +41,7 @@ async function createService(name: string, ip: string): Promise<void> {
 
 const moveTo = (name: string, ip: string) => plane.client.patch(`${SLICES}/${name}`, { endpoints: [endpoint(ip)] });
 
-test('an API server whose etcd was restored from a backup is believed, and followed from there', options, async () => {
+test('an API server whose etcd was restored from a backup is accepted and followed', options, async () => {
   const own = await startControlPlane();
   const cluster = followCluster(testKubernetesConfig(own.kubeconfig));
   const put = (ip: string) => own.client.patch(`${SLICES}/db`, { endpoints: [endpoint(ip)] });
@@ -79,7 +79,7 @@ async function exchangeEtcd({ apiServer, etcd }: ControlPlane, work: () => Promi
   await apiServer.start();
 }
 
-test('a kind whose watch goes on from a version that the restored etcd has again is listed anew', options, async () => {
+test('a kind whose watch resumes at a version that the restored etcd has reused is listed again', options, async () => {
   const own = await startControlPlane();
   const relay = await startRelay(Number(new URL(own.url).port));
   const file = join(own.folder, 'kubeconfig-of-relay');
@@ -121,7 +121,7 @@ test('a kind whose watch goes on from a version that the restored etcd has again
 });
 
 test(
-  'an API server with a new certificate is reached again by the authority that the kubeconfig names',
+  'an API server with a new certificate is reached again through the authority in the kubeconfig',
   options,
   async () => {
     await createService('certified', '10.2.11.1');
@@ -142,7 +142,7 @@ test(
   },
 );
 
-test('an object of nearly the largest size is read, and what changes after it is followed', options, () =>
+test('an object of nearly the maximum size is read, and later changes are followed', options, () =>
   following(async (cluster) => {
     await createService('huge', '10.2.12.1');
     await until(() => cluster.answered('huge'), ['10.2.12.1']);
@@ -162,7 +162,7 @@ test('an object of nearly the largest size is read, and what changes after it is
   }),
 );
 
-test('namespaces and services gain and lose the wanted labels while they are followed', options, async () => {
+test('namespaces and services that gain or lose the required labels appear or disappear', options, async () => {
   await plane.client.create(NAMESPACES, { metadata: { name: 'shop' } });
   const services = SERVICES.replace('default', 'shop');
   await plane.client.create(services, service('web'));

@@ -45,7 +45,7 @@ const config = (file: string, maxAgeSeconds = 3600) =>
   testKubernetesConfig(plane.kubeconfig, { snapshot: { file, maxAgeSeconds } });
 
 test(
-  'a replica that restarts while the API server is away answers from its snapshot, marked stale',
+  'a replica that restarts while the API server is unreachable answers from its snapshot, marked stale',
   options,
   async () => {
     const file = join(plane.folder, 'snapshot');
@@ -73,7 +73,7 @@ test(
   },
 );
 
-test('what was deleted while nobody followed goes when the API server is heard again', options, async () => {
+test('objects deleted while nobody watched go when the API server is reachable again', options, async () => {
   const file = join(plane.folder, 'snapshot-of-deleted');
   const first = followCluster(config(file));
   await until(() => first.status.missing(), []);
@@ -91,7 +91,7 @@ test('what was deleted while nobody followed goes when the API server is heard a
 });
 
 test(
-  'services of a namespace that lost its label while nobody followed go when the API server is heard again',
+  'services of a namespace that lost its label while nobody watched go when the API server is reachable again',
   options,
   async () => {
     const file = join(plane.folder, 'snapshot-of-labels');
@@ -121,7 +121,7 @@ test(
   },
 );
 
-test('a snapshot that is too old, cut off or of another cluster is left aside', options, async () => {
+test('a snapshot that is too old, truncated or from another cluster is ignored', options, async () => {
   const good = join(plane.folder, 'snapshot-to-spoil');
   const first = followCluster(config(good));
   await until(() => first.status.missing(), []);
@@ -151,7 +151,7 @@ test('a snapshot that is too old, cut off or of another cluster is left aside', 
   await plane.apiServer.start();
 });
 
-test('a snapshot is not answered from for longer than its limit', options, async () => {
+test('a snapshot is not served for longer than its maximum age', options, async () => {
   const file = join(plane.folder, 'snapshot-that-ages');
   const first = followCluster(config(file));
   await until(() => first.status.missing(), []);
@@ -170,29 +170,33 @@ test('a snapshot is not answered from for longer than its limit', options, async
   }
 });
 
-test('nor is what the API server refuses to show, while it shows the rest', options, async () => {
-  const file = join(plane.folder, 'snapshot-of-refused');
-  await plane.client.create(SERVICES, service('refused'));
-  await plane.client.create(SLICES, slice('refused-a', 'refused', [endpoint('10.5.0.9', 'web-1')]));
-  const first = followCluster(config(file));
-  await until(() => first.status.missing(), []);
-  await until(() => first.answered('refused'), ['10.5.0.9']);
-  await first.stop();
-  await grant('reader', ['pods', 'nodes', 'namespaces']);
+test(
+  'objects that the API server denies are not served from the snapshot beyond its maximum age',
+  options,
+  async () => {
+    const file = join(plane.folder, 'snapshot-of-refused');
+    await plane.client.create(SERVICES, service('refused'));
+    await plane.client.create(SLICES, slice('refused-a', 'refused', [endpoint('10.5.0.9', 'web-1')]));
+    const first = followCluster(config(file));
+    await until(() => first.status.missing(), []);
+    await until(() => first.answered('refused'), ['10.5.0.9']);
+    await first.stop();
+    await grant('reader', ['pods', 'nodes', 'namespaces']);
 
-  const second = followCluster({ ...config(file, 10), context: 'reader' });
-  try {
-    await until(() => second.answered('refused'), ['10.5.0.9']);
-    await until(() => second.kind('pods').synced, true);
-    await until(() => second.status.zone('cluster.local.'), { ready: false, stale: false });
-    assert.deepEqual(second.answered('refused'), []);
-    const left = [...second.registry.services()].map(({ service }) => service?.kind);
-    assert.ok(left.length > 0 && left.every((kind) => kind === 'namespace'), 'what has been heard of stays');
-    assert.notDeepEqual(second.registry.factsOf('pod/test/default/web-1'), []);
-  } finally {
-    await second.stop();
-  }
-});
+    const second = followCluster({ ...config(file, 10), context: 'reader' });
+    try {
+      await until(() => second.answered('refused'), ['10.5.0.9']);
+      await until(() => second.kind('pods').synced, true);
+      await until(() => second.status.zone('cluster.local.'), { ready: false, stale: false });
+      assert.deepEqual(second.answered('refused'), []);
+      const left = [...second.registry.services()].map(({ service }) => service?.kind);
+      assert.ok(left.length > 0 && left.every((kind) => kind === 'namespace'), 'what has been heard of stays');
+      assert.notDeepEqual(second.registry.factsOf('pod/test/default/web-1'), []);
+    } finally {
+      await second.stop();
+    }
+  },
+);
 
 async function grant(user: string, resources: string[]): Promise<void> {
   const path = '/apis/rbac.authorization.k8s.io/v1';

@@ -39,7 +39,7 @@ async function serviceAccountKubeconfig(): Promise<string> {
   return file;
 }
 
-test('everything is followed with the rights of deploy/rbac.yaml', options, async () => {
+test('all kinds are followed with the permissions of deploy/rbac.yaml', options, async () => {
   const { client } = plane;
   await client.create(NODES, { metadata: { name: 'node-1' } });
   await client.create(SERVICES, service('web'));
@@ -68,7 +68,7 @@ test('everything is followed with the rights of deploy/rbac.yaml', options, asyn
   }
 });
 
-test('the role gives nothing beyond listing and watching', options, async () => {
+test('the role permits nothing but list and watch', options, async () => {
   const { body } = await plane.client.get(`${COLLECTIONS.ClusterRole}/healthdns`);
   const verbs = new Set((body.rules as { verbs: string[] }[]).flatMap((rule) => rule.verbs));
   assert.deepEqual([...verbs].sort(), ['list', 'watch']);

@@ -64,7 +64,7 @@ function task(name: string, ipv4: string, more: Partial<TaskStatement['task']> =
   };
 }
 
-test('a task is in every service that its registries name', async () => {
+test('a task is in every service of its registries', async () => {
   const { book, instances } = await setUp(['srv-a', 'x'], ['srv-b', 'web']);
   book.replace('west/web-1', task('web-1', '10.0.0.1', { registries: [arn('srv-a'), arn('srv-c')] }));
   assert.deepEqual(
@@ -73,7 +73,7 @@ test('a task is in every service that its registries name', async () => {
   );
 });
 
-test('without registries it is in the only service of its name', async () => {
+test('a task without registries is in the only service of its name', async () => {
   const { book, instances, service } = await setUp(['srv-a', 'Web'], ['srv-b', 'other']);
   book.replace('west/web-1', task('web-1', '10.0.0.1'));
   assert.deepEqual(instances('srv-a'), ['web-1 10.0.0.1']);
@@ -85,7 +85,7 @@ test('without registries it is in the only service of its name', async () => {
   assert.equal(book.counts().unplaced, 0);
 });
 
-test('a task that stops is deregistered', async () => {
+test('a stopped task is deregistered', async () => {
   const { book, instances } = await setUp(['srv-a', 'web']);
   book.replace('west/web-1', task('web-1', '10.0.0.1'));
   book.replace('west/web-1', undefined);
@@ -93,7 +93,7 @@ test('a task that stops is deregistered', async () => {
   assert.equal(book.counts().tasks, 0);
 });
 
-test('of two pods with one id the older has it, both are there, and the other gets it when the older goes', async () => {
+test('of two pods with one id, the older gets it; both are registered, and the other gets it when the older goes', async () => {
   const { book, instances } = await setUp(['srv-a', 'web']);
   book.replace('west/web-1', task('web-1', '10.0.0.1', { createdMs: 2, uid: 'aaaaaaaa-1' }));
   book.replace('east/web-1', task('web-1', '10.9.0.1', { createdMs: 1, uid: 'bbbbbbbb-1' }));
@@ -106,7 +106,7 @@ test('of two pods with one id the older has it, both are there, and the other ge
   assert.equal(book.counts().namesakes, 0);
 });
 
-test('what was registered through the API keeps its id', async () => {
+test('an instance registered through the API keeps its id', async () => {
   const { book, instances, register } = await setUp(['srv-a', 'web']);
   book.replace('west/web-1', task('web-1', '10.0.0.1', { uid: 'aaaaaaaa-1' }));
   register('srv-a', 'web-1');
@@ -115,7 +115,7 @@ test('what was registered through the API keeps its id', async () => {
   assert.deepEqual(instances('srv-a'), ['web-1 10.0.0.1']);
 });
 
-test('a name that is too long for an instance id gives way to the uid', async () => {
+test('a name that is too long for an instance id is replaced by the uid', async () => {
   const { book, instances } = await setUp(['srv-a', 'web']);
   book.replace('west/long', task('x'.repeat(65), '10.0.0.1', { uid: 'aaaaaaaa-1' }));
   assert.deepEqual(instances('srv-a'), ['aaaaaaaa-1 10.0.0.1']);

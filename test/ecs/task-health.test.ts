@@ -58,7 +58,7 @@ function says(rule: string, object: ReturnType<typeof pod>, expected: string, se
   });
 }
 
-describe('task health', () => {
+describe('the health of an ECS task', () => {
   says(
     'is HEALTHY when the check of its container passes',
     pod({ app: { spec: checked, status: running() } }),
@@ -164,7 +164,7 @@ describe('task health', () => {
     'HEALTHY: essential containers are healthy: app',
   );
 
-  test('remembers that a container was ready, where another one hides when the pod changed', () => {
+  test('task health remembers that a container was ready if another one hides it when the pod changes', () => {
     const two = (ready: boolean) => ({
       a: { spec: checked, status: running({ ready }) },
       b: { spec: checked, status: waiting('ContainerCreating') },
@@ -175,13 +175,13 @@ describe('task health', () => {
     assert.equal(judge(pod(two(false)), 3).fact.status, 'UNKNOWN');
   });
 
-  test('forgets a container that was replaced', () => {
+  test('task health forgets a container that was replaced', () => {
     const seen = judge(pod({ app: { spec: checked, status: running() } }), 2).seen;
     const other = running({ ready: false, containerID: 'containerd://2' });
     assert.equal(judge(pod({ app: { spec: checked, status: other } }), 3, seen).fact.status, 'UNKNOWN');
   });
 
-  test('says when it must be judged again although the pod says nothing new', () => {
+  test('task health reports when it must be judged again without an event', () => {
     const object = pod({ app: { spec: checked, status: running({ ready: false }) } });
     assert.equal(judge(object, 1).reviewMs, T0 + 17_000);
     assert.equal(judge(object, 17).reviewMs, undefined);

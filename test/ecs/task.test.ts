@@ -47,7 +47,7 @@ function attributes(pod: Pod, place: Place = {}) {
 describe('a task becomes an instance with the attributes of ECS', () => {
   const address = { AWS_INSTANCE_IPV4: '10.0.0.1', AWS_INSTANCE_IPV6: 'fd00::1' };
 
-  test("from KECS's labels", () => {
+  test('the attributes of a task come from KECS labels', () => {
     assert.deepEqual(attributes({ labels: kecs }, { zone: 'us-east-1a', region: 'us-east-1', ec2InstanceId: 'i-1' }), {
       ...address,
       AWS_INSTANCE_PORT: '15001',
@@ -61,7 +61,7 @@ describe('a task becomes an instance with the attributes of ECS', () => {
     });
   });
 
-  test("from AWS's labels and the task's ARN, which cannot be a label", () => {
+  test('the attributes of a task come from AWS labels and the task ARN annotation', () => {
     const labels = { 'ecs.amazonaws.com/service-name': 'web' };
     const annotations = { 'ecs.amazonaws.com/task-arn': 'arn:aws:ecs:eu-west-1:000000000000:task/prod/0123' };
     assert.deepEqual(attributes({ labels, annotations }), {
@@ -97,14 +97,17 @@ describe('a task becomes an instance with the attributes of ECS', () => {
     });
 });
 
-describe('a pod is no task', () => {
-  test('while it has no address', () => assert.equal(translate({ labels: kecs, status: { podIPs: [] } }), undefined));
-  test('once it is being deleted', () => assert.equal(translate({ labels: kecs, deleted: true }), undefined));
+describe('a pod is not registered as a task', () => {
+  test('a pod without an address is not registered', () =>
+    assert.equal(translate({ labels: kecs, status: { podIPs: [] } }), undefined));
+  test('a pod that is being deleted is not registered', () =>
+    assert.equal(translate({ labels: kecs, deleted: true }), undefined));
   for (const phase of ['Failed', 'Succeeded'])
-    test(`when it is ${phase}`, () => assert.equal(translate({ labels: kecs, status: { phase } }), undefined));
+    test(`a pod in phase ${phase} is not registered`, () =>
+      assert.equal(translate({ labels: kecs, status: { phase } }), undefined));
 });
 
-describe('a malformed pod is left out, and what is wrong is said', () => {
+describe('a malformed task pod is skipped with a reason', () => {
   const refuses = (name: string, pod: Pod, message: RegExp) =>
     test(name, () => assert.throws(() => translate({ labels: kecs, ...pod }), { name: 'MalformedObject', message }));
   refuses('registries that are no JSON', { annotations: { 'kecs.dev/service-registries': '{' } }, /is not JSON/);
@@ -119,7 +122,7 @@ describe('a malformed pod is left out, and what is wrong is said', () => {
   refuses('an address that is none', { status: { podIPs: [{ ip: '10.0.0.256' }] } }, /"10.0.0.256" is not an address/);
   refuses('a label that is no text', { labels: { 'kecs.dev/service': 7 } }, /is not text/);
 
-  test('one bad registry beside a good one is left out alone', () => {
+  test('an invalid registry is skipped and the valid one beside it is kept', () => {
     const translated = translate({ labels: kecs, annotations: registries([{ registryArn: ARN }, 7]) });
     assert.deepEqual(translated?.task.registries, [{ registryArn: ARN }]);
     assert.match(translated?.problem?.message ?? '', /\[1\] is left out/);

@@ -12,7 +12,7 @@ import {
 } from '../../src/endpoints/desired.ts';
 import type { ServiceState } from '../../src/registry/registry.ts';
 
-describe('an instance is ready', () => {
+describe('the readiness of an endpoint', () => {
   for (const [status, unknown, expected] of [
     ['HEALTHY', 'answer', true],
     ['HEALTHY', 'exclude', true],
@@ -21,10 +21,11 @@ describe('an instance is ready', () => {
     ['UNHEALTHY', 'answer', false],
     ['UNHEALTHY', 'exclude', false],
   ] as const)
-    test(`${status} with unknown: ${unknown}: ${expected}`, () => assert.equal(isReady(status, unknown), expected));
+    test(`an instance that is ${status} with unknown: ${unknown} is ${expected}`, () =>
+      assert.equal(isReady(status, unknown), expected));
 });
 
-test('derived endpoints are tasks, and the IPv6 addresses of instances kept with their IPv4 address', () => {
+test('derived endpoints are tasks, and IPv6 addresses of instances stored with their IPv4 address', () => {
   const state = (id: string, attributes: Record<string, string>, status: string) =>
     [id, { instance: { id, attributes, addresses: [] }, verdict: { status } }] as const;
   const service = {
@@ -76,7 +77,7 @@ function apply(present: readonly PresentSlice<number>[], next: readonly Wanted[]
 const shown = (slices: readonly PresentSlice<number>[]) =>
   slices.flatMap(({ shape, endpoints }) => endpoints.map((one) => JSON.stringify([shape.port, one]))).sort();
 
-test('the changes lead to what is wanted, in slices of at most 100, and then there are none', () => {
+test('applying the changes yields the desired slices of at most 100 endpoints, and no further changes', () => {
   fc.assert(
     fc.property(wanted, wanted, (first, second) => {
       const before = apply([], first);
@@ -89,7 +90,7 @@ test('the changes lead to what is wanted, in slices of at most 100, and then the
   );
 });
 
-test('an instance that goes or changes concerns its slice alone', () => {
+test('an instance that goes or changes affects only its own slice', () => {
   const all = Array.from({ length: 250 }, (_, n) => ({
     ...{ id: `i-${n}`, address: `10.0.0.${n}`, ready: true, shape: { family: 'IPv4' as const, port: 80 } },
   }));
@@ -105,7 +106,7 @@ test('an instance that goes or changes concerns its slice alone', () => {
   );
 });
 
-test('what the server adds to an endpoint is no difference', () => {
+test('fields that the server adds to an endpoint are not a difference', () => {
   const one = endpointOf({ id: 'a', address: '10.0.0.1', ready: true });
   assert.ok(sameEndpoints([one], [{ ...one, nodeName: 'x', deprecatedTopology: {} }]));
   assert.ok(!sameEndpoints([one], [endpointOf({ id: 'a', address: '10.0.0.1', ready: false })]));

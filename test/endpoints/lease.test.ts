@@ -47,7 +47,7 @@ function setUp() {
   return { clock, start, away, holders, spec: () => lease?.spec };
 }
 
-test('the first replica holds the lease, the second waits for as long as it is renewed', async () => {
+test('the first replica holds the lease, and the second waits while it is renewed', async () => {
   const { clock, start, holders, spec } = setUp();
   start('a');
   await clock.advance(0);
@@ -58,7 +58,7 @@ test('the first replica holds the lease, the second waits for as long as it is r
   assert.match(spec()!.renewTime, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
 });
 
-test('a holder that cannot renew stops after 10 s, before another one takes over after 15 s', async () => {
+test('a holder that cannot renew stops after 10 s, before another replica takes over after 15 s', async () => {
   const { clock, start, away, holders, spec } = setUp();
   start('a');
   await clock.advance(0);
@@ -77,7 +77,7 @@ test('a holder that cannot renew stops after 10 s, before another one takes over
   assert.deepEqual(holders, ['b']);
 });
 
-test('at no time are there two, however the replicas come and go', async () => {
+test('there are never two holders, however replicas come and go', async () => {
   const { clock, start, away, holders } = setUp();
   for (const identity of ['a', 'b', 'c']) start(identity);
   for (let step = 0; step < 600; step++) {
@@ -92,7 +92,7 @@ test('at no time are there two, however the replicas come and go', async () => {
   assert.equal(holders.length, 1);
 });
 
-test('a holder that stops gives the lease back, and the next one has it at its next try', async () => {
+test('a holder that stops releases the lease, and the next replica acquires it at its next attempt', async () => {
   const { clock, start, holders } = setUp();
   const first = start('a');
   await clock.advance(0);

@@ -38,7 +38,7 @@ const forgeries: Record<string, (asked: Asked) => void> = {
 };
 
 for (const [what, forge] of Object.entries(forgeries)) {
-  test(`${what} is ignored and counted, and the wait goes on`, async () => {
+  test(`${what} is ignored and counted, and the wait continues`, async () => {
     const one = await upstream((asked) => {
       forge(asked);
       good(asked);
@@ -52,7 +52,7 @@ for (const [what, forge] of Object.entries(forgeries)) {
   });
 }
 
-test('a duplicate of the reply, and one that comes late, are ignored and counted', async () => {
+test('a duplicate or late reply is ignored and counted', async () => {
   let late: Asked | undefined;
   const one = await upstream((asked) => {
     late = asked;
@@ -68,7 +68,7 @@ test('a duplicate of the reply, and one that comes late, are ignored and counted
   assert.ok(made.upstreams()[0].ignored >= 1);
 });
 
-test('with random case, a reply that spells the name otherwise is ignored', async () => {
+test('with randomCase, a reply with a different case is ignored', async () => {
   const one = await upstream((asked) => {
     const { name } = asked.query.questions[0];
     const question = { ...asked.query.questions[0], name: name.map((byte) => (byte > 64 ? byte ^ 0x20 : byte)) };
@@ -117,7 +117,7 @@ const malformed: Record<string, (asked: Asked) => Uint8Array> = {
 };
 
 for (const [what, compose] of Object.entries(malformed)) {
-  test(`a reply ${what} leads to the next upstream`, async () => {
+  test(`a reply ${what} leads to the next upstream server`, async () => {
     const bad = await upstream((asked) => asked.send(compose(asked)));
     const next = await upstream(good);
     const { ask, forwarder: made } = forwarder([bad, next]);
@@ -144,7 +144,7 @@ test('records of other names, glue and additional data are neither answered nor 
   assert.equal(made.gauges().entries, 1);
 });
 
-test('a SOA of a zone that the name is not in makes no negative answer that lasts', async () => {
+test('a negative answer with an SOA that does not enclose the name is not cached', async () => {
   const one = await upstream((asked) =>
     asked.send(asked.reply({ rcode: 3, authorities: SOA.replace('. 3600', 'other.example. 3600') })),
   );
@@ -154,7 +154,7 @@ test('a SOA of a zone that the name is not in makes no negative answer that last
   assert.equal(cached('www.example. A'), undefined);
 });
 
-test('an upstream cannot say what is in one of our zones, not even behind a CNAME', async () => {
+test('an upstream cannot supply records for own zones, not even behind a CNAME', async () => {
   const ours = record('api.production.local. 5 IN A 10.0.0.1');
   const one = await upstream((asked) =>
     asked.send(
@@ -172,7 +172,7 @@ test('an upstream cannot say what is in one of our zones, not even behind a CNAM
   assert.equal(cached('www.example. A'), undefined, 'what is in our zones is never cached');
 });
 
-test('a CNAME into a zone of ours that cannot answer now is SERVFAIL, and not cached', async () => {
+test('a CNAME into an own zone that is not ready is SERVFAIL and not cached', async () => {
   const one = await upstream((asked) =>
     asked.send(asked.reply({ answers: 'www.example. 300 IN CNAME api.production.local.' })),
   );
@@ -181,7 +181,7 @@ test('a CNAME into a zone of ours that cannot answer now is SERVFAIL, and not ca
   assert.equal(cached('www.example. A'), undefined);
 });
 
-test('private addresses are dropped where the rebinding filter is on, except for names that may have them', async () => {
+test('the rebinding filter removes private addresses, except for allowed names', async () => {
   const one = await upstream((asked) => {
     const name = asked.text.split(' ')[0];
     const answers = ['10.0.0.1', '127.0.0.1', '169.254.169.254', '192.0.2.1'].map((ip) => `${name} 60 IN A ${ip}`);
@@ -202,7 +202,7 @@ test('TTL 0 is not cached, and a TTL above 2^31 counts as 0', async () => {
   }
 });
 
-test('nothing of the client’s packet but the question goes on: no client subnet, no cookie', async () => {
+test('upstream queries contain only the question: no client subnet, no cookie', async () => {
   const one = await upstream(good);
   const { forwarder: made } = forwarder([one]);
   const name = parseName('www.example.');
@@ -214,7 +214,7 @@ test('nothing of the client’s packet but the question goes on: no client subne
   assert.notEqual(one.asked[0].query.id, 9);
 });
 
-test('IDs and source ports are not those of a pattern', async () => {
+test('IDs and source ports follow no pattern', async () => {
   const one = await upstream((asked) => asked.send(asked.reply({ authorities: SOA, rcode: 3 })));
   const { ask } = forwarder([one]);
   for (let i = 0; i < 200; i++) await ask(`n${i}.example. A`);
@@ -223,7 +223,7 @@ test('IDs and source ports are not those of a pattern', async () => {
   assert.ok(new Set(one.asked.map(({ port }) => port)).size >= 5);
 });
 
-test('a thousand clients that ask the same are one question', async () => {
+test('a thousand clients with the same question share one upstream query', async () => {
   const held: Asked[] = [];
   const one = await upstream((asked) => held.push(asked));
   const { ask, forwarder: made } = forwarder([one]);
@@ -239,7 +239,7 @@ test('a thousand clients that ask the same are one question', async () => {
   assert.equal(made.counters.coalesced, 999);
 });
 
-test('beyond the cap of waiting clients there is SERVFAIL at once', async () => {
+test('beyond the limit of waiting clients the answer is SERVFAIL at once', async () => {
   const one = await upstream();
   const { ask, forwarder: made } = forwarder([one], { settings: { maxConcurrent: 10 } });
   const waiting = Array.from({ length: 10 }, (_, i) => ask(`n${i}.example. A`));
@@ -249,7 +249,7 @@ test('beyond the cap of waiting clients there is SERVFAIL at once', async () => 
   assert.deepEqual([...new Set((await Promise.all(waiting)).map(({ rcode }) => rcode))], [RCODE.SERVFAIL]);
 });
 
-test('a dead route fills no more than half of the places, and others are answered meanwhile', async () => {
+test('a dead route fills at most half of the places, and others are answered meanwhile', async () => {
   const dead = await upstream();
   const alive = await upstream((asked) => asked.send(asked.reply({ rcode: 3, authorities: SOA })));
   const { ask, forwarder: made } = forwarder([], {
@@ -271,7 +271,7 @@ test('a dead route fills no more than half of the places, and others are answere
   );
 });
 
-test('all routes together have no more places than there are, and a route no more than its own limit', async () => {
+test('all routes together stay within the global limit, and each within its own', async () => {
   const dead = await upstream();
   const zones = ['a.test.', 'b.test.', 'c.test.'];
   const routes = [
@@ -292,7 +292,7 @@ test('all routes together have no more places than there are, and a route no mor
   assert.deepEqual([made.gauges().waiting, ...made.routes().map(({ waiting }) => waiting)], [0, 0, 0, 0, 0]);
 });
 
-test('a query without RD does not learn what others asked for', async () => {
+test('a query without RD does not reveal what others have asked', async () => {
   const one = await upstream(good);
   const { ask, cached } = forwarder([one]);
   await ask('www.example. A');

@@ -6,7 +6,7 @@ import { fakeClock } from '../support/fake-clock.ts';
 
 const TICK_MS = 20;
 
-test('whatever is added and removed when, each deadline expires once, never early and at most a tick late', async () => {
+test('each deadline expires exactly once, never early and at most a tick late', async () => {
   const step = fc.record({
     afterMs: fc.double({ min: 0, max: 400, noNaN: true }),
     delayMs: fc.double({ min: 0, max: 25_000, noNaN: true }),
@@ -40,7 +40,7 @@ test('whatever is added and removed when, each deadline expires once, never earl
   );
 });
 
-test('it is told how long nothing can be due, and no timer runs before', async () => {
+test('the timer runs only while a deadline is pending', async () => {
   const clock = fakeClock();
   const deadlines = createDeadlines(clock, TICK_MS);
   assert.equal(deadlines.nextMs(), Number.POSITIVE_INFINITY);
@@ -58,7 +58,7 @@ test('it is told how long nothing can be due, and no timer runs before', async (
   assert.deepEqual([deadlines.pending(), deadlines.nextMs()], [1, 4300]);
 });
 
-test('what one throws is told, and the others expire all the same', async () => {
+test('an exception in one deadline is reported, and the others still expire', async () => {
   const clock = fakeClock();
   const told: string[] = [];
   const deadlines = createDeadlines(clock, TICK_MS, ({ message }) => told.push(message));

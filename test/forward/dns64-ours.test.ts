@@ -18,7 +18,7 @@ both 60 AAAA 2001:db8::1 ; slot=two
 text 60 TXT "words"
 www 5 CNAME v4.example.test.`;
 
-test('a name of ours without AAAA has them made of its A records, with the shorter TTL and our authority', async () => {
+test('AAAA records for own names are synthesized from A records, with the lower TTL and the own authority', async () => {
   const { ask } = await throughEngine(ZONE, { dns64: DNS64 });
   const v4 = await ask('v4.example.test. AAAA');
   assertRecords(
@@ -41,7 +41,7 @@ test('a name of ours without AAAA has them made of its A records, with the short
   assert.equal((await ask('none.example.test. AAAA')).rcode, RCODE.NXDOMAIN);
 });
 
-test('they are made of what may be answered now', async () => {
+test('synthesized AAAA records contain only addresses that may be answered now', async () => {
   const { ask, change } = await throughEngine(ZONE, { dns64: DNS64 });
   await change('down one');
   assertRecords((await ask('v4.example.test. AAAA')).answers, 'v4.example.test. 30 IN AAAA 64:ff9b::c000:222');
@@ -53,7 +53,7 @@ test('they are made of what may be answered now', async () => {
   assert.deepEqual([none.rcode, none.answers.length, none.authorities.length], [RCODE.NOERROR, 0, 1]);
 });
 
-test('where a service wants SERVFAIL when none is alive, A and AAAA each say so only if neither is', async () => {
+test('with whenAllUnhealthy: servfail, A and AAAA are SERVFAIL only if no instance of either family is left', async () => {
   const policies = 'policy both A whenAllUnhealthy=servfail\npolicy both AAAA whenAllUnhealthy=servfail';
   const { ask, change } = await throughEngine(`${ZONE}\n${policies}\npolicy v4 A whenAllUnhealthy=servfail\ndown two`, {
     dns64: DNS64,
@@ -64,7 +64,7 @@ test('where a service wants SERVFAIL when none is alive, A and AAAA each say so 
   assert.equal((await ask('v4.example.test. AAAA')).rcode, RCODE.SERVFAIL, 'not: there is no AAAA');
 });
 
-test('nothing is made without dns64, nor for those who validate; translateAll makes them beside others', async () => {
+test('without dns64 or for validating clients nothing is synthesized; translateAll adds records', async () => {
   const off = await throughEngine(ZONE, {});
   assert.equal((await off.ask('v4.example.test. AAAA')).answers.length, 0);
   const on = await throughEngine(ZONE, { dns64: DNS64 });
@@ -73,7 +73,7 @@ test('nothing is made without dns64, nor for those who validate; translateAll ma
   assertRecords((await all.ask('both.example.test. AAAA')).answers, 'both.example.test. 60 IN AAAA 64:ff9b::c000:201');
 });
 
-test('what does not fit is truncated, a rewritten name is answered under the name asked for', async () => {
+test('a synthesized answer that does not fit is truncated, and a rewritten name is restored', async () => {
   const many = Array.from({ length: 25 }, (_, i) => `many 60 A 192.0.2.${i}`).join('\n');
   const rewrites: FrontSettings['rewrites'] = [{ kind: 'suffix', from: 'corp.', to: 'example.test.' }];
   const { ask } = await throughEngine(`${ZONE}\n${many}`, { dns64: DNS64, rewrites });
@@ -83,7 +83,7 @@ test('what does not fit is truncated, a rewritten name is answered under the nam
   assert.equal((await ask('v4.corp. AAAA')).answers.length, 2);
 });
 
-test('a reverse zone that falls through: what it has is ours, the rest is for the other servers', async () => {
+test('a reverse zone with fallthrough answers its own names and forwards the rest', async () => {
   const one = await upstream(answerFrom('33.2.0.192.in-addr.arpa. 60 IN PTR outside.example.'));
   const zone = 'zone in-addr.arpa. fallthrough=.\n34.2.0.192 5 PTR pod.ours.';
   const { ask, close } = await throughEngine(zone, { dns64: DNS64 }, [one.port]);

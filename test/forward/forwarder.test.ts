@@ -6,7 +6,7 @@ import { edeOf, forwarder, upstream } from '../support/forwarding.ts';
 import { answerFrom, SOA, startScriptedUpstream } from '../support/scripted-upstream.ts';
 import { assertRecords } from '../support/zone-text.ts';
 
-test('a name is asked of the upstream once and then answered from the cache, in the asker’s spelling', async () => {
+test('a name is forwarded once and then answered from the cache, in the case that the client used', async () => {
   const one = await upstream(answerFrom('www.example. 300 IN A 192.0.2.1\nwww.example. 300 IN A 192.0.2.2'));
   const { ask, cached } = forwarder([one]);
   assert.equal(cached('www.example. A'), undefined);
@@ -19,7 +19,7 @@ test('a name is asked of the upstream once and then answered from the cache, in 
   assert.equal(one.asked.length, 1);
 });
 
-test('an upstream that refuses every packet leads to the next at once', async () => {
+test('an upstream server that refuses every packet leads to the next at once', async () => {
   const dead = await startScriptedUpstream();
   await dead.close();
   const alive = await upstream(answerFrom('www.example. 300 IN A 192.0.2.1'));
@@ -27,7 +27,7 @@ test('an upstream that refuses every packet leads to the next at once', async ()
   assert.equal((await ask('www.example. A')).answers.length, 1);
 });
 
-test('SERVFAIL from all upstreams is SERVFAIL, kept for a few seconds', async () => {
+test('SERVFAIL from all upstream servers is SERVFAIL, cached for a few seconds', async () => {
   const script: Parameters<typeof upstream>[0] = (asked) => asked.send(asked.reply({ rcode: RCODE.SERVFAIL }));
   const [one, two] = [await upstream(script), await upstream(script)];
   const { ask, cached } = forwarder([one, two]);
@@ -36,7 +36,7 @@ test('SERVFAIL from all upstreams is SERVFAIL, kept for a few seconds', async ()
   assert.deepEqual([one.asked.length, two.asked.length], [1, 1]);
 });
 
-test('NXDOMAIN comes with its SOA and is kept for the negative TTL', async () => {
+test('NXDOMAIN carries its SOA and is cached for the negative TTL', async () => {
   const one = await upstream(answerFrom(''));
   const { ask, cached } = forwarder([one]);
   const response = await ask('missing.example. A');
@@ -45,7 +45,7 @@ test('NXDOMAIN comes with its SOA and is kept for the negative TTL', async () =>
   assert.equal(cached('missing.example. A')?.rcode, RCODE.NXDOMAIN);
 });
 
-test('a truncated reply is asked for again over TCP', async () => {
+test('a truncated reply is retried over TCP', async () => {
   const answers = Array.from({ length: 200 }, (_, i) => `big.example. 300 IN A 192.0.2.${i}`).join('\n');
   const one = await upstream((asked) =>
     asked.send(asked.transport === 'tcp' ? asked.reply({ answers }) : asked.reply({ flags: 0x8380 })),
@@ -61,7 +61,7 @@ test('a truncated reply is asked for again over TCP', async () => {
   );
 });
 
-test('TC over TCP: the next server is asked; else what came is passed on with TC, and not cached', async () => {
+test('after a truncated reply over TCP the next server is queried; else the partial answer is passed on and not cached', async () => {
   const part = Array.from({ length: 20 }, (_, i) => `big.example. 300 IN A 192.0.2.${i}`).join('\n');
   const all = `${part}\nbig.example. 300 IN A 192.0.2.200`;
   const truncating = () =>
@@ -86,14 +86,14 @@ test('TC over TCP: the next server is asked; else what came is passed on with TC
   assert.equal(better.flags & FLAG.TC, 0);
 });
 
-test('TC and no record over TCP says nothing about the name: SERVFAIL', async () => {
+test('a truncated reply over TCP without a matching record is SERVFAIL', async () => {
   const one = await upstream((asked) => asked.send(asked.reply({ flags: FLAG.QR | FLAG.TC, authorities: SOA })));
   const { ask } = forwarder([one]);
   const response = await ask('big.example. A', { maxBytes: 65_535 });
   assert.deepEqual([response.rcode, response.flags & FLAG.TC, edeOf(response)], [RCODE.SERVFAIL, 0, EDE.INVALID_DATA]);
 });
 
-test('a client without EDNS gets TC and no records for a large cached answer, and no OPT', async () => {
+test('a client without EDNS gets TC, no records and no OPT for a large cached answer', async () => {
   const answers = Array.from({ length: 60 }, (_, i) => `big.example. 300 IN A 192.0.2.${i}`).join('\n');
   const one = await upstream((asked) => asked.send(asked.reply({ answers })));
   const { ask, cached } = forwarder([one]);
@@ -103,7 +103,7 @@ test('a client without EDNS gets TC and no records for a large cached answer, an
   assert.equal(cached('big.example. A', { edns: false, maxBytes: 65_535 })?.answers.length, 60);
 });
 
-test('HTTPS, SVCB and types that nobody knows go through untouched', async () => {
+test('HTTPS, SVCB and unknown types pass through unchanged', async () => {
   const zone = [
     'www.example. 300 IN HTTPS \\# 13 00010000010006026832026833',
     '_dns.example. 300 IN SVCB \\# 20 000103646f740474657374000001000403646f74',

@@ -19,7 +19,7 @@ async function setUp(options: TestForwarderOptions = {}) {
   return { clock, server, ...forwarder([server], { clock, ...options }) };
 }
 
-test('TTLs age in the reply, and the answer is fetched anew when they are over', async () => {
+test('TTLs decrease, and the answer is refreshed when they expire', async () => {
   const { clock, server, ask, cached } = await setUp();
   await ask('www.example. A');
   await clock.advance(100_000);
@@ -32,7 +32,7 @@ test('TTLs age in the reply, and the answer is fetched anew when they are over',
   assertRecords((await ask('www.example. A')).answers, NEW);
 });
 
-test('TTLs are kept within the bounds of the configuration, negative ones within theirs', async () => {
+test('TTLs stay within the configured bounds, negative ones within theirs', async () => {
   const cache = { minTtlSeconds: 60, maxTtlSeconds: 120, minNegativeTtlSeconds: 5, maxNegativeTtlSeconds: 10 };
   const { clock, server, ask, cached } = await setUp({ cache });
   server.script = answerFrom(`${WWW}\nshort.example. 1 IN A 192.0.2.1`);
@@ -44,7 +44,7 @@ test('TTLs are kept within the bounds of the configuration, negative ones within
   assert.ok(cached('short.example. A'));
 });
 
-test('a failure is kept for the seconds that the configuration says', async () => {
+test('a failure is cached for servfailSeconds', async () => {
   const { clock, server, ask, cached } = await setUp({ cache: { servfailTtlSeconds: 5 } });
   server.script = SERVFAIL;
   await ask('www.example. A');
@@ -56,7 +56,7 @@ test('a failure is kept for the seconds that the configuration says', async () =
 
 const stale = { serveStale: SERVE_STALE_DEFAULTS };
 
-test('serve-stale: upstreams that fail lead to the old answer, TTL 30, EDE 3, and later ones have it at once', async () => {
+test('serve-stale: if upstream servers fail, the expired answer is served with TTL 30 and EDE 3, then at once', async () => {
   const { clock, server, ask, cached, forwarder: made } = await setUp({ cache: stale });
   await ask('www.example. A');
   server.script = SERVFAIL;
@@ -75,7 +75,7 @@ test('serve-stale: upstreams that fail lead to the old answer, TTL 30, EDE 3, an
   assertRecords((await ask('www.example. A')).answers, NEW);
 });
 
-test('serve-stale: a slow upstream has 1.8 seconds, then the old answer is given and the new one still kept', async () => {
+test('serve-stale: after 1.8 seconds the expired answer is served, and the late reply is still cached', async () => {
   const { clock, server, ask, cached } = await setUp({ cache: stale });
   await ask('www.example. A');
   const held: Asked[] = [];
@@ -96,7 +96,7 @@ test('serve-stale: a slow upstream has 1.8 seconds, then the old answer is given
   assertRecords(cached('www.example. A')?.answers ?? [], NEW);
 });
 
-test('serve-stale: NXDOMAIN is an answer, and takes the place of the old one', async () => {
+test('serve-stale: NXDOMAIN is an answer and replaces the expired one', async () => {
   const { clock, server, ask } = await setUp({ cache: stale });
   await ask('www.example. A');
   server.script = answerFrom('');
@@ -104,7 +104,7 @@ test('serve-stale: NXDOMAIN is an answer, and takes the place of the old one', a
   assert.equal((await ask('www.example. A')).rcode, RCODE.NXDOMAIN);
 });
 
-test('serve-stale: an answer older than the limit is no longer given', async () => {
+test('serve-stale: an answer older than the limit is not served', async () => {
   const { clock, server, ask } = await setUp({ cache: { serveStale: { ...stale.serveStale, maxStaleSeconds: 100 } } });
   await ask('www.example. A');
   server.script = SERVFAIL;
@@ -112,7 +112,7 @@ test('serve-stale: an answer older than the limit is no longer given', async () 
   assert.equal((await ask('www.example. A')).rcode, RCODE.SERVFAIL);
 });
 
-test('serve-stale at once: the old answer is given without waiting, and refreshed behind it', async () => {
+test('serve-stale with clientTimeoutSeconds 0: the expired answer is served at once and refreshed in the background', async () => {
   const { clock, server, ask, cached } = await setUp({
     cache: { serveStale: { ...SERVE_STALE_DEFAULTS, clientTimeoutMs: 0 } },
   });
@@ -125,7 +125,7 @@ test('serve-stale at once: the old answer is given without waiting, and refreshe
   assertRecords(cached('www.example. A')?.answers ?? [], NEW);
 });
 
-test('prefetch: what is asked for often is fetched again shortly before its end, once', async () => {
+test('prefetch: a popular answer is refreshed once shortly before it expires', async () => {
   const { clock, server, ask, cached, forwarder: made } = await setUp({ cache: { prefetch: PREFETCH_DEFAULTS } });
   await ask('www.example. A');
   await clock.advance(275_000);
@@ -137,7 +137,7 @@ test('prefetch: what is asked for often is fetched again shortly before its end,
   assert.deepEqual([server.asked.length, made.counters.prefetches], [2, 1]);
 });
 
-test('prefetch: where it fails, the answer is given until its end', async () => {
+test('prefetch: if it fails, the answer is served until it expires', async () => {
   const { clock, server, ask, cached, forwarder: made } = await setUp({ cache: { prefetch: PREFETCH_DEFAULTS } });
   await ask('www.example. A');
   await clock.advance(275_000);
@@ -148,7 +148,7 @@ test('prefetch: where it fails, the answer is given until its end', async () => 
   assertRecords(cached('www.example. A')?.answers ?? [], WWW.replace('300', '25'));
 });
 
-test('prefetch: what is asked for seldom is not fetched again', async () => {
+test('prefetch: an unpopular answer is not refreshed', async () => {
   const { clock, server, ask, cached } = await setUp({ cache: { prefetch: PREFETCH_DEFAULTS } });
   await ask('www.example. A');
   for (let i = 0; i < 4; i++) {
@@ -159,7 +159,7 @@ test('prefetch: what is asked for seldom is not fetched again', async () => {
   assert.equal(server.asked.length, 1);
 });
 
-test('prefetch and stale answers: what is stated by hand is asked of nobody, and never stale', async () => {
+test('local answers are neither prefetched nor served stale', async () => {
   for (const cache of [
     { prefetch: PREFETCH_DEFAULTS },
     { serveStale: { ...SERVE_STALE_DEFAULTS, clientTimeoutMs: 0 } },
@@ -176,7 +176,7 @@ test('prefetch and stale answers: what is stated by hand is asked of nobody, and
   }
 });
 
-test('a failure that is over is neither listed nor kept, whether or not old answers are served', async () => {
+test('an expired failure is neither listed nor kept, with or without serve-stale', async () => {
   for (const cache of [{}, stale]) {
     const { clock, server, ask, cached, forwarder: made } = await setUp({ cache });
     await ask('www.example. A');
@@ -195,7 +195,7 @@ test('a failure that is over is neither listed nor kept, whether or not old answ
   }
 });
 
-test('flush: all, one name, or a name and all below it; what was asked before is not kept after', async () => {
+test('flush removes everything, one name, or a subtree, and queries in progress are not cached afterwards', async () => {
   const { server, ask, cached, forwarder: made } = await setUp();
   const names = ['www.example. A', 'www.example. AAAA', 'a.www.example. A', 'b.test. A'];
   const fill = () => Promise.all(names.map((name) => ask(name)));
@@ -221,7 +221,7 @@ test('flush: all, one name, or a name and all below it; what was asked before is
   assert.deepEqual(left(), []);
 });
 
-test('zones that are not to be cached are not, nor negative answers of zones whose are not', async () => {
+test('answers of disabledZones and negative answers of disabledNegativeZones are not cached', async () => {
   const { ask, cached } = await setUp({
     cache: { disabledZones: ['www.example.'], disabledNegativeZones: ['example.'] },
   });
@@ -232,7 +232,7 @@ test('zones that are not to be cached are not, nor negative answers of zones who
   );
 });
 
-test('nor are failures of such zones', async () => {
+test('failures in disabledZones are not cached', async () => {
   const one = await upstream((asked) => asked.send(asked.reply({ rcode: RCODE.SERVFAIL })));
   const { ask, cached } = forwarder([one], {
     cache: { disabledZones: ['a.example.'], disabledNegativeZones: ['b.example.'] },

@@ -54,7 +54,7 @@ async function ask(settings: Partial<FrontSettings>, zoneText: string, question:
 
 const WWW = 'www.example. 5 IN A 192.0.2.1\nwww.later. 5 IN A 192.0.2.1';
 
-test('acl: the first rule that fits decides: allowed, blocked, filtered or dropped', async () => {
+test('acl: the first matching rule allows, blocks, filters or drops', async () => {
   const acl: FrontSettings['acl'] = [
     { action: 'allow', zones: [], types: [], networks: ['10.0.0.0/30'] },
     { action: 'block', zones: ['example.'], types: [], networks: ['10.0.0.0/8', '2001:db8::/32'] },
@@ -88,21 +88,21 @@ for (const [asked, rule] of [
   ['www.example.dc.', 'regex'],
   ['www.later.dc.', 'regex, answered later'],
 ]) {
-  test(`rewrite (${rule}): ${asked} is answered under the name that was asked for`, async () => {
+  test(`rewrite (${rule}): ${asked} is answered under the original name`, async () => {
     const { message } = await ask({ rewrites }, WWW, `${asked} A`);
     assert.equal(formatName(message.questions[0].name), asked);
     assert.deepEqual(message.answers.map(formatRecord), [`${asked} 5 IN A 192.0.2.1`]);
   });
 }
 
-test('rewrite: a suffix fits whole labels only, and a name that would be too long stays as it is', async () => {
+test('rewrite: a suffix matches whole labels only, and a name that would become too long is unchanged', async () => {
   assert.equal((await ask({ rewrites }, WWW, 'www.anycorp. A')).message.rcode, RCODE.NXDOMAIN);
   const long = `${'a'.repeat(60)}.`.repeat(4);
   const growing: FrontSettings['rewrites'] = [{ kind: 'suffix', from: '.', to: 'much.longer.example.' }];
   assert.equal((await ask({ rewrites: growing }, WWW, `${long} A`)).message.rcode, RCODE.NXDOMAIN);
 });
 
-test('rewrite: a suffix with a dot in front fits names below it only, as in CoreDNS', async () => {
+test('rewrite: a suffix with a leading dot matches only names below it, as in CoreDNS', async () => {
   const below: FrontSettings['rewrites'] = [{ kind: 'suffix', from: '.corp.', to: '.example.' }];
   const { message } = await ask({ rewrites: below }, WWW, 'www.corp. A');
   assert.deepEqual(message.answers.map(formatRecord), ['www.corp. 5 IN A 192.0.2.1']);
@@ -122,7 +122,7 @@ www.example. 5 IN A 192.0.2.1
 www.later. 5 IN A 192.0.2.2`;
 const autopath = { zone: 'cluster.local.', search: ['node.example.'] };
 
-test('autopath: a pod’s first search name is answered with the name that the path ends at', async () => {
+test('autopath: the first search name of a pod is answered with the name at which the search ends', async () => {
   for (const [stem, address] of [
     ['www.example.', '192.0.2.1'],
     ['www.later.', '192.0.2.2'],
@@ -135,7 +135,7 @@ test('autopath: a pod’s first search name is answered with the name that the p
   assert.equal(message.answers.length, 2);
 });
 
-test('autopath: NXDOMAIN for other clients, other namespaces, and where nothing exists', async () => {
+test('autopath: other clients, other namespaces and names that exist nowhere get NXDOMAIN', async () => {
   const rcode = async (question: string, client?: string) =>
     (await ask({ autopath }, CLUSTER, question, client)).message.rcode;
   assert.equal(await rcode('www.example.default.svc.cluster.local. A', '10.0.0.8'), RCODE.NXDOMAIN);
@@ -145,7 +145,7 @@ test('autopath: NXDOMAIN for other clients, other namespaces, and where nothing 
   assert.equal(await rcode('www.example.svc.cluster.local. A'), RCODE.NXDOMAIN);
 });
 
-test('query log: one line a query, sampled, with what a name can smuggle escaped', async () => {
+test('query log: one line per sampled query, with dangerous characters in names escaped', async () => {
   const queryLog = { every: 1, rcodes: [] };
   const { lines } = await ask({ queryLog }, WWW, 'a\\010b\\027[31m.example. A');
   assert.deepEqual(lines, ['10.0.0.7 4711 udp a\\010b\\027[31m.example. A NXDOMAIN 45 34 0.000ms']);

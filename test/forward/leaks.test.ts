@@ -81,7 +81,7 @@ for (const [name, { make, skip }] of Object.entries(DATAGRAM_WAYS)) {
   });
 }
 
-test('20,000 different missing names fill the cache to its bounds and no further', async () => {
+test('20,000 different missing names fill the cache up to its limits', async () => {
   const one = await upstream((asked) => asked.send(asked.reply({ rcode: 3, authorities: SOA })));
   const made = forwarder([one], { cache: { maxEntries: 5000, maxBytes: 1_000_000 } });
   // The upstream's own record of what it was asked is not what is measured.

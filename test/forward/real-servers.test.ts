@@ -49,7 +49,7 @@ const questions: [question: string, rcode: number, answers: readonly string[], a
 for (const server of ['knot', 'unbound'] as const) {
   for (const forceTcp of [false, true]) {
     test(
-      `${server}, ${forceTcp ? 'TCP' : 'UDP'}: answers, chains, wildcards and negative answers are as in the zone`,
+      `${server}, ${forceTcp ? 'TCP' : 'UDP'}: answers, chains, wildcards and negative answers match the zone`,
       needed,
       async () => {
         const { ask, cached } = forwarder([{ port: started[server]?.port ?? 0 }], { route: { forceTcp } });

@@ -14,7 +14,7 @@ import { assertRecords, records } from '../support/zone-text.ts';
 
 const NO_HOSTS: HostsSettings = { files: [], entries: [], ttlSeconds: 60, reverse: true };
 
-test('hosts: inline addresses are answered at once, both ways; the other family is NODATA; others are forwarded', async () => {
+test('hosts: inline addresses are answered in both directions; the other family is NODATA; other names are forwarded', async () => {
   const one = await upstream(answerFrom('www.example. 300 IN A 192.0.2.1'));
   const entries = [{ address: '10.0.0.1', names: ['printer.office.', 'laser.office.'] }];
   const { ask, cached } = forwarder([one], { settings: { hosts: { ...NO_HOSTS, entries } } });
@@ -31,7 +31,7 @@ test('hosts: inline addresses are answered at once, both ways; the other family 
   );
 });
 
-test('hosts: other types of a name with addresses are NODATA, as in CoreDNS; PTR of it, and other types of an address, are asked for', async () => {
+test('hosts: other types of a listed name are NODATA as in CoreDNS; its PTR and other types of an address are forwarded', async () => {
   const one = await upstream(answerFrom(''));
   const entries = [
     { address: '10.0.0.1', names: ['printer.office.'] },
@@ -57,7 +57,7 @@ test('hosts: other types of a name with addresses are NODATA, as in CoreDNS; PTR
   );
 });
 
-test('hosts: a file is read again when it changes, and what was cached of its names is forgotten', async (t) => {
+test('hosts: a changed file is reread, and cached answers from it are dropped', async (t) => {
   const file = join(await temporaryFolder(t), 'hosts');
   await writeFile(file, '10.0.0.1 a.office # first\nnonsense b.office\nfd00::1 a.office\n');
   const clock = fakeClock();
@@ -81,7 +81,7 @@ const TEMPLATE: TemplateSettings = {
   ttlSeconds: 60,
 };
 
-test('templates make answers of a name’s text; without sense there is no record, without match others are asked', async () => {
+test('templates: answers are generated from the name; invalid values yield no record, and other names are forwarded', async () => {
   const one = await upstream(answerFrom(''));
   const templates = [TEMPLATE, { ...TEMPLATE, zone: 'ads.test.', type: 0, match: undefined, rcode: 3, values: [] }];
   const { ask, cached } = forwarder([one], { settings: { templates } });
@@ -99,7 +99,7 @@ test('templates make answers of a name’s text; without sense there is no recor
 
 const DNS64 = { prefix: '64:ff9b::', prefixBits: 96, translateAll: false } as const;
 
-test('DNS64: AAAA records are made of A records where there are none, with the TTL of the shorter', async () => {
+test('DNS64: AAAA records are synthesized from A records if there are none, with the lower TTL', async () => {
   const one = await upstream(
     answerFrom(
       'v4.example. 300 IN A 192.0.2.33\nboth.example. 300 IN A 192.0.2.1\nboth.example. 300 IN AAAA 2001:db8::1',
@@ -116,7 +116,7 @@ test('DNS64: AAAA records are made of A records where there are none, with the T
   );
 });
 
-test('DNS64: a failure of the AAAA question is taken as an empty answer', async () => {
+test('DNS64: a failed AAAA query counts as an empty answer', async () => {
   const one = await upstream((asked) =>
     asked.text.endsWith(' AAAA')
       ? asked.send(asked.reply({ rcode: RCODE.SERVFAIL }))
@@ -127,7 +127,7 @@ test('DNS64: a failure of the AAAA question is taken as an empty answer', async 
   assert.equal((await ask('none.example. AAAA')).rcode, RCODE.SERVFAIL);
 });
 
-test('DNS64: where the AAAA question ran out of time, the A question is not asked any more', async () => {
+test('DNS64: after an AAAA query that ran out of time, the A query is not sent', async () => {
   const clock = fakeClock();
   const one = await upstream();
   const { ask } = forwarder([one], { clock, settings: { dns64: DNS64 } });
@@ -142,7 +142,7 @@ test('DNS64: where the AAAA question ran out of time, the A question is not aske
   assert.ok(one.asked.every(({ text }) => !text.endsWith(' A')));
 });
 
-test('DNS64: a chain of CNAMEs stays, and every length of prefix puts the address where RFC 6052 says', async () => {
+test('DNS64: a CNAME chain is preserved, and every prefix length places the address as in RFC 6052', async () => {
   const one = await upstream((asked) =>
     asked.text.endsWith(' A')
       ? asked.send(asked.reply({ answers: 'www.example. 9 IN CNAME v4.example.\nv4.example. 9 IN A 192.0.2.33' }))
@@ -165,7 +165,7 @@ test('DNS64: a chain of CNAMEs stays, and every length of prefix puts the addres
   }
 });
 
-test('DNS64: a PTR question about an address of the prefix is answered by an alias of the IPv4 address’s name', async () => {
+test('DNS64: PTR of an address in the prefix is answered with a CNAME to the reverse name of the IPv4 address', async () => {
   const name = '1.2.2.0.0.0.0.c.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.b.9.f.f.4.6.0.0.ip6.arpa.';
   const one = await upstream(answerFrom('33.2.0.192.in-addr.arpa. 300 IN PTR v4.example.'));
   const { ask, cached } = forwarder([one], { settings: { dns64: DNS64 } });
@@ -178,7 +178,7 @@ test('DNS64: a PTR question about an address of the prefix is answered by an ali
   assert.deepEqual([missing.rcode, missing.answers.length], [RCODE.NXDOMAIN, 1]);
 });
 
-test('DNS64: PTR of addresses stated in hosts, of our own, and in a prefix of 64 bits', async () => {
+test('DNS64: PTR works for addresses of hosts, of own zones, and in a 64-bit prefix', async () => {
   const one = await upstream(answerFrom(''));
   const entries = [{ address: '192.0.2.33', names: ['printer.office.'] }];
   const { ask, cached } = forwarder([one], {
@@ -203,7 +203,7 @@ test('DNS64: PTR of addresses stated in hosts, of our own, and in a prefix of 64
   assert.equal(one.asked.length, 0);
 });
 
-test('DNS64: hosts with IPv4 addresses only, and outside aliases of names of ours, have AAAA records, too', async () => {
+test('DNS64: hosts with only IPv4 addresses and external aliases of own names get AAAA records too', async () => {
   const one = await upstream((asked) => asked.send(asked.reply({ answers: 'www.example. 300 IN CNAME a.ours.' })));
   const entries = [{ address: '192.0.2.33', names: ['printer.office.'] }];
   const { ask, cached } = forwarder([one], {
@@ -219,7 +219,7 @@ test('DNS64: hosts with IPv4 addresses only, and outside aliases of names of our
   assert.equal(cached('www.example. AAAA'), undefined, 'what is ours is not kept');
 });
 
-test('DNS64: ipv4only.arpa tells the prefix and is asked of nobody (RFC 7050, RFC 8880)', async () => {
+test('DNS64: ipv4only.arpa reveals the prefix and is not forwarded (RFC 7050, RFC 8880)', async () => {
   const one = await upstream(answerFrom(''));
   const { cached } = forwarder([one], { settings: { dns64: DNS64 } });
   assertRecords(

@@ -8,7 +8,7 @@ import { throughEngine } from '../support/through-engine.ts';
 
 const BIG = Array.from({ length: 60 }, (_, i) => `big.example. 300 IN A 192.0.2.${i}`).join('\n');
 
-test('a large answer: TC without EDNS over UDP, whole with EDNS and over TCP; fetched and from the cache', async () => {
+test('a large forwarded answer is truncated over UDP without EDNS, and complete with EDNS and over TCP, cached or not', async () => {
   const one = await upstream(answerFrom(BIG));
   const { ask, close } = await throughEngine('zone ours.', {}, [one.port]);
   for (const time of ['fetched', 'cached']) {
@@ -22,7 +22,7 @@ test('a large answer: TC without EDNS over UDP, whole with EDNS and over TCP; fe
   close();
 });
 
-test('other classes than IN, and zone transfers, are not forwarded', async () => {
+test('classes other than IN and zone transfers are not forwarded', async () => {
   const one = await upstream(answerFrom(BIG));
   const { ask, close } = await throughEngine('zone ours.', {}, [one.port]);
   for (const asked of [CLASS.CH, 4, 254, 255]) {

@@ -16,7 +16,7 @@ import { assertRecords } from '../support/zone-text.ts';
 
 const WWW = 'www.example. 300 IN A 192.0.2.1';
 
-test('a silent upstream leads to the next after its patience, and may still answer itself', async () => {
+test('a silent upstream server leads to the next after its attempt timeout, and may still answer', async () => {
   const clock = fakeClock();
   const held: Asked[] = [];
   const slow = await upstream((asked) => held.push(asked));
@@ -30,7 +30,7 @@ test('a silent upstream leads to the next after its patience, and may still answ
   assertRecords((await waiting).answers, WWW);
 });
 
-test('all upstreams silent: SERVFAIL with EDE 22 at the deadline', async () => {
+test('if all upstream servers are silent, the answer is SERVFAIL with EDE 22 at the deadline', async () => {
   const clock = fakeClock();
   const one = await upstream();
   const { ask, forwarder: made } = forwarder([one], { clock });
@@ -41,7 +41,7 @@ test('all upstreams silent: SERVFAIL with EDE 22 at the deadline', async () => {
   assert.equal(made.gauges().waiting, 0);
 });
 
-test('an upstream that failed twice is left out, probed, and asked again when it answers the probe', async () => {
+test('an upstream server that failed twice is taken out of use, probed, and used again after a reply', async () => {
   const clock = fakeClock();
   const first = await upstream();
   const second = await upstream(answerFrom(`${WWW}\nb.example. 1 IN A 192.0.2.2\nc.example. 1 IN A 192.0.2.3`));
@@ -63,7 +63,7 @@ test('an upstream that failed twice is left out, probed, and asked again when it
   assertRecords((await ask('d.example. A')).answers, 'd.example. 1 IN A 192.0.2.4');
 });
 
-test('all upstreams down: they are tried anyway, unless the route is to fail fast', async () => {
+test('if all upstream servers are down, they are tried anyway, unless failFast is set', async () => {
   for (const failFast of [false, true]) {
     const one = await upstream(answerFrom(WWW));
     const { ask, forwarder: made } = forwarder([{ port: one.port }], {
@@ -77,7 +77,7 @@ test('all upstreams down: they are tried anyway, unless the route is to fail fas
   }
 });
 
-test('round robin begins with another upstream each time', async () => {
+test('round-robin starts with a different server each time', async () => {
   const script = (asked: Asked) => asked.send(asked.reply({ rcode: 3, authorities: SOA }));
   const servers = [await upstream(script), await upstream(script), await upstream(script)];
   const { ask } = forwarder(servers, { route: { policy: 'round-robin' } });
@@ -88,7 +88,7 @@ test('round robin begins with another upstream each time', async () => {
   );
 });
 
-test('TCP connections are kept, and many questions are under way on one, answered in any order', async () => {
+test('TCP connections are reused, with many queries in flight, answered in any order', async () => {
   const held: Asked[] = [];
   const one = await upstream((asked) => held.push(asked));
   const { ask } = forwarder([one], { route: { forceTcp: true } });
@@ -100,14 +100,14 @@ test('TCP connections are kept, and many questions are under way on one, answere
   assert.equal(new Set(one.asked.map(({ port }) => port)).size, 1);
 });
 
-test('a TCP connection that is reset fails what waits on it, and the question is asked again', async () => {
+test('a TCP connection that is reset fails its queries, which are retried', async () => {
   let resets = 0;
   const one = await upstream((asked) => (resets++ === 0 ? asked.reset() : answerFrom(WWW)(asked)));
   const { ask } = forwarder([one], { route: { forceTcp: true } });
   assertRecords((await ask('www.example. A')).answers, WWW);
 });
 
-test('a server is not down because we have no room for more questions to it', async () => {
+test('a server is not marked down for lack of local resources', async () => {
   const clock = fakeClock();
   const one = await upstream();
   const { ask, forwarder: made } = forwarder([one], {
@@ -131,7 +131,7 @@ const UNREADABLE: Record<string, (asked: Asked) => Uint8Array> = {
 };
 
 for (const [what, compose] of Object.entries(UNREADABLE)) {
-  test(`a TCP connection on which ${what} comes is closed, and the next server asked at once`, async () => {
+  test(`a TCP connection on which ${what} arrives is closed, and the next server is queried at once`, async () => {
     // The clock stands still: nothing is waited for.
     const clock = fakeClock();
     const bad = await upstream((asked) => asked.send(compose(asked)));
@@ -143,14 +143,14 @@ for (const [what, compose] of Object.entries(UNREADABLE)) {
   });
 }
 
-test('all servers send what is no reply over TCP: SERVFAIL with EDE 24 at once', async () => {
+test('invalid replies over TCP from all servers are SERVFAIL with EDE 24 at once', async () => {
   const bad = await upstream((asked) => asked.send(new Uint8Array(5)));
   const { ask } = forwarder([bad], { clock: fakeClock(), route: { forceTcp: true } });
   const response = await ask('www.example. A');
   assert.deepEqual([response.rcode, edeOf(response)], [RCODE.SERVFAIL, EDE.INVALID_DATA]);
 });
 
-test('a TCP reply that comes twice, or after its question was given up, does not end the connection', async () => {
+test('a TCP reply that is duplicated or too late does not close the connection', async () => {
   const clock = fakeClock();
   const held: Asked[] = [];
   const one = await upstream((asked) => {
@@ -174,7 +174,7 @@ test('a TCP reply that comes twice, or after its question was given up, does not
   assert.ok(made.upstreams()[0].ignored >= 3);
 });
 
-test('a TCP connection on which nothing comes any more is given up for another one', async () => {
+test('a TCP connection that has gone silent is replaced', async () => {
   const clock = fakeClock();
   let first = 0;
   const one = await upstream((asked) => {
@@ -196,7 +196,7 @@ test('a TCP connection on which nothing comes any more is given up for another o
   assert.equal((await ask('n4.example. A')).rcode, RCODE.NXDOMAIN);
 });
 
-test('a server that takes EDNS for a format error is asked without it', async () => {
+test('a server that answers EDNS with FORMERR is queried without it', async () => {
   const one = await upstream((asked) =>
     asked.query.edns ? asked.send(asked.reply({ rcode: RCODE.FORMERR })) : answerFrom(WWW)(asked),
   );
@@ -210,7 +210,7 @@ test('a server that takes EDNS for a format error is asked without it', async ()
 });
 
 for (const rcode of [RCODE.FORMERR, RCODE.NOTIMP]) {
-  test(`a server that answers EDNS with a header alone, rcode ${rcode}, is asked without it`, async () => {
+  test(`a server that answers EDNS with a header alone, rcode ${rcode}, is queried without it`, async () => {
     const header = (asked: Asked) => asked.reply({ rcode, questions: [] }).subarray(0, 12);
     const one = await upstream((asked) => (asked.query.edns ? asked.send(header(asked)) : answerFrom(WWW)(asked)));
     const { ask } = forwarder([one]);
@@ -218,7 +218,7 @@ for (const rcode of [RCODE.FORMERR, RCODE.NOTIMP]) {
   });
 }
 
-test('a server that fails when it is asked without EDNS leads to the next', async () => {
+test('a server that fails when queried without EDNS leads to the next', async () => {
   const bad = await upstream((asked) =>
     asked.query.edns ? asked.send(asked.reply({ rcode: RCODE.FORMERR })) : asked.reset(),
   );
@@ -228,7 +228,7 @@ test('a server that fails when it is asked without EDNS leads to the next', asyn
   assert.equal(made.counters.bugs, 0);
 });
 
-test('an exception while a reply is dealt with fails that attempt, is counted, and told once', async () => {
+test('an exception while handling a reply fails that attempt, is counted, and is logged once', async () => {
   const one = await upstream(answerFrom(`${WWW}\nb.example. 300 IN A 192.0.2.2`));
   const { forwarder: made, logged, ask } = forwarder([one]);
   const thrown = (name: string) =>
@@ -249,7 +249,7 @@ test('an exception while a reply is dealt with fails that attempt, is counted, a
   assert.deepEqual([made.gauges().waiting, made.upstreams()[0].failures], [0, 0]);
 });
 
-test('where nobody listens a burst fails at once, also what was sent before another sending said so', async () => {
+test('a burst to a closed port fails at once, including queries sent before the error was reported', async () => {
   const clock = fakeClock();
   const sent: number[] = [];
   const openSocket: OpenSocket = () => {
@@ -265,7 +265,7 @@ test('where nobody listens a burst fails at once, also what was sent before anot
   assert.deepEqual(rcodes, new Array(told).fill(RCODE.SERVFAIL));
 });
 
-test('a server that refuses is not waited for because of what it was asked before', async () => {
+test('a server that refuses connections is not waited for because of earlier queries', async () => {
   const clock = fakeClock();
   const one = await startScriptedUpstream();
   const { ask } = forwarder([one], { clock, route: { maxFails: 0 } });
@@ -277,7 +277,7 @@ test('a server that refuses is not waited for because of what it was asked befor
   await until(() => rcodes, [RCODE.SERVFAIL]);
 });
 
-test('the longest matching zone decides who is asked; exceptions and other names are REFUSED', async () => {
+test('the longest matching zone selects the upstream; excluded and other names are REFUSED', async () => {
   const [corp, lab] = [await upstream(answerFrom('a.corp.test. 1 IN A 10.0.0.1')), await upstream(answerFrom(''))];
   const { ask } = forwarder([], {
     routes: [routeTo('corp.test.', [corp.port], { except: ['no.corp.test.'] }), routeTo('lab.corp.test.', [lab.port])],
@@ -292,7 +292,7 @@ test('the longest matching zone decides who is asked; exceptions and other names
   );
 });
 
-test('a CNAME that an authoritative upstream leaves open is followed to where it leads', async () => {
+test('a CNAME that an authoritative upstream leaves unresolved is followed', async () => {
   const corp = await upstream(answerFrom(''));
   corp.script = (asked) => asked.send(asked.reply({ answers: 'www.corp.test. 60 IN CNAME www.example.' }));
   const internet = await upstream(answerFrom(WWW));
@@ -306,7 +306,7 @@ const LINKS: Record<string, [link: (i: number) => string, questions: number]> = 
 };
 
 for (const [what, [link, questions]] of Object.entries(LINKS)) {
-  test(`${what}, given one link a reply, is SERVFAIL with EDE 24, and kept as a failure`, async () => {
+  test(`${what}, delivered one link per reply, is SERVFAIL with EDE 24, cached as a failure`, async () => {
     const corp = await upstream((asked) =>
       asked.send(asked.reply({ answers: link(Number(/^n(\d+)/.exec(asked.text)?.[1])) })),
     );
@@ -318,7 +318,7 @@ for (const [what, [link, questions]] of Object.entries(LINKS)) {
   });
 }
 
-test('a chain of CNAMEs whose end is not reached by the deadline is SERVFAIL, not an alias of nothing', async () => {
+test('a CNAME chain that is not resolved by the deadline is SERVFAIL, not a partial answer', async () => {
   const clock = fakeClock();
   const corp = await upstream((asked) => {
     if (asked.text.startsWith('a.')) asked.send(asked.reply({ answers: 'a.corp.test. 60 IN CNAME b.corp.test.' }));
@@ -331,7 +331,7 @@ test('a chain of CNAMEs whose end is not reached by the deadline is SERVFAIL, no
   assert.deepEqual([response.rcode, edeOf(response)], [RCODE.SERVFAIL, EDE.NO_REACHABLE_AUTHORITY]);
 });
 
-test('the nameservers of a resolv.conf are used, and those of its next version after a change', async (t) => {
+test('the nameservers of a resolv.conf are used, and reread after a change', async (t) => {
   const folder = await temporaryFolder(t);
   const file = join(folder, 'resolv.conf');
   await writeFile(file, '# comment\nsearch example\nnameserver 127.0.0.53\nnameserver nonsense\n');
@@ -347,7 +347,7 @@ test('the nameservers of a resolv.conf are used, and those of its next version a
   }, ['[::1]:53', '127.0.0.53:53']);
 });
 
-test('a resolv.conf behind links is read anew when a link is swapped, as in the mount of a ConfigMap', async (t) => {
+test('a resolv.conf behind symbolic links is reread when a link is swapped, as in a ConfigMap mount', async (t) => {
   const folder = await temporaryFolder(t);
   const version = async (name: string, text: string) => {
     await mkdir(join(folder, name));
@@ -369,7 +369,7 @@ test('a resolv.conf behind links is read anew when a link is swapped, as in the 
   }, ['127.0.0.54:53']);
 });
 
-test('a loop is found although the first question went out before we listened', async () => {
+test('a loop is detected although the first query was sent before listening', async () => {
   const clock = fakeClock();
   const server = await upstream();
   const made = forwarder([server], { clock, settings: { loopDetection: true } });
@@ -385,7 +385,7 @@ test('a loop is found although the first question went out before we listened', 
   await until(() => made.forwarder.counters.loops, 1);
 });
 
-test('a loop is found, and answered with an error while it lasts; then the upstream is used', async () => {
+test('a loop is detected, answered with an error while it lasts, and the upstream is used afterwards', async () => {
   const clock = fakeClock();
   const server = await upstream();
   const made = forwarder([server], { clock, settings: { loopDetection: true } });

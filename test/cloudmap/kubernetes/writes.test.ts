@@ -124,7 +124,7 @@ async function withService(hook?: Hook) {
   return { one, other, objects, replica };
 }
 
-test('two replicas that write different instances of one slice lose neither', async () => {
+test('concurrent writes of two replicas to different instances of one slice are both kept', async () => {
   const { one, other } = await withService();
   await other.write(instance('a', '10.0.0.1'));
   one.see();
@@ -135,7 +135,7 @@ test('two replicas that write different instances of one slice lose neither', as
     assert.deepEqual(replica.instances('srv-1'), ['a 10.0.0.1', 'b 10.0.0.2', 'c 10.0.0.3']);
 });
 
-test('a change that was made from a record that another replica has changed is refused', async () => {
+test('a write based on a record that another replica has changed is rejected', async () => {
   const { one, other } = await withService();
   await other.write(instance('a', '10.0.0.1'));
   one.see();
@@ -146,7 +146,7 @@ test('a change that was made from a record that another replica has changed is r
   await assert.rejects(one.write(service(true, 'otherwise')), { name: 'WriteConflict' });
 });
 
-test('an instance that two replicas registered at once is there once, and deregistered for good', async () => {
+test('an instance that two replicas register at once is stored once and deregistered completely', async () => {
   const { one, other } = await withService();
   await other.write(instance('a', '10.0.0.1'));
   await one.write(instance('a', '10.0.0.1')); // It did not know: a second slice.
@@ -158,7 +158,7 @@ test('an instance that two replicas registered at once is there once, and deregi
   for (const replica of [one, other]) assert.deepEqual(replica.instances('srv-1'), []);
 });
 
-test('of an instance that a broken move left in two slices the newer counts', async () => {
+test('if a broken move left an instance in two slices, the newer one counts', async () => {
   let fails = false;
   const { one, other, objects, replica } = await withService((method) => {
     if (fails && method === 'replace') throw new ApiError(500, 'etcd');
@@ -174,7 +174,7 @@ test('of an instance that a broken move left in two slices the newer counts', as
     assert.equal(mirror.locate('srv-1', 'a')?.kept.record.attributes.AWS_INSTANCE_PORT, '81');
 });
 
-test('a service is not deleted when an instance comes before its slices are looked for', async () => {
+test('a service is not deleted when an instance appears before its slices are listed', async () => {
   let meanwhile: (() => Promise<void>) | undefined;
   const { one, other } = await withService(async (method, resource) => {
     if (method !== 'list' || resource !== 'endpointslices') return;
@@ -190,7 +190,7 @@ test('a service is not deleted when an instance comes before its slices are look
   assert.deepEqual(other.instances('srv-1'), []);
 });
 
-test('an instance that comes after its slices were looked for is refused', async () => {
+test('an instance registered after the slices of a deleted service were listed is rejected', async () => {
   let meanwhile: (() => Promise<void>) | undefined;
   const { one, other, objects } = await withService(async (method, resource) => {
     if (method === 'delete' && resource === 'services') await meanwhile?.();
@@ -210,7 +210,7 @@ test('an instance that comes after its slices were looked for is refused', async
   );
 });
 
-test('an instance put into a slice that is there, before it is looked for, keeps its service', async () => {
+test('an instance put into an existing slice before the slices are listed keeps its service', async () => {
   let meanwhile: (() => Promise<void>) | undefined;
   const { one, other } = await withService(async (method) => {
     if (method === 'list') await meanwhile?.();
@@ -224,7 +224,7 @@ test('an instance put into a slice that is there, before it is looked for, keeps
   assert.deepEqual(other.instances('srv-1'), ['b 10.0.0.2']);
 });
 
-test('an instance put into a slice that is there, before it is deleted, keeps its service', async () => {
+test('an instance put into an existing slice before the slice is deleted keeps its service', async () => {
   let meanwhile: (() => Promise<void>) | undefined;
   const { one, other } = await withService(async (method, resource) => {
     if (method !== 'delete' || resource !== 'endpointslices') return;
@@ -242,7 +242,7 @@ test('an instance put into a slice that is there, before it is deleted, keeps it
   await other.write(instance('c', '10.0.0.3', '81')); // The mark is gone: new slices are taken again.
 });
 
-test('a namespace is not deleted with a service that another replica has just created', async () => {
+test('a namespace is not deleted while it contains a service that another replica has just created', async () => {
   const { replica } = cluster();
   const one = replica();
   const other = replica();
@@ -254,7 +254,7 @@ test('a namespace is not deleted with a service that another replica has just cr
   await one.write(namespace(false));
 });
 
-test('the name of a Service that belongs to somebody else is left alone', async () => {
+test('a Service that belongs to somebody else is not taken over', async () => {
   const { one, other, objects, replica } = await withService();
   await other.write(service(false));
   objects.set('services/api-shop-local', { metadata: { name: 'api-shop-local', resourceVersion: '1' } });

@@ -8,7 +8,7 @@ import type { World } from './world.ts';
 
 const documented = readFileSync(new URL('../../../../docs/differences-from-coredns.md', import.meta.url), 'utf8');
 
-test('each reason that the comparison accepts stands in the docs, with an example', () => {
+test('docs/differences-from-coredns.md lists every accepted reason, with an example', () => {
   for (const { id } of REASONS) assert.match(documented, new RegExp(`^\\| \`${id}\` \\| .`, 'm'), id);
 });
 
@@ -41,14 +41,14 @@ function found(name: string, type: string, coreDns: Answer, healthdns: Answer): 
   };
 }
 
-test('a difference is explained where the cluster bears it out, and not for names that only look like it', async () => {
+test('a difference is accepted if the cluster justifies it, and not for names that only look similar', async () => {
   const empty = await explain(found('_tcp.web.prod.svc.cluster.local.', 'A', nxdomain, noerror));
   assert.deepEqual([empty.reasons, empty.coreDns], [['empty-non-terminal'], noerror]);
   const absent = await explain(found('_udp.web.prod.svc.cluster.local.', 'A', nxdomain, noerror));
   assert.deepEqual([absent.reasons, absent.coreDns.rcode], [[], 'NXDOMAIN']);
 });
 
-test('an address, a TTL or an rcode of one server alone has no reason', async () => {
+test('an address, TTL or rcode that only one server returns has no reason', async () => {
   const one = { ...noerror, answers: [address] };
   for (const other of [noerror, nxdomain, { ...one, answers: [{ ...address, ttlSeconds: 6 }] }]) {
     for (const [coreDns, healthdns] of [
@@ -61,7 +61,7 @@ test('an address, a TTL or an rcode of one server alone has no reason', async ()
   }
 });
 
-test('weights are explained only where all are equal in either answer', async () => {
+test('differing weights are accepted only if all weights of each answer are equal', async () => {
   const srv = (...weights: number[]): Answer => ({
     ...noerror,
     answers: weights.map((weight, i) => ({ ...address, type: 'SRV', rdata: `0 ${weight} 80 t${i}.` })),

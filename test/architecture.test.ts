@@ -80,6 +80,7 @@ const within = (path: string, places: readonly string[]) =>
 
 /** The longest that each walk of src/README.md may be. */
 const walkLimits: Record<string, number> = {
+  'A query over UDP': 12,
   "A pod's readiness": 15,
   'A cache miss': 15,
 };
@@ -122,7 +123,7 @@ test('the control plane never imports the data plane', () => {
 });
 
 /** Being rebuilt: circles inside these are still there. */
-const unfinished = ['registry', 'config', 'zone', 'health', 'server'];
+const unfinished = ['registry', 'config', 'zone', 'health'];
 
 test('folders do not import each other in a circle', () => {
   const folderOf = (path: string) => (path.includes('/') ? dirname(path) : path);

@@ -10,7 +10,7 @@ import { EDE, RCODE, TYPE } from '../dns/types.ts';
 import { writeFailure } from '../forward/cache/response.ts';
 import { askedBits } from '../forward/upstream/question.ts';
 import type { FrontSettings } from '../plane/forward-settings.ts';
-import { LATER, type Responder } from '../server/answer/respond.ts';
+import type { Later, QueryHandler } from '../server/answer/query-handler.ts';
 import { createAcl } from './acl.ts';
 import { type Autopath, createAutopath } from './autopath.ts';
 import { createOwnDns64, forIpv4 } from './dns64-ours.ts';
@@ -18,9 +18,14 @@ import { createQueryLog } from './query-log.ts';
 import { createRewriter, withAlias, withName, withNameBack } from './rewrite.ts';
 
 export interface Front {
-  /** As Responder.respond; `client` is the asker's address, 4 or 16 bytes (copied). */
-  respond(query: Uint8Array, queryLength: number, out: Uint8Array, overTcp: boolean, client: Uint8Array): number;
-  respondLater(query: Uint8Array, overTcp: boolean, reply: (response: Uint8Array) => void): void;
+  /** As QueryHandler.respond; `client` is the asker's address, 4 or 16 bytes (copied). */
+  respond(
+    query: Uint8Array,
+    queryLength: number,
+    out: Uint8Array,
+    overTcp: boolean,
+    client: Uint8Array,
+  ): number | Later;
 }
 
 export interface FrontDeps {
@@ -50,24 +55,19 @@ const NOTHING = new Uint8Array(0);
 /** Of the alias from the name asked for to the name that the search path found. */
 const ALIAS_TTL_SECONDS = 5;
 
-export function createFront(
-  settings: FrontSettings,
-  inner: Pick<Responder, 'respond' | 'respondLater'>,
-  deps: FrontDeps,
-): Front {
+export function createFront(settings: FrontSettings, inner: Pick<QueryHandler, 'respond'>, deps: FrontDeps): Front {
   const acl = createAcl(settings.acl);
   const rewriter = createRewriter(settings.rewrites);
   const autopath = settings.autopath && createAutopath(settings.autopath);
   const dns64 = settings.dns64 && createOwnDns64(settings.dns64);
   const log = settings.queryLog && createQueryLog(settings.queryLog);
   const scratch = new Uint8Array(65_535);
-  let last: { response: Uint8Array | undefined; reply: Reply | undefined } | undefined;
 
   /** Asks the responder and gives its response at once or later. */
   function ask(query: Uint8Array, overTcp: boolean, reply: Reply): void {
-    const length = inner.respond(query, query.length, scratch, overTcp);
-    if (length === LATER) inner.respondLater(query, overTcp, reply);
-    else reply(scratch.subarray(0, length));
+    const response = inner.respond(query, query.length, scratch, overTcp);
+    if (typeof response === 'number') reply(scratch.subarray(0, response));
+    else response.resolve(reply);
   }
 
   /** As ask, with AAAA records where a name of ours has only A records. What is not there at once is not ours. */
@@ -84,7 +84,7 @@ export function createFront(
       }
       const aaaa = response.slice();
       const length = inner.respond(forIpv4(query, nameEnd), query.length, scratch, overTcp);
-      reply(length === LATER ? aaaa : dns64.synthesize(aaaa, scratch.subarray(0, length), maxBytes));
+      reply(typeof length !== 'number' ? aaaa : dns64.synthesize(aaaa, scratch.subarray(0, length), maxBytes));
     });
   }
 
@@ -141,31 +141,29 @@ export function createFront(
       const startMs = deps.monotonicMs();
       const query = bytes.slice(0, queryLength);
       const nameEnd = questionNameEnd(query);
-      const pending: NonNullable<typeof last> = { response: undefined, reply: undefined };
       const from = client.slice();
-      const reply = (response: Uint8Array) => {
+      let response: Uint8Array | undefined;
+      let send: Reply | undefined;
+      const reply = (given: Uint8Array) => {
         const milliseconds = deps.monotonicMs() - startMs;
-        const line = log?.({ client: from, overTcp, query, queryLength, nameEnd, response, milliseconds });
+        const line = log?.({ client: from, overTcp, query, queryLength, nameEnd, response: given, milliseconds });
         if (line !== undefined) deps.logQuery(line);
-        if (pending.reply !== undefined) pending.reply(response);
-        else pending.response = response.slice();
+        if (send !== undefined) send(given);
+        else response = given.slice();
       };
       // What cannot be read here is for the responder to refuse.
       if (nameEnd === 0) ask(query, overTcp, reply);
       else answerGuarded(questionIn(query, nameEnd, overTcp, from, out.length), reply);
-      if (pending.response === undefined) {
-        last = pending;
-        return LATER;
+      if (response !== undefined) {
+        out.set(response);
+        return response.length;
       }
-      out.set(pending.response);
-      return pending.response.length;
-    },
-    respondLater(_query, _overTcp, reply) {
-      const pending = last;
-      last = undefined;
-      if (pending === undefined) throw new Error('respondLater without a query');
-      if (pending.response !== undefined) reply(pending.response);
-      else pending.reply = reply;
+      return {
+        resolve(whenAnswered) {
+          if (response !== undefined) whenAnswered(response);
+          else send = whenAnswered;
+        },
+      };
     },
   };
 }

@@ -64,17 +64,3 @@ function placesOf(sizes: readonly number[], start: number): Int32Array {
 function oddLines(size: number): number {
   return (((size + SLACK_BYTES + 63) >> 6) | 1) << 6;
 }
-
-/** Answers a query from elsewhere: it is copied into the large slot, the response (if any) is copied out. */
-export function throughMemory(
-  memory: PacketMemory,
-  respondSlot: (slot: number, queryLength: number, to: number, overTcp: boolean) => number,
-) {
-  const slot = memory.slots;
-  return (query: Uint8Array, queryLength: number, out: Uint8Array, overTcp: boolean): number => {
-    memory.bytes.set(queryLength < query.length ? query.subarray(0, queryLength) : query, memory.queryAt[slot]);
-    const length = respondSlot(slot, queryLength, slot, overTcp);
-    if (length > 0) out.set(memory.responses[slot].subarray(0, length));
-    return length;
-  };
-}

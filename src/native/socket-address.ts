@@ -47,3 +47,9 @@ export function isWildcard(address: string): boolean {
 export function formatSocketAddress({ address, port }: SocketAddress): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
+
+/** "fe80::1%eth0" → "fe80::1": the interface is no part of a client's address. */
+export function withoutScope(address: string): string {
+  const percent = address.indexOf('%');
+  return percent < 0 ? address : address.slice(0, percent);
+}

@@ -72,18 +72,11 @@ export function typeCounter(type: number): number {
   return type < 256 ? TYPE_COUNTERS[type] : COUNTER.TYPES + TYPE_SLOTS - 1;
 }
 
-/** Sizes in steps of 16 bytes → their counter; all bounds are multiples of 16. */
-const SIZE_COUNTERS = Uint8Array.from({ length: 0x1000 + 1 }, (_, sixteenths) => {
+/** The size of a response in steps of 16 bytes, rounded up → its counter. All bounds are multiples of 16. */
+export const SIZE_COUNTERS = Uint8Array.from({ length: 0x1000 + 1 }, (_, sixteenths) => {
   const bound = SIZE_BOUNDS.findIndex((most) => sixteenths * 16 <= most);
   return COUNTER.SIZES + (bound < 0 ? SIZE_BOUNDS.length - 1 : bound);
 });
-
-export function countResponse(counters: Counters, rcode: number, bytes: number, truncated: boolean): void {
-  counters[SIZE_COUNTERS[(bytes + 15) >> 4]]++;
-  counters[COUNTER.SIZE_SUM] += bytes;
-  counters[COUNTER.RCODES + rcode]++;
-  if (truncated) counters[COUNTER.TRUNCATED]++;
-}
 
 /** Messages that may wait for the control plane; a worker's port has no bound of its own. */
 export const MAX_POSTED = 1_000;

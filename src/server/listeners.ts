@@ -6,7 +6,7 @@ import { findEventLoopFd, type ReadableSocket, type ReceiveLoop, startReceiveLoo
 import type { SocketAddress } from '../native/socket-address.ts';
 import type { ListeningAddress } from '../plane/plane.ts';
 import type { DataPlaneSettings } from '../plane/settings.ts';
-import type { QueryHandler } from './query-handler.ts';
+import type { QueryHandler } from './answer/query-handler.ts';
 import { createTcpConnections } from './tcp/tcp-connections.ts';
 import { listenEpollTcp } from './tcp/tcp-epoll.ts';
 import { listenPlainTcp } from './tcp/tcp-plain.ts';

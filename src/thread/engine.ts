@@ -12,11 +12,10 @@ import { COUNTER, type Counters } from '../plane/counters.ts';
 import type { FrontSettings } from '../plane/forward-settings.ts';
 import { applyEntry, type ChangeTarget } from '../plane/messages.ts';
 import type { ResponderSettings } from '../plane/settings.ts';
-import { createResponder, type Responder } from '../server/answer/respond.ts';
-import type { QueryHandler } from '../server/query-handler.ts';
-import { createBatchTouch } from '../server/table/batch-touch.ts';
+import type { QueryHandler } from '../server/answer/query-handler.ts';
+import { createResponder } from '../server/answer/respond.ts';
+import { claimOn, createZones } from '../server/table/lookup.ts';
 import { createTable } from '../server/table/table.ts';
-import { claimOn, createZones } from '../server/table/zones.ts';
 
 const NO_ADDRESS = new Uint8Array(0);
 
@@ -60,15 +59,14 @@ export function createEngine(deps: EngineDeps): Engine {
   });
   const { counters } = deps;
   const { memory } = deps;
-  let inner: Responder | undefined;
+  let inner: QueryHandler | undefined;
   // Asked in the middle of another query, so it has state of its own; it neither counts nor forwards. Made only when it is
   // needed: code that is made once for all is compiled for its one table and memory.
   const createInner = () => {
     const own = { memory: createPacketMemory(0, 0), counters: new Float64Array(counters.length) };
     return createResponder({ ...deps, ...own, table, zones, forwarder: undefined });
   };
-  const batchTouch = createBatchTouch(memory, table, deps.hashSeed);
-  const responder: Responder = createResponder({ ...deps, table, zones, forwarder });
+  const responder = createResponder({ ...deps, table, zones, forwarder });
   const front = deps.front && createFront(deps.front, responder, { ...deps.front, onError: deps.onError });
   const target: ChangeTarget = {
     replaceName: table.replace,
@@ -84,9 +82,7 @@ export function createEngine(deps: EngineDeps): Engine {
         front.respond(query, queryLength, out, overTcp, client),
       respondSlot: (slot, queryLength, to, overTcp, client = NO_ADDRESS) =>
         front.respond(memory.queries[slot], queryLength, memory.responses[to], overTcp, client),
-      respondLater: front.respondLater,
     }),
-    ...batchTouch,
     wantsClient: front !== undefined,
     memory,
     counters,
@@ -106,10 +102,14 @@ export function createEngine(deps: EngineDeps): Engine {
 }
 
 /** What we answer for a name of ours, for an upstream's CNAME that leads there. */
-function recordsOf(responder: Responder, name: Uint8Array, type: number): { rcode: number; records: TargetRecord[] } {
+function recordsOf(
+  responder: QueryHandler,
+  name: Uint8Array,
+  type: number,
+): { rcode: number; records: TargetRecord[] } {
   const query = composeMessage({ flags: FLAG.RD, questions: [{ name, type, class: CLASS.IN }] });
   const out = new Uint8Array(MAX_MESSAGE_BYTES);
   const length = responder.respond(query, query.length, out, true);
-  if (length <= 0) return { rcode: RCODE.SERVFAIL, records: [] };
+  if (typeof length !== 'number' || length === 0) return { rcode: RCODE.SERVFAIL, records: [] };
   return { rcode: out[3] & 0x0f, records: [...parseMessage(out.subarray(0, length)).answers] };
 }

@@ -7,14 +7,14 @@ import { formatName } from '../../src/dns/name.ts';
 import { RCODE } from '../../src/dns/types.ts';
 import { createFront } from '../../src/front/front.ts';
 import type { FrontSettings } from '../../src/plane/forward-settings.ts';
-import { LATER, type Responder } from '../../src/server/answer/respond.ts';
+import type { QueryHandler } from '../../src/server/answer/query-handler.ts';
 import { composeQuestion } from '../support/forwarding.ts';
 import { assertRecords, records } from '../support/zone-text.ts';
 
 const NOTHING: FrontSettings = { acl: [], rewrites: [], autopath: undefined, dns64: undefined, queryLog: undefined };
 
 /** Answers the zone text's names at once, and those below `later.` in another turn; others are NXDOMAIN. */
-function responder(zoneText: string): Pick<Responder, 'respond' | 'respondLater'> {
+function responder(zoneText: string): Pick<QueryHandler, 'respond'> {
   const known = records(zoneText);
   const answer = (query: Uint8Array) => {
     const { id, questions } = parseMessage(query);
@@ -26,12 +26,12 @@ function responder(zoneText: string): Pick<Responder, 'respond' | 'respondLater'
   return {
     respond(query, queryLength, out) {
       const asked = query.subarray(0, queryLength);
-      if (formatName(parseMessage(asked).questions[0].name).endsWith('later.')) return LATER;
       const response = answer(asked);
+      if (formatName(parseMessage(asked).questions[0].name).endsWith('later.'))
+        return { resolve: (send) => setImmediate(() => send(response)) };
       out.set(response);
       return response.length;
     },
-    respondLater: (query, _overTcp, reply) => setImmediate(() => reply(answer(query))),
   };
 }
 
@@ -44,11 +44,11 @@ async function ask(settings: Partial<FrontSettings>, zoneText: string, question:
   });
   const { bytes } = composeQuestion(question);
   const out = new Uint8Array(1232);
-  const length = front.respond(bytes, bytes.length, out, false, parseIp(client) ?? new Uint8Array(0));
+  const answered = front.respond(bytes, bytes.length, out, false, parseIp(client) ?? new Uint8Array(0));
   const response =
-    length === LATER
-      ? await new Promise<Uint8Array>((resolve) => front.respondLater(bytes, false, (late) => resolve(late.slice())))
-      : out.subarray(0, length);
+    typeof answered === 'number'
+      ? out.subarray(0, answered)
+      : await new Promise<Uint8Array>((resolve) => answered.resolve((late) => resolve(late.slice())));
   return { lines, response, message: response.length > 0 ? parseMessage(response) : (undefined as unknown as Message) };
 }
 

@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { composeMessage, parseMessage } from '../../src/dns/message/message.ts';
 import { parseName } from '../../src/dns/name.ts';
 import { COUNTER } from '../../src/plane/counters.ts';
-import { LATER } from '../../src/server/answer/respond.ts';
+import type { Later } from '../../src/server/answer/query-handler.ts';
 import type { Engine } from '../../src/thread/engine.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { createInProcessPlane } from '../support/in-process.ts';
@@ -172,7 +172,11 @@ testEachTcp(
   'answers that come later do not hold up others, and 100 that wait stop the reading',
   async (context, mode) => {
     const replies: ((response: Uint8Array) => void)[] = [];
-    const { listener, counters, open } = await start(context, mode, waitsFor(replies));
+    const { listener, counters, open } = await start(
+      context,
+      mode,
+      answersLater((send) => void replies.push(send)),
+    );
     const socket = await open();
     socket.end(Buffer.concat(Array.from({ length: 150 }, (_, id) => question(id, id === 3 ? 28 : 1))));
     const answers = collect(socket);
@@ -194,8 +198,7 @@ testEachTcp(
 testEachTcp('an answer may come at once although it was to come later', async (context, mode) => {
   const late = Uint8Array.of(0, 9, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0);
   const { listener } = await start(context, mode, {
-    ...waitsFor([]),
-    respondLater: (_query, _overTcp, reply) => reply(late),
+    ...answersLater((send) => send(late)),
   });
   const stream = Buffer.concat([question(1, 28), question(2), question(3, 28)]);
   assert.deepEqual(idsOf(await talkTcp('127.0.0.1', listener.bound.port, stream)), [1, 9, 3]);
@@ -205,7 +208,11 @@ testEachTcp(
   'answers that come after the client has gone, or after the server has, go nowhere',
   async (context, mode) => {
     const replies: ((response: Uint8Array) => void)[] = [];
-    const { listener, open, count } = await start(context, mode, waitsFor(replies));
+    const { listener, open, count } = await start(
+      context,
+      mode,
+      answersLater((send) => void replies.push(send)),
+    );
     const [gone, left] = [await open(), await open()];
     gone.write(question());
     left.write(question());
@@ -248,15 +255,14 @@ for (const mode of TCP_MODES) {
   });
 }
 
-/** An engine whose answers to AAAA are there at once, all others when the test says. */
-function waitsFor(replies: ((response: Uint8Array) => void)[]): Partial<Engine> {
+/** An engine that answers AAAA at once, all other types when the test does. */
+function answersLater(resolve: Later['resolve']): Partial<Engine> {
   const { engine } = createInProcessPlane();
   return {
     memory: engine.memory,
     respondSlot(slot, length, to, overTcp) {
       const type = engine.memory.queries[slot][length - 3];
-      return type === 28 ? engine.respondSlot(slot, length, to, overTcp) : LATER;
+      return type === 28 ? engine.respondSlot(slot, length, to, overTcp) : { resolve };
     },
-    respondLater: (_query, _overTcp, reply) => void replies.push(reply),
   };
 }

@@ -35,7 +35,7 @@ async function start(context: TestContext) {
   const respondSlot: typeof engine.respondSlot = (slot, length, ...rest) => {
     const query = engine.memory.queries[slot];
     const bytes = engine.respondSlot(slot, length, ...rest);
-    answered.push({ id: (query[0] << 8) | query[1], bytes });
+    answered.push({ id: (query[0] << 8) | query[1], bytes: Number(bytes) });
     return bytes;
   };
   const clock = fakeClock();

@@ -61,7 +61,7 @@ export function createInProcessPlane(options: InProcessOptions = {}): InProcessP
     },
     respond(query, transport = 'udp') {
       const length = engine.respond(query, query.length, out, transport === 'tcp');
-      return length > 0 ? out.slice(0, length) : undefined;
+      return typeof length === 'number' && length > 0 ? out.slice(0, length) : undefined;
     },
   };
 }

@@ -3,7 +3,6 @@ import { systemClock } from '../../src/clock.ts';
 import { type Message, parseMessage } from '../../src/dns/message/message.ts';
 import { createForwarder } from '../../src/forward/forwarder.ts';
 import { FORWARD_DEFAULTS, type FrontSettings } from '../../src/plane/forward-settings.ts';
-import { LATER } from '../../src/server/answer/respond.ts';
 import { type Asking, composeQuestion, routeTo } from './forwarding.ts';
 import { createInProcessPlane } from './in-process.ts';
 import { parseScenarios } from './scenario.ts';
@@ -50,11 +49,9 @@ export async function throughEngine(
       const { bytes, questionEnd } = composeQuestion(question, asking);
       bytes[questionEnd - 1] = asked;
       const out = new Uint8Array(65_535);
-      const length = engine.respond(bytes, bytes.length, out, overTcp, Uint8Array.of(127, 0, 0, 1));
-      if (length !== LATER) return parseMessage(out.slice(0, length));
-      return new Promise((resolve) =>
-        engine.respondLater(bytes, overTcp, (late) => resolve(parseMessage(late.slice()))),
-      );
+      const response = engine.respond(bytes, bytes.length, out, overTcp, Uint8Array.of(127, 0, 0, 1));
+      if (typeof response === 'number') return parseMessage(out.slice(0, response));
+      return new Promise((resolve) => response.resolve((late) => resolve(parseMessage(late.slice()))));
     },
   };
 }

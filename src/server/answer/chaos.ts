@@ -1,19 +1,14 @@
-// Class CH: what the server says of itself, where it is configured to.
+// Class CH: what the server reveals about itself, if configured.
 
-import type { AskedQuestion } from '../../dns/fast/question-reader.ts';
-import { writeRecordHead } from '../../dns/fast/response-writer.ts';
-import { HEADER_BYTES } from '../../dns/limits.ts';
+import type { LabelledName } from '../../dns/fast/question-reader.ts';
 import { parseName } from '../../dns/name.ts';
-import { CLASS, TYPE } from '../../dns/types.ts';
-import type { PacketMemory } from '../../native/packet-memory.ts';
+import { TYPE } from '../../dns/types.ts';
 import type { ResponderSettings } from '../../plane/settings.ts';
-import type { Reply } from './reply.ts';
 
-/** Gives the function that answers TXT of version.bind and id.server; false: not a name we answer. */
-export function chaosAnswer(
+/** Returns a function from name and type to the rdata of a TXT record, or undefined. */
+export function createChaosAnswers(
   settings: ResponderSettings,
-  memory: PacketMemory,
-): (question: AskedQuestion, reply: Reply) => boolean {
+): (name: LabelledName, type: number) => Uint8Array | undefined {
   const known = [
     { name: parseName('version.bind'), text: settings.versionBind },
     { name: parseName('version.server'), text: settings.versionBind },
@@ -21,19 +16,10 @@ export function chaosAnswer(
     { name: parseName('hostname.bind'), text: settings.idServer },
   ].flatMap(({ name, text }) => (text === undefined ? [] : [{ name, rdata: characterString(text) }]));
 
-  return (question, reply) => {
-    if (question.type !== TYPE.TXT && question.type !== TYPE.ANY) return false;
-    for (const { name, rdata } of known) {
-      if (name.length !== question.name.length || !name.every((byte, i) => byte === question.name.bytes[i])) continue;
-      const { at } = reply;
-      writeRecordHead(memory.view, at, HEADER_BYTES, TYPE.TXT, 0, rdata.length);
-      memory.view.setUint16(at + 4, CLASS.CH);
-      memory.bytes.set(rdata, at + 12);
-      reply.at += 12 + rdata.length;
-      reply.answers++;
-      return true;
-    }
-    return false;
+  return (asked, type) => {
+    if (type !== TYPE.TXT && type !== TYPE.ANY) return undefined;
+    return known.find(({ name }) => name.length === asked.length && name.every((byte, i) => byte === asked.bytes[i]))
+      ?.rdata;
   };
 }
 

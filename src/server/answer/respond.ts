@@ -1,313 +1,366 @@
 // One query → one response. RCODE, AA, TC and EDE are decided here and nowhere else.
 //
-//   RFC 1034 4.3.2  the order of the search (lookup.ts)      RFC 2308  SOA and its TTL in negative answers
+//   RFC 1034 4.3.2  the search (lookup.ts) and its aliases   RFC 2308  SOA and its TTL in negative answers
 //   RFC 2181 5, 9   whole RRsets, no duplicates, TC          RFC 4592  wildcards (lookup.ts)
-//   RFC 6891        EDNS(0), BADVERS                         RFC 8020  names with nothing of their own are NODATA
+//   RFC 6891        EDNS(0), BADVERS                         RFC 8020  empty non-terminals are NODATA
 //   RFC 8482        ANY gets HINFO (or the CNAME)            RFC 8906  what must be answered, and how
 //   RFC 8914        extended errors                          RFC 9619  QDCOUNT is 1
-import { emptyQueryEdns, readQueryEdns } from '../../dns/fast/query-edns.ts';
-import { createQuestionReader } from '../../dns/fast/question-reader.ts';
-import {
-  KEEPALIVE_BYTES,
-  NO_EDE,
-  OPT_BYTES,
-  OPT_BYTES_WITH_EDE,
-  writeHeader,
-  writeHeaderOnly,
-  writeKeepalive,
-  writeOpt,
-} from '../../dns/fast/response-writer.ts';
+import { emptyQueryEdns, type QueryEdns, readQueryEdns } from '../../dns/fast/query-edns.ts';
+import { createQuestionReader, type QuestionReader } from '../../dns/fast/question-reader.ts';
+import { NO_EDE, writeHeaderOnly, writeOpt } from '../../dns/fast/response-writer.ts';
 import { HEADER_BYTES, MAX_CNAME_CHAIN, MAX_MESSAGE_BYTES, UDP_BYTES_WITHOUT_EDNS } from '../../dns/limits.ts';
+import { type HashSeed, hashName } from '../../dns/name-hash.ts';
 import { CLASS, EDE, FLAG, OPCODE, RCODE, TYPE } from '../../dns/types.ts';
 import { writeUint16 } from '../../dns/writer.ts';
-import type { Miss } from '../../forward/resolve/outstanding.ts';
+import type { Forwarder } from '../../forward/forwarder.ts';
 import type { TargetAnswer } from '../../forward/resolve/target.ts';
-import { chunkOf } from '../../memory/arena.ts';
-import { throughMemory } from '../../native/packet-memory.ts';
-import { COUNTER, countResponse, typeCounter } from '../../plane/counters.ts';
-import { POLICY } from '../../plane/layout.ts';
-import { hasRecords, isGone } from '../table/alive.ts';
-import { createLookup, OUTCOME } from '../table/lookup.ts';
+import { chunkOf, wordOf } from '../../memory/arena.ts';
+import type { PacketMemory } from '../../native/packet-memory.ts';
+import { COUNTER, type Counters, SIZE_COUNTERS, typeCounter } from '../../plane/counters.ts';
+import { BLOCK, POLICY } from '../../plane/layout.ts';
+import type { ResponderSettings } from '../../plane/settings.ts';
+import { createLookup, type Found, fallsThrough, type Zone, type Zones } from '../table/lookup.ts';
+import { EDE_OF, OUTCOME, RCODE_OF } from '../table/outcome.ts';
 import { createSelector, policyOf } from '../table/select.ts';
-import { fallsThrough, type Zone } from '../table/zones.ts';
-import { createAnswerWriter, NONE_ALIVE, WRITTEN } from './answer.ts';
-import { chaosAnswer } from './chaos.ts';
-import { writeTarget } from './external-target.ts';
-import { beginReply, emptyReply } from './reply.ts';
-import { DROP, LATER, type Responder, type ResponderDeps } from './responder.ts';
-import { addHinfo, addPodAddress } from './synthesized.ts';
+import type { Table } from '../table/table.ts';
+import { createChaosAnswers } from './chaos.ts';
+import { DROP, type Later, type QueryHandler } from './query-handler.ts';
+import {
+  ADDED,
+  addRecord,
+  addTarget,
+  beginReply,
+  CUT,
+  createRRsetWriter,
+  emptyReply,
+  endReply,
+  NO_CUT,
+  NONE_ALIVE,
+  type Reply,
+  SECTION,
+} from './reply.ts';
 
-export { DROP, LATER, type Responder } from './responder.ts';
+export interface ResponderDeps {
+  /** Where queries are read and responses written. */
+  readonly memory: PacketMemory;
+  readonly table: Table;
+  readonly zones: Zones;
+  readonly slots: Uint8Array;
+  readonly counters: Counters;
+  readonly settings: ResponderSettings;
+  readonly hashSeed: HashSeed;
+  /** Where rotation begins; any number. */
+  readonly rotationSeed: number;
+  /** Required if `settings.forwarding`. */
+  readonly forwarder?: Forwarder;
+  /** A bug: the query is answered SERVFAIL. */
+  onError(error: Error): void;
+}
 
-export function createResponder(deps: ResponderDeps): Responder {
-  const { table, zones, counters, settings, forwarder, memory } = deps;
-  const { bytes, view } = memory;
-  const reader = createQuestionReader(bytes, memory.spareAt, deps.hashSeed);
+/** Neither a length nor DROP. */
+const WELL_FORMED = -1;
+/** RFC 8482 section 4.2: CPU "RFC8482", OS "". */
+const HINFO_RDATA = Uint8Array.of(7, 0x52, 0x46, 0x43, 0x38, 0x34, 0x38, 0x32, 0);
+const HINFO_TTL_SECONDS = 3600;
+
+export function createResponder(deps: ResponderDeps): QueryHandler {
+  const { memory, counters, table, hashSeed, forwarder } = deps;
+  const settings = {
+    ...deps.settings,
+    udpPayloadBytes: Math.max(UDP_BYTES_WITHOUT_EDNS, deps.settings.udpPayloadBytes),
+  };
+  const reader = createQuestionReader(memory.bytes, memory.spareAt, hashSeed);
   const { question } = reader;
-  /** The name being answered: that of the question, then the target of each alias. */
-  const { name } = question;
-  const selector = createSelector(deps.slots, deps.rotationSeed);
-  const search = createLookup(table, zones, name);
-  const { found } = search;
-  const write = createAnswerWriter(memory, table, search, selector, name);
-  const reply = emptyReply();
   const edns = emptyQueryEdns();
-  const visited = new Int32Array(MAX_CNAME_CHAIN);
-  const chaos = chaosAnswer(settings, memory);
-  const udpPayloadBytes = Math.max(UDP_BYTES_WITHOUT_EDNS, settings.udpPayloadBytes);
-  const forwards = settings.forwarding && forwarder !== undefined;
-  let hops = 0;
-  /** The place of `name` in the message. */
-  let nameAt = HEADER_BYTES;
-  let waitsForTarget = false;
-  let maxBytes = 0;
-  let target: TargetAnswer | undefined;
-  /** Of the query that `respondLater` is called for next. */
-  let miss: Miss | undefined;
+  const reply = emptyReply();
+  const read = createQueryReading(memory, counters, settings, reader, edns);
+  const search = createSearch(deps, reader, reply);
+  const chaos = createChaosAnswers(settings);
+  const large = memory.slots;
+  const noted = new Int32Array(memory.slots);
 
-  const fail = (rcode: number, ede: number): void => {
+  /** Adds the records of the response to the query that was read. `target`: what an alias out of our zones leads to. */
+  const answer = (to: number, overTcp: boolean, target: TargetAnswer | undefined): number => {
+    beginReply(reply, memory.responseAt[to], question.length, limitOf(edns, settings, overTcp), overTcp, edns.present);
+    if (edns.present && edns.version > 0) return OUTCOME.BAD_VERSION;
+    if (question.type === TYPE.AXFR || question.type === TYPE.IXFR) return OUTCOME.PROHIBITED;
+    if (question.class === CLASS.IN) return search(target);
+    return question.class === CLASS.CH ? answerChaos() : OUTCOME.REFUSED;
+  };
+
+  const answerChaos = (): number => {
+    const rdata = chaos(question.name, question.type);
+    if (rdata === undefined) return OUTCOME.REFUSED;
+    const at = reply.at;
+    addRecord(memory, reply, HEADER_BYTES, TYPE.TXT, 0, rdata, rdata.length);
+    memory.view.setUint16(at + 4, CLASS.CH);
+    return OUTCOME.HIT;
+  };
+
+  /** RCODE, AA and EDE follow from the outcome. Returns the length of the response. */
+  const end = (slot: number, outcome: number, target: TargetAnswer | undefined): number => {
+    const rcode = outcome === OUTCOME.TARGET ? target!.rcode : RCODE_OF[outcome];
+    if (outcome <= OUTCOME.NXDOMAIN) reply.authoritative = true;
+    // SERVFAIL is never authoritative; so do BIND and Knot.
+    if (rcode === RCODE.SERVFAIL) reply.authoritative = false;
     reply.rcode = rcode;
-    reply.ede = ede;
-  };
-
-  /** NODATA or NXDOMAIN, with the SOA that says for how long; unless the zone is not known well enough to say so. */
-  const negative = (rcode: number, zone: Zone): void => {
-    const labels = zone.labels;
-    const ownerAt = nameAt + name.starts[labels];
-    if (!zone.ready || !write.soa(reply, zone, ownerAt)) {
-      fail(RCODE.SERVFAIL, EDE.NOT_READY);
-      return;
-    }
-    reply.rcode = rcode;
-    if (zone.stale) reply.ede = rcode === RCODE.NXDOMAIN ? EDE.STALE_NXDOMAIN_ANSWER : EDE.STALE_ANSWER;
-  };
-
-  const nodata = (zone: Zone): void => {
-    const gone = found.handle >= 0 && isGone(table, selector, found.handle);
-    negative(gone ? RCODE.NXDOMAIN : RCODE.NOERROR, zone);
-  };
-
-  const noneAlive = (zone: Zone): void => {
-    const policy = policyOf(table.arena.words[chunkOf(found.handle)], found.rrset);
-    if (policy === POLICY.SERVFAIL) fail(RCODE.SERVFAIL, EDE.NO_REACHABLE_AUTHORITY);
-    else nodata(zone);
-  };
-
-  const answerHit = (zone: Zone): void => {
-    const result = write.rrset(reply, found.handle, found.rrset, nameAt);
-    reply.answers += write.written();
-    if (result === NONE_ALIVE) {
-      noneAlive(zone);
-      return;
-    }
-    if (result === WRITTEN) write.glue(reply, question.type);
-    if (zone.stale) reply.ede = EDE.STALE_ANSWER;
-  };
-
-  /** Writes the CNAME and makes its target the name to answer; false where the chain ends here. */
-  const followCname = (zone: Zone): boolean => {
-    if (hops === MAX_CNAME_CHAIN) return false;
-    for (let i = 0; i < hops; i++) if (visited[i] === found.handle) return false;
-    visited[hops++] = found.handle;
-    const result = write.cname(reply, found.handle, found.rrset, nameAt);
-    reply.answers += write.written();
-    if (result === NONE_ALIVE) noneAlive(zone);
-    if (result !== WRITTEN) return false;
-    if (zone.stale) reply.ede = EDE.STALE_ANSWER;
-    nameAt = write.lastRdata() - reply.base;
-    reader.readAlias(write.lastRdata(), reply.at);
-    return question.type !== TYPE.ANY;
-  };
-
-  const refer = (): void => {
-    reply.authoritative = hops > 0;
-    const result = write.rrset(reply, found.handle, found.rrset, nameAt + name.starts[found.cutLabels]);
-    reply.authority += write.written();
-    if (result === WRITTEN) write.glueOfCut(reply, found.cutLabels);
-  };
-
-  const leavesOurZones = (): void => {
-    if (hops === 0) {
-      fail(RCODE.REFUSED, EDE.NOT_AUTHORITATIVE);
-      return;
-    }
-    if (target !== undefined) {
-      reply.rcode = target.rcode;
-      if (target.stale) reply.ede = EDE.STALE_ANSWER;
-      writeTarget(memory, reply, target.records, name, nameAt);
-    } else if (forwards && question.type !== TYPE.CNAME) waitsForTarget = true;
-  };
-
-  /** Answers `question`; false: its name is not ours to answer, ask upstream. */
-  const answer = (): boolean => {
-    for (;;) {
-      search.lookup(question.type);
-      const zone = found.zone;
-      if (zone === undefined) {
-        if (hops === 0 && forwards) return false;
-        leavesOurZones();
-        return true;
-      }
-      if (hops === 0) reply.authoritative = true;
-      switch (found.outcome) {
-        case OUTCOME.HIT:
-          answerHit(zone);
-          return true;
-        case OUTCOME.CNAME:
-          if (!followCname(zone)) return true;
-          continue;
-        case OUTCOME.REFERRAL:
-          refer();
-          return true;
-        case OUTCOME.POD_ADDRESS:
-          addPodAddress(view, reply, nameAt, found);
-          return true;
-        case OUTCOME.NXDOMAIN:
-          if (hops === 0 && forwards && fallsThrough(zone, name)) return false;
-          negative(RCODE.NXDOMAIN, zone);
-          return true;
-        case OUTCOME.NODATA:
-          if (question.type === TYPE.ANY && found.handle >= 0 && hasRecords(table, selector, found.handle)) {
-            addHinfo(view, reply, nameAt);
-          } else nodata(zone);
-          return true;
-        default:
-          fail(RCODE.SERVFAIL, EDE.NOT_READY);
-          return true;
-      }
-    }
-  };
-
-  /** Answers a well-formed query; false: ask upstream. */
-  const answerQuestion = (): boolean => {
-    if (edns.present && edns.version > 0) {
-      reply.rcode = RCODE.BADVERS;
-    } else if (question.type === TYPE.AXFR || question.type === TYPE.IXFR) {
-      fail(RCODE.REFUSED, EDE.PROHIBITED);
-    } else if (question.class === CLASS.CH) {
-      if (chaos(question, reply)) reply.authoritative = true;
-      else fail(RCODE.REFUSED, EDE.NOT_AUTHORITATIVE);
-    } else if (question.class !== CLASS.IN) {
-      fail(RCODE.REFUSED, EDE.NOT_AUTHORITATIVE);
-    } else {
-      return answer();
-    }
-    return true;
-  };
-
-  const headerOnly = (slot: number, to: number, flags: number): number => {
-    counters[COUNTER.RCODES + (flags & 15)]++;
-    return writeHeaderOnly(view, memory.responseAt[to], memory.queryAt[slot], flags);
-  };
-
-  /** Reads what is behind the header, as far as it must be known; false where that cannot be understood. */
-  const read = (queryAt: number, end: number, responseAt: number, questions: number): boolean => {
-    edns.present = false;
-    if (questions > 1 || (questions === 1 && !reader.readQuestion(queryAt, end, responseAt))) return false;
-    return readQueryEdns(bytes, queryAt, queryAt + (questions === 1 ? question.length : HEADER_BYTES), end, edns);
-  };
-
-  /** Nothing but an rcode; with OPT where the query has one that was understood (RFC 6891 section 6.1.1). */
-  const refuseUnread = (slot: number, to: number, flags: number): number => {
-    const length = headerOnly(slot, to, flags);
-    if (!edns.present) return length;
-    const base = memory.responseAt[to];
-    writeUint16(bytes, base + 10, 1);
-    return writeOpt(bytes, base + length, udpPayloadBytes, flags & 15, edns.dnssecOk, NO_EDE) - base;
-  };
-
-  const begin = (to: number, overTcp: boolean): void => {
-    maxBytes = overTcp ? MAX_MESSAGE_BYTES : UDP_BYTES_WITHOUT_EDNS;
-    if (!overTcp && edns.present && edns.udpBytes > maxBytes) maxBytes = Math.min(edns.udpBytes, udpPayloadBytes);
-    const base = memory.responseAt[to];
-    beginReply(reply, base, question.length);
-    reply.limit = base + (edns.present ? maxBytes - OPT_BYTES : maxBytes);
-    reply.overTcp = overTcp;
-    hops = 0;
-    nameAt = HEADER_BYTES;
-    waitsForTarget = false;
-  };
-
-  const end = (queryAt: number): number => {
-    // Nothing is said with authority where the truth is not known; so do BIND and Knot.
-    if (reply.rcode === RCODE.SERVFAIL) reply.authoritative = false;
-    if (edns.present) {
-      if (reply.at + OPT_BYTES_WITH_EDE > reply.base + maxBytes) reply.ede = NO_EDE;
-      const optAt = reply.at;
-      reply.at = writeOpt(bytes, optAt, udpPayloadBytes, reply.rcode, edns.dnssecOk, reply.ede);
-      reply.additional++;
-      // RFC 7828 section 3.2.2: never over UDP.
-      if (edns.keepalive && reply.overTcp && reply.at + KEEPALIVE_BYTES <= reply.base + maxBytes)
-        reply.at = writeKeepalive(bytes, reply.at, optAt, settings.tcpIdleMs);
-    }
-    const flags =
-      (reply.authoritative ? FLAG.AA : 0) | (reply.truncated ? FLAG.TC : 0) | (settings.forwarding ? FLAG.RA : 0);
-    const { answers, authority, additional } = reply;
-    writeHeader(view, reply.base, queryAt, flags | (reply.rcode & 15), answers, authority, additional);
-    const length = reply.at - reply.base;
-    countResponse(counters, reply.rcode, length, reply.truncated);
+    if (EDE_OF[outcome] !== NO_EDE) reply.ede = EDE_OF[outcome];
+    const length = endReply(memory, reply, memory.queryAt[slot], edns, settings);
+    counters[SIZE_COUNTERS[(length + 15) >> 4]]++;
+    counters[COUNTER.SIZE_SUM] += length;
+    counters[COUNTER.RCODES + rcode]++;
+    if (reply.truncated) counters[COUNTER.TRUNCATED]++;
     return length;
   };
 
-  const unguarded = (slot: number, queryLength: number, to: number, overTcp: boolean): number => {
-    const queryAt = memory.queryAt[slot];
+  const forward = (slot: number, queryLength: number, to: number): number | Later => {
+    counters[COUNTER.FORWARDED]++;
+    return forwarder!.answer(
+      memory.queries[slot],
+      queryLength,
+      question.length,
+      memory.responses[to],
+      0,
+      reply.maxBytes,
+    );
+  };
+
+  const respondWith = (
+    slot: number,
+    queryLength: number,
+    to: number,
+    overTcp: boolean,
+    target: TargetAnswer | undefined,
+  ): number | Later => {
+    try {
+      const refused = read(slot, queryLength, to);
+      if (refused !== WELL_FORMED) return refused;
+      counters[typeCounter(question.type)]++;
+      const outcome = answer(to, overTcp, target);
+      if (outcome === OUTCOME.OUTSIDE) return forward(slot, queryLength, to);
+      if (outcome === OUTCOME.TARGET && target === undefined) return resolveTarget(slot, queryLength, overTcp);
+      return end(slot, outcome, target);
+    } catch (error) {
+      counters[COUNTER.ERRORS]++;
+      deps.onError(error as Error);
+      return refuse(memory, counters, slot, to, FLAG.QR | RCODE.SERVFAIL);
+    }
+  };
+
+  /** The query is answered again once the target of its alias is known. */
+  const resolveTarget = (slot: number, queryLength: number, overTcp: boolean): Later => {
+    const { name, type } = question;
+    const query = memory.queries[slot].slice(0, queryLength);
+    const target = name.bytes.slice(0, name.length);
+    const { dnssecOk } = edns;
+    return {
+      resolve: (send) =>
+        forwarder!.resolveTarget(target, type, dnssecOk, (resolved) => {
+          memory.bytes.set(query, memory.queryAt[large]);
+          const response = respondWith(large, queryLength, large, overTcp, resolved);
+          // If the alias is gone meanwhile, the client asks again.
+          send(memory.responses[large].subarray(0, typeof response === 'number' ? response : 0));
+        }),
+    };
+  };
+
+  const respondSlot = (slot: number, queryLength: number, to: number, overTcp: boolean): number | Later =>
+    respondWith(slot, queryLength, to, overTcp, undefined);
+
+  return {
+    respondSlot,
+    respond(query, queryLength, out, overTcp) {
+      memory.bytes.set(queryLength < query.length ? query.subarray(0, queryLength) : query, memory.queryAt[large]);
+      const length = respondSlot(large, queryLength, large, overTcp);
+      if (typeof length === 'number' && length > 0) out.set(memory.responses[large].subarray(0, length));
+      return length;
+    },
+    note(slot, queryLength) {
+      const at = memory.queryAt[slot];
+      noted[slot] = hashName(memory.bytes, hashSeed, at + HEADER_BYTES, at + queryLength);
+    },
+    touch: (count) => table.touch(noted, count),
+    wantsClient: false,
+    memory,
+    counters,
+  };
+}
+
+function limitOf(edns: QueryEdns, settings: ResponderSettings, overTcp: boolean): number {
+  if (overTcp) return MAX_MESSAGE_BYTES;
+  if (!edns.present || edns.udpBytes <= UDP_BYTES_WITHOUT_EDNS) return UDP_BYTES_WITHOUT_EDNS;
+  return Math.min(edns.udpBytes, settings.udpPayloadBytes);
+}
+
+/** Reads header, question and OPT: WELL_FORMED, DROP, or the length of a response that refuses. */
+function createQueryReading(
+  memory: PacketMemory,
+  counters: Counters,
+  settings: ResponderSettings,
+  reader: QuestionReader,
+  edns: QueryEdns,
+) {
+  const { bytes, view } = memory;
+
+  const readQuery = (at: number, end: number, responseAt: number, questions: number): boolean => {
+    edns.present = false;
+    if (questions > 1 || (questions === 1 && !reader.readQuestion(at, end, responseAt))) return false;
+    return readQueryEdns(bytes, at, at + (questions === 1 ? reader.question.length : HEADER_BYTES), end, edns);
+  };
+
+  /** With OPT if the query has one that was understood (RFC 6891 section 6.1.1). */
+  const refuseWithOpt = (slot: number, to: number, flags: number): number => {
+    const length = refuse(memory, counters, slot, to, flags);
+    if (!edns.present) return length;
+    const base = memory.responseAt[to];
+    writeUint16(bytes, base + 10, 1);
+    return writeOpt(bytes, base + length, settings.udpPayloadBytes, flags & 15, edns.dnssecOk, NO_EDE) - base;
+  };
+
+  return (slot: number, queryLength: number, to: number): number => {
+    const at = memory.queryAt[slot];
     if (queryLength < HEADER_BYTES) {
       counters[COUNTER.DROPPED_SHORT]++;
       return DROP;
     }
-    const flags = view.getUint16(queryAt + 2);
+    const flags = view.getUint16(at + 2);
     if ((flags & FLAG.QR) !== 0) {
       counters[COUNTER.DROPPED_RESPONSE]++;
       return DROP;
     }
-    const questions = view.getUint16(queryAt + 4);
-    const readable = read(queryAt, queryAt + queryLength, memory.responseAt[to], questions);
+    const questions = view.getUint16(at + 4);
+    const readable = readQuery(at, at + queryLength, memory.responseAt[to], questions);
     const opcode = (flags >>> 11) & 15;
-    if (opcode !== OPCODE.QUERY) return refuseUnread(slot, to, FLAG.QR | (opcode << 11) | RCODE.NOTIMP);
-    if (!readable || questions !== 1) return refuseUnread(slot, to, FLAG.QR | (flags & FLAG.RD) | RCODE.FORMERR);
-    counters[typeCounter(question.type)]++;
-    begin(to, overTcp);
-    if (!answerQuestion()) return forward(slot, queryLength, to);
-    return waitsForTarget ? LATER : end(queryAt);
+    if (opcode !== OPCODE.QUERY) return refuseWithOpt(slot, to, FLAG.QR | (opcode << 11) | RCODE.NOTIMP);
+    if (!readable || questions !== 1) return refuseWithOpt(slot, to, FLAG.QR | (flags & FLAG.RD) | RCODE.FORMERR);
+    return WELL_FORMED;
+  };
+}
+
+/** Only an RCODE. */
+function refuse(memory: PacketMemory, counters: Counters, slot: number, to: number, flags: number): number {
+  counters[COUNTER.RCODES + (flags & 15)]++;
+  return writeHeaderOnly(memory.view, memory.responseAt[to], memory.queryAt[slot], flags);
+}
+
+/** RFC 1034 section 4.3.2, from step 2 again for the target of each alias. Adds the records and returns the outcome. */
+function createSearch(deps: ResponderDeps, reader: QuestionReader, reply: Reply) {
+  const { memory, table, settings } = deps;
+  const { question } = reader;
+  /** The name being answered: that of the question, then the target of each alias. */
+  const { name } = question;
+  const forwards = settings.forwarding && deps.forwarder !== undefined;
+  const selector = createSelector(deps.slots, deps.rotationSeed);
+  const lookup = createLookup(table, deps.zones, name);
+  const { addRRset, addAlias, addSoa, addGlue } = createRRsetWriter(memory, table, selector, reply);
+  /** Where `name` begins in the message. */
+  let nameAt = HEADER_BYTES;
+  /** Aliases followed so far, and the blocks that held them. */
+  let hops = 0;
+  const visited = new Int32Array(MAX_CNAME_CHAIN);
+
+  /** Whether the name has records, and exists at all. */
+  const hasRecords = (handle: number): boolean => {
+    if (handle < 0 || table.arena.words[chunkOf(handle)][wordOf(handle) + BLOCK.RRSETS] === 0) return false;
+    return !selector.isGone(table, handle);
   };
 
-  const forward = (slot: number, queryLength: number, to: number): number => {
-    counters[COUNTER.FORWARDED]++;
-    const out = memory.responses[to];
-    const answer = forwarder!.answer(memory.queries[slot], queryLength, question.length, out, 0, maxBytes);
-    if (typeof answer === 'number') return answer;
-    miss = answer;
-    return LATER;
+  /** RFC 2308: with the zone's SOA, and only if the zone is complete. */
+  const negative = (outcome: number, zone: Zone): number => {
+    if (!zone.ready || !addSoa(zone, nameAt + name.starts[zone.labels])) return OUTCOME.NOT_READY;
+    if (zone.stale) reply.ede = outcome === OUTCOME.NXDOMAIN ? EDE.STALE_NXDOMAIN_ANSWER : EDE.STALE_ANSWER;
+    return outcome;
   };
 
-  const respondSlot = (slot: number, queryLength: number, to: number, overTcp: boolean): number => {
-    try {
-      return unguarded(slot, queryLength, to, overTcp);
-    } catch (error) {
-      counters[COUNTER.ERRORS]++;
-      deps.onError(error as Error);
-      return headerOnly(slot, to, FLAG.QR | RCODE.SERVFAIL);
+  const nodata = (handle: number, zone: Zone): number => {
+    return negative(handle >= 0 && selector.isGone(table, handle) ? OUTCOME.NXDOMAIN : OUTCOME.NODATA, zone);
+  };
+
+  const noneAlive = (found: Found, zone: Zone): number => {
+    const policy = policyOf(table.arena.words[chunkOf(found.handle)], found.rrset);
+    return policy === POLICY.SERVFAIL ? OUTCOME.UNREACHABLE : nodata(found.handle, zone);
+  };
+
+  const addHit = (found: Found, zone: Zone): number => {
+    const added = addRRset(SECTION.ANSWER, found.handle, found.rrset, nameAt);
+    if (added === NONE_ALIVE) return noneAlive(found, zone);
+    if (added === ADDED && hasAddressedNames(question.type)) addGlue(name, NO_CUT);
+    if (zone.stale) reply.ede = EDE.STALE_ANSWER;
+    return OUTCOME.HIT;
+  };
+
+  /** Adds the CNAME. HIT: the chain ends here. */
+  const followAlias = (found: Found, zone: Zone): number => {
+    if (hops === MAX_CNAME_CHAIN) return OUTCOME.HIT;
+    for (let i = 0; i < hops; i++) if (visited[i] === found.handle) return OUTCOME.HIT;
+    visited[hops++] = found.handle;
+    reply.authoritative = true;
+    const rdataAt = addAlias(found.handle, found.rrset, nameAt);
+    if (rdataAt === NONE_ALIVE) return noneAlive(found, zone);
+    if (rdataAt === CUT) return OUTCOME.HIT;
+    if (zone.stale) reply.ede = EDE.STALE_ANSWER;
+    nameAt = rdataAt - reply.base;
+    reader.readAlias(rdataAt, reply.at);
+    return question.type === TYPE.ANY ? OUTCOME.HIT : OUTCOME.ALIAS;
+  };
+
+  const refer = (found: Found): number => {
+    const added = addRRset(SECTION.AUTHORITY, found.handle, found.rrset, nameAt + name.starts[found.cutLabels]);
+    if (added === ADDED) addGlue(name, found.cutLabels);
+    return OUTCOME.REFERRAL;
+  };
+
+  const addPodAddress = (found: Found): number => {
+    const type = found.addressLength === 4 ? TYPE.A : TYPE.AAAA;
+    addRecord(memory, reply, nameAt, type, found.podTtl, found.address, found.addressLength);
+    return OUTCOME.HIT;
+  };
+
+  /** RFC 8482: the answer to ANY is constant, small, and reveals nothing about health. */
+  const addHinfo = (): number => {
+    addRecord(memory, reply, nameAt, TYPE.HINFO, HINFO_TTL_SECONDS, HINFO_RDATA, HINFO_RDATA.length);
+    return OUTCOME.HIT;
+  };
+
+  /** ALIAS: the target is now the name to answer. */
+  const addFound = (found: Found, zone: Zone): number => {
+    switch (found.outcome) {
+      case OUTCOME.HIT:
+        return addHit(found, zone);
+      case OUTCOME.ALIAS:
+        return followAlias(found, zone);
+      case OUTCOME.REFERRAL:
+        return refer(found);
+      case OUTCOME.POD_ADDRESS:
+        return addPodAddress(found);
+      case OUTCOME.NODATA:
+        return question.type === TYPE.ANY && hasRecords(found.handle) ? addHinfo() : nodata(found.handle, zone);
+      case OUTCOME.NXDOMAIN:
+        return hops === 0 && forwards && fallsThrough(zone, name) ? OUTCOME.OUTSIDE : negative(OUTCOME.NXDOMAIN, zone);
+      default:
+        return found.outcome;
     }
   };
 
-  const respond = throughMemory(memory, respondSlot);
-
-  const respondLater = (query: Uint8Array, overTcp: boolean, send: (response: Uint8Array) => void): void => {
-    if (forwarder === undefined) throw new Error('respondLater without a forwarder');
-    if (!waitsForTarget) {
-      miss?.resolve(send);
-      miss = undefined;
-      return;
-    }
-    const out = new Uint8Array(maxBytes);
-    forwarder.resolveTarget(name.bytes.slice(0, name.length), question.type, edns.dnssecOk, (answered) => {
-      target = answered;
-      const length = respond(query, query.length, out, overTcp);
-      target = undefined;
-      // Where another alias is to be followed by now, the client asks again.
-      send(out.subarray(0, Math.max(0, length)));
-    });
+  const leaveOurZones = (target: TargetAnswer | undefined): number => {
+    if (hops === 0) return forwards ? OUTCOME.OUTSIDE : OUTCOME.REFUSED;
+    if (target === undefined) return forwards && question.type !== TYPE.CNAME ? OUTCOME.TARGET : OUTCOME.HIT;
+    if (target.stale) reply.ede = EDE.STALE_ANSWER;
+    addTarget(memory, reply, target.records, name, nameAt);
+    return OUTCOME.TARGET;
   };
 
-  return { respondSlot, respond, respondLater };
+  return (target: TargetAnswer | undefined): number => {
+    hops = 0;
+    nameAt = HEADER_BYTES;
+    for (;;) {
+      const found = lookup.find(question.type);
+      const outcome = found.zone === undefined ? leaveOurZones(target) : addFound(found, found.zone);
+      if (outcome !== OUTCOME.ALIAS) return outcome;
+    }
+  };
+}
+
+function hasAddressedNames(type: number): boolean {
+  return type === TYPE.SRV || type === TYPE.MX || type === TYPE.NS;
 }

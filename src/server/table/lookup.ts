@@ -1,59 +1,42 @@
-// What a name and a type lead to in our zones. The outcome is a value; what is answered follows from it in respond.ts.
-
-import type { HashedName } from '../../dns/fast/question-reader.ts';
-import { wildcardHash } from '../../dns/name-hash.ts';
+// The zones we answer for, and where a name and a type lead in them: steps 2 and 3 of RFC 1034 section 4.3.2. The response
+// follows from the outcome (respond.ts).
+import { type HashedName, type LabelledName, labelledName } from '../../dns/fast/question-reader.ts';
+import { labelCount, type WireName } from '../../dns/name.ts';
+import { type HashSeed, wildcardHash } from '../../dns/name-hash.ts';
 import { readPodAddress } from '../../dns/pod-address.ts';
 import { TYPE } from '../../dns/types.ts';
 import { chunkOf, wordOf } from '../../memory/arena.ts';
+import { HashIndex } from '../../memory/hash-index.ts';
 import { BLOCK, BLOCK_FLAG, RRSET } from '../../plane/layout.ts';
-import type { Table } from './table.ts';
-import type { Zone, Zones } from './zones.ts';
+import type { ZoneState } from '../../plane/records.ts';
+import { OUTCOME } from './outcome.ts';
+import { type Table, wordsOf } from './table.ts';
 
-export const OUTCOME = {
-  /** `rrset` answers. */
-  HIT: 0,
-  /** `rrset` is the CNAME to follow. */
-  CNAME: 1,
-  /** The name exists, the type does not (RFC 2308 section 2.2). */
-  NODATA: 2,
-  NXDOMAIN: 3,
-  /** Below a zone cut: `rrset` is the NS RRset there, at `cutLabels`. */
-  REFERRAL: 4,
-  /** The address that the first label spells, `addressLength` bytes of `address`. */
-  POD_ADDRESS: 5,
-  /** Nothing is known here, but the zone is not complete, so nothing can be said of it. */
-  NOT_READY: 6,
-  /** In none of our zones. */
-  OUTSIDE: 7,
-} as const;
-
-/** The result of the last lookup; overwritten by the next. */
+/** Overwritten by the next lookup. */
 export interface Found {
   outcome: number;
   zone: Zone | undefined;
-  /** The block of the name, of the wildcard or of the cut; -1 with NXDOMAIN. */
+  /** The block of the name, of the wildcard or of the cut; -1 where there is none. */
   handle: number;
-  /** The word in the block's chunk where the RRset's header begins. */
+  /** The header of the RRset of the type asked for, of the CNAME or of the cut's NS: a word in the block's chunk. */
   rrset: number;
+  /** With REFERRAL. */
   cutLabels: number;
+  /** With POD_ADDRESS: `addressLength` bytes. */
   readonly address: Uint8Array;
   addressLength: number;
   podTtl: number;
 }
 
 export interface Lookup {
-  readonly found: Found;
-  /** Looks up the name being answered; `found` then says what there is. */
-  lookup(type: number): void;
-  /** The header of the RRset of a type in a block, -1 where it has none. */
-  rrsetOf(handle: number, type: number): number;
-  /** The handle of a zone's apex, -1 before it is filled. */
-  apexOf(zone: Zone): number;
+  find(type: number): Found;
 }
 
+/** Searches for `name`, which is overwritten by whoever reads questions. */
 export function createLookup(table: Table, zones: Zones, name: HashedName): Lookup {
   const chunks = table.arena.words;
   const { hashes } = name;
+  /** `*`, followed by the name of the closest encloser. */
   const wildcard = Uint8Array.from({ length: 264 }, (_, i) => (i === 0 ? 1 : i === 1 ? 0x2a : 0));
   const wildcardView = new DataView(wildcard.buffer);
   const found: Found = {
@@ -67,57 +50,58 @@ export function createLookup(table: Table, zones: Zones, name: HashedName): Look
     podTtl: 0,
   };
 
-  const rrsetOf = (handle: number, type: number): number => {
-    const words = chunks[chunkOf(handle)];
-    const block = wordOf(handle);
-    let header = block + BLOCK.NAME_BYTES + (((words[block + BLOCK.NAME] & 0xff) + 3) >> 2);
-    const end = header + words[block + BLOCK.RRSETS] * RRSET.WORDS;
-    for (; header < end; header += RRSET.WORDS) if ((words[header + RRSET.TYPE] & 0xffff) === type) return header;
-    return -1;
-  };
+  const findSuffix = (labels: number): number =>
+    table.find(hashes[labels], name.view, name.starts[labels], name.length - name.starts[labels]);
 
   const flagsOf = (handle: number): number => chunks[chunkOf(handle)][wordOf(handle) + BLOCK.NAME] >> 16;
 
-  const suffix = (labels: number): number =>
-    table.find(hashes[labels], name.view, name.starts[labels], name.length - name.starts[labels]);
+  /** Step 2. DS at an apex is answered by the parent zone if that is ours as well (RFC 4035 section 3.1.4.1). */
+  const zoneFor = (type: number): Zone | undefined => {
+    const zone = zones.enclosing(name, hashes, name.labels);
+    if (type !== TYPE.DS || zone?.labels !== name.labels) return zone;
+    return zones.enclosing(name, hashes, name.labels - 1) ?? zone;
+  };
 
-  /** A zone cut between the apex and the name (RFC 1034 section 4.3.2 step 3b); DS is asked of the parent side. */
+  /** Step 3b: a zone cut between the apex and the name. DS at the cut is answered by the parent side. */
   const findCut = (type: number, zone: Zone): boolean => {
     const last = type === TYPE.DS ? name.labels - 1 : name.labels;
     for (let labels = zone.labels + 1; labels <= last; labels++) {
-      const handle = suffix(labels);
+      const handle = findSuffix(labels);
       if (handle < 0) return false;
       if ((flagsOf(handle) & BLOCK_FLAG.HAS_NS) === 0) continue;
-      found.outcome = OUTCOME.REFERRAL;
       found.handle = handle;
-      found.rrset = rrsetOf(handle, TYPE.NS);
+      found.rrset = rrsetOf(table, handle, TYPE.NS);
       found.cutLabels = labels;
       return true;
     }
     return false;
   };
 
-  /** The name is not there: perhaps its closest encloser says something of it (RFC 4592 section 3.3.1). */
-  const fromEncloser = (zone: Zone): number => {
+  /** The longest existing name above a missing one; -1 where even the apex is missing. */
+  const closestEncloser = (zone: Zone): number => {
     if (name.labels <= zone.labels) return -1;
-    // Most often the parent is there. Otherwise from the apex down: every name above an existing one exists, so the first
-    // gap ends the walk.
-    let labels = name.labels - 1;
-    let encloser = suffix(labels);
-    if (encloser < 0) {
-      labels = zone.labels;
-      encloser = suffix(labels);
-      while (encloser >= 0 && labels + 2 < name.labels) {
-        const next = suffix(labels + 1);
-        if (next < 0) break;
-        encloser = next;
-        labels++;
-      }
+    const parent = findSuffix(name.labels - 1);
+    if (parent >= 0) return parent;
+    // From the apex down: all names above an existing one exist, so the first gap ends the walk.
+    let encloser = findSuffix(zone.labels);
+    for (let labels = zone.labels + 1; encloser >= 0 && labels + 1 < name.labels; labels++) {
+      const next = findSuffix(labels);
+      if (next < 0) break;
+      encloser = next;
     }
+    return encloser;
+  };
+
+  /** Step 3c: the wildcard below the closest encloser (RFC 4592 section 3.3.1), which may also synthesize pod names. */
+  const findBelowEncloser = (zone: Zone): number => {
+    const encloser = closestEncloser(zone);
     if (encloser < 0) return -1;
+    const words = chunks[chunkOf(encloser)];
+    const block = wordOf(encloser);
+    const labels = (words[block + BLOCK.NAME] >> 8) & 0xff;
     if ((flagsOf(encloser) & BLOCK_FLAG.SYNTHESIZES_PODS) !== 0 && labels + 1 === name.labels) {
       found.addressLength = readPodAddress(name.bytes, 0, found.address);
-      found.podTtl = chunks[chunkOf(encloser)][wordOf(encloser) + BLOCK.POD_TTL];
+      found.podTtl = words[block + BLOCK.POD_TTL];
     }
     if (table.wildcards() === 0) return -1;
     const start = name.starts[labels];
@@ -125,46 +109,134 @@ export function createLookup(table: Table, zones: Zones, name: HashedName): Look
     return table.find(wildcardHash(hashes[labels]), wildcardView, 0, 2 + name.length - start);
   };
 
-  /** DS at a zone's own name is the parent's to answer, where that is ours as well (RFC 4035 section 3.1.4.1). */
-  const zoneFor = (type: number): Zone | undefined => {
-    const zone = zones.enclosing(name, hashes, name.labels);
-    if (type !== TYPE.DS || zone?.labels !== name.labels) return zone;
-    return zones.enclosing(name, hashes, name.labels - 1) ?? zone;
+  const outcomeOf = (type: number, zone: Zone): number => {
+    // Every apex counts as a cut (zone/apex.ts): without more cuts than zones there is none to look for.
+    if (table.cuts() > zones.count() && findCut(type, zone)) return OUTCOME.REFERRAL;
+    found.handle = table.findWords(hashes[name.labels], name.words, name.length);
+    if (found.handle < 0) found.handle = findBelowEncloser(zone);
+    if (found.handle < 0) return outcomeOfMissing(type, zone);
+    found.rrset = rrsetOf(table, found.handle, type);
+    if (found.rrset >= 0) return OUTCOME.HIT;
+    found.rrset = rrsetOf(table, found.handle, TYPE.CNAME);
+    if (found.rrset >= 0) return OUTCOME.ALIAS;
+    return zone.ready ? OUTCOME.NODATA : OUTCOME.NOT_READY;
   };
 
-  const lookup = (type: number): void => {
-    const zone = zoneFor(type);
-    found.zone = zone;
-    found.addressLength = 0;
-    if (zone === undefined) {
-      found.outcome = OUTCOME.OUTSIDE;
-      return;
-    }
-    // Every zone's apex is a cut as well (zone/apex.ts): only with more of them is there one to look for.
-    if (table.cuts() > zones.count() && findCut(type, zone)) return;
-    let handle = table.findWords(hashes[name.labels], name.words, name.length);
-    if (handle < 0) handle = fromEncloser(zone);
-    found.handle = handle;
-    if (found.addressLength > 0 && handle < 0) {
-      const spelled = found.addressLength === 4 ? TYPE.A : TYPE.AAAA;
-      found.outcome = type === spelled ? OUTCOME.POD_ADDRESS : OUTCOME.NODATA;
-      return;
-    }
-    if (handle < 0) {
-      found.outcome = zone.ready ? OUTCOME.NXDOMAIN : OUTCOME.NOT_READY;
-      return;
-    }
-    found.rrset = rrsetOf(handle, type);
-    if (found.rrset >= 0) {
-      found.outcome = OUTCOME.HIT;
-      return;
-    }
-    found.rrset = rrsetOf(handle, TYPE.CNAME);
-    if (found.rrset >= 0) found.outcome = OUTCOME.CNAME;
-    else found.outcome = zone.ready ? OUTCOME.NODATA : OUTCOME.NOT_READY;
+  const outcomeOfMissing = (type: number, zone: Zone): number => {
+    if (found.addressLength === 0) return zone.ready ? OUTCOME.NXDOMAIN : OUTCOME.NOT_READY;
+    return type === (found.addressLength === 4 ? TYPE.A : TYPE.AAAA) ? OUTCOME.POD_ADDRESS : OUTCOME.NODATA;
   };
 
-  const apexOf = (zone: Zone): number => table.findWords(zone.hash, zone.words, zone.name.length);
+  return {
+    find(type) {
+      const zone = zoneFor(type);
+      found.zone = zone;
+      found.handle = -1;
+      found.addressLength = 0;
+      found.outcome = zone === undefined ? OUTCOME.OUTSIDE : outcomeOf(type, zone);
+      return found;
+    },
+  };
+}
 
-  return { found, lookup, rrsetOf, apexOf };
+/** The header of the RRset of a type in a block, -1 where it has none. */
+export function rrsetOf(table: Table, handle: number, type: number): number {
+  const words = table.arena.words[chunkOf(handle)];
+  const block = wordOf(handle);
+  let header = block + BLOCK.NAME_BYTES + (((words[block + BLOCK.NAME] & 0xff) + 3) >> 2);
+  const end = header + words[block + BLOCK.RRSETS] * RRSET.WORDS;
+  for (; header < end; header += RRSET.WORDS) if ((words[header + RRSET.TYPE] & 0xffff) === type) return header;
+  return -1;
+}
+
+export interface Zone extends ZoneState {
+  readonly hash: number;
+  /** The name as words, the last padded with zeros. */
+  readonly words: Int32Array;
+  /** Without the root. */
+  readonly labels: number;
+}
+
+export interface Zones {
+  /**
+   * The zone of the longest name that `name` is at or below, of those with at most `most` labels; undefined: the name is
+   * not ours.
+   */
+  enclosing(name: LabelledName, hashes: Int32Array, most: number): Zone | undefined;
+  replace(hash: number, zone: ZoneState): void;
+  remove(hash: number, name: WireName): void;
+  count(): number;
+}
+
+const FEWEST_BUCKETS = 8;
+
+export function createZones(): Zones {
+  const zones = new Map<string, Zone>();
+  let list: readonly Zone[] = [];
+  let places = new HashIndex(FEWEST_BUCKETS);
+  /** Numbers of labels that zones have, longest first: only these suffixes are looked up. */
+  let depths: readonly number[] = [];
+
+  /** Zones change rarely and are few, so everything is made again. */
+  const rebuild = (): void => {
+    list = [...zones.values()];
+    places = new HashIndex(FEWEST_BUCKETS);
+    list.forEach(({ hash }, place) => {
+      places.add(hash, place);
+    });
+    depths = [...new Set(list.map(({ labels }) => labels))].sort((a, b) => b - a);
+  };
+
+  return {
+    enclosing(name, hashes, most) {
+      for (let i = 0; i < depths.length; i++) {
+        const depth = depths[i];
+        if (depth > most) continue;
+        const hash = hashes[depth];
+        for (let place = places.first(hash); place >= 0; place = places.next(hash)) {
+          const zone = list[place];
+          if (endsWith(name, depth, zone.name)) return zone;
+        }
+      }
+      return undefined;
+    },
+    replace(hash, zone) {
+      zones.set(key(zone.name), { ...zone, hash, words: wordsOf(zone.name), labels: labelCount(zone.name) });
+      rebuild();
+    },
+    remove(_hash, name) {
+      if (zones.delete(key(name))) rebuild();
+    },
+    count: () => zones.size,
+  };
+}
+
+/** Whether the last `labels` labels of `name` are `suffix`. */
+export function endsWith(name: LabelledName, labels: number, suffix: WireName): boolean {
+  const start = name.starts[labels];
+  if (name.length - start !== suffix.length) return false;
+  for (let i = 0; i < suffix.length; i++) if (name.bytes[start + i] !== suffix[i]) return false;
+  return true;
+}
+
+/** Whether what is not found in `zone` may be known elsewhere (CoreDNS's `fallthrough`). */
+export function fallsThrough(zone: Zone, name: LabelledName): boolean {
+  for (let i = 0; i < zone.fallthrough.length; i++) {
+    const suffix = zone.fallthrough[i];
+    const labels = labelCount(suffix);
+    if (labels <= name.labels && endsWith(name, labels, suffix)) return true;
+  }
+  return false;
+}
+
+/** What the zones claim of a wire name (any case): its truth whole, only what they know of it, nothing. Off the answer path. */
+export function claimOn(zones: Zones, wire: WireName, seed: HashSeed): 'whole' | 'known-names' | 'none' {
+  const name = labelledName(wire, seed);
+  const zone = zones.enclosing(name, name.hashes, name.labels);
+  if (zone === undefined) return 'none';
+  return fallsThrough(zone, name) ? 'known-names' : 'whole';
+}
+
+function key(name: WireName): string {
+  return Buffer.from(name.buffer, name.byteOffset, name.length).toString('latin1');
 }

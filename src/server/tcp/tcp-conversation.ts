@@ -3,8 +3,8 @@
 
 import type { SocketAddress } from '../../native/socket-address.ts';
 import type { TcpSettings } from '../../plane/settings.ts';
-import { DROP, LATER } from '../answer/respond.ts';
-import type { QueryHandler } from '../query-handler.ts';
+import type { QueryHandler } from '../answer/query-handler.ts';
+import { DROP, type Later } from '../answer/query-handler.ts';
 import { keep, nextLength, push, type StreamReader, skip } from './stream-reader.ts';
 import type { TcpConnections, TimedConnection } from './tcp-connections.ts';
 
@@ -107,11 +107,11 @@ export function createConversations<C extends Conversation>(
   };
 
   /** A reply may come before this returns, and for other connections, so nothing may be left in `out`. */
-  const answerLater = (connection: C, asked: Uint8Array): void => {
+  const answerLater = (connection: C, response: Later): void => {
     flush(connection);
     connection.waiting++;
     began = true;
-    handler.respondLater(asked, true, (late) => {
+    response.resolve((late) => {
       connection.waiting--;
       if (!connection.open) return;
       if (late.length > 0) {
@@ -131,10 +131,10 @@ export function createConversations<C extends Conversation>(
     work += QUERY_WORK;
     copyBytes(reader.bytes, reader.start + 2, query, length);
     skip(reader, length);
-    const responseLength = handler.respondSlot(slot, length, slot, true, connection.client);
-    if (responseLength > 0) frame(responseLength);
-    else if (responseLength === LATER) answerLater(connection, query.slice(0, length));
-    return responseLength !== DROP;
+    const response = handler.respondSlot(slot, length, slot, true, connection.client);
+    if (typeof response !== 'number') answerLater(connection, response);
+    else if (response > 0) frame(response);
+    return response !== DROP;
   };
 
   const answer = (connection: C): void => {

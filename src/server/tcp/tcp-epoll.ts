@@ -22,7 +22,7 @@ import { boundAddress } from '../../native/socket-address.ts';
 import { closeWithReset, createUntakenBytes } from '../../native/tcp-connection.ts';
 import { COUNTER } from '../../plane/counters.ts';
 import type { TcpSettings } from '../../plane/settings.ts';
-import type { QueryHandler } from '../query-handler.ts';
+import type { QueryHandler } from '../answer/query-handler.ts';
 import { createStreamReader } from './stream-reader.ts';
 import { createAcceptor } from './tcp-accept.ts';
 import type { TcpConnections } from './tcp-connections.ts';

@@ -5,10 +5,10 @@ import type { Clock } from '../../clock.ts';
 import { parseIp } from '../../dns/ip.ts';
 import { listenError } from '../../native/listen-error.ts';
 import type { SocketAddress } from '../../native/socket-address.ts';
+import { withoutScope } from '../../native/socket-address.ts';
 import { COUNTER } from '../../plane/counters.ts';
 import type { TcpSettings } from '../../plane/settings.ts';
-import { withoutZone } from '../client-address.ts';
-import type { QueryHandler } from '../query-handler.ts';
+import type { QueryHandler } from '../answer/query-handler.ts';
 import { createStreamReader } from './stream-reader.ts';
 import type { TcpConnections } from './tcp-connections.ts';
 import {
@@ -80,7 +80,7 @@ export async function listenPlainTcp(
       socket.destroy();
       return;
     }
-    const client = handler.wantsClient ? parseIp(withoutZone(socket.remoteAddress ?? '')) : undefined;
+    const client = handler.wantsClient ? parseIp(withoutScope(socket.remoteAddress ?? '')) : undefined;
     const nowMs = clock.monotonicMs();
     const connection: PlainConnection = {
       openedMs: nowMs,

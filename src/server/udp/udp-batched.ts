@@ -8,8 +8,7 @@ import type { ReadableSocket } from '../../native/receive-loop.ts';
 import type { SocketAddress } from '../../native/socket-address.ts';
 import { boundAddress, composeSocketAddress, isWildcard } from '../../native/socket-address.ts';
 import { COUNTER } from '../../plane/counters.ts';
-import { LATER } from '../answer/respond.ts';
-import type { QueryHandler } from '../query-handler.ts';
+import type { Later, QueryHandler } from '../answer/query-handler.ts';
 import type { UdpSocket } from './udp.ts';
 
 export interface BatchedUdpOptions {
@@ -41,10 +40,10 @@ export function openBatchedUdp(
   let began = false;
   const newKernelDrops = createKernelDrops(libc);
 
-  /** `respondLater` may reply before it returns, in the middle of a batch, so late replies have memory of their own. */
-  const answerLater = (i: number): void => {
+  /** The response may come before this returns, in the middle of a batch, so late responses have memory of their own. */
+  const answerLater = (i: number, later: Later): void => {
     const sender = batch.copySender(i);
-    handler.respondLater(handler.memory.queries[i].slice(0, batch.queryLength(i)), false, (response) => {
+    later.resolve((response) => {
       if (!open || response.length === 0) return;
       const length = Math.min(response.length, lateResponse.length);
       lateResponse.set(response.subarray(0, length));
@@ -68,18 +67,17 @@ export function openBatchedUdp(
         counters[COUNTER.DROPPED_PORT]++;
         continue;
       }
-      const length = handler.respondSlot(
+      const response = handler.respondSlot(
         i,
         batch.queryLength(i),
         count,
         false,
         handler.wantsClient ? batch.client(i) : undefined,
       );
-      if (length > 0) batch.address(count++, i, length);
-      else if (length === LATER) {
-        answerLater(i);
+      if (typeof response !== 'number') {
+        answerLater(i, response);
         began = true;
-      }
+      } else if (response > 0) batch.address(count++, i, response);
     }
     if (count > 0) counters[COUNTER.DROPPED_SEND] += count - batch.send(fd, count);
     return received;

@@ -7,11 +7,9 @@ import { networkInterfaces } from 'node:os';
 import { parseIp } from '../../dns/ip.ts';
 import { listenError } from '../../native/listen-error.ts';
 import type { SocketAddress } from '../../native/socket-address.ts';
-import { isWildcard } from '../../native/socket-address.ts';
+import { isWildcard, withoutScope } from '../../native/socket-address.ts';
 import { COUNTER } from '../../plane/counters.ts';
-import { LATER } from '../answer/respond.ts';
-import { withoutZone } from '../client-address.ts';
-import type { QueryHandler } from '../query-handler.ts';
+import type { QueryHandler } from '../answer/query-handler.ts';
 import type { UdpSocket } from './udp.ts';
 
 export interface PlainUdpOptions {
@@ -74,17 +72,15 @@ async function openOne(
       counters[COUNTER.DROPPED_PORT]++;
       return;
     }
-    const length = handler.respond(
+    const response = handler.respond(
       query,
       query.length,
       out,
       false,
-      handler.wantsClient ? parseIp(withoutZone(host)) : undefined,
+      handler.wantsClient ? parseIp(withoutScope(host)) : undefined,
     );
-    if (length > 0) send(out.subarray(0, length), port, host);
-    else if (length === LATER) {
-      handler.respondLater(Uint8Array.from(query), false, (response) => send(response, port, host));
-    }
+    if (typeof response !== 'number') response.resolve((late) => send(late, port, host));
+    else if (response > 0) send(out.subarray(0, response), port, host);
   });
 
   const failed = new Promise<never>((_resolve, reject) => {

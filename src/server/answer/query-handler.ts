@@ -1,0 +1,35 @@
+// What transports pass queries to: the responder, or the front before it.
+import type { PacketMemory } from '../../native/packet-memory.ts';
+import type { Counters } from '../../plane/counters.ts';
+
+/** The query gets no response. */
+export const DROP = 0;
+
+/** A response that depends on others. */
+export interface Later {
+  /** Calls `send` once, perhaps before returning, with bytes that are valid until `send` returns; none: no response. */
+  resolve(send: (response: Uint8Array) => void): void;
+}
+
+export interface QueryHandler {
+  /**
+   * Writes the response to the query of `queryLength` bytes in slot `slot` of the memory into slot `to` of the responses.
+   * Returns its length, DROP or Later. `client` (4 or 16 bytes) is required if `wantsClient`.
+   */
+  respondSlot(slot: number, queryLength: number, to: number, overTcp: boolean, client?: Uint8Array): number | Later;
+  /** The same for a query from elsewhere: it is copied in, the response (at most as long as `out`) is copied out. */
+  respond(
+    query: Uint8Array,
+    queryLength: number,
+    out: Uint8Array,
+    overTcp: boolean,
+    client?: Uint8Array,
+  ): number | Later;
+  /** Notes the name that the query in `slot` asks for. */
+  note(slot: number, queryLength: number): void;
+  /** Reads from the table what the answers to the first `count` noted queries will need. */
+  touch(count: number): void;
+  readonly wantsClient: boolean;
+  readonly memory: PacketMemory;
+  readonly counters: Counters;
+}

@@ -7,7 +7,7 @@ function collecting(level: LogLevel) {
   return { lines, log: createLogger({ level, output: { write: (line) => void lines.push(line) } }) };
 }
 
-test('a line is one JSON object with level, time, fields and message', () => {
+test('a log line is one JSON object with level, time, fields and message', () => {
   const { lines, log } = collecting('info');
   log.child({ source: 'kubernetes/prod' }).warn('watch lost', { attempt: 3 });
   assert.equal(lines.length, 1);
@@ -16,7 +16,7 @@ test('a line is one JSON object with level, time, fields and message', () => {
   assert.match(time, /^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
 });
 
-test('what comes from outside can forge neither a line nor a control sequence', () => {
+test('external input can forge neither a log line nor a control sequence', () => {
   const { lines, log } = collecting('info');
   log.info('asked', { name: 'a\n{"level":"error"}\u001b[2J' });
   assert.equal(lines.length, 1);
@@ -24,7 +24,7 @@ test('what comes from outside can forge neither a line nor a control sequence', 
   assert.equal(lines[0].includes('\u001b'), false);
 });
 
-test('the level holds back what is below it and can be changed', () => {
+test('the log level suppresses less severe lines and can be changed', () => {
   const { lines, log } = collecting('warn');
   log.info('no');
   log.setLevel('debug');
@@ -35,7 +35,7 @@ test('the level holds back what is below it and can be changed', () => {
   );
 });
 
-test('an object that holds itself does not throw', () => {
+test('logging a circular object does not throw', () => {
   const { lines, log } = collecting('info');
   const loop: { self?: object } = {};
   loop.self = loop;
@@ -43,7 +43,7 @@ test('an object that holds itself does not throw', () => {
   assert.equal(lines.length, 1);
 });
 
-test('lines beyond the buffer are dropped and counted, and one line reports them once the reader is back', () => {
+test('log lines beyond the buffer are dropped and counted, and one line reports them once the reader is back', () => {
   const lines: string[] = [];
   let unread = 0;
   const output = {

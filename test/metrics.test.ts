@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { METRICS, withMetricTables } from '../src/metric-table.ts';
 import { createMetrics, type Reading } from '../src/metrics.ts';
 
-test('counters, gauges and histograms are rendered as Prometheus text, in the order of the table', () => {
+test('counters, gauges and histograms are rendered as Prometheus text, in table order', () => {
   const metrics = createMetrics();
   metrics.collect(() => [{ name: 'healthdns_names', value: 7 }]);
   const reloads = metrics.counter('healthdns_reloads_total');
@@ -34,13 +34,13 @@ healthdns_reloads_total{result="ok"} 3
   );
 });
 
-test('a value on the bound of a bucket is in that bucket', () => {
+test('a value equal to the bound of a bucket is in that bucket', () => {
   const metrics = createMetrics();
   metrics.histogram('healthdns_endpoints_write_seconds', [0.1, 1]).observe(0.1);
   assert.match(metrics.render(), /_bucket\{le="0.1"\} 1$/m);
 });
 
-test('a label value cannot leave its quotes, whatever it holds', () => {
+test('a label value cannot escape its quotes', () => {
   fc.assert(
     fc.property(fc.string(), (value) => {
       const metrics = createMetrics();
@@ -57,14 +57,14 @@ test('a label value cannot leave its quotes, whatever it holds', () => {
   );
 });
 
-test('a metric asked for twice is one metric', () => {
+test('requesting a metric twice returns the same metric', () => {
   const metrics = createMetrics();
   metrics.counter('healthdns_endpoints_writes_total').inc();
   metrics.counter('healthdns_endpoints_writes_total').inc();
   assert.match(metrics.render(), /^healthdns_endpoints_writes_total 2$/m);
 });
 
-test('combinations of labels beyond the limit are added up under "other"', () => {
+test('label combinations beyond the limit are summed under "other"', () => {
   const metrics = createMetrics();
   const counter = metrics.counter('healthdns_reloads_total');
   for (let index = 0; index < 1_500; index++) counter.inc(1, `v${index}`);
@@ -73,7 +73,7 @@ test('combinations of labels beyond the limit are added up under "other"', () =>
   assert.ok(lines.includes('healthdns_reloads_total{result="other"} 500'));
 });
 
-test('collected readings share one HELP and TYPE and are gone once removed', () => {
+test('collected readings share one HELP and TYPE and disappear once removed', () => {
   const metrics = createMetrics();
   const synced = (source: string): Reading => ({ name: 'healthdns_source_synced', labels: [source], value: 1 });
   const remove = metrics.collect(() => [synced('a'), synced('b')]);
@@ -89,7 +89,7 @@ healthdns_source_synced{source="b"} 1
   assert.equal(metrics.render(), '');
 });
 
-test('a gauge drops the labels of what is gone', () => {
+test('a gauge drops the labels of removed objects', () => {
   const metrics = createMetrics();
   const gauge = metrics.gauge('healthdns_source_stale');
   gauge.set(1, 'a');
@@ -106,7 +106,7 @@ test('docs/metrics.md lists every metric of the table', () => {
   for (const name of Object.keys(METRICS)) assert.ok(page.includes(`| \`${name}\` |`), `${name} is in no table`);
 });
 
-test('names are valid, counters end with _total, and others do not', () => {
+test('metric names are valid, and exactly the counters end with _total', () => {
   for (const [name, { type }] of Object.entries(METRICS)) {
     assert.match(name, /^[a-z][a-z0-9_]*$/);
     assert.equal(name.endsWith('_total'), type === 'counter', name);

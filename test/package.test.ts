@@ -9,7 +9,7 @@ import { repository, serving, temporaryFolder } from './support/command.ts';
 
 const run = promisify(execFile);
 
-test('the package holds what runs and nothing else, and serves where it is installed', async (t) => {
+test('the package contains exactly the files it needs, and serves once installed', async (t) => {
   const folder = await temporaryFolder(t);
   // The test command has built dist/ already; other tests are running from it.
   const packed = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {

@@ -33,7 +33,7 @@ for (const [essential, others, expected] of tasks) {
   });
 }
 
-test('a task’s reason names the container that decides', () => {
+test('the reason for a task’s health names the deciding container', () => {
   const containers = [
     { name: 'app', essential: true, status: H },
     { name: 'proxy', essential: true, status: U, reason: 'exit status 1' },
@@ -73,7 +73,7 @@ for (const [name, thresholds, results, expected] of checks) {
   test(`${name}: ${results} is ${expected}`, () => assert.equal(run(results, thresholds), expected));
 }
 
-test('the reason says how many failures of how many', () => {
+test('the reason includes the number of failures out of the maximum', () => {
   let progress = checkNotRun(0, 0);
   const reasons = [0, 1, 2, 3].map(() => {
     progress = nextProgress(progress, { passed: false, reason: 'connect ECONNREFUSED 127.0.0.1:9' }, ecs, 0, 7);
@@ -86,7 +86,7 @@ test('the reason says how many failures of how many', () => {
   assert.equal(progress.sinceMs, 7);
 });
 
-test('a status is what the last results say, counted by hand', () => {
+test('a status follows from the last results, as in a reference model', () => {
   const results = fc.array(fc.boolean(), { minLength: 1, maxLength: 40 });
   fc.assert(
     fc.property(results, fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 4 }), (all, retries, successes) => {

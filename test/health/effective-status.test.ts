@@ -125,20 +125,20 @@ const table: [string, Fact[], typeof STRICT | typeof LENIENT, string][] = [
 ];
 
 for (const [name, facts, policy, expected] of table) {
-  test(`${name}: ${expected}`, () => {
+  test(`the verdict for ${name} is ${expected}`, () => {
     const { status, answered, rule } = effectiveStatus(facts, policy);
     assert.equal(`${status} ${answered ? 'answered' : 'left-out'} ${rule}`, expected);
   });
 }
 
-test('a service that publishes not-ready addresses answers everything but what an operator forced down', () => {
+test('a service that publishes not-ready addresses answers everything except instances an operator forced down', () => {
   const policy = { unknown: 'exclude', publishNotReady: true } as const;
   const down = effectiveStatus([fact('UNHEALTHY', 'pod')], policy);
   assert.deepEqual([down.status, down.answered, down.rule], ['UNHEALTHY', true, 'publish-not-ready']);
   assert.equal(effectiveStatus([fact('UNHEALTHY', 'operator')], policy).answered, false);
 });
 
-test('the verdict gives the reason and the time of the first fact that went bad', () => {
+test('the verdict has the reason and time of the first fact that went bad', () => {
   const facts = [
     fact('UNHEALTHY', 'pod', { sinceMs: 20, reason: 'container app: CrashLoopBackOff' }),
     fact('UNHEALTHY', 'check', { sinceMs: 10, reason: 'connect ECONNREFUSED 127.0.0.1:9 (3 of 3)' }),
@@ -163,7 +163,7 @@ const factArb = fc.record({
   sinceMs: fc.nat(100),
 });
 
-test('an instance with a bad first-hand fact is never answered, and the order of facts does not matter', () => {
+test('an instance with a bad first-hand fact is never answered, whatever the order of facts', () => {
   fc.assert(
     fc.property(fc.array(factArb, { maxLength: 8 }), (facts) => {
       const verdict = effectiveStatus(facts, LENIENT);

@@ -61,7 +61,7 @@ function setUp(ask: AskSource) {
   return { clock, registry, reports, poller, state, answered };
 }
 
-test('a source with a URL is asked about each instance, and its word decides until it grows old', async () => {
+test('an external source with a URL is polled for each instance, and its report counts until it expires', async () => {
   const asked: string[] = [];
   let isSilent = false;
   const { clock, state, answered, poller } = setUp(async (url) => {
@@ -83,7 +83,7 @@ test('a source with a URL is asked about each instance, and its word decides unt
   await poller.stop();
 });
 
-test('a pushed status counts at once, and what cannot be meant is refused', () => {
+test('a pushed status counts at once, and an invalid push is rejected', () => {
   const { state, answered, reports } = setUp(async () => undefined);
   state(HEALTH);
   const down = { status: 'UNHEALTHY', reason: 'drained' } as const;
@@ -94,7 +94,7 @@ test('a pushed status counts at once, and what cannot be meant is refused', () =
   assert.equal(reports.report('k', 'z', 'push', down), 'unknown-instance');
 });
 
-test('reports of instances that went, and of sources that a service dropped, leave nothing behind', async () => {
+test('reports about removed instances and from removed sources leave nothing behind', async () => {
   const { clock, registry, state, answered, reports, poller } = setUp(async () => undefined);
   state(HEALTH);
   for (const id of ['a', 'b']) reports.report('k', id, 'push', { status: 'UNHEALTHY', reason: 'drained' });
@@ -109,7 +109,7 @@ test('reports of instances that went, and of sources that a service dropped, lea
   assert.equal(poller.counts().polls, 0);
 });
 
-test('the answer’s status or body says it, and other answers say nothing', async (t) => {
+test('the status or body of a response is the report, and other responses are ignored', async (t) => {
   const answers: Record<string, [number, string]> = {
     '/up': [200, 'ok'],
     '/down': [503, 'no'],

@@ -38,7 +38,7 @@ function setUp(policy: Partial<ServicePolicy>, ids: string[]) {
   return { registry, clock, check, answered, rules, states, sync };
 }
 
-test('a grace period ends by itself', async () => {
+test('a grace period ends without an event', async () => {
   const { clock, check, answered } = setUp({ gracePeriodSeconds: 10 }, ['a', 'b']);
   check('a', 'UNHEALTHY');
   assert.equal(answered(), 'a b');
@@ -48,14 +48,14 @@ test('a grace period ends by itself', async () => {
   assert.equal(answered(), 'b');
 });
 
-test('a policy that comes later does not make old instances new', () => {
+test('a policy that is added later does not make existing instances new', () => {
   const { registry, check, answered } = setUp({}, ['a', 'b']);
   registry.replaceService(service('k', { key: 'k', policy: { ...POLICY, gracePeriodSeconds: 10 } }));
   check('a', 'UNHEALTHY');
   assert.equal(answered(), 'b');
 });
 
-test('panic comes and goes with the others’ health', () => {
+test('panic begins and ends with the health of the other instances', () => {
   const { check, answered, rules } = setUp({ panic: { belowPercent: 50, untilPercent: 75 } }, ['a', 'b', 'c', 'd']);
   for (const id of ['a', 'b']) check(id, 'UNHEALTHY');
   assert.equal(answered(), 'c d');
@@ -70,7 +70,7 @@ test('panic comes and goes with the others’ health', () => {
   assert.equal(answered(), 'c d');
 });
 
-test('a flapping instance is held back and comes back by itself', async () => {
+test('a flapping instance is held back and comes back without an event', async () => {
   const { clock, check, answered } = setUp({ flapDamping: { falls: 2, halfLifeSeconds: 10 } }, ['a', 'b']);
   for (const status of ['UNHEALTHY', 'HEALTHY', 'UNHEALTHY', 'HEALTHY', 'UNHEALTHY', 'HEALTHY'] as const) {
     await clock.advance(10);
@@ -81,7 +81,7 @@ test('a flapping instance is held back and comes back by itself', async () => {
   assert.equal(answered(), 'a b');
 });
 
-test('a recovered instance of a weighted service gets its weight step by step', async () => {
+test('a recovered instance of a weighted service regains its weight step by step', async () => {
   const { clock, check, states, sync } = setUp({ routing: 'weighted', slowStartSeconds: 10 }, ['a', 'b']);
   const weights = () =>
     states()
@@ -101,7 +101,7 @@ test('a recovered instance of a weighted service gets its weight step by step', 
   assert.equal(clock.pendingTimers(), 0);
 });
 
-test('an external source’s word ends with its age', async () => {
+test('a report of an external source expires', async () => {
   const externalHealth = {
     sources: [{ name: 'm', interval: 5, timeout: 1 }],
     combine: 'all' as const,
@@ -116,7 +116,7 @@ test('an external source’s word ends with its age', async () => {
   assert.equal(answered(), 'a b');
 });
 
-test('only so many are left out', () => {
+test('maximum ejection keeps some unhealthy instances', () => {
   const { check, answered, rules } = setUp({ maxEjectionPercent: 50 }, ['a', 'b', 'c', 'd']);
   for (const id of ['a', 'b', 'c']) check(id, 'UNHEALTHY');
   assert.equal(answered(), 'c d');

@@ -30,7 +30,7 @@ const verdictArb = fc.oneof(
   fc.constant<Verdict>({ ...up, status: 'UNKNOWN', answered: false, rule: 'unknown-excluded' }),
 );
 
-test('grace: a new instance’s failing check is overlooked until the period ends or it has been healthy', () => {
+test('grace: a failing check of a new instance is ignored until the period ends or the instance has been healthy', () => {
   const policy = { ...POLICY, gracePeriodSeconds: 60 };
   const judge = (facts: Fact[], nowMs: number, everHealthy = false) => {
     const { verdict, untilMs } = withGrace(facts, policy, { firstSeenMs: 1000, everHealthy }, nowMs);
@@ -85,13 +85,13 @@ const combinations: [string, ExternalHealth, string][] = [
   ['', external('all'), 'nothing'],
 ];
 for (const [said, policy, expected] of combinations) {
-  test(`external sources ${said || 'silent'} by ${policy.combine} ${policy.quorum ?? ''} are ${expected}`, () => {
+  test(`external sources reporting ${said || 'nothing'} combined by ${policy.combine} ${policy.quorum ?? ''} are ${expected}`, () => {
     const { facts } = combineExternal(reports(said), policy, 1000);
     assert.equal(facts[0]?.status ?? 'nothing', expected);
   });
 }
 
-test('what external sources said too long ago does not count, and the next to grow old says when', () => {
+test('an expired external report does not count, and the time of the next expiry is known', () => {
   const facts = [
     fact('UNHEALTHY', 'external', { name: 'a', reportedMs: 0 }),
     fact('HEALTHY', 'external', { name: 'b', reportedMs: 30_000 }),
@@ -106,7 +106,7 @@ test('what external sources said too long ago does not count, and the next to gr
   assert.equal(at(90_000), 'pod HEALTHY until undefined');
 });
 
-test('external sources that agree are what they say, however they are combined', () => {
+test('unanimous external sources decide, however they are combined', () => {
   const combine = fc.constantFrom('any' as const, 'all' as const, 'quorum' as const);
   fc.assert(
     fc.property(
@@ -130,7 +130,7 @@ const PANIC = { belowPercent: 50, untilPercent: 70 };
 const share = (healthy: number, of: number) =>
   Array.from({ length: of }, (_, index) => (index < healthy ? up : down()));
 
-test('panic begins below one share and ends at another', () => {
+test('panic begins below one percentage and ends at another', () => {
   assert.equal(panics(false, share(5, 10), PANIC), false);
   assert.equal(panics(false, share(4, 10), PANIC), true);
   assert.equal(panics(true, share(6, 10), PANIC), true);
@@ -143,7 +143,7 @@ test('panic begins below one share and ends at another', () => {
   );
 });
 
-test('panic answers what was ejected, and never what is going away or an operator took out', () => {
+test('panic answers ejected instances, but none that is going away or that an operator took out', () => {
   fc.assert(
     fc.property(verdictArb, (verdict) => {
       const after = inPanic(verdict, PANIC);
@@ -153,7 +153,7 @@ test('panic answers what was ejected, and never what is going away or an operato
   );
 });
 
-test('a share that stays on one side of both thresholds does not switch panic', () => {
+test('a percentage that stays on one side of both thresholds does not switch panic', () => {
   fc.assert(
     fc.property(fc.boolean(), fc.array(verdictArb), (before, verdicts) => {
       const now = panics(before, verdicts, PANIC);
@@ -162,7 +162,7 @@ test('a share that stays on one side of both thresholds does not switch panic', 
   );
 });
 
-test('at most the share is ejected, the longest out first', () => {
+test('at most the configured percentage is ejected, those unhealthy longest first', () => {
   const verdicts = [down(30), up, down(10), up, down(20)];
   const after = limitEjections(verdicts, 40);
   assert.deepEqual(
@@ -173,7 +173,7 @@ test('at most the share is ejected, the longest out first', () => {
   assert.equal(after[0].reason, 'at most 40 % may be left out: refused');
 });
 
-test('ejection never exceeds its share by more than the one, and touches nothing else', () => {
+test('ejection exceeds its percentage by at most one instance, and changes nothing else', () => {
   fc.assert(
     fc.property(fc.array(verdictArb, { maxLength: 30 }), fc.nat(100), (verdicts, percent) => {
       const after = limitEjections(verdicts, percent);
@@ -199,7 +199,7 @@ function flap(times: number, stepMs: number): FlapState {
   return state;
 }
 
-test('an instance that falls too often is held back, and answered again when it has been calm', () => {
+test('an instance that falls too often is held back, and answered again when it is stable', () => {
   assert.equal(flap(2, 100).suppressed, false);
   assert.equal(flap(3, 100).suppressed, true, 'the third fall, though the first has faded by a hair');
   assert.equal(flap(3, 15_000).suppressed, true, 'three falls within a half-life');
@@ -215,11 +215,11 @@ test('an instance that falls too often is held back, and answered again when it 
   assert.equal(nextFlaps(state, 'HEALTHY', DAMPING, untilMs).suppressed, false);
 });
 
-test('slow falls are not flaps', () => {
+test('slow falls are not flapping', () => {
   assert.equal(flap(20, 200_000).suppressed, false);
 });
 
-test('however often it flapped, three calm half-lives are enough', () => {
+test('however often an instance flapped, three half-lives without a fall are enough', () => {
   fc.assert(
     fc.property(fc.array(fc.record({ waitMs: fc.nat(100_000), status: statusArb }), { maxLength: 200 }), (steps) => {
       let state = calm(0);
@@ -234,7 +234,7 @@ test('however often it flapped, three calm half-lives are enough', () => {
   );
 });
 
-test('slow start: a tenth at first, the whole weight at the end, never less than before', () => {
+test('slow start begins with a tenth and ends with the full weight, never decreasing', () => {
   const at = (nowMs: number) => slowStartWeight(2, 0, 100, nowMs);
   assert.deepEqual(at(0), { weight: 20, untilMs: 10_000 });
   assert.deepEqual(at(10_000), { weight: 40, untilMs: 20_000 });

@@ -25,7 +25,7 @@ test('unhealthy instances are left out', () => {
   assert.equal(ids(select(states('a -b c'), POLICY, random)), 'a c');
 });
 
-test('whenAllUnhealthy decides when nobody is left', () => {
+test('whenAllUnhealthy decides if no instance is left', () => {
   for (const whenAllUnhealthy of ['nodata', 'nxdomain', 'servfail'] as const) {
     const selection = select(states('-a -b'), { ...POLICY, whenAllUnhealthy }, random);
     assert.deepEqual(selection, { outcome: whenAllUnhealthy, instances: [], failedOpen: false });
@@ -35,7 +35,7 @@ test('whenAllUnhealthy decides when nobody is left', () => {
   assert.equal(select([], { ...POLICY, whenAllUnhealthy: 'all' }, random).outcome, 'none');
 });
 
-test('weighted routing gives one, by weight, and weight 0 only when all have it', () => {
+test('weighted routing selects one instance by weight, and weight 0 only if all have it', () => {
   const weighted = { ...POLICY, routing: 'weighted' as const };
   const counts = new Map<string, number>();
   for (let step = 0; step < 100; step++) {
@@ -46,7 +46,7 @@ test('weighted routing gives one, by weight, and weight 0 only when all have it'
   assert.equal(ids(select(states('a:0 b:0'), weighted, random)), 'b');
 });
 
-test('never an unhealthy one beside a healthy one, never more than maxAnswers, never one twice', () => {
+test('selection never mixes unhealthy and healthy instances, exceeds maxAnswers or repeats an instance', () => {
   const drawn = fc.array(fc.record({ answered: fc.boolean(), weight: fc.nat(3) }), { maxLength: 20 });
   const routing = fc.constantFrom('multivalue' as const, 'weighted' as const);
   fc.assert(

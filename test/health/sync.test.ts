@@ -24,7 +24,7 @@ function setUp(instancesPerPass = 5000) {
 
 const ten = Array.from({ length: 10 }, (_, index) => instance(`i${index}`, `10.0.0.${index}`));
 
-test('a new instance is answered after the next pass, an unhealthy one is not', () => {
+test('a new healthy instance is answered after the next pass, an unhealthy one is not', () => {
   const { registry, slots, turn } = setUp();
   registry.replaceService(service('api', { key: 'k' }));
   registry.replaceFacts(instanceSubject('k', 'i1'), 'check', [fact('UNHEALTHY')]);
@@ -35,7 +35,7 @@ test('a new instance is answered after the next pass, an unhealthy one is not', 
   assert.equal(i1.verdict.rule, 'unhealthy');
 });
 
-test('flush has written the bytes when it returns', () => {
+test('flush has written the slots when it returns', () => {
   const { registry, slots, sync } = setUp();
   registry.replaceGroup('g', 'k', ten.slice(0, 1));
   sync.flush();
@@ -47,7 +47,7 @@ test('flush has written the bytes when it returns', () => {
   assert.equal(slots.get(slot), false);
 });
 
-test('a thousand flaps between two turns are one pass and one judgement', () => {
+test('a thousand flaps between two turns are judged once', () => {
   const { registry, sync, scheduled, turn, slots } = setUp();
   registry.replaceGroup('g', 'k', ten);
   turn();
@@ -63,7 +63,7 @@ test('a thousand flaps between two turns are one pass and one judgement', () => 
   assert.equal(slots.answered().length, 9);
 });
 
-test('a pass judges a bounded number and the rest in later turns', () => {
+test('a pass judges a limited number of instances and leaves the rest to later turns', () => {
   const { registry, sync, scheduled, turn } = setUp(20);
   for (let group = 0; group < 10; group++) registry.replaceGroup(`g${group}`, `k${group}`, ten);
   turn();
@@ -74,7 +74,7 @@ test('a pass judges a bounded number and the rest in later turns', () => {
   assert.equal(scheduled.length, 0);
 });
 
-test('a full pass repairs a byte that is wrong', async () => {
+test('a full pass repairs a wrong slot', async () => {
   const { registry, sync, clock, turn, slots } = setUp();
   registry.replaceGroup('g', 'k', ten.slice(0, 1));
   turn();
@@ -88,7 +88,7 @@ test('a full pass repairs a byte that is wrong', async () => {
   assert.equal(clock.pendingTimers(), 0);
 });
 
-test('listeners hear of changes of status or of being answered, and of nothing else', () => {
+test('listeners are called only if the status or the verdict changes', () => {
   const { registry, sync } = setUp();
   const heard: string[] = [];
   sync.onVerdict((state, previous) => heard.push(`${state.instance.id} ${previous.status} ${state.verdict.status}`));
@@ -126,7 +126,7 @@ const eventArb = fc.oneof(
   fc.record({ kind: fc.constant('release' as const) }),
 );
 
-test('after any events the bytes are what recomputing everything from scratch gives', () => {
+test('after any events the slots equal a recomputation from scratch', () => {
   fc.assert(
     fc.property(fc.array(eventArb, { maxLength: 60 }), (events) => {
       const { slots, registry, sync, turn } = setUp(3);
@@ -174,7 +174,7 @@ test('after any events the bytes are what recomputing everything from scratch gi
   );
 });
 
-test('a fact about one of two instances at one address is seen in the address’s own slot', () => {
+test('a fact about one of two instances at one address affects the slot of the address', () => {
   const { registry, sync, slots } = setUp();
   registry.replaceGroup('g', 'k', [instance('a', '10.0.0.1'), instance('b', '10.0.0.1')]);
   sync.flush();
@@ -191,7 +191,7 @@ test('a fact about one of two instances at one address is seen in the address’
   }
 });
 
-test('an instance that went does not write the slot that another has now', () => {
+test('a removed instance does not write the slot that another instance has been given', () => {
   const { registry, slots, turn } = setUp(1);
   registry.replaceGroup('g', 'k', ten.slice(0, 1));
   turn();

@@ -51,7 +51,7 @@ test('RPC v2 CBOR carries inputs, outputs, times and errors', () =>
     ]);
   }));
 
-test('unknown operations, missing targets and unreadable bodies get their own errors', () =>
+test('unknown operations, missing targets and unreadable bodies get distinct errors', () =>
   withServer(async ({ url }) => {
     const type = async (answer: Promise<[number, Record<string, unknown>]>) => {
       const [status, { __type }] = await answer;
@@ -70,7 +70,7 @@ test('unknown operations, missing targets and unreadable bodies get their own er
     ]);
   }));
 
-test('any JSON and any bytes at all get an answer of the API, and change nothing', () =>
+test('any JSON and any bytes get a response of the API, and change nothing', () =>
   withServer(async ({ url, api }) => {
     const operations = [
       'CreateService',

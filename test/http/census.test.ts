@@ -51,7 +51,7 @@ const step = fc.oneof(
   fc.record({ do: fc.constantFrom('remove-service' as const, 'remove-group' as const, 'read' as const), key }),
 );
 
-test('the counts are those of a walk over the registry, whatever changes and whenever they are read', () => {
+test('the census equals a walk over the registry, whatever changes and whenever it is read', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
       const slots = fakeSlots();

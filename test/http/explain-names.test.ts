@@ -112,7 +112,7 @@ for (const [label, summary, ids] of NAMES) {
   });
 }
 
-test('a PTR name is about the instance that has the address, in or out', () => {
+test('explain of a PTR name lists the instance with the address, whether it is answered or not', () => {
   const text = (address: string) => explanationText(explain(`${address}.in-addr.arpa.`));
   assert.match(text('1.0.0.10'), /Has PTR records\. It is about the instance db-0, which may be answered/);
   assert.match(text('3.0.0.10'), /NXDOMAIN: nothing of it .*\n {2}PTR: NXDOMAIN, without db-2\.db\.prod.*OUT db-2/s);
@@ -121,7 +121,7 @@ test('a PTR name is about the instance that has the address, in or out', () => {
   assert.match(text('9.9.9.10'), /NXDOMAIN.*nothing in in-addr\.arpa\. has this name/);
 });
 
-test('explain as text lists the records in answers and those left out', () => {
+test('explain as text lists the answered records and those left out', () => {
   assert.match(
     explanationText(explain('db.prod.svc.cluster.local.')),
     /^ {2}A 10\.0\.0\.1 \| 10\.0\.0\.2 \(TTL 5\); without 10\.0\.0\.3$/m,
@@ -136,7 +136,7 @@ test('explain as text lists the records in answers and those left out', () => {
   );
 });
 
-test('the apex has its SOA and NS', () => {
+test('explain of the zone’s own name lists SOA and NS', () => {
   assert.deepEqual(
     explain('cluster.local.').answers.map(({ type, outcome }) => `${type} ${outcome}`),
     ['SOA answered', 'NS answered'],

@@ -80,7 +80,7 @@ function ask(owners: NameExplanation, more: Partial<HttpRequest> = {}) {
   return { ...response, body: String(response.body) };
 }
 
-test('an alias is explained by what it points to, and a loop of them ends', () => {
+test('explain of an alias explains its target, and a loop of aliases ends', () => {
   const { registry, board } = rooms();
   const aliases = new Map([
     ['www.test.local.', 'api.test.local.'],
@@ -103,7 +103,7 @@ test('an alias is explained by what it points to, and a loop of them ends', () =
   assert.equal(loop.target?.target, undefined);
 });
 
-test('the root, which no path can name, is explained by ?name=', () => {
+test('explain of the root, which no path can name, uses ?name=', () => {
   assert.equal(ask({ ...ABSENT, zone: undefined }, { rest: '', query: new URLSearchParams('name=.') }).status, 404);
   for (const query of ['', 'name=']) {
     const { status, body } = ask(ABSENT, { rest: '', query: new URLSearchParams(query) });
@@ -111,7 +111,7 @@ test('the root, which no path can name, is explained by ?name=', () => {
   }
 });
 
-test('explain gives status, facts with source, time and reason, and the rule, of each instance', () => {
+test('explain lists status, facts with source, time and reason, and the rule for each instance', () => {
   const response = ask(OWNERS);
   assert.deepEqual([response.status, response.type], [200, 'application/json']);
   const { summary, services } = JSON.parse(response.body);
@@ -132,7 +132,7 @@ test('explain gives status, facts with source, time and reason, and the rule, of
   );
 });
 
-test('explain as text is readable and cannot steer a terminal', () => {
+test('explain as text is readable and contains no control sequences', () => {
   for (const more of [{ query: new URLSearchParams('format=text') }, { headers: { accept: 'text/plain' } }]) {
     const { type, body } = ask(OWNERS, more);
     assert.equal(type, 'text/plain; charset=utf-8');
@@ -146,13 +146,13 @@ test('explain as text is readable and cannot steer a terminal', () => {
   }
 });
 
-test('of a name that two claim, explain shows who won and by which rule', () => {
+test('explain of a name with two claimants names the winner and the rule', () => {
   const loser = { ...claim('kubernetes/b/x', true, ['A']), answered: [], reason: `${API} is older` };
   const { body } = ask({ ...OWNERS, owners: [...OWNERS.owners, loser] }, { query: new URLSearchParams('format=text') });
   assert.match(body, /kubernetes\/b\/x \(A\): not answered; static\/test\.local\.\/default\/api is older/);
 });
 
-test('a name that does not exist is 404 with the explanation, and 400 what is no name', () => {
+test('explain of a name that does not exist is 404 with the explanation, of an invalid name 400', () => {
   const absent = ask(ABSENT);
   assert.equal(absent.status, 404);
   assert.match(JSON.parse(absent.body).summary, /^NXDOMAIN: nothing in test\.local\. has this name/);
@@ -161,7 +161,7 @@ test('a name that does not exist is 404 with the explanation, and 400 what is no
   assert.equal(ask(OWNERS, { rest: '' }).status, 400);
 });
 
-test('the explanation of an unready zone says SERVFAIL and which source is missing', () => {
+test('explain of a zone that is not ready reports SERVFAIL and the missing source', () => {
   const { registry, board } = rooms();
   board.add('kubernetes/prod', ['test.local.']).kind('pods', true);
   const name: NameExplanation = { ...ABSENT, ready: false, otherwise: 'SERVFAIL' };
@@ -192,7 +192,7 @@ test('the status page shows zones, services and health, escaped, and loads nothi
   assert.match(response.headers!['content-security-policy'], /default-src 'none'/);
 });
 
-test('of many services the overview lists those in trouble first and counts the rest', () => {
+test('an overview of many services lists those in trouble first and counts the rest', () => {
   const { registry, board, census } = rooms();
   for (let index = 0; index < 5; index++)
     registry.replaceService(service(`a${index}`, { key: `static/test.local./default/a${index}` }));
@@ -204,7 +204,7 @@ test('of many services the overview lists those in trouble first and counts the 
   assert.deepEqual([zone.serviceCount, zone.instanceCount, zone.answeredCount], [6, 2, 1]);
 });
 
-test('a slow start is shown with the share of the weight that an instance has by now', () => {
+test('explain of a slow start shows the current share of the weight', () => {
   const slots = fakeSlots();
   const registry = createRegistry(slots);
   const clock = fakeClock();

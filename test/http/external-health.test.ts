@@ -42,7 +42,7 @@ test('a pushed status becomes a fact of its instance', async () => {
   assert.deepEqual({ status, reason, name }, { status: 'UNHEALTHY', reason: 'draining', name: 'deployer' });
 });
 
-test('what is wrong with a push is said, and nothing changes', async () => {
+test('an invalid push is rejected with a reason, and changes nothing', async () => {
   const { registry, post } = setUp();
   assert.equal(
     await post({ ...PUSH, status: 'SICK' }),
@@ -59,7 +59,7 @@ test('what is wrong with a push is said, and nothing changes', async () => {
   assert.equal(registry.size().subjects, 0);
 });
 
-test('a push is refused on an address that is not loopback, and from a web page', async () => {
+test('a push is rejected on an address that is not loopback, and from a web page', async () => {
   const { registry, post } = setUp();
   assert.match(await post(PUSH, {}, '0.0.0.0'), /^403 .*HTTP listens on 0\.0\.0\.0/);
   assert.match(await post(PUSH, { host: 'rebound.example:8053' }), /^403 the Host header/);

@@ -44,7 +44,7 @@ async function sendRaw(port: number, bytes: string): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-test('health is 200 while serving and 503 once stopping', async () => {
+test('/health is 200 while serving and 503 during shutdown', async () => {
   let stopping = false;
   await serving([healthEndpoint(() => stopping)], async (url) => {
     const up = await fetch(`${url}/health`);
@@ -54,7 +54,7 @@ test('health is 200 while serving and 503 once stopping', async () => {
   });
 });
 
-test('ready is 503 with the sources that have not synced and their zones, then 200', async () => {
+test('/ready is 503 with the sources that have not synced and their zones, then 200', async () => {
   const prod = { source: 'kubernetes/prod', zones: ['cluster.local.'], detail: 'listing pods' };
   let missing = [prod];
   let ready = false;
@@ -77,7 +77,7 @@ test('ready is 503 with the sources that have not synced and their zones, then 2
   });
 });
 
-test('HEAD is answered like GET without a body, other methods 405 with Allow, unknown paths 404', async () => {
+test('HEAD is answered like GET without a body, other methods get 405 with Allow, unknown paths 404', async () => {
   await serving([healthEndpoint(() => false)], async (url) => {
     const head = await fetch(`${url}/health`, { method: 'HEAD' });
     assert.deepEqual([head.status, head.headers.get('content-length'), await head.text()], [200, '3', '']);
@@ -88,7 +88,7 @@ test('HEAD is answered like GET without a body, other methods 405 with Allow, un
   });
 });
 
-test('an endpoint that ends in a slash gets the decoded rest of the path; bad encoding is 400', async () => {
+test('an endpoint that ends in a slash gets the decoded rest of the path; invalid encoding is 400', async () => {
   await serving([rest], async (url) => {
     const response = await fetch(`${url}/explain/0%2F25.example.?format=text`);
     assert.equal(await response.text(), '0/25.example.\n');
@@ -114,7 +114,7 @@ test('bytes that are not HTTP get 400, headers over the limit 431', async () => 
   });
 });
 
-test('an endpoint that fails is 500 without a word of why, and counted', async () => {
+test('an endpoint that throws is 500 without details, and is counted', async () => {
   const metrics = await serving([fails], async (url) => {
     const response = await fetch(`${url}/fails`);
     assert.equal(response.status, 500);
@@ -133,7 +133,7 @@ test('metrics are served as Prometheus text', async () => {
   });
 });
 
-test('over the limit the connection that is longest without a request is closed, and counted', async () => {
+test('over the limit the connection that has been idle longest is closed, and counted', async () => {
   const metrics = await serving([healthEndpoint(() => false)], async (url, port) => {
     const open = async () => {
       const socket = connect(port, '127.0.0.1').on('error', () => {});
@@ -161,14 +161,14 @@ test('over the limit the connection that is longest without a request is closed,
   assert.match(metrics, /healthdns_http_connections_dropped_total 1/);
 });
 
-test('a body that says that it is too long is not waited for', async () => {
+test('a body whose declared length is over the limit is rejected without being read', async () => {
   await serving([echo], async (_url, port) => {
     const answer = await sendRaw(port, 'POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1000\r\n\r\n');
     assert.match(answer, /^HTTP\/1\.1 413 /);
   });
 });
 
-test('a client that goes away in the middle of its request is no error of ours', async () => {
+test('a client that disconnects during its request is not an error', async () => {
   const logged: string[] = [];
   const log = { ...silentLogger, error: (message: string) => void logged.push(message) };
   const metrics = createMetrics();
@@ -191,7 +191,7 @@ test('a port in use rejects with EADDRINUSE', async () => {
   });
 });
 
-test('a request that names the whole URL, as to a proxy, finds the same endpoint', async () => {
+test('a request with an absolute URL, as for a proxy, reaches the same endpoint', async () => {
   await serving([rest], async (_, port) => {
     const head =
       'GET http://elsewhere.example/explain/x HTTP/1.1\r\nHost: elsewhere.example\r\nConnection: close\r\n\r\n';
@@ -199,7 +199,7 @@ test('a request that names the whole URL, as to a proxy, finds the same endpoint
   });
 });
 
-test('pipelined requests are handled one at a time, in their order, each in a turn of its own', async () => {
+test('pipelined requests are handled one at a time, in order, each in its own turn', async () => {
   const log: string[] = [];
   let turn = 0;
   const count = () => {
@@ -233,7 +233,7 @@ test('pipelined requests are handled one at a time, in their order, each in a tu
   assert.equal(new Set(begins.map((line) => line.split(' ').at(-1))).size, 20);
 });
 
-test('a connection with too many requests in the pipeline is closed', async () => {
+test('a connection with too many pipelined requests is closed', async () => {
   const stuck: Endpoint = { path: '/stuck', methods: ['GET'], handle: () => new Promise(() => {}) };
   await serving([stuck], async (_, port) => {
     assert.equal(await sendRaw(port, 'GET /stuck HTTP/1.1\r\nhost: localhost\r\n\r\n'.repeat(102)), '');

@@ -4,20 +4,20 @@ import { refusalOfWrite } from '../../src/http/writes.ts';
 
 const from = (headers: Record<string, string>, boundTo = '127.0.0.1') => ({ headers, boundTo });
 
-test('hosts that only the address itself can have are accepted, and all others refused', () => {
+test('only hosts that belong to the address itself are accepted', () => {
   for (const host of ['127.0.0.1', '127.0.0.1:8053', '[::1]:8053', 'localhost', 'LOCALHOST:1', '10.0.0.1:8053'])
     assert.equal(refusalOfWrite(from({ host }), 'anyone'), undefined, host);
   for (const host of ['', 'example.com', 'localhost.example', '127.0.0.1.example:8053', '[::1', '1.2.3', 'localhost:x'])
     assert.match(refusalOfWrite(from({ host }), 'anyone') ?? '', /^the Host header/, host);
 });
 
-test('a header that only browsers send is a reason to refuse, whatever it holds, signed or not', () => {
+test('a header that only browsers send leads to rejection, whatever its value, signed or not', () => {
   for (const header of ['origin', 'sec-fetch-site'])
     for (const access of ['anyone', 'loopback', 'signed'] as const)
       assert.match(refusalOfWrite(from({ host: 'localhost', [header]: 'same-origin' }), access) ?? '', /web pages/);
 });
 
-test('without a signature a write needs a loopback address', () => {
+test('an unsigned write requires a loopback address', () => {
   const host = '127.0.0.1:8053';
   for (const boundTo of ['127.0.0.1', '127.8.0.1', '::1'])
     assert.equal(refusalOfWrite(from({ host }, boundTo), 'loopback'), undefined);
@@ -25,6 +25,6 @@ test('without a signature a write needs a loopback address', () => {
     assert.match(refusalOfWrite(from({ host }, boundTo), 'loopback') ?? '', /needs a loopback address/, boundTo);
 });
 
-test('a signature covers the Host header, so that a signed write may come under any name', () => {
+test('a signature covers the Host header, so a signed write may use any name', () => {
   assert.equal(refusalOfWrite(from({ host: 'cloudmap.prod.svc' }, '0.0.0.0'), 'signed'), undefined);
 });

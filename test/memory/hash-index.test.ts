@@ -12,7 +12,7 @@ function valuesOf(index: HashIndex, hash: number): number[] {
 /** Few hashes, so that values share them, and some that differ only above the mask. */
 const hash = fc.oneof(fc.nat(5), fc.constantFrom(1 << 20, -1, -(2 ** 31), 0x7fff_ffff), fc.integer());
 
-test('a hash gives exactly the values that were added with it and not removed', () => {
+test('a hash index returns exactly the values that were added and not removed', () => {
   const step = fc.record({ kind: fc.constantFrom('add', 'add', 'remove', 'replace'), hash, value: fc.nat(1000) });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 400 }), (steps) => {
@@ -48,7 +48,7 @@ test('a hash gives exactly the values that were added with it and not removed', 
   );
 });
 
-test('while the table grows and shrinks by steps, every value is found, and no other', () => {
+test('while the table grows and shrinks in steps, exactly the stored values are found', () => {
   const index = new HashIndex(8);
   const of = (value: number) => Math.imul(value, 0x9e37_79b1);
   const COUNT = 20_000;
@@ -67,7 +67,7 @@ test('while the table grows and shrinks by steps, every value is found, and no o
   assert.ok(index.bytes < full / 8, `${index.bytes} of ${full} bytes are kept for 10 values`);
 });
 
-test('what is not there can neither be removed nor replaced', () => {
+test('absent values can neither be removed nor replaced', () => {
   const index = new HashIndex(8);
   index.add(3, 1);
   assert.throws(() => index.remove(3, 2), RangeError);
@@ -75,7 +75,7 @@ test('what is not there can neither be removed nor replaced', () => {
   assert.deepEqual(valuesOf(index, 3), [1]);
 });
 
-test('touching gives the value in the home bucket, or a negative number', () => {
+test('touching returns the value in the home bucket, or a negative number', () => {
   const index = new HashIndex(8);
   index.add(1, 77);
   index.add(2, 88);

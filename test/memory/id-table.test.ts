@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { createIdTable } from '../../src/memory/id-table.ts';
 
-test('a table of IDs is what a Map would be, whatever is added and deleted', () => {
+test('a table of IDs behaves like a Map', () => {
   // Few different IDs in few homes, so that ways cross, and over the end.
   const id = fc.integer({ min: 0, max: 40 }).map((n) => (n % 8) * 16 + 12 + (n >> 3));
   fc.assert(

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { createSlab } from '../../src/memory/slab.ts';
 
-test('slots never overlap, keep what is written, and are used again', () => {
+test('slots of a slab never overlap, keep their content, and are reused', () => {
   const step = fc.record({ bytes: fc.integer({ min: 1, max: 70_000 }), free: fc.boolean(), pick: fc.nat() });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {

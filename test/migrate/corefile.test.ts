@@ -14,19 +14,19 @@ const shape = (text: string, sources?: CorefileSources) =>
 const problems = (text: string, sources?: CorefileSources) =>
   parse(text, sources).problems.map(({ at, text: problem }) => `${at.file}:${at.line}: ${problem}`);
 
-test('a server block has keys, and directives with arguments and lines of their own', () => {
+test('a server block has keys, and directives with arguments and blocks of their own', () => {
   assert.deepEqual(
     shape('example.org:53 dns://b.test {\n  errors\n  forward . 192.0.2.1 {\n    max_fails 2\n  }\n}\n'),
     [{ 'example.org:53 dns://b.test': [['errors'], ['forward', '.', '192.0.2.1', ['max_fails', '2']]] }],
   );
 });
 
-test('keys go on after a comma at the end of a line, and a file without braces is one block', () => {
+test('keys continue after a comma at the end of a line, and a file without braces is one block', () => {
   assert.deepEqual(shape('a.test,\nb.test {\n  errors\n}\n'), [{ 'a.test b.test': [['errors']] }]);
   assert.deepEqual(shape('.\nerrors\nforward . 192.0.2.1\n'), [{ '.': [['errors'], ['forward', '.', '192.0.2.1']] }]);
 });
 
-test('quotes keep spaces, braces and comment signs together, and \\" is a quotation mark', () => {
+test('quotes preserve spaces, braces and comment signs, and \\" is a quotation mark', () => {
   assert.deepEqual(shape('. {\n  template IN A . {\n    answer "{{ .Name }} 60 IN A \\"x\\" # no comment"\n  }\n}'), [
     { '.': [['template', 'IN', 'A', '.', ['answer', '{{ .Name }} 60 IN A "x" # no comment']]] },
   ]);
@@ -36,13 +36,13 @@ test('a comment begins at a word that starts with #, not inside a word', () => {
   assert.deepEqual(shape('. { # the root\n  errors # all\n  chaos a#b\n}'), [{ '.': [['errors'], ['chaos', 'a#b']] }]);
 });
 
-test('a snippet is put in place of its import, in braces too, and is no block itself', () => {
+test('a snippet replaces its import, also in braces, and is not a server block', () => {
   const text =
     '(usual) {\n  errors\n  cache 30 {\n    import limits\n  }\n}\n(limits) {\n  success 100\n}\n. {\n  import usual\n}\n';
   assert.deepEqual(shape(text), [{ '.': [['errors'], ['cache', '30', ['success', '100']]] }]);
 });
 
-test('files that a pattern matches are read in the order of their names, inside blocks and between them', () => {
+test('files matching a pattern are imported in the order of their names, inside and between blocks', () => {
   const files: Record<string, string> = {
     'a.override': 'errors\n',
     'b.override': 'loop\n',
@@ -61,20 +61,20 @@ test('files that a pattern matches are read in the order of their names, inside 
   ]);
 });
 
-test('a directive from an imported file is reported at its own place', () => {
+test('a directive from an imported file is reported at its own location', () => {
   const sources: CorefileSources = { ...nothing, filesOf: () => [{ file: 'custom/x.override', text: '\nloop\n' }] };
   const [block] = parse('. {\n  import custom/x.override\n}\n', sources).blocks;
   assert.deepEqual(block.directives[0].at, { file: 'custom/x.override', line: 2 });
 });
 
-test('variables of the environment are filled in, and stay where there are none', () => {
+test('environment variables are filled in, and kept if they are not set', () => {
   const sources: CorefileSources = { ...nothing, environment: (name) => (name === 'PORT' ? '1053' : undefined) };
   assert.deepEqual(shape('.:{$PORT} {\n  forward . {$UPSTREAM} {%PORT%}\n}', sources), [
     { '.:1053': [['forward', '.', '{$UPSTREAM}', '1053']] },
   ]);
 });
 
-test('what cannot be read is reported with its place, and the rest is used', () => {
+test('invalid input is reported with its location, and the rest is used', () => {
   assert.deepEqual(problems('. {\n  errors\n'), ['Corefile:1: a "{" is never closed']);
   assert.deepEqual(problems('. {\n  log "x\n}'), [
     'Corefile:2: a quotation mark is never closed',
@@ -87,11 +87,11 @@ test('what cannot be read is reported with its place, and the rest is used', () 
   assert.deepEqual(shape('. {\n  errors\n} x\nb {\n  loop\n}'), [{ '.': [['errors']] }, { b: [['loop']] }]);
 });
 
-test('a pattern that matches nothing is no problem, as in CoreDNS', () => {
+test('a pattern without matches is not a problem, as in CoreDNS', () => {
   assert.deepEqual(problems('. {\n  import custom/*.override\n}\n'), []);
 });
 
-test('imports in a circle end at the limit with a problem', () => {
+test('circular imports end at the limit with a problem', () => {
   const sources: CorefileSources = { ...nothing, filesOf: () => [{ file: 'a', text: 'import a\nimport a\n' }] };
   assert.match(
     problems('. {\n  import a\n}\n', sources)[0],
@@ -99,12 +99,12 @@ test('imports in a circle end at the limit with a problem', () => {
   );
 });
 
-test('a file over the limits is refused or cut, with a problem', () => {
+test('a file over the limits is rejected or cut, with a problem', () => {
   assert.match(problems('x'.repeat(COREFILE_LIMITS.bytes + 1))[0], /larger than/);
   assert.match(problems(`. {\n${'a\n'.repeat(COREFILE_LIMITS.tokens)}}`)[0], /more than 200000 words/);
 });
 
-test('any text is read without throwing, and each directive has the line it stands on', () => {
+test('any text is parsed without throwing, and each directive has its line number', () => {
   const word = fc.constantFrom(
     '{',
     '}',

@@ -21,7 +21,7 @@ async function server(address: string): Promise<Socket> {
 
 for (const [name, { make, skip }] of Object.entries(DATAGRAM_WAYS)) {
   for (const address of ['127.0.0.1', '::1']) {
-    test(`${name}: what the server at ${address} sends arrives whole, what others send does not`, {
+    test(`${name}: replies of the server at ${address} arrive whole, others are discarded`, {
       skip,
     }, async () => {
       const [way, one, other] = [make(), await server(address), await server(address)];
@@ -47,7 +47,7 @@ for (const [name, { make, skip }] of Object.entries(DATAGRAM_WAYS)) {
     });
   }
 
-  test(`${name}: where nobody listens, that is said, and the socket goes on`, { skip }, async () => {
+  test(`${name}: a closed port is reported, and the socket remains usable`, { skip }, async () => {
     const [way, closed] = [make(), await server('127.0.0.1')];
     const { port } = closed.address();
     closed.close();
@@ -72,7 +72,7 @@ for (const [name, { make, skip }] of Object.entries(DATAGRAM_WAYS)) {
   });
 }
 
-test('system calls: a reply longer than is read counts as truncated', {
+test('system calls: a reply longer than the buffer counts as truncated', {
   skip: DATAGRAM_WAYS['system calls'].skip,
 }, async () => {
   const [way, one] = [DATAGRAM_WAYS['system calls'].make(), await server('127.0.0.1')];

@@ -54,27 +54,27 @@ async function turnsWith(
   return { longestMs, polls };
 }
 
-test('a query every now and then does not keep the event loop from its timers', async () => {
+test('occasional queries do not keep the event loop from its timers', async () => {
   for (const everyMs of [1, 10, 100, 149]) {
     const { longestMs } = await turnsWith(everyMs, 150);
     assert.ok(longestMs <= 150 + everyMs, `${longestMs} ms without a turn, a query every ${everyMs} ms`);
   }
 });
 
-test('a turn comes by the next deadline, with queries and without', async () => {
+test('a turn ends by the next deadline, with queries and without', async () => {
   for (const everyMs of [3, 1_000_000]) {
     const { longestMs } = await turnsWith(everyMs, 4800, 20);
     assert.ok(longestMs <= 20 + (everyMs % 1000), `${longestMs} ms without a turn`);
   }
 });
 
-test('nor does a load that never ends', async () => {
+test('continuous load does not keep the event loop from its timers', async () => {
   const { longestMs } = await turnsWith(0.001, 150, 20, 5);
   assert.ok(longestMs <= 25, `${longestMs} ms without a turn`);
   assert.ok((await turnsWith(0.001, 150, undefined, 5)).longestMs <= 155);
 });
 
-test('where nothing is due, many queries are answered in one turn, and an idle loop sleeps', async () => {
+test('without pending deadlines, many queries are answered in one turn, and an idle loop sleeps', async () => {
   const busy = await turnsWith(0.01, 150);
   assert.ok(busy.polls > 100 * 50, `${busy.polls} polls in 100 turns`);
   const idle = await turnsWith(1_000_000, 150);

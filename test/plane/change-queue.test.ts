@@ -22,7 +22,7 @@ function queueFor(receivers: string[]) {
   return { queue, sent, bad, acknowledgeAll };
 }
 
-test('changes resolve when every receiver has acknowledged them', async () => {
+test('a change resolves when every receiver has acknowledged it', async () => {
   const { queue, sent } = queueFor(['a', 'b']);
   const done = settled(queue.add([replace('x.test.', 5)]));
   assert.deepEqual(
@@ -38,7 +38,7 @@ test('changes resolve when every receiver has acknowledged them', async () => {
   assert.equal(await done.now(), true);
 });
 
-test('at most four messages are on their way; what changes meanwhile is sent once, in its last state', async () => {
+test('at most four messages are in flight, and changes made meanwhile are sent once, in their last state', async () => {
   const { queue, sent, acknowledgeAll } = queueFor(['a']);
   for (const name of ['one.test.', 'two.test.', 'three.test.', 'four.test.']) void queue.add([replace(name, 1)]);
   const waits = [3, 4, 5].map((ttl) => settled(queue.add([replace('x.test.', ttl), replace(`y${ttl}.test.`, ttl)])));
@@ -54,7 +54,7 @@ test('at most four messages are on their way; what changes meanwhile is sent onc
   assert.deepEqual(await Promise.all(waits.map((wait) => wait.now())), [true, true, true]);
 });
 
-test('a change that a later one replaced is not done before the later one is applied', async () => {
+test('a superseded change resolves only after its successor has been applied', async () => {
   const { queue, sent, acknowledgeAll } = queueFor(['a']);
   for (const name of ['one.test.', 'two.test.', 'three.test.', 'four.test.']) void queue.add([replace(name, 1)]);
   const earlier = settled(queue.add([replace('x.test.', 3)]));
@@ -66,7 +66,7 @@ test('a change that a later one replaced is not done before the later one is app
   assert.equal(await earlier.now(), true);
 });
 
-test('nothing is waited for from a receiver that is gone', async () => {
+test('a receiver that is gone is not waited for', async () => {
   const { queue, sent } = queueFor(['a', 'b']);
   const done = settled(queue.add([replace('x.test.', 5)]));
   queue.acknowledge(sent[0].id, 'a');
@@ -74,7 +74,7 @@ test('nothing is waited for from a receiver that is gone', async () => {
   assert.equal(await done.now(), true);
 });
 
-test('a change that cannot be said is left out, and the others are sent', async () => {
+test('a change that cannot be encoded is skipped, and the others are sent', async () => {
   const { queue, sent, bad, acknowledgeAll } = queueFor(['a']);
   const wrong = replace('wrong.test.', 5);
   const records = [{ rdata: new Uint8Array(70_000), slot: 0, weight: 1 }];
@@ -91,7 +91,7 @@ test('a change that cannot be said is left out, and the others are sent', async 
   assert.equal(await alone.now(), true);
 });
 
-test('a large load crosses in messages of bounded size', async () => {
+test('a large load is sent in messages of limited size', async () => {
   const receivers = ['a'];
   const sizes: number[] = [];
   const queue = createChangeQueue<string>({
@@ -108,7 +108,7 @@ test('a large load crosses in messages of bounded size', async () => {
   assert.ok(Math.max(...sizes) < 70_000, `${Math.max(...sizes)} bytes`);
 });
 
-test('after closing, what waits and what comes is rejected', async () => {
+test('after closing, pending and new changes are rejected', async () => {
   const { queue } = queueFor(['a']);
   const waiting = queue.add([replace('x.test.', 5)]);
   queue.close();

@@ -26,14 +26,14 @@ function samplesOf(all: readonly ForwardStatistics[], name: string): Record<stri
   return Object.fromEntries(readings.map(({ labels = [], value }) => [labels.join(), Number(value)]));
 }
 
-test('a server is up where all threads have it up; what they count is added', () => {
+test('an upstream server is up only if all threads consider it up, and counters are summed', () => {
   const threads = [statistics([1, 1, 0], 1), statistics([1, 0, 0], 0)];
   assert.deepEqual(samplesOf(threads, 'forward_up'), { '192.0.2.0:53': 1, '192.0.2.1:53': 0, '192.0.2.2:53': 0 });
   assert.equal(samplesOf(threads, 'forward_requests_total')['192.0.2.0:53'], 10);
   assert.equal(samplesOf([statistics([1], 0)], 'forward_up')['192.0.2.0:53'], 1);
 });
 
-test('waiting and refused clients are told by zone', () => {
+test('waiting and rejected clients are reported per zone', () => {
   const threads = [statistics([1], 1), statistics([1], 4)];
   assert.deepEqual(samplesOf(threads, 'forward_waiting'), { '.': 2, 'corp.test.': 4 });
   assert.deepEqual(samplesOf(threads, 'forward_max_concurrent_rejects_total'), { '.': 5, 'corp.test.': 0 });

@@ -18,7 +18,7 @@ import { until } from '../support/until.ts';
 const linux = { skip: process.platform === 'linux' ? false : 'needs Linux' };
 
 test(
-  'a server that is down for two threads and two routes is one line, and a hosts file another',
+  'an upstream failure seen by two threads and two routes is logged once, a hosts file once',
   linux,
   async (context) => {
     const closed = await startScriptedUpstream();

@@ -24,7 +24,7 @@ socket.on('message', () => {
 });
 ask();`;
 
-test('of log lines that a busy control plane does not take, at most 1,000 wait; others are dropped and counted', async () => {
+test('at most 1,000 log lines wait for a busy control plane; others are dropped and counted', async () => {
   const lines: string[] = [];
   const front = { acl: [], rewrites: [], autopath: undefined, dns64: undefined, queryLog: { every: 1, rcodes: [] } };
   const plane = await startDataPlane(testSettings({ front }), {

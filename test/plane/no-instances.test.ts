@@ -19,7 +19,7 @@ const expected: readonly (readonly [WhenAllUnhealthy, number])[] = [
 ];
 
 for (const [whenAllUnhealthy, rcode] of expected) {
-  test(`a service without instances answers what whenAllUnhealthy: ${whenAllUnhealthy} says`, async () => {
+  test(`a service without instances is answered according to whenAllUnhealthy: ${whenAllUnhealthy}`, async () => {
     const plane = createInProcessPlane();
     const registry = createRegistry(plane.slots);
     const zones = new Zones({

@@ -2,20 +2,20 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createSlots } from '../../src/plane/slots.ts';
 
-test('slot 0 is always answered and never given out', () => {
+test('slot 0 is always answered and never allocated', () => {
   const slots = createSlots(4);
   assert.equal(slots.get(0), true);
   assert.deepEqual([slots.allocate(), slots.allocate(), slots.allocate()], [1, 2, 3]);
   assert.throws(() => slots.set(0, false), RangeError);
 });
 
-test('when all slots are taken the next allocation says so', () => {
+test('allocating beyond the last slot is an error', () => {
   const slots = createSlots(2);
   slots.allocate();
   assert.throws(() => slots.allocate(), /all 2 health slots are taken/);
 });
 
-test('a released slot is unhealthy at once, and used again only when the threads have dropped its records', async () => {
+test('a released slot is unhealthy at once, and reused only after the threads have dropped its records', async () => {
   const slots = createSlots(3);
   const slot = slots.allocate();
   slots.set(slot, true);
@@ -30,7 +30,7 @@ test('a released slot is unhealthy at once, and used again only when the threads
   assert.equal(slots.get(slot), false);
 });
 
-test('a slot whose release is never acknowledged is never used again', async () => {
+test('a slot whose release is never acknowledged is never reused', async () => {
   const slots = createSlots(2);
   slots.release(slots.allocate(), Promise.reject(new Error('closed')));
   await new Promise((resolve) => setImmediate(resolve));

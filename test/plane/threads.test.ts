@@ -18,7 +18,7 @@ const ZONE = { name: parseName('test.'), ready: true, stale: false, fallthrough:
 const linux = { skip: process.platform === 'linux' ? false : 'needs Linux' };
 
 test(
-  '1,000 instances change health 100 times under queries: no answer given afterwards has an unhealthy address',
+  '1,000 instances change health 100 times under load: no later answer contains an unhealthy address',
   linux,
   async () => {
     const plane = await startTestPlane({ threads: 2 });
@@ -60,7 +60,7 @@ test(
   },
 );
 
-test('records change under queries: after the acknowledgement every thread answers the new ones', linux, async () => {
+test('records change under load: after the acknowledgement every thread answers the new ones', linux, async () => {
   const plane = await startTestPlane({ threads: 3 });
   await plane.apply([zone(), addresses('x.test.', [0], 0)]);
   const [{ address, port }] = await plane.listen();
@@ -112,7 +112,7 @@ test('a data thread that dies is replaced, and its table is filled before it ans
 });
 
 test(
-  'the only data thread dies in a process that has nothing else to do: the process lives, and answers again',
+  'if the only data thread dies in an otherwise idle process, the process survives and answers again',
   linux,
   async () => {
     const script = fileURLToPath(new URL('./dying-alone.js', import.meta.url));
@@ -146,7 +146,7 @@ test('a data thread that dies leaves no TCP connection and no descriptor behind'
   await plane.close();
 });
 
-test('a port in use rejects, and names address, transport and cause', async () => {
+test('a port in use rejects with address, transport and cause', async () => {
   const first = await startTestPlane();
   const [{ address, port }] = await first.listen();
   for (const udp of ['batched', 'plain'] as const) {
@@ -161,13 +161,13 @@ test('a port in use rejects, and names address, transport and cause', async () =
   await first.close();
 });
 
-test('an address that is not ours rejects', async () => {
+test('an address that the machine does not have rejects', async () => {
   const plane = await startTestPlane({ listen: [{ address: '192.0.2.1', port: 0 }] });
   await assert.rejects(plane.listen(), { name: 'ListenError', code: 'EADDRNOTAVAIL' });
   await plane.close();
 });
 
-test('plain sockets cannot be shared: one thread answers, and says so', async () => {
+test('plain sockets cannot be shared, so a single thread answers, and a log line reports it', async () => {
   const plane = await startTestPlane({ udp: 'plain', threads: 2 });
   await plane.apply([zone(), addresses('x.test.', [0], 1)]);
   const [{ address, port, mode }] = await plane.listen();
@@ -178,7 +178,7 @@ test('plain sockets cannot be shared: one thread answers, and says so', async ()
   await plane.close();
 });
 
-test('the limit of TCP connections is for all addresses together', linux, async () => {
+test('the limit of TCP connections covers all addresses together', linux, async () => {
   const tcp = { connections: 2, idleMs: 10_000, totalMs: 60_000, unreadBytes: 65_536, unreadTotalBytes: 1 << 26 };
   for (const udp of ['batched', 'plain'] as const) {
     const listen = ['127.0.0.1', '127.0.0.2'].map((address) => ({ address, port: 0 }));
@@ -201,7 +201,7 @@ test('the limit of TCP connections is for all addresses together', linux, async 
   }
 });
 
-test('where batches cannot be had, one line says why and what follows, and plain sockets answer', async () => {
+test('if batches are not available, one line gives the reason, and plain sockets answer', async () => {
   const log: string[] = [];
   const plane = await startDataPlane(testSettings({ udp: 'auto', threads: 2 }), {
     threadUrl: new URL('./thread-without-batches.js', import.meta.url),
@@ -224,7 +224,7 @@ test('where batches cannot be had, one line says why and what follows, and plain
   await plane.close();
 });
 
-test('replies on a wildcard address leave from the address that was asked', linux, async () => {
+test('replies on a wildcard address leave from the address that was queried', linux, async () => {
   for (const [listen, asked] of [
     ['0.0.0.0', '127.0.0.2'],
     ['0.0.0.0', '127.0.0.1'],
@@ -241,7 +241,7 @@ test('replies on a wildcard address leave from the address that was asked', linu
   }
 });
 
-test('what the threads count is shown', async () => {
+test('counters of the data threads are reported', async () => {
   const plane = await startTestPlane();
   await plane.apply([zone(), addresses('x.test.', [0], 1)]);
   const [{ address, port }] = await plane.listen();

@@ -22,7 +22,7 @@ function thread(states: Readonly<Record<string, State>>): ForwardStatistics {
 
 const DOWN = { up: 0, reason: 'no reply in time' };
 
-test('an upstream that goes down and comes back is one line each, in however many threads and routes', () => {
+test('an upstream server that goes down and comes back is one line each, across threads and routes', () => {
   const lines: string[] = [];
   const note = createUpstreamLog((level, message) => lines.push(`${level} ${message}`));
   note([thread({ '.': {}, 'corp.': {} }), thread({ '.': {}, 'corp.': {} })]);
@@ -43,7 +43,7 @@ test('an upstream that goes down and comes back is one line each, in however man
   );
 });
 
-test('a loop is one line, and its end, for each route', () => {
+test('a loop is one line, and its end is one line, per route', () => {
   const lines: string[] = [];
   const note = createUpstreamLog((level, message) => lines.push(`${level} ${message}`));
   note([thread({ '.': { loops: true } }), thread({ '.': {} })]);

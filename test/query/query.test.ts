@@ -91,7 +91,7 @@ const ANSWERS = records(`
   api.production.local. 5 IN A 127.0.0.2
 `);
 
-test('an answer is printed and exits 0', async (t) => {
+test('healthdns query prints an answer and exits with 0', async (t) => {
   const port = await udpServer(t, (to) => [reply(to, { answers: ANSWERS })]);
   assert.deepEqual(await ask(port), { code: EXIT.answered, out: '127.0.0.1\n127.0.0.2', error: '' });
   const text = (await ask(port, { format: 'text' })).out;
@@ -101,7 +101,7 @@ test('an answer is printed and exits 0', async (t) => {
   assert.match(text, /over UDP/);
 });
 
-test('the query carries EDNS and asks for recursion', async (t) => {
+test('healthdns query uses EDNS and requests recursion', async (t) => {
   let seen: Message | undefined;
   const port = await udpServer(t, (to) => {
     seen = to;
@@ -112,7 +112,7 @@ test('the query carries EDNS and asks for recursion', async (t) => {
   assert.equal(seen?.flags, FLAG.RD);
 });
 
-test('the exit code says whether there was an answer', async (t) => {
+test('the exit code of healthdns query shows whether there was an answer', async (t) => {
   const cases: readonly [parts: MessageParts, code: number][] = [
     [{}, EXIT.nothing],
     [{ answers: records('api.production.local. 5 IN CNAME gone.x.') }, EXIT.nothing],
@@ -126,7 +126,7 @@ test('the exit code says whether there was an answer', async (t) => {
   }
 });
 
-test('JSON has every part of the reply', async (t) => {
+test('the JSON of healthdns query contains every part of the reply', async (t) => {
   const data = Uint8Array.from([0, 14, ...Buffer.from('kubernetes not synced')]);
   const edns = { version: 0, udpBytes: 1232, dnssecOk: false, options: [{ code: OPTION.EDE, data }] };
   const port = await udpServer(t, (to) => [reply(to, { rcode: RCODE.SERVFAIL, edns })]);
@@ -149,7 +149,7 @@ test('JSON has every part of the reply', async (t) => {
   });
 });
 
-test('datagrams that are no reply to the query are passed over', async (t) => {
+test('datagrams that do not answer the query are ignored', async (t) => {
   const port = await udpServer(t, (to, bytes) => [
     Uint8Array.of(1, 2, 3),
     bytes, // the query itself
@@ -161,7 +161,7 @@ test('datagrams that are no reply to the query are passed over', async (t) => {
   assert.deepEqual(await ask(port), { code: EXIT.answered, out: '127.0.0.2', error: '' });
 });
 
-test('no reply in time is exit 9, after as many tries as were asked for', async (t) => {
+test('no reply in time is exit code 9, after the configured number of attempts', async (t) => {
   const clock = fakeClock();
   let queries = 0;
   const port = await udpServer(t, () => {
@@ -174,7 +174,7 @@ test('no reply in time is exit 9, after as many tries as were asked for', async 
   assert.match(error, /^healthdns query: 127\.0\.0\.1:\d+ over UDP: no reply within 3000 ms, asked 2 times$/);
 });
 
-test('a garbage reply is named when nothing else comes', async (t) => {
+test('a malformed reply is reported if nothing else arrives', async (t) => {
   const clock = fakeClock();
   // The garbage for the first try is there before the second try arrives.
   const port = await udpServer(t, () => {
@@ -186,7 +186,7 @@ test('a garbage reply is named when nothing else comes', async (t) => {
   assert.match(error, /a datagram was passed over: a message has at least 12 bytes, got 3/);
 });
 
-test('a closed port is exit 9 at once', async (t) => {
+test('a closed port is exit code 9 at once', async (t) => {
   const port = await udpServer(t, () => []);
   const free = await tcpServer(t, () => 'close');
   assert.notEqual(port, free);
@@ -198,7 +198,7 @@ test('a closed port is exit 9 at once', async (t) => {
   assert.match(tcp.error, /over TCP: .*ECONNREFUSED/);
 });
 
-test('a truncated reply is asked for again over TCP, even one cut in the middle of a record', async (t) => {
+test('a truncated reply is retried over TCP, even if it is cut within a record', async (t) => {
   const port = await tcpServer(t, (bytes) => framed(reply(parseMessage(bytes), { answers: ANSWERS })));
   await udpServer(t, (to) => [reply(to, { flags: FLAG.QR | FLAG.TC, answers: ANSWERS }).subarray(0, 60)], port);
   const { code, out } = await ask(port, { format: 'json' });
@@ -206,7 +206,7 @@ test('a truncated reply is asked for again over TCP, even one cut in the middle 
   assert.equal(JSON.parse(out).transport, 'tcp');
 });
 
-test('over TCP a closed connection, garbage, another id and silence are exit 9', async (t) => {
+test('over TCP, a closed connection, garbage, another id and silence are exit code 9', async (t) => {
   const clock = fakeClock();
   const cases: readonly [Parameters<typeof tcpServer>[1], RegExp][] = [
     [() => 'close', /connection closed/],
@@ -227,7 +227,7 @@ test('over TCP a closed connection, garbage, another id and silence are exit 9',
   }
 });
 
-test('a bad name is exit 1 and nothing is sent', async (t) => {
+test('an invalid name is exit code 1, and nothing is sent', async (t) => {
   const port = await udpServer(t, () => assert.fail('a query was sent'));
   const { code, error } = await ask(port, { name: 'a..b' });
   assert.deepEqual([code, error], [EXIT.usage, 'healthdns query: name "a..b" has an empty label']);

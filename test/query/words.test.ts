@@ -3,17 +3,17 @@ import { test } from 'node:test';
 import { TYPE } from '../../src/dns/types.ts';
 import { parseQueryWords, parseServer, resolveServer } from '../../src/query/words.ts';
 
-test('the words come in any order', () => {
+test('the words of a query may be in any order', () => {
   const expected = { name: 'api.x', type: TYPE.SRV, server: '127.0.0.1', port: 5300 };
   assert.deepEqual(parseQueryWords(['api.x', 'SRV', '@127.0.0.1:5300']), expected);
   assert.deepEqual(parseQueryWords(['@127.0.0.1:5300', 'api.x', 'srv']), expected);
 });
 
-test('what is left out has a default', () => {
+test('omitted words of a query have defaults', () => {
   assert.deepEqual(parseQueryWords(['api.x']), { name: 'api.x', type: TYPE.A, server: '127.0.0.1', port: 1053 });
 });
 
-test('an address without a type asks for its reverse name', () => {
+test('an address without a type queries its reverse name', () => {
   assert.equal(parseQueryWords(['10.1.2.3']).name, '3.2.1.10.in-addr.arpa.');
   assert.equal(parseQueryWords(['10.1.2.3']).type, TYPE.PTR);
   assert.match(parseQueryWords(['::1', 'PTR']).name, /^1\.0\.0.*ip6\.arpa\.$/);
@@ -27,7 +27,7 @@ test('a server is an address or a name, with or without a port', () => {
   assert.deepEqual(parseServer('[::1]:1053'), { server: '::1', port: 1053 });
 });
 
-test('words that make no query are named', () => {
+test('invalid words of a query are reported', () => {
   const cases: readonly [words: string[], message: RegExp][] = [
     [[], /which name\? Try: healthdns query/],
     [['a', 'B'], /"B" is not a record type/],
@@ -41,6 +41,6 @@ test('words that make no query are named', () => {
   for (const [words, message] of cases) assert.throws(() => parseQueryWords(words), { name: 'UsageError', message });
 });
 
-test('an address needs no look-up', async () => {
+test('a server given as an address is not looked up', async () => {
   assert.deepEqual(await resolveServer('::1', 53), { address: '::1', port: 53, family: 6 });
 });

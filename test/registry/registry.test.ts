@@ -22,7 +22,7 @@ function setUp(limits = DEFAULT_REGISTRY_LIMITS, capacity = 1000) {
 
 const pod = (name: string) => instance(name, '10.0.0.1', { subjects: [`pod/c/n/${name}`] });
 
-test('a group may come before its service, and facts before their instance', () => {
+test('a group may precede its service, and facts may precede their instance', () => {
   const { registry, news } = setUp();
   registry.replaceFacts('pod/c/n/a', 'pod', [fact('UNHEALTHY', 'pod')]);
   assert.deepEqual(news(), []);
@@ -35,7 +35,7 @@ test('a group may come before its service, and facts before their instance', () 
   assert.equal(registry.service('k')?.service?.name, 'api');
 });
 
-test('restating what is known tells nobody', () => {
+test('repeating known data notifies nobody', () => {
   const { registry, news } = setUp();
   const say = () => {
     registry.replaceService(service('api', { key: 'k' }));
@@ -62,7 +62,7 @@ test('a changed condition is a change of facts, a changed port one of structure'
   assert.equal(slotOf('k', 'a'), slot);
 });
 
-test('an endpoint that two slices list is one instance, as the slice that spoke last says', () => {
+test('an endpoint in two slices is one instance, as the most recent slice describes it', () => {
   const { registry, ids } = setUp();
   const said = () => [...registry.service('k')!.instances.values()][0].facts().map((one) => one.status);
   registry.replaceGroup('slice-1', 'k', [instance('a', '10.0.0.1', { facts: [fact('HEALTHY')] })]);
@@ -90,7 +90,7 @@ test('an endpoint that moves between slices keeps its slot, whichever slice is w
   assert.equal(slots.taken(), 2);
 });
 
-test('slots of instances that are gone are unanswered when taken, and taken once', () => {
+test('slots of removed instances are unhealthy when collected, and collected once', () => {
   const { registry, slots, slotOf } = setUp();
   registry.replaceGroup('slice-1', 'k', [instance('a', '10.0.0.1')]);
   const slot = slotOf('k', 'a');
@@ -102,7 +102,7 @@ test('slots of instances that are gone are unanswered when taken, and taken once
   assert.deepEqual(registry.takeRemovedSlots(), []);
 });
 
-test('one id at two addresses is two instances, and facts of the id are facts of both', () => {
+test('one id at two addresses is two instances, and facts about the id apply to both', () => {
   const { registry, news } = setUp();
   registry.replaceGroup('g', 'k', [instance('a', '10.0.0.1'), instance('a', '10.0.0.2'), instance('b', '10.0.0.3')]);
   assert.equal(registry.service('k')!.instances.size, 3);
@@ -134,7 +134,7 @@ test('instances that share an address share a slot for it, and keep their own', 
   assert.equal(slots.taken(), 1);
 });
 
-test('a fact about a pod reaches its instance in every service, and a node’s all of its pods', () => {
+test('a fact about a pod applies to its instances in every service, a fact about a node to all its pods', () => {
   const { registry, news } = setUp();
   const onNode = (name: string, address: string) => instance(name, address, { subjects: [`pod/${name}`, 'node/1'] });
   registry.replaceGroup('g1', 'k1', [onNode('a', '10.0.0.1'), onNode('b', '10.0.0.2')]);
@@ -163,7 +163,7 @@ test('a group whose object names another service moves there', () => {
   assert.deepEqual(registry.size(), { services: 0, instances: 0, groups: 0, subjects: 0 });
 });
 
-test('over a limit nothing changes and the error says which', () => {
+test('exceeding a limit changes nothing, and the error names the limit', () => {
   const { registry, ids, slots } = setUp({
     ...DEFAULT_REGISTRY_LIMITS,
     instances: 2,
@@ -182,7 +182,7 @@ test('over a limit nothing changes and the error says which', () => {
   assert.throws(() => registry.replaceFacts('pod/a', 'pod', [fact('HEALTHY'), fact('HEALTHY')]), RegistryLimitError);
 });
 
-test('when slots run out nothing changes and none is lost', () => {
+test('when slots run out, nothing changes and none is lost', () => {
   const { registry, ids, slots } = setUp(DEFAULT_REGISTRY_LIMITS, 3);
   registry.replaceGroup('g', 'k', [instance('a', '10.0.0.1')]);
   const many = ['a', 'b', 'c'].map((id, index) => instance(id, `10.0.0.${index + 1}`));
@@ -192,7 +192,7 @@ test('when slots run out nothing changes and none is lost', () => {
   assert.equal(slots.taken(), 1);
 });
 
-test('when the slice that spoke last goes, the one that spoke before it counts', () => {
+test('when the most recent slice goes, the previous one counts', () => {
   const { registry } = setUp();
   const say = (group: string, reason: string) =>
     registry.replaceGroup(group, 'k', [
@@ -209,7 +209,7 @@ test('when the slice that spoke last goes, the one that spoke before it counts',
   assert.equal(said(), 'two');
 });
 
-test('facts of an instance are told of whatever slashes its service’s key and its id have', () => {
+test('facts reach an instance even if its service’s key and its id contain slashes', () => {
   const { registry, news } = setUp();
   const key = 'kubernetes/arn:aws:eks:eu-west-1:1:cluster/blue/cluster.local./default/api';
   registry.replaceGroup('g', key, [instance('task/a/1', '10.0.0.1')]);
@@ -218,7 +218,7 @@ test('facts of an instance are told of whatever slashes its service’s key and 
   assert.deepEqual(news(), [`${key} facts task/a/1`]);
 });
 
-test('a fact that is said again, later, is news', () => {
+test('a fact repeated with a later time is a change', () => {
   const { registry, news } = setUp();
   registry.replaceGroup('g', 'k', [instance('a', '10.0.0.1', { subjects: ['pod/a'] })]);
   news();
@@ -228,7 +228,7 @@ test('a fact that is said again, later, is news', () => {
   assert.equal(news().length, 2);
 });
 
-test('facts of a silent source are marked while it is silent, and what they concern is judged again', () => {
+test('facts of a silent source are marked while it is silent, and the affected instances are judged again', () => {
   const { registry, news } = setUp();
   registry.replaceGroup('slice-1', 'k', [pod('a')]);
   registry.replaceGroup('slice-2', 'other', [instance('b', '10.0.0.2')]);

@@ -15,7 +15,7 @@ const step = fc.record({
   }),
 });
 
-test('a table of texts is a Map of texts', () => {
+test('a text table behaves like a Map of texts', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
       const table = new TextTable<{ text: string }>(({ text }) => text);

@@ -51,7 +51,7 @@ test('touching reads where the table looks up the names that were asked', () => 
   fc.assert(property);
 });
 
-test('packets of any bytes can be noted and touched', () => {
+test('packets of any bytes can be prefetched', () => {
   const responder = responderOver(createTable());
   const property = fc.property(fc.uint8Array({ maxLength: 600 }), (packet) => {
     responder.memory.queries[0]!.set(packet);

@@ -23,14 +23,14 @@ async function ask(query: Uint8Array, transport: 'udp' | 'tcp') {
   return response && parseMessage(response);
 }
 
-test('clients over TCP that ask how long they may be idle are told, in tenths of a second (RFC 7828)', async () => {
+test('TCP clients that request a keepalive get the idle timeout in tenths of a second (RFC 7828)', async () => {
   const query = composeMessage({ questions: [EXAMPLE], edns: edns([KEEPALIVE]) });
   const [extendedError, keepalive] = (await ask(query, 'tcp'))!.edns!.options;
   assert.equal(extendedError!.code, OPTION.EDE);
   assert.deepEqual(keepalive, { code: OPTION.TCP_KEEPALIVE, data: Uint8Array.of(0, 100) });
 });
 
-test('over UDP, and where nobody asks, nothing is said of idle connections', async () => {
+test('over UDP, and without a request, no keepalive option is sent', async () => {
   const asking = composeMessage({ questions: [EXAMPLE], edns: edns([KEEPALIVE]) });
   const silent = composeMessage({ questions: [EXAMPLE], edns: edns() });
   for (const response of [await ask(asking, 'udp'), await ask(silent, 'tcp')])
@@ -40,7 +40,7 @@ test('over UDP, and where nobody asks, nothing is said of idle connections', asy
     );
 });
 
-test('what is refused unread has an OPT record where the query has one (RFC 6891 section 6.1.1)', async () => {
+test('an early refusal has an OPT record if the query has one (RFC 6891 section 6.1.1)', async () => {
   const opcode15 = composeMessage({ flags: 15 << 11, questions: [EXAMPLE], edns: edns() });
   const opcode15WithoutQuestion = composeMessage({ flags: 15 << 11, questions: [], edns: edns() });
   const noQuestion = composeMessage({ questions: [], edns: edns() });
@@ -56,7 +56,7 @@ test('what is refused unread has an OPT record where the query has one (RFC 6891
   }
 });
 
-test('what is refused unread has none where the query has none, or one that cannot be read', async () => {
+test('an early refusal has no OPT record if the query has none, or a malformed one', async () => {
   const plain = composeMessage({ flags: 15 << 11, questions: [EXAMPLE] });
   // The option's length goes beyond the end of the record.
   const broken = composeMessage({ questions: [EXAMPLE], edns: edns([{ code: 65001, data: Uint8Array.of(1, 2, 3) }]) });

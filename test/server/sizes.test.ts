@@ -87,7 +87,7 @@ function checkSizes(udp: Uint8Array, tcp: Uint8Array, most: number): void {
   }
 }
 
-test('answers over UDP have whole RRsets, and TC exactly where something of the answer is missing', async () => {
+test('answers over UDP contain whole RRsets, and TC exactly if part of the answer is missing', async () => {
   const property = fc.asyncProperty(
     fc.array(rrset, { minLength: 1, maxLength: 8 }),
     fc.array(question, { minLength: 30, maxLength: 30 }),

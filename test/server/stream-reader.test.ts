@@ -32,7 +32,7 @@ function readAll(stream: Uint8Array, cuts: readonly number[], mostAtOnce = Numbe
   return read;
 }
 
-test('messages come out as they were sent, however the stream was cut and however late they are taken', () => {
+test('messages of a stream are read as sent, however it is cut and however late they are taken', () => {
   const property = fc.property(
     fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 20 }),
     fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 1, maxLength: 50 }),
@@ -46,7 +46,7 @@ test('messages come out as they were sent, however the stream was cut and howeve
   fc.assert(property, { numRuns: 500 });
 });
 
-test('the largest message, one byte at a time', () => {
+test('the largest message is read one byte at a time', () => {
   const message = new Uint8Array(65_535).map((_, i) => i);
   assert.deepEqual(readAll(framed(message), [1]), [message]);
 });

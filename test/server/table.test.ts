@@ -18,7 +18,7 @@ const command = fc.record({
   bytes: fc.constantFrom(4, 16, 60, 300),
 });
 
-test('a table holds what a Map holds, whatever was replaced and removed', () => {
+test('a table behaves like a Map, whatever is replaced and removed', () => {
   const property = fc.property(fc.array(command, { maxLength: 2000, size: 'max' }), (commands) => {
     const table = createTable();
     const model = new Map<string, Uint8Array>();
@@ -36,7 +36,7 @@ test('a table holds what a Map holds, whatever was replaced and removed', () => 
   fc.assert(property, { numRuns: 60 });
 });
 
-test('a table that grows to 200,000 names and shrinks to none loses nothing and gives memory back', () => {
+test('a table that grows to 200,000 names and shrinks to none loses nothing and frees its memory', () => {
   const table = createTable();
   const model = new Map<string, Uint8Array>();
   const nameOf = (i: number) => `name-${i}.example.test.`;
@@ -57,7 +57,7 @@ test('a table that grows to 200,000 names and shrinks to none loses nothing and 
   assert.ok(table.bytes() < full / 4, `${table.bytes()} bytes of ${full} are kept for 1 % of the names`);
 });
 
-test('a name costs at most 150 bytes over its own records', () => {
+test('a name costs at most 150 bytes in addition to its records', () => {
   const table = createTable();
   let own = 0;
   for (let i = 0; i < 100_000; i++) {
@@ -69,7 +69,7 @@ test('a name costs at most 150 bytes over its own records', () => {
   assert.ok(overhead <= 150, `${overhead} bytes`);
 });
 
-test('names whose records change size again and again do not grow the table', () => {
+test('names whose records change size repeatedly do not grow the table', () => {
   const table = createTable();
   const sizes = [1, 3, 7, 12, 40, 2, 90, 5];
   let most = 0;
@@ -139,7 +139,7 @@ function assertName(table: Table, text: string, block: Uint8Array | undefined): 
   assert.ok(Buffer.from(kept).equals(block), `${formatName(name)} has the records of another`);
 }
 
-test('the messages of changes are read as they were written', () => {
+test('change messages are decoded as they were encoded', () => {
   const seen: string[] = [];
   const zone = {
     name: parseName('z.test.'),
@@ -169,7 +169,7 @@ test('the messages of changes are read as they were written', () => {
   assert.deepEqual(seen, ['zone', 'zone y.test.', 'name x.test.']);
 });
 
-test('to touch names changes nothing of them, also while the index grows and blocks are gone', () => {
+test('prefetching names changes nothing, even while the index grows and blocks are gone', () => {
   const table = createTable();
   const model = new Map<string, Uint8Array>();
   for (let i = 0; i < 3_000; i++) {

@@ -45,24 +45,28 @@ async function start(context: TestContext, errnos: number[]) {
   return { clock, port: listener.bound.port, counters: plane.engine.counters, attempts: () => attempts };
 }
 
-test('without descriptors accepting rests, does not spin, and goes on later', requirement('linux'), async (context) => {
-  const { clock, port, counters, attempts } = await start(context, [EMFILE, EMFILE]);
-  const answers = talkTcp('127.0.0.1', port, QUERY);
-  await until(attempts, 1);
-  // The connection waits all the time, and epoll would tell of it in each turn.
-  for (let turns = 0; turns < 100; turns++) await new Promise((resolve) => setImmediate(resolve));
-  assert.equal(attempts(), 1);
-  await clock.advance(100);
-  await until(attempts, 2);
-  assert.equal(counters[COUNTER.TCP_REFUSED], 2);
-  await clock.advance(100);
-  assert.equal((await answers).length, 1);
-  assert.equal(counters[COUNTER.TCP_REFUSED], 2);
-  assert.equal(counters[COUNTER.TCP_ACCEPTED], 1);
-});
+test(
+  'without descriptors, accepting pauses without spinning and resumes later',
+  requirement('linux'),
+  async (context) => {
+    const { clock, port, counters, attempts } = await start(context, [EMFILE, EMFILE]);
+    const answers = talkTcp('127.0.0.1', port, QUERY);
+    await until(attempts, 1);
+    // The connection waits all the time, and epoll would tell of it in each turn.
+    for (let turns = 0; turns < 100; turns++) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(attempts(), 1);
+    await clock.advance(100);
+    await until(attempts, 2);
+    assert.equal(counters[COUNTER.TCP_REFUSED], 2);
+    await clock.advance(100);
+    assert.equal((await answers).length, 1);
+    assert.equal(counters[COUNTER.TCP_REFUSED], 2);
+    assert.equal(counters[COUNTER.TCP_ACCEPTED], 1);
+  },
+);
 
 test(
-  'a connection that has gone before it was accepted does not hold up the next',
+  'a connection that is gone before it is accepted does not delay the next',
   requirement('linux'),
   async (context) => {
     const { port, counters } = await start(context, [ECONNABORTED]);

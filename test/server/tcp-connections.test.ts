@@ -32,7 +32,7 @@ function start({ connections = 3, unreadTotalBytes = 1000 } = {}) {
   return { clock, counters, all, open, opened, closed, ended };
 }
 
-test('of connections that never asked the oldest makes room, from the first moment on', () => {
+test('of connections without a query, the oldest is replaced by a new one, from the first moment', () => {
   const { counters, opened, closed } = start();
   opened('a', 'b', 'c', 'd', 'e');
   assert.deepEqual(closed, ['a', 'b']);
@@ -41,7 +41,7 @@ test('of connections that never asked the oldest makes room, from the first mome
   assert.equal(counters[COUNTER.TCP_OPEN], 3);
 });
 
-test('connections that have just asked do not make room: the new one is refused', async () => {
+test('connections with recent queries are not replaced, and the new one is refused', async () => {
   const { clock, counters, all, open, opened, closed } = start();
   const connections = opened('a', 'b', 'c');
   for (const connection of connections) all.active(connection);
@@ -54,7 +54,7 @@ test('connections that have just asked do not make room: the new one is refused'
   assert.deepEqual(closed, ['b']);
 });
 
-test('one that has just asked stays where one never did, though it is older', async () => {
+test('a connection with a recent query outlives a younger one without queries', async () => {
   const { clock, all, opened, closed } = start();
   const [asks] = opened('asks');
   await clock.advance(5000);
@@ -65,7 +65,7 @@ test('one that has just asked stays where one never did, though it is older', as
   assert.deepEqual(closed, ['silent']);
 });
 
-test('of one that asked long ago and one that is silent for less, the first makes room', async () => {
+test('a connection whose last query is long ago is replaced before one that has been silent for less time', async () => {
   const { clock, all, opened, closed } = start({ connections: 2 });
   const [asked] = opened('asked');
   all.active(asked);
@@ -76,7 +76,7 @@ test('of one that asked long ago and one that is silent for less, the first make
   assert.deepEqual(closed, ['asked']);
 });
 
-test('one whose question waits for an upstream stays', async () => {
+test('a connection whose query waits for an upstream server is not replaced', async () => {
   const { clock, all, opened, closed } = start({ connections: 2 });
   const connections = opened('waits', 'idle');
   for (const connection of connections) all.active(connection);
@@ -86,7 +86,7 @@ test('one whose question waits for an upstream stays', async () => {
   assert.deepEqual(closed, ['idle']);
 });
 
-test('over the limit of what is kept for all, those that have not moved for longest are closed', async () => {
+test('over the limit of unread answers, connections that have not read for the longest time are closed', async () => {
   const { clock, counters, all, opened, closed } = start({ connections: 10 });
   const [a, b, c, idle] = opened('a', 'b', 'c', 'idle');
   for (const connection of [a, b, c, idle]) all.active(connection);
@@ -103,7 +103,7 @@ test('over the limit of what is kept for all, those that have not moved for long
   assert.equal(counters[COUNTER.TCP_OPEN], 2);
 });
 
-test('what was read, and what was kept for who is gone, no longer counts', () => {
+test('answers that were read, or whose client is gone, no longer count as unread', () => {
   const { all, opened, closed } = start({ connections: 10 });
   const [a, b, c] = opened('a', 'b', 'c');
   for (let round = 0; round < 10; round++) {
@@ -119,7 +119,7 @@ test('what was read, and what was kept for who is gone, no longer counts', () =>
   assert.deepEqual(closed, ['c']);
 });
 
-test('at the end of all nobody is given up: what was sent still arrives', () => {
+test('on shutdown no connection is dropped before its answers have arrived', () => {
   const { all, opened, closed, ended } = start();
   opened('a', 'b');
   all.close();

@@ -230,29 +230,33 @@ testEachTcp(
 );
 
 for (const mode of TCP_MODES) {
-  test(`IPv6 is counted as such, and says who asks (${mode})`, requirement('ipv6-loopback'), async (context) => {
-    const clients: (Uint8Array | undefined)[] = [];
-    const plane = createInProcessPlane();
-    const { counters, listener } = await start(
-      context,
-      mode,
-      {
-        wantsClient: true,
-        memory: plane.engine.memory,
-        respondSlot(slot, length, to, overTcp, client) {
-          clients.push(client);
-          return plane.engine.respondSlot(slot, length, to, overTcp);
+  test(
+    `IPv6 connections are counted as IPv6, and have the client’s address (${mode})`,
+    requirement('ipv6-loopback'),
+    async (context) => {
+      const clients: (Uint8Array | undefined)[] = [];
+      const plane = createInProcessPlane();
+      const { counters, listener } = await start(
+        context,
+        mode,
+        {
+          wantsClient: true,
+          memory: plane.engine.memory,
+          respondSlot(slot, length, to, overTcp, client) {
+            clients.push(client);
+            return plane.engine.respondSlot(slot, length, to, overTcp);
+          },
         },
-      },
-      { address: '::1', port: 0 },
-    );
-    assert.equal((await talkTcp('::1', listener.bound.port, question())).length, 1);
-    assert.equal(counters[COUNTER.TCP6], 1);
-    assert.deepEqual(
-      clients.map((client) => [...(client ?? [])].join('.')),
-      ['0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.1'],
-    );
-  });
+        { address: '::1', port: 0 },
+      );
+      assert.equal((await talkTcp('::1', listener.bound.port, question())).length, 1);
+      assert.equal(counters[COUNTER.TCP6], 1);
+      assert.deepEqual(
+        clients.map((client) => [...(client ?? [])].join('.')),
+        ['0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.1'],
+      );
+    },
+  );
 }
 
 /** An engine that answers AAAA at once, all other types when the test does. */

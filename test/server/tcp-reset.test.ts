@@ -157,7 +157,7 @@ each('a server that stops sends what it has answered', async (context, mode) => 
   await closed;
 });
 
-test('answers that only the kernel has count as unread', requirement('linux'), async (context) => {
+test('answers that only the kernel holds count as unread', requirement('linux'), async (context) => {
   const { clock, counters, stuck } = await start(context, 'epoll');
   const socket = await stuck(SENT);
   assert.ok(kept(socket) > 0);
@@ -166,31 +166,39 @@ test('answers that only the kernel has count as unread', requirement('linux'), a
   assert.equal(kept(socket), 0);
 });
 
-test('who has ended its side and does not read counts until it has', requirement('linux'), async (context) => {
-  const { counters, open } = await start(context, 'epoll');
-  const socket = await open();
-  socket.end(Buffer.concat(Array.from({ length: SENT }, () => HUGE)));
-  await until(() => counters[COUNTER.TCP4], SENT);
-  for (let turns = 0; turns < 100; turns++) await new Promise((resolve) => setImmediate(resolve));
-  assert.equal(counters[COUNTER.TCP_OPEN], 1);
-  assert.deepEqual(await ending(socket), { how: 'FIN', bytes: SENT * HUGE_BYTES });
-  await until(() => counters[COUNTER.TCP_OPEN], 0);
-  assert.equal(counters[COUNTER.TCP_ABORTED], 0);
-});
+test(
+  'a half-closed connection counts against the limit until its answers are read',
+  requirement('linux'),
+  async (context) => {
+    const { counters, open } = await start(context, 'epoll');
+    const socket = await open();
+    socket.end(Buffer.concat(Array.from({ length: SENT }, () => HUGE)));
+    await until(() => counters[COUNTER.TCP4], SENT);
+    for (let turns = 0; turns < 100; turns++) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(counters[COUNTER.TCP_OPEN], 1);
+    assert.deepEqual(await ending(socket), { how: 'FIN', bytes: SENT * HUGE_BYTES });
+    await until(() => counters[COUNTER.TCP_OPEN], 0);
+    assert.equal(counters[COUNTER.TCP_ABORTED], 0);
+  },
+);
 
-test('and is reset when it never does, or goes', requirement('linux'), async (context) => {
-  const { clock, counters, open } = await start(context, 'epoll');
-  const queries = Buffer.concat(Array.from({ length: SENT }, () => HUGE));
-  const [stays, goes] = [await open(), await open()];
-  stays.end(queries);
-  goes.end(queries);
-  await until(() => counters[COUNTER.TCP4], 2 * SENT);
-  goes.resetAndDestroy();
-  await until(() => counters[COUNTER.TCP_OPEN], 1);
-  assert.equal(counters[COUNTER.TCP_ABORTED], 1);
-  assert.ok(kept(stays) > 0);
-  await clock.advance(11_000);
-  assert.equal(counters[COUNTER.TCP_OPEN], 0);
-  assert.equal(counters[COUNTER.TCP_TIMEOUTS], 1);
-  assert.equal(kept(stays), 0);
-});
+test(
+  'a half-closed connection whose client never reads, or disappears, is reset',
+  requirement('linux'),
+  async (context) => {
+    const { clock, counters, open } = await start(context, 'epoll');
+    const queries = Buffer.concat(Array.from({ length: SENT }, () => HUGE));
+    const [stays, goes] = [await open(), await open()];
+    stays.end(queries);
+    goes.end(queries);
+    await until(() => counters[COUNTER.TCP4], 2 * SENT);
+    goes.resetAndDestroy();
+    await until(() => counters[COUNTER.TCP_OPEN], 1);
+    assert.equal(counters[COUNTER.TCP_ABORTED], 1);
+    assert.ok(kept(stays) > 0);
+    await clock.advance(11_000);
+    assert.equal(counters[COUNTER.TCP_OPEN], 0);
+    assert.equal(counters[COUNTER.TCP_TIMEOUTS], 1);
+    assert.equal(kept(stays), 0);
+  },
+);

@@ -71,7 +71,7 @@ async function start(context: TestContext) {
 }
 
 test(
-  'a turn answers few of many short queries, and all are answered in the end',
+  'a turn answers only some of many short queries, and all are answered eventually',
   requirement('linux'),
   async (context) => {
     const { listener, answered, ask } = await start(context);
@@ -85,7 +85,7 @@ test(
   },
 );
 
-test('a turn sends few long answers, and clients have their turns in order', requirement('linux'), async (context) => {
+test('a turn sends only few long answers, and clients take turns in order', requirement('linux'), async (context) => {
   const { listener, clients, answered, ask } = await start(context);
   for (const client of clients) client.resume();
   await ask('huge.example.test.', 20);

@@ -27,29 +27,37 @@ async function start(context: TestContext, address: string, localAddresses?: rea
   return { engine: plane.engine, socket, ask };
 }
 
-test('replies on a wildcard address leave from the address that was asked', requirement('linux'), async (context) => {
-  const { socket, ask } = await start(context, '0.0.0.0', ['127.0.0.2', '127.0.0.3', 'fd00::1']);
-  assert.equal(socket.bound.address, '0.0.0.0');
-  // The last is none of those: the socket for all others has it, and the kernel's choice is right there.
-  for (const asked of ['127.0.0.2', '127.0.0.3', '127.0.0.1']) assert.equal(await ask(asked), 2, asked);
-});
+test(
+  'plain sockets on a wildcard address reply from the address that was queried',
+  requirement('linux'),
+  async (context) => {
+    const { socket, ask } = await start(context, '0.0.0.0', ['127.0.0.2', '127.0.0.3', 'fd00::1']);
+    assert.equal(socket.bound.address, '0.0.0.0');
+    // The last is none of those: the socket for all others has it, and the kernel's choice is right there.
+    for (const asked of ['127.0.0.2', '127.0.0.3', '127.0.0.1']) assert.equal(await ask(asked), 2, asked);
+  },
+);
 
-test('the addresses of this machine are found', async (context) => {
+test('the addresses of the machine are listed', async (context) => {
   const { ask } = await start(context, '0.0.0.0');
   assert.equal(await ask('127.0.0.1'), 2);
 });
 
-test('over IPv6 as well', requirement('ipv6-loopback'), async (context) => {
-  const { ask } = await start(context, '::');
-  assert.equal(await ask('::1'), 2);
-});
+test(
+  'plain IPv6 sockets on a wildcard address reply from the address that was queried',
+  requirement('ipv6-loopback'),
+  async (context) => {
+    const { ask } = await start(context, '::');
+    assert.equal(await ask('::1'), 2);
+  },
+);
 
-test('an address that cannot be had is left to the socket for all others', requirement('linux'), async (context) => {
+test('an address that cannot be bound is left to the wildcard socket', requirement('linux'), async (context) => {
   const { ask } = await start(context, '0.0.0.0', ['192.0.2.1', '127.0.0.2']);
   for (const asked of ['127.0.0.1', '127.0.0.2']) assert.equal(await ask(asked), 2, asked);
 });
 
-test('a port that is in use on all addresses is an error, also where both could share it', async (context) => {
+test('a wildcard port in use is an error, even if both sockets could share it', async (context) => {
   const { engine, socket } = await start(context, '0.0.0.0');
   const { port } = socket.bound;
   await assert.rejects(openPlainUdp(engine, { address: '0.0.0.0', port }, OPTIONS), {
@@ -59,7 +67,7 @@ test('a port that is in use on all addresses is an error, also where both could 
   });
 });
 
-test('closed sockets leave the port free', async (context) => {
+test('closed sockets release the port', async (context) => {
   const { engine } = await start(context, '127.0.0.1');
   const first = await openPlainUdp(engine, { address: '0.0.0.0', port: 0 }, OPTIONS);
   await first.close();

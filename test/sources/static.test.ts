@@ -16,7 +16,7 @@ const service = (name: string) => ({
   instances: [{ id: `${name}-1`, ipv4: '10.0.0.1', ipv6: 'fd00::1', port: 8080, weight: 2, attributes: { a: 'b' } }],
 });
 
-test('a reload withdraws the services that are no longer in the file', () => {
+test('a reload withdraws services that are no longer in the file', () => {
   const registry = createRegistry(createSlots(100));
   const before = zoneConfig('production.local.', { services: [service('api'), service('old')] });
   const after = zoneConfig('production.local.', { services: [service('api')] });
@@ -30,7 +30,7 @@ test('a reload withdraws the services that are no longer in the file', () => {
   assert.equal(registry.size().instances, 0);
 });
 
-test('an instance has its addresses of both families and its own port', () => {
+test('a static instance has addresses of both families and its own port', () => {
   const registry = createRegistry(createSlots(100));
   stateStaticServices(zoneConfig('production.local.', { services: [service('api')] }), registry);
   const [state] = registry.service('static/production.local./default/api')?.instances.values() ?? [];

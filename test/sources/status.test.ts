@@ -12,7 +12,7 @@ function setUp() {
   return { clock, board, source, changes: () => changes };
 }
 
-test('a source is synced when all its required kinds are, and says what is missing before', () => {
+test('a source is synced when all its required kinds are, and reports the missing ones before', () => {
   const { board, source } = setUp();
   const services = source.kind('services', true);
   const pods = source.kind('pods', true);
@@ -26,7 +26,7 @@ test('a source is synced when all its required kinds are, and says what is missi
   assert.deepEqual(board.missing(), []);
 });
 
-test('a source that has synced stays ready when its server goes', () => {
+test('a source that has synced stays ready when its server becomes unreachable', () => {
   const { board, source } = setUp();
   const services = source.kind('services', true);
   services.synced();
@@ -34,14 +34,14 @@ test('a source that has synced stays ready when its server goes', () => {
   assert.deepEqual(board.zone('cluster.local.'), { ready: true, stale: false });
 });
 
-test('a kind that is done without no longer holds its source up', () => {
+test('an abandoned kind no longer delays its source', () => {
   const { board, source } = setUp();
   source.kind('services', true).synced();
   source.kind('pods', true).waive();
   assert.deepEqual(board.missing(), []);
 });
 
-test('a zone is ready when all its sources are, and one without sources always', () => {
+test('a zone is ready when all its sources are, and a zone without sources always', () => {
   const { board, source } = setUp();
   const second = board.add('kubernetes/b', ['cluster.local.']);
   source.kind('services', true).synced();
@@ -52,7 +52,7 @@ test('a zone is ready when all its sources are, and one without sources always',
   assert.equal(board.zone('static.local.').ready, true);
 });
 
-test('a source served from a snapshot is ready and stale until it has spoken or the snapshot is too old', () => {
+test('a source served from a snapshot is ready and stale until it has synced or the snapshot expires', () => {
   const { board, source } = setUp();
   const services = source.kind('services', true);
   source.restored(0);
@@ -64,7 +64,7 @@ test('a source served from a snapshot is ready and stale until it has spoken or 
   assert.deepEqual(board.zone('cluster.local.'), { ready: true, stale: false });
 });
 
-test('a replica is ready once all sources of its configuration have synced; those added later are missing only', () => {
+test('a replica is ready once all configured sources have synced; sources added later are only reported', () => {
   const { board, source } = setUp();
   const ready = () => [board.isReady(), ...board.missing().map((one) => one.source)];
   source.kind('services', true).synced();
@@ -90,7 +90,7 @@ test('a replica without sources is ready at once', () => {
   assert.equal(board.isReady(), true);
 });
 
-test('a replica that never was ready is not made so by the exchange of its only source', () => {
+test('a replica that was never ready is not made ready by replacing its only source', () => {
   const { board, source } = setUp();
   source.kind('services', true);
   board.setComplete(true);
@@ -104,7 +104,7 @@ test('a replica that never was ready is not made so by the exchange of its only 
   assert.equal(board.isReady(), true);
 });
 
-test('a source that is awaited is so again when its snapshot has become too old', () => {
+test('a required source is required again when its snapshot has expired', () => {
   const { board, source } = setUp();
   source.kind('services', true);
   source.restored(0);
@@ -114,7 +114,7 @@ test('a source that is awaited is so again when its snapshot has become too old'
   assert.equal(board.isReady(), false);
 });
 
-test('the age of a source is that of the required kind heard of longest ago', async () => {
+test('the age of a source is that of its required kind with the oldest contact', async () => {
   const { clock, board, source } = setUp();
   const services = source.kind('services', true);
   const pods = source.kind('pods', true);
@@ -128,7 +128,7 @@ test('the age of a source is that of the required kind heard of longest ago', as
   assert.equal(age(), 31_000);
 });
 
-test('a kind that only a snapshot has spoken for is as old as the snapshot', async () => {
+test('a kind known only from a snapshot is as old as the snapshot', async () => {
   const { clock, board, source } = setUp();
   const services = source.kind('services', true);
   const pods = source.kind('pods', true);
@@ -146,7 +146,7 @@ test('a kind that only a snapshot has spoken for is as old as the snapshot', asy
   assert.equal(age(), 5_000);
 });
 
-test('listeners hear when readiness may have changed, not of every event', () => {
+test('listeners are called when readiness may have changed, not for every event', () => {
   const { source, changes } = setUp();
   const services = source.kind('services', true);
   const before = changes();

@@ -30,7 +30,7 @@ const refused: [what: string, containers: object[], problem: RegExp][] = [
   ],
 ];
 for (const [what, containerDefinitions, problem] of refused)
-  test(`${what} is refused with its path`, () => {
+  test(`${what} is rejected with its path`, () => {
     const { stdout, stderr, exitCode } = convert({ containerDefinitions });
     assert.deepEqual([stdout, exitCode], ['', 1]);
     assert.match(stderr, problem);
@@ -43,18 +43,18 @@ test('a registry must name a container of the task', () => {
   assert.match(stderr, /container db, which is not in this task/);
 });
 
-test('members of the task that are not kept are said; those that mean nothing here are not', () => {
+test('members of the task that are dropped are reported, except those without meaning here', () => {
   const said = { cpu: '256', volumes: [{ name: 'data' }], networkMode: 'awsvpc', status: 'ACTIVE', taskRoleArn: null };
   const { stderr } = convert({ ...said, containerDefinitions: [container] });
   assert.equal(stderr, 'warning: task: cpu is left out\nwarning: task: volumes is left out\n');
 });
 
-test('null is the same as nothing', () => {
+test('null is equivalent to an absent member', () => {
   const nothing = { healthCheck: null, portMappings: null, dependsOn: null, memory: null };
   assert.equal(convert({ containerDefinitions: [{ ...container, ...nothing }] }).exitCode, 0);
 });
 
-test('a port name that is used twice is kept once', () => {
+test('a duplicate port name is kept once', () => {
   const portMappings = [
     { name: 'p', containerPort: 80 },
     { name: 'p', containerPort: 81 },

@@ -24,7 +24,7 @@ function problemsOf(json: string): readonly string[] {
   return [];
 }
 
-test('a health check that says only its command gets ECS defaults: interval 30, timeout 5, retries 3, startPeriod 0', () => {
+test('a health check with only a command gets the ECS defaults: interval 30, timeout 5, retries 3, startPeriod 0', () => {
   const { healthCheck } = parseTaskDefinition(task({ healthCheck: { command: ['CMD-SHELL', 'true'] } }))
     .containerDefinitions[0]!;
   assert.deepEqual(healthCheck, {
@@ -36,7 +36,7 @@ test('a health check that says only its command gets ECS defaults: interval 30, 
   });
 });
 
-test('values out of the ECS ranges are refused with their JSON path, all at once', () => {
+test('values outside the ECS ranges are rejected with their JSON paths, all at once', () => {
   const healthCheck = { command: ['CMD', 'true'], interval: 4, timeout: 61, retries: 0, startPeriod: 301 };
   assert.deepEqual(problemsOf(task({ healthCheck })), [
     '$.containerDefinitions[0].healthCheck.interval: must be a whole number of seconds from 5 to 300, got 4',
@@ -46,7 +46,7 @@ test('values out of the ECS ranges are refused with their JSON path, all at once
   ]);
 });
 
-test('the bounds of the ECS ranges themselves are taken', () => {
+test('the limits of the ECS ranges are accepted', () => {
   for (const [interval, timeout, retries, startPeriod] of [
     [5, 2, 1, 0],
     [300, 60, 10, 300],
@@ -83,9 +83,9 @@ const wrong: [what: string, json: string, problem: RegExp][] = [
   ['dependsOn of nobody', task({ dependsOn: [{ containerName: 'db', condition: 'HEALTHY' }] }), /not in this task/],
 ];
 for (const [what, json, problem] of wrong)
-  test(`${what} is refused`, () => assert.match(problemsOf(json).join('\n'), problem));
+  test(`${what} is rejected`, () => assert.match(problemsOf(json).join('\n'), problem));
 
-test('CMD-SHELL runs in sh, CMD as it is, NONE not at all', () => {
+test('CMD-SHELL runs in sh, CMD runs directly, NONE not at all', () => {
   const ecs = { interval: 30, timeout: 5, retries: 3, startPeriod: 0 };
   const commandOf = (command: string[]) => probesOf({ ...ecs, command }).readinessProbe?.exec.command;
   assert.deepEqual(commandOf(['CMD-SHELL', 'curl -f localhost || exit 1']), [
@@ -111,7 +111,7 @@ test('interval, timeout and retries become periodSeconds, timeoutSeconds and fai
   assert.equal(startupProbe, undefined);
 });
 
-test('a startupProbe lasts through startPeriod and the retries after it, and never delays the first check', () => {
+test('a startupProbe covers startPeriod and the retries after it, and does not delay the first check', () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 5, max: 300 }),
@@ -129,7 +129,7 @@ test('a startupProbe lasts through startPeriod and the retries after it, and nev
   );
 });
 
-test('the Deployment carries the labels and annotations by which KECS and healthdns know the tasks', () => {
+test('the Deployment has the labels and annotations by which KECS and healthdns recognize tasks', () => {
   const registries = [
     { registryArn: 'arn:aws:servicediscovery:us-east-1:1:service/srv-1', containerName: 'app', containerPort: 80 },
   ];
@@ -178,7 +178,7 @@ test('entryPoint, command, ports, cpu, memory and environment keep their meaning
   });
 });
 
-test('what cannot be kept is said: dependsOn HEALTHY, checks of non-essential containers, unread fields', () => {
+test('dropped settings are reported: dependsOn HEALTHY, checks of non-essential containers, unknown fields', () => {
   const json = task(
     { dependsOn: [{ containerName: 'db', condition: 'HEALTHY' }], secrets: [{ name: 'A', valueFrom: 'arn' }] },
     { name: 'db', image: 'db', essential: false, healthCheck: { command: ['CMD', 'x'] } },
@@ -194,12 +194,12 @@ test('what cannot be kept is said: dependsOn HEALTHY, checks of non-essential co
   assert.equal(parse(stdout).spec.template.spec.containers[1].readinessProbe, undefined);
 });
 
-test('what describe-task-definition prints is taken as well', () => {
+test('the output of describe-task-definition is accepted too', () => {
   const described = `{"taskDefinition": ${task({})}, "tags": []}`;
   assert.equal(convertTaskDefinition(described, 'task.json', options).exitCode, 0);
 });
 
-test('any JSON at all gives a manifest or problems, never another error', () => {
+test('any JSON yields a manifest or problems, never another error', () => {
   const containers = fc.array(fc.record({ name: fc.jsonValue(), image: fc.jsonValue(), healthCheck: fc.jsonValue() }));
   const value = fc.oneof(fc.jsonValue(), fc.record({ family: fc.jsonValue(), containerDefinitions: containers }));
   fc.assert(

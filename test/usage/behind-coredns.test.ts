@@ -118,7 +118,7 @@ async function queries(transport: 'udp' | 'tcp'): Promise<number> {
     .reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
 }
 
-test('CoreDNS forwards the cluster zone and reverse zones over UDP, and health shows through', coredns, async (t) => {
+test('CoreDNS forwards the cluster zone and reverse zones over UDP, and answers follow health', coredns, async (t) => {
   const { port, stop } = await startCoredns(0);
   t.after(stop);
   await healthShowsThrough(port);
@@ -132,7 +132,7 @@ test('CoreDNS forwards the cluster zone and reverse zones over UDP, and health s
   assert.deepEqual(await digAddresses(port, 'many.production.local'), [...MANY].sort());
 });
 
-test('CoreDNS forwards a stub domain with force_tcp, and health shows through', coredns, async (t) => {
+test('CoreDNS forwards a stub domain with force_tcp, and answers follow health', coredns, async (t) => {
   const before = await queries('tcp');
   const { port, stop } = await startCoredns(1);
   t.after(stop);
@@ -143,7 +143,7 @@ test('CoreDNS forwards a stub domain with force_tcp, and health shows through', 
   assert.equal(await queries('udp'), udpBefore);
 });
 
-test('Unbound has healthdns as a stub zone, and health shows through', unbound, async (t) => {
+test('Unbound uses healthdns as a stub zone, and answers follow health', unbound, async (t) => {
   const [port] = await freePorts(1);
   const [text] = await documented('install.md', 'unbound');
   const configuration = text

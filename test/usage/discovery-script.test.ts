@@ -4,17 +4,17 @@ import { test } from 'node:test';
 import { assertVerified, script } from '../support/discovery-script.ts';
 import { requirement } from '../support/requirement.ts';
 
-test('locally, by the aws CLI', requirement('linux', 'aws-cli', 'dig'), async (t) => {
+test('the service discovery demo works locally with the aws CLI', requirement('linux', 'aws-cli', 'dig'), async (t) => {
   assertVerified(await script(t, ['--api', 'aws', '--tasks', '2']), '127.0.0.', 2);
 });
 
-test('locally, by curl', requirement('linux', 'curl'), async (t) => {
+test('the service discovery demo works locally with curl', requirement('linux', 'curl'), async (t) => {
   const ran = await script(t, ['--api', 'curl']);
   assertVerified(ran, '127.0.0.', 3);
   assert.match(ran.output, /OUT web-1 \(127\.0\.0\.11\) UNHEALTHY/);
 });
 
-test('a wrong command line is an error', requirement('linux'), async (t) => {
+test('an invalid command line of the demo is an error', requirement('linux'), async (t) => {
   assert.equal((await script(t, ['--cluster'])).code, 2);
   assert.equal((await script(t, ['--tasks', '9'])).code, 2);
   const help = await script(t, ['--help']);

@@ -111,7 +111,7 @@ for (const udp of ['batched', 'plain'] as const) {
     }
   }
 
-  test(`all three see an unhealthy instance go and come back, ${udp}`, options, async () => {
+  test(`dig, kdig and drill see an unhealthy instance go and come back, ${udp}`, options, async () => {
     const seen = async () =>
       Promise.all(
         (['dig', 'kdig', 'drill'] as const).map(async (tool) =>

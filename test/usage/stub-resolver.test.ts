@@ -94,37 +94,37 @@ async function lookup(name: string): Promise<string[]> {
   return JSON.parse(await inside.run({}, process.execPath, '-e', script, name)).sort();
 }
 
-test('getent finds a service by its short name, by the search list', options, async () => {
+test('getent finds a service by its short name through the search list', options, async () => {
   assert.deepEqual(await getent('api'), ['10.1.0.1', '10.1.0.2', 'fd00::1', 'fd00::2']);
   assert.deepEqual(await getent('api', {}, 'ahostsv6'), ['fd00::1', 'fd00::2']);
   assert.deepEqual(await getent('billing.payments'), ['10.2.0.1']);
   assert.deepEqual(await getent('billing'), []);
 });
 
-test('getent finds whole names, with fewer dots than ndots and with the trailing dot', options, async () => {
+test('getent finds full names, with fewer dots than ndots and with a trailing dot', options, async () => {
   assert.deepEqual(await getent('billing.payments.svc.cluster.local'), ['10.2.0.1']);
   assert.deepEqual(await getent('billing.payments.svc.cluster.local.'), ['10.2.0.1']);
   assert.deepEqual(await getent('absent.payments.svc.cluster.local'), []);
 });
 
-test('a name outside the cluster goes through the search list and is forwarded', options, async () => {
+test('an external name goes through the search list and is forwarded', options, async () => {
   assert.deepEqual(await getent('www.example.org'), ['192.0.2.80']);
   assert.deepEqual(await getent('absent.example.org'), []);
 });
 
-test('getent gets 150 addresses, which UDP cannot carry, and everything over TCP', options, async () => {
+test('getent gets 150 addresses, which do not fit into UDP, over TCP', options, async () => {
   assert.deepEqual(await getent('many', {}, 'ahostsv4'), [...MANY].sort());
   assert.deepEqual(await getent('api', { RES_OPTIONS: 'use-vc' }, 'ahostsv4'), ['10.1.0.1', '10.1.0.2']);
   assert.deepEqual(await getent('api', { RES_OPTIONS: 'edns0' }, 'ahostsv4'), ['10.1.0.1', '10.1.0.2']);
 });
 
-test("Node's dns.lookup finds the same", options, async () => {
+test('Node’s dns.lookup finds the same addresses as getent', options, async () => {
   assert.deepEqual(await lookup('api'), ['10.1.0.1', '10.1.0.2', 'fd00::1', 'fd00::2']);
   assert.deepEqual(await lookup('www.example.org'), ['192.0.2.80']);
   assert.deepEqual(await lookup('absent'), ['ENOTFOUND']);
 });
 
-test('an instance that becomes unhealthy is found no more, until it is healthy again', options, async () => {
+test('an instance that becomes unhealthy is not found until it is healthy again', options, async () => {
   await rm(join(folder, 'api-1'));
   await until(() => getent('api'), ['10.1.0.2', 'fd00::2']);
   assert.deepEqual(await lookup('api'), ['10.1.0.2', 'fd00::2']);

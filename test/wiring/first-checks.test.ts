@@ -30,7 +30,7 @@ function setUp() {
   return { clock, say, state: state!, outcome: () => outcome };
 }
 
-test('a check that has not begun is waited for, and its verdict is there when all are through', async () => {
+test('checks that have not started are waited for, and their verdicts are known when all have run', async () => {
   const { clock, say, state, outcome } = setUp();
   await clock.advance(200);
   assert.equal(outcome(), undefined);

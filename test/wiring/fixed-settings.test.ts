@@ -32,11 +32,11 @@ const CHANGES: Record<string, readonly string[]> = {
 };
 
 for (const [text, keys] of Object.entries(CHANGES)) {
-  test(`after ${JSON.stringify(text)} the next start is needed for: ${keys.join(', ') || 'nothing'}`, async () => {
+  test(`changing ${JSON.stringify(text)} requires a restart for: ${keys.join(', ') || 'nothing'}`, async () => {
     assert.deepEqual(changedFixedSettings(await configOf(FORWARD), await configOf(FORWARD + text)), keys);
   });
 }
 
-test('forwarding that begins or ends is named by `forward` alone', async () => {
+test('forwarding that is added or removed is reported as `forward` alone', async () => {
   assert.deepEqual(changedFixedSettings(await configOf(''), await configOf(FORWARD)), ['forward']);
 });

@@ -19,7 +19,7 @@ function setUp(flushMs: number) {
   return { clock, flushedMs, setting, pace };
 }
 
-test('while loading, flushes take a tenth of the time, and none is put off for longer than a second', async () => {
+test('while loading, flushes take a tenth of the time, and none is deferred for more than a second', async () => {
   const { clock, flushedMs, pace } = setUp(20);
   pace.wake();
   await clock.advance(20);
@@ -38,7 +38,7 @@ test('while loading, flushes take a tenth of the time, and none is put off for l
   assert.deepEqual(slow.flushedMs, [0, 6_000]);
 });
 
-test('what was put off is flushed as soon as nothing loads any more, and from then on at once', async () => {
+test('a deferred flush runs as soon as loading ends, and later flushes run at once', async () => {
   const { clock, flushedMs, setting, pace } = setUp(50);
   pace.wake();
   await clock.advance(50);

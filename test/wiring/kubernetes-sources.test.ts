@@ -44,7 +44,7 @@ async function setUp(t: TestContext) {
   return { cluster, registry, sources, zone, known };
 }
 
-test('a cluster that is no longer configured is taken back whole', async (t) => {
+test('a cluster that is no longer configured is withdrawn completely', async (t) => {
   const { registry, sources, zone, known } = await setUp(t);
   await sources.replace([zone()]);
   await until(known, ['a 10.0.0.1', 'b 10.0.0.2']);
@@ -54,7 +54,7 @@ test('a cluster that is no longer configured is taken back whole', async (t) => 
   assert.deepEqual({ services, instances, groups, subjects }, { services: 0, instances: 0, groups: 0, subjects: 0 });
 });
 
-test('a cluster configured differently goes on being served until it has been read again; what is gone since, goes', async (t) => {
+test('a reconfigured cluster is served until it has been read again, then deleted objects go', async (t) => {
   const { cluster, sources, zone, known } = await setUp(t);
   await sources.replace([zone()]);
   await until(known, ['a 10.0.0.1', 'b 10.0.0.2']);
@@ -68,7 +68,7 @@ test('a cluster configured differently goes on being served until it has been re
   assert.ok(cluster.requests.length > before);
 });
 
-test('a configuration that says the same of a cluster leaves its source alone', async (t) => {
+test('an unchanged cluster configuration keeps its source', async (t) => {
   const { cluster, sources, zone, known } = await setUp(t);
   await sources.replace([zone()]);
   await until(known, ['a 10.0.0.1', 'b 10.0.0.2']);

@@ -9,7 +9,7 @@ const LISTEN = [
   { address: '2001:db8::1', port: 53 },
 ];
 
-test('on a host without IPv6 its addresses are left out, elsewhere only a loopback that is not there', () => {
+test('on a host without IPv6 its addresses are skipped, elsewhere only a missing loopback address', () => {
   const left = (...host: string[]) => presentAddresses(LISTEN, host).skipped.map(({ address }) => address);
   assert.deepEqual(left('127.0.0.1', '192.0.2.1'), ['::1', '::', '2001:db8::1']);
   assert.deepEqual(left('127.0.0.1', '::1'), []);

@@ -23,7 +23,7 @@ function setUp(isLoading: boolean) {
   return { clock, setting, log, cancel, changed: () => changed() };
 }
 
-test('where nothing loads, it is called at once and once', async () => {
+test('if nothing is loading, the callback runs at once and once', async () => {
   const { clock, log, changed } = setUp(false);
   assert.deepEqual(log, ['called']);
   changed();
@@ -31,7 +31,7 @@ test('where nothing loads, it is called at once and once', async () => {
   assert.deepEqual(log, ['called']);
 });
 
-test('it is called when all has been read and is flushed', async () => {
+test('the callback runs when everything has been read and flushed', async () => {
   const { clock, setting, log, changed } = setUp(true);
   changed();
   await clock.advance(1_000);
@@ -42,7 +42,7 @@ test('it is called when all has been read and is flushed', async () => {
   assert.deepEqual(log, ['flushed', 'called']);
 });
 
-test('a cluster that cannot be reached is waited for half a minute, unless it is called off', async () => {
+test('an unreachable cluster is waited for half a minute, unless the wait is cancelled', async () => {
   const { clock, log } = setUp(true);
   await clock.advance(29_999);
   assert.deepEqual(log, []);

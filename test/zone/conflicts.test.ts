@@ -5,7 +5,7 @@ import { clusterZone, instance, kubernetesService, setUpZones, zoneConfig } from
 const inCluster = (cluster: string, path: string, createdMs: number) =>
   kubernetesService(path, { key: `kubernetes/${cluster}/${path}`, source: `kubernetes/${cluster}`, createdMs });
 
-test('of two services with one name the older has it, with everything below it, and explain says so', async () => {
+test('of two services with one name the older wins, with everything below it, and explain reports it', async () => {
   const { plane, state, zones, registry } = setUpZones([clusterZone('cluster.local.', { reverse: [] })]);
   state(inCluster('one', 'prod/web', 2000), [instance('a', ['10.1.0.1'])]);
   state(inCluster('two', 'prod/web', 1000), [instance('b', ['10.2.0.1'])]);
@@ -32,7 +32,7 @@ test('of two services with one name the older has it, with everything below it, 
   ]);
 });
 
-test('static records come before services, type by type, and a static CNAME before all', async () => {
+test('static records win over services, type by type, and a static CNAME over everything', async () => {
   const records = [
     { name: 'web.prod.svc.cluster.local.', type: 'A', value: '192.0.2.1', ttlSeconds: 60 },
     { name: 'db.prod.svc.cluster.local.', type: 'CNAME', value: 'db.example.com.', ttlSeconds: 60 },
@@ -50,7 +50,7 @@ test('static records come before services, type by type, and a static CNAME befo
   assert.deepEqual([service.types, service.answered], [['A', 'AAAA'], ['AAAA']]);
 });
 
-test('explain knows wildcards, empty non-terminals and what is not there', async () => {
+test('explain knows wildcards, empty non-terminals and names that do not exist', async () => {
   const records = [{ name: '*.wild.example.org.', type: 'A', value: '192.0.2.1', ttlSeconds: 60 }];
   const { zones } = setUpZones([zoneConfig('example.org.', { records })]);
   await zones.flush();
@@ -67,7 +67,7 @@ test('explain knows wildcards, empty non-terminals and what is not there', async
   );
 });
 
-test('explain says what an alias points to, also through a wildcard', async () => {
+test('explain follows an alias to its target, also through a wildcard', async () => {
   const alias = { type: 'CNAME', value: 'api.example.org.', ttlSeconds: 60 };
   const records = [
     { name: 'www.example.org.', ...alias },
@@ -80,7 +80,7 @@ test('explain says what an alias points to, also through a wildcard', async () =
   }
 });
 
-test('what cannot be said in DNS is left out, reported once, and throws nothing', async () => {
+test('data that cannot be expressed in DNS is skipped, reported once, and throws nothing', async () => {
   const { state, zones, leftOut, plane } = setUpZones([clusterZone('cluster.local.', { reverse: [] })]);
   state(kubernetesService('prod/no label'), [instance('a', ['10.1.0.1'])]);
   state(kubernetesService('prod/web', { zone: 'elsewhere.' }), [instance('a', ['10.1.0.1'])]);

@@ -30,7 +30,7 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('reload' as const), configuration: fc.nat(3) }) },
 );
 
-test('after any changes, what was sent in differences equals what a new start sends', async () => {
+test('after any changes, the incremental messages equal those of a fresh start', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(event, { minLength: 10, maxLength: 50 }),

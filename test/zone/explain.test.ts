@@ -22,7 +22,7 @@ const RCODES: Record<Exclude<Outcome, 'answered'>, number> = {
   SERVFAIL: RCODE.SERVFAIL,
 };
 
-test('of every name and type, explain says what is answered', async () => {
+test('for every name and type, explain reports what is answered', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(step, { minLength: 5, maxLength: 30 }),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { clusterZone, instance, kubernetesService, port, setUpZones, zoneConfig } from '../support/zone-setup.ts';
 
-test('where one of many endpoints changes, only the names it is in are sent again', async () => {
+test('a change of one of many endpoints sends only the names that contain it', async () => {
   const { plane, state, zones } = setUpZones([clusterZone()]);
   const ports = [port('http', 80)];
   const many = Array.from({ length: 500 }, (_, i) => instance(`i${i}`, [`10.1.${i >> 8}.${i & 255}`], { ports }));
@@ -28,7 +28,7 @@ test('where one of many endpoints changes, only the names it is in are sent agai
   assert.deepEqual(plane.log, []);
 });
 
-test('a zone is not ready before what was dirty is there, and its reverse zone waits for it', async () => {
+test('a zone becomes ready only after its pending names, and its reverse zone waits for it', async () => {
   const { plane, state, zones } = setUpZones([clusterZone()], { namesPerPass: 1 });
   await zones.flush();
   const ready = () => [...plane.zones].map(([name, zone]) => `${name} ${zone.ready}`).sort();
@@ -43,7 +43,7 @@ test('a zone is not ready before what was dirty is there, and its reverse zone w
   assert.deepEqual([...(plane.zones.get('in-addr.arpa.')?.fallthrough ?? [])].length, 1);
 });
 
-test('a zone that is not ready any more says so before its names go', async () => {
+test('a zone that becomes unready is announced before its names go', async () => {
   const { plane, state, zones, registry } = setUpZones([clusterZone()], { namesPerPass: 1 });
   const services = ['a', 'b', 'c'].map((name) => kubernetesService(`prod/${name}`));
   for (const service of services) state(service, [instance('a', ['10.1.0.1'])]);
@@ -82,7 +82,7 @@ function serialOf(plane: Plane, zone: string): number {
   return new DataView(soa.buffer, soa.byteOffset + soa.length - 20).getUint32(0);
 }
 
-test('the serial of a zone grows when it changes, within one second as well', async () => {
+test('the serial of a zone grows with every change, also within one second', async () => {
   const { plane, state, zones, clock } = setUpZones([zoneConfig('example.org.')]);
   const serial = () => serialOf(plane, 'example.org.');
   const service = kubernetesService('prod/api', { zone: 'example.org.' });
@@ -99,7 +99,7 @@ test('the serial of a zone grows when it changes, within one second as well', as
   assert.equal(serial(), Math.floor(clock.now() / 1000));
 });
 
-test('a configuration that is read again moves the serials of the zones that it changes, and no other', async () => {
+test('a reload moves the serials of the zones that it changes, and no other', async () => {
   const record = (value: string) => ({ name: `${value}.example.org.`, type: 'A', ttlSeconds: 5, value: '192.0.2.1' });
   const zones = (value: string) => [zoneConfig('example.org.', { records: [record(value)] }), clusterZone()];
   const served = setUpZones(zones('a'));
@@ -117,7 +117,7 @@ test('a configuration that is read again moves the serials of the zones that it 
   assert.deepEqual(serials(), [Math.floor(served.clock.now() / 1000), ...before.slice(1)]);
 });
 
-test('a zone that comes or goes moves the serial of the zone above it, and of no other', async () => {
+test('adding or removing a zone moves the serial of the zone above it, and of no other', async () => {
   const beside = [zoneConfig('example.org.'), clusterZone()];
   const served = setUpZones(beside);
   const serials = () => ['example.org.', 'cluster.local.', 'in-addr.arpa.'].map((zone) => serialOf(served.plane, zone));
@@ -136,7 +136,7 @@ test('a zone that comes or goes moves the serial of the zone above it, and of no
   assert.deepEqual(await reload(), [nowSeconds(), ...before.slice(1)]);
 });
 
-test('a slot is given back when the data plane has dropped its records, and not before', async () => {
+test('a slot is released when the data plane has dropped its records, and not before', async () => {
   const { plane, state, zones } = setUpZones([clusterZone()]);
   const service = kubernetesService('prod/web');
   state(service, [instance('a', ['10.1.0.1'])]);
@@ -148,7 +148,7 @@ test('a slot is given back when the data plane has dropped its records, and not 
   assert.equal(plane.slots.inUse(), 1);
 });
 
-test('a zone that is taken out of the configuration is gone, with its names and reverse zones', async () => {
+test('a zone removed from the configuration goes with its names and reverse zones', async () => {
   const { plane, state, zones, registry } = setUpZones([clusterZone(), zoneConfig('example.org.')]);
   const service = kubernetesService('prod/web');
   state(service, [instance('a', ['10.1.0.1'])]);
@@ -173,7 +173,7 @@ test('onDirty is called once for many changes, and again after a flush', async (
   assert.equal(dirty.length, before + 2);
 });
 
-test('an address that a second instance begins to share is sent again with the slot that they share', async () => {
+test('an address that a second instance begins to share is sent again with the shared slot', async () => {
   const { plane, state, zones, registry } = setUpZones([zoneConfig('example.org.')]);
   const service = kubernetesService('prod/api', { source: 'static', zone: 'example.org.', names: ['{service}'] });
   const slotOf = (name: string) => plane.names.get(name)?.rrsets.find(({ type }) => type === 1)?.records[0].slot;
@@ -189,7 +189,7 @@ test('an address that a second instance begins to share is sent again with the s
   assert.equal(slotOf('a.api.example.org.'), alone, 'at its own name an instance speaks for itself');
 });
 
-test('a flush does not wait for what is stated while it runs', async () => {
+test('a flush does not wait for changes made while it runs', async () => {
   const { plane, state, zones, dirty } = setUpZones([clusterZone()]);
   const apply = plane.apply;
   let stated = 0;
@@ -205,7 +205,7 @@ test('a flush does not wait for what is stated while it runs', async () => {
   assert.ok(stated > 0 && dirty.length > 1, 'the next flush was asked for');
 });
 
-test('a pass is compiled while the threads apply the one before, and the flush waits for all of them', async () => {
+test('a pass is compiled while the threads apply the previous one, and the flush waits for all', async () => {
   const { plane, state, zones } = setUpZones([clusterZone()], { namesPerPass: 1 });
   await zones.flush();
   const applied: (() => void)[] = [];
@@ -230,7 +230,7 @@ test('a pass is compiled while the threads apply the one before, and the flush w
   assert.ok(passes >= 3);
 });
 
-test('the name of a zone that came and went while names were flushed is gone with it', async () => {
+test('the name of a zone that was added and removed during a flush is gone with it', async () => {
   const { plane, state, zones } = setUpZones([clusterZone()], { namesPerPass: 1 });
   state(kubernetesService('prod/web'), []);
   const running = zones.flush();

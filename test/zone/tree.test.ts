@@ -9,7 +9,7 @@ const names = fc.array(
   { maxLength: 150 },
 );
 
-test('a tree holds the names that were put in, and those above them, until their leaves are removed', () => {
+test('a tree contains the inserted names and those above them, until their leaves are removed', () => {
   fc.assert(
     fc.property(
       names,
@@ -43,7 +43,7 @@ test('a tree holds the names that were put in, and those above them, until their
   );
 });
 
-test('a name costs about 60 bytes', () => {
+test('a name in the tree costs about 60 bytes', () => {
   const tree = createNameTree(() => 0.5);
   for (let i = 0; i < 20_000; i++) {
     tree.ensure(parseName(`10-1-${i >> 8}-${i & 255}.web-${i % 1000}.prod.svc.cluster.local.`), () => {});

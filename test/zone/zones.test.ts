@@ -21,7 +21,7 @@ const APEX = `
   dns.production.local.    -
 `;
 
-test('a zone of the configuration publishes its records, its services and its apex', async () => {
+test('a configured zone publishes its records, its services, SOA and NS', async () => {
   const zone = zoneConfig('production.local.', {
     records: [
       { name: 'www.production.local.', type: 'CNAME', value: 'api.production.local.', ttlSeconds: 60 },
@@ -91,7 +91,7 @@ const REVERSE_APEX = `
   ip6.arpa.     5 NS ns.dns.cluster.local.
 `;
 
-test('a headless service publishes what the Kubernetes specification and CoreDNS give it', async () => {
+test('a headless service publishes the names of the Kubernetes specification and of CoreDNS', async () => {
   const { plane, state, zones } = setUpZones([clusterZone('cluster.local.', { reverse: ['in-addr.arpa.'] })]);
   state(kubernetesService('prod/db', { ports: [port('sql', 5432)] }), [
     instance('db-0', ['10.1.0.1'], { hostname: 'db-0', ports: [port('sql', 5432), port('', 9000)] }),
@@ -124,7 +124,7 @@ test('a headless service publishes what the Kubernetes specification and CoreDNS
   );
 });
 
-test('a service with cluster IPs publishes them, its ports, and its endpoints below it', async () => {
+test('a service with cluster IPs publishes them, its ports, and the names of its endpoints', async () => {
   const { plane, state, zones } = setUpZones([clusterZone('cluster.local.', { reverse: [] })]);
   const web = kubernetesService('prod/web', {
     kind: 'clusterIp',
@@ -149,7 +149,7 @@ test('a service with cluster IPs publishes them, its ports, and its endpoints be
   );
 });
 
-test('dual stack: both families at every name, and 100 is shared as CoreDNS shares it', async () => {
+test('dual stack: every name has both families, and weights of 100 are divided as in CoreDNS', async () => {
   const { plane, state, zones } = setUpZones([clusterZone('cluster.local.', { reverse: [] })]);
   const ports = [port('sql', 5432)];
   state(kubernetesService('prod/db'), [
@@ -172,7 +172,7 @@ test('dual stack: both families at every name, and 100 is shared as CoreDNS shar
   );
 });
 
-test('SRV weights stay at 1 above a hundred endpoints', async () => {
+test('SRV weights stay at 1 beyond a hundred endpoints', async () => {
   const { plane, state, zones } = setUpZones([clusterZone('cluster.local.', { reverse: [] })]);
   const ports = [port('http', 80)];
   const many = Array.from({ length: 250 }, (_, i) => instance(`i${i}`, [`10.1.${i >> 8}.${i & 255}`], { ports }));
@@ -183,7 +183,7 @@ test('SRV weights stay at 1 above a hundred endpoints', async () => {
   assert.ok(srv.every((line) => line.includes(' SRV 0 1 80 ')));
 });
 
-test('external names are CNAMEs; addresses and the name itself are left out and reported', async () => {
+test('external names are CNAMEs; addresses and self-references are skipped and reported', async () => {
   const { plane, state, zones, leftOut } = setUpZones([clusterZone('cluster.local.', { reverse: [] })]);
   for (const [name, externalName] of [
     ['good', 'db.example.com.'],
@@ -205,7 +205,7 @@ test('external names are CNAMEs; addresses and the name itself are left out and 
   assert.match(leftOut.join('\n'), /prod\/address: its external name "192.0.2.1." is an IP address/);
 });
 
-test('in a cluster set endpoints are named by hostname and cluster, those behind a clusterset IP not at all', async () => {
+test('in a cluster set endpoints are named by hostname and cluster, except behind a clusterset IP', async () => {
   const [source] = clusterZone().kubernetes;
   const zone = clusterZone('clusterset.local.', {
     reverse: ['in-addr.arpa.'],
@@ -266,7 +266,7 @@ test('in a cluster set endpoints are named by hostname and cluster, those behind
   assert.match(leftOut.join(), /the cluster id "no\.label" is not a label/);
 });
 
-test('a Kubernetes endpoint without ports has no SRV records, whatever ports its service has', async () => {
+test('a Kubernetes endpoint without ports has no SRV records, regardless of its service’s ports', async () => {
   const { plane, state, zones } = setUpZones([clusterZone('cluster.local.', { reverse: [] })]);
   state(kubernetesService('prod/db', { ports: [port('sql', 5432)] }), [instance('db-0', ['10.1.0.1'])]);
   await zones.flush();
@@ -278,7 +278,7 @@ test('a Kubernetes endpoint without ports has no SRV records, whatever ports its
   );
 });
 
-test('of two instances with one address each has its own health at its own name and in PTR records', async () => {
+test('two instances with one address each have their own health at their own name and in PTR records', async () => {
   const { plane, registry, state, zones } = setUpZones([clusterZone('cluster.local.', { reverse: ['in-addr.arpa.'] })]);
   const db = kubernetesService('prod/db');
   state(db, [instance('db-0', ['10.1.0.1'], { hostname: 'db-0' }), instance('p', ['10.1.0.1'])]);
@@ -291,7 +291,7 @@ test('of two instances with one address each has its own health at its own name 
   assert.deepEqual(slots('1.0.1.10.in-addr.arpa.'), [first, second]);
 });
 
-test('namespaces exist, and their pods have names as the option says', async () => {
+test('namespaces exist, and their pods have names according to the option', async () => {
   const { plane, state, zones } = setUpZones([clusterZone('cluster.local.', { reverse: [] })]);
   const namespace = (name: string, podNames: 'disabled' | 'insecure' | 'verified') =>
     kubernetesService(`${name}/`, { kind: 'namespace', names: ['{namespace}.svc'], podNames });
@@ -317,7 +317,7 @@ test('namespaces exist, and their pods have names as the option says', async () 
   );
 });
 
-test('AAAA records of a service may have a TTL of their own', async () => {
+test('AAAA records of a service may have a separate TTL', async () => {
   const { plane, state, zones } = setUpZones([clusterZone()]);
   const dual = instance('db-0', ['10.1.0.1', 'fd00::1'], { hostname: 'db-0' });
   state(kubernetesService('prod/db', { ttlSecondsOfAaaa: 77 }), [dual]);
@@ -347,7 +347,7 @@ test('an address in several services has a PTR record for each', async () => {
   assert.equal(reverse(), '1.0.1.10.in-addr.arpa. 5 PTR db-0.db.prod.svc.cluster.local.');
 });
 
-test('ignoreEmpty: a service with cluster IPs has no name while none of its instances may be answered', async () => {
+test('ignoreEmpty: a service with cluster IPs has no name while none of its instances is eligible', async () => {
   const { plane, state, zones, registry } = setUpZones([clusterZone('cluster.local.', { reverse: [] })]);
   const web = kubernetesService('prod/web', { kind: 'clusterIp', clusterIps: ['10.96.0.1'], ignoreEmpty: true });
   state(web, [instance('web-1', ['10.1.0.1'])]);

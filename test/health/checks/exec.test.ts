@@ -10,7 +10,7 @@ import { never, target } from './target.ts';
 const shell = (line: string, signal = never()) =>
   probeExec(target({ type: 'exec', command: ['CMD-SHELL', line] }), signal);
 
-test('the exit status decides and the last line is the reason', async () => {
+test('exec check: the exit status decides and the last line of output is the reason', async () => {
   assert.deepEqual(await shell('echo one; echo two'), { passed: true, reason: 'two' });
   assert.deepEqual(await shell('exit 0'), { passed: true, reason: 'exit status 0' });
   assert.deepEqual(await shell('echo no database >&2; exit 3'), {
@@ -20,7 +20,7 @@ test('the exit status decides and the last line is the reason', async () => {
   assert.deepEqual(await shell('kill -SEGV $$'), { passed: false, reason: 'killed by SIGSEGV' });
 });
 
-test('CMD runs an argv without a shell', async () => {
+test('exec check: CMD runs an argument vector without a shell', async () => {
   const run = (command: string[]) => probeExec(target({ type: 'exec', command }), never());
   assert.deepEqual(await run(['CMD', 'echo', '$HOME; exit 1']), { passed: true, reason: '$HOME; exit 1' });
   assert.deepEqual(await run(['echo', 'plain']), { passed: true, reason: 'plain' });
@@ -32,7 +32,7 @@ test('CMD runs an argv without a shell', async () => {
   assert.equal((await run(['echo', 'a\0b'])).passed, false);
 });
 
-test('a command learns its instance from the environment, and nothing else of ours', async () => {
+test('exec check: a command learns about its instance from the environment, and gets nothing else', async () => {
   process.env.HEALTHDNS_TEST_SECRET = 'secret';
   const echo = 'echo "$HEALTHDNS_SERVICE $HEALTHDNS_INSTANCE_ID $HEALTHDNS_INSTANCE_ADDRESS $HEALTHDNS_INSTANCE_PORT';
   const command = [
@@ -44,7 +44,7 @@ test('a command learns its instance from the environment, and nothing else of ou
   assert.equal(result.reason, 'api api-1 127.0.0.1 80 ::1 blue []');
 });
 
-test('much output and control characters do not reach the reason', async () => {
+test('exec check: large output and control characters do not reach the reason', async () => {
   const { reason } = await shell("head -c 1000000 /dev/zero | tr '\\0' 'x'; echo; printf 'a\\033[31mb\\n'; exit 1");
   assert.equal(reason, 'exit status 1: a [31mb');
   assert.ok((await shell("head -c 100000 /dev/zero | tr '\\0' 'x'")).reason.length <= 200);
@@ -72,57 +72,65 @@ async function groupGone(group: number): Promise<void> {
 
 const linux = { skip: process.platform === 'linux' ? false : 'needs /proc (Linux)', timeout: 20_000 };
 
-test('an aborted command is killed with all its children, also those that ignore SIGTERM', linux, async () => {
-  const abort = new AbortController();
-  const line = `trap '' TERM; (trap '' TERM; sleep 300) & sleep 300 & echo $$; sleep 300`;
-  const run = shell(line, abort.signal);
-  // The group is known once the shell is among our children.
-  const child = await new Promise<number>((resolve) => {
-    const look = () => {
-      const found = readdirSync('/proc').find((entry) => {
-        if (!/^\d+$/.test(entry)) return false;
-        try {
-          const after = readFileSync(`/proc/${entry}/stat`, 'utf8')
-            .replace(/^.*\) /s, '')
-            .split(' ');
-          return (
-            Number(after[1]) === process.pid &&
-            Number(after[2]) === Number(entry) &&
-            groupMembers(Number(entry)).length >= 4
-          );
-        } catch {
-          return false;
-        }
-      });
-      if (found === undefined) setImmediate(look);
-      else resolve(Number(found));
-    };
-    look();
-  });
-  abort.abort();
-  const result = await run;
-  assert.equal(result.passed, false);
-  assert.match(result.reason, /^killed by SIGKILL/);
-  await groupGone(child);
-});
+test(
+  'exec check: an aborted command is killed with all its children, including those that ignore SIGTERM',
+  linux,
+  async () => {
+    const abort = new AbortController();
+    const line = `trap '' TERM; (trap '' TERM; sleep 300) & sleep 300 & echo $$; sleep 300`;
+    const run = shell(line, abort.signal);
+    // The group is known once the shell is among our children.
+    const child = await new Promise<number>((resolve) => {
+      const look = () => {
+        const found = readdirSync('/proc').find((entry) => {
+          if (!/^\d+$/.test(entry)) return false;
+          try {
+            const after = readFileSync(`/proc/${entry}/stat`, 'utf8')
+              .replace(/^.*\) /s, '')
+              .split(' ');
+            return (
+              Number(after[1]) === process.pid &&
+              Number(after[2]) === Number(entry) &&
+              groupMembers(Number(entry)).length >= 4
+            );
+          } catch {
+            return false;
+          }
+        });
+        if (found === undefined) setImmediate(look);
+        else resolve(Number(found));
+      };
+      look();
+    });
+    abort.abort();
+    const result = await run;
+    assert.equal(result.passed, false);
+    assert.match(result.reason, /^killed by SIGKILL/);
+    await groupGone(child);
+  },
+);
 
-test('what a command leaves in the background is killed when it exits', linux, async () => {
+test('exec check: background processes of a command are killed when it exits', linux, async () => {
   const { passed, reason } = await shell('sleep 300 & sleep 300 & echo $$');
   assert.equal(passed, true);
   await groupGone(Number(reason));
 });
 
-test('what left the group and holds the output open does not keep an aborted check waiting', linux, async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'healthdns-exec-'));
-  t.after(() => rmSync(folder, { recursive: true }));
-  const file = join(folder, 'pid');
-  const abort = new AbortController();
-  const run = shell(
-    `setsid sh -c 'echo $$ >${file}.new; mv ${file}.new ${file}; exec sleep 300' & sleep 300`,
-    abort.signal,
-  );
-  await until(() => existsSync(file), true);
-  abort.abort();
-  assert.match((await run).reason, /^killed by SIGKILL/);
-  process.kill(Number(readFileSync(file, 'utf8')), 'SIGKILL');
-});
+test(
+  'exec check: a process that left the group and holds the output open does not delay an aborted check',
+  linux,
+  async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'healthdns-exec-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, 'pid');
+    const abort = new AbortController();
+    const run = shell(
+      `setsid sh -c 'echo $$ >${file}.new; mv ${file}.new ${file}; exec sleep 300' & sleep 300`,
+      abort.signal,
+    );
+    await until(() => existsSync(file), true);
+    abort.abort();
+    assert.match((await run).reason, /^killed by SIGKILL/);
+    process.kill(Number(readFileSync(file, 'utf8')), 'SIGKILL');
+  },
+);

@@ -31,7 +31,7 @@ async function closedPort(): Promise<number> {
   return port;
 }
 
-test('a status in the range passes, one outside fails and says what was expected', async (t) => {
+test('http check: a status in the range passes, another fails with the expected range', async (t) => {
   const port = await serve(t, (request, response) => {
     response.writeHead(Number(request.url?.slice(1))).end('x'.repeat(1000));
   });
@@ -43,7 +43,7 @@ test('a status in the range passes, one outside fails and says what was expected
   assert.deepEqual(await check('/204', [200, 200]), { passed: false, reason: '204 No Content, expected 200 to 200' });
 });
 
-test('path and Host are sent, and the connection is not kept', async (t) => {
+test('http check: path and Host are sent, and the connection is not reused', async (t) => {
   const seen: unknown[] = [];
   const port = await serve(t, (request, response) => {
     seen.push([request.url, request.headers.host, request.headers.connection]);
@@ -57,7 +57,7 @@ test('path and Host are sent, and the connection is not kept', async (t) => {
   ]);
 });
 
-test('redirects are followed only when asked, and not for ever', async (t) => {
+test('http check: redirects are followed only if configured, and only up to a limit', async (t) => {
   const port = await serve(t, (request, response) => {
     if (request.url === '/good') response.end();
     else if (request.url === '/old') response.writeHead(301, { Location: '/good' }).end();
@@ -72,7 +72,7 @@ test('redirects are followed only when asked, and not for ever', async (t) => {
   assert.match((await check('/loop', true)).reason, /^more than 5 redirects/);
 });
 
-test('a body without end does not keep the check, and does not fail it', async (t) => {
+test('http check: an endless body neither delays nor fails the check', async (t) => {
   const port = await serve(t, (_request, response) => {
     const pour = () => {
       while (!response.destroyed && response.write('x'.repeat(16_384)));
@@ -83,7 +83,7 @@ test('a body without end does not keep the check, and does not fail it', async (
   assert.deepEqual(await probeHttp(target({ type: 'http' }, port), never()), { passed: true, reason: '200 OK' });
 });
 
-test('a server that is silent is let go of when the check is aborted', async (t) => {
+test('http check: the connection to a silent server is closed when the check is aborted', async (t) => {
   let closed = () => {};
   const gone = new Promise<void>((resolve) => {
     closed = resolve;
@@ -97,7 +97,7 @@ test('a server that is silent is let go of when the check is aborted', async (t)
   await gone;
 });
 
-test('a refused connection, a bad response and an impossible path are failures that say why', async (t) => {
+test('http check: a refused connection, an invalid response and an invalid path fail with a reason', async (t) => {
   const port = await closedPort();
   assert.deepEqual(await probeHttp(target({ type: 'http' }, port), never()), {
     passed: false,
@@ -108,23 +108,27 @@ test('a refused connection, a bad response and an impossible path are failures t
   assert.equal((await probeHttp(target({ type: 'http', host: 'a b' }, port), never())).passed, false);
 });
 
-test('https takes any certificate unless told to verify it', requirement('openssl'), async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'healthdns-'));
-  t.after(() => rmSync(folder, { recursive: true }));
-  const words = '-x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=api.example';
-  const files = ['-keyout', join(folder, 'key'), '-out', join(folder, 'certificate')];
-  execFileSync('openssl', ['req', ...words.split(' '), ...files], { stdio: 'ignore' });
-  const key = readFileSync(join(folder, 'key'));
-  const cert = readFileSync(join(folder, 'certificate'));
-  const port = await serve(t, (_request, response) => void response.end(), createSecureServer({ key, cert }));
-  const check = (verifyCertificate: boolean, host?: string) =>
-    probeHttp(target({ type: 'https', verifyCertificate, host }, port), never());
-  assert.deepEqual(await check(false), { passed: true, reason: '200 OK' });
-  assert.deepEqual(await check(false, 'api.example'), { passed: true, reason: '200 OK' });
-  assert.match((await check(true, 'api.example')).reason, /self-signed certificate/);
-});
+test(
+  'https check: any certificate is accepted unless verification is configured',
+  requirement('openssl'),
+  async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'healthdns-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const words = '-x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=api.example';
+    const files = ['-keyout', join(folder, 'key'), '-out', join(folder, 'certificate')];
+    execFileSync('openssl', ['req', ...words.split(' '), ...files], { stdio: 'ignore' });
+    const key = readFileSync(join(folder, 'key'));
+    const cert = readFileSync(join(folder, 'certificate'));
+    const port = await serve(t, (_request, response) => void response.end(), createSecureServer({ key, cert }));
+    const check = (verifyCertificate: boolean, host?: string) =>
+      probeHttp(target({ type: 'https', verifyCertificate, host }, port), never());
+    assert.deepEqual(await check(false), { passed: true, reason: '200 OK' });
+    assert.deepEqual(await check(false, 'api.example'), { passed: true, reason: '200 OK' });
+    assert.match((await check(true, 'api.example')).reason, /self-signed certificate/);
+  },
+);
 
-test('tcp passes where something listens and fails where nothing does', async (t) => {
+test('tcp check: passes if the port is open and fails otherwise', async (t) => {
   const port = await serve(t, () => {});
   assert.deepEqual(await probeTcp(target({}, port), never()), {
     passed: true,
@@ -139,7 +143,7 @@ test('tcp passes where something listens and fails where nothing does', async (t
   assert.equal((await probeTcp(target({}, port), AbortSignal.abort())).passed, false);
 });
 
-test('a reason is one line, also where the system says more', async (t) => {
+test('the reason of a check is one line, even if the system reports more', async (t) => {
   const port = await serve(t, (_, response) => response.end());
   const { passed, reason } = await probeHttp(target({ type: 'https', path: '/' }, port), never());
   assert.equal(passed, false);

@@ -42,7 +42,7 @@ const failing: Probe = async () => ({ passed: false, reason: 'refused' });
 const hanging: Probe = (_target, signal) =>
   new Promise((resolve) => signal.addEventListener('abort', () => resolve({ passed: false, reason: 'aborted' })));
 
-test('the first check comes soon, and then one an interval', async () => {
+test('the first check runs soon, and the following ones once per interval', async () => {
   const times: number[] = [];
   const { clock, state, said } = setUp(async (target, signal) => {
     times.push(clock.monotonicMs());
@@ -57,7 +57,7 @@ test('the first check comes soon, and then one an interval', async () => {
   assert.ok(times.length >= 9 && times.length <= 12, `${times.length} checks`);
 });
 
-test('retries failures make it unhealthy, with the count in the reason', async () => {
+test('as many failures as retries make an instance unhealthy, with the count in the reason', async () => {
   const { clock, state, said } = setUp(failing);
   state('k', ['a'], { retries: 2 });
   await clock.advance(1000);
@@ -66,7 +66,7 @@ test('retries failures make it unhealthy, with the count in the reason', async (
   assert.equal(said('k', 'a'), 'UNHEALTHY: refused (2 of 2)');
 });
 
-test('a check that takes too long is aborted and failed', async () => {
+test('a check that takes too long is aborted and fails', async () => {
   const { clock, state, said, runner } = setUp(hanging);
   state('k', ['a'], { timeout: 2, retries: 1 });
   await clock.advance(3000);
@@ -74,14 +74,14 @@ test('a check that takes too long is aborted and failed', async () => {
   assert.equal(runner.counts().timedOut, 1);
 });
 
-test('a probe that throws is a failed check and the next one runs', async () => {
+test('a probe that throws is a failed check, and the next one runs', async () => {
   const { clock, state, said } = setUp(() => Promise.reject(new Error('broken')));
   state('k', ['a'], { retries: 2 });
   await clock.advance(13_000);
   assert.equal(said('k', 'a'), 'UNHEALTHY: broken (2 of 2)');
 });
 
-test('a thousand checks do not begin together', async () => {
+test('a thousand checks do not start at the same time', async () => {
   const perTenth = new Map<number, number>();
   const { clock, state } = setUp(async () => {
     const tenth = Math.floor(clock.monotonicMs() / 100);
@@ -100,7 +100,7 @@ test('a thousand checks do not begin together', async () => {
   assert.ok(Math.max(...perTenth.values()) < 200, `${Math.max(...perTenth.values())} in a tenth of a second`);
 });
 
-test('only so many run at a time, and a service with few checks does not wait for one with many', async () => {
+test('concurrent checks are limited, and a service with few checks does not wait for one with many', async () => {
   const began: string[] = [];
   const waiting: (() => void)[] = [];
   const probe: Probe = ({ service: { name } }: CheckTarget) => {
@@ -123,7 +123,7 @@ test('only so many run at a time, and a service with few checks does not wait fo
   assert.ok(runner.counts().late > 0);
 });
 
-test('a check that waits for its turn does not run once its instance is gone', async () => {
+test('a queued check does not run after its instance is gone', async () => {
   const began: string[] = [];
   const finish: (() => void)[] = [];
   const probe: Probe = ({ instance: { id } }) => {
@@ -141,7 +141,7 @@ test('a check that waits for its turn does not run once its instance is gone', a
   assert.deepEqual(began, [first]);
 });
 
-test('checks follow the registry: gone instances lose their fact, a new check keeps the status until it has run', async () => {
+test('removed instances lose their check fact, and a changed check keeps the status until it has run', async () => {
   let current: Probe = failing;
   const { clock, registry, state, said, runner } = setUp((target, signal) => current(target, signal));
   state('k', ['a', 'b'], { retries: 1 });
@@ -162,7 +162,7 @@ test('checks follow the registry: gone instances lose their fact, a new check ke
   assert.equal(clock.pendingTimers(), 0);
 });
 
-test('an instance’s own check is taken in place of its service’s, also where the service has none', async () => {
+test('the check of an instance overrides that of its service, even if the service has none', async () => {
   const seen: string[] = [];
   const { clock, registry } = setUp(async ({ address, port, check }) => {
     seen.push(`${check.type} ${address}:${port}`);
@@ -175,7 +175,7 @@ test('an instance’s own check is taken in place of its service’s, also where
   assert.deepEqual(seen, ['http 127.0.0.1:80']);
 });
 
-test('a result that comes after its instance is gone states nothing', async () => {
+test('a result that arrives after its instance is gone is dropped', async () => {
   const { clock, registry, state, said } = setUp(hanging);
   state('k', ['a'], { timeout: 60 });
   await clock.advance(1000);
@@ -185,7 +185,7 @@ test('a result that comes after its instance is gone states nothing', async () =
   assert.equal(registry.size().subjects, 0);
 });
 
-test('stop aborts what runs, waits for it, and leaves no timer', async () => {
+test('stop aborts running checks, waits for them, and leaves no timer', async () => {
   const { clock, state, runner } = setUp(hanging, 3);
   state('k', ['a', 'b', 'c', 'd', 'e'], { timeout: 60 });
   await clock.advance(1000);

@@ -34,13 +34,13 @@ async function read(chunks: readonly string[]): Promise<{ types: string[]; ended
 
 const event = (type: string) => `${JSON.stringify({ type, object: {} })}\n`;
 
-test('all events of a watch are handed over, and its end is an end', async () => {
+test('all events of a watch are delivered, and so is its end', async () => {
   const { types, ended } = await read([event('ADDED'), event('MODIFIED'), event('DELETED')]);
   assert.deepEqual(types, ['ADDED', 'MODIFIED', 'DELETED']);
   assert.equal(ended, undefined);
 });
 
-test('nothing is read after what cannot be read, though it has come already', async () => {
+test('nothing is read after an unreadable event, even if it has already arrived', async () => {
   const { types, ended } = await read([event('ADDED'), 'not JSON\n', event('MODIFIED'), event('DELETED')]);
   assert.deepEqual(types, ['ADDED']);
   assert.ok(ended instanceof BrokenStream);

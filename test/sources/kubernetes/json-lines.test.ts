@@ -21,7 +21,7 @@ function cut(buffer: Buffer, places: readonly number[]): Buffer[] {
   return ends.map((end, i) => buffer.subarray(i === 0 ? 0 : ends[i - 1], end));
 }
 
-test('lines are the same however the stream is cut', () => {
+test('JSON lines are the same however the stream is cut', () => {
   fc.assert(
     fc.property(fc.array(fc.jsonValue(), { maxLength: 8 }), fc.array(fc.nat(), { maxLength: 12 }), (values, places) => {
       const text = values.map((value) => `${JSON.stringify(value)}\n`).join('');
@@ -31,7 +31,7 @@ test('lines are the same however the stream is cut', () => {
   );
 });
 
-test('any bytes are survived, and the line after them is read', () => {
+test('any bytes are survived, and the next line is read', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
       const { values } = read([Buffer.from(bytes), Buffer.from('\n{"a":1}\n')]);
@@ -40,11 +40,11 @@ test('any bytes are survived, and the line after them is read', () => {
   );
 });
 
-test('a line that is not JSON is told apart from one that is too long', () => {
+test('an invalid line is distinguished from one that is too long', () => {
   assert.deepEqual(read([Buffer.from('{"cut":"of\n')]), { values: [], tooLong: 0, broken: 1 });
 });
 
-test('a line over the limit is left out without keeping it, and the next is read', () => {
+test('a line over the limit is skipped without buffering it, and the next is read', () => {
   const long = Buffer.from(`"${'x'.repeat(2_000)}"\n"short"\n`);
   assert.deepEqual(read(cut(long, [10, 500, 1_500]), 1_000), { values: ['short'], tooLong: 1, broken: 0 });
 });

@@ -35,7 +35,7 @@ const translate = (spec: object, more: Partial<KubernetesConfig> = {}) => {
 const factOf = (object: Fields) => podFacts(metadata(named(object)), object)[0];
 const statusOf = (object: Fields) => factOf(object).status;
 
-test('a Service with cluster IPs answers them, in canonical form', () => {
+test('a Service with cluster IPs answers them in canonical form', () => {
   const { kind, clusterIps, names, ttlSeconds, ports } = translate({
     clusterIP: '10.96.0.10',
     clusterIPs: ['10.96.0.10', 'FD00:10:96:0:0::000A'],
@@ -56,16 +56,16 @@ test('a Service with cluster IPs answers them, in canonical form', () => {
   );
 });
 
-test('a Service of before dual stack has its one cluster IP', () => {
+test('a Service from before dual stack has its single cluster IP', () => {
   assert.deepEqual(translate({ clusterIP: '10.96.0.10' }).clusterIps, ['10.96.0.10']);
 });
 
-test('a headless Service answers its instances, and says whether those that are not ready, too', () => {
+test('a headless Service answers its instances, with publishNotReadyAddresses also those that are not ready', () => {
   const { kind, policy } = translate({ clusterIP: 'None', publishNotReadyAddresses: true });
   assert.deepEqual([kind, policy.publishNotReady], ['instances', true]);
 });
 
-test('an ExternalName is an absolute name in lower case; an address is left to the zone, which says that it is none', () => {
+test('an ExternalName becomes an absolute name in lower case; the zone rejects an address', () => {
   const external = (externalName: string) => translate({ type: 'ExternalName', externalName }).externalName;
   assert.equal(external('Db.Example.COM'), 'db.example.com.');
   assert.equal(external('db.example.com.'), 'db.example.com.');
@@ -73,13 +73,13 @@ test('an ExternalName is an absolute name in lower case; an address is left to t
   assert.throws(() => external(''), MalformedObject);
 });
 
-test('`ignore empty_service` concerns Services with cluster IPs alone', () => {
+test('`ignore empty_service` applies only to Services with cluster IPs', () => {
   const option = { ignoreEmptyService: true };
   assert.equal(translate({ clusterIP: '10.96.0.10' }, option).ignoreEmpty, true);
   assert.equal(translate({ clusterIP: 'None' }, option).ignoreEmpty, undefined);
 });
 
-test('a pod is what its Ready condition says', () => {
+test('the health of a pod is its Ready condition', () => {
   assert.deepEqual(factOf(podStatus('10.0.0.1', true)), {
     source: 'pod',
     status: 'HEALTHY',
@@ -94,7 +94,7 @@ test('a pod is what its Ready condition says', () => {
   assert.equal(statusOf({}), 'UNHEALTHY');
 });
 
-test('a pod that is being deleted or has ended is out, even while its condition still says Ready', () => {
+test('a pod that is being deleted or has ended is out, even if its condition is still Ready', () => {
   const ready = podStatus('10.0.0.1', true);
   assert.equal(statusOf({ ...ready, metadata: { deletionTimestamp: '2026-01-02T00:00:00Z' } }), 'UNHEALTHY');
   assert.equal(statusOf(podStatus('10.0.0.1', true, { phase: 'Failed' })), 'UNHEALTHY');
@@ -143,12 +143,12 @@ const REASONS: readonly [string, object, string][] = [
 ];
 
 for (const [what, status, reason] of REASONS) {
-  test(`the reason names ${what}`, () => {
+  test(`the reason for a pod’s health names ${what}`, () => {
     assert.equal(factOf(podStatus('10.0.0.1', false, status)).reason, reason);
   });
 }
 
-test('a pod has a name for each address, whatever its readiness, until it has ended or is being deleted', () => {
+test('a pod has a name for each address, regardless of readiness, until it ends or is being deleted', () => {
   const names = (object: Fields) =>
     podNames(cluster(), metadata(named(object)), object, podAddresses(object)!).flatMap((one) => one.addresses);
   const { status } = podStatus('10.1.0.1', false);
@@ -161,7 +161,7 @@ test('a pod has a name for each address, whatever its readiness, until it has en
   assert.deepEqual(names({ metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' }, status }), []);
 });
 
-test('a node that is ready, or of which no kubelet has spoken, says nothing about its pods', () => {
+test('a node that is ready, or without a kubelet, has no effect on its pods', () => {
   const node = (status: string) => ({ status: { conditions: [{ type: 'Ready', status, reason: 'KubeletGone' }] } });
   assert.deepEqual(nodeFacts('n', node('True')), []);
   assert.deepEqual(nodeFacts('n', {}), []);
@@ -171,7 +171,7 @@ test('a node that is ready, or of which no kubelet has spoken, says nothing abou
 const translated = (object: Fields, more: Partial<KubernetesConfig> = {}) =>
   translateSlice(cluster(more), metadata(named(object)), object).instances;
 
-test('an endpoint whose readiness is not stated is answered, one that is terminating is not, as CoreDNS does', () => {
+test('an endpoint without a readiness condition is answered, a terminating one is not, as in CoreDNS', () => {
   const conditions = [{}, { ready: true }, { ready: false }, { ready: false, serving: true, terminating: true }];
   const endpoints = conditions.map((condition, i) => endpoint(`10.0.0.${i + 1}`, undefined, condition));
   assert.deepEqual(
@@ -185,7 +185,7 @@ test('an endpoint whose readiness is not stated is answered, one that is termina
   );
 });
 
-test('each address of an endpoint is an instance, named after what it belongs to', () => {
+test('each address of an endpoint is an instance, named after its owner', () => {
   const [one, two, three] = translated(
     slice('s', 'web', [
       { ...endpoint('10.0.0.1', 'web-0'), addresses: ['10.0.0.1', '10.0.0.2'], hostname: 'Web-0', nodeName: 'n1' },
@@ -199,7 +199,7 @@ test('each address of an endpoint is an instance, named after what it belongs to
   assert.deepEqual(three.subjects, []);
 });
 
-test('endpointPodNames names endpoints after their pods, where that is a label', () => {
+test('endpointPodNames names endpoints after their pods, if that is a valid label', () => {
   const names = ['web-0', 'x'.repeat(64), 'web.0'];
   const endpoints = names.map((name, i) => endpoint(`10.0.0.${i + 1}`, name));
   assert.deepEqual(
@@ -208,13 +208,13 @@ test('endpointPodNames names endpoints after their pods, where that is a label',
   );
 });
 
-test('equal facts and equal ports of a slice are one object each', () => {
+test('equal facts and equal ports of a slice are shared objects', () => {
   const [one, two] = translated(slice('s', 'web', [endpoint('10.0.0.1', 'a'), endpoint('10.0.0.2', 'b')]));
   assert.equal(one.facts, two.facts);
   assert.equal(one.ports, two.ports);
 });
 
-test('legacy Endpoints that a controller wrote repeat the pod; what a person wrote does not', () => {
+test('Endpoints written by a controller repeat the pod, Endpoints written by hand do not', () => {
   const subsets = [{ addresses: [{ ip: '10.0.0.1', targetRef: { kind: 'Pod', name: 'web-0' } }] }];
   const repeats = (annotations: object) => {
     const object = named({ metadata: { annotations }, subsets });
@@ -224,7 +224,7 @@ test('legacy Endpoints that a controller wrote repeat the pod; what a person wro
   assert.equal(repeats({}), undefined);
 });
 
-test('whatever an object holds, it is translated or called malformed', () => {
+test('any object is translated or reported as malformed', () => {
   const anything = fc.object({
     key: fc.constantFrom(
       ...['metadata', 'name', 'namespace', 'labels', 'spec', 'status', 'conditions', 'type', 'ready', 'endpoints'],

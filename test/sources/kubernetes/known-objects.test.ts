@@ -39,7 +39,7 @@ function setUp() {
   };
 }
 
-test('a list of a server that lags is left aside, and the next one of a server that does not is taken', () => {
+test('a list from a lagging server is rejected, and the next one from an up-to-date server is accepted', () => {
   const { list, event, said } = setUp();
   assert.equal(list('100', 'a 90 one', 'b 91 one'), true);
   event('a 101 two');
@@ -49,7 +49,7 @@ test('a list of a server that lags is left aside, and the next one of a server t
   assert.deepEqual(said(), ['a two', 'c one']);
 });
 
-test('of a restored server the second list is right, though its objects are older than, or as old as, what was known', () => {
+test('after a restore the second list is accepted, although its objects are older than, or as old as, the known ones', () => {
   const { list, event, said, known } = setUp();
   assert.equal(list('100', 'a 90 one', 'b 91 one', 'c 92 one'), true);
   event('a 101 two');
@@ -63,7 +63,7 @@ test('of a restored server the second list is right, though its objects are olde
   assert.equal(known.advance('101'), true);
 });
 
-test('an object that is older than what was known makes a list doubtful, however new the list is', () => {
+test('an object older than known makes a list doubtful, however new the list is', () => {
   const { list, event, said } = setUp();
   assert.equal(list('100', 'a 90 one'), true);
   event('a 110 two');
@@ -72,7 +72,7 @@ test('an object that is older than what was known makes a list doubtful, however
   assert.deepEqual(said(), ['a one']);
 });
 
-test('a server that says that it is behind where it was is found out', () => {
+test('a server that reports an older version than before is detected', () => {
   const { list, event, known } = setUp();
   list('100', 'a 90 one');
   event('a 120 two');

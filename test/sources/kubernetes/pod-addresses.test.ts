@@ -50,7 +50,7 @@ function world() {
   };
 }
 
-test('a pod that came back under its name with another address is not answered at its old one', () => {
+test('a pod that is recreated with another address is not answered at its old one', () => {
   const db = world();
   db.pod('db-0', ['10.0.0.1']);
   db.slice([endpoint('10.0.0.1', 'db-0')]);
@@ -68,7 +68,7 @@ test('a pod that came back under its name with another address is not answered a
   db.stop();
 });
 
-test('a pod whose sandbox is new has one address less, and its other family stays', () => {
+test('a pod with a new sandbox loses one address, and the other family stays', () => {
   const db = world();
   db.slice([endpoint('10.0.0.1', 'db-0')]);
   db.slice([endpoint('fd00::1', 'db-0')], { family: 'IPv6' });
@@ -79,7 +79,7 @@ test('a pod whose sandbox is new has one address less, and its other family stay
   db.stop();
 });
 
-test('a late slice that is read after the pod is believed for as long as the pod may just be older', async () => {
+test('a late slice that is read after the pod is accepted while the pod may be slightly older', async () => {
   const db = world();
   db.pod('db-0', ['10.0.0.11']);
   db.slice([endpoint('10.0.0.1', 'db-0')]);
@@ -89,7 +89,7 @@ test('a late slice that is read after the pod is believed for as long as the pod
   db.stop();
 });
 
-test('a slice that is ahead of the watch of pods is answered once that has caught up', async () => {
+test('a slice that is ahead of the pod watch is answered once the watch has caught up', async () => {
   const db = world();
   db.pod('db-0', ['10.0.0.1']);
   db.slice([endpoint('10.0.0.11', 'db-0')]);
@@ -100,7 +100,7 @@ test('a slice that is ahead of the watch of pods is answered once that has caugh
   db.stop();
 });
 
-test('another controller may give a pod an address of a network that its status does not know', async () => {
+test('another controller may give a pod an address of a network that is not in its status', async () => {
   const db = world();
   db.slice([endpoint('192.168.7.1', 'db-0')], { labels: {} });
   db.pod('db-0', ['10.0.0.1']);
@@ -109,7 +109,7 @@ test('another controller may give a pod an address of a network that its status 
   db.stop();
 });
 
-test('a pod with an address that is none still says whether it is ready', () => {
+test('a pod with an invalid address still has a health', () => {
   const db = world();
   db.slice([endpoint('10.0.0.1', 'db-0')]);
   assert.equal(db.pod('db-0', ['10.0.0.1', 'nonsense'])?.message, 'status.podIPs contains an invalid IP address');

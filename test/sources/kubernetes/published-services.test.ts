@@ -31,13 +31,13 @@ function restoredShop() {
   };
 }
 
-test('services are answered as the snapshot said until the namespaces are known', () => {
+test('services are answered from the snapshot until the namespaces are known', () => {
   const shop = restoredShop();
   shop.listServices();
   assert.ok(shop.isPublished());
 });
 
-test('services of a namespace that has lost its label go, whichever list comes first', () => {
+test('services of a namespace that has lost its label go, whichever list arrives first', () => {
   const late = restoredShop();
   late.listServices();
   late.loseLabel();

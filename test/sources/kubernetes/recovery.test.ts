@@ -61,7 +61,7 @@ function loopIn(recovery: Recovery, { essential = true, isOptional = false } = {
 
 const phaseAfter = ({ next }: Step) => next.phase;
 
-test('a server that ends every watch at once is asked less and less often, up to the limit', () => {
+test('a server that ends every watch at once is retried less and less often, up to a limit', () => {
   const loop = loopIn(WATCHING);
   const pauses = Array.from({ length: 9 }, () => loop.ended().pauseMs);
   assert.deepEqual(pauses, [500, 1000, 2000, 4000, 5000, 5000, 5000, 5000, 5000]);
@@ -81,7 +81,7 @@ test('a server that expires every watch is not listed in a tight loop', () => {
   );
 });
 
-test('a watch that ended as asked is followed by the next at once, and failures are forgotten', () => {
+test('a watch that ended normally is continued at once, and failures are forgotten', () => {
   const loop = loopIn(WATCHING);
   loop.failed(REFUSED);
   assert.equal(loop.ended(35_000).pauseMs, 0);
@@ -103,24 +103,24 @@ test('trouble begins with the first failure and ends with the next contact', () 
   assert.equal(loop.now().trouble, undefined);
 });
 
-test('a server that is back after a long time and wants a new list is asked at once, but not again and again', () => {
+test('after a long outage a required list is requested at once, but not repeatedly', () => {
   const loop = loopIn(WATCHING);
   for (let i = 0; i < 8; i++) loop.failed(REFUSED);
   const pauses = [1, 2, 3].map(() => loop.failed(gone()).pauseMs);
   assert.deepEqual(pauses, [500, 1000, 2000]);
 });
 
-test('a list that failed as a stream is tried in pages, and the other way round', () => {
+test('a list that failed as a stream is retried in pages, and the other way round', () => {
   const loop = loopIn(STARTING);
   const ways = [1, 2, 3].map(() => loop.failed(new Error('ended early')).next.listBy);
   assert.deepEqual(ways, ['pages', 'stream', 'pages']);
 });
 
-test('a watch that failed does not change how the next list is read', () => {
+test('a failed watch does not change how the next list is requested', () => {
   assert.equal(loopIn(WATCHING).failed(gone()).next.listBy, 'stream');
 });
 
-test('a server that refuses streaming lists is listed in pages at once and from then on, which is no trouble', () => {
+test('a server that rejects streaming lists is listed in pages from then on, without counting as trouble', () => {
   for (const status of [400, 422]) {
     const loop = loopIn(STARTING);
     const step = loop.failed(new ApiError(status, 'sendInitialEvents is forbidden'));
@@ -133,7 +133,7 @@ test('a server that refuses streaming lists is listed in pages at once and from 
   }
 });
 
-test('a list that was not believed is confirmed in pages, after a pause', () => {
+test('a doubtful list is confirmed in pages, after a pause', () => {
   const loop = loopIn(STARTING);
   const step = loop.failed(new UnconfirmedList());
   assert.deepEqual([step.next.phase, step.next.listBy, step.state], ['listing', 'pages', undefined]);
@@ -142,7 +142,7 @@ test('a list that was not believed is confirmed in pages, after a pause', () => 
   assert.equal(loop.now().listBy, 'stream');
 });
 
-test('a broken event is read again, and skipped by a list when it comes again', () => {
+test('a malformed event is read again, and skipped by a list if it recurs', () => {
   const loop = loopIn(WATCHING);
   const broken = () => phaseAfter(loop.failed(new BrokenStream('cut off')));
   assert.deepEqual([broken(), broken()], ['watching', 'listing']);
@@ -151,7 +151,7 @@ test('a broken event is read again, and skipped by a list when it comes again', 
   assert.equal(broken(), 'watching');
 });
 
-test('a place that the server does not know, or does not know yet, is not asked for again', () => {
+test('a version that the server does not know, or not yet, is not requested again', () => {
   const failed = (status: number, message: string) =>
     phaseAfter(loopIn(WATCHING).failed(new ApiError(status, message)));
   assert.equal(failed(504, 'Timeout: Too large resource version: 200, current: 100'), 'listing');
@@ -160,7 +160,7 @@ test('a place that the server does not know, or does not know yet, is not asked 
   assert.equal(loopIn(WATCHING).failed(new ApiError(400, 'invalid resource version')).next.canStream, true);
 });
 
-test('a server that was away for long is listed anew', () => {
+test('a server that was unreachable for long is listed again', () => {
   const loop = loopIn(WATCHING);
   assert.equal(phaseAfter(loop.failed(REFUSED)), 'watching');
   loop.passes(DEFAULT_TIMINGS.longAwayMs + 1);
@@ -170,7 +170,7 @@ test('a server that was away for long is listed anew', () => {
   assert.equal(phaseAfter(loop.failed(REFUSED)), 'listing');
 });
 
-test('a kind that is not essential is abandoned when the server refuses it for long', () => {
+test('an optional kind is abandoned when the server denies it for long', () => {
   const loop = loopIn(WATCHING, { essential: false });
   const refuse = () => loop.failed(new ApiError(403, 'forbidden'));
   assert.deepEqual([refuse().abandons, phaseAfter(refuse()), refuse().state], [false, 'watching', 'forbidden']);
@@ -179,7 +179,7 @@ test('a kind that is not essential is abandoned when the server refuses it for l
   assert.deepEqual([step.abandons, phaseAfter(step)], [true, 'listing'], 'what was forgotten must be read again');
 });
 
-test('a contact in between begins the refusal anew', () => {
+test('a contact in between restarts the period of denial', () => {
   const loop = loopIn(WATCHING, { essential: false });
   loop.failed(new ApiError(403, 'forbidden'));
   loop.heard();
@@ -187,14 +187,14 @@ test('a contact in between begins the refusal anew', () => {
   assert.equal(loop.failed(new ApiError(403, 'forbidden')).abandons, false);
 });
 
-test('an essential kind that is refused is waited for', () => {
+test('a required kind that is denied is retried', () => {
   const loop = loopIn(WATCHING);
   loop.failed(new ApiError(403, 'forbidden'));
   loop.passes(DEFAULT_TIMINGS.refusedMs * 10);
   assert.equal(loop.failed(new ApiError(403, 'forbidden')).abandons, false);
 });
 
-test('errors are told apart', () => {
+test('errors are classified', () => {
   const kinds = [
     [gone(), 'expired'],
     [new ApiError(401, 'Unauthorized'), 'unauthorized'],
@@ -208,7 +208,7 @@ test('errors are told apart', () => {
   assert.equal(failureOf(new ApiError(404, 'not found'), true), 'absent');
 });
 
-test('an absent kind is asked for from time to time, which is no trouble', () => {
+test('an absent kind is requested from time to time, which is not trouble', () => {
   const step = loopIn(WATCHING, { isOptional: true }).failed(new ApiError(404, 'not found'));
   assert.deepEqual([step.next.phase, step.state, step.next.trouble], ['listing', 'absent', undefined]);
   assert.equal(step.pauseMs, DEFAULT_TIMINGS.absentMs * 1.5);

@@ -20,7 +20,7 @@ const OF = 'kubernetes/test cluster.local.';
 const KEY = { kind: 'services', key: 'kubernetes/test/cluster.local./prod/db' };
 const LINES = [{ service: kubernetesService('prod/db') }, KEY];
 
-test('a snapshot that cannot be written whole leaves the one before, and nothing beside it', async (t) => {
+test('a snapshot that cannot be written completely leaves the previous one, and nothing beside it', async (t) => {
   const folder = await temporaryFolder(t);
   const file = join(folder, 'snapshot');
   await writeSnapshot(file, OF, 1_000, LINES);
@@ -33,7 +33,7 @@ test('a snapshot that cannot be written whole leaves the one before, and nothing
   assert.deepEqual(await readdir(folder), ['snapshot']);
 });
 
-test('a file of another program is left aside without being read', async (t) => {
+test('a file of another program is ignored without being read', async (t) => {
   const file = join(await temporaryFolder(t), 'snapshot');
   for (const content of [Buffer.alloc(1 << 20, 'x'), Buffer.alloc(9_000), Buffer.from('[]\n'), Buffer.from('')]) {
     await writeFile(file, content);
@@ -66,7 +66,7 @@ function keeper(file: string, nowMs: number, isSynced = true, maxAgeSeconds = 60
   return { made, warnings, told, keys, clock, registry, recorder };
 }
 
-test('a folder that cannot be written to is said, and changes nothing else', async (t) => {
+test('an unwritable folder is reported, and changes nothing else', async (t) => {
   const folder = join(await temporaryFolder(t), 'not-a-folder');
   await writeFile(folder, '');
   const { made, warnings } = keeper(join(folder, 'snapshot'), 1_000_000);
@@ -75,7 +75,7 @@ test('a folder that cannot be written to is said, and changes nothing else', asy
   assert.deepEqual(warnings, ['snapshot cannot be used', 'snapshot could not be written']);
 });
 
-test('a snapshot of the future is answered from for no longer than the limit', async (t) => {
+test('a snapshot from the future is served no longer than the limit', async (t) => {
   const file = join(await temporaryFolder(t), 'snapshot');
   await writeSnapshot(file, OF, 9_000_000, LINES);
   const { made, told, clock } = keeper(file, 1_000_000, false);
@@ -87,7 +87,7 @@ test('a snapshot of the future is answered from for no longer than the limit', a
   await made.stop();
 });
 
-test('what only a snapshot said is taken back when it is too old; what was said since stays', async (t) => {
+test('objects known only from a snapshot are withdrawn when it expires; objects confirmed since stay', async (t) => {
   const file = join(await temporaryFolder(t), 'snapshot');
   const [heard, unheard] = [kubernetesService('prod/heard'), kubernetesService('prod/unheard')];
   const facts = [fact('UNHEALTHY', 'pod')];
@@ -120,7 +120,7 @@ test('what only a snapshot said is taken back when it is too old; what was said 
   await made.stop();
 });
 
-test('a limit that is longer than the longest timer is kept', async (t) => {
+test('a limit longer than the longest timer is respected', async (t) => {
   const file = join(await temporaryFolder(t), 'snapshot');
   await writeSnapshot(file, OF, 1_000_000, LINES);
   const yearSeconds = 31_536_000;
@@ -138,7 +138,7 @@ test('a limit that is longer than the longest timer is kept', async (t) => {
   assert.deepEqual(told, [1_000_000]);
 });
 
-test('what a bad snapshot has stated is known by its key, so that the first list takes it back', async (t) => {
+test('objects from a bad snapshot are known by key, so that the first list withdraws them', async (t) => {
   const file = join(await temporaryFolder(t), 'snapshot');
   await writeSnapshot(file, OF, 1_000_000, LINES);
   const [header, good, key] = (await readFile(file, 'utf8')).split('\n');

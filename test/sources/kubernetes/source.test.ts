@@ -47,7 +47,7 @@ test('a server without streaming lists is listed in pages', () =>
     await until(() => server.requests.includes('watch services'), true);
   }));
 
-test('a server without EndpointSlices is read by its Endpoints', () =>
+test('a server without EndpointSlices is read through its Endpoints', () =>
   faking({ absent: ['endpointslices'] }, async (server, follow) => {
     server.put('services', service('web'));
     server.put('endpoints', {
@@ -65,7 +65,7 @@ test('a server without EndpointSlices is read by its Endpoints', () =>
     assert.equal(cluster.kind('endpointslices').state, 'absent');
   }));
 
-test('a malformed object is skipped, counted, and logged once, and the others are followed', () =>
+test('a malformed object is skipped, counted and logged once, and the others are followed', () =>
   faking({}, async (server, follow) => {
     server.put('services', service('web'));
     const cluster = await follow();
@@ -84,7 +84,7 @@ test('a malformed object is skipped, counted, and logged once, and the others ar
     assert.equal(lines.length, 1);
   }));
 
-test('after a line that is not JSON the watch begins again before it, and if that does not help with a list', () =>
+test('after an invalid line the watch restarts before it, and if that does not help, with a list', () =>
   faking({}, async (server, follow) => {
     server.put('services', service('web'));
     server.put('endpointslices', slice('a', 'web', [endpoint('10.0.0.1')]));
@@ -101,7 +101,7 @@ test('after a line that is not JSON the watch begins again before it, and if tha
     assert.equal(cluster.kind('endpointslices').counters.lists, 2);
   }));
 
-test('a list that stands still in the middle of a page is given up, and read when the server goes on', () =>
+test('a list that stalls in the middle of a page is abandoned, and retried when the server recovers', () =>
   faking({ streamingLists: false }, async (server, follow) => {
     for (let i = 1; i <= 5; i++) server.put('services', service(`web-${i}`));
     server.stall('services', true);
@@ -113,7 +113,7 @@ test('a list that stands still in the middle of a page is given up, and read whe
     assert.equal(cluster.kind('services').objects, 5);
   }));
 
-test('an API server whose history went back is listed, twice, and then what it says is followed', () =>
+test('an API server whose history went back is listed twice and then followed', () =>
   faking({}, async (server, follow) => {
     server.put('services', service('web'));
     server.put('endpointslices', slice('a', 'web', [endpoint('10.0.0.1')]));
@@ -132,7 +132,7 @@ test('an API server whose history went back is listed, twice, and then what it s
     await until(() => cluster.answered('web'), ['10.0.0.4']);
   }));
 
-test('when the history of one kind went back, all kinds are listed, also those whose watch goes on as if nothing were', () =>
+test('when the history of one kind went back, all kinds are listed, even those whose watch continues', () =>
   faking({}, async (server, follow) => {
     for (const name of ['web', 'new']) server.put('services', service(name));
     server.put('endpointslices', slice('a', 'web', [endpoint('10.0.0.1')]));
@@ -153,7 +153,7 @@ test('when the history of one kind went back, all kinds are listed, also those w
     await until(() => services().sort(), ['deleted since', 'next', 'web']);
   }));
 
-test('an endpoint that makes no sense is left out of its slice, the others are answered, and all go with the slice', () =>
+test('an invalid endpoint is left out of its slice, the others are answered, and all go with the slice', () =>
   faking({}, async (server, follow) => {
     server.put('services', service('web'));
     const nonsense = [endpoint('10.0.0.300'), endpoint('fd00::1'), { addresses: 'x' }, null];
@@ -164,7 +164,7 @@ test('an endpoint that makes no sense is left out of its slice, the others are a
     await until(() => cluster.answered('web'), []);
   }));
 
-test('what became malformed keeps saying what it said before', () =>
+test('an object that becomes malformed keeps its last valid state', () =>
   faking({}, async (server, follow) => {
     server.put('services', service('web'));
     server.put('endpointslices', slice('a', 'web', [endpoint('10.0.0.1')]));
@@ -174,7 +174,7 @@ test('what became malformed keeps saying what it said before', () =>
     assert.deepEqual(cluster.answered('web'), ['10.0.0.1']);
   }));
 
-test('an object older than what is known is ignored', () =>
+test('an object older than the known one is ignored', () =>
   faking({}, async (server, follow) => {
     server.put('services', service('web'));
     server.put('endpointslices', slice('a', 'web', [endpoint('10.0.0.1')]));
@@ -185,7 +185,7 @@ test('an object older than what is known is ignored', () =>
     assert.deepEqual(cluster.answered('web'), ['10.0.0.1']);
   }));
 
-test('an endpoint that moves between slices is answered throughout, and one that two slices state is answered once', () =>
+test('an endpoint that moves between slices is answered throughout, and one in two slices is answered once', () =>
   faking({}, async (server, follow) => {
     server.put('services', service('web'));
     server.put('endpointslices', slice('a', 'web', [endpoint('10.0.0.1'), endpoint('10.0.0.2')]));
@@ -199,7 +199,7 @@ test('an endpoint that moves between slices is answered throughout, and one that
     await until(() => cluster.answered('web'), ['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4']);
   }));
 
-test('a slice that changes its service takes its endpoints with it', () =>
+test('a slice that moves to another service takes its endpoints with it', () =>
   faking({}, async (server, follow) => {
     server.put('services', service('web'));
     server.put('services', service('other'));
@@ -210,7 +210,7 @@ test('a slice that changes its service takes its endpoints with it', () =>
     assert.deepEqual(cluster.answered('web'), []);
   }));
 
-test('a pod decides over the slice of its controller, in both directions, and stays out after its deletion', () =>
+test('a pod overrides the slice of its controller, in both directions, and stays out after its deletion', () =>
   faking({}, async (server, follow) => {
     server.put('services', service('web'));
     server.put('pods', readyPod('web-1', '10.0.0.1'));
@@ -226,7 +226,7 @@ test('a pod decides over the slice of its controller, in both directions, and st
     await until(() => cluster.answered('web'), []);
   }));
 
-test('what another controller says of a ready pod still counts', () =>
+test('another controller’s condition for a ready pod still counts', () =>
   faking({}, async (server, follow) => {
     server.put('services', service('web'));
     server.put('pods', readyPod('web-1', '10.0.0.1'));
@@ -235,7 +235,7 @@ test('what another controller says of a ready pod still counts', () =>
     assert.deepEqual(cluster.answered('web'), []);
   }));
 
-test('a node that is not ready takes its pods with it', () =>
+test('a node that is not ready takes its pods out', () =>
   faking({}, async (server, follow) => {
     const onNode = { ...endpoint('10.0.0.1', 'web-1'), nodeName: 'node-1' };
     server.put('services', service('web'));
@@ -252,7 +252,7 @@ test('a node that is not ready takes its pods with it', () =>
     await until(() => cluster.answered('web'), ['10.0.0.1', '10.0.0.2']);
   }));
 
-test('410 in the middle of a watch leads to a new list, and what is gone goes', () =>
+test('410 during a watch leads to a new list, and deleted objects go', () =>
   faking({}, async (server, follow) => {
     server.put('services', service('web'));
     server.put('endpointslices', slice('a', 'web', [endpoint('10.0.0.1')]));
@@ -284,7 +284,7 @@ test('a cluster without ServiceImports has none, and its source is ready', () =>
     assert.equal(cluster.kind('serviceimports').state, 'absent');
   }));
 
-test('only namespaces with the wanted labels are published, as their labels come and go', () =>
+test('only namespaces with the required labels are published, as their labels change', () =>
   faking({}, async (server, follow) => {
     server.put('services', service('web'));
     server.put('endpointslices', slice('a', 'web', [endpoint('10.0.0.1')]));
@@ -298,7 +298,7 @@ test('only namespaces with the wanted labels are published, as their labels come
     await until(published, undefined);
   }));
 
-test('with `pods: verified` a pod is named while it exists', () =>
+test('with `pods: verified`, a pod has a name while it exists', () =>
   faking({}, async (server, follow) => {
     server.put('namespaces', { metadata: { name: 'default', namespace: undefined } });
     server.put('pods', readyPod('web-1', '10.0.0.1', false));
@@ -308,7 +308,7 @@ test('with `pods: verified` a pod is named while it exists', () =>
     await until(() => cluster.answered(''), []);
   }));
 
-test('namespaces that are configured are watched one by one', () =>
+test('configured namespaces are watched individually', () =>
   faking({}, async (server, follow) => {
     server.put('services', service('web'));
     server.put('namespaces', { metadata: { name: 'default', namespace: undefined } });
@@ -320,7 +320,7 @@ test('namespaces that are configured are watched one by one', () =>
   }));
 
 for (const protobuf of ['refused', 'broken'] as const) {
-  test(`where protobuf is ${protobuf}, JSON is asked for from then on`, () =>
+  test(`if protobuf is ${protobuf}, JSON is requested from then on`, () =>
     faking({ protobuf }, async (server, follow) => {
       server.put('services', service('web'));
       server.put('endpointslices', slice('s-1', 'web', [endpoint('10.0.0.1')]));

@@ -15,18 +15,18 @@ const whole = (buffer: Buffer) => ({ buffer, start: 0, end: buffer.length });
 const namespace = (name: string) => bytes(1, bytes(1, name), bytes(6, '42'));
 const status = envelope('Status', Buffer.concat([bytes(2, 'Failure'), bytes(3, 'too old'), number(6, 410)]));
 
-test('an event is read as it would be in JSON', () => {
+test('a protobuf event is decoded like its JSON', () => {
   const event = readWatchEvent(whole(watchEvent('ADDED', envelope('Namespace', namespace('shop')))), NAMESPACE);
   assert.deepEqual(event, { type: 'ADDED', object: { metadata: { name: 'shop', resourceVersion: '42' } } });
 });
 
-test('an error is read as what it is, whatever kind is watched', () => {
+test('an error is decoded as an error, whatever kind is watched', () => {
   const event = readWatchEvent(whole(watchEvent('ERROR', status)), NAMESPACE);
   assert.deepEqual(event, { type: 'ERROR', object: { message: 'too old', code: 410 } });
   assert.equal(readStatusMessage(status), 'too old');
 });
 
-test('a list has its items and where it goes on', () => {
+test('a list contains its items and its continue token', () => {
   const list = Buffer.concat([
     bytes(1, bytes(2, '7'), bytes(3, 'next')),
     bytes(2, namespace('a')),
@@ -48,12 +48,12 @@ const broken: Record<string, Buffer> = {
   'one that is compressed': typed(bytes(3, 'gzip')),
 };
 for (const [what, buffer] of Object.entries(broken)) {
-  test(`an envelope that is ${what} is broken`, () => {
+  test(`an envelope that is ${what} is rejected`, () => {
     assert.throws(() => readEnvelope(whole(buffer), NAMESPACE), BrokenMessage);
   });
 }
 
-test('a broken event is an event or a broken message, however it is broken', () => {
+test('a corrupted event is an event or a malformed message', () => {
   const seed = watchEvent('ADDED', envelope('Namespace', namespace('shop')));
   const changes = fc.array(fc.tuple(fc.nat(seed.length - 1), fc.nat(255)), { minLength: 1, maxLength: 3 });
   fc.assert(

@@ -23,7 +23,7 @@ function cut(buffer: Buffer, places: readonly number[]): Buffer[] {
   return ends.map((end, i) => buffer.subarray(i === 0 ? 0 : ends[i - 1], end));
 }
 
-test('frames are the same however the stream is cut, and those over the limit are left out', () => {
+test('frames are the same however the stream is cut, and those over the limit are skipped', () => {
   const texts = fc.array(fc.string({ maxLength: 40, unit: 'binary-ascii' }), { maxLength: 8 });
   fc.assert(
     fc.property(texts, fc.array(fc.nat(), { maxLength: 30 }), fc.nat(40), (all, places, limit) => {
@@ -35,7 +35,7 @@ test('frames are the same however the stream is cut, and those over the limit ar
   );
 });
 
-test('a frame over the limit is left out as it comes, without being kept', () => {
+test('a frame over the limit is skipped as it arrives, without buffering it', () => {
   const gigabytes = Buffer.from([0xff, 0xff, 0xff, 0xff]);
   assert.deepEqual(read([gigabytes, ...Array.from({ length: 100 }, () => Buffer.alloc(1_000))]), {
     frames: [],

@@ -41,7 +41,7 @@ const unknown = fc.oneof(
 const writeInner = (each: { text: string; word: string; integer: number }) =>
   Buffer.concat([bytes(1, each.text), bytes(3, each.word), number(1000, each.integer)]);
 
-test('what is written is read, whatever unknown fields are between', () => {
+test('an encoded message is decoded, whatever unknown fields it contains', () => {
   fc.assert(
     fc.property(outer, fc.array(unknown, { minLength: 20, maxLength: 20 }), (made, between) => {
       const fields = [
@@ -60,17 +60,17 @@ test('what is written is read, whatever unknown fields are between', () => {
   );
 });
 
-test('fields come in any order, and one that comes twice counts as it came last', () => {
+test('fields may be in any order, and the last of repeated fields counts', () => {
   const buffer = Buffer.concat([number(8, 1), bytes(3, 'a'), number(8, -2), bytes(3, 'b')]);
   assert.deepEqual(read(buffer), { integer: -2, words: ['a', 'b'] });
 });
 
-test('a time that is not set is none', () => {
+test('an unset time is absent', () => {
   assert.deepEqual(read(bytes(6)), { time: undefined });
   assert.deepEqual(read(bytes(6, number(1, 0), number(2, 0))), { time: undefined });
 });
 
-test('a key called __proto__ changes no prototype', () => {
+test('a key named __proto__ does not change a prototype', () => {
   const { labels } = read(Buffer.concat([entry(5, '__proto__', 'x'), entry(5, 'a', 'b')])) as { labels: object };
   assert.equal(Object.getPrototypeOf(labels), Object.prototype);
   assert.deepEqual(labels, { a: 'b' });
@@ -94,12 +94,12 @@ const broken: Record<string, Buffer> = {
   'an inner message longer than the one around it': bytes(1, Buffer.from([0x0a, 9]), 'a').subarray(0, 4),
 };
 for (const [what, buffer] of Object.entries(broken)) {
-  test(`${what} is an error`, () => {
+  test(`decoding ${what} is an error`, () => {
     assert.throws(() => read(buffer), BrokenMessage);
   });
 }
 
-test('any bytes are an object or a broken message', () => {
+test('any bytes are an object or a malformed message', () => {
   const seed = Buffer.concat([bytes(1, writeInner({ text: 'é', word: 'a', integer: -1 })), entry(5, 'a', 'b')]);
   const mutated = fc
     .array(fc.tuple(fc.nat(seed.length - 1), fc.nat(255)), { maxLength: 4 })

@@ -49,13 +49,14 @@ async function stated(kindOf: (cluster: Cluster) => WatchedKind, encoding: 'prot
     factsOf: () => [],
     instancesOf: () => [],
     keptSubject: (subject) => subject,
+    setStale() {},
   };
   const config = testKubernetesConfig(plane.kubeconfig, { pods: 'verified', multicluster: false });
   const kind = kindOf({ config, zone: testZone, registry, clock: { ...systemClock, now: () => 0 }, log: silentLogger });
   assert.ok(kind.protobuf, `${kind.resource} are read in protobuf`);
   await readPagedList(
     {
-      ...{ server, clock: systemClock, kind, stop: new AbortController().signal, contact() {} },
+      ...{ server, clock: systemClock, kind, againMs: 60_000, stop: new AbortController().signal, contact() {} },
       encoding: encoding === 'json' ? {} : { protobuf: kind.protobuf },
     },
     (object) => {
@@ -186,7 +187,7 @@ test('Pods', options, async () => {
   let kind: PodsKind | undefined;
   await compare((cluster) => {
     kind?.stop();
-    kind = new PodsKind(cluster, () => true);
+    kind = new PodsKind(cluster, () => ({ hasFollowedSince: () => true, isBehind: () => false, verify() {} }));
     return kind;
   }, 14 * 3);
   kind?.stop();

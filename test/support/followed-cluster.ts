@@ -65,6 +65,7 @@ export const testKubernetesConfig = (kubeconfig: string, more: Partial<Kubernete
 export const IMPATIENT: WatchTimings = {
   ...DEFAULT_TIMINGS,
   headersMs: 2_000,
+  againMs: 500,
   watchSeconds: 4,
   graceMs: 1_000,
   initialQuietMs: 2_000,
@@ -73,6 +74,8 @@ export const IMPATIENT: WatchTimings = {
   confirmMs: 200,
   absentMs: 500,
   refusedMs: 1_000,
+  staleMs: 600,
+  heartbeat: { everyMs: 500, patienceMs: 1_000 },
 };
 
 /** Follows the cluster of a kubeconfig until stopped. */

@@ -84,7 +84,7 @@ function addKinds(watches: Watches, cluster: Cluster): void {
   for (const namespace of config.namespaces.length === 0 ? [undefined] : config.namespaces) {
     if (config.multicluster) addServiceImports(watches, serviceImportsKind(cluster, published, namespace));
     else watches.add(servicesKind(cluster, published, namespace));
-    const pods = new PodsKind(cluster, () => podWatch.isFollowing(), namespace);
+    const pods = new PodsKind(cluster, () => podWatch, namespace);
     const podWatch = watches.add(pods, { stop: () => pods.stop() });
     addEndpoints(watches, cluster, endpointSlicesKind(cluster, pods, namespace), namespace);
   }

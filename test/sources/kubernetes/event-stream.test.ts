@@ -19,7 +19,7 @@ async function read(chunks: readonly string[]): Promise<{ types: string[]; ended
   } as unknown as ApiServer;
   const types: string[] = [];
   const stream = {
-    ...{ path: '/', allowMs: 10_000, contact() {}, malformed() {} },
+    ...{ path: '/', allowMs: 10_000, againMs: 60_000, contact() {}, malformed() {} },
     event: (type: string) => void types.push(type),
   };
   try {

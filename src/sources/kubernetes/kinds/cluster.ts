@@ -36,17 +36,23 @@ export const groupKey = (
 export const podSubject = ({ config }: Pick<Cluster, 'config'>, namespace: string, name: string): string =>
   ['pod', config.label, namespace, name].join('/');
 
+/** What the subjects of all pods begin with, or of those of one namespace. */
+export const podSubjects = (cluster: Pick<Cluster, 'config'>, namespace: string | undefined): string =>
+  namespace === undefined ? podSubject(cluster, '', '').slice(0, -1) : podSubject(cluster, namespace, '');
+
+export const nodeSubjects = ({ config }: Pick<Cluster, 'config'>): string => ['node', config.label, ''].join('/');
+
 /** Shared: a node has many pods. */
 export function nodeSubject({ config }: Pick<Cluster, 'config'>, name: string): string {
   const subject = ['node', config.label, name].join('/');
-  const known = nodeSubjects.get(subject);
+  const known = sharedNodeSubjects.get(subject);
   if (known !== undefined) return known;
-  if (nodeSubjects.size >= MAX_NODE_SUBJECTS) nodeSubjects.clear();
-  nodeSubjects.set(subject, subject);
+  if (sharedNodeSubjects.size >= MAX_NODE_SUBJECTS) sharedNodeSubjects.clear();
+  sharedNodeSubjects.set(subject, subject);
   return subject;
 }
 
-const nodeSubjects = new Map<string, string>();
+const sharedNodeSubjects = new Map<string, string>();
 const MAX_NODE_SUBJECTS = 50_000;
 
 /** Whether the configuration publishes this namespace (by name; labels are namespaces.ts's). */

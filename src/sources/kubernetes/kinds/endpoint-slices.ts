@@ -56,7 +56,7 @@ export function endpointSlicesKind(
       const { instances, problem } = translateSlice(cluster, metadata, object);
       registry.replaceGroup(key, serviceKey(cluster, metadata.namespace, service), instances);
       for (const { facts, subjects, addresses } of instances)
-        if (facts[0]?.repeats === 'pod') pods.noteNamed(subjects[0], addresses[0]);
+        if (facts[0]?.repeats === 'pod') pods.noteNamed(subjects[0], addresses[0], facts[0], metadata.resourceVersion);
       return problem;
     },
     remove: (key) => registry.removeGroup(key),

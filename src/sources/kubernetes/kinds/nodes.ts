@@ -3,7 +3,7 @@ import type { Fact } from '../../../registry/model.ts';
 import { type Fields, fields, list, optionalFields, optionalText, timeMs } from '../api/objects.ts';
 import { NODE } from '../protobuf/schemas.ts';
 import type { WatchedKind } from '../watch/watched-kind.ts';
-import { type Cluster, nodeSubject } from './cluster.ts';
+import { type Cluster, nodeSubject, nodeSubjects } from './cluster.ts';
 
 export function nodesKind(cluster: Cluster): WatchedKind {
   const { registry } = cluster;
@@ -13,12 +13,14 @@ export function nodesKind(cluster: Cluster): WatchedKind {
     groupVersionPath: '/api/v1',
     protobuf: NODE,
     essential: false,
+    repeatedBy: ['pods', 'endpointslices', 'endpoints'], // a node's controller marks its pods as well
     keyOf: (_namespace, name) => nodeSubject(cluster, name),
     replace(key, metadata, object) {
       registry.replaceFacts(key, 'node', nodeFacts(metadata.name, object));
       return undefined;
     },
     remove: (key) => registry.replaceFacts(key, 'node', []),
+    setStale: (sinceMs) => registry.setStale(nodeSubjects(cluster), sinceMs),
     abandon(keys) {
       for (const key of keys) registry.replaceFacts(key, 'node', []);
     },

@@ -6,7 +6,8 @@ import type { Fields, Metadata } from '../api/objects.ts';
 import { MalformedObject } from '../api/objects.ts';
 import { POD } from '../protobuf/schemas.ts';
 import type { WatchedKind } from '../watch/watched-kind.ts';
-import { type Cluster, groupKey, podSubject, serviceKey } from './cluster.ts';
+import type { Watch } from '../watch/watches.ts';
+import { type Cluster, groupKey, podSubject, podSubjects, serviceKey } from './cluster.ts';
 import { endpointInstance } from './endpoint-instance.ts';
 import { podAddresses, podFacts, podStatus } from './pod-facts.ts';
 
@@ -16,8 +17,21 @@ const SWEEP_MS = 10_000;
 const GONE_MS = 60_000;
 /** A pod that a slice names is seen in its own watch within this time, or does not exist. */
 const UNSEEN_MS = 10_000;
+/** A watch of pods may be this much behind that of slices; then it must prove that it is alive. */
+const BEHIND_MS = 1_000;
+/** At most so often. */
+const VERIFY_MS = 5_000;
 
 const NOTHING: readonly Fact[] = Object.freeze([]);
+
+/** The watch of pods: whether what it does not show does not exist. */
+type PodWatch = Pick<Watch, 'hasFollowedSince' | 'isBehind' | 'verify'>;
+
+/** What the watch of pods had shown of one, and the version of the slice that contradicts it. */
+interface Outdated {
+  readonly facts: readonly Fact[];
+  readonly version: string;
+}
 
 /** Where the addresses of a pod stand against the slices that name it. */
 interface Unnamed {
@@ -33,11 +47,11 @@ export class PodsKind implements WatchedKind {
   readonly groupVersionPath = '/api/v1';
   readonly protobuf = POD;
   readonly essential = false;
+  readonly repeatedBy = ['endpointslices', 'endpoints'];
   readonly namespace: string | undefined;
 
   private readonly cluster: Cluster;
-  /** Whether the watch of pods is complete and alive, so that what it does not show does not exist. */
-  private readonly inContact: () => boolean;
+  private readonly watch: () => PodWatch;
   private readonly isVerified: boolean;
   /** Pods that were deleted, with the monotonic time; they stay excluded while a slice names them. */
   private readonly gone = new Map<string, number>();
@@ -45,11 +59,15 @@ export class PodsKind implements WatchedKind {
   private readonly unseen = new Map<string, number>();
   /** Pods that no slice names at one of their addresses. */
   private readonly unnamed = new Map<string, Unnamed>();
+  /** Pods of which a slice knew something else when it was ahead of the watch of pods. */
+  private readonly outdated = new Map<string, Outdated>();
+  private suspicion: Timer | undefined;
+  private verifiedMs = Number.NEGATIVE_INFINITY;
   private timer: Timer;
 
-  constructor(cluster: Cluster, inContact: () => boolean, namespace?: string) {
+  constructor(cluster: Cluster, watch: () => PodWatch, namespace?: string) {
     this.cluster = cluster;
-    this.inContact = inContact;
+    this.watch = watch;
     this.namespace = namespace;
     this.isVerified = cluster.config.pods === 'verified';
     this.timer = cluster.clock.setTimeout(() => this.sweep(), SWEEP_MS);
@@ -64,6 +82,7 @@ export class PodsKind implements WatchedKind {
     const addresses = podAddresses(pod);
     this.gone.delete(subject);
     this.unseen.delete(subject);
+    this.outdated.delete(subject);
     const { registry } = this.cluster;
     registry.replaceFacts(
       subject,
@@ -81,9 +100,14 @@ export class PodsKind implements WatchedKind {
   remove(subject: string): void {
     this.stateGone(subject, 'the pod is deleted');
     this.unnamed.delete(subject);
+    this.outdated.delete(subject);
     if (!this.isVerified) return;
     const [namespace, name] = subject.slice(podSubject(this.cluster, '', '').length - 1).split('/');
     this.cluster.registry.removeGroup(groupKey(this.cluster, 'pods', namespace, name));
+  }
+
+  setStale(sinceMs: number | undefined): void {
+    this.cluster.registry.setStale(podSubjects(this.cluster, this.namespace), sinceMs);
   }
 
   abandon(subjects: Iterable<string>): void {
@@ -92,15 +116,18 @@ export class PodsKind implements WatchedKind {
     this.gone.clear();
     this.unseen.clear();
     this.unnamed.clear();
+    this.outdated.clear();
   }
 
-  /** A slice of the pods' own controller names this pod at this address. */
-  noteNamed(subject: string, address: string): void {
+  /** A slice of this resource version, of the pods' own controller, names this pod at this address and reports this of it. */
+  noteNamed(subject: string, address: string, reported: Fact, resourceVersion: string): void {
     const nowMs = this.cluster.clock.monotonicMs();
     if (!this.isKnown(subject)) {
       if (!this.unseen.has(subject)) this.unseen.set(subject, nowMs);
+      this.suspect();
       return;
     }
+    this.compare(subject, reported, resourceVersion);
     const pod = this.unnamed.get(subject);
     if (pod === undefined) return;
     if (pod.addresses.includes(address)) this.unnamed.delete(subject);
@@ -109,6 +136,50 @@ export class PodsKind implements WatchedKind {
 
   stop(): void {
     this.timer.cancel();
+    this.suspicion?.cancel();
+  }
+
+  /** A pod that a slice ahead of the watch of pods reports as not ready is not answered until the watch has caught up. */
+  private compare(subject: string, reported: Fact, version: string): void {
+    const { registry } = this.cluster;
+    const known = registry.factsOf(subject);
+    const held = this.outdated.get(subject);
+    // A slice of a service that publishes pods that are not ready reports each as ready: that releases none.
+    const isNews = reported.status !== known[0].status && (held === undefined || reported.status === 'UNHEALTHY');
+    if (!isNews || !this.watch().isBehind(version)) return;
+    const facts = held?.facts ?? known.filter(({ source }) => source === 'pod');
+    this.outdated.set(subject, { facts, version });
+    this.suspect();
+    if (reported.status !== 'UNHEALTHY') return;
+    const reason = `${reported.reason}, which is newer than what is known of the pod`;
+    registry.replaceFacts(subject, 'pod', [
+      ...facts,
+      { source: 'pod', status: 'UNHEALTHY', reason, sinceMs: reported.sinceMs },
+    ]);
+  }
+
+  private catchUp(subject: string): void {
+    const outdated = this.outdated.get(subject);
+    if (outdated === undefined) return;
+    this.outdated.delete(subject);
+    this.cluster.registry.replaceFacts(subject, 'pod', outdated.facts);
+  }
+
+  /** Slices are ahead of the watch of pods: either it is about to catch up, or it is dead and nothing else shows it. */
+  private suspect(): void {
+    this.suspicion ??= this.cluster.clock.setTimeout(() => this.review(), BEHIND_MS);
+  }
+
+  private review(): void {
+    this.suspicion = undefined;
+    for (const [subject, { version }] of this.outdated) if (!this.watch().isBehind(version)) this.catchUp(subject);
+    if (this.outdated.size === 0 && this.unseen.size === 0) return;
+    const nowMs = this.cluster.clock.monotonicMs();
+    if (nowMs - this.verifiedMs >= VERIFY_MS) {
+      this.verifiedMs = nowMs;
+      this.watch().verify();
+    }
+    this.suspect();
   }
 
   /**
@@ -140,16 +211,14 @@ export class PodsKind implements WatchedKind {
       this.gone.delete(subject);
       registry.replaceFacts(subject, 'pod', NOTHING);
     }
-    if (this.inContact()) {
-      this.sweepUnseen(nowMs);
-      this.sweepDoubtful(nowMs);
-    }
+    this.sweepUnseen(nowMs);
+    this.sweepDoubtful(nowMs);
     this.timer = clock.setTimeout(() => this.sweep(), SWEEP_MS);
   }
 
   private sweepUnseen(nowMs: number): void {
     for (const [subject, sinceMs] of this.unseen) {
-      if (nowMs - sinceMs < UNSEEN_MS) continue;
+      if (!this.hadTime(sinceMs, nowMs)) continue;
       this.unseen.delete(subject);
       if (!this.isKnown(subject) && this.isNamed(subject)) this.stateGone(subject, 'the pod does not exist');
     }
@@ -159,10 +228,15 @@ export class PodsKind implements WatchedKind {
   private sweepDoubtful(nowMs: number): void {
     const { registry } = this.cluster;
     for (const [subject, { addresses, doubtfulSinceMs }] of this.unnamed) {
-      if (doubtfulSinceMs === undefined || nowMs - doubtfulSinceMs < UNSEEN_MS) continue;
+      if (doubtfulSinceMs === undefined || !this.hadTime(doubtfulSinceMs, nowMs)) continue;
       const facts = registry.factsOf(subject).filter((fact) => fact.source === 'pod' && fact.addresses === undefined);
       registry.replaceFacts(subject, 'pod', this.heldAgainst(subject, facts, addresses));
     }
+  }
+
+  /** Whether the watch of pods would have shown by now what a slice knew then. */
+  private hadTime(sinceMs: number, nowMs: number): boolean {
+    return nowMs - sinceMs >= UNSEEN_MS && this.watch().hasFollowedSince(sinceMs + BEHIND_MS);
   }
 
   private stateGone(subject: string, reason: string): void {

@@ -13,6 +13,7 @@ export type Statements = Pick<
   | 'factsOf'
   | 'instancesOf'
   | 'keptSubject'
+  | 'setStale'
 >;
 
 export type Statement =
@@ -68,6 +69,7 @@ export function createRecorder(registry: Statements): Recorder {
     factsOf: registry.factsOf,
     instancesOf: registry.instancesOf,
     keptSubject: registry.keptSubject,
+    setStale: registry.setStale,
     *statements() {
       for (const service of services.values()) yield { service };
       for (const [group, stated] of groups) yield { group, ...stated };

@@ -1,6 +1,6 @@
 // One watch request: its events as they come, in protobuf or in JSON.
 import type { IncomingMessage } from 'node:http';
-import type { Clock } from '../../../clock.ts';
+import type { Clock, Timer } from '../../../clock.ts';
 import { ApiError, type ApiServer } from '../api/api-server.ts';
 import { createFrames, isProtobuf, PROTOBUF, readWatchEvent } from '../protobuf/envelope.ts';
 import { BrokenMessage, type Schema } from '../protobuf/message.ts';
@@ -16,6 +16,8 @@ export interface EventStream extends Encoding {
   readonly malformed: (reason: string) => void;
   /** How long until the first call of `allow` must come. */
   readonly allowMs: number;
+  /** The request is sent again beside the first when no headers come for so long. */
+  readonly againMs: number;
 }
 
 /** How objects of a kind may be written. */
@@ -42,7 +44,8 @@ export async function readEvents(
 ): Promise<void> {
   await withWatchdog(clock, stop, async (signal, watchdog) => {
     watchdog.allow(stream.allowMs);
-    const response = await server.get(stream.path, signal, acceptOf(stream));
+    const ask = (each: AbortSignal) => server.get(stream.path, each, acceptOf(stream));
+    const response = await askAgain(ask, stream.againMs, clock, signal);
     stream.contact(watchdog);
     const splits =
       stream.protobuf !== undefined && isProtobuf(response.headers['content-type'])
@@ -52,6 +55,47 @@ export async function readEvents(
       stream.contact(watchdog);
       splits.push(chunk);
     });
+  });
+}
+
+/** How often a request is sent beside the first one. */
+const AGAIN = 4;
+
+/**
+ * The response whose headers come first, of a request and its copies: a server that takes requests and does nothing is heard
+ * again when it answers new ones, whatever becomes of the old ones. The first error ends all.
+ */
+export function askAgain(
+  ask: (signal: AbortSignal) => Promise<IncomingMessage>,
+  everyMs: number,
+  clock: Pick<Clock, 'setTimeout'>,
+  stop: AbortSignal,
+): Promise<IncomingMessage> {
+  const tries: AbortController[] = [];
+  let timer: Timer | undefined;
+  return new Promise((resolve, reject) => {
+    function settle(winner: AbortController | undefined): void {
+      timer?.cancel();
+      for (const one of tries) if (one !== winner) one.abort();
+    }
+    function send(): void {
+      const mine = new AbortController();
+      tries.push(mine);
+      timer = tries.length <= AGAIN ? clock.setTimeout(send, everyMs) : undefined;
+      ask(AbortSignal.any([stop, mine.signal])).then(
+        (response) => {
+          if (mine.signal.aborted) return void response.destroy();
+          settle(mine);
+          resolve(response);
+        },
+        (error) => {
+          if (mine.signal.aborted) return;
+          settle(undefined);
+          reject(error);
+        },
+      );
+    }
+    send();
   });
 }
 

@@ -24,6 +24,8 @@ export interface KnownObjects {
   advance(resourceVersion: string): boolean;
   /** Whether what is known is newer than this resource version. */
   isAhead(resourceVersion: string): boolean;
+  /** Whether this resource version is newer than all that is known. */
+  isBehind(resourceVersion: string): boolean;
   /** The server's history is another one: versions that were seen say nothing of it. */
   forgetVersions(): void;
   /** Keys known from a snapshot, to be compared with the first list. */
@@ -162,6 +164,10 @@ export function createKnownObjects(
     isAhead(resourceVersion) {
       const version = versionOf(resourceVersion);
       return version !== undefined && latest !== undefined && version < latest;
+    },
+    isBehind(resourceVersion) {
+      const version = versionOf(resourceVersion);
+      return version !== undefined && (latest === undefined || version > latest);
     },
     forgetVersions() {
       for (const key of [...known.values()]) known.set(key);

@@ -42,7 +42,14 @@ export interface ListAndWatchContext {
   readonly absent?: () => void;
   /** Called when the first, and each later, complete list has been applied. */
   readonly listed?: () => void;
+  /** The kind is followed from now on, or not any more. */
+  readonly followed?: (isFollowed: boolean) => void;
 }
+
+/** A server that ends more watches than this in a row, at once and without an event, is not followed. */
+const CUT_SHORT = 2;
+/** A watch that was heard of so lately need not be verified. */
+const JUST_NOW_MS = 1_000;
 
 export class ListAndWatch {
   private readonly context: ListAndWatchContext;
@@ -52,7 +59,11 @@ export class ListAndWatch {
   private place = '';
   private following = false;
   private reached = false;
+  /** Monotonic time of the last sign of life, and of the last proof that nothing is missed: an event, a bookmark, a list. */
   private heardMs: number;
+  private provedMs = Number.NEGATIVE_INFINITY;
+  /** The next watch is a short one: its bookmark or its end proves that the kind is served. */
+  private isProbing = false;
   private encoding: Encoding;
   private readonly stopping = new AbortController();
   /** Aborts the list or watch that is under way. */
@@ -68,16 +79,23 @@ export class ListAndWatch {
     this.running = this.run();
   }
 
-  /** A complete list is known and followed: what it does not show does not exist. */
-  isFollowing(): boolean {
-    return this.following;
+  /** A complete list is known and was followed at this monotonic time: what it did not show then did not exist. */
+  hasFollowedSince(monotonicMs: number): boolean {
+    return this.following && this.provedMs >= monotonicMs;
+  }
+
+  /** Asks for a proof of life: the list or watch that is under way, or the pause before it, is given up for another. */
+  verify(): void {
+    if (this.context.clock.monotonicMs() - this.heardMs < JUST_NOW_MS) return;
+    this.isProbing = true;
+    this.round.abort();
   }
 
   /** The server's history is another one: all is asked for at once, and believed whatever its version. */
   relist(): void {
     this.context.known.forgetVersions();
     this.recovery = { ...this.recovery, phase: 'listing' };
-    this.following = false;
+    this.follow(false);
     this.round.abort();
   }
 
@@ -98,15 +116,15 @@ export class ListAndWatch {
           await this.listPages();
           continue;
         }
-        await (this.recovery.phase === 'listing' ? this.streamList() : this.watch());
-        step = afterWatch(this.recovery, this.endOfRound(startedMs), this.rules);
+        const askedMs = await (this.recovery.phase === 'listing' ? this.streamList() : this.watch());
+        step = afterWatch(this.recovery, { ...this.endOfRound(startedMs), askedMs }, this.rules);
+        if (step.next.failures > CUT_SHORT) this.follow(false);
       } catch (error) {
-        this.following = false;
         if (!this.round.signal.aborted) step = this.failed(error as Error, startedMs);
       }
-      if (step === undefined) continue; // stopped, or to be listed at once
+      if (step === undefined) continue; // stopped, to be listed, or to be verified
       this.recovery = step.next;
-      await waitFor(step.pauseMs, clock, this.stopping.signal);
+      await waitFor(step.pauseMs, clock, this.round.signal);
     }
   }
 
@@ -114,8 +132,30 @@ export class ListAndWatch {
     return { startedMs, nowMs: this.context.clock.monotonicMs(), heardMs: this.heardMs };
   }
 
+  private follow(isFollowed: boolean): void {
+    if (isFollowed === this.following) return;
+    this.following = isFollowed;
+    this.context.followed?.(isFollowed);
+  }
+
+  /** Nothing that happened before now is missed. */
+  private prove(): void {
+    const { clock, report, log } = this.context;
+    this.provedMs = clock.monotonicMs();
+    this.isProbing = false;
+    report.contact();
+    if (this.recovery.trouble !== undefined)
+      log.info(this.reached ? 'reached the API server again' : 'reached the API server');
+    this.recovery = afterContact(this.recovery);
+    this.reached = true;
+    if (!this.following) report.state('watching');
+    this.follow(true);
+  }
+
   private failed(error: Error, startedMs: number): Step {
     const { report, server, known, absent } = this.context;
+    this.follow(false);
+    this.isProbing = true;
     const failure = failureOf(error, absent !== undefined);
     const { retryAfterMs = 0 } = error instanceof ApiError ? error : {};
     const step = afterFailure(this.recovery, failure, this.endOfRound(startedMs), this.rules, retryAfterMs);
@@ -151,14 +191,9 @@ export class ListAndWatch {
     }
   }
 
+  /** Any byte: headers prove nothing yet. */
   private contact(): void {
-    const { clock, report, log } = this.context;
-    this.heardMs = clock.monotonicMs();
-    report.contact();
-    if (this.recovery.trouble !== undefined)
-      log.info(this.reached ? 'reached the API server again' : 'reached the API server');
-    this.recovery = afterContact(this.recovery);
-    this.reached = true;
+    this.heardMs = this.context.clock.monotonicMs();
   }
 
   /** Protobuf that is broken, or that something on the way refuses (406), is not asked for again. */
@@ -175,7 +210,7 @@ export class ListAndWatch {
   }
 
   /** The list as the beginning of a watch (KEP-3157), which goes on as a watch afterwards. */
-  private async streamList(): Promise<void> {
+  private async streamList(): Promise<undefined> {
     const { timings, kind } = this.context;
     const patience = this.beginList();
     const parameters = {
@@ -198,10 +233,11 @@ export class ListAndWatch {
         if (!place.endsInitialEvents) throw new ApiError(422, 'the server does not stream lists');
         complete = true;
         this.finishList(place.resourceVersion!);
-        watchdog.leaveAfter(this.watchSeconds() * 1000);
+        watchdog.leaveAfter(this.watchMs());
       },
     });
     if (!complete) throw new Error('the server ended the list before it was complete');
+    return undefined;
   }
 
   /** What allows a list to go on, at each sign of life, for as long as a list may take in all. */
@@ -221,7 +257,7 @@ export class ListAndWatch {
     const { known, report, listed } = this.context;
     if (!known.endList(resourceVersion)) throw new UnconfirmedList();
     this.place = resourceVersion;
-    this.following = true;
+    this.prove();
     this.recovery = afterList(this.recovery);
     report.state('watching');
     report.synced();
@@ -231,32 +267,35 @@ export class ListAndWatch {
   /**
    * A server that has not reached the place yet, as after its etcd was restored from a backup, sends nothing at all and no
    * error; one that has sends at least a bookmark before it ends the watch.
+   *
+   * @returns a watch that lasted so long ended as it was asked to
    */
-  private async watch(): Promise<void> {
+  private async watch(): Promise<number> {
     const { clock, timings, known, kind, report } = this.context;
-    const seconds = this.watchSeconds();
-    const fromMs = clock.monotonicMs();
+    const askedMs = this.watchMs();
+    const seconds = askedMs / 1000;
+    const dueMs = clock.monotonicMs() + askedMs * LASTED;
     let isMute = true;
-    report.state('watching');
     report.count('watches');
     const resourceVersion = this.place;
     const parameters = { watch: '1', allowWatchBookmarks: 'true', resourceVersion, timeoutSeconds: String(seconds) };
     await this.read({
       path: pathOf(kind, parameters),
-      allowMs: seconds * 1000 + timings.graceMs,
-      contact: () => {
-        this.contact();
-        this.following = true;
-      },
+      allowMs: askedMs + timings.graceMs,
+      contact: () => this.contact(),
       event: (type, object) => {
         isMute = false;
         this.applyEvent(type, object);
         this.advance(type, placeOf(object));
       },
     });
-    if (!isMute || clock.monotonicMs() - fromMs < seconds * 900) return;
-    const place = await readPlace(this.paged((watchdog) => watchdog.allow(timings.initialQuietMs)));
-    if (known.isAhead(place)) throw wentBack();
+    if (clock.monotonicMs() < dueMs) return askedMs * LASTED;
+    if (isMute) {
+      const place = await readPlace(this.paged((watchdog) => watchdog.allow(timings.initialQuietMs)));
+      if (known.isAhead(place)) throw wentBack();
+    }
+    this.prove();
+    return askedMs * LASTED;
   }
 
   private applyEvent(type: string, object: unknown): void {
@@ -265,6 +304,7 @@ export class ListAndWatch {
     if (type === 'ADDED' || type === 'MODIFIED') known.upsert(object);
     else if (type === 'DELETED') known.delete(object);
     else if (type !== 'BOOKMARK') this.malformed(`event of unknown type ${type}`);
+    if (this.recovery.phase === 'watching') this.prove();
   }
 
   /** Notes how far the server is. Throws where it was further on before: all must be asked for again. */
@@ -279,23 +319,29 @@ export class ListAndWatch {
     this.context.log.warn('line of the watch left out', { reason });
   }
 
-  private read(stream: Omit<EventStream, 'malformed' | keyof Encoding>): Promise<void> {
-    const { server, clock } = this.context;
+  private read(stream: Omit<EventStream, 'malformed' | 'againMs' | keyof Encoding>): Promise<void> {
+    const { server, clock, timings } = this.context;
     const malformed = (reason: string) => this.malformed(reason);
-    return readEvents(server, clock, this.round.signal, { ...stream, ...this.encoding, malformed });
+    const { againMs } = timings;
+    return readEvents(server, clock, this.round.signal, { ...stream, ...this.encoding, againMs, malformed });
   }
 
   private paged(contact: PagedList['contact']): PagedList {
-    const { server, clock, kind } = this.context;
-    return { server, clock, kind, encoding: this.encoding, stop: this.round.signal, contact };
+    const { server, clock, kind, timings } = this.context;
+    const { againMs } = timings;
+    return { server, clock, kind, encoding: this.encoding, stop: this.round.signal, againMs, contact };
   }
 
-  /** Spread out, so that kinds and replicas do not come in step. */
-  private watchSeconds(): number {
+  /** Whole seconds; spread out, so that kinds and replicas do not come in step. */
+  private watchMs(): number {
     const { timings, random } = this.context;
-    return Math.max(1, Math.round(timings.watchSeconds * (0.75 + 0.25 * random())));
+    const seconds = this.isProbing ? timings.probeSeconds : timings.watchSeconds * (0.75 + 0.25 * random());
+    return 1000 * Math.max(1, Math.round(seconds));
   }
 }
+
+/** How much of the time that it was asked for a watch lasts that the server ended in order. */
+const LASTED = 0.9;
 
 const wentBack = () => new ApiError(410, 'the server is behind what it sent before');
 

@@ -4,7 +4,7 @@ import type { Clock } from '../../../clock.ts';
 import type { ApiServer } from '../api/api-server.ts';
 import { type Fields, fields, list, text } from '../api/objects.ts';
 import { isProtobuf, listOf, readEnvelope } from '../protobuf/envelope.ts';
-import { acceptOf, type Encoding, unbroken } from './event-stream.ts';
+import { acceptOf, askAgain, type Encoding, unbroken } from './event-stream.ts';
 import { type Watchdog, withWatchdog } from './watchdog.ts';
 import { pathOf, type WatchedKind } from './watched-kind.ts';
 
@@ -18,6 +18,8 @@ export interface PagedList {
   readonly kind: WatchedKind;
   readonly encoding: Encoding;
   readonly stop: AbortSignal;
+  /** See EventStream. */
+  readonly againMs: number;
   /** Bytes came. */
   readonly contact: (watchdog: Watchdog) => void;
 }
@@ -45,11 +47,12 @@ export async function readPlace(paged: PagedList): Promise<string> {
 }
 
 async function readPage(
-  { server, clock, kind, encoding, stop, contact }: PagedList,
+  { server, clock, kind, encoding, stop, againMs, contact }: PagedList,
   parameters: Readonly<Record<string, string>>,
 ): Promise<Fields> {
   const page = await withWatchdog(clock, stop, async (signal, watchdog) => {
-    const response = await server.get(pathOf(kind, parameters), signal, acceptOf(encoding));
+    const ask = (each: AbortSignal) => server.get(pathOf(kind, parameters), each, acceptOf(encoding));
+    const response = await askAgain(ask, againMs, clock, signal);
     contact(watchdog);
     const body = await readBody(response, () => contact(watchdog));
     return isProtobuf(response.headers['content-type']) ? readProtobuf(body, encoding) : JSON.parse(body.toString());

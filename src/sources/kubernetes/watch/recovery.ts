@@ -50,6 +50,8 @@ export interface Recovery {
 export interface Round {
   readonly nowMs: number;
   readonly startedMs: number;
+  /** A watch that lasted so long ended as it was asked to; undefined: it was not asked to. */
+  readonly askedMs?: number;
   /** Last sign of life from the server. */
   readonly heardMs: number;
 }
@@ -104,7 +106,7 @@ const REACTIONS = {
 export function afterWatch(before: Recovery, round: Round, { timings, random }: RecoveryRules): Step {
   // A server that ends every watch at once must not be asked a thousand times a second.
   const failures = hasSettled(round, timings) ? 0 : before.failures + 1;
-  const pauseMs = failures === 0 ? 0 : Math.min(timings.endedMaxMs, backoffMs(failures, timings.backoff, random));
+  const pauseMs = failures === 0 ? 0 : backoffMs(failures, timings.backoff, random);
   const next: Recovery = { ...before, failures, last: undefined };
   return { next, pauseMs, counters: [], state: undefined, abandons: false };
 }
@@ -114,7 +116,7 @@ export function afterList(before: Recovery): Recovery {
   return { ...before, phase: 'watching', listBy: before.canStream ? 'stream' : 'pages' };
 }
 
-/** The server gave a sign of life. */
+/** The server has shown that it serves the kind. */
 export function afterContact(before: Recovery): Recovery {
   return before.trouble === undefined ? before : { ...before, trouble: undefined };
 }
@@ -175,7 +177,8 @@ function stateAfter(failure: Failure, trouble: Reaction['trouble']): KindState |
   return trouble === 'lost' ? 'disconnected' : 'forbidden';
 }
 
-const hasSettled = ({ nowMs, startedMs }: Round, timings: WatchTimings) => nowMs - startedMs >= timings.settledMs;
+const hasSettled = ({ nowMs, startedMs, askedMs = Number.POSITIVE_INFINITY }: Round, timings: WatchTimings) =>
+  nowMs - startedMs >= Math.min(timings.settledMs, askedMs);
 const isLongAway = ({ nowMs, heardMs }: Round, timings: WatchTimings) => nowMs - heardMs > timings.longAwayMs;
 const isBrokenTwice = (before: Recovery, failure: Failure) => failure === 'broken' && before.last === 'broken';
 const isStreaming = ({ phase, listBy }: Recovery) => phase === 'listing' && listBy === 'stream';

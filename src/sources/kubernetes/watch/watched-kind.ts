@@ -32,6 +32,10 @@ export interface WatchedKind {
   replace(key: string, metadata: Metadata, object: Fields): MalformedObject | undefined;
   /** The object is gone. */
   remove(key: string): void;
+  /** Resources whose objects repeat what those of this kind report, and stand in for it while it is not followed. */
+  readonly repeatedBy?: readonly string[];
+  /** Nothing has been heard of this kind since then (wall clock), while what repeats it is followed; undefined: it is again. */
+  setStale?(sinceMs: number | undefined): void;
   /** A snapshot has stated what these objects said. Before anything else is called. */
   restored?(keys: Iterable<string>): void;
   /** The server has refused this kind for a while: what these objects stated would grow old and is taken back. */

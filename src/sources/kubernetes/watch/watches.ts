@@ -4,6 +4,8 @@ import type { ClusterAccess } from '../../../config/config.ts';
 import type { Logger } from '../../../log.ts';
 import type { KindReport, SourceReport } from '../../status.ts';
 import { connectApiServer } from '../api/api-server.ts';
+import { Freshness } from './freshness.ts';
+import { watchHeartbeat } from './heartbeat.ts';
 import { createKnownObjects, type KnownObjects } from './known-objects.ts';
 import { ListAndWatch } from './list-and-watch.ts';
 import { DEFAULT_TIMINGS, type WatchTimings } from './timings.ts';
@@ -20,7 +22,11 @@ export interface WatchSettings {
 
 export interface Watch {
   readonly report: KindReport;
-  isFollowing(): boolean;
+  /** See ListAndWatch. */
+  hasFollowedSince(monotonicMs: number): boolean;
+  /** Whether the server may know more of this kind at this resource version than has been heard. */
+  isBehind(resourceVersion: string): boolean;
+  verify(): void;
   /** Stops it and takes back what it stated. */
   discard(): Promise<void>;
 }
@@ -54,6 +60,9 @@ export function createWatches(settings: WatchSettings, log: Logger, source: Sour
   const objects = new Map<WatchedKind, KnownObjects>();
   const restoredKeys = new Map<string, readonly string[]>();
   const stopHooks: (() => void)[] = [];
+  const freshness = new Freshness(clock, timings.staleMs);
+  const stopping = new AbortController();
+  let heartbeat: Promise<void> | undefined;
   let waiting: (() => void)[] | undefined = [];
 
   function add(kind: WatchedKind, { absent, listed, stop }: WatchHooks = {}): Watch {
@@ -71,7 +80,10 @@ export function createWatches(settings: WatchSettings, log: Logger, source: Sour
       const keys = restoredKeys.get(label) ?? [];
       kind.restored?.(keys);
       known.restore(keys);
-      loop = new ListAndWatch({ kind, known, report, server, clock, random, log: kindLog, timings, absent, listed });
+      const followed = (isFollowed: boolean) => freshness.setFollowed(kind, isFollowed);
+      followed(false);
+      const context = { kind, known, report, server, clock, random, log: kindLog, timings, absent, listed, followed };
+      loop = new ListAndWatch(context);
       running.add(loop);
     };
     if (stop !== undefined) stopHooks.push(stop);
@@ -79,10 +91,13 @@ export function createWatches(settings: WatchSettings, log: Logger, source: Sour
     else waiting.push(start);
     return {
       report,
-      isFollowing: () => loop?.isFollowing() ?? false,
+      hasFollowedSince: (monotonicMs) => loop?.hasFollowedSince(monotonicMs) ?? false,
+      isBehind: (resourceVersion) => known.isBehind(resourceVersion),
+      verify: () => loop?.verify(),
       async discard() {
         if (loop !== undefined) running.delete(loop);
         objects.delete(kind);
+        freshness.delete(kind);
         await loop?.stop();
         for (const key of known.keys()) kind.remove(key);
         report.remove();
@@ -95,10 +110,15 @@ export function createWatches(settings: WatchSettings, log: Logger, source: Sour
     start() {
       for (const start of waiting ?? []) start();
       waiting = undefined;
+      heartbeat = watchHeartbeat(server, timings.heartbeat, clock, stopping.signal, () => {
+        for (const loop of running) loop.verify();
+      });
     },
     async stop() {
       for (const stop of stopHooks) stop();
-      await Promise.all([...running].map((loop) => loop.stop()));
+      stopping.abort();
+      freshness.stop();
+      await Promise.all([heartbeat, ...[...running].map((loop) => loop.stop())]);
       server.close();
     },
     withdraw(others) {

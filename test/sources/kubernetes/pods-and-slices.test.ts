@@ -1,4 +1,4 @@
-// Whether a pod's word reaches an address that a late slice still gives for it.
+// What counts where pods and the slices that name them contradict each other.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createHealthSync } from '../../../src/health/sync.ts';
@@ -21,7 +21,12 @@ function world() {
   const registry = createRegistry({ allocate: () => slots++, set() {} });
   const health = createHealthSync({ registry, slots: { set() {} }, clock, schedule: () => {} });
   const cluster = { config: testKubernetesConfig('/none'), zone: testZone, registry, clock, log: silentLogger };
-  const pods = new PodsKind(cluster, () => true);
+  const watch = { shown: 0, isFollowed: true, verified: 0 };
+  const pods = new PodsKind(cluster, () => ({
+    hasFollowedSince: () => watch.isFollowed,
+    isBehind: (resourceVersion) => Number(resourceVersion) > watch.shown,
+    verify: () => void watch.verified++,
+  }));
   const slices = endpointSlicesKind(cluster, pods);
   const read = (kind: typeof pods | typeof slices, object: Fields) => {
     const meta = metadata(object);
@@ -33,12 +38,17 @@ function world() {
   };
   return {
     clock,
+    watch,
     pod: (name: string, ips: readonly string[], ready = true) =>
       read(pods, { metadata: { name, namespace: 'default' }, ...podStatus(ips[0], ready, ipsOf(...ips)) }),
     delete: (name: string) => pods.remove(pods.keyOf('default', name)),
-    slice(endpoints: readonly object[], { labels = CONTROLLER as object, family = 'IPv4' } = {}) {
+    slice(
+      endpoints: readonly object[],
+      { labels = CONTROLLER as object, family = 'IPv4', resourceVersion = '0' } = {},
+    ) {
       const made = slice(`db-${family}`, 'db', endpoints);
-      const meta = { ...made.metadata, namespace: 'default', labels: { ...made.metadata.labels, ...labels } };
+      const all = { ...made.metadata.labels, ...labels };
+      const meta = { ...made.metadata, namespace: 'default', labels: all, resourceVersion };
       read(slices, { ...made, metadata: meta, addressType: family });
     },
     answered: () => states().flatMap(({ verdict, addresses }) => (verdict.answered ? addresses : [])),
@@ -116,5 +126,63 @@ test('a pod with an invalid address still has a health', () => {
   assert.deepEqual(db.answered(), ['10.0.0.1']);
   db.pod('db-0', ['nonsense'], false);
   assert.deepEqual(db.answered(), []);
+  db.stop();
+});
+
+const READY = endpoint('10.0.0.1', 'db-0');
+const NOT_READY = endpoint('10.0.0.1', 'db-0', { ready: false });
+
+test('a pod that a slice ahead of the watch of pods reports as not ready is not answered until the watch has caught up', async () => {
+  const db = world();
+  db.pod('db-0', ['10.0.0.1']);
+  db.slice([NOT_READY], { resourceVersion: '7' });
+  const reason = 'not ready in its slice, which is newer than what is known of the pod';
+  assert.deepEqual([db.answered(), db.reasons()], [[], [reason]]);
+  await db.clock.advance(1_000);
+  assert.equal(db.watch.verified, 1, 'the watch may be dead');
+  await db.clock.advance(3_000);
+  assert.deepEqual([db.answered(), db.watch.verified], [[], 1], 'it is given time to answer');
+  db.watch.shown = 7;
+  await db.clock.advance(1_000);
+  assert.deepEqual(db.answered(), ['10.0.0.1'], 'the pod was still ready then: its controller is late');
+  db.stop();
+});
+
+test('a slice that is not ahead of the watch of pods does not overrule a pod that is ready', () => {
+  const db = world();
+  db.watch.shown = 7;
+  db.pod('db-0', ['10.0.0.1']);
+  db.slice([NOT_READY], { resourceVersion: '7' });
+  assert.deepEqual(db.answered(), ['10.0.0.1']);
+  db.stop();
+});
+
+test('a pod that is shown to be ready again is answered, whatever a slice reported of it before', () => {
+  const db = world();
+  db.pod('db-0', ['10.0.0.1']);
+  db.slice([NOT_READY], { resourceVersion: '7' });
+  db.pod('db-0', ['10.0.0.1']);
+  assert.deepEqual(db.answered(), ['10.0.0.1']);
+  db.stop();
+});
+
+test('a pod that one slice reports as not ready stays out though the slice of another service reports it as ready', () => {
+  const db = world();
+  db.pod('db-0', ['10.0.0.1']);
+  db.slice([NOT_READY], { resourceVersion: '7' });
+  db.slice([READY], { resourceVersion: '8', family: 'IPv4' });
+  assert.deepEqual(db.answered(), []);
+  db.stop();
+});
+
+test('a pod that only a slice knows makes the watch of pods prove that it is alive, and is answered until it has', async () => {
+  const db = world();
+  db.watch.isFollowed = false;
+  db.slice([READY]);
+  await db.clock.advance(30_000);
+  assert.deepEqual([db.answered(), db.watch.verified], [['10.0.0.1'], 6]);
+  db.watch.isFollowed = true;
+  await db.clock.advance(10_000);
+  assert.deepEqual([db.answered(), db.reasons()], [[], ['the pod does not exist']]);
   db.stop();
 });

@@ -1,8 +1,10 @@
 // Publishes Cloud Map's namespaces, services and instances to the registry, and the registry's verdicts to the API.
+
 import type { Clock } from '../clock.ts';
 import type { CloudMapCheck, ZoneConfig } from '../config/config.ts';
 import { canonicalIp } from '../dns/ip.ts';
 import type { Fact, HealthCheck, Instance, Service, ServicePolicy, Status } from '../registry/model.ts';
+import { CLOUD_MAP_SERVICE } from '../registry/reference.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { DiscoveredInstance, HealthView } from './api.ts';
 import type { State } from './cloud-map-state.ts';
@@ -99,7 +101,7 @@ export function publishCloudMap(options: PublishOptions): HealthView {
 }
 
 /** The registry's key of a Cloud Map service. Tasks are further groups of the same service. */
-export const serviceKey = (id: string): string => `cloudmap/${id}`;
+export const serviceKey = (id: string): string => CLOUD_MAP_SERVICE.format(id);
 const groupKey = (id: string): string => `cloudmap/${id}/registered`;
 
 function zoneOf(namespace: NamespaceRecord): [string, ZoneConfig | undefined] {

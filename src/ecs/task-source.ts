@@ -1,8 +1,10 @@
 // Follows the pods of one cluster that are ECS tasks, and its Nodes for their location.
+
 import type { Clock, Random, Timer } from '../clock.ts';
 import type { TaskCluster } from '../config/config.ts';
 import type { Logger } from '../log.ts';
 import type { Instance } from '../registry/model.ts';
+import { TASK_NODE, TASK_POD } from '../registry/reference.ts';
 import type { Registry } from '../registry/registry.ts';
 import { type Fields, type Metadata, optionalFields, optionalText } from '../sources/kubernetes/api/objects.ts';
 import { nodeFacts } from '../sources/kubernetes/kinds/nodes.ts';
@@ -10,7 +12,7 @@ import type { WatchTimings } from '../sources/kubernetes/watch/timings.ts';
 import type { WatchedKind } from '../sources/kubernetes/watch/watched-kind.ts';
 import { createWatches } from '../sources/kubernetes/watch/watches.ts';
 import type { StatusBoard } from '../sources/status.ts';
-import { ECS_SERVICE, ECS_TASK, KECS_SERVICE, type Task, translateTask } from './task.ts';
+import { ECS_SERVICE, ECS_TASK, KECS_SERVICE, translateTask } from './task.ts';
 import type { TaskBook } from './task-book.ts';
 import { judgeTask, NOTHING_SEEN, type Seen } from './task-health.ts';
 import type { Place, TaskStatement } from './task-instance.ts';
@@ -81,13 +83,12 @@ function nodesKind(
   { config, registry }: TaskSourceSettings,
   replacePlace: (node: string, place: Place | undefined) => void,
 ): WatchedKind {
-  const nameOf = (key: string) => key.slice(nodeSubject(config, '').length);
   return {
     resource: 'nodes',
     apiGroup: '',
     groupVersionPath: '/api/v1',
     essential: false,
-    keyOf: (_namespace, name) => nodeSubject(config, name),
+    keyOf: (_namespace, name) => TASK_NODE.format(config.label, name),
     replace(key, metadata, object) {
       registry.replaceFacts(key, 'node', nodeFacts(metadata.name, object));
       replacePlace(metadata.name, placeOf(metadata, object));
@@ -95,7 +96,7 @@ function nodesKind(
     },
     remove(key) {
       registry.replaceFacts(key, 'node', []);
-      replacePlace(nameOf(key), undefined);
+      replacePlace(TASK_NODE.parse(key)!.name, undefined);
     },
     abandon(keys) {
       for (const key of keys) registry.replaceFacts(key, 'node', []);
@@ -103,20 +104,9 @@ function nodesKind(
   };
 }
 
-const nodeSubject = ({ label }: Pick<TaskCluster, 'label'>, name: string): string => `ecs-node/${label}/${name}`;
-
-/** Without facts; it only identifies the pod of an instance. */
-const podSubject = (
-  { label }: Pick<TaskCluster, 'label'>,
-  { namespace, name }: Pick<Task, 'namespace' | 'name'>,
-): string => `ecs-pod/${label}/${namespace}/${name}`;
-
 /** The pod of an instance that is a task of the cluster with this label. */
 export function podOfTask(label: string, { subjects }: Pick<Instance, 'subjects'>) {
-  const prefix = podSubject({ label }, { namespace: '', name: '' }).slice(0, -1);
-  const subject = subjects.find((one) => one.startsWith(prefix));
-  const [namespace, name] = subject?.slice(prefix.length).split('/') ?? [];
-  return namespace === undefined || name === undefined ? undefined : { namespace, name };
+  return subjects.map((subject) => TASK_POD.parse(subject)).find((pod) => pod?.cluster === label);
 }
 
 /** https://kubernetes.io/docs/reference/labels-annotations-taints/#topologykubernetesiozone */
@@ -172,8 +162,8 @@ function createPods({ config, book, clock }: TaskSourceSettings): Pods {
       health: fact,
       place: places.get(task.nodeName ?? '') ?? NO_PLACE,
       subjects: [
-        podSubject(config, task),
-        ...(task.nodeName === undefined ? [] : [nodeSubject(config, task.nodeName)]),
+        TASK_POD.format(config.label, task.namespace, task.name),
+        ...(task.nodeName === undefined ? [] : [TASK_NODE.format(config.label, task.nodeName)]),
       ],
     };
     pods.set(key, { statement, seen, review });

@@ -11,8 +11,7 @@ import {
   sameShape,
   shapeOf,
 } from '../cloudmap/kubernetes/instance-slices.ts';
-import type { ServicePolicy, Status } from '../registry/model.ts';
-import type { InstanceState, ServiceState } from '../registry/registry.ts';
+import type { InstanceState, ServicePolicy, ServiceState, Status } from '../registry/model.ts';
 import { type Fields, fields, list, optionalFields } from '../sources/kubernetes/api/objects.ts';
 
 /** An unknown instance is ready unless its service has `unknown: exclude`. */

@@ -1,10 +1,11 @@
 // Writes health back into the cluster, so that kube-proxy, ingresses and meshes find in a service's EndpointSlices what
 // DNS answers. Level-triggered: events only mark a service; the present state decides what is written.
+
 import type { Clock, Timer } from '../clock.ts';
 import type { Mirror } from '../cloudmap/kubernetes/object-mirror.ts';
-import { serviceKey } from '../cloudmap/publish-cloud-map.ts';
 import type { Logger } from '../log.ts';
 import type { Histogram } from '../metrics.ts';
+import { CLOUD_MAP_SERVICE } from '../registry/reference.ts';
 import type { Registry } from '../registry/registry.ts';
 import { ApiError } from '../sources/kubernetes/api/api-server.ts';
 import type { ServiceWriter } from './service-writer.ts';
@@ -45,7 +46,8 @@ interface Dirty {
 export function createEndpointsWriter(settings: EndpointsWriterSettings): EndpointsWriter {
   const writer = new Writer(settings);
   settings.registry.onChange((key, what) => {
-    if (what === 'structure' && key.startsWith(PREFIX)) writer.mark(key.slice(PREFIX.length));
+    const service = what === 'structure' ? CLOUD_MAP_SERVICE.parse(key) : undefined;
+    if (service !== undefined) writer.mark(service.id);
   });
   return {
     mark: (serviceId) => writer.mark(serviceId),
@@ -165,5 +167,3 @@ class Writer {
     }, FULL_PASS_MS);
   }
 }
-
-const PREFIX = serviceKey('');

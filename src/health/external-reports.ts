@@ -1,8 +1,8 @@
 // What external sources say, polled or pushed, kept as facts while the instance exists and the service wants them.
 import type { Clock } from '../clock.ts';
-import type { Fact, Status } from '../registry/model.ts';
-import type { Registry, ServiceState } from '../registry/registry.ts';
-import { instanceSubject } from '../registry/subjects.ts';
+import type { Fact, ServiceState, Status } from '../registry/model.ts';
+import { INSTANCE } from '../registry/reference.ts';
+import type { Registry } from '../registry/registry.ts';
 import { onStructure } from './checks/on-structure.ts';
 
 export interface Report {
@@ -39,7 +39,7 @@ export function createExternalReports(
 
   /** Drops what instances that are gone, or sources that the service no longer names, left behind. */
   function keepWanted(serviceKey: string, id: string, state: ServiceState | undefined): boolean {
-    const subject = instanceSubject(serviceKey, id);
+    const subject = INSTANCE.format(serviceKey, id);
     const said = externalFacts(subject);
     const names = isEmpty(registry.instancesOf(subject)) ? new Set() : sourceNames(state);
     const wanted = said.filter((fact) => names.has(fact.name));
@@ -54,7 +54,7 @@ export function createExternalReports(
       const state = registry.service(serviceKey);
       if (state?.service === undefined) return 'unknown-service';
       if (!sourceNames(state).has(sourceName)) return 'unknown-source';
-      const subject = instanceSubject(serviceKey, instanceId);
+      const subject = INSTANCE.format(serviceKey, instanceId);
       if (isEmpty(registry.instancesOf(subject))) return 'unknown-instance';
       const known = externalFacts(subject);
       const before = known.find((fact) => fact.name === sourceName);

@@ -2,8 +2,8 @@
 // facts and writes their slots; a full pass now and then repairs whatever an event missed.
 import type { Clock, Timer } from '../clock.ts';
 import type { Slots } from '../plane/records.ts';
-import type { Verdict } from '../registry/model.ts';
-import type { InstanceState, Registry, ServiceState } from '../registry/registry.ts';
+import type { InstanceState, ServiceState, Verdict } from '../registry/model.ts';
+import type { Registry } from '../registry/registry.ts';
 import { sameVerdict } from './rules/effective-status.ts';
 import { createJudge } from './rules/judge.ts';
 import { createWakeUps } from './wake-ups.ts';

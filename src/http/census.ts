@@ -1,7 +1,8 @@
 // How many services and instances each zone has, and which services are in trouble, counted as things change: neither a
 // scrape nor the status page walks the registry.
 import type { VerdictListener } from '../health/sync.ts';
-import type { Registry, ServiceState } from '../registry/registry.ts';
+import type { ServiceState } from '../registry/model.ts';
+import type { Registry } from '../registry/registry.ts';
 
 export interface Census {
   zone(name: string): ZoneCensus;

@@ -2,8 +2,8 @@
 import { NameError } from '../dns/name.ts';
 import { SLOW_START_SCALE } from '../health/policies/slow-start.ts';
 import { whyUncounted } from '../health/rules/effective-status.ts';
-import type { Fact, ServicePolicy } from '../registry/model.ts';
-import type { InstanceState, Registry, ServiceState } from '../registry/registry.ts';
+import type { Fact, InstanceState, ServicePolicy, ServiceState } from '../registry/model.ts';
+import type { Registry } from '../registry/registry.ts';
 import type { StatusBoard } from '../sources/status.ts';
 import type { NameExplanation } from '../zone/explain/explain.ts';
 import type { OwnerExplanation } from '../zone/explain/explain-owner.ts';

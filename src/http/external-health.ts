@@ -1,7 +1,8 @@
 // POST /external-health: an external health source pushes what it knows of an instance.
 import type { ExternalReports, ReportProblem } from '../health/external-reports.ts';
+import { RegistryLimitError } from '../registry/limits.ts';
 import type { Status } from '../registry/model.ts';
-import { type Registry, RegistryLimitError } from '../registry/registry.ts';
+import type { Registry } from '../registry/registry.ts';
 import { type Endpoint, type HttpResponse, text } from './endpoint.ts';
 import { refusalOfWrite } from './writes.ts';
 

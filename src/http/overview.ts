@@ -1,6 +1,6 @@
 // What is served, at a glance: the status page shows it, and `serve` prints it.
-import type { Status } from '../registry/model.ts';
-import type { Registry, ServiceState } from '../registry/registry.ts';
+import type { ServiceState, Status } from '../registry/model.ts';
+import type { Registry } from '../registry/registry.ts';
 import type { SourceStatus, StatusBoard } from '../sources/status.ts';
 import type { Census, ServiceCensus } from './census.ts';
 

@@ -1,10 +1,12 @@
 // Which facts concern which instances. Shared subjects (pods, nodes) are linked to the instances that name them; the
-// subject that each instance has for itself is found by its text, since most instances never hear of it.
-import type { Fact, FactSource } from './model.ts';
+// subject of an instance alone is found by its text, since most instances have no such facts.
+
+import { RegistryLimitError, type RegistryLimits } from './limits.ts';
+import type { ChangeListener, Fact, FactSource } from './model.ts';
 import { unpackFacts } from './packed-time.ts';
-import { type ChangeListener, RegistryLimitError, type RegistryLimits } from './registry.ts';
+import { INSTANCE } from './reference.ts';
 import type { InstanceEntry, ServiceEntry } from './service-entry.ts';
-import { createSubjects, instanceSubject } from './subjects.ts';
+import { createSubjects } from './subjects.ts';
 
 export interface FactIndex {
   replace(subject: string, source: FactSource, facts: readonly Fact[]): void;
@@ -21,7 +23,7 @@ export interface FactIndex {
   subjects(): number;
 }
 
-const OWN = 'instance/';
+const OWN = INSTANCE.prefix();
 const NONE: readonly Fact[] = [];
 
 export function createFactIndex(
@@ -30,7 +32,7 @@ export function createFactIndex(
   tell: ChangeListener,
 ): FactIndex {
   const subjects = createSubjects<InstanceEntry>();
-  /** Own subjects that have facts: while there are none, as in most clusters, none is looked for. */
+  /** Own subjects that have facts: while there are none, as in most clusters, none is looked up. */
   let ownSubjects = 0;
   /** Prefixes of subjects whose source is silent, and since when. Empty nearly always. */
   const stale = new Map<string, number>();
@@ -53,18 +55,10 @@ export function createFactIndex(
     }
   }
 
-  /** An own subject's service and id. Keys and ids may hold slashes, so every place to cut is tried. */
-  function* owners(subject: string): Generator<readonly [ServiceEntry, string]> {
-    for (let cut = subject.indexOf('/', OWN.length); cut !== -1; cut = subject.indexOf('/', cut + 1)) {
-      const service = services.get(subject.slice(OWN.length, cut));
-      if (service !== undefined) yield [service, subject.slice(cut + 1)];
-    }
-  }
-
   function* instancesOf(subject: string): Generator<InstanceEntry> {
     yield* subjects.members(subject);
-    if (!subject.startsWith(OWN)) return;
-    for (const [service, id] of owners(subject)) yield* service.instances.withId(id);
+    const own = INSTANCE.parse(subject);
+    if (own !== undefined) yield* services.get(own.service)?.instances.withId(own.id) ?? [];
   }
 
   return {
@@ -78,7 +72,7 @@ export function createFactIndex(
     },
     ofInstance(entry) {
       const { service, common } = entry;
-      const own = ownSubjects === 0 ? NONE : subjects.facts(instanceSubject(service.key, entry.id));
+      const own = ownSubjects === 0 ? NONE : subjects.facts(INSTANCE.format(service.key, entry.id));
       const stated = unpackFacts(common);
       const shared = entry.subjects();
       if (shared.length === 0) return own.length === 0 ? stated : [...stated, ...own];

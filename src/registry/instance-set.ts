@@ -1,34 +1,41 @@
-// The instances of one service. Most services have a few, and a Map of ten costs 50 bytes for each of them; an array 10.
+// The instances of one service: an array while they are few, since a Map of ten costs 50 bytes for each of them.
+// bench/RESULTS.md, "Memory of an instance": 137 bytes.
 
 import { added, type OneOrMany, removed, valuesOf } from '../memory/one-or-many.ts';
 import type { Instance } from './model.ts';
 import type { PackedAddress } from './packed-instance.ts';
-import { sameTexts } from './same-instance.ts';
-import type { InstanceEntry } from './service-entry.ts';
+import { identity, isOf } from './same-instance.ts';
 
-/** Up to here looking through all of them is as fast as a Map. */
+/** Up to here a search through all of them is as fast as a Map. */
 const LARGEST_ARRAY = 16;
 
-export class InstanceSet {
-  private few: readonly InstanceEntry[] = NONE;
+/** What the set needs to know of its entries. */
+export interface Identified {
+  readonly id: string;
+  readonly addresses: readonly string[];
+  packedAddressList(): readonly PackedAddress[];
+}
+
+export class InstanceSet<Entry extends Identified> {
+  private few: readonly Entry[] = NONE as readonly never[];
   /** Above LARGEST_ARRAY. By id; an instance whose id another one holds is under `identity`. */
-  private many: Map<string, InstanceEntry> | undefined = undefined;
+  private many: Map<string, Entry> | undefined = undefined;
   /** How many instances of `many` are not under their id. */
   private namesakes = 0;
   /** Who states an address; with `many` only. */
-  private holders: Map<PackedAddress, OneOrMany<InstanceEntry>> | undefined = undefined;
+  private holders: Map<PackedAddress, OneOrMany<Entry>> | undefined = undefined;
 
   get size(): number {
     return this.many?.size ?? this.few.length;
   }
 
   /** In the order they were added. */
-  values(): IterableIterator<InstanceEntry> {
+  values(): IterableIterator<Entry> {
     return this.many?.values() ?? this.few.values();
   }
 
   /** The one with the instance's id and addresses. */
-  find(instance: Instance): InstanceEntry | undefined {
+  find(instance: Instance): Entry | undefined {
     if (this.many === undefined) return this.few.find((entry) => isOf(entry, instance));
     const entry = this.many.get(instance.id);
     if (entry !== undefined && isOf(entry, instance)) return entry;
@@ -36,19 +43,19 @@ export class InstanceSet {
   }
 
   /** All with an id, whatever their addresses. */
-  withId(id: string): InstanceEntry[] {
+  withId(id: string): Entry[] {
     if (this.many === undefined || this.namesakes > 0) return [...this.values()].filter((entry) => entry.id === id);
     const entry = this.many.get(id);
     return entry === undefined ? [] : [entry];
   }
 
   /** All that state an address. */
-  withAddress(address: PackedAddress): InstanceEntry[] {
+  withAddress(address: PackedAddress): Entry[] {
     if (this.holders === undefined) return this.few.filter((entry) => entry.packedAddressList().includes(address));
     return [...valuesOf(this.holders.get(address))];
   }
 
-  add(entry: InstanceEntry): void {
+  add(entry: Entry): void {
     if (this.many === undefined && this.few.length < LARGEST_ARRAY) {
       // An array as long as it is; `push` would make room for 17.
       this.few = this.few.concat([entry]);
@@ -58,18 +65,18 @@ export class InstanceSet {
       this.many = new Map();
       this.holders = new Map();
       for (const other of this.few) this.addToMany(this.many, other);
-      this.few = NONE;
+      this.few = NONE as readonly never[];
     }
     this.addToMany(this.many, entry);
   }
 
   /** `entries`, as the set's own array where that says the same: one object states all of most services. */
-  sameArray(entries: readonly InstanceEntry[]): readonly InstanceEntry[] {
+  sameArray(entries: readonly Entry[]): readonly Entry[] {
     const { few } = this;
     return few.length === entries.length && few.every((entry, index) => entry === entries[index]) ? few : entries;
   }
 
-  private addToMany(many: Map<string, InstanceEntry>, entry: InstanceEntry): void {
+  private addToMany(many: Map<string, Entry>, entry: Entry): void {
     const { id } = entry;
     for (const address of entry.packedAddressList()) {
       this.holders!.set(address, added(this.holders!.get(address), entry));
@@ -81,14 +88,14 @@ export class InstanceSet {
     }
   }
 
-  delete(entry: InstanceEntry): void {
+  delete(entry: Entry): void {
     if (this.holders !== undefined) this.releaseAddresses(this.holders, entry);
     if (this.many === undefined) this.few = this.few.filter((other) => other !== entry);
     else if (this.many.get(entry.id) === entry) this.many.delete(entry.id);
     else if (this.many.delete(identity(entry))) this.namesakes--;
   }
 
-  private releaseAddresses(holders: Map<PackedAddress, OneOrMany<InstanceEntry>>, entry: InstanceEntry): void {
+  private releaseAddresses(holders: Map<PackedAddress, OneOrMany<Entry>>, entry: Entry): void {
     for (const address of entry.packedAddressList()) {
       const left = removed(holders.get(address), entry);
       if (left === undefined) holders.delete(address);
@@ -97,11 +104,4 @@ export class InstanceSet {
   }
 }
 
-const NONE: readonly InstanceEntry[] = [];
-
-const isOf = (entry: InstanceEntry, instance: Instance): boolean =>
-  entry.id === instance.id && sameTexts(entry.addresses, instance.addresses);
-
-/** What tells instances of one service apart. A line feed is in no address and, by validation, in no id. */
-export const identity = ({ id, addresses }: Pick<Instance, 'id' | 'addresses'>): string =>
-  `${id}\n${addresses.join(' ')}`;
+const NONE: readonly Identified[] = [];

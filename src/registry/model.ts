@@ -198,3 +198,47 @@ export interface Instance {
   /** What the object that listed the instance said of its health. */
   readonly facts: readonly Fact[];
 }
+
+/** An instance as the registry holds it. */
+export interface InstanceState {
+  readonly service: ServiceState;
+  /** Put together anew each time it is asked for. */
+  readonly instance: Instance;
+  readonly addresses: readonly string[];
+  readonly addressCount: number;
+  /** The same object for as long as the instance is stated the same, id and addresses aside. */
+  readonly statement: object;
+  /** Its byte in the shared memory. Records of an address use `service.slotFor(state, address)` instead. */
+  readonly slot: number;
+  /** Written by health/sync.ts only. */
+  verdict: Verdict;
+  /** For weighted routing: what the instance states, unless setWeight was called. Its SRV weight is the stated one. */
+  readonly weight: number;
+  /** Its own, then those of its subjects, then those of `instance/<serviceKey>/<id>`. */
+  facts(): readonly Fact[];
+  /** False once no group states it any more. */
+  isKnown(): boolean;
+}
+
+export interface ServiceState {
+  readonly key: string;
+  /** undefined while only its instances are known. */
+  readonly service: Service | undefined;
+  readonly instances: { readonly size: number; values(): IterableIterator<InstanceState> };
+  /**
+   * The slot for records of one address of an instance. Where several instances state the address (two ports of one
+   * host, say) it is shared: A and AAAA are answered if any of them is healthy, and each has its own slot for SRV.
+   */
+  slotFor(state: InstanceState, address: string): number;
+  readonly sharedAddresses: ReadonlyMap<
+    string,
+    { readonly slot: number; readonly instances: readonly InstanceState[] }
+  >;
+}
+
+/** `concerned`: the instances that are new or otherwise than before; undefined: any of the service's may be. */
+export type ChangeListener = (
+  serviceKey: string,
+  what: 'structure' | 'facts',
+  concerned?: readonly InstanceState[],
+) => void;

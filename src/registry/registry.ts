@@ -1,53 +1,11 @@
-// What exists and what is said about it. Sources state whole objects; whoever needs to know listens for changes.
+// What exists and the facts about it. Sources state whole objects; listeners are told which service changed.
 import type { Slots } from '../plane/records.ts';
 import { createFactIndex } from './fact-index.ts';
-import { createGroups } from './groups.ts';
-import type { Fact, FactSource, Instance, Service, Verdict } from './model.ts';
+import { Groups } from './groups.ts';
+import { DEFAULT_REGISTRY_LIMITS, RegistryLimitError, type RegistryLimits } from './limits.ts';
+import type { ChangeListener, Fact, FactSource, Instance, InstanceState, Service, ServiceState } from './model.ts';
 import { InstanceEntry, ServiceEntry } from './service-entry.ts';
-import { createSlotKeeper } from './slot-keeper.ts';
-
-export interface InstanceState {
-  readonly service: ServiceState;
-  /** Put together anew each time it is asked for. */
-  readonly instance: Instance;
-  readonly addresses: readonly string[];
-  readonly addressCount: number;
-  /** The same object for as long as the instance is stated the same, id and addresses aside. */
-  readonly statement: object;
-  /** Its byte in the shared memory. Records of an address use `service.slotFor(state, address)` instead. */
-  readonly slot: number;
-  /** Written by health/sync.ts only. */
-  verdict: Verdict;
-  /** For weighted routing: what the instance states, unless setWeight was called. Its SRV weight is the stated one. */
-  readonly weight: number;
-  /** Its own, then those of its subjects, then those of `instance/<serviceKey>/<id>`. */
-  facts(): readonly Fact[];
-  /** False once no group states it any more. */
-  isKnown(): boolean;
-}
-
-export interface ServiceState {
-  readonly key: string;
-  /** undefined while only its instances are known. */
-  readonly service: Service | undefined;
-  readonly instances: { readonly size: number; values(): IterableIterator<InstanceState> };
-  /**
-   * The slot for records of one address of an instance. Where several instances state the address (two ports of one
-   * host, say) it is shared: A and AAAA are answered if any of them is healthy, and each has its own slot for SRV.
-   */
-  slotFor(state: InstanceState, address: string): number;
-  readonly sharedAddresses: ReadonlyMap<
-    string,
-    { readonly slot: number; readonly instances: readonly InstanceState[] }
-  >;
-}
-
-/** `concerned`: the instances that are new or otherwise than before; undefined: any of the service's may be. */
-export type ChangeListener = (
-  serviceKey: string,
-  what: 'structure' | 'facts',
-  concerned?: readonly InstanceState[],
-) => void;
+import { createSlotKeeper } from './slots.ts';
 
 export interface Registry {
   replaceService(service: Service): void;
@@ -61,8 +19,8 @@ export interface Registry {
   /** All facts that one source states of one subject; [] removes them. Throws RegistryLimitError. */
   replaceFacts(subject: string, source: FactSource, facts: readonly Fact[]): void;
   /**
-   * The source of all subjects that begin with `prefix` ("pod/CONTEXT/", "node/CONTEXT/") has been silent since then, or
-   * with undefined speaks again. Facts are read with `staleSinceMs` meanwhile, and what they concern is judged again.
+   * The source of all subjects that begin with `prefix` (`POD.prefix(cluster)`) has been silent since then; undefined: it is
+   * fresh again. Facts are read with `staleSinceMs` meanwhile, and what they concern is judged again.
    * State it while other sources of the same cluster are fresh: if all are silent, the last known facts go on counting.
    */
   setStale(prefix: string, sinceMs: number | undefined): void;
@@ -82,27 +40,6 @@ export interface Registry {
    */
   takeRemovedSlots(): number[];
   size(): { readonly services: number; readonly instances: number; readonly groups: number; readonly subjects: number };
-}
-
-export interface RegistryLimits {
-  readonly services: number;
-  readonly instances: number;
-  readonly instancesPerGroup: number;
-  readonly subjects: number;
-  readonly factsPerStatement: number;
-}
-
-export const DEFAULT_REGISTRY_LIMITS: RegistryLimits = {
-  services: 500_000,
-  instances: 1_000_000,
-  instancesPerGroup: 100_000,
-  subjects: 2_000_000,
-  factsPerStatement: 64,
-};
-
-/** More was stated than the registry holds. Nothing was changed: what was known before is still served. */
-export class RegistryLimitError extends Error {
-  override readonly name = 'RegistryLimitError';
 }
 
 /** An empty registry whose instances take their slots from `slots`. */
@@ -136,7 +73,7 @@ export function createRegistry(
     if (entry.service === undefined && entry.groups === 0) services.delete(entry.key);
   }
 
-  const groups = createGroups({ obtain, forgetIfEmpty, facts, keeper, limits, tell });
+  const groups = new Groups({ obtain, forgetIfEmpty, facts, keeper, limits, tell });
 
   return {
     replaceService(service) {
@@ -152,8 +89,8 @@ export function createRegistry(
       forgetIfEmpty(entry);
       tell(key, 'structure');
     },
-    replaceGroup: groups.replace,
-    removeGroup: groups.remove,
+    replaceGroup: (groupKey, serviceKey, instances) => groups.replace(groupKey, serviceKey, instances),
+    removeGroup: (groupKey) => groups.remove(groupKey),
     replaceFacts: facts.replace,
     setStale: facts.setStale,
     setWeight(state, weight) {
@@ -175,8 +112,8 @@ export function createRegistry(
     takeRemovedSlots: keeper.takeRemoved,
     size: () => ({
       services: services.size,
-      instances: groups.instances(),
-      groups: groups.count(),
+      instances: groups.instances,
+      groups: groups.count,
       subjects: facts.subjects(),
     }),
   };

@@ -44,3 +44,10 @@ function sameAttributes(one: Instance['attributes'], other: Instance['attributes
   const keys = Object.keys(one);
   return keys.length === Object.keys(other).length && keys.every((key) => one[key] === other[key]);
 }
+
+/** What tells instances of one service apart. A line feed is in no address and, by validation, in no id. */
+export const identity = ({ id, addresses }: Pick<Instance, 'id' | 'addresses'>): string =>
+  `${id}\n${addresses.join(' ')}`;
+
+export const isOf = (entry: Pick<Instance, 'id' | 'addresses'>, instance: Instance): boolean =>
+  entry.id === instance.id && sameTexts(entry.addresses, instance.addresses);

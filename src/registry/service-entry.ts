@@ -1,9 +1,9 @@
-// One service and its instances as the registry keeps them. Classes, because 100,000 objects share their methods; and
-// compact, because of those 100,000: an instance is the 104 bytes of its entry and little else.
+// One service and its instances as the registry keeps them: classes, whose 100,000 objects share their methods. An entry
+// has 104 bytes.
 
 import { type OneOrMany, valuesOf } from '../memory/one-or-many.ts';
 import { InstanceSet } from './instance-set.ts';
-import type { Fact, Instance, Service, Verdict } from './model.ts';
+import type { Fact, Instance, InstanceState, Service, ServiceState, Verdict } from './model.ts';
 import {
   type Common,
   hostnameOf,
@@ -13,15 +13,15 @@ import {
   unpackAddresses,
 } from './packed-instance.ts';
 import { packVerdict, unpackFacts, unpackVerdict, WHOLE } from './packed-time.ts';
-import type { InstanceState, ServiceState } from './registry.ts';
+import { lastPart } from './reference.ts';
 import type { Subject } from './subjects.ts';
 
-/** All instances that one object of a source states. */
+/** All instances that one object of a source lists. */
 export interface Group {
   readonly key: string;
   readonly service: ServiceEntry;
   entries: readonly InstanceEntry[];
-  /** What it stated of entries that another group stated later; that one counts. undefined: of none, nearly always. */
+  /** Its statements of entries that another group stated later, which count. undefined: none, nearly always. */
   displaced: Map<InstanceEntry, Instance> | undefined;
 }
 
@@ -38,7 +38,7 @@ const NOT_JUDGED: Verdict = {
 export class InstanceEntry implements InstanceState {
   readonly service: ServiceEntry;
   readonly slot: number;
-  /** undefined where the first subject's text ends with it, as that of a pod does: 48 bytes. */
+  /** undefined where it is the last part of the first subject, as with a pod: 48 bytes (bench/RESULTS.md). */
   private ownId: string | undefined;
   readonly packedAddresses: PackedAddresses;
   common: Common;
@@ -48,7 +48,7 @@ export class InstanceEntry implements InstanceState {
   /** See packed-time.ts. */
   private judged: Verdict = NOT_JUDGED;
   private judgedSeconds: number = WHOLE;
-  /** The groups that state it, the one that spoke last at the end: an endpoint on its way between slices is in two. */
+  /** The groups that list it, the last to do so at the end: an endpoint on its way between slices is in two. */
   groups: OneOrMany<Group> = undefined;
 
   constructor(service: ServiceEntry, { id, addresses }: Instance, slot: number, common: Common) {
@@ -130,9 +130,7 @@ export class InstanceEntry implements InstanceState {
   }
 }
 
-const lastPart = (text: string): string => text.slice(text.lastIndexOf('/') + 1);
-
-/** Where several instances state one address, the address has a slot of its own: answered if any of them is. */
+/** An address of several instances has a slot of its own: answered if any of them is. */
 export interface SharedAddress {
   readonly slot: number;
   readonly instances: readonly InstanceEntry[];
@@ -141,7 +139,7 @@ export interface SharedAddress {
 export class ServiceEntry implements ServiceState {
   readonly key: string;
   readonly factsOf: FactsOf;
-  readonly instances = new InstanceSet();
+  readonly instances = new InstanceSet<InstanceEntry>();
   service: Service | undefined = undefined;
   groups = 0;
   /** Kept by shared-addresses.ts. */

@@ -5,9 +5,6 @@ import { TextTable } from '../memory/text-table.ts';
 import type { Fact, FactSource } from './model.ts';
 import { type PackedFacts, packFacts, unpackFacts, WHOLE } from './packed-time.ts';
 
-/** The subject of what is said about one instance alone: checks, custom status, operator. */
-export const instanceSubject = (serviceKey: string, id: string): string => `instance/${serviceKey}/${id}`;
-
 /** A class, because there is one for each of 100,000 pods: 56 bytes. */
 export class Subject<Member extends object> {
   /** The very string that it is found by, so that nobody else keeps a copy of it. */

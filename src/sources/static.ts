@@ -1,6 +1,8 @@
 // The services of zones.yaml → the registry.
+
 import type { StaticInstance, StaticService, ZoneConfig } from '../config/config.ts';
 import type { Instance, ServicePort } from '../registry/model.ts';
+import { STATIC_SERVICE } from '../registry/reference.ts';
 import type { Registry } from '../registry/registry.ts';
 
 type Stated = Pick<Registry, 'replaceService' | 'removeService' | 'replaceGroup' | 'removeGroup'>;
@@ -21,7 +23,7 @@ export function stateStaticServices(zone: ZoneConfig | undefined, registry: Stat
 }
 
 export function staticServiceKey(zone: ZoneConfig, { namespace, name }: StaticService): string {
-  return `static/${zone.name}/${namespace}/${name}`;
+  return STATIC_SERVICE.format(zone.name, namespace, name);
 }
 
 function stateService(zone: ZoneConfig, service: StaticService, registry: Stated): void {

@@ -1,7 +1,8 @@
 import type { Clock } from '../clock.ts';
 import { targetOf } from '../health/checks/probe.ts';
 import type { HealthSync } from '../health/sync.ts';
-import type { InstanceState, Registry, ServiceState } from '../registry/registry.ts';
+import type { InstanceState, ServiceState } from '../registry/model.ts';
+import type { Registry } from '../registry/registry.ts';
 
 const POLL_MS = 100;
 const PATIENCE_MS = 5_000;

@@ -10,7 +10,7 @@ import {
   sameEndpoints,
   type Wanted,
 } from '../../src/endpoints/desired.ts';
-import type { ServiceState } from '../../src/registry/registry.ts';
+import type { ServiceState } from '../../src/registry/model.ts';
 
 describe('the readiness of an endpoint', () => {
   for (const [status, unknown, expected] of [

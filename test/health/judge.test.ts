@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createHealthSync } from '../../src/health/sync.ts';
 import type { ServicePolicy, Status } from '../../src/registry/model.ts';
+import { INSTANCE } from '../../src/registry/reference.ts';
 import { createRegistry } from '../../src/registry/registry.ts';
-import { instanceSubject } from '../../src/registry/subjects.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { fakeSlots } from '../support/fake-slots.ts';
 import { fact, instance, POLICY, service } from '../support/model.ts';
@@ -21,7 +21,7 @@ function setUp(policy: Partial<ServicePolicy>, ids: string[]) {
     ids.map((id, index) => instance(id, `10.0.0.${index}`)),
   );
   const check = (id: string, status: Status) => {
-    registry.replaceFacts(instanceSubject('k', id), 'check', [fact(status, 'check', { sinceMs: clock.now() })]);
+    registry.replaceFacts(INSTANCE.format('k', id), 'check', [fact(status, 'check', { sinceMs: clock.now() })]);
     sync.flush();
   };
   const states = () => [...registry.service('k')!.instances.values()];
@@ -109,7 +109,7 @@ test('a report of an external source expires', async () => {
   };
   const { registry, clock, answered, sync } = setUp({ externalHealth }, ['a', 'b']);
   const said = fact('UNHEALTHY', 'external', { name: 'm', reportedMs: clock.now() });
-  registry.replaceFacts(instanceSubject('k', 'a'), 'external', [said]);
+  registry.replaceFacts(INSTANCE.format('k', 'a'), 'external', [said]);
   sync.flush();
   assert.equal(answered(), 'b');
   await clock.advance(60_000);

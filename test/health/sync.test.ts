@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { effectiveStatus } from '../../src/health/rules/effective-status.ts';
 import { createHealthSync } from '../../src/health/sync.ts';
+import { INSTANCE } from '../../src/registry/reference.ts';
 import { createRegistry } from '../../src/registry/registry.ts';
-import { instanceSubject } from '../../src/registry/subjects.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { fakeSlots } from '../support/fake-slots.ts';
 import { fact, instance, POLICY, service } from '../support/model.ts';
@@ -27,7 +27,7 @@ const ten = Array.from({ length: 10 }, (_, index) => instance(`i${index}`, `10.0
 test('a new healthy instance is answered after the next pass, an unhealthy one is not', () => {
   const { registry, slots, turn } = setUp();
   registry.replaceService(service('api', { key: 'k' }));
-  registry.replaceFacts(instanceSubject('k', 'i1'), 'check', [fact('UNHEALTHY')]);
+  registry.replaceFacts(INSTANCE.format('k', 'i1'), 'check', [fact('UNHEALTHY')]);
   registry.replaceGroup('g', 'k', ten.slice(0, 2));
   turn();
   const [i0, i1] = registry.service('k')!.instances.values();
@@ -41,7 +41,7 @@ test('flush has written the slots when it returns', () => {
   sync.flush();
   const [{ slot }] = registry.service('k')!.instances.values();
   assert.equal(slots.get(slot), true);
-  registry.replaceFacts(instanceSubject('k', 'i0'), 'check', [fact('UNHEALTHY')]);
+  registry.replaceFacts(INSTANCE.format('k', 'i0'), 'check', [fact('UNHEALTHY')]);
   assert.equal(slots.get(slot), true);
   sync.flush();
   assert.equal(slots.get(slot), false);
@@ -54,7 +54,7 @@ test('a thousand flaps between two turns are judged once', () => {
   const before = sync.counts();
   for (let flap = 0; flap <= 1000; flap++) {
     const status = flap % 2 === 0 ? 'UNHEALTHY' : 'HEALTHY';
-    registry.replaceFacts(instanceSubject('k', 'i0'), 'check', [fact(status)]);
+    registry.replaceFacts(INSTANCE.format('k', 'i0'), 'check', [fact(status)]);
   }
   assert.equal(scheduled.length, 1);
   turn();
@@ -99,7 +99,7 @@ test('listeners are called only if the status or the verdict changes', () => {
     ['HEALTHY', 2],
     ['UNHEALTHY', 3],
   ] as const) {
-    registry.replaceFacts(instanceSubject('k', 'i0'), 'check', [fact(status, 'check', { sinceMs })]);
+    registry.replaceFacts(INSTANCE.format('k', 'i0'), 'check', [fact(status, 'check', { sinceMs })]);
     sync.flush();
   }
   assert.deepEqual(heard, ['i0 UNKNOWN UNKNOWN', 'i0 UNKNOWN HEALTHY', 'i0 HEALTHY UNHEALTHY']);
@@ -185,7 +185,7 @@ test('a fact about one of two instances at one address affects the slot of the a
     ['a', true],
     ['b', false],
   ] as const) {
-    registry.replaceFacts(instanceSubject('k', id), 'check', [fact('UNHEALTHY')]);
+    registry.replaceFacts(INSTANCE.format('k', id), 'check', [fact('UNHEALTHY')]);
     sync.flush();
     assert.equal(slots.get(shared), expected);
   }
@@ -196,7 +196,7 @@ test('a removed instance does not write the slot that another instance has been 
   registry.replaceGroup('g', 'k', ten.slice(0, 1));
   turn();
   const [{ slot }] = registry.service('k')!.instances.values();
-  registry.replaceFacts(instanceSubject('k', 'i0'), 'check', [fact('HEALTHY')]);
+  registry.replaceFacts(INSTANCE.format('k', 'i0'), 'check', [fact('HEALTHY')]);
   registry.removeGroup('g');
   for (const removed of registry.takeRemovedSlots()) slots.release(removed, Promise.resolve());
   registry.replaceGroup('g2', 'other', [instance('x', '10.0.1.1', { facts: [fact('UNHEALTHY')] })]);

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createExternalReports } from '../../src/health/external-reports.ts';
 import { externalHealthEndpoint } from '../../src/http/external-health.ts';
+import { INSTANCE } from '../../src/registry/reference.ts';
 import { createRegistry } from '../../src/registry/registry.ts';
-import { instanceSubject } from '../../src/registry/subjects.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { fakeSlots } from '../support/fake-slots.ts';
 import { instance, POLICY, service } from '../support/model.ts';
@@ -38,7 +38,7 @@ const PUSH = {
 test('a pushed status becomes a fact of its instance', async () => {
   const { registry, post } = setUp();
   assert.equal(await post(PUSH), '204');
-  const [{ status, reason, name }] = registry.factsOf(instanceSubject('k', 'a'));
+  const [{ status, reason, name }] = registry.factsOf(INSTANCE.format('k', 'a'));
   assert.deepEqual({ status, reason, name }, { status: 'UNHEALTHY', reason: 'draining', name: 'deployer' });
 });
 

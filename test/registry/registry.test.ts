@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createRegistry, DEFAULT_REGISTRY_LIMITS, RegistryLimitError } from '../../src/registry/registry.ts';
-import { instanceSubject } from '../../src/registry/subjects.ts';
+import { DEFAULT_REGISTRY_LIMITS, RegistryLimitError } from '../../src/registry/limits.ts';
+import { INSTANCE } from '../../src/registry/reference.ts';
+import { createRegistry } from '../../src/registry/registry.ts';
 import { fakeSlots } from '../support/fake-slots.ts';
 import { fact, instance, service } from '../support/model.ts';
 
@@ -107,7 +108,7 @@ test('one id at two addresses is two instances, and facts about the id apply to 
   registry.replaceGroup('g', 'k', [instance('a', '10.0.0.1'), instance('a', '10.0.0.2'), instance('b', '10.0.0.3')]);
   assert.equal(registry.service('k')!.instances.size, 3);
   news();
-  registry.replaceFacts(instanceSubject('k', 'a'), 'check', [fact('UNHEALTHY')]);
+  registry.replaceFacts(INSTANCE.format('k', 'a'), 'check', [fact('UNHEALTHY')]);
   assert.deepEqual(news(), ['k facts a', 'k facts a']);
   registry.replaceGroup('g', 'k', [instance('a', '10.0.0.2')]);
   const [left, ...others] = registry.service('k')!.instances.values();
@@ -214,7 +215,7 @@ test('facts reach an instance even if its service’s key and its id contain sla
   const key = 'kubernetes/arn:aws:eks:eu-west-1:1:cluster/blue/cluster.local./default/api';
   registry.replaceGroup('g', key, [instance('task/a/1', '10.0.0.1')]);
   news();
-  registry.replaceFacts(instanceSubject(key, 'task/a/1'), 'check', [fact('UNHEALTHY')]);
+  registry.replaceFacts(INSTANCE.format(key, 'task/a/1'), 'check', [fact('UNHEALTHY')]);
   assert.deepEqual(news(), [`${key} facts task/a/1`]);
 });
 

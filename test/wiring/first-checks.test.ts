@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createHealthSync } from '../../src/health/sync.ts';
 import type { Status } from '../../src/registry/model.ts';
+import { INSTANCE } from '../../src/registry/reference.ts';
 import { createRegistry } from '../../src/registry/registry.ts';
-import { instanceSubject } from '../../src/registry/subjects.ts';
 import { firstChecks } from '../../src/wiring/first-checks.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { fakeSlots } from '../support/fake-slots.ts';
@@ -19,7 +19,7 @@ function setUp() {
   registry.replaceService(api);
   registry.replaceGroup('api', api.key, [instance('a', '192.0.2.1')]);
   const say = (status: Status) =>
-    registry.replaceFacts(instanceSubject(api.key, 'a'), 'check', [
+    registry.replaceFacts(INSTANCE.format(api.key, 'a'), 'check', [
       { source: 'check', name: 'tcp', status, reason: '', sinceMs: 0 },
     ]);
   let outcome: boolean | undefined;

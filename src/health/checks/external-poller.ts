@@ -1,7 +1,8 @@
 // Asks external health sources that have a URL about every instance of the services that name them.
 import type { Clock, Random } from '../../clock.ts';
-import type { ExternalSource, Service } from '../../registry/model.ts';
-import { type InstanceState, type Registry, RegistryLimitError, type ServiceState } from '../../registry/registry.ts';
+import { RegistryLimitError } from '../../registry/limits.ts';
+import type { ExternalSource, InstanceState, Service, ServiceState } from '../../registry/model.ts';
+import type { Registry } from '../../registry/registry.ts';
 import type { ExternalReports } from '../external-reports.ts';
 import { type AskSource, askSource } from './external-answer.ts';
 import { onStructure } from './on-structure.ts';

@@ -1,4 +1,5 @@
-import type { Registry, ServiceState } from '../../registry/registry.ts';
+import type { ServiceState } from '../../registry/model.ts';
+import type { Registry } from '../../registry/registry.ts';
 
 /**
  * Calls `reconcile` in a later turn for each service whose structure changed, and once for those that are there;

@@ -1,8 +1,9 @@
 // The active checks of all services, level-triggered from the registry: each instance that needs one has one.
 import type { Clock, Random } from '../../clock.ts';
-import type { Fact, HealthCheck } from '../../registry/model.ts';
-import { type Registry, RegistryLimitError, type ServiceState } from '../../registry/registry.ts';
-import { instanceSubject } from '../../registry/subjects.ts';
+import { RegistryLimitError } from '../../registry/limits.ts';
+import type { Fact, HealthCheck, ServiceState } from '../../registry/model.ts';
+import { INSTANCE } from '../../registry/reference.ts';
+import type { Registry } from '../../registry/registry.ts';
 import { nextProgress } from '../rules/ecs.ts';
 import { factOf, newCheck, type RunningCheck, sameTarget } from './check.ts';
 import { probeExec } from './exec.ts';
@@ -78,7 +79,7 @@ export function createCheckRunner(settings: CheckRunnerSettings): CheckRunner {
   }
 
   function begin(serviceKey: string, id: string, target: CheckTarget, before?: RunningCheck): RunningCheck {
-    const check = newCheck(instanceSubject(serviceKey, id), target, clock.monotonicMs(), clock.now());
+    const check = newCheck(INSTANCE.format(serviceKey, id), target, clock.monotonicMs(), clock.now());
     if (before !== undefined) check.progress = { ...before.progress, failuresInARow: 0, passesInARow: 0 };
     say(check.subject, [factOf(check)]);
     check.remove = scheduler.add({

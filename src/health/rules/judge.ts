@@ -1,6 +1,5 @@
 // Verdicts of a service's instances: each by its facts, then the policies that need a memory or look at all together.
-import type { Fact, ServicePolicy, Verdict } from '../../registry/model.ts';
-import type { InstanceState, ServiceState } from '../../registry/registry.ts';
+import type { Fact, InstanceState, ServicePolicy, ServiceState, Verdict } from '../../registry/model.ts';
 import { combineExternal } from '../external.ts';
 import { calm, type FlapState, nextFlaps, reuseMs, withDamping } from '../policies/flap-damping.ts';
 import { withGrace } from '../policies/grace.ts';

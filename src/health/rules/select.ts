@@ -1,7 +1,6 @@
 // Who of a service's instances is answered: for the API, by the rules that the data plane applies to each answer.
 import type { Random } from '../../clock.ts';
-import type { ServicePolicy } from '../../registry/model.ts';
-import type { InstanceState } from '../../registry/registry.ts';
+import type { InstanceState, ServicePolicy } from '../../registry/model.ts';
 
 export interface Selection<State> {
   /** none: the service has no instances at all. The others are what `whenAllUnhealthy` asks for. */

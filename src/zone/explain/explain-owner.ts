@@ -2,7 +2,8 @@
 import { formatName, isSubdomain, sameName, type WireName } from '../../dns/name.ts';
 import { typeName } from '../../dns/types.ts';
 import type { NameRecords } from '../../plane/records.ts';
-import type { Registry, ServiceState } from '../../registry/registry.ts';
+import type { ServiceState } from '../../registry/model.ts';
+import type { Registry } from '../../registry/registry.ts';
 import { basesOf } from '../names/compilation.ts';
 import { type Claim, winnerOf } from '../publish/merge.ts';
 import type { Owner, Owners } from '../publish/owner.ts';

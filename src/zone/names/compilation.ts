@@ -1,7 +1,6 @@
 // What the names of one service are compiled from, and the conventions of its source.
 import { NameError, parseName, type WireName } from '../../dns/name.ts';
-import type { Service } from '../../registry/model.ts';
-import type { ServiceState } from '../../registry/registry.ts';
+import type { Service, ServiceState } from '../../registry/model.ts';
 import { isLabels } from './label.ts';
 import type { PublishedName } from './published-name.ts';
 

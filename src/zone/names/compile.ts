@@ -1,6 +1,6 @@
 // One service and its instances → the names it publishes. Pure: the same state gives the same names.
 import type { WireName } from '../../dns/name.ts';
-import type { ServiceState } from '../../registry/registry.ts';
+import type { ServiceState } from '../../registry/model.ts';
 import { clusterIpNames } from './cluster-ip.ts';
 import { basesOf, type Compilation, type CompileContext } from './compilation.ts';
 import { type Endpoint, endpointsOf } from './endpoint.ts';

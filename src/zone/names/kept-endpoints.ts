@@ -1,10 +1,9 @@
 // A shortcut for large services, and the only one: their endpoints, with the names and records made from each alone, are
 // kept from one compilation to the next. Where one endpoint of 10,000 changes, the others are the same objects as before,
-// which need neither be made nor hashed nor looked up. bench/RESULTS.md, "Worst turns of the control plane": a changed
+// which need neither be made nor hashed nor looked up. bench/RESULTS.md, "Longest turns of the control plane": a changed
 // endpoint costs 15 ms, without this 70.
 import type { WireName } from '../../dns/name.ts';
-import type { Service } from '../../registry/model.ts';
-import type { InstanceState, ServiceState } from '../../registry/registry.ts';
+import type { InstanceState, Service, ServiceState } from '../../registry/model.ts';
 import type { Endpoint, EndpointsOfInstance } from './endpoint.ts';
 import type { PublishedName } from './published-name.ts';
 

@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import type { CheckTarget, Probe } from '../../../src/health/checks/probe.ts';
 import { createCheckRunner } from '../../../src/health/checks/runner.ts';
 import type { HealthCheck } from '../../../src/registry/model.ts';
+import { INSTANCE } from '../../../src/registry/reference.ts';
 import { createRegistry } from '../../../src/registry/registry.ts';
-import { instanceSubject } from '../../../src/registry/subjects.ts';
 import { fakeClock } from '../../support/fake-clock.ts';
 import { fakeSlots } from '../../support/fake-slots.ts';
 import { instance, service } from '../../support/model.ts';
@@ -30,7 +30,7 @@ function setUp(probe: Probe, concurrentChecks = 100) {
     );
   };
   const said = (key: string, id: string) => {
-    const [fact] = registry.factsOf(instanceSubject(key, id));
+    const [fact] = registry.factsOf(INSTANCE.format(key, id));
     return fact === undefined ? undefined : `${fact.status}: ${fact.reason}`;
   };
   return { clock, registry, runner, state, said };

@@ -1,5 +1,7 @@
 // Namespaces: that "<namespace>.svc.<zone>" exists although no Service is in it, and which Services are published.
+
 import type { Service } from '../../../registry/model.ts';
+import { KUBERNETES_SERVICE } from '../../../registry/reference.ts';
 import { NAMESPACE } from '../protobuf/schemas.ts';
 import type { WatchedKind } from '../watch/watched-kind.ts';
 import { type Cluster, publishes, serviceKey, sourceName } from './cluster.ts';
@@ -7,8 +9,7 @@ import type { PublishedServices } from './published-services.ts';
 
 export function namespacesKind(cluster: Cluster, published: PublishedServices): WatchedKind {
   const { registry } = cluster;
-  const prefix = serviceKey(cluster, '', '').slice(0, -1);
-  const nameOf = (key: string) => key.slice(prefix.length, -1);
+  const nameOf = (key: string) => KUBERNETES_SERVICE.parse(key)!.namespace;
   return {
     resource: 'namespaces',
     apiGroup: '',

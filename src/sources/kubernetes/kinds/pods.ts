@@ -1,7 +1,9 @@
 // Pods: the first to report that an instance is not fit. The kubelet's report arrives here before any controller has written
 // it into a slice, and even where no controller runs. https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
+
 import type { Timer } from '../../../clock.ts';
 import type { Fact, Instance } from '../../../registry/model.ts';
+import { POD as POD_SUBJECT } from '../../../registry/reference.ts';
 import type { Fields, Metadata } from '../api/objects.ts';
 import { MalformedObject } from '../api/objects.ts';
 import { POD } from '../protobuf/schemas.ts';
@@ -102,7 +104,7 @@ export class PodsKind implements WatchedKind {
     this.unnamed.delete(subject);
     this.outdated.delete(subject);
     if (!this.isVerified) return;
-    const [namespace, name] = subject.slice(podSubject(this.cluster, '', '').length - 1).split('/');
+    const { namespace, name } = POD_SUBJECT.parse(subject)!;
     this.cluster.registry.removeGroup(groupKey(this.cluster, 'pods', namespace, name));
   }
 

@@ -4,7 +4,7 @@
 // then the next one is not; or of one whose etcd was restored from a backup, and then older is right.
 import type { Logger } from '../../../log.ts';
 import { TextTable } from '../../../memory/text-table.ts';
-import { RegistryLimitError } from '../../../registry/registry.ts';
+import { RegistryLimitError } from '../../../registry/limits.ts';
 import type { KindReport } from '../../status.ts';
 import { type Fields, fields, MalformedObject, type Metadata, metadata } from '../api/objects.ts';
 import type { WatchedKind } from './watched-kind.ts';

@@ -1,0 +1,22 @@
+// How much the registry holds.
+
+export interface RegistryLimits {
+  readonly services: number;
+  readonly instances: number;
+  readonly instancesPerGroup: number;
+  readonly subjects: number;
+  readonly factsPerStatement: number;
+}
+
+export const DEFAULT_REGISTRY_LIMITS: RegistryLimits = {
+  services: 500_000,
+  instances: 1_000_000,
+  instancesPerGroup: 100_000,
+  subjects: 2_000_000,
+  factsPerStatement: 64,
+};
+
+/** More was stated than the registry holds. Nothing was changed: what was known before is still served. */
+export class RegistryLimitError extends Error {
+  override readonly name = 'RegistryLimitError';
+}

@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
-# Shows, and verifies, what Amazon ECS with AWS Cloud Map promises: a container's health check decides which addresses a
-# name has. It creates a service discovery namespace and service, deploys an ECS service with health checks, verifies that
-# its tasks are registered with the right status, makes one of them unhealthy, shows the DNS answers before and after, and
-# recovers it.
+# Demonstrates and verifies the promise of Amazon ECS with AWS Cloud Map: a container's health check decides which addresses
+# a name resolves to. Creates a service discovery namespace and service, deploys an ECS service with health checks, verifies
+# that its tasks are registered with the correct status, makes one of them unhealthy, shows the DNS answers before and after,
+# and recovers it.
 set -euo pipefail
 
 usage() {
   cat <<'END'
 Usage: test-health-service-discovery.sh [--kubernetes] [--api aws|curl] [--tasks N]
 
-  --kubernetes    deploy to the cluster of the current kubectl context, into a namespace of its own that is removed at the
-                  end; without it tasks are processes of this machine, and healthdns runs their health checks
-  --api aws|curl  how the Cloud Map API is called: the aws CLI where there is one, else curl
-  --tasks N       how many tasks the service has (3)
+  --kubernetes    deploy to the cluster of the current kubectl context, in a separate namespace that is deleted at the end;
+                  without it, tasks are local processes and healthdns runs their health checks
+  --api aws|curl  client for the Cloud Map API: by default the aws CLI if installed, else curl
+  --tasks N       number of tasks (3)
 
-Needs Node.js, and npm's packages in a clone (npm ci); dig is used where it is there. healthdns is started by this script
-on loopback ports that are free, and stopped at the end. Exit codes: 0 all verified; 1 not; 2 wrong command line.
+Requires Node.js and, in a clone, npm ci; uses dig if installed. The script starts healthdns on free loopback ports and stops
+it at the end. Exit codes: 0 verified; 1 failed; 2 invalid command line.
 END
 }
 
@@ -30,7 +30,7 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-[[ $tasks =~ ^[2-8]$ ]] || { echo '--tasks: expected a number from 2 to 8 (Cloud Map answers with at most 8)' >&2; exit 2; }
+[[ $tasks =~ ^[2-8]$ ]] || { echo '--tasks: expected a number from 2 to 8 (Cloud Map returns at most 8)' >&2; exit 2; }
 [ -n "$api" ] || api=$(command -v aws >/dev/null && echo aws || echo curl)
 [[ $api =~ ^(aws|curl)$ ]] || { echo '--api: expected aws or curl' >&2; exit 2; }
 
@@ -67,7 +67,7 @@ healthdns() { node "$here/bin/healthdns" "$@"; }
 
 # ---------------------------------------------------------------------------------------------------- the ECS service
 
-# The health check looks at a file, so that health can be changed by hand.
+# The health check tests for a file, so that health can be changed by hand.
 cat >"$work/task.json" <<'END'
 {
   "family": "web",
@@ -84,12 +84,12 @@ cat >"$work/task.json" <<'END'
 }
 END
 
-# ------------------------------------------------------------------------------------------- what differs by the mode
+# ------------------------------------------------------------------------------------------- differences between the modes
 
 if [ $mode = local ]; then
-  # No custom status here: healthdns makes the check itself, and until its first result the status is UNKNOWN.
+  # No custom status: healthdns runs the check itself, and the status is UNKNOWN until its first result.
   custom_health=''
-  # As the ECS agent does, healthdns runs the task's command; ECS's shortest interval is 5 s, here nobody waits so long.
+  # healthdns runs the task's command, as the ECS agent does, but more often than the minimum interval of ECS (5 s).
   configuration() {
     cat <<END
 cloudMap:
@@ -121,7 +121,7 @@ END
   }
   in_task() { (cd "$work/$1" && shift && "$@"); }
 else
-  # What ECS asks of a service that its tasks are registered in.
+  # The settings that ECS requires of a service for its tasks.
   custom_health=',"HealthCheckCustomConfig":{"FailureThreshold":1}'
   configuration() {
     cat <<END
@@ -141,7 +141,7 @@ fi
 
 # -------------------------------------------------------------------------------------------------------------- tools
 
-# json FILE PATH: what is there, a text bare and anything else as JSON.
+# json FILE PATH: the value at PATH; strings are printed without quotes, anything else as JSON.
 json() {
   node -e '
     const parsed = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8"));
@@ -149,13 +149,13 @@ json() {
     console.log(typeof value === "string" ? value : JSON.stringify(value));' "$1" "$2"
 }
 
-# call OPERATION INPUT: an operation of the Cloud Map API, its output as JSON.
+# call OPERATION INPUT: calls the Cloud Map API and prints the output as JSON.
 call() {
   if [ $api = curl ]; then
     curl --silent --show-error --fail-with-body --noproxy '*' "$http/" -H 'content-type: application/x-amz-json-1.1' \
       -H "x-amz-target: Route53AutoNaming_v20170314.$1" -d "$2" || fail "$1"
   else
-    # The CLI asks DiscoverInstances of the host "data-…"; through a proxy no name need be resolved.
+    # The CLI sends DiscoverInstances to the host "data-…"; with a proxy that name need not be resolved.
     local command
     command=$(sed -E 's/([a-z])([A-Z])/\1-\2/g' <<<"$1" | tr '[:upper:]' '[:lower:]')
     HTTP_PROXY=$http http_proxy=$http NO_PROXY='' no_proxy='' AWS_EC2_METADATA_DISABLED=true AWS_PAGER='' \
@@ -164,7 +164,7 @@ call() {
   fi
 }
 
-# called OPERATION INPUT PATH: a part of its output.
+# called OPERATION INPUT PATH: calls the API and prints the value at PATH.
 called() { call "$1" "$2" >"$work/output.json" && json "$work/output.json" "$3"; }
 
 addresses() {
@@ -180,7 +180,7 @@ statuses() {
     node -pe 'Object.entries(JSON.parse(require("fs").readFileSync(0))).map((one) => one.join(" ")).sort().join("\n")'
 }
 
-# "ID ADDRESS" of each instance that DiscoverInstances gives for a health status.
+# Prints "ID ADDRESS" of each instance that DiscoverInstances returns for a health status.
 discovered() {
   called DiscoverInstances "{\"NamespaceName\":\"$namespace\",\"ServiceName\":\"$service\",\"HealthStatus\":\"$1\"}" \
     '.Instances.map((one) => `${one.InstanceId} ${one.Attributes.AWS_INSTANCE_IPV4}`).sort().join("\n")'
@@ -188,7 +188,7 @@ discovered() {
 
 lines() { grep -c . <<<"$1" || true; }
 
-# eventually WHAT COMMAND…: until it succeeds; for two minutes.
+# eventually WHAT COMMAND…: repeats until it succeeds, for at most two minutes.
 eventually() {
   local what=$1 end=$((SECONDS + 120))
   shift
@@ -198,7 +198,7 @@ eventually() {
   done
 }
 
-# What was seen last: DNS first, because the API, by the aws CLI, is slow to ask.
+# Shows the current state: DNS first, because the aws CLI is slow.
 seen_statuses='' seen_addresses=''
 
 show() {
@@ -224,7 +224,7 @@ victim_is_out() {
 
 # ----------------------------------------------------------------------------------------------------------- the test
 
-say "starting healthdns (tasks: $mode, Cloud Map by $api)"
+say "starting healthdns (tasks: $mode, Cloud Map through $api)"
 if [ $mode = kubernetes ]; then
   context=$(kubectl config current-context)
   echo "cluster: $context"
@@ -232,7 +232,7 @@ if [ $mode = kubernetes ]; then
   touch "$work/namespace-made"
 fi
 configuration >"$work/zones.yaml"
-# Not by the function: $! would be a shell around it, and the server would outlive that.
+# Not through the function: $! would be a subshell, which the server would outlive.
 node "$here/bin/healthdns" serve "$work/zones.yaml" --listen 127.0.0.1:0 --http 127.0.0.1:0 >"$work/healthdns.out" 2>"$work/healthdns.log" &
 pids+=($!)
 listens() { grep -q 'HTTP  http' "$work/healthdns.out" || kill -0 ${pids[0]} 2>/dev/null || fail 'healthdns ended'; grep -q 'HTTP  http' "$work/healthdns.out"; }
@@ -274,19 +274,19 @@ in_task "$victim" rm healthy
 eventually "$victim is out" victim_is_out
 healthdns explain "$name" --http "$http" >"$work/explained"
 show
-[ "$(grep -vx "$victim_address" <<<"$before")" = "$seen_addresses" ] || fail 'other addresses changed as well'
-# In a cluster the liveness probe may have restarted it meanwhile.
+[ "$(grep -vx "$victim_address" <<<"$before")" = "$seen_addresses" ] || fail 'other addresses changed too'
+# In a cluster the liveness probe may have restarted it in the meantime.
 found=$(discovered HEALTHY)
 if grep -q "^$victim " <<<"$found" && [ $mode = local ]; then fail "DiscoverInstances still finds $victim"; fi
 echo "healthdns explain $name:"
 sed 's/^/  /' "$work/explained"
 
 say "$victim recovers"
-# In a cluster its liveness probe restarts the container, which is as good.
+# In a cluster its liveness probe restarts the container, which also recovers it.
 in_task "$victim" touch healthy || [ $mode = kubernetes ]
 eventually "$victim is back" all_healthy
 show
-[ "$seen_addresses" = "$before" ] || fail 'the answer is not what it was'
+[ "$seen_addresses" = "$before" ] || fail 'the answer differs from the original one'
 
 say 'verified: the health check decided what the name resolves to'
 paste <(echo 'before    ' && echo "$before") <(echo 'unhealthy ' && sed "s/^$victim_address\$/-         /" <<<"$before") \

@@ -1,13 +1,13 @@
-// Bundles what is shipped into dist/: the command line with the control plane, and the data plane's thread.
-// A bundle starts faster and takes about half the memory of the unbundled packages, and the package needs no others at
-// run time: what is bundled is listed, with its licence, in dist/THIRD-PARTY-LICENSES.txt.
+// Bundles the shipped code into dist/: the command line with the control plane, and the data thread. A bundle starts faster
+// and uses about half the memory of the unbundled packages, and removes run-time dependencies: bundled packages are listed,
+// with their licenses, in dist/THIRD-PARTY-LICENSES.txt.
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 const build = await esbuild();
 
-// Built beside and then moved into place: a server that is starting never finds half of it.
+// Built in a temporary folder and moved into place, so that a starting server never finds an incomplete bundle.
 const folder = `dist.${process.pid}`;
 await mkdir(folder);
 try {
@@ -20,17 +20,17 @@ try {
     target: 'node20.19',
     format: 'esm',
     external: ['koffi', 'classic-level'],
-    // node-fetch asks it for the URL that Node.js has; it would load Node's `punycode`, which Node 22 warns of at each start.
+    // node-fetch uses it for URL, which Node.js has; it would load Node's `punycode`, which triggers a warning on Node 22.
     alias: { 'whatwg-url': 'node:url' },
     legalComments: 'none',
     logLevel: 'warning',
     metafile: true,
-    // Bundled CommonJS packages call require() for Node's own modules.
+    // Bundled CommonJS packages call require() for built-in modules.
     banner: {
       js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
     },
   });
-  await writeFile(join(folder, 'THIRD-PARTY-LICENSES.txt'), await licences(Object.keys(metafile.inputs)));
+  await writeFile(join(folder, 'THIRD-PARTY-LICENSES.txt'), await licenses(Object.keys(metafile.inputs)));
   await rm('dist', { recursive: true, force: true });
   await rename(folder, 'dist');
 } finally {
@@ -51,8 +51,8 @@ async function esbuild() {
   }
 }
 
-/** Name, version and licence text of every package that a bundled file is from. */
-async function licences(inputs) {
+/** Name, version and license text of every bundled package. */
+async function licenses(inputs) {
   const packages = new Set(
     inputs.map((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0]).filter((path) => path !== undefined),
   );

@@ -1,7 +1,7 @@
 // The endpoints that may be reached by everyone: probes and metrics.
 import type { Clock } from '../clock.ts';
 import type { Metrics } from '../metrics.ts';
-import type { MissingSource, StatusBoard } from '../sources/status.ts';
+import type { MissingSource, StatusBoard, UnpublishedSource } from '../sources/status.ts';
 import { type Endpoint, json, onceASecond, text, wantsText } from './endpoint.ts';
 
 /** GET /health: 200 while the process serves; 503 once it is stopping, so that clients move away. */
@@ -12,24 +12,30 @@ export const healthEndpoint = (isStopping: () => boolean): Endpoint => ({
 });
 
 /**
- * GET /ready: 503 with what is missing until every source has synced, then 200. Sources that a reload adds later are
- * listed while they are missing, but leave it at 200.
+ * GET /ready: 503 with what is missing until every data thread has what every source first reported, then 200. Sources that a
+ * reload adds later are listed while they are missing, but leave it at 200.
  */
 export const readyEndpoint = (
   isStopping: () => boolean,
-  { isReady, missing }: Pick<StatusBoard, 'isReady' | 'missing'>,
+  { isReady, missing, unpublished }: Pick<StatusBoard, 'isReady' | 'missing' | 'unpublished'>,
 ): Endpoint => ({
   path: '/ready',
   methods: ['GET'],
   handle(request) {
     if (isStopping()) return text(503, 'stopping');
-    const waiting = missing();
+    const waiting = [...missing(), ...unpublished().map(beingPublished)];
     const ready = isReady();
     const status = ready ? 200 : 503;
     const wantsJson = String(request.headers.accept).includes('json') && !wantsText(request);
     if (wantsJson || request.query.get('format') === 'json') return json(status, { ready, missing: waiting });
     return text(status, [ready ? 'OK' : 'not ready', ...waiting.map(describe)].join('\n'));
   },
+});
+
+const beingPublished = ({ name, zones }: UnpublishedSource): MissingSource => ({
+  source: name,
+  zones,
+  detail: 'its names are being sent to the data threads',
 });
 
 const describe = ({ source, zones, detail }: MissingSource) =>

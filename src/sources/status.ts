@@ -59,6 +59,11 @@ export interface MissingSource {
   readonly detail: string;
 }
 
+export interface UnpublishedSource {
+  readonly name: string;
+  readonly zones: readonly string[];
+}
+
 /** What a source writes about one of its kinds. */
 export interface KindReport {
   state(state: KindState, detail?: string): void;
@@ -88,8 +93,15 @@ export interface StatusBoard {
   add(name: string, zones: readonly string[]): SourceReport;
   /** Whether the sources of a configuration have all been added; false while a reload exchanges them. */
   setComplete(isComplete: boolean): void;
-  /** None is missing, but for those that were added once this had been true: their zones alone wait for them. */
+  /**
+   * None is missing, and every data thread has what each first reported; except those that were added once this had been
+   * true: their zones alone wait for them.
+   */
   isReady(): boolean;
+  /** Sources that have reported everything, or are served from a snapshot, of which the data threads do not know all yet. */
+  unpublished(): readonly UnpublishedSource[];
+  /** Every data thread has applied what these had reported when they were asked for. */
+  published(sources: readonly UnpublishedSource[]): void;
   sources(): readonly SourceStatus[];
   /** Sources that have not synced; those served from a snapshot are not missing. */
   missing(): readonly MissingSource[];
@@ -118,6 +130,7 @@ interface MutableSource {
   readonly isAwaited: boolean;
   synced: boolean;
   stale: boolean;
+  isPublished: boolean;
   /** Wall-clock milliseconds at which its snapshot was taken; undefined: it has none. */
   takenMs: number | undefined;
 }
@@ -129,8 +142,9 @@ export function createStatusBoard(clock: Pick<Clock, 'now' | 'monotonicMs'>): St
   let isComplete = false;
   /** A replica that serves is not taken out of its Service by a cluster that a reload adds to it. */
   let wasReady = false;
+  const isPending = (source: MutableSource) => isMissing(source) || !source.isPublished;
   const isReady = () =>
-    (wasReady || isComplete) && ![...sources].some((source) => source.isAwaited && isMissing(source));
+    (wasReady || isComplete) && ![...sources].some((source) => source.isAwaited && isPending(source));
   const changed = () => {
     wasReady ||= isReady();
     for (const listener of listeners) listener();
@@ -147,7 +161,16 @@ export function createStatusBoard(clock: Pick<Clock, 'now' | 'monotonicMs'>): St
     add(name, zones) {
       const isAwaited = !wasReady;
       const kinds = new Set<MutableKind>();
-      const source: MutableSource = { name, zones, kinds, isAwaited, synced: false, stale: false, takenMs: undefined };
+      const source: MutableSource = {
+        name,
+        zones,
+        kinds,
+        isAwaited,
+        synced: false,
+        stale: false,
+        isPublished: false,
+        takenMs: undefined,
+      };
       sources.add(source);
       changed();
       return {
@@ -167,6 +190,7 @@ export function createStatusBoard(clock: Pick<Clock, 'now' | 'monotonicMs'>): St
         expired() {
           if (!source.stale) return;
           source.stale = false;
+          source.isPublished = false;
           changed();
         },
         remove() {
@@ -180,6 +204,15 @@ export function createStatusBoard(clock: Pick<Clock, 'now' | 'monotonicMs'>): St
       changed();
     },
     isReady,
+    unpublished: () => [...sources].filter((source) => !source.isPublished && !isMissing(source)),
+    published(which) {
+      const fresh = [...sources].filter(
+        (source) => which.includes(source) && !source.isPublished && !isMissing(source),
+      );
+      if (fresh.length === 0) return;
+      for (const source of fresh) source.isPublished = true;
+      changed();
+    },
     sources: () => [...sources].map((source) => describeSource(source, clock)),
     missing: () => [...sources].filter(isMissing).map(describeMissing),
     zone(name) {

@@ -89,6 +89,12 @@ export async function createControlPlane(settings: ControlPlaneSettings): Promis
   function showReadiness(): void {
     for (const { name } of servedZones()) zones.setState(name, board.zone(name));
     pace.loaded();
+    const heard = board.unpublished();
+    if (heard.length > 0 && !isClosed)
+      flush().then(
+        () => board.published(heard),
+        () => {},
+      ); // a closed plane is never ready
   }
   function showZones(): void {
     zones.reload(servedZones());

@@ -58,14 +58,20 @@ test('/ready is 503 with the sources that have not synced and their zones, then 
   const prod = { source: 'kubernetes/prod', zones: ['cluster.local.'], detail: 'listing pods' };
   let missing = [prod];
   let ready = false;
-  const endpoint = readyEndpoint(() => false, { isReady: () => ready, missing: () => missing });
+  let sending: (typeof prod)[] = [];
+  const unpublished = () => sending.map(({ source, zones }) => ({ name: source, zones }));
+  const endpoint = readyEndpoint(() => false, { isReady: () => ready, missing: () => missing, unpublished });
   await serving([endpoint], async (url) => {
     const before = await fetch(`${url}/ready`);
     assert.equal(before.status, 503);
     assert.equal(await before.text(), 'not ready\nkubernetes/prod (cluster.local.): listing pods\n');
     const asJson = await fetch(`${url}/ready?format=json`);
     assert.deepEqual(await asJson.json(), { ready: false, missing });
-    missing = [];
+    [missing, sending] = [[], [prod]];
+    const heard = await fetch(`${url}/ready`);
+    const line = 'kubernetes/prod (cluster.local.): its names are being sent to the data threads';
+    assert.deepEqual([heard.status, await heard.text()], [503, `not ready\n${line}\n`]);
+    sending = [];
     ready = true;
     const after = await fetch(`${url}/ready`);
     assert.deepEqual([after.status, await after.text()], [200, 'OK\n']);

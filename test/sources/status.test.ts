@@ -9,7 +9,9 @@ function setUp() {
   let changes = 0;
   board.onChange(() => changes++);
   const source = board.add('kubernetes/a', ['cluster.local.']);
-  return { clock, board, source, changes: () => changes };
+  /** The data threads apply everything. */
+  const publish = () => board.published(board.unpublished());
+  return { clock, board, source, publish, changes: () => changes };
 }
 
 test('a source is synced when all its required kinds are, and reports the missing ones before', () => {
@@ -65,8 +67,11 @@ test('a source served from a snapshot is ready and stale until it has synced or 
 });
 
 test('a replica is ready once all configured sources have synced; sources added later are only reported', () => {
-  const { board, source } = setUp();
-  const ready = () => [board.isReady(), ...board.missing().map((one) => one.source)];
+  const { board, source, publish } = setUp();
+  const ready = () => {
+    publish();
+    return [board.isReady(), ...board.missing().map((one) => one.source)];
+  };
   source.kind('services', true).synced();
   // All that was added so far has synced, but not all has been added.
   assert.deepEqual(ready(), [false]);
@@ -91,7 +96,7 @@ test('a replica without sources is ready at once', () => {
 });
 
 test('a replica that was never ready is not made ready by replacing its only source', () => {
-  const { board, source } = setUp();
+  const { board, source, publish } = setUp();
   source.kind('services', true);
   board.setComplete(true);
   board.setComplete(false);
@@ -101,16 +106,42 @@ test('a replica that was never ready is not made ready by replacing its only sou
   board.setComplete(true);
   assert.equal(board.isReady(), false);
   services.synced();
+  publish();
   assert.equal(board.isReady(), true);
 });
 
 test('a required source is required again when its snapshot has expired', () => {
-  const { board, source } = setUp();
+  const { board, source, publish } = setUp();
   source.kind('services', true);
   source.restored(0);
   board.setComplete(true);
+  publish();
   assert.equal(board.isReady(), true);
   source.expired();
+  assert.equal(board.isReady(), false);
+});
+
+test('a replica is not ready before the data threads have what its sources first reported, or a snapshot contains', () => {
+  const { board, source, publish, changes } = setUp();
+  const services = source.kind('services', true);
+  board.setComplete(true);
+  source.restored(0);
+  assert.deepEqual([board.isReady(), board.unpublished().map(({ name }) => name)], [false, ['kubernetes/a']]);
+  const before = changes();
+  publish();
+  assert.deepEqual([board.isReady(), board.unpublished(), changes()], [true, [], before + 1]);
+  services.synced();
+  assert.equal(board.isReady(), true, 'it is answered from the snapshot until then');
+});
+
+test('what was asked for before a snapshot expired does not publish the source', () => {
+  const { board, source } = setUp();
+  source.kind('services', true);
+  board.setComplete(true);
+  source.restored(0);
+  const heard = board.unpublished();
+  source.expired();
+  board.published(heard);
   assert.equal(board.isReady(), false);
 });
 

@@ -11,6 +11,8 @@ export interface ExternalHealthOptions {
   readonly reports: Pick<ExternalReports, 'report'>;
   /** False where writes must be signed: a client that must sign elsewhere may not push unsigned here. */
   readonly writes: boolean;
+  /** Makes verdicts take effect; resolves when DNS answers by them. Awaited before a push is acknowledged. */
+  readonly inForce: () => Promise<void>;
 }
 
 interface Push {
@@ -29,13 +31,24 @@ const PROBLEMS: Readonly<Record<ReportProblem, string>> = {
   'unknown-instance': 'the service has no such instance',
 };
 
-/** The body is JSON: {"zone", "namespace"?, "service", "instance", "source", "status", "reason"?}. 204 when taken. */
-export function externalHealthEndpoint({ registry, reports, writes }: ExternalHealthOptions): Endpoint {
-  function push({ zone, namespace, service: name, instance, source, status, reason }: Push): HttpResponse {
+/** The body is JSON: {"zone", "namespace"?, "service", "instance", "source", "status", "reason"?}. 204 once DNS answers by it. */
+export function externalHealthEndpoint({ registry, reports, writes, inForce }: ExternalHealthOptions): Endpoint {
+  async function push({
+    zone,
+    namespace,
+    service: name,
+    instance,
+    source,
+    status,
+    reason,
+  }: Push): Promise<HttpResponse> {
     for (const { key, service } of registry.services()) {
       if (service?.name !== name || service.namespace !== namespace || service.zone !== zone) continue;
       const problem = reports.report(key, instance, source, { status, reason });
-      return problem === undefined ? { status: 204, type: 'text/plain', body: '' } : text(404, PROBLEMS[problem]);
+      if (problem !== undefined) return text(404, PROBLEMS[problem]);
+      // The verdict counts even if publishing names fails; the next flush retries that.
+      await inForce().catch(() => {});
+      return { status: 204, type: 'text/plain', body: '' };
     }
     return text(404, PROBLEMS['unknown-service']);
   }
@@ -43,7 +56,7 @@ export function externalHealthEndpoint({ registry, reports, writes }: ExternalHe
   return {
     path: '/external-health',
     methods: ['POST'],
-    handle(request) {
+    async handle(request) {
       const { body, headers } = request;
       if (!writes) return text(403, 'pushing is off: cloudMap.writes requires signatures, which a push cannot have');
       const refusal = refusalOfWrite(request, 'loopback');
@@ -55,7 +68,7 @@ export function externalHealthEndpoint({ registry, reports, writes }: ExternalHe
       const parsed = parse(body.toString('utf8'));
       if (typeof parsed === 'string') return text(400, parsed);
       try {
-        return push(parsed);
+        return await push(parsed);
       } catch (error) {
         if (!(error instanceof RegistryLimitError)) throw error;
         return text(507, error.message);

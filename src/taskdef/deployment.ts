@@ -1,6 +1,6 @@
 // An ECS service as a Kubernetes Deployment with the labels and annotations of KECS (nandemo-ya/kecs, its service
 // converter), by which healthdns recognizes the tasks.
-import { probesOf } from './probes.ts';
+import { literal, probesOf } from './probes.ts';
 import { type ContainerDefinition, type TaskDefinition, TaskDefinitionError } from './task-definition.ts';
 
 export interface DeploymentOptions {
@@ -73,7 +73,10 @@ export function deploymentOf(task: TaskDefinition, options: DeploymentOptions): 
       },
     },
   };
-  return { manifest, warnings: [...taskWarnings(task), ...task.containerDefinitions.flatMap(warningsOf)] };
+  return {
+    manifest,
+    warnings: [...taskWarnings(task), ...task.containerDefinitions.flatMap((container) => warningsOf(container, task))],
+  };
 }
 
 function checkContainerNames({ containerDefinitions }: TaskDefinition, registries: readonly ServiceRegistry[]): void {
@@ -103,10 +106,12 @@ function containerOf(container: ContainerDefinition): Record<string, unknown> {
     name: kubernetesName(container.name),
     image: container.image,
     // ECS's entryPoint is Kubernetes' command, and ECS's command Kubernetes' args.
-    ...(container.entryPoint && { command: container.entryPoint }),
-    ...(container.command && { args: container.command }),
+    ...(container.entryPoint && { command: container.entryPoint.map(literal) }),
+    ...(container.command && { args: container.command.map(literal) }),
     ...(container.workingDirectory && { workingDir: container.workingDirectory }),
-    ...(container.environment.length > 0 && { env: container.environment }),
+    ...(container.environment.length > 0 && {
+      env: container.environment.map(({ name, value }) => ({ name, value: literal(value) })),
+    }),
     ...(ports.length > 0 && { ports }),
     ...(resources && { resources }),
     ...(container.readonlyRootFilesystem && { securityContext: { readOnlyRootFilesystem: true } }),
@@ -151,7 +156,7 @@ function taskWarnings(task: TaskDefinition): string[] {
 const isEmpty = (value: unknown) =>
   value === undefined || value === null || (Array.isArray(value) && value.length === 0);
 
-function warningsOf(container: ContainerDefinition): string[] {
+function warningsOf(container: ContainerDefinition, { networkMode }: TaskDefinition): string[] {
   const where = `container ${container.name}`;
   const unread = Object.keys(container).filter((key) => !CONVERTED.has(key) && !isEmpty(container[key]));
   const mounts = ['mountPoints', 'volumesFrom', 'systemControls'].filter((key) => !isEmpty(container[key]));
@@ -171,6 +176,16 @@ function warningsOf(container: ContainerDefinition): string[] {
         ? [`${where}: containerPortRange ${containerPortRange} is left out: Kubernetes has no port ranges`]
         : [],
     ),
+    ...container.portMappings.flatMap(({ containerPort, hostPort = 0, appProtocol }) => [
+      ...(hostPort === 0 || (hostPort === containerPort && networkMode === 'awsvpc')
+        ? []
+        : [`${where}: port ${containerPort}: hostPort ${hostPort} is left out: a pod has its own address`]),
+      ...(appProtocol
+        ? [
+            `${where}: port ${containerPort}: appProtocol ${appProtocol} is left out: it belongs to a Service of Kubernetes`,
+          ]
+        : []),
+    ]),
     ...[...unread, ...mounts].map((key) => `${where}: ${key} is left out`),
   ];
 }

@@ -44,5 +44,8 @@ export function probesOf(check: ContainerHealthCheck): Probes {
 /** CMD is run directly, CMD-SHELL by the container's shell; undefined for NONE. */
 function probeCommand([kind, ...words]: readonly string[]): readonly string[] | undefined {
   if (kind === 'NONE') return undefined;
-  return kind === 'CMD-SHELL' ? ['sh', '-c', ...words] : words;
+  return (kind === 'CMD-SHELL' ? ['sh', '-c', ...words] : words).map(literal);
 }
+
+/** Escapes a text that the kubelet would change: it expands $(NAME) and $$ in commands, variables and exec probes. */
+export const literal = (text: string): string => (/\$[$(]/.test(text) ? text.replaceAll('$', '$$$$') : text);

@@ -93,7 +93,9 @@ const environmentName = v.pipe(
 const portMappingSchema = v.object({
   name: v.optional(v.string('a port name must be a string')),
   containerPort: v.optional(wholeNumber('containerPort', 1, 65535)),
+  hostPort: v.optional(wholeNumber('hostPort', 0, 65535)),
   containerPortRange: v.optional(v.string()),
+  appProtocol: v.optional(v.string('appProtocol must be a string')),
   protocol: v.optional(v.picklist(['tcp', 'udp'], 'protocol must be "tcp" or "udp"'), 'tcp'),
 });
 

@@ -8,14 +8,14 @@ import { fakeClock } from '../support/fake-clock.ts';
 import { fakeSlots } from '../support/fake-slots.ts';
 import { instance, POLICY, service } from '../support/model.ts';
 
-function setUp(writes = true) {
+function setUp(writes = true, inForce = async () => {}) {
   const registry = createRegistry(fakeSlots());
   const sources = [{ name: 'deployer', interval: 30, timeout: 5 }];
   const policy = { ...POLICY, externalHealth: { sources, combine: 'all' as const, maxAgeSeconds: 60 } };
   registry.replaceService(service('api', { key: 'k', policy }));
   registry.replaceGroup('g', 'k', [instance('a', '10.0.0.1')]);
   const reports = createExternalReports(registry, fakeClock(), setImmediate);
-  const endpoint = externalHealthEndpoint({ registry, reports, writes });
+  const endpoint = externalHealthEndpoint({ registry, reports, writes, inForce });
   const post = async (value: unknown, more: Readonly<Record<string, string>> = {}, boundTo = '127.0.0.1') => {
     const body = Buffer.from(typeof value === 'string' ? value : JSON.stringify(value));
     const headers = { host: '127.0.0.1:8053', 'content-type': 'application/json', ...more };
@@ -40,6 +40,19 @@ test('a pushed status becomes a fact of its instance', async () => {
   assert.equal(await post(PUSH), '204');
   const [{ status, reason, name }] = registry.factsOf(INSTANCE.format('k', 'a'));
   assert.deepEqual({ status, reason, name }, { status: 'UNHEALTHY', reason: 'draining', name: 'deployer' });
+});
+
+test('a push is answered after its verdict is in force, whether or not names could be published', async () => {
+  const order: string[] = [];
+  const inForce = async () => {
+    await new Promise((resolve) => setImmediate(resolve));
+    order.push('in force');
+    throw new Error('a data thread is gone');
+  };
+  const { post } = setUp(true, inForce);
+  order.push(await post(PUSH));
+  order.push(await post({ ...PUSH, instance: 'z' }));
+  assert.deepEqual(order, ['in force', '204', '404 the service has no such instance']);
 });
 
 test('an invalid push is rejected with a reason, and changes nothing', async () => {

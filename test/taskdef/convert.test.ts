@@ -194,6 +194,49 @@ test('dropped settings are reported: dependsOn HEALTHY, checks of non-essential 
   assert.equal(parse(stdout).spec.template.spec.containers[1].readinessProbe, undefined);
 });
 
+/** How the kubelet expands $(NAME), $$ and $ in commands, arguments, variables and exec probes, for no known variable. */
+function expanded(text: string): string {
+  return text.replaceAll(/\$(\$|\(([^)]*)\))?/g, (whole, next) => (next === '$' ? '$' : whole));
+}
+
+test('dollar signs reach the container as they are: ECS expands no references, Kubernetes does', () => {
+  const texts = ['$HOME', '$(MODE)', '$$', '$$(MODE)', '$$$(MODE)', 'a$', 'p$$w$(x', '$'];
+  const check = { command: ['CMD', ...texts] };
+  const container = {
+    ...{ entryPoint: texts, command: texts, healthCheck: check },
+    environment: texts.map((value, i) => ({ name: `V${i}`, value })),
+  };
+  const { stdout } = convertTaskDefinition(task(container), 'task.json', options);
+  const [app] = parse(stdout).spec.template.spec.containers;
+  for (const words of [
+    app.command,
+    app.args,
+    app.livenessProbe.exec.command,
+    app.env.map(({ value }: { value: string }) => value),
+  ])
+    assert.deepEqual(words.map(expanded), texts);
+  assert.equal(app.command[0], '$HOME', 'a text that Kubernetes would not change stays readable');
+});
+
+test('hostPort and appProtocol are reported where they are lost', () => {
+  const ports = [
+    { containerPort: 80, hostPort: 8080 },
+    { containerPort: 81, hostPort: 0 },
+    { containerPort: 82, hostPort: 82, appProtocol: 'grpc' },
+  ];
+  const warnings = (networkMode: string) => {
+    const json = JSON.stringify({ ...JSON.parse(task({ portMappings: ports })), networkMode });
+    return convertTaskDefinition(json, 'task.json', options)
+      .stderr.split('\n')
+      .filter((line) => / port /.test(line));
+  };
+  const grpc = 'warning: container app: port 82: appProtocol grpc is left out: it belongs to a Service of Kubernetes';
+  const lost = (port: number, host: number) =>
+    `warning: container app: port ${port}: hostPort ${host} is left out: a pod has its own address`;
+  assert.deepEqual(warnings('awsvpc'), [lost(80, 8080), grpc]);
+  assert.deepEqual(warnings('bridge'), [lost(80, 8080), lost(82, 82), grpc]);
+});
+
 test('the output of describe-task-definition is accepted too', () => {
   const described = `{"taskDefinition": ${task({})}, "tags": []}`;
   assert.equal(convertTaskDefinition(described, 'task.json', options).exitCode, 0);

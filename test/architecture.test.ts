@@ -72,7 +72,7 @@ const homes: Record<string, readonly string[]> = {
   cborg: ['http'],
   '@smithy/signature-v4': ['http'],
   '@smithy/hash-node': ['http'],
-  'tldts-icann': ['cloudmap'],
+  tldts: ['cloudmap'],
 };
 
 const within = (path: string, places: readonly string[]) =>

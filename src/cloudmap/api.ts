@@ -3,6 +3,7 @@ import type { Clock, Random } from '../clock.ts';
 import type { Status } from '../registry/model.ts';
 import { AwsError } from './aws-error.ts';
 import type { State } from './cloud-map-state.ts';
+import type { NamespaceNames } from './namespace-names.ts';
 import { canonicalName, type InstanceRecord, idOf, type NamespaceRecord, type ServiceRecord } from './records.ts';
 
 export interface Api {
@@ -12,6 +13,7 @@ export interface Api {
   readonly region: string;
   readonly account: string;
   readonly limits: CloudMapLimits;
+  readonly namespaceNames: NamespaceNames;
   readonly health: HealthView;
   /** The reason why requests cannot be answered yet: the store has not been read. */
   readonly notReady?: () => string | undefined;

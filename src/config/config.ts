@@ -35,6 +35,8 @@ export interface CloudMapConfig {
   readonly region: string;
   readonly account: string;
   readonly store: CloudMapStore;
+  /** Suffixes of the names of DNS namespaces; undefined: no public suffixes and no names that overlap a zone. */
+  readonly namespaces?: readonly string[];
   /** Clusters whose pods are ECS tasks. */
   readonly tasks: readonly TaskCluster[];
   /** routing and maxAnswers follow each service's DnsConfig instead. */

@@ -2,11 +2,13 @@
 import { readFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock, Random } from '../clock.ts';
-import { openState } from '../cloudmap/cloud-map-state.ts';
+import { openState, type State } from '../cloudmap/cloud-map-state.ts';
 import { memoryStore, type Store } from '../cloudmap/cloud-map-store.ts';
 import { type KubernetesStore, openKubernetesStore } from '../cloudmap/kubernetes/kubernetes-store.ts';
 import { openLevelStore, StoreDamaged } from '../cloudmap/level-store.ts';
+import { type NamespaceNames, namespaceNameProblem } from '../cloudmap/namespace-names.ts';
 import { publishCloudMap } from '../cloudmap/publish-cloud-map.ts';
+import type { NamespaceRecord } from '../cloudmap/records.ts';
 import type { CloudMapConfig, ZoneConfig } from '../config/config.ts';
 import { TaskBook } from '../ecs/task-book.ts';
 import { startTaskSource } from '../ecs/task-source.ts';
@@ -31,6 +33,8 @@ export interface CloudMapDependencies {
   readonly metrics: Metrics;
   /** The zones of all DNS namespaces, whenever they change. */
   readonly onZones: (zones: readonly ZoneConfig[]) => void;
+  /** Names of the zones of the configuration. */
+  readonly configuredZones: () => readonly string[];
   /** Calls the listener with each verdict that changed. */
   readonly onVerdict: (listener: VerdictListener) => void;
   /** Makes verdicts take effect now; resolves when names have reached the data plane. */
@@ -77,6 +81,8 @@ export async function startCloudMap(config: CloudMapConfig, dependencies: CloudM
     },
   });
 
+  const namespaceNames = { allowed: config.namespaces, zones: dependencies.configuredZones };
+  warnOfNames(state, namespaceNames, log);
   const inCluster = 'follow' in store ? store : undefined;
   inCluster?.follow(state);
   const endpoints =
@@ -93,7 +99,10 @@ export async function startCloudMap(config: CloudMapConfig, dependencies: CloudM
   const uncollect = metrics.collect(() => taskReadings(book));
 
   const { region, account, limits } = config;
-  const api = { state, clock, random, region, account, limits, health, notReady: inCluster?.notReady };
+  const api = {
+    ...{ state, clock, random, region, account, limits, health, namespaceNames },
+    notReady: inCluster?.notReady,
+  };
   return {
     endpoints: cloudMapEndpoints({ api, writes: config.writes, keys, log, metrics, published: () => flushed }),
     async stop() {
@@ -103,6 +112,18 @@ export async function startCloudMap(config: CloudMapConfig, dependencies: CloudM
       await store.close();
     },
   };
+}
+
+/** Namespaces that exist are served whatever their names; the operator learns which could not be created now. */
+function warnOfNames(state: State, names: NamespaceNames, log: Logger): void {
+  const check = ({ id, name, type }: NamespaceRecord) => {
+    const problem = type === 'HTTP' ? undefined : namespaceNameProblem(name, names);
+    if (problem !== undefined) log.warn('a Cloud Map namespace has a name that is not allowed', { id, problem });
+  };
+  for (const namespace of state.namespaces.values()) check(namespace);
+  state.onChange((changes) => {
+    for (const { collection, value } of changes) if (collection === 'namespace' && value !== undefined) check(value);
+  });
 }
 
 async function openStore(

@@ -106,6 +106,7 @@ export async function createControlPlane(settings: ControlPlaneSettings): Promis
     config.cloudMap &&
     (await startCloudMap(config.cloudMap, {
       ...{ registry, board, clock, random, log, metrics, flush, onVerdict: health.onVerdict },
+      configuredZones: () => (stated ?? config).zones.map(({ name }) => name),
       onZones(next) {
         cloudMapZones = next;
         showZones();

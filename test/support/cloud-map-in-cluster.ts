@@ -59,6 +59,7 @@ export async function startCloudMapInCluster(
     clock: systemClock,
     random: Math.random,
     log: silentLogger,
+    configuredZones: () => [],
     onZones() {},
     flush: async () => health.flush(),
     onVerdict: health.onVerdict,

@@ -23,6 +23,9 @@ export interface CloudMapServer {
 type Settings = Partial<Pick<CloudMapEndpointOptions, 'writes' | 'keys'>> & {
   readonly store?: Store;
   readonly limits?: Partial<Api['limits']>;
+  readonly namespaces?: readonly string[];
+  /** Names of configured zones. */
+  readonly zones?: readonly string[];
 };
 
 /** The Cloud Map API on a free loopback port, with a registry and verdicts but without DNS. */
@@ -60,6 +63,7 @@ export async function startCloudMapServer(settings: Settings = {}): Promise<Clou
     region: 'us-east-1',
     account: '000000000000',
     limits,
+    namespaceNames: { allowed: settings.namespaces, zones: () => settings.zones ?? [] },
     health,
   };
   const server = await startHttpServer({

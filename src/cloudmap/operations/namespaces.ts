@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { type Api, namespaceArn, namespaceOf, newNamespaceId } from '../api.ts';
 import { AwsError } from '../aws-error.ts';
 import { filtered, page } from '../list-pages.ts';
+import { namespaceNameProblem } from '../namespace-names.ts';
 import { canonicalName, type NamespaceRecord } from '../records.ts';
 import {
   description,
@@ -47,6 +48,8 @@ type CreateInput = v.InferOutput<typeof httpInput> &
 
 /** A retry with the same CreatorRequestId returns the first operation again. */
 function create(api: Api, type: NamespaceRecord['type'], input: CreateInput): Promise<object> {
+  const problem = type === 'HTTP' ? undefined : namespaceNameProblem(input.Name, api.namespaceNames);
+  if (problem !== undefined) throw new AwsError('InvalidInput', `Name: ${problem}`);
   const retry = retried(`namespace/${type}/${canonicalName(input.Name)}`, input.CreatorRequestId, input);
   return api.state.mutate(() => {
     const earlier = retry && api.state.operationOfRequest(retry.requestKey);

@@ -11,7 +11,7 @@ import { buildCloudMapChecks, checkCloudMapChecks, cloudMapChecksEntry } from '.
 import type { ClusterNames } from './cluster-names.ts';
 import { checkKubeconfig } from './kubeconfig.ts';
 import { isLoopback } from './listen.ts';
-import { label } from './names.ts';
+import { domainName, label } from './names.ts';
 import { policyEntries, zonePolicy } from './policy.ts';
 
 const path = (description: string) =>
@@ -88,6 +88,12 @@ const cloudMapSchema = mapping(
           storeSchema,
         ),
         v.description('Where registrations are stored; memory: lost when the process ends.'),
+      ),
+    ),
+    namespaces: v.optional(
+      list(
+        domainName('a suffix such as shop.local', 'A suffix.'),
+        'Suffixes that names of DNS namespaces must have. Default: any name that is not a public suffix (such as com) and does not overlap a configured zone.',
       ),
     ),
     tasks: v.optional(oneOrMany(tasksSchema, 'Clusters in which pods with KECS or ECS labels are tasks.')),
@@ -218,6 +224,7 @@ export function buildCloudMap(input: CloudMapInput, folder: string, clusters: Cl
     region: input.region,
     account: input.account,
     store,
+    ...(input.namespaces && { namespaces: input.namespaces }),
     tasks: tasks.map((one) => buildTasks(one, folder, clusters)),
     policy: zonePolicy(input.policy),
     healthCheckIntervalSeconds: input.healthCheckIntervalSeconds,

@@ -155,12 +155,12 @@ call() {
     curl --silent --show-error --fail-with-body --noproxy '*' "$http/" -H 'content-type: application/x-amz-json-1.1' \
       -H "x-amz-target: Route53AutoNaming_v20170314.$1" -d "$2" || fail "$1"
   else
-    # The CLI sends DiscoverInstances to the host "data-…"; with a proxy that name need not be resolved.
+    # The CLI sends DiscoverInstances to the host "data-127.0.0.1"; with a proxy that name need not be resolved.
     local command
     command=$(sed -E 's/([a-z])([A-Z])/\1-\2/g' <<<"$1" | tr '[:upper:]' '[:lower:]')
     HTTP_PROXY=$http http_proxy=$http NO_PROXY='' no_proxy='' AWS_EC2_METADATA_DISABLED=true AWS_PAGER='' \
       AWS_ACCESS_KEY_ID=demo AWS_SECRET_ACCESS_KEY=demo AWS_DEFAULT_REGION=us-east-1 \
-      aws servicediscovery "$command" --endpoint-url http://cloudmap.internal --output json --cli-input-json "$2" || fail "$1"
+      aws servicediscovery "$command" --endpoint-url http://127.0.0.1 --output json --cli-input-json "$2" || fail "$1"
   fi
 }
 

@@ -57,6 +57,19 @@ export function parseNameKeepingCase(text: string, origin?: WireName): WireName 
   return wire.slice(0, labelStart + suffix.length);
 }
 
+/** Writes ASCII labels (dots between them) in lower case, each with its length byte first: one byte more than the text. */
+export function writeLabels(bytes: Uint8Array, at: number, labels: string): void {
+  let lengthAt = at;
+  for (let i = 0; i < labels.length; i++) {
+    const code = labels.charCodeAt(i);
+    if (code === 0x2e /* . */) {
+      bytes[lengthAt] = at + i - lengthAt;
+      lengthAt = at + 1 + i;
+    } else bytes[at + 1 + i] = LOWER[code];
+  }
+  bytes[lengthAt] = at + labels.length - lengthAt;
+}
+
 /** Wire form (from `offset`) → presentation text with the trailing dot; case is kept. Throws NameError. */
 export function formatName(wire: Uint8Array, offset = 0): string {
   const end = nameEnd(wire, offset);

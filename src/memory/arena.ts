@@ -17,9 +17,8 @@ const MIN_FREE_WORDS = 4 * CHUNK_WORDS;
 const EVACUATION_STEP_WORDS = 2048;
 
 export interface Arena {
-  /** Chunks as words and as bytes, by chunk number; read with `chunkOf` and `wordOf`. */
+  /** The chunks, by chunk number; read with `chunkOf` and `wordOf`. */
   readonly words: readonly Int32Array[];
-  readonly bytes: readonly Uint8Array[];
   /** Room for `size` words: its handle. Throws RangeError at 8 GiB. */
   allocate(size: number): number;
   free(handle: number): void;
@@ -27,7 +26,6 @@ export interface Arena {
   fits(size: number, oldSize: number): boolean;
   /** Moves a few blocks where memory is sparse; `onMove` is told before the old place is given up. */
   tidy(onMove: (from: number, to: number) => void): void;
-  usedWords(): number;
   totalWords(): number;
 }
 
@@ -42,7 +40,6 @@ export function wordOf(handle: number): number {
 
 export function createArena(): Arena {
   const words: Int32Array[] = [];
-  const bytes: Uint8Array[] = [];
   /** Words of each chunk that have been given out once, live blocks and free ones. */
   const filled: number[] = [];
   const live: number[] = [];
@@ -59,7 +56,6 @@ export function createArena(): Arena {
     const chunk = unusedNumbers.pop() ?? words.length;
     if (chunk === MAX_CHUNKS) throw new RangeError('the table is full: 8 GiB of records');
     words[chunk] = new Int32Array(size);
-    bytes[chunk] = new Uint8Array(words[chunk].buffer);
     filled[chunk] = 0;
     live[chunk] = 0;
     total += size;
@@ -69,7 +65,6 @@ export function createArena(): Arena {
   const dropChunk = (chunk: number): void => {
     total -= words[chunk].length;
     words[chunk] = EMPTY_WORDS;
-    bytes[chunk] = EMPTY_BYTES;
     filled[chunk] = 0;
     unusedNumbers.push(chunk);
   };
@@ -177,7 +172,6 @@ export function createArena(): Arena {
 
   return {
     words,
-    bytes,
     allocate,
     free,
     fits: (size, oldSize) => roundUp(size) === oldSize,
@@ -191,13 +185,11 @@ export function createArena(): Arena {
       evacuating = sparsest();
       evacuatedTo = 0;
     },
-    usedWords: () => used,
     totalWords: () => total,
   };
 }
 
 const EMPTY_WORDS = new Int32Array(0);
-const EMPTY_BYTES = new Uint8Array(0);
 
 /** Sizes are multiples of 16 bytes up to 1 KiB, then eight to each doubling. */
 function roundUp(size: number): number {

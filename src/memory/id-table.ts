@@ -1,5 +1,6 @@
-// From message IDs to what waits for them. A Map would do, but each table that a Map outgrows or cleans out lives on in the
-// old generation and keeps all that it held: a tenth of a gigabyte under a flood of misses.
+// From message IDs to what waits for them. A Map that is added to and deleted from takes forty times as long
+// (bench:containers, "IdTable / Map"), and each table that it outgrows or cleans out lives on in the old generation with all
+// that it held: a tenth of a gigabyte under a flood of misses.
 
 export interface IdTable<T> {
   get(id: number): T | undefined;

@@ -1,4 +1,5 @@
-// A collection that is one value in nearly every case: a Set for each of 100,000 subjects would cost 20 MB.
+// A collection that is one value in nearly every case: a Set for each of 100,000 subjects would cost 15 MB more
+// (bench:containers, "OneOrMany / Set").
 
 /** undefined: none; a bare value: one; an array: some; a Set: many. `T` must be an object other than these. */
 export type OneOrMany<T extends object> = undefined | T | T[] | Set<T>;

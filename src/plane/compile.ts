@@ -2,6 +2,8 @@
 import { labelCount, nameEnd } from '../dns/name.ts';
 import { type HashSeed, hashName } from '../dns/name-hash.ts';
 import { TYPE } from '../dns/types.ts';
+import { HashIndex } from '../memory/hash-index.ts';
+import type { WordWriter } from '../memory/word-writer.ts';
 import {
   BLOCK,
   BLOCK_FLAG,
@@ -14,7 +16,6 @@ import {
   targetOffset,
 } from './layout.ts';
 import type { NameRecords, ResourceRecord, RRset } from './records.ts';
-import type { WordWriter } from './word-writer.ts';
 
 /** Weights above this count as this. */
 const MAX_WEIGHT = 0xffff;
@@ -113,21 +114,18 @@ const sameRdata = (one: Uint8Array, other: Uint8Array): boolean => Buffer.compar
 
 /** Above this many, records are compared by hashes of their rdata. */
 const FEW = 8;
-/** Hashes by open addressing, for one call; 0 is a free place. */
-let seen = new Float64Array(64);
 
-/** Whether no two say the same, as nearly always. It may be mistaken if it says no. */
+/** Whether no two are equal, as nearly always. */
 function isDistinct(records: readonly ResourceRecord[]): boolean {
   const { length } = records;
   if (length <= FEW) return records.every(({ rdata }, i) => !isAmong(rdata, records, i));
-  if (seen.length < length * 2) seen = new Float64Array(2 ** Math.ceil(Math.log2(length * 2)));
-  else seen.fill(0);
-  const mask = seen.length - 1;
-  for (const { rdata } of records) {
+  const seen = new HashIndex(2 ** Math.ceil(Math.log2(2 * length)));
+  for (let i = 0; i < length; i++) {
+    const { rdata } = records[i];
     const hash = rdataHash(rdata);
-    let place = hash & mask;
-    for (; seen[place] !== 0; place = (place + 1) & mask) if (seen[place] === hash) return false;
-    seen[place] = hash;
+    for (let at = seen.first(hash); at >= 0; at = seen.next(hash))
+      if (sameRdata(records[at].rdata, rdata)) return false;
+    seen.add(hash, i);
   }
   return true;
 }
@@ -139,17 +137,14 @@ function isAmong(rdata: Uint8Array, records: readonly ResourceRecord[], end: num
   return false;
 }
 
-/** 53 bits, never 0, for sets of 10,000; four bytes at a time. */
+/** Four bytes at a time. */
 function rdataHash(rdata: Uint8Array): number {
-  let low = 0;
-  let high = rdata.length;
+  let hash = rdata.length;
   for (let i = 0; i < rdata.length; i += 4) {
     // Beyond the end is undefined, which is 0 here.
     const word = rdata[i] | (rdata[i + 1] << 8) | (rdata[i + 2] << 16) | (rdata[i + 3] << 24);
-    low = Math.imul(low ^ word, 0x01000193);
-    low ^= low >>> 15;
-    high = Math.imul(high ^ word ^ low, 0x9e3779b1);
-    high ^= high >>> 13;
+    hash = Math.imul(hash ^ word, 0x9e3779b1);
+    hash ^= hash >>> 15;
   }
-  return (low >>> 0) + (high & 0x1f_ffff) * 0x1_0000_0000 || 1;
+  return hash;
 }

@@ -3,10 +3,10 @@
 
 import type { WireName } from '../dns/name.ts';
 import { type HashSeed, hashName } from '../dns/name-hash.ts';
+import { createWordWriter, type WordWriter } from '../memory/word-writer.ts';
 import { compileName } from './compile.ts';
 import { ENTRY, ENTRY_HEADER_WORDS, ZONE_FLAG } from './layout.ts';
 import type { Change, ZoneState } from './records.ts';
-import { createWordWriter, type WordWriter } from './word-writer.ts';
 
 /** A message ends after the change that passes this: few enough for a data thread to apply in well under 1 ms. */
 export const MESSAGE_BYTES = 64 * 1024;

@@ -1,6 +1,6 @@
 // rdata made straight from values, for the records that healthdns makes itself: no text in between.
-import { cutBytes, writeLabels } from '../bytes.ts';
-import type { WireName } from '../name.ts';
+import { cutBytes } from '../../memory/short-lived-bytes.ts';
+import { type WireName, writeLabels } from '../name.ts';
 import { bigEndian, characterString, joined } from './fields.ts';
 
 export interface Soa {

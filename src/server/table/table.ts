@@ -11,7 +11,7 @@ const TOUCHED_WORDS = 128;
 
 export interface Table {
   /** Blocks lie here; see `chunkOf` and `wordOf` of arena.ts. */
-  readonly arena: Pick<Arena, 'words' | 'bytes'>;
+  readonly arena: Pick<Arena, 'words'>;
   /** The handle of the block of a lower-case name of that hash: `length` bytes at `start` and 3 readable after. Or -1. */
   find(hash: number, view: DataView, start: number, length: number): number;
   /** The same for a whole name as words, the last padded with zeros. */

@@ -1,7 +1,8 @@
 // Labels that come from names people and clusters give: which may stand in a name, and what stands for those that have none.
-import { cutBytes, writeLabels } from '../../dns/bytes.ts';
+
 import { MAX_LABEL_BYTES, MAX_NAME_BYTES } from '../../dns/limits.ts';
-import type { WireName } from '../../dns/name.ts';
+import { type WireName, writeLabels } from '../../dns/name.ts';
+import { cutBytes } from '../../memory/short-lived-bytes.ts';
 
 /** Letters, digits, hyphens and underscores: every label Kubernetes and Cloud Map allow, and nothing that needs escapes. */
 export function isLabel(text: string): boolean {

@@ -1,8 +1,9 @@
 // Which owner claims which names, in both directions. Owners have 4 bytes for each of their names, names 4 bytes for their
 // owner (`npm run bench:memory`, row "zone").
 
+import { grown, growth, Runs } from '../../memory/runs.ts';
 import type { Owner } from './owner.ts';
-import { grown, growth, type Node } from './tree.ts';
+import type { Node } from './tree.ts';
 
 /** Longer lists have arrays of their own: a place that is given up is only used again for a list of its length. */
 const MOST_TOGETHER = 64;
@@ -10,15 +11,12 @@ const NONE = new Int32Array(0);
 const SHARED = -1;
 
 export class Claims {
-  /** The lists of most owners, which are short: an array for each of 10,000 services costs 200 bytes. */
-  private together = new Int32Array(1024);
-  private end = 0;
+  /** The lists of most owners, which are short: see runs.ts. */
+  private readonly together = new Runs(new Int32Array(1024));
   /** By the owner's number: where its list begins in `together`, and its length. */
   private readonly starts: number[] = [];
   private readonly lengths: number[] = [];
   private readonly alone = new Map<number, Int32Array>();
-  /** Places given up, by their length. */
-  private readonly free: number[][] = [];
   /** By node: the number of its owner, 0, or SHARED. */
   private single = new Int32Array(64);
   private readonly shared = new Map<Node, number[]>();
@@ -27,32 +25,21 @@ export class Claims {
   nodesOf({ number }: Owner): Int32Array {
     const length = this.lengths[number] ?? 0;
     if (length === 0) return this.alone.get(number) ?? NONE;
-    return this.together.subarray(this.starts[number], this.starts[number] + length);
+    return this.together.numbers.subarray(this.starts[number], this.starts[number] + length);
   }
 
   /** Keeps a copy, or `nodes` itself. `addOwner` and `removeOwner` are the caller's to call. */
   setNodes({ number }: Owner, nodes: Int32Array): void {
     this.alone.delete(number);
     const known = this.lengths[number] ?? 0;
-    if (known > 0) {
-      this.free[known] ??= [];
-      this.free[known].push(this.starts[number]);
-    }
+    if (known > 0) this.together.giveUp(this.starts[number], known);
     const { length } = nodes;
     this.lengths[number] = length > MOST_TOGETHER ? 0 : length;
     if (length > MOST_TOGETHER) this.alone.set(number, nodes);
     else if (length > 0) {
-      this.starts[number] = this.place(length);
-      this.together.set(nodes, this.starts[number]);
+      this.starts[number] = this.together.take(length);
+      this.together.numbers.set(nodes, this.starts[number]);
     }
-  }
-
-  private place(length: number): number {
-    const again = this.free[length]?.pop();
-    if (again !== undefined) return again;
-    if (this.end + length > this.together.length) this.together = grown(this.together, growth(this.end + length));
-    this.end += length;
-    return this.end - length;
   }
 
   /** Numbers of the owners of a node, in no order. */
@@ -94,7 +81,7 @@ export class Claims {
   }
 
   bytes(): number {
-    let bytes = this.together.byteLength + (this.starts.length + this.lengths.length) * 8;
+    let bytes = this.together.numbers.byteLength + (this.starts.length + this.lengths.length) * 8;
     for (const { byteLength } of this.alone.values()) bytes += byteLength;
     return bytes + this.single.byteLength + this.shared.size * 120;
   }

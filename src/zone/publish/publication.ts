@@ -3,6 +3,7 @@
 // is kept, except for large services.
 import type { Random } from '../../clock.ts';
 import type { WireName } from '../../dns/name.ts';
+import { grown, growth } from '../../memory/runs.ts';
 import type { Change, NameRecords } from '../../plane/records.ts';
 import type { Registry } from '../../registry/registry.ts';
 import { type CompiledService, compileService } from '../names/compile.ts';
@@ -11,7 +12,7 @@ import { contentHash, NO_BASE, type PublishedName, published } from '../names/pu
 import { Claims } from './claims.ts';
 import { type Claim, mergeClaims } from './merge.ts';
 import { compareOwners, createOwners, NO_PROBLEMS, type Owner } from './owner.ts';
-import { createNameTree, grown, growth, isReverse, NO_NODE, type Node, ROOT_NODE } from './tree.ts';
+import { createNameTree, isReverse, NO_NODE, type Node, ROOT_NODE } from './tree.ts';
 import { namesOfZone, type ZoneEntry } from './zone-table.ts';
 
 export interface PublicationSettings {

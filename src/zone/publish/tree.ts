@@ -1,9 +1,9 @@
-// Every name of every zone as a tree of labels, in typed arrays: about 20 bytes a name and its first label's bytes, so that
-// 100,000 instances cost a few megabytes. Empty non-terminals (RFC 8020) are the nodes that have children and no owner.
+// Every name of every zone as a tree of labels, in typed arrays: about 20 bytes a name and its first label's bytes
+// (bench:memory, row "zone"; an index that also keeps hashes would cost 12 bytes an instance more). Empty non-terminals (RFC 8020) are the nodes that have children and no owner.
 import type { Random } from '../../clock.ts';
 import { MAX_NAME_BYTES } from '../../dns/limits.ts';
 import { parseName, sameName, type WireName } from '../../dns/name.ts';
-import { createLabelArena, GROWTH } from '../../memory/label-arena.ts';
+import { grown, growth, Runs } from '../../memory/runs.ts';
 
 /** A node's number; numbers of removed nodes are used again. */
 export type Node = number;
@@ -32,7 +32,8 @@ export interface NameTree {
 /** `random` seeds the hash, so that nobody who may create objects in a cluster can make all names collide. */
 export function createNameTree(random: Random): NameTree {
   const seed = Math.floor(random() * 0xffff_ffff) | 0;
-  const labels = createLabelArena();
+  /** The first label of each node: a length byte, then the label. */
+  const labels = new Runs(new Uint8Array(1024));
   let parents = new Int32Array(64);
   let offsets = new Int32Array(64);
   let children = new Int32Array(64);
@@ -56,7 +57,7 @@ export function createNameTree(random: Random): NameTree {
   function probe(parent: Node, bytes: Uint8Array, at: number): number {
     let place = homeOf(parent, bytes, at);
     for (let node = index[place]; node !== NO_NODE; node = index[place]) {
-      if (parents[node] === parent && labels.equals(offsets[node], bytes, at)) return place;
+      if (parents[node] === parent && sameLabel(labels.numbers, offsets[node], bytes, at)) return place;
       place = place + 1 === index.length ? 0 : place + 1;
     }
     return place;
@@ -76,7 +77,10 @@ export function createNameTree(random: Random): NameTree {
     const node = free.pop() ?? used++;
     if (node >= parents.length) growNodes();
     parents[node] = parent;
-    offsets[node] = labels.store(bytes, at);
+    const length = 1 + bytes[at];
+    const offset = labels.take(length);
+    for (let i = 0; i < length; i++) labels.numbers[offset + i] = bytes[at + i];
+    offsets[node] = offset;
     children[node] = 0;
     children[parent]++;
     index[place] = node;
@@ -95,7 +99,7 @@ export function createNameTree(random: Random): NameTree {
   function rebuildIndex(length: number): void {
     index = new Int32Array(length);
     for (let node = ROOT_NODE + 1; node < used; node++) {
-      if (parents[node] > 0) index[probe(parents[node], labels.bytes(), offsets[node])] = node;
+      if (parents[node] > 0) index[probe(parents[node], labels.numbers, offsets[node])] = node;
     }
   }
 
@@ -105,7 +109,7 @@ export function createNameTree(random: Random): NameTree {
     index[gap] = NO_NODE;
     for (let place = (gap + 1) % length; index[place] !== NO_NODE; place = (place + 1) % length) {
       const node = index[place];
-      const home = homeOf(parents[node], labels.bytes(), offsets[node]);
+      const home = homeOf(parents[node], labels.numbers, offsets[node]);
       if ((place - home + length) % length >= (place - gap + length) % length) {
         index[gap] = node;
         index[place] = NO_NODE;
@@ -134,8 +138,11 @@ export function createNameTree(random: Random): NameTree {
     },
     nameOf(node) {
       const name = new Uint8Array(MAX_NAME_BYTES);
+      const { numbers } = labels;
       let end = 0;
-      for (let at = node; at > ROOT_NODE; at = parents[at]) end = labels.copy(offsets[at], name, end);
+      for (let at = node; at > ROOT_NODE; at = parents[at]) {
+        for (let from = offsets[at], last = from + numbers[from]; from <= last; from++) name[end++] = numbers[from];
+      }
       return name.slice(0, end + 1);
     },
     parentOf: (node) => Math.max(NO_NODE, parents[node]),
@@ -144,8 +151,8 @@ export function createNameTree(random: Random): NameTree {
     remove(node) {
       if (children[node] > 0 || node === ROOT_NODE) throw new RangeError(`node ${node} has children`);
       const parent = parents[node];
-      vacate(probe(parent, labels.bytes(), offsets[node]));
-      labels.release(offsets[node]);
+      vacate(probe(parent, labels.numbers, offsets[node]));
+      labels.giveUp(offsets[node], 1 + labels.numbers[offsets[node]]);
       parents[node] = NO_NODE;
       children[parent]--;
       free.push(node);
@@ -157,8 +164,13 @@ export function createNameTree(random: Random): NameTree {
     },
     size: () => live,
     bytes: () =>
-      parents.byteLength + offsets.byteLength + children.byteLength + index.byteLength + labels.bytes().byteLength,
+      parents.byteLength + offsets.byteLength + children.byteLength + index.byteLength + labels.numbers.byteLength,
   };
+}
+
+function sameLabel(one: Uint8Array, at: number, other: Uint8Array, otherAt: number): boolean {
+  for (let i = 0, length = one[at]; i <= length; i++) if (one[at + i] !== other[otherAt + i]) return false;
+  return true;
 }
 
 const REVERSE_TOPS = [parseName('in-addr.arpa.'), parseName('ip6.arpa.')];
@@ -173,13 +185,4 @@ export function isReverse(tree: Pick<NameTree, 'parentOf' | 'nameOf'>, node: Nod
   }
   const name = tree.nameOf(second);
   return REVERSE_TOPS.some((reverse) => sameName(name, reverse));
-}
-
-/** The length of an array that has to hold `needed` items, and more soon. */
-export const growth = (needed: number): number => Math.ceil(needed * GROWTH);
-
-export function grown<Numbers extends Int32Array | Float64Array>(array: Numbers, length: number): Numbers {
-  const larger = (array instanceof Float64Array ? new Float64Array(length) : new Int32Array(length)) as Numbers;
-  larger.set(array);
-  return larger;
 }

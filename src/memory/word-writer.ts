@@ -1,3 +1,5 @@
+// The bytes of a message to the data threads as they are written.
+
 /** A list of 32-bit words that grows; bytes are padded to a word. */
 export interface WordWriter {
   /** The words so far; replaced when it grows, so do not keep it. */

@@ -154,7 +154,7 @@ export function hexToEnd(label: string): Field {
     ...plain,
     label,
     takes: 'rest',
-    compose: (words) => parseHex(words.map((word) => word.text).join('')),
+    compose: (words) => notEmpty(parseHex(words.map((word) => word.text).join(''))),
     end: (rdata, at) => Math.max(at + 1, rdata.length),
     format: (bytes) => formatHex(bytes),
   };
@@ -165,10 +165,16 @@ export function base64ToEnd(label: string): Field {
     ...plain,
     label,
     takes: 'rest',
-    compose: (words) => parseBase64(words.map((word) => word.text).join('')),
+    compose: (words) => notEmpty(parseBase64(words.map((word) => word.text).join(''))),
     end: (rdata, at) => Math.max(at + 1, rdata.length),
     format: (bytes) => Buffer.from(bytes).toString('base64'),
   };
+}
+
+/** `""` is a word without bytes. */
+function notEmpty(bytes: Uint8Array): Uint8Array {
+  if (bytes.length === 0) throw new RdataError('must not be empty');
+  return bytes;
 }
 
 /** A record type by its mnemonic (RRSIG's type covered). */

@@ -83,7 +83,7 @@ function composeFields(type: number, words: readonly Word[], origin: WireName | 
     parts.push(composeField(field, taken, origin));
     next += taken.length;
   }
-  if (next < words.length) throw new RdataError(`"${words[next].text}" is one word too many`);
+  if (next < words.length) throw new RdataError(`unexpected "${words[next].text}"`);
   return joined(parts);
 }
 

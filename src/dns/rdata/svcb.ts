@@ -35,14 +35,14 @@ function composeParameters(words: readonly Word[]): Uint8Array {
   for (let i = 0; i < words.length; i++) {
     const [, keyText, hasValue, rest] = /^([a-z0-9-]+)(=?)(.*)$/s.exec(words[i].text) ?? [];
     const key = keyText === undefined ? undefined : keyNumber(keyText);
-    if (key === undefined) throw new RdataError(`have "${words[i].text}", which is no key=value`);
-    if (values.has(key)) throw new RdataError(`have ${keyText} twice`);
+    if (key === undefined) throw new RdataError(`contain "${words[i].text}", which is not key=value`);
+    if (values.has(key)) throw new RdataError(`contain ${keyText} twice`);
     values.set(key, composeValue(key, hasValue ? unquoted(rest) : undefined));
   }
   const parts = [...values].sort(([a], [b]) => a - b);
   const bytes = joined(parts.flatMap(([key, value]) => [bigEndian(key, 2), bigEndian(value.length, 2), value]));
   if (!mandatoryIsSound(parts.map(([key, value]) => ({ key, value })))) {
-    throw new RdataError('name a key as mandatory that is not there (or mandatory itself)');
+    throw new RdataError('list a missing key, or "mandatory" itself, as mandatory');
   }
   return bytes;
 }
@@ -65,11 +65,11 @@ function composeValue(key: number, text: string | undefined): Uint8Array {
       return joined(splitAtCommas(unescapeBytes(text ?? '')).map((id) => nonEmptyString(id)));
     case 'no-default-alpn':
     case 'ohttp':
-      if (text !== undefined) throw new RdataError(`give ${KEYS[key]} a value, it takes none`);
+      if (text !== undefined) throw new RdataError(`contain a value for ${KEYS[key]}, which takes none`);
       return new Uint8Array();
     case 'port':
       if (!/^\d{1,5}$/.test(text ?? '') || Number(text) > 65_535)
-        throw new RdataError('have a port that is not 0 to 65535');
+        throw new RdataError('contain a port that is not from 0 to 65535');
       return bigEndian(Number(text), 2);
     case 'ipv4hint':
       return joined(list().map((ip) => hint(ip, 4)));
@@ -93,13 +93,13 @@ function splitAtCommas(bytes: Uint8Array): Uint8Array[] {
 }
 
 function nonEmptyString(bytes: Uint8Array): Uint8Array {
-  if (bytes.length === 0) throw new RdataError('have an empty alpn id');
+  if (bytes.length === 0) throw new RdataError('contain an empty ALPN ID');
   return characterString(bytes);
 }
 
 function hint(text: string, size: 4 | 16): Uint8Array {
   const bytes = parseIp(text);
-  if (bytes?.length !== size) throw new RdataError(`have "${text}", which is no IPv${size === 4 ? 4 : 6} address`);
+  if (bytes?.length !== size) throw new RdataError(`contain "${text}", which is not an IPv${size === 4 ? 4 : 6} address`);
   return bytes;
 }
 

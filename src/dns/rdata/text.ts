@@ -33,7 +33,7 @@ function quoteEnd(value: string, at: number): number {
     if (value[end] === '"') return end + 1;
     if (value[end] === '\\') end++;
   }
-  throw new RdataError('a quote is not closed');
+  throw new RdataError('unclosed quote');
 }
 
 function plainEnd(value: string, at: number): number {
@@ -42,7 +42,7 @@ function plainEnd(value: string, at: number): number {
     if (value[end] === '"') end = quoteEnd(value, end);
     else end += value[end] === '\\' ? 2 : 1;
   }
-  if (end > value.length) throw new RdataError('it ends in a lone backslash');
+  if (end > value.length) throw new RdataError('ends in a lone backslash');
   return end;
 }
 

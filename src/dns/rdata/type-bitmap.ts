@@ -19,7 +19,7 @@ function composeBitmap(words: readonly Word[]): Uint8Array {
   const windows = new Map<number, Uint8Array>();
   for (const word of words) {
     const type = parseType(word.text);
-    if (type === undefined) throw new RdataError(`has "${word.text}", which is no record type`);
+    if (type === undefined) throw new RdataError(`contains "${word.text}", which is not a record type`);
     const bits = windows.get(type >> 8) ?? new Uint8Array(32);
     bits[(type & 0xff) >> 3] |= 0x80 >> (type & 7);
     windows.set(type >> 8, bits);

@@ -99,7 +99,8 @@ function nonEmptyString(bytes: Uint8Array): Uint8Array {
 
 function hint(text: string, size: 4 | 16): Uint8Array {
   const bytes = parseIp(text);
-  if (bytes?.length !== size) throw new RdataError(`contain "${text}", which is not an IPv${size === 4 ? 4 : 6} address`);
+  if (bytes?.length !== size)
+    throw new RdataError(`contain "${text}", which is not an IPv${size === 4 ? 4 : 6} address`);
   return bytes;
 }
 

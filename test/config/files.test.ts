@@ -53,8 +53,20 @@ describe('configuration files', () => {
     const levels = Array.from({ length: 12 }, (_, i) => `a${i}: &a${i} [${Array(9).fill(i ? `*a${i - 1}` : 'x')}]`);
     const result = await parseConfig(levels.join('\n'), 'x');
     assert.deepEqual(!result.ok && result.problems.map(({ message }) => message), [
-      'aliases add more than 1000000 values: write fewer',
+      'aliases of aliases multiply too often: write fewer',
     ]);
+  });
+
+  test('too many anchors and aliases are refused, even where checking each would take long', async () => {
+    const result = await parseConfig(`a: &a x\nzones: [${'*a,'.repeat(500_000)}]`, 'x');
+    assert.deepEqual(!result.ok && result.problems.map(({ message }) => message), [
+      'at most 10000 anchors and aliases are allowed',
+    ]);
+  });
+
+  test('a merge that contains itself is refused', async () => {
+    const result = await parseConfig('a: &a { <<: *a }', 'x');
+    assert.deepEqual(!result.ok && result.problems.map(({ message }) => message), ['alias *a contains itself']);
   });
 
   test('a long list of problems is cut and counted', async () => {

@@ -1,14 +1,16 @@
-// YAML text → plain values, with the place of each key and value. Own walk over the parsed tree, because it must refuse
-// what would be costly (aliases that multiply), say where each thing stands, and find duplicate keys in linear time.
+// YAML text → plain values, with the place of each key and value.
 import {
   type Alias,
+  type Document,
   isAlias,
   isMap,
   isScalar,
   isSeq,
+  LineCounter,
   type Node,
   type Pair,
   parseDocument,
+  visit,
   type YAMLError,
   type YAMLMap,
 } from 'yaml';
@@ -17,8 +19,9 @@ import { type Path, show, shown } from './problem.ts';
 /** The format needs about 10 levels. */
 const MAX_DEPTH = 64;
 const TOO_DEEP = `nested too deeply: at most ${MAX_DEPTH} levels are allowed`;
-/** Values that aliases may add; a person's file has a few hundred, a "billion laughs" file more. */
-const MAX_ALIASED_VALUES = 1_000_000;
+const MAX_ANCHORS_AND_ALIASES = 10_000;
+/** How often a value may appear by aliases of aliases; a "billion laughs" file needs far more. */
+const MAX_ALIAS_COUNT = 1_000;
 
 export interface Place {
   readonly line: number;
@@ -30,60 +33,53 @@ export interface YamlProblem extends Place {
 }
 
 export interface YamlText {
-  /** Objects without prototype, arrays, strings, numbers, booleans, null. */
+  /** Plain objects, arrays, strings, numbers, booleans, null. An anchor and its aliases share one value: do not change it. */
   readonly value: unknown;
-  /** Not empty: `value` is not to be used. */
+  /** If not empty, `value` is not to be used. */
   readonly problems: readonly YamlProblem[];
   /** Where the value at `path` stands, or its key; the nearest place above it where it does not exist. */
   place(path: Path, of: 'key' | 'value'): Place;
 }
 
-interface Offsets {
-  readonly start: number;
-  readonly keys: Map<string | number, { key: number; value: number }>;
+type Report = (offset: number, message: string) => void;
+
+/** What the walk over a document found. */
+interface Index {
+  readonly targets: Map<Alias, Node>;
+  readonly pairs: Map<YAMLMap, Map<unknown, Pair>>;
 }
 
-/** Never throws. Values are given once for an anchor and its aliases, so they must not be changed. */
+/** Never throws. */
 export function readYaml(text: string): YamlText {
-  const lineStarts = startsOfLines(text);
+  const lines = lineCounter(text);
+  const placeOf = (offset: number): Place => {
+    const { line, col } = lines.linePos(Math.min(offset, text.length));
+    return { line, column: col };
+  };
   const problems: YamlProblem[] = [];
-  const offsets = new WeakMap<object, Offsets>();
-  const placeOf = (offset: number) => placeIn(lineStarts, Math.min(offset, text.length));
-  const report = (offset: number, message: string) => void problems.push({ ...placeOf(offset), message });
-  let value: unknown;
+  const report: Report = (offset, message) => void problems.push({ ...placeOf(offset), message });
+  const index: Index = { targets: new Map(), pairs: new Map() };
   try {
-    const parsed = parseDocument(text, {
-      prettyErrors: false,
-      uniqueKeys: false,
-      logLevel: 'error',
-    });
-    const errors = [...parsed.errors, ...parsed.warnings];
+    const document = parseDocument(text, { prettyErrors: false, uniqueKeys: false, logLevel: 'error', merge: true });
+    const errors = [...document.errors, ...document.warnings];
     const exhausted = errors.find(({ code }) => code === 'RESOURCE_EXHAUSTION');
     for (const error of exhausted ? [exhausted] : errors) report(error.pos[0], reworded(error));
-    if (problems.length === 0) value = createWalk(offsets, report)(parsed.contents);
+    if (problems.length === 0) check(document, index, report);
+    const value = problems.length === 0 ? document.toJS({ maxAliasCount: MAX_ALIAS_COUNT }) : undefined;
+    return { value, problems, place: (path, of) => placeOf(offsetAt(document.contents, index, path, of)) };
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    problems.push({ line: 1, column: 1, message: TOO_DEEP });
+    const message = { RangeError: TOO_DEEP, ReferenceError: 'aliases of aliases multiply too often: write fewer' };
+    const { name } = error as Error;
+    if (name !== 'RangeError' && name !== 'ReferenceError') throw error;
+    return { value: undefined, problems: [{ ...placeOf(0), message: message[name] }], place: () => placeOf(0) };
   }
-  return { value, problems, place: (path, of) => placeOf(offsetAt(value, offsets, path, of)) };
 }
 
-/** Own count, since the package's LineCounter misses the lines that it skips after an error. */
-function startsOfLines(text: string): number[] {
-  const starts = [0];
-  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
-  return starts;
-}
-
-function placeIn(lineStarts: readonly number[], offset: number): Place {
-  let low = 0;
-  let high = lineStarts.length - 1;
-  while (low < high) {
-    const middle = (low + high + 1) >> 1;
-    if (lineStarts[middle] <= offset) low = middle;
-    else high = middle - 1;
-  }
-  return { line: low + 1, column: offset - lineStarts[low] + 1 };
+/** Filled beforehand: the parser does not count the lines that it skips after an error. */
+function lineCounter(text: string): LineCounter {
+  const lines = new LineCounter();
+  for (let at = 0; at !== 0 || lines.lineStarts.length === 0; at = text.indexOf('\n', at) + 1) lines.addNewLine(at);
+  return lines;
 }
 
 function reworded({ code, message }: YAMLError): string {
@@ -95,115 +91,94 @@ function reworded({ code, message }: YAMLError): string {
   return tag === undefined ? message : `unknown tag ${shown(tag)}: remove it, or put the value in quotes`;
 }
 
-function createWalk(offsets: WeakMap<object, Offsets>, report: (offset: number, message: string) => void) {
-  const anchors = new Map<string, { value: unknown; size: number } | 'open'>();
-  let aliased = 0;
-
-  return (contents: Node | null) => nodeValue(contents, 0).value;
-
-  function nodeValue(node: Node | null, depth: number): { value: unknown; size: number } {
-    if (isAlias(node)) return aliasOf(node);
-    const anchor = node && 'anchor' in node ? (node.anchor as string | undefined) : undefined;
-    if (anchor !== undefined) anchors.set(anchor, 'open');
-    const result = depth > MAX_DEPTH ? tooDeep(node) : plainValue(node, depth);
-    if (anchor !== undefined) anchors.set(anchor, result);
-    return result;
-  }
-
-  function plainValue(node: Node | null, depth: number): { value: unknown; size: number } {
-    if (isMap(node)) return mapOf(node, depth);
-    if (!isSeq(node)) return { value: isScalar(node) ? node.value : null, size: 1 };
-    const list: unknown[] = [];
-    const places: Offsets = { start: startOf(node), keys: new Map() };
-    let size = 1;
-    for (const item of node.items as (Node | null)[]) {
-      const start = item?.range?.[0] ?? places.start;
-      places.keys.set(list.length, { key: start, value: start });
-      const made = nodeValue(item, depth + 1);
-      list.push(made.value);
-      size += made.size;
-    }
-    offsets.set(list, places);
-    return { value: list, size };
-  }
-
-  function mapOf(node: YAMLMap, depth: number): { value: unknown; size: number } {
-    const map: Record<string, unknown> = Object.create(null);
-    const places: Offsets = { start: startOf(node), keys: new Map() };
-    const merges: { from: unknown; start: number }[] = [];
-    let size = 1;
-    for (const pair of node.items as Pair<Node | null, Node | null>[]) {
-      const key = isScalar(pair.key) ? pair.key.value : undefined;
-      const keyStart = pair.key?.range?.[0] ?? places.start;
-      const valueStart =
-        pair.value?.range && pair.value.range[1] > pair.value.range[0] ? pair.value.range[0] : keyStart;
-      const made = nodeValue(pair.value, depth + 1);
-      size += made.size;
-      if (key === '<<') merges.push({ from: made.value, start: valueStart });
-      else if (typeof key !== 'string')
-        report(
-          keyStart,
-          `expected a word as key, got ${isScalar(pair.key) ? `${show(key)}: put it in quotes` : 'a list or mapping'}`,
-        );
-      else if (places.keys.has(key)) report(keyStart, `duplicate key \`${shown(key)}\`: it is already in this mapping`);
-      else {
-        places.keys.set(key, { key: keyStart, value: valueStart });
-        map[key] = made.value;
-      }
-    }
-    for (const { from, start } of merges) merge(map, places, from, start);
-    offsets.set(map, places);
-    return { value: map, size };
-  }
-
-  /** `<<: *defaults` and `<<: [*a, *b]`: keys of the mapping itself win, then those of earlier sources. */
-  function merge(map: Record<string, unknown>, places: Offsets, from: unknown, start: number): void {
-    for (const source of Array.isArray(from) ? from : [from]) {
-      const known = typeof source === 'object' && source !== null ? offsets.get(source) : undefined;
-      if (!known || Array.isArray(source))
-        report(start, '`<<` merges mappings: expected an alias such as `<<: *defaults`');
-      else
-        for (const [key, place] of known.keys) {
-          if (places.keys.has(key)) continue;
-          places.keys.set(key, place);
-          map[key] = (source as Record<string, unknown>)[key];
-        }
-    }
-  }
-
-  function aliasOf(node: Alias): { value: unknown; size: number } {
-    const target = anchors.get(node.source);
-    const nothing = { value: null, size: 1 };
-    if (target === 'open') report(startOf(node), `alias *${shown(node.source)} contains itself`);
-    if (target === undefined)
-      report(startOf(node), `alias *${shown(node.source)} has no anchor &${shown(node.source)} before it`);
-    if (target === undefined || target === 'open') return nothing;
-    const before = aliased;
-    aliased += target.size;
-    if (aliased <= MAX_ALIASED_VALUES) return target;
-    if (before <= MAX_ALIASED_VALUES)
-      report(startOf(node), `aliases add more than ${MAX_ALIASED_VALUES} values: write fewer`);
-    return nothing;
-  }
-
-  function tooDeep(node: Node | null): { value: unknown; size: number } {
-    report(startOf(node), TOO_DEEP);
-    return { value: null, size: 1 };
-  }
+/** Reports what the parser leaves to `toJS`, or takes quadratic time for. */
+function check(document: Document, index: Index, report: Report): void {
+  const anchors = new Map<string, Node>();
+  let named = 0;
+  const isOver = (node: Node): boolean => {
+    if (++named > MAX_ANCHORS_AND_ALIASES)
+      report(startOf(node), `at most ${MAX_ANCHORS_AND_ALIASES} anchors and aliases are allowed`);
+    return named > MAX_ANCHORS_AND_ALIASES;
+  };
+  visit(document, {
+    Alias(_, alias, path) {
+      const { source } = alias;
+      const target = anchors.get(source);
+      if (target === undefined)
+        report(startOf(alias), `alias *${shown(source)} has no anchor &${shown(source)} before it`);
+      else index.targets.set(alias, target);
+      if (target !== undefined && path.includes(target))
+        report(startOf(alias), `alias *${shown(source)} contains itself`);
+      return isOver(alias) ? visit.BREAK : undefined;
+    },
+    Value(_, node, path) {
+      if (node.anchor !== undefined) anchors.set(node.anchor, node);
+      if (isMap(node)) index.pairs.set(node, checkKeys(node, report));
+      const isDeep = path.filter((above) => isMap(above) || isSeq(above)).length > MAX_DEPTH;
+      if (isDeep) report(startOf(node), TOO_DEEP);
+      return isDeep || (node.anchor !== undefined && isOver(node)) ? visit.BREAK : undefined;
+    },
+  });
+  for (const map of index.pairs.keys())
+    for (const pair of map.items.filter(isMerge))
+      if (!sourcesOf(pair, index).every(isMap))
+        report(startOf(pair.value as Node | null), '`<<` merges mappings: expected an alias such as `<<: *defaults`');
 }
 
-function startOf(node: Node | null): number {
-  return node?.range?.[0] ?? 0;
+/** The pairs of a mapping by their keys. */
+function checkKeys(map: YAMLMap, report: Report): Map<unknown, Pair> {
+  const pairs = new Map<unknown, Pair>();
+  for (const pair of map.items.filter((one) => !isMerge(one))) {
+    const key = pair.key as Node | null;
+    const value = isScalar(key) ? key.value : undefined;
+    const start = key?.range?.[0] ?? startOf(map);
+    if (typeof value !== 'string') {
+      const got = isScalar(key) ? `${show(value)}: put it in quotes` : 'a list or mapping';
+      report(start, `expected a word as key, got ${got}`);
+    } else if (pairs.has(value)) report(start, `duplicate key \`${shown(value)}\`: it is already in this mapping`);
+    else pairs.set(value, pair);
+  }
+  return pairs;
 }
 
-function offsetAt(top: unknown, offsets: WeakMap<object, Offsets>, path: Path, of: 'key' | 'value'): number {
-  let at = top;
-  let offset = (typeof top === 'object' && top !== null && offsets.get(top)?.start) || 0;
+/** With `merge: true` the parser makes a symbol of a plain `<<`. */
+const isMerge = ({ key }: Pair): boolean => isScalar(key) && typeof key.value === 'symbol';
+
+/** The mappings of `<<: *one` or `<<: [*one, *other]`. */
+function sourcesOf({ value }: Pair, index: Index): (Node | null)[] {
+  const source = resolved(value as Node | null, index);
+  return (isSeq(source) ? (source.items as Node[]) : [source]).map((one) => resolved(one, index));
+}
+
+const resolved = (node: Node | null, { targets }: Index): Node | null =>
+  isAlias(node) ? (targets.get(node) ?? null) : node;
+
+const startOf = (node: Node | null): number => node?.range?.[0] ?? 0;
+
+function offsetAt(top: Node | null, index: Index, path: Path, of: 'key' | 'value'): number {
+  let node = resolved(top, index);
+  let offset = startOf(node);
   for (const [i, part] of path.entries()) {
-    const place = typeof at === 'object' && at !== null ? offsets.get(at)?.keys.get(part) : undefined;
-    if (!place) break;
-    offset = of === 'key' && i === path.length - 1 ? place.key : place.value;
-    at = (at as Record<string | number, unknown>)[part];
+    const pair = isMap(node) ? pairAt(node, part, index) : undefined;
+    const value = isSeq(node) ? (node.items[Number(part)] as Node | null | undefined) : (pair?.value as Node | null);
+    if (value === undefined) break;
+    const isKeyMeant = pair !== undefined && (isEmpty(value) || (of === 'key' && i === path.length - 1));
+    offset = isKeyMeant ? startOf(pair.key as Node) : (value?.range?.[0] ?? offset);
+    node = resolved(value, index);
   }
   return offset;
+}
+
+/** `key:` with nothing behind it. */
+const isEmpty = (value: Node | null): boolean => value?.range == null || value.range[0] === value.range[1];
+
+/** A key of the mapping itself, or else of the first mapping merged into it that has the key. */
+function pairAt(map: YAMLMap, key: unknown, index: Index): Pair | undefined {
+  const own = index.pairs.get(map)?.get(key);
+  if (own !== undefined) return own;
+  for (const source of map.items.filter(isMerge).flatMap((pair) => sourcesOf(pair, index))) {
+    const found = isMap(source) ? pairAt(source, key, index) : undefined;
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }

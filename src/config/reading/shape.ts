@@ -1,5 +1,5 @@
-// The words in which each section's shape is written: valibot schemas whose messages say what was expected, and which
-// report everything that is wrong at once. The JSON Schema for editors is made from the same schemas.
+// The vocabulary of the sections' schemas: valibot schemas that report every problem at once, with what was expected. The
+// JSON Schema for editors is made from the same schemas.
 import * as v from 'valibot';
 import { show, shown } from './problem.ts';
 import { nearest } from './suggest.ts';
@@ -73,26 +73,26 @@ export function flag(description: string) {
 
 /** A list; a key with nothing behind it (all items commented out) is an empty one. */
 export function list<const Item extends v.GenericSchema>(item: Item, description: string) {
-  const schema = v.array(item, expecting('a list'));
-  const orNothing: typeof schema = {
-    ...schema,
-    '~run': (dataset, config) => schema['~run'](dataset.value === null ? { typed: false, value: [] } : dataset, config),
-  };
-  return v.pipe(orNothing, v.description(description));
+  const array = v.array(item, expecting('a list'));
+  const empty = v.pipe(
+    v.null(),
+    v.transform(() => []),
+  );
+  return v.pipe(
+    v.lazy((input) => (input === null ? (empty as unknown as typeof array) : array)),
+    v.description(description),
+  );
 }
 
 /** A mapping whose keys are any words. */
 export function words(description: string) {
-  const schema = v.record(v.string(), text('text', ''), expecting('a mapping of words to texts'));
-  const notList: typeof schema = {
-    ...schema,
-    '~run': (dataset, config) => {
-      if (!Array.isArray(dataset.value)) return schema['~run'](dataset, config);
-      v._addIssue(schema, 'type', dataset, config);
-      return dataset as unknown as v.OutputDataset<Record<string, string>, v.RecordIssue | v.StringIssue>;
-    },
-  };
-  return v.pipe(notList, v.description(description));
+  const message = expecting('a mapping of words to texts');
+  const record = v.record(v.string(), text('text', ''), message);
+  const refused = v.custom<Record<string, string>>(() => false, message) as unknown as typeof record;
+  return v.pipe(
+    v.lazy((input) => (Array.isArray(input) ? refused : record)),
+    v.description(description),
+  );
 }
 
 /** One item, or a list of them. */
@@ -105,50 +105,54 @@ export function whichever<const First extends v.GenericSchema, const Second exte
   isFirst: (input: unknown) => boolean,
   first: First,
   second: Second,
-): v.UnionSchema<[First, Second], undefined> {
-  const union = v.union([first, second]);
-  const run = (dataset: v.UnknownDataset, config: v.Config<v.BaseIssue<unknown>>) =>
-    (isFirst(dataset.value) ? first : second)['~run'](dataset, config);
-  return { ...union, '~run': run } as v.UnionSchema<[First, Second], undefined>;
+) {
+  const both = v.union([first, second]);
+  // undefined: the JSON Schema is being made.
+  return v.lazy((input) =>
+    input === undefined ? both : ((isFirst(input) ? first : second) as unknown as typeof both),
+  );
 }
 
 /** A mapping with known keys. Every unknown key is reported, with the known one it is nearest to. */
 export function mapping<const Entries extends v.ObjectEntries>(entries: Entries, description: string) {
-  const known = Object.keys(entries);
-  const object = v.object(entries, (issue: v.BaseIssue<unknown>) => mappingMessage(entries, issue));
-  const run = (dataset: v.UnknownDataset, config: v.Config<v.BaseIssue<unknown>>) => {
-    const input = dataset.value;
-    if (input === null || typeof input !== 'object' || Array.isArray(input)) {
-      v._addIssue(object, 'type', dataset, config);
-      return dataset;
-    }
-    const unknown = Object.keys(input).filter((key) => !Object.hasOwn(entries, key));
-    const result = object['~run'](dataset, config);
-    // A misspelt key is one mistake, not an unknown key and a missing one: the latter stays without a message.
-    const meant = new Set(unknown.map((key) => nearest(key, known)));
-    const issues: { message: string }[] = (result.issues ?? []).filter(
-      (issue) => isMissingKey(issue) && meant.has(lastKey(issue)),
-    );
-    for (const issue of issues) issue.message = '';
-    for (const key of unknown) addUnknownKey(object, key, known, input, result, config);
-    return result;
+  const strict = v.strictObject(entries);
+  const example = Object.keys(entries).slice(0, 3).join(', ');
+  const refused = v.custom(
+    () => false,
+    ({ input }) =>
+      input === null
+        ? 'has nothing in it: remove it, or write {} for the defaults'
+        : `expected a mapping with keys such as ${example}, got ${show(input)}`,
+  );
+  const schemaFor = (input: unknown): v.GenericSchema => {
+    if (input === undefined) return strict; // the JSON Schema is being made
+    if (input === null || typeof input !== 'object' || Array.isArray(input)) return refused;
+    return withUnknownKeys(entries, input);
   };
-  const schema = { ...object, type: 'strict_object', '~run': run };
-  return v.pipe(schema as unknown as v.StrictObjectSchema<Entries, undefined>, v.description(description));
+  return v.pipe(v.lazy(schemaFor as () => typeof strict), v.description(description));
 }
 
-function addUnknownKey(
-  object: Parameters<typeof v._addIssue>[0],
-  key: string,
-  known: readonly string[],
-  input: object,
-  dataset: Parameters<typeof v._addIssue>[2],
-  config: v.Config<v.BaseIssue<unknown>>,
-): void {
-  const near = nearest(key, known);
-  const message = `unknown key \`${shown(key)}\`${near ? `, did you mean \`${near}\`?` : `; known here: ${known.join(', ')}`}`;
-  const item = { type: 'object', origin: 'key', input, key, value: undefined } as unknown as v.ObjectPathItem;
-  v._addIssue({ ...object, message }, 'key', dataset, config, { input: key, path: [item] });
+function withUnknownKeys(entries: v.ObjectEntries, input: object): v.GenericSchema {
+  const known = Object.keys(entries);
+  const unknown = Object.keys(input)
+    .filter((key) => !Object.hasOwn(entries, key))
+    .map((key) => ({ key, near: nearest(key, known) }));
+  // A misspelt key is one mistake, not an unknown key and a missing one: the latter has no message.
+  const isMisspelt = (key: string) => unknown.some(({ near }) => near === key);
+  const object = v.object(entries, (issue) => {
+    const key = String(issue.path?.at(-1)?.key);
+    return isMisspelt(key) ? '' : `\`${key}\` is missing: expected ${expectedBy(entries[key])}`;
+  });
+  return v.pipe(
+    object,
+    v.rawCheck(({ addIssue }) => {
+      for (const { key, near } of unknown) {
+        const hint = near === undefined ? `; known here: ${known.join(', ')}` : `, did you mean \`${near}\`?`;
+        const item = { type: 'object', origin: 'key', input, key, value: undefined } as unknown as v.ObjectPathItem;
+        addIssue({ message: `unknown key \`${shown(key)}\`${hint}`, input: key, path: [item] });
+      }
+    }),
+  );
 }
 
 /** Whether an issue is about a key itself, so that its message names it and stands at the key or its mapping. */
@@ -156,20 +160,6 @@ export function isAboutKey(issue: v.BaseIssue<unknown>): boolean {
   return issue.path?.at(-1)?.origin === 'key';
 }
 
-function isMissingKey(issue: v.BaseIssue<unknown>): boolean {
-  return isAboutKey(issue) && issue.input === undefined && issue.path?.length === 1;
-}
-
-function lastKey(issue: v.BaseIssue<unknown>): string {
-  return String(issue.path?.at(-1)?.key);
-}
-
-function mappingMessage(entries: v.ObjectEntries, issue: v.BaseIssue<unknown>): string {
-  if (isMissingKey(issue)) {
-    const entry = entries[lastKey(issue)] as { message?: Partial<Expectation> };
-    return `\`${lastKey(issue)}\` is missing: expected ${entry.message?.expected ?? 'a value'}`;
-  }
-  if (issue.input === null) return 'has nothing in it: remove it, or write {} for the defaults';
-  const example = Object.keys(entries).slice(0, 3);
-  return `expected a mapping with keys such as ${example.join(', ')}, got ${show(issue.input)}`;
+function expectedBy(entry: object): string {
+  return (entry as { message?: Partial<Expectation> }).message?.expected ?? 'a value';
 }

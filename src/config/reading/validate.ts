@@ -1,6 +1,6 @@
 // A value and its schema → what is wrong with its shape, in words, and which parts can be looked at further.
 import * as v from 'valibot';
-import { type Path, subjectOf } from './problem.ts';
+import { formatPath, type Path, subjectOf } from './problem.ts';
 import { isAboutKey } from './shape.ts';
 
 export interface ShapeProblem {
@@ -28,10 +28,12 @@ export function validate<Schema extends v.GenericSchema>(
   schema: Schema,
   input: unknown,
 ): Validated<v.InferOutput<Schema>> {
-  const result = v.safeParse(schema, input, { abortPipeEarly: true });
+  const result = v.safeParse(schema, input);
   const problems = (result.issues ?? []).map(problemOf);
   const soundness = createSoundness(problems.map(({ path }) => path));
-  const told = problems.filter(({ message }) => message !== '');
+  // -0.5 is neither whole nor positive, which is one problem.
+  const once = new Map(problems.map((problem) => [`${formatPath(problem.path)} ${problem.message}`, problem]));
+  const told = [...once.values()].filter(({ message }) => message !== '');
   return { output: result.output as v.InferOutput<Schema>, problems: told, ...soundness };
 }
 

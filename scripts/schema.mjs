@@ -3,7 +3,7 @@
 // docs/migrating-from-coredns.md from the plugins that `healthdns migrate` knows.
 import { readFile, writeFile } from 'node:fs/promises';
 import { withTables } from '../build/src/config/reading/reference.js';
-import { jsonSchema, jsonSchemaText } from '../build/src/config/reading/schema.js';
+import { jsonSchema, jsonSchemaText } from '../build/src/config/loading/schema.js';
 import { withMetricTables } from '../build/src/metric-table.js';
 import { withPluginTables } from '../build/src/migrate/reference.js';
 

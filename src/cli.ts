@@ -17,7 +17,7 @@ import { explain } from './cli/explain.ts';
 import { serve } from './cli/serve.ts';
 import { processSignals } from './cli/signals.ts';
 import { systemClock } from './clock.ts';
-import { check } from './config/check.ts';
+import { check } from './config/loading/check.ts';
 import type { ListenAddress } from './config/config.ts';
 import { migrate } from './migrate/migrate.ts';
 import { QUERY_DEFAULTS, query } from './query/query.ts';

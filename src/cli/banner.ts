@@ -1,5 +1,5 @@
 // What `serve` tells the person who started it.
-import { zoneContents } from '../config/check.ts';
+import { zoneContents } from '../config/loading/check.ts';
 import type { Config } from '../config/config.ts';
 import { formatListenAddress } from '../config/sections/listen.ts';
 import type { ServiceOverview } from '../http/overview.ts';

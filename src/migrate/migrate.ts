@@ -1,7 +1,7 @@
 // `healthdns migrate`: a CoreDNS or kube-dns configuration becomes zones.yaml, with a report on each of its lines.
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { parseConfig } from '../config/reading/load.ts';
+import { parseConfig } from '../config/loading/load.ts';
 import { formatProblem } from '../config/reading/problem.ts';
 import type { Finding } from './draft.ts';
 import { InputError, readMigrationInput } from './input.ts';

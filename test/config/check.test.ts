@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, test } from 'node:test';
-import { check } from '../../src/config/check.ts';
+import { check } from '../../src/config/loading/check.ts';
 
 const EXAMPLE = resolve('zones.example.yaml');
 

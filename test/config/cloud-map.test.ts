@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { parseConfig } from '../../src/config/reading/load.ts';
+import { parseConfig } from '../../src/config/loading/load.ts';
 
 const load = (cloudMap: string) =>
   parseConfig(`http: 127.0.0.1:8053\ncloudMap: ${cloudMap}\nzones: [{ name: b.local }]`, '/etc/healthdns/zones.yaml');

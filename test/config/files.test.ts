@@ -3,7 +3,7 @@ import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { loadConfig, parseConfig } from '../../src/config/reading/load.ts';
+import { loadConfig, parseConfig } from '../../src/config/loading/load.ts';
 
 describe('configuration files', () => {
   let folder: string;

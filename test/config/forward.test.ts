@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { parseConfig } from '../../src/config/reading/load.ts';
+import { parseConfig } from '../../src/config/loading/load.ts';
 import { compilePattern, patternProblem } from '../../src/dns/pattern.ts';
 import { CACHE_DEFAULTS, FORWARD_DEFAULTS, ROUTE_DEFAULTS } from '../../src/plane/forward-settings.ts';
 import { temporaryFolder } from '../support/command.ts';

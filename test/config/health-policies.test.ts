@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseConfig } from '../../src/config/reading/load.ts';
+import { parseConfig } from '../../src/config/loading/load.ts';
 
 async function load(zoneLine: string, serviceLine: string) {
   const lines = [

@@ -3,7 +3,7 @@ import { rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
-import { parseConfig } from '../../src/config/reading/load.ts';
+import { parseConfig } from '../../src/config/loading/load.ts';
 import { readKubeconfig } from '../../src/config/sections/kubeconfig.ts';
 import { loadKubeConfig } from '../../src/sources/kubernetes/api/credentials.ts';
 import { temporary } from '../support/temporary.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Config } from '../../src/config/config.ts';
-import { parseConfig } from '../../src/config/reading/load.ts';
+import { parseConfig } from '../../src/config/loading/load.ts';
 
 async function load(text: string, path = '/etc/healthdns/zones.yaml'): Promise<Config> {
   const result = await parseConfig(text, path);

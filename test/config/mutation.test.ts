@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { parseConfig } from '../../src/config/reading/load.ts';
+import { parseConfig } from '../../src/config/loading/load.ts';
 
 const EXAMPLE = readFileSync('zones.example.yaml', 'utf8');
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
-import { parseConfig } from '../../src/config/reading/load.ts';
+import { parseConfig } from '../../src/config/loading/load.ts';
 
 /** "line:column message" of each problem; warnings begin with "warning". */
 async function report(text: string): Promise<string[]> {

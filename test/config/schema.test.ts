@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { mappingsOf, withTables } from '../../src/config/reading/reference.ts';
-import { jsonSchema, jsonSchemaText } from '../../src/config/reading/schema.ts';
+import { jsonSchema, jsonSchemaText } from '../../src/config/loading/schema.ts';
 
 const MEND = 'out of date: run `npm run compile && node scripts/schema.mjs`';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseConfig } from '../../src/config/reading/load.ts';
+import { parseConfig } from '../../src/config/loading/load.ts';
 import { changedFixedSettings } from '../../src/wiring/fixed-settings.ts';
 
 async function configOf(text: string) {

@@ -61,6 +61,13 @@ export function integer(min: number, max: number, description: string) {
   );
 }
 
+/** RFC 2181 section 8. */
+export const MAX_TTL_SECONDS = 2_147_483_647;
+
+export function ttlSeconds(description: string) {
+  return integer(0, MAX_TTL_SECONDS, description);
+}
+
 /** A number of seconds, fractions allowed, from `min` to `max`. */
 export function seconds(min: number, max: number, description: string) {
   const message = expecting(`a number of seconds from ${min} to ${max}`);

@@ -3,11 +3,21 @@ import { resolve } from 'node:path';
 import * as v from 'valibot';
 import type { KubernetesConfig } from '../config.ts';
 import { type Path, type Reporter, show } from '../reading/problem.ts';
-import { choice, expecting, flag, integer, list, mapping, oneOrMany, text, whichever } from '../reading/shape.ts';
+import {
+  choice,
+  expecting,
+  flag,
+  integer,
+  list,
+  mapping,
+  oneOrMany,
+  text,
+  ttlSeconds,
+  whichever,
+} from '../reading/shape.ts';
 import type { ClusterNames } from './cluster-names.ts';
 import { checkKubeconfig } from './kubeconfig.ts';
 import { absoluteName, domainName, label } from './names.ts';
-import { ttlSeconds } from './ttl.ts';
 
 const path = (description: string) =>
   text('a path', description, (value) =>

@@ -1,8 +1,9 @@
 // Names in zones.yaml: relative to their zone unless they end with a dot, "@" for the zone itself.
-import { canonicalIp, ipFamily } from '../../dns/ip.ts';
-import { formatName, isSubdomain, NameError, parseName, type WireName } from '../../dns/name.ts';
+import { canonicalIp, formatIp, ipFamily, parseIp } from '../../dns/ip.ts';
+import { formatName, isSubdomain, NameError, parseName, reverseName, type WireName } from '../../dns/name.ts';
 import { shown } from '../reading/problem.ts';
 import { text } from '../reading/shape.ts';
+import { nearest } from '../reading/suggest.ts';
 
 const IPV4_EXAMPLE = '10.0.0.7';
 const IPV6_EXAMPLE = '2001:db8::7';
@@ -71,4 +72,72 @@ export function canonical(address: string | undefined): string | undefined {
 export function nameMessage(error: unknown): string {
   if (error instanceof NameError) return error.message;
   throw error;
+}
+
+// `names`: how the name of a service in its zone is made of its own name and its namespace.
+
+const PLACEHOLDERS = ['service', 'namespace'] as const;
+/** What Kubernetes' DNS-Based Service Discovery 1.1.0 prescribes. */
+export const KUBERNETES_NAMES: readonly string[] = ['{service}.{namespace}.svc'];
+/** What a Cloud Map namespace has. */
+export const CLOUD_MAP_NAMES: readonly string[] = ['{service}'];
+
+export function nameTemplate(description: string) {
+  return text('a name template such as "{service}.{namespace}"', description, templateProblem);
+}
+
+/** The absolute name that a template gives. Throws NameError. */
+export function expandTemplate(template: string, service: string, namespace: string, zone: string): string {
+  return absoluteName(template.replaceAll('{service}', service).replaceAll('{namespace}', namespace), zone);
+}
+
+function templateProblem(template: string): string | undefined {
+  for (const [placeholder, word] of template.matchAll(/\{([^{}]*)\}/g)) {
+    if ((PLACEHOLDERS as readonly string[]).includes(word)) continue;
+    const near = nearest(word, PLACEHOLDERS);
+    const known = near ? `did you mean {${near}}?` : 'known are {service} and {namespace}';
+    return `unknown placeholder "${shown(placeholder)}" in "${shown(template)}", ${known}`;
+  }
+  if (template.endsWith('.')) return `"${shown(template)}" must be relative to the zone: remove the dot at the end`;
+  try {
+    const expanded = expandTemplate(template, 'x', 'x', 'zone.');
+    return /[{}]/.test(expanded) ? `"${shown(template)}" has a brace without its partner` : undefined;
+  } catch (error) {
+    return `"${shown(template)}" is not a name template: ${nameMessage(error)}`;
+  }
+}
+
+// Reverse zones by their network: "10.0.0.0/8" is 10.in-addr.arpa. (RFC 1035 section 3.5, RFC 3596 section 2.5).
+
+/** A zone's name, or a network whose length ends at a label. */
+export function zoneName(expected: string, description: string) {
+  return text(expected, description, (value) => {
+    if (value === '@') return `expected ${expected}, got "@"`;
+    return value.includes('/') ? networkProblem(value) : nameProblem(value);
+  });
+}
+
+/** Absolute name of what `zoneName` accepts. */
+export function zoneNameOf(value: string): string {
+  return value.includes('/') ? networkZone(value)! : absoluteName(value);
+}
+
+function networkProblem(value: string): string | undefined {
+  if (networkZone(value) !== undefined) return undefined;
+  return `expected a network with a length that is a multiple of 8 (IPv4) or 4 (IPv6), such as 10.0.0.0/8, got "${shown(value)}"`;
+}
+
+function networkZone(value: string): string | undefined {
+  const match = /^([^/]+)\/(\d{1,3})$/.exec(value);
+  const bytes = match && parseIp(match[1]);
+  if (!match || !bytes) return undefined;
+  const bitsPerLabel = bytes.length === 4 ? 8 : 4;
+  const length = Number(match[2]);
+  const labels = (bytes.length * 8) / bitsPerLabel;
+  const kept = length / bitsPerLabel;
+  if (!Number.isInteger(kept) || kept > labels) return undefined;
+  return reverseName(formatIp(bytes))
+    .split('.')
+    .slice(labels - kept)
+    .join('.');
 }

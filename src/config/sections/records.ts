@@ -4,10 +4,9 @@ import { composeRdata, formatRdata, RdataError } from '../../dns/rdata/rdata.ts'
 import { parseType, TYPE, typeName } from '../../dns/types.ts';
 import type { StaticRecord } from '../config.ts';
 import { type Path, type Reporter, shown } from '../reading/problem.ts';
-import { mapping, oneOrMany, text } from '../reading/shape.ts';
+import { mapping, oneOrMany, text, ttlSeconds } from '../reading/shape.ts';
 import { nearest } from '../reading/suggest.ts';
 import { absoluteName, domainName, isInZone, nameMessage, wireName } from './names.ts';
-import { ttlSeconds } from './ttl.ts';
 
 const COMMON_TYPES = [
   'A',

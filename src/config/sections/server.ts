@@ -1,4 +1,4 @@
-// `server`: how the data plane behaves.
+// `server`: how the data plane behaves; `limits`: how much others may make the process hold.
 import * as v from 'valibot';
 import type { ServerConfig } from '../config.ts';
 import { choice, integer, mapping, seconds, text } from '../reading/shape.ts';
@@ -43,3 +43,62 @@ function txt(description: string) {
 export function buildServer(server: v.InferOutput<typeof serverEntry>): ServerConfig {
   return { ...server, versionBind: server.versionBind, idServer: server.idServer };
 }
+
+export const limitsEntry = v.optional(
+  mapping(
+    {
+      tcpConnections: v.optional(
+        integer(
+          1,
+          100_000,
+          'Maximum open TCP connections, divided evenly among the threads; at its limit a thread closes the idlest.',
+        ),
+        1000,
+      ),
+      tcpIdleSeconds: v.optional(
+        seconds(
+          0.1,
+          3600,
+          'A TCP connection on which the client sends no query, or reads no answer, is closed after this time (RFC 7766).',
+        ),
+        10,
+      ),
+      tcpTotalSeconds: v.optional(seconds(1, 86_400, 'Maximum lifetime of a TCP connection.'), 600),
+      tcpUnreadBytes: v.optional(
+        integer(
+          4096,
+          1_073_741_824,
+          'Size of the answers that a TCP client may leave unread before its next queries wait.',
+        ),
+        65_536,
+      ),
+      tcpUnreadTotalBytes: v.optional(
+        integer(
+          1_048_576,
+          68_719_476_736,
+          'Unread answers of all TCP clients, divided evenly among the threads; beyond it, the connections that have not read for the longest time are closed.',
+        ),
+        67_108_864,
+      ),
+      forwardedQueries: v.optional(
+        integer(
+          1,
+          1_000_000,
+          'Maximum clients waiting for upstream servers, per thread; others get SERVFAIL. No entry of `forward` may use more places than it leaves free.',
+        ),
+        4096,
+      ),
+      concurrentChecks: v.optional(
+        integer(1, 10_000, 'Maximum health checks running at the same time; others wait.'),
+        100,
+      ),
+      httpBodyBytes: v.optional(integer(1024, 104_857_600, 'Maximum size of an HTTP request body.'), 1_048_576),
+      httpConnections: v.optional(
+        integer(1, 100_000, 'Maximum open HTTP connections; beyond it, the one that has been idle longest is closed.'),
+        256,
+      ),
+    },
+    'Limits; exceeding one yields an error and is counted.',
+  ),
+  {},
+);

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import type { ServicePolicy, ServicePort } from '../../registry/model.ts';
 import type { StaticInstance, StaticService } from '../config.ts';
 import { type Path, type Reporter, shown } from '../reading/problem.ts';
-import { choice, integer, list, mapping, whichever, words } from '../reading/shape.ts';
+import { choice, integer, list, mapping, ttlSeconds, whichever, words } from '../reading/shape.ts';
 import type { Soundness } from '../reading/validate.ts';
 import {
   buildHealthCheck,
@@ -12,10 +12,8 @@ import {
   healthCheckEntry,
   instanceHealthCheckEntry,
 } from './health-check.ts';
-import { expandTemplate, nameTemplate } from './name-template.ts';
-import { canonical, ipAddress, label, nameMessage } from './names.ts';
+import { canonical, expandTemplate, ipAddress, label, nameMessage, nameTemplate } from './names.ts';
 import { policyEntries, servicePolicy, servicePolicyEntries } from './policy.ts';
-import { ttlSeconds } from './ttl.ts';
 
 const port = integer(1, 65_535, 'A port number.');
 

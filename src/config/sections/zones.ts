@@ -2,17 +2,27 @@
 import * as v from 'valibot';
 import type { SoaConfig, ZoneConfig } from '../config.ts';
 import { type Path, type Reporter, shown } from '../reading/problem.ts';
-import { integer, list, mapping } from '../reading/shape.ts';
+import { integer, list, MAX_TTL_SECONDS, mapping, ttlSeconds } from '../reading/shape.ts';
 import type { Soundness } from '../reading/validate.ts';
 import type { ClusterNames } from './cluster-names.ts';
 import { buildKubernetes, checkKubernetes, type KubernetesInput, kubernetesEntry } from './kubernetes.ts';
-import { CLOUD_MAP_NAMES, expandTemplate, KUBERNETES_NAMES, nameTemplate } from './name-template.ts';
-import { absoluteName, domainName, nameMessage } from './names.ts';
+import {
+  absoluteName,
+  CLOUD_MAP_NAMES,
+  domainName,
+  expandTemplate,
+  KUBERNETES_NAMES,
+  nameMessage,
+  nameTemplate,
+  zoneName,
+  zoneNameOf,
+} from './names.ts';
 import { clusterZonePolicy, policyEntries, zonePolicy } from './policy.ts';
 import { buildRecords, checkRecords, recordSchema } from './records.ts';
-import { zoneName, zoneNameOf } from './reverse.ts';
 import { buildService, checkService, serviceSchema } from './services.ts';
-import { DEFAULT_TTL_SECONDS, MAX_TTL_SECONDS, ttlSeconds } from './ttl.ts';
+
+/** CoreDNS's default for Kubernetes names; health decides answers, so they must not be cached for long. */
+const DEFAULT_TTL_SECONDS = 5;
 
 const timer = (description: string) => integer(0, MAX_TTL_SECONDS, description);
 

@@ -3,20 +3,19 @@
 import * as v from 'valibot';
 import type { ForwardSettings } from '../../plane/forward-settings.ts';
 import type { Config } from '../config.ts';
+import type { Reporter } from '../reading/problem.ts';
+import { choice, expecting, integer, mapping, text } from '../reading/shape.ts';
+import type { Soundness } from '../reading/validate.ts';
 import { buildCloudMap, checkCloudMap, cloudMapEntry } from '../sections/cloud-map.ts';
 import { createClusterNames } from '../sections/cluster-names.ts';
 import { buildRoutes, checkForward, forwardEntry } from '../sections/forward.ts';
 import { buildCache, cacheEntry, checkCache } from '../sections/forward-cache.ts';
 import { buildDns64, buildForwardLocal, checkForwardLocal, forwardLocalEntries } from '../sections/forward-local.ts';
 import { buildFront, checkRewrites, frontEntries } from '../sections/front.ts';
-import { limitsEntry } from '../sections/limits.ts';
 import { checkListen, httpEntry, listenEntry, parseListenAddress } from '../sections/listen.ts';
-import { buildServer, serverEntry } from '../sections/server.ts';
+import { buildServer, limitsEntry, serverEntry } from '../sections/server.ts';
 import { checkSnapshotFiles } from '../sections/snapshot-files.ts';
 import { buildZones, checkZones, warnOfSharedNames, zonesEntry } from '../sections/zones.ts';
-import type { Reporter } from './problem.ts';
-import { choice, expecting, integer, mapping, text } from './shape.ts';
-import type { Soundness } from './validate.ts';
 
 export const fileSchema = mapping(
   {

@@ -1,11 +1,11 @@
 // zones.yaml → Config, or everything that is wrong with it.
 import { dirname, resolve } from 'node:path';
 import type { Config } from '../config.ts';
+import { formatPath, formatProblem, type Path, type Problem, type Reporter } from '../reading/problem.ts';
+import { readTextFile } from '../reading/text-file.ts';
+import { validate } from '../reading/validate.ts';
+import { readYaml } from '../reading/yaml.ts';
 import { buildConfig, checkFile, fileSchema } from './file.ts';
-import { formatPath, formatProblem, type Path, type Problem, type Reporter } from './problem.ts';
-import { readTextFile } from './text-file.ts';
-import { validate } from './validate.ts';
-import { readYaml } from './yaml.ts';
 
 /** A machine-made file may be wrong a million times; a person needs to see the first ones. */
 const MAX_PROBLEMS = 1000;

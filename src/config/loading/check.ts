@@ -1,8 +1,8 @@
 // `healthdns check zones.yaml`: everything that is wrong, or what would be served.
-import type { Config, ZoneConfig } from './config.ts';
-import { loadConfig } from './reading/load.ts';
-import { formatProblem } from './reading/problem.ts';
-import { formatListenAddress } from './sections/listen.ts';
+import type { Config, ZoneConfig } from '../config.ts';
+import { formatProblem } from '../reading/problem.ts';
+import { formatListenAddress } from '../sections/listen.ts';
+import { loadConfig } from './load.ts';
 
 export interface CheckOutput {
   /** The summary, line by line. */

@@ -3,7 +3,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { systemClock } from '../../src/clock.ts';
-import { loadConfig } from '../../src/config/reading/load.ts';
+import { loadConfig } from '../../src/config/loading/load.ts';
 import { silentLogger } from '../../src/log.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import { createControlPlane } from '../../src/wiring/control-plane.ts';

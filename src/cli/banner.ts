@@ -1,6 +1,7 @@
 // What `serve` tells the person who started it.
-import { zoneContents } from '../config/loading/check.ts';
+
 import type { Config } from '../config/config.ts';
+import { zoneContents } from '../config/loading/check.ts';
 import { formatListenAddress } from '../config/sections/listen.ts';
 import type { ServiceOverview } from '../http/overview.ts';
 import type { Running } from '../main.ts';

@@ -1,8 +1,8 @@
 // `healthdns serve`: starts, says what it serves, reloads on SIGHUP, stops on SIGTERM and SIGINT.
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../clock.ts';
-import type { CheckOutput as Output } from '../config/loading/check.ts';
 import type { Config, ListenAddress } from '../config/config.ts';
+import type { CheckOutput as Output } from '../config/loading/check.ts';
 import { loadConfig } from '../config/loading/load.ts';
 import { formatProblem } from '../config/reading/problem.ts';
 import { createLogger, type LogLevel, type RootLogger } from '../log.ts';

@@ -68,7 +68,7 @@ export interface RouteSettings {
   readonly failFast: boolean;
   /** An answer or SERVFAIL by then, whatever happens. */
   readonly deadlineMs: number;
-  /** After so long without a reply the next upstream is asked as well (the earlier one may still answer). */
+  /** The longest time between two attempts; the earlier one may still be answered. */
   readonly attemptTimeoutMs: number;
   readonly attempts: number;
   /** Clients waiting for this route's upstreams, in one data thread; undefined: what ForwardSettings.maxConcurrent leaves it. */
@@ -152,8 +152,9 @@ export const ROUTE_DEFAULTS: Omit<RouteSettings, 'zone' | 'upstreams'> = {
   failFast: false,
   // glibc asks again after 5 s: an answer later than that is for nobody.
   deadlineMs: 4500,
-  attemptTimeoutMs: 1500,
-  attempts: 3,
+  // An outage of a server costs at most so much more, as long as attempts are left.
+  attemptTimeoutMs: 900,
+  attempts: 8,
   maxConcurrent: undefined,
   forceTcp: false,
   randomCase: false,

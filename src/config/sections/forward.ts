@@ -77,7 +77,7 @@ const routeSchema = mapping(
       seconds(
         0.05,
         30,
-        'Time without a reply after which the next server is queried as well; shorter for servers known to be fast.',
+        "Longest interval between two attempts; the first ones are shorter, according to the server's usual response time.",
       ),
       ROUTE_DEFAULTS.attemptTimeoutMs / 1000,
     ),

@@ -87,16 +87,19 @@ export class AnswerCache {
     return entry;
   }
 
-  /** A failure never replaces an answer that is still of use, fresh (a prefetch failed) or stale. */
-  keepFailure(question: ForwardQuestion, ede: number, nowMs: number): void {
+  /**
+   * Stores a failure for at most `maxSeconds`. It never replaces an answer that is still of use, fresh (a prefetch failed) or
+   * stale.
+   */
+  keepFailure(question: ForwardQuestion, ede: number, maxSeconds: number, nowMs: number): void {
     const query = questionBytes(question);
     const kept = this.findInCache(query, query.length, bitsOf(question));
     const age = kept === undefined ? AGE.OVER : this.freshness.ageOf(kept, nowMs);
     if (kept !== undefined && (age === AGE.STALE || age === AGE.STALE_AT_ONCE)) {
       this.freshness.noteFailedRefresh(kept, nowMs);
       this.saveState();
-    } else if (age === AGE.OVER && this.freshness.mayStoreFailure(question.name)) {
-      this.store(failureEntry(question, ede, this.settings.servfailTtlSeconds, nowMs));
+    } else if (age === AGE.OVER && maxSeconds > 0 && this.freshness.mayStoreFailure(question.name)) {
+      this.store(failureEntry(question, ede, Math.min(maxSeconds, this.settings.servfailTtlSeconds), nowMs));
     }
   }
 

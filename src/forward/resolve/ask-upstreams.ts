@@ -11,10 +11,18 @@ import type { ForwardQuestion } from '../upstream/question.ts';
 import type { AskListener, Cancellable, Upstream } from '../upstream/upstream.ts';
 import type { Route } from './route.ts';
 
-export type Outcome =
-  | { readonly kind: 'answer'; readonly answer: Answer }
+export type Outcome = { readonly kind: 'answer'; readonly answer: Answer } | Failure;
+
+export interface Failure {
+  readonly kind: 'failed';
   /** The EDE info code beside SERVFAIL (RFC 8914). */
-  | { readonly kind: 'failed'; readonly ede: number };
+  readonly ede: number;
+  /** The longest that the failure may be cached; undefined: as configured. */
+  readonly maxSeconds?: number;
+}
+
+/** Every server was silent up to the deadline: the least that RFC 9520 section 3.2 permits, since it may end any time. */
+const SILENCE_SECONDS = 1;
 
 export interface AskDeps {
   readonly clock: Clock;
@@ -23,6 +31,8 @@ export interface AskDeps {
   /** `bug` is set where it is not the reply that is wrong. */
   malformed(bug: Error | undefined): void;
 }
+
+const REFUSED = 'ECONNREFUSED';
 
 /** Calls `done` exactly once, at the latest after `deadlineMs`, unless it is stopped by what this returns. */
 export function askUpstreams(
@@ -37,7 +47,11 @@ export function askUpstreams(
   return () => inquiry.stop();
 }
 
-/** A class, not closures: see Sending in upstream.ts. It waits for the patience with one server or the deadline, whichever is first. */
+/**
+ * A class, not closures: see Sending in upstream.ts. It waits for the next attempt or the deadline, whichever is first. As in
+ * Unbound, attempts begin at what the server's round trip suggests and grow further apart, up to the deadline: a short
+ * outage costs no more than the time between two attempts.
+ */
 class Inquiry implements Deadline {
   previous: Deadline | undefined = undefined;
   next: Deadline | undefined = undefined;
@@ -47,6 +61,8 @@ class Inquiry implements Deadline {
   private attempts = 0;
   private waiting: Sent[] = [];
   private finished = false;
+  /** Servers that replied, but not with an answer: they would repeat it. */
+  private spent: readonly Upstream[] = [];
   /** An incomplete answer, given if no server has all of it. */
   private partial: Answer | undefined = undefined;
   private ede: number = EDE.NO_REACHABLE_AUTHORITY;
@@ -62,7 +78,7 @@ class Inquiry implements Deadline {
     this.deps = deps;
     this.done = done;
     this.order = route.order();
-    this.mostAttempts = this.order.length === 0 ? 0 : Math.max(this.order.length, route.settings.attempts);
+    this.mostAttempts = Math.max(this.order.length, route.settings.attempts);
   }
 
   stop(): void {
@@ -74,15 +90,18 @@ class Inquiry implements Deadline {
 
   askNext(): void {
     if (this.finished) return;
-    if (this.attempts >= this.mostAttempts) {
-      this.giveUp();
+    const upstream = this.attempts < this.mostAttempts ? this.nextUpstream() : undefined;
+    if (upstream === undefined) {
+      // Those that were asked already may still answer.
+      if (this.waiting.length === 0) this.fail(0);
+      else this.waitFor(Number.POSITIVE_INFINITY);
       return;
     }
-    const upstream = this.order[this.attempts++ % this.order.length];
+    const round = Math.floor(this.attempts++ / this.order.length);
     const sent = new Sent(this, upstream, this.deps.clock.monotonicMs());
     // Not push(): its first call makes room for seventeen.
     this.waiting = this.waiting.length === 0 ? [sent] : [...this.waiting, sent];
-    this.waitFor(upstream.patienceMs());
+    this.waitFor(upstream.patienceMs(round));
     const asking = upstream.send(this.question, sent);
     sent.asking = asking;
     if (this.finished && !sent.over) asking.cancel();
@@ -90,63 +109,67 @@ class Inquiry implements Deadline {
 
   replied(sent: Sent, message: Uint8Array): void {
     this.forget(sent);
+    this.spent = [...this.spent, sent.upstream];
     let answer: Answer;
     try {
       answer = judgeReply(message, this.question, this.deps.rules);
     } catch (error) {
       // Nothing that a server sends may end the thread, not even through a bug here.
       this.deps.malformed(error instanceof MessageError || error instanceof LameReply ? undefined : (error as Error));
-      this.ede = EDE.INVALID_DATA;
-      this.askAnother();
+      this.askAnother(EDE.INVALID_DATA);
       return;
     }
     if (answer.truncated) {
       // TC over TCP: another server may send all of it. Without any record it shows nothing about the name.
       if (answer.hasData) this.partial = answer;
-      this.ede = EDE.INVALID_DATA;
-      this.askAnother();
-      return;
-    }
-    if (isFinal(answer.rcode)) {
+      this.askAnother(EDE.INVALID_DATA);
+    } else if (isFinal(answer.rcode)) {
       this.finish({ kind: 'answer', answer });
-      return;
+    } else {
+      this.askAnother(answer.ede >= 0 ? answer.ede : EDE.NETWORK_ERROR);
     }
-    this.ede = answer.ede >= 0 ? answer.ede : EDE.NETWORK_ERROR;
-    this.askAnother();
   }
 
   failed(sent: Sent, reason: string): void {
     this.forget(sent);
-    if (reason === UNREADABLE) this.ede = EDE.INVALID_DATA;
-    if (reason === 'ECONNREFUSED') this.forgetAllOf(sent.upstream);
-    // Where nothing listens, or there is no room, the next moment will be no better.
-    if (reason === 'ECONNREFUSED' || reason === TOO_BUSY) this.askAnother();
-    else this.askNext();
+    if (reason === UNREADABLE) {
+      this.spent = [...this.spent, sent.upstream];
+      this.askAnother(EDE.INVALID_DATA);
+      return;
+    }
+    if (reason === REFUSED) this.forgetAllOf(sent.upstream);
+    // Where nothing listens, or there is no room, the next moment will be no better; but a connection may just have ended.
+    const most = reason === REFUSED || reason === TOO_BUSY ? this.order.length : 2 * this.order.length;
+    if (this.attempts < most) this.askNext();
+    else if (this.waiting.length === 0) this.fail(0);
   }
 
   expire(): void {
     const { clock } = this.deps;
     if (clock.monotonicMs() >= this.endMs) {
-      for (const { upstream, sentMs } of this.waiting) upstream.noteTimeout(sentMs);
-      this.finishWithout();
+      for (const sent of this.waiting) sent.noteTimeout();
+      this.fail(SILENCE_SECONDS);
       return;
     }
-    // Reported once for each attempt: the newest is the one whose patience is over.
-    const newest = this.waiting.at(-1);
-    if (newest !== undefined && this.attempts < this.mostAttempts) newest.upstream.noteTimeout(newest.sentMs);
+    // The newest is the one whose time is over.
+    if (this.attempts < this.mostAttempts) this.waiting.at(-1)?.noteTimeout();
     this.askNext();
   }
 
-  /** After a reply that was not an answer: the same server would repeat it. */
-  private askAnother(): void {
-    if (this.attempts < this.order.length) this.askNext();
-    else this.giveUp();
+  /** In turn, without those that are spent. */
+  private nextUpstream(): Upstream | undefined {
+    const { order, spent } = this;
+    for (let i = 0; i < order.length; i++) {
+      const upstream = order[(this.attempts + i) % order.length];
+      if (!spent.includes(upstream)) return upstream;
+    }
+    return undefined;
   }
 
-  /** Those that were asked already may still answer. */
-  private giveUp(): void {
-    if (this.waiting.length === 0) this.finishWithout();
-    else this.waitFor(Number.POSITIVE_INFINITY);
+  /** After a reply that was not an answer. */
+  private askAnother(ede: number): void {
+    this.ede = ede;
+    if (this.attempts < this.order.length || this.waiting.length === 0) this.askNext();
   }
 
   private waitFor(patienceMs: number): void {
@@ -168,9 +191,12 @@ class Inquiry implements Deadline {
     }
   }
 
-  private finishWithout(): void {
-    if (this.partial === undefined) this.finish({ kind: 'failed', ede: this.ede });
-    else this.finish({ kind: 'answer', answer: this.partial });
+  /** A failure without any reply is cached for `silenceSeconds` at most. */
+  private fail(silenceSeconds: number): void {
+    const { partial, spent, ede } = this;
+    if (partial !== undefined) this.finish({ kind: 'answer', answer: partial });
+    else if (spent.length > 0) this.finish({ kind: 'failed', ede });
+    else this.finish({ kind: 'failed', ede, maxSeconds: silenceSeconds });
   }
 
   private finish(outcome: Outcome): void {
@@ -184,6 +210,7 @@ class Inquiry implements Deadline {
 class Sent implements AskListener {
   asking: Cancellable | undefined = undefined;
   over = false;
+  private noted = false;
 
   private readonly inquiry: Inquiry;
   readonly upstream: Upstream;
@@ -193,6 +220,12 @@ class Sent implements AskListener {
     this.inquiry = inquiry;
     this.upstream = upstream;
     this.sentMs = sentMs;
+  }
+
+  /** Counts against the server once. */
+  noteTimeout(): void {
+    if (!this.noted) this.upstream.noteTimeout(this.sentMs);
+    this.noted = true;
   }
 
   replied(message: Uint8Array): void {

@@ -193,7 +193,7 @@ export class Outstanding {
         return { entry: cache.keep(question, outcome.answer, clock.monotonicMs(), flushes), ede: NO_EDE };
       }
       counters.failed++;
-      cache.keepFailure(question, outcome.ede, clock.monotonicMs());
+      cache.keepFailure(question, outcome.ede, outcome.maxSeconds ?? Number.POSITIVE_INFINITY, clock.monotonicMs());
       return { ede: outcome.ede };
     } catch (error) {
       this.deps.bug(error as Error);

@@ -45,6 +45,7 @@ class TimerWheel implements Deadlines {
   private readonly buckets = Array.from({ length: BUCKETS }, createRing);
   private count = 0;
   private timer: Timer | undefined;
+  private immediate: NodeJS.Immediate | undefined;
   private timerTick = 0;
   private sweptTick = 0;
   /** Nothing is due earlier; removals since may make it too early. */
@@ -88,6 +89,7 @@ class TimerWheel implements Deadlines {
   }
 
   close(): void {
+    clearImmediate(this.immediate);
     this.timer?.cancel();
     this.timer = undefined;
     for (const sentinel of this.buckets) while (sentinel.next !== sentinel) this.unlink(sentinel.next!);
@@ -108,13 +110,23 @@ class TimerWheel implements Deadlines {
 
   private arm(): void {
     if (this.count === 0 || (this.timer !== undefined && this.timerTick <= this.nextTick)) return;
+    clearImmediate(this.immediate);
     this.timer?.cancel();
     this.timerTick = this.nextTick;
-    this.timer = this.clock.setTimeout(() => this.sweep(), Math.ceil(this.nextMs()));
+    this.timer = this.clock.setTimeout(() => this.readSocketsThenSweep(), Math.ceil(this.nextMs()));
+  }
+
+  /**
+   * The event loop runs timers before it reads sockets: after a long turn a reply may have arrived in time and not been read.
+   * Immediates run after both, node's sockets and those of the receive loop.
+   */
+  private readSocketsThenSweep(): void {
+    this.immediate = setImmediate(() => this.sweep());
   }
 
   private sweep(): void {
     this.timer = undefined;
+    this.immediate = undefined;
     const now = this.tickNow();
     const first = Math.max(this.sweptTick + 1, now - BUCKETS + 1);
     this.sweptTick = now;

@@ -37,6 +37,8 @@ const NO_EDNS_MS = 300_000;
 /** Without probes only a query can show that it is back. */
 const HOLD_DOWN_MS = 10_000;
 const MIN_PATIENCE_MS = 200;
+/** As in Unbound. */
+const UNMEASURED_PATIENCE_MS = 376;
 /** The reason when handling a reply threw. */
 const BUG = 'internal error';
 
@@ -85,11 +87,15 @@ export class Upstream {
     return this.sendOver(this.first, question, this.deps.clock.monotonicMs() >= this.ednsAgainMs, listener);
   }
 
-  /** How long a reply is worth waiting for before another upstream is asked as well. */
-  patienceMs(): number {
+  /**
+   * How long to wait for a reply before the question is sent again, here or elsewhere; twice as long in each `round` of
+   * attempts. TCP repeats what is lost by itself.
+   */
+  patienceMs(round: number): number {
     const { attemptTimeoutMs } = this.route;
-    if (this.smoothedMs < 0) return attemptTimeoutMs;
-    return Math.min(attemptTimeoutMs, Math.max(MIN_PATIENCE_MS, 4 * this.smoothedMs + 100));
+    if (this.first === this.stream) return attemptTimeoutMs * 2 ** round;
+    const first = this.smoothedMs < 0 ? UNMEASURED_PATIENCE_MS : Math.max(MIN_PATIENCE_MS, 4 * this.smoothedMs + 100);
+    return Math.min(attemptTimeoutMs, first * 2 ** round);
   }
 
   /** No reply came in time to a question sent at `sentMs`. */

@@ -4,8 +4,8 @@ import type { Clock, Timer } from '../clock.ts';
 import type { Slots } from '../plane/records.ts';
 import type { InstanceState, ServiceState, Verdict } from '../registry/model.ts';
 import type { Registry } from '../registry/registry.ts';
+import { Judge } from './judge.ts';
 import { sameVerdict } from './rules/effective-status.ts';
-import { createJudge } from './rules/judge.ts';
 import { createWakeUps } from './wake-ups.ts';
 
 /** Called after the slot was written, when an instance's status changed or whether it is answered. */
@@ -37,7 +37,7 @@ export function createHealthSync(settings: HealthSyncSettings): HealthSync {
   const dirtyServices = new Set<string>();
   const dirtyInstances = new Set<InstanceState>();
   const totals = { passes: 0, judged: 0, changes: 0 };
-  const judge = createJudge();
+  const judge = new Judge();
   let waiting = false;
   let stopped = false;
   let fullPass: Timer | undefined;

@@ -1,6 +1,6 @@
 // GET /explain/NAME, and how an explanation is put together.
 import { NameError } from '../dns/name.ts';
-import { SLOW_START_SCALE } from '../health/policies/slow-start.ts';
+import { sharePercent } from '../health/policies/slow-start.ts';
 import { whyUncounted } from '../health/rules/effective-status.ts';
 import type { Fact, InstanceState, ServicePolicy, ServiceState } from '../registry/model.ts';
 import type { Registry } from '../registry/registry.ts';
@@ -119,6 +119,7 @@ function isAbout(service: ServiceState, state: InstanceState, slots: ReadonlySet
 function explainInstance(state: InstanceState, policy: ServicePolicy): InstanceExplanation {
   const { instance, verdict } = state;
   const facts = state.facts();
+  const weightPercent = sharePercent(state, policy);
   return {
     id: instance.id,
     addresses: instance.addresses,
@@ -127,7 +128,7 @@ function explainInstance(state: InstanceState, policy: ServicePolicy): InstanceE
     rule: verdict.rule,
     reason: verdict.reason,
     since: verdict.sinceMs === 0 ? undefined : isoTime(verdict.sinceMs),
-    ...slowStart(state, policy),
+    ...(weightPercent !== undefined && { weightPercent }),
     facts: facts.map((fact) => explainFact(fact, facts)),
   };
 }
@@ -143,15 +144,6 @@ function explainFact(fact: Fact, facts: readonly Fact[]): FactExplanation {
     counted: uncounted === undefined,
     ...(uncounted !== undefined && { uncounted }),
   };
-}
-
-function slowStart(
-  { instance, verdict, weight }: InstanceState,
-  { slowStartSeconds, routing }: ServicePolicy,
-): { readonly weightPercent?: number } {
-  if (slowStartSeconds === undefined || routing !== 'weighted' || !verdict.answered) return {};
-  const whole = instance.weight * SLOW_START_SCALE;
-  return weight >= whole ? {} : { weightPercent: Math.round((weight / whole) * 100) };
 }
 
 /** Facts may carry any number as their time; what is no date is shown as it is rather than thrown over. */

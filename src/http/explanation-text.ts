@@ -1,4 +1,5 @@
 // An explanation as text for a terminal.
+import { describePolicies } from '../health/policies/policies.ts';
 import type { ServicePolicy } from '../registry/model.ts';
 import type { RRsetAnswer } from '../zone/explain/answers.ts';
 import type { Explanation, FactExplanation, InstanceExplanation, ServiceExplanation } from './explanation.ts';
@@ -64,6 +65,7 @@ function policyText(policy: ServicePolicy): string {
     ...(policy.maxAnswers === 0 ? [] : [`at most ${policy.maxAnswers} answers`]),
     ...(policy.routing === 'weighted' ? ['one answer, by weight'] : []),
     ...(policy.publishNotReady ? ['published whatever the health'] : []),
+    ...describePolicies(policy),
   ].join('; ');
 }
 

@@ -1,5 +1,5 @@
 // POST /external-health: an external health source pushes what it knows of an instance.
-import type { ExternalReports, ReportProblem } from '../health/external-reports.ts';
+import type { ExternalReports, ReportProblem } from '../health/checks/external-reports.ts';
 import { RegistryLimitError } from '../registry/limits.ts';
 import type { Status } from '../registry/model.ts';
 import type { Registry } from '../registry/registry.ts';

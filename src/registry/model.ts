@@ -65,7 +65,7 @@ export interface ServicePort {
   readonly port: number;
 }
 
-/** Who of a service's instances is answered. */
+/** Which instances of a service are answered. Each file in health/policies/ adds a key. */
 export interface ServicePolicy {
   readonly whenAllUnhealthy: WhenAllUnhealthy;
   readonly unknown: 'answer' | 'exclude';
@@ -74,37 +74,6 @@ export interface ServicePolicy {
   /** At most so many records an answer; 0 is all. */
   readonly maxAnswers: number;
   readonly routing: 'multivalue' | 'weighted';
-  /** How long after it appears a bad check or task health does not take a new instance out; off by default. */
-  readonly gracePeriodSeconds?: number;
-  /** What other systems say of the instances; off by default. */
-  readonly externalHealth?: ExternalHealth;
-  /** All are answered while fewer than `belowPercent` may be, until `untilPercent` may be again; off by default. */
-  readonly panic?: { readonly belowPercent: number; readonly untilPercent: number };
-  /** Instances that fell `falls` times within about a half-life stay out until they have been calm; off by default. */
-  readonly flapDamping?: { readonly falls: number; readonly halfLifeSeconds: number };
-  /** `routing: weighted`: how long a new or recovered instance takes to get its whole weight; off by default. */
-  readonly slowStartSeconds?: number;
-  /** At most so many per cent of the instances are left out for being unhealthy; off (100) by default. */
-  readonly maxEjectionPercent?: number;
-}
-
-/** Systems beside healthdns that know of the instances' health, and how what they say is put together. */
-export interface ExternalHealth {
-  readonly sources: readonly ExternalSource[];
-  /** HEALTHY if any says so, if all say so, or if `quorum` of them do (by default more than half). */
-  readonly combine: 'any' | 'all' | 'quorum';
-  readonly quorum?: number;
-  /** What was said longer ago does not count. */
-  readonly maxAgeSeconds: number;
-}
-
-export interface ExternalSource {
-  readonly name: string;
-  /** Polled for each instance: {service}, {namespace}, {instance} and {address} are filled in. undefined: pushed. */
-  readonly url?: string;
-  /** Seconds. */
-  readonly interval: number;
-  readonly timeout: number;
 }
 
 /** ECS HealthCheck semantics; all times in seconds, as in ECS (milliseconds never appear in a configuration). */

@@ -1,7 +1,7 @@
 // The rooms that say what is true, connected: registry → health → zones, and who fills the registry.
 import type { Clock, Random } from '../clock.ts';
 import type { Config, ZoneConfig } from '../config/config.ts';
-import { createExternalReports, type ExternalReports } from '../health/external-reports.ts';
+import { createExternalReports, type ExternalReports } from '../health/checks/external-reports.ts';
 import { createHealthSync, type HealthSync } from '../health/sync.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';

@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { combineExternal } from '../../src/health/external.ts';
+import { combineExternal, type ExternalHealth } from '../../src/health/policies/external-health.ts';
 import { calm, type FlapState, nextFlaps, reuseMs, withDamping } from '../../src/health/policies/flap-damping.ts';
 import { withGrace } from '../../src/health/policies/grace.ts';
 import { limitEjections } from '../../src/health/policies/max-ejection.ts';
 import { inPanic, panics } from '../../src/health/policies/panic.ts';
 import { SLOW_START_SCALE, slowStartWeight } from '../../src/health/policies/slow-start.ts';
-import type { ExternalHealth, Fact, Status, Verdict } from '../../src/registry/model.ts';
+import type { Fact, Status, Verdict } from '../../src/registry/model.ts';
 import { fact, POLICY } from '../support/model.ts';
 
 const up: Verdict = { status: 'HEALTHY', answered: true, rule: 'healthy', reason: 'fine', sinceMs: 0 };

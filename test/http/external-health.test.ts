@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createExternalReports } from '../../src/health/external-reports.ts';
+import { createExternalReports } from '../../src/health/checks/external-reports.ts';
 import { externalHealthEndpoint } from '../../src/http/external-health.ts';
 import { INSTANCE } from '../../src/registry/reference.ts';
 import { createRegistry } from '../../src/registry/registry.ts';

@@ -1,8 +1,8 @@
-// Who of a service's instances is answered: keys that a service has, with defaults that its zone may set.
+// Which instances of a service are answered: keys of a service, with defaults that its zone may set.
 import * as v from 'valibot';
+import { overlaid, type PolicyKey, policyKeys, type WrittenPolicies } from '../../health/policies/policies.ts';
 import type { ServicePolicy } from '../../registry/model.ts';
 import { choice, flag, integer } from '../reading/shape.ts';
-import { type HealthPolicyInput, healthPolicies, healthPolicyEntries } from './health-policies.ts';
 
 export const policyEntries = {
   whenAllUnhealthy: v.optional(
@@ -23,7 +23,7 @@ export const policyEntries = {
   routing: v.optional(
     choice(['multivalue', 'weighted'], 'multivalue: all live instances; weighted: one of them, chosen by weight.'),
   ),
-  ...healthPolicyEntries,
+  ...policyKeys,
 };
 
 /** Keys that only a service has. */
@@ -34,7 +34,7 @@ export const servicePolicyEntries = {
   ),
 };
 
-type PolicyInput = Partial<Omit<ServicePolicy, 'publishNotReady' | keyof HealthPolicyInput>> & HealthPolicyInput;
+type PolicyInput = Partial<Omit<ServicePolicy, 'publishNotReady' | PolicyKey>> & WrittenPolicies;
 
 const DEFAULTS: ServicePolicy = {
   whenAllUnhealthy: 'nodata',
@@ -64,6 +64,6 @@ function overlay(base: ServicePolicy, over: PolicyInput): ServicePolicy {
     publishNotReady: base.publishNotReady,
     maxAnswers: over.maxAnswers ?? base.maxAnswers,
     routing: over.routing ?? base.routing,
-    ...healthPolicies(base, over),
+    ...overlaid(base, over),
   };
 }

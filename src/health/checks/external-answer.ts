@@ -1,6 +1,6 @@
 // One question to an external health source, and what its answer means.
 import type { Status } from '../../registry/model.ts';
-import type { Report } from '../external-reports.ts';
+import type { Report } from './external-reports.ts';
 
 /** More of an answer than this is not read. */
 const BODY_BYTES = 64 * 1024;

@@ -1,10 +1,11 @@
 // Asks external health sources that have a URL about every instance of the services that name them.
 import type { Clock, Random } from '../../clock.ts';
 import { RegistryLimitError } from '../../registry/limits.ts';
-import type { ExternalSource, InstanceState, Service, ServiceState } from '../../registry/model.ts';
+import type { InstanceState, Service, ServiceState } from '../../registry/model.ts';
 import type { Registry } from '../../registry/registry.ts';
-import type { ExternalReports } from '../external-reports.ts';
+import type { ExternalSource } from '../policies/external-health.ts';
 import { type AskSource, askSource } from './external-answer.ts';
+import type { ExternalReports } from './external-reports.ts';
 import { onStructure } from './on-structure.ts';
 import { createScheduler } from './scheduler.ts';
 

@@ -1,8 +1,49 @@
 // Flap damping, as RFC 2439 damps routes: each fall adds to a penalty that halves with time; too high a penalty keeps
 // the instance out until it has come down to half of that.
+import * as v from 'valibot';
+import { integer, mapping, seconds } from '../../config/reading/shape.ts';
 import type { ServicePolicy, Status, Verdict } from '../../registry/model.ts';
+import { healthPolicy, memory } from './policy.ts';
+
+declare module '../../registry/model.ts' {
+  interface ServicePolicy {
+    /** Instances that fell `falls` times within about a half-life stay out until they have been calm. */
+    readonly flapDamping?: { readonly falls: number; readonly halfLifeSeconds: number };
+  }
+}
 
 type Damping = NonNullable<ServicePolicy['flapDamping']>;
+
+export const flapDamping = healthPolicy({
+  key: 'flapDamping',
+  schema: mapping(
+    {
+      falls: integer(1, 100, 'An instance is held back after this many falls within about one half-life.'),
+      halfLifeSeconds: v.optional(
+        seconds(
+          1,
+          86_400,
+          'Time after which a fall counts half; three half-lives without a fall always end the damping.',
+        ),
+        60,
+      ),
+    },
+    'Hold back instances that flap until they are stable.',
+  ),
+  setting: (written) => written,
+  describe: ({ falls, halfLifeSeconds }) => `held back after ${falls} falls within about ${halfLifeSeconds} s`,
+  rules() {
+    const memoryOf = memory(({ verdict }, nowMs) => ({ flaps: { ...calm(nowMs), status: verdict.status } }));
+    return {
+      one(setting, verdict, { state, judging }) {
+        const known = memoryOf(state, judging.nowMs);
+        known.flaps = nextFlaps(known.flaps, verdict.status, setting, judging.nowMs);
+        if (known.flaps.suppressed) judging.wake(reuseMs(known.flaps, setting));
+        return withDamping(verdict, known.flaps, setting);
+      },
+    };
+  },
+});
 
 export interface FlapState {
   readonly status: Status;

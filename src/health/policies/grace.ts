@@ -1,14 +1,50 @@
-// Grace period: a new instance is not left out for what its checks say. ECS: healthCheckGracePeriodSeconds.
+// Grace period: failing checks do not take out a new instance. ECS: healthCheckGracePeriodSeconds.
+import { seconds } from '../../config/reading/shape.ts';
 import type { Fact, FactSource, ServicePolicy, Verdict } from '../../registry/model.ts';
 import { effectiveStatus } from '../rules/effective-status.ts';
+import { healthPolicy, memory } from './policy.ts';
 
-/** Those that judge health. What a pod, a node or an operator says is never overlooked: the kubelet has its own grace. */
+declare module '../../registry/model.ts' {
+  interface ServicePolicy {
+    /** How long after it appears a bad check or task health does not take a new instance out. */
+    readonly gracePeriodSeconds?: number;
+  }
+}
+
+export const grace = healthPolicy({
+  key: 'gracePeriodSeconds',
+  schema: seconds(
+    0,
+    3600,
+    'How long failing checks do not take out a new instance, unless it was healthy before (as in ECS).',
+  ),
+  setting: (written) => (written === 0 ? undefined : written),
+  describe: (setting) => `grace period of ${setting} s`,
+  rules() {
+    // An instance that was judged before its service had the policy is not new.
+    const memoryOf = memory(({ verdict }, nowMs) => ({
+      firstSeenMs: verdict.rule === 'not-judged' ? nowMs : Number.NEGATIVE_INFINITY,
+      everHealthy: verdict.status === 'HEALTHY',
+    }));
+    return {
+      one(_setting, _verdict, { state, facts, policy, judging }) {
+        const known = memoryOf(state, judging.nowMs);
+        const { verdict, untilMs } = withGrace(facts, policy, known, judging.nowMs);
+        judging.wake(untilMs);
+        known.everHealthy ||= verdict.status === 'HEALTHY';
+        return verdict;
+      },
+    };
+  },
+});
+
+/** Sources that judge health. Pods, nodes and operators are never overlooked: the kubelet has its own grace. */
 const OVERLOOKED: ReadonlySet<FactSource> = new Set(['check', 'task', 'custom', 'external']);
 
 /**
  * The verdict on an instance that was first seen at `firstSeenMs`. Within the grace period, and until it has been
- * HEALTHY once, facts of checks, tasks, custom status and external sources that say UNHEALTHY are overlooked; the rule
- * is then `grace` and the status UNKNOWN or what the other facts say.
+ * HEALTHY once, UNHEALTHY facts of checks, tasks, custom status and external sources are overlooked; the rule is then
+ * `grace`, and the status UNKNOWN or that of the other facts.
  */
 export function withGrace(
   facts: readonly Fact[],
@@ -17,8 +53,8 @@ export function withGrace(
   nowMs: number,
 ): { readonly verdict: Verdict; readonly untilMs?: number } {
   const strict = effectiveStatus(facts, policy);
-  const seconds = policy.gracePeriodSeconds ?? 0;
-  const untilMs = firstSeenMs + seconds * 1000;
+  const periodSeconds = policy.gracePeriodSeconds ?? 0;
+  const untilMs = firstSeenMs + periodSeconds * 1000;
   if (strict.rule !== 'unhealthy' || everHealthy || nowMs >= untilMs) return { verdict: strict };
   const overlooked = (fact: Fact) => fact.status === 'UNHEALTHY' && OVERLOOKED.has(fact.source);
   const lenient = effectiveStatus(
@@ -26,6 +62,6 @@ export function withGrace(
     policy,
   );
   if (lenient.status === 'UNHEALTHY') return { verdict: strict };
-  const reason = `new, in its grace period of ${seconds} s: ${strict.reason}`;
+  const reason = `new, in its grace period of ${periodSeconds} s: ${strict.reason}`;
   return { verdict: { ...strict, status: lenient.status, answered: lenient.answered, rule: 'grace', reason }, untilMs };
 }

@@ -1,7 +1,27 @@
 // Maximum ejection: only so large a part of a service is left out, so that the rest is not crushed (Envoy's outlier
 // detection, max_ejection_percent).
+import { integer } from '../../config/reading/shape.ts';
 import type { Verdict } from '../../registry/model.ts';
-import { concerned, isEjected } from '../rules/verdicts.ts';
+import { concerned, healthPolicy, isEjected } from './policy.ts';
+
+declare module '../../registry/model.ts' {
+  interface ServicePolicy {
+    /** At most so many per cent of the instances are left out for being unhealthy. */
+    readonly maxEjectionPercent?: number;
+  }
+}
+
+export const maxEjection = healthPolicy({
+  key: 'maxEjectionPercent',
+  schema: integer(
+    0,
+    100,
+    'At most this share of the instances is left out for being unhealthy, and always one; 0: none.',
+  ),
+  setting: (written) => (written === 100 ? undefined : written),
+  describe: (setting) => `at most ${setting} % left out`,
+  rules: () => ({ all: (setting, verdicts) => limitEjections(verdicts, setting) }),
+});
 
 /**
  * The verdicts, in the same order, with at most `maxPercent` of the service ejected (rounded down; one may be unless it

@@ -1,8 +1,60 @@
 // Panic threshold: when too many are unhealthy at once, the checks are likelier wrong than the instances (Envoy).
-import type { ServicePolicy, Verdict } from '../../registry/model.ts';
-import { concerned, isEjected } from '../rules/verdicts.ts';
+import * as v from 'valibot';
+import { integer, mapping } from '../../config/reading/shape.ts';
+import type { ServicePolicy, ServiceState, Verdict } from '../../registry/model.ts';
+import { concerned, healthPolicy, isEjected } from './policy.ts';
 
-/** Whether the service panics now. Between the two percentages it goes on as it was. */
+declare module '../../registry/model.ts' {
+  interface ServicePolicy {
+    /** All are answered while fewer than `belowPercent` may be, until `untilPercent` may be again. */
+    readonly panic?: { readonly belowPercent: number; readonly untilPercent: number };
+  }
+}
+
+/** Panic ends so much above the share at which it begins. */
+const HYSTERESIS_PERCENT = 10;
+
+export const panic = healthPolicy({
+  key: 'panic',
+  schema: v.pipe(
+    mapping(
+      {
+        belowPercent: integer(
+          0,
+          100,
+          'All instances are answered while the healthy share is below this percentage; 0: never.',
+        ),
+        untilPercent: v.optional(
+          integer(0, 100, 'Ends when this percentage is healthy again; default: belowPercent plus 10.'),
+        ),
+      },
+      'If too many instances are unhealthy at once, answer all of them, because a fault in the checks is more likely.',
+    ),
+    v.check(
+      ({ belowPercent, untilPercent = 100 }) => untilPercent >= belowPercent,
+      'expected `untilPercent` to be at least `belowPercent`',
+    ),
+  ),
+  setting: ({ belowPercent, untilPercent = Math.min(100, belowPercent + HYSTERESIS_PERCENT) }) =>
+    belowPercent === 0 ? undefined : { belowPercent, untilPercent },
+  describe: ({ belowPercent, untilPercent }) => `panic below ${belowPercent} % until ${untilPercent} %`,
+  rules() {
+    const panicking = new WeakSet<ServiceState>();
+    return {
+      all(setting, verdicts, service, alone) {
+        if (!panics(panicking.has(service), alone, setting)) {
+          panicking.delete(service);
+          return verdicts;
+        }
+        panicking.add(service);
+        return verdicts.map((verdict) => inPanic(verdict, setting));
+      },
+      off: (service) => void panicking.delete(service),
+    };
+  },
+});
+
+/** Whether the service panics now. Between the two percentages nothing changes. */
 export function panics(
   before: boolean,
   verdicts: readonly Verdict[],
@@ -14,7 +66,7 @@ export function panics(
   return before ? percent < untilPercent : percent < belowPercent;
 }
 
-/** The verdict on an instance of a service that panics: what was ejected is answered. */
+/** The verdict on an instance of a service that panics: ejected instances are answered. */
 export function inPanic(
   verdict: Verdict,
   { belowPercent, untilPercent }: NonNullable<ServicePolicy['panic']>,

@@ -1,5 +1,50 @@
 // Slow start: a new or recovered instance of a weighted service gets its share little by little.
 
+import { seconds } from '../../config/reading/shape.ts';
+import type { InstanceState, ServicePolicy } from '../../registry/model.ts';
+import { healthPolicy, memory } from './policy.ts';
+
+declare module '../../registry/model.ts' {
+  interface ServicePolicy {
+    /** `routing: weighted`: how long a new or recovered instance takes to get its whole weight. */
+    readonly slowStartSeconds?: number;
+  }
+}
+
+export const slowStart = healthPolicy({
+  key: 'slowStartSeconds',
+  schema: seconds(0, 3600, 'routing: weighted: how long a new or recovered instance takes to get its whole weight.'),
+  setting: (written) => (written === 0 ? undefined : written),
+  describe: (setting) => `slow start of ${setting} s`,
+  rules() {
+    const memoryOf = memory(({ verdict }) => ({
+      answered: verdict.answered,
+      answeredSinceMs: Number.NEGATIVE_INFINITY,
+    }));
+    return {
+      weight(setting, { answered }, { state, policy, judging }) {
+        if (policy.routing !== 'weighted') return undefined;
+        const known = memoryOf(state, judging.nowMs);
+        if (answered && !known.answered) known.answeredSinceMs = judging.nowMs;
+        known.answered = answered;
+        const ramp = slowStartWeight(state.instance.weight, known.answeredSinceMs, setting, judging.nowMs);
+        if (answered) judging.wake(ramp.untilMs);
+        return ramp.weight;
+      },
+    };
+  },
+});
+
+/** For `explain`: the share of its weight that a starting instance has; undefined: it has all of it. */
+export function sharePercent(
+  { instance, verdict, weight }: InstanceState,
+  { slowStartSeconds, routing }: ServicePolicy,
+): number | undefined {
+  if (slowStartSeconds === undefined || routing !== 'weighted' || !verdict.answered) return undefined;
+  const whole = instance.weight * SLOW_START_SCALE;
+  return weight >= whole ? undefined : Math.round((weight / whole) * 100);
+}
+
 /** Steps of a ramp: each is a change of the zone's records. */
 const STEPS = 10;
 

@@ -1,9 +1,9 @@
 // What external sources say, polled or pushed, kept as facts while the instance exists and the service wants them.
-import type { Clock } from '../clock.ts';
-import type { Fact, ServiceState, Status } from '../registry/model.ts';
-import { INSTANCE } from '../registry/reference.ts';
-import type { Registry } from '../registry/registry.ts';
-import { onStructure } from './checks/on-structure.ts';
+import type { Clock } from '../../clock.ts';
+import type { Fact, ServiceState, Status } from '../../registry/model.ts';
+import { INSTANCE } from '../../registry/reference.ts';
+import type { Registry } from '../../registry/registry.ts';
+import { onStructure } from './on-structure.ts';
 
 export interface Report {
   readonly status: Status;

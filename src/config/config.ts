@@ -67,6 +67,7 @@ export type CloudMapStore =
       /** Kubernetes namespace of all objects. */
       readonly namespace: string;
       readonly legacyEndpoints: boolean;
+      readonly snapshot?: { readonly file: string; readonly maxAgeSeconds: number };
     } & ClusterAccess);
 
 export interface TaskCluster extends ClusterAccess {

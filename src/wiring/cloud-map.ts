@@ -53,7 +53,8 @@ export interface CloudMap {
 export async function startCloudMap(config: CloudMapConfig, dependencies: CloudMapDependencies): Promise<CloudMap> {
   const { registry, board, clock, random, log, metrics, onZones, flush, timings } = dependencies;
   const keys = await readKeys(config);
-  const store = await openStore(config, dependencies);
+  const zoneNames: string[] = [];
+  const store = await openStore(config, zoneNames, dependencies);
   const failures = metrics.counter('healthdns_cloudmap_store_failures_total');
   const state = await openState(store, (error) => {
     failures.inc();
@@ -74,6 +75,7 @@ export async function startCloudMap(config: CloudMapConfig, dependencies: CloudM
     onZone: (name, zone) => void (zone ? zones.set(name, zone) : zones.delete(name)),
     judgeNow() {
       const now = [...zones.values()];
+      zoneNames.splice(0, zoneNames.length, ...zones.keys());
       if (!isDeepStrictEqual(now, told)) onZones(now);
       told = now;
       flushed = flush();
@@ -128,6 +130,7 @@ function warnOfNames(state: State, names: NamespaceNames, log: Logger): void {
 
 async function openStore(
   { store }: CloudMapConfig,
+  zones: readonly string[],
   { board, clock, random, log, timings }: CloudMapDependencies,
 ): Promise<Store | KubernetesStore> {
   switch (store.kind) {
@@ -136,7 +139,7 @@ async function openStore(
     case 'folder':
       return openFolder(store.path);
     case 'kubernetes':
-      return openKubernetesStore({ config: store, status: board, clock, random, log, timings });
+      return openKubernetesStore({ config: store, status: board, zones, clock, random, log, timings });
   }
 }
 

@@ -1,6 +1,9 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: objects of the API server; tests look at what they need
 // Kubernetes as Cloud Map's store, against a real API server: two replicas, one truth.
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { open, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { systemClock } from '../../src/clock.ts';
 import { openState } from '../../src/cloudmap/cloud-map-state.ts';
@@ -13,6 +16,7 @@ import { NAMESPACES } from '../support/cluster-objects.ts';
 import { type ControlPlane, startControlPlane } from '../support/control-plane.ts';
 import { IMPATIENT } from '../support/followed-cluster.ts';
 import { requirement } from '../support/requirement.ts';
+import { temporary } from '../support/temporary.ts';
 import { until } from '../support/until.ts';
 
 const options = requirement('control-plane');
@@ -251,6 +255,65 @@ test('an instance registered while its service is being deleted is rejected or k
     if (registered.status === 'fulfilled') await until(() => one.instances(id).length, 1);
   }
 });
+
+test(
+  'a replica that starts while the API server is away serves its snapshot, stale, and drops what was deleted since',
+  options,
+  async () => {
+    const folder = await temporary();
+    const file = join(folder, 'cloudmap.snapshot');
+    const away = join(folder, 'away');
+    await writeFile(away, (await readFile(plane.kubeconfig, 'utf8')).replace(/127\.0\.0\.1:\d+/g, '127.0.0.1:1'));
+    const start = (kubeconfig: string, maxAgeSeconds = 3600) => {
+      const access = { kubeconfig, context: 'admin', label: 'test', namespace: NAMESPACE, legacyEndpoints: false };
+      const store = { kind: 'kubernetes' as const, ...access, snapshot: { file, maxAgeSeconds } };
+      return startCloudMapInCluster(testCloudMapConfig({ store }));
+    };
+    const [one] = replicas as [CloudMapInCluster];
+    try {
+      const stays = await one.createService('stays.local', 'api');
+      const goes = await one.createService('goes.local', 'api');
+      for (const id of [stays, goes]) await register(one, id, 'i-1', {});
+      const first = await start(plane.kubeconfig);
+      await until(() => first.instances(goes).length, 1);
+      await first.stop();
+
+      const offline = await start(away);
+      await until(() => offline.instances(stays), ['i-1 UNKNOWN 192.0.2.1']);
+      assert.deepEqual(offline.board.missing(), []);
+      assert.deepEqual(offline.board.zone('stays.local.'), { ready: true, stale: true });
+      assert.equal((await offline.call('ListInstances', { ServiceId: stays })).Instances.length, 1);
+      await assert.rejects(register(offline, stays, 'i-2', {}), { name: 'ServiceUnavailable' });
+      await offline.stop();
+
+      await one.call('DeregisterInstance', { ServiceId: goes, InstanceId: 'i-1' });
+      await one.call('DeleteService', { Id: goes });
+      const online = await start(plane.kubeconfig);
+      await until(() => online.board.sources().every(({ synced }) => synced), true);
+    assert.deepEqual(online.board.zone('stays.local.'), { ready: true, stale: false });
+      assert.equal(online.registry.service(`cloudmap/${goes}`), undefined);
+      assert.equal(online.instances(stays).length, 1);
+      await online.stop();
+
+      const expired = await start(away, 1);
+      await until(() => expired.board.missing().length, 1);
+      assert.deepEqual(expired.instances(stays), []);
+      await assert.rejects(expired.call('ListServices', {}), { name: 'ServiceUnavailable' });
+      await expired.stop();
+
+      const handle = await open(file, 'r+');
+      await handle.write('x', 200);
+      await handle.close();
+      const damaged = await start(away);
+      await until(() => existsSync(`${file}.damaged`), true);
+      assert.deepEqual(damaged.instances(stays), []);
+      assert.equal(existsSync(file), false);
+      await damaged.stop();
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  },
+);
 
 test('a corrupted object of ours is skipped and counted, and the others are kept', options, async () => {
   const [one] = replicas as [CloudMapInCluster];

@@ -1,27 +1,35 @@
 // Kubernetes as Cloud Map's store: namespaces are ConfigMaps, services headless Services, instances EndpointSlices. Every
 // replica watches and holds everything in memory; any replica may write, based on the version that it knows.
-import type { Clock, Random } from '../../clock.ts';
+import type { Clock, Random, Timer } from '../../clock.ts';
 import type { ClusterAccess } from '../../config/config.ts';
 import type { Logger } from '../../log.ts';
 import { connectApiServer } from '../../sources/kubernetes/api/api-server.ts';
 import { DEFAULT_TIMINGS, type WatchTimings } from '../../sources/kubernetes/watch/timings.ts';
 import type { WatchedKind } from '../../sources/kubernetes/watch/watched-kind.ts';
 import { createWatches } from '../../sources/kubernetes/watch/watches.ts';
-import type { StatusBoard } from '../../sources/status.ts';
+import type { SourceReport, StatusBoard } from '../../sources/status.ts';
 import type { State } from '../cloud-map-state.ts';
 import type { Store } from '../cloud-map-store.ts';
-import { parseInstanceKey, type StoreChange } from '../records.ts';
+import { instanceKey, parseInstanceKey, type StoreChange } from '../records.ts';
 import { type HeldObject, KIND_LABEL, readHeldObject } from './held-object.ts';
 import type { WriteContext } from './object-client.ts';
 import { createObjectClient, groupVersionPath, type ObjectClient } from './object-client.ts';
 import { Mirror, type Resource } from './object-mirror.ts';
+import { readStoreSnapshot, writeStoreSnapshot } from './store-snapshot.ts';
 import { writeAll } from './write-changes.ts';
 
 const RESOURCES: readonly Resource[] = ['configmaps', 'services', 'endpointslices'];
 
+interface SnapshotSettings {
+  readonly file: string;
+  readonly maxAgeSeconds: number;
+}
+
 export interface KubernetesStoreSettings {
-  readonly config: ClusterAccess & { readonly namespace: string };
+  readonly config: ClusterAccess & { readonly namespace: string; readonly snapshot?: SnapshotSettings };
   readonly status: StatusBoard;
+  /** Names of the zones of all DNS namespaces, kept up to date by the caller. */
+  readonly zones?: readonly string[];
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -46,19 +54,21 @@ export interface KubernetesStore extends Store {
 export function openKubernetesStore(settings: KubernetesStoreSettings): KubernetesStore {
   const { config, clock, timings = DEFAULT_TIMINGS } = settings;
   const name = `cloudmap/${config.label}`;
+  const log = settings.log.child({ source: name });
   const stopping = new AbortController();
   const server = connectApiServer(config, clock, timings.headersMs);
   const client = createObjectClient(server, config.namespace, stopping.signal);
   const followed = new FollowedObjects();
   const { mirror } = followed;
-  const report = settings.status.add(name, []);
-  const watches = createWatches({ ...settings, timings }, settings.log.child({ source: name }), report);
+  const report = settings.status.add(name, settings.zones ?? []);
+  const watches = createWatches({ ...settings, timings }, log, report);
   for (const resource of RESOURCES)
     watches.add(watchedKind(resource, config.namespace, client, followed), {
       listed: () => followed.listed(resource),
     });
 
-  const notReady = () =>
+  const snapshot = new SnapshotKeeper(settings, `${config.label}/${config.namespace}`, followed, report, log);
+  const unread = () =>
     followed.unread.size === 0
       ? undefined
       : `the API server of ${config.label} has not been read yet: ${[...followed.unread].join(', ')}`;
@@ -72,15 +82,17 @@ export function openKubernetesStore(settings: KubernetesStoreSettings): Kubernet
     client,
     follow(target) {
       followed.state = target;
-      watches.start();
+      void snapshot.restore().then(() => {
+        if (!stopping.signal.aborted) watches.start();
+      });
     },
-    notReady,
+    notReady: () => (followed.isRestored ? undefined : unread()),
     takeSlice: (slice, sliceName) =>
       slice === undefined ? followed.forget('endpointslices', sliceName) : followed.take(slice),
     onObserved: (listener) => void followed.listeners.push(listener),
     load: async () => [],
     async write(changes) {
-      const missing = notReady();
+      const missing = unread();
       if (missing !== undefined) throw new Error(missing);
       try {
         await writeAll(context, changes);
@@ -93,6 +105,7 @@ export function openKubernetesStore(settings: KubernetesStoreSettings): Kubernet
     async close() {
       stopping.abort();
       await watches.stop();
+      await snapshot.stop();
       server.close();
       report.remove();
     },
@@ -105,6 +118,20 @@ class FollowedObjects {
   readonly unread = new Set<Resource>(RESOURCES);
   readonly listeners: ((serviceId: string | undefined) => void)[] = [];
   state: State | undefined;
+  /** The state comes from a snapshot, and not all kinds have been listed. */
+  isRestored = false;
+
+  /** Takes in the records of a snapshot, which count until all kinds have been listed. */
+  restore(records: readonly StoreChange[]): void {
+    this.isRestored = true;
+    this.state?.absorb(records);
+  }
+
+  /** Forgets what only a snapshot knows. */
+  expire(): void {
+    this.isRestored = false;
+    this.#feedAll();
+  }
 
   take(object: HeldObject | undefined): void {
     if (object === undefined) return;
@@ -120,8 +147,18 @@ class FollowedObjects {
 
   listed(resource: Resource): void {
     if (!this.unread.delete(resource) || this.unread.size > 0) return;
-    this.feed(this.mirror.all());
+    this.isRestored = false;
+    this.#feedAll();
     this.#observed(undefined);
+  }
+
+  /** The cluster's records, and the deletion of those that the state has and the cluster has not. */
+  #feedAll(): void {
+    const { state, mirror } = this;
+    if (state === undefined) return;
+    const known = keysIn(state).map((record) => mirror.current(record));
+    const news = [...known, ...mirror.all()].filter((change) => !isKnown(state, change));
+    if (news.length > 0) state.absorb(news);
   }
 
   feed(changes: readonly StoreChange[]): void {
@@ -135,6 +172,103 @@ class FollowedObjects {
     for (const listener of this.listeners) listener(object?.serviceId ?? object?.service?.id);
   }
 }
+
+/** Every record of the state, without its value. */
+function keysIn(state: State): StoreChange[] {
+  const value = undefined;
+  const services = [...state.services.keys()];
+  return [
+    ...[...state.namespaces.keys()].map((key) => ({ collection: 'namespace' as const, key, value })),
+    ...services.map((key) => ({ collection: 'service' as const, key, value })),
+    ...services.flatMap((serviceId) =>
+      [...state.instancesOf(serviceId).keys()].map((id) => ({
+        ...{ collection: 'instance' as const, key: instanceKey(serviceId, id), value },
+      })),
+    ),
+  ];
+}
+
+const SNAPSHOT_INTERVAL_MS = 30_000;
+
+/** Writes the snapshot while the cluster is followed, and restores it once at the start. */
+class SnapshotKeeper {
+  readonly #settings: KubernetesStoreSettings;
+  readonly #of: string;
+  readonly #followed: FollowedObjects;
+  readonly #report: SourceReport;
+  readonly #log: Logger;
+  #timer: Timer | undefined;
+  #expiry: Timer | undefined;
+
+  constructor(
+    settings: KubernetesStoreSettings,
+    of: string,
+    followed: FollowedObjects,
+    report: SourceReport,
+    log: Logger,
+  ) {
+    this.#settings = settings;
+    this.#of = of;
+    this.#followed = followed;
+    this.#report = report;
+    this.#log = log;
+  }
+
+  /** Never rejects: without a usable snapshot the store waits for the API server. */
+  async restore(): Promise<void> {
+    const { config, clock } = this.#settings;
+    if (config.snapshot === undefined) return;
+    const { file, maxAgeSeconds } = config.snapshot;
+    try {
+      const snapshot = await readStoreSnapshot(file, this.#of);
+      // No longer than the limit, even if the clock was set back.
+      const leftMs = snapshot && Math.min(maxAgeSeconds * 1000, snapshot.takenMs + maxAgeSeconds * 1000 - clock.now());
+      if (snapshot !== undefined && leftMs !== undefined && leftMs > 0) {
+        this.#followed.restore(snapshot.records);
+        this.#report.restored(snapshot.takenMs);
+        this.#expiry = clock.setTimeout(() => this.#expire(), Math.min(leftMs, MAX_TIMER_MS));
+        const takenAt = new Date(snapshot.takenMs).toISOString();
+        this.#log.info('Cloud Map is served from a snapshot until the API server is read', { file, takenAt });
+      } else if (snapshot !== undefined) this.#log.warn('the snapshot of Cloud Map is too old', { file });
+    } catch (error) {
+      this.#log.warn('the snapshot of Cloud Map cannot be used', { file, reason: (error as Error).message });
+    }
+    this.#schedule();
+  }
+
+  async stop(): Promise<void> {
+    this.#timer?.cancel();
+    this.#expiry?.cancel();
+    await this.#write();
+  }
+
+  #schedule(): void {
+    this.#timer = this.#settings.clock.setTimeout(
+      () => void this.#write().then(() => this.#schedule()),
+      SNAPSHOT_INTERVAL_MS,
+    );
+  }
+
+  #expire(): void {
+    if (this.#followed.unread.size === 0) return;
+    this.#log.error('the snapshot of Cloud Map has expired and the API server has not been read');
+    this.#followed.expire();
+    this.#report.expired();
+  }
+
+  async #write(): Promise<void> {
+    const file = this.#settings.config.snapshot?.file;
+    const takenMs = this.#report.heardMs();
+    if (file === undefined || takenMs === undefined || this.#followed.unread.size > 0) return;
+    const records = this.#followed.mirror.all().filter(({ value }) => value !== undefined);
+    await writeStoreSnapshot(file, this.#of, { takenMs, records }).catch((error: Error) => {
+      this.#log.warn('failed to write the snapshot of Cloud Map', { file, reason: error.message });
+    });
+  }
+}
+
+/** Longer timers fire at once in Node. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 function watchedKind(
   resource: Resource,

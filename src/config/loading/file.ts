@@ -70,7 +70,7 @@ export async function checkFile(
   if (file.zones.length === 0 && file.forward === undefined && file.cloudMap === undefined)
     reporter.problem(['zones'], '`zones` is missing: expected at least one zone to answer for');
   await checkZones(file.zones, folder, soundness, reporter);
-  await checkSnapshotFiles(file.zones, folder, soundness, reporter);
+  await checkSnapshotFiles(file.zones, file.cloudMap, folder, soundness, reporter);
 }
 
 /** A file without problems → the configuration; may still warn. */

@@ -10,6 +10,7 @@ import type { Soundness } from '../reading/validate.ts';
 import { buildCloudMapChecks, checkCloudMapChecks, cloudMapChecksEntry } from './cloud-map-checks.ts';
 import type { ClusterNames } from './cluster-names.ts';
 import { checkKubeconfig } from './kubeconfig.ts';
+import { snapshotEntry } from './kubernetes.ts';
 import { isLoopback } from './listen.ts';
 import { domainName, label } from './names.ts';
 import { policyEntries, zonePolicy } from './policy.ts';
@@ -50,6 +51,7 @@ const storeSchema = mapping(
           ...cluster,
           namespace: label('a namespace', 'Kubernetes namespace for the Services, EndpointSlices and ConfigMaps.'),
           legacyEndpoints: v.optional(flag('Also write Endpoints objects.'), false),
+          snapshot: snapshotEntry,
         },
         'Stores registrations in the API server: headless Services, their EndpointSlices, and one ConfigMap per namespace.',
       ),
@@ -129,7 +131,7 @@ const cloudMapSchema = mapping(
 
 export const cloudMapEntry = v.optional(cloudMapSchema);
 
-type CloudMapInput = v.InferOutput<typeof cloudMapSchema>;
+export type CloudMapInput = v.InferOutput<typeof cloudMapSchema>;
 
 function matching(pattern: RegExp, expected: string, description: string) {
   return text(expected, description, (value) =>
@@ -244,6 +246,9 @@ function buildStore(store: NonNullable<CloudMapInput['store']>, folder: string, 
     ...clusterOf(kubernetes, folder, clusters),
     namespace: kubernetes.namespace.toLowerCase(),
     legacyEndpoints: kubernetes.legacyEndpoints,
+    ...(kubernetes.snapshot && {
+      snapshot: { ...kubernetes.snapshot, file: resolve(folder, kubernetes.snapshot.file) },
+    }),
   };
 }
 

@@ -24,6 +24,17 @@ const path = (description: string) =>
     value === '' || value.includes('\0') ? `expected a path, got ${show(value)}` : undefined,
   );
 
+/** A snapshot on disk: of a cluster, or of the Cloud Map store in one. */
+export const snapshotEntry = v.optional(
+  mapping(
+    {
+      file: path('Path of the snapshot, relative to this file; written as the cluster changes.'),
+      maxAgeSeconds: v.optional(integer(1, 31_536_000, 'Maximum age of a snapshot that is served.'), 86_400),
+    },
+    'Last known good data on disk, served with EDE 3 after a restart while the API server is unreachable.',
+  ),
+);
+
 const kubernetesSchema = mapping(
   {
     kubeconfig: v.optional(
@@ -65,15 +76,7 @@ const kubernetesSchema = mapping(
       ),
       false,
     ),
-    snapshot: v.optional(
-      mapping(
-        {
-          file: path('Path of the snapshot, relative to this file; written as the cluster changes.'),
-          maxAgeSeconds: v.optional(integer(1, 31_536_000, 'Maximum age of a snapshot that is served.'), 86_400),
-        },
-        'Last known good data on disk, served with EDE 3 after a restart while the API server is unreachable.',
-      ),
-    ),
+    snapshot: snapshotEntry,
   },
   'A cluster. {} in a pod: the cluster that the pod runs in.',
 );

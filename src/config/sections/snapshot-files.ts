@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { formatPath, type Path, type Reporter, shown } from '../reading/problem.ts';
 import type { Soundness } from '../reading/validate.ts';
+import type { CloudMapInput } from './cloud-map.ts';
 import type { KubernetesInput } from './kubernetes.ts';
 
 type ZoneInput = { readonly kubernetes?: KubernetesInput | KubernetesInput[] };
@@ -13,12 +14,13 @@ type ZoneInput = { readonly kubernetes?: KubernetesInput | KubernetesInput[] };
  */
 export async function checkSnapshotFiles(
   zones: readonly ZoneInput[],
+  cloudMap: CloudMapInput | undefined,
   folder: string,
   soundness: Soundness,
   reporter: Reporter,
 ): Promise<void> {
   const known = new Map<string, Path>();
-  for (const { source, path } of soundSources(zones, soundness)) {
+  for (const { source, path } of [...soundSources(zones, soundness), ...soundStore(cloudMap, soundness)]) {
     if (source.snapshot === undefined) continue;
     const file = resolve(folder, source.snapshot.file);
     const at = [...path, 'snapshot', 'file'];
@@ -48,6 +50,14 @@ function* soundSources(
     }));
     yield* sources.filter((one) => soundness.isSound(one.path));
   }
+}
+
+/** The Cloud Map store in a cluster. */
+function soundStore(cloudMap: CloudMapInput | undefined, soundness: Soundness) {
+  const path: Path = ['cloudMap', 'store', 'kubernetes'];
+  const store = cloudMap?.store;
+  if (typeof store !== 'object' || store.kubernetes === undefined || !soundness.isSound(path)) return [];
+  return [{ source: store.kubernetes, path }];
 }
 
 const isFolder = (path: string): Promise<boolean> =>

@@ -290,7 +290,7 @@ test(
       await one.call('DeleteService', { Id: goes });
       const online = await start(plane.kubeconfig);
       await until(() => online.board.sources().every(({ synced }) => synced), true);
-    assert.deepEqual(online.board.zone('stays.local.'), { ready: true, stale: false });
+      assert.deepEqual(online.board.zone('stays.local.'), { ready: true, stale: false });
       assert.equal(online.registry.service(`cloudmap/${goes}`), undefined);
       assert.equal(online.instances(stays).length, 1);
       await online.stop();

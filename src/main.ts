@@ -9,15 +9,13 @@ import type { Metrics } from './metrics.ts';
 import { lowerInliningLimits, raiseInliningLimits } from './plane/inlining.ts';
 import type { ListeningAddress } from './plane/plane.ts';
 import { startDataPlane } from './plane/threads.ts';
-import { startChecks } from './wiring/checks.ts';
+import { firstChecks, startChecks } from './wiring/checks.ts';
 import { createControlPlane } from './wiring/control-plane.ts';
 import { controlReadings } from './wiring/control-readings.ts';
-import { firstChecks } from './wiring/first-checks.ts';
-import { changedFixedSettings } from './wiring/fixed-settings.ts';
+import { warnOfFixedSettings } from './wiring/fixed-settings.ts';
 import { startHttp } from './wiring/http.ts';
-import { presentAddresses } from './wiring/listen-addresses.ts';
 import { onceLoaded } from './wiring/once-loaded.ts';
-import { planeSettings } from './wiring/plane-settings.ts';
+import { planeSettings, presentAddresses, serverAddresses } from './wiring/plane-settings.ts';
 
 export interface Dependencies {
   readonly log: Logger;
@@ -77,9 +75,9 @@ async function start(
 
   const nameServerAddresses = serverAddresses(present);
   const control = await createControlPlane({ config, plane, nameServerAddresses, clock, random, log, metrics });
-  stops.push(control.close);
+  stops.push(() => control.close());
   await control.state(config);
-  stops.push(onceLoaded(raiseInliningLimits, { ...control, clock }));
+  stops.push(onceLoaded(raiseInliningLimits, control, clock));
   await plane.listen();
 
   const census = createCensus(control);
@@ -115,14 +113,4 @@ async function start(
       await stopAll();
     },
   };
-}
-
-/** Name servers inside our zones have these addresses unless records say otherwise; a wildcard address is nobody's. */
-const serverAddresses = (listen: readonly ListenAddress[]) =>
-  [...new Set(listen.map(({ address }) => address))].filter((address) => address !== '0.0.0.0' && address !== '::');
-
-function warnOfFixedSettings(before: Config, after: Config, log: Logger): void {
-  const settings = changedFixedSettings(before, after);
-  if (settings.length === 0) return;
-  log.warn(`${settings.join(', ')} changed: this takes effect at the next start`, { settings });
 }

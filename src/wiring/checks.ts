@@ -1,7 +1,11 @@
-// Whoever asks instances, or others about them: active checks and polled external sources.
+// Active checks and polled external sources: started, and waited for at the start.
 import type { Clock, Random } from '../clock.ts';
 import { createExternalPoller } from '../health/checks/external-poller.ts';
+import { targetOf } from '../health/checks/probe.ts';
 import { type CheckCounts, createCheckRunner } from '../health/checks/runner.ts';
+import type { HealthSync } from '../health/sync.ts';
+import type { InstanceState, ServiceState } from '../registry/model.ts';
+import type { Registry } from '../registry/registry.ts';
 import type { ControlPlane } from './control-plane.ts';
 
 export interface RunningChecks {
@@ -24,4 +28,37 @@ export function startChecks(
       await Promise.all([runner.stop(), poller.stop()]);
     },
   };
+}
+
+const POLL_MS = 100;
+const PATIENCE_MS = 5_000;
+
+/**
+ * Resolves when every instance with an active check has a result of it that its verdict counts with (true), or after a
+ * few seconds (false): with the intervals of ECS a failing instance is UNKNOWN for a minute and more.
+ */
+export function firstChecks(registry: Registry, health: Pick<HealthSync, 'flush'>, clock: Clock): Promise<boolean> {
+  const deadlineMs = clock.monotonicMs() + PATIENCE_MS;
+  return new Promise((resolve) => {
+    const look = () => {
+      const isComplete = !hasUndecided(registry);
+      if (!isComplete && clock.monotonicMs() < deadlineMs) return void clock.setTimeout(look, POLL_MS);
+      health.flush(); // results of this very turn have not been judged yet
+      resolve(isComplete);
+    };
+    clock.setTimeout(look, POLL_MS);
+  });
+}
+
+function hasUndecided(registry: Registry): boolean {
+  for (const service of registry.services()) {
+    for (const instance of service.instances.values()) if (isUndecided(service, instance)) return true;
+  }
+  return false;
+}
+
+/** A check that has not even begun has no fact at all. */
+function isUndecided({ service }: ServiceState, state: InstanceState): boolean {
+  if (service === undefined || targetOf(service, state.instance) === undefined) return false;
+  return !state.facts().some(({ source, status }) => source === 'check' && status !== 'UNKNOWN');
 }

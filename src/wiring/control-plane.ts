@@ -1,4 +1,4 @@
-// The rooms that say what is true, connected: registry → health → zones, and who fills the registry.
+// The control plane's rooms, connected: sources → registry → health → zones → data plane.
 import type { Clock, Random } from '../clock.ts';
 import type { Config, ZoneConfig } from '../config/config.ts';
 import { createExternalReports, type ExternalReports } from '../health/checks/external-reports.ts';
@@ -11,26 +11,8 @@ import { stateStaticServices } from '../sources/static.ts';
 import { createStatusBoard, type StatusBoard } from '../sources/status.ts';
 import { Zones } from '../zone/zones.ts';
 import { type CloudMap, startCloudMap } from './cloud-map.ts';
-import { createFlushPace } from './flush-pace.ts';
-import { createKubernetesSources } from './kubernetes-sources.ts';
-
-export interface ControlPlane {
-  readonly registry: Registry;
-  readonly health: HealthSync;
-  readonly reports: ExternalReports;
-  readonly board: StatusBoard;
-  readonly zones: Zones;
-  readonly cloudMap: CloudMap | undefined;
-  /** Those of the file, and of Cloud Map's namespaces; where both have one, the file says what it is. */
-  servedZones(): readonly ZoneConfig[];
-  /** States what a configuration says; resolves when the data plane has what is known at once. */
-  state(config: Config): Promise<void>;
-  /** A zone's sources are read for the first time, and have not said all yet. */
-  isLoading(): boolean;
-  /** Resolves when the data plane has all that is known now. */
-  flush(): Promise<void>;
-  close(): Promise<void>;
-}
+import { createFlushPace, type FlushPace } from './flush-pace.ts';
+import { createKubernetesSources, type KubernetesSources } from './kubernetes-sources.ts';
 
 export interface ControlPlaneSettings {
   readonly config: Config;
@@ -44,97 +26,129 @@ export interface ControlPlaneSettings {
 
 /** Nothing is stated yet. Rejects where Cloud Map's store cannot be opened. */
 export async function createControlPlane(settings: ControlPlaneSettings): Promise<ControlPlane> {
-  const { config, plane, nameServerAddresses, clock, random, log, metrics } = settings;
-  let stated: Config | undefined;
-  let cloudMapZones: readonly ZoneConfig[] = [];
-  let isClosed = false;
+  const control = new ControlPlane(settings);
+  await control.startCloudMap();
+  return control;
+}
 
-  const registry = createRegistry(plane.slots);
-  const health = createHealthSync({ registry, slots: plane.slots, clock, schedule });
-  const reports = createExternalReports(registry, clock, schedule);
-  const board = createStatusBoard(clock);
-  const isLoading = () => servedZones().some(({ name }) => !board.zone(name).ready);
-  const pace = createFlushPace({ flush: tick, schedule, isLoading, clock });
-  const zones = new Zones({
-    registry,
-    plane,
-    zones: config.zones,
-    clock,
-    random,
-    nameServerAddresses,
-    onDirty: () => pace.wake(),
-    pause: () => new Promise((resolve) => setImmediate(resolve)),
-    leftOut: (owner, problem) => log.warn('left out of DNS', { owner, problem }),
-  });
-  health.onVerdict((state) => zones.verdictChanged(state.service.key));
+export class ControlPlane {
+  readonly registry: Registry;
+  readonly health: HealthSync;
+  readonly reports: ExternalReports;
+  readonly board: StatusBoard;
+  readonly zones: Zones;
+  cloudMap: CloudMap | undefined;
 
-  /** Verdicts before names: a new name is answered at once, and rightly. */
-  function flush(): Promise<void> {
-    health.flush();
-    return zones.flush();
+  readonly #settings: ControlPlaneSettings;
+  readonly #pace: FlushPace;
+  readonly #sources: KubernetesSources;
+  /** The configuration in force; undefined before the first `state`. */
+  #stated: Config | undefined;
+  #cloudMapZones: readonly ZoneConfig[] = [];
+  #isClosed = false;
+
+  constructor(settings: ControlPlaneSettings) {
+    const { config, plane, nameServerAddresses, clock, random, log } = settings;
+    this.#settings = settings;
+    this.registry = createRegistry(plane.slots);
+    const { registry } = this;
+    this.health = createHealthSync({ registry, slots: plane.slots, clock, schedule });
+    this.reports = createExternalReports(registry, clock, schedule);
+    this.board = createStatusBoard(clock);
+    this.#pace = createFlushPace({ flush: () => this.#tick(), schedule, isLoading: () => this.isLoading(), clock });
+    this.zones = new Zones({
+      ...{ registry, plane, zones: config.zones, clock, random, nameServerAddresses },
+      onDirty: () => this.#pace.wake(),
+      pause: () => new Promise((resolve) => setImmediate(resolve)),
+      leftOut: (owner, problem) => log.warn('left out of DNS', { owner, problem }),
+    });
+    this.#sources = createKubernetesSources({ registry, board: this.board, clock, random, log });
+    this.health.onVerdict((state) => this.zones.verdictChanged(state.service.key));
+    this.board.onChange(() => this.#showReadiness());
   }
-  async function tick(): Promise<void> {
-    if (isClosed) return;
-    await flush().catch((error: Error) => {
-      if (!isClosed) log.error('names were not brought to the data plane', { error: error.message });
+
+  async startCloudMap(): Promise<void> {
+    const { config, clock, random, log, metrics } = this.#settings;
+    const { registry, board } = this;
+    this.cloudMap =
+      config.cloudMap &&
+      (await startCloudMap(config.cloudMap, {
+        ...{ registry, board, clock, random, log, metrics },
+        flush: () => this.flush(),
+        onVerdict: this.health.onVerdict,
+        configuredZones: () => this.#configured().map(({ name }) => name),
+        onZones: (next) => {
+          this.#cloudMapZones = next;
+          this.#showZones();
+        },
+      }));
+  }
+
+  /** States what a configuration says; resolves when the data plane has what is known at once. */
+  async state(next: Config): Promise<void> {
+    const previous = this.#stated;
+    this.#stated = next;
+    this.#showZones();
+    stateStatic(this.registry, next.zones, previous?.zones ?? []);
+    this.board.setComplete(false);
+    await this.#sources.replace(next.zones);
+    this.board.setComplete(true);
+    await this.flush();
+  }
+
+  /** The zones of the file, and of Cloud Map's namespaces; of two with one name, the file's. */
+  servedZones(): readonly ZoneConfig[] {
+    const names = new Set(this.#configured().map(({ name }) => name));
+    return [...this.#configured(), ...this.#cloudMapZones.filter(({ name }) => !names.has(name))];
+  }
+
+  /** The sources of some zone are being read for the first time. */
+  isLoading(): boolean {
+    return this.servedZones().some(({ name }) => !this.board.zone(name).ready);
+  }
+
+  /** Resolves when the data plane has all that is known now. Verdicts before names: a new name is answered correctly at once. */
+  flush(): Promise<void> {
+    this.health.flush();
+    return this.zones.flush();
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#pace.stop();
+    await this.#sources.stop();
+    await this.cloudMap?.stop();
+    this.reports.stop();
+    this.health.stop();
+  }
+
+  async #tick(): Promise<void> {
+    if (this.#isClosed) return;
+    await this.flush().catch((error: Error) => {
+      if (!this.#isClosed)
+        this.#settings.log.error('failed to publish names to the data plane', { error: error.message });
     });
   }
 
-  const sources = createKubernetesSources({ registry, board, clock, random, log });
-  function servedZones(): readonly ZoneConfig[] {
-    const configured = (stated ?? config).zones;
-    const names = new Set(configured.map(({ name }) => name));
-    return [...configured, ...cloudMapZones.filter(({ name }) => !names.has(name))];
+  #configured(): readonly ZoneConfig[] {
+    return (this.#stated ?? this.#settings.config).zones;
   }
-  function showReadiness(): void {
-    for (const { name } of servedZones()) zones.setState(name, board.zone(name));
-    pace.loaded();
-    const heard = board.unpublished();
-    if (heard.length > 0 && !isClosed)
-      flush().then(
-        () => board.published(heard),
-        () => {},
-      ); // a closed plane is never ready
-  }
-  function showZones(): void {
-    zones.reload(servedZones());
-    showReadiness();
-  }
-  board.onChange(showReadiness);
 
-  const cloudMap =
-    config.cloudMap &&
-    (await startCloudMap(config.cloudMap, {
-      ...{ registry, board, clock, random, log, metrics, flush, onVerdict: health.onVerdict },
-      configuredZones: () => (stated ?? config).zones.map(({ name }) => name),
-      onZones(next) {
-        cloudMapZones = next;
-        showZones();
-      },
-    }));
+  #showZones(): void {
+    this.zones.reload(this.servedZones());
+    this.#showReadiness();
+  }
 
-  return {
-    ...{ registry, health, reports, board, zones, cloudMap },
-    ...{ servedZones, isLoading, flush },
-    async state(next) {
-      const previous = stated;
-      stated = next;
-      showZones();
-      stateStatic(registry, next.zones, previous?.zones ?? []);
-      board.setComplete(false);
-      await sources.replace(next.zones);
-      board.setComplete(true);
-      await flush();
-    },
-    async close() {
-      isClosed = true;
-      pace.stop();
-      await sources.stop();
-      await cloudMap?.stop();
-      reports.stop();
-      health.stop();
-    },
-  };
+  #showReadiness(): void {
+    for (const { name } of this.servedZones()) this.zones.setState(name, this.board.zone(name));
+    this.#pace.loaded();
+    const heard = this.board.unpublished();
+    if (heard.length === 0 || this.#isClosed) return;
+    this.flush().then(
+      () => this.board.published(heard),
+      () => {}, // a closed plane is never ready
+    );
+  }
 }
 
 function stateStatic(registry: Registry, zones: readonly ZoneConfig[], previous: readonly ZoneConfig[]): void {

@@ -1,5 +1,6 @@
 // What a reload does not change: the data threads, the sockets and the Cloud Map store are made once, at the start.
 import type { Config } from '../config/config.ts';
+import type { Logger } from '../log.ts';
 
 /** By the keys that the file has them under. What is not here is in force as soon as a file has been read again. */
 const FIXED: Readonly<Record<string, (config: Config) => unknown>> = {
@@ -34,3 +35,8 @@ export function changedFixedSettings(before: Config, after: Config): string[] {
 
 /** Their defaults come and go with forwarding as a whole. */
 const OF_FORWARDING = ['cache', 'rebindingFilter', 'loopDetection', 'loadbalance'];
+
+export function warnOfFixedSettings(before: Config, after: Config, log: Logger): void {
+  const settings = changedFixedSettings(before, after);
+  if (settings.length > 0) log.warn(`${settings.join(', ')} changed: this requires a restart`, { settings });
+}

@@ -1,27 +1,18 @@
-// What is put off until no cluster is being read for the first time any more.
+// Optimizations are deferred until no cluster is being read for the first time any more.
 import type { Clock } from '../clock.ts';
-import type { StatusBoard } from '../sources/status.ts';
+import type { ControlPlane } from './control-plane.ts';
 
-/** A cluster that cannot be reached is waited for no longer. */
+/** A cluster that cannot be reached is not waited for any longer. */
 const PATIENCE_MS = 30_000;
 
 /**
- * Calls back once: at once where nothing loads, else after `flush` when all has been read, or after half a minute. Returns
- * what calls it off.
+ * Calls back once: at once if nothing is loading, else after a flush when everything has been read, or after half a minute.
+ * Returns the function that cancels it.
  */
 export function onceLoaded(
   callback: () => void,
-  {
-    isLoading,
-    flush,
-    board,
-    clock,
-  }: {
-    readonly isLoading: () => boolean;
-    readonly flush: () => Promise<void>;
-    readonly board: Pick<StatusBoard, 'onChange'>;
-    readonly clock: Clock;
-  },
+  control: Pick<ControlPlane, 'isLoading' | 'flush'> & { readonly board: Pick<ControlPlane['board'], 'onChange'> },
+  clock: Clock,
 ): () => void {
   let isDone = false;
   const act = () => {
@@ -33,10 +24,10 @@ export function onceLoaded(
     isDone = true;
     timer.cancel();
   };
-  if (!isLoading()) act();
+  if (!control.isLoading()) act();
   else
-    board.onChange(() => {
-      if (!isDone && !isLoading()) flush().then(act, () => {});
+    control.board.onChange(() => {
+      if (!isDone && !control.isLoading()) control.flush().then(act, () => {});
     });
   return stop;
 }

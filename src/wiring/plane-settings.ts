@@ -1,5 +1,5 @@
-// The configuration as the data plane needs it.
-import { availableParallelism } from 'node:os';
+// The configuration as the data plane needs it, and the addresses that this host has.
+import { availableParallelism, networkInterfaces } from 'node:os';
 import type { Config, ListenAddress } from '../config/config.ts';
 import type { DataPlaneSettings } from '../plane/settings.ts';
 
@@ -35,3 +35,25 @@ export function planeSettings(config: Config, listen: readonly ListenAddress[]):
 
 /** One core stays with the control plane; where there is one only, they share it. */
 const automaticThreads = () => Math.max(1, availableParallelism() - 1);
+
+/**
+ * Without those of IPv6 on a host that has none: a file that names [::1] beside 127.0.0.1 is meant for both kinds of
+ * host. Any other address that cannot be had is an error when it is listened on.
+ */
+export function presentAddresses(
+  listen: readonly ListenAddress[],
+  hostAddresses: readonly string[] = ownAddresses(),
+): { readonly present: readonly ListenAddress[]; readonly skipped: readonly ListenAddress[] } {
+  const hasIpv6 = hostAddresses.some((address) => address.includes(':'));
+  const isAbsent = ({ address }: ListenAddress) =>
+    address.includes(':') && (!hasIpv6 || (address === '::1' && !hostAddresses.includes('::1')));
+  return { present: listen.filter((one) => !isAbsent(one)), skipped: listen.filter(isAbsent) };
+}
+
+function ownAddresses(): string[] {
+  return Object.values(networkInterfaces()).flatMap((entries) => (entries ?? []).map(({ address }) => address));
+}
+
+/** Name servers inside our zones have these addresses unless records say otherwise; a wildcard address is nobody's. */
+export const serverAddresses = (listen: readonly ListenAddress[]) =>
+  [...new Set(listen.map(({ address }) => address))].filter((address) => address !== '0.0.0.0' && address !== '::');

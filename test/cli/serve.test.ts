@@ -200,9 +200,7 @@ test('a reload removes deleted services and zones, and names the keys that requi
   assert.deepEqual(await addresses('y.a.local', dns), ['192.0.2.9']);
   assert.deepEqual(await addresses('z.a.local', dns), ['192.0.2.9']);
   assert.equal((await healthdns('query', 'b.local', `@127.0.0.1:${dns}`)).code, 1);
-  const { level, settings } = lines.find(
-    ({ message }) => message === 'limits changed: this takes effect at the next start',
-  );
+  const { level, settings } = lines.find(({ message }) => message === 'limits changed: this requires a restart');
   assert.deepEqual([level, settings], ['warn', ['limits']]);
 });
 

@@ -4,7 +4,7 @@ import { createHealthSync } from '../../src/health/sync.ts';
 import type { Status } from '../../src/registry/model.ts';
 import { INSTANCE } from '../../src/registry/reference.ts';
 import { createRegistry } from '../../src/registry/registry.ts';
-import { firstChecks } from '../../src/wiring/first-checks.ts';
+import { firstChecks } from '../../src/wiring/checks.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { fakeSlots } from '../support/fake-slots.ts';
 import { instance, service } from '../support/model.ts';

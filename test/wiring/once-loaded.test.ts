@@ -8,7 +8,7 @@ function setUp(isLoading: boolean) {
   const setting = { isLoading };
   const log: string[] = [];
   let changed = () => {};
-  const cancel = onceLoaded(() => log.push('called'), {
+  const control = {
     isLoading: () => setting.isLoading,
     async flush() {
       log.push('flushed');
@@ -18,8 +18,8 @@ function setUp(isLoading: boolean) {
         changed = listener;
       },
     },
-    clock,
-  });
+  };
+  const cancel = onceLoaded(() => log.push('called'), control, clock);
   return { clock, setting, log, cancel, changed: () => changed() };
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { presentAddresses } from '../../src/wiring/listen-addresses.ts';
+import { presentAddresses } from '../../src/wiring/plane-settings.ts';
 
 const LISTEN = [
   { address: '127.0.0.1', port: 53 },

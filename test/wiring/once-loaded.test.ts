@@ -14,7 +14,7 @@ function setUp(isLoading: boolean) {
       log.push('flushed');
     },
     board: {
-      onChange(listener) {
+      onChange(listener: () => void) {
         changed = listener;
       },
     },

@@ -2,6 +2,7 @@
 // time, runs the tests of that room that reach the changed file, and lists the mutants that no test notices. Mutates a
 // copy of the compiled code. Stryker has no runner for a random sample over node:test; this needs a parser only.
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { SourceMap } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -21,7 +22,7 @@ const TESTS = {
   forward: ['forward', 'plane'],
   zone: ['zone', 'scenarios'],
   health: ['health', 'zone'],
-  registry: ['registry', 'health'],
+  registry: ['registry', 'health', 'zone'],
 };
 const DEFAULT_ROOMS = ['health', 'registry', 'zone', 'dns', 'plane', 'forward', 'server'];
 /** A mutant that takes this many times as long as the unchanged code hangs: noticed. */
@@ -191,7 +192,12 @@ async function filesUnder(folder, ending) {
   return entries
     .filter((path) => path.endsWith(ending))
     .map((path) => join(folder, path))
+    .filter((path) => existsSync(sourceOf(path))) // Sources that have moved leave their compiled code behind.
     .sort();
+}
+
+function sourceOf(file) {
+  return file.replace(/^build\//, '').replace(/\.js$/, '.ts');
 }
 
 /** "src/dns/name.ts:41: < became <=: `while (at < end)`". */
@@ -200,7 +206,7 @@ async function describe({ file, code, start, end, text, what }) {
   const column = start - code.lastIndexOf('\n', start - 1) - 1;
   const map = new SourceMap(JSON.parse(await readFile(`${file}.map`, 'utf8')));
   const { originalLine } = map.findEntry(line - 1, column);
-  const source = file.replace(/^build\//, '').replace(/\.js$/, '.ts');
+  const source = sourceOf(file);
   const shown = code.split('\n')[line - 1].trim().slice(0, 110);
   return `${source}:${(originalLine ?? line - 1) + 1}: ${what ?? `${code.slice(start, end)} became ${text}`}: ${shown}`;
 }

@@ -1,5 +1,6 @@
 // Runs the compiled tests: `node scripts/test.mjs [PATH-PART …] [--node-test-option …]`.
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -12,6 +13,7 @@ async function testFiles(folder) {
   return entries
     .filter((entry) => entry.isFile() && entry.name.endsWith('.test.js'))
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
+    .filter((path) => existsSync(path.replace(/^build\//, '').replace(/\.js$/, '.ts'))) // not left behind by a move
     .filter((path) => wanted.length === 0 || wanted.some((part) => path.includes(part)))
     .sort();
 }

@@ -33,6 +33,7 @@ const CLUSTER: KubernetesConfig = {
   fallthrough: [],
   endpointPodNames: false,
   multicluster: false,
+  staleAfterSeconds: 60,
   snapshot: undefined,
 };
 

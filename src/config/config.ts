@@ -192,5 +192,7 @@ export interface KubernetesConfig {
   readonly endpointPodNames: boolean;
   /** The zone has the ServiceImports of the Multi-Cluster Services API, not the Services. */
   readonly multicluster: boolean;
+  /** Answers carry EDE 3 while the API server has not confirmed the data for longer; 0: never. */
+  readonly staleAfterSeconds: number;
   readonly snapshot: { readonly file: string; readonly maxAgeSeconds: number } | undefined;
 }

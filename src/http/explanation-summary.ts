@@ -10,7 +10,7 @@ export function summarize(
 ): string {
   const { zone, stale, exists, cut } = found;
   if (zone === undefined) return 'Not in a zone of this server: forwarded if configured, else REFUSED.';
-  const suffix = stale ? ' The data are last-known-good from a snapshot (EDE 3).' : '';
+  const suffix = stale ? ' The data are last-known-good: the API server has not confirmed them (EDE 3).' : '';
   if (exists === 'delegated')
     return `Delegated: answered with the name servers of ${short(cut!)} (a referral).${suffix}`;
   const said = answered(found) ?? `${denied(found, services, missing)}.`;

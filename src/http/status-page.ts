@@ -42,7 +42,13 @@ ${zones.map(zoneSection).join('\n')}
 `;
 
 function sourceLine({ name, synced, stale, ageMs }: Overview['sources'][number]): string {
-  const state = synced ? 'synced' : stale ? 'not synced; served from a snapshot' : 'not synced';
+  const state = synced
+    ? stale
+      ? 'synced; not confirmed for too long'
+      : 'synced'
+    : stale
+      ? 'not synced; served from a snapshot'
+      : 'not synced';
   const age = ageMs === undefined ? 'never heard of' : `heard of ${Math.round(ageMs / 1000)} s ago`;
   return `<p>Source ${escapeHtml(name)}: <span class="${synced ? 'in' : 'out'}">${state}</span>, ${age}</p>`;
 }

@@ -43,7 +43,7 @@ export interface SourceStatus {
   readonly name: string;
   readonly zones: readonly string[];
   readonly synced: boolean;
-  /** Served from a snapshot, until the source itself has spoken or the snapshot is too old. */
+  /** Served from a snapshot, until the source itself has spoken or the snapshot is too old; or not confirmed for too long. */
   readonly stale: boolean;
   readonly kinds: readonly KindStatus[];
   /**
@@ -86,6 +86,10 @@ export interface SourceReport {
   restored(takenMs: number): void;
   /** The snapshot is too old to go on with. */
   expired(): void;
+  /** See SourceStatus. */
+  ageMs(): number | undefined;
+  /** Whether what is served has not been confirmed for longer than is configured. */
+  setOld(isOld: boolean): void;
   remove(): void;
 }
 
@@ -131,6 +135,7 @@ interface MutableSource {
   synced: boolean;
   stale: boolean;
   isPublished: boolean;
+  isOld: boolean;
   /** Wall-clock milliseconds at which its snapshot was taken; undefined: it has none. */
   takenMs: number | undefined;
 }
@@ -169,6 +174,7 @@ export function createStatusBoard(clock: Pick<Clock, 'now' | 'monotonicMs'>): St
         synced: false,
         stale: false,
         isPublished: false,
+        isOld: false,
         takenMs: undefined,
       };
       sources.add(source);
@@ -191,6 +197,12 @@ export function createStatusBoard(clock: Pick<Clock, 'now' | 'monotonicMs'>): St
           if (!source.stale) return;
           source.stale = false;
           source.isPublished = false;
+          changed();
+        },
+        ageMs: () => ageOf(source, clock),
+        setOld(isOld) {
+          if (source.isOld === isOld) return;
+          source.isOld = isOld;
           changed();
         },
         remove() {
@@ -219,7 +231,7 @@ export function createStatusBoard(clock: Pick<Clock, 'now' | 'monotonicMs'>): St
       const own = [...sources].filter((source) => source.zones.includes(name));
       return {
         ready: own.every((source) => source.synced || source.stale),
-        stale: own.some((source) => source.stale),
+        stale: own.some(isStale),
       };
     },
     onChange: (listener) => void listeners.push(listener),
@@ -275,20 +287,26 @@ function reportKind(
   };
 }
 
-function describeSource(source: MutableSource, clock: Pick<Clock, 'now' | 'monotonicMs'>): SourceStatus {
+const isStale = ({ stale, isOld, synced }: MutableSource): boolean => stale || (synced && isOld);
+
+function ageOf(source: MutableSource, clock: Pick<Clock, 'now' | 'monotonicMs'>): number | undefined {
   const { takenMs } = source;
   const ages = [...source.kinds].flatMap((kind) => {
     if (!kind.required) return [];
     if (!kind.synced && takenMs !== undefined) return [Math.max(0, clock.now() - takenMs)];
     return kind.lastContactMs === undefined ? [] : [clock.monotonicMs() - kind.contactAtMs];
   });
+  return ages.length === 0 ? undefined : Math.max(...ages);
+}
+
+function describeSource(source: MutableSource, clock: Pick<Clock, 'now' | 'monotonicMs'>): SourceStatus {
   return {
     name: source.name,
     zones: source.zones,
     synced: source.synced,
-    stale: source.stale,
+    stale: isStale(source),
     kinds: [...source.kinds].map(({ contactAtMs: _, ...kind }) => ({ ...kind, counters: { ...kind.counters } })),
-    ageMs: ages.length === 0 ? undefined : Math.max(...ages),
+    ageMs: ageOf(source, clock),
   };
 }
 

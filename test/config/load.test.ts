@@ -137,6 +137,7 @@ zones:
         fallthrough: [],
         endpointPodNames: false,
         multicluster: false,
+        staleAfterSeconds: 60,
         snapshot: undefined,
       },
     ]);

@@ -76,6 +76,20 @@ test('while the API server is stopped, known names are served, and the watch res
   }),
 );
 
+test('a zone is stale while the API server has not confirmed its data for longer than configured', options, () =>
+  following(
+    async (cluster) => {
+      const isStale = () => cluster.status.zone('cluster.local.').stale;
+      await until(() => cluster.status.zone('cluster.local.'), { ready: true, stale: false });
+      await plane.apiServer.stop();
+      await until(isStale, true);
+      await plane.apiServer.start();
+      await until(isStale, false);
+    },
+    testKubernetesConfig(plane.kubeconfig, { staleAfterSeconds: 6 }),
+  ),
+);
+
 test('a cluster that is unreachable at start-up is followed when it becomes reachable', options, async () => {
   await createService('late', '10.2.2.1');
   await plane.apiServer.stop();

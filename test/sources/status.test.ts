@@ -188,3 +188,17 @@ test('listeners are called when readiness may have changed, not for every event'
   services.synced();
   assert.equal(changes(), before + 1);
 });
+
+test('a source that has synced is stale while its data have not been confirmed for too long', () => {
+  const { board, source, publish } = setUp();
+  const services = source.kind('services', true);
+  board.setComplete(true);
+  source.setOld(true);
+  assert.deepEqual(board.zone('cluster.local.'), { ready: false, stale: false });
+  services.synced();
+  publish();
+  assert.deepEqual([board.zone('cluster.local.'), board.isReady()], [{ ready: true, stale: true }, true]);
+  assert.equal(board.sources()[0].stale, true);
+  source.setOld(false);
+  assert.deepEqual(board.zone('cluster.local.'), { ready: true, stale: false });
+});

@@ -57,6 +57,7 @@ export const testKubernetesConfig = (kubeconfig: string, more: Partial<Kubernete
   fallthrough: [],
   endpointPodNames: false,
   multicluster: false,
+  staleAfterSeconds: 60,
   snapshot: undefined,
   ...more,
 });

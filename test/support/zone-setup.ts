@@ -52,6 +52,7 @@ export function clusterZone(name = 'cluster.local.', change: Partial<ZoneConfig>
     fallthrough: [],
     endpointPodNames: false,
     multicluster: false,
+    staleAfterSeconds: 60,
     snapshot: undefined,
   } as const;
   return zoneConfig(name, { names: ['{service}.{namespace}.svc'], kubernetes: [cluster], ...change });

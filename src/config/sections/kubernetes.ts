@@ -76,6 +76,14 @@ const kubernetesSchema = mapping(
       ),
       false,
     ),
+    staleAfterSeconds: v.optional(
+      integer(
+        0,
+        31_536_000,
+        'Answers carry EDE 3 while the API server has not confirmed the data for longer than this; 0 disables.',
+      ),
+      60,
+    ),
     snapshot: snapshotEntry,
   },
   'A cluster. {} in a pod: the cluster that the pod runs in.',
@@ -146,6 +154,7 @@ export function buildKubernetes(
       typeof fallthrough === 'boolean' ? (fallthrough ? ['.'] : []) : fallthrough.map((zone) => absoluteName(zone)),
     endpointPodNames: source.endpointPodNames,
     multicluster: source.multicluster,
+    staleAfterSeconds: source.staleAfterSeconds,
     snapshot: snapshot && { file: resolve(folder, snapshot.file), maxAgeSeconds: snapshot.maxAgeSeconds },
   };
 }

@@ -1,9 +1,10 @@
 // One cluster as a source: a list-and-watch for each kind of object, and a place on the board of sources.
 //
 // Another kind of object is a file beside services.ts and a line in `addKinds`.
+import type { Clock, Timer } from '../../clock.ts';
 import type { KubernetesConfig, ZoneConfig } from '../../config/config.ts';
 import type { Logger } from '../../log.ts';
-import type { StatusBoard } from '../status.ts';
+import type { SourceReport, StatusBoard } from '../status.ts';
 import { type Cluster, sourceName } from './kinds/cluster.ts';
 import { endpointSlicesKind } from './kinds/endpoint-slices.ts';
 import { endpointsKind } from './kinds/endpoints.ts';
@@ -14,7 +15,7 @@ import { createPublishedServices } from './kinds/published-services.ts';
 import { serviceImportsKind } from './kinds/service-imports.ts';
 import { servicesKind } from './kinds/services.ts';
 import { createRecorder, type Statements } from './snapshot/recorder.ts';
-import { createSnapshotKeeper } from './snapshot/snapshot.ts';
+import { SnapshotKeeper } from './snapshot/snapshot.ts';
 import type { WatchedKind } from './watch/watched-kind.ts';
 import { createWatches, type Watch, type Watches, type WatchSettings } from './watch/watches.ts';
 
@@ -45,7 +46,7 @@ export function startKubernetesSource(settings: KubernetesSourceSettings): Sourc
 
   const snapshot =
     recorder &&
-    createSnapshotKeeper({
+    new SnapshotKeeper({
       settings: config.snapshot!,
       of: `${sourceName(config)} ${zone.name}`,
       recorder,
@@ -58,6 +59,7 @@ export function startKubernetesSource(settings: KubernetesSourceSettings): Sourc
       restored: report.restored,
       expired: report.expired,
     });
+  const stopWatchingAge = watchAge(report, config.staleAfterSeconds * 1000, clock);
   let stopping = false;
   const starting = (snapshot?.restore() ?? Promise.resolve()).then(() => {
     if (!stopping) watches.start();
@@ -66,6 +68,7 @@ export function startKubernetesSource(settings: KubernetesSourceSettings): Sourc
   return {
     async stop() {
       stopping = true;
+      stopWatchingAge();
       await starting;
       await watches.stop();
       await snapshot?.stop();
@@ -75,6 +78,19 @@ export function startKubernetesSource(settings: KubernetesSourceSettings): Sourc
     knows: watches.knows,
   };
 }
+
+/** Marks what is served as old while no proof has come for so long that it is still right. Returns what ends it. */
+function watchAge(report: SourceReport, limitMs: number, clock: Clock): () => void {
+  let timer: Timer | undefined;
+  const look = () => {
+    report.setOld((report.ageMs() ?? 0) > limitMs);
+    timer = clock.setTimeout(look, Math.min(MAX_LOOK_MS, limitMs / 4));
+  };
+  if (limitMs > 0) look();
+  return () => timer?.cancel();
+}
+
+const MAX_LOOK_MS = 5_000;
 
 function addKinds(watches: Watches, cluster: Cluster): void {
   const { config } = cluster;

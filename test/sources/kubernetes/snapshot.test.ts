@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { silentLogger } from '../../../src/log.ts';
 import { createRegistry } from '../../../src/registry/registry.ts';
 import { createRecorder } from '../../../src/sources/kubernetes/snapshot/recorder.ts';
-import { createSnapshotKeeper } from '../../../src/sources/kubernetes/snapshot/snapshot.ts';
+import { SnapshotKeeper } from '../../../src/sources/kubernetes/snapshot/snapshot.ts';
 import {
+  DamagedSnapshot,
   readSnapshot,
   UnusableSnapshot,
   writeSnapshot,
@@ -50,12 +51,17 @@ function keeper(file: string, nowMs: number, isSynced = true, maxAgeSeconds = 60
   let slot = 1;
   const registry = createRegistry({ allocate: () => slot++, set() {} });
   const recorder = createRecorder(registry);
-  const made = createSnapshotKeeper({
+  const made = new SnapshotKeeper({
     settings: { file, maxAgeSeconds },
     of: OF,
     recorder,
     clock,
-    log: { ...silentLogger, warn: (message: string) => warnings.push(message) },
+    log: {
+      ...silentLogger,
+      warn: (message: string) => warnings.push(message),
+      error: (message: string, fields?: object) =>
+        warnings.push(`${message}: ${(fields as { reason?: string })?.reason}`),
+    },
     isSynced: () => isSynced,
     heardMs: () => clock.now(),
     knownKeys: () => [KEY],
@@ -138,13 +144,63 @@ test('a limit longer than the longest timer is respected', async (t) => {
   assert.deepEqual(told, [1_000_000]);
 });
 
-test('objects from a bad snapshot are known by key, so that the first list withdraws them', async (t) => {
+test('a snapshot with any byte changed, or cut anywhere, is put aside, and nothing of it is stated', async (t) => {
+  const folder = await temporaryFolder(t);
+  const file = join(folder, 'snapshot');
+  await writeSnapshot(file, OF, 1_000_000, LINES);
+  const whole = await readFile(file);
+  const header = whole.indexOf('\n');
+  const damages: Buffer[] = [];
+  for (let at = header + 1; at < whole.length; at += 7) {
+    const flipped = Buffer.from(whole);
+    flipped[at] ^= 1;
+    damages.push(flipped, whole.subarray(0, at));
+  }
+  for (const damage of damages) {
+    await writeFile(file, damage);
+    const { made, told, keys, warnings, registry } = keeper(file, 1_000_000, false);
+    await made.restore();
+    await made.stop();
+    assert.deepEqual([told, keys, registry.size().services], [[], [], 0]);
+    assert.match(warnings.join(), /^snapshot is damaged and is not used: /);
+    assert.deepEqual([await readdir(folder), await readFile(`${file}.damaged`)], [['snapshot.damaged'], damage]);
+  }
+});
+
+test('a changed digit of the header is found, too', async (t) => {
   const file = join(await temporaryFolder(t), 'snapshot');
   await writeSnapshot(file, OF, 1_000_000, LINES);
-  const [header, good, key] = (await readFile(file, 'utf8')).split('\n');
-  await writeFile(file, [header, good, '{"service":null}', key, '{"end":3}', ''].join('\n'));
-  const { made, told, keys, warnings } = keeper(file, 1_000_000);
+  await writeFile(file, (await readFile(file, 'utf8')).replace('1000000', '1000001'));
+  await assert.rejects(readSnapshot(file, OF), DamagedSnapshot);
+});
+
+test('a snapshot of which the registry takes a part only is withdrawn', async (t) => {
+  const file = join(await temporaryFolder(t), 'snapshot');
+  const group = { group: 'g', serviceKey: KEY.key, instances: [null] };
+  await writeSnapshot(file, OF, 1_000_000, [...LINES, group]);
+  const { made, told, keys, registry } = keeper(file, 1_000_000, false);
   await made.restore();
-  assert.deepEqual([told, keys, warnings], [[], [KEY.key], ['snapshot cannot be used']]);
   await made.stop();
+  assert.deepEqual([told, keys, registry.size().services], [[], [], 0]);
+});
+
+test('texts keep line separators that only JavaScript knows', async (t) => {
+  const file = join(await temporaryFolder(t), 'snapshot');
+  const lines = [{ kind: 'pods', key: 'a\u2028b\rc' }];
+  await writeSnapshot(file, OF, 1_000_000, lines);
+  assert.deepEqual((await readSnapshot(file, OF))?.lines, lines);
+});
+
+test('temporary files of processes that were killed are removed; those of others stay', async (t) => {
+  const folder = await temporaryFolder(t);
+  const file = join(folder, 'snapshot');
+  for (const name of ['snapshot.7.tmp', 'snapshot.8.tmp', 'snapshot.x.tmp', 'other.7.tmp'])
+    await writeFile(join(folder, name), '');
+  await utimes(join(folder, 'snapshot.7.tmp'), 1, 1);
+  await utimes(join(folder, 'other.7.tmp'), 1, 1);
+  await utimes(join(folder, 'snapshot.x.tmp'), 1, 1);
+  const { made } = keeper(file, Date.now(), false);
+  await made.restore();
+  await made.stop();
+  assert.deepEqual((await readdir(folder)).sort(), ['other.7.tmp', 'snapshot.8.tmp', 'snapshot.x.tmp']);
 });

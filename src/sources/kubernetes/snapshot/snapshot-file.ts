@@ -1,17 +1,17 @@
-// A source's snapshot on disk: one JSON value a line, a header first and a footer last, so that a file that was cut off
-// or was written by another version is never half believed.
+// A snapshot on disk: one JSON object a line, a header first and a footer last with the number of lines and a hash over all
+// bytes before it. A file is believed whole or not at all.
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open, rename, unlink } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
-import type { Statement } from './recorder.ts';
+import { open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 
 export interface Snapshot {
-  /** Wall-clock milliseconds at which the source was last known to be right. */
+  /** Wall-clock milliseconds at which its source was last known to be right. */
   readonly takenMs: number;
-  readonly statements: readonly Statement[];
-  /** Keys of the known objects, by the label of their kind. */
-  readonly keys: ReadonlyMap<string, readonly string[]>;
+  readonly lines: readonly Line[];
 }
+
+export type Line = Readonly<Record<string, unknown>>;
 
 interface Header {
   readonly healthdnsSnapshot: number;
@@ -20,28 +20,38 @@ interface Header {
   readonly takenMs: number;
 }
 
-/** Raised when what is stated changes its form: older files are then left aside. */
-const VERSION = 1;
+/** Raised when the lines change their form: older files are then left aside. */
+const VERSION = 2;
 const MAX_LINES = 5_000_000;
+const MAX_LINE_BYTES = 64 * 1024 * 1024;
 const LINES_A_WRITE = 500;
 const MAX_HEADER_BYTES = 4096;
+const NEWLINE = 0x0a;
+/** Of a process that was killed while it wrote; one that still writes is younger. */
+const STRAY_AFTER_MS = 60_000;
 
-/** Why a snapshot cannot be used. */
+/** Not a snapshot of this source and version. */
 export class UnusableSnapshot extends Error {
-  override readonly name = 'UnusableSnapshot';
+  override readonly name: string = 'UnusableSnapshot';
+}
+
+/** It is ours, and not as it was written. */
+export class DamagedSnapshot extends UnusableSnapshot {
+  override readonly name = 'DamagedSnapshot';
 }
 
 /** Writes a new file beside and puts it in place of the old one, whole or not at all. */
-export async function writeSnapshot(
-  file: string,
-  of: string,
-  takenMs: number,
-  lines: Iterable<Statement | { readonly kind: string; readonly key: string }>,
-): Promise<void> {
+export async function writeSnapshot(file: string, of: string, takenMs: number, lines: Iterable<object>): Promise<void> {
   const temporary = `${file}.${process.pid}.tmp`;
   try {
     const handle = await open(temporary, 'w', 0o600);
     try {
+      const hash = createHash('sha256');
+      const write = async (texts: readonly string[]) => {
+        const bytes = Buffer.from(`${texts.join('\n')}\n`);
+        hash.update(bytes);
+        await handle.write(bytes); // also lets others run
+      };
       const header: Header = { healthdnsSnapshot: VERSION, of, takenMs };
       let pending = [JSON.stringify(header)];
       let count = 0;
@@ -49,10 +59,11 @@ export async function writeSnapshot(
         pending.push(JSON.stringify(line));
         count++;
         if (pending.length < LINES_A_WRITE) continue;
-        await handle.write(`${pending.join('\n')}\n`); // also lets others run
+        await write(pending);
         pending = [];
       }
-      await handle.write(`${[...pending, JSON.stringify({ end: count })].join('\n')}\n`);
+      if (pending.length > 0) await write(pending);
+      await handle.write(`${JSON.stringify({ end: count, sha256: hash.digest('hex') })}\n`);
       await handle.sync();
     } finally {
       await handle.close();
@@ -64,65 +75,99 @@ export async function writeSnapshot(
   }
 }
 
-/** undefined where there is no file. Throws UnusableSnapshot for one that is cut off, foreign or of another version. */
+/** undefined where there is no file. Throws UnusableSnapshot, DamagedSnapshot or the system's error. */
 export async function readSnapshot(file: string, of: string): Promise<Snapshot | undefined> {
-  const statements: Statement[] = [];
-  const keys = new Map<string, string[]>();
-  let header: Header | undefined;
-  let count = 0;
-  let ended = false;
   try {
-    await refuseForeign(file);
-    for await (const text of createInterface({ input: createReadStream(file) })) {
-      const line = parse(text);
-      if (header === undefined) header = checkHeader(line as Partial<Header>, of);
-      else if ('end' in line) ended = line.end === count;
-      else {
-        if (++count > MAX_LINES) throw new UnusableSnapshot(`it has more than ${MAX_LINES} lines`);
-        if ('kind' in line) append(keys, String(line.kind), String(line.key));
-        else statements.push(line as unknown as Statement);
-      }
-    }
+    const { takenMs } = await readHeader(file, of);
+    return { takenMs, lines: await readLines(file) };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
-  if (header === undefined || !ended) throw new UnusableSnapshot('it is cut off');
-  return { takenMs: header.takenMs, statements, keys };
 }
 
-/** Before anything is read whole: another file may be one line of any length. */
-async function refuseForeign(file: string): Promise<void> {
+/** Out of the way of the next one, and kept for whoever wants to know what happened. Returns its new name. */
+export async function putAside(file: string): Promise<string> {
+  const aside = `${file}.damaged`;
+  await rename(file, aside);
+  return aside;
+}
+
+/** What processes that were killed while they wrote this file have left beside it. */
+export async function removeStrays(file: string, nowMs: number): Promise<void> {
+  const folder = dirname(file);
+  const isStray = (name: string) => name.startsWith(`${basename(file)}.`) && /\.\d+\.tmp$/.test(name);
+  for (const name of (await readdir(folder)).filter(isStray)) {
+    const { mtimeMs } = await stat(join(folder, name));
+    if (nowMs - mtimeMs > STRAY_AFTER_MS) await unlink(join(folder, name));
+  }
+}
+
+/** Before anything is read whole: another program's file may be one line of any length. */
+async function readHeader(file: string, of: string): Promise<Header> {
   const handle = await open(file);
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(MAX_HEADER_BYTES));
-    const end = buffer.subarray(0, bytesRead).indexOf('\n');
-    if (bytesRead > 0 && end < 0) throw new UnusableSnapshot('it does not begin with a line of a snapshot');
+    const end = buffer.subarray(0, bytesRead).indexOf(NEWLINE);
+    const header = end < 0 ? undefined : (parse(buffer.subarray(0, end)) as Partial<Header> | undefined);
+    if (header?.healthdnsSnapshot === undefined) throw new UnusableSnapshot('it does not begin with a snapshot header');
+    if (header.healthdnsSnapshot !== VERSION)
+      throw new UnusableSnapshot('it was written by another version of healthdns');
+    if (header.of !== of) throw new UnusableSnapshot(`it is of ${String(header.of)}, not of ${of}`);
+    if (typeof header.takenMs !== 'number') throw new DamagedSnapshot('its header has no time');
+    return header as Header;
   } finally {
     await handle.close();
   }
 }
 
-function append(keys: Map<string, string[]>, kind: string, key: string): void {
-  const known = keys.get(kind);
-  if (known === undefined) keys.set(kind, [key]);
-  else known.push(key);
-}
-
-function parse(text: string): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
-  } catch {
-    // said below
+/** Between header and footer. */
+async function readLines(file: string): Promise<Line[]> {
+  const hash = createHash('sha256');
+  const lines: Line[] = [];
+  let last: Buffer | undefined;
+  let count = 0;
+  for await (const bytes of splitLines(file)) {
+    if (last !== undefined) {
+      hash.update(last).update('\n');
+      if (count++ > 0) lines.push(parse(last) ?? damaged(`line ${count} is not a JSON object`));
+    }
+    last = bytes;
+    if (count > MAX_LINES) throw new UnusableSnapshot(`it has more than ${MAX_LINES} lines`);
   }
-  throw new UnusableSnapshot('it has a line that is not a JSON object');
+  const footer = last === undefined ? undefined : parse(last);
+  if (footer?.end !== lines.length) return damaged('it is cut off');
+  if (footer.sha256 !== hash.digest('hex')) return damaged('its content does not match its hash');
+  return lines;
 }
 
-function checkHeader(header: Partial<Header>, of: string): Header {
-  if (header.healthdnsSnapshot !== VERSION)
-    throw new UnusableSnapshot('it was written by another version of healthdns');
-  if (header.of !== of) throw new UnusableSnapshot(`it is of ${String(header.of)}, not of ${of}`);
-  if (typeof header.takenMs !== 'number') throw new UnusableSnapshot('it does not say when it was taken');
-  return header as Header;
+async function* splitLines(file: string): AsyncGenerator<Buffer> {
+  let rest: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) {
+    let start = 0;
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
+      yield Buffer.concat([...rest, chunk.subarray(start, end)]);
+      rest = [];
+      bytes = 0;
+      start = end + 1;
+    }
+    rest.push(chunk.subarray(start));
+    bytes += chunk.length - start;
+    if (bytes > MAX_LINE_BYTES) damaged(`a line is longer than ${MAX_LINE_BYTES} bytes`);
+  }
+  if (bytes > 0) damaged('it is cut off');
+}
+
+function parse(bytes: Buffer): Line | undefined {
+  try {
+    const value: unknown = JSON.parse(bytes.toString());
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Line) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function damaged(problem: string): never {
+  throw new DamagedSnapshot(problem);
 }

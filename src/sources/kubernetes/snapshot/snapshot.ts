@@ -1,10 +1,10 @@
 // The optional snapshot: what the source stated last, on disk, so that a replica that restarts while the API server is
-// away answers last-known-good at once, marked stale, and not for longer than the limit.
+// unreachable answers last-known-good at once, marked stale, and not for longer than the limit.
 import type { Clock, Timer } from '../../../clock.ts';
 import type { KubernetesConfig } from '../../../config/config.ts';
 import type { Logger } from '../../../log.ts';
 import type { Recorder, Statement } from './recorder.ts';
-import { readSnapshot, writeSnapshot } from './snapshot-file.ts';
+import { DamagedSnapshot, type Line, putAside, readSnapshot, removeStrays, writeSnapshot } from './snapshot-file.ts';
 
 export interface SnapshotContext {
   readonly settings: NonNullable<KubernetesConfig['snapshot']>;
@@ -14,9 +14,9 @@ export interface SnapshotContext {
   readonly clock: Clock;
   readonly log: Logger;
   readonly isSynced: () => boolean;
-  /** Wall-clock milliseconds when the source last heard from its server. */
+  /** Wall-clock milliseconds at which the source was last known to be right. */
   readonly heardMs: () => number | undefined;
-  readonly knownKeys: () => Iterable<{ readonly kind: string; readonly key: string }>;
+  readonly knownKeys: () => Iterable<KnownKey>;
   readonly restoreKeys: (kind: string, keys: readonly string[]) => void;
   /** Answers may be given from a snapshot that was taken then (wall-clock milliseconds). */
   readonly restored: (takenMs: number) => void;
@@ -24,96 +24,143 @@ export interface SnapshotContext {
   readonly expired: () => void;
 }
 
-export interface SnapshotKeeper {
-  /** Resolves when a usable snapshot, if there is one, has been stated. Never throws. */
-  restore(): Promise<void>;
-  /** Writes the last one. */
-  stop(): Promise<void>;
+interface KnownKey {
+  readonly kind: string;
+  readonly key: string;
 }
 
 const EVERY_MS = 30_000;
 /** Timers of more than 24.8 days fire at once. */
 const LONGEST_TIMER_MS = 86_400_000;
 
-export function createSnapshotKeeper(context: SnapshotContext): SnapshotKeeper {
-  const { settings, clock, recorder, log } = context;
-  let timer: Timer | undefined;
-  let expiry: Timer | undefined;
-  let writing: Promise<void> | undefined;
-  let stopped = false;
+export class SnapshotKeeper {
+  private readonly context: SnapshotContext;
+  private timer: Timer | undefined;
+  private expiry: Timer | undefined;
+  private writing: Promise<void> | undefined;
+  private isStopped = false;
 
-  async function restore(): Promise<void> {
+  constructor(context: SnapshotContext) {
+    this.context = context;
+  }
+
+  /** Resolves when a usable snapshot, if there is one, has been stated. Never throws. */
+  async restore(): Promise<void> {
+    const { settings, of, clock, log } = this.context;
+    const { file } = settings;
     try {
-      const snapshot = await readSnapshot(settings.file, context.of);
-      const leftMs = snapshot === undefined ? 0 : leftOf(snapshot.takenMs);
-      if (snapshot !== undefined && leftMs <= 0)
-        log.warn('snapshot is too old and was left aside', { file: settings.file });
-      if (snapshot !== undefined && leftMs > 0) {
-        // Keys first: what is stated of a snapshot that turns out to be bad is taken back by the first list.
-        for (const [kind, keys] of snapshot.keys) context.restoreKeys(kind, keys);
-        for (const statement of snapshot.statements) recorder.restore(statement);
-        context.restored(snapshot.takenMs);
-        expireAfter(leftMs);
-        log.info('answering from a snapshot until the API server is heard', {
-          file: settings.file,
-          takenAt: new Date(snapshot.takenMs).toISOString(),
-          services: snapshot.statements.filter((statement) => 'service' in statement).length,
-        });
-      }
+      await removeStrays(file, clock.now());
+      const snapshot = await readSnapshot(file, of);
+      if (snapshot !== undefined) this.state(snapshot.takenMs, snapshot.lines);
     } catch (error) {
-      log.warn('snapshot cannot be used', { file: settings.file, reason: (error as Error).message });
+      const reason = (error as Error).message;
+      if (error instanceof DamagedSnapshot) await this.report(file, reason);
+      else log.warn('snapshot cannot be used', { file, reason });
     }
-    timer = clock.setTimeout(tick, EVERY_MS);
+    this.timer = clock.setTimeout(() => this.tick(), EVERY_MS);
+  }
+
+  /** Writes the last one. */
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    this.timer?.cancel();
+    this.expiry?.cancel();
+    await this.write();
+  }
+
+  private async report(file: string, reason: string): Promise<void> {
+    const aside = await putAside(file).catch(() => undefined); // a read-only folder: it stays in its place
+    this.context.log.error('snapshot is damaged and is not used', { file, reason, keptAs: aside });
+  }
+
+  /** All of it or nothing. Throws DamagedSnapshot, and what the registry throws. */
+  private state(takenMs: number, lines: readonly Line[]): void {
+    const { settings, recorder, log } = this.context;
+    const leftMs = this.leftOf(takenMs);
+    if (leftMs <= 0) {
+      log.warn('snapshot is too old and was left aside', { file: settings.file });
+      return;
+    }
+    const { statements, keys } = sort(lines);
+    try {
+      for (const statement of statements) recorder.restore(statement);
+    } catch (error) {
+      recorder.withdrawRestored();
+      throw error;
+    }
+    for (const [kind, some] of keys) this.context.restoreKeys(kind, some);
+    this.context.restored(takenMs);
+    this.expireAfter(leftMs);
+    log.info('answering from a snapshot until the API server replies', {
+      file: settings.file,
+      takenAt: new Date(takenMs).toISOString(),
+      services: statements.filter((statement) => 'service' in statement).length,
+    });
   }
 
   /** Milliseconds for which it may be answered from; no longer than the limit, whatever a clock that was set back says. */
-  function leftOf(takenMs: number): number {
-    const maxAgeMs = settings.maxAgeSeconds * 1000;
-    return Math.min(maxAgeMs, takenMs + maxAgeMs - clock.now());
+  private leftOf(takenMs: number): number {
+    const maxAgeMs = this.context.settings.maxAgeSeconds * 1000;
+    return Math.min(maxAgeMs, takenMs + maxAgeMs - this.context.clock.now());
   }
 
-  function expireAfter(leftMs: number): void {
+  private expireAfter(leftMs: number): void {
     const restMs = leftMs - LONGEST_TIMER_MS;
-    expiry = clock.setTimeout(() => (restMs > 0 ? expireAfter(restMs) : expire()), Math.min(leftMs, LONGEST_TIMER_MS));
+    const then = () => (restMs > 0 ? this.expireAfter(restMs) : this.expire());
+    this.expiry = this.context.clock.setTimeout(then, Math.min(leftMs, LONGEST_TIMER_MS));
   }
 
   /** What has been heard of since stays; of the rest nothing is known any more. */
-  function expire(): void {
-    if (context.isSynced()) return;
-    log.error('snapshot has become too old while the API server is away: its names are not answered any more');
+  private expire(): void {
+    const { isSynced, log, recorder, expired } = this.context;
+    if (isSynced()) return;
+    log.error('snapshot has become too old while the API server is unreachable: its names are not answered any more');
     recorder.withdrawRestored();
-    context.expired();
+    expired();
   }
 
-  function tick(): void {
-    void write().then(() => {
-      if (!stopped) timer = clock.setTimeout(tick, EVERY_MS);
+  private tick(): void {
+    void this.write().then(() => {
+      if (!this.isStopped) this.timer = this.context.clock.setTimeout(() => this.tick(), EVERY_MS);
     });
   }
 
-  async function write(): Promise<void> {
-    const heardMs = context.heardMs();
-    if (!context.isSynced() || heardMs === undefined) return; // it would only say again what it says, as if it were new
-    writing ??= writeSnapshot(settings.file, context.of, heardMs, [...lines()]).catch((error: Error) => {
+  private async write(): Promise<void> {
+    const { settings, of, heardMs, isSynced, log } = this.context;
+    const takenMs = heardMs();
+    if (!isSynced() || takenMs === undefined) return; // it would only repeat the snapshot, as if that were new
+    this.writing ??= writeSnapshot(settings.file, of, takenMs, [...this.lines()]).catch((error: Error) => {
       log.warn('snapshot could not be written', { file: settings.file, reason: error.message });
     });
-    await writing;
-    writing = undefined;
+    await this.writing;
+    this.writing = undefined;
   }
 
   /** Taken at one moment: an object without its key would never be taken back after a restart. */
-  function* lines(): Generator<Statement | { readonly kind: string; readonly key: string }> {
-    yield* recorder.statements();
-    yield* context.knownKeys();
+  private *lines(): Generator<Statement | KnownKey> {
+    yield* this.context.recorder.statements();
+    yield* this.context.knownKeys();
   }
+}
 
-  return {
-    restore,
-    async stop() {
-      stopped = true;
-      timer?.cancel();
-      expiry?.cancel();
-      await write();
-    },
-  };
+/** Throws DamagedSnapshot for a line of no known form. */
+function sort(lines: readonly Line[]): { statements: Statement[]; keys: Map<string, string[]> } {
+  const statements: Statement[] = [];
+  const keys = new Map<string, string[]>();
+  for (const line of lines) {
+    if (typeof line.kind === 'string' && typeof line.key === 'string') {
+      const known = keys.get(line.kind);
+      if (known === undefined) keys.set(line.kind, [line.key]);
+      else known.push(line.key);
+    } else if (isStatement(line)) statements.push(line);
+    else throw new DamagedSnapshot('it has a line of an unknown form');
+  }
+  return { statements, keys };
+}
+
+function isStatement(line: Line): line is Line & Statement {
+  if ('service' in line) return typeof (line.service as { key?: unknown } | null)?.key === 'string';
+  if ('group' in line)
+    return typeof line.group === 'string' && typeof line.serviceKey === 'string' && Array.isArray(line.instances);
+  return typeof line.subject === 'string' && typeof line.source === 'string' && Array.isArray(line.facts);
 }

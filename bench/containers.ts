@@ -1,6 +1,6 @@
 // `npm run bench:containers`: what the containers of src/memory/ save against those of the language. Bytes an entry after a
 // full collection, 100,000 entries each.
-import { createArena } from '../src/memory/arena.ts';
+import { Arena } from '../src/memory/arena.ts';
 import { createIdTable } from '../src/memory/id-table.ts';
 import { added } from '../src/memory/one-or-many.ts';
 import { cutBytes } from '../src/memory/short-lived-bytes.ts';
@@ -99,7 +99,7 @@ function heldByChurn(allocate: (bytes: number) => number, free: (handle: number)
 }
 
 const slab = createSlab();
-const arena = createArena();
+const arena = new Arena();
 const chunks = new Map<object, number>();
 row(
   'slab / arena whose blocks never move, of cached answers that change size',

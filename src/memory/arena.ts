@@ -16,60 +16,109 @@ const NONE = -1;
 const MIN_FREE_WORDS = 4 * CHUNK_WORDS;
 const EVACUATION_STEP_WORDS = 2048;
 
-export interface Arena {
+export class Arena {
   /** The chunks, by chunk number; read with `chunkOf` and `wordOf`. */
-  readonly words: readonly Int32Array[];
-  /** Room for `size` words: its handle. Throws RangeError at 8 GiB. */
-  allocate(size: number): number;
-  free(handle: number): void;
-  /** Whether a block of `size` words may stay where a block of `oldSize` words is. */
-  fits(size: number, oldSize: number): boolean;
-  /** Moves a few blocks where memory is sparse; `onMove` is told before the old place is given up. */
-  tidy(onMove: (from: number, to: number) => void): void;
-  totalWords(): number;
-}
-
-export function chunkOf(handle: number): number {
-  return handle >>> CHUNK_BITS;
-}
-
-/** The place of a block's first word in its chunk. */
-export function wordOf(handle: number): number {
-  return handle & WORD_MASK;
-}
-
-export function createArena(): Arena {
-  const words: Int32Array[] = [];
+  readonly words: Int32Array[] = [];
   /** Words of each chunk that have been given out once, live blocks and free ones. */
-  const filled: number[] = [];
-  const live: number[] = [];
-  const emptyChunks: number[] = [];
-  const unusedNumbers: number[] = [];
-  const heads = new Int32Array(CLASSES).fill(NONE);
-  let current = NONE;
-  let evacuating = NONE;
-  let evacuatedTo = 0;
-  let used = 0;
-  let total = 0;
+  private readonly filled: number[] = [];
+  private readonly live: number[] = [];
+  private readonly emptyChunks: number[] = [];
+  private readonly unusedNumbers: number[] = [];
+  private readonly heads = new Int32Array(CLASSES).fill(NONE);
+  private current = NONE;
+  private evacuating = NONE;
+  private evacuatedTo = 0;
+  private used = 0;
+  private total = 0;
 
-  const newChunk = (size: number): number => {
-    const chunk = unusedNumbers.pop() ?? words.length;
+  /** Room for `asked` words: its handle. Throws RangeError at 8 GiB. */
+  allocate(asked: number): number {
+    const size = roundUp(asked);
+    const handle = size > MAX_SHARED_WORDS ? this.newChunk(size) << CHUNK_BITS : this.take(size);
+    this.words[chunkOf(handle)][wordOf(handle)] = size;
+    this.live[chunkOf(handle)] += size;
+    this.used += size;
+    return handle;
+  }
+
+  free(handle: number): void {
+    const chunk = chunkOf(handle);
+    const size = this.words[chunk][wordOf(handle)];
+    this.used -= size;
+    this.live[chunk] -= size;
+    if (size > MAX_SHARED_WORDS) this.dropChunk(chunk);
+    else this.link(handle, size);
+  }
+
+  /** Whether a block of `size` words may stay where a block of `oldSize` words is. */
+  fits(size: number, oldSize: number): boolean {
+    return roundUp(size) === oldSize;
+  }
+
+  /** Moves a few blocks where memory is sparse; `onMove` is called before the old place is given up. */
+  tidy(onMove: (from: number, to: number) => void): void {
+    if (this.evacuating !== NONE) {
+      this.evacuate(onMove);
+      return;
+    }
+    const spare = this.total - this.used - this.emptyChunks.length * CHUNK_WORDS;
+    if (spare < MIN_FREE_WORDS || spare < this.used >> 1) return;
+    this.evacuating = this.sparsest();
+    this.evacuatedTo = 0;
+  }
+
+  totalWords(): number {
+    return this.total;
+  }
+
+  private take(size: number): number {
+    const reused = this.heads[classOf(size)];
+    if (reused !== NONE && chunkOf(reused) !== this.evacuating) {
+      this.unlink(reused, size);
+      return reused;
+    }
+    if (this.current === NONE || this.filled[this.current] + size > CHUNK_WORDS) {
+      this.retireCurrent();
+      this.current = this.emptyChunks.pop() ?? this.newChunk(CHUNK_WORDS);
+    }
+    const handle = (this.current << CHUNK_BITS) | this.filled[this.current];
+    this.filled[this.current] += size;
+    return handle;
+  }
+
+  /** The end of a chunk that is too short for what is asked now becomes free blocks. */
+  private retireCurrent(): void {
+    const { current, filled } = this;
+    if (current === NONE) return;
+    for (let rest = CHUNK_WORDS - filled[current]; rest >= 4; rest = CHUNK_WORDS - filled[current]) {
+      let size = Math.min(rest, MAX_SHARED_WORDS);
+      while (roundUp(size) !== size) size -= 4;
+      this.link((current << CHUNK_BITS) | filled[current], size);
+      filled[current] += size;
+    }
+    this.current = NONE;
+  }
+
+  private newChunk(size: number): number {
+    const chunk = this.unusedNumbers.pop() ?? this.words.length;
     if (chunk === MAX_CHUNKS) throw new RangeError('the table is full: 8 GiB of records');
-    words[chunk] = new Int32Array(size);
-    filled[chunk] = 0;
-    live[chunk] = 0;
-    total += size;
+    this.words[chunk] = new Int32Array(size);
+    this.filled[chunk] = 0;
+    this.live[chunk] = 0;
+    this.total += size;
     return chunk;
-  };
+  }
 
-  const dropChunk = (chunk: number): void => {
-    total -= words[chunk].length;
-    words[chunk] = EMPTY_WORDS;
-    filled[chunk] = 0;
-    unusedNumbers.push(chunk);
-  };
+  private dropChunk(chunk: number): void {
+    this.total -= this.words[chunk].length;
+    this.words[chunk] = EMPTY_WORDS;
+    this.filled[chunk] = 0;
+    this.unusedNumbers.push(chunk);
+  }
 
-  const link = (handle: number, size: number): void => {
+  /** Puts a free block in front of the list of its size. */
+  private link(handle: number, size: number): void {
+    const { words, heads } = this;
     const block = words[chunkOf(handle)];
     const at = wordOf(handle);
     const sizeClass = classOf(size);
@@ -79,114 +128,62 @@ export function createArena(): Arena {
     block[at + 2] = NONE;
     if (next !== NONE) words[chunkOf(next)][wordOf(next) + 2] = handle;
     heads[sizeClass] = handle;
-  };
+  }
 
-  const unlink = (handle: number, size: number): void => {
+  private unlink(handle: number, size: number): void {
+    const { words } = this;
     const block = words[chunkOf(handle)];
     const next = block[wordOf(handle) + 1];
     const previous = block[wordOf(handle) + 2];
-    if (previous === NONE) heads[classOf(size)] = next;
+    if (previous === NONE) this.heads[classOf(size)] = next;
     else words[chunkOf(previous)][wordOf(previous) + 1] = next;
     if (next !== NONE) words[chunkOf(next)][wordOf(next) + 2] = previous;
-  };
+  }
 
-  /** The end of a chunk that is too short for what is asked now becomes free blocks. */
-  const retireCurrent = (): void => {
-    if (current === NONE) return;
-    for (let rest = CHUNK_WORDS - filled[current]; rest >= 4; rest = CHUNK_WORDS - filled[current]) {
-      let size = Math.min(rest, MAX_SHARED_WORDS);
-      while (roundUp(size) !== size) size -= 4;
-      link((current << CHUNK_BITS) | filled[current], size);
-      filled[current] += size;
-    }
-    current = NONE;
-  };
-
-  const take = (size: number): number => {
-    const reused = heads[classOf(size)];
-    if (reused !== NONE && chunkOf(reused) !== evacuating) {
-      unlink(reused, size);
-      return reused;
-    }
-    if (current === NONE || filled[current] + size > CHUNK_WORDS) {
-      retireCurrent();
-      current = emptyChunks.pop() ?? newChunk(CHUNK_WORDS);
-    }
-    const handle = (current << CHUNK_BITS) | filled[current];
-    filled[current] += size;
-    return handle;
-  };
-
-  const allocate = (asked: number): number => {
-    const size = roundUp(asked);
-    const handle = size > MAX_SHARED_WORDS ? newChunk(size) << CHUNK_BITS : take(size);
-    words[chunkOf(handle)][wordOf(handle)] = size;
-    live[chunkOf(handle)] += size;
-    used += size;
-    return handle;
-  };
-
-  const free = (handle: number): void => {
-    const chunk = chunkOf(handle);
-    const size = words[chunk][wordOf(handle)];
-    used -= size;
-    live[chunk] -= size;
-    if (size > MAX_SHARED_WORDS) dropChunk(chunk);
-    else link(handle, size);
-  };
-
-  const sparsest = (): number => {
+  private sparsest(): number {
+    const { words, filled, live } = this;
     let best = NONE;
     for (let chunk = 0; chunk < words.length; chunk++) {
-      if (chunk === current || filled[chunk] === 0 || words[chunk].length !== CHUNK_WORDS) continue;
+      if (chunk === this.current || filled[chunk] === 0 || words[chunk].length !== CHUNK_WORDS) continue;
       if (best === NONE || live[chunk] < live[best]) best = chunk;
     }
     return best;
-  };
+  }
 
-  const evacuate = (onMove: (from: number, to: number) => void): void => {
-    const chunk = evacuating;
-    const source = words[chunk];
-    const stop = Math.min(filled[chunk], evacuatedTo + EVACUATION_STEP_WORDS);
-    while (evacuatedTo < stop) {
-      const from = (chunk << CHUNK_BITS) | evacuatedTo;
-      const size = source[evacuatedTo];
-      evacuatedTo += Math.abs(size);
+  private evacuate(onMove: (from: number, to: number) => void): void {
+    const chunk = this.evacuating;
+    const source = this.words[chunk];
+    const stop = Math.min(this.filled[chunk], this.evacuatedTo + EVACUATION_STEP_WORDS);
+    while (this.evacuatedTo < stop) {
+      const from = (chunk << CHUNK_BITS) | this.evacuatedTo;
+      const size = source[this.evacuatedTo];
+      this.evacuatedTo += Math.abs(size);
       if (size < 0) {
-        unlink(from, -size);
+        this.unlink(from, -size);
         continue;
       }
-      const to = allocate(size);
-      words[chunkOf(to)].set(source.subarray(wordOf(from) + 1, wordOf(from) + size), wordOf(to) + 1);
+      const to = this.allocate(size);
+      this.words[chunkOf(to)].set(source.subarray(wordOf(from) + 1, wordOf(from) + size), wordOf(to) + 1);
       onMove(from, to);
-      used -= size;
-      live[chunk] -= size;
+      this.used -= size;
+      this.live[chunk] -= size;
       source[wordOf(from)] = -size;
     }
-    if (evacuatedTo < filled[chunk]) return;
-    evacuating = NONE;
-    filled[chunk] = 0;
-    if (emptyChunks.length < 4) emptyChunks.push(chunk);
-    else dropChunk(chunk);
-  };
+    if (this.evacuatedTo < this.filled[chunk]) return;
+    this.evacuating = NONE;
+    this.filled[chunk] = 0;
+    if (this.emptyChunks.length < 4) this.emptyChunks.push(chunk);
+    else this.dropChunk(chunk);
+  }
+}
 
-  return {
-    words,
-    allocate,
-    free,
-    fits: (size, oldSize) => roundUp(size) === oldSize,
-    tidy(onMove) {
-      if (evacuating !== NONE) {
-        evacuate(onMove);
-        return;
-      }
-      const spare = total - used - emptyChunks.length * CHUNK_WORDS;
-      if (spare < MIN_FREE_WORDS || spare < used >> 1) return;
-      evacuating = sparsest();
-      evacuatedTo = 0;
-    },
-    totalWords: () => total,
-  };
+export function chunkOf(handle: number): number {
+  return handle >>> CHUNK_BITS;
+}
+
+/** The place of a block's first word in its chunk. */
+export function wordOf(handle: number): number {
+  return handle & WORD_MASK;
 }
 
 const EMPTY_WORDS = new Int32Array(0);

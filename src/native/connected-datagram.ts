@@ -2,7 +2,7 @@
 // batches into memory that stays and a question costs one send(); the receive loop waits for all these sockets through one
 // epoll descriptor. Elsewhere node:dgram does the same.
 import { createSocket } from 'node:dgram';
-import { createEpoll } from './epoll.ts';
+import { createEpoll, type Epoll } from './epoll.ts';
 import { AF_INET, AF_INET6, EPOLLIN, errorCode, type Libc, MSG_DONTWAIT, SOCK_CLOEXEC, SOCK_DGRAM } from './libc.ts';
 import type { ReadableSocket } from './receive-loop.ts';
 import { composeSocketAddress } from './socket-address.ts';
@@ -52,11 +52,6 @@ export const openDatagram: OpenSocket = (address, port, events) => {
   };
 };
 
-export interface NativeDatagrams extends ReadableSocket {
-  readonly open: OpenSocket;
-  close(): void;
-}
-
 /** Replies read at once from one socket. */
 const BATCH = 32;
 /** More than we offer to take (1232); what is longer is cut and counts as truncated. */
@@ -75,84 +70,99 @@ interface NativeSocket {
   open: boolean;
 }
 
-/** Throws where the kernel gives no descriptor. */
-export function createNativeDatagrams(libc: Libc): NativeDatagrams {
-  const epoll = createEpoll(libc, READY);
-  const memory = createReplyMemory(libc);
-  const outgoing = libc.allocate(REPLY_BYTES);
-  const outgoingBytes = new Uint8Array(outgoing.buffer);
-  const byFd = new Map<number, NativeSocket>();
+/** The sockets of one data thread. The constructor throws where the kernel gives no descriptor. */
+export class NativeDatagrams implements ReadableSocket {
+  private readonly libc: Libc;
+  private readonly epoll: Epoll;
+  private readonly memory: ReplyMemory;
+  private readonly outgoing: bigint;
+  private readonly outgoingBytes: Uint8Array;
+  private readonly byFd = new Map<number, NativeSocket>();
 
-  function failure(): NodeJS.ErrnoException {
-    const code = errorCode(libc.errno());
-    return Object.assign(new Error(code), { code });
+  constructor(libc: Libc) {
+    this.libc = libc;
+    this.epoll = createEpoll(libc, READY);
+    this.memory = createReplyMemory(libc);
+    const outgoing = libc.allocate(REPLY_BYTES);
+    this.outgoing = outgoing.address;
+    this.outgoingBytes = new Uint8Array(outgoing.buffer);
   }
 
-  function send(fd: number, message: Uint8Array): boolean {
+  get fd(): number {
+    return this.epoll.fd;
+  }
+
+  open(address: string, port: number, events: SocketEvents): ConnectedSocket {
+    const { libc, byFd } = this;
+    const server = composeSocketAddress({ address, port });
+    const fd = libc.socket(server[0] === AF_INET ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) throw this.failure();
+    if (libc.connect(fd, server, server.length) !== 0 || !this.epoll.add(fd, 0, EPOLLIN)) {
+      const error = this.failure();
+      libc.close(fd);
+      throw error;
+    }
+    const socket: NativeSocket = { fd, events, server: new Int32Array(server.buffer), open: true };
+    byFd.set(fd, socket);
+    return {
+      send: (message) => this.send(fd, message),
+      close() {
+        if (!socket.open) return;
+        socket.open = false;
+        byFd.delete(fd);
+        // It leaves the epoll set with that.
+        libc.close(fd);
+      },
+    };
+  }
+
+  drain(): number {
+    const count = this.epoll.wait();
+    let packets = 0;
+    for (let i = 0; i < count; i++) {
+      const socket = this.byFd.get(this.epoll.descriptor(i));
+      if (socket !== undefined) packets += this.read(socket);
+    }
+    return packets;
+  }
+
+  /** What a reply leads to may wait for a timer. */
+  beganLater(): boolean {
+    return true;
+  }
+
+  close(): void {
+    this.epoll.close();
+  }
+
+  private send(fd: number, message: Uint8Array): boolean {
+    const { libc, outgoing, outgoingBytes } = this;
     for (let i = 0; i < message.length; i++) outgoingBytes[i] = message[i];
-    if (libc.send(fd, outgoing.address, message.length, MSG_DONTWAIT) >= 0) return false;
-    // What was sent before was refused, which nothing else will say again, and this was not sent.
-    if (
-      errorCode(libc.errno()) === 'ECONNREFUSED' &&
-      libc.send(fd, outgoing.address, message.length, MSG_DONTWAIT) >= 0
-    )
-      return true;
-    throw failure();
+    if (libc.send(fd, outgoing, message.length, MSG_DONTWAIT) >= 0) return false;
+    // What was sent before was refused, which no other call reports, and this was not sent.
+    const refused = errorCode(libc.errno()) === 'ECONNREFUSED';
+    if (refused && libc.send(fd, outgoing, message.length, MSG_DONTWAIT) >= 0) return true;
+    throw this.failure();
   }
 
-  function read(socket: NativeSocket): number {
-    const received = memory.receive(socket.fd);
+  private read(socket: NativeSocket): number {
+    const received = this.memory.receive(socket.fd);
     if (received < 0) {
-      const code = errorCode(libc.errno());
+      const code = errorCode(this.libc.errno());
       if (code !== 'EAGAIN' && code !== 'EINTR') socket.events.failed(code);
       return 0;
     }
     for (let i = 0; i < received && socket.open; i++) {
-      if (memory.isFrom(i, socket.server)) socket.events.received(memory.message(i));
+      if (this.memory.isFrom(i, socket.server)) socket.events.received(this.memory.message(i));
       else socket.events.stranger();
     }
     return received;
   }
 
-  return {
-    fd: epoll.fd,
-    open(address, port, events) {
-      const server = composeSocketAddress({ address, port });
-      const fd = libc.socket(server[0] === AF_INET ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-      if (fd < 0) throw failure();
-      const registered = libc.connect(fd, server, server.length) === 0 && epoll.add(fd, 0, EPOLLIN);
-      if (!registered) {
-        const error = failure();
-        libc.close(fd);
-        throw error;
-      }
-      const socket: NativeSocket = { fd, events, server: new Int32Array(server.buffer), open: true };
-      byFd.set(fd, socket);
-      return {
-        send: (message) => send(fd, message),
-        close() {
-          if (!socket.open) return;
-          socket.open = false;
-          byFd.delete(fd);
-          // It leaves the epoll set with that.
-          libc.close(fd);
-        },
-      };
-    },
-    drain() {
-      const count = epoll.wait();
-      let packets = 0;
-      for (let i = 0; i < count; i++) {
-        const socket = byFd.get(epoll.descriptor(i));
-        if (socket !== undefined) packets += read(socket);
-      }
-      return packets;
-    },
-    // What a reply leads to may wait for a timer.
-    beganLater: () => true,
-    readKernelDrops() {},
-    close: epoll.close,
-  };
+  private failure(): NodeJS.ErrnoException {
+    const code = errorCode(this.libc.errno());
+    return Object.assign(new Error(code), { code });
+  }
 }
 
 interface ReplyMemory {

@@ -12,146 +12,182 @@ const ADDRESS_BYTES = 32;
 /** cmsghdr (16), in6_pktinfo (20), padding. */
 const CONTROL_BYTES = 40;
 const CONTROL_STRIDE = 64;
-export interface PacketBatch {
-  /** Reads what has arrived, without waiting: how many packets, or -1. */
-  receive(fd: number): number;
-  queryLength(i: number): number;
-  /** The source address of packet `i`: 4 or 16 bytes, until the next batch. */
-  client(i: number): Uint8Array;
-  /** The source port of packet `i`. */
-  port(i: number): number;
-  /** Makes response number `to` answer query `from`, with so many bytes. */
-  address(to: number, from: number, length: number): void;
-  /** Sends responses 0 to `count`: how many the kernel took. */
-  send(fd: number, count: number): number;
-  /** What `restoreSender` needs to answer packet `i` later. */
-  copySender(i: number): Uint8Array;
-  restoreSender(i: number, sender: Uint8Array): void;
-}
 
-/**
- * For the packets of `memory`, which must be native: batches share it, one after another. `addressBytes` is the length of
- * the socket's sockaddr. `withControl`: replies leave from the address that was asked.
- */
-export function createPacketBatch(
-  libc: Libc,
-  memory: PacketMemory,
-  addressBytes: number,
-  withControl: boolean,
-): PacketBatch {
-  const size = memory.slots;
-  const packets = memory.address;
-  if (packets === undefined) throw new Error('batches need packets in native memory');
-  const receiveAt = 0;
-  const sendAt = receiveAt + size * HEADER_BYTES;
-  const receiveVectors = sendAt + size * HEADER_BYTES;
-  const sendVectors = receiveVectors + size * IOVEC_BYTES;
-  const addresses = sendVectors + size * IOVEC_BYTES;
-  const controls = addresses + size * ADDRESS_BYTES;
-  const end = controls + size * CONTROL_STRIDE;
-  const headers = libc.allocate(end);
-  const words = new Uint32Array(headers.buffer);
-  const bytes = new Uint8Array(headers.buffer);
-  const here = (offset: number) => headers.address + BigInt(offset);
-  const low = (address: bigint) => Number(address & 0xffff_ffffn);
-  const high = (address: bigint) => Number(address >> 32n);
-  const addressLow = Uint32Array.from({ length: size }, (_, i) => low(here(addresses + i * ADDRESS_BYTES)));
-  const addressHigh = Uint32Array.from({ length: size }, (_, i) => high(here(addresses + i * ADDRESS_BYTES)));
-  const controlLow = Uint32Array.from({ length: size }, (_, i) => low(here(controls + i * CONTROL_STRIDE)));
-  const controlHigh = Uint32Array.from({ length: size }, (_, i) => high(here(controls + i * CONTROL_STRIDE)));
-  const setPointer = (at: number, to: bigint) => {
-    words[at >> 2] = low(to);
-    words[(at >> 2) + 1] = high(to);
-  };
+export class PacketBatch {
+  private readonly libc: Libc;
+  private readonly withControl: boolean;
+  private readonly size: number;
+  /** Where in `bytes` the parts begin; the headers of received packets are first. */
+  private readonly sendAt: number;
+  private readonly sendVectors: number;
+  private readonly addresses: number;
+  private readonly controls: number;
+  private readonly words: Uint32Array;
+  private readonly bytes: Uint8Array;
+  private readonly receivePointer: bigint;
+  private readonly sendPointer: bigint;
+  /** The pointers to each address and control buffer, in halves. */
+  private readonly addressPointers: readonly [low: Uint32Array, high: Uint32Array];
+  private readonly controlPointers: readonly [low: Uint32Array, high: Uint32Array];
+  private readonly clients4: readonly Uint8Array[];
+  private readonly clients6: readonly Uint8Array[];
+  private lastCount: number;
 
-  for (let i = 0; i < size; i++) {
-    const lay = (header: number, vector: number, packet: number, packetBytes: number) => {
-      setPointer(header, here(addresses + i * ADDRESS_BYTES));
-      words[(header + 8) >> 2] = addressBytes;
-      setPointer(header + 16, here(vector));
-      words[(header + 24) >> 2] = 1;
-      if (withControl) {
-        setPointer(header + 32, here(controls + i * CONTROL_STRIDE));
-        words[(header + 40) >> 2] = CONTROL_BYTES;
-      }
-      setPointer(vector, packets + BigInt(packet));
-      words[(vector + 8) >> 2] = packetBytes;
-    };
-    lay(receiveAt + i * HEADER_BYTES, receiveVectors + i * IOVEC_BYTES, memory.queryAt[i], QUERY_BYTES);
-    lay(sendAt + i * HEADER_BYTES, sendVectors + i * IOVEC_BYTES, memory.responseAt[i], 0);
+  /**
+   * For the packets of `memory`, which must be native: batches share it, one after another. `addressBytes` is the length of
+   * the socket's sockaddr. `withControl`: replies leave from the address that was asked.
+   */
+  constructor(libc: Libc, memory: PacketMemory, addressBytes: number, withControl: boolean) {
+    const size = memory.slots;
+    if (memory.address === undefined) throw new Error('batches need packets in native memory');
+    const receiveVectors = 2 * size * HEADER_BYTES;
+    this.libc = libc;
+    this.withControl = withControl;
+    this.size = size;
+    this.lastCount = size;
+    this.sendAt = size * HEADER_BYTES;
+    this.sendVectors = receiveVectors + size * IOVEC_BYTES;
+    this.addresses = this.sendVectors + size * IOVEC_BYTES;
+    this.controls = this.addresses + size * ADDRESS_BYTES;
+    const headers = libc.allocate(this.controls + size * CONTROL_STRIDE);
+    this.words = new Uint32Array(headers.buffer);
+    this.bytes = new Uint8Array(headers.buffer);
+    this.receivePointer = headers.address;
+    this.sendPointer = this.pointer(this.sendAt);
+    this.addressPointers = this.pointers(this.addresses, ADDRESS_BYTES);
+    this.controlPointers = this.pointers(this.controls, CONTROL_STRIDE);
+    this.clients4 = this.views(this.addresses + 4, 4);
+    this.clients6 = this.views(this.addresses + 8, 16);
+    for (let i = 0; i < size; i++) {
+      const query = memory.address + BigInt(memory.queryAt[i]);
+      const response = memory.address + BigInt(memory.responseAt[i]);
+      this.layOut(i, i * HEADER_BYTES, receiveVectors + i * IOVEC_BYTES, addressBytes, query, QUERY_BYTES);
+      const sendHeader = this.sendAt + i * HEADER_BYTES;
+      this.layOut(i, sendHeader, this.sendVectors + i * IOVEC_BYTES, addressBytes, response, 0);
+    }
   }
 
-  /** The kernel writes how long control data were; the next packet needs the room again. (Addresses are all of one length.) */
-  const reset = (count: number): void => {
-    for (let i = 0; i < count; i++) words[(receiveAt + i * HEADER_BYTES + 40) >> 2] = CONTROL_BYTES;
-  };
+  private layOut(
+    i: number,
+    header: number,
+    vector: number,
+    addressBytes: number,
+    packet: bigint,
+    length: number,
+  ): void {
+    const { words } = this;
+    this.setPointer(header, this.pointer(this.addresses + i * ADDRESS_BYTES));
+    words[(header + 8) >> 2] = addressBytes;
+    this.setPointer(header + 16, this.pointer(vector));
+    words[(header + 24) >> 2] = 1;
+    if (this.withControl) {
+      this.setPointer(header + 32, this.pointer(this.controls + i * CONTROL_STRIDE));
+      words[(header + 40) >> 2] = CONTROL_BYTES;
+    }
+    this.setPointer(vector, packet);
+    words[(vector + 8) >> 2] = length;
+  }
 
-  const sendPointer = here(sendAt);
-  const receivePointer = here(receiveAt);
-  let lastCount = size;
+  private pointer(offset: number): bigint {
+    return this.receivePointer + BigInt(offset);
+  }
 
-  const clients4 = views(bytes, addresses + 4, ADDRESS_BYTES, 4, size);
-  const clients6 = views(bytes, addresses + 8, ADDRESS_BYTES, 16, size);
+  private setPointer(at: number, to: bigint): void {
+    this.words[at >> 2] = low(to);
+    this.words[(at >> 2) + 1] = high(to);
+  }
 
-  return {
-    receive(fd) {
-      if (withControl) reset(lastCount);
-      const count = libc.recvmmsg(fd, receivePointer, size, MSG_DONTWAIT, null);
-      lastCount = Math.max(count, 0);
-      return count;
-    },
-    queryLength: (i) => words[(receiveAt + i * HEADER_BYTES + 56) >> 2],
-    client: (i) => (bytes[addresses + i * ADDRESS_BYTES] === AF_INET ? clients4[i] : clients6[i]),
-    port(i) {
-      const at = addresses + i * ADDRESS_BYTES + 2;
-      return (bytes[at] << 8) | bytes[at + 1];
-    },
-    address(to, from, length) {
-      const header = (sendAt + to * HEADER_BYTES) >> 2;
-      words[header] = addressLow[from];
-      words[header + 1] = addressHigh[from];
-      if (withControl) {
-        const source = (receiveAt + from * HEADER_BYTES) >> 2;
-        words[header + 8] = controlLow[from];
-        words[header + 9] = controlHigh[from];
-        words[header + 10] = words[source + 10];
-        forgetInterface(bytes, controls + from * CONTROL_STRIDE);
-      }
-      words[(sendVectors + to * IOVEC_BYTES + 8) >> 2] = length;
-    },
-    send(fd, count) {
-      let sent = 0;
-      let taken = 0;
-      while (sent < count) {
-        const pointer = sent === 0 ? sendPointer : sendPointer + BigInt(sent * HEADER_BYTES);
-        const result = libc.sendmmsg(fd, pointer, count - sent, MSG_DONTWAIT);
-        if (result > 0) taken += result;
-        // The first of the rest could not be sent (no route, full buffer): it is lost, as packets may be.
-        sent += result > 0 ? result : 1;
-      }
-      return taken;
-    },
-    copySender(i) {
-      const address = addresses + i * ADDRESS_BYTES;
-      const control = controls + i * CONTROL_STRIDE;
-      // Small arrays lie in V8's own heap, as long as no view is made of them.
-      const sender = new Uint8Array(ADDRESS_BYTES + (withControl ? 1 + CONTROL_STRIDE : 0));
-      for (let at = 0; at < ADDRESS_BYTES; at++) sender[at] = bytes[address + at];
-      if (withControl) {
-        sender[ADDRESS_BYTES] = words[(receiveAt + i * HEADER_BYTES + 40) >> 2];
-        sender.set(bytes.subarray(control, control + CONTROL_STRIDE), ADDRESS_BYTES + 1);
-      }
-      return sender;
-    },
-    restoreSender(i, sender) {
-      const address = addresses + i * ADDRESS_BYTES;
-      for (let at = 0; at < ADDRESS_BYTES; at++) bytes[address + at] = sender[at];
-      if (!withControl) return;
-      words[(receiveAt + i * HEADER_BYTES + 40) >> 2] = sender[ADDRESS_BYTES];
-      bytes.set(sender.subarray(ADDRESS_BYTES + 1), controls + i * CONTROL_STRIDE);
-    },
-  };
+  private pointers(start: number, stride: number): [Uint32Array, Uint32Array] {
+    const all = Array.from({ length: this.size }, (_, i) => this.pointer(start + i * stride));
+    return [Uint32Array.from(all, low), Uint32Array.from(all, high)];
+  }
+
+  private views(start: number, length: number): Uint8Array[] {
+    const at = (i: number) => start + i * ADDRESS_BYTES;
+    return Array.from({ length: this.size }, (_, i) => this.bytes.subarray(at(i), at(i) + length));
+  }
+
+  /** Reads what has arrived, without waiting: how many packets, or -1. */
+  receive(fd: number): number {
+    // The kernel writes how long control data were; the next packet needs the room again. (Addresses are all of one length.)
+    if (this.withControl) {
+      for (let i = 0; i < this.lastCount; i++) this.words[(i * HEADER_BYTES + 40) >> 2] = CONTROL_BYTES;
+    }
+    const count = this.libc.recvmmsg(fd, this.receivePointer, this.size, MSG_DONTWAIT, null);
+    this.lastCount = Math.max(count, 0);
+    return count;
+  }
+
+  queryLength(i: number): number {
+    return this.words[(i * HEADER_BYTES + 56) >> 2];
+  }
+
+  /** The source address of packet `i`: 4 or 16 bytes, until the next batch. */
+  client(i: number): Uint8Array {
+    return this.bytes[this.addresses + i * ADDRESS_BYTES] === AF_INET ? this.clients4[i] : this.clients6[i];
+  }
+
+  /** The source port of packet `i`. */
+  port(i: number): number {
+    const at = this.addresses + i * ADDRESS_BYTES + 2;
+    return (this.bytes[at] << 8) | this.bytes[at + 1];
+  }
+
+  /** Makes response number `to` answer query `from`, with so many bytes. */
+  address(to: number, from: number, length: number): void {
+    const { words } = this;
+    const header = (this.sendAt + to * HEADER_BYTES) >> 2;
+    words[header] = this.addressPointers[0][from];
+    words[header + 1] = this.addressPointers[1][from];
+    if (this.withControl) {
+      const source = (from * HEADER_BYTES) >> 2;
+      words[header + 8] = this.controlPointers[0][from];
+      words[header + 9] = this.controlPointers[1][from];
+      words[header + 10] = words[source + 10];
+      forgetInterface(this.bytes, this.controls + from * CONTROL_STRIDE);
+    }
+    words[(this.sendVectors + to * IOVEC_BYTES + 8) >> 2] = length;
+  }
+
+  /** Sends responses 0 to `count`: how many the kernel took. */
+  send(fd: number, count: number): number {
+    let sent = 0;
+    let taken = 0;
+    while (sent < count) {
+      const pointer = sent === 0 ? this.sendPointer : this.sendPointer + BigInt(sent * HEADER_BYTES);
+      const result = this.libc.sendmmsg(fd, pointer, count - sent, MSG_DONTWAIT);
+      if (result > 0) taken += result;
+      // The first of the rest could not be sent (no route, full buffer): it is lost, as packets may be.
+      sent += result > 0 ? result : 1;
+    }
+    return taken;
+  }
+
+  /** What `restoreSender` needs to answer packet `i` later. */
+  copySender(i: number): Uint8Array {
+    const address = this.addresses + i * ADDRESS_BYTES;
+    const control = this.controls + i * CONTROL_STRIDE;
+    // Small arrays lie in V8's own heap, as long as no view is made of them.
+    const sender = new Uint8Array(ADDRESS_BYTES + (this.withControl ? 1 + CONTROL_STRIDE : 0));
+    for (let at = 0; at < ADDRESS_BYTES; at++) sender[at] = this.bytes[address + at];
+    if (this.withControl) {
+      sender[ADDRESS_BYTES] = this.words[(i * HEADER_BYTES + 40) >> 2];
+      sender.set(this.bytes.subarray(control, control + CONTROL_STRIDE), ADDRESS_BYTES + 1);
+    }
+    return sender;
+  }
+
+  restoreSender(i: number, sender: Uint8Array): void {
+    const address = this.addresses + i * ADDRESS_BYTES;
+    for (let at = 0; at < ADDRESS_BYTES; at++) this.bytes[address + at] = sender[at];
+    if (!this.withControl) return;
+    this.words[(i * HEADER_BYTES + 40) >> 2] = sender[ADDRESS_BYTES];
+    this.bytes.set(sender.subarray(ADDRESS_BYTES + 1), this.controls + i * CONTROL_STRIDE);
+  }
 }
+
+const low = (address: bigint): number => Number(address & 0xffff_ffffn);
+const high = (address: bigint): number => Number(address >> 32n);
 
 /**
  * A reply leaves from the address that was asked, by whatever interface the routes say: only link-local IPv6 addresses
@@ -162,8 +198,4 @@ function forgetInterface(bytes: Uint8Array, at: number): void {
   if (ipv6 && bytes[at + 16] === 0xfe && (bytes[at + 17] & 0xc0) === 0x80) return;
   const index = ipv6 ? at + 32 : at + 16;
   for (let i = 0; i < 4; i++) bytes[index + i] = 0;
-}
-
-function views(bytes: Uint8Array, start: number, stride: number, length: number, count: number): Uint8Array[] {
-  return Array.from({ length: count }, (_, i) => bytes.subarray(start + i * stride, start + i * stride + length));
 }

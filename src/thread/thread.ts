@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../clock.ts';
 import { UDP_BYTES_WITHOUT_EDNS } from '../dns/limits.ts';
 import { createForwarder, type Forwarder } from '../forward/forwarder.ts';
-import { createNativeDatagrams, type OpenSocket, openDatagram } from '../native/connected-datagram.ts';
+import { NativeDatagrams, type OpenSocket, openDatagram } from '../native/connected-datagram.ts';
 import { loadLibc, trimFreedMemory } from '../native/libc.ts';
 import type { ListenError } from '../native/listen-error.ts';
 import { createPacketMemory } from '../native/packet-memory.ts';
@@ -29,7 +29,7 @@ const log = (level: 'info' | 'warn' | 'error', message: string) => {
 };
 
 const libc = settings.udp === 'plain' ? 'switched off' : loadLibc();
-const datagrams = settings.forward === undefined || typeof libc === 'string' ? undefined : createNativeDatagrams(libc);
+const datagrams = settings.forward === undefined || typeof libc === 'string' ? undefined : new NativeDatagrams(libc);
 /** Only the receive loop reads native sockets. */
 let loopRuns = false;
 const openSocket: OpenSocket = (...socket) =>

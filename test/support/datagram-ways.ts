@@ -1,5 +1,5 @@
 // The two ways to a connected UDP socket: node:dgram and system calls.
-import { createNativeDatagrams, type OpenSocket, openDatagram } from '../../src/native/connected-datagram.ts';
+import { NativeDatagrams, type OpenSocket, openDatagram } from '../../src/native/connected-datagram.ts';
 import { loadLibc } from '../../src/native/libc.ts';
 
 export interface DatagramWay {
@@ -15,8 +15,12 @@ export const DATAGRAM_WAYS: Readonly<Record<string, { make: () => DatagramWay; s
   'node:dgram': { make: () => ({ open: openDatagram, read() {}, close() {} }), skip: false },
   'system calls': {
     make() {
-      const datagrams = createNativeDatagrams(libc as Exclude<typeof libc, string>);
-      return { open: datagrams.open, read: () => void datagrams.drain(), close: datagrams.close };
+      const datagrams = new NativeDatagrams(libc as Exclude<typeof libc, string>);
+      return {
+        open: (...socket) => datagrams.open(...socket),
+        read: () => void datagrams.drain(),
+        close: () => datagrams.close(),
+      };
     },
     skip: typeof libc === 'string' ? libc : false,
   },

@@ -44,7 +44,10 @@ export interface QuestionReader {
   readAlias(at: number, end: number): void;
 }
 
-/** `bytes` holds queries and responses; 256 bytes at `spareAt` may be overwritten. */
+/**
+ * `bytes` holds queries and responses; 256 bytes at `spareAt` may be overwritten. A closure, not a class: compiled code then has
+ * the memory as a constant, without which an answer takes 45 ns more of 370.
+ */
 export function createQuestionReader(bytes: Uint8Array, spareAt: number, seed: HashSeed): QuestionReader {
   const words = new Int32Array((MAX_NAME_BYTES >> 2) + 2);
   const lower = new Uint8Array(words.buffer);

@@ -1,6 +1,6 @@
 // All names of one data thread: found by hash, replaced and removed one at a time while queries run. plane/layout.ts
 // describes the blocks.
-import { type Arena, chunkOf, createArena, wordOf } from '../../memory/arena.ts';
+import { Arena, chunkOf, wordOf } from '../../memory/arena.ts';
 import { HashIndex } from '../../memory/hash-index.ts';
 import { BLOCK, BLOCK_FLAG, RRSET } from '../../plane/layout.ts';
 
@@ -33,7 +33,7 @@ export interface Table {
 }
 
 export function createTable(): Table {
-  const arena = createArena();
+  const arena = new Arena();
   const index = new NameIndex(arena);
   let records = 0;
   let cuts = 0;

@@ -2,7 +2,7 @@
 
 import type { Libc } from '../../native/libc.ts';
 import { createKernelDrops, openUdpSocket } from '../../native/listening-socket.ts';
-import { createPacketBatch } from '../../native/packet-batch.ts';
+import { PacketBatch } from '../../native/packet-batch.ts';
 import { createPacketMemory } from '../../native/packet-memory.ts';
 import type { ReadableSocket } from '../../native/receive-loop.ts';
 import type { SocketAddress } from '../../native/socket-address.ts';
@@ -30,9 +30,9 @@ export function openBatchedUdp(
   const fd = openUdpSocket(libc, address, options);
   const wildcard = isWildcard(address.address);
   const addressBytes = composeSocketAddress(address).length;
-  const batch = createPacketBatch(libc, handler.memory, addressBytes, wildcard);
+  const batch = new PacketBatch(libc, handler.memory, addressBytes, wildcard);
   const lateMemory = createPacketMemory(1, options.responseBytes, libc.allocate);
-  const late = createPacketBatch(libc, lateMemory, addressBytes, wildcard);
+  const late = new PacketBatch(libc, lateMemory, addressBytes, wildcard);
   const [lateResponse] = lateMemory.responses;
   const { counters } = handler;
   const arrived = address.address.includes(':') ? COUNTER.UDP6 : COUNTER.UDP4;

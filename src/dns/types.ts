@@ -151,17 +151,15 @@ export function typeName(type: number): string {
 
 /** Mnemonic (any case) or TYPEn → number; undefined when it is neither. */
 export function parseType(text: string): number | undefined {
-  return parseMnemonic(text, TYPE, 'TYPE');
+  const upper = text.toUpperCase();
+  if (Object.hasOwn(TYPE, upper)) return TYPE[upper as keyof typeof TYPE];
+  const digits = upper.startsWith('TYPE') ? upper.slice(4) : '';
+  return /^\d{1,5}$/.test(digits) && Number(digits) <= 0xffff ? Number(digits) : undefined;
 }
 
 /** "IN", "CH", …; CLASSn otherwise. */
 export function className(value: number): string {
   return CLASS_NAMES.get(value) ?? `CLASS${value}`;
-}
-
-/** Mnemonic (any case) or CLASSn → number; undefined when it is neither. */
-export function parseClass(text: string): number | undefined {
-  return parseMnemonic(text, CLASS, 'CLASS');
 }
 
 /** "NOERROR", …; RCODEn otherwise. */
@@ -181,13 +179,6 @@ export function edeText(infoCode: number): string {
 
 function namesOf(numbers: Readonly<Record<string, number>>): ReadonlyMap<number, string> {
   return new Map(Object.entries(numbers).map(([name, value]) => [value, name]));
-}
-
-function parseMnemonic(text: string, numbers: Readonly<Record<string, number>>, prefix: string): number | undefined {
-  const upper = text.toUpperCase();
-  if (Object.hasOwn(numbers, upper)) return numbers[upper];
-  const digits = upper.startsWith(prefix) ? upper.slice(prefix.length) : '';
-  return /^\d{1,5}$/.test(digits) && Number(digits) <= 0xffff ? Number(digits) : undefined;
 }
 
 const TYPE_NAMES = namesOf(TYPE);

@@ -1,5 +1,6 @@
 // A tiny language for what is served and what is answered (test/scenarios/README.md). Text → scenarios.
-import { FLAG, parseClass, parseType, RCODE } from '../../src/dns/types.ts';
+import { FLAG, parseType, RCODE } from '../../src/dns/types.ts';
+import { parseClass } from './zone-text.ts';
 
 export interface Scenario {
   readonly title: string;

@@ -5,7 +5,12 @@ import { parseMessage } from '../../src/dns/message/message.ts';
 import type { MessageRecord } from '../../src/dns/message/record.ts';
 import { parseName } from '../../src/dns/name.ts';
 import { composeRdata } from '../../src/dns/rdata/rdata.ts';
-import { parseClass, parseType } from '../../src/dns/types.ts';
+import { CLASS, parseType } from '../../src/dns/types.ts';
+
+/** "IN", "CH", … or CLASSn. */
+export function parseClass(text: string): number | undefined {
+  return CLASS[text as keyof typeof CLASS] ?? (/^CLASS\d+$/.test(text) ? Number(text.slice(5)) : undefined);
+}
 
 /** One record from its zone text: `api.production.local. 5 IN A 127.0.0.1`. */
 export function record(text: string): MessageRecord {

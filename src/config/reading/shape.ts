@@ -1,6 +1,7 @@
 // The vocabulary of the sections' schemas: valibot schemas that report every problem at once, with what was expected. The
 // JSON Schema for editors is made from the same schemas.
 import * as v from 'valibot';
+import { MAX_TTL_SECONDS } from '../../dns/limits.ts';
 import { show, shown } from './problem.ts';
 import { nearest } from './suggest.ts';
 
@@ -60,9 +61,6 @@ export function integer(min: number, max: number, description: string) {
     v.description(description),
   );
 }
-
-/** RFC 2181 section 8. */
-export const MAX_TTL_SECONDS = 2_147_483_647;
 
 export function ttlSeconds(description: string) {
   return integer(0, MAX_TTL_SECONDS, description);

@@ -1,9 +1,8 @@
 // One query sent, one reply read, over UDP or TCP.
 //
-// Of dns2's client this uses what is sound in 3.1.1: the random id and the reading of a framed message from a TCP stream.
-// Its UDPClient and TCPClient as a whole are not: the TCP client waits for ever, sends id 0, and cuts an IPv6 address at its
-// first colon; neither sends EDNS (so no Extended DNS Error ever comes back) nor asks for types outside dns2's table, and
-// both decode with dns2's decoder, which mistakes dots inside labels. Replies are read by dns/message.ts.
+// From dns2 3.1.1 come the random id and the reader of length-prefixed TCP messages. Its clients are not used: its TCP client
+// has no timeout, sends id 0 and cuts IPv6 addresses at the first colon; neither client sends EDNS (so that no Extended DNS
+// Error ever comes back) nor types outside dns2's table, and its decoder mistakes dots inside labels.
 import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
 import { Packet } from 'dns2';

@@ -52,9 +52,9 @@ describe('defaults of the configuration', () => {
         soa: {
           mname: 'ns.dns.production.local.',
           rname: 'hostmaster.production.local.',
-          refreshSeconds: 7200,
-          retrySeconds: 1800,
-          expireSeconds: 86_400,
+          refreshSeconds: 14_400,
+          retrySeconds: 3600,
+          expireSeconds: 604_800,
           minimumSeconds: 5,
         },
         policy: {
@@ -70,6 +70,12 @@ describe('defaults of the configuration', () => {
         reverse: undefined,
       },
     ]);
+  });
+
+  test('a zone with `kubernetes` has the SOA timers of CoreDNS', async () => {
+    const { zones } = await load('zones:\n  - { name: a.local, kubernetes: {}, soa: { retrySeconds: 60 } }\n');
+    const { refreshSeconds, retrySeconds, expireSeconds, minimumSeconds } = zones[0].soa;
+    assert.deepEqual([refreshSeconds, retrySeconds, expireSeconds, minimumSeconds], [7200, 60, 86_400, 5]);
   });
 
   test('in a zone with `kubernetes`, a service without ready endpoints is NXDOMAIN by default', async () => {

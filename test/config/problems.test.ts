@@ -176,6 +176,39 @@ says('two CNAMEs at a name are refused', record('{ name: w, type: CNAME, value: 
 says('a CNAME at the apex is refused', record('{ name: "@", type: CNAME, value: x }'), [
   "4:28 a CNAME cannot stand at the zone's own name, where SOA and NS are (RFC 1034 section 3.6.2)",
 ]);
+says("the zone's own NS are no static records, as TYPE2 neither", record('{ name: "@", type: TYPE2, value: y }'), [
+  "4:28 the zone's own NS records are written as its `nameServers`",
+]);
+says('a wildcard cannot be delegated, as TYPE2 neither', record('{ name: "*", type: type2, value: y }'), [
+  '4:28 a wildcard cannot be delegated (RFC 4592 section 4.2): write each name of its own',
+]);
+says('a CNAME written as TYPE5 is a CNAME', record('{ name: "@", type: TYPE5, value: x }'), [
+  "4:28 a CNAME cannot stand at the zone's own name, where SOA and NS are (RFC 1034 section 3.6.2)",
+]);
+says(
+  'a CNAME beside other records is refused, as TYPE5 beside TYPE1 too',
+  zone('records:', '  - { name: w, type: TYPE1, value: 192.0.2.1 }', '  - { name: W, type: TYPE5, value: x }'),
+  [
+    '5:26 w.b.local. has a CNAME beside other records: a name has one CNAME and nothing else, or none (RFC 1034 section 3.6.2)',
+  ],
+);
+says('SOA written as TYPE6 is no static record', record('{ name: x, type: TYPE6, value: y }'), [
+  "4:26 `type`: SOA is not written as a record: use the zone's `soa`",
+]);
+says(
+  'a name server in the zone without an address is warned of',
+  zone('nameServers: [ns1, ns2, ns.other.]', 'records:', '  - { name: ns2, type: TYPE28, value: "2001:db8::1" }'),
+  [
+    '3:19 warning: the name server ns1.b.local. has no A or AAAA record: it is answered with the addresses that healthdns listens on; add a record with the address that clients reach it at',
+  ],
+);
+says(
+  'a name server below a delegation without an address is a problem',
+  zone('nameServers: [ns.sub]', 'records:', '  - { name: sub, type: NS, value: ns.other. }'),
+  [
+    '3:19 warning: the name server ns.sub.b.local. has no A or AAAA record, and none is made up, because sub.b.local. is delegated',
+  ],
+);
 says(
   'different TTLs of one name and type are warned of',
   zone(

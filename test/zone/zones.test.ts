@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { TYPE } from '../../src/dns/types.ts';
 import type { NameRecords } from '../../src/plane/records.ts';
 import { stateStaticServices } from '../../src/sources/static.ts';
 import { lines, zoneText } from '../support/model-plane.ts';
@@ -364,3 +365,18 @@ function namesBelow({ names }: { names: ReadonlyMap<string, NameRecords> }, apex
     [...names].filter(([name]) => name === apex || name.endsWith(`.${apex}`)).map(([, records]) => records),
   );
 }
+
+test('the address of a name server is made up only in the zone and above its delegations', async () => {
+  const { plane, zones } = setUpZones([
+    zoneConfig('b.local.', {
+      nameServers: ['ns.b.local.', 'ns.sub.b.local.', 'ns.other.'],
+      records: [{ name: 'sub.b.local.', type: 'NS', value: 'x.other.', ttlSeconds: 5 }],
+    }),
+  ]);
+  await zones.flush();
+  const addresses = [...plane.names].filter(([, { rrsets }]) => rrsets.some(({ type }) => type === TYPE.A));
+  assert.deepEqual(
+    addresses.map(([name]) => name),
+    ['ns.b.local.'],
+  );
+});

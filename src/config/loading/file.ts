@@ -15,7 +15,7 @@ import { buildFront, checkRewrites, frontEntries } from '../sections/front.ts';
 import { checkListen, httpEntry, listenEntry, parseListenAddress } from '../sections/listen.ts';
 import { buildServer, limitsEntry, serverEntry } from '../sections/server.ts';
 import { checkSnapshotFiles } from '../sections/snapshot-files.ts';
-import { buildZones, checkZones, warnOfSharedNames, zonesEntry } from '../sections/zones.ts';
+import { buildZones, checkZones, warnOfNames, zonesEntry } from '../sections/zones.ts';
 
 export const fileSchema = mapping(
   {
@@ -77,7 +77,7 @@ export async function checkFile(
 export function buildConfig(input: FileInput, file: string, folder: string, reporter: Reporter): Config {
   const clusters = createClusterNames();
   const zones = buildZones(input.zones, folder, clusters);
-  for (const [i, zone] of zones.entries()) warnOfSharedNames(zone, ['zones', i], reporter);
+  for (const [i, zone] of zones.entries()) warnOfNames(zone, ['zones', i], reporter);
   return {
     file,
     listen: [input.listen].flat().map(parseListenAddress),

@@ -86,7 +86,7 @@ export function checkRecords(
     if (name === undefined || values === undefined) continue;
     const others = byName.get(name) ?? [];
     byName.set(name, others);
-    others.push({ type: record.type.toUpperCase(), path, ttlSeconds: record.ttlSeconds, values });
+    others.push({ type: typeOf(record), path, ttlSeconds: record.ttlSeconds, values });
     checkBesideOthers(name, others, zone, reporter);
   }
 }
@@ -114,7 +114,7 @@ function checkOwner(record: RecordInput, path: Path, zone: string, reporter: Rep
     );
   if (name.slice(2).split('.').includes('*'))
     reporter.warning(at, `\`*\` in \`${shown(record.name)}\` is a wildcard only as the first label (RFC 4592)`);
-  if (record.type.toUpperCase() === 'NS') {
+  if (typeOf(record) === 'NS') {
     const place = [...path, 'type'];
     if (name === zone) reporter.problem(place, "the zone's own NS records are written as its `nameServers`");
     if (name.startsWith('*.'))
@@ -179,7 +179,7 @@ export function buildRecords(records: readonly RecordInput[], zone: string, defa
   const ttls = new Map<string, number>();
   for (const record of records) {
     const name = absoluteName(record.name, zone);
-    const type = typeName(parseType(record.type.toUpperCase())!);
+    const type = typeOf(record);
     const rrset = `${name} ${type}`;
     const ttlSeconds = Math.min(record.ttlSeconds ?? defaultTtlSeconds, ttls.get(rrset) ?? Infinity);
     ttls.set(rrset, ttlSeconds);
@@ -190,6 +190,9 @@ export function buildRecords(records: readonly RecordInput[], zone: string, defa
   }
   return [...built.values()].map((record) => ({ ...record, ttlSeconds: ttls.get(`${record.name} ${record.type}`)! }));
 }
+
+/** The mnemonic of its type, also where that is written as TYPEn. */
+const typeOf = ({ type }: RecordInput): string => typeName(parseType(type.toUpperCase())!);
 
 /** Throws RdataError. */
 function canonicalValue(typeText: string, value: string, zone: string): string {

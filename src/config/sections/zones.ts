@@ -12,6 +12,7 @@ import {
   CLOUD_MAP_NAMES,
   domainName,
   expandTemplate,
+  isInZone,
   KUBERNETES_NAMES,
   nameMessage,
   nameTemplate,
@@ -25,6 +26,8 @@ import { buildService, checkService, serviceSchema } from './services.ts';
 /** CoreDNS's default for Kubernetes names; health decides answers, so they must not be cached for long. */
 const DEFAULT_TTL_SECONDS = 5;
 
+const DEFAULT_SERVER = 'ns.dns';
+
 const timer = (description: string) => integer(0, MAX_TTL_SECONDS, description);
 
 const soaEntry = v.optional(
@@ -36,9 +39,9 @@ const soaEntry = v.optional(
       rname: v.optional(
         domainName('a mailbox', 'Mailbox in the form of a name, relative to the zone; default: hostmaster.'),
       ),
-      refreshSeconds: v.optional(timer('SOA REFRESH.'), 7200),
-      retrySeconds: v.optional(timer('SOA RETRY.'), 1800),
-      expireSeconds: v.optional(timer('SOA EXPIRE.'), 86_400),
+      refreshSeconds: v.optional(timer('SOA REFRESH; default: 14400, with kubernetes 7200 (as CoreDNS).')),
+      retrySeconds: v.optional(timer('SOA RETRY; default: 3600, with kubernetes 1800.')),
+      expireSeconds: v.optional(timer('SOA EXPIRE; default: 604800, with kubernetes 86400.')),
       minimumSeconds: v.optional(timer("Negative TTL (RFC 2308); default: the zone's ttlSeconds.")),
     },
     "Fields of the zone's SOA record; healthdns maintains the serial.",
@@ -210,8 +213,30 @@ function namesOf(zone: ZoneInput): readonly string[] {
   return zone.names ?? (zone.kubernetes === undefined ? CLOUD_MAP_NAMES : KUBERNETES_NAMES);
 }
 
+/** Of a zone without problems: what is answered otherwise than it reads. */
+export function warnOfNames(zone: ZoneConfig, path: Path, reporter: Reporter): void {
+  warnOfServersWithoutAddress(zone, [...path, 'nameServers'], reporter);
+  warnOfSharedNames(zone, path, reporter);
+}
+
+function warnOfServersWithoutAddress({ name: zone, nameServers, records }: ZoneConfig, path: Path, reporter: Reporter) {
+  const addressed = new Set(records.filter(({ type }) => type === 'A' || type === 'AAAA').map(({ name }) => name));
+  for (const [i, server] of nameServers.entries()) {
+    if (!isInZone(server, zone) || addressed.has(server) || server === absoluteName(DEFAULT_SERVER, zone)) continue;
+    const cut = records.find(({ name, type }) => type === 'NS' && isInZone(server, name))?.name;
+    reporter.warning(
+      [...path, i],
+      `the name server ${server} has no A or AAAA record${
+        cut === undefined
+          ? ': it is answered with the addresses that healthdns listens on; add a record with the address that clients reach it at'
+          : `, and none is made up, because ${cut} is delegated`
+      }`,
+    );
+  }
+}
+
 /** Static names that two services of a zone claim, or a service and a record: one of them is not answered. */
-export function warnOfSharedNames(zone: ZoneConfig, path: Path, reporter: Reporter): void {
+function warnOfSharedNames(zone: ZoneConfig, path: Path, reporter: Reporter): void {
   const owners = new Map<string, string>(zone.records.map(({ name, type }) => [name, `a ${type} record`]));
   for (const [i, service] of zone.services.entries()) {
     for (const template of service.names) {
@@ -236,7 +261,7 @@ function buildZone(zone: ZoneInput, folder: string, clusters: ClusterNames): Zon
   const name = zoneNameOf(zone.name);
   const policy = zone.kubernetes === undefined ? zonePolicy(zone) : clusterZonePolicy(zone);
   const defaults = { names: namesOf(zone), ttlSeconds: zone.ttlSeconds, policy };
-  const nameServers = (zone.nameServers ?? ['ns.dns']).map((server) => absoluteName(server, name));
+  const nameServers = (zone.nameServers ?? [DEFAULT_SERVER]).map((server) => absoluteName(server, name));
   const kubernetes = zone.kubernetes === undefined ? [] : [zone.kubernetes].flat();
   return {
     name,
@@ -252,14 +277,19 @@ function buildZone(zone: ZoneInput, folder: string, clusters: ClusterNames): Zon
   };
 }
 
-/** CoreDNS's names and timers; the negative TTL follows the zone's, so that a new name is not missed for longer. */
-function buildSoa({ soa, ttlSeconds }: ZoneInput, zone: string, firstServer: string): SoaConfig {
+/** The lowest timers that Zonemaster accepts without a warning. */
+const TIMERS = { refreshSeconds: 14_400, retrySeconds: 3600, expireSeconds: 604_800 };
+const COREDNS_TIMERS = { refreshSeconds: 7200, retrySeconds: 1800, expireSeconds: 86_400 };
+
+/** The negative TTL follows the zone's, so that a new name is not missed for longer. */
+function buildSoa({ soa, ttlSeconds, kubernetes }: ZoneInput, zone: string, firstServer: string): SoaConfig {
+  const timers = kubernetes === undefined ? TIMERS : COREDNS_TIMERS;
   return {
     mname: soa.mname === undefined ? firstServer : absoluteName(soa.mname, zone),
     rname: absoluteName(soa.rname ?? 'hostmaster', zone),
-    refreshSeconds: soa.refreshSeconds,
-    retrySeconds: soa.retrySeconds,
-    expireSeconds: soa.expireSeconds,
+    refreshSeconds: soa.refreshSeconds ?? timers.refreshSeconds,
+    retrySeconds: soa.retrySeconds ?? timers.retrySeconds,
+    expireSeconds: soa.expireSeconds ?? timers.expireSeconds,
     minimumSeconds: soa.minimumSeconds ?? ttlSeconds,
   };
 }

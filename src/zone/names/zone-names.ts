@@ -63,10 +63,13 @@ class Drafts {
 function addNameServers(drafts: Drafts, zone: ZoneConfig, name: WireName, addresses: readonly string[]): void {
   const apex = drafts.at(name);
   if (apex.rrsets.some(({ type }) => type === TYPE.NS)) return;
+  const cuts = drafts.all().filter(({ rrsets }) => rrsets.some(({ type }) => type === TYPE.NS));
   for (const server of zone.nameServers) {
     const target = parseName(server);
     rrsetOf(apex, TYPE.NS, answersAlways(zone.ttlSeconds)).records.push(always(target));
-    if (isSubdomain(target, name)) addServerAddresses(drafts.at(target), addresses, zone.ttlSeconds);
+    // Below a delegation its own zone has the address.
+    const isOurs = isSubdomain(target, name) && !cuts.some((cut) => isSubdomain(target, cut.name));
+    if (isOurs) addServerAddresses(drafts.at(target), addresses, zone.ttlSeconds);
   }
 }
 

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { ZoneConfig } from '../../src/config/config.ts';
+import { formatName } from '../../src/dns/name.ts';
 import { TYPE } from '../../src/dns/types.ts';
 import type { NameRecords } from '../../src/plane/records.ts';
 import { stateStaticServices } from '../../src/sources/static.ts';
@@ -379,4 +381,28 @@ test('the address of a name server is made up only in the zone and above its del
     addresses.map(([name]) => name),
     ['ns.b.local.'],
   );
+});
+
+test('reverse zones that a cluster fills fall through as the cluster does', async () => {
+  const falling = (...fallthrough: string[]) => {
+    const [zone] = [clusterZone()];
+    return { ...zone, kubernetes: [{ ...zone.kubernetes[0], fallthrough }] };
+  };
+  const suffixes = async (...zoneConfigs: ZoneConfig[]) => {
+    const { plane, zones } = setUpZones(zoneConfigs);
+    await zones.flush();
+    return [...plane.zones].map(([name, { fallthrough }]) => `${name} ${fallthrough.map(formatName).join(' ')}`).sort();
+  };
+  assert.deepEqual(await suffixes(clusterZone()), ['cluster.local. ', 'in-addr.arpa. ', 'ip6.arpa. ']);
+  assert.deepEqual(await suffixes(falling('in-addr.arpa.')), [
+    'cluster.local. in-addr.arpa.',
+    'in-addr.arpa. in-addr.arpa.',
+    'ip6.arpa. in-addr.arpa.',
+  ]);
+  assert.deepEqual(await suffixes(falling('.'), zoneConfig('in-addr.arpa.')), [
+    'cluster.local. .',
+    'in-addr.arpa. ',
+    'ip6.arpa. .',
+  ]);
+  assert.deepEqual(await suffixes(zoneConfig('a.', { reverse: ['10.in-addr.arpa.'] })), ['10.in-addr.arpa. ', 'a. ']);
 });

@@ -65,7 +65,9 @@ const kubernetesSchema = mapping(
           v.boolean(expecting('true, false or a list of zones')),
           list(domainName('a zone', 'A zone.'), 'Only for names in these zones.'),
         ),
-        v.description('Forward names that do not exist instead of answering NXDOMAIN: true, or only in these zones.'),
+        v.description(
+          'Forward names that do not exist instead of answering NXDOMAIN: true, or only in these zones. It also governs the reverse zones of the cluster.',
+        ),
       ),
       false,
     ),

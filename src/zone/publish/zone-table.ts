@@ -46,15 +46,14 @@ export function createZoneTable(
   for (const config of configs) {
     const known = previous?.get(config.name);
     const name = parseName(config.name);
-    const implied = !input.zones.includes(config);
+    const fillers = input.zones.filter((zone) => reverseOf(zone).includes(config.name));
+    const isImplied = !input.zones.includes(config);
     const entry: ZoneEntry = {
       config,
       name,
       reverseZones: reverseOf(config).map((text) => parseName(text)),
-      filledBy: input.zones.filter((zone) => reverseOf(zone).includes(config.name)).map((zone) => zone.name),
-      fallthrough: implied
-        ? [name]
-        : config.kubernetes.flatMap(({ fallthrough }) => fallthrough.map((text) => parseName(text))),
+      filledBy: fillers.map((zone) => zone.name),
+      fallthrough: fallthroughOf(isImplied ? fillers : [config]),
       serial: known?.serial ?? timeOf(input.nowMs),
       ownNames: zoneNames(config, input.nameServerAddresses, (problem) => input.leftOut(config.name, problem)),
       // What has no source to wait for is ready at once.
@@ -97,6 +96,12 @@ export function namesOfZone(entry: ZoneEntry | undefined): PublishedName[] {
   return ownNames.map((records) =>
     published(sameName(records.name, name) ? withSoa(records, config, serial) : records),
   );
+}
+
+/** As CoreDNS: the reverse zones of a `kubernetes` block fall through by the same list. */
+function fallthroughOf(zones: readonly ZoneConfig[]): WireName[] {
+  const suffixes = zones.flatMap(({ kubernetes }) => kubernetes.flatMap(({ fallthrough }) => fallthrough));
+  return [...new Set(suffixes)].map((text) => parseName(text));
 }
 
 function reverseOf(zone: ZoneConfig): readonly string[] {

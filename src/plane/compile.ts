@@ -1,5 +1,5 @@
 // One name with its records → the block that data threads keep (layout.ts).
-import { labelCount, nameEnd } from '../dns/name.ts';
+import { labelCount, nameEnd, type WireName } from '../dns/name.ts';
 import { type HashSeed, hashName } from '../dns/name-hash.ts';
 import { TYPE } from '../dns/types.ts';
 import { HashIndex } from '../memory/hash-index.ts';
@@ -7,11 +7,13 @@ import type { WordWriter } from '../memory/word-writer.ts';
 import {
   BLOCK,
   BLOCK_FLAG,
+  compressibleNames,
   DUPLICATE,
+  nameOffset,
   POLICIES,
-  RECORD,
   RRSET,
   RRSET_FLAG,
+  SHARE,
   SLOT_MASK,
   targetOffset,
 } from './layout.ts';
@@ -20,7 +22,7 @@ import type { NameRecords, ResourceRecord, RRset } from './records.ts';
 /** Weights above this count as this. */
 const MAX_WEIGHT = 0xffff;
 
-/** Appends the block of one name. Throws RangeError or NameError where a record cannot be said on the wire. */
+/** Appends the block of one name. Throws RangeError or NameError where a record cannot be encoded. */
 export function compileName(writer: WordWriter, records: NameRecords, seed: HashSeed): void {
   const start = writer.length;
   const rrsets = records.rrsets.filter(isSaid);
@@ -31,7 +33,7 @@ export function compileName(writer: WordWriter, records: NameRecords, seed: Hash
   const headers = writer.length;
   for (let i = 0; i < rrsets.length * RRSET.WORDS; i++) writer.put(0);
   rrsets.forEach((rrset, i) => {
-    compileRRset(writer, rrset, start, headers + i * RRSET.WORDS, seed);
+    compileRRset(writer, records.name, rrset, start, headers + i * RRSET.WORDS, seed);
   });
   writer.words[start + BLOCK.SIZE] = writer.length - start;
 }
@@ -49,22 +51,31 @@ function flagsOf(records: NameRecords): number {
   return flags;
 }
 
-function compileRRset(writer: WordWriter, rrset: RRset, block: number, header: number, seed: HashSeed): void {
+function compileRRset(
+  writer: WordWriter,
+  owner: WireName,
+  rrset: RRset,
+  block: number,
+  header: number,
+  seed: HashSeed,
+): void {
   const target = targetOffset(rrset.type);
   const records = isDistinct(rrset.records) ? rrset.records : groupDuplicates(rrset.records);
+  const names = compressibleNames(rrset.type);
   const length = records[0]?.rdata.length ?? 0;
-  const uniform = records.length > 0 && records.every(({ rdata }) => rdata.length === length);
-  const recordWords = RECORD.WORDS + (target >= 0 ? 1 : 0) + ((length + 3) >> 2);
+  const uniform = records.length === 1 || (names === 0 && records.every(({ rdata }) => rdata.length === length));
   const flags =
     (rrset.routing === 'weighted' ? RRSET_FLAG.WEIGHTED : 0) |
     (target >= 0 ? RRSET_FLAG.HAS_TARGETS : 0) |
+    (names > 0 ? RRSET_FLAG.COMPRESSIBLE : 0) |
     (POLICIES.indexOf(rrset.whenAllUnhealthy) << RRSET_FLAG.POLICY_SHIFT);
   const first = writer.length;
   if (!uniform) for (let i = 0; i < records.length; i++) writer.put(0);
+  const firstRecord = writer.length;
   records.forEach((record, i) => {
     if (!uniform) writer.words[first + i] = writer.length - block;
     const repeats = records !== rrset.records && i > 0 && sameRdata(record.rdata, records[i - 1].rdata);
-    compileRecord(writer, record, repeats, target, seed);
+    compileRecord(writer, owner, rrset.type, record, repeats, seed);
   });
   const { words } = writer;
   words[header + RRSET.TYPE] = rrset.type | (flags << 16);
@@ -72,26 +83,65 @@ function compileRRset(writer: WordWriter, rrset: RRset, block: number, header: n
   words[header + RRSET.COUNT] = records.length;
   words[header + RRSET.MAX_ANSWERS] = rrset.maxAnswers;
   words[header + RRSET.FIRST] = first - block;
-  words[header + RRSET.STRIDE] = uniform ? recordWords : 0;
+  words[header + RRSET.STRIDE] = uniform ? (writer.length - firstRecord) / records.length : 0;
 }
 
 function compileRecord(
   writer: WordWriter,
-  record: ResourceRecord,
+  owner: WireName,
+  type: number,
+  { rdata, slot, weight }: ResourceRecord,
   repeats: boolean,
-  target: number,
   seed: HashSeed,
 ): void {
-  if (record.rdata.length > 0xffff) throw new RangeError(`rdata of ${record.rdata.length} bytes, at most 65535 fit`);
-  if (record.slot < 0 || record.slot > SLOT_MASK) throw new RangeError(`slot ${record.slot} does not exist`);
-  const weight = Math.max(0, Math.min(MAX_WEIGHT, Math.trunc(record.weight)));
-  writer.putWord(record.slot | (repeats ? DUPLICATE : 0));
-  writer.putWord(record.rdata.length | (weight << 16));
+  if (rdata.length > 0xffff) throw new RangeError(`rdata of ${rdata.length} bytes, at most 65535 fit`);
+  if (slot < 0 || slot > SLOT_MASK) throw new RangeError(`slot ${slot} does not exist`);
+  writer.putWord(slot | (repeats ? DUPLICATE : 0));
+  writer.putWord(rdata.length | (Math.max(0, Math.min(MAX_WEIGHT, Math.trunc(weight))) << 16));
+  const target = targetOffset(type);
   if (target >= 0) {
-    nameEnd(record.rdata, target);
-    writer.putWord(hashName(record.rdata, seed, target));
+    nameEnd(rdata, target);
+    writer.putWord(hashName(rdata, seed, target));
   }
-  writer.putBytes(record.rdata);
+  const names = compressibleNames(type);
+  if (names === 0) writer.putBytes(rdata);
+  else putWithShares(writer, owner, rdata, nameOffset(type), names);
+}
+
+function putWithShares(writer: WordWriter, owner: WireName, rdata: Uint8Array, start: number, names: number): void {
+  const ends = [start];
+  for (let i = 0; i < names; i++) ends.push(nameEnd(rdata, ends[i]));
+  for (let i = 0; i < names; i++) writer.putWord(shareWith(owner, rdata, ends[i], ends[i + 1]));
+  if (start > 0) writer.putBytes(rdata.subarray(0, start));
+  for (let i = 0; i < names; i++) writer.putBytes(rdata.subarray(ends[i], ends[i + 1]));
+  writer.putBytes(rdata.subarray(ends[names]));
+}
+
+/** What the name from `at` to `end` shares with the owner name (SHARE). */
+function shareWith(owner: WireName, rdata: Uint8Array, at: number, end: number): number {
+  const isWildcard = owner[0] === 1 && owner[1] === 0x2a;
+  let ownerAt = isWildcard ? 2 : 0;
+  let nameAt = at;
+  let before = 0;
+  // Suffixes can be equal only where they are equally long.
+  while (owner.length - ownerAt !== end - nameAt || !equalBytes(owner, ownerAt, rdata, nameAt)) {
+    const ownerRest = owner.length - ownerAt;
+    const nameRest = end - nameAt;
+    if (ownerRest >= nameRest) ownerAt += 1 + owner[ownerAt];
+    if (nameRest < ownerRest) continue;
+    nameAt += 1 + rdata[nameAt];
+    before++;
+  }
+  const labels = labelCount(owner.subarray(ownerAt));
+  const kept = labels === 0 ? end - at : nameAt - at;
+  const compared = before > 1 ? SHARE.COMPARED : 0;
+  return kept | (labels << SHARE.LABELS_SHIFT) | ((end - at) << SHARE.LENGTH_SHIFT) | compared;
+}
+
+/** Whether the rest of `owner` stands in `rdata` at `at`. */
+function equalBytes(owner: WireName, ownerAt: number, rdata: Uint8Array, at: number): boolean {
+  for (let i = ownerAt; i < owner.length; i++) if (owner[i] !== rdata[at + i - ownerAt]) return false;
+  return true;
 }
 
 /**

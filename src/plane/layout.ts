@@ -3,9 +3,10 @@
 //
 //   block   | words | hash | name length, labels, flags | RRsets | pod TTL | name … | RRset headers … | records … |
 //   RRset   | type, flags | TTL | records | max answers | first record | stride |
-//   record  | slot, duplicate | weight, rdlength | (target's hash) | rdata … |
+//   record  | slot, duplicate | weight, rdlength | (target's hash) | (shares …) | rdata … |
 //
-// Names and rdata are bytes, padded to a word. Records of one size follow each other by `stride` words; otherwise stride is 0
+// Names and rdata are bytes, padded to a word; in rdata with shares, what is before, between and after the names is padded as
+// well. Records of one size follow each other by `stride` words; otherwise stride is 0
 // and `first record` is a list of their places. Places are counted in words from the start of the block.
 
 import { firstNameOffset } from '../dns/rdata/layouts.ts';
@@ -48,6 +49,8 @@ export const RRSET_FLAG = {
   HAS_TARGETS: 2,
   /** `whenAllUnhealthy`, two bits from here: the index in POLICIES. */
   POLICY_SHIFT: 2,
+  /** Records carry a share (below) for each name in their rdata, which may be compressed. */
+  COMPRESSIBLE: 16,
 } as const;
 
 export const POLICY = { NODATA: 0, NXDOMAIN: 1, SERVFAIL: 2, ALL: 3 } as const;
@@ -58,7 +61,7 @@ export const RECORD = {
   SLOT: 0,
   /** Rdlength | weight << 16. */
   LENGTH: 1,
-  /** Words before the rdata; one more with HAS_TARGETS. */
+  /** Words before the rdata; one more with HAS_TARGETS, and one for each share. */
   WORDS: 2,
 } as const;
 
@@ -72,10 +75,26 @@ export const ENTRY_HEADER_WORDS = 2;
 
 export const ZONE_FLAG = { READY: 1, STALE: 2 } as const;
 
-const TARGET_OFFSETS = new Int8Array(64).fill(-1);
-for (const type of [TYPE.CNAME, TYPE.NS, TYPE.MX, TYPE.SRV]) TARGET_OFFSETS[type] = firstNameOffset(type);
+/**
+ * What a name in rdata shares with its owner name (a wildcard's `*` aside): the bytes before the shared suffix | the labels
+ * of the suffix << 8 | the length of the whole name << 16 | whether it may share more with another name of the RRset, because
+ * more than one label is before the suffix. Without a shared label all bytes are before it.
+ */
+export const SHARE = { KEPT: 0xff, LABELS_SHIFT: 8, LENGTH_SHIFT: 16, COMPARED: 1 << 24 } as const;
 
-/** Where in the rdata of a type a name begins that is looked up (CNAME) or has its addresses added (NS, MX, SRV); else -1. */
-export function targetOffset(type: number): number {
-  return type < TARGET_OFFSETS.length ? TARGET_OFFSETS[type] : -1;
-}
+const byType = (types: readonly number[], value: (type: number) => number, none: number) => {
+  const values = new Int8Array(64).fill(none);
+  for (const type of types) values[type] = value(type);
+  return (type: number): number => (type < values.length ? values[type] : none);
+};
+
+/** Where in the rdata of a type a name begins whose addresses are added; else -1. */
+export const targetOffset = byType([TYPE.NS, TYPE.MX, TYPE.SRV], firstNameOffset, -1);
+
+/** How many names of the rdata may be compressed (RFC 3597 section 4: types of RFC 1035). The first begins at `nameOffset`. */
+export const compressibleNames = byType(
+  [TYPE.NS, TYPE.CNAME, TYPE.SOA, TYPE.PTR, TYPE.MX],
+  (type) => (type === TYPE.SOA ? 2 : 1),
+  0,
+);
+export const nameOffset = byType([TYPE.NS, TYPE.CNAME, TYPE.SOA, TYPE.PTR, TYPE.MX], firstNameOffset, 0);

@@ -20,15 +20,16 @@ import { MAX_POINTER } from '../../dns/writer.ts';
 import type { TargetRecord } from '../../forward/resolve/target.ts';
 import { chunkOf, wordOf } from '../../memory/arena.ts';
 import type { PacketMemory } from '../../native/packet-memory.ts';
-import { RECORD, RRSET, RRSET_FLAG, targetOffset } from '../../plane/layout.ts';
+import { compressibleNames, nameOffset, RECORD, RRSET, RRSET_FLAG, SHARE, targetOffset } from '../../plane/layout.ts';
 import type { ResponderSettings } from '../../plane/settings.ts';
 import { rrsetOf, type Zone } from '../table/lookup.ts';
-import { type Selection, type Selector, wireBytes } from '../table/select.ts';
+import type { Selection, Selector } from '../table/select.ts';
 import type { Table } from '../table/table.ts';
+import { createNameWriter, type Places } from './compression.ts';
 
 export const SECTION = { ANSWER: 0, AUTHORITY: 1, ADDITIONAL: 2 } as const;
 
-/** How adding an RRset went; of an alias, also the offset of its rdata, which is never below 1. */
+/** How adding an RRset went. */
 export const ADDED = 0;
 /** Nothing of the RRset may be answered now. */
 export const NONE_ALIVE = -1;
@@ -187,30 +188,61 @@ export function addTarget(
 export interface RRsetWriter {
   /** Adds the records that may be answered, with `owner` as their name: ADDED, NONE_ALIVE or CUT. */
   addRRset(section: number, handle: number, rrset: number, owner: number): number;
-  /** Adds one record of a CNAME RRset: the offset of its rdata, NONE_ALIVE or CUT. */
+  /**
+   * Adds one record of a CNAME RRset: the labels that its target shares with the name being answered, NONE_ALIVE or CUT.
+   * Copies the target, uncompressed, to the spare place of the packet memory.
+   */
   addAlias(handle: number, rrset: number, owner: number): number;
   /** Adds the zone's SOA, with the TTL of RFC 2308 section 3. False where the zone has none (yet). */
   addSoa(zone: Zone, owner: number): boolean;
   /**
-   * Adds addresses of the names in the RRset added last, where they are ours and fit. With `cutLabels` >= 0 they are those
-   * of a referral at the last labels of `name`: addresses of name servers below the cut are available nowhere else, so
-   * where they do not fit, the reply is marked truncated (RFC 9471 section 3.1).
+   * Adds addresses of the names in the RRset added last, of the block `handle`, where they are ours and fit. With `cutLabels` >= 0 they are those
+   * of a referral at the last labels of the name being answered: addresses of name servers below the cut are available
+   * nowhere else, so where they do not fit, the reply is marked truncated (RFC 9471 section 3.1).
    */
-  addGlue(name: LabelledName, cutLabels: number): void;
+  addGlue(handle: number, cutLabels: number): void;
 }
 
-export function createRRsetWriter(memory: PacketMemory, table: Table, selector: Selector, reply: Reply): RRsetWriter {
-  const { view } = memory;
-  const chunks = table.arena.words;
+export function createRRsetWriter(
+  memory: PacketMemory,
+  table: Table,
+  selector: Selector,
+  reply: Reply,
+  places: Places,
+): RRsetWriter {
+  const { bytes, view } = memory;
+  const { words: chunks, bytes: chunkBytes } = table.arena;
+  const names = createNameWriter(view, places);
   const targets = createTargets();
 
   /** Words are copied whole: what is written next covers the excess. */
-  const copyRdata = (words: Int32Array, from: number, to: number, length: number): void => {
+  const copyWords = (words: Int32Array, from: number, to: number, length: number): void => {
     for (let i = 0; i < length; i += 4) view.setInt32(to + i, words[from + (i >> 2)], true);
   };
 
-  /** As many records as fit. */
-  const write = (section: number, words: Int32Array, rrset: number, owner: number, chosen: Selection): void => {
+  /** Writes rdata with names that may be compressed, whose shares begin at `shares`. Returns its end, -1 where it does not fit. */
+  const writeRdata = (words: Int32Array, record: number, shares: number, type: number): number => {
+    const { base, limit } = reply;
+    const prefix = nameOffset(type);
+    const count = compressibleNames(type);
+    let at = reply.at + RECORD_HEAD_BYTES + prefix;
+    let from = shares + count;
+    let rest = (words[record + RECORD.LENGTH] & 0xffff) - prefix;
+    if (prefix > 0) copyWords(words, from++, at - prefix, prefix);
+    for (let i = shares; i < shares + count; i++) {
+      const length = (words[i] >>> SHARE.LENGTH_SHIFT) & 0xff;
+      at = names.write(words, from, words[i], base, at, limit);
+      if (at < 0) return -1;
+      from += (length + 3) >> 2;
+      rest -= length;
+    }
+    if (at + rest > limit) return -1;
+    copyWords(words, from, at, rest);
+    return at + rest;
+  };
+
+  /** Adds records until one does not fit: how many. */
+  const writePlain = (words: Int32Array, rrset: number, owner: number, chosen: Selection): number => {
     const { limit } = reply;
     const { alive, found, count } = chosen;
     const type = words[rrset + RRSET.TYPE] & 0xffff;
@@ -225,53 +257,97 @@ export function createRRsetWriter(memory: PacketMemory, table: Table, selector: 
       if (++next === found) next = 0;
       const length = words[record + RECORD.LENGTH] & 0xffff;
       const rdataAt = at + RECORD_HEAD_BYTES;
-      if (rdataAt + length > limit) {
-        reply.truncated = true;
-        break;
-      }
+      if (rdataAt + length > limit) break;
       writeRecordHead(view, at, owner, type, ttl, length);
-      copyRdata(words, record + rdataWord, rdataAt, length);
-      if (hasTargets) noteTarget(targets, rdataAt + targetOffset(type), words[record + RECORD.WORDS]);
+      copyWords(words, record + rdataWord, rdataAt, length);
+      if (hasTargets) {
+        const name = targetOffset(type);
+        noteTarget(targets, words[record + RECORD.WORDS], 0, 0, rdataAt + name - reply.base);
+      }
       at = rdataAt + length;
     }
-    reply.counts[section] += i;
     reply.at = at;
+    return i;
   };
 
-  const addSelected = (section: number, words: Int32Array, rrset: number, owner: number, chosen: Selection): number => {
-    targets.count = 0;
-    if (chosen.count === 0 && !chosen.overflow) return NONE_ALIVE;
-    const fits = !chosen.overflow && reply.at + wireBytes(chosen, words, rrset) <= reply.limit;
-    if (!fits) {
-      reply.truncated = true;
-      if (!reply.overTcp) return CUT;
+  /** The same for types whose rdata may be compressed. */
+  const writeNamed = (chunk: number, rrset: number, owner: number, chosen: Selection): number => {
+    const words = chunks[chunk];
+    const { alive, found, count } = chosen;
+    const type = words[rrset + RRSET.TYPE] & 0xffff;
+    const hasTargets = (words[rrset + RRSET.TYPE] & (RRSET_FLAG.HAS_TARGETS << 16)) !== 0;
+    const shareWord = hasTargets ? RECORD.WORDS + 1 : RECORD.WORDS;
+    names.begin(chunkBytes[chunk]);
+    for (let i = 0, next = chosen.first; i < count; i++) {
+      const record = alive[next];
+      if (++next === found) next = 0;
+      const start = reply.at;
+      const end = writeRdata(words, record, record + shareWord, type);
+      if (end < 0) return i;
+      writeRecordHead(view, start, owner, type, words[rrset + RRSET.TTL], end - start - RECORD_HEAD_BYTES);
+      reply.at = end;
+      if (!hasTargets) continue;
+      const share = words[record + shareWord];
+      const prefix = nameOffset(type);
+      const place = placeOfName(bytes, start + RECORD_HEAD_BYTES + prefix, reply.base);
+      noteTarget(targets, words[record + RECORD.WORDS], record + shareWord + (prefix > 0 ? 2 : 1), share, place);
     }
-    write(section, words, rrset, owner, chosen);
-    return fits ? ADDED : CUT;
+    return count;
+  };
+
+  /** Adds the chosen records; false where one does not fit. */
+  const write = (section: number, handle: number, rrset: number, owner: number, chosen: Selection): boolean => {
+    const words = chunks[chunkOf(handle)];
+    const compressible = (words[rrset + RRSET.TYPE] & (RRSET_FLAG.COMPRESSIBLE << 16)) !== 0;
+    const written = compressible
+      ? writeNamed(chunkOf(handle), rrset, owner, chosen)
+      : writePlain(words, rrset, owner, chosen);
+    reply.counts[section] += written;
+    return written === chosen.count && !chosen.overflow;
+  };
+
+  const select = (handle: number, rrset: number): Selection =>
+    selector.select(chunks[chunkOf(handle)], wordOf(handle), rrset, reply.limit - reply.at);
+
+  /** Over UDP, part of an RRset is answered only of addresses: clients that ignore TC then have some. */
+  const addSelected = (section: number, handle: number, rrset: number, owner: number, chosen: Selection): number => {
+    if (chosen.count === 0 && !chosen.overflow) return NONE_ALIVE;
+    targets.count = 0;
+    const start = reply.at;
+    const before = reply.counts[section];
+    if (write(section, handle, rrset, owner, chosen)) return ADDED;
+    reply.truncated = true;
+    if (!reply.overTcp && !isAddress(chunks[chunkOf(handle)][rrset + RRSET.TYPE] & 0xffff)) {
+      reply.at = start;
+      reply.counts[section] = before;
+    }
+    return CUT;
   };
 
   /** Adds one address RRset, whole or not at all; false where it does not fit. No TC for it: RFC 2181 section 9. */
   const addAddresses = (handle: number, type: number, owner: number): boolean => {
     const rrset = rrsetOf(table, handle, type);
     if (rrset < 0) return true;
-    const words = chunks[chunkOf(handle)];
-    const chosen = selector.select(words, wordOf(handle), rrset, reply.limit - reply.at);
-    if (chosen.overflow || reply.at + wireBytes(chosen, words, rrset) > reply.limit) return false;
-    if (chosen.count > 0) write(SECTION.ADDITIONAL, words, rrset, owner, chosen);
-    return true;
+    const chosen = select(handle, rrset);
+    if (chosen.overflow) return false;
+    const start = reply.at;
+    const before = reply.counts[SECTION.ADDITIONAL];
+    if (write(SECTION.ADDITIONAL, handle, rrset, owner, chosen)) return true;
+    reply.at = start;
+    reply.counts[SECTION.ADDITIONAL] = before;
+    return false;
   };
 
   return {
-    addRRset(section, handle, rrset, owner) {
-      const words = chunks[chunkOf(handle)];
-      const chosen = selector.select(words, wordOf(handle), rrset, reply.limit - reply.at);
-      return addSelected(section, words, rrset, owner, chosen);
-    },
+    addRRset: (section, handle, rrset, owner) => addSelected(section, handle, rrset, owner, select(handle, rrset)),
     addAlias(handle, rrset, owner) {
       const words = chunks[chunkOf(handle)];
-      const rdataAt = reply.at + RECORD_HEAD_BYTES;
-      const added = addSelected(SECTION.ANSWER, words, rrset, owner, selector.selectOne(words, wordOf(handle), rrset));
-      return added === ADDED ? rdataAt : added;
+      const chosen = selector.selectOne(words, wordOf(handle), rrset);
+      const added = addSelected(SECTION.ANSWER, handle, rrset, owner, chosen);
+      if (added !== ADDED) return added;
+      const share = chosen.alive[chosen.first] + RECORD.WORDS;
+      copyWords(words, share + 1, memory.spareAt, (words[share] >>> SHARE.LENGTH_SHIFT) & 0xff);
+      return (words[share] >>> SHARE.LABELS_SHIFT) & 0xff;
     },
     addSoa(zone, owner) {
       const handle = table.findWords(zone.hash, zone.words, zone.name.length);
@@ -279,16 +355,16 @@ export function createRRsetWriter(memory: PacketMemory, table: Table, selector: 
       if (rrset < 0) return false;
       const words = chunks[chunkOf(handle)];
       const record = wordOf(handle) + words[rrset + RRSET.FIRST];
-      const length = words[record + RECORD.LENGTH] & 0xffff;
-      const rdataAt = reply.at + RECORD_HEAD_BYTES;
-      if (rdataAt + length > reply.limit) {
+      const start = reply.at;
+      names.begin(chunkBytes[chunkOf(handle)]);
+      const end = writeRdata(words, record, record + RECORD.WORDS, TYPE.SOA);
+      if (end < 0) {
         reply.truncated = true;
         return true;
       }
-      copyRdata(words, record + RECORD.WORDS, rdataAt, length);
-      const minimum = view.getInt32(rdataAt + length - 4);
-      writeRecordHead(view, reply.at, owner, TYPE.SOA, Math.min(words[rrset + RRSET.TTL], minimum), length);
-      reply.at = rdataAt + length;
+      const ttl = Math.min(words[rrset + RRSET.TTL], view.getInt32(end - 4));
+      writeRecordHead(view, start, owner, TYPE.SOA, ttl, end - start - RECORD_HEAD_BYTES);
+      reply.at = end;
       reply.counts[SECTION.AUTHORITY]++;
       return true;
     },
@@ -296,25 +372,43 @@ export function createRRsetWriter(memory: PacketMemory, table: Table, selector: 
   };
 }
 
-/** Names in the rdata of the RRset added last: their offsets and hashes. */
+function isAddress(type: number): boolean {
+  return type === TYPE.A || type === TYPE.AAAA;
+}
+
+/** Names in the rdata of the RRset added last whose addresses may be added. */
 interface Targets {
-  readonly at: Int32Array;
   readonly hashes: Int32Array;
+  /** The word where the name lies in its chunk, and its share; 0: it stands uncompressed in the message. */
+  readonly from: Int32Array;
+  readonly shares: Int32Array;
+  /** Where it stands in the message. */
+  readonly places: Int32Array;
   count: number;
 }
 
 function createTargets(): Targets {
-  return { at: new Int32Array(MAX_GLUE_NAMES), hashes: new Int32Array(MAX_GLUE_NAMES), count: 0 };
+  return {
+    hashes: new Int32Array(MAX_GLUE_NAMES),
+    from: new Int32Array(MAX_GLUE_NAMES),
+    shares: new Int32Array(MAX_GLUE_NAMES),
+    places: new Int32Array(MAX_GLUE_NAMES),
+    count: 0,
+  };
 }
 
-function noteTarget(targets: Targets, at: number, hash: number): void {
-  if (targets.count === MAX_GLUE_NAMES) return;
-  targets.at[targets.count] = at;
-  targets.hashes[targets.count++] = hash;
+function noteTarget(targets: Targets, hash: number, from: number, share: number, place: number): void {
+  const { count } = targets;
+  if (count === MAX_GLUE_NAMES) return;
+  targets.hashes[count] = hash;
+  targets.from[count] = from;
+  targets.shares[count] = share;
+  targets.places[count] = place;
+  targets.count++;
 }
 
 function createGlue(
-  { bytes, view }: PacketMemory,
+  { bytes, view, spareAt }: PacketMemory,
   table: Table,
   reply: Reply,
   targets: Targets,
@@ -323,30 +417,45 @@ function createGlue(
   const touched = new Int32Array(MAX_GLUE_NAMES);
   const glued = new Int32Array(MAX_GLUE_NAMES);
 
-  return (name, cutLabels) => {
-    const { at, hashes, count } = targets;
+  /** Names in rdata are lower case (dns/rdata). */
+  const find = (words: Int32Array, i: number): number => {
+    const { hashes, from, places, shares } = targets;
+    if (from[i] === 0) {
+      const at = reply.base + places[i];
+      return table.find(hashes[i], view, at, nameLength(bytes, at));
+    }
+    const length = (shares[i] >>> SHARE.LENGTH_SHIFT) & 0xff;
+    for (let k = 0; k < length; k += 4) view.setInt32(spareAt + k, words[from[i] + (k >> 2)], true);
+    return table.find(hashes[i], view, spareAt, length);
+  };
+
+  return (of, cutLabels) => {
+    const { count, hashes, places, shares } = targets;
+    const words = table.arena.words[chunkOf(of)];
     for (let i = 0; i < count; i++) touched[i] = hashes[i];
     table.touch(touched, count);
     let seen = 0;
     for (let i = 0; i < count; i++) {
-      const owner = at[i] - reply.base;
-      if (owner > MAX_POINTER) return;
+      if (places[i] > MAX_POINTER) return;
       // No address fits any more. At a cut it must still be known whether one is missing.
       if (cutLabels < 0 && reply.at + SMALLEST_ADDRESS_BYTES > reply.limit) return;
-      // Names in rdata are lower case (dns/rdata), so they are looked up where they were written.
-      const length = nameLength(bytes, at[i]);
-      const handle = table.find(hashes[i], view, at[i], length);
+      const handle = find(words, i);
       if (handle < 0) continue;
       let known = 0;
       while (known < seen && glued[known] !== handle) known++;
       if (known < seen) continue;
       glued[seen++] = handle;
-      const ipv4Fits = addAddresses(handle, TYPE.A, owner);
-      const ipv6Fits = addAddresses(handle, TYPE.AAAA, owner);
-      if (!(ipv4Fits && ipv6Fits) && cutLabels >= 0 && endsWith(bytes, at[i], length, name, cutLabels))
+      const ipv4Fits = addAddresses(handle, TYPE.A, places[i]);
+      const ipv6Fits = addAddresses(handle, TYPE.AAAA, places[i]);
+      if (!(ipv4Fits && ipv6Fits) && cutLabels >= 0 && ((shares[i] >>> SHARE.LABELS_SHIFT) & 0xff) === cutLabels)
         reply.truncated = true;
     }
   };
+}
+
+/** Where a name stands that was written at `at`: if only a pointer was, where that points. */
+function placeOfName(bytes: Uint8Array, at: number, base: number): number {
+  return bytes[at] >= 0xc0 ? ((bytes[at] & 0x3f) << 8) | bytes[at + 1] : at - base;
 }
 
 /** Of an uncompressed name, with the root's byte. */
@@ -354,15 +463,4 @@ function nameLength(bytes: Uint8Array, start: number): number {
   let at = start;
   while (bytes[at] !== 0) at += 1 + bytes[at];
   return at + 1 - start;
-}
-
-/** Whether the uncompressed name at `at` ends with the last labels of `name`. */
-function endsWith(bytes: Uint8Array, at: number, length: number, name: LabelledName, labels: number): boolean {
-  const suffix = name.starts[labels];
-  const suffixAt = at + length - (name.length - suffix);
-  let label = at;
-  while (label < suffixAt) label += 1 + bytes[label];
-  if (label !== suffixAt) return false;
-  for (let i = suffix; i < name.length; i++) if (bytes[suffixAt + i - suffix] !== name.bytes[i]) return false;
-  return true;
 }

@@ -7,8 +7,14 @@
 //   RFC 8914        extended errors                          RFC 9619  QDCOUNT is 1
 import { emptyQueryEdns, type QueryEdns, readQueryEdns } from '../../dns/fast/query-edns.ts';
 import { createQuestionReader, type QuestionReader } from '../../dns/fast/question-reader.ts';
-import { NO_EDE, writeHeaderOnly, writeOpt } from '../../dns/fast/response-writer.ts';
-import { HEADER_BYTES, MAX_CNAME_CHAIN, MAX_MESSAGE_BYTES, UDP_BYTES_WITHOUT_EDNS } from '../../dns/limits.ts';
+import { NO_EDE, RECORD_HEAD_BYTES, writeHeaderOnly, writeOpt } from '../../dns/fast/response-writer.ts';
+import {
+  HEADER_BYTES,
+  MAX_CNAME_CHAIN,
+  MAX_MESSAGE_BYTES,
+  MAX_NAME_BYTES,
+  UDP_BYTES_WITHOUT_EDNS,
+} from '../../dns/limits.ts';
 import { type HashSeed, hashName } from '../../dns/name-hash.ts';
 import { CLASS, EDE, FLAG, OPCODE, RCODE, TYPE } from '../../dns/types.ts';
 import { writeUint16 } from '../../dns/writer.ts';
@@ -24,6 +30,7 @@ import { EDE_OF, OUTCOME, RCODE_OF } from '../table/outcome.ts';
 import { createSelector, policyOf } from '../table/select.ts';
 import type { Table } from '../table/table.ts';
 import { createChaosAnswers } from './chaos.ts';
+import { createPlaces } from './compression.ts';
 import { DROP, type Later, type QueryHandler } from './query-handler.ts';
 import {
   ADDED,
@@ -252,9 +259,10 @@ function createSearch(deps: ResponderDeps, reader: QuestionReader, reply: Reply)
   const forwards = settings.forwarding && deps.forwarder !== undefined;
   const selector = createSelector(deps.slots, deps.rotationSeed);
   const lookup = createLookup(table, deps.zones, name);
-  const { addRRset, addAlias, addSoa, addGlue } = createRRsetWriter(memory, table, selector, reply);
-  /** Where `name` begins in the message. */
-  let nameAt = HEADER_BYTES;
+  const places = createPlaces(name);
+  const { addRRset, addAlias, addSoa, addGlue } = createRRsetWriter(memory, table, selector, reply, places);
+  /** Where `name` stands in the message. */
+  const nameAt = (): number => places.of(name.labels);
   /** Aliases followed so far, and the blocks that held them. */
   let hops = 0;
   const visited = new Int32Array(MAX_CNAME_CHAIN);
@@ -267,7 +275,7 @@ function createSearch(deps: ResponderDeps, reader: QuestionReader, reply: Reply)
 
   /** RFC 2308: with the zone's SOA, and only if the zone is complete. */
   const negative = (outcome: number, zone: Zone): number => {
-    if (!zone.ready || !addSoa(zone, nameAt + name.starts[zone.labels])) return OUTCOME.NOT_READY;
+    if (!zone.ready || !addSoa(zone, places.of(zone.labels))) return OUTCOME.NOT_READY;
     if (zone.stale) reply.ede = outcome === OUTCOME.NXDOMAIN ? EDE.STALE_NXDOMAIN_ANSWER : EDE.STALE_ANSWER;
     return outcome;
   };
@@ -282,9 +290,9 @@ function createSearch(deps: ResponderDeps, reader: QuestionReader, reply: Reply)
   };
 
   const addHit = (found: Found, zone: Zone): number => {
-    const added = addRRset(SECTION.ANSWER, found.handle, found.rrset, nameAt);
+    const added = addRRset(SECTION.ANSWER, found.handle, found.rrset, nameAt());
     if (added === NONE_ALIVE) return noneAlive(found, zone);
-    if (added === ADDED && hasAddressedNames(question.type)) addGlue(name, NO_CUT);
+    if (added === ADDED && hasAddressedNames(question.type)) addGlue(found.handle, NO_CUT);
     if (zone.stale) reply.ede = EDE.STALE_ANSWER;
     return OUTCOME.HIT;
   };
@@ -295,30 +303,32 @@ function createSearch(deps: ResponderDeps, reader: QuestionReader, reply: Reply)
     for (let i = 0; i < hops; i++) if (visited[i] === found.handle) return OUTCOME.HIT;
     visited[hops++] = found.handle;
     reply.authoritative = true;
-    const rdataAt = addAlias(found.handle, found.rrset, nameAt);
-    if (rdataAt === NONE_ALIVE) return noneAlive(found, zone);
-    if (rdataAt === CUT) return OUTCOME.HIT;
+    const rdataAt = reply.at + RECORD_HEAD_BYTES - reply.base;
+    const shared = addAlias(found.handle, found.rrset, nameAt());
+    if (shared === NONE_ALIVE) return noneAlive(found, zone);
+    if (shared === CUT) return OUTCOME.HIT;
     if (zone.stale) reply.ede = EDE.STALE_ANSWER;
-    nameAt = rdataAt - reply.base;
-    reader.readAlias(rdataAt, reply.at);
+    places.keep();
+    reader.readAlias(memory.spareAt, memory.spareAt + MAX_NAME_BYTES);
+    places.moveTo(rdataAt, shared);
     return question.type === TYPE.ANY ? OUTCOME.HIT : OUTCOME.ALIAS;
   };
 
   const refer = (found: Found): number => {
-    const added = addRRset(SECTION.AUTHORITY, found.handle, found.rrset, nameAt + name.starts[found.cutLabels]);
-    if (added === ADDED) addGlue(name, found.cutLabels);
+    const added = addRRset(SECTION.AUTHORITY, found.handle, found.rrset, places.of(found.cutLabels));
+    if (added === ADDED) addGlue(found.handle, found.cutLabels);
     return OUTCOME.REFERRAL;
   };
 
   const addPodAddress = (found: Found): number => {
     const type = found.addressLength === 4 ? TYPE.A : TYPE.AAAA;
-    addRecord(memory, reply, nameAt, type, found.podTtl, found.address, found.addressLength);
+    addRecord(memory, reply, nameAt(), type, found.podTtl, found.address, found.addressLength);
     return OUTCOME.HIT;
   };
 
   /** RFC 8482: the answer to ANY is constant, small, and reveals nothing about health. */
   const addHinfo = (): number => {
-    addRecord(memory, reply, nameAt, TYPE.HINFO, HINFO_TTL_SECONDS, HINFO_RDATA, HINFO_RDATA.length);
+    addRecord(memory, reply, nameAt(), TYPE.HINFO, HINFO_TTL_SECONDS, HINFO_RDATA, HINFO_RDATA.length);
     return OUTCOME.HIT;
   };
 
@@ -346,13 +356,13 @@ function createSearch(deps: ResponderDeps, reader: QuestionReader, reply: Reply)
     if (hops === 0) return forwards ? OUTCOME.OUTSIDE : OUTCOME.REFUSED;
     if (target === undefined) return forwards && question.type !== TYPE.CNAME ? OUTCOME.TARGET : OUTCOME.HIT;
     if (target.stale) reply.ede = EDE.STALE_ANSWER;
-    addTarget(memory, reply, target.records, name, nameAt);
+    addTarget(memory, reply, target.records, name, nameAt());
     return OUTCOME.TARGET;
   };
 
   return (target: TargetAnswer | undefined): number => {
     hops = 0;
-    nameAt = HEADER_BYTES;
+    places.reset();
     for (;;) {
       const found = lookup.find(question.type);
       const outcome = found.zone === undefined ? leaveOurZones(target) : addFound(found, found.zone);

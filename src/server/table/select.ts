@@ -6,6 +6,7 @@ import type { Table } from './table.ts';
 
 /** More records than this do not fit into 64 KiB. */
 const MAX_CHOSEN = 8192;
+const POINTER_BYTES = 2;
 
 /** Overwritten by the next selection. */
 export interface Selection {
@@ -129,26 +130,11 @@ export function policyOf(words: Int32Array, rrset: number): number {
   return (words[rrset + RRSET.TYPE] >> (16 + RRSET_FLAG.POLICY_SHIFT)) & 3;
 }
 
-/** The number of bytes that the chosen records take on the wire. */
-export function wireBytes(selection: Selection, words: Int32Array, rrset: number): number {
-  const { alive, count, found } = selection;
-  if (count === 0) return 0;
-  if (words[rrset + RRSET.STRIDE] > 0) {
-    return count * (RECORD_HEAD_BYTES + (words[alive[0] + RECORD.LENGTH] & 0xffff));
-  }
-  let bytes = 0;
-  for (let i = 0, at = selection.first; i < count; i++) {
-    bytes += RECORD_HEAD_BYTES + (words[alive[at] + RECORD.LENGTH] & 0xffff);
-    if (++at === found) at = 0;
-  }
-  return bytes;
-}
-
 /** How many records can fit at most. */
 function capacityFor(words: Int32Array, block: number, rrset: number, space: number): number {
   // Nothing on the wire is shorter than this, so few records need no division.
   const count = words[rrset + RRSET.COUNT];
-  const length = uniformLength(words, block, rrset);
+  const length = shortestRdata(words, block, rrset);
   if (count * (RECORD_HEAD_BYTES + length) <= space && length > 0) return count;
   return Math.min(MAX_CHOSEN - 1, (space / (RECORD_HEAD_BYTES + length)) | 0);
 }
@@ -158,8 +144,9 @@ function placeOf(words: Int32Array, block: number, first: number, stride: number
   return stride > 0 ? first + at * stride : block + words[first + at];
 }
 
-/** The rdlength of all records of the RRset; 0 where they differ. */
-function uniformLength(words: Int32Array, block: number, rrset: number): number {
+/** No rdata of the RRset is shorter on the wire. */
+function shortestRdata(words: Int32Array, block: number, rrset: number): number {
+  if ((words[rrset + RRSET.TYPE] & (RRSET_FLAG.COMPRESSIBLE << 16)) !== 0) return POINTER_BYTES;
   const uniform = words[rrset + RRSET.STRIDE] > 0;
   return uniform ? words[block + words[rrset + RRSET.FIRST] + RECORD.LENGTH] & 0xffff : 0;
 }

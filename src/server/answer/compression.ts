@@ -37,12 +37,12 @@ export function createPlaces(name: LabelledName): Places {
 
 export interface NameWriter {
   /** The next names are compared among themselves. They lie in `chunk`. */
-  begin(chunk: Uint8Array): void;
+  begin(chunk: Int32Array): void;
   /**
-   * Writes a name at `at`, to the message that begins at `base`. It lies uncompressed at `words[from]`, its share before.
+   * Writes a name at `at`, to the message that begins at `base`. It lies uncompressed from the word `from` on.
    * Returns the offset after it, -1 where that is beyond `limit`.
    */
-  write(words: Int32Array, from: number, share: number, base: number, at: number, limit: number): number;
+  write(from: number, share: number, base: number, at: number, limit: number): number;
 }
 
 export function createNameWriter(view: DataView, places: Places): NameWriter {
@@ -70,7 +70,8 @@ export function createNameWriter(view: DataView, places: Places): NameWriter {
       last.chunk = chunk;
       last.length = 0;
     },
-    write(words, from, share, base, at, limit) {
+    write(from, share, base, at, limit) {
+      const { chunk } = last;
       const shared = (share >>> SHARE.LABELS_SHIFT) & 0xff;
       kept = share & SHARE.KEPT;
       pointer = shared > 0 ? places.of(shared) : 0;
@@ -78,7 +79,7 @@ export function createNameWriter(view: DataView, places: Places): NameWriter {
       const end = at + kept + (pointer > 0 ? 2 : 0);
       if (end > limit) return -1;
       // Words are copied whole: what is written next covers the excess.
-      for (let i = 0; i < kept; i += 4) view.setInt32(at + i, words[from + (i >> 2)], true);
+      for (let i = 0; i < kept; i += 4) view.setInt32(at + i, chunk[from + (i >> 2)], true);
       if (pointer > 0) view.setUint16(at + kept, 0xc000 | pointer);
       return end;
     },
@@ -87,7 +88,7 @@ export function createNameWriter(view: DataView, places: Places): NameWriter {
 
 /** The name written last, at `chunk[from]`: `kept` bytes of it at `at`, and the rest, if any, at `pointer`, of which `literal` are no pointer. */
 interface Written {
-  chunk: Uint8Array;
+  chunk: Int32Array;
   from: number;
   /** 0: no name. */
   length: number;
@@ -98,7 +99,7 @@ interface Written {
 }
 
 function createWritten(): Written {
-  return { chunk: new Uint8Array(0), from: 0, length: 0, at: 0, kept: 0, pointer: 0, literal: 0 };
+  return { chunk: new Int32Array(0), from: 0, length: 0, at: 0, kept: 0, pointer: 0, literal: 0 };
 }
 
 function note(
@@ -128,13 +129,18 @@ function commonBytes(from: number, length: number, last: Written): number {
     const lastAt = last.from + last.length - lastRest;
     if (rest === lastRest) {
       let i = 0;
-      while (i < rest && chunk[at + i] === chunk[lastAt + i]) i++;
+      while (i < rest && byteAt(chunk, at + i) === byteAt(chunk, lastAt + i)) i++;
       if (i === rest) return rest;
     }
     const step = rest >= lastRest;
-    if (rest <= lastRest) lastRest -= 1 + chunk[lastAt];
-    if (step) rest -= 1 + chunk[at];
+    if (rest <= lastRest) lastRest -= 1 + byteAt(chunk, lastAt);
+    if (step) rest -= 1 + byteAt(chunk, at);
   }
+}
+
+/** Words hold bytes in little-endian order. */
+function byteAt(words: Int32Array, at: number): number {
+  return (words[at >> 2] >>> ((at & 3) << 3)) & 0xff;
 }
 
 /** Where the last `suffix` bytes of the last name stand in the message; 0 where that is unknown or too far for a pointer. */

@@ -211,7 +211,7 @@ export function createRRsetWriter(
   places: Places,
 ): RRsetWriter {
   const { bytes, view } = memory;
-  const { words: chunks, bytes: chunkBytes } = table.arena;
+  const chunks = table.arena.words;
   const names = createNameWriter(view, places);
   const targets = createTargets();
 
@@ -231,7 +231,7 @@ export function createRRsetWriter(
     if (prefix > 0) copyWords(words, from++, at - prefix, prefix);
     for (let i = shares; i < shares + count; i++) {
       const length = (words[i] >>> SHARE.LENGTH_SHIFT) & 0xff;
-      at = names.write(words, from, words[i], base, at, limit);
+      at = names.write(from, words[i], base, at, limit);
       if (at < 0) return -1;
       from += (length + 3) >> 2;
       rest -= length;
@@ -271,13 +271,12 @@ export function createRRsetWriter(
   };
 
   /** The same for types whose rdata may be compressed. */
-  const writeNamed = (chunk: number, rrset: number, owner: number, chosen: Selection): number => {
-    const words = chunks[chunk];
+  const writeNamed = (words: Int32Array, rrset: number, owner: number, chosen: Selection): number => {
     const { alive, found, count } = chosen;
     const type = words[rrset + RRSET.TYPE] & 0xffff;
     const hasTargets = (words[rrset + RRSET.TYPE] & (RRSET_FLAG.HAS_TARGETS << 16)) !== 0;
     const shareWord = hasTargets ? RECORD.WORDS + 1 : RECORD.WORDS;
-    names.begin(chunkBytes[chunk]);
+    names.begin(words);
     for (let i = 0, next = chosen.first; i < count; i++) {
       const record = alive[next];
       if (++next === found) next = 0;
@@ -299,9 +298,7 @@ export function createRRsetWriter(
   const write = (section: number, handle: number, rrset: number, owner: number, chosen: Selection): boolean => {
     const words = chunks[chunkOf(handle)];
     const compressible = (words[rrset + RRSET.TYPE] & (RRSET_FLAG.COMPRESSIBLE << 16)) !== 0;
-    const written = compressible
-      ? writeNamed(chunkOf(handle), rrset, owner, chosen)
-      : writePlain(words, rrset, owner, chosen);
+    const written = compressible ? writeNamed(words, rrset, owner, chosen) : writePlain(words, rrset, owner, chosen);
     reply.counts[section] += written;
     return written === chosen.count && !chosen.overflow;
   };
@@ -356,7 +353,7 @@ export function createRRsetWriter(
       const words = chunks[chunkOf(handle)];
       const record = wordOf(handle) + words[rrset + RRSET.FIRST];
       const start = reply.at;
-      names.begin(chunkBytes[chunkOf(handle)]);
+      names.begin(words);
       const end = writeRdata(words, record, record + RECORD.WORDS, TYPE.SOA);
       if (end < 0) {
         reply.truncated = true;

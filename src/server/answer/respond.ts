@@ -7,7 +7,13 @@
 //   RFC 8914        extended errors                          RFC 9619  QDCOUNT is 1
 import { emptyQueryEdns, type QueryEdns, readQueryEdns } from '../../dns/fast/query-edns.ts';
 import { createQuestionReader, type QuestionReader } from '../../dns/fast/question-reader.ts';
-import { NO_EDE, RECORD_HEAD_BYTES, writeHeaderOnly, writeOpt } from '../../dns/fast/response-writer.ts';
+import {
+  NO_EDE,
+  OPT_BYTES_WITH_EDE,
+  RECORD_HEAD_BYTES,
+  writeHeaderOnly,
+  writeOpt,
+} from '../../dns/fast/response-writer.ts';
 import {
   HEADER_BYTES,
   MAX_CNAME_CHAIN,
@@ -25,7 +31,7 @@ import type { PacketMemory } from '../../native/packet-memory.ts';
 import { COUNTER, type Counters, SIZE_COUNTERS, typeCounter } from '../../plane/counters.ts';
 import { BLOCK, POLICY } from '../../plane/layout.ts';
 import type { ResponderSettings } from '../../plane/settings.ts';
-import { createLookup, type Found, fallsThrough, type Zone, type Zones } from '../table/lookup.ts';
+import { createLookup, type Found, fallsThrough, rrsetOf, type Zone, type Zones } from '../table/lookup.ts';
 import { EDE_OF, OUTCOME, RCODE_OF } from '../table/outcome.ts';
 import { createSelector, policyOf } from '../table/select.ts';
 import type { Table } from '../table/table.ts';
@@ -105,13 +111,16 @@ export function createResponder(deps: ResponderDeps): QueryHandler {
   };
 
   /** RCODE, AA and EDE follow from the outcome. Returns the length of the response. */
-  const end = (slot: number, outcome: number, target: TargetAnswer | undefined): number => {
+  const end = (slot: number, queryLength: number, outcome: number, target: TargetAnswer | undefined): number => {
     const rcode = outcome === OUTCOME.TARGET ? target!.rcode : RCODE_OF[outcome];
     if (outcome <= OUTCOME.NXDOMAIN) reply.authoritative = true;
     // SERVFAIL is never authoritative; so do BIND and Knot.
     if (rcode === RCODE.SERVFAIL) reply.authoritative = false;
     reply.rcode = rcode;
     if (EDE_OF[outcome] !== NO_EDE) reply.ede = EDE_OF[outcome];
+    // A refusal is no longer than its query: nothing is amplified for a forged sender.
+    if (rcode === RCODE.REFUSED && !reply.overTcp && reply.at + OPT_BYTES_WITH_EDE > reply.base + queryLength)
+      reply.ede = NO_EDE;
     const length = endReply(memory, reply, memory.queryAt[slot], edns, settings);
     counters[SIZE_COUNTERS[(length + 15) >> 4]]++;
     counters[COUNTER.SIZE_SUM] += length;
@@ -146,7 +155,7 @@ export function createResponder(deps: ResponderDeps): QueryHandler {
       const outcome = answer(to, overTcp, target);
       if (outcome === OUTCOME.OUTSIDE) return forward(slot, queryLength, to);
       if (outcome === OUTCOME.TARGET && target === undefined) return resolveTarget(slot, queryLength, overTcp);
-      return end(slot, outcome, target);
+      return end(slot, queryLength, outcome, target);
     } catch (error) {
       counters[COUNTER.ERRORS]++;
       deps.onError(error as Error);
@@ -263,9 +272,10 @@ function createSearch(deps: ResponderDeps, reader: QuestionReader, reply: Reply)
   const { addRRset, addAlias, addSoa, addGlue } = createRRsetWriter(memory, table, selector, reply, places);
   /** Where `name` stands in the message. */
   const nameAt = (): number => places.of(name.labels);
-  /** Aliases followed so far, and the blocks that held them. */
+  /** Aliases followed so far: the blocks that held them, and, because a wildcard stands for many names, hashes of their names. */
   let hops = 0;
   const visited = new Int32Array(MAX_CNAME_CHAIN);
+  const visitedNames = new Int32Array(MAX_CNAME_CHAIN);
 
   /** Whether the name has records, and exists at all. */
   const hasRecords = (handle: number): boolean => {
@@ -300,8 +310,10 @@ function createSearch(deps: ResponderDeps, reader: QuestionReader, reply: Reply)
   /** Adds the CNAME. HIT: the chain ends here. */
   const followAlias = (found: Found, zone: Zone): number => {
     if (hops === MAX_CNAME_CHAIN) return OUTCOME.HIT;
-    for (let i = 0; i < hops; i++) if (visited[i] === found.handle) return OUTCOME.HIT;
-    visited[hops++] = found.handle;
+    const hash = name.hashes[name.labels];
+    for (let i = 0; i < hops; i++) if (visited[i] === found.handle && visitedNames[i] === hash) return OUTCOME.HIT;
+    visited[hops] = found.handle;
+    visitedNames[hops++] = hash;
     reply.authoritative = true;
     const rdataAt = reply.at + RECORD_HEAD_BYTES - reply.base;
     const shared = addAlias(found.handle, found.rrset, nameAt());
@@ -326,8 +338,10 @@ function createSearch(deps: ResponderDeps, reader: QuestionReader, reply: Reply)
     return OUTCOME.HIT;
   };
 
-  /** RFC 8482: the answer to ANY is constant, small, and reveals nothing about health. */
-  const addHinfo = (): number => {
+  /** RFC 8482: ANY is answered with the name's HINFO or a constant one: small, and independent of health. */
+  const addHinfo = (found: Found, zone: Zone): number => {
+    found.rrset = rrsetOf(table, found.handle, TYPE.HINFO);
+    if (found.rrset >= 0) return addHit(found, zone);
     addRecord(memory, reply, nameAt(), TYPE.HINFO, HINFO_TTL_SECONDS, HINFO_RDATA, HINFO_RDATA.length);
     return OUTCOME.HIT;
   };
@@ -344,7 +358,9 @@ function createSearch(deps: ResponderDeps, reader: QuestionReader, reply: Reply)
       case OUTCOME.POD_ADDRESS:
         return addPodAddress(found);
       case OUTCOME.NODATA:
-        return question.type === TYPE.ANY && hasRecords(found.handle) ? addHinfo() : nodata(found.handle, zone);
+        return question.type === TYPE.ANY && hasRecords(found.handle)
+          ? addHinfo(found, zone)
+          : nodata(found.handle, zone);
       case OUTCOME.NXDOMAIN:
         return hops === 0 && forwards && fallsThrough(zone, name) ? OUTCOME.OUTSIDE : negative(OUTCOME.NXDOMAIN, zone);
       default:

@@ -12,6 +12,7 @@ import { startDataPlane } from './plane/threads.ts';
 import { firstChecks, startChecks } from './wiring/checks.ts';
 import { createControlPlane } from './wiring/control-plane.ts';
 import { controlReadings } from './wiring/control-readings.ts';
+import { descriptorLimit, descriptorsNeeded, descriptorWarning } from './wiring/descriptor-limit.ts';
 import { warnOfFixedSettings } from './wiring/fixed-settings.ts';
 import { startHttp } from './wiring/http.ts';
 import { onceLoaded } from './wiring/once-loaded.ts';
@@ -64,7 +65,10 @@ async function start(
     log.warn('no IPv6 on this host: not listening', { address: formatListenAddress(address) });
 
   lowerInliningLimits();
-  const plane = await startDataPlane(planeSettings(config, present), {
+  const settings = planeSettings(config, present);
+  const tooFew = descriptorWarning(descriptorsNeeded(config, settings.threads), descriptorLimit());
+  if (tooFew !== undefined) log.warn(tooFew);
+  const plane = await startDataPlane(settings, {
     log: (level, message) => log[level](message),
     refill: () => control.zones.refill(),
     // Next to this file, both as built for tests and bundled.

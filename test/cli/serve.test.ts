@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readFile, rename, writeFile } from 'node:fs/promises';
@@ -7,8 +7,17 @@ import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
-import { freePort, healthdns, repository, type Serving, serving, temporaryFolder } from '../support/command.ts';
+import {
+  freePort,
+  healthdns,
+  launcher,
+  repository,
+  type Serving,
+  serving,
+  temporaryFolder,
+} from '../support/command.ts';
 import { requirement } from '../support/requirement.ts';
+import { until } from '../support/until.ts';
 
 const LOCAL = ['--listen', '127.0.0.1:0', '--http', '127.0.0.1:0'];
 const zone = (address: string) =>
@@ -282,4 +291,17 @@ test('without its API server, the server answers its other zones and /ready name
   assert.match(stdout, /SERVFAIL/);
   assert.match(stdout, /EDE: 14/);
   assert.equal(await server.stop(), 0);
+});
+
+test('at the start a descriptor limit that is too low for the limits is warned of', async (t) => {
+  const file = join(await temporaryFolder(t), 'zones.yaml');
+  await writeFile(file, zone('192.0.2.1'));
+  const command = `ulimit -n 512; exec '${process.execPath}' '${launcher}' serve '${file}' ${LOCAL.join(' ')}`;
+  const server = spawn('sh', ['-c', command], { stdio: ['ignore', 'ignore', 'pipe'] });
+  t.after(() => server.kill('SIGKILL'));
+  let log = '';
+  server.stderr.setEncoding('utf8').on('data', (text) => {
+    log += text;
+  });
+  await until(() => /need up to \d+ file descriptors, but the process may open 512/.test(log), true);
 });

@@ -49,6 +49,16 @@ test('repeating known data notifies nobody', () => {
   assert.deepEqual(news(), []);
 });
 
+test('repeating the facts of one of several sources of a subject notifies nobody', () => {
+  const { registry, news } = setUp();
+  registry.replaceGroup('slice-1', 'k', [pod('a')]);
+  registry.replaceFacts('pod/c/n/a', 'pod', [fact('HEALTHY', 'pod')]);
+  registry.replaceFacts('pod/c/n/a', 'task', [fact('UNKNOWN', 'task')]);
+  assert.equal(news().length, 3);
+  registry.replaceFacts('pod/c/n/a', 'pod', [fact('HEALTHY', 'pod')]);
+  assert.deepEqual(news(), []);
+});
+
 test('a changed condition is a change of facts, a changed port one of structure', () => {
   const { registry, news, slotOf } = setUp();
   registry.replaceGroup('slice-1', 'k', [instance('a', '10.0.0.1')]);

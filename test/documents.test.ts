@@ -55,3 +55,19 @@ test('CONTRIBUTING.md lists every bench script', () => {
     [],
   );
 });
+
+test('every file and folder that src/README.md and CONTRIBUTING.md name exists', () => {
+  const missing = ['src/README.md', 'CONTRIBUTING.md'].flatMap((document) => {
+    const named = readFileSync(join(repository, document), 'utf8').matchAll(
+      /`([\w.-]+\/[\w./-]*|[\w-]+\.(?:ts|yaml))`/g,
+    );
+    return [...named]
+      .map(([, path]) => path!)
+      .filter(
+        (path) =>
+          !/^(application|sigs)/.test(path) && !['src', ''].some((top) => existsSync(join(repository, top, path))),
+      )
+      .map((path) => `${document}: ${path}`);
+  });
+  assert.deepEqual(missing, []);
+});

@@ -145,7 +145,8 @@ export class Forwarder {
       return this.writer.write(kept, true, nowMs, query, asked, maxBytes, out, start);
     }
     if (kept !== undefined && age === AGE.OVER) this.cache.drop();
-    const stale = kept !== undefined && age === AGE.STALE ? copyOf(kept) : undefined;
+    const stale =
+      kept !== undefined && age === AGE.STALE ? copyOf(kept) : this.cache.findStandIn(query, questionEnd, asked, nowMs);
     return new Miss(this.missDeps, query.slice(0, questionEnd), asked, maxBytes, stale);
   }
 
@@ -157,7 +158,8 @@ export class Forwarder {
     const nowMs = this.clock.monotonicMs();
     const kept = this.cache.findInCache(query, query.length, asked);
     const age = kept === undefined ? AGE.OVER : this.freshness.ageOf(kept, nowMs);
-    const stale = kept !== undefined && age !== AGE.OVER ? copyOf(kept) : undefined;
+    const stale =
+      kept !== undefined && age !== AGE.OVER ? copyOf(kept) : this.cache.findStandIn(query, query.length, asked, nowMs);
     const ready = age === AGE.FRESH ? kept : this.stated(question, nowMs);
     const route = this.routeOf(question.name);
     if (ready !== undefined) {

@@ -1,10 +1,10 @@
 // What time does to answers, on a clock that the test advances (the upstream is real, so its replies are waited for).
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { EDE, RCODE } from '../../src/dns/types.ts';
+import { EDE, FLAG, RCODE } from '../../src/dns/types.ts';
 import { PREFETCH_DEFAULTS, SERVE_STALE_DEFAULTS } from '../../src/plane/forward-settings.ts';
 import { fakeClock } from '../support/fake-clock.ts';
-import { edeOf, forwarder, type TestForwarderOptions, upstream } from '../support/forwarding.ts';
+import { type Asking, edeOf, forwarder, type TestForwarderOptions, upstream } from '../support/forwarding.ts';
 import { type Asked, answerFrom, SOA } from '../support/scripted-upstream.ts';
 import { until } from '../support/until.ts';
 import { assertRecords } from '../support/zone-text.ts';
@@ -123,6 +123,90 @@ test('serve-stale with clientTimeoutSeconds 0: the expired answer is served at o
   await clock.advance(20);
   await until(() => edeOf(cached('www.example. A')), undefined);
   assertRecords(cached('www.example. A')?.answers ?? [], NEW);
+});
+
+const AT_ONCE = { serveStale: { ...SERVE_STALE_DEFAULTS, clientTimeoutMs: 0 } };
+
+for (const [what, script] of Object.entries({
+  'with TTL 0': answerFrom(NEW.replace('300', '0')),
+  'NODATA without SOA': (asked: Asked) => asked.send(asked.reply({})),
+})) {
+  test(`serve-stale with clientTimeoutSeconds 0: an answer ${what} is not cached, but ends the expired one`, async () => {
+    const { clock, server, ask, cached } = await setUp({ cache: AT_ONCE });
+    await ask('www.example. A');
+    server.script = script;
+    await clock.advance(301_000);
+    assert.equal(edeOf(cached('www.example. A')), EDE.STALE_ANSWER);
+    await clock.advance(20);
+    await until(() => cached('www.example. A'), undefined);
+    assert.notDeepEqual((await ask('www.example. A')).answers[0]?.rdata, Uint8Array.of(192, 0, 2, 1));
+  });
+}
+
+test('serve-stale: an incomplete answer (TC over TCP) ends the expired one', async () => {
+  const { clock, server, ask, cached } = await setUp({ cache: stale });
+  await ask('www.example. A');
+  server.script = (asked) => asked.send(asked.reply({ flags: FLAG.QR | FLAG.TC, answers: NEW }));
+  await clock.advance(301_000);
+  assertRecords((await ask('www.example. A')).answers, NEW);
+  server.script = SERVFAIL;
+  assert.equal((await ask('www.example. A')).rcode, RCODE.SERVFAIL);
+  assert.equal(edeOf(cached('www.example. A')), EDE.NETWORK_ERROR);
+});
+
+const SIGNED = `${WWW}\nwww.example. 300 IN RRSIG A 13 2 300 20300101000000 20200101000000 1 example. AAAA`;
+/** Queries with other DO and CD bits than those of the answer that is in the cache. */
+const OTHERS: Record<string, [stored: Asking, asked: Asking, records: string | undefined]> = {
+  'DO gets what is stored without': [{}, { dnssecOk: true }, WWW],
+  'CD gets what is stored without': [{}, { flags: FLAG.RD | FLAG.CD }, WWW],
+  'DO and CD get what is stored without': [{}, { dnssecOk: true, flags: FLAG.RD | FLAG.CD }, WWW],
+  'no DO gets what is stored with DO, without its signatures': [{ dnssecOk: true }, {}, WWW],
+  'no CD gets nothing of what CD let pass': [{ flags: FLAG.RD | FLAG.CD }, {}, undefined],
+  'RD=0 gets nothing that is stale (RFC 8767 section 5)': [{ flags: 0 }, { flags: 0 }, undefined],
+  'RD=0 gets nothing that is stored for RD=1': [{}, { flags: 0 }, undefined],
+};
+
+for (const [what, [stored, asked, records]] of Object.entries(OTHERS)) {
+  test(`serve-stale: ${what}`, async () => {
+    const { clock, server, ask, cached } = await setUp({ cache: stale });
+    server.script = (query) => query.send(query.reply({ answers: query.query.edns?.dnssecOk ? SIGNED : WWW }));
+    await ask('www.example. A', stored);
+    server.script = SERVFAIL;
+    await clock.advance(301_000);
+    const old = await ask('www.example. A', asked);
+    assert.equal(edeOf(old), records === undefined ? EDE.NETWORK_ERROR : EDE.STALE_ANSWER);
+    assertRecords(old.answers, (records ?? '').replace('300 IN', '30 IN'));
+    if (records === undefined) return;
+    const count = server.asked.length;
+    assert.equal(edeOf(cached('www.example. A', asked)), EDE.STALE_ANSWER, 'for failureRecheckSeconds, at once');
+    await clock.advance(30_000);
+    assert.equal(cached('www.example. A', asked), undefined);
+    assert.equal(server.asked.length, count);
+  });
+}
+
+test('serve-stale: a flush while a refresh fails is not undone by the failure', async () => {
+  const { clock, server, ask, cached, forwarder: made } = await setUp({ cache: stale });
+  await ask('www.example. A');
+  const held: Asked[] = [];
+  server.script = (asked) => held.push(asked);
+  await clock.advance(301_000);
+  const old = ask('www.example. A');
+  await until(() => held.length, 1);
+  made.flush({ kind: 'all' });
+  SERVFAIL(held[0]);
+  assert.equal(edeOf(await old), EDE.STALE_ANSWER);
+  assert.notEqual(edeOf(cached('www.example. A')), EDE.STALE_ANSWER);
+});
+
+test('serve-stale: an expired answer is not said to be authentic', async () => {
+  const { clock, server, ask } = await setUp({ cache: stale });
+  server.script = (asked) => asked.send(asked.reply({ flags: FLAG.QR | FLAG.RA | FLAG.AD, answers: WWW }));
+  assert.equal((await ask('www.example. A', { flags: FLAG.RD | FLAG.AD })).flags & FLAG.AD, FLAG.AD);
+  server.script = SERVFAIL;
+  await clock.advance(301_000);
+  const old = await ask('www.example. A', { flags: FLAG.RD | FLAG.AD });
+  assert.deepEqual([edeOf(old), old.flags & FLAG.AD], [EDE.STALE_ANSWER, 0]);
 });
 
 test('prefetch: a popular answer is refreshed once shortly before it expires', async () => {

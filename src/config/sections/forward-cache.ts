@@ -20,7 +20,7 @@ const serveStaleSchema = mapping(
       integer(1, MAX_TTL, 'How long after its TTL an answer may be served.'),
       SERVE_STALE_DEFAULTS.maxStaleSeconds,
     ),
-    ttlSeconds: v.optional(ttl('TTL of stale answers.'), SERVE_STALE_DEFAULTS.ttlSeconds),
+    ttlSeconds: v.optional(integer(1, MAX_TTL, 'TTL of stale answers.'), SERVE_STALE_DEFAULTS.ttlSeconds),
     clientTimeoutSeconds: v.optional(
       seconds(
         0,

@@ -41,8 +41,8 @@ export function readRecord(reader: WireReader): MessageRecord {
   const length = reader.uint16();
   if (reader.at + length > reader.end) throw new MessageError(`the rdata at ${reader.at} runs past the end`);
   const rdata = readRdata(reader, type, length);
-  // RFC 2181 section 8: a TTL with the top bit set is 0. The "TTL" of OPT is not a time.
-  const ttlSeconds = ttl > MAX_TTL_SECONDS && type !== TYPE.OPT ? 0 : ttl;
+  // RFC 8767 section 4, which changes RFC 2181: a TTL with the top bit set is a long one. The "TTL" of OPT is not a time.
+  const ttlSeconds = ttl > MAX_TTL_SECONDS && type !== TYPE.OPT ? MAX_TTL_SECONDS : ttl;
   return { name, type, class: recordClass, ttlSeconds, rdata };
 }
 

@@ -3,16 +3,25 @@ import { LRUCache } from 'lru-cache';
 import { HEADER_BYTES } from '../../dns/limits.ts';
 import type { WireName } from '../../dns/name.ts';
 import { formatName, isSubdomain, sameName } from '../../dns/name.ts';
-import { typeName } from '../../dns/types.ts';
+import { RCODE, typeName } from '../../dns/types.ts';
 import { createSlab } from '../../memory/slab.ts';
 import type { CacheListing, FlushScope } from '../../plane/cache-orders.ts';
 import type { CacheSettings } from '../../plane/forward-settings.ts';
 import type { Answer } from '../upstream/answer.ts';
-import { ASKED_OF_KEY, bitsOf, type ForwardQuestion, questionBytes, sameQuestionName } from '../upstream/question.ts';
-import { type CacheEntry, entryOf, failureEntry } from './entry.ts';
+import {
+  ASKED_CHECKING_DISABLED,
+  ASKED_DNSSEC,
+  ASKED_OF_KEY,
+  ASKED_RECURSION,
+  bitsOf,
+  type ForwardQuestion,
+  questionBytes,
+  sameQuestionName,
+} from '../upstream/question.ts';
+import { type CacheEntry, entryOf, failureEntry, standIn } from './entry.ts';
 import { AGE, type Freshness } from './freshness.ts';
 import type { Keys } from './key.ts';
-import { emptyView, pack, packedBytes, packState, unpack } from './packed-entry.ts';
+import { copyOf, emptyView, pack, packedBytes, packState, unpack } from './packed-entry.ts';
 
 /** Cost of an entry beyond its slot: its places in the map and in the list. */
 const ENTRY_OVERHEAD_BYTES = 96;
@@ -79,25 +88,51 @@ export class AnswerCache {
 
   /**
    * The answer as an entry, which is stored if the settings and its TTL permit, unless the cache was flushed since it had
-   * been flushed `flushes` times, when the question was asked.
+   * been flushed `flushes` times, when the question was asked. What is not stored has still refreshed the data: nothing
+   * older is given any more (RFC 8767 section 4).
    */
   keep(question: ForwardQuestion, answer: Answer, nowMs: number, flushes: number): CacheEntry {
     const entry = entryOf(question, answer, this.settings, nowMs);
     if (flushes === this.flushes && this.freshness.mayStore(entry, question.name)) this.store(entry);
+    else if (this.findEntry(question) !== undefined) this.drop();
     return entry;
+  }
+
+  /** A stale answer to the same question with other DO or CD bits, as a last resort. What CD let pass is not for others. */
+  findStandIn(query: Uint8Array, questionEnd: number, asked: number, nowMs: number): CacheEntry | undefined {
+    if (this.settings.serveStale === undefined || (asked & ASKED_RECURSION) === 0) return undefined;
+    const bits = asked & ASKED_OF_KEY;
+    const others = [bits ^ ASKED_DNSSEC];
+    if (bits & ASKED_CHECKING_DISABLED)
+      others.push(bits ^ ASKED_CHECKING_DISABLED, bits ^ (ASKED_DNSSEC | ASKED_CHECKING_DISABLED));
+    for (const other of others) {
+      const found = this.findInCache(query, questionEnd, other);
+      if (found === undefined || found.rcode === RCODE.SERVFAIL || this.freshness.ageOf(found, nowMs) === AGE.OVER)
+        continue;
+      return standIn(copyOf(found), bits);
+    }
+    return undefined;
   }
 
   /**
    * Stores a failure for at most `maxSeconds`. It never replaces an answer that is still of use, fresh (a prefetch failed) or
-   * stale.
+   * stale; nor `stale`, which was given in place of one.
    */
-  keepFailure(question: ForwardQuestion, ede: number, maxSeconds: number, nowMs: number): void {
-    const query = questionBytes(question);
-    const kept = this.findInCache(query, query.length, bitsOf(question));
+  keepFailure(
+    question: ForwardQuestion,
+    ede: number,
+    maxSeconds: number,
+    stale: CacheEntry | undefined,
+    nowMs: number,
+  ): void {
+    const kept = this.findEntry(question);
     const age = kept === undefined ? AGE.OVER : this.freshness.ageOf(kept, nowMs);
     if (kept !== undefined && (age === AGE.STALE || age === AGE.STALE_AT_ONCE)) {
       this.freshness.noteFailedRefresh(kept, nowMs);
       this.saveState();
+    } else if (kept === undefined && stale !== undefined) {
+      this.freshness.noteFailedRefresh(stale, nowMs);
+      this.store({ ...stale, expiresMs: Math.min(stale.expiresMs, nowMs) });
     } else if (age === AGE.OVER && maxSeconds > 0 && this.freshness.mayStoreFailure(question.name)) {
       this.store(failureEntry(question, ede, Math.min(maxSeconds, this.settings.servfailTtlSeconds), nowMs));
     }
@@ -141,6 +176,11 @@ export class AnswerCache {
 
   bytes(): number {
     return this.lru.calculatedSize;
+  }
+
+  private findEntry(question: ForwardQuestion): CacheEntry | undefined {
+    const query = questionBytes(question);
+    return this.findInCache(query, query.length, bitsOf(question));
   }
 
   private show(handle: number): void {

@@ -7,7 +7,7 @@ import { CLASS, FLAG, RCODE, TYPE } from '../../dns/types.ts';
 import { WireWriter, writeUint16 } from '../../dns/writer.ts';
 import type { CacheSettings } from '../../plane/forward-settings.ts';
 import type { Answer } from '../upstream/answer.ts';
-import { bitsOf, type ForwardQuestion } from '../upstream/question.ts';
+import { ASKED_DNSSEC, bitsOf, type ForwardQuestion } from '../upstream/question.ts';
 
 export interface CacheEntry {
   /** From `start` on a message of `length` bytes (ID 0, no OPT), then 16 bits for the offset of each of its TTLs. */
@@ -64,6 +64,21 @@ export function failureEntry(question: ForwardQuestion, ede: number, seconds: nu
   return compose(question, { rcode: RCODE.SERVFAIL, ede, ...flags, answers: [], authority: [] }, seconds, nowMs);
 }
 
+/**
+ * A stale answer that stands in for the one to a question with other DO or CD bits (`bits`): without signatures, unless
+ * they are asked for.
+ */
+export function standIn(entry: CacheEntry, bits: number): CacheEntry {
+  if ((entry.bits & ASKED_DNSSEC) === 0 || (bits & ASKED_DNSSEC) !== 0) return { ...entry, bits };
+  const { questions, answers, authorities } = parseMessage(bytesOf(entry));
+  const isPlain = ({ type }: MessageRecord) =>
+    type === entry.type || (type !== TYPE.RRSIG && type !== TYPE.NSEC && type !== TYPE.NSEC3);
+  const plain = answers.filter(isPlain);
+  const content = { rcode: entry.rcode, answers: plain, authority: authorities.filter(isPlain) };
+  const [question] = questions;
+  return { ...entry, ...composeMessage(question, content), ...rotatable(plain, entry.type), start: 0, bits };
+}
+
 /** How long an answer is kept: its TTL within the bounds of its kind; 0: not at all. */
 function cacheSeconds(settings: CacheSettings, rcode: number, hasData: boolean, ttlSeconds: number): number {
   if (rcode !== RCODE.NOERROR && rcode !== RCODE.NXDOMAIN && rcode !== RCODE.YXDOMAIN) return 0;
@@ -107,7 +122,10 @@ const scratch = new Uint8Array(MAX_MESSAGE_BYTES);
  * out (a reply that came in one message fits, unless its names were compressed better than ours: then TC is the client's
  * only use of it anyway).
  */
-function composeMessage(question: ForwardQuestion, { rcode, answers, authority }: Content) {
+function composeMessage(
+  question: Pick<ForwardQuestion, 'name' | 'type'>,
+  { rcode, answers, authority }: Pick<Content, 'rcode' | 'answers' | 'authority'>,
+) {
   // Upstreams may have repeated the name in another spelling than the client's.
   const writer = new WireWriter(scratch, 'ignoring-case');
   const ttlOffsets: number[] = [];
@@ -144,6 +162,10 @@ function rotatable(answers: readonly MessageRecord[], type: number): { rotateFro
 }
 
 /** The answer section, read back from the bytes. */
-export function answerRecords({ bytes, start, length }: CacheEntry): readonly MessageRecord[] {
-  return parseMessage(bytes.subarray(start, start + length)).answers;
+export function answerRecords(entry: CacheEntry): readonly MessageRecord[] {
+  return parseMessage(bytesOf(entry)).answers;
+}
+
+function bytesOf({ bytes, start, length }: CacheEntry): Uint8Array {
+  return bytes.subarray(start, start + length);
 }

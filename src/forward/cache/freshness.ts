@@ -3,6 +3,7 @@ import type { WireName } from '../../dns/name.ts';
 import { isSubdomain, parseName } from '../../dns/name.ts';
 import { RCODE } from '../../dns/types.ts';
 import type { CacheSettings } from '../../plane/forward-settings.ts';
+import { ASKED_RECURSION } from '../upstream/question.ts';
 import type { CacheEntry } from './entry.ts';
 
 export const AGE = {
@@ -18,7 +19,7 @@ export const AGE = {
 export interface Freshness {
   mayStore(entry: CacheEntry, name: WireName): boolean;
   mayStoreFailure(name: WireName): boolean;
-  /** One of AGE. Failures are never stale (RFC 8767 is about answers). */
+  /** One of AGE. Failures are never stale, and RD=0 gets nothing stale (RFC 8767 section 5). */
   ageOf(entry: CacheEntry, nowMs: number): number;
   /** For a stale entry: true if no upstream has been asked for a while. */
   needsRefresh(entry: CacheEntry, nowMs: number): boolean;
@@ -43,6 +44,7 @@ export function createFreshness(settings: CacheSettings): Freshness {
     ageOf(entry, nowMs) {
       if (nowMs < entry.expiresMs) return AGE.FRESH;
       if (serveStale === undefined || entry.rcode === RCODE.SERVFAIL) return AGE.OVER;
+      if ((entry.bits & ASKED_RECURSION) === 0) return AGE.OVER;
       if (nowMs >= entry.expiresMs + 1000 * serveStale.maxStaleSeconds) return AGE.OVER;
       return serveStale.clientTimeoutMs === 0 || nowMs < entry.staleUntilMs ? AGE.STALE_AT_ONCE : AGE.STALE;
     },

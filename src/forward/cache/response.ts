@@ -106,7 +106,8 @@ function writeAnswer(entry: CacheEntry, query: Uint8Array, how: Rendering, out: 
     if (how.rotation > 0 && entry.rotateCount > 1) rotateAddresses(entry, how.rotation % entry.rotateCount, out, start);
   }
   for (let i = HEADER_BYTES; i < questionEnd; i++) out[start + i] = query[i];
-  const shown = entry.authentic && (how.asked & (ASKED_AUTHENTIC | ASKED_DNSSEC)) !== 0;
+  // What has expired is not known to be authentic any more.
+  const shown = entry.authentic && how.fixedTtlSeconds < 0 && (how.asked & (ASKED_AUTHENTIC | ASKED_DNSSEC)) !== 0;
   writeFlags(query, how.asked, entry.rcode, isCut || entry.truncated, shown, out, start);
   const length = isCut ? questionEnd : entry.length;
   return optBytes === 0 ? length : appendOpt(how.asked, entry.rcode, how.ede, '', out, start, length);

@@ -186,14 +186,20 @@ export class Outstanding {
   }
 
   /** Never throws: every waiting client gets an answer. */
-  private keep({ question, flushes }: Task, outcome: Outcome): { entry?: CacheEntry; ede: number } {
+  private keep({ question, flushes, stale }: Task, outcome: Outcome): { entry?: CacheEntry; ede: number } {
     const { cache, clock, counters } = this.deps;
     try {
       if (outcome.kind === 'answer') {
         return { entry: cache.keep(question, outcome.answer, clock.monotonicMs(), flushes), ede: NO_EDE };
       }
       counters.failed++;
-      cache.keepFailure(question, outcome.ede, outcome.maxSeconds ?? Number.POSITIVE_INFINITY, clock.monotonicMs());
+      cache.keepFailure(
+        question,
+        outcome.ede,
+        outcome.maxSeconds ?? Number.POSITIVE_INFINITY,
+        flushes === cache.flushes ? stale : undefined,
+        clock.monotonicMs(),
+      );
       return { ede: outcome.ede };
     } catch (error) {
       this.deps.bug(error as Error);

@@ -161,5 +161,5 @@ function smallestTtl(records: readonly MessageRecord[], soa: MessageRecord | und
 function negativeTtl(soaRdata: Uint8Array): number {
   const view = new DataView(soaRdata.buffer, soaRdata.byteOffset, soaRdata.byteLength);
   const minimum = view.getUint32(soaRdata.length - 4);
-  return minimum > MAX_TTL_SECONDS ? 0 : minimum;
+  return Math.min(minimum, MAX_TTL_SECONDS);
 }

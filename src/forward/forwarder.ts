@@ -28,7 +28,7 @@ import { createLoopWatch, type LoopWatch } from './resolve/loop.ts';
 import { Miss, type MissDeps, Outstanding } from './resolve/outstanding.ts';
 import { Resolver, type ResolverDeps } from './resolve/resolver.ts';
 import { createRouting, Route } from './resolve/route.ts';
-import { failedTarget, type TargetAnswer, type TargetRecord, targetOf } from './resolve/target.ts';
+import { failedTarget, type OurAnswer, type TargetAnswer, targetOf } from './resolve/target.ts';
 import { createDeadlines, type Deadlines, deadline } from './upstream/deadlines.ts';
 import {
   askedBits,
@@ -45,8 +45,8 @@ export interface ForwarderDeps {
   readonly clock: Clock;
   /** True for names in our own zones: upstreams are never believed about them. */
   isOurs(name: WireName): boolean;
-  /** What we answer for such a name where an upstream's CNAME leads to it; never cached. undefined: SERVFAIL. */
-  ourRecords?(name: WireName, type: number): readonly TargetRecord[] | undefined;
+  /** What we answer for such a name where an upstream's CNAME leads to it; never cached. */
+  ourAnswer(name: WireName, type: number): OurAnswer;
   log(level: 'info' | 'warn' | 'error', message: string): void;
   /** Opens sockets to upstreams; undefined: by node:dgram. */
   readonly openSocket?: OpenSocket;
@@ -229,7 +229,7 @@ export class Forwarder {
       deadlines,
       routeOf,
       rules: { isOurs: deps.isOurs, isForbidden: rebindingFilter(settings, counters) },
-      ourRecords: deps.ourRecords ?? (() => []),
+      ourAnswer: deps.ourAnswer,
       dns64,
       localAnswer: (question) => this.local?.answerTo(question),
       malformed(error) {

@@ -5,7 +5,7 @@ import { composeMessage, parseMessage } from '../dns/message/message.ts';
 import type { HashSeed } from '../dns/name-hash.ts';
 import { CLASS, FLAG, RCODE, TYPE } from '../dns/types.ts';
 import type { Forwarder, ForwarderDeps } from '../forward/forwarder.ts';
-import type { TargetRecord } from '../forward/resolve/target.ts';
+import { failedTarget, type OurAnswer } from '../forward/resolve/target.ts';
 import { createFront, type FrontDeps } from '../front/front.ts';
 import { createPacketMemory, type PacketMemory } from '../native/packet-memory.ts';
 import { COUNTER, type Counters } from '../plane/counters.ts';
@@ -29,7 +29,7 @@ export interface EngineDeps {
   readonly hashSeed: HashSeed;
   readonly rotationSeed: number;
   /** Made here because it asks what is ours; undefined: nothing is forwarded. */
-  readonly createForwarder?: (ours: Pick<ForwarderDeps, 'isOurs' | 'ourRecords'>) => Forwarder;
+  readonly createForwarder?: (ours: Pick<ForwarderDeps, 'isOurs' | 'ourAnswer'>) => Forwarder;
   /** undefined: every query goes straight to the responder. */
   readonly front?: FrontSettings & Pick<FrontDeps, 'logQuery' | 'monotonicMs'>;
   onError(error: Error): void;
@@ -49,12 +49,11 @@ export function createEngine(deps: EngineDeps): Engine {
       const claim = claimOn(zones, name, deps.hashSeed);
       if (claim !== 'known-names') return claim === 'whole';
       inner ??= createInner();
-      return recordsOf(inner, name, TYPE.A).rcode !== RCODE.NXDOMAIN;
+      return answerTo(inner, name, TYPE.A).rcode !== RCODE.NXDOMAIN;
     },
-    ourRecords(name, type) {
+    ourAnswer(name, type) {
       inner ??= createInner();
-      const { rcode, records } = recordsOf(inner, name, type);
-      return rcode === RCODE.SERVFAIL ? undefined : records;
+      return answerTo(inner, name, type);
     },
   });
   const { counters } = deps;
@@ -102,14 +101,11 @@ export function createEngine(deps: EngineDeps): Engine {
 }
 
 /** What we answer for a name of ours, for an upstream's CNAME that leads there. */
-function recordsOf(
-  responder: QueryHandler,
-  name: Uint8Array,
-  type: number,
-): { rcode: number; records: TargetRecord[] } {
+function answerTo(responder: QueryHandler, name: Uint8Array, type: number): OurAnswer {
   const query = composeMessage({ flags: FLAG.RD, questions: [{ name, type, class: CLASS.IN }] });
   const out = new Uint8Array(MAX_MESSAGE_BYTES);
   const length = responder.respond(query, query.length, out, true);
-  if (typeof length !== 'number' || length === 0) return { rcode: RCODE.SERVFAIL, records: [] };
-  return { rcode: out[3] & 0x0f, records: [...parseMessage(out.subarray(0, length)).answers] };
+  if (typeof length !== 'number' || length === 0) return failedTarget(RCODE.SERVFAIL);
+  const { rcode, answers, authorities } = parseMessage(out.subarray(0, length));
+  return { rcode, records: answers, authority: authorities };
 }

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseName } from '../../src/dns/name.ts';
 import { EDE, FLAG, RCODE } from '../../src/dns/types.ts';
+import { CACHE_DEFAULTS } from '../../src/plane/forward-settings.ts';
 import { edeOf, forwarder, respondTo, routeTo, upstream } from '../support/forwarding.ts';
 import type { Asked } from '../support/scripted-upstream.ts';
 import { SOA } from '../support/scripted-upstream.ts';
@@ -163,7 +164,7 @@ test('an upstream cannot supply records for own zones, not even behind a CNAME',
       }),
     ),
   );
-  const { ask, cached } = forwarder([one], { ourZones: ['production.local.'], ourRecords: () => [ours] });
+  const { ask, cached } = forwarder([one], { ourZones: ['production.local.'], ourAnswer: () => ({ records: [ours] }) });
   const response = await ask('www.example. A');
   assertRecords(
     response.answers,
@@ -176,7 +177,10 @@ test('a CNAME into an own zone that is not ready is SERVFAIL and not cached', as
   const one = await upstream((asked) =>
     asked.send(asked.reply({ answers: 'www.example. 300 IN CNAME api.production.local.' })),
   );
-  const { ask, cached } = forwarder([one], { ourZones: ['production.local.'], ourRecords: () => undefined });
+  const { ask, cached } = forwarder([one], {
+    ourZones: ['production.local.'],
+    ourAnswer: () => ({ rcode: RCODE.SERVFAIL }),
+  });
   assert.equal((await ask('www.example. A')).rcode, RCODE.SERVFAIL);
   assert.equal(cached('www.example. A'), undefined);
 });
@@ -193,12 +197,16 @@ test('the rebinding filter removes private addresses, except for allowed names',
   assert.equal(made.counters.rebindingDropped, 3);
 });
 
-test('TTL 0 is not cached, and a TTL above 2^31 counts as 0', async () => {
-  for (const ttl of [0, 2 ** 31, 2 ** 32 - 1]) {
+test('TTL 0 is not cached, and a TTL above 2^31 is a long one (RFC 8767)', async () => {
+  for (const [ttl, given] of [
+    [0, 0],
+    [2 ** 31, CACHE_DEFAULTS.maxTtlSeconds],
+    [2 ** 32 - 1, CACHE_DEFAULTS.maxTtlSeconds],
+  ]) {
     const one = await upstream((asked) => asked.send(asked.reply({ answers: `www.example. ${ttl} IN A 192.0.2.1` })));
     const { ask, cached } = forwarder([one]);
-    assertRecords((await ask('www.example. A')).answers, 'www.example. 0 IN A 192.0.2.1');
-    assert.equal(cached('www.example. A'), undefined);
+    assertRecords((await ask('www.example. A')).answers, `www.example. ${given} IN A 192.0.2.1`);
+    assert.equal(cached('www.example. A') !== undefined, given > 0);
   }
 });
 

@@ -187,7 +187,7 @@ test('DNS64: PTR works for addresses of hosts, of own zones, and in a 64-bit pre
       hosts: { ...NO_HOSTS, entries },
     },
     ourZones: ['10.in-addr.arpa.'],
-    ourRecords: () => records('1.0.0.10.in-addr.arpa. 5 IN PTR a.ours.'),
+    ourAnswer: () => ({ records: records('1.0.0.10.in-addr.arpa. 5 IN PTR a.ours.') }),
   });
   const stated = '0.0.0.0.0.0.1.2.2.0.0.0.0.c.0.0.4.4.3.0.2.2.1.0.8.b.d.0.1.0.0.2.ip6.arpa.';
   assertRecords(
@@ -209,7 +209,9 @@ test('DNS64: hosts with only IPv4 addresses and external aliases of own names ge
   const { ask, cached } = forwarder([one], {
     settings: { dns64: DNS64, hosts: { ...NO_HOSTS, entries } },
     ourZones: ['ours.'],
-    ourRecords: (_name, type) => records('a.ours. 5 IN A 192.0.2.1').filter((record) => record.type === type),
+    ourAnswer: (_name, type) => ({
+      records: records('a.ours. 5 IN A 192.0.2.1').filter((record) => record.type === type),
+    }),
   });
   assertRecords(cached('printer.office. AAAA')?.answers ?? [], 'printer.office. 60 IN AAAA 64:ff9b::c000:221');
   assertRecords(

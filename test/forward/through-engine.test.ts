@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CLASS, FLAG, RCODE } from '../../src/dns/types.ts';
 import { upstream } from '../support/forwarding.ts';
-import { answerFrom } from '../support/scripted-upstream.ts';
+import { answerFrom, SOA } from '../support/scripted-upstream.ts';
 import { throughEngine } from '../support/through-engine.ts';
+import { assertRecords } from '../support/zone-text.ts';
 
 const BIG = Array.from({ length: 60 }, (_, i) => `big.example. 300 IN A 192.0.2.${i}`).join('\n');
 
@@ -34,3 +35,69 @@ test('classes other than IN and zone transfers are not forwarded', async () => {
   assert.equal(one.asked.length, 0);
   close();
 });
+
+const OURS = [
+  'zone ours.',
+  'api 30 A 192.0.2.1',
+  'missing-out 30 CNAME missing.example.',
+  'empty-out 30 CNAME www.example.',
+];
+const OUR_SOA = 'ours. 30 IN SOA ns.ours. hostmaster.ours. 1 7200 1800 86400 30';
+/** Where names of ours and of others meet in a chain that ends in nothing: RCODE of the last name, SOA of its zone. */
+const NEGATIVE: Record<string, [question: string, rcode: number, answers: string, authority: string]> = {
+  'an external alias of a name that we do not have': [
+    'to-missing.example. A',
+    RCODE.NXDOMAIN,
+    'to-missing.example. 300 IN CNAME missing.ours.',
+    OUR_SOA,
+  ],
+  'an external alias of a name of ours without records of the type': [
+    'to-api.example. TXT',
+    RCODE.NOERROR,
+    'to-api.example. 300 IN CNAME api.ours.',
+    OUR_SOA,
+  ],
+  'our alias of a missing external name': [
+    'missing-out.ours. A',
+    RCODE.NXDOMAIN,
+    'missing-out.ours. 30 IN CNAME missing.example.',
+    SOA.replace('3600 IN', '60 IN'),
+  ],
+  'our alias of an external name without records of the type': [
+    'empty-out.ours. AAAA',
+    RCODE.NOERROR,
+    'empty-out.ours. 30 IN CNAME www.example.',
+    SOA.replace('3600 IN', '60 IN'),
+  ],
+};
+
+for (const [what, [question, rcode, answers, authority]] of Object.entries(NEGATIVE)) {
+  test(`${what} has the last name's RCODE (RFC 6604) and SOA (RFC 2308), cached or not`, async () => {
+    const names = answerFrom('www.example. 300 IN A 192.0.2.9');
+    const one = await upstream((asked) => {
+      const target = /^to-([a-z]+)\.example\./.exec(asked.text)?.[1];
+      if (target === undefined) names(asked);
+      else asked.send(asked.reply({ answers: `to-${target}.example. 300 IN CNAME ${target}.ours.` }));
+    });
+    const { ask, close } = await throughEngine(OURS.join('\n'), {}, [one.port]);
+    for (const time of ['first', 'second']) {
+      const response = await ask(question);
+      assert.equal(response.rcode, rcode, time);
+      assertRecords(response.answers, answers);
+      assertRecords(response.authorities, authority);
+    }
+    close();
+  });
+}
+
+test('the SOA of an external negative answer that does not fit makes the response truncated', async () => {
+  const one = await upstream((asked) => asked.send(asked.reply({ rcode: 3, authorities: LONG_SOA })));
+  const { ask, close } = await throughEngine(OURS.join('\n'), {}, [one.port]);
+  const response = await ask('missing-out.ours. A', { edns: false });
+  assert.deepEqual([response.flags & FLAG.TC, response.authorities.length], [FLAG.TC, 0]);
+  assert.equal((await ask('missing-out.ours. A', { overTcp: true })).authorities.length, 1);
+  close();
+});
+
+const LABEL = 'x'.repeat(60);
+const LONG_SOA = `. 3600 IN SOA ${`${LABEL}.`.repeat(4)} ${`a.${LABEL}.`.repeat(3)} 1 7200 3600 1209600 60`;

@@ -3,9 +3,9 @@ import { afterEach } from 'node:test';
 import { type Clock, systemClock } from '../../src/clock.ts';
 import { composeMessage, type Message, parseMessage } from '../../src/dns/message/message.ts';
 import { isSubdomain, parseName, parseNameKeepingCase } from '../../src/dns/name.ts';
-import { FLAG, parseType } from '../../src/dns/types.ts';
+import { FLAG, parseType, RCODE } from '../../src/dns/types.ts';
 import { createForwarder, type Forwarder } from '../../src/forward/forwarder.ts';
-import type { TargetRecord } from '../../src/forward/resolve/target.ts';
+import { failedTarget, type OurAnswer } from '../../src/forward/resolve/target.ts';
 import type { OpenSocket } from '../../src/native/connected-datagram.ts';
 import {
   CACHE_DEFAULTS,
@@ -41,7 +41,7 @@ export interface TestForwarderOptions {
   readonly settings?: Partial<ForwardSettings>;
   readonly clock?: Clock;
   readonly ourZones?: readonly string[];
-  readonly ourRecords?: (name: Uint8Array, type: number) => readonly TargetRecord[] | undefined;
+  readonly ourAnswer?: (name: Uint8Array, type: number) => Partial<OurAnswer>;
   readonly loopToken?: string;
   readonly openSocket?: OpenSocket;
 }
@@ -61,7 +61,7 @@ export function forwarderTo(ports: readonly number[], options: TestForwarderOpti
   const forwarder = createForwarder(settings, {
     clock: options.clock ?? systemClock,
     isOurs: (name) => ours.some((zone) => isSubdomain(name, zone)),
-    ourRecords: options.ourRecords,
+    ourAnswer: (name, type) => ({ ...failedTarget(RCODE.NOERROR), ...options.ourAnswer?.(name, type) }),
     log: (level, message) => logged.push(`${level} ${message}`),
     loopToken: options.loopToken ?? 'loop0123',
     openSocket: options.openSocket,

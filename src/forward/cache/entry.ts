@@ -1,7 +1,7 @@
 // An answer as the cache keeps it: a composed message and what is known about it. Cache hits copy the bytes; response.ts
 // writes what differs for each client.
 import { HEADER_BYTES, MAX_MESSAGE_BYTES } from '../../dns/limits.ts';
-import { parseMessage } from '../../dns/message/message.ts';
+import { type Message, parseMessage } from '../../dns/message/message.ts';
 import { type MessageRecord, writeQuestion, writeRecord } from '../../dns/message/record.ts';
 import { CLASS, FLAG, RCODE, TYPE } from '../../dns/types.ts';
 import { WireWriter, writeUint16 } from '../../dns/writer.ts';
@@ -161,9 +161,9 @@ function rotatable(answers: readonly MessageRecord[], type: number): { rotateFro
   return { rotateFrom, rotateCount: end - rotateFrom };
 }
 
-/** The answer section, read back from the bytes. */
-export function answerRecords(entry: CacheEntry): readonly MessageRecord[] {
-  return parseMessage(bytesOf(entry)).answers;
+/** The records, read back from the bytes. */
+export function recordsOf(entry: CacheEntry): Pick<Message, 'answers' | 'authorities'> {
+  return parseMessage(bytesOf(entry));
 }
 
 function bytesOf({ bytes, start, length }: CacheEntry): Uint8Array {

@@ -4,20 +4,20 @@ import type { Clock } from '../../clock.ts';
 import { MAX_CNAME_CHAIN } from '../../dns/limits.ts';
 import type { WireName } from '../../dns/name.ts';
 import { sameName } from '../../dns/name.ts';
-import { EDE, RCODE, TYPE } from '../../dns/types.ts';
+import { CLASS, EDE, RCODE, TYPE } from '../../dns/types.ts';
 import { DNS64_TTL_SECONDS, type Dns64 } from '../local/dns64.ts';
 import type { Answer } from '../upstream/answer.ts';
 import { statedAnswer } from '../upstream/answer.ts';
 import type { ForwardQuestion } from '../upstream/question.ts';
 import { type AskDeps, askUpstreams, type Outcome } from './ask-upstreams.ts';
 import type { Route } from './route.ts';
-import type { TargetRecord } from './target.ts';
+import type { OurAnswer, TargetRecord } from './target.ts';
 
 export interface ResolverDeps extends AskDeps {
   readonly clock: Clock;
   routeOf(name: WireName): Route | undefined;
-  /** What we answer for a name of ours; never cached. undefined: it is not known now. */
-  ourRecords(name: WireName, type: number): readonly TargetRecord[] | undefined;
+  /** What we answer for a name of ours; never cached. */
+  ourAnswer(name: WireName, type: number): OurAnswer;
   readonly dns64: Dns64 | undefined;
   /** From hosts and templates. */
   localAnswer(question: ForwardQuestion): Answer | undefined;
@@ -112,23 +112,20 @@ export class Resolver {
     };
   }
 
-  /** Our own records as they are now; the answer is never cached (TTL 0 of the whole). */
+  /**
+   * What we answer ourselves at the chain's end, now; the whole is never cached (TTL 0). The RCODE is that of the last name
+   * (RFC 6604), and a negative answer has our SOA (RFC 2308).
+   */
   private withOurs(answer: Answer, type: number): Answer {
-    const found = this.deps.ourRecords(answer.finalName, type);
-    const ours = (found ?? []).map((record) => ({
-      name: record.name,
-      type: record.type,
-      class: 1,
-      ttlSeconds: record.ttlSeconds,
-      rdata: record.rdata,
-    }));
+    const ours = this.deps.ourAnswer(answer.finalName, type);
+    const inClass = (record: TargetRecord) => ({ ...record, class: CLASS.IN });
     return {
       ...answer,
-      // What is not known now must not look as if it did not exist.
-      rcode: found === undefined ? RCODE.SERVFAIL : answer.rcode,
+      rcode: ours.rcode,
       authentic: false,
-      answers: [...answer.answers, ...ours],
-      hasData: ours.length > 0,
+      answers: [...answer.answers, ...ours.records.map(inClass)],
+      authority: [...answer.authority, ...ours.authority.map(inClass)],
+      hasData: ours.records.length > 0,
       ttlSeconds: 0,
     };
   }

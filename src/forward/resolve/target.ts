@@ -1,16 +1,21 @@
 // The answer to a question as records, for a CNAME of ours that leads outside (ExternalName).
 import type { WireName } from '../../dns/name.ts';
 import { RCODE } from '../../dns/types.ts';
-import { answerRecords, type CacheEntry } from '../cache/entry.ts';
+import { type CacheEntry, recordsOf } from '../cache/entry.ts';
 
 export interface TargetAnswer {
   /** RCODE to answer the client with. */
   readonly rcode: number;
   /** Answer records in order (a chain of CNAMEs, then the type asked for), TTLs already aged. */
   readonly records: readonly TargetRecord[];
+  /** The SOA of a negative answer (RFC 2308), and the proofs if DNSSEC records were asked for. */
+  readonly authority: readonly TargetRecord[];
   /** Served stale (RFC 8767): the answer carries EDE 3. */
   readonly stale: boolean;
 }
+
+/** What we answer for a name of ours that an upstream's CNAME leads to. */
+export type OurAnswer = Pick<TargetAnswer, 'rcode' | 'records' | 'authority'>;
 
 export interface TargetRecord {
   readonly name: WireName;
@@ -28,10 +33,13 @@ export function targetOf(entry: CacheEntry, nowMs: number, fixedTtlSeconds: numb
   if (entry.truncated) return failedTarget(RCODE.SERVFAIL);
   const age = Math.floor((nowMs - entry.storedMs) / 1000);
   const ttlOf = (ttl: number) => (fixedTtlSeconds >= 0 ? fixedTtlSeconds : Math.max(0, ttl - age));
-  const records = answerRecords(entry).map((record) => ({ ...record, ttlSeconds: ttlOf(record.ttlSeconds) }));
-  return { rcode: entry.rcode, records, stale: fixedTtlSeconds >= 0 };
+  const aged = (record: TargetRecord) => ({ ...record, ttlSeconds: ttlOf(record.ttlSeconds) });
+  const { answers, authorities } = recordsOf(entry);
+  const records = answers.map(aged);
+  const authority = entry.hasData ? [] : authorities.map(aged);
+  return { rcode: entry.rcode, records, authority, stale: fixedTtlSeconds >= 0 };
 }
 
 export function failedTarget(rcode: number): TargetAnswer {
-  return { rcode, records: [], stale: false };
+  return { rcode, records: [], authority: [], stale: false };
 }

@@ -151,12 +151,13 @@ export function addRecord(
 }
 
 /**
- * Adds what upstream servers answered for an alias's target, `name`. A record that does not fit is left out with all that
- * follow, over UDP all of them.
+ * Adds records of what upstream servers answered for an alias's target, `name`. A record that does not fit is left out with
+ * all that follow, over UDP all of them.
  */
 export function addTarget(
   { bytes, view }: PacketMemory,
   reply: Reply,
+  section: number,
   records: readonly TargetRecord[],
   name: LabelledName,
   owner: number,
@@ -170,7 +171,7 @@ export function addTarget(
       reply.truncated = true;
       if (reply.overTcp) return;
       reply.at = start;
-      counts[SECTION.ANSWER] -= i;
+      counts[section] -= i;
       return;
     }
     if (known) view.setUint16(reply.at, 0xc000 | owner);
@@ -181,7 +182,7 @@ export function addTarget(
     view.setUint16(fixed + 8, record.rdata.length);
     bytes.set(record.rdata, fixed + 10);
     reply.at = fixed + 10 + record.rdata.length;
-    counts[SECTION.ANSWER]++;
+    counts[section]++;
   }
 }
 

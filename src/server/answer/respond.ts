@@ -372,7 +372,8 @@ function createSearch(deps: ResponderDeps, reader: QuestionReader, reply: Reply)
     if (hops === 0) return forwards ? OUTCOME.OUTSIDE : OUTCOME.REFUSED;
     if (target === undefined) return forwards && question.type !== TYPE.CNAME ? OUTCOME.TARGET : OUTCOME.HIT;
     if (target.stale) reply.ede = EDE.STALE_ANSWER;
-    addTarget(memory, reply, target.records, name, nameAt());
+    addTarget(memory, reply, SECTION.ANSWER, target.records, name, nameAt());
+    if (!reply.truncated) addTarget(memory, reply, SECTION.AUTHORITY, target.authority, name, nameAt());
     return OUTCOME.TARGET;
   };
 

@@ -16,7 +16,7 @@ export const grace = healthPolicy({
   schema: seconds(
     0,
     3600,
-    'How long failing checks do not take out a new instance, unless it was healthy before (as in ECS).',
+    'How long failing checks do not exclude a new instance, unless it has been healthy before (as in ECS).',
   ),
   setting: (written) => (written === 0 ? undefined : written),
   describe: (setting) => `grace period of ${setting} s`,

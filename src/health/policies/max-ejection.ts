@@ -16,7 +16,7 @@ export const maxEjection = healthPolicy({
   schema: integer(
     0,
     100,
-    'At most this share of the instances is left out for being unhealthy, and always one; 0: none.',
+    'At most this percentage of the instances, but at least one, is excluded for being unhealthy; 0: none.',
   ),
   setting: (written) => (written === 100 ? undefined : written),
   describe: (setting) => `at most ${setting} % left out`,

@@ -13,7 +13,11 @@ declare module '../../registry/model.ts' {
 
 export const slowStart = healthPolicy({
   key: 'slowStartSeconds',
-  schema: seconds(0, 3600, 'routing: weighted: how long a new or recovered instance takes to get its whole weight.'),
+  schema: seconds(
+    0,
+    3600,
+    'With routing: weighted, how long a new or recovered instance takes to reach its full weight.',
+  ),
   setting: (written) => (written === 0 ? undefined : written),
   describe: (setting) => `slow start of ${setting} s`,
   rules() {

@@ -66,7 +66,11 @@ export function explainName(
 ): Explanation {
   const { name, zone, ready, stale, exists, wildcard, cut, rrsets, otherwise, filledBy, owners } = found;
   const services = owners.flatMap((owner) => explainService(registry.service(owner.owner), owner) ?? []);
-  const missing = board.missing().filter(({ zones }) => zones.some((each) => filledBy.includes(each)));
+  const missing = board
+    .missing()
+    .filter(({ zones, claims = [] }) =>
+      zone === undefined ? claims.some((claim) => isBelow(name, claim)) : zones.some((each) => filledBy.includes(each)),
+    );
   return {
     name,
     zone: zone === undefined ? undefined : { name: zone, ready, stale },
@@ -151,3 +155,5 @@ function isoTime(milliseconds: number): string {
   const date = new Date(milliseconds);
   return Number.isNaN(date.getTime()) ? String(milliseconds) : date.toISOString();
 }
+
+const isBelow = (name: string, claim: string): boolean => claim === '.' || name === claim || name.endsWith(`.${claim}`);

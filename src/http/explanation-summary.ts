@@ -9,6 +9,8 @@ export function summarize(
   missing: readonly string[],
 ): string {
   const { zone, stale, exists, cut } = found;
+  if (zone === undefined && missing.length > 0)
+    return `SERVFAIL (EDE 14, not ready): ${missing.join(', ')} may have a zone for this name, and has not been read yet.`;
   if (zone === undefined) return 'Not in a zone of this server: forwarded if configured, else REFUSED.';
   const suffix = stale ? ' The data are last-known-good: the API server has not confirmed them (EDE 3).' : '';
   if (exists === 'delegated')

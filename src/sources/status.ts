@@ -57,6 +57,8 @@ export interface MissingSource {
   readonly source: string;
   readonly zones: readonly string[];
   readonly detail: string;
+  /** See StatusBoard.add; absent: none. */
+  readonly claims?: readonly string[];
 }
 
 export interface UnpublishedSource {
@@ -94,7 +96,8 @@ export interface SourceReport {
 }
 
 export interface StatusBoard {
-  add(name: string, zones: readonly string[]): SourceReport;
+  /** `claims`: below these names it may turn out to have zones that nobody knows of before it has reported. */
+  add(name: string, zones: readonly string[], claims?: readonly string[]): SourceReport;
   /** Whether the sources of a configuration have all been added; false while a reload exchanges them. */
   setComplete(isComplete: boolean): void;
   /**
@@ -109,6 +112,8 @@ export interface StatusBoard {
   sources(): readonly SourceStatus[];
   /** Sources that have not synced; those served from a snapshot are not missing. */
   missing(): readonly MissingSource[];
+  /** Names below which it is not known yet what is ours: what missing sources claim. */
+  claimed(): readonly string[];
   /** Whether all sources of a zone have spoken, and whether any of them speaks from a snapshot. */
   zone(name: string): { readonly ready: boolean; readonly stale: boolean };
   /** Called when a source is added, removed, synced, restored or stale: only take a note. */
@@ -129,6 +134,7 @@ interface MutableKind extends Omit<KindStatus, 'counters'> {
 interface MutableSource {
   readonly name: string;
   readonly zones: readonly string[];
+  readonly claims: readonly string[];
   readonly kinds: Set<MutableKind>;
   /** False: it was added to a replica that was ready. */
   readonly isAwaited: boolean;
@@ -163,12 +169,13 @@ export function createStatusBoard(clock: Pick<Clock, 'now' | 'monotonicMs'>): St
   }
 
   return {
-    add(name, zones) {
+    add(name, zones, claims = []) {
       const isAwaited = !wasReady;
       const kinds = new Set<MutableKind>();
       const source: MutableSource = {
         name,
         zones,
+        claims,
         kinds,
         isAwaited,
         synced: false,
@@ -226,6 +233,7 @@ export function createStatusBoard(clock: Pick<Clock, 'now' | 'monotonicMs'>): St
       changed();
     },
     sources: () => [...sources].map((source) => describeSource(source, clock)),
+    claimed: () => [...new Set([...sources].filter(isMissing).flatMap(({ claims }) => claims))],
     missing: () => [...sources].filter(isMissing).map(describeMissing),
     zone(name) {
       const own = [...sources].filter((source) => source.zones.includes(name));
@@ -313,7 +321,8 @@ function describeSource(source: MutableSource, clock: Pick<Clock, 'now' | 'monot
 function describeMissing(source: MutableSource): MissingSource {
   const waiting = [...source.kinds].filter((kind) => kind.required && !kind.synced);
   const detail = waiting.map((kind) => `${kind.kind}: ${kind.detail === '' ? kind.state : kind.detail}`).join('; ');
-  return { source: source.name, zones: source.zones, detail };
+  const { name, zones, claims } = source;
+  return { source: name, zones, detail, ...(claims.length > 0 && { claims }) };
 }
 
 const emptyCounters = (): Record<KindCounter, number> => ({

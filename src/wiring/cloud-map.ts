@@ -10,6 +10,7 @@ import { type NamespaceNames, namespaceNameProblem } from '../cloudmap/namespace
 import { publishCloudMap } from '../cloudmap/publish-cloud-map.ts';
 import type { NamespaceRecord } from '../cloudmap/records.ts';
 import type { CloudMapConfig, ZoneConfig } from '../config/config.ts';
+import { formatName, parseName } from '../dns/name.ts';
 import { TaskBook } from '../ecs/task-book.ts';
 import { startTaskSource } from '../ecs/task-source.ts';
 import type { LeaseTimings } from '../endpoints/lease.ts';
@@ -129,7 +130,7 @@ function warnOfNames(state: State, names: NamespaceNames, log: Logger): void {
 }
 
 async function openStore(
-  { store }: CloudMapConfig,
+  { store, namespaces }: CloudMapConfig,
   zones: readonly string[],
   { board, clock, random, log, timings }: CloudMapDependencies,
 ): Promise<Store | KubernetesStore> {
@@ -139,9 +140,22 @@ async function openStore(
     case 'folder':
       return openFolder(store.path);
     case 'kubernetes':
-      return openKubernetesStore({ config: store, status: board, zones, clock, random, log, timings });
+      return openKubernetesStore({
+        config: store,
+        status: board,
+        zones,
+        claims: claimsOf(namespaces),
+        clock,
+        random,
+        log,
+        timings,
+      });
   }
 }
+
+/** Where DNS namespaces may be: anywhere, unless a list of suffixes is configured. */
+const claimsOf = (suffixes: CloudMapConfig['namespaces']): readonly string[] =>
+  suffixes?.map((suffix) => formatName(parseName(suffix.toLowerCase()))) ?? ['.'];
 
 async function openFolder(path: string): Promise<Store> {
   try {

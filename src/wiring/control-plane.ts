@@ -141,6 +141,7 @@ export class ControlPlane {
 
   #showReadiness(): void {
     for (const { name } of this.servedZones()) this.zones.setState(name, this.board.zone(name));
+    this.zones.setClaimed(this.board.claimed());
     this.#pace.loaded();
     const heard = this.board.unpublished();
     if (heard.length === 0 || this.#isClosed) return;

@@ -52,6 +52,9 @@ export class Zones {
   /** Apexes of zones that have lost names to a zone below, or won them. */
   private rezoned = new Set<Node>();
   private removedZones: ZoneEntry[] = [];
+  /** See setClaimed; `sentClaims` are those that the data plane knows of. */
+  private claimed: readonly string[] = [];
+  private readonly sentClaims = new Set<string>();
   private isAnnounced = false;
   private running: Promise<void> | undefined;
   private queued: Promise<void> | undefined;
@@ -96,6 +99,16 @@ export class Zones {
     this.announce();
   }
 
+  /**
+   * Below these names it is not known yet what is ours: names outside all zones are SERVFAIL there. Takes effect with the next
+   * flush: a claim that ends, after the names that were dirty when it began.
+   */
+  setClaimed(names: readonly string[]): void {
+    if (isDeepStrictEqual(names, this.claimed)) return;
+    this.claimed = names;
+    this.announce();
+  }
+
   /** The verdicts of a service's instances changed: matters to `ignoreEmpty` services only, cheap for others. */
   verdictChanged(key: string): void {
     if (this.settings.registry.service(key)?.service?.ignoreEmpty) this.markDirty(key);
@@ -108,8 +121,9 @@ export class Zones {
   }
 
   /** Everything that is published now, for a data thread that was replaced. */
-  refill(): Iterable<Change> {
-    return refillChanges(this.publication, () => this.table);
+  *refill(): Iterable<Change> {
+    for (const name of this.sentClaims) yield claimOf(name);
+    yield* refillChanges(this.publication, () => this.table);
   }
 
   /** The zones of a new configuration; zones that are gone are removed with the next flush. */
@@ -199,6 +213,7 @@ export class Zones {
     this.dirty = new Set();
     const wanted = new Map([...this.table.values()].map((entry) => [entry, readinessOf(entry, this.table)]));
     const removed = this.removedZones;
+    const { claimed } = this;
     this.removedZones = [];
     const changedZones = this.rezoned;
     this.rezoned = new Set();
@@ -222,7 +237,7 @@ export class Zones {
       changes = [];
       await Promise.all([earlier, pause()]);
     } while (batch.size > 0);
-    changes = changes.concat(this.newSerials(changedZones), this.settleZones(wanted, removed));
+    changes = changes.concat(this.newSerials(changedZones), this.settleZones(wanted, removed), this.endClaims(claimed));
     if (changes.length > 0) applied = plane.apply(changes);
     for (const slot of slots) plane.slots.release(slot, applied);
     await applied;
@@ -235,6 +250,11 @@ export class Zones {
    */
   private announceZones(): Change[] {
     const changes: Change[] = [];
+    for (const name of this.claimed) {
+      if (this.sentClaims.has(name) || this.table.get(name)?.sent !== undefined) continue;
+      this.sentClaims.add(name);
+      changes.push(claimOf(name));
+    }
     for (const entry of this.table.values()) {
       if (entry.sent !== undefined && (!entry.sent.ready || readinessOf(entry, this.table).ready)) continue;
       entry.sent = zoneState(entry, { ready: false, stale: false });
@@ -257,10 +277,20 @@ export class Zones {
     return changes;
   }
 
+  /** Those that had ended when the round began, and still have. */
+  private endClaims(claimed: readonly string[]): Change[] {
+    const ended = [...this.sentClaims].filter((name) => !claimed.includes(name) && !this.claimed.includes(name));
+    for (const name of ended) this.sentClaims.delete(name);
+    return ended
+      .filter((name) => this.table.get(name)?.sent === undefined)
+      .map((name) => ({ kind: 'remove-zone', name: parseName(name) }));
+  }
+
   private settleZones(wanted: ReadonlyMap<ZoneEntry, Readiness>, removed: readonly ZoneEntry[]): Change[] {
     const { table } = this;
     const gone = removed.filter(({ config }) => !table.has(config.name));
     const changes: Change[] = gone.map(({ name }) => ({ kind: 'remove-zone', name }));
+    for (const { config } of gone) this.sentClaims.delete(config.name); // claimed again with the next round
     for (const [entry, readiness] of wanted) {
       const present = readinessOf(entry, table);
       const zone = zoneState(entry, present.ready ? readiness : present);
@@ -271,3 +301,9 @@ export class Zones {
     return changes;
   }
 }
+
+/** A zone without names that is not ready: whatever is asked below it and belongs to no other zone is not known yet. */
+const claimOf = (name: string): Change => ({
+  kind: 'replace-zone',
+  zone: { name: parseName(name), ready: false, stale: false, fallthrough: [] },
+});

@@ -202,3 +202,22 @@ test('a source that has synced is stale while its data have not been confirmed f
   source.setOld(false);
   assert.deepEqual(board.zone('cluster.local.'), { ready: true, stale: false });
 });
+
+test('names that a source claims are claimed until it has synced or is served from a snapshot', () => {
+  const board = createStatusBoard(fakeClock());
+  const store = board.add('cloudmap/a', [], ['.']);
+  const kind = store.kind('services', true);
+  board.add('cloudmap/b', [], ['.', 'corp.']).kind('services', true);
+  assert.deepEqual(board.claimed(), ['.', 'corp.']);
+  assert.deepEqual(board.missing()[0].claims, ['.']);
+  store.restored(0);
+  kind.synced();
+  assert.deepEqual(board.claimed(), ['.', 'corp.'], 'the other one claims them as well');
+  const alone = createStatusBoard(fakeClock());
+  const source = alone.add('cloudmap/a', [], ['.']);
+  source.kind('services', true);
+  source.restored(0);
+  assert.deepEqual(alone.claimed(), []);
+  source.expired();
+  assert.deepEqual(alone.claimed(), ['.']);
+});

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 
 export interface FakeApiServer {
   readonly kubeconfig: string;
+  readonly port: number;
   /** "list services", "stream endpointslices", "watch pods": what was asked, in order. */
   readonly requests: readonly string[];
   /** Adds or replaces an object and tells the watches. Returns its resource version. */
@@ -81,10 +82,12 @@ export async function startFakeApiServer(options: FakeApiServerOptions = {}): Pr
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const folder = await mkdtemp(join(tmpdir(), 'healthdns-fake-api-'));
   const kubeconfig = join(folder, 'kubeconfig');
-  await writeFile(kubeconfig, kubeconfigFor(`http://127.0.0.1:${(server.address() as { port: number }).port}`));
+  const { port } = server.address() as { port: number };
+  await writeFile(kubeconfig, kubeconfigFor(`http://127.0.0.1:${port}`));
 
   return {
     kubeconfig,
+    port,
     requests,
     put(resource, object, type = 'MODIFIED') {
       const metadata = { namespace: 'default', resourceVersion: String(++version), ...object.metadata };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ZoneConfig } from '../../src/config/config.ts';
-import { formatName } from '../../src/dns/name.ts';
+import { formatName, parseName } from '../../src/dns/name.ts';
 import { TYPE } from '../../src/dns/types.ts';
 import type { NameRecords } from '../../src/plane/records.ts';
 import { stateStaticServices } from '../../src/sources/static.ts';
@@ -405,4 +405,25 @@ test('reverse zones that a cluster fills fall through as the cluster does', asyn
     'ip6.arpa. .',
   ]);
   assert.deepEqual(await suffixes(zoneConfig('a.', { reverse: ['10.in-addr.arpa.'] })), ['10.in-addr.arpa. ', 'a. ']);
+
+test('a claimed name is a zone that is not ready until the names are there that made the claim end', async () => {
+  const { plane, registry, zones } = setUpZones([clusterZone()]);
+  zones.setClaimed(['.', 'corp.']);
+  await zones.flush();
+  const claim = (name: string) => ({ name: parseName(name), ready: false, stale: false, fallthrough: [] });
+  assert.deepEqual([plane.zones.get('.'), plane.zones.get('corp.')], [claim('.'), claim('corp.')]);
+  assert.deepEqual([...zones.refill()].slice(0, 2), [
+    { kind: 'replace-zone', zone: claim('.') },
+    { kind: 'replace-zone', zone: claim('corp.') },
+  ]);
+
+  plane.log.length = 0;
+  registry.replaceService(kubernetesService('prod/db'));
+  registry.replaceGroup('g', kubernetesService('prod/db').key, [instance('a', ['10.0.0.1'])]);
+  zones.reload([clusterZone(), zoneConfig('corp.')]);
+  zones.setState('corp.', { ready: true, stale: false });
+  zones.setClaimed([]);
+  await zones.flush();
+  assert.ok(plane.log.indexOf('replace-name db.prod.svc.cluster.local.') < plane.log.indexOf('remove-zone .'));
+  assert.deepEqual([plane.zones.has('.'), plane.zones.get('corp.')?.ready], [false, true]);
 });

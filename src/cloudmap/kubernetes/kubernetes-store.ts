@@ -30,6 +30,8 @@ export interface KubernetesStoreSettings {
   readonly status: StatusBoard;
   /** Names of the zones of all DNS namespaces, kept up to date by the caller. */
   readonly zones?: readonly string[];
+  /** Names below which DNS namespaces may be, not known before the cluster has been read. */
+  readonly claims?: readonly string[];
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -60,7 +62,7 @@ export function openKubernetesStore(settings: KubernetesStoreSettings): Kubernet
   const client = createObjectClient(server, config.namespace, stopping.signal);
   const followed = new FollowedObjects();
   const { mirror } = followed;
-  const report = settings.status.add(name, settings.zones ?? []);
+  const report = settings.status.add(name, settings.zones ?? [], settings.claims);
   const watches = createWatches({ ...settings, timings }, log, report);
   for (const resource of RESOURCES)
     watches.add(watchedKind(resource, config.namespace, client, followed), {

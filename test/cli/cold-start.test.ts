@@ -1,0 +1,96 @@
+// What is answered before all that may own names has been read.
+import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { healthdns, serving, temporaryFolder } from '../support/command.ts';
+import { startFakeApiServer } from '../support/fake-api-server.ts';
+import { startRelay } from '../support/relay.ts';
+import { until } from '../support/until.ts';
+
+/** An upstream that answers every query with NXDOMAIN, and the names that it was asked. */
+async function startUpstream(t: TestContext) {
+  const socket = createSocket('udp4');
+  const asked: string[] = [];
+  socket.on('message', (query, { port, address }) => {
+    const response = Buffer.from(query);
+    response.writeUInt16BE(0x8183, 2);
+    const text = query.toString('latin1', 12);
+    if (/example|local|arpa/.test(text)) asked.push(text); // not the probes that look for loops
+    socket.send(response, port, address);
+  });
+  socket.bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  t.after(() => socket.close());
+  return { port: socket.address().port, asked };
+}
+
+async function serve(t: TestContext, config: string) {
+  const file = join(await temporaryFolder(t), 'zones.yaml');
+  await writeFile(file, config);
+  const server = serving([file, '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0']);
+  t.after(() => server.stop('SIGKILL'));
+  const [, port] = await server.shows(/DNS {3}127\.0\.0\.1:(\d+)/);
+  const [, http] = await server.shows(/HTTP {2}(http:\S+)/);
+  const ask = async (name: string) => {
+    const { stdout } = await healthdns('query', name, `@127.0.0.1:${port}`, '--json');
+    const { status, extendedErrors } = JSON.parse(stdout);
+    return { rcode: status, edes: extendedErrors.map(({ infoCode }: { infoCode: number }) => infoCode) };
+  };
+  return { ask, isReady: async () => (await fetch(`${http}/ready`)).status === 200 };
+}
+
+test('before the Cloud Map store has been read, no name is refused, denied or sent upstream', async (t) => {
+  const upstream = await startUpstream(t);
+  const api = await startFakeApiServer();
+  t.after(() => api.close());
+  const relay = await startRelay(api.port);
+  t.after(() => relay.close());
+  relay.cut();
+  const kubeconfig = join(await temporaryFolder(t), 'kubeconfig');
+  await writeFile(
+    kubeconfig,
+    JSON.stringify({
+      clusters: [{ name: 'c', cluster: { server: `http://127.0.0.1:${relay.port}` } }],
+      contexts: [{ name: 'x', context: { cluster: 'c' } }],
+      'current-context': 'x',
+    }),
+  );
+  const { ask, isReady } = await serve(
+    t,
+    `
+zones:
+  - { name: static.local, records: [{ name: www, type: A, value: 192.0.2.1 }] }
+cloudMap: { store: { kubernetes: { kubeconfig: ${kubeconfig}, namespace: cloudmap } }, tasks: [] }
+forward: 127.0.0.1:${upstream.port}
+`,
+  );
+  for (const name of ['api.shop.local', 'www.example.com', '1.2.0.192.in-addr.arpa'])
+    assert.deepEqual(await ask(name), { rcode: 'SERVFAIL', edes: [14] }, name);
+  assert.deepEqual(await ask('www.static.local'), { rcode: 'NOERROR', edes: [] });
+  assert.deepEqual(await ask('nothing.static.local'), { rcode: 'NXDOMAIN', edes: [] });
+  assert.deepEqual([await isReady(), upstream.asked], [false, []]);
+  relay.mend();
+  await until(isReady, true);
+  assert.equal((await ask('www.example.com')).rcode, 'NXDOMAIN');
+  assert.equal(upstream.asked.length, 1);
+});
+
+test('only names below the configured suffixes wait for the Cloud Map store', async (t) => {
+  const upstream = await startUpstream(t);
+  const { ask } = await serve(
+    t,
+    `
+cloudMap:
+  namespaces: [Internal.Example]
+  store: { kubernetes: { kubeconfig: /nowhere/kubeconfig, namespace: cloudmap } }
+  tasks: []
+forward: 127.0.0.1:${upstream.port}
+`,
+  );
+  assert.deepEqual(await ask('api.internal.example'), { rcode: 'SERVFAIL', edes: [14] });
+  assert.equal((await ask('www.example.com')).rcode, 'NXDOMAIN');
+  assert.equal(upstream.asked.length, 1);
+});

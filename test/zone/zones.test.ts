@@ -405,6 +405,7 @@ test('reverse zones that a cluster fills fall through as the cluster does', asyn
     'ip6.arpa. .',
   ]);
   assert.deepEqual(await suffixes(zoneConfig('a.', { reverse: ['10.in-addr.arpa.'] })), ['10.in-addr.arpa. ', 'a. ']);
+});
 
 test('a claimed name is a zone that is not ready until the names are there that made the claim end', async () => {
   const { plane, registry, zones } = setUpZones([clusterZone()]);

@@ -52,7 +52,12 @@ export function endpointsOf({ control, plane, metrics, config, overview, isStopp
     metricsEndpoint(metrics, clock),
     explainEndpoint((name) => explainChain(name, (one) => zones.explain(one), registry, board)),
     statusPage(VERSION, overview, clock),
-    externalHealthEndpoint({ registry, reports, writes: config.cloudMap?.writes !== 'signed', inForce: control.flush }),
+    externalHealthEndpoint({
+      registry,
+      reports,
+      writes: config.cloudMap?.writes !== 'signed',
+      inForce: () => control.flush(),
+    }),
     ...cacheEndpoints(plane),
     ...(cloudMap?.endpoints ?? []),
   ];

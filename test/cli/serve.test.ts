@@ -305,3 +305,21 @@ test('at the start a descriptor limit that is too low for the limits is warned o
   });
   await until(() => /need up to \d+ file descriptors, but the process may open 512/.test(log), true);
 });
+
+test('a pushed status is answered by DNS as soon as the push is acknowledged', async (t) => {
+  const { dns, http } = await startFile(
+    t,
+    `zones:
+  - name: a.local
+    services:
+      - name: api
+        externalHealth: { sources: [{ name: deployer }] }
+        instances: [{ id: one, ipv4: 192.0.2.1 }, { id: two, ipv4: 192.0.2.2 }]
+`,
+  );
+  const push = { zone: 'a.local', service: 'api', instance: 'one', source: 'deployer', status: 'UNHEALTHY' };
+  const headers = { 'content-type': 'application/json' };
+  const pushed = await fetch(`${http}/external-health`, { method: 'POST', headers, body: JSON.stringify(push) });
+  assert.equal(pushed.status, 204);
+  assert.deepEqual(await addresses('api.a.local', dns), ['192.0.2.2']);
+});

@@ -32,6 +32,8 @@ const CLUSTER: KubernetesConfig = {
   ignoreEmptyService: false,
   fallthrough: [],
   endpointPodNames: false,
+  rank: 0,
+  merge: false,
   multicluster: false,
   staleAfterSeconds: 60,
   snapshot: undefined,

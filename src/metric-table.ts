@@ -98,6 +98,10 @@ export const METRICS = {
     'health',
     'Active checks begun over a second late: limits.concurrentChecks is too small.',
   ),
+  healthdns_name_conflicts: gauge(
+    'zone',
+    'Services that are not answered at their own name because another service has it.',
+  ),
   healthdns_owners_dirty: gauge('zone', 'Services and zones whose names wait to be compiled.'),
 
   healthdns_source_synced: gauge('sources', '1 once a source has been read completely.', ['source']),

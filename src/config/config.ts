@@ -192,6 +192,10 @@ export interface KubernetesConfig {
   readonly endpointPodNames: boolean;
   /** The zone has the ServiceImports of the Multi-Cluster Services API, not the Services. */
   readonly multicluster: boolean;
+  /** Its place in the zone's list: of clusters with one service's name, the first has it. */
+  readonly rank: number;
+  /** Headless services share their names with those of other clusters of the zone that have `merge`. */
+  readonly merge: boolean;
   /** Answers carry EDE 3 while the API server has not confirmed the data for longer; 0: never. */
   readonly staleAfterSeconds: number;
   readonly snapshot: { readonly file: string; readonly maxAgeSeconds: number } | undefined;

@@ -142,8 +142,12 @@ export interface Service {
   readonly healthCheck?: HealthCheck;
   /** Which record types are published; undefined is all that apply. */
   readonly recordTypes?: readonly ('A' | 'AAAA' | 'SRV' | 'CNAME')[];
-  /** Wall-clock milliseconds of creation: the older service keeps a name that two claim. */
+  /** The place of its source in the zone's list: of services that claim one name, the one with the lowest keeps it. */
+  readonly rank?: number;
+  /** Wall-clock milliseconds of creation: of equal rank, the older service keeps the name. */
   readonly createdMs?: number;
+  /** Of kind `instances`: shares its names with other such services that claim them, in place of competing. */
+  readonly merge?: boolean;
 }
 
 export interface Instance {

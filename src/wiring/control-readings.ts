@@ -46,6 +46,7 @@ export function controlReadings({ registry, health, census, checks, zones, board
     { name: 'healthdns_check_results_total', labels: ['failed'], value: check.failed },
     { name: 'healthdns_check_results_total', labels: ['timeout'], value: check.timedOut },
     { name: 'healthdns_checks_late_total', value: check.late },
+    { name: 'healthdns_name_conflicts', value: zones.size().conflicts },
     { name: 'healthdns_owners_dirty', value: zones.size().dirty },
     ...board.sources().flatMap(sourceReadings),
     ...processReadings(startedMs),

@@ -38,6 +38,16 @@ export interface ZonesSettings {
   readonly pause?: () => Promise<void>;
 }
 
+export interface ZonesSize {
+  readonly zones: number;
+  readonly names: number;
+  /** Owners whose names wait to be compiled. */
+  readonly dirty: number;
+  /** Services whose name another service has. */
+  readonly conflicts: number;
+  readonly bytes: number;
+}
+
 const ROUNDS_PER_FLUSH = 8;
 const NAMES_PER_PASS = 500;
 
@@ -132,9 +142,10 @@ export class Zones {
     this.load(zones);
   }
 
-  size(): { readonly zones: number; readonly names: number; readonly dirty: number; readonly bytes: number } {
+  size(): ZonesSize {
     const { table, publication, dirty } = this;
-    return { zones: table.size, names: publication.tree.size(), dirty: dirty.size, bytes: publication.bytes() };
+    const { tree, conflicts } = publication;
+    return { zones: table.size, names: tree.size(), dirty: dirty.size, conflicts, bytes: publication.bytes() };
   }
 
   private markDirty(key: string): void {

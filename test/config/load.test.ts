@@ -142,6 +142,8 @@ zones:
         ignoreEmptyService: false,
         fallthrough: [],
         endpointPodNames: false,
+        rank: 0,
+        merge: false,
         multicluster: false,
         staleAfterSeconds: 60,
         snapshot: undefined,
@@ -250,7 +252,7 @@ zones:
 
   test('several clusters may share a zone; paths are relative to the file and labels may differ', async () => {
     const config = await load(
-      `zones: [{ name: c, kubernetes: [{ kubeconfig: a/k, context: one }, { kubeconfig: b/k, context: one, fallthrough: true,
+      `zones: [{ name: c, kubernetes: [{ kubeconfig: a/k, context: one }, { kubeconfig: b/k, context: one, fallthrough: true, merge: true,
         snapshot: { file: ../s.json } }, {}] }, { name: d, kubernetes: { kubeconfig: a/k, context: one, fallthrough: [d] } }]`,
     );
     const sources = config.zones.flatMap(({ kubernetes }) => kubernetes);
@@ -267,6 +269,15 @@ zones:
     assert.deepEqual(
       sources.map(({ fallthrough }) => fallthrough),
       [[], ['.'], [], ['d.']],
+    );
+    assert.deepEqual(
+      sources.map(({ rank, merge }) => [rank, merge]),
+      [
+        [0, false],
+        [1, true],
+        [2, false],
+        [0, false],
+      ],
     );
   });
 

@@ -56,6 +56,8 @@ export const testKubernetesConfig = (kubeconfig: string, more: Partial<Kubernete
   ignoreEmptyService: false,
   fallthrough: [],
   endpointPodNames: false,
+  rank: 0,
+  merge: false,
   multicluster: false,
   staleAfterSeconds: 60,
   snapshot: undefined,

@@ -51,6 +51,8 @@ export function clusterZone(name = 'cluster.local.', change: Partial<ZoneConfig>
     ignoreEmptyService: false,
     fallthrough: [],
     endpointPodNames: false,
+    rank: 0,
+    merge: false,
     multicluster: false,
     staleAfterSeconds: 60,
     snapshot: undefined,

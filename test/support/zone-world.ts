@@ -27,6 +27,8 @@ export const aService: fc.Arbitrary<Service> = fc
     kind: mostly('instances', 'clusterIp', 'externalName', 'namespace'),
     names: mostly(['{service}.{namespace}.svc'], ['{service}', '{namespace}.{service}'], ['{namespace}.svc']),
     createdMs: fc.constantFrom(1, 2),
+    rank: mostly(0, 1),
+    merge: fc.boolean(),
     ttlSeconds: mostly(5, 30),
     ports: mostly([port('http', 80)], [], [port('dns', 53, 'udp'), port('', 1), port('a b', 2)]),
     clusterIps: fc.uniqueArray(address, { maxLength: 2 }),

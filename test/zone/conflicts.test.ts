@@ -115,3 +115,74 @@ test('with two name templates, losing one name leaves everything below the other
     'old.api.example.org. 5 A 10.1.0.1',
   ]);
 });
+
+const addressesOf = (text: string) => text.match(/^\S*web.prod.svc\S* 5 A \S+/gm) ?? [];
+
+test('of two clusters with one service the first in the list wins, is explained, reported and counted', async () => {
+  const { plane, state, zones, registry, leftOut } = setUpZones([clusterZone('cluster.local.', { reverse: [] })]);
+  const first = { ...inCluster('z', 'prod/web', 2000), rank: 0 };
+  state({ ...inCluster('a', 'prod/web', 1000), rank: 1 }, [instance('b', ['10.2.0.1'])]);
+  await zones.flush();
+  assert.equal(zones.size().conflicts, 0);
+  state(first, [instance('a', ['10.1.0.1'])]);
+  await zones.flush();
+  assert.deepEqual(addressesOf(plane.text()), [
+    '10-1-0-1.web.prod.svc.cluster.local. 5 A 10.1.0.1',
+    'web.prod.svc.cluster.local. 5 A 10.1.0.1',
+  ]);
+  const [, lost] = zones.explain('web.prod.svc.cluster.local.').owners;
+  assert.deepEqual([lost.owner, lost.answered], ['kubernetes/a/prod/web', []]);
+  assert.equal(lost.reason, 'the cluster of kubernetes/z/prod/web comes first in the list of the zone');
+  assert.deepEqual(leftOut, [
+    'kubernetes/a/prod/web: web.prod.svc.cluster.local. is answered from kubernetes/z/prod/web, which comes first',
+  ]);
+  assert.equal(zones.size().conflicts, 1);
+  registry.removeService(first.key);
+  await zones.flush();
+  assert.equal(zones.size().conflicts, 0);
+  assert.deepEqual(addressesOf(plane.text()), [
+    '10-2-0-1.web.prod.svc.cluster.local. 5 A 10.2.0.1',
+    'web.prod.svc.cluster.local. 5 A 10.2.0.1',
+  ]);
+});
+
+test('headless services of clusters with `merge` share their names', async () => {
+  const { plane, state, zones, leftOut } = setUpZones([clusterZone('cluster.local.', { reverse: [] })]);
+  const one = { ...inCluster('one', 'prod/web', 1000), rank: 0, merge: true };
+  const two = { ...inCluster('two', 'prod/web', 1000), rank: 1, merge: true, ttlSeconds: 3 };
+  const three = { ...inCluster('three', 'prod/web', 1000), rank: 2 };
+  state(three, [instance('c', ['10.3.0.1'])]);
+  state(two, [instance('b', ['10.2.0.1']), instance('h', ['10.2.0.2'], { hostname: 'db-0' })]);
+  state(one, [instance('a', ['10.1.0.1']), instance('h', ['10.1.0.2'], { hostname: 'db-0' })]);
+  await zones.flush();
+  assert.deepEqual(plane.text().match(/^\S*web.prod.svc\S* \d A \S+/gm), [
+    '10-1-0-1.web.prod.svc.cluster.local. 5 A 10.1.0.1',
+    '10-2-0-1.web.prod.svc.cluster.local. 3 A 10.2.0.1',
+    'db-0.web.prod.svc.cluster.local. 3 A 10.1.0.2',
+    'db-0.web.prod.svc.cluster.local. 3 A 10.2.0.2',
+    'web.prod.svc.cluster.local. 3 A 10.1.0.1',
+    'web.prod.svc.cluster.local. 3 A 10.1.0.2',
+    'web.prod.svc.cluster.local. 3 A 10.2.0.1',
+    'web.prod.svc.cluster.local. 3 A 10.2.0.2',
+  ]);
+  assert.deepEqual(
+    zones.explain('web.prod.svc.cluster.local.').owners.map(({ owner, answered, reason }) => [owner, answered, reason]),
+    [
+      [one.key, ['A'], 'it comes first, or shares the name'],
+      [two.key, ['A'], 'it comes first, or shares the name'],
+      [three.key, [], 'the cluster of kubernetes/one/prod/web comes first in the list of the zone'],
+    ],
+  );
+  assert.equal(zones.size().conflicts, 1);
+  assert.equal(leftOut.length, 1);
+});
+
+test('a headless service is not merged with one that has a cluster IP', async () => {
+  const { plane, state, zones } = setUpZones([clusterZone('cluster.local.', { reverse: [] })]);
+  const one = { ...inCluster('one', 'prod/web', 1000), rank: 0, merge: true };
+  const two = { ...inCluster('two', 'prod/web', 1000), rank: 1, merge: true };
+  state({ ...one, kind: 'clusterIp', clusterIps: ['10.96.0.1'] }, []);
+  state(two, [instance('b', ['10.2.0.1'])]);
+  await zones.flush();
+  assert.deepEqual(addressesOf(plane.text()), ['web.prod.svc.cluster.local. 5 A 10.96.0.1']);
+});

@@ -72,6 +72,12 @@ const kubernetesSchema = mapping(
       false,
     ),
     endpointPodNames: v.optional(flag('Name endpoints after their pods instead of their dashed addresses.'), false),
+    merge: v.optional(
+      flag(
+        'Headless services share their names with headless services of other clusters of the zone that also have `merge`. Otherwise the first cluster in the list that has a service keeps its name.',
+      ),
+      false,
+    ),
     multicluster: v.optional(
       flag(
         'Serve ServiceImports (Multi-Cluster Services API) instead of Services, for a zone such as clusterset.local.',
@@ -135,7 +141,7 @@ export async function checkKubernetes(
 export function buildKubernetes(
   source: KubernetesInput,
   folder: string,
-  zone: { readonly name: string; readonly ttlSeconds: number },
+  zone: { readonly name: string; readonly ttlSeconds: number; readonly rank: number },
   names: ClusterNames,
 ): KubernetesConfig {
   const kubeconfig = source.kubeconfig === undefined ? undefined : resolve(folder, source.kubeconfig);
@@ -156,6 +162,8 @@ export function buildKubernetes(
       typeof fallthrough === 'boolean' ? (fallthrough ? ['.'] : []) : fallthrough.map((zone) => absoluteName(zone)),
     endpointPodNames: source.endpointPodNames,
     multicluster: source.multicluster,
+    rank: zone.rank,
+    merge: source.merge,
     staleAfterSeconds: source.staleAfterSeconds,
     snapshot: snapshot && { file: resolve(folder, snapshot.file), maxAgeSeconds: snapshot.maxAgeSeconds },
   };

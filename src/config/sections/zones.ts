@@ -270,8 +270,8 @@ function buildZone(zone: ZoneInput, folder: string, clusters: ClusterNames): Zon
     ...defaults,
     records: buildRecords(zone.records, name, zone.ttlSeconds),
     services: zone.services.map((service) => buildService(service, defaults)),
-    kubernetes: kubernetes.map((source) =>
-      buildKubernetes(source, folder, { name, ttlSeconds: zone.ttlSeconds }, clusters),
+    kubernetes: kubernetes.map((source, rank) =>
+      buildKubernetes(source, folder, { name, ttlSeconds: zone.ttlSeconds, rank }, clusters),
     ),
     reverse: zone.reverse?.map(zoneNameOf),
   };

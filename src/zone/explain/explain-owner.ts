@@ -1,12 +1,12 @@
 // The owners of a name: those that claim it, by which rule each has it or lost it, and services that publish nothing there.
 import { formatName, isSubdomain, sameName, type WireName } from '../../dns/name.ts';
-import { typeName } from '../../dns/types.ts';
+import { TYPE, typeName } from '../../dns/types.ts';
 import type { NameRecords } from '../../plane/records.ts';
 import type { ServiceState } from '../../registry/model.ts';
 import type { Registry } from '../../registry/registry.ts';
 import { basesOf } from '../names/compilation.ts';
 import { type Claim, winnerOf } from '../publish/merge.ts';
-import type { Owner, Owners } from '../publish/owner.ts';
+import { excludes, type Owner, type Owners } from '../publish/owner.ts';
 import type { ZoneEntry } from '../publish/zone-table.ts';
 
 export interface OwnerExplanation {
@@ -62,18 +62,21 @@ function slotsOf({ rrsets }: NameRecords): ReadonlySet<number> {
 
 function isAnswered(owner: Owner, type: number, claims: readonly Claim[], merged: NameRecords): boolean {
   if (!merged.rrsets.some((rrset) => rrset.type === type)) return false;
-  const first = claims.find(({ owner: other, name }) => {
-    const mayAnswer = !other.competes || other === winnerOf(claims);
-    return mayAnswer && name.records.rrsets.some((rrset) => rrset.type === type);
-  });
-  return first === undefined || first.owner === owner;
+  if (type === TYPE.PTR) return true;
+  const winner = winnerOf(claims);
+  const isGiven = ({ owner: other, name }: Claim) =>
+    (winner === undefined || !excludes(winner, other)) && name.records.rrsets.some((rrset) => rrset.type === type);
+  const first = claims.find(isGiven);
+  if (first === undefined || first.owner === owner) return true;
+  return first.owner.merges && owner.merges && (winner === undefined || !excludes(winner, owner));
 }
 
 function reasonFor(owner: Owner, claims: readonly Claim[], allAnswered: boolean): string {
   if (claims.length === 1) return 'nobody else claims the name';
   if (allAnswered) return owner.isStatic ? 'static records come first' : 'it comes first, or shares the name';
   const winner = winnerOf(claims);
-  if (owner.competes && winner !== undefined && winner !== owner) {
+  if (winner !== undefined && excludes(winner, owner)) {
+    if (winner.rank < owner.rank) return `the cluster of ${winner.key} comes first in the list of the zone`;
     return winner.createdMs < owner.createdMs
       ? `${winner.key} is older`
       : `${winner.key} comes first in the order of keys`;

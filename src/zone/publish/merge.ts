@@ -2,7 +2,7 @@
 import { TYPE } from '../../dns/types.ts';
 import type { NameRecords, RRset } from '../../plane/records.ts';
 import type { PublishedName } from '../names/published-name.ts';
-import type { Owner } from './owner.ts';
+import { excludes, type Owner } from './owner.ts';
 
 export interface Claim {
   readonly owner: Owner;
@@ -11,18 +11,28 @@ export interface Claim {
 
 /**
  * The rule: static records come first, type by type; of services the first one (see compareOwners) has the name alone: half
- * of one service mixed with half of another is neither. PTR records and bare existence are everybody's. `claims` are
- * in the order of compareOwners.
+ * of one service mixed with half of another is neither. Services that merge share it, all their records of a type being one
+ * RRset. PTR records and bare existence are everybody's. `claims` are in the order of compareOwners.
  */
 export function mergeClaims(claims: readonly Claim[]): NameRecords {
   const first = claims[0].name.records;
   if (claims.length === 1) return withoutCnameConflict(first);
+  const winner = winnerOf(claims);
   const rrsets: RRset[] = [];
+  const givers: Owner[] = [];
   let synthesizesPodAddresses: NameRecords['synthesizesPodAddresses'];
   for (const { name, owner } of claims) {
     const { records } = name;
     synthesizesPodAddresses ??= records.synthesizesPodAddresses;
-    for (const rrset of records.rrsets) if (isKept(claims, owner, rrset)) addRRset(rrsets, rrset);
+    const hasName = winner === undefined || !excludes(winner, owner);
+    for (const rrset of records.rrsets) {
+      const isPtr = rrset.type === TYPE.PTR;
+      const at = rrsets.findIndex(({ type }) => type === rrset.type);
+      if (at >= 0 && (isPtr || (givers[at].merges && owner.merges))) rrsets[at] = joined(rrsets[at], rrset);
+      if (at >= 0 || !(hasName || isPtr)) continue;
+      rrsets.push(rrset);
+      givers.push(owner);
+    }
   }
   const merged = { name: first.name, rrsets };
   return withoutCnameConflict(synthesizesPodAddresses ? { ...merged, synthesizesPodAddresses } : merged);
@@ -33,19 +43,12 @@ export function winnerOf(claims: readonly Claim[]): Owner | undefined {
   return claims.find(({ owner }) => owner.competes)?.owner;
 }
 
-function isKept(claims: readonly Claim[], owner: Owner, rrset: RRset): boolean {
-  return rrset.type === TYPE.PTR || !owner.competes || owner === winnerOf(claims);
-}
-
-/** RRsets of one type: PTR are joined, with the lower TTL (RFC 2181 section 5.2); of others the first stays. */
-function addRRset(rrsets: RRset[], rrset: RRset): void {
-  const at = rrsets.findIndex(({ type }) => type === rrset.type);
-  if (at < 0) rrsets.push(rrset);
-  else if (rrset.type === TYPE.PTR) {
-    const ttlSeconds = Math.min(rrsets[at].ttlSeconds, rrset.ttlSeconds);
-    rrsets[at] = { ...rrsets[at], ttlSeconds, records: [...rrsets[at].records, ...rrset.records] };
-  }
-}
+/** One RRset has one TTL (RFC 2181 section 5.2): the lower. */
+const joined = (one: RRset, other: RRset): RRset => ({
+  ...one,
+  ttlSeconds: Math.min(one.ttlSeconds, other.ttlSeconds),
+  records: [...one.records, ...other.records],
+});
 
 /** A CNAME stands alone (RFC 1034 section 3.6.2). The first RRset is that of the first owner: it decides which stays. */
 function withoutCnameConflict(records: NameRecords): NameRecords {

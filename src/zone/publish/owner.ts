@@ -12,6 +12,9 @@ export interface Owner {
   readonly zone: string;
   /** False for those who never take a name from another: static records merge, namespaces only exist. */
   readonly competes: boolean;
+  /** Shares names with others that do. */
+  readonly merges: boolean;
+  readonly rank: number;
   readonly createdMs: number;
   /** Problems that were reported, so that each is reported once. */
   problems: ReadonlySet<string>;
@@ -27,18 +30,28 @@ export interface Owners {
   all(): Iterable<Owner>;
 }
 
-/** Static records before services, the older service before the younger, then by key. A service of no age is configured. */
+/** Static records before services, then by rank, the older service before the younger, then by key. A configured service has age 0. */
 export function compareOwners(a: Owner, b: Owner): number {
   if (a.isStatic !== b.isStatic) return a.isStatic ? -1 : 1;
-  return a.createdMs - b.createdMs || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
+  return a.rank - b.rank || a.createdMs - b.createdMs || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
 }
 
 export const staticKey = (zone: string): string => `static records of ${zone}`;
 
-type Ranked = Pick<Owner, 'isStatic' | 'zone' | 'competes' | 'createdMs'>;
+type Ranked = Omit<Owner, 'number' | 'key' | 'problems'>;
 
 const sameRank = (a: Ranked, b: Ranked): boolean =>
-  a.competes === b.competes && a.createdMs === b.createdMs && a.zone === b.zone;
+  a.competes === b.competes &&
+  a.merges === b.merges &&
+  a.rank === b.rank &&
+  a.createdMs === b.createdMs &&
+  a.zone === b.zone;
+
+const STATIC: Omit<Ranked, 'zone'> = { isStatic: true, competes: false, merges: false, rank: 0, createdMs: 0 };
+
+/** Whether `other`, which comes first, has a name alone that both claim. */
+export const excludes = (other: Owner, owner: Owner): boolean =>
+  other !== owner && other.competes && owner.competes && !(other.merges && owner.merges);
 
 export const NO_PROBLEMS: ReadonlySet<string> = new Set<string>();
 
@@ -64,9 +77,11 @@ export function createOwners(): Owners {
       if (owner === undefined) throw new RangeError(`no owner ${number}`);
       return owner;
     },
-    ensureService: ({ key, zone, kind, createdMs = 0 }) =>
-      ensure(key, { isStatic: false, zone, competes: kind !== 'namespace', createdMs }),
-    ensureStatic: (zone) => ensure(staticKey(zone), { isStatic: true, zone, competes: false, createdMs: 0 }),
+    ensureService({ key, zone, kind, rank = 0, createdMs = 0, merge = false }) {
+      const merges = merge && kind === 'instances';
+      return ensure(key, { isStatic: false, zone, competes: kind !== 'namespace', merges, rank, createdMs });
+    },
+    ensureStatic: (zone) => ensure(staticKey(zone), { ...STATIC, zone }),
     forget(owner) {
       byKey.delete(owner.key);
       byNumber[owner.number] = undefined;

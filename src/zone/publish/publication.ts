@@ -2,7 +2,7 @@
 // the data plane has is sent. Everything follows from the registry and the zones as they are now: nothing that was compiled
 // is kept, except for large services.
 import type { Random } from '../../clock.ts';
-import type { WireName } from '../../dns/name.ts';
+import { formatName, type WireName } from '../../dns/name.ts';
 import { grown, growth } from '../../memory/runs.ts';
 import type { Change, NameRecords } from '../../plane/records.ts';
 import type { Registry } from '../../registry/registry.ts';
@@ -11,7 +11,7 @@ import { findAhead, KeptServices } from '../names/kept-endpoints.ts';
 import { contentHash, NO_BASE, type PublishedName, published } from '../names/published-name.ts';
 import { Claims } from './claims.ts';
 import { type Claim, mergeClaims } from './merge.ts';
-import { compareOwners, createOwners, NO_PROBLEMS, type Owner } from './owner.ts';
+import { compareOwners, createOwners, excludes, NO_PROBLEMS, type Owner } from './owner.ts';
 import { createNameTree, isReverse, NO_NODE, type Node, ROOT_NODE } from './tree.ts';
 import { namesOfZone, type ZoneEntry } from './zone-table.ts';
 
@@ -64,6 +64,8 @@ export class Publication {
   passes = 0;
   private readonly settings: PublicationSettings;
   private readonly keptServices: KeptServices;
+  /** Numbers of owners whose own name another owner has. */
+  private readonly losers = new Set<number>();
   /** By node: the hash of what the data plane has, 0 for nothing. */
   private sent = new Float64Array(64);
 
@@ -128,27 +130,39 @@ export class Publication {
     const zone = state?.service && this.settings.zone(state.service.zone);
     if (state === undefined || zone === undefined) {
       this.keptServices.forget(owner.key);
+      this.losers.delete(owner.number);
       if (state?.service) leftOut(`it is published in the zone ${state.service.zone}, which is not served`);
       return NOTHING;
     }
     const context = { zone: zone.name, reverseZones: zone.reverseZones, isAnswered, leftOut };
-    return this.withoutLostNames(owner, compileService(state, context, this.keptServices));
+    return this.withoutLostNames(owner, compileService(state, context, this.keptServices), leftOut);
   }
 
   /** An owner that lost a name publishes nothing below it, or it would be half of one service and half of another. */
-  private withoutLostNames(owner: Owner, { bases, names, kept }: CompiledService): Compiled {
-    const lost = bases.map((base) => owner.competes && this.isLost(owner, base));
-    if (!lost.includes(true)) return { names, kept };
-    return { names: names.filter(({ below }) => below === NO_BASE || !lost[below]), kept };
+  private withoutLostNames(
+    owner: Owner,
+    { bases, names, kept }: CompiledService,
+    leftOut: (problem: string) => void,
+  ): Compiled {
+    const winners = bases.map((base) => this.winnerOver(owner, base));
+    if (!winners.some((winner) => winner !== undefined)) {
+      this.losers.delete(owner.number);
+      return { names, kept };
+    }
+    this.losers.add(owner.number);
+    winners.forEach((winner, i) => {
+      if (winner) leftOut(`${formatName(bases[i])} is answered from ${winner.key}, which comes first`);
+    });
+    return { names: names.filter(({ below }) => below === NO_BASE || winners[below] === undefined), kept };
   }
 
-  /** Whether an owner that comes before this one has the name. */
-  private isLost(owner: Owner, name: WireName): boolean {
-    const node = this.tree.find(name);
-    return this.claims.ownersOf(node).some((number) => {
-      const other = this.owners.ofNumber(number);
-      return other.competes && compareOwners(other, owner) < 0;
-    });
+  /** The first owner that has the name in place of this one. */
+  private winnerOver(owner: Owner, name: WireName): Owner | undefined {
+    return this.claims
+      .ownersOf(this.tree.find(name))
+      .map((number) => this.owners.ofNumber(number))
+      .filter((other) => excludes(other, owner) && compareOwners(other, owner) < 0)
+      .sort(compareOwners)[0];
   }
 
   /** Makes `names` all that the owner claims. Returns those whose name was not sent with that content. */
@@ -289,6 +303,11 @@ export class Publication {
   /** One thread alone was given this content, or nothing: whatever it is next, all are sent it again. */
   noteSentToOne(node: Node, content: Content | undefined): void {
     if (!this.isSentAs(node, content)) this.sent[node] = DIFFERENT;
+  }
+
+  /** How many services have lost their name to another. */
+  get conflicts(): number {
+    return this.losers.size;
   }
 
   bytes(): number {

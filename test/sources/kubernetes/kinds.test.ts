@@ -35,6 +35,15 @@ const translate = (spec: object, more: Partial<KubernetesConfig> = {}) => {
 const factOf = (object: Fields) => podFacts(metadata(named(object)), object)[0];
 const statusOf = (object: Fields) => factOf(object).status;
 
+test('a Service ranks by the place of its cluster in the list, and merges if its cluster does', () => {
+  const ranking = (more: Partial<KubernetesConfig>) => {
+    const { rank, merge } = translate({ clusterIP: 'None' }, more);
+    return [rank, merge];
+  };
+  assert.deepEqual(ranking({}), [undefined, undefined]);
+  assert.deepEqual(ranking({ rank: 2, merge: true }), [2, true]);
+});
+
 test('a Service with cluster IPs answers them in canonical form', () => {
   const { kind, clusterIps, names, ttlSeconds, ports } = translate({
     clusterIP: '10.96.0.10',

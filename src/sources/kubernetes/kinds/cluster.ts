@@ -3,6 +3,7 @@
 import type { Clock } from '../../../clock.ts';
 import type { KubernetesConfig, ZoneConfig } from '../../../config/config.ts';
 import type { Logger } from '../../../log.ts';
+import type { Service } from '../../../registry/model.ts';
 import { KUBERNETES_OBJECT, KUBERNETES_SERVICE, NODE, POD } from '../../../registry/reference.ts';
 import type { Statements } from '../snapshot/recorder.ts';
 
@@ -16,6 +17,12 @@ export interface Cluster {
 
 /** "kubernetes/CONTEXT" */
 export const sourceName = (config: Pick<KubernetesConfig, 'label'>): string => `kubernetes/${config.label}`;
+
+/** What ranks a service of the cluster among services of the same name. */
+export const rankOf = ({ config }: Pick<Cluster, 'config'>): Pick<Service, 'rank' | 'merge'> => ({
+  ...(config.rank > 0 && { rank: config.rank }),
+  ...(config.merge && { merge: true }),
+});
 
 /** Keys of services, and with the empty name of namespaces. */
 export const serviceKey = (

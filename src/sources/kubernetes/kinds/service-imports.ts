@@ -3,7 +3,7 @@
 import type { Service } from '../../../registry/model.ts';
 import { type Fields, fields, list, MalformedObject, type Metadata } from '../api/objects.ts';
 import type { WatchedKind } from '../watch/watched-kind.ts';
-import { type Cluster, serviceKey, sourceName } from './cluster.ts';
+import { type Cluster, rankOf, serviceKey, sourceName } from './cluster.ts';
 import { address } from './endpoint-instance.ts';
 import { servicePorts } from './ports.ts';
 import type { PublishedServices } from './published-services.ts';
@@ -44,6 +44,7 @@ export function translateServiceImport(cluster: Cluster, metadata: Metadata, obj
     policy: { ...zone.policy, publishNotReady: false },
     ports: servicePorts(list(spec.ports, 'spec.ports'), 'spec.ports'),
     createdMs: metadata.createdMs,
+    ...rankOf(cluster),
     ...(spec.type === 'Headless'
       ? { kind: 'instances' }
       : {

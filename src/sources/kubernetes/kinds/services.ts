@@ -12,7 +12,7 @@ import {
 } from '../api/objects.ts';
 import { SERVICE } from '../protobuf/schemas.ts';
 import type { WatchedKind } from '../watch/watched-kind.ts';
-import { type Cluster, serviceKey, sourceName } from './cluster.ts';
+import { type Cluster, rankOf, serviceKey, sourceName } from './cluster.ts';
 import { servicePorts } from './ports.ts';
 import type { PublishedServices } from './published-services.ts';
 
@@ -53,6 +53,7 @@ export function translateService(cluster: Cluster, metadata: Metadata, object: F
     },
     ports: portsOf(spec),
     createdMs: metadata.createdMs,
+    ...rankOf(cluster),
     ...target(cluster, spec),
   };
 }

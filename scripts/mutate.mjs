@@ -107,7 +107,7 @@ async function sample(count, random) {
   return chosen;
 }
 
-/** Runs the tests that import the mutated file, nearest first, until one fails. */
+/** Runs the tests that import the mutated file until one fails: the room's own first, then the quickest. */
 async function judge({ room, file, code, start, end, text }, baseline) {
   const tests = await testsReaching(file, TESTS[room] ?? [room]);
   if (tests.length === 0) return 'unreached';
@@ -117,6 +117,8 @@ async function judge({ room, file, code, start, end, text }, baseline) {
     if (!passed) throw new Error(`${test} fails without any mutation`);
     baseline.set(test, tookMs);
   }
+  const own = (test) => Number(test.startsWith(join('build/test', room, '/')));
+  tests.sort((a, b) => own(b) - own(a) || baseline.get(a) - baseline.get(b));
   const mutated = join(tree, file);
   await writeFile(mutated, code.slice(0, start) + text + code.slice(end));
   try {
@@ -154,30 +156,22 @@ function killGroup(pid) {
   }
 }
 
-/** Compiled test files in these folders that import `file`, the fewest steps away first. */
+/** Compiled test files in these folders that import `file`, also indirectly. */
 async function testsReaching(file, folders) {
   const tests = (await Promise.all(folders.map((folder) => filesUnder(join('build/test', folder), '.test.js')))).flat();
-  const reached = [];
-  for (const test of tests) {
-    const steps = await distance(test, file);
-    if (steps !== undefined) reached.push({ test, steps });
-  }
-  return reached.sort((a, b) => a.steps - b.steps || a.test.localeCompare(b.test)).map(({ test }) => test);
+  const reaching = [];
+  for (const test of tests) if (await reaches(test, file)) reaching.push(test);
+  return reaching;
 }
 
-async function distance(from, to) {
+async function reaches(from, to) {
   const seen = new Set([from]);
-  for (let level = [from], steps = 0; level.length > 0; steps++) {
-    if (level.includes(to)) return steps;
-    const next = [];
-    for (const file of level) {
-      if (!importsByFile.has(file)) importsByFile.set(file, await importsOf(file));
-      for (const imported of importsByFile.get(file))
-        if (!seen.has(imported)) seen.add(imported) && next.push(imported);
-    }
-    level = next;
+  for (const file of seen) {
+    if (file === to) return true;
+    if (!importsByFile.has(file)) importsByFile.set(file, await importsOf(file));
+    for (const imported of importsByFile.get(file)) seen.add(imported);
   }
-  return undefined;
+  return false;
 }
 
 /** Relative imports, and modules that are named by URL (the thread's entry). */

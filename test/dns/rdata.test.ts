@@ -98,6 +98,7 @@ test('values are parsed as people write them', () => {
     ['SSHFP', '4 2 abcd ef01', '4 2 ABCDEF01'],
     ['LOC', '42 21 54 N 71 6 18 W -24m 30m', '42 21 54.000 N 71 6 18.000 W -24.00m 30m 10000m 10m'],
     ['HTTPS', '1 . port=443 alpn="h2,h3" mandatory=alpn', '1 . mandatory=alpn alpn="h2,h3" port=443'],
+    ['HTTPS', '1 . port=443 alpn=h2 mandatory=port,alpn', '1 . mandatory=alpn,port alpn="h2" port=443'],
     ['SVCB', '0 svc.x.', '0 svc.x.'],
     ['A', '\\# 4 7f000001', '127.0.0.1'],
     ['TYPE65280', '\\# 3 aBcD eF', '\\# 3 ABCDEF'],
@@ -107,6 +108,15 @@ test('values are parsed as people write them', () => {
     const number = parseType(type)!;
     assert.equal(formatRdata(number, composeRdata(number, written)), formatted);
   }
+});
+
+test('mandatory SvcParam keys must be in ascending order (RFC 9460 section 8)', () => {
+  const rdata = composeRdata(TYPE.HTTPS, '1 . mandatory=alpn,port alpn=h2 port=443');
+  assert.ok(isWellFormed(TYPE.HTTPS, rdata));
+  const swapped = Uint8Array.from(rdata);
+  swapped.set(rdata.subarray(9, 11), 7);
+  swapped.set(rdata.subarray(7, 9), 9);
+  assert.ok(!isWellFormed(TYPE.HTTPS, swapped));
 });
 
 test('a long TXT text is split if it is not quoted', () => {

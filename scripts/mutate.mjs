@@ -21,7 +21,7 @@ const TESTS = {
   thread: ['thread', 'plane'],
   forward: ['forward', 'plane'],
   zone: ['zone', 'scenarios'],
-  health: ['health', 'zone'],
+  health: ['health', 'config', 'zone'],
   registry: ['registry', 'health', 'zone'],
 };
 const DEFAULT_ROOMS = ['health', 'registry', 'zone', 'dns', 'plane', 'forward', 'server'];

@@ -22,6 +22,7 @@ import { createKeys } from './cache/key.ts';
 import { copyOf } from './cache/packed-entry.ts';
 import { ResponseWriter } from './cache/response.ts';
 import { createDns64, type Dns64 } from './local/dns64.ts';
+import { isWildcard } from './local/hosts.ts';
 import { createLocal, type Local } from './local/local.ts';
 import { createRebindingFilter } from './local/rebinding.ts';
 import { createLoopWatch, type LoopWatch } from './resolve/loop.ts';
@@ -91,7 +92,7 @@ export class Forwarder {
       () => void counters.evictions++,
     );
     this.writer = new ResponseWriter(settings.cache, settings.loadbalance, counters);
-    this.local = createLocal(settings, dns64, { ...deps, onChange: (names) => this.cache.forgetNames(names) });
+    this.local = createLocal(settings, dns64, { ...deps, onChange: (names) => this.forget(names) });
     this.loops = createLoopWatch(loopToken, this.deadlines, () => void counters.loops++);
     const { deadlines, cache } = this;
     const onUpstream = (route: Route, upstream: Upstream) => this.watchForLoop(route, upstream);
@@ -278,6 +279,12 @@ export class Forwarder {
         this.outstanding.refresh(key, question, route.counters, entry);
     });
     this.deadlines.add(refresh, 0);
+  }
+
+  /** A wildcard's answers are those of many names. */
+  private forget(names: readonly WireName[]): void {
+    if (names.some(isWildcard)) this.cache.flush({ kind: 'all' });
+    else this.cache.forgetNames(names);
   }
 
   private watchForLoop(route: Route, upstream: Upstream): void {

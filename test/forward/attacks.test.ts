@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseName } from '../../src/dns/name.ts';
-import { EDE, FLAG, RCODE } from '../../src/dns/types.ts';
+import { EDE, FLAG, parseType, RCODE } from '../../src/dns/types.ts';
 import { CACHE_DEFAULTS } from '../../src/plane/forward-settings.ts';
 import { edeOf, forwarder, respondTo, routeTo, upstream } from '../support/forwarding.ts';
 import type { Asked } from '../support/scripted-upstream.ts';
@@ -196,6 +196,84 @@ test('the rebinding filter removes private addresses, except for allowed names',
   assert.equal((await ask('printer.office.example. A')).answers.length, 4);
   assert.equal(made.counters.rebindingDropped, 3);
 });
+
+test('the rebinding filter: an answer without its addresses is NODATA, whatever is in the authority section', async () => {
+  const one = await upstream((asked) =>
+    asked.send(asked.reply({ answers: 'www.example. 60 IN A 10.0.0.1', authorities: 'example. 60 IN NS ns.example.' })),
+  );
+  const { ask } = forwarder([one], { settings: { rebinding: { allow: [] } } });
+  const response = await ask('www.example. A');
+  assert.deepEqual([response.rcode, response.answers.length, response.authorities.length], [RCODE.NOERROR, 0, 0]);
+});
+
+const HINTS: Record<string, [value: string, passes: boolean]> = {
+  'a private IPv4 hint': ['1 . alpn=h2 ipv4hint=192.0.2.1,10.0.0.1', false],
+  'a private IPv6 hint': ['1 . ipv6hint=2001:db8::1,fd00::1 port=443', false],
+  'a mapped private address': ['1 . ipv6hint=::ffff:192.168.0.1', false],
+  'public hints': ['1 www.example. alpn=h2 ipv4hint=192.0.2.1 ipv6hint=2001:db8::1', true],
+  'no hints': ['0 www.example.', true],
+  'a port that looks like a hint': ['1 . port=2560', true],
+};
+
+for (const [what, [value, passes]] of Object.entries(HINTS)) {
+  for (const type of ['HTTPS', 'SVCB']) {
+    test(`the rebinding filter: ${type} with ${what} ${passes ? 'passes' : 'is removed'}`, async () => {
+      const one = await upstream((asked) =>
+        asked.send(asked.reply({ answers: `www.example. 60 IN ${type} ${value}` })),
+      );
+      const { ask } = forwarder([one], { settings: { rebinding: { allow: [] } } });
+      assert.equal((await ask(`www.example. ${type}`)).answers.length, passes ? 1 : 0);
+    });
+  }
+}
+
+test('YXDOMAIN keeps its DNAME (RFC 6672 section 2.2), and is cached for its TTL', async () => {
+  const dname = 'example. 60 IN DNAME a-much-longer-name.example.net.';
+  const one = await upstream((asked) => asked.send(asked.reply({ rcode: RCODE.YXDOMAIN, answers: dname })));
+  const { ask, cached } = forwarder([one]);
+  for (const response of [await ask('www.example. A'), cached('www.example. A')]) {
+    assert.equal(response?.rcode, RCODE.YXDOMAIN);
+    assertRecords(response?.answers ?? [], dname);
+  }
+});
+
+/** Types with bytes that are no value of them. */
+const MALFORMED: Record<string, string> = {
+  'a TXT string longer than its record': 'TXT \\# 3 056162',
+  'an A record of 5 bytes': 'A \\# 5 0102030405',
+  'an AAAA record of 4 bytes': 'AAAA \\# 4 01020304',
+  'an HTTPS parameter longer than its record': 'HTTPS \\# 8 0001000001000902',
+  'a CAA record without a tag': 'CAA \\# 1 00',
+};
+
+for (const [what, value] of Object.entries(MALFORMED)) {
+  test(`${what} is neither passed on nor cached; the next server is asked`, async () => {
+    const type = value.split(' ')[0];
+    const bad = await upstream((asked) => asked.send(withRdata(asked, value)));
+    const next = await upstream((asked) => asked.send(asked.reply({ rcode: 3, authorities: SOA })));
+    assert.equal((await forwarder([bad, next]).ask(`www.example. ${type}`)).rcode, RCODE.NXDOMAIN);
+    const { ask, forwarder: made } = forwarder([bad]);
+    const response = await ask(`www.example. ${type}`);
+    assert.deepEqual([response.rcode, edeOf(response)], [RCODE.SERVFAIL, EDE.INVALID_DATA]);
+    assert.equal(made.counters.malformed, 1);
+  });
+}
+
+test('an empty TXT record, which some servers send, passes', async () => {
+  const one = await upstream((asked) => asked.send(withRdata(asked, 'TXT \\# 0 ')));
+  assert.equal((await forwarder([one]).ask('www.example. TXT')).answers.length, 1);
+});
+
+/** A reply with one record of the type whose rdata are these bytes, well-formed or not. */
+function withRdata(asked: Asked, value: string): Uint8Array {
+  const [type, , , hex] = value.split(' ');
+  const rdata = Buffer.from(hex, 'hex');
+  const code = parseType(type) ?? 0;
+  const fixed = [0xc0, 12, code >> 8, code & 255, 0, 1, 0, 0, 0, 60, 0, rdata.length];
+  const reply = Uint8Array.from([...asked.reply({}), ...fixed, ...rdata]);
+  reply[7] = 1;
+  return reply;
+}
 
 test('TTL 0 is not cached, and a TTL above 2^31 is a long one (RFC 8767)', async () => {
   for (const [ttl, given] of [

@@ -21,7 +21,7 @@ test('hosts: inline addresses are answered in both directions; the other family 
   assertRecords(cached('laser.office. A')?.answers ?? [], 'laser.office. 60 IN A 10.0.0.1');
   assertRecords(
     cached('1.0.0.10.in-addr.arpa. PTR')?.answers ?? [],
-    '1.0.0.10.in-addr.arpa. 60 IN PTR printer.office.',
+    '1.0.0.10.in-addr.arpa. 60 IN PTR printer.office.\n1.0.0.10.in-addr.arpa. 60 IN PTR laser.office.',
   );
   assert.deepEqual([cached('printer.office. AAAA')?.rcode, cached('printer.office. AAAA')?.answers.length], [0, 0]);
   assert.equal((await ask('www.example. A')).answers.length, 1);
@@ -55,6 +55,46 @@ test('hosts: other types of a listed name are NODATA as in CoreDNS; its PTR and 
     one.asked.map(({ text }) => text),
     asked,
   );
+});
+
+test('hosts: PTR has all names of a line and of other lines; wildcards have none', async () => {
+  const entries = [
+    { address: '192.0.2.1', names: ['one.office.', 'two.office.', '*.office.'] },
+    { address: '192.0.2.1', names: ['three.office.'] },
+  ];
+  const { cached } = forwarder([], { settings: { hosts: { ...NO_HOSTS, entries } } });
+  const names = ['one', 'two', 'three'].map((name) => `1.2.0.192.in-addr.arpa. 60 IN PTR ${name}.office.`);
+  assertRecords(cached('1.2.0.192.in-addr.arpa. PTR')?.answers ?? [], names.join('\n'));
+});
+
+test('hosts: ::ffff:a.b.c.d is an IPv4 address, in both directions', async () => {
+  const entries = [{ address: '::ffff:192.0.2.1', names: ['printer.office.'] }];
+  const { cached } = forwarder([], { settings: { hosts: { ...NO_HOSTS, entries } } });
+  assertRecords(cached('printer.office. A')?.answers ?? [], 'printer.office. 60 IN A 192.0.2.1');
+  assert.equal(cached('printer.office. AAAA')?.answers.length, 0);
+  assertRecords(
+    cached('1.2.0.192.in-addr.arpa. PTR')?.answers ?? [],
+    '1.2.0.192.in-addr.arpa. 60 IN PTR printer.office.',
+  );
+});
+
+test('hosts: a wildcard stands for one label, and listed names go first, as in CoreDNS', async (t) => {
+  const file = join(await temporaryFolder(t), 'hosts');
+  await writeFile(file, '192.0.2.1 *.office.\n192.0.2.2 printer.office.\n');
+  const clock = fakeClock();
+  const one = await upstream((asked) => asked.send(asked.reply({ rcode: 3, authorities: SOA })));
+  const { ask, cached } = forwarder([one], { clock, settings: { hosts: { ...NO_HOSTS, files: [file] } } });
+  await until(() => cached('any.office. A')?.answers.length, 1);
+  assertRecords(cached('any.office. A')?.answers ?? [], 'any.office. 60 IN A 192.0.2.1');
+  assertRecords(cached('printer.office. A')?.answers ?? [], 'printer.office. 60 IN A 192.0.2.2');
+  assert.equal(cached('any.office. AAAA')?.rcode, RCODE.NOERROR);
+  for (const other of ['office. A', 'deep.any.office. A', 'any.office2. A'])
+    assert.equal((await ask(other)).rcode, RCODE.NXDOMAIN);
+  await writeFile(file, '192.0.2.3 *.office.\n');
+  await until(async () => {
+    await clock.advance(5000);
+    return cached('any.office. A')?.answers[0]?.rdata.at(-1);
+  }, 3);
 });
 
 test('hosts: a changed file is reread, and cached answers from it are dropped', async (t) => {

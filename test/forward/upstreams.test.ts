@@ -210,6 +210,48 @@ test('a server that answers EDNS with FORMERR is queried without it', async () =
 });
 
 for (const rcode of [RCODE.FORMERR, RCODE.NOTIMP]) {
+  test('a server that drops queries with EDNS is queried without, by the next query at once', async () => {
+    const clock = fakeClock();
+    const one = await upstream((asked) => {
+      if (asked.query.edns === undefined) answerFrom(`${WWW}\nb.example. 300 IN A 192.0.2.2`)(asked);
+    });
+    const { ask } = forwarder([one], { clock });
+    const waiting = ask('www.example. A');
+    await clock.advance(3000);
+    assertRecords((await waiting).answers, WWW);
+    const asked = one.asked.length;
+    assertRecords((await ask('b.example. A')).answers, 'b.example. 300 IN A 192.0.2.2');
+    assert.equal(one.asked.slice(asked).find(({ text }) => text === 'b.example. A')?.query.edns, undefined);
+  });
+
+  test('a server that was only silent for a while is queried with EDNS again a second later', async () => {
+    const clock = fakeClock();
+    const one = await upstream();
+    const { ask } = forwarder([one], { clock });
+    const waiting = ask('www.example. A');
+    await until(() => one.asked.length, 1);
+    await clock.advance(800);
+    // The second attempt has gone out with EDNS, the third goes without.
+    one.script = answerFrom(`${WWW}\nb.example. 300 IN A 192.0.2.2`);
+    await clock.advance(2000);
+    assertRecords((await waiting).answers, WWW);
+    await clock.advance(2000);
+    await ask('b.example. A');
+    assert.notEqual(one.asked.find(({ text }) => text === 'b.example. A')?.query.edns, undefined);
+  });
+
+  test('a server that has answered queries with EDNS is never queried without', async () => {
+    const clock = fakeClock();
+    const one = await upstream(answerFrom(WWW));
+    const { ask } = forwarder([one], { clock, route: { maxFails: 0 } });
+    await ask('www.example. A');
+    one.script = () => {};
+    const waiting = ask('b.example. A');
+    await clock.advance(4600);
+    await waiting;
+    assert.ok(one.asked.length > 4 && one.asked.every(({ query }) => query.edns !== undefined));
+  });
+
   test(`a server that answers EDNS with a header alone, rcode ${rcode}, is queried without it`, async () => {
     const header = (asked: Asked) => asked.reply({ rcode, questions: [] }).subarray(0, 12);
     const one = await upstream((asked) => (asked.query.edns ? asked.send(header(asked)) : answerFrom(WWW)(asked)));

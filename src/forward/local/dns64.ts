@@ -86,6 +86,11 @@ function placesAfter(prefixBits: number): number[] {
 }
 
 /** ::ffff:0:0/96, which RFC 6147 section 5.1.4 leaves out by default. */
-function isMapped(address: Uint8Array): boolean {
-  return address.subarray(0, 10).every((byte) => byte === 0) && address[10] === 0xff && address[11] === 0xff;
+export function isMapped(address: Uint8Array): boolean {
+  return (
+    address.length === 16 &&
+    address.subarray(0, 10).every((byte) => byte === 0) &&
+    address[10] === 0xff &&
+    address[11] === 0xff
+  );
 }

@@ -8,6 +8,7 @@ import type { HostsSettings } from '../../plane/forward-settings.ts';
 import { type Answer, statedAnswer } from '../upstream/answer.ts';
 import type { ForwardQuestion } from '../upstream/question.ts';
 import { type FileWatch, watchText } from '../upstream/resolv-conf.ts';
+import { isMapped } from './dns64.ts';
 
 export interface Hosts {
   /** The answer, if the name stands there. Types that it has nothing of are NODATA, but PTR of a name with addresses (CoreDNS). */
@@ -40,7 +41,8 @@ function hostEntry(address: string, names: readonly string[]): HostEntry | undef
   const bytes = parseIp(address.replace(/%.*/, ''));
   if (bytes === undefined || names.length === 0) return undefined;
   try {
-    return { address: bytes, names: names.map((name) => parseName(name)) };
+    // An IPv4 address is one in IPv6 notation, too (as in glibc): AAAA records of it would be of no use.
+    return { address: isMapped(bytes) ? bytes.subarray(12) : bytes, names: names.map((name) => parseName(name)) };
   } catch (error) {
     if (error instanceof NameError) return undefined;
     throw error;
@@ -82,7 +84,9 @@ export function createHosts(
   return {
     answerTo(question) {
       const { type } = question;
-      const found = table.get(formatName(question.name));
+      const name = formatName(question.name);
+      // As in CoreDNS, a wildcard stands for one label, and listed names go first.
+      const found = table.get(name) ?? table.get(`*${name.slice(name.indexOf('.'))}`);
       if (found === undefined || (type === TYPE.PTR) !== found.reverse) return undefined;
       const ofType = (bytes: Uint8Array) =>
         type === TYPE.PTR || (type === TYPE.A && bytes.length === 4) || (type === TYPE.AAAA && bytes.length === 16);
@@ -109,8 +113,13 @@ function tableOf(entries: readonly HostEntry[], settings: HostsSettings): HostTa
   };
   for (const { address, names } of entries) {
     for (const name of names) add(formatName(name), address, false);
-    // The first name is the canonical one (hosts(5)).
-    if (settings.reverse) add(reverseName(formatIp(address)), names[0], true);
+    // All names, the canonical one first (hosts(5)), as in CoreDNS.
+    if (!settings.reverse) continue;
+    for (const name of names) if (!isWildcard(name)) add(reverseName(formatIp(address)), name, true);
   }
   return table;
+}
+
+export function isWildcard(name: WireName): boolean {
+  return name[0] === 1 && name[1] === 0x2a;
 }

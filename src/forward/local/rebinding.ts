@@ -1,21 +1,46 @@
-// DNS rebinding: a name of the outside that resolves to an address of the inside makes a browser attack what is near it.
+// DNS rebinding: an external name that resolves to an internal address makes a browser attack what is near it.
 
 import type { WireName } from '../../dns/name.ts';
 import { isSubdomain, parseName } from '../../dns/name.ts';
 import { TYPE } from '../../dns/types.ts';
 
-/** Says which addresses may not come from upstreams, except for names at or below one of `allow`, and tells of each. */
+/** Recognises records that may not come from upstreams, except for names at or below one of `allow`, and reports each. */
 export function createRebindingFilter(
   allow: readonly string[],
   dropped: () => void,
 ): (name: WireName, type: number, rdata: Uint8Array) => boolean {
   const allowed = allow.map((name) => parseName(name));
   return (name, type, rdata) => {
-    const isPrivate = type === TYPE.A ? isPrivateIpv4(rdata, 0) : type === TYPE.AAAA && isPrivateIpv6(rdata);
+    const isPrivate = hasPrivateAddress(type, rdata);
     const isForbidden = isPrivate && !allowed.some((zone) => isSubdomain(name, zone));
     if (isForbidden) dropped();
     return isForbidden;
   };
+}
+
+function hasPrivateAddress(type: number, rdata: Uint8Array): boolean {
+  if (type === TYPE.A) return isPrivateIpv4(rdata, 0);
+  if (type === TYPE.AAAA) return isPrivateIpv6(rdata);
+  return (type === TYPE.SVCB || type === TYPE.HTTPS) && hasPrivateHint(rdata);
+}
+
+const IPV4_HINT = 4;
+const IPV6_HINT = 6;
+
+/** RFC 9460 section 7.3. Clients connect to these addresses without asking for others. */
+function hasPrivateHint(rdata: Uint8Array): boolean {
+  let at = 2;
+  while (at < rdata.length && rdata[at] !== 0) at += 1 + rdata[at];
+  for (at += 1; at + 4 <= rdata.length; ) {
+    const key = (rdata[at] << 8) | rdata[at + 1];
+    const start = at + 4;
+    at = start + ((rdata[at + 2] << 8) | rdata[at + 3]);
+    const value = rdata.subarray(start, at);
+    for (let i = 0; key === IPV4_HINT && i < value.length; i += 4) if (isPrivateIpv4(value, i)) return true;
+    for (let i = 0; key === IPV6_HINT && i < value.length; i += 16)
+      if (isPrivateIpv6(value.subarray(i, i + 16))) return true;
+  }
+  return false;
 }
 
 /** RFC 6890: this network, private use, shared, loopback, link local. */

@@ -102,7 +102,7 @@ class Inquiry implements Deadline {
     // Not push(): its first call makes room for seventeen.
     this.waiting = this.waiting.length === 0 ? [sent] : [...this.waiting, sent];
     this.waitFor(upstream.patienceMs(round));
-    const asking = upstream.send(this.question, sent);
+    const asking = upstream.send(this.question, round, sent);
     sent.asking = asking;
     if (this.finished && !sent.over) asking.cancel();
   }

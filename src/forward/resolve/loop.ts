@@ -36,7 +36,7 @@ export function createLoopWatch(token: string, deadlines: Deadlines, onLoop: () 
     });
     deadlines.add(tooLate, REPLY_MS);
     const name = parseName(`${token}-${++asked}.${route.settings.zone === '.' ? '' : route.settings.zone}`);
-    const asking = upstream.send(plainQuestion(name, TYPE.HINFO), {
+    const asking = upstream.send(plainQuestion(name, TYPE.HINFO), 0, {
       replied(message) {
         deadlines.remove(tooLate);
         const loops = isOurAnswer(message, token);

@@ -34,17 +34,22 @@ export function judgeReply(reply: Uint8Array, question: ForwardQuestion, rules: 
   const { chain, finalName } = followChain(sections.answers, question, rules);
   // The name asked for was found to be no name of ours before it was asked, whichever zone it is in (fallthrough).
   const endsInOurs = chain.length > 0 && rules.isOurs(finalName);
-  const data = sections.answers.filter((record) => isData(record, finalName, question));
+  const data = sections.answers.filter((record) =>
+    rcode === RCODE.YXDOMAIN ? isTooLong(record, finalName) : isData(record, finalName, question),
+  );
   const kept = data.filter((record) => !rules.isForbidden?.(finalName, record.type, record.rdata));
   const answers = [...chain, ...(endsInOurs ? [] : kept)];
   const hasData = answers.length > chain.length;
   const authority = hasData || endsInOurs ? proofs(sections, question) : negative(sections, finalName, question);
-  refuseReferral(sections.authorities, rcode, answers, authority, question);
+  // What the filter removed was no referral.
+  if (kept.length === data.length) refuseReferral(sections.authorities, rcode, answers, authority, question);
+  const signed = withSignatures(sections.answers, answers, question);
+  for (const record of [...signed, ...authority]) checkRdata(record);
   const soa = hasData ? undefined : authority.find((record) => record.type === TYPE.SOA);
   return {
     rcode: endsInOurs ? RCODE.NOERROR : rcode,
     authentic: hasFlag(message, FLAG.AD) && kept.length === data.length,
-    answers: withSignatures(sections.answers, answers, question),
+    answers: signed,
     authority,
     finalName,
     endsInOurs,
@@ -58,16 +63,16 @@ export function judgeReply(reply: Uint8Array, question: ForwardQuestion, rules: 
 
 type Sections = Pick<Message, 'answers' | 'authorities'>;
 
-/** Records whose size clients rely on; an A record of 5 bytes must not reach them. */
-const CHECKED_TYPES: readonly number[] = [TYPE.A, TYPE.AAAA];
-
 function sectionsOf({ answers, authorities }: Message): Sections {
-  const usable = (record: MessageRecord) => {
-    if (CHECKED_TYPES.includes(record.type) && !isWellFormed(record.type, record.rdata))
-      throw new MessageError(`${typeName(record.type)} rdata of ${record.rdata.length} bytes`);
-    return record.class === CLASS.IN;
-  };
-  return { answers: answers.filter(usable), authorities: authorities.filter(usable) };
+  const inClass = (record: MessageRecord) => record.class === CLASS.IN;
+  return { answers: answers.filter(inClass), authorities: authorities.filter(inClass) };
+}
+
+/** Clients rely on the format: an A record of 5 bytes or a string that runs past its record must not reach them. */
+function checkRdata({ type, rdata }: MessageRecord): void {
+  const isEmptyText = rdata.length === 0 && (type === TYPE.TXT || type === TYPE.SPF);
+  if (!isEmptyText && !isWellFormed(type, rdata))
+    throw new MessageError(`malformed ${typeName(type)} rdata of ${rdata.length} bytes`);
 }
 
 /** CNAMEs (and the DNAMEs that made them) from the question's name on, in whatever order they came. Stops at our zones. */
@@ -91,6 +96,11 @@ function followChain(records: readonly MessageRecord[], question: ForwardQuestio
 function isData(record: MessageRecord, finalName: WireName, question: ForwardQuestion): boolean {
   if (!sameName(record.name, finalName)) return false;
   return record.type === question.type || (question.type === TYPE.ANY && record.type !== TYPE.OPT);
+}
+
+/** The DNAME under which the name would be too long for an alias (RFC 6672 section 2.2). */
+function isTooLong(record: MessageRecord, name: WireName): boolean {
+  return record.type === TYPE.DNAME && isAncestor(record.name, name);
 }
 
 function isAncestor(zone: WireName, name: WireName): boolean {

@@ -34,11 +34,15 @@ export interface UpstreamDeps {
 
 /** How long a server that does not understand EDNS is asked without it. */
 const NO_EDNS_MS = 300_000;
+/** The first round of attempts in which queries may go without EDNS. */
+const PLAIN_ROUND = 2;
+const EDNS_PROBE_MS = 1000;
 /** Without probes only a query can show that it is back. */
 const HOLD_DOWN_MS = 10_000;
 const MIN_PATIENCE_MS = 200;
 /** As in Unbound. */
 const UNMEASURED_PATIENCE_MS = 376;
+const TIMED_OUT = 'health check timed out';
 /** The reason when handling a reply threw. */
 const BUG = 'internal error';
 
@@ -56,7 +60,10 @@ export class Upstream {
   private failsInRow = 0;
   private lastReplyMs = Number.NEGATIVE_INFINITY;
   private smoothedMs = -1;
+  /** A reply to a query with EDNS has come: if none does, it is not for EDNS. */
+  private knowsEdns = false;
   private ednsAgainMs = Number.NEGATIVE_INFINITY;
+  private readonly ednsProbe = deadline(() => this.sendEdnsProbe());
   private down = false;
   private downSinceMs = 0;
 
@@ -82,9 +89,21 @@ export class Upstream {
     return this.route.probe.intervalMs > 0 || this.deps.clock.monotonicMs() - this.downSinceMs < HOLD_DOWN_MS;
   }
 
-  /** Sends the question. The listener may be called before it returns, and is not called after `cancel`. */
-  send(question: ForwardQuestion, listener: AskListener): Cancellable {
-    return this.sendOver(this.first, question, this.deps.clock.monotonicMs() >= this.ednsAgainMs, listener);
+  /**
+   * Sends the question, in the `round`th round of attempts. The listener may be called before it returns, and is not called
+   * after `cancel`. Some servers and firewalls drop queries with EDNS: where none was ever answered, some go without.
+   */
+  send(question: ForwardQuestion, round: number, listener: AskListener): Cancellable {
+    const edns = this.deps.clock.monotonicMs() >= this.ednsAgainMs;
+    if (!edns || this.knowsEdns || round < PLAIN_ROUND || round % 2 !== 0)
+      return this.sendOver(this.first, question, edns, listener);
+    return this.sendOver(this.first, question, false, {
+      failed: (reason) => listener.failed(reason),
+      replied: (message) => {
+        if (!this.knowsEdns) this.doWithoutEdns();
+        listener.replied(message);
+      },
+    });
   }
 
   /**
@@ -111,6 +130,7 @@ export class Upstream {
 
   close(): void {
     this.deps.deadlines.remove(this.probe);
+    this.deps.deadlines.remove(this.ednsProbe);
     this.udp.close();
     this.stream.close();
   }
@@ -130,6 +150,7 @@ export class Upstream {
   handleReply(sending: Sending, message: Uint8Array): void {
     const { transport, question, edns, listener } = sending;
     this.noteReply(sending.sentMs);
+    if (edns && !saysCannotRead(message)) this.knowsEdns = true;
     if (isTruncated(message) && transport === this.udp)
       sending.second = this.sendOver(this.stream, question, edns, listener);
     else if (edns && saysCannotRead(message))
@@ -159,6 +180,42 @@ export class Upstream {
     };
   }
 
+  /** It may have been an outage that ended: one query with EDNS shows it. */
+  private doWithoutEdns(): void {
+    this.ednsAgainMs = this.deps.clock.monotonicMs() + NO_EDNS_MS;
+    this.deps.deadlines.add(this.ednsProbe, EDNS_PROBE_MS);
+  }
+
+  private sendEdnsProbe(): void {
+    this.ask(true, {
+      replied: (message) => {
+        if (!saysCannotRead(message)) this.ednsAgainMs = Number.NEGATIVE_INFINITY;
+      },
+      failed: () => {},
+    });
+  }
+
+  /** Sends the probe's question. `failed` also gets TIMED_OUT. */
+  private ask(edns: boolean, listener: AskListener): void {
+    const { deadlines } = this.deps;
+    const { name, recursionDesired, timeoutMs } = this.route.probe;
+    const tooLate = deadline(() => {
+      asking.cancel();
+      listener.failed(TIMED_OUT);
+    });
+    deadlines.add(tooLate, timeoutMs);
+    const asking = this.sendOver(this.first, plainQuestion(parseName(name), TYPE.NS, recursionDesired), edns, {
+      replied(message) {
+        deadlines.remove(tooLate);
+        listener.replied(message);
+      },
+      failed(reason) {
+        deadlines.remove(tooLate);
+        listener.failed(reason);
+      },
+    });
+  }
+
   private noteReply(sentMs: number): void {
     this.lastReplyMs = this.deps.clock.monotonicMs();
     const took = this.lastReplyMs - sentMs;
@@ -183,22 +240,15 @@ export class Upstream {
     this.downSinceMs = this.deps.clock.monotonicMs();
     this.counters.up = value ? 0 : 1;
     this.counters.reason = reason;
+    if (value) this.knowsEdns = false;
   }
 
   private sendProbe(): void {
-    const { probe } = this.route;
-    const { deadlines } = this.deps;
-    const tooLate = deadline(() => {
-      probing.cancel();
-      this.counters.healthCheckFailures++;
-      this.noteFailure('health check timed out');
-    });
-    deadlines.add(tooLate, probe.timeoutMs);
-    const probing = this.send(plainQuestion(parseName(probe.name), TYPE.NS, probe.recursionDesired), {
-      replied: () => deadlines.remove(tooLate),
-      failed: () => {
-        deadlines.remove(tooLate);
+    this.ask(this.deps.clock.monotonicMs() >= this.ednsAgainMs, {
+      replied() {},
+      failed: (reason) => {
         this.counters.healthCheckFailures++;
+        if (reason === TIMED_OUT) this.noteFailure(reason);
       },
     });
   }

@@ -6,9 +6,11 @@ import { createCensus } from './http/census.ts';
 import { type Overview, overviewOf } from './http/overview.ts';
 import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
+import { readsFiles } from './plane/forward-settings.ts';
 import { lowerInliningLimits, raiseInliningLimits } from './plane/inlining.ts';
 import type { ListeningAddress } from './plane/plane.ts';
 import { startDataPlane } from './plane/threads.ts';
+import type { StatusBoard } from './sources/status.ts';
 import { firstChecks, startChecks } from './wiring/checks.ts';
 import { createControlPlane } from './wiring/control-plane.ts';
 import { controlReadings } from './wiring/control-readings.ts';
@@ -80,6 +82,7 @@ async function start(
   const nameServerAddresses = serverAddresses(present);
   const control = await createControlPlane({ config, plane, nameServerAddresses, clock, random, log, metrics });
   stops.push(() => control.close());
+  if (settings.forward !== undefined && readsFiles(settings.forward)) awaitFiles(control.board, plane.filesRead);
   await control.state(config);
   stops.push(onceLoaded(raiseInliningLimits, control, clock));
   await plane.listen();
@@ -117,4 +120,14 @@ async function start(
       await stopAll();
     },
   };
+}
+
+/** Names outside our zones are SERVFAIL until it is known which are in hosts files and who is asked for the others. */
+function awaitFiles(board: StatusBoard, filesRead: Promise<void>): void {
+  const files = board.add('forward', []).kind('files', true);
+  files.state('listing', 'reading hosts files and resolv.conf');
+  void filesRead.then(() => {
+    files.state('watching');
+    files.synced();
+  });
 }

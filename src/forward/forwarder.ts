@@ -6,7 +6,7 @@ import { lowerCased } from '../dns/name.ts';
 import { RCODE } from '../dns/types.ts';
 import { type OpenSocket, openDatagram } from '../native/connected-datagram.ts';
 import type { CacheListing, FlushScope } from '../plane/cache-orders.ts';
-import type { ForwardSettings } from '../plane/forward-settings.ts';
+import { type ForwardSettings, readsFiles } from '../plane/forward-settings.ts';
 import {
   createForwardCounters,
   type ForwardCounters,
@@ -61,6 +61,9 @@ export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps):
 
 export class Forwarder {
   readonly counters: ForwardCounters = createForwardCounters();
+  /** False until the files of hosts and upstreams have been read: before that nobody knows where a name belongs. */
+  isReady: boolean;
+  readonly ready: Promise<void>;
   private readonly settings: ForwardSettings;
   private readonly clock: Clock;
   private readonly deadlines: Deadlines;
@@ -82,6 +85,7 @@ export class Forwarder {
     const seed = () => unpredictable.id() * 65_536 + unpredictable.id();
     const dns64 = settings.dns64 && createDns64(settings.dns64);
     this.settings = settings;
+    this.isReady = !readsFiles(settings);
     this.clock = clock;
     this.deadlines = createDeadlines(clock, undefined, bug);
     this.freshness = createFreshness(settings.cache);
@@ -101,6 +105,9 @@ export class Forwarder {
       (route) => new Route(route, { clock, deadlines, unpredictable, openSocket, bug, log, onUpstream }),
     );
     this.routeOf = createRouting(this.allRoutes);
+    this.ready = Promise.all([this.local?.loaded, ...this.allRoutes.map(({ loaded }) => loaded)]).then(() => {
+      this.isReady = true;
+    });
     const resolver = new Resolver(this.resolverDeps(deps, dns64));
     this.outstanding = new Outstanding({
       clock,
@@ -153,6 +160,10 @@ export class Forwarder {
 
   /** Resolves the target of a CNAME that leaves our zones (ExternalName). Calls back once, perhaps before returning. */
   resolveTarget(name: WireName, type: number, dnssecOk: boolean, callback: (target: TargetAnswer) => void): void {
+    if (!this.isReady) {
+      callback(failedTarget(RCODE.SERVFAIL));
+      return;
+    }
     const question = { ...plainQuestion(lowerCased(name), type), dnssecOk };
     const query = questionBytes(question);
     const asked = bitsOf(question);

@@ -20,6 +20,8 @@ export interface DataThread {
 
 export interface DataThreadEvents {
   onApplied(id: number): void;
+  /** The files of hosts and upstreams have been read. */
+  onFilesRead(): void;
   /** About once a second while they change. */
   onForwardStatistics(statistics: ForwardStatistics): void;
   /** It ended without being asked to. */
@@ -55,6 +57,9 @@ export function startDataThread(url: URL, data: ThreadData, name: string, events
     switch (message.kind) {
       case 'applied':
         events.onApplied(message.id);
+        break;
+      case 'files-read':
+        events.onFilesRead();
         break;
       case 'opened':
         descriptors.push(message.fd);

@@ -17,6 +17,10 @@ export interface ForwardSettings {
 }
 
 /** Addresses stated by hand, for names that are not ours. */
+/** Whether where names belong is only known once files have been read. */
+export const readsFiles = ({ hosts, routes }: ForwardSettings): boolean =>
+  (hosts?.files.length ?? 0) > 0 || routes.some(({ resolvConf }) => resolvConf.length > 0);
+
 export interface HostsSettings {
   /** Absolute paths in the format of hosts(5); read again on change. */
   readonly files: readonly string[];

@@ -12,6 +12,8 @@ export interface RunningDataPlane extends DataPlane {
    * in them are REFUSED until they are stated. Rejects with ListenError where an address cannot be had.
    */
   listen(): Promise<readonly ListeningAddress[]>;
+  /** Resolves when every thread has read the files of hosts and upstreams, or found that it cannot. */
+  readonly filesRead: Promise<void>;
   /** Empty before `listen`. */
   listening(): readonly ListeningAddress[];
   /** All counters of all threads, for `metrics.collect`. */

@@ -39,6 +39,8 @@ export type FromThread =
       readonly fallback: string | undefined;
     }
   | { readonly kind: 'listen-failed'; readonly message: string; readonly code: string }
+  /** The files of hosts and upstreams have been read. */
+  | { readonly kind: 'files-read' }
   | { readonly kind: 'cache'; readonly id: number; readonly flushed: number; readonly listing: readonly CacheListing[] }
   | { readonly kind: 'forward'; readonly statistics: ForwardStatistics }
   | { readonly kind: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly message: string }

@@ -64,6 +64,14 @@ export async function startDataPlane(
   let fillId = 0;
   let closed = false;
   const timers = new Set<Timer>();
+  /** Threads that have read their files. */
+  const withFiles = new Set<number>();
+  let noteFiles = () => {};
+  const filesRead = new Promise<void>((resolve) => {
+    noteFiles = () => {
+      if (members.every(({ index }) => withFiles.has(index))) resolve();
+    };
+  });
 
   const onBad = (change: Change, error: Error) => {
     badChanges++;
@@ -94,6 +102,10 @@ export async function startDataPlane(
         log,
         onDeath,
         onApplied: (id) => onApplied(member.index, id),
+        onFilesRead() {
+          withFiles.add(member.index);
+          noteFiles();
+        },
         onForwardStatistics(statistics) {
           forwardStatistics.set(member.index, statistics);
           logUpstreams([...forwardStatistics.values()]);
@@ -171,6 +183,7 @@ export async function startDataPlane(
   return {
     slots,
     apply: queue.add,
+    filesRead,
     async listen() {
       const [first, ...rest] = [...members];
       const opened = await first.thread.listen(settings.listen);
@@ -220,6 +233,7 @@ export async function startDataPlane(
   async function dismiss(member: Member): Promise<void> {
     members.splice(members.indexOf(member), 1);
     queue.drop(member);
+    noteFiles();
     await member.thread.close();
   }
 }

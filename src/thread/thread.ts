@@ -62,7 +62,10 @@ const engine = createEngine({
   onError: oncePerKind((error) => log('error', `a query could not be answered: ${error.stack ?? error}`)),
 });
 
-if (engine.forwarder !== undefined) reportForwarding(engine.forwarder, '');
+if (engine.forwarder !== undefined) {
+  reportForwarding(engine.forwarder, '');
+  void engine.forwarder.ready.then(() => tell({ kind: 'files-read' }));
+}
 
 let listeners: Listeners | undefined;
 const changes: { id: number; bytes: ArrayBuffer }[] = [];

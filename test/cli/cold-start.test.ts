@@ -1,10 +1,12 @@
 // What is answered before all that may own names has been read.
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { promisify } from 'node:util';
 import { healthdns, serving, temporaryFolder } from '../support/command.ts';
 import { startFakeApiServer } from '../support/fake-api-server.ts';
 import { startRelay } from '../support/relay.ts';
@@ -93,4 +95,45 @@ forward: 127.0.0.1:${upstream.port}
   assert.deepEqual(await ask('api.internal.example'), { rcode: 'SERVFAIL', edes: [14] });
   assert.equal((await ask('www.example.com')).rcode, 'NXDOMAIN');
   assert.equal(upstream.asked.length, 1);
+});
+
+/** A file that is read when it is written to, and not before. */
+async function slowFile(t: TestContext, name: string): Promise<string> {
+  const file = join(await temporaryFolder(t), name);
+  await promisify(execFile)('mkfifo', [file]);
+  return file;
+}
+
+test('before a hosts file has been read, no name is sent upstream', async (t) => {
+  const upstream = await startUpstream(t);
+  const hosts = await slowFile(t, 'hosts');
+  const { ask, isReady } = await serve(
+    t,
+    `
+threads: 1
+zones:
+  - { name: static.local, records: [{ name: www, type: A, value: 192.0.2.1 }, { name: out, type: CNAME, value: h.example. }] }
+forward: 127.0.0.1:${upstream.port}
+hosts: { files: [${hosts}] }
+`,
+  );
+  assert.deepEqual(await ask('h.example'), { rcode: 'SERVFAIL', edes: [14] });
+  assert.equal((await ask('out.static.local')).rcode, 'SERVFAIL');
+  assert.deepEqual(await ask('www.static.local'), { rcode: 'NOERROR', edes: [] });
+  assert.deepEqual([await isReady(), upstream.asked], [false, []]);
+  await Promise.race([writeFile(hosts, '192.0.2.7 h.example\n'.repeat(9)), until(isReady, true)]);
+  await until(isReady, true);
+  assert.equal((await ask('h.example')).rcode, 'NOERROR');
+  assert.deepEqual(upstream.asked, []);
+});
+
+test('a file of upstreams is waited for, and one that cannot be read is not', async (t) => {
+  const upstream = await startUpstream(t);
+  const resolvConf = await slowFile(t, 'resolv.conf');
+  const slow = await serve(t, `threads: 1\nforward: ${resolvConf}\n`);
+  assert.deepEqual(await slow.ask('www.example'), { rcode: 'SERVFAIL', edes: [14] });
+  assert.equal(await slow.isReady(), false);
+  const absent = await serve(t, `forward: 127.0.0.1:${upstream.port}\nhosts: { files: [/nowhere/hosts] }\n`);
+  await until(absent.isReady, true);
+  assert.equal((await absent.ask('www.example')).rcode, 'NXDOMAIN');
 });

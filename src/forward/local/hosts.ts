@@ -13,6 +13,8 @@ import { isMapped } from './dns64.ts';
 export interface Hosts {
   /** The answer, if the name stands there. Types that it has nothing of are NODATA, but PTR of a name with addresses (CoreDNS). */
   answerTo(question: ForwardQuestion): Answer | undefined;
+  /** Resolves when every file has been read, or could not be, for the first time. */
+  readonly loaded: Promise<unknown>;
   stop(): void;
 }
 
@@ -82,6 +84,7 @@ export function createHosts(
   );
 
   return {
+    loaded: Promise.all(watches.map(({ firstLook }) => firstLook)),
     answerTo(question) {
       const { type } = question;
       const name = formatName(question.name);

@@ -12,6 +12,8 @@ import { createTemplates } from './template.ts';
 
 export interface Local {
   answerTo(question: ForwardQuestion): Answer | undefined;
+  /** See Hosts. */
+  readonly loaded: Promise<unknown>;
   stop(): void;
 }
 
@@ -32,6 +34,7 @@ export function createLocal(settings: ForwardSettings, dns64: Dns64 | undefined,
     hosts?.answerTo(question) ?? fromTemplate(question) ?? ipv4Only?.(question);
 
   return {
+    loaded: hosts?.loaded ?? Promise.resolve(),
     answerTo(question) {
       const found = findStated(question);
       if (found === undefined || dns64 === undefined || !dns64.applies(question, found)) return found;

@@ -37,6 +37,11 @@ export class Route {
     );
   }
 
+  /** Every file has been read, or could not be, for the first time. */
+  get loaded(): Promise<unknown> {
+    return Promise.all(this.watches.map(({ firstLook }) => firstLook));
+  }
+
   upstreams(): readonly Upstream[] {
     return this.list;
   }

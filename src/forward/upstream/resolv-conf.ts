@@ -22,6 +22,8 @@ export function parseResolvConf(text: string): UpstreamSettings[] {
 }
 
 export interface FileWatch {
+  /** Resolves when the file has been read, or could not be, for the first time. */
+  readonly firstLook: Promise<void>;
   stop(): void;
 }
 
@@ -54,8 +56,8 @@ export function watchText(
       if (!stopped) timer = clock.setTimeout(look, POLL_MS);
     }
   };
-  void look();
   return {
+    firstLook: look(),
     stop() {
       stopped = true;
       timer?.cancel();

@@ -153,7 +153,10 @@ export function createResponder(deps: ResponderDeps): QueryHandler {
       if (refused !== WELL_FORMED) return refused;
       counters[typeCounter(question.type)]++;
       const outcome = answer(to, overTcp, target);
-      if (outcome === OUTCOME.OUTSIDE) return forward(slot, queryLength, to);
+      if (outcome === OUTCOME.OUTSIDE) {
+        if (!forwarder!.isReady) return end(slot, queryLength, OUTCOME.NOT_READY, target);
+        return forward(slot, queryLength, to);
+      }
       if (outcome === OUTCOME.TARGET && target === undefined) return resolveTarget(slot, queryLength, overTcp);
       return end(slot, queryLength, outcome, target);
     } catch (error) {

@@ -1,4 +1,4 @@
-// Verdicts on a service's instances: each by its facts, then changed by the policies of the service.
+// Verdicts on the instances of a service: from their facts, then adjusted by the policies of the service.
 import type { Fact, InstanceState, ServicePolicy, ServiceState, Verdict } from '../registry/model.ts';
 import { hasPolicies, POLICIES } from './policies/policies.ts';
 import type { Judging } from './policies/policy.ts';
@@ -10,7 +10,7 @@ export interface Judgement {
   readonly untilMs: number | undefined;
 }
 
-/** For instances whose service is not known yet; they are not published. */
+/** For instances of an unknown service; they are not published. */
 const UNKNOWN_SERVICE: Pick<ServicePolicy, 'unknown' | 'publishNotReady'> = {
   unknown: 'answer',
   publishNotReady: false,
@@ -19,7 +19,7 @@ const UNKNOWN_SERVICE: Pick<ServicePolicy, 'unknown' | 'publishNotReady'> = {
 export class Judge {
   private readonly rules = POLICIES.map(({ key, rules }) => ({ key, ...rules() }));
 
-  /** Whether the service has policies, which need `all`; else `one` is enough for an instance whose facts changed. */
+  /** Whether the service has policies, which need `all`; otherwise `one` suffices for an instance whose facts changed. */
   hasPolicies({ service }: ServiceState): boolean {
     return service !== undefined && hasPolicies(service.policy);
   }

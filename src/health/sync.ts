@@ -1,5 +1,5 @@
-// The health-sync loop: level-triggered. An event only marks what is dirty; a pass recomputes the dirty from their
-// facts and writes their slots; a full pass now and then repairs whatever an event missed.
+// The level-triggered health-sync loop. An event only marks instances as dirty; a pass judges dirty instances from their
+// facts and writes their slots; a periodic full pass repairs anything that an event missed.
 import type { Clock, Timer } from '../clock.ts';
 import type { Slots } from '../plane/records.ts';
 import type { InstanceState, ServiceState, Verdict } from '../registry/model.ts';
@@ -8,7 +8,7 @@ import { Judge } from './judge.ts';
 import { sameVerdict } from './rules/effective-status.ts';
 import { createWakeUps } from './wake-ups.ts';
 
-/** Called after the slot was written, when an instance's status changed or whether it is answered. */
+/** Called after the slot was written, if the status changed or whether the instance is answered. */
 export type VerdictListener = (state: InstanceState, previous: Verdict) => void;
 
 export interface HealthSyncSettings {
@@ -17,20 +17,20 @@ export interface HealthSyncSettings {
   readonly clock: Clock;
   /** Runs the callback in a later turn of the event loop: setImmediate. At most one pass is waiting at a time. */
   readonly schedule: (pass: () => void) => void;
-  /** How many instances a pass judges before it lets others run; a service is never cut in two. */
+  /** Number of instances that a pass judges before it yields; a service is never split. */
   readonly instancesPerPass?: number;
   readonly fullPassSeconds?: number;
 }
 
 export interface HealthSync {
-  /** Judges all that is dirty and writes its slots before it returns: the acknowledgement of everything said before. */
+  /** Judges everything dirty and writes its slots before it returns: acknowledges all previous facts. */
   flush(): void;
   onVerdict(listener: VerdictListener): void;
   counts(): { readonly passes: number; readonly judged: number; readonly changes: number; readonly dirty: number };
   stop(): void;
 }
 
-/** Starts the loop. Whatever is in the registry already is judged in the first pass. */
+/** Starts the loop. Existing instances are judged in the first pass. */
 export function createHealthSync(settings: HealthSyncSettings): HealthSync {
   const { registry, slots, clock, schedule, instancesPerPass = 5_000, fullPassSeconds = 30 } = settings;
   const listeners: VerdictListener[] = [];
@@ -76,7 +76,7 @@ export function createHealthSync(settings: HealthSyncSettings): HealthSync {
     if (dirtyServices.size > 0 || dirtyInstances.size > 0) wake();
   }
 
-  /** Judges one instance, or all of its service where policies look at all; returns how many were judged. */
+  /** Judges one instance, or all of its service if policies consider all; returns how many were judged. */
   function syncInstance(state: InstanceState): number {
     if (!state.isKnown()) return 1;
     if (judge.hasPolicies(state.service)) return syncService(state.service);
@@ -123,7 +123,7 @@ export function createHealthSync(settings: HealthSyncSettings): HealthSync {
     if (dirtyServices.size > 0) wake();
   }
 
-  /** Whether an instance that comes, goes or changes may change what is answered of others. */
+  /** Whether an instance that is added, removed or changed may affect the answers for others. */
   function concernsAll(service: ServiceState, what: 'structure' | 'facts'): boolean {
     return judge.hasPolicies(service) || (what === 'structure' && service.sharedAddresses.size > 0);
   }

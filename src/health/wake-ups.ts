@@ -1,13 +1,13 @@
-// Timers of verdicts that time alone changes: grace periods that end, penalties that decay, reports that grow old.
+// Timers for verdicts that change with time alone: grace periods end, penalties decay, reports expire.
 import type { Clock, Timer } from '../clock.ts';
 
 export interface WakeUps {
-  /** Wakes the service then, and forgets what was set for it before; undefined: not at all. */
+  /** Wakes the service then, replacing its previous timer; undefined: no timer. */
   set(serviceKey: string, atMs: number | undefined): void;
   stop(): void;
 }
 
-/** Timers are not set longer than this: Node's own limit is 24.8 days, and waking early does no harm. */
+/** Maximum length of a timer: Node's own limit is 24.8 days, and waking early is harmless. */
 const LONGEST_MS = 3_600_000;
 
 export function createWakeUps(clock: Clock, wake: (serviceKey: string) => void): WakeUps {

@@ -1,5 +1,5 @@
-// Which facts concern which instances. Shared subjects (pods, nodes) are linked to the instances that name them; the
-// subject of an instance alone is found by its text, since most instances have no such facts.
+// Which facts concern which instances. Shared subjects (pods, nodes) are linked to the instances that refer to them; the
+// subject of a single instance is looked up by its text, because most instances have no such facts.
 
 import { RegistryLimitError, type RegistryLimits } from './limits.ts';
 import type { ChangeListener, Fact, FactSource } from './model.ts';
@@ -14,9 +14,9 @@ export interface FactIndex {
   ofSubject(subject: string): readonly Fact[];
   keptSubject(subject: string): string;
   instancesOf(subject: string): Iterable<InstanceEntry>;
-  /** Gives the entry its subjects. */
+  /** Links the entry to its subjects. */
   link(entry: InstanceEntry, subjects: readonly string[]): void;
-  /** It has none any more, though it still knows them. */
+  /** Unlinks the entry, which still knows its subjects. */
   unlink(entry: InstanceEntry): void;
   /** See Registry.setStale. */
   setStale(prefix: string, sinceMs: number | undefined): void;
@@ -32,9 +32,9 @@ export function createFactIndex(
   tell: ChangeListener,
 ): FactIndex {
   const subjects = createSubjects<InstanceEntry>();
-  /** Own subjects that have facts: while there are none, as in most clusters, none is looked up. */
+  /** Number of single-instance subjects with facts. While it is 0, as in most clusters, none is looked up. */
   let ownSubjects = 0;
-  /** Prefixes of subjects whose source is silent, and since when. Empty nearly always. */
+  /** Prefixes of subjects whose source is silent, and since when. Nearly always empty. */
   const stale = new Map<string, number>();
 
   function sharedFacts(subject: { readonly text: string; readonly facts: readonly Fact[] }): readonly Fact[] {
@@ -47,11 +47,13 @@ export function createFactIndex(
   function checkLimits(subject: string, source: FactSource, facts: readonly Fact[]): void {
     if (facts.length > limits.factsPerStatement) {
       throw new RegistryLimitError(
-        `${facts.length} ${source} facts of ${subject} are left out: at most ${limits.factsPerStatement} are kept`,
+        `${facts.length} ${source} facts of ${subject} are dropped: the limit is ${limits.factsPerStatement}`,
       );
     }
     if (facts.length > 0 && subjects.size() >= limits.subjects && subjects.facts(subject).length === 0) {
-      throw new RegistryLimitError(`${subject} is left out: facts are kept of at most ${limits.subjects} subjects`);
+      throw new RegistryLimitError(
+        `${subject} is dropped: the registry holds facts of at most ${limits.subjects} subjects`,
+      );
     }
   }
 
@@ -104,7 +106,7 @@ function hasSubjectBelow({ instances }: ServiceEntry, prefix: string): boolean {
   return false;
 }
 
-/** Without those that concern other addresses of the subject. */
+/** The facts without those that concern only other addresses of the subject. */
 function concerning(entry: InstanceEntry, facts: readonly Fact[]): readonly Fact[] {
   if (facts.every(({ addresses }) => addresses === undefined)) return facts;
   const own = entry.addresses;

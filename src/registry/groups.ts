@@ -1,4 +1,4 @@
-// Groups of instances: what one object of a source lists, replaced whole. Instances exist while a group lists them.
+// Groups of instances: the list in one object of a source, replaced as a whole. Instances exist while a group lists them.
 
 import { added, lastOf, removed } from '../memory/one-or-many.ts';
 import { TextTable } from '../memory/text-table.ts';
@@ -11,7 +11,7 @@ import { type Group, InstanceEntry, type ServiceEntry } from './service-entry.ts
 import { type SlotKeeper, shareAddresses } from './slots.ts';
 
 export interface GroupsContext {
-  /** The service with this key, made where it is missing. Throws RegistryLimitError. */
+  /** The service with this key, created if missing. Throws RegistryLimitError. */
   readonly obtain: (serviceKey: string) => ServiceEntry;
   readonly forgetIfEmpty: (service: ServiceEntry) => void;
   readonly facts: Pick<FactIndex, 'link' | 'unlink'>;
@@ -25,7 +25,7 @@ interface GroupChange {
   structure: boolean;
   readonly fresh: readonly InstanceEntry[];
   readonly gone: InstanceEntry[];
-  /** Instances that are fresh, or listed otherwise than before. */
+  /** Instances that are new or have changed. */
   readonly concerned: InstanceEntry[];
 }
 
@@ -33,7 +33,7 @@ export class Groups {
   private readonly groups = new TextTable<Group>(({ key }) => key);
   private readonly context: GroupsContext;
   private instanceCount = 0;
-  /** Of the instance that changed last: its neighbours are mostly equal. */
+  /** Of the last changed instance: its neighbors are mostly equal. */
   private restated: Common | undefined;
 
   constructor(context: GroupsContext) {
@@ -53,7 +53,7 @@ export class Groups {
     const old = this.groups.get(groupKey);
     if (instances.length > limits.instancesPerGroup) {
       throw new RegistryLimitError(
-        `${groupKey} is left out: it lists ${instances.length} instances, at most ${limits.instancesPerGroup} are kept`,
+        `${groupKey} is dropped: it lists ${instances.length} instances, the limit is ${limits.instancesPerGroup}`,
       );
     }
     const service = obtain(serviceKey);
@@ -62,7 +62,7 @@ export class Groups {
     } finally {
       forgetIfEmpty(service);
     }
-    // It listed instances of another service before: those go, after the new ones came.
+    // It previously listed instances of another service: those are removed after the new ones are added.
     if (old !== undefined && old.service !== service) this.clear(old);
   }
 
@@ -84,7 +84,7 @@ export class Groups {
       before.delete(entry);
       displaceOther(entry, group);
       this.restate(entry, instance, change);
-      // Adding it again makes the group the last, whose statement counts.
+      // Adding it again makes this group the most recent one, which counts.
       entry.groups = added(removed(entry.groups, group), group);
     }
     for (const entry of before) this.withdraw(entry, group, change);
@@ -97,7 +97,7 @@ export class Groups {
     this.announce(service, change);
   }
 
-  /** Entries for instances that are not known yet; all or none, so that a limit leaves everything as it was. */
+  /** Entries for new instances; all or none, so that exceeding a limit changes nothing. */
   private createMissing(
     groupKey: string,
     service: ServiceEntry,
@@ -109,7 +109,7 @@ export class Groups {
       if (service.instances.find(instance) === undefined) missing.set(identity(instance), instance);
     }
     if (this.instanceCount + missing.size > limits.instances) {
-      throw new RegistryLimitError(`${groupKey} is left out: the registry holds at most ${limits.instances} instances`);
+      throw new RegistryLimitError(`${groupKey} is dropped: the registry holds at most ${limits.instances} instances`);
     }
     const slots = this.takeSlots(service, missing);
     let common: Common | undefined;
@@ -150,7 +150,7 @@ export class Groups {
     facts.link(entry, instance.subjects);
   }
 
-  /** `group` lists the entry no more: the statement of another group counts now, or the entry goes. */
+  /** `group` no longer lists the entry: the version of another group counts now, or the entry is removed. */
   private withdraw(entry: InstanceEntry, group: Group, change: GroupChange): void {
     const { facts, keeper } = this.context;
     const wasLast = lastOf(entry.groups) === group;
@@ -190,7 +190,7 @@ export class Groups {
   }
 }
 
-/** `group` becomes the last to state the entry; the group that was keeps its own statement. */
+/** `group` becomes the most recent group of the entry; the previous one keeps its own version. */
 function displaceOther(entry: InstanceEntry, group: Group): void {
   const last = lastOf(entry.groups);
   if (last === undefined || last === group) return;

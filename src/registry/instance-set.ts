@@ -1,15 +1,15 @@
 // The instances of one service: an array while they are few, since a Map of ten costs 50 bytes for each of them.
-// bench/RESULTS.md, "Memory of an instance": 137 bytes.
+// bench/RESULTS.md, "Memory per instance": 137 bytes.
 
 import { added, type OneOrMany, removed, valuesOf } from '../memory/one-or-many.ts';
 import type { Instance } from './model.ts';
 import type { PackedAddress } from './packed-instance.ts';
 import { identity, isOf } from './same-instance.ts';
 
-/** Up to here a search through all of them is as fast as a Map. */
+/** Up to this size a linear search is as fast as a Map. */
 const LARGEST_ARRAY = 16;
 
-/** What the set needs to know of its entries. */
+/** The properties of an entry that the set uses. */
 export interface Identified {
   readonly id: string;
   readonly addresses: readonly string[];
@@ -18,11 +18,11 @@ export interface Identified {
 
 export class InstanceSet<Entry extends Identified> {
   private few: readonly Entry[] = NONE as readonly never[];
-  /** Above LARGEST_ARRAY. By id; an instance whose id another one holds is under `identity`. */
+  /** Above LARGEST_ARRAY. By id; an instance whose id is taken is stored under its `identity`. */
   private many: Map<string, Entry> | undefined = undefined;
-  /** How many instances of `many` are not under their id. */
+  /** Number of instances in `many` that are not stored under their id. */
   private namesakes = 0;
-  /** Who states an address; with `many` only. */
+  /** The entries with an address; only with `many`. */
   private holders: Map<PackedAddress, OneOrMany<Entry>> | undefined = undefined;
 
   get size(): number {
@@ -42,14 +42,14 @@ export class InstanceSet<Entry extends Identified> {
     return this.namesakes === 0 ? undefined : this.many.get(identity(instance));
   }
 
-  /** All with an id, whatever their addresses. */
+  /** All with this id, regardless of address. */
   withId(id: string): Entry[] {
     if (this.many === undefined || this.namesakes > 0) return [...this.values()].filter((entry) => entry.id === id);
     const entry = this.many.get(id);
     return entry === undefined ? [] : [entry];
   }
 
-  /** All that state an address. */
+  /** All with this address. */
   withAddress(address: PackedAddress): Entry[] {
     if (this.holders === undefined) return this.few.filter((entry) => entry.packedAddressList().includes(address));
     return [...valuesOf(this.holders.get(address))];
@@ -57,7 +57,7 @@ export class InstanceSet<Entry extends Identified> {
 
   add(entry: Entry): void {
     if (this.many === undefined && this.few.length < LARGEST_ARRAY) {
-      // An array as long as it is; `push` would make room for 17.
+      // An array of the exact size; `push` would allocate 17 elements.
       this.few = this.few.concat([entry]);
       return;
     }
@@ -70,7 +70,7 @@ export class InstanceSet<Entry extends Identified> {
     this.addToMany(this.many, entry);
   }
 
-  /** `entries`, as the set's own array where that says the same: one object states all of most services. */
+  /** `entries`, or the set's own array if equal: most services are listed by a single object. */
   sameArray(entries: readonly Entry[]): readonly Entry[] {
     const { few } = this;
     return few.length === entries.length && few.every((entry, index) => entry === entries[index]) ? few : entries;

@@ -1,4 +1,4 @@
-// How much the registry holds.
+// Limits of the registry.
 
 export interface RegistryLimits {
   readonly services: number;
@@ -16,7 +16,7 @@ export const DEFAULT_REGISTRY_LIMITS: RegistryLimits = {
   factsPerStatement: 64,
 };
 
-/** More was stated than the registry holds. Nothing was changed: what was known before is still served. */
+/** A limit of the registry was exceeded. Nothing has changed: the previous data is still served. */
 export class RegistryLimitError extends Error {
   override readonly name = 'RegistryLimitError';
 }

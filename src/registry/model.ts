@@ -1,8 +1,8 @@
-// What exists and what is said about it, in Cloud Map's words. Every value here is immutable: a source states
-// whole objects and replaces them, it never patches (invariant 5 in src/README.md).
+// What exists and the facts about it, in the terms of Cloud Map. Every value is immutable: sources replace complete
+// objects and never patch them (invariant 5 in src/README.md).
 import type { WhenAllUnhealthy } from '../plane/records.ts';
 
-/** UNKNOWN is answered, as a new ECS task is, unless the service says `unknown: exclude`. */
+/** UNKNOWN is answered, as for a new ECS task, unless the service has `unknown: exclude`. */
 export type Status = 'HEALTHY' | 'UNHEALTHY' | 'UNKNOWN';
 
 export type FactSource =
@@ -16,50 +16,50 @@ export type FactSource =
   | 'external' // an external health source
   | 'operator'; // forced by a person
 
-/** One statement about the health of one instance, kept apart from those of other sources. */
+/** One report about the health of an instance, kept separate from those of other sources. */
 export interface Fact {
   readonly source: FactSource;
-  /** Tells facts of one source apart (the name of an external source, of a check). */
+  /** Distinguishes facts of one source (the name of an external source or of a check). */
   readonly name?: string;
   readonly status: Status;
   /** For people: "container app: CrashLoopBackOff", "connect ECONNREFUSED 127.0.0.1:9 (3 of 3)". */
   readonly reason: string;
   /** Wall-clock milliseconds since which this has been so. */
   readonly sinceMs: number;
-  /** This fact only repeats what that source said earlier, so that source, where it is known, decides instead. */
+  /** This fact only repeats that source, which decides instead if it is known. */
   readonly repeats?: FactSource;
   /** Of a repeating fact: `sinceMs` is the time of the reported change, not only of the object that repeats it. */
   readonly isDated?: boolean;
-  /** The instance is being taken away (deleted, finished): no policy answers it in spite of this fact. */
+  /** The instance is going away (deleted, finished): no policy may answer it. */
   readonly gone?: boolean;
-  /** Wall-clock milliseconds at which this was last said; external sources only, whose word grows old. */
+  /** Wall-clock milliseconds of the last report; only for external sources, whose reports expire. */
   readonly reportedMs?: number;
-  /** Of the subject's instances this concerns those at these addresses alone; absent: all. */
+  /** Concerns only the subject's instances with these addresses; absent: all. */
   readonly addresses?: readonly string[];
   /**
-   * Wall-clock milliseconds since which nothing has been heard from the fact's source. Set on reading by the registry
-   * (`setStale`); a source never states it.
+   * Wall-clock milliseconds since which the fact's source has been silent. Set by the registry when it is read
+   * (`setStale`), never by a source.
    */
   readonly staleSinceMs?: number;
 }
 
-/** What was made of an instance's facts, and why: `explain` prints it. */
+/** The decision made from an instance's facts, with its reason; `explain` prints it. */
 export interface Verdict {
   readonly status: Status;
-  /** Whether the instance may be answered: what its slot says. */
+  /** Whether the instance may be answered: the value of its slot. */
   readonly answered: boolean;
   /** The name of the rule that decided, as docs/health.md lists them: "unhealthy", "operator", "grace". */
   readonly rule: string;
-  /** For people; the deciding fact's reason where one fact decided. */
+  /** For people; the reason of the deciding fact, if one fact decided. */
   readonly reason: string;
-  /** Wall-clock milliseconds since which this has been so; 0 where no fact says. */
+  /** Wall-clock milliseconds since which this has been so; 0 if unknown. */
   readonly sinceMs: number;
-  /** The deciding fact, where one fact decided. */
+  /** The deciding fact, if one fact decided. */
   readonly fact?: Fact;
 }
 
 export interface ServicePort {
-  /** Lower case; '' where the port has no name (then it has no SRV name). */
+  /** Lower case; '' if the port has no name (then it has no SRV name). */
   readonly name: string;
   readonly protocol: 'tcp' | 'udp' | 'sctp';
   readonly port: number;
@@ -71,7 +71,7 @@ export interface ServicePolicy {
   readonly unknown: 'answer' | 'exclude';
   /** Kubernetes publishNotReadyAddresses: health is ignored. */
   readonly publishNotReady: boolean;
-  /** At most so many records an answer; 0 is all. */
+  /** Maximum number of records in an answer; 0: all. */
   readonly maxAnswers: number;
   readonly routing: 'multivalue' | 'weighted';
 }
@@ -83,11 +83,11 @@ export interface HealthCheck {
   readonly path?: string;
   /** http(s): the Host header; default the address. */
   readonly host?: string;
-  /** http(s), tcp: checked in place of the instance's first one; canonical form. */
+  /** http(s), tcp: checked instead of the instance's first address; canonical form. */
   readonly address?: string;
   /** http(s), tcp: default the instance's port. */
   readonly port?: number;
-  /** http(s): inclusive range of good status codes; default 200 to 399. */
+  /** http(s): inclusive range of expected status codes; default 200 to 399. */
   readonly expectedStatus?: readonly [number, number];
   /** http(s): follow redirects, at most 5 and always to the instance's own address; default no. */
   readonly followRedirects?: boolean;
@@ -106,7 +106,7 @@ export interface HealthCheck {
 export interface Service {
   /** Unique in the registry: `${source}/${zone}/${namespace}/${name}`. */
   readonly key: string;
-  /** The source that states it: "static", "cloudmap", "kubernetes/CONTEXT". */
+  /** Its source: "static", "cloudmap", "kubernetes/CONTEXT". */
   readonly source: string;
   /** The zone it is published in, absolute, lower case, with the trailing dot: "cluster.local.". */
   readonly zone: string;
@@ -115,23 +115,23 @@ export interface Service {
   /** Name templates relative to the zone: "{service}.{namespace}.svc". Never empty. */
   readonly names: readonly string[];
   readonly ttlSeconds: number;
-  /** Of AAAA records at the service's own name, where it is another one (Cloud Map has one for each type). */
+  /** TTL of AAAA records at the service's own name, if different (Cloud Map has one per type). */
   readonly ttlSecondsOfAaaa?: number;
   readonly policy: ServicePolicy;
   /**
-   * instances: its name answers its instances (headless, static, Cloud Map). clusterIp: its name answers `clusterIps`,
-   * and its instances, where stated, have names of their own below it (as CoreDNS does). namespace: not a service but
-   * that a namespace exists: `names` is ["{namespace}.svc"], `name` is ''; see `podNames`.
+   * instances: the name resolves to the instances (headless, static, Cloud Map). clusterIp: the name resolves to
+   * `clusterIps`, and instances have names below it, as in CoreDNS. namespace: not a service, but the existence of a
+   * namespace: `names` is ["{namespace}.svc"], `name` is ''; see `podNames`.
    */
   readonly kind: 'instances' | 'clusterIp' | 'externalName' | 'namespace';
   /**
    * namespace only: whether "<dashed address>.<namespace>.pod" is answered. insecure: for any address; verified: for
-   * the addresses of its instances, which are the namespace's pods (state them with publishNotReady).
+   * the addresses of its instances, which are the namespace's pods (with publishNotReady).
    */
   readonly podNames?: 'disabled' | 'insecure' | 'verified';
-  /** clusterIp only, CoreDNS's `ignore empty_service`: the names do not exist while no instance may be answered. */
+  /** clusterIp only, CoreDNS's `ignore empty_service`: the names do not exist while no instance is eligible. */
   readonly ignoreEmpty?: boolean;
-  /** clusterIp only: its instances have no names of their own (multi-cluster DNS specification 2.3.4). */
+  /** clusterIp only: instances have no names (multi-cluster DNS specification 2.3.4). */
   readonly hidesInstances?: boolean;
   /** clusterIp: IPv4 and IPv6 text, canonical form. */
   readonly clusterIps?: readonly string[];
@@ -140,18 +140,18 @@ export interface Service {
   readonly ports: readonly ServicePort[];
   /** The active check for its instances, if any. */
   readonly healthCheck?: HealthCheck;
-  /** Which record types are published; undefined is all that apply. */
+  /** The record types to publish; undefined: all that apply. */
   readonly recordTypes?: readonly ('A' | 'AAAA' | 'SRV' | 'CNAME')[];
-  /** The place of its source in the zone's list: of services that claim one name, the one with the lowest keeps it. */
+  /** Position of its source in the zone's list: of services that claim one name, the lowest rank wins. */
   readonly rank?: number;
-  /** Wall-clock milliseconds of creation: of equal rank, the older service keeps the name. */
+  /** Wall-clock milliseconds of creation: with equal rank, the older service wins the name. */
   readonly createdMs?: number;
-  /** Of kind `instances`: shares its names with other such services that claim them, in place of competing. */
+  /** For kind `instances`: shares its names with other such services instead of competing for them. */
   readonly merge?: boolean;
 }
 
 export interface Instance {
-  /** Cloud Map's instance id; the pod's name for pods. Instances of one service are told apart by id + addresses. */
+  /** Cloud Map's instance id, or the name of a pod. Id and addresses identify an instance within its service. */
   readonly id: string;
   /** IPv4 and IPv6 text in canonical form (RFC 5952). */
   readonly addresses: readonly string[];
@@ -159,37 +159,37 @@ export interface Instance {
   readonly ports: readonly ServicePort[];
   /** The label of `<hostname>.<service>`; undefined: the dashed address. */
   readonly hostname?: string;
-  /** The id of its cluster in a cluster set, a label between that one and the service's: `<hostname>.<cluster>.<service>`. */
+  /** The id of its cluster in a cluster set, a label between hostname and service: `<hostname>.<cluster>.<service>`. */
   readonly cluster?: string;
   /** For weighted routing and SRV; 1 by default. */
   readonly weight: number;
   readonly attributes: Readonly<Record<string, string>>;
-  /** Taken in place of the service's active check. */
+  /** Overrides the active check of the service. */
   readonly healthCheck?: HealthCheck;
-  /** Things whose facts are also this instance's: "pod/CONTEXT/NAMESPACE/NAME", "node/CONTEXT/NAME". */
+  /** Subjects whose facts also apply to this instance: "pod/CONTEXT/NAMESPACE/NAME", "node/CONTEXT/NAME". */
   readonly subjects: readonly string[];
-  /** What the object that listed the instance said of its health. */
+  /** Health reported by the object that lists the instance. */
   readonly facts: readonly Fact[];
 }
 
 /** An instance as the registry holds it. */
 export interface InstanceState {
   readonly service: ServiceState;
-  /** Put together anew each time it is asked for. */
+  /** Assembled on every read. */
   readonly instance: Instance;
   readonly addresses: readonly string[];
   readonly addressCount: number;
-  /** The same object for as long as the instance is stated the same, id and addresses aside. */
+  /** The same object as long as nothing but id and addresses of the instance changes. */
   readonly statement: object;
   /** Its byte in the shared memory. Records of an address use `service.slotFor(state, address)` instead. */
   readonly slot: number;
   /** Written by health/sync.ts only. */
   verdict: Verdict;
-  /** For weighted routing: what the instance states, unless setWeight was called. Its SRV weight is the stated one. */
+  /** For weighted routing: the instance's own weight, unless setWeight was called. SRV uses the instance's own weight. */
   readonly weight: number;
-  /** Its own, then those of its subjects, then those of `instance/<serviceKey>/<id>`. */
+  /** The instance's own facts, those of its subjects, and those of `instance/<serviceKey>/<id>`. */
   facts(): readonly Fact[];
-  /** False once no group states it any more. */
+  /** False once no group lists it. */
   isKnown(): boolean;
 }
 
@@ -199,8 +199,8 @@ export interface ServiceState {
   readonly service: Service | undefined;
   readonly instances: { readonly size: number; values(): IterableIterator<InstanceState> };
   /**
-   * The slot for records of one address of an instance. Where several instances state the address (two ports of one
-   * host, say) it is shared: A and AAAA are answered if any of them is healthy, and each has its own slot for SRV.
+   * The slot for records of one address of an instance. If several instances have the address (for example, two ports of
+   * one host), it is shared: A and AAAA are answered if any of them is healthy, and each has its own slot for SRV.
    */
   slotFor(state: InstanceState, address: string): number;
   readonly sharedAddresses: ReadonlyMap<
@@ -209,7 +209,7 @@ export interface ServiceState {
   >;
 }
 
-/** `concerned`: the instances that are new or otherwise than before; undefined: any of the service's may be. */
+/** `concerned`: the instances that are new or changed; undefined: possibly all of the service. */
 export type ChangeListener = (
   serviceKey: string,
   what: 'structure' | 'facts',

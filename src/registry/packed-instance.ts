@@ -1,10 +1,10 @@
-// An instance as its source stated it, packed: its own few words, and an object that it shares with its neighbours. The
-// statement itself (an object, its arrays, its texts) is 400 bytes. bench/RESULTS.md, "Memory of an instance": the shared
-// object saves 91 bytes, addresses as numbers 33.
+// An instance in packed form: a few words of its own, and an object shared with its neighbors. Unpacked (an object, its
+// arrays, its texts) it takes 400 bytes. bench/RESULTS.md, "Memory per instance": the shared object saves 91 bytes,
+// addresses as numbers 33.
 import type { HealthCheck, Instance, ServicePort } from './model.ts';
 import { type PackedFacts, packFacts } from './packed-time.ts';
 
-/** What the instances of one object (an EndpointSlice) nearly always share. */
+/** The part that instances of one object (an EndpointSlice) nearly always share. */
 export interface Common extends PackedFacts {
   readonly ports: readonly ServicePort[];
   /** SAME_AS_ID for pods of StatefulSets. */
@@ -17,7 +17,7 @@ export interface Common extends PackedFacts {
 
 const SAME_AS_ID = Symbol('the hostname is the id');
 
-/** `neighbour` itself, where it is equal. */
+/** `neighbour` itself, if equal. */
 export function commonOf(instance: Instance, neighbour: Common | undefined): Common {
   const { ports, cluster, weight, attributes, healthCheck } = instance;
   const { stated, seconds } = packFacts(instance.facts);
@@ -38,7 +38,7 @@ export function commonOf(instance: Instance, neighbour: Common | undefined): Com
 export const hostnameOf = ({ hostname }: Common, id: string): string | undefined =>
   hostname === SAME_AS_ID ? id : hostname;
 
-/** An IPv4 address is its 32 bits, which V8 keeps in place of a pointer; others are text. */
+/** An IPv4 address is stored as its 32 bits, which V8 keeps in place of a pointer; others as text. */
 export type PackedAddress = number | string;
 /** One needs no array. */
 export type PackedAddresses = PackedAddress | readonly PackedAddress[];

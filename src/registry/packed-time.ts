@@ -1,20 +1,20 @@
-// Facts and verdicts without their times. Nearly all of 100,000 pods have equal facts, each since another second: one shared
-// object, a reference to it and a small integer take the place of 130 bytes. bench/RESULTS.md, "Memory of an instance":
-// 205 bytes.
+// Facts and verdicts without their times. Nearly all of 100,000 pods have equal facts that differ only in their time: one
+// shared object, a reference to it and a small integer replace 130 bytes. bench/RESULTS.md, "Memory per instance": 205
+// bytes.
 import type { Fact, Verdict } from './model.ts';
 
-/** In place of seconds: the value includes its time, which is not a whole second, or it is one of a kind. */
+/** Instead of seconds: the value includes its time, because that is not a whole second or the value cannot be shared. */
 export const WHOLE = -1;
 
 const shared = new Map<string, Fact>();
-/** The fact packed last: the next is mostly equal, and comparing costs less than looking up. */
+/** The last packed fact: the next one is mostly equal, and comparing is cheaper than a lookup. */
 let last: Fact | undefined;
 const sharedVerdicts = new WeakMap<Fact, Verdict[]>();
-/** Reasons may be any text: with more facts than this, sharing begins anew. */
+/** Reasons may be any text: beyond this many facts, sharing starts over. */
 const MAX_SHARED = 5_000;
 
 export interface PackedFacts {
-  /** One fact without its time, or with WHOLE all of them. */
+  /** One fact without its time, or all facts with WHOLE. */
   readonly stated: Fact | readonly Fact[];
   readonly seconds: number;
 }
@@ -27,7 +27,7 @@ export function packFacts(facts: readonly Fact[]): PackedFacts {
 export const unpackFacts = ({ stated, seconds }: PackedFacts): readonly Fact[] =>
   seconds === WHOLE ? (stated as readonly Fact[]) : [withTime(stated as Fact, seconds)];
 
-/** Seconds since 1970, or WHOLE where the fact cannot be kept without its time. */
+/** Seconds since 1970, or WHOLE if the fact cannot be stored without its time. */
 function secondsOf({ sinceMs, reportedMs, addresses, staleSinceMs }: Fact): number {
   return reportedMs === undefined &&
     addresses === undefined &&

@@ -1,4 +1,4 @@
-// What exists and the facts about it. Sources state whole objects; listeners are told which service changed.
+// What exists and the facts about it. Sources replace complete objects; listeners are notified of the changed service.
 import type { Slots } from '../plane/records.ts';
 import { createFactIndex } from './fact-index.ts';
 import { Groups } from './groups.ts';
@@ -11,32 +11,32 @@ export interface Registry {
   replaceService(service: Service): void;
   removeService(key: string): void;
   /**
-   * All instances that one source object (an EndpointSlice, a static service) states. What two groups of a service
-   * state is one instance, as the group that spoke last says. Throws RegistryLimitError, and then nothing changed.
+   * Replaces all instances that one source object (an EndpointSlice, a static service) lists. An instance that two groups
+   * of a service list is one instance, as in the most recent group. Throws RegistryLimitError, and then nothing has changed.
    */
   replaceGroup(groupKey: string, serviceKey: string, instances: readonly Instance[]): void;
   removeGroup(groupKey: string): void;
-  /** All facts that one source states of one subject; [] removes them. Throws RegistryLimitError. */
+  /** Replaces all facts of one source about one subject; [] removes them. Throws RegistryLimitError. */
   replaceFacts(subject: string, source: FactSource, facts: readonly Fact[]): void;
   /**
    * The source of all subjects that begin with `prefix` (`POD.prefix(cluster)`) has been silent since then; undefined: it is
-   * fresh again. Facts are read with `staleSinceMs` meanwhile, and what they concern is judged again.
-   * State it while other sources of the same cluster are fresh: if all are silent, the last known facts go on counting.
+   * fresh again. Until then its facts are read with `staleSinceMs`, and the instances that they concern are judged again.
+   * Call it only while other sources of the same cluster are fresh: if all are silent, the last known facts keep counting.
    */
   setStale(prefix: string, sinceMs: number | undefined): void;
-  /** Slow start gives an instance another weight; undefined: the stated one. Called by health/sync.ts only. */
+  /** Sets another weight for slow start; undefined: the instance's own. Called only by health/sync.ts. */
   setWeight(state: InstanceState, weight: number | undefined): void;
   service(key: string): ServiceState | undefined;
   services(): Iterable<ServiceState>;
   factsOf(subject: string): readonly Fact[];
   instancesOf(subject: string): Iterable<InstanceState>;
-  /** The subject's text as the registry keeps it: whoever keeps it as well need not have another copy of it. */
+  /** The registry's own copy of the subject's text, so that callers need not keep another one. */
   keptSubject(subject: string): string;
   /** 'structure': names or records may differ; 'facts': only verdicts may. Called synchronously: only take a note. */
   onChange(listener: ChangeListener): void;
   /**
-   * Slots whose instances are gone, now set to 0. The caller compiles the change that drops their records and releases
-   * them with its acknowledgement. An instance that comes back before this call keeps its slot.
+   * Slots of removed instances, now set to 0. The caller compiles the change that drops their records, and releases the
+   * slots when it is acknowledged. An instance that returns before this call keeps its slot.
    */
   takeRemovedSlots(): number[];
   size(): { readonly services: number; readonly instances: number; readonly groups: number; readonly subjects: number };
@@ -60,9 +60,7 @@ export function createRegistry(
     const known = services.get(key);
     if (known !== undefined) return known;
     if (services.size >= limits.services) {
-      throw new RegistryLimitError(
-        `service ${key} is left out: the registry holds at most ${limits.services} services`,
-      );
+      throw new RegistryLimitError(`service ${key} is dropped: the registry holds at most ${limits.services} services`);
     }
     const entry = new ServiceEntry(key, facts.ofInstance);
     services.set(key, entry);
@@ -119,6 +117,6 @@ export function createRegistry(
   };
 }
 
-/** Services are small and restated often (every resync of a watch), so comparing their text is cheap enough. */
+/** Services are small and often repeated (every resync of a watch), so comparing their JSON is cheap enough. */
 const sameService = (one: Service | undefined, other: Service): boolean =>
   one === other || (one !== undefined && JSON.stringify(one) === JSON.stringify(other));

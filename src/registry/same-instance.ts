@@ -1,10 +1,10 @@
-// What a restated instance changed: names and records, only its health, or nothing.
+// What changed in a repeated instance: names and records, only its health, or nothing.
 import type { HealthCheck, Instance, ServicePort } from './model.ts';
 import { sameFacts } from './subjects.ts';
 
 export type Difference = 'structure' | 'facts' | 'none';
 
-/** The most that differs between two statements of one instance. */
+/** The largest difference between two versions of one instance. */
 export function difference(old: Instance, restated: Instance): Difference {
   if (old === restated) return 'none';
   if (!sameStructure(old, restated)) return 'structure';
@@ -45,7 +45,7 @@ function sameAttributes(one: Instance['attributes'], other: Instance['attributes
   return keys.length === Object.keys(other).length && keys.every((key) => one[key] === other[key]);
 }
 
-/** What tells instances of one service apart. A line feed is in no address and, by validation, in no id. */
+/** Identifies an instance within its service. Neither addresses nor, by validation, ids contain a line feed. */
 export const identity = ({ id, addresses }: Pick<Instance, 'id' | 'addresses'>): string =>
   `${id}\n${addresses.join(' ')}`;
 

@@ -130,7 +130,7 @@ export class InstanceEntry implements InstanceState {
   }
 }
 
-/** An address of several instances has a slot of its own: answered if any of them is. */
+/** An address of several instances has a separate slot: answered if any of them is. */
 export interface SharedAddress {
   readonly slot: number;
   readonly instances: readonly InstanceEntry[];
@@ -144,7 +144,7 @@ export class ServiceEntry implements ServiceState {
   groups = 0;
   /** Kept by shared-addresses.ts. */
   sharedAddresses: Map<string, SharedAddress> = NONE_SHARED;
-  /** Weights in place of the stated ones, while the service starts its instances slowly. */
+  /** Weights that replace the instances' own during a slow start. */
   setWeights: Map<InstanceEntry, number> | undefined = undefined;
 
   constructor(key: string, factsOf: FactsOf) {

@@ -1,12 +1,12 @@
-// The slots of instances, and of addresses that several instances of one service have. Slots of instances that are gone wait
-// until the records that use them are dropped.
+// The slots of instances, and of addresses shared by several instances of a service. Slots of removed instances wait until
+// the records that use them are dropped.
 import type { Slots } from '../plane/records.ts';
 import { RegistryLimitError } from './limits.ts';
 import { unpackAddress } from './packed-instance.ts';
 import { type InstanceEntry, NONE_SHARED, type ServiceEntry } from './service-entry.ts';
 
 export interface SlotKeeper {
-  /** A slot for a key: the one it had if it was given up and not yet taken. Throws RegistryLimitError. */
+  /** A slot for a key: its previous one, if that was released and not collected yet. Throws RegistryLimitError. */
   take(key: string): number;
   giveUp(key: string, slot: number): void;
   takeRemoved(): number[];
@@ -26,7 +26,7 @@ export function createSlotKeeper(slots: Pick<Slots, 'allocate' | 'set'>): SlotKe
 
   return {
     take(key) {
-      // Looking into an empty Map would still flatten the key and hash it.
+      // A lookup in an empty Map would still flatten and hash the key.
       const known = removed.size === 0 ? undefined : removed.get(key);
       if (known === undefined) return allocate(key);
       removed.delete(key);
@@ -36,7 +36,7 @@ export function createSlotKeeper(slots: Pick<Slots, 'allocate' | 'set'>): SlotKe
     takeRemoved() {
       const taken = [...removed.values()];
       removed.clear();
-      // Unanswered from now on, before the data threads drop the records.
+      // Not answered from now on, before the data threads drop the records.
       for (const slot of taken) slots.set(slot, false);
       return taken;
     },

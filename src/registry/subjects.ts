@@ -1,4 +1,4 @@
-// Facts by subject. A subject is a thing that instances share the fate of: a pod, a node, or the instance itself.
+// Facts by subject. A subject is a thing on whose health instances depend: a pod, a node, or the instance itself.
 
 import { added, type OneOrMany, removed, valuesOf } from '../memory/one-or-many.ts';
 import { TextTable } from '../memory/text-table.ts';
@@ -7,9 +7,9 @@ import { type PackedFacts, packFacts, unpackFacts, WHOLE } from './packed-time.t
 
 /** A class, because there is one for each of 100,000 pods: 56 bytes. */
 export class Subject<Member extends object> {
-  /** The very string that it is found by, so that nobody else keeps a copy of it. */
+  /** The same string object as its key, so that there is only one copy. */
   readonly text: string;
-  /** All sources' facts, those of one source next to each other. See packed-time.ts. */
+  /** The facts of all sources, those of one source next to each other. See packed-time.ts. */
   private stated: PackedFacts['stated'] = NO_FACTS;
   private seconds: number = WHOLE;
   members: OneOrMany<Member> = undefined;
@@ -39,9 +39,9 @@ export interface Subjects<Member extends object> {
   /** Returns whether anything changed. */
   replace(text: string, source: FactSource, facts: readonly Fact[]): boolean;
   facts(text: string): readonly Fact[];
-  /** The string itself that is kept of a subject, or `text` where it is not known. */
+  /** The stored string of a subject, or `text` if it is unknown. */
   kept(text: string): string;
-  /** Who shares the subject's fate; implicit `instance/…` subjects are not linked and have none here. */
+  /** The instances that depend on the subject; implicit `instance/…` subjects are not linked and have none. */
   members(text: string): Iterable<Member>;
   size(): number;
 }
@@ -94,7 +94,7 @@ export function createSubjects<Member extends object>(): Subjects<Member> {
 const ofSource = (facts: readonly Fact[], source: FactSource): readonly Fact[] =>
   facts.every((fact) => fact.source === source) ? facts : facts.filter((fact) => fact.source === source);
 
-/** Whether two lists say the same. */
+/** Whether two lists of facts are equal. */
 export function sameFacts(one: readonly Fact[], other: readonly Fact[]): boolean {
   return one === other || (one.length === other.length && one.every((fact, index) => sameFact(fact, other[index])));
 }

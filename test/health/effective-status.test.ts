@@ -185,7 +185,7 @@ test('a fact that does not count has a reason', () => {
   const silent = { ...pod, staleSinceMs: 1000 };
   assert.equal(
     whyUncounted(silent, [slice, silent]),
-    'nothing heard from this source since 1970-01-01T00:00:01.000Z; endpointslice counts instead',
+    'this source has been silent since 1970-01-01T00:00:01.000Z; endpointslice counts instead',
   );
   assert.equal(whyUncounted(slice, [slice, silent]), undefined);
 });

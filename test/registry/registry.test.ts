@@ -185,7 +185,7 @@ test('exceeding a limit changes nothing, and the error names the limit', () => {
   const many = ['a', 'b', 'c'].map((id, index) => instance(id, `10.0.0.${index + 1}`));
   assert.throws(() => registry.replaceGroup('g', 'k', many), {
     name: 'RegistryLimitError',
-    message: 'g is left out: the registry holds at most 2 instances',
+    message: 'g is dropped: the registry holds at most 2 instances',
   });
   assert.deepEqual(ids('k'), ['a']);
   assert.equal(slots.taken(), 1);

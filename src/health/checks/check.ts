@@ -1,4 +1,4 @@
-// One instance's check as it goes on: how far it has come, and the fact it states.
+// The running check of one instance: its progress, and the fact that it reports.
 import type { Fact } from '../../registry/model.ts';
 import { type CheckProgress, checkNotRun } from '../rules/ecs.ts';
 import type { CheckTarget } from './probe.ts';
@@ -8,11 +8,11 @@ export interface RunningCheck {
   target: CheckTarget;
   progress: CheckProgress;
   removed: boolean;
-  /** Takes it off the schedule. */
+  /** Removes it from the schedule. */
   remove: () => void;
 }
 
-/** A check of an instance that was just seen. */
+/** A check of a new instance. */
 export const newCheck = (subject: string, target: CheckTarget, startedMs: number, nowMs: number): RunningCheck => ({
   subject,
   target,
@@ -21,7 +21,7 @@ export const newCheck = (subject: string, target: CheckTarget, startedMs: number
   remove: () => {},
 });
 
-/** Whether a restated target is checked in the same way, so that the check just goes on. */
+/** Whether an updated target is checked in the same way, so that the check continues. */
 export function sameTarget(one: CheckTarget, other: CheckTarget): boolean {
   return (
     one.address === other.address &&

@@ -1,19 +1,19 @@
-// Commands as health checks. Each runs in a process group of its own, so that nothing of it outlives the check.
+// Commands as health checks. Each runs in a separate process group, so that none of its processes outlives the check.
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { CheckResult } from '../rules/ecs.ts';
 import { type CheckTarget, failed, failedBy, passed } from './probe.ts';
 
-/** Only the end of the output is kept. */
+/** Size of the end of the output that is kept. */
 const OUTPUT_BYTES = 4 * 1024;
 const REASON_LENGTH = 200;
 
-/** What a command sees of our own environment; anything else might hold secrets. */
+/** The variables of healthdns's own environment that a command sees; others might contain secrets. */
 const INHERITED = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'USER'];
 
 /** Passes when the command exits with 0. Its last line of output is the reason. */
 export function probeExec(target: CheckTarget, signal: AbortSignal): Promise<CheckResult> {
   const [file, ...parameters] = argumentsOf(target.check.command ?? []);
-  if (file === undefined) return Promise.resolve(failed('no command: give the health check one'));
+  if (file === undefined) return Promise.resolve(failed('no command: add one to the health check'));
   return new Promise((resolve) => {
     let child: ChildProcess;
     try {
@@ -23,14 +23,14 @@ export function probeExec(target: CheckTarget, signal: AbortSignal): Promise<Che
         stdio: ['ignore', 'pipe', 'pipe'],
       });
     } catch (error) {
-      resolve(failedBy(error as Error)); // arguments that no process can have: a NUL byte, too long
+      resolve(failedBy(error as Error)); // invalid arguments: a NUL byte, too long
       return;
     }
     const lastLine = keepLastLine(child);
     let result: CheckResult | undefined;
     const abort = () => {
       killGroup(child);
-      // It had exited, and something outside its group still holds its output open.
+      // It has exited, and a process outside its group still holds its output open.
       if (result !== undefined) finish(result);
     };
     const finish = (outcome: CheckResult) => {
@@ -44,8 +44,8 @@ export function probeExec(target: CheckTarget, signal: AbortSignal): Promise<Che
     });
     child.once('exit', (code, killedBy) => {
       result = resultOf(code, killedBy, '');
-      killGroup(child); // what the command left running in the background
-      // What left the group (setsid) may hold the output open for ever: after the abort nobody waits for it.
+      killGroup(child); // background processes of the command
+      // A process that left the group (setsid) may hold the output open forever; it is not waited for after the abort.
       if (signal.aborted) finish(result);
       else child.once('close', () => finish(resultOf(code, killedBy, lastLine())));
     });
@@ -54,7 +54,7 @@ export function probeExec(target: CheckTarget, signal: AbortSignal): Promise<Che
   });
 }
 
-/** ECS's forms, and a plain argv. */
+/** The forms of ECS, and a plain argv. */
 function argumentsOf(command: readonly string[]): readonly string[] {
   if (command[0] === 'CMD-SHELL') return ['/bin/sh', '-c', command.slice(1).join(' ')];
   return command[0] === 'CMD' ? command.slice(1) : command;
@@ -85,7 +85,7 @@ function killGroup(child: ChildProcess): void {
   try {
     process.kill(-child.pid, 'SIGKILL');
   } catch (error) {
-    // ESRCH: all of them are gone. EPERM: macOS says so of a group of zombies.
+    // ESRCH: all processes have ended. EPERM: reported by macOS for a group of zombies.
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'ESRCH' && code !== 'EPERM') throw error;
   }
@@ -97,7 +97,7 @@ function resultOf(code: number | null, killedBy: NodeJS.Signals | null, lastLine
   return failed(lastLine === '' ? what : `${what}: ${lastLine}`);
 }
 
-/** Reads the output to its end, keeps the last bytes, and gives the last line of text in them. */
+/** Reads the output to its end, keeps the last bytes, and returns the last line of text in them. */
 function keepLastLine(child: ChildProcess): () => string {
   let kept = Buffer.alloc(0);
   const keep = (chunk: Buffer) => {

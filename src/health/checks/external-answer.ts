@@ -1,16 +1,16 @@
-// One question to an external health source, and what its answer means.
+// One request to an external health source, and the meaning of its response.
 import type { Status } from '../../registry/model.ts';
 import type { Report } from './external-reports.ts';
 
-/** More of an answer than this is not read. */
+/** Maximum size that is read of a response. */
 const BODY_BYTES = 64 * 1024;
 
-/** Asks once. undefined: the source did not say (it failed, or was silent), so what it said before grows old. */
+/** Polls once. undefined: no report (failure or silence), so the previous one keeps aging. */
 export type AskSource = (url: string, signal: AbortSignal) => Promise<Report | undefined>;
 
 /**
  * GETs the URL; redirects are not followed. 200 to 299 is HEALTHY and 503 UNHEALTHY, unless the body is JSON with a
- * `status` of HEALTHY, UNHEALTHY or UNKNOWN (and perhaps a `reason`), which then counts. Anything else says nothing.
+ * `status` of HEALTHY, UNHEALTHY or UNKNOWN (and optionally a `reason`), which then counts. Anything else is no report.
  */
 export const askSource: AskSource = async (url, signal) => {
   try {
@@ -19,7 +19,7 @@ export const askSource: AskSource = async (url, signal) => {
     if (!response.ok && response.status !== 503) return undefined;
     return fromJson(body) ?? { status: response.ok ? 'HEALTHY' : 'UNHEALTHY', reason: `HTTP ${response.status}` };
   } catch {
-    return undefined; // unreachable or aborted: the source says nothing, and the caller counts it
+    return undefined; // unreachable or aborted: no report, counted by the caller
   }
 };
 

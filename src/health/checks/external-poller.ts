@@ -1,4 +1,4 @@
-// Asks external health sources that have a URL about every instance of the services that name them.
+// Polls external health sources that have a URL for every instance of the services that use them.
 import type { Clock, Random } from '../../clock.ts';
 import { RegistryLimitError } from '../../registry/limits.ts';
 import type { InstanceState, Service, ServiceState } from '../../registry/model.ts';
@@ -15,7 +15,7 @@ export interface ExternalPollerSettings {
   readonly clock: Clock;
   readonly random: Random;
   readonly schedule: (callback: () => void) => void;
-  /** How many questions are out at a time. */
+  /** Maximum number of concurrent polls. */
   readonly concurrentChecks: number;
   readonly ask?: AskSource;
 }

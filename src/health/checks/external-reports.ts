@@ -1,4 +1,4 @@
-// What external sources say, polled or pushed, kept as facts while the instance exists and the service wants them.
+// Reports of external sources, polled or pushed, kept as facts while the instance exists and the service uses the source.
 import type { Clock } from '../../clock.ts';
 import type { Fact, ServiceState, Status } from '../../registry/model.ts';
 import { INSTANCE } from '../../registry/reference.ts';
@@ -10,11 +10,11 @@ export interface Report {
   readonly reason: string;
 }
 
-/** Why a report was not taken. */
+/** Why a report was rejected. */
 export type ReportProblem = 'unknown-service' | 'unknown-source' | 'unknown-instance';
 
 export interface ExternalReports {
-  /** States what one source says of one instance now; undefined when it was taken. Throws RegistryLimitError. */
+  /** Records the current report of one source about one instance; undefined: accepted. Throws RegistryLimitError. */
   report(serviceKey: string, instanceId: string, sourceName: string, report: Report): ReportProblem | undefined;
   stop(): void;
 }
@@ -27,7 +27,7 @@ export function createExternalReports(
   clock: Pick<Clock, 'now'>,
   schedule: (callback: () => void) => void,
 ): ExternalReports {
-  /** Ids of instances that something was said of, by service. */
+  /** Ids of instances with reports, by service. */
   const reported = new Map<string, Set<string>>();
 
   const stop = onStructure(registry, schedule, (serviceKey, state) => {
@@ -37,7 +37,7 @@ export function createExternalReports(
     if (ids.size === 0) reported.delete(serviceKey);
   });
 
-  /** Drops what instances that are gone, or sources that the service no longer names, left behind. */
+  /** Drops the reports about removed instances, and from sources that the service no longer uses. */
   function keepWanted(serviceKey: string, id: string, state: ServiceState | undefined): boolean {
     const subject = INSTANCE.format(serviceKey, id);
     const said = externalFacts(subject);

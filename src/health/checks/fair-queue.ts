@@ -1,9 +1,9 @@
-// Work waiting for its turn: services take turns, so that one with thousands of slow checks does not starve the rest.
+// A queue in which services take turns, so that one with thousands of slow checks does not starve the others.
 
 export interface FairQueue<Item> {
-  /** Adds an item to its owner's line. The caller adds no item twice. */
+  /** Appends an item to its owner's queue. The caller does not add an item twice. */
   push(owner: string, item: Item): void;
-  /** The next item of the owner whose turn it is; undefined when nothing waits. */
+  /** The next item of the owner whose turn it is; undefined: the queue is empty. */
   take(): Item | undefined;
   remove(owner: string, item: Item): void;
   size(): number;
@@ -32,7 +32,7 @@ export function createFairQueue<Item>(): FairQueue<Item> {
       for (const [owner, line] of lines) {
         for (const item of line) {
           remove(owner, item);
-          // The owner goes to the end of the turns.
+          // The owner moves to the end.
           if (lines.delete(owner)) lines.set(owner, line);
           return item;
         }

@@ -1,11 +1,11 @@
-// HTTP and HTTPS checks: one request on a connection of its own, decided by the status code.
+// HTTP and HTTPS checks: one request on a new connection, decided by the status code.
 import { type RequestOptions, request as requestHttp, STATUS_CODES } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { isIP } from 'node:net';
 import type { CheckResult } from '../rules/ecs.ts';
 import { type CheckTarget, endpoint, failed, failedBy, passed } from './probe.ts';
 
-/** More of a body than this is not read. */
+/** Maximum size that is read of a body. */
 const BODY_BYTES = 64 * 1024;
 const HEADER_BYTES = 16 * 1024;
 const REDIRECTS = 5;
@@ -17,7 +17,7 @@ export async function probeHttp(target: CheckTarget, signal: AbortSignal): Promi
   let url: URL;
   try {
     url = new URL(check.path ?? '/', `${check.type}://${check.host ?? endpoint(address, port)}`);
-    // The instance's own port counts, whatever the Host header says; redirects may change it.
+    // The instance's own port applies, regardless of the Host header; redirects may change it.
     url.port = String(port);
   } catch {
     return failed(`not a URL: ${check.type}://${check.host ?? endpoint(address, port)}${check.path ?? '/'}`);
@@ -41,7 +41,7 @@ interface Answer {
   readonly location: string | undefined;
 }
 
-/** The response's head. The connection goes to the instance's address even where the URL names another host. */
+/** The head of the response. The connection goes to the instance's address even if the URL has another host. */
 function get(
   url: URL,
   host: string | undefined,
@@ -59,7 +59,7 @@ function get(
     agent: false,
     maxHeaderSize: HEADER_BYTES,
     rejectUnauthorized: target.check.verifyCertificate ?? false,
-    // An address is no server name (RFC 6066 section 3); '' keeps Node from sending the Host header's.
+    // An address is not a server name (RFC 6066 section 3); '' keeps Node from using the Host header.
     servername: isIP(name.replace(/^\[|\]$/g, '')) === 0 ? name : '',
   };
   return new Promise((resolve) => {
@@ -73,7 +73,7 @@ function get(
         bytes += chunk.length;
         if (bytes > BODY_BYTES) request.destroy();
       });
-      response.on('error', () => {}); // the status is known, what comes of the body does not matter
+      response.on('error', () => {}); // the status is known, so the body does not matter
     });
     request.on('error', (error) => {
       if ('passed' in outcome) outcome = failedBy(error);

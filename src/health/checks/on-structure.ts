@@ -2,8 +2,8 @@ import type { ServiceState } from '../../registry/model.ts';
 import type { Registry } from '../../registry/registry.ts';
 
 /**
- * Calls `reconcile` in a later turn for each service whose structure changed, and once for those that are there;
- * level-triggered: several changes are one call, with the state as it is then. Returns what stops it.
+ * Calls `reconcile` in a later turn for each service whose structure changed, and once for existing services.
+ * Level-triggered: several changes are one call, with the state at that time. Returns the function that stops it.
  */
 export function onStructure(
   registry: Registry,

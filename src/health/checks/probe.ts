@@ -1,4 +1,4 @@
-// One run of one check: what every kind of check is given, and what it gives back.
+// One run of a check: the input and output of every kind of check.
 import type { HealthCheck, Instance, Service } from '../../registry/model.ts';
 import type { CheckResult } from '../rules/ecs.ts';
 
@@ -8,14 +8,14 @@ export interface CheckTarget {
   readonly instance: Pick<Instance, 'id' | 'addresses' | 'attributes'>;
   /** Where to connect to. */
   readonly address: string;
-  /** 0 where nothing states one. */
+  /** 0 if none is configured. */
   readonly port: number;
 }
 
-/** Runs a check once. Never rejects; when `signal` aborts, it lets go of everything it holds and then resolves. */
+/** Runs a check once. Never rejects; when `signal` aborts, it releases all resources and then resolves. */
 export type Probe = (target: CheckTarget, signal: AbortSignal) => Promise<CheckResult>;
 
-/** The target of a service's check at one of its instances; undefined where there is nothing to check. */
+/** The target of a service's check for an instance; undefined: there is nothing to check. */
 export function targetOf(service: Service, instance: Instance): CheckTarget | undefined {
   const check = instance.healthCheck ?? service.healthCheck;
   if (check === undefined) return undefined;
@@ -29,7 +29,7 @@ const defaultPort = (type: HealthCheck['type']): number => (type === 'http' ? 80
 export const passed = (reason: string): CheckResult => ({ passed: true, reason });
 export const failed = (reason: string): CheckResult => ({ passed: false, reason });
 
-/** A failure of the network or the system, as people know it: "connect ECONNREFUSED 127.0.0.1:9". One line: OpenSSL's have more. */
+/** An error of the network or the system for people: "connect ECONNREFUSED 127.0.0.1:9". One line; OpenSSL has more. */
 export const failedBy = (error: Error): CheckResult =>
   failed((error.message || error.name).trim().replace(/\s+/g, ' '));
 

@@ -1,4 +1,4 @@
-// The active checks of all services, level-triggered from the registry: each instance that needs one has one.
+// The active checks of all services, level-triggered from the registry: one for each instance that needs one.
 import type { Clock, Random } from '../../clock.ts';
 import { RegistryLimitError } from '../../registry/limits.ts';
 import type { Fact, HealthCheck, ServiceState } from '../../registry/model.ts';
@@ -19,28 +19,28 @@ export interface CheckRunnerSettings {
   readonly random: Random;
   /** Runs the callback in a later turn of the event loop: setImmediate. */
   readonly schedule: (callback: () => void) => void;
-  /** How many run at a time; the others wait in a queue where services take turns. */
+  /** Maximum number that run at a time; the others wait in a queue in which services take turns. */
   readonly concurrentChecks: number;
   readonly probes?: Readonly<Record<HealthCheck['type'], Probe>>;
 }
 
 export interface CheckRunner {
   counts(): CheckCounts;
-  /** Stops all checks and resolves when nothing of them is left running; a command that runs is killed. */
+  /** Stops all checks, kills running commands, and resolves when all have ended. */
   stop(): Promise<void>;
 }
 
 export interface CheckCounts {
   readonly checks: number;
   readonly running: number;
-  /** Due, and waiting for one of the running to finish. */
+  /** Due, and waiting for a running one to finish. */
   readonly waiting: number;
   readonly passed: number;
   readonly failed: number;
   readonly timedOut: number;
-  /** Began more than a second after they fell due: `concurrentChecks` is too small. */
+  /** Started more than a second late: `concurrentChecks` is too small. */
   readonly late: number;
-  /** Results that the registry had no room for. */
+  /** Results that the registry rejected. */
   readonly refused: number;
 }
 
@@ -51,14 +51,14 @@ const PROBES: Readonly<Record<HealthCheck['type'], Probe>> = {
   exec: probeExec,
 };
 
-/** Starts checking the instances of every service that has a health check, now and as they come. */
+/** Checks the instances of every service that has a health check, present and future ones. */
 export function createCheckRunner(settings: CheckRunnerSettings): CheckRunner {
   const { registry, clock, random, schedule, concurrentChecks, probes = PROBES } = settings;
   const scheduler = createScheduler(clock, random, concurrentChecks);
   const byService = new Map<string, Map<string, RunningCheck>>();
   const totals = { passed: 0, failed: 0, timedOut: 0, refused: 0 };
 
-  /** Makes the checks of a service those that its instances need. */
+  /** Adds, updates and removes the checks of a service. */
   function reconcile(serviceKey: string, state: ServiceState | undefined): void {
     const known = byService.get(serviceKey) ?? new Map<string, RunningCheck>();
     const wanted = targetsOf(state);
@@ -91,7 +91,7 @@ export function createCheckRunner(settings: CheckRunnerSettings): CheckRunner {
     return check;
   }
 
-  /** The same instance checked in another way: its status stays until the new check says otherwise. */
+  /** A changed check of the same instance: the status stays until the new check decides. */
   function replace(serviceKey: string, id: string, old: RunningCheck, target: CheckTarget): RunningCheck {
     end(old);
     return begin(serviceKey, id, target, old.target.address === target.address ? old : undefined);
@@ -116,7 +116,7 @@ export function createCheckRunner(settings: CheckRunnerSettings): CheckRunner {
     say(check.subject, [factOf(check)]);
   }
 
-  /** A registry that is full must not stop the checks; what it refuses is counted. */
+  /** A full registry must not stop the checks; rejected results are counted. */
   function say(subject: string, facts: readonly Fact[]): void {
     try {
       registry.replaceFacts(subject, 'check', facts);
@@ -142,7 +142,7 @@ export function createCheckRunner(settings: CheckRunnerSettings): CheckRunner {
   };
 }
 
-/** By instance id. Instances with one id are one to the checks: the first counts. */
+/** By instance id. Of instances with the same id, only the first is checked. */
 function targetsOf(state: ServiceState | undefined): ReadonlyMap<string, CheckTarget> {
   const targets = new Map<string, CheckTarget>();
   if (state?.service === undefined) return targets;

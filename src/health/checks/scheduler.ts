@@ -1,4 +1,4 @@
-// Runs jobs again and again: each at its own interval, spread over time, only so many at once, in fair turns.
+// Runs jobs periodically: each at its own interval, spread over time, with limited concurrency and fair turns.
 import { type Clock, type Random, setDeadline, type Timer } from '../../clock.ts';
 import { createFairQueue } from './fair-queue.ts';
 
@@ -7,15 +7,15 @@ export interface Job {
   readonly owner: string;
   readonly intervalSeconds: number;
   readonly timeoutSeconds: number;
-  /** Never rejects. When `signal` aborts (timeout, removal, stop) it lets go of all it holds and then resolves. */
+  /** Never rejects. When `signal` aborts (timeout, removal, stop), it releases all resources and then resolves. */
   run(signal: AbortSignal, timedOut: () => boolean): Promise<void>;
 }
 
 export interface Scheduler {
-  /** First soon, not all at once; then an interval after each beginning, give or take a tenth. Gives its removal. */
+  /** Runs soon, but not all at once; then once per interval, give or take a tenth. Returns the function that removes it. */
   add(job: Job): () => void;
   counts(): { readonly jobs: number; readonly running: number; readonly waiting: number; readonly late: number };
-  /** Aborts what runs and resolves when nothing is left running. */
+  /** Aborts running jobs and resolves when all have ended. */
   stop(): Promise<void>;
 }
 
@@ -75,7 +75,7 @@ export function createScheduler(clock: Clock, random: Random, concurrent: number
     timer.cancel();
     entry.abort = undefined;
     if (entry.removed) return;
-    // Jobs that began together drift apart.
+    // Jobs that started together drift apart.
     const nextMs = beganMs + job.intervalSeconds * 1000 * (0.9 + 0.2 * random());
     wait(entry, Math.max(0, nextMs - clock.monotonicMs()));
   }

@@ -4,7 +4,7 @@ import { type CheckTarget, endpoint, failed, failedBy, passed } from './probe.ts
 
 /** Passes when the address takes a connection, which is closed at once. */
 export function probeTcp({ address, port }: CheckTarget, signal: AbortSignal): Promise<CheckResult> {
-  if (port === 0) return Promise.resolve(failed('no port to connect to: give the instance or its health check one'));
+  if (port === 0) return Promise.resolve(failed('no port to connect to: add one to the instance or its health check'));
   return new Promise((resolve) => {
     let result = failed(`connection to ${endpoint(address, port)} closed`);
     const socket = connect({ host: address, port });

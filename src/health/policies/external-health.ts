@@ -5,19 +5,19 @@ import { choice, integer, list, mapping, seconds, text } from '../../config/read
 import type { Fact, Status } from '../../registry/model.ts';
 import { healthPolicy } from './policy.ts';
 
-/** Systems beside healthdns that know of the instances' health, and how what they say is put together. */
+/** Other systems that report the health of instances, and how their reports are combined. */
 export interface ExternalHealth {
   readonly sources: readonly ExternalSource[];
-  /** HEALTHY if any says so, if all say so, or if `quorum` of them do (by default more than half). */
+  /** HEALTHY if any, all or `quorum` of them report it (by default more than half). */
   readonly combine: 'any' | 'all' | 'quorum';
   readonly quorum?: number;
-  /** What was said longer ago does not count. */
+  /** Older reports do not count. */
   readonly maxAgeSeconds: number;
 }
 
 export interface ExternalSource {
   readonly name: string;
-  /** Polled for each instance: {service}, {namespace}, {instance} and {address} are filled in. undefined: pushed. */
+  /** Polled for each instance, with {service}, {namespace}, {instance} and {address} replaced. undefined: pushed. */
   readonly url?: string;
   /** Seconds. */
   readonly interval: number;
@@ -97,13 +97,13 @@ function isHttpUrl(value: string): boolean {
 }
 
 /**
- * The facts with all those of external sources replaced by the one that they amount to; none where nothing that is
- * said is young enough. Sources that are not in the policy do not count.
- * - any: HEALTHY if one says so, else UNHEALTHY if one says so, else UNKNOWN;
- * - all: UNHEALTHY if one says so, else HEALTHY if one says so, else UNKNOWN;
- * - quorum: HEALTHY if `quorum` say so (by default more than half of those that count), UNHEALTHY once so many say
- *   UNHEALTHY that the quorum is out of reach, else UNKNOWN.
- * `untilMs` is the time at which the next one grows too old.
+ * The facts with those of all external sources combined into one, or removed if no report is recent enough. Sources that
+ * are not in the policy do not count.
+ * - any: HEALTHY if one source reports it, else UNHEALTHY if one does, else UNKNOWN;
+ * - all: UNHEALTHY if one source reports it, else HEALTHY if one does, else UNKNOWN;
+ * - quorum: HEALTHY if `quorum` sources report it (by default more than half of those that count), UNHEALTHY if so many
+ *   do that the quorum cannot be reached, else UNKNOWN.
+ * `untilMs` is the time at which the next report expires.
  */
 export function combineExternal(
   facts: readonly Fact[],
@@ -129,7 +129,7 @@ export function combineExternal(
 const isConfigured = (fact: Fact, policy: ExternalHealth): boolean =>
   policy.sources.some((source) => source.name === fact.name);
 
-/** When a fact grows too old to count. */
+/** When a fact expires. */
 const endOf = (fact: Fact, policy: ExternalHealth): number =>
   (fact.reportedMs ?? fact.sinceMs) + policy.maxAgeSeconds * 1000;
 
@@ -138,7 +138,7 @@ function combined(fresh: readonly Fact[], policy: ExternalHealth): Status {
   const unhealthy = fresh.filter((fact) => fact.status === 'UNHEALTHY').length;
   if (policy.combine === 'any') return healthy > 0 ? 'HEALTHY' : unhealthy > 0 ? 'UNHEALTHY' : 'UNKNOWN';
   if (policy.combine === 'all') return unhealthy > 0 ? 'UNHEALTHY' : healthy > 0 ? 'HEALTHY' : 'UNKNOWN';
-  // Sources that do not count must not make a quorum unreachable: fewer are then enough.
+  // Sources that do not count must not make a quorum unreachable: fewer are enough then.
   const needed = Math.min(policy.quorum ?? Math.floor(fresh.length / 2) + 1, fresh.length);
   if (healthy >= needed) return 'HEALTHY';
   return unhealthy > fresh.length - needed ? 'UNHEALTHY' : 'UNKNOWN';

@@ -7,7 +7,7 @@ import { healthPolicy, memory } from './policy.ts';
 
 declare module '../../registry/model.ts' {
   interface ServicePolicy {
-    /** Instances that fell `falls` times within about a half-life stay out until they have been calm. */
+    /** Instances that fell `falls` times within about one half-life stay out until they are stable. */
     readonly flapDamping?: { readonly falls: number; readonly halfLifeSeconds: number };
   }
 }
@@ -55,10 +55,10 @@ export interface FlapState {
 
 export const calm = (nowMs: number): FlapState => ({ status: 'UNKNOWN', penalty: 0, atMs: nowMs, suppressed: false });
 
-/** The penalty is never more than this many times `falls`: out for at most three half-lives after the last fall. */
+/** Maximum penalty as a multiple of `falls`: an instance is out for at most three half-lives after the last fall. */
 const CEILING = 4;
 
-/** What an instance's status, now, makes of its flapping. */
+/** The effect of an instance's current status on its penalty. */
 export function nextFlaps(
   before: FlapState,
   status: Status,
@@ -69,22 +69,22 @@ export function nextFlaps(
   const decayed = before.penalty * 0.5 ** (elapsedMs / (halfLifeSeconds * 1000));
   const fell = status === 'UNHEALTHY' && before.status !== 'UNHEALTHY';
   const penalty = Math.min(decayed + (fell ? 1 : 0), CEILING * falls);
-  // A hair's breadth, so that the moment computed by reuseMs is late enough.
-  // The last of `falls` falls suppresses while the earlier ones have not faded: at once it would be `falls` exactly.
+  // A small tolerance, so that the time computed by reuseMs is late enough.
+  // The last of `falls` falls suppresses the instance if the earlier ones have not decayed: without decay the sum is `falls`.
   const suppressed = before.suppressed ? penalty > (falls / 2) * (1 + 1e-9) : fell && penalty > falls - 1;
   return { status, penalty, atMs: nowMs, suppressed };
 }
 
-/** When an instance that is suppressed may be answered again, if it does not fall before. */
+/** When a suppressed instance may be answered again, unless it falls before. */
 export function reuseMs({ penalty, atMs }: FlapState, { falls, halfLifeSeconds }: Damping): number {
   return atMs + Math.ceil(halfLifeSeconds * 1000 * Math.max(0, Math.log2(penalty / (falls / 2))));
 }
 
-/** The verdict on an instance with such a history: held back by the rule `flap-damping` while it is suppressed. */
+/** The verdict on an instance with this history: held back by the rule `flap-damping` while suppressed. */
 export function withDamping(verdict: Verdict, { suppressed }: FlapState, { falls, halfLifeSeconds }: Damping): Verdict {
   if (!suppressed || !verdict.answered || verdict.rule === 'operator' || verdict.rule === 'publish-not-ready') {
     return verdict;
   }
-  const reason = `fell ${falls} times or more within about ${halfLifeSeconds} s, held back until it has been calm: ${verdict.reason}`;
+  const reason = `fell ${falls} times or more within about ${halfLifeSeconds} s, held back until it is stable: ${verdict.reason}`;
   return { ...verdict, answered: false, rule: 'flap-damping', reason };
 }

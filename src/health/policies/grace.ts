@@ -1,4 +1,4 @@
-// Grace period: failing checks do not take out a new instance. ECS: healthCheckGracePeriodSeconds.
+// Grace period: failing checks do not exclude a new instance. ECS: healthCheckGracePeriodSeconds.
 import { seconds } from '../../config/reading/shape.ts';
 import type { Fact, FactSource, ServicePolicy, Verdict } from '../../registry/model.ts';
 import { effectiveStatus } from '../rules/effective-status.ts';
@@ -6,7 +6,7 @@ import { healthPolicy, memory } from './policy.ts';
 
 declare module '../../registry/model.ts' {
   interface ServicePolicy {
-    /** How long after it appears a bad check or task health does not take a new instance out. */
+    /** How long a failing check or task health does not exclude a new instance. */
     readonly gracePeriodSeconds?: number;
   }
 }
@@ -38,12 +38,12 @@ export const grace = healthPolicy({
   },
 });
 
-/** Sources that judge health. Pods, nodes and operators are never overlooked: the kubelet has its own grace. */
+/** The sources that are ignored. Pods, nodes and operators never are: the kubelet has its own grace period. */
 const OVERLOOKED: ReadonlySet<FactSource> = new Set(['check', 'task', 'custom', 'external']);
 
 /**
  * The verdict on an instance that was first seen at `firstSeenMs`. Within the grace period, and until it has been
- * HEALTHY once, UNHEALTHY facts of checks, tasks, custom status and external sources are overlooked; the rule is then
+ * HEALTHY once, UNHEALTHY facts of checks, tasks, custom status and external sources are ignored; the rule is then
  * `grace`, and the status UNKNOWN or that of the other facts.
  */
 export function withGrace(

@@ -1,4 +1,4 @@
-// Maximum ejection: only so large a part of a service is left out, so that the rest is not crushed (Envoy's outlier
+// Maximum ejection: limits the share of a service that is left out, so that the rest is not overloaded (Envoy's outlier
 // detection, max_ejection_percent).
 import { integer } from '../../config/reading/shape.ts';
 import type { Verdict } from '../../registry/model.ts';
@@ -6,7 +6,7 @@ import { concerned, healthPolicy, isEjected } from './policy.ts';
 
 declare module '../../registry/model.ts' {
   interface ServicePolicy {
-    /** At most so many per cent of the instances are left out for being unhealthy. */
+    /** Maximum percentage of the instances that is left out for being unhealthy. */
     readonly maxEjectionPercent?: number;
   }
 }
@@ -25,8 +25,8 @@ export const maxEjection = healthPolicy({
 
 /**
  * The verdicts, in the same order, with at most `maxPercent` of the service ejected (rounded down; one may be unless it
- * is 0). Those that have been out the longest stay out, the others are answered by the rule `max-ejection`. What is
- * going away, or was taken out by an operator, stays out and is not counted.
+ * is 0). Those that have been out longest stay out, the others are answered by the rule `max-ejection`. Instances that
+ * are going away or that an operator took out stay out and are not counted.
  */
 export function limitEjections(verdicts: readonly Verdict[], maxPercent: number): readonly Verdict[] {
   const ejected = verdicts.filter(isEjected).sort((one, other) => one.sinceMs - other.sinceMs);

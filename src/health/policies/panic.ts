@@ -1,4 +1,4 @@
-// Panic threshold: when too many are unhealthy at once, the checks are likelier wrong than the instances (Envoy).
+// Panic threshold: if too many are unhealthy at once, a fault in the checks is more likely (Envoy).
 import * as v from 'valibot';
 import { integer, mapping } from '../../config/reading/shape.ts';
 import type { ServicePolicy, ServiceState, Verdict } from '../../registry/model.ts';
@@ -6,12 +6,12 @@ import { concerned, healthPolicy, isEjected } from './policy.ts';
 
 declare module '../../registry/model.ts' {
   interface ServicePolicy {
-    /** All are answered while fewer than `belowPercent` may be, until `untilPercent` may be again. */
+    /** All are answered if fewer than `belowPercent` are eligible, until `untilPercent` are again. */
     readonly panic?: { readonly belowPercent: number; readonly untilPercent: number };
   }
 }
 
-/** Panic ends so much above the share at which it begins. */
+/** Panic ends this far above the threshold at which it begins. */
 const HYSTERESIS_PERCENT = 10;
 
 export const panic = healthPolicy({

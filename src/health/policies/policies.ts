@@ -25,7 +25,7 @@ export const policyKeys = Object.fromEntries(LIST.map(({ key, schema }) => [key,
 
 export type WrittenPolicies = { readonly [Key in PolicyKey]?: v.InferOutput<OfKey<Key>['schema']> | undefined };
 
-/** The policies of a service: as it writes them, else as `base` has them. A policy that is written as off is off. */
+/** The policies of a service: its own, else those of `base`. A policy that is explicitly off is off. */
 export function overlaid(base: Pick<ServicePolicy, PolicyKey>, over: WrittenPolicies): Pick<ServicePolicy, PolicyKey> {
   const settings = POLICIES.map(({ key, setting }) => [key, over[key] === undefined ? base[key] : setting(over[key])]);
   return Object.fromEntries(settings.filter(([, setting]) => setting !== undefined));

@@ -1,17 +1,17 @@
-// What a health policy is: a key of zones.yaml that changes the verdicts on a service's instances. Each policy is one file
-// beside this one, and one line in policies.ts.
+// A health policy is a key of zones.yaml that changes the verdicts on the instances of a service. Each policy is one file
+// in this folder, and one line in policies.ts.
 import type * as v from 'valibot';
 import type { Fact, InstanceState, ServicePolicy, ServiceState, Verdict } from '../../registry/model.ts';
 
 export interface HealthPolicy<Key extends keyof ServicePolicy, Schema extends v.GenericSchema> {
   readonly key: Key;
-  /** How the key is written in zones.yaml; its description is shown by editors. */
+  /** The schema of the key in zones.yaml; editors show its description. */
   readonly schema: Schema;
-  /** What is kept of a written value, with defaults; undefined: the policy is off. */
+  /** The setting for a configured value, with defaults; undefined: the policy is off. */
   readonly setting: (written: v.InferOutput<Schema>) => ServicePolicy[Key] | undefined;
   /** A few words for `explain`. */
   readonly describe: (setting: NonNullable<ServicePolicy[Key]>) => string;
-  /** Its rules, with what they remember of instances and services. */
+  /** Its rules, with their memory of instances and services. */
   readonly rules: () => PolicyRules<NonNullable<ServicePolicy[Key]>>;
 }
 
@@ -21,22 +21,22 @@ export interface PolicyRules<Setting> {
   readonly facts?: (setting: Setting, facts: readonly Fact[], judging: Judging) => readonly Fact[];
   /** The verdict on one instance → another one. */
   readonly one?: (setting: Setting, verdict: Verdict, instance: Judged) => Verdict;
-  /** The verdicts on all instances of a service → others, in the same order. `alone`: before policies looked at all. */
+  /** The verdicts on all instances of a service → others, in the same order. `alone`: the verdicts before any policy. */
   readonly all?: (
     setting: Setting,
     verdicts: readonly Verdict[],
     service: ServiceState,
     alone: readonly Verdict[],
   ) => readonly Verdict[];
-  /** Called for services without the policy, in place of `all`. */
+  /** Called instead of `all` for services without the policy. */
   readonly off?: (service: ServiceState) => void;
-  /** The weight of an instance in place of its own; undefined: its own. */
+  /** Another weight for an instance; undefined: its own. */
   readonly weight?: (setting: Setting, verdict: Verdict, instance: Judged) => number | undefined;
 }
 
 export interface Judging {
   readonly nowMs: number;
-  /** Judge again at this wall-clock time, though no fact changes. */
+  /** Judge again at this wall-clock time, even if no fact changes. */
   wake(untilMs: number | undefined): void;
 }
 
@@ -52,7 +52,7 @@ export const healthPolicy = <Key extends keyof ServicePolicy, Schema extends v.G
   policy: HealthPolicy<Key, Schema>,
 ): HealthPolicy<Key, Schema> => policy;
 
-/** What a policy remembers of an instance, made when it first judges it; kept as long as the instance. */
+/** A policy's memory of an instance, created when it first judges the instance and kept as long as the instance. */
 export function memory<Memory>(make: (state: InstanceState, nowMs: number) => Memory) {
   const memories = new WeakMap<InstanceState, Memory>();
   return (state: InstanceState, nowMs: number): Memory => {
@@ -65,8 +65,8 @@ export function memory<Memory>(make: (state: InstanceState, nowMs: number) => Me
 }
 
 /**
- * Whether policies that look at a whole service may have this instance answered nevertheless: it is left out for being
- * unhealthy, not for going away, by an operator, or because the service excludes unknown instances.
+ * Whether policies that consider a whole service may answer this instance: it is excluded for being unhealthy, not for
+ * going away, by an operator, or because the service excludes unknown instances.
  */
 export const isEjected = ({ answered, rule }: Verdict): boolean =>
   !answered && (rule === 'unhealthy' || rule === 'flap-damping');

@@ -1,4 +1,4 @@
-// Slow start: a new or recovered instance of a weighted service gets its share little by little.
+// Slow start: a new or recovered instance of a weighted service regains its weight gradually.
 
 import { seconds } from '../../config/reading/shape.ts';
 import type { InstanceState, ServicePolicy } from '../../registry/model.ts';
@@ -6,7 +6,7 @@ import { healthPolicy, memory } from './policy.ts';
 
 declare module '../../registry/model.ts' {
   interface ServicePolicy {
-    /** `routing: weighted`: how long a new or recovered instance takes to get its whole weight. */
+    /** `routing: weighted`: how long a new or recovered instance takes to reach its full weight. */
     readonly slowStartSeconds?: number;
   }
 }
@@ -39,7 +39,7 @@ export const slowStart = healthPolicy({
   },
 });
 
-/** For `explain`: the share of its weight that a starting instance has; undefined: it has all of it. */
+/** For `explain`: the share of its weight that a starting instance has; undefined: all of it. */
 export function sharePercent(
   { instance, verdict, weight }: InstanceState,
   { slowStartSeconds, routing }: ServicePolicy,

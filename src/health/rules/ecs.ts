@@ -1,4 +1,4 @@
-// Amazon ECS's rules: the health of a container from its checks, and of a task from its containers.
+// The rules of Amazon ECS: the health of a container from its checks, and of a task from its containers.
 // https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_HealthCheck.html; the order of counting is Docker's.
 import type { HealthCheck, Status } from '../../registry/model.ts';
 
@@ -11,8 +11,8 @@ export interface ContainerHealth {
 
 /**
  * A task's health: UNHEALTHY if any essential container is, else UNKNOWN if any of them is, else HEALTHY. Containers
- * that are not essential do not count, nor do those without a health check while another essential one has one: state
- * them as HEALTHY or leave them out. With nothing that counts it is UNKNOWN. The reason names the deciding container.
+ * that are not essential do not count, nor do those without a health check if another essential one has one: pass them
+ * as HEALTHY or omit them. If none counts it is UNKNOWN. The reason names the deciding container.
  */
 export function ecsTaskHealth(containers: readonly ContainerHealth[]): { status: Status; reason: string } {
   const essential = containers.filter((container) => container.essential);
@@ -30,7 +30,7 @@ export interface CheckResult {
   readonly reason: string;
 }
 
-/** How far a check has come. A value: each result gives the next one. */
+/** The progress of a check. A value: each result yields the next one. */
 export interface CheckProgress {
   readonly status: Status;
   readonly reason: string;
@@ -53,9 +53,9 @@ export function checkNotRun(startedMs: number, nowMs: number): CheckProgress {
 export type CheckThresholds = Pick<HealthCheck, 'retries' | 'startPeriod' | 'successes'>;
 
 /**
- * What a result makes of a check. Failures do not count in the start period (seconds) until one check has passed;
+The effect of a result on a check. Failures do not count in the start period (seconds) until one check has passed;
  * `retries` failures in a row make it UNHEALTHY, `successes` passes in a row (1 in ECS) HEALTHY.
- * `checkedMs` is the monotonic time at which this check began, `nowMs` the wall clock's.
+* `checkedMs` is the monotonic time at which this check began, `nowMs` the wall-clock time.
  */
 export function nextProgress(
   before: CheckProgress,

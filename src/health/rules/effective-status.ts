@@ -1,13 +1,13 @@
-// From the facts about one instance to a verdict. docs/health.md lists the rules for people, in the same order.
+// From the facts about one instance to a verdict. docs/health.md lists the rules in the same order.
 import type { Fact, FactSource, ServicePolicy, Status, Verdict } from '../../registry/model.ts';
 
 /**
  * Whether an instance may be answered, and why. The first rule that applies decides:
  * 1. `operator`: a person forced a status (HEALTHY or UNHEALTHY); the newest such fact counts.
- * 2. `publish-not-ready`: the service publishes whatever its health (Kubernetes publishNotReadyAddresses).
- * 3. `gone` or `unhealthy`: any fact says UNHEALTHY; `gone` where one says that it is being taken away.
- * 4. `healthy`: any fact says HEALTHY.
- * 5. `unknown` or `unknown-excluded`: nothing says either; the service's `unknown` policy decides.
+ * 2. `publish-not-ready`: the service publishes all instances (Kubernetes publishNotReadyAddresses).
+ * 3. `gone` or `unhealthy`: any fact is UNHEALTHY; `gone` if one reports that the instance is going away.
+ * 4. `healthy`: any fact is HEALTHY.
+ * 5. `unknown` or `unknown-excluded`: neither; the service's `unknown` policy decides.
  * Facts that do not count (`whyUncounted`) are left out first.
  */
 export function effectiveStatus(
@@ -36,21 +36,21 @@ function fromFacts(facts: readonly Fact[], unknown: ServicePolicy['unknown']): V
   return answered ? UNKNOWN_ANSWERED : UNKNOWN_EXCLUDED;
 }
 
-/** The facts that count beside the others. */
+/** The facts that count in view of the others. */
 function firstHand(facts: readonly Fact[]): readonly Fact[] {
   if (facts.every(({ repeats, staleSinceMs }) => repeats === undefined && staleSinceMs === undefined)) return facts;
   return facts.filter((fact) => whyUncounted(fact, facts) === undefined);
 }
 
-/** Sources that report on the same pod, each in its own way. */
+/** Sources that report independently on the same pod. */
 const OF_PODS: ReadonlySet<FactSource> = new Set(['endpointslice', 'endpoints', 'pod', 'node']);
 
 /**
- * Why a fact does not count beside the others; undefined: it counts.
- * - A fact that repeats another source (a slice repeats its pod) is left out while that source is fresh and its own fact
- *   is not older. If the repeating fact is newer, both count and the worst decides.
- * - A fact of a silent source is left out where a fresh one repeats that source or is newer. A pod that is gone does not
- *   come back: that takes a newer fact.
+ * Why a fact does not count in view of the others; undefined: it counts.
+ * - A fact that repeats another source (a slice repeats its pod) does not count while that source is fresh and its own
+ *   fact is not older. If the repeating fact is newer, both count and the worst decides.
+ * - A fact of a silent source does not count if a fresh one repeats that source or is newer. A pod that is gone does not
+ *   come back without a newer fact.
  */
 export function whyUncounted(fact: Fact, facts: readonly Fact[]): string | undefined {
   const isStale = fact.staleSinceMs !== undefined;
@@ -62,7 +62,7 @@ export function whyUncounted(fact: Fact, facts: readonly Fact[]): string | undef
     if (!isStale || other.staleSinceMs !== undefined || !OF_PODS.has(other.source) || !OF_PODS.has(fact.source))
       continue;
     if ((other.repeats === fact.source && fact.gone !== true) || isNewer(other, fact)) {
-      return `nothing heard from this source since ${timeText(fact.staleSinceMs!)}; ${other.source} counts instead`;
+      return `this source has been silent since ${timeText(fact.staleSinceMs!)}; ${other.source} counts instead`;
     }
   }
   return undefined;
@@ -93,7 +93,7 @@ function oldest(facts: readonly Fact[], wanted: (fact: Fact) => boolean): Fact |
   return found;
 }
 
-/** Whether two verdicts say the same, so that the old one (and the memory it holds) is kept. */
+/** Whether two verdicts are equal, so that the old one (and its memory) is kept. */
 export function sameVerdict(one: Verdict, other: Verdict): boolean {
   return (
     one === other ||

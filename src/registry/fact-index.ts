@@ -16,6 +16,8 @@ export interface FactIndex {
   instancesOf(subject: string): Iterable<InstanceEntry>;
   /** Links the entry to its subjects. */
   link(entry: InstanceEntry, subjects: readonly string[]): void;
+  /** Links the entry to one more subject. */
+  add(entry: InstanceEntry, subject: string): void;
   /** Unlinks the entry, which still knows its subjects. */
   unlink(entry: InstanceEntry): void;
   /** See Registry.setStale. */
@@ -85,6 +87,10 @@ export function createFactIndex(
     instancesOf,
     link(entry, texts) {
       entry.setSubjects(texts.map((text) => subjects.link(text, entry)));
+    },
+    add(entry, text) {
+      const known = entry.subjects();
+      if (!known.some((subject) => subject.text === text)) entry.setSubjects([...known, subjects.link(text, entry)]);
     },
     unlink(entry) {
       for (const subject of entry.subjects()) subjects.unlink(subject, entry);

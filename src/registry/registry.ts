@@ -18,6 +18,8 @@ export interface Registry {
   removeGroup(groupKey: string): void;
   /** Replaces all facts of one source about one subject; [] removes them. Throws RegistryLimitError. */
   replaceFacts(subject: string, source: FactSource, facts: readonly Fact[]): void;
+  /** One more subject for an instance whose object did not name it; until that object is stated otherwise. */
+  addSubject(state: InstanceState, subject: string): void;
   /**
    * The source of all subjects that begin with `prefix` (`POD.prefix(cluster)`) has been silent since then; undefined: it is
    * fresh again. Until then its facts are read with `staleSinceMs`, and the instances that they concern are judged again.
@@ -91,6 +93,11 @@ export function createRegistry(
     removeGroup: (groupKey) => groups.remove(groupKey),
     replaceFacts: facts.replace,
     setStale: facts.setStale,
+    addSubject(state, subject) {
+      if (!(state instanceof InstanceEntry) || !state.isKnown()) return;
+      facts.add(state, subject);
+      tell(state.service.key, 'facts', [state]);
+    },
     setWeight(state, weight) {
       if (!(state instanceof InstanceEntry) || !state.isKnown()) return;
       const { service, weight: before } = state;

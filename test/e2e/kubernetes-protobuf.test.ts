@@ -50,6 +50,7 @@ async function stated(kindOf: (cluster: Cluster) => WatchedKind, encoding: 'prot
     instancesOf: () => [],
     keptSubject: (subject) => subject,
     setStale() {},
+    addSubject: (state, subject) => say('subject', state, subject),
   };
   const config = testKubernetesConfig(plane.kubeconfig, { pods: 'verified', multicluster: false });
   const kind = kindOf({ config, zone: testZone, registry, clock: { ...systemClock, now: () => 0 }, log: silentLogger });
@@ -150,7 +151,7 @@ test('EndpointSlices', options, async () => {
     endpoints: [{ addresses: ['a.example'] }],
   });
   await client.create(SLICES, { metadata: { name: 'nobody' }, addressType: 'IPv4', endpoints: [] });
-  await compare((cluster) => endpointSlicesKind(cluster, { noteNamed() {} }), 8);
+  await compare((cluster) => endpointSlicesKind(cluster, { noteNamed() {}, placed: (instance) => instance }), 8);
 });
 
 const container = (state: object, more: object = {}) => ({

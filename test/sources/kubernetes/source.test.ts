@@ -252,6 +252,35 @@ test('a node that is not ready takes its pods out', () =>
     await until(() => cluster.answered('web'), ['10.0.0.1', '10.0.0.2']);
   }));
 
+for (const order of ['pod first', 'slice first', 'named by another slice'] as const) {
+  test(`a slice without node names: a node that is not ready takes its pods out (${order})`, () =>
+    faking({}, async (server, follow) => {
+      server.put('services', service('web'));
+      server.put('services', service('other'));
+      if (order !== 'slice first') server.put('pods', readyPod('web-1', '10.0.0.1'));
+      if (order === 'named by another slice') {
+        const onNode = { ...endpoint('10.0.0.1', 'web-1'), nodeName: 'node-1' };
+        server.put('endpointslices', managed('other', [onNode]));
+      }
+      if (order === 'slice first') server.put('endpointslices', slice('a', 'web', [endpoint('10.0.0.1', 'web-1')]));
+      const cluster = await follow();
+      if (order === 'slice first') server.put('pods', readyPod('web-1', '10.0.0.1'));
+      else server.put('endpointslices', slice('a', 'web', [endpoint('10.0.0.1', 'web-1')]));
+      await until(() => cluster.answered('web'), ['10.0.0.1']);
+      const node = (status: string) => ({
+        metadata: { name: 'node-1' },
+        status: { conditions: [{ type: 'Ready', status }] },
+      });
+      server.put('nodes', node('Unknown'));
+      await until(() => cluster.answered('web'), [], 5_000);
+      // Stated again, the slice still does not name the node.
+      server.put('endpointslices', slice('a', 'web', [endpoint('10.0.0.1', 'web-1'), endpoint('10.0.0.2')]));
+      await until(() => cluster.answered('web'), ['10.0.0.2'], 5_000);
+      server.put('nodes', node('True'));
+      await until(() => cluster.answered('web'), ['10.0.0.1', '10.0.0.2']);
+    }));
+}
+
 test('410 during a watch leads to a new list, and deleted objects go', () =>
   faking({}, async (server, follow) => {
     server.put('services', service('web'));

@@ -32,7 +32,7 @@ export const LAST_CHANGE = 'endpoints.kubernetes.io/last-change-trigger-time';
 /** `pods`: told which pods slices name. */
 export function endpointSlicesKind(
   cluster: Cluster,
-  pods: Pick<PodsKind, 'noteNamed'>,
+  pods: Pick<PodsKind, 'noteNamed' | 'placed'>,
   namespace?: string,
 ): WatchedKind {
   const { registry, config } = cluster;
@@ -54,7 +54,8 @@ export function endpointSlicesKind(
         return undefined;
       }
       const { instances, problem } = translateSlice(cluster, metadata, object);
-      registry.replaceGroup(key, serviceKey(cluster, metadata.namespace, service), instances);
+      const placed = instances.map((instance) => pods.placed(instance));
+      registry.replaceGroup(key, serviceKey(cluster, metadata.namespace, service), placed);
       for (const { facts, subjects, addresses } of instances)
         if (facts[0]?.repeats === 'pod') pods.noteNamed(subjects[0], addresses[0], facts[0], metadata.resourceVersion);
       return problem;

@@ -3,13 +3,13 @@
 
 import type { Timer } from '../../../clock.ts';
 import type { Fact, Instance } from '../../../registry/model.ts';
-import { POD as POD_SUBJECT } from '../../../registry/reference.ts';
+import { NODE as NODE_SUBJECT, POD as POD_SUBJECT } from '../../../registry/reference.ts';
 import type { Fields, Metadata } from '../api/objects.ts';
-import { MalformedObject } from '../api/objects.ts';
+import { MalformedObject, optionalFields, optionalText } from '../api/objects.ts';
 import { POD } from '../protobuf/schemas.ts';
 import type { WatchedKind } from '../watch/watched-kind.ts';
 import type { Watch } from '../watch/watches.ts';
-import { type Cluster, groupKey, podSubject, podSubjects, serviceKey } from './cluster.ts';
+import { type Cluster, groupKey, nodeSubject, podSubject, podSubjects, serviceKey } from './cluster.ts';
 import { endpointInstance } from './endpoint-instance.ts';
 import { podAddresses, podFacts, podStatus } from './pod-facts.ts';
 
@@ -38,6 +38,7 @@ interface Outdated {
 /** Where the addresses of a pod stand against the slices that name it. */
 interface Unnamed {
   readonly addresses: readonly string[];
+  readonly node: string | undefined;
   /** Monotonic time since which a slice has named the pod with another address. */
   doubtfulSinceMs: number | undefined;
 }
@@ -82,6 +83,7 @@ export class PodsKind implements WatchedKind {
   replace(subject: string, metadata: Metadata, pod: Fields): MalformedObject | undefined {
     const facts = podFacts(metadata, pod);
     const addresses = podAddresses(pod);
+    const node = nodeOf(this.cluster, pod);
     this.gone.delete(subject);
     this.unseen.delete(subject);
     this.outdated.delete(subject);
@@ -89,8 +91,9 @@ export class PodsKind implements WatchedKind {
     registry.replaceFacts(
       subject,
       'pod',
-      addresses === undefined ? facts : this.heldAgainst(subject, facts, addresses),
+      addresses === undefined ? facts : this.heldAgainst(subject, facts, addresses, node),
     );
+    if (node !== undefined) this.place(subject, addresses ?? [], node);
     if (this.isVerified) {
       const group = groupKey(this.cluster, 'pods', metadata.namespace, metadata.name);
       const names = serviceKey(this.cluster, metadata.namespace, '');
@@ -134,6 +137,33 @@ export class PodsKind implements WatchedKind {
     if (pod === undefined) return;
     if (pod.addresses.includes(address)) this.unnamed.delete(subject);
     else pod.doubtfulSinceMs ??= nowMs;
+  }
+
+  /** The instance of a slice that does not name the pod's node, with its node if that is known. */
+  placed(instance: Instance): Instance {
+    const [subject, ...others] = instance.subjects;
+    if (subject === undefined || others.length > 0) return instance;
+    const node = this.nodeAt(subject, instance.addresses[0]);
+    return node === undefined ? instance : { ...instance, subjects: [subject, node] };
+  }
+
+  /** The node of a pod at an address: a pod of the same name (StatefulSet) may have been on another. */
+  private nodeAt(subject: string, address: string): string | undefined {
+    const pod = this.unnamed.get(subject);
+    if (pod?.addresses.includes(address)) return pod.node;
+    for (const { addresses, instance } of this.cluster.registry.instancesOf(subject)) {
+      const node = instance.subjects.find((one) => NODE_SUBJECT.parse(one) !== undefined);
+      if (node !== undefined && addresses.includes(address)) return node;
+    }
+    return undefined;
+  }
+
+  /** For slices that came before the pod and do not name its node. */
+  private place(subject: string, addresses: readonly string[], node: string): void {
+    for (const state of [...this.cluster.registry.instancesOf(subject)]) {
+      if (!state.addresses.every((address) => addresses.includes(address))) continue;
+      if (state.instance.subjects.length === 1) this.cluster.registry.addSubject(state, node);
+    }
   }
 
   stop(): void {
@@ -189,7 +219,12 @@ export class PodsKind implements WatchedKind {
    * it: a pod of the same name (StatefulSet) or a new sandbox of the same pod has another address, and until the controller
    * has written that, a slice names the old one for a healthy pod.
    */
-  private heldAgainst(subject: string, facts: readonly Fact[], addresses: readonly string[]): readonly Fact[] {
+  private heldAgainst(
+    subject: string,
+    facts: readonly Fact[],
+    addresses: readonly string[],
+    node: string | undefined,
+  ): readonly Fact[] {
     const stale = new Set<string>();
     let isNamed = false;
     for (const { addresses: named, instance } of this.cluster.registry.instancesOf(subject)) {
@@ -197,7 +232,7 @@ export class PodsKind implements WatchedKind {
       for (const one of named) if (!addresses.includes(one) && repeatsPod(instance)) stale.add(one);
     }
     if (isNamed) this.unnamed.delete(subject);
-    else this.unnamed.set(subject, { addresses, doubtfulSinceMs: undefined });
+    else this.unnamed.set(subject, { addresses, node, doubtfulSinceMs: undefined });
     const [healthy] = facts;
     if (stale.size === 0 || healthy?.status !== 'HEALTHY') return facts;
     const reason = `its pod has ${addresses.length === 0 ? 'no address' : addresses.join(' and ')} now`;
@@ -229,10 +264,10 @@ export class PodsKind implements WatchedKind {
   /** Slices have named another address for so long that the watch of pods is not just late. */
   private sweepDoubtful(nowMs: number): void {
     const { registry } = this.cluster;
-    for (const [subject, { addresses, doubtfulSinceMs }] of this.unnamed) {
+    for (const [subject, { addresses, node, doubtfulSinceMs }] of this.unnamed) {
       if (doubtfulSinceMs === undefined || !this.hadTime(doubtfulSinceMs, nowMs)) continue;
       const facts = registry.factsOf(subject).filter((fact) => fact.source === 'pod' && fact.addresses === undefined);
-      registry.replaceFacts(subject, 'pod', this.heldAgainst(subject, facts, addresses));
+      registry.replaceFacts(subject, 'pod', this.heldAgainst(subject, facts, addresses, node));
     }
   }
 
@@ -277,4 +312,9 @@ export function podNames(
   if (deletingSinceMs !== undefined || ENDED.has(podStatus(pod).phase)) return [];
   const none = { ports: [], hostname: undefined, target: undefined, nodeName: undefined, facts: NOTHING };
   return addresses.map((address) => ({ ...endpointInstance(cluster, { ...none, address }), id: name }));
+}
+
+function nodeOf(cluster: Cluster, pod: Fields): string | undefined {
+  const name = optionalText(optionalFields(pod.spec, 'spec').nodeName, 'spec.nodeName');
+  return name === undefined || name === '' ? undefined : nodeSubject(cluster, name);
 }

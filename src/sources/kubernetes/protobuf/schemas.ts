@@ -88,4 +88,6 @@ const POD_STATUS = schema({
   12: ['podIPs', schema({ 1: ['ip', 'text'] }), 'repeated'],
 });
 
-export const POD = schema({ 1: ['metadata', METADATA], 3: ['status', POD_STATUS] });
+const POD_SPEC = schema({ 10: ['nodeName', 'word'] });
+
+export const POD = schema({ 1: ['metadata', METADATA], 2: ['spec', POD_SPEC], 3: ['status', POD_STATUS] });

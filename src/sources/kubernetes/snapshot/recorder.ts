@@ -14,6 +14,7 @@ export type Statements = Pick<
   | 'instancesOf'
   | 'keptSubject'
   | 'setStale'
+  | 'addSubject'
 >;
 
 export type Statement =
@@ -70,6 +71,7 @@ export function createRecorder(registry: Statements): Recorder {
     instancesOf: registry.instancesOf,
     keptSubject: registry.keptSubject,
     setStale: registry.setStale,
+    addSubject: registry.addSubject,
     *statements() {
       for (const service of services.values()) yield { service };
       for (const [group, stated] of groups) yield { group, ...stated };

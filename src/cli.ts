@@ -15,6 +15,7 @@ import { flushCache, listCache } from './cli/cache.ts';
 import { CommandError, EXIT } from './cli/exit-code.ts';
 import { explain } from './cli/explain.ts';
 import { serve } from './cli/serve.ts';
+import type { ServerFlags } from './cli/server-request.ts';
 import { processSignals } from './cli/signals.ts';
 import { systemClock } from './clock.ts';
 import type { ListenAddress } from './config/config.ts';
@@ -69,7 +70,12 @@ program
   )
   .option(
     '--http <addr:port>',
-    'serve health, metrics and status page here, instead of the http address of the file',
+    'serve health, ready and metrics here, instead of the http address of the file',
+    parseAddress,
+  )
+  .option(
+    '--admin <addr:port>',
+    'serve explain, page, cache and Cloud Map here, instead of the admin address of the file',
     parseAddress,
   )
   .option('--threads <n>', 'data threads: a number or "auto"', parseThreads)
@@ -99,6 +105,7 @@ Examples:
       file,
       listen: options.listen,
       http: options.http,
+      admin: options.admin,
       threads: options.threads,
       logLevel: options.logLevel,
       watch: options.watch === true,
@@ -224,6 +231,7 @@ program
   .description('Asks a running server how it answers a name: the status, facts and deciding rule of each instance.')
   .argument('<name>', 'domain name')
   .addOption(httpOption())
+  .addOption(tokenOption())
   .option('--json', 'print JSON')
   .addHelpText(
     'after',
@@ -234,8 +242,8 @@ Examples:
   healthdns explain api.production.local
   healthdns explain api.production.local --json --http http://10.0.0.10:8053`,
   )
-  .action(async (name: string, options: { http: string; json?: boolean }) => {
-    exitCode = await explain({ name, url: options.http, json: options.json === true }, output.out);
+  .action(async (name: string, flags: ServerFlags & { json?: boolean }) => {
+    exitCode = await explain({ name, server: flags, json: flags.json === true }, output.out);
   });
 
 const cache = program.command('cache').description('Lists or flushes the cache of external names of a running server.');
@@ -253,10 +261,11 @@ cache
   .description('Lists cached answers: name, remaining TTL, type, rcode, size.')
   .argument('[name]', 'only this name and the names below it')
   .addOption(httpOption())
+  .addOption(tokenOption())
   .option('--json', 'print JSON')
   .addHelpText('after', cacheHelp)
   .action((name: string | undefined, flags: CacheFlags) =>
-    listCache({ name, below: true, url: flags.http, json: flags.json === true }, output.out),
+    listCache({ name, below: true, server: flags, json: flags.json === true }, output.out),
   );
 
 cache
@@ -265,10 +274,11 @@ cache
   .argument('[name]', 'the name to remove; everything if omitted')
   .option('--below', 'also remove the names below it')
   .addOption(httpOption())
+  .addOption(tokenOption())
   .option('--json', 'print JSON')
   .addHelpText('after', cacheHelp)
   .action((name: string | undefined, flags: CacheFlags) =>
-    flushCache({ name, below: flags.below === true, url: flags.http, json: flags.json === true }, output.out),
+    flushCache({ name, below: flags.below === true, server: flags, json: flags.json === true }, output.out),
   );
 
 program
@@ -279,6 +289,7 @@ program
 interface ServeFlags {
   readonly listen?: ListenAddress[];
   readonly http?: ListenAddress;
+  readonly admin?: ListenAddress;
   readonly threads?: number | 'auto';
   readonly logLevel?: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   readonly watch?: boolean;
@@ -291,14 +302,19 @@ interface MigrateFlags {
   readonly report: 'text' | 'json';
 }
 
-interface CacheFlags {
-  readonly http: string;
+interface CacheFlags extends ServerFlags {
   readonly json?: boolean;
   readonly below?: boolean;
 }
 
 function httpOption(): Option {
-  return new Option('--http <url>', "the server's HTTP address").default('http://127.0.0.1:8053');
+  return new Option('--http <url>', "the server's `admin` address, or its `http` address on loopback")
+    .default('http://127.0.0.1:8053')
+    .env('HEALTHDNS_HTTP');
+}
+
+function tokenOption(): Option {
+  return new Option('--token-file <file>', "file with the server's adminToken").env('HEALTHDNS_TOKEN_FILE');
 }
 
 interface QueryFlags {

@@ -30,6 +30,8 @@ export interface Dependencies {
 export interface Running {
   readonly listening: readonly ListeningAddress[];
   readonly http: ListenAddress | undefined;
+  /** Where explain, the status page, the cache and the Cloud Map API are; undefined: nowhere. */
+  readonly admin: ListenAddress | undefined;
   /** At most `limit` services of each zone are listed. */
   overview(limit: number): Overview;
   /** Resolves when every active check has come to a first result (true), or after a few seconds (false). */
@@ -90,8 +92,8 @@ async function start(
   const census = createCensus(control);
   const overview = (limit: number) => overviewOf({ ...control, census, zones: control.servedZones() }, limit);
   const sources = { control, plane, metrics, config, overview, isStopping: () => isStopping, clock, log };
-  const http = config.http && (await startHttp(config.http, sources));
-  if (http !== undefined) stops.push(() => http.close());
+  const { http, admin, close } = await startHttp(sources);
+  stops.push(close);
 
   // Last: a check may ask this server itself, as those of the example do.
   const checks = startChecks(control, config.limits.concurrentChecks, clock, random);
@@ -102,7 +104,8 @@ async function start(
 
   return {
     listening: plane.listening(),
-    http: http?.address,
+    http,
+    admin,
     overview,
     firstChecks: () => firstChecks(control.registry, control.health, clock),
     async reload(next) {

@@ -10,13 +10,14 @@ import { VERSION } from '../version.ts';
 /** More than a screen helps nobody; the status page has them all. */
 const SERVICES_SHOWN = 12;
 
-export function describeServing(file: string, config: Config, { listening, http }: Running): string[] {
+export function describeServing(file: string, config: Config, { listening, http, admin }: Running): string[] {
   const addresses = [...new Set(listening.map(formatListenAddress))];
   const modes = [...new Set(listening.filter(({ transport }) => transport === 'udp').map(({ mode }) => mode))];
   return [
     `healthdns ${VERSION} serves ${file}`,
     `  DNS   ${addresses.join(', ')} (UDP${modes.length === 0 ? '' : ` ${modes.join('/')}`} and TCP)`,
     ...(http === undefined ? [] : [`  HTTP  http://${formatListenAddress(http)}`]),
+    ...(admin === undefined || admin === http ? [] : [`  admin http://${formatListenAddress(admin)}`]),
     ...config.zones.map((zone) => `  zone  ${zone.name}: ${zoneContents(zone)}`),
     `  rest  ${config.forward === undefined ? 'REFUSED (no `forward` in the file)' : 'forwarded'}`,
   ];
@@ -43,7 +44,7 @@ function serviceLines({ name, instances, instanceCount, answeredCount }: Service
   ];
 }
 
-function tryLine({ listening, http }: Running, services: readonly ServiceOverview[]): string[] {
+function tryLine({ listening, admin }: Running, services: readonly ServiceOverview[]): string[] {
   // A service with something left out shows best what this is for.
   const service = services.find(({ kind }) => kind === 'instances') ?? services[0];
   const [first] = listening;
@@ -52,6 +53,6 @@ function tryLine({ listening, http }: Running, services: readonly ServiceOvervie
   const name = service.name.replace(/\.$/, '');
   return [
     `Try:  dig @${asked} -p ${first.port} ${name}`,
-    ...(http === undefined ? [] : [`Why:  npx healthdns explain ${name} --http http://${formatListenAddress(http)}`]),
+    ...(admin === undefined ? [] : [`Why:  npx healthdns explain ${name} --http http://${formatListenAddress(admin)}`]),
   ];
 }

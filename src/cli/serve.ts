@@ -18,6 +18,7 @@ export interface ServeOptions {
   /** What the command line says instead of the file; stays in force over reloads. */
   readonly listen: readonly ListenAddress[] | undefined;
   readonly http: ListenAddress | undefined;
+  readonly admin: ListenAddress | undefined;
   readonly threads: number | 'auto' | undefined;
   readonly logLevel: LogLevel | undefined;
   /** Reload when the file's content changes. */
@@ -88,6 +89,7 @@ function withOptions(config: Config, options: ServeOptions): Config {
     ...config,
     listen: options.listen ?? config.listen,
     http: options.http ?? config.http,
+    admin: options.admin ?? config.admin,
     threads: options.threads ?? config.threads,
     logLevel: options.logLevel ?? config.logLevel,
   };

@@ -1,16 +1,32 @@
 // Asks a running healthdns over HTTP.
+import { readText } from './arguments.ts';
 import { CommandError, EXIT } from './exit-code.ts';
 
 const TIMEOUT_MS = 10_000;
 
-/** `path` may have a query. Throws CommandError where the URL is none, or nobody answers. */
-export async function requestServer(url: string, path: string, init: RequestInit = {}): Promise<Response> {
-  const base = parseUrl(url);
-  return fetch(new URL(path, base), { signal: AbortSignal.timeout(TIMEOUT_MS), ...init }).catch((error: Error) => {
+/** A running server, as the options of a command name it. */
+export interface ServerFlags {
+  readonly http: string;
+  readonly tokenFile?: string;
+}
+
+/** `path` may have a query. Throws CommandError where the URL is invalid, nobody answers, or the token is refused. */
+export async function requestServer(
+  { http, tokenFile }: ServerFlags,
+  path: string,
+  { headers, ...init }: RequestInit = {},
+): Promise<Response> {
+  const base = parseUrl(http);
+  const token: Record<string, string> =
+    tokenFile === undefined ? {} : { authorization: `Bearer ${(await readText(tokenFile)).trim()}` };
+  const request = { signal: AbortSignal.timeout(TIMEOUT_MS), headers: { ...headers, ...token }, ...init };
+  const response = await fetch(new URL(path, base), request).catch((error: Error) => {
     throw new CommandError(
       `no answer from ${base.origin}: ${causeOf(error)}; is healthdns running there (--http URL)?`,
     );
   });
+  if (response.status === 401) throw new CommandError(`${base.origin} needs its token: --token-file FILE`);
+  return response;
 }
 
 function parseUrl(text: string): URL {

@@ -9,6 +9,10 @@ export interface Config {
   readonly listen: readonly ListenAddress[];
   /** undefined: no HTTP. */
   readonly http: ListenAddress | undefined;
+  /** Where explain, the status page, the cache and the Cloud Map API are served; undefined: on `http`, if that is loopback. */
+  readonly admin: ListenAddress | undefined;
+  /** Absolute path of the file with the token that admin requests must have; undefined: none is needed. */
+  readonly adminToken: string | undefined;
   readonly threads: number | 'auto';
   readonly server: ServerConfig;
   readonly limits: LimitsConfig;

@@ -9,6 +9,8 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   /** The address that the server listens on. */
   readonly boundTo: string;
+  /** It came with the admin token. */
+  readonly isAuthenticated?: boolean;
   /** Empty unless the endpoint takes POST. Never longer than `limits.httpBodyBytes`. */
   readonly body: Buffer;
 }

@@ -5,16 +5,16 @@ import { isLoopback } from '../config/sections/listen.ts';
 import type { HttpRequest } from './endpoint.ts';
 
 /**
- * Why a request must not write; undefined: it may. `needsLoopback`: unsigned writes that everyone who reaches the address
- * may make. A signed request proves its origin, and its Host is signed too.
+ * Why a request must not write; undefined: it may. `access` tells who may: anyone who reaches the address; anyone, where it is
+ * loopback; or those who sign. A signed request or one with the admin token proves its origin, whatever its Host.
  */
 export function refusalOfWrite(
-  { headers, boundTo }: Pick<HttpRequest, 'headers' | 'boundTo'>,
+  { headers, boundTo, isAuthenticated }: Pick<HttpRequest, 'headers' | 'boundTo' | 'isAuthenticated'>,
   access: 'anyone' | 'loopback' | 'signed',
 ): string | undefined {
   if (headers.origin !== undefined || headers['sec-fetch-site'] !== undefined)
     return 'web pages may not write: the request has an Origin or Sec-Fetch-Site header';
-  if (access === 'signed') return undefined;
+  if (access === 'signed' || isAuthenticated) return undefined;
   if (access === 'loopback' && !isLoopback(boundTo))
     return `writing without a signature needs a loopback address, but HTTP listens on ${boundTo}`;
   if (!isOwnHost(String(headers.host ?? '')))

@@ -6,6 +6,8 @@ import type { Logger } from '../log.ts';
 const FIXED: Readonly<Record<string, (config: Config) => unknown>> = {
   listen: ({ listen }) => listen,
   http: ({ http }) => http,
+  admin: ({ admin }) => admin,
+  adminToken: ({ adminToken }) => adminToken,
   threads: ({ threads }) => threads,
   server: ({ server: { lameduckSeconds, ...others } }) => others,
   limits: ({ limits }) => limits,

@@ -6,8 +6,8 @@ import { type TestContext, test } from 'node:test';
 import { healthdns, serving, temporaryFolder } from '../support/command.ts';
 import { until } from '../support/until.ts';
 
-async function start(t: TestContext, file: string, httpAddress = '127.0.0.1') {
-  const server = serving([file, '--listen', '127.0.0.1:0', '--http', `${httpAddress}:0`]);
+async function start(t: TestContext, file: string) {
+  const server = serving([file, '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0']);
   t.after(() => server.stop('SIGKILL'));
   const [, dns] = await server.shows(/DNS {3}127\.0\.0\.1:(\d+)/);
   const [, http] = await server.shows(/HTTP {2}(http:\S+)/);
@@ -114,11 +114,14 @@ test('a store that another process has open is an error at start-up', async (t) 
   await second.shows(/kept is in use by another process/);
 });
 
-test('with `writes: loopback` and --http on all addresses, unsigned writes are rejected and reads are allowed', async (t) => {
-  const { http, server } = await start(t, await fileWith(t, '{ writes: loopback, store: memory }'), '0.0.0.0');
+test('with `writes: loopback` and --admin on all addresses, unsigned writes are rejected and reads are allowed', async (t) => {
+  const file = await fileWith(t, '{ writes: loopback, store: memory }\nadminToken: token');
+  const server = serving([file, '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0', '--admin', '0.0.0.0:0']);
+  t.after(() => server.stop('SIGKILL'));
   await server.shows(/writes of Cloud Map are refused/);
-  const local = http.replace('0.0.0.0', '127.0.0.1');
-  const { status, body } = await call(local, 'CreateHttpNamespace', { Name: 'shop' });
+  const [, url] = await server.shows(/admin (http:\S+)/);
+  const admin = url.replace('0.0.0.0', '127.0.0.1');
+  const { status, body } = await call(admin, 'CreateHttpNamespace', { Name: 'shop' });
   assert.deepEqual([status, body.__type], [403, 'AccessDeniedException']);
-  assert.equal((await call(local, 'ListNamespaces', {})).status, 200);
+  assert.equal((await call(admin, 'ListNamespaces', {})).status, 200);
 });

@@ -20,6 +20,8 @@ describe('defaults of the configuration', () => {
         { address: '::1', port: 1053 },
       ],
       http: { address: '127.0.0.1', port: 8053 },
+      admin: undefined,
+      adminToken: undefined,
       threads: 'auto',
       logLevel: 'info',
       server: {

@@ -56,8 +56,8 @@ says('an unknown key is refused, and the nearest known one named', service(alive
 ]);
 says('every unknown key of a mapping is reported', `logLvel: x\nconstructor: x\n__proto__: x\n${zone()}`, [
   '1:1 unknown key `logLvel`, did you mean `logLevel`?',
-  '2:1 unknown key `constructor`; known here: $schema, listen, http, threads, logLevel, server, limits, cloudMap, zones, forward, cache, hosts, templates, dns64, rebindingFilter, loopDetection, loadbalance, acl, rewrite, autopath, queryLog',
-  '3:1 unknown key `__proto__`; known here: $schema, listen, http, threads, logLevel, server, limits, cloudMap, zones, forward, cache, hosts, templates, dns64, rebindingFilter, loopDetection, loadbalance, acl, rewrite, autopath, queryLog',
+  '2:1 unknown key `constructor`; known here: $schema, listen, http, admin, adminToken, threads, logLevel, server, limits, cloudMap, zones, forward, cache, hosts, templates, dns64, rebindingFilter, loopDetection, loadbalance, acl, rewrite, autopath, queryLog',
+  '3:1 unknown key `__proto__`; known here: $schema, listen, http, admin, adminToken, threads, logLevel, server, limits, cloudMap, zones, forward, cache, hosts, templates, dns64, rebindingFilter, loopDetection, loadbalance, acl, rewrite, autopath, queryLog',
 ]);
 says('a misspelt key that is required is one mistake', 'zones:\n  - nmae: b.local', [
   '2:5 unknown key `nmae`, did you mean `name`?',
@@ -102,6 +102,18 @@ says('an address that is listened on twice is refused', `listen: ["[::1]:53", "[
 says('DNS and HTTP at one address are refused', `listen: 127.0.0.1:53\nhttp: 127.0.0.1:53\n${zone()}`, [
   '2:7 `http`: 127.0.0.1:53 answers DNS over TCP already (see `listen`): expected another port',
 ]);
+says('admin on an address of listen or http is refused', `admin: 127.0.0.1:8053\n${zone()}`, [
+  '1:8 `admin`: 127.0.0.1:8053 is an address of `listen` or `http`: expected another port',
+]);
+says('admin open to everyone needs a token', `admin: 0.0.0.0:8054\n${zone()}`, [
+  '1:8 `admin`: everyone who reaches 0.0.0.0:8054 could read and write: take a loopback address, or set `adminToken`',
+]);
+says('admin with a token may be on any address', `admin: 0.0.0.0:8054\nadminToken: ./token\n${zone()}`, []);
+says(
+  'a Cloud Map API that is served nowhere is warned of',
+  `http: 0.0.0.0:8053\ncloudMap: { store: memory }\n${zone()}`,
+  ['2:11 warning: the API is not served: `http` is not loopback, so set `admin`'],
+);
 says('an empty list of addresses is refused', `listen: []\n${zone()}`, [
   '1:9 `listen`: expected at least one ADDRESS:PORT such as "127.0.0.1:53" or "[::]:53"',
 ]);

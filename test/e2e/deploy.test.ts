@@ -135,7 +135,8 @@ test(
     const configuration = await zonesFileOfPod();
     const serviceAccount = await serviceAccountOfPod(spec.serviceAccountName);
     const [port, http] = await freePorts(2);
-    const elsewhere = ['--listen', `127.0.0.1:${port}`, '--http', `127.0.0.1:${http}`]; // the pod's own are not here
+    // The pod's own addresses are not here.
+    const elsewhere = ['--listen', `127.0.0.1:${port}`, '--http', `127.0.0.1:${http}`, '--admin', '127.0.0.1:0'];
     const mount = '/run/secrets/kubernetes.io/serviceaccount'; // /var/run is /run
     const script = `mount -t tmpfs none /run && mkdir -p ${mount} && mount --bind ${serviceAccount} ${mount} && exec "$@"`;
     const podArgs = spec.containers[0].args.map((arg: string) =>

@@ -31,6 +31,7 @@ export function summary(config: Config): string[] {
   return [
     `DNS   ${config.listen.map(formatListenAddress).join(', ')} (UDP and TCP)`,
     `HTTP  ${config.http ? formatListenAddress(config.http) : 'off'}`,
+    ...(config.admin === undefined ? [] : [`admin ${formatListenAddress(config.admin)}`]),
     ...config.zones.map((zone) => `zone  ${zone.name}: ${zoneContents(zone)}`),
   ];
 }

@@ -1,5 +1,6 @@
 // zones.yaml as a whole: its top-level keys, each from its own file. A new section adds one line in each of the three
 // functions here, and its schema appears in zones.schema.json by itself.
+import { resolve } from 'node:path';
 import * as v from 'valibot';
 import type { ForwardSettings } from '../../plane/forward-settings.ts';
 import type { Config } from '../config.ts';
@@ -12,7 +13,15 @@ import { buildRoutes, checkForward, forwardEntry } from '../sections/forward.ts'
 import { buildCache, cacheEntry, checkCache } from '../sections/forward-cache.ts';
 import { buildDns64, buildForwardLocal, checkForwardLocal, forwardLocalEntries } from '../sections/forward-local.ts';
 import { buildFront, checkRewrites, frontEntries } from '../sections/front.ts';
-import { checkListen, httpEntry, listenEntry, parseListenAddress } from '../sections/listen.ts';
+import {
+  adminEntries,
+  checkAdmin,
+  checkListen,
+  httpEntry,
+  isLoopback,
+  listenEntry,
+  parseListenAddress,
+} from '../sections/listen.ts';
 import { buildServer, limitsEntry, serverEntry } from '../sections/server.ts';
 import { checkSnapshotFiles } from '../sections/snapshot-files.ts';
 import { buildZones, checkZones, warnOfNames, zonesEntry } from '../sections/zones.ts';
@@ -22,6 +31,7 @@ export const fileSchema = mapping(
     $schema: v.optional(text('a URL or path', 'JSON Schema of this file, for editors.')),
     listen: listenEntry,
     http: httpEntry,
+    ...adminEntries,
     threads: v.optional(
       v.pipe(
         v.union(
@@ -58,9 +68,22 @@ export async function checkFile(
   reporter: Reporter,
 ): Promise<void> {
   if (soundness.isSound(['listen'])) checkListen(file.listen, soundness.isSound(['http']) && file.http, reporter);
+  const { admin, http } = addressesOf(file, soundness);
+  if (admin !== undefined) {
+    const listen = soundness.isSound(['listen']) ? [file.listen].flat() : [];
+    checkAdmin(admin, file.adminToken, http === undefined ? listen : [...listen, http], reporter);
+  }
   if (file.cloudMap !== undefined && file.cloudMap !== null) {
-    const http = soundness.isSound(['http']) && file.http !== false ? parseListenAddress(file.http) : undefined;
-    await checkCloudMap(file.cloudMap, http, folder, soundness, reporter);
+    const address = admin ?? http;
+    await checkCloudMap(
+      file.cloudMap,
+      address === undefined ? undefined : parseListenAddress(address),
+      folder,
+      soundness,
+      reporter,
+    );
+    if (admin === undefined && http !== undefined && !isLoopback(parseListenAddress(http).address))
+      reporter.warning(['cloudMap'], 'the API is not served: `http` is not loopback, so set `admin`');
   }
   if (soundness.isSound(['forward'])) checkForward(file.forward, folder, reporter);
   if (soundness.isSound(['cache'])) checkCache(file.cache, reporter);
@@ -73,6 +96,14 @@ export async function checkFile(
   await checkSnapshotFiles(file.zones, file.cloudMap, folder, soundness, reporter);
 }
 
+/** Those that are sound and not off. */
+function addressesOf(file: FileInput, soundness: Soundness): { readonly admin?: string; readonly http?: string } {
+  return {
+    admin: soundness.isSound(['admin']) ? file.admin : undefined,
+    http: soundness.isSound(['http']) && file.http !== false ? file.http : undefined,
+  };
+}
+
 /** A file without problems → the configuration; may still warn. */
 export function buildConfig(input: FileInput, file: string, folder: string, reporter: Reporter): Config {
   const clusters = createClusterNames();
@@ -82,6 +113,8 @@ export function buildConfig(input: FileInput, file: string, folder: string, repo
     file,
     listen: [input.listen].flat().map(parseListenAddress),
     http: input.http === false ? undefined : parseListenAddress(input.http),
+    admin: input.admin === undefined ? undefined : parseListenAddress(input.admin),
+    adminToken: input.adminToken && resolve(folder, input.adminToken),
     threads: input.threads,
     server: buildServer(input.server),
     limits: input.limits,

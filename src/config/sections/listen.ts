@@ -1,4 +1,4 @@
-// Where we listen: `listen` (DNS) and `http`.
+// The addresses of the server: `listen` (DNS), `http` and `admin`.
 import * as v from 'valibot';
 import { canonicalIp, ipFamily } from '../../dns/ip.ts';
 import type { ListenAddress } from '../config.ts';
@@ -27,10 +27,23 @@ export const listenEntry = v.optional(
 export const httpEntry = v.optional(
   v.pipe(
     v.union([v.literal(false), listenAddress], expecting(`${EXPECTED}, or false`)),
-    v.description('Address of /health, /ready, /metrics, /explain and /cache; false disables HTTP.'),
+    v.description('Address of /health, /ready and /metrics, and on loopback of what `admin` serves; false: none.'),
   ),
   DEFAULT_HTTP,
 );
+
+export const adminEntries = {
+  admin: v.optional(
+    text(
+      EXPECTED,
+      'Address of the status page, /explain, /cache, /external-health and the Cloud Map API; default: that of `http`, if it is loopback.',
+      problemOf,
+    ),
+  ),
+  adminToken: v.optional(
+    text('a path', 'File with the bearer token that requests to `admin` need; required unless `admin` is loopback.'),
+  ),
+};
 
 /**
  * "127.0.0.1:53" or "[::1]:53" → address and port; for the command line, too.
@@ -48,7 +61,7 @@ export function formatListenAddress({ address, port }: ListenAddress): string {
   return `${address.includes(':') ? `[${address}]` : address}:${port}`;
 }
 
-/** No address twice; DNS over TCP and HTTP cannot share one. */
+/** No address twice; DNS over TCP, HTTP and admin cannot share one. */
 export function checkListen(values: string | readonly string[], http: string | false, reporter: Reporter): void {
   const seen = new Set<string>();
   for (const [i, value] of [values].flat().entries()) {
@@ -58,13 +71,36 @@ export function checkListen(values: string | readonly string[], http: string | f
       reporter.problem(path, `duplicate address ${address}: it is already listened on`);
     seen.add(address);
   }
-  if (http !== false && Number(split(http)!.port) !== 0 && seen.has(formatListenAddress(parseListenAddress(http))))
+  if (http !== false && isTaken(http, seen))
     reporter.problem(
       ['http'],
       `\`http\`: ${shown(http)} answers DNS over TCP already (see \`listen\`): expected another port`,
     );
   if (seen.size === 0) reporter.problem(['listen'], `\`listen\`: expected at least one ${EXPECTED}`);
 }
+
+/** `others`: the addresses of `listen` and `http`, as far as they are sound. */
+export function checkAdmin(
+  admin: string,
+  token: string | undefined,
+  others: readonly string[],
+  reporter: Reporter,
+): void {
+  const taken = new Set(others.map((value) => formatListenAddress(parseListenAddress(value))));
+  if (isTaken(admin, taken))
+    reporter.problem(
+      ['admin'],
+      `\`admin\`: ${shown(admin)} is an address of \`listen\` or \`http\`: expected another port`,
+    );
+  if (token === undefined && !isLoopback(parseListenAddress(admin).address))
+    reporter.problem(
+      ['admin'],
+      `\`admin\`: everyone who reaches ${shown(admin)} could read and write: take a loopback address, or set \`adminToken\``,
+    );
+}
+
+const isTaken = (value: string, taken: ReadonlySet<string>): boolean =>
+  Number(split(value)!.port) !== 0 && taken.has(formatListenAddress(parseListenAddress(value)));
 
 function split(value: string): { host: string; port: string } | undefined {
   const match = /^(?:\[([^\]]*)\]|([^:[\]]*)):(\d{1,6})$/.exec(value);

@@ -40,5 +40,5 @@ default
 {{- if .Values.forward -}}
 {{- $_ := set $fixed "forward" (list (dict "to" .Values.forward)) -}}
 {{- end -}}
-{{- toYaml (merge $fixed .Values.config) -}}
+{{- toYaml (merge $fixed .Values.config (dict "admin" "127.0.0.1:8054")) -}}
 {{- end -}}

@@ -1,0 +1,40 @@
+// Endpoints that need a bearer token: what an admin address that is not loopback serves.
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { Clock } from '../clock.ts';
+import { type Endpoint, type HttpRequest, type HttpResponse, onceASecond, text } from './endpoint.ts';
+
+/** Wrong tokens that are answered with 401 in one second; further ones are 429. The right one is always accepted. */
+const WRONG_PER_SECOND = 10;
+
+export type CheckToken = (headers: HttpRequest['headers']) => HttpResponse | undefined;
+
+/**
+ * `read` gives the token in force, undefined where there is none: then nothing is let in. It is called at most once a second,
+ * so that a token that is replaced takes effect without a restart. The check returns the response to a request without it.
+ */
+export function createTokenCheck(read: () => string | undefined, clock: Pick<Clock, 'monotonicMs'>): CheckToken {
+  const expected = onceASecond(clock, () => digest(read()));
+  let second = 0;
+  let wrong = 0;
+  return ({ authorization }) => {
+    const token = expected();
+    if (token === undefined) return text(503, 'the file of adminToken cannot be read, or is empty');
+    const [, given] = /^Bearer +(\S+)$/i.exec(String(authorization ?? '')) ?? [];
+    // Of equal length, and compared in constant time.
+    if (given !== undefined && timingSafeEqual(digest(given)!, token)) return undefined;
+    const now = Math.floor(clock.monotonicMs() / 1000);
+    wrong = now === second ? wrong + 1 : 1;
+    second = now;
+    if (wrong > WRONG_PER_SECOND) return text(429, 'too many requests without the token');
+    return { ...text(401, 'a bearer token is needed (adminToken)'), headers: { 'www-authenticate': 'Bearer' } };
+  };
+}
+
+const digest = (token: string | undefined): Buffer | undefined =>
+  token === undefined || token === '' ? undefined : createHash('sha256').update(token).digest();
+
+/** The endpoint for requests that pass the check. */
+export const withToken = (endpoint: Endpoint, check: CheckToken): Endpoint => ({
+  ...endpoint,
+  handle: (request) => check(request.headers) ?? endpoint.handle({ ...request, isAuthenticated: true }),
+});

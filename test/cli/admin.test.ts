@@ -1,0 +1,76 @@
+// Two HTTP addresses: `http`, which everyone may reach, and `admin`.
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { healthdns, serving, temporaryFolder } from '../support/command.ts';
+
+const ADMIN = ['/', '/explain/api.a.local', '/cache'];
+
+async function start(t: TestContext, config: string, ...options: string[]) {
+  const folder = await temporaryFolder(t);
+  const file = join(folder, 'zones.yaml');
+  await writeFile(join(folder, 'token'), 'secret\n');
+  await writeFile(
+    file,
+    `${config}\nzones: [{ name: a.local, services: [{ name: api, instances: [{ id: one, ipv4: 192.0.2.1 }] }] }]\n`,
+  );
+  const server = serving([file, '--listen', '127.0.0.1:0', ...options]);
+  t.after(() => server.stop('SIGKILL'));
+  const addressOf = async (kind: RegExp) => (await server.shows(kind))[1]!.replace('0.0.0.0', '127.0.0.1');
+  return {
+    server,
+    folder,
+    http: () => addressOf(/HTTP {2}(http:\S+)/),
+    admin: () => addressOf(/admin (http:\S+)/),
+  };
+}
+
+const statuses = (url: string, paths: readonly string[], headers: Record<string, string> = {}) =>
+  Promise.all(paths.map(async (path) => (await fetch(`${url}${path}`, { headers })).status));
+
+test('on loopback one address serves everything', async (t) => {
+  const { http, server } = await start(t, '', '--http', '127.0.0.1:0');
+  assert.deepEqual(await statuses(await http(), ['/health', '/metrics', ...ADMIN]), [200, 200, 200, 200, 200]);
+  assert.doesNotMatch(server.stdout(), /admin/);
+});
+
+test('on another address only health, ready and metrics are served, and a log line says so', async (t) => {
+  const { http, server } = await start(t, '', '--http', '0.0.0.0:0');
+  await server.shows(/only health, ready and metrics are served/);
+  assert.deepEqual(await statuses(await http(), ['/health', '/ready', '/metrics', ...ADMIN]), [
+    ...[200, 200, 200],
+    ...[404, 404, 404],
+  ]);
+  const { stderr, code } = await healthdns('explain', 'api.a.local', '--http', await http());
+  assert.equal(code, 1);
+  assert.match(stderr, /does not explain names \(404\): is it the `admin` address/);
+});
+
+test('with `admin` the rest is served there, and `http` is safe even on loopback', async (t) => {
+  const { http, admin } = await start(t, '', '--http', '127.0.0.1:0', '--admin', '127.0.0.1:0');
+  assert.deepEqual(await statuses(await http(), ['/health', ...ADMIN]), [200, 404, 404, 404]);
+  assert.deepEqual(await statuses(await admin(), ['/health', ...ADMIN]), [200, 200, 200, 200]);
+});
+
+test('an admin address for all without a token is refused, also on the command line', async (t) => {
+  const { server } = await start(t, '', '--admin', '0.0.0.0:0');
+  await server.shows(/the admin address 0\.0\.0\.0:0 needs `adminToken`/);
+  assert.equal(await server.stop(), 1);
+});
+
+test('an admin address for all needs the token, which the commands send', async (t) => {
+  const { admin, folder } = await start(t, 'admin: 0.0.0.0:0\nadminToken: token', '--http', '127.0.0.1:0');
+  const url = await admin();
+  assert.deepEqual(await statuses(url, ['/health', ...ADMIN]), [200, 401, 401, 401]);
+  assert.deepEqual(await statuses(url, ADMIN, { authorization: 'Bearer secret' }), [200, 200, 200]);
+
+  const explain = ['explain', 'api.a.local', '--http', url];
+  const refused = await healthdns(...explain);
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /needs its token: --token-file FILE/);
+  const explained = await healthdns(...explain, '--token-file', join(folder, 'token'));
+  assert.match(explained.stdout, /1 of 1 instances may be answered/);
+  const flushed = await healthdns('cache', 'flush', '--http', url, '--token-file', join(folder, 'token'));
+  assert.equal(flushed.stdout, '0 answers forgotten\n');
+});

@@ -1,4 +1,4 @@
-// Memory for blocks of words that come and go while queries run: chunks that are filled from the start, free lists by
+// Memory for blocks of words that are allocated and freed while queries run: chunks filled from the start, free lists by
 // size, and evacuation of sparse chunks in small steps. No operation touches more than one block or one step.
 //
 // A handle is chunk << CHUNK_BITS | word. A block's first word is its size; in a free block it is negative and followed by
@@ -7,7 +7,7 @@
 const CHUNK_BITS = 17;
 const CHUNK_WORDS = 1 << CHUNK_BITS;
 const WORD_MASK = CHUNK_WORDS - 1;
-/** Larger blocks have a chunk of their own. */
+/** Larger blocks have a separate chunk. */
 const MAX_SHARED_WORDS = CHUNK_WORDS >> 1;
 const MAX_CHUNKS = 1 << (31 - CHUNK_BITS);
 const CLASSES = 64 + 8 * 8 + 1;
@@ -19,7 +19,7 @@ const EVACUATION_STEP_WORDS = 2048;
 export class Arena {
   /** The chunks, by chunk number; read with `chunkOf` and `wordOf`. */
   readonly words: Int32Array[] = [];
-  /** Words of each chunk that have been given out once, live blocks and free ones. */
+  /** Words of each chunk that have been allocated at least once, in live and free blocks. */
   private readonly filled: number[] = [];
   private readonly live: number[] = [];
   private readonly emptyChunks: number[] = [];
@@ -31,7 +31,7 @@ export class Arena {
   private used = 0;
   private total = 0;
 
-  /** Room for `asked` words: its handle. Throws RangeError at 8 GiB. */
+  /** Allocates `asked` words and returns the handle. Throws RangeError at 8 GiB. */
   allocate(asked: number): number {
     const size = roundUp(asked);
     const handle = size > MAX_SHARED_WORDS ? this.newChunk(size) << CHUNK_BITS : this.take(size);
@@ -55,7 +55,7 @@ export class Arena {
     return roundUp(size) === oldSize;
   }
 
-  /** Moves a few blocks where memory is sparse; `onMove` is called before the old place is given up. */
+  /** Moves a few blocks out of sparse chunks; `onMove` is called before the old block is freed. */
   tidy(onMove: (from: number, to: number) => void): void {
     if (this.evacuating !== NONE) {
       this.evacuate(onMove);
@@ -86,7 +86,7 @@ export class Arena {
     return handle;
   }
 
-  /** The end of a chunk that is too short for what is asked now becomes free blocks. */
+  /** Turns the end of a chunk that is too short for the current request into free blocks. */
   private retireCurrent(): void {
     const { current, filled } = this;
     if (current === NONE) return;
@@ -181,7 +181,7 @@ export function chunkOf(handle: number): number {
   return handle >>> CHUNK_BITS;
 }
 
-/** The place of a block's first word in its chunk. */
+/** Offset of a block's first word in its chunk. */
 export function wordOf(handle: number): number {
   return handle & WORD_MASK;
 }

@@ -1,5 +1,5 @@
 // The hash table: from 32-bit hashes to numbers (handles, places in an array) that the caller compares. Pairs of hash and
-// value + 1 lie in one typed array, probed linearly. The table grows and shrinks by moving some pairs to a new array at each
+// value + 1 are stored in one typed array with linear probing. The table grows and shrinks by moving some pairs to a new array at each
 // change, so no change waits for a rebuild; until all are moved, a lookup searches both.
 
 const EMPTY = 0;
@@ -18,7 +18,7 @@ export class HashIndex {
   /** Buckets of `pairs` that are not EMPTY. */
   private occupied = 0;
   private values = 0;
-  /** Where the last search ended. */
+  /** Position at which the last search ended. */
   private bucket = 0;
   private inOld = false;
 
@@ -37,7 +37,7 @@ export class HashIndex {
     return this.pairs.byteLength + this.old.byteLength;
   }
 
-  /** A value of that hash, -1 where there is none. Another one may follow: see `next`. */
+  /** A value with that hash; -1: none. Another one may follow: see `next`. */
   first(hash: number): number {
     const { pairs, mask } = this;
     for (let bucket = hash & mask; ; bucket = (bucket + 1) & mask) {
@@ -75,20 +75,20 @@ export class HashIndex {
     }
   }
 
-  /** For a pair that is not there. */
+  /** For a pair that is not in the table. */
   add(hash: number, value: number): void {
     this.resizeIfNeeded();
     this.insert(hash, value);
     this.values++;
   }
 
-  /** For a pair that is there. */
+  /** For a pair that is in the table. */
   replace(hash: number, from: number, to: number): void {
     this.find(hash, from);
     (this.inOld ? this.old : this.pairs)[2 * this.bucket + 1] = to + 1;
   }
 
-  /** For a pair that is there. */
+  /** For a pair that is in the table. */
   remove(hash: number, value: number): void {
     this.find(hash, value);
     (this.inOld ? this.old : this.pairs)[2 * this.bucket + 1] = GONE;
@@ -120,7 +120,7 @@ export class HashIndex {
     pairs[2 * bucket + 1] = value + 1;
   }
 
-  /** Begins a new array where this one is too full (of values or of what is gone) or far too empty. */
+  /** Starts a new array if this one is too full (of values or deleted pairs) or far too empty. */
   private resizeIfNeeded(): void {
     if (this.old !== NO_PAIRS) {
       this.moveSome();

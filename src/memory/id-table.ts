@@ -1,6 +1,6 @@
 // From message IDs to what waits for them. A Map that is added to and deleted from takes forty times as long
-// (bench:containers, "IdTable / Map"), and each table that it outgrows or cleans out lives on in the old generation with all
-// that it held: a tenth of a gigabyte under a flood of misses.
+// (bench:containers, "IdTable / Map"), and each table that it outgrows or cleans up survives in the old generation with its
+// contents: a tenth of a gigabyte under a flood of misses.
 
 export interface IdTable<T> {
   get(id: number): T | undefined;
@@ -8,7 +8,7 @@ export interface IdTable<T> {
   add(id: number, value: T): void;
   delete(id: number): void;
   size(): number;
-  /** Empties the table and gives what it held. */
+  /** Empties the table and returns its contents. */
   takeAll(): T[];
 }
 
@@ -20,7 +20,7 @@ export function createIdTable<T>(most: number): IdTable<T> {
   const values: (T | undefined)[] = new Array(capacity).fill(undefined);
   let size = 0;
 
-  /** The place of the ID, or the free place where it would be. */
+  /** Position of the ID, or the free position for it. */
   function placeOf(id: number): number {
     let place = id & mask;
     while (values[place] !== undefined && ids[place] !== id) place = (place + 1) & mask;
@@ -39,7 +39,7 @@ export function createIdTable<T>(most: number): IdTable<T> {
       let hole = placeOf(id);
       if (values[hole] === undefined) return;
       size--;
-      // Those behind move up if their way from home leads over the hole.
+      // Later entries move up if their probe sequence passes the hole.
       for (let place = (hole + 1) & mask; values[place] !== undefined; place = (place + 1) & mask) {
         const fromHome = (place - (ids[place] & mask)) & mask;
         if (fromHome < ((place - hole) & mask)) continue;

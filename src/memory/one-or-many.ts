@@ -7,7 +7,7 @@ export type OneOrMany<T extends object> = undefined | T | T[] | Set<T>;
 /** Above this many, finding a value in an array costs more than a Set does. */
 const LARGEST_ARRAY = 256; // a node has 110 pods by default
 
-/** The collection with `value` added last; the same collection where it was already in. */
+/** The collection with `value` appended; the same collection if it already contains it. */
 export function added<T extends object>(collection: OneOrMany<T>, value: T): OneOrMany<T> {
   if (collection === undefined) return value;
   if (collection instanceof Set) return collection.add(value);
@@ -37,7 +37,7 @@ export function valuesOf<T extends object>(collection: OneOrMany<T>): readonly T
   return [collection];
 }
 
-/** The one that was added last. */
+/** The last added value. */
 export function lastOf<T extends object>(collection: OneOrMany<T>): T | undefined {
   if (collection instanceof Set) return [...collection].at(-1);
   return Array.isArray(collection) ? collection.at(-1) : collection;

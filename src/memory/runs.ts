@@ -1,5 +1,5 @@
-// Short runs of numbers in one typed array that grows: an array of its own for each run would cost 200 bytes (bench:memory:
-// 20 bytes an instance for the names of small services alone). Runs never move.
+// Short runs of numbers in one growing typed array: a separate array for each run would cost 200 bytes (bench:memory: 20
+// bytes per instance for the names of small services alone). Runs never move.
 
 /** Arrays grow by a quarter: on average an eighth of them is not in use yet. */
 const GROWTH = 1.25;
@@ -8,14 +8,14 @@ export class Runs<Numbers extends Uint8Array | Int32Array> {
   /** The array. Replaced as it grows, so do not keep it. */
   numbers: Numbers;
   private end = 0;
-  /** Runs given up, by length: churn gives back runs of the lengths that it takes. */
+  /** Freed runs, by length: churn frees runs of the lengths that it allocates. */
   private readonly free: number[][] = [];
 
   constructor(numbers: Numbers) {
     this.numbers = numbers;
   }
 
-  /** Room for `length` numbers: where it begins. What is there is left over from an earlier run. */
+  /** Allocates `length` numbers and returns the offset. They contain data of an earlier run. */
   take(length: number): number {
     const again = this.free[length]?.pop();
     if (again !== undefined) return again;
@@ -31,7 +31,7 @@ export class Runs<Numbers extends Uint8Array | Int32Array> {
   }
 }
 
-/** The length of an array that has to hold `needed` items, and more soon. */
+/** The length of an array for `needed` items, with room to grow. */
 export function growth(needed: number): number {
   return Math.ceil(needed * GROWTH);
 }

@@ -1,16 +1,16 @@
 // Memory for many small things of about the same sizes, outside the garbage-collected heap: a cached answer costs 207 bytes
-// in place of 520 as an object (bench:containers, "slab"). Slots of one size lie in chunks, and a chunk without used slots is
-// given back: an arena, whose blocks would have to move for that, holds ten times what is in use when answers change size.
+// instead of 520 as an object (bench:containers, "slab"). Slots of one size share chunks, and an unused chunk is freed: an
+// arena, whose blocks would have to move for that, holds ten times the used memory when answers change size.
 
 export interface Slab {
-  /** The handle of a slot of at least so many bytes. */
+  /** Allocates a slot of at least this many bytes and returns its handle. */
   allocate(bytes: number): number;
   free(handle: number): void;
   /** The chunk that the slot is in. */
   chunkOf(handle: number): Chunk;
-  /** Where in the chunk's bytes the slot begins: a multiple of 32. */
+  /** Offset of the slot in its chunk: a multiple of 32. */
   offsetOf(handle: number): number;
-  /** What a slot for so many bytes takes. */
+  /** Actual size of a slot for this many bytes. */
   slotBytes(bytes: number): number;
 }
 
@@ -23,7 +23,7 @@ export interface Chunk {
 interface ManagedChunk extends Chunk {
   readonly index: number;
   readonly slotBytes: number;
-  /** Slots that were never used are taken in order. */
+  /** Unused slots are allocated in order. */
   unused: number;
   readonly capacity: number;
   readonly freed: number[];

@@ -1,4 +1,4 @@
-// What is found by its text, by the hundred thousand: an open-addressing table takes 12 bytes an entry (18 with numbers)
+// Lookup by text for hundreds of thousands of entries: an open-addressing table takes 12 bytes per entry (18 with numbers),
 // where a Map takes 36 (bench:containers, "TextTable / Map"; bench:memory with it, 493 bytes an instance of a goal of 500).
 
 /** Of the places of a large table, from 60 % to 75 % are filled. A small one grows in fewer steps: each hashes all its texts. */
@@ -7,10 +7,10 @@ const GROWTH = 1.25;
 const GROWTH_WHILE_SMALL = 2;
 const LARGE = 65_536;
 const SMALLEST = 16;
-/** In place of a number while there is none. */
+/** Marks a missing number. */
 const NONE = -0x8000_0000;
 
-/** Entries that know their text, each with a number if need be. */
+/** Entries that know their text, each with an optional number. */
 export class TextTable<Entry> {
   private readonly textOf: (entry: Entry) => string;
   private places: (Entry | undefined)[] = emptyPlaces(SMALLEST);
@@ -35,7 +35,7 @@ export class TextTable<Entry> {
     return number === NONE ? undefined : number;
   }
 
-  /** Adds the entry, or takes it in place of the one with its text. */
+  /** Adds the entry, or replaces the one with its text. */
   set(entry: Entry, number?: number): void {
     let place = this.placeOf(this.textOf(entry));
     if (this.places[place] === undefined && ++this.used > this.places.length * FULL) {
@@ -46,12 +46,12 @@ export class TextTable<Entry> {
     if (number !== undefined || this.numbers !== undefined) this.setNumber(place, number ?? NONE);
   }
 
-  /** Whether there was one. */
+  /** Whether it was in the table. */
   delete(text: string): boolean {
     let gap = this.placeOf(text);
     if (this.places[gap] === undefined) return false;
     this.used--;
-    // Closes the gap (Knuth 6.4 R), so that probing may stop at the first free place.
+    // Closes the gap (Knuth 6.4 R), so that probing may stop at the first free position.
     const { length } = this.places;
     for (let place = (gap + 1) % length; ; place = (place + 1) % length) {
       const entry = this.places[place];
@@ -72,12 +72,12 @@ export class TextTable<Entry> {
     this.used = 0;
   }
 
-  /** In no order. Not to be changed meanwhile. */
+  /** In no particular order. The table must not be changed during the iteration. */
   *values(): IterableIterator<Entry> {
     for (const entry of this.places) if (entry !== undefined) yield entry;
   }
 
-  /** The place of the text, or the free one where it belongs. */
+  /** Position of the text, or the free position for it. */
   private placeOf(text: string): number {
     const { places } = this;
     let place = homeOf(text, places.length);
@@ -119,7 +119,7 @@ function emptyPlaces<Entry>(length: number): (Entry | undefined)[] {
   return new Array<Entry | undefined>(length).fill(undefined);
 }
 
-/** Where probing for a text begins. Whoever names pods can make them collide; a cluster's own are spread well. */
+/** Start of the probe sequence. Whoever names pods can make them collide; ordinary names are spread well. */
 function homeOf(text: string, length: number): number {
   let hash = SEED;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x0100_0193);

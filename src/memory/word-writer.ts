@@ -8,9 +8,9 @@ export interface WordWriter {
   put(...values: number[]): void;
   putWord(value: number): void;
   putBytes(bytes: Uint8Array): void;
-  /** Takes back what was written after `length`. */
+  /** Discards everything written after `length`. */
   truncate(length: number): void;
-  /** A copy of exactly what was written. */
+  /** A copy of the written bytes. */
   finish(): ArrayBuffer;
 }
 

@@ -1,6 +1,6 @@
-// UDP sockets connected to one server each: what others send does not get through. By system calls, replies are read in
-// batches into memory that stays and a question costs one send(); the receive loop waits for all these sockets through one
-// epoll descriptor. Elsewhere node:dgram does the same.
+// UDP sockets connected to one server each, so that datagrams from others are discarded. With system calls, replies are read
+// in batches into preallocated memory and a query costs one send(); the receive loop waits for all these sockets through one
+// epoll descriptor. On other platforms node:dgram is used.
 import { createSocket } from 'node:dgram';
 import { createEpoll, type Epoll } from './epoll.ts';
 import { AF_INET, AF_INET6, EPOLLIN, errorCode, type Libc, MSG_DONTWAIT, SOCK_CLOEXEC, SOCK_DGRAM } from './libc.ts';
@@ -8,22 +8,22 @@ import type { ReadableSocket } from './receive-loop.ts';
 import { composeSocketAddress } from './socket-address.ts';
 
 export interface ConnectedSocket {
-  /** Throws where nothing could be sent; `code` says why. True: it was, and something that was sent before was refused. */
+  /** Throws if it could not be sent, with `code`. True: it was sent, and an earlier datagram was refused. */
   send(message: Uint8Array): boolean;
   /** No event comes after it. */
   close(): void;
 }
 
 export interface SocketEvents {
-  /** A datagram from the server's address and port; valid until it returns. */
+  /** A datagram from the server's address and port; valid until the callback returns. */
   received(message: Uint8Array): void;
-  /** From anyone else: it was queued between bind and connect. */
+  /** A datagram from another sender, queued between bind and connect. */
   stranger(): void;
-  /** ECONNREFUSED (ICMP port unreachable): the socket is as good as before. After any other code it is of no use. */
+  /** ECONNREFUSED (ICMP port unreachable): the socket remains usable. After any other code it is not. */
   failed(code: string): void;
 }
 
-/** `address` is IPv4 or IPv6 text. The port of our side is one that the kernel draws. Throws where there is none. */
+/** `address` is IPv4 or IPv6 text. The kernel selects the local port. Throws if none is left. */
 export type OpenSocket = (address: string, port: number, events: SocketEvents) => ConnectedSocket;
 
 export const openDatagram: OpenSocket = (address, port, events) => {
@@ -54,7 +54,7 @@ export const openDatagram: OpenSocket = (address, port, events) => {
 
 /** Replies read at once from one socket. */
 const BATCH = 32;
-/** More than we offer to take (1232); what is longer is cut and counts as truncated. */
+/** More than the advertised size (1232); longer replies are cut and count as truncated. */
 const REPLY_BYTES = 4096;
 const HEADER_BYTES = 64;
 const NAME_BYTES = 32;
@@ -70,7 +70,7 @@ interface NativeSocket {
   open: boolean;
 }
 
-/** The sockets of one data thread. The constructor throws where the kernel gives no descriptor. */
+/** The sockets of one data thread. The constructor throws if no descriptor is available. */
 export class NativeDatagrams implements ReadableSocket {
   private readonly libc: Libc;
   private readonly epoll: Epoll;
@@ -110,7 +110,7 @@ export class NativeDatagrams implements ReadableSocket {
         if (!socket.open) return;
         socket.open = false;
         byFd.delete(fd);
-        // It leaves the epoll set with that.
+        // This also removes it from the epoll set.
         libc.close(fd);
       },
     };
@@ -126,7 +126,7 @@ export class NativeDatagrams implements ReadableSocket {
     return packets;
   }
 
-  /** What a reply leads to may wait for a timer. */
+  /** Handling a reply may set a timer. */
   beganLater(): boolean {
     return true;
   }
@@ -139,7 +139,7 @@ export class NativeDatagrams implements ReadableSocket {
     const { libc, outgoing, outgoingBytes } = this;
     for (let i = 0; i < message.length; i++) outgoingBytes[i] = message[i];
     if (libc.send(fd, outgoing, message.length, MSG_DONTWAIT) >= 0) return false;
-    // What was sent before was refused, which no other call reports, and this was not sent.
+    // An earlier datagram was refused, which no other call reports, and this one was not sent.
     const refused = errorCode(libc.errno()) === 'ECONNREFUSED';
     if (refused && libc.send(fd, outgoing, message.length, MSG_DONTWAIT) >= 0) return true;
     throw this.failure();
@@ -200,7 +200,7 @@ function createReplyMemory(libc: Libc): ReplyMemory {
     message(i) {
       const start = replies + i * REPLY_BYTES;
       const length = words[(i * HEADER_BYTES + 56) >> 2];
-      if ((words[(i * HEADER_BYTES + 48) >> 2] & MSG_TRUNC) !== 0) bytes[start + 2] |= 0x02; // TC: it is asked for over TCP.
+      if ((words[(i * HEADER_BYTES + 48) >> 2] & MSG_TRUNC) !== 0) bytes[start + 2] |= 0x02; // TC: retried over TCP.
       return bytes.subarray(start, start + length);
     },
     isFrom(i, server) {

@@ -1,9 +1,9 @@
-// The socket calls that Node does not have, through koffi. Linux on little-endian 64-bit machines only: the layouts and
-// numbers below are those of x86-64 and arm64, glibc and musl alike.
+// Socket calls that Node lacks, through koffi. Only for Linux on little-endian 64-bit machines: the layouts and constants
+// are those of x86-64 and arm64, with glibc and musl.
 import { createRequire } from 'node:module';
 import os from 'node:os';
 
-/** Addresses in native memory are bigints. All calls give -1 on failure; `errno` then says why. */
+/** Native addresses are bigints. All calls return -1 on failure, with the cause in `errno`. */
 export interface Libc {
   socket(domain: number, type: number, protocol: number): number;
   bind(fd: number, address: Uint8Array, length: number): number;
@@ -26,7 +26,7 @@ export interface Libc {
   shutdown(fd: number, how: number): number;
   close(fd: number): number;
   errno(): number;
-  /** Zeroed memory that stays where it is and is never given back. */
+  /** Zeroed memory at a fixed address that is never freed. */
   allocate(bytes: number): NativeMemory;
 }
 
@@ -49,7 +49,7 @@ export const SO_LINGER = 13;
 export const SO_REUSEPORT = 15;
 export const SO_RCVBUFFORCE = 33;
 export const SO_MEMINFO = 55;
-/** The place of the drop count in what SO_MEMINFO gives. */
+/** Index of the drop count in SO_MEMINFO. */
 export const SK_MEMINFO_DROPS = 8;
 export const IPPROTO_IP = 0;
 export const IP_PKTINFO = 8;
@@ -72,11 +72,10 @@ export const EPOLL_CLOEXEC = SOCK_CLOEXEC;
 export const EPOLL_CTL_ADD = 1;
 export const EPOLL_CTL_MOD = 3;
 
-/** The calls, or why this machine cannot have them. */
+/** The calls, or the reason why they are not available. */
 export function loadLibc(): Libc | string {
-  if (process.platform !== 'linux') return `batched UDP is for Linux, this is ${process.platform}`;
-  if (process.arch !== 'x64' && process.arch !== 'arm64')
-    return `batched UDP does not know the layouts of ${process.arch}`;
+  if (process.platform !== 'linux') return `batched UDP requires Linux, this is ${process.platform}`;
+  if (process.arch !== 'x64' && process.arch !== 'arm64') return `batched UDP does not support ${process.arch}`;
   try {
     return declare(createRequire(import.meta.url)('koffi'));
   } catch (error) {
@@ -89,9 +88,9 @@ const M_TRIM_THRESHOLD = -1;
 const TRIM_BYTES = 128 * 1024;
 
 /**
- * glibc keeps what was freed: each thread that V8 compiles in ends with some unused megabytes (20 MB in all under a flood of
- * misses). A fixed threshold makes free() give the end of each heap back; the default one grows with use. For the whole
- * process; does nothing where there is no glibc or no koffi (musl has no such call, and keeps less).
+ * glibc retains freed memory: each of V8's compiler threads ends up with some unused megabytes (20 MB in total under a flood
+ * of misses). With a fixed threshold free() returns the end of each heap; the default threshold grows with use. Applies to
+ * the whole process; does nothing without glibc or koffi (musl has no such call, and retains less).
  */
 export function trimFreedMemory(): void {
   try {
@@ -102,7 +101,7 @@ export function trimFreedMemory(): void {
   }
 }
 
-/** What we use of koffi. */
+/** The used part of koffi's API. */
 interface Koffi {
   load(path: null): { func(prototype: string): never };
   alloc(type: string, count: number): unknown;
@@ -143,7 +142,7 @@ function declare(koffi: Koffi): Libc {
   };
 }
 
-/** Why the calls that batches need are refused here (seccomp, an old kernel); undefined: they are not. */
+/** Why the calls for batches are refused (seccomp, an old kernel); undefined: they are available. */
 export function refusedCall(libc: Libc): string | undefined {
   const fd = libc.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return `socket() is refused: ${errorCode(libc.errno())}`;
@@ -164,7 +163,7 @@ function refusedEpoll(libc: Libc): string | undefined {
   const epoll = libc.epoll_create1(EPOLL_CLOEXEC);
   if (epoll < 0) return `epoll_create1() is refused: ${errorCode(libc.errno())}`;
   libc.close(epoll);
-  // There is no such descriptor, which only those are told who may call it.
+  // An invalid descriptor: only permitted callers get that error.
   if (libc.accept4(-1, null, null, 0) < 0 && errorCode(libc.errno()) !== 'EBADF')
     return `accept4() is refused: ${errorCode(libc.errno())}`;
   return undefined;

@@ -1,4 +1,4 @@
-// An address that cannot be listened on, in words.
+// Errors of addresses that cannot be listened on.
 import { formatSocketAddress, type SocketAddress } from './socket-address.ts';
 
 /** An address cannot be listened on; the message names address, transport and cause: "127.0.0.1:53/udp: permission denied". */
@@ -16,8 +16,8 @@ const CAUSES: Readonly<Record<string, string>> = {
   EADDRINUSE: 'already in use',
   EACCES: 'permission denied (ports below 1024 need CAP_NET_BIND_SERVICE)',
   EPERM: 'permission denied',
-  EADDRNOTAVAIL: 'not an address of this machine',
-  EAFNOSUPPORT: 'this machine has no such address family',
+  EADDRNOTAVAIL: 'the machine does not have this address',
+  EAFNOSUPPORT: 'the machine does not support this address family',
 };
 
 /** "127.0.0.1:53/udp: already in use". */

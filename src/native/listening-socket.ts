@@ -1,5 +1,5 @@
-// Sockets that listen on UDP or TCP. Node 20 cannot ask for SO_REUSEPORT, by which the kernel spreads packets and connections
-// over data threads, nor let us receive and accept ourselves.
+// Sockets that listen on UDP or TCP. Node 20 does not support SO_REUSEPORT, with which the kernel distributes packets and
+// connections over data threads, nor receiving and accepting with system calls.
 import {
   AF_INET,
   AF_INET6,
@@ -29,8 +29,8 @@ import { listenError } from './listen-error.ts';
 import { composeSocketAddress, isWildcard, type SocketAddress } from './socket-address.ts';
 
 /**
- * What the kernel keeps for one connection, twice as much with its own structures: it is charged to the container. By default
- * it keeps megabytes (net.ipv4.tcp_wmem) for a client that reads nothing. Queries are short; the longest answer is 64 KiB.
+ * Buffer sizes of one connection; with the kernel's own structures, twice as much is charged to the container. The default is
+ * megabytes (net.ipv4.tcp_wmem) for a client that does not read. Queries are short; the longest answer is 64 KiB.
  */
 const TCP_SEND_BUFFER_BYTES = 65_536;
 const TCP_RECEIVE_BUFFER_BYTES = 16_384;
@@ -46,7 +46,7 @@ export interface UdpSocketOptions {
 /** Binds at once and returns the descriptor. Throws ListenError. */
 export function openUdpSocket(libc: Libc, address: SocketAddress, options: UdpSocketOptions): number {
   return openBound(libc, address, 'udp', SOCK_DGRAM, options.shared, (set, ipv6) => {
-    // With CAP_NET_ADMIN beyond net.core.rmem_max, else as much as that allows.
+    // With CAP_NET_ADMIN beyond net.core.rmem_max, otherwise up to it.
     if (!set(SOL_SOCKET, SO_RCVBUFFORCE, options.receiveBufferBytes)) {
       set(SOL_SOCKET, SO_RCVBUF, options.receiveBufferBytes);
     }
@@ -60,7 +60,7 @@ export function openUdpSocket(libc: Libc, address: SocketAddress, options: UdpSo
 export function openTcpSocket(libc: Libc, address: SocketAddress, shared: boolean, backlog: number): number {
   const fd = openBound(libc, address, 'tcp', SOCK_STREAM | SOCK_NONBLOCK, shared, (set) => {
     set(SOL_SOCKET, SO_REUSEADDR, 1);
-    // Accepted sockets inherit all that follows (Linux). An answer never waits for the one before it to be acknowledged.
+    // Accepted sockets inherit the following options (Linux). TCP_NODELAY: answers do not wait for acknowledgements.
     set(IPPROTO_TCP, TCP_NODELAY, 1);
     set(SOL_SOCKET, SO_SNDBUF, TCP_SEND_BUFFER_BYTES);
     set(SOL_SOCKET, SO_RCVBUF, TCP_RECEIVE_BUFFER_BYTES);

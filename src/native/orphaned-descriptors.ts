@@ -1,8 +1,8 @@
-// What a dead data thread leaves open: sockets that were never Node's. A listening epoll descriptor stands for the sockets it
-// watches (the listening one and every connection), so that a thread need not tell of each connection it accepts.
+// Closes the native sockets of a dead data thread. An epoll descriptor stands for the sockets that it watches (the listening
+// socket and every connection), so that a thread need not report each accepted connection.
 import { closeSync, readFileSync } from 'node:fs';
 
-/** Closes each, and first what it watches where it is an epoll descriptor (Linux; elsewhere there are none). */
+/** Closes each descriptor, and before an epoll descriptor everything that it watches (Linux only). */
 export function closeOrphans(descriptors: readonly number[]): void {
   for (const fd of descriptors) {
     for (const watched of watchedBy(fd)) close(watched);
@@ -24,6 +24,6 @@ function close(fd: number): void {
   try {
     closeSync(fd);
   } catch {
-    // It was closed already; there is nothing else to do for a dead thread's socket.
+    // It was closed already.
   }
 }

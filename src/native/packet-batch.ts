@@ -1,5 +1,5 @@
-// Native memory for one recvmmsg and one sendmmsg: headers and addresses of a whole batch, laid out once around packets that
-// lie in the packet memory. Nothing here allocates after creation.
+// Native memory for one recvmmsg and one sendmmsg: headers and addresses of a whole batch, set up once for packets in the
+// packet memory. Nothing allocates after creation.
 //
 //   struct mmsghdr (64 bytes): name 0, namelen 8, iov 16, iovlen 24, control 32, controllen 40, flags 48, length 56
 //   struct iovec (16 bytes):   base 0, length 8
@@ -17,7 +17,7 @@ export class PacketBatch {
   private readonly libc: Libc;
   private readonly withControl: boolean;
   private readonly size: number;
-  /** Where in `bytes` the parts begin; the headers of received packets are first. */
+  /** Offsets of the parts in `bytes`; the headers of received packets are first. */
   private readonly sendAt: number;
   private readonly sendVectors: number;
   private readonly addresses: number;
@@ -35,7 +35,7 @@ export class PacketBatch {
 
   /**
    * For the packets of `memory`, which must be native: batches share it, one after another. `addressBytes` is the length of
-   * the socket's sockaddr. `withControl`: replies leave from the address that was asked.
+   * the socket's sockaddr. `withControl`: replies leave from the address that was queried.
    */
   constructor(libc: Libc, memory: PacketMemory, addressBytes: number, withControl: boolean) {
     const size = memory.slots;
@@ -107,9 +107,9 @@ export class PacketBatch {
     return Array.from({ length: this.size }, (_, i) => this.bytes.subarray(at(i), at(i) + length));
   }
 
-  /** Reads what has arrived, without waiting: how many packets, or -1. */
+  /** Receives without waiting. Returns the number of packets, or -1. */
   receive(fd: number): number {
-    // The kernel writes how long control data were; the next packet needs the room again. (Addresses are all of one length.)
+    // The kernel overwrites the length of the control data; restore it for the next packet. (All addresses have one length.)
     if (this.withControl) {
       for (let i = 0; i < this.lastCount; i++) this.words[(i * HEADER_BYTES + 40) >> 2] = CONTROL_BYTES;
     }
@@ -133,7 +133,7 @@ export class PacketBatch {
     return (this.bytes[at] << 8) | this.bytes[at + 1];
   }
 
-  /** Makes response number `to` answer query `from`, with so many bytes. */
+  /** Addresses response number `to` to the sender of query `from`, and sets its length. */
   address(to: number, from: number, length: number): void {
     const { words } = this;
     const header = (this.sendAt + to * HEADER_BYTES) >> 2;
@@ -149,7 +149,7 @@ export class PacketBatch {
     words[(this.sendVectors + to * IOVEC_BYTES + 8) >> 2] = length;
   }
 
-  /** Sends responses 0 to `count`: how many the kernel took. */
+  /** Sends responses 0 to `count`. Returns the number that the kernel accepted. */
   send(fd: number, count: number): number {
     let sent = 0;
     let taken = 0;
@@ -157,17 +157,17 @@ export class PacketBatch {
       const pointer = sent === 0 ? this.sendPointer : this.sendPointer + BigInt(sent * HEADER_BYTES);
       const result = this.libc.sendmmsg(fd, pointer, count - sent, MSG_DONTWAIT);
       if (result > 0) taken += result;
-      // The first of the rest could not be sent (no route, full buffer): it is lost, as packets may be.
+      // The first of the rest could not be sent (no route, full buffer) and is lost.
       sent += result > 0 ? result : 1;
     }
     return taken;
   }
 
-  /** What `restoreSender` needs to answer packet `i` later. */
+  /** Data for `restoreSender`, to answer packet `i` later. */
   copySender(i: number): Uint8Array {
     const address = this.addresses + i * ADDRESS_BYTES;
     const control = this.controls + i * CONTROL_STRIDE;
-    // Small arrays lie in V8's own heap, as long as no view is made of them.
+    // Small arrays are in V8's own heap, as long as no view of them is created.
     const sender = new Uint8Array(ADDRESS_BYTES + (this.withControl ? 1 + CONTROL_STRIDE : 0));
     for (let at = 0; at < ADDRESS_BYTES; at++) sender[at] = this.bytes[address + at];
     if (this.withControl) {
@@ -190,8 +190,8 @@ const low = (address: bigint): number => Number(address & 0xffff_ffffn);
 const high = (address: bigint): number => Number(address >> 32n);
 
 /**
- * A reply leaves from the address that was asked, by whatever interface the routes say: only link-local IPv6 addresses
- * keep theirs. `at` is a cmsghdr with in_pktinfo (level 0) or in6_pktinfo (level 41) behind it.
+ * A reply leaves from the address that was queried, through the interface that routing selects; only link-local IPv6
+ * addresses keep theirs. `at` is a cmsghdr with in_pktinfo (level 0) or in6_pktinfo (level 41) behind it.
  */
 function forgetInterface(bytes: Uint8Array, at: number): void {
   const ipv6 = bytes[at + 8] === 41;

@@ -1,31 +1,31 @@
-// The one piece of memory in which a data thread reads queries and writes responses. The answer path is made for one such
-// memory, so that the compiled code knows where it is; whatever comes from elsewhere (TCP, dgram) is copied in and out.
+// The memory in which a data thread reads queries and writes responses. The answer path is specialized for a single such
+// memory, whose address is a constant in compiled code; data of other transports (TCP, dgram) is copied in and out.
 
 export interface PacketMemory {
   readonly bytes: Uint8Array;
   readonly view: DataView;
-  /** How many slots there are for packets of a batch; slot number `slots` is the large one, for streams. */
+  /** Number of slots for packets of a batch; slot number `slots` is a large one, for streams. */
   readonly slots: number;
   /** By slot: the query and the response, one view each, so that using them allocates nothing. */
   readonly queries: readonly Uint8Array[];
   readonly responses: readonly Uint8Array[];
-  /** Where in `bytes` they begin. */
+  /** Their offsets in `bytes`. */
   readonly queryAt: Int32Array;
   readonly responseAt: Int32Array;
-  /** A place where 256 bytes may be written that nobody reads. */
+  /** Offset of 256 scratch bytes that are never read. */
   readonly spareAt: number;
-  /** Where `bytes` are in native memory, if they are. */
+  /** Native address of `bytes`, if they are in native memory. */
   readonly address: bigint | undefined;
 }
 
-/** Longer queries over UDP are cut, and then answered FORMERR. */
+/** Longer queries over UDP are cut, and answered FORMERR. */
 export const QUERY_BYTES = 4096;
 const STREAM_BYTES = 65_535;
 const SPARE_BYTES = 256;
-/** Words are written whole, so the last of a response may reach so far over its end. */
+/** Whole words are written, so a response may extend this far beyond its end. */
 const SLACK_BYTES = 8;
 
-/** `allocate` gives native memory, for batches; without it the memory is Node's. */
+/** `allocate` returns native memory, for batches; without it the memory is Node's. */
 export function createPacketMemory(
   slots: number,
   responseBytes: number,

@@ -1,18 +1,18 @@
-// How a data thread waits. Node's event loop cannot wait for our sockets without reading from them, so it is turned round:
-// one poll() waits for the sockets and for the event loop's own epoll descriptor, and when that has something (changes from
-// the control plane, replies of upstreams) the loop runs for one turn. A query costs no turn of the event loop, and an
-// idle thread wakes a few times a second, for timers.
+// How a data thread waits. Node's event loop cannot wait for native sockets without reading from them, so it works the other
+// way around: one poll() waits for the sockets and for the event loop's own epoll descriptor; when that is ready (changes from
+// the control plane, upstream replies), the event loop runs one turn. A query does not cost a turn of the event loop, and an
+// idle thread wakes up a few times a second, for timers.
 import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { type Libc, POLLIN } from './libc.ts';
 
-/** A socket, or an epoll descriptor that stands for many. */
+/** A socket, or an epoll descriptor for many sockets. */
 export interface ReadableSocket {
   readonly fd: number;
-  /** Answers what has arrived, at most one batch: how many packets, where a full batch means that more has likely arrived. */
+  /** Answers at most one batch. Returns the number of packets; a full batch means that more have likely arrived. */
   drain(): number;
-  /** Whether answering began something that needs the event loop, since it was last asked. */
+  /** Whether answering started something that needs the event loop since the last call. */
   beganLater(): boolean;
   readKernelDrops?(): void;
 }
@@ -22,27 +22,27 @@ export interface ReceiveLoop {
 }
 
 const POLLFD_BYTES = 8;
-/** After so many rounds in a row the event loop gets a turn even if it did not ask: for its timers. */
+/** Number of consecutive rounds after which the event loop gets a turn for its timers. */
 const BATCHES_IN_A_ROW = 64;
 const BATCHES_WITHOUT_POLL = 8;
 const BUSY_PACKETS = 16;
 /**
- * Turns of the event loop without waiting after it had something to do: libuv begins to watch a new descriptor (an accepted
- * connection) only when its next turn begins, and what it then reads may lead to another.
+ * Number of non-waiting turns after the event loop had work: libuv starts watching a new descriptor (an accepted connection)
+ * only at the beginning of its next turn, and reading it may create another one.
  */
 const RESTLESS_TURNS = 4;
 
 export interface TimersWait {
   monotonicMs(): number;
-  /** The event loop has a turn at least so often. */
+  /** Maximum time between turns of the event loop. */
   readonly granularityMs: number;
-  /** Milliseconds until it must have one; infinite: no such need now. */
+  /** Milliseconds until the next required turn; infinite: none. */
   readonly nextDeadlineMs?: () => number;
 }
 
 /**
- * Waits for `sockets` from now on. The thread's event loop must have nothing that needs it at once without a descriptor
- * that says so: `timers` says how late its timers may be. `eventLoopFd` is from `findEventLoopFd`.
+ * Waits for `sockets` from now on. Urgent work of the thread's event loop must be visible through a descriptor; `timers`
+ * limits the lateness of its timers. `eventLoopFd` is from `findEventLoopFd`.
  */
 export function startReceiveLoop(
   libc: Libc,
@@ -65,7 +65,7 @@ export function startReceiveLoop(
     if (stopped) return;
     const rests = restlessTurns === 0;
     if (!rests) restlessTurns--;
-    // From one turn to the next, however many queries come between: with one every now and then, many waits make seconds.
+    // Measured between turns, however many queries arrive in between: with occasional queries, many waits add up to seconds.
     const endMs = timers.monotonicMs() + timers.granularityMs;
     for (let batches = 0; batches < BATCHES_IN_A_ROW; batches++) {
       const leftMs = Math.min(endMs - timers.monotonicMs(), timers.nextDeadlineMs?.() ?? Number.POSITIVE_INFINITY);
@@ -96,22 +96,22 @@ export function startReceiveLoop(
   };
 }
 
-/** Under load more has arrived while a batch was answered, so there is no need to ask poll() first. */
+/** Under load more packets arrive while a batch is answered, so poll() is skipped. */
 function drainBusy(socket: ReadableSocket): boolean {
   for (let batches = 0; batches < BATCHES_WITHOUT_POLL && socket.drain() >= BUSY_PACKETS; batches++);
   return socket.beganLater();
 }
 
 /**
- * The epoll descriptor of this thread's event loop: the one that watches a socket which we opened in this thread. Undefined
- * where the machine does not tell (no /proc).
+ * The epoll descriptor of this thread's event loop: the one that watches a socket opened in this thread. Undefined if it
+ * cannot be found (no /proc).
  */
 export async function findEventLoopFd(): Promise<number | undefined> {
   const marker = createServer();
   try {
     marker.listen({ host: '127.0.0.1', port: 0, exclusive: true });
     await once(marker, 'listening');
-    // Descriptors are added to epoll when the loop next waits.
+    // libuv adds descriptors to epoll when the loop next waits.
     for (let turns = 0; turns < 3; turns++) await new Promise((resolve) => setTimeout(resolve, 1));
     const { fd } = (marker as unknown as { _handle: { fd: number } })._handle;
     return epollDescriptors().find((candidate) => watches(candidate, fd));

@@ -1,4 +1,4 @@
-// Addresses as the kernel has them: struct sockaddr_in and sockaddr_in6.
+// Socket addresses in the kernel's format: struct sockaddr_in and sockaddr_in6.
 import { formatIp, parseIp } from '../dns/ip.ts';
 import { AF_INET, AF_INET6, type Libc } from './libc.ts';
 
@@ -10,7 +10,7 @@ export interface SocketAddress {
 
 export const SOCKADDR_BYTES = 28;
 
-/** Throws RangeError where the text is no address. */
+/** Throws RangeError if the text is not an address. */
 export function composeSocketAddress({ address, port }: SocketAddress): Uint8Array {
   const ip = parseIp(address);
   if (ip === undefined) throw new RangeError(`"${address}" is not an IPv4 or IPv6 address`);
@@ -31,14 +31,14 @@ export function ipOf(bytes: Uint8Array): Uint8Array {
   return bytes[0] === AF_INET ? bytes.subarray(4, 8) : bytes.subarray(8, 24);
 }
 
-/** With the port that was chosen for port 0. */
+/** With the actual port instead of port 0. */
 export function boundAddress(libc: Libc, fd: number): SocketAddress {
   const bytes = new Uint8Array(SOCKADDR_BYTES);
   libc.getsockname(fd, bytes, Uint8Array.of(SOCKADDR_BYTES, 0, 0, 0));
   return parseSocketAddress(bytes);
 }
 
-/** 0.0.0.0 or ::, where a reply must be told which of our addresses it leaves from. */
+/** 0.0.0.0 or ::, for which the source address of a reply must be set. */
 export function isWildcard(address: string): boolean {
   return parseIp(address)?.every((byte) => byte === 0) ?? false;
 }
@@ -48,7 +48,7 @@ export function formatSocketAddress({ address, port }: SocketAddress): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
-/** "fe80::1%eth0" → "fe80::1": the interface is no part of a client's address. */
+/** "fe80::1%eth0" → "fe80::1": the interface is not part of a client's address. */
 export function withoutScope(address: string): string {
   const percent = address.indexOf('%');
   return percent < 0 ? address : address.slice(0, percent);

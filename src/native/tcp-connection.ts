@@ -1,4 +1,4 @@
-// Accepted TCP connections: how they are accepted, and how they end.
+// Accepting and closing TCP connections.
 import os from 'node:os';
 import { type Libc, SIOCOUTQ, SO_LINGER, SOCK_CLOEXEC, SOCK_NONBLOCK, SOL_SOCKET } from './libc.ts';
 import { ipOf, SOCKADDR_BYTES } from './socket-address.ts';
@@ -6,9 +6,9 @@ import { ipOf, SOCKADDR_BYTES } from './socket-address.ts';
 const { EAGAIN, EMFILE, ENFILE, ENOBUFS, ENOMEM } = os.constants.errno;
 
 export const NOTHING_TO_ACCEPT = -1;
-/** The connection was aborted before it was accepted; the next may be well (accept(2)). */
+/** The connection was aborted before it was accepted; the next one may be fine (accept(2)). */
 export const ACCEPT_FAILED = -2;
-/** No descriptor or no memory is left: the connection goes on waiting. */
+/** No descriptor or no memory is left: the connection keeps waiting. */
 export const ACCEPT_EXHAUSTED = -3;
 
 export interface Accept {
@@ -42,7 +42,7 @@ const LINGER_NOT = new Uint8Array(Int32Array.of(1, 0).buffer);
 
 /**
  * Closes the descriptor with a reset (RFC 9293 section 3.10.5) instead of a FIN. After a FIN the kernel keeps unread answers
- * until the client takes them or goes, for minutes and beyond our limits; after a reset it keeps nothing.
+ * until the client reads them or disappears, for minutes and beyond our limits; after a reset it keeps nothing.
  */
 export function closeWithReset(libc: Libc, fd: number): void {
   libc.setsockopt(fd, SOL_SOCKET, SO_LINGER, LINGER_NOT, LINGER_NOT.length);

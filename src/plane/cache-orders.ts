@@ -1,4 +1,4 @@
-// What the control plane asks of the caches in the data threads, and what they list.
+// Requests from the control plane to the caches of the data threads, and their replies.
 import type { WireName } from '../dns/name.ts';
 
 export type FlushScope =

@@ -1,20 +1,20 @@
-// Changes on their way to the data threads: bounded, in order, and coalesced while they wait. Under churn a name that
-// changes faster than the threads take it is sent once, in its last state.
+// Changes on their way to the data threads: bounded, ordered, and coalesced while they wait. A name that changes faster
+// than the threads apply changes is sent once, in its last state.
 
 import type { HashSeed } from '../dns/name-hash.ts';
 import { changeKey, encodeChanges } from './messages.ts';
 import type { Change } from './records.ts';
 
-/** Messages that threads have not acknowledged yet: one being applied, the others on their way. */
+/** Maximum number of unacknowledged messages: one being applied, the others in flight. */
 const WINDOW = 4;
 
 export interface ChangeQueue<Receiver> {
   /** Resolves when every receiver has applied them, or later states of the same names. Rejects once closed. */
   add(changes: readonly Change[]): Promise<void>;
   acknowledge(id: number, receiver: Receiver): void;
-  /** It takes no more messages, and none is waited for from it. */
+  /** Sends it no more messages, and waits for none of its acknowledgements. */
   drop(receiver: Receiver): void;
-  /** Names and zones that wait to be sent. */
+  /** Number of names and zones waiting to be sent. */
   waiting(): number;
   close(): void;
 }
@@ -35,7 +35,7 @@ interface Message<Receiver> {
 }
 
 export function createChangeQueue<Receiver>(deps: ChangeQueueDeps<Receiver>): ChangeQueue<Receiver> {
-  /** A later state takes the place of the earlier one, so what waited for the earlier one waits for no more. */
+  /** A later state replaces the earlier one, so waiting for the earlier one needs nothing more. */
   const pending = new Map<string, { number: number; change: Change }>();
   const waiters: { readonly number: number; readonly resolve: () => void; readonly reject: (error: Error) => void }[] =
     [];
@@ -44,7 +44,7 @@ export function createChangeQueue<Receiver>(deps: ChangeQueueDeps<Receiver>): Ch
   let lastId = 0;
   let closed = false;
 
-  /** Takes what is sent out of `pending`, as it is asked for. */
+  /** Removes changes from `pending` as they are consumed. */
   function* taken(): Generator<Change> {
     for (const [key, { change }] of pending) {
       pending.delete(key);
@@ -68,7 +68,7 @@ export function createChangeQueue<Receiver>(deps: ChangeQueueDeps<Receiver>): Ch
     settle();
   };
 
-  /** Messages are done in the order in which they were sent. */
+  /** Messages are acknowledged in the order in which they were sent. */
   const settle = (): void => {
     let settled = false;
     while (sent.length > 0 && sent[0].waitsFor.size === 0) {

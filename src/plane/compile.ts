@@ -38,7 +38,7 @@ export function compileName(writer: WordWriter, records: NameRecords, seed: Hash
   writer.words[start + BLOCK.SIZE] = writer.length - start;
 }
 
-/** An RRset without records says nothing, unless that nobody is there to answer with is to be SERVFAIL. */
+/** An RRset without records has no effect, unless an empty RRset must be SERVFAIL. */
 const isSaid = (rrset: RRset): boolean => rrset.records.length > 0 || rrset.whenAllUnhealthy === 'servfail';
 
 function flagsOf(records: NameRecords): number {
@@ -117,13 +117,13 @@ function putWithShares(writer: WordWriter, owner: WireName, rdata: Uint8Array, s
   writer.putBytes(rdata.subarray(ends[names]));
 }
 
-/** What the name from `at` to `end` shares with the owner name (SHARE). */
+/** The part that the name from `at` to `end` shares with the owner name (SHARE). */
 function shareWith(owner: WireName, rdata: Uint8Array, at: number, end: number): number {
   const isWildcard = owner[0] === 1 && owner[1] === 0x2a;
   let ownerAt = isWildcard ? 2 : 0;
   let nameAt = at;
   let before = 0;
-  // Suffixes can be equal only where they are equally long.
+  // Equal suffixes have equal lengths.
   while (owner.length - ownerAt !== end - nameAt || !equalBytes(owner, ownerAt, rdata, nameAt)) {
     const ownerRest = owner.length - ownerAt;
     const nameRest = end - nameAt;
@@ -138,7 +138,7 @@ function shareWith(owner: WireName, rdata: Uint8Array, at: number, end: number):
   return kept | (labels << SHARE.LABELS_SHIFT) | ((end - at) << SHARE.LENGTH_SHIFT) | compared;
 }
 
-/** Whether the rest of `owner` stands in `rdata` at `at`. */
+/** Whether `rdata` contains the rest of `owner` at `at`. */
 function equalBytes(owner: WireName, ownerAt: number, rdata: Uint8Array, at: number): boolean {
   for (let i = ownerAt; i < owner.length; i++) if (owner[i] !== rdata[at + i - ownerAt]) return false;
   return true;

@@ -1,4 +1,4 @@
-// The data threads' counters as metrics, added up over threads.
+// The counters of the data threads as metrics, summed over threads.
 import { rcodeName, typeName } from '../dns/types.ts';
 import type { MetricName } from '../metric-table.ts';
 import type { Reading } from '../metrics.ts';
@@ -54,7 +54,7 @@ const SUMS: Partial<Record<MetricName, readonly (readonly [counter: number, ...l
   healthdns_log_lines_dropped_total: [[COUNTER.LOG_DROPPED, 'data threads']],
 };
 
-/** The same in every thread, unless one is being filled. */
+/** Equal in every thread, except while one is being filled. */
 const SHARED: readonly (readonly [MetricName, counter: number])[] = [
   ['healthdns_zones', COUNTER.ZONES],
   ['healthdns_names', COUNTER.NAMES],

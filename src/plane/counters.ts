@@ -1,7 +1,7 @@
-// What data threads count, in shared memory: each thread has a row of its own and is the only one to write it, so counting
-// is one addition and reading never waits. 64-bit floats: whole up to 2^53, and written in one piece.
+// The counters of the data threads, in shared memory: each thread is the only writer of its row, so counting is one addition
+// and reading never waits. 64-bit floats: exact up to 2^53, and written atomically.
 
-/** Query types that have a counter of their own; all others are "other". */
+/** Query types with a separate counter; all others are "other". */
 export const COUNTED_TYPES = [1, 2, 5, 6, 12, 15, 16, 28, 33, 64, 65, 255] as const;
 const TYPE_SLOTS = COUNTED_TYPES.length + 1;
 export const RCODE_SLOTS = 17;
@@ -29,7 +29,7 @@ export const COUNTER = {
   DROPPED_RESPONSE: take(),
   DROPPED_PORT: take(),
   DROPPED_SEND: take(),
-  /** Read from the kernel: it had no room for them. */
+  /** Reported by the kernel: the receive buffer was full. */
   DROPPED_KERNEL: take(),
   ERRORS: take(),
   BATCHES: take(),
@@ -39,16 +39,16 @@ export const COUNTER = {
   TCP_REFUSED: take(),
   TCP_TIMEOUTS: take(),
   TCP_ABORTED: take(),
-  /** Idle for longest when a new one came at the limit. */
+  /** Idle longest when a new one arrived at the limit. */
   TCP_EVICTED: take(),
-  /** Closed because too much was left unread in all. */
+  /** Closed because the total of unread answers was too large. */
   TCP_UNREAD: take(),
   NAMES: take(),
   RECORDS: take(),
   TABLE_BYTES: take(),
   ZONES: take(),
   APPLIED: take(),
-  /** Messages posted to the control plane, and those of them that it has taken: the only counter that it writes itself. */
+  /** Messages posted to the control plane, and those that it has read: the only counter that it writes itself. */
   POSTED: take(),
   TAKEN: take(),
   LOG_DROPPED: take(),
@@ -78,10 +78,10 @@ export const SIZE_COUNTERS = Uint8Array.from({ length: 0x1000 + 1 }, (_, sixteen
   return COUNTER.SIZES + (bound < 0 ? SIZE_BOUNDS.length - 1 : bound);
 });
 
-/** Messages that may wait for the control plane; a worker's port has no bound of its own. */
+/** Maximum number of messages waiting for the control plane; a worker's port is unbounded. */
 export const MAX_POSTED = 1_000;
 
-/** Counts a message to the control plane that can be left out; false: too many wait there already. */
+/** Counts an optional message to the control plane; false: too many are waiting, so drop it. */
 export function mayPost(counters: Counters): boolean {
   if (counters[COUNTER.POSTED] - counters[COUNTER.TAKEN] >= MAX_POSTED) return false;
   counters[COUNTER.POSTED]++;

@@ -1,4 +1,4 @@
-// One data thread as the control plane sees it: started, fed, asked, replaced where it died.
+// The control plane's view of one data thread: starting, feeding and querying it, and noticing its death.
 import { Worker } from 'node:worker_threads';
 import { ListenError } from '../native/listen-error.ts';
 import { closeOrphans } from '../native/orphaned-descriptors.ts';
@@ -14,7 +14,7 @@ export interface DataThread {
   listen(addresses: readonly SocketAddress[]): Promise<{ addresses: readonly ListeningAddress[]; fallback?: string }>;
   flushCache(scope: FlushScope): Promise<number>;
   listCache(limit: number, below?: Uint8Array): Promise<readonly CacheListing[]>;
-  /** Ends it in order, or by force after a while. */
+  /** Shuts it down gracefully, or forcibly after a timeout. */
   close(): Promise<void>;
 }
 
@@ -24,7 +24,7 @@ export interface DataThreadEvents {
   onFilesRead(): void;
   /** About once a second while they change. */
   onForwardStatistics(statistics: ForwardStatistics): void;
-  /** It ended without being asked to. */
+  /** It ended unexpectedly. */
   onDeath(cause: string): void;
   log(level: 'info' | 'warn' | 'error', message: string): void;
 }
@@ -37,7 +37,7 @@ export function startDataThread(url: URL, data: ThreadData, name: string, events
   let onListen: ((reply: FromThread) => void) | undefined;
   let lastId = 0;
   let closing = false;
-  /** It closed its sockets itself. */
+  /** It has closed its sockets itself. */
   let ended = false;
   let cause = 'it ended';
   const descriptors: number[] = [];

@@ -1,4 +1,4 @@
-// The forwarders' counters as metrics, added up over threads. Names follow CoreDNS's `cache` and `forward`.
+// The counters of the forwarders as metrics, summed over threads. Names follow CoreDNS's `cache` and `forward`.
 import type { MetricName } from '../metric-table.ts';
 import type { Reading } from '../metrics.ts';
 import type { ForwardStatistics, RouteCounters, UpstreamCounters } from './forward-statistics.ts';
@@ -49,14 +49,14 @@ export function forwardReadings(statistics: readonly ForwardStatistics[]): Readi
     ...sums(OF_ROUTE, routes, ({ zone }) => zone),
     ...sums(OF_UPSTREAM, upstreams, ({ upstream }) => upstream),
     ...[...groupedBy(upstreams, ({ upstream }) => upstream)].flatMap(([to, same]): Reading[] => [
-      // Skipped by one thread is worth a look.
+      // A server that one thread skips is worth reporting.
       { name: 'healthdns_forward_up', labels: [to], value: Math.min(...same.map(({ up }) => up)) },
       { name: 'healthdns_forward_request_duration_seconds', labels: [to], value: latency(same) },
     ]),
   ];
 }
 
-/** A reading of each metric for each label; '' is no label. */
+/** A reading of each metric for each label; '': no label. */
 function sums<Of>(table: Read<Of>, all: readonly Of[], labelOf: (of: Of) => string): Reading[] {
   const groups = [...groupedBy(all, labelOf)];
   return Object.entries(table).flatMap(([name, read]) =>

@@ -1,36 +1,36 @@
-// What the forwarder is told, after validation. Crosses to the data threads as it is, so plain data only.
+// Validated settings of the forwarder. Sent to the data threads as they are, so plain data only.
 
 export interface ForwardSettings {
-  /** The longest matching zone decides. Empty: nothing is forwarded. */
+  /** The longest matching zone wins. Empty: nothing is forwarded. */
   readonly routes: readonly RouteSettings[];
   readonly cache: CacheSettings;
   /** Clients waiting for upstreams of all routes, in one data thread; beyond it SERVFAIL. */
   readonly maxConcurrent: number;
-  /** Answers with private addresses are dropped, unless the name is at or below one of `allow`. */
+  /** Removes private addresses from answers, unless the name is at or below one of `allow`. */
   readonly rebinding: { readonly allow: readonly string[] } | undefined;
   readonly loopDetection: boolean;
-  /** Addresses of a cached answer take turns in being the first. */
+  /** Rotate the addresses of cached answers. */
   readonly loadbalance: boolean;
   readonly hosts: HostsSettings | undefined;
   readonly templates: readonly TemplateSettings[];
   readonly dns64: Dns64Settings | undefined;
 }
 
-/** Addresses stated by hand, for names that are not ours. */
-/** Whether where names belong is only known once files have been read. */
+/** Static addresses for external names. */
+/** Whether routing of names is only known once files have been read. */
 export const readsFiles = ({ hosts, routes }: ForwardSettings): boolean =>
   (hosts?.files.length ?? 0) > 0 || routes.some(({ resolvConf }) => resolvConf.length > 0);
 
 export interface HostsSettings {
-  /** Absolute paths in the format of hosts(5); read again on change. */
+  /** Absolute paths of files in the format of hosts(5); reread when they change. */
   readonly files: readonly string[];
   readonly entries: readonly { readonly address: string; readonly names: readonly string[] }[];
   readonly ttlSeconds: number;
-  /** PTR records for the addresses, too. */
+  /** Also answer PTR queries for the addresses. */
   readonly reverse: boolean;
 }
 
-/** Answers made from a name's text. */
+/** Answers generated from the queried name. */
 export interface TemplateSettings {
   /** Absolute. */
   readonly zone: string;
@@ -39,38 +39,38 @@ export interface TemplateSettings {
   /** Regular expression for the whole name, lower case, with the trailing dot; undefined: every name in the zone. */
   readonly match: string | undefined;
   readonly rcode: number;
-  /** Rdata in presentation form, with $1 … $9 for what the groups matched and $0 for the name. Empty: no records. */
+  /** Rdata in presentation format, with $1 … $9 for the groups and $0 for the name. Empty: no records. */
   readonly values: readonly string[];
   readonly ttlSeconds: number;
 }
 
-/** AAAA records made of A records, for clients with IPv6 only (RFC 6147). */
+/** Synthesis of AAAA records for IPv6-only clients (RFC 6147). */
 export interface Dns64Settings {
   /** IPv6 text. */
   readonly prefix: string;
   readonly prefixBits: 32 | 40 | 48 | 56 | 64 | 96;
-  /** For names that have AAAA records, too. */
+  /** Also for names that have AAAA records. */
   readonly translateAll: boolean;
 }
 
 export type Policy = 'random' | 'round-robin' | 'sequential';
 
-/** One zone and the servers that are asked for it; CoreDNS's `forward` block. */
+/** One zone and its upstream servers; CoreDNS's `forward` block. */
 export interface RouteSettings {
   /** Absolute, lower case, trailing dot; "." for everything. */
   readonly zone: string;
-  /** Names at or below these are not taken by this route. */
+  /** Names at or below these do not use this route. */
   readonly except: readonly string[];
   readonly upstreams: readonly UpstreamSettings[];
-  /** Absolute paths of resolv.conf files whose nameservers are used too; read again on change. */
+  /** Absolute paths of resolv.conf files whose nameservers are also used; reread when they change. */
   readonly resolvConf: readonly string[];
   readonly policy: Policy;
-  /** Failures in a row after which an upstream is left out; 0: never. */
+  /** Consecutive failures after which a server is taken out of use; 0: never. */
   readonly maxFails: number;
   readonly probe: ProbeSettings;
-  /** All upstreams down: false tries them anyway, true answers SERVFAIL at once. */
+  /** If all servers are down: false tries them anyway, true answers SERVFAIL at once. */
   readonly failFast: boolean;
-  /** An answer or SERVFAIL by then, whatever happens. */
+  /** Maximum time until an answer or SERVFAIL. */
   readonly deadlineMs: number;
   /** The longest time between two attempts; the earlier one may still be answered. */
   readonly attemptTimeoutMs: number;
@@ -78,9 +78,9 @@ export interface RouteSettings {
   /** Clients waiting for this route's upstreams, in one data thread; undefined: what ForwardSettings.maxConcurrent leaves it. */
   readonly maxConcurrent: number | undefined;
   readonly forceTcp: boolean;
-  /** Spell qnames in random case (draft-vixie-dnsext-dns0x20) and insist on it. */
+  /** Randomize the case of qnames (draft-vixie-dnsext-dns0x20) and require it in replies. */
   readonly randomCase: boolean;
-  /** Idle TCP and TLS connections are closed after this. */
+  /** Idle TCP and TLS connections are closed after this time. */
   readonly idleMs: number;
 }
 
@@ -92,7 +92,7 @@ export interface UpstreamSettings {
 }
 
 export interface TlsSettings {
-  /** The name that the certificate must have; undefined: the address. */
+  /** Expected name in the certificate; undefined: the address. */
   readonly serverName: string | undefined;
   /** PEM text; undefined: the system's authorities. */
   readonly ca: string | undefined;
@@ -101,17 +101,17 @@ export interface TlsSettings {
 }
 
 export interface ProbeSettings {
-  /** How often an upstream that failed is asked; 0: no probes. */
+  /** Interval between probes of a failed server; 0: no probes. */
   readonly intervalMs: number;
   readonly timeoutMs: number;
-  /** Any reply to NS of this name but a malformed one counts as alive. */
+  /** Any well-formed reply to NS of this name counts as success. */
   readonly name: string;
   readonly recursionDesired: boolean;
 }
 
 export interface CacheSettings {
   readonly enabled: boolean;
-  /** Both bounds are for one data thread. */
+  /** Both limits apply per data thread. */
   readonly maxEntries: number;
   readonly maxBytes: number;
   readonly minTtlSeconds: number;
@@ -128,25 +128,25 @@ export interface CacheSettings {
 }
 
 export interface ServeStaleSettings {
-  /** How long after expiry an answer may still be given. */
+  /** How long after expiry an answer may be served. */
   readonly maxStaleSeconds: number;
   /** TTL of stale answers: 30 (RFC 8767 section 5). */
   readonly ttlSeconds: number;
-  /** Upstreams get so long before a stale answer is given: 1800; 0: stale at once, refreshed behind it. */
+  /** How long to wait for upstream servers before serving stale: 1800; 0: serve stale at once and refresh. */
   readonly clientTimeoutMs: number;
-  /** After a failed refresh, stale answers are given at once for so long: 30 s. */
+  /** How long after a failed refresh stale answers are served at once: 30 s. */
   readonly failureRecheckSeconds: number;
 }
 
 export interface PrefetchSettings {
-  /** An entry asked for at least so often within `windowSeconds`… */
+  /** An entry requested at least this often within `windowSeconds`… */
   readonly hits: number;
   readonly windowSeconds: number;
-  /** …is fetched again when less than this percentage of its TTL is left. */
+  /** …is refreshed when less than this percentage of its TTL remains. */
   readonly percent: number;
 }
 
-/** What a configuration says by saying nothing. */
+/** Defaults of the configuration. */
 export const ROUTE_DEFAULTS: Omit<RouteSettings, 'zone' | 'upstreams'> = {
   except: [],
   resolvConf: [],
@@ -154,9 +154,9 @@ export const ROUTE_DEFAULTS: Omit<RouteSettings, 'zone' | 'upstreams'> = {
   maxFails: 2,
   probe: { intervalMs: 500, timeoutMs: 1000, name: '.', recursionDesired: true },
   failFast: false,
-  // glibc asks again after 5 s: an answer later than that is for nobody.
+  // glibc retries after 5 s, so a later answer is useless.
   deadlineMs: 4500,
-  // An outage of a server costs at most so much more, as long as attempts are left.
+  // Maximum additional delay of an outage, as long as attempts are left.
   attemptTimeoutMs: 900,
   attempts: 8,
   maxConcurrent: undefined,
@@ -202,14 +202,14 @@ export const FORWARD_DEFAULTS: ForwardSettings = {
   dns64: undefined,
 };
 
-/** What happens to queries before, and to responses after, they are answered; for our zones and others alike. */
+/** Processing of queries before, and of responses after, they are answered; for own zones and external names. */
 export interface FrontSettings {
-  /** The first rule that fits decides; none: allowed. */
+  /** The first matching rule wins; none: allowed. */
   readonly acl: readonly AclRule[];
-  /** The first rule that fits decides. */
+  /** The first matching rule wins. */
   readonly rewrites: readonly RewriteRule[];
   readonly autopath: AutopathSettings | undefined;
-  /** For our own names; those of others get their AAAA records from ForwardSettings. */
+  /** For own names; external names use ForwardSettings. */
   readonly dns64: Dns64Settings | undefined;
   readonly queryLog: QueryLogSettings | undefined;
 }
@@ -231,7 +231,7 @@ export interface RewriteRule {
    * whole name, lower case, with the trailing dot.
    */
   readonly from: string;
-  /** What takes its place; regex: the whole name, with $1 … $9 for groups. */
+  /** The replacement; for a regex the whole name, with $1 … $9 for groups. */
   readonly to: string;
 }
 
@@ -243,7 +243,7 @@ export interface AutopathSettings {
 }
 
 export interface QueryLogSettings {
-  /** Every so many queries, one is logged; 1: all. */
+  /** Log one of this many queries; 1: all. */
   readonly every: number;
   /** Only responses with these codes; empty: all. */
   readonly rcodes: readonly number[];

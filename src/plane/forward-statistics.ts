@@ -1,4 +1,4 @@
-// What the forwarder counts. Plain numbers, written by one thread; plane/ copies them to where metrics are read.
+// The counters of the forwarder: plain numbers, written by one thread and copied by plane/ for the metrics.
 
 export interface UpstreamCounters {
   /** "1.1.1.1:53", "tls://1.1.1.1:853". */
@@ -10,18 +10,18 @@ export interface UpstreamCounters {
   /** Attempts that ended without a reply: timed out, refused, reset. */
   failures: number;
   healthCheckFailures: number;
-  /** Messages thrown away: wrong ID, question, source, or late. */
+  /** Messages ignored: wrong ID, question or source, or too late. */
   ignored: number;
   socketsOpened: number;
-  /** Sum of the times from question to reply, and how many fell under each bound of LATENCY_BOUNDS_MS. */
+  /** Sum of the times from query to reply, and the count under each bound of LATENCY_BOUNDS_MS. */
   latencyMs: number;
   readonly latencyBuckets: number[];
   readonly latencyBoundsMs: readonly number[];
   /** 0 or 1. */
   up: number;
-  /** Why `up` is what it is. */
+  /** The reason for `up`. */
   reason: string;
-  /** A forwarding loop goes through it: it must not be asked. */
+  /** It is part of a forwarding loop and must not be used. */
   loops: boolean;
 }
 
@@ -30,7 +30,7 @@ export interface RouteCounters {
   readonly zone: string;
   readonly maxWaiting: number;
   waiting: number;
-  /** Refused since too many were waiting. */
+  /** Rejected because too many were waiting. */
   rejected: number;
 }
 
@@ -43,14 +43,14 @@ export interface ForwardCounters {
   prefetches: number;
   evictions: number;
   coalesced: number;
-  /** SERVFAIL since no upstream gave an answer. */
+  /** SERVFAIL because no upstream server answered. */
   failed: number;
-  /** Replies that broke a limit or the format. */
+  /** Replies that violated a limit or the format. */
   malformed: number;
   /** Private addresses dropped from answers. */
   rebindingDropped: number;
   loops: number;
-  /** Exceptions that ended an attempt or a wait: mistakes of ours. */
+  /** Exceptions that ended an attempt or a wait: bugs. */
   bugs: number;
 }
 
@@ -63,7 +63,7 @@ export interface ForwarderGauges {
   readonly deadlines: number;
 }
 
-/** All of it, as it crosses to the control plane. */
+/** All counters, as sent to the control plane. */
 export interface ForwardStatistics {
   readonly counters: ForwardCounters;
   readonly gauges: ForwarderGauges;

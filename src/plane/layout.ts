@@ -1,13 +1,13 @@
-// How one name with all its records lies in memory: a block of 32-bit words. The control plane writes the block once, the
-// data threads only copy it into their tables. Both sides take the numbers from here.
+// The memory layout of one name with all its records: a block of 32-bit words. The control plane writes the block once, and
+// the data threads only copy it into their tables. Both sides use the constants defined here.
 //
 //   block   | words | hash | name length, labels, flags | RRsets | pod TTL | name … | RRset headers … | records … |
 //   RRset   | type, flags | TTL | records | max answers | first record | stride |
 //   record  | slot, duplicate | weight, rdlength | (target's hash) | (shares …) | rdata … |
 //
-// Names and rdata are bytes, padded to a word; in rdata with shares, what is before, between and after the names is padded as
-// well. Records of one size follow each other by `stride` words; otherwise stride is 0
-// and `first record` is a list of their places. Places are counted in words from the start of the block.
+// Names and rdata are bytes, padded to a word; in rdata with shares, the parts before, between and after the names are padded
+// as well. Records of equal size are `stride` words apart; otherwise stride is 0 and `first record` is a list of offsets.
+// Offsets are in words from the start of the block.
 
 import { firstNameOffset } from '../dns/rdata/layouts.ts';
 import { TYPE } from '../dns/types.ts';
@@ -24,9 +24,9 @@ export const BLOCK = {
 
 export const BLOCK_FLAG = {
   SYNTHESIZES_PODS: 1,
-  /** It has an NS RRset: an apex or a zone cut. */
+  /** The name has an NS RRset: an apex or a zone cut. */
   HAS_NS: 2,
-  /** Some RRset says `whenAllUnhealthy: nxdomain`. */
+  /** Some RRset has `whenAllUnhealthy: nxdomain`. */
   MAY_NOT_EXIST: 4,
   /** The first label is `*`. */
   WILDCARD: 8,
@@ -65,7 +65,7 @@ export const RECORD = {
   WORDS: 2,
 } as const;
 
-/** This record's rdata is the same as that of the record before it: only one of them is answered. */
+/** The record has the same rdata as the previous one: only one of them is answered. */
 export const DUPLICATE = 0x8000_0000 | 0;
 export const SLOT_MASK = 0x00ff_ffff;
 
@@ -76,7 +76,7 @@ export const ENTRY_HEADER_WORDS = 2;
 export const ZONE_FLAG = { READY: 1, STALE: 2 } as const;
 
 /**
- * What a name in rdata shares with its owner name (a wildcard's `*` aside): the bytes before the shared suffix | the labels
+ * The part that a name in rdata shares with its owner name (except a wildcard's `*`): the bytes before the shared suffix | the labels
  * of the suffix << 8 | the length of the whole name << 16 | whether it may share more with another name of the RRset, because
  * more than one label is before the suffix. Without a shared label all bytes are before it.
  */
@@ -88,7 +88,7 @@ const byType = (types: readonly number[], value: (type: number) => number, none:
   return (type: number): number => (type < values.length ? values[type] : none);
 };
 
-/** Where in the rdata of a type a name begins whose addresses are added; else -1. */
+/** The offset in the rdata of a type of the name whose addresses are added; -1: none. */
 export const targetOffset = byType([TYPE.NS, TYPE.MX, TYPE.SRV], firstNameOffset, -1);
 
 /** How many names of the rdata may be compressed (RFC 3597 section 4: types of RFC 1035). The first begins at `nameOffset`. */

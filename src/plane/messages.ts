@@ -1,5 +1,4 @@
-// Changes ↔ bytes. Whole names cross as blocks that are ready to be copied into a table (layout.ts), a bounded number of
-// bytes at a time.
+// Changes ↔ bytes. Whole names are sent as blocks ready to be copied into a table (layout.ts), in messages of bounded size.
 
 import type { WireName } from '../dns/name.ts';
 import { type HashSeed, hashName } from '../dns/name-hash.ts';
@@ -8,15 +7,15 @@ import { compileName } from './compile.ts';
 import { ENTRY, ENTRY_HEADER_WORDS, ZONE_FLAG } from './layout.ts';
 import type { Change, ZoneState } from './records.ts';
 
-/** A message ends after the change that passes this: few enough for a data thread to apply in well under 1 ms. */
+/** A message ends after the change that exceeds this: small enough to be applied in well under 1 ms. */
 export const MESSAGE_BYTES = 64 * 1024;
 
-/** Encoding is done in one go, so all of it uses the same memory. */
+/** Encoding is synchronous, so all of it uses the same memory. */
 const writer = createWordWriter();
 
 /**
- * Takes changes from `changes` until the message is full or none is left; undefined when there were none. What cannot be
- * said on the wire is left out and given to `onBad`.
+ * Consumes changes until the message is full or none is left; undefined: there were none. Changes that cannot be encoded
+ * are skipped and passed to `onBad`.
  */
 export function encodeChanges(
   changes: Iterator<Change>,
@@ -39,7 +38,7 @@ export function encodeChanges(
   return writer.length === 0 ? undefined : writer.finish();
 }
 
-/** What a data thread does with each entry of a message. */
+/** The handlers of a data thread for the entries of a message. */
 export interface ChangeTarget {
   /** The block begins at `words[at]`; it is copied. */
   replaceName(words: Int32Array, at: number): void;
@@ -48,7 +47,7 @@ export interface ChangeTarget {
   removeZone(hash: number, name: WireName): void;
 }
 
-/** Applies the entry at `at` and gives the place of the next. */
+/** Applies the entry at `at` and returns the offset of the next. */
 export function applyEntry(words: Int32Array, at: number, target: ChangeTarget): number {
   const body = at + ENTRY_HEADER_WORDS;
   switch (words[at]) {
@@ -120,7 +119,7 @@ function bytesAt(words: Int32Array, at: number): Uint8Array {
   return new Uint8Array(words.buffer, words.byteOffset + (at + 1) * 4, words[at]).slice();
 }
 
-/** Tells changes apart that replace each other while they wait: a later state of the same name or zone. */
+/** Identifies changes that replace each other while they wait: later states of the same name or zone. */
 export function changeKey(change: Change): string {
   const zone = change.kind === 'replace-zone' || change.kind === 'remove-zone';
   const name =

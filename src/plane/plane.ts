@@ -1,5 +1,4 @@
-// The data plane while it runs. There is one implementation with threads (threads.ts) and one in this thread, for tests
-// (in-process.ts).
+// The interface of a running data plane. Implemented with threads (threads.ts), and for tests in the main thread.
 
 import type { Reading } from '../metrics.ts';
 import type { SocketAddress } from '../native/socket-address.ts';
@@ -8,21 +7,21 @@ import type { Change, DataPlane } from './records.ts';
 
 export interface RunningDataPlane extends DataPlane {
   /**
-   * Opens the sockets of every thread; before this nothing is heard. State the zones first (even as not ready), or names
-   * in them are REFUSED until they are stated. Rejects with ListenError where an address cannot be had.
+   * Opens the sockets of every thread. Apply the zones first (even if not ready), otherwise names in them are REFUSED until
+   * then. Rejects with ListenError if an address is not available.
    */
   listen(): Promise<readonly ListeningAddress[]>;
-  /** Resolves when every thread has read the files of hosts and upstreams, or found that it cannot. */
+  /** Resolves when every thread has read the files of hosts and upstream servers, or failed to. */
   readonly filesRead: Promise<void>;
   /** Empty before `listen`. */
   listening(): readonly ListeningAddress[];
   /** All counters of all threads, for `metrics.collect`. */
   counters(): Iterable<Reading>;
-  /** Forgets cached answers of forwarded names in every thread; resolves to how many. */
+  /** Removes cached answers in every thread; resolves to their number. */
   flushCache(scope: FlushScope): Promise<number>;
-  /** What the threads have cached, at most `limit` entries of each. */
+  /** The cached answers of the threads, at most `limit` entries of each. */
   listCache(limit: number, below?: Uint8Array): Promise<readonly CacheListing[]>;
-  /** Stops listening, answers what was read, ends the threads. */
+  /** Stops listening, answers the queries already read, ends the threads. */
   close(): Promise<void>;
 }
 
@@ -34,6 +33,6 @@ export interface ListeningAddress extends SocketAddress {
 
 export interface PlaneEvents {
   log(level: 'info' | 'warn' | 'error', message: string): void;
-  /** The whole present state, for a data thread that replaces a dead one. */
+  /** The complete current state, for a data thread that replaces a dead one. */
   refill(): Iterable<Change>;
 }

@@ -1,7 +1,7 @@
-// What crosses from the control plane to the data plane: whole names. See src/README.md, "How they meet".
+// The data sent from the control plane to the data plane: whole names. See src/README.md, "How they meet".
 import type { WireName } from '../dns/name.ts';
 
-/** What a name answers when none of its instances may be answered. */
+/** The answer if none of a name's instances may be answered. */
 export type WhenAllUnhealthy = 'nodata' | 'nxdomain' | 'servfail' | 'all';
 
 /** Slot 0 is always 1: for records that have no health (SOA, NS, ClusterIP, static). */
@@ -10,9 +10,9 @@ export const ALWAYS_ANSWERED = 0;
 export interface ResourceRecord {
   /** Uncompressed rdata. */
   readonly rdata: Uint8Array;
-  /** The byte that says whether the record may be answered now. */
+  /** The byte that determines whether the record may be answered. */
   readonly slot: number;
-  /** For `routing: weighted`; 0 is never chosen while another is alive. */
+  /** For `routing: weighted`; 0 is never selected while another record is healthy. */
   readonly weight: number;
 }
 
@@ -23,29 +23,29 @@ export interface RRset {
   readonly routing: 'multivalue' | 'weighted';
   /** 0 is all. */
   readonly maxAnswers: number;
-  /** What is answered when every record's slot is 0. */
+  /** The answer if the slot of every record is 0. */
   readonly whenAllUnhealthy: WhenAllUnhealthy;
 }
 
-/** All that one owner name answers. No RRsets: an empty non-terminal, NODATA (RFC 8020). */
+/** All RRsets of one owner name. None: an empty non-terminal, NODATA (RFC 8020). */
 export interface NameRecords {
   readonly name: WireName;
   readonly rrsets: readonly RRset[];
   /**
-   * Names one label below that are not listed answer the address the label spells: Kubernetes pod names, `pods
-   * insecure`. "1-2-3-4" is A 1.2.3.4; "fd00--1" AAAA fd00::1.
+   * Unlisted names one label below resolve to the address in the label: Kubernetes pod names with `pods: insecure`.
+   * "1-2-3-4" is A 1.2.3.4; "fd00--1" AAAA fd00::1.
    */
   readonly synthesizesPodAddresses?: { readonly ttlSeconds: number };
 }
 
-/** What the data plane must know of a zone beside its names. The apex's SOA and NS are in its NameRecords. */
+/** The data of a zone besides its names. SOA and NS are in the NameRecords of the apex. */
 export interface ZoneState {
   readonly name: WireName;
-  /** False: names that are not found are SERVFAIL with EDE 14, never NXDOMAIN. */
+  /** False: unknown names are SERVFAIL with EDE 14, never NXDOMAIN. */
   readonly ready: boolean;
-  /** True: the data are last-known-good from a snapshot; answers carry EDE 3. */
+  /** True: the data are from a snapshot; answers carry EDE 3. */
   readonly stale: boolean;
-  /** Names not found here are forwarded: '' none, else the suffixes for which this holds (root = all). */
+  /** Suffixes of unknown names that are forwarded (root: all). */
   readonly fallthrough: readonly WireName[];
 }
 
@@ -62,12 +62,12 @@ export interface DataPlane {
   apply(changes: readonly Change[]): Promise<void>;
 }
 
-/** One byte an instance in shared memory; written by the control plane, read by every data thread on each answer. */
+/** One byte per instance in shared memory; written by the control plane, read by every data thread for each answer. */
 export interface Slots {
-  /** A free slot, set to 0. Throws RangeError when all are taken. */
+  /** A free slot, set to 0. Throws RangeError if all are in use. */
   allocate(): number;
   set(slot: number, answered: boolean): void;
   get(slot: number): boolean;
-  /** Gives a slot back once `dropped` (the promise of the change that dropped its last record) has resolved. */
+  /** Releases a slot once `dropped` (the promise of the change that dropped its last record) has resolved. */
   release(slot: number, dropped: Promise<void>): void;
 }

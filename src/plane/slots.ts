@@ -1,14 +1,14 @@
-// One byte an instance in memory that both planes see: 1 = may be answered. The control plane writes, every data thread
-// reads it on each answer, so a verdict holds everywhere at once, with no message.
+// One byte per instance in memory shared by both planes: 1 = may be answered. The control plane writes it, and every data
+// thread reads it for each answer, so a verdict takes effect everywhere at once, without a message.
 import { ALWAYS_ANSWERED, type Slots } from './records.ts';
 
-/** 16 MiB of addresses; the kernel commits pages when they are first written. Slots fit 24 bits of a record's word. */
+/** 16 MiB of address space; the kernel commits pages on first write. A slot fits into 24 bits of a record's word. */
 export const MAX_SLOTS = 1 << 24;
 
 export interface SharedSlots extends Slots {
-  /** What data threads read. */
+  /** The memory that data threads read. */
   readonly bytes: Uint8Array;
-  /** Slots given out and not yet given back. */
+  /** Number of allocated slots. */
   inUse(): number;
 }
 
@@ -30,7 +30,7 @@ export function createSlots(capacity = MAX_SLOTS): SharedSlots {
     allocate() {
       const slot = free.pop() ?? unused;
       if (slot === unused) {
-        if (unused === capacity) throw new RangeError(`all ${capacity} health slots are taken: too many instances`);
+        if (unused === capacity) throw new RangeError(`all ${capacity} health slots are in use: too many instances`);
         unused++;
       }
       bytes[slot] = 0;
@@ -44,14 +44,14 @@ export function createSlots(capacity = MAX_SLOTS): SharedSlots {
     get: (slot) => bytes[slot] === 1,
     release(slot, dropped) {
       check(slot);
-      // Until every thread has dropped the records, the byte still speaks of the old instance: it is gone.
+      // Until every thread has dropped the records, the byte still belongs to the removed instance.
       bytes[slot] = 0;
       const giveBack = () => {
         bytes[slot] = 0;
         free.push(slot);
         taken--;
       };
-      // Not acknowledged (the plane was closed): the slot is never used again, which is safe.
+      // Not acknowledged (the plane was closed): the slot is never reused, which is safe.
       dropped.then(giveBack, () => {});
     },
     inUse: () => taken,

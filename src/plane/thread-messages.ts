@@ -1,4 +1,4 @@
-// What the control plane and a data thread say to each other. Changes travel as transferred bytes (messages.ts).
+// Messages between the control plane and a data thread. Changes are sent as transferred bytes (messages.ts).
 
 import type { SocketAddress } from '../native/socket-address.ts';
 import type { CacheListing, FlushScope } from './cache-orders.ts';
@@ -6,7 +6,7 @@ import type { ForwardStatistics } from './forward-statistics.ts';
 import type { ListeningAddress } from './plane.ts';
 import type { DataPlaneSettings } from './settings.ts';
 
-/** What a data thread starts with. */
+/** The initial data of a data thread. */
 export interface ThreadData {
   readonly settings: DataPlaneSettings;
   readonly slots: SharedArrayBuffer;
@@ -15,7 +15,7 @@ export interface ThreadData {
   readonly rotationSeed: number;
   /** The same in all threads of the process and in no other. */
   readonly loopToken: string;
-  /** 0: speaks for all threads where they see the same. */
+  /** 0: reports for all threads what all of them see. */
   readonly index: number;
 }
 

@@ -1,5 +1,5 @@
-// The data plane in worker threads: N of them, each with its own table and sockets, all fed the same changes. A thread that
-// dies is replaced and its table filled again, while the others go on answering.
+// The data plane in worker threads: each has its own table and sockets, and all receive the same changes. A thread that dies
+// is replaced and its table refilled, while the others keep answering.
 import { randomInt, randomUUID } from 'node:crypto';
 import type { Clock, Random, Timer } from '../clock.ts';
 import type { SocketAddress } from '../native/socket-address.ts';
@@ -21,7 +21,7 @@ export interface DataPlaneOptions extends PlaneEvents {
   readonly threadUrl: URL;
   readonly clock: Clock;
   readonly random: Random;
-  /** How many health slots there are; the default is enough for 16 million instances. */
+  /** Number of health slots; the default suffices for 16 million instances. */
   readonly slotCapacity?: number;
 }
 
@@ -35,7 +35,7 @@ interface Member {
   readonly index: number;
   readonly counters: Counters;
   thread: DataThread;
-  /** Acknowledgements that the filling of a new thread waits for. */
+  /** Pending acknowledgements of the filling of a new thread. */
   filling: Map<number, () => void>;
   diedMs: number;
   delayMs: number;
@@ -43,10 +43,10 @@ interface Member {
 
 const FIRST_DELAY_MS = 100;
 const MAX_DELAY_MS = 10_000;
-/** A thread that lived for so long may be replaced at once again. */
+/** A thread that lived at least this long is replaced without delay. */
 const HEALTHY_MS = 60_000;
 
-/** Starts the threads; nothing is heard before `listen`. */
+/** Starts the threads; sockets are opened by `listen`. */
 export async function startDataPlane(
   settings: DataPlaneSettings,
   options: DataPlaneOptions,
@@ -75,7 +75,7 @@ export async function startDataPlane(
 
   const onBad = (change: Change, error: Error) => {
     badChanges++;
-    log('error', `a change of kind ${change.kind} cannot be said in DNS and is left out: ${error.message}`);
+    log('error', `skipped a change of kind ${change.kind} that cannot be expressed in DNS: ${error.message}`);
   };
 
   const queue = createChangeQueue<Member>({
@@ -144,7 +144,7 @@ export async function startDataPlane(
     const lived = clock.monotonicMs() - member.diedMs;
     const delayMs = lived > HEALTHY_MS ? FIRST_DELAY_MS : Math.min(MAX_DELAY_MS, member.delayMs * 2);
     log('error', `data thread ${member.index} died and is replaced in ${delayMs} ms: ${cause}`);
-    // The last thread may have been all that kept the process alive.
+    // The last thread may have been the only thing keeping the process alive.
     const timer = clock.setTimeoutKeepingAlive(() => {
       timers.delete(timer);
       void replace(addMember(member.index, member.counters, delayMs));
@@ -152,7 +152,7 @@ export async function startDataPlane(
     timers.add(timer);
   };
 
-  /** Fills the table of a new thread, one message at a time; changes made meanwhile reach it as well. Then it listens. */
+  /** Fills the table of a new thread, one message at a time, interleaved with new changes. Then it listens. */
   const replace = async (member: Member): Promise<void> => {
     const changes = options.refill()[Symbol.iterator]();
     while (members.includes(member)) {
@@ -174,7 +174,7 @@ export async function startDataPlane(
     }
   };
 
-  /** Kept when a thread dies: counters never go back. */
+  /** Kept when a thread dies, because counters must not decrease. */
   const rows = Array.from({ length: settings.threads }, createCounters);
   rows.forEach((counters, index) => {
     addMember(index, counters, FIRST_DELAY_MS);
@@ -190,7 +190,9 @@ export async function startDataPlane(
       const plain = opened.addresses.some(({ transport, mode }) => transport === 'udp' && mode === 'plain');
       const alone = plain && rest.length > 0;
       const remarks = [
-        ...(opened.fallback === undefined ? [] : [`UDP is read packet by packet: ${opened.fallback}`]),
+        ...(opened.fallback === undefined
+          ? []
+          : [`UDP batches are not available, packets are read one by one: ${opened.fallback}`]),
         ...(alone ? ['plain UDP sockets cannot be shared between threads: one data thread answers'] : []),
       ];
       if (remarks.length > 0) log('warn', remarks.join('; '));
@@ -238,14 +240,14 @@ export async function startDataPlane(
   }
 }
 
-/** What the dead thread had is gone, what it counted was so. */
+/** Gauges of the dead thread are reset, its counters are kept. */
 function forgetGauges(counters: Counters): void {
   for (const gauge of [COUNTER.TCP_OPEN, COUNTER.NAMES, COUNTER.RECORDS, COUNTER.TABLE_BYTES, COUNTER.ZONES]) {
     counters[gauge] = 0;
   }
 }
 
-/** Each address once, with the port that was found. */
+/** Each address once, with its actual port. */
 function addressesOf(listening: readonly ListeningAddress[]): SocketAddress[] {
   return listening.filter(({ transport }) => transport === 'udp').map(({ address, port }) => ({ address, port }));
 }

@@ -1,4 +1,4 @@
-// What one data thread is, without its sockets: a table, the zones, the responder over them, and the changes that arrive.
+// A data thread without its sockets: the table, the zones, the responder, and the changes that arrive.
 
 import { MAX_MESSAGE_BYTES } from '../dns/limits.ts';
 import { composeMessage, parseMessage } from '../dns/message/message.ts';
@@ -28,7 +28,7 @@ export interface EngineDeps {
   readonly settings: ResponderSettings;
   readonly hashSeed: HashSeed;
   readonly rotationSeed: number;
-  /** Made here because it asks what is ours; undefined: nothing is forwarded. */
+  /** Created here because it looks up own names; undefined: nothing is forwarded. */
   readonly createForwarder?: (ours: Pick<ForwarderDeps, 'isOurs' | 'ourAnswer'>) => Forwarder;
   /** undefined: every query goes straight to the responder. */
   readonly front?: FrontSettings & Pick<FrontDeps, 'logQuery' | 'monotonicMs'>;
@@ -100,7 +100,7 @@ export function createEngine(deps: EngineDeps): Engine {
   };
 }
 
-/** What we answer for a name of ours, for an upstream's CNAME that leads there. */
+/** The answer for an own name that an upstream's CNAME leads to. */
 function answerTo(responder: QueryHandler, name: Uint8Array, type: number): OurAnswer {
   const query = composeMessage({ flags: FLAG.RD, questions: [{ name, type, class: CLASS.IN }] });
   const out = new Uint8Array(MAX_MESSAGE_BYTES);

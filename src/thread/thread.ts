@@ -1,4 +1,4 @@
-// The entry of a data thread: a table fed by messages, sockets that answer from it, and nothing else.
+// The entry point of a data thread: a table filled by messages, and sockets that answer from it.
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../clock.ts';
 import { UDP_BYTES_WITHOUT_EDNS } from '../dns/limits.ts';
@@ -14,7 +14,7 @@ import { type Listeners, openListeners } from '../server/listeners.ts';
 import { createEngine, type EngineDeps } from './engine.ts';
 
 const REPORT_MS = 1000;
-/** Packets read and answered at once. */
+/** Packets per batch. */
 const BATCH = 64;
 
 trimFreedMemory();
@@ -35,7 +35,7 @@ let loopRuns = false;
 const openSocket: OpenSocket = (...socket) =>
   datagrams !== undefined && loopRuns ? datagrams.open(...socket) : openDatagram(...socket);
 
-/** All threads read the same files; one says what it found. */
+/** All threads read the same files; only one logs problems. */
 const logForwarding: typeof log = (level, message) => {
   if (data.index === 0 || level === 'error') log(level, message);
 };
@@ -70,7 +70,7 @@ if (engine.forwarder !== undefined) {
 let listeners: Listeners | undefined;
 const changes: { id: number; bytes: ArrayBuffer }[] = [];
 
-/** One message a turn of the loop, so that queries are answered between them. */
+/** One message per turn of the event loop, so that queries are answered in between. */
 function applyNext(): void {
   const next = changes.shift();
   if (next === undefined) return;
@@ -129,7 +129,7 @@ parentPort?.on('message', (message: ToThread) => {
   }
 });
 
-/** A bug in the answer path may show with every query; each is told once. */
+/** A bug in the answer path may occur with every query; each is reported once. */
 function oncePerKind(report: (error: Error) => void): (error: Error) => void {
   const told = new Set<string>();
   return (error) => {
@@ -139,7 +139,7 @@ function oncePerKind(report: (error: Error) => void): (error: Error) => void {
   };
 }
 
-/** Objects with names of upstreams do not fit the shared counters, so they are sent, where something changed. */
+/** Statistics with names of upstream servers do not fit into the shared counters, so they are sent when they change. */
 function reportForwarding(forwarder: Forwarder, before: string): void {
   const statistics = {
     counters: forwarder.counters,

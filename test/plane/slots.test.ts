@@ -12,7 +12,7 @@ test('slot 0 is always answered and never allocated', () => {
 test('allocating beyond the last slot is an error', () => {
   const slots = createSlots(2);
   slots.allocate();
-  assert.throws(() => slots.allocate(), /all 2 health slots are taken/);
+  assert.throws(() => slots.allocate(), /all 2 health slots are in use/);
 });
 
 test('a released slot is unhealthy at once, and reused only after the threads have dropped its records', async () => {

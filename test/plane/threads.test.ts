@@ -215,7 +215,7 @@ test('if batches are not available, one line gives the reason, and plain sockets
   const [{ address, port, mode }] = await plane.listen();
   assert.equal(mode, 'plain');
   assert.deepEqual(log, [
-    'warn: UDP is read packet by packet: batched UDP is for Linux, this is plan9; ' +
+    'warn: UDP batches are not available, packets are read one by one: batched UDP requires Linux, this is plan9; ' +
       'plain UDP sockets cannot be shared between threads: one data thread answers',
   ]);
   const client = await udpClient(address, port);

@@ -33,7 +33,7 @@ test('an upstream server that goes down and comes back is one line each, across 
   note([thread({ '.': DOWN, 'corp.': {} }), thread({ '.': {}, 'corp.': {} })]);
   assert.deepEqual(lines, [], 'one still has it down');
   note([thread({ '.': {}, 'corp.': {} }), thread({ '.': {}, 'corp.': {} })]);
-  assert.deepEqual(lines.splice(0), ['info upstream 192.0.2.1:53 is up: it answers again']);
+  assert.deepEqual(lines.splice(0), ['info upstream 192.0.2.1:53 is up again']);
   note([thread({ '.': DOWN })]);
   note([thread({})]);
   assert.deepEqual(
@@ -50,7 +50,7 @@ test('a loop is one line, and its end is one line, per route', () => {
   note([thread({ '.': { loops: true } }), thread({ '.': { loops: true } })]);
   note([thread({ '.': {} }), thread({ '.': {} })]);
   assert.deepEqual(lines, [
-    'error forwarding . to 192.0.2.1:53 leads back to this server: it is not asked until that ends',
-    'info forwarding . to 192.0.2.1:53 no longer leads back to this server',
+    'error forwarding . to 192.0.2.1:53 loops back to this server, and is not used until the loop ends',
+    'info forwarding . to 192.0.2.1:53 no longer loops back to this server',
   ]);
 });

@@ -13,7 +13,7 @@ import { PodsKind } from '../src/sources/kubernetes/kinds/pods.ts';
 import { createPublishedServices } from '../src/sources/kubernetes/kinds/published-services.ts';
 import { servicesKind } from '../src/sources/kubernetes/kinds/services.ts';
 import { createJsonLines } from '../src/sources/kubernetes/watch/json-lines.ts';
-import { createKnownObjects } from '../src/sources/kubernetes/watch/known-objects.ts';
+import { KnownObjects } from '../src/sources/kubernetes/watch/known-objects.ts';
 import type { WatchedKind } from '../src/sources/kubernetes/watch/watched-kind.ts';
 import { createStatusBoard } from '../src/sources/status.ts';
 import { createFlushPace } from '../src/wiring/flush-pace.ts';
@@ -144,7 +144,7 @@ export function startControlPlane({
   const cluster = { config, zone: ZONE, registry, clock, log };
   const source = createStatusBoard(clock).add('kubernetes/production', [ZONE.name]);
   const reader = (kind: WatchedKind) => {
-    const known = createKnownObjects(kind, source.kind(kind.resource, true), log);
+    const known = new KnownObjects(kind, source.kind(kind.resource, true), log);
     const lines = createJsonLines({
       value: (event) => known.upsert((event as { object: unknown }).object),
       tooLong: fail,

@@ -10,7 +10,7 @@ import { type Fields, type Metadata, optionalFields, optionalText } from '../sou
 import { nodeFacts } from '../sources/kubernetes/kinds/nodes.ts';
 import type { WatchTimings } from '../sources/kubernetes/watch/timings.ts';
 import type { WatchedKind } from '../sources/kubernetes/watch/watched-kind.ts';
-import { createWatches } from '../sources/kubernetes/watch/watches.ts';
+import { Watches } from '../sources/kubernetes/watch/watches.ts';
 import type { StatusBoard } from '../sources/status.ts';
 import { ECS_SERVICE, ECS_TASK, KECS_SERVICE, translateTask } from './task.ts';
 import type { TaskBook } from './task-book.ts';
@@ -42,7 +42,7 @@ export function startTaskSource(settings: TaskSourceSettings): { stop(): Promise
   const { name } = config;
   const log = settings.log.child({ source: name });
   const report = status.add(name, []);
-  const watches = createWatches(settings, log, report);
+  const watches = new Watches(settings, log, report);
   const pods = createPods(settings);
   watches.add(nodesKind(settings, pods.replacePlace));
   for (const { title, selector } of SELECTORS) {

@@ -1,13 +1,12 @@
-// The board of sources: which have said all they know, and how old what they said is. /ready, the readiness of zones,
-// /metrics and the status page read it. A source that has synced once stays synced: losing its server afterwards means
-// older data, not ignorance.
+// The board of sources: which have reported everything, and how old their data are. /ready, the readiness of zones, /metrics and
+// the status page read it. A source that has synced once stays synced: losing its server afterwards means older data.
 import type { Clock } from '../clock.ts';
 
 export type KindState =
   | 'starting'
   | 'listing' // the first, or a new, complete list is being read
   | 'watching'
-  | 'disconnected' // trying again, with backoff; what was known is still served
+  | 'disconnected' // trying again, with backoff; known data are still served
   | 'forbidden' // the server refuses this kind (403)
   | 'absent'; // the server does not have this kind (404)
 
@@ -30,10 +29,10 @@ export interface KindStatus {
   readonly required: boolean;
   readonly state: KindState;
   readonly synced: boolean;
-  /** What it waits for, or what went wrong last: "connect ECONNREFUSED 127.0.0.1:6443". */
+  /** What it waits for, or the last error: "connect ECONNREFUSED 127.0.0.1:6443". */
   readonly detail: string;
   readonly objects: number;
-  /** Wall-clock milliseconds of the last sign of life; undefined before the first. */
+  /** Wall-clock milliseconds of the last proof that nothing was missed; undefined before the first. */
   readonly lastContactMs: number | undefined;
   readonly counters: Readonly<Record<KindCounter, number>>;
 }
@@ -43,12 +42,12 @@ export interface SourceStatus {
   readonly name: string;
   readonly zones: readonly string[];
   readonly synced: boolean;
-  /** Served from a snapshot, until the source itself has spoken or the snapshot is too old; or not confirmed for too long. */
+  /** Served from a snapshot that is not too old, until the source has synced; or not confirmed for too long. */
   readonly stale: boolean;
   readonly kinds: readonly KindStatus[];
   /**
-   * Milliseconds since the required kind that was heard of longest ago gave a sign of life; undefined before. A kind that
-   * only a snapshot has spoken for was heard of when that was taken.
+   * Milliseconds since the last proof of the required kind with the oldest one; undefined before. A kind known only from a
+   * snapshot is as old as the snapshot.
    */
   readonly ageMs: number | undefined;
 }
@@ -66,27 +65,27 @@ export interface UnpublishedSource {
   readonly zones: readonly string[];
 }
 
-/** What a source writes about one of its kinds. */
+/** Through which a source reports on one of its kinds. */
 export interface KindReport {
   state(state: KindState, detail?: string): void;
   synced(): void;
   contact(): void;
   objects(count: number): void;
   count(counter: KindCounter): void;
-  /** The source does without this kind from now on (it may not read it). */
+  /** The source continues without this kind (it may not read it). */
   waive(): void;
   remove(): void;
 }
 
-/** What a source writes about itself. */
+/** Through which a source reports on itself. */
 export interface SourceReport {
   kind(kind: string, required: boolean): KindReport;
   isSynced(): boolean;
-  /** Wall-clock milliseconds of the oldest last sign of life among the required kinds; undefined before. */
+  /** Wall-clock milliseconds of the oldest last proof among the required kinds; undefined before. */
   heardMs(): number | undefined;
-  /** What is served comes from a snapshot that was taken then (wall-clock milliseconds), until all kinds have spoken. */
+  /** What is served comes from a snapshot that was taken then (wall-clock milliseconds), until all kinds have been listed. */
   restored(takenMs: number): void;
-  /** The snapshot is too old to go on with. */
+  /** The snapshot is too old to be served. */
   expired(): void;
   /** See SourceStatus. */
   ageMs(): number | undefined;
@@ -114,9 +113,9 @@ export interface StatusBoard {
   missing(): readonly MissingSource[];
   /** Names below which it is not known yet what is ours: what missing sources claim. */
   claimed(): readonly string[];
-  /** Whether all sources of a zone have spoken, and whether any of them speaks from a snapshot. */
+  /** Whether all sources of a zone have synced or are served from a snapshot, and whether any is stale. */
   zone(name: string): { readonly ready: boolean; readonly stale: boolean };
-  /** Called when a source is added, removed, synced, restored or stale: only take a note. */
+  /** Called when a source is added, removed, synced, restored or stale. */
   onChange(listener: () => void): void;
 }
 
@@ -146,14 +145,12 @@ interface MutableSource {
   takenMs: number | undefined;
 }
 
-export function createStatusBoard(clock: Pick<Clock, 'now' | 'monotonicMs'>): StatusBoard {
+export function createStatusBoard(clock: BoardClock): StatusBoard {
   const sources = new Set<MutableSource>();
   const listeners: (() => void)[] = [];
-  const isMissing = (source: MutableSource) => !source.synced && !source.stale;
   let isComplete = false;
   /** A replica that serves is not taken out of its Service by a cluster that a reload adds to it. */
   let wasReady = false;
-  const isPending = (source: MutableSource) => isMissing(source) || !source.isPublished;
   const isReady = () =>
     (wasReady || isComplete) && ![...sources].some((source) => source.isAwaited && isPending(source));
   const changed = () => {
@@ -161,62 +158,19 @@ export function createStatusBoard(clock: Pick<Clock, 'now' | 'monotonicMs'>): St
     for (const listener of listeners) listener();
   };
 
-  function reviewSynced(source: MutableSource): void {
-    if (source.synced || ![...source.kinds].every((kind) => kind.synced || !kind.required)) return;
-    source.synced = true;
-    source.stale = false;
-    changed();
-  }
-
   return {
     add(name, zones, claims = []) {
-      const isAwaited = !wasReady;
-      const kinds = new Set<MutableKind>();
       const source: MutableSource = {
-        name,
-        zones,
-        claims,
-        kinds,
-        isAwaited,
-        synced: false,
-        stale: false,
-        isPublished: false,
-        isOld: false,
-        takenMs: undefined,
+        ...{ name, zones, claims, kinds: new Set(), isAwaited: !wasReady },
+        ...{ synced: false, stale: false, isPublished: false, isOld: false, takenMs: undefined },
       };
       sources.add(source);
       changed();
-      return {
-        kind: (kind, required) => reportKind(source, kind, required, clock, () => reviewSynced(source)),
-        isSynced: () => source.synced,
-        heardMs() {
-          const heard = [...source.kinds].filter((kind) => kind.required).map((kind) => kind.lastContactMs ?? 0);
-          const oldestMs = Math.min(...heard);
-          return heard.length === 0 || oldestMs === 0 ? undefined : oldestMs;
-        },
-        restored(takenMs) {
-          if (source.synced) return;
-          source.stale = true;
-          source.takenMs = takenMs;
-          changed();
-        },
-        expired() {
-          if (!source.stale) return;
-          source.stale = false;
-          source.isPublished = false;
-          changed();
-        },
-        ageMs: () => ageOf(source, clock),
-        setOld(isOld) {
-          if (source.isOld === isOld) return;
-          source.isOld = isOld;
-          changed();
-        },
-        remove() {
-          sources.delete(source);
-          changed();
-        },
+      const remove = () => {
+        sources.delete(source);
+        changed();
       };
+      return { ...reportSource(source, clock, changed), remove };
     },
     setComplete(now) {
       isComplete = now;
@@ -237,12 +191,45 @@ export function createStatusBoard(clock: Pick<Clock, 'now' | 'monotonicMs'>): St
     missing: () => [...sources].filter(isMissing).map(describeMissing),
     zone(name) {
       const own = [...sources].filter((source) => source.zones.includes(name));
-      return {
-        ready: own.every((source) => source.synced || source.stale),
-        stale: own.some(isStale),
-      };
+      return { ready: !own.some(isMissing), stale: own.some(isStale) };
     },
     onChange: (listener) => void listeners.push(listener),
+  };
+}
+
+type BoardClock = Pick<Clock, 'now' | 'monotonicMs'>;
+
+const isMissing = ({ synced, stale }: MutableSource): boolean => !synced && !stale;
+const isPending = (source: MutableSource): boolean => isMissing(source) || !source.isPublished;
+const isStale = ({ stale, isOld, synced }: MutableSource): boolean => stale || (synced && isOld);
+
+function reportSource(source: MutableSource, clock: BoardClock, changed: () => void): Omit<SourceReport, 'remove'> {
+  const set = (change: Partial<Pick<MutableSource, 'synced' | 'stale' | 'isPublished' | 'isOld' | 'takenMs'>>) => {
+    Object.assign(source, change);
+    changed();
+  };
+  const review = () => {
+    if (source.synced || ![...source.kinds].every((kind) => kind.synced || !kind.required)) return;
+    set({ synced: true, stale: false });
+  };
+  return {
+    kind: (kind, required) => reportKind(source, kind, required, clock, review),
+    isSynced: () => source.synced,
+    heardMs() {
+      const heard = [...source.kinds].filter((kind) => kind.required).map((kind) => kind.lastContactMs ?? 0);
+      const oldestMs = Math.min(...heard);
+      return heard.length === 0 || oldestMs === 0 ? undefined : oldestMs;
+    },
+    restored(takenMs) {
+      if (!source.synced) set({ stale: true, takenMs });
+    },
+    expired() {
+      if (source.stale) set({ stale: false, isPublished: false });
+    },
+    ageMs: () => ageOf(source, clock),
+    setOld(isOld) {
+      if (source.isOld !== isOld) set({ isOld });
+    },
   };
 }
 
@@ -250,7 +237,7 @@ function reportKind(
   source: MutableSource,
   name: string,
   required: boolean,
-  clock: Pick<Clock, 'now' | 'monotonicMs'>,
+  clock: BoardClock,
   review: () => void,
 ): KindReport {
   const kind: MutableKind = {
@@ -295,9 +282,7 @@ function reportKind(
   };
 }
 
-const isStale = ({ stale, isOld, synced }: MutableSource): boolean => stale || (synced && isOld);
-
-function ageOf(source: MutableSource, clock: Pick<Clock, 'now' | 'monotonicMs'>): number | undefined {
+function ageOf(source: MutableSource, clock: BoardClock): number | undefined {
   const { takenMs } = source;
   const ages = [...source.kinds].flatMap((kind) => {
     if (!kind.required) return [];
@@ -307,7 +292,7 @@ function ageOf(source: MutableSource, clock: Pick<Clock, 'now' | 'monotonicMs'>)
   return ages.length === 0 ? undefined : Math.max(...ages);
 }
 
-function describeSource(source: MutableSource, clock: Pick<Clock, 'now' | 'monotonicMs'>): SourceStatus {
+function describeSource(source: MutableSource, clock: BoardClock): SourceStatus {
   return {
     name: source.name,
     zones: source.zones,

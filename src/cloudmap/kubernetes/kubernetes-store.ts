@@ -6,7 +6,7 @@ import type { Logger } from '../../log.ts';
 import { connectApiServer } from '../../sources/kubernetes/api/api-server.ts';
 import { DEFAULT_TIMINGS, type WatchTimings } from '../../sources/kubernetes/watch/timings.ts';
 import type { WatchedKind } from '../../sources/kubernetes/watch/watched-kind.ts';
-import { createWatches } from '../../sources/kubernetes/watch/watches.ts';
+import { Watches } from '../../sources/kubernetes/watch/watches.ts';
 import type { SourceReport, StatusBoard } from '../../sources/status.ts';
 import type { State } from '../cloud-map-state.ts';
 import type { Store } from '../cloud-map-store.ts';
@@ -63,7 +63,7 @@ export function openKubernetesStore(settings: KubernetesStoreSettings): Kubernet
   const followed = new FollowedObjects();
   const { mirror } = followed;
   const report = settings.status.add(name, settings.zones ?? [], settings.claims);
-  const watches = createWatches({ ...settings, timings }, log, report);
+  const watches = new Watches({ ...settings, timings }, log, report);
   for (const resource of RESOURCES)
     watches.add(watchedKind(resource, config.namespace, client, followed), {
       listed: () => followed.listed(resource),

@@ -14,10 +14,10 @@ import { PodsKind } from './kinds/pods.ts';
 import { createPublishedServices } from './kinds/published-services.ts';
 import { serviceImportsKind } from './kinds/service-imports.ts';
 import { servicesKind } from './kinds/services.ts';
-import { createRecorder, type Statements } from './snapshot/recorder.ts';
+import { Recorder, type Statements } from './snapshot/recorder.ts';
 import { SnapshotKeeper } from './snapshot/snapshot.ts';
 import type { WatchedKind } from './watch/watched-kind.ts';
-import { createWatches, type Watch, type Watches, type WatchSettings } from './watch/watches.ts';
+import { type Watch, Watches, type WatchSettings } from './watch/watches.ts';
 
 export interface KubernetesSourceSettings extends WatchSettings {
   readonly config: KubernetesConfig;
@@ -38,10 +38,10 @@ export function startKubernetesSource(settings: KubernetesSourceSettings): Sourc
   const { config, zone, clock } = settings;
   const { name } = config;
   const log = settings.log.child({ source: name, zone: zone.name });
-  const recorder = config.snapshot === undefined ? undefined : createRecorder(settings.registry);
+  const recorder = config.snapshot === undefined ? undefined : new Recorder(settings.registry);
   const cluster: Cluster = { config, zone, registry: recorder ?? settings.registry, clock, log };
   const report = settings.status.add(name, [zone.name]);
-  const watches = createWatches(settings, log, report);
+  const watches = new Watches(settings, log, report);
   addKinds(watches, cluster);
 
   const snapshot =
@@ -54,8 +54,8 @@ export function startKubernetesSource(settings: KubernetesSourceSettings): Sourc
       log,
       isSynced: report.isSynced,
       heardMs: report.heardMs,
-      knownKeys: watches.knownKeys,
-      restoreKeys: watches.restoreKeys,
+      knownKeys: () => watches.knownKeys(),
+      restoreKeys: (kind, keys) => watches.restoreKeys(kind, keys),
       restored: report.restored,
       expired: report.expired,
     });
@@ -74,8 +74,8 @@ export function startKubernetesSource(settings: KubernetesSourceSettings): Sourc
       await snapshot?.stop();
       report.remove();
     },
-    withdraw: watches.withdraw,
-    knows: watches.knows,
+    withdraw: (others) => watches.withdraw(others),
+    knows: (kind, key) => watches.knows(kind, key),
   };
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { silentLogger } from '../../../src/log.ts';
-import { createKnownObjects } from '../../../src/sources/kubernetes/watch/known-objects.ts';
+import { KnownObjects } from '../../../src/sources/kubernetes/watch/known-objects.ts';
 import type { WatchedKind } from '../../../src/sources/kubernetes/watch/watched-kind.ts';
 import { createStatusBoard } from '../../../src/sources/status.ts';
 import { fakeClock } from '../../support/fake-clock.ts';
@@ -22,7 +22,7 @@ function setUp() {
     remove: (key) => void said.delete(key),
   };
   const report = createStatusBoard(fakeClock()).add('kubernetes/test', []).kind('things', true);
-  const known = createKnownObjects(kind, report, silentLogger);
+  const known = new KnownObjects(kind, report, silentLogger);
   const object = (line: string) => {
     const [name, resourceVersion, text] = line.split(' ');
     return { metadata: { name, resourceVersion }, text };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { silentLogger } from '../../../src/log.ts';
 import { createRegistry } from '../../../src/registry/registry.ts';
-import { createRecorder } from '../../../src/sources/kubernetes/snapshot/recorder.ts';
+import { Recorder } from '../../../src/sources/kubernetes/snapshot/recorder.ts';
 import { SnapshotKeeper } from '../../../src/sources/kubernetes/snapshot/snapshot.ts';
 import {
   DamagedSnapshot,
@@ -50,7 +50,7 @@ function keeper(file: string, nowMs: number, isSynced = true, maxAgeSeconds = 60
   const keys: string[] = [];
   let slot = 1;
   const registry = createRegistry({ allocate: () => slot++, set() {} });
-  const recorder = createRecorder(registry);
+  const recorder = new Recorder(registry);
   const made = new SnapshotKeeper({
     settings: { file, maxAgeSeconds },
     of: OF,

@@ -13,8 +13,8 @@ export interface PublishedServices {
 export function createPublishedServices({ registry, config }: Pick<Cluster, 'registry' | 'config'>): PublishedServices {
   if (config.namespaceLabels === undefined) {
     return {
-      replace: registry.replaceService,
-      remove: registry.removeService,
+      replace: (service) => registry.replaceService(service),
+      remove: (key) => registry.removeService(key),
       publishNamespace() {},
       withholdNamespace() {},
     };

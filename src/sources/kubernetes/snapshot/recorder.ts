@@ -1,5 +1,5 @@
-// Remembers what one source states, for its snapshot. The values are the registry's own, so this costs map entries.
-import type { Fact, FactSource, Instance, Service } from '../../../registry/model.ts';
+// Keeps what one source states, for its snapshot. The values are the registry's own, so this costs map entries.
+import type { Fact, FactSource, Instance, InstanceState, Service } from '../../../registry/model.ts';
 import type { Registry } from '../../../registry/registry.ts';
 
 /** What a source needs of the registry. */
@@ -22,78 +22,101 @@ export type Statement =
   | { readonly group: string; readonly serviceKey: string; readonly instances: readonly Instance[] }
   | { readonly subject: string; readonly source: FactSource; readonly facts: readonly Fact[] };
 
-export interface Recorder extends Statements {
-  statements(): Iterable<Statement>;
-  /** Says again what a snapshot says. Throws what the registry throws. */
-  restore(statement: Statement): void;
-  /** Takes back what was restored and nobody has said since. */
-  withdrawRestored(): void;
-}
-
 /** Passes everything on to the registry. What the registry refuses is not remembered. */
-export function createRecorder(registry: Statements): Recorder {
-  const services = new Map<string, Service>();
-  const groups = new Map<string, { readonly serviceKey: string; readonly instances: readonly Instance[] }>();
-  const facts = new Map<string, { readonly source: FactSource; readonly facts: readonly Fact[] }>();
-
-  /** Keys of what only a snapshot has said. */
-  const restored = { services: new Set<string>(), groups: new Set<string>(), facts: new Set<string>() };
-
-  const recorder: Recorder = {
-    replaceService(service) {
-      registry.replaceService(service);
-      restored.services.delete(service.key);
-      services.set(service.key, service);
-    },
-    removeService(key) {
-      registry.removeService(key);
-      restored.services.delete(key);
-      services.delete(key);
-    },
-    replaceGroup(group, serviceKey, instances) {
-      registry.replaceGroup(group, serviceKey, instances);
-      restored.groups.delete(group);
-      groups.set(group, { serviceKey, instances });
-    },
-    removeGroup(group) {
-      registry.removeGroup(group);
-      restored.groups.delete(group);
-      groups.delete(group);
-    },
-    replaceFacts(subject, source, stated) {
-      registry.replaceFacts(subject, source, stated);
-      restored.facts.delete(subject);
-      // A cluster's subjects (a pod, a node) each have one source.
-      if (stated.length > 0) facts.set(subject, { source, facts: stated });
-      else facts.delete(subject);
-    },
-    factsOf: registry.factsOf,
-    instancesOf: registry.instancesOf,
-    keptSubject: registry.keptSubject,
-    setStale: registry.setStale,
-    addSubject: registry.addSubject,
-    *statements() {
-      for (const service of services.values()) yield { service };
-      for (const [group, stated] of groups) yield { group, ...stated };
-      for (const [subject, stated] of facts) yield { subject, ...stated };
-    },
-    restore(statement) {
-      if ('service' in statement) {
-        recorder.replaceService(statement.service);
-        restored.services.add(statement.service.key);
-      } else if ('group' in statement) {
-        recorder.replaceGroup(statement.group, statement.serviceKey, statement.instances);
-        restored.groups.add(statement.group);
-      } else {
-        recorder.replaceFacts(statement.subject, statement.source, statement.facts);
-        restored.facts.add(statement.subject);
-      }
-    },
-    withdrawRestored() {
-      for (const key of [...restored.services]) recorder.removeService(key);
-      for (const group of [...restored.groups]) recorder.removeGroup(group);
-      for (const subject of [...restored.facts]) recorder.replaceFacts(subject, facts.get(subject)!.source, []);
-    },
+export class Recorder implements Statements {
+  private readonly registry: Statements;
+  private readonly services = new Map<string, Service>();
+  private readonly groups = new Map<string, { readonly serviceKey: string; readonly instances: readonly Instance[] }>();
+  private readonly facts = new Map<string, { readonly source: FactSource; readonly facts: readonly Fact[] }>();
+  /** Keys known only from a snapshot. */
+  private readonly restored = {
+    services: new Set<string>(),
+    groups: new Set<string>(),
+    facts: new Set<string>(),
   };
-  return recorder;
+
+  constructor(registry: Statements) {
+    this.registry = registry;
+  }
+
+  replaceService(service: Service): void {
+    this.registry.replaceService(service);
+    this.restored.services.delete(service.key);
+    this.services.set(service.key, service);
+  }
+
+  removeService(key: string): void {
+    this.registry.removeService(key);
+    this.restored.services.delete(key);
+    this.services.delete(key);
+  }
+
+  replaceGroup(group: string, serviceKey: string, instances: readonly Instance[]): void {
+    this.registry.replaceGroup(group, serviceKey, instances);
+    this.restored.groups.delete(group);
+    this.groups.set(group, { serviceKey, instances });
+  }
+
+  removeGroup(group: string): void {
+    this.registry.removeGroup(group);
+    this.restored.groups.delete(group);
+    this.groups.delete(group);
+  }
+
+  replaceFacts(subject: string, source: FactSource, facts: readonly Fact[]): void {
+    this.registry.replaceFacts(subject, source, facts);
+    this.restored.facts.delete(subject);
+    // A cluster's subjects (a pod, a node) each have one source.
+    if (facts.length > 0) this.facts.set(subject, { source, facts });
+    else this.facts.delete(subject);
+  }
+
+  setStale(prefix: string, sinceMs: number | undefined): void {
+    this.registry.setStale(prefix, sinceMs);
+  }
+
+  factsOf(subject: string): readonly Fact[] {
+    return this.registry.factsOf(subject);
+  }
+
+  instancesOf(subject: string): Iterable<InstanceState> {
+    return this.registry.instancesOf(subject);
+  }
+
+  keptSubject(subject: string): string {
+    return this.registry.keptSubject(subject);
+  }
+
+  addSubject(state: InstanceState, subject: string): void {
+    this.registry.addSubject(state, subject);
+  }
+
+  *statements(): Generator<Statement> {
+    for (const service of this.services.values()) yield { service };
+    for (const [group, stated] of this.groups) yield { group, ...stated };
+    for (const [subject, stated] of this.facts) yield { subject, ...stated };
+  }
+
+  /** States again what a snapshot contains. Throws what the registry throws. */
+  restore(statement: Statement): void {
+    if ('service' in statement) {
+      this.replaceService(statement.service);
+      this.restored.services.add(statement.service.key);
+    } else if ('group' in statement) {
+      this.replaceGroup(statement.group, statement.serviceKey, statement.instances);
+      this.restored.groups.add(statement.group);
+    } else {
+      this.replaceFacts(statement.subject, statement.source, statement.facts);
+      this.restored.facts.add(statement.subject);
+    }
+  }
+
+  /** Takes back what was restored and has not been stated since. */
+  withdrawRestored(): void {
+    for (const key of [...this.restored.services]) this.removeService(key);
+    for (const group of [...this.restored.groups]) this.removeGroup(group);
+    for (const subject of [...this.restored.facts]) {
+      this.replaceFacts(subject, this.facts.get(subject)!.source, []);
+    }
+  }
 }

@@ -206,7 +206,8 @@ export class ListAndWatch {
 
   private async listPages(): Promise<void> {
     const patience = this.beginList();
-    this.finishList(await readPagedList(this.paged(patience), this.context.known.upsert));
+    const { known } = this.context;
+    this.finishList(await readPagedList(this.paged(patience), (object) => known.upsert(object)));
   }
 
   /** The list as the beginning of a watch (KEP-3157), which goes on as a watch afterwards. */

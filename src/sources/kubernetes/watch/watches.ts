@@ -3,10 +3,10 @@ import type { Clock, Random } from '../../../clock.ts';
 import type { ClusterAccess } from '../../../config/config.ts';
 import type { Logger } from '../../../log.ts';
 import type { KindReport, SourceReport } from '../../status.ts';
-import { connectApiServer } from '../api/api-server.ts';
+import { type ApiServer, connectApiServer } from '../api/api-server.ts';
 import { Freshness } from './freshness.ts';
 import { watchHeartbeat } from './heartbeat.ts';
-import { createKnownObjects, type KnownObjects } from './known-objects.ts';
+import { KnownObjects } from './known-objects.ts';
 import { ListAndWatch } from './list-and-watch.ts';
 import { DEFAULT_TIMINGS, type WatchTimings } from './timings.ts';
 import { labelOf, type WatchedKind } from './watched-kind.ts';
@@ -27,7 +27,7 @@ export interface Watch {
   /** Whether the server may know more of this kind at this resource version than has been heard. */
   isBehind(resourceVersion: string): boolean;
   verify(): void;
-  /** Stops it and takes back what it stated. */
+  /** Stops it and withdraws what it stated. */
   discard(): Promise<void>;
 }
 
@@ -39,100 +39,127 @@ export interface WatchHooks {
   readonly stop?: () => void;
 }
 
-export interface Watches {
-  add(kind: WatchedKind, hooks?: WatchHooks): Watch;
-  /** Starts those that were added; later ones start at once. */
-  start(): void;
-  stop(): Promise<void>;
-  /** After `stop`: takes back what was stated, except what one of `others` states under the same key. */
-  withdraw(others: readonly Pick<Watches, 'knows'>[]): void;
-  /** Whether an object of this kind and key is known. */
-  knows(resource: string, key: string): boolean;
-  knownKeys(): Iterable<{ readonly kind: string; readonly key: string }>;
-  /** Before `start`: the keys of a snapshot, for the first list to be compared with. */
-  restoreKeys(kind: string, keys: readonly string[]): void;
-}
+export class Watches {
+  private readonly settings: Required<WatchSettings>;
+  private readonly log: Logger;
+  private readonly source: SourceReport;
+  private readonly server: ApiServer;
+  private readonly freshness: Freshness;
+  private readonly running = new Set<ListAndWatch>();
+  private readonly objects = new Map<WatchedKind, KnownObjects>();
+  private readonly restoredKeys = new Map<string, readonly string[]>();
+  private readonly stopHooks: (() => void)[] = [];
+  private readonly stopping = new AbortController();
+  private waiting: (() => void)[] | undefined = [];
+  private heartbeat: Promise<void> | undefined;
 
-export function createWatches(settings: WatchSettings, log: Logger, source: SourceReport): Watches {
-  const { clock, random, timings = DEFAULT_TIMINGS } = settings;
-  const server = connectApiServer(settings.config, clock, timings.headersMs);
-  const running = new Set<ListAndWatch>();
-  const objects = new Map<WatchedKind, KnownObjects>();
-  const restoredKeys = new Map<string, readonly string[]>();
-  const stopHooks: (() => void)[] = [];
-  const freshness = new Freshness(clock, timings.staleMs);
-  const stopping = new AbortController();
-  let heartbeat: Promise<void> | undefined;
-  let waiting: (() => void)[] | undefined = [];
+  constructor(settings: WatchSettings, log: Logger, source: SourceReport) {
+    const { config, clock, timings = DEFAULT_TIMINGS } = settings;
+    this.settings = { ...settings, timings };
+    this.log = log;
+    this.source = source;
+    this.server = connectApiServer(config, clock, timings.headersMs);
+    this.freshness = new Freshness(clock, timings.staleMs);
+  }
 
-  function add(kind: WatchedKind, { absent, listed, stop }: WatchHooks = {}): Watch {
-    const label = labelOf(kind);
-    const kindLog = log.child({ kind: label });
-    const report = source.kind(label, true);
+  add(kind: WatchedKind, hooks: WatchHooks = {}): Watch {
+    const log = this.log.child({ kind: labelOf(kind) });
+    const report = this.source.kind(labelOf(kind), true);
     let loop: ListAndWatch | undefined;
     // Another kind's watch may have gone on silently from a version that the new history has as well.
     const relistOthers = () => {
-      for (const other of running) if (other !== loop) other.relist();
+      for (const other of this.running) if (other !== loop) other.relist();
     };
-    const known = createKnownObjects(kind, report, kindLog, relistOthers);
-    objects.set(kind, known);
+    const known = new KnownObjects(kind, report, log, relistOthers);
+    this.objects.set(kind, known);
     const start = () => {
-      const keys = restoredKeys.get(label) ?? [];
-      kind.restored?.(keys);
-      known.restore(keys);
-      const followed = (isFollowed: boolean) => freshness.setFollowed(kind, isFollowed);
-      followed(false);
-      const context = { kind, known, report, server, clock, random, log: kindLog, timings, absent, listed, followed };
-      loop = new ListAndWatch(context);
-      running.add(loop);
+      loop = this.follow(kind, known, report, log, hooks);
     };
-    if (stop !== undefined) stopHooks.push(stop);
-    if (waiting === undefined) start();
-    else waiting.push(start);
+    if (hooks.stop !== undefined) this.stopHooks.push(hooks.stop);
+    if (this.waiting === undefined) start();
+    else this.waiting.push(start);
     return {
       report,
       hasFollowedSince: (monotonicMs) => loop?.hasFollowedSince(monotonicMs) ?? false,
       isBehind: (resourceVersion) => known.isBehind(resourceVersion),
       verify: () => loop?.verify(),
-      async discard() {
-        if (loop !== undefined) running.delete(loop);
-        objects.delete(kind);
-        freshness.delete(kind);
-        await loop?.stop();
-        for (const key of known.keys()) kind.remove(key);
-        report.remove();
-      },
+      discard: () => this.discard(kind, known, report, loop),
     };
   }
 
-  return {
-    add,
-    start() {
-      for (const start of waiting ?? []) start();
-      waiting = undefined;
-      heartbeat = watchHeartbeat(server, timings.heartbeat, clock, stopping.signal, () => {
-        for (const loop of running) loop.verify();
-      });
-    },
-    async stop() {
-      for (const stop of stopHooks) stop();
-      stopping.abort();
-      freshness.stop();
-      await Promise.all([heartbeat, ...[...running].map((loop) => loop.stop())]);
-      server.close();
-    },
-    withdraw(others) {
-      for (const [kind, known] of objects) {
-        const own = [...known.keys()].filter((key) => !others.some((other) => other.knows(kind.resource, key)));
-        for (const key of own) kind.remove(key);
-        kind.abandon?.(own); // also the facts about those that are gone
-      }
-      objects.clear();
-    },
-    knows: (resource, key) => [...objects].some(([kind, known]) => kind.resource === resource && known.has(key)),
-    *knownKeys() {
-      for (const [kind, known] of objects) for (const key of known.keys()) yield { kind: labelOf(kind), key };
-    },
-    restoreKeys: (kind, keys) => void restoredKeys.set(kind, keys),
-  };
+  /** Starts those that were added; later ones start at once. */
+  start(): void {
+    for (const start of this.waiting ?? []) start();
+    this.waiting = undefined;
+    const { timings, clock } = this.settings;
+    this.heartbeat = watchHeartbeat(this.server, timings.heartbeat, clock, this.stopping.signal, () => {
+      for (const loop of this.running) loop.verify();
+    });
+  }
+
+  async stop(): Promise<void> {
+    for (const stop of this.stopHooks) stop();
+    this.stopping.abort();
+    this.freshness.stop();
+    await Promise.all([this.heartbeat, ...[...this.running].map((loop) => loop.stop())]);
+    this.server.close();
+  }
+
+  /** After `stop`: takes back what was stated, except what one of `others` states under the same key. */
+  withdraw(others: readonly Pick<Watches, 'knows'>[]): void {
+    for (const [kind, known] of this.objects) {
+      const own = [...known.keys()].filter((key) => !others.some((other) => other.knows(kind.resource, key)));
+      for (const key of own) kind.remove(key);
+      kind.abandon?.(own); // also the facts about those that are gone
+    }
+    this.objects.clear();
+  }
+
+  /** Whether an object of this kind and key is known. */
+  knows(resource: string, key: string): boolean {
+    return [...this.objects].some(([kind, known]) => kind.resource === resource && known.has(key));
+  }
+
+  *knownKeys(): Generator<{ readonly kind: string; readonly key: string }> {
+    for (const [kind, known] of this.objects) for (const key of known.keys()) yield { kind: labelOf(kind), key };
+  }
+
+  /** Before `start`: the keys of a snapshot, for the first list to be compared with. */
+  restoreKeys(kind: string, keys: readonly string[]): void {
+    this.restoredKeys.set(kind, keys);
+  }
+
+  private follow(
+    kind: WatchedKind,
+    known: KnownObjects,
+    report: KindReport,
+    log: Logger,
+    { absent, listed }: WatchHooks,
+  ): ListAndWatch {
+    const { server, freshness } = this;
+    const { clock, random, timings } = this.settings;
+    const keys = this.restoredKeys.get(labelOf(kind)) ?? [];
+    kind.restored?.(keys);
+    known.restore(keys);
+    const followed = (isFollowed: boolean) => freshness.setFollowed(kind, isFollowed);
+    followed(false);
+    const context = { kind, known, report, server, clock, random, log, timings, absent, listed, followed };
+    const loop = new ListAndWatch(context);
+    this.running.add(loop);
+    return loop;
+  }
+
+  private async discard(
+    kind: WatchedKind,
+    known: KnownObjects,
+    report: KindReport,
+    loop: ListAndWatch | undefined,
+  ): Promise<void> {
+    if (loop !== undefined) this.running.delete(loop);
+    this.objects.delete(kind);
+    this.freshness.delete(kind);
+    await loop?.stop();
+    for (const key of known.keys()) kind.remove(key);
+    report.remove();
+  }
 }

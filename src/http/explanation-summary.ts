@@ -8,13 +8,17 @@ export function summarize(
   services: readonly ServiceExplanation[],
   missing: readonly string[],
 ): string {
-  const { zone, stale, exists, cut } = found;
+  const { zone, stale, exists, cut, dname, alias } = found;
   if (zone === undefined && missing.length > 0)
     return `SERVFAIL (EDE 14, not ready): ${missing.join(', ')} may have a zone for this name, and has not been read yet.`;
   if (zone === undefined) return 'Not in a zone of this server: forwarded if configured, else REFUSED.';
   const suffix = stale ? ' The data are last-known-good: the API server has not confirmed them (EDE 3).' : '';
   if (exists === 'delegated')
     return `Delegated: answered with the name servers of ${short(cut!)} (a referral).${suffix}`;
+  if (exists === 'redirected') {
+    const where = alias === undefined ? 'to a name of more than 255 bytes (YXDOMAIN)' : `to ${short(alias)}`;
+    return `Redirected by the DNAME of ${short(dname!)} ${where}.${suffix}`;
+  }
   const said = answered(found) ?? `${denied(found, services, missing)}.`;
   return `${said}${exists === 'absent' ? '' : services.map(ofService).join('')}${suffix}`;
 }

@@ -46,6 +46,7 @@ function flagsOf(records: NameRecords): number {
   if (records.name[0] === 1 && records.name[1] === 0x2a) flags |= BLOCK_FLAG.WILDCARD;
   for (const rrset of records.rrsets) {
     if (rrset.type === TYPE.NS && rrset.records.length > 0) flags |= BLOCK_FLAG.HAS_NS;
+    if (rrset.type === TYPE.DNAME && rrset.records.length > 0) flags |= BLOCK_FLAG.HAS_DNAME;
     if (rrset.whenAllUnhealthy === 'nxdomain') flags |= BLOCK_FLAG.MAY_NOT_EXIST;
   }
   return flags;

@@ -30,6 +30,8 @@ export const BLOCK_FLAG = {
   MAY_NOT_EXIST: 4,
   /** The first label is `*`. */
   WILDCARD: 8,
+  /** It has a DNAME RRset: names below it are aliases. */
+  HAS_DNAME: 16,
 } as const;
 
 export const RRSET = {

@@ -185,6 +185,14 @@ says(
 says('two CNAMEs at a name are refused', record('{ name: w, type: CNAME, value: [x, y] }'), [
   '4:26 w.b.local. has more than one CNAME: a name has one CNAME and nothing else, or none (RFC 1034 section 3.6.2)',
 ]);
+says('two DNAMEs at a name are refused', record('{ name: w, type: DNAME, value: [x, y] }'), [
+  '4:26 w.b.local. has more than one DNAME: a name has one, or none (RFC 6672 section 2.4)',
+]);
+says(
+  'a DNAME beside NS is refused',
+  zone('records:', '  - { name: w, type: NS, value: ns.other. }', '  - { name: w, type: DNAME, value: x }'),
+  ['5:26 w.b.local. has a DNAME beside NS: names below it are either redirected or delegated (RFC 6672 section 2.3)'],
+);
 says('a CNAME at the apex is refused', record('{ name: "@", type: CNAME, value: x }'), [
   "4:28 a CNAME cannot stand at the zone's own name, where SOA and NS are (RFC 1034 section 3.6.2)",
 ]);

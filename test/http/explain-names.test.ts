@@ -12,7 +12,10 @@ import { clusterZone, instance, kubernetesService, POLICY, port, setUpZones } fr
 let explain: (name: string) => Explanation;
 
 before(async () => {
-  const records = [{ name: 'cut.cluster.local.', type: 'NS', value: 'ns.example.org.', ttlSeconds: 60 }];
+  const records = [
+    { name: 'cut.cluster.local.', type: 'NS', value: 'ns.example.org.', ttlSeconds: 60 },
+    { name: 'old.cluster.local.', type: 'DNAME', value: 'prod.svc.cluster.local.', ttlSeconds: 60 },
+  ];
   const { state, registry, zones, plane, clock } = setUpZones([clusterZone('cluster.local.', { records })]);
   const health = createHealthSync({ registry, slots: plane.slots, clock, schedule() {} });
   const strict = { policy: { ...POLICY, whenAllUnhealthy: 'nxdomain' as const } };
@@ -101,6 +104,7 @@ const NAMES: readonly (readonly [string, string, string])[] = [
   ['10-9-0-2.dev.pod', `${nothing()}.`, ''],
   ['dns-version', 'Has TXT records.', ''],
   ['x.cut', 'Delegated: answered with the name servers of cut.cluster.local (a referral).', ''],
+  ['x.old', 'Redirected by the DNAME of old.cluster.local to x.prod.svc.cluster.local.', ''],
 ];
 
 for (const [label, summary, ids] of NAMES) {

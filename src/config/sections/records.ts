@@ -12,6 +12,7 @@ const COMMON_TYPES = [
   'A',
   'AAAA',
   'CNAME',
+  'DNAME',
   'MX',
   'NS',
   'PTR',
@@ -69,7 +70,6 @@ function typeProblem(value: string): string | undefined {
     return `unknown record type "${shown(value)}"${near ? `, did you mean ${near}?` : `; expected one such as ${COMMON_TYPES.slice(0, 9).join(', ')}`}`;
   }
   if (type === TYPE.SOA) return "SOA is not written as a record: use the zone's `soa`";
-  if (type === TYPE.DNAME) return 'DNAME is not supported: write a wildcard CNAME, or the names one by one';
   return NOT_FOR_PEOPLE.has(type) ? `${typeName(type)} cannot be written as a static record` : undefined;
 }
 
@@ -164,6 +164,11 @@ function checkBesideOthers(name: string, records: readonly Claim[], zone: string
 }
 
 function conflictOf(name: string, records: readonly Claim[], zone: string): string | undefined {
+  const dnames = records.filter(({ type }) => type === 'DNAME');
+  if (dnames.length > 1 || dnames.some(({ values }) => values.size > 1))
+    return `${name} has more than one DNAME: a name has one, or none (RFC 6672 section 2.4)`;
+  if (dnames.length > 0 && name !== zone && records.some(({ type }) => type === 'NS'))
+    return `${name} has a DNAME beside NS: names below it are either redirected or delegated (RFC 6672 section 2.3)`;
   const cnames = records.filter(({ type }) => type === 'CNAME');
   if (cnames.length === 0) return undefined;
   if (name === zone)

@@ -151,6 +151,33 @@ export function addRecord(
 }
 
 /**
+ * Adds the CNAME that follows from a DNAME: the first `length` bytes of the owner's name, and a pointer to the DNAME's target.
+ * False, and marked truncated, where it does not fit.
+ */
+export function addSynthesizedAlias(
+  { bytes, view }: PacketMemory,
+  reply: Reply,
+  owner: number,
+  ttl: number,
+  name: LabelledName,
+  length: number,
+  target: number,
+): boolean {
+  const rdataAt = reply.at + RECORD_HEAD_BYTES;
+  const end = rdataAt + length + 2;
+  if (end > reply.limit) {
+    reply.truncated = true;
+    return false;
+  }
+  writeRecordHead(view, reply.at, owner, TYPE.CNAME, ttl, length + 2);
+  for (let i = 0; i < length; i++) bytes[rdataAt + i] = name.bytes[i];
+  view.setUint16(end - 2, 0xc000 | target);
+  reply.at = end;
+  reply.counts[SECTION.ANSWER]++;
+  return true;
+}
+
+/**
  * Adds records of what upstream servers answered for an alias's target, `name`. A record that does not fit is left out with
  * all that follow, over UDP all of them.
  */

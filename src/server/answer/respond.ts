@@ -5,6 +5,7 @@
 //   RFC 6891        EDNS(0), BADVERS                         RFC 8020  empty non-terminals are NODATA
 //   RFC 8482        ANY gets HINFO (or the CNAME)            RFC 8906  what must be answered, and how
 //   RFC 8914        extended errors                          RFC 9619  QDCOUNT is 1
+//   RFC 6672        DNAME, YXDOMAIN
 import { emptyQueryEdns, type QueryEdns, readQueryEdns } from '../../dns/fast/query-edns.ts';
 import { createQuestionReader, type QuestionReader } from '../../dns/fast/question-reader.ts';
 import {
@@ -29,7 +30,7 @@ import type { TargetAnswer } from '../../forward/resolve/target.ts';
 import { chunkOf, wordOf } from '../../memory/arena.ts';
 import type { PacketMemory } from '../../native/packet-memory.ts';
 import { COUNTER, type Counters, SIZE_COUNTERS, typeCounter } from '../../plane/counters.ts';
-import { BLOCK, POLICY } from '../../plane/layout.ts';
+import { BLOCK, POLICY, RRSET } from '../../plane/layout.ts';
 import type { ResponderSettings } from '../../plane/settings.ts';
 import { createLookup, type Found, fallsThrough, rrsetOf, type Zone, type Zones } from '../table/lookup.ts';
 import { EDE_OF, OUTCOME, RCODE_OF } from '../table/outcome.ts';
@@ -41,6 +42,7 @@ import { DROP, type Later, type QueryHandler } from './query-handler.ts';
 import {
   ADDED,
   addRecord,
+  addSynthesizedAlias,
   addTarget,
   beginReply,
   CUT,
@@ -310,14 +312,20 @@ function createSearch(deps: ResponderDeps, reader: QuestionReader, reply: Reply)
     return OUTCOME.HIT;
   };
 
-  /** Adds the CNAME. HIT: the chain ends here. */
-  const followAlias = (found: Found, zone: Zone): number => {
-    if (hops === MAX_CNAME_CHAIN) return OUTCOME.HIT;
+  /** Whether this alias is followed: not after too many, nor twice for the same name. */
+  const countAlias = (handle: number): boolean => {
+    if (hops === MAX_CNAME_CHAIN) return false;
     const hash = name.hashes[name.labels];
-    for (let i = 0; i < hops; i++) if (visited[i] === found.handle && visitedNames[i] === hash) return OUTCOME.HIT;
-    visited[hops] = found.handle;
+    for (let i = 0; i < hops; i++) if (visited[i] === handle && visitedNames[i] === hash) return false;
+    visited[hops] = handle;
     visitedNames[hops++] = hash;
     reply.authoritative = true;
+    return true;
+  };
+
+  /** Adds the CNAME. HIT: the chain ends here. */
+  const followCname = (found: Found, zone: Zone): number => {
+    if (!countAlias(found.handle)) return OUTCOME.HIT;
     const rdataAt = reply.at + RECORD_HEAD_BYTES - reply.base;
     const shared = addAlias(found.handle, found.rrset, nameAt());
     if (shared === NONE_ALIVE) return noneAlive(found, zone);
@@ -327,6 +335,34 @@ function createSearch(deps: ResponderDeps, reader: QuestionReader, reply: Reply)
     reader.readAlias(memory.spareAt, memory.spareAt + MAX_NAME_BYTES);
     places.moveTo(rdataAt, shared);
     return question.type === TYPE.ANY ? OUTCOME.HIT : OUTCOME.ALIAS;
+  };
+
+  /** RFC 6672 section 3.2: adds the DNAME and the CNAME that follows from it for the name being answered. */
+  const followDname = (found: Found, zone: Zone): number => {
+    // A DNAME is added once: where it applies again, the client follows the alias.
+    if (visited.indexOf(found.handle) >= 0 && visited.indexOf(found.handle) < hops) return OUTCOME.HIT;
+    if (!countAlias(found.handle)) return OUTCOME.HIT;
+    const targetAt = reply.at + RECORD_HEAD_BYTES;
+    const added = addRRset(SECTION.ANSWER, found.handle, found.rrset, places.of(found.cutLabels));
+    if (added === NONE_ALIVE) return noneAlive(found, zone);
+    if (added === CUT) return OUTCOME.HIT;
+    if (zone.stale) reply.ede = EDE.STALE_ANSWER;
+    const kept = name.starts[found.cutLabels];
+    if (kept + reply.at - targetAt > MAX_NAME_BYTES) return OUTCOME.TOO_LONG;
+    const aliasAt = reply.at + RECORD_HEAD_BYTES - reply.base;
+    const target = targetAt - reply.base;
+    const ttl = table.arena.words[chunkOf(found.handle)][found.rrset + RRSET.TTL];
+    const { bytes, spareAt } = memory;
+    const end = reply.at;
+    if (!addSynthesizedAlias(memory, reply, nameAt(), ttl, name, kept, target)) return OUTCOME.HIT;
+    for (let i = 0; i < kept; i++) bytes[spareAt + i] = name.bytes[i];
+    for (let i = targetAt; i < end; i++) bytes[spareAt + kept + i - targetAt] = bytes[i];
+    const own = name.labels - found.cutLabels;
+    places.keep();
+    reader.readAlias(spareAt, spareAt + MAX_NAME_BYTES);
+    places.moveTo(target - kept, 0);
+    places.moveTo(aliasAt, name.labels - own);
+    return question.type === TYPE.ANY || question.type === TYPE.CNAME ? OUTCOME.HIT : OUTCOME.ALIAS;
   };
 
   const refer = (found: Found): number => {
@@ -355,7 +391,9 @@ function createSearch(deps: ResponderDeps, reader: QuestionReader, reply: Reply)
       case OUTCOME.HIT:
         return addHit(found, zone);
       case OUTCOME.ALIAS:
-        return followAlias(found, zone);
+        return followCname(found, zone);
+      case OUTCOME.DNAME:
+        return followDname(found, zone);
       case OUTCOME.REFERRAL:
         return refer(found);
       case OUTCOME.POD_ADDRESS:

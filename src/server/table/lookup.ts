@@ -18,9 +18,9 @@ export interface Found {
   zone: Zone | undefined;
   /** The block of the name, of the wildcard or of the cut; -1 where there is none. */
   handle: number;
-  /** The header of the RRset of the type asked for, of the CNAME or of the cut's NS: a word in the block's chunk. */
+  /** The header of the RRset of the type asked for, of the CNAME, the DNAME or the cut's NS: a word in the block's chunk. */
   rrset: number;
-  /** With REFERRAL. */
+  /** With REFERRAL and DNAME: how many labels the name of the block has. */
   cutLabels: number;
   /** With POD_ADDRESS: `addressLength` bytes. */
   readonly address: Uint8Array;
@@ -62,19 +62,28 @@ export function createLookup(table: Table, zones: Zones, name: HashedName): Look
     return zones.enclosing(name, hashes, name.labels - 1) ?? zone;
   };
 
-  /** Step 3b: a zone cut between the apex and the name. DS at the cut is answered by the parent side. */
-  const findCut = (type: number, zone: Zone): boolean => {
-    const last = type === TYPE.DS ? name.labels - 1 : name.labels;
-    for (let labels = zone.labels + 1; labels <= last; labels++) {
+  /**
+   * Step 3b and RFC 6672 section 3.2: a zone cut between the apex and the name, or a DNAME above it, which occludes what is
+   * below. DS at the cut is answered by the parent side. HIT: there is neither.
+   */
+  const findAbove = (type: number, zone: Zone): number => {
+    for (let labels = zone.labels; labels <= name.labels; labels++) {
       const handle = findSuffix(labels);
-      if (handle < 0) return false;
-      if ((flagsOf(handle) & BLOCK_FLAG.HAS_NS) === 0) continue;
+      if (handle < 0) return OUTCOME.HIT;
+      const flags = flagsOf(handle);
+      const isCut = (flags & BLOCK_FLAG.HAS_NS) !== 0 && labels > zone.labels;
       found.handle = handle;
-      found.rrset = rrsetOf(table, handle, TYPE.NS);
       found.cutLabels = labels;
-      return true;
+      if (isCut && (labels < name.labels || type !== TYPE.DS)) {
+        found.rrset = rrsetOf(table, handle, TYPE.NS);
+        return OUTCOME.REFERRAL;
+      }
+      if ((flags & BLOCK_FLAG.HAS_DNAME) !== 0 && labels < name.labels) {
+        found.rrset = rrsetOf(table, handle, TYPE.DNAME);
+        return OUTCOME.DNAME;
+      }
     }
-    return false;
+    return OUTCOME.HIT;
   };
 
   /** The longest existing name above a missing one; -1 where even the apex is missing. */
@@ -110,8 +119,11 @@ export function createLookup(table: Table, zones: Zones, name: HashedName): Look
   };
 
   const outcomeOf = (type: number, zone: Zone): number => {
-    // Every apex counts as a cut (zone/apex.ts): without more cuts than zones there is none to look for.
-    if (table.cuts() > zones.count() && findCut(type, zone)) return OUTCOME.REFERRAL;
+    // Every apex counts as a cut (zone/apex.ts): most often there is nothing to look for above the name.
+    if (table.cuts() > zones.count() || table.dnames() > 0) {
+      const above = findAbove(type, zone);
+      if (above !== OUTCOME.HIT) return above;
+    }
     found.handle = table.findWords(hashes[name.labels], name.words, name.length);
     if (found.handle < 0) found.handle = findBelowEncloser(zone);
     if (found.handle < 0) return outcomeOfMissing(type, zone);

@@ -26,6 +26,8 @@ export interface Table {
   records(): number;
   /** Names with an NS RRset. */
   cuts(): number;
+  /** Names with a DNAME RRset. */
+  dnames(): number;
   /** Names that begin with `*`. */
   wildcards(): number;
   /** Index and blocks, free room included. */
@@ -37,6 +39,7 @@ export function createTable(): Table {
   const index = new NameIndex(arena);
   let records = 0;
   let cuts = 0;
+  let dnames = 0;
   let wildcards = 0;
 
   /** Adds (or with sign -1 takes away) what a block counts for. */
@@ -47,6 +50,7 @@ export function createTable(): Table {
     }
     const flags = words[block + BLOCK.NAME] >> 16;
     if ((flags & BLOCK_FLAG.HAS_NS) !== 0) cuts += sign;
+    if ((flags & BLOCK_FLAG.HAS_DNAME) !== 0) dnames += sign;
     if ((flags & BLOCK_FLAG.WILDCARD) !== 0) wildcards += sign;
   };
 
@@ -101,6 +105,7 @@ export function createTable(): Table {
     names: () => index.handles.size,
     records: () => records,
     cuts: () => cuts,
+    dnames: () => dnames,
     wildcards: () => wildcards,
     bytes: () => arena.totalWords() * 4 + index.handles.bytes,
   };

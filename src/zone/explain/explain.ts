@@ -1,4 +1,5 @@
 // What a name answers and why: which owners have it, lost it, or exist and publish nothing there.
+import { MAX_NAME_BYTES } from '../../dns/limits.ts';
 import { formatName, isSubdomain, parentOf, parseName, type WireName } from '../../dns/name.ts';
 import { TYPE } from '../../dns/types.ts';
 import type { NameRecords } from '../../plane/records.ts';
@@ -19,11 +20,19 @@ export interface NameExplanation extends NameAnswer {
   readonly stale: boolean;
   /** The zones whose sources fill the zone: itself, and for a reverse zone those that fill it. */
   readonly filledBy: readonly string[];
-  readonly exists: 'records' | 'empty-non-terminal' | 'wildcard' | 'pod-address' | 'delegated' | 'absent';
-  /** The wildcard that answers for the name, or the zone cut that it is below. */
+  readonly exists:
+    | 'records'
+    | 'empty-non-terminal'
+    | 'wildcard'
+    | 'pod-address'
+    | 'delegated'
+    | 'redirected'
+    | 'absent';
+  /** The wildcard that answers for the name, or the zone cut or DNAME that it is below. */
   readonly wildcard?: string;
   readonly cut?: string;
-  /** The target of its CNAME. */
+  readonly dname?: string;
+  /** The target of its CNAME, also of one that follows from a DNAME. */
   readonly alias?: string;
   /** With NXDOMAIN: other servers are asked, where forwarding is configured. */
   readonly fallsThrough?: true;
@@ -76,10 +85,12 @@ type Found = Omit<NameExplanation, 'name' | 'zone' | 'ready' | 'stale' | 'filled
 function explainIn(asked: Asked): Found {
   const { context, name, isReady } = asked;
   const { tree } = context.publication;
-  const cut = cutAbove(asked);
-  if (cut !== undefined) {
-    return { ...at(asked, tree.find(cut)), exists: 'delegated', cut: formatName(cut), rrsets: [], otherwise: 'NODATA' };
+  const above = cutOrDnameAbove(asked);
+  if (above?.type === TYPE.NS) {
+    const cut = formatName(above.name);
+    return { ...at(asked, tree.find(above.name)), exists: 'delegated', cut, rrsets: [], otherwise: 'NODATA' };
   }
+  if (above !== undefined) return redirected(asked, above.name);
   const node = tree.find(name);
   if (node !== NO_NODE) return at(asked, node);
   const wildcard = wildcardFor(asked);
@@ -136,17 +147,42 @@ function podAddress(asked: Asked): Found | undefined {
   return { exists: 'pod-address', ...answer, owners };
 }
 
-/** A zone cut (RFC 1034 section 4.3.2 step 3b) below the zone's apex, at or above the name. Only static records make one. */
-function cutAbove(asked: Asked): WireName | undefined {
+/** Below a DNAME (RFC 6672), whatever else is published there. */
+function redirected(asked: Asked, dname: WireName): Found {
+  const found = at(asked, asked.context.publication.tree.find(dname));
+  const target = merge(asked, asked.claimsAt(asked.context.publication.tree.find(dname))).rrsets.find(
+    ({ type }) => type === TYPE.DNAME,
+  )!.records[0].rdata;
+  const alias = Uint8Array.from([...asked.name.subarray(0, asked.name.length - dname.length), ...target]);
+  const tooLong = alias.length > MAX_NAME_BYTES;
+  const { owners } = found;
+  const redirection = {
+    exists: 'redirected',
+    dname: formatName(dname),
+    rrsets: [],
+    otherwise: 'NODATA',
+    owners,
+  } as const;
+  return tooLong ? redirection : { ...redirection, alias: formatName(alias) };
+}
+
+/**
+ * A zone cut (RFC 1034 section 4.3.2 step 3b) below the zone's apex, at or above the name, or a DNAME above it. Only static
+ * records make one.
+ */
+function cutOrDnameAbove(asked: Asked): { readonly name: WireName; readonly type: number } | undefined {
   const { context, entry, name, claimsAt } = asked;
   const { tree, claims, owners } = context.publication;
   const path: WireName[] = [];
-  for (let on = name; on.length > entry.name.length; on = parentOf(on)!) path.unshift(on);
+  for (let on: WireName | undefined = name; on && on.length >= entry.name.length; on = parentOf(on)) path.unshift(on);
   for (const each of path) {
     const node = tree.find(each);
     if (node === NO_NODE) return undefined;
     if (!claims.ownersOf(node).some((number) => owners.ofNumber(number).isStatic)) continue;
-    if (merge(asked, claimsAt(node)).rrsets.some(({ type }) => type === TYPE.NS)) return each;
+    const { rrsets } = merge(asked, claimsAt(node));
+    const has = (type: number) => rrsets.some((rrset) => rrset.type === type);
+    if (has(TYPE.NS) && each.length > entry.name.length) return { name: each, type: TYPE.NS };
+    if (has(TYPE.DNAME) && each.length < name.length) return { name: each, type: TYPE.DNAME };
   }
   return undefined;
 }

@@ -36,6 +36,15 @@ const ZONE = [
   'real.pool.example.test. 300 A 192.0.2.30',
   'outside.example.test. 300 CNAME www.provider.net.',
   'text.example.test. 300 TXT "one" "two"',
+  'old.example.test. 300 DNAME new.example.test.',
+  'old.example.test. 300 A 192.0.2.40',
+  'www.new.example.test. 300 A 192.0.2.42',
+  'alias.new.example.test. 300 CNAME www.new.example.test.',
+  'twice.example.test. 300 DNAME old.example.test.',
+  'away.example.test. 300 DNAME provider.net.',
+  'into.example.test. 300 CNAME www.old.example.test.',
+  '*.starred.example.test. 300 DNAME new.example.test.',
+  `long.example.test. 300 DNAME ${many(4, (i) => `${i}${'x'.repeat(55)}`).join('.')}.`,
 ];
 
 const QUESTIONS = [
@@ -54,6 +63,23 @@ const QUESTIONS = [
   'www.example.test. A',
   'web.pool.example.test. AAAA',
   'outside.example.test. A',
+  'www.old.example.test. A',
+  'www.old.example.test. AAAA',
+  'www.old.example.test. CNAME',
+  'www.old.example.test. DNAME',
+  'old.example.test. DNAME',
+  'old.example.test. A',
+  'old.example.test. AAAA',
+  'below.old.example.test. A',
+  'missing.old.example.test. A',
+  'alias.old.example.test. A',
+  'www.twice.example.test. A',
+  'a.b.away.example.test. A',
+  'into.example.test. A',
+  'a.starred.example.test. A',
+  'b.a.starred.example.test. A',
+  `${'y'.repeat(63)}.long.example.test. A`,
+  'y.long.example.test. A',
 ];
 
 describe('answers beside those of Knot', requirement('knotd'), () => {
@@ -61,7 +87,8 @@ describe('answers beside those of Knot', requirement('knotd'), () => {
   let plane: InProcessPlane;
   before(async () => {
     knot = await startKnot('example.test.', `${ZONE.join('\n')}\n`);
-    plane = await planeWith(ZONE);
+    // Knot refuses to load records below a DNAME; ours occludes them.
+    plane = await planeWith([...ZONE, 'below.old.example.test. 300 A 192.0.2.41']);
   });
   after(() => knot.stop());
 

@@ -30,6 +30,7 @@ export const METRICS = {
   healthdns_dns_forwarded_total: counter('server', 'Queries for names outside our zones.'),
   healthdns_dns_dropped_total: counter('server', 'Messages without a response.', ['reason']),
   healthdns_dns_errors_total: counter('server', 'Queries answered SERVFAIL because of a bug.'),
+  healthdns_poll_failures_total: counter('server', 'Failures of poll() and invalid descriptors in data threads.'),
   healthdns_udp_batches_total: counter('server', 'Batches read from UDP sockets.'),
   healthdns_udp_batched_total: counter('server', 'Messages in those batches.'),
   healthdns_tcp_connections: gauge('server', 'Open TCP connections.'),

@@ -99,6 +99,7 @@ export interface ServerConfig {
   /** Largest UDP answer we send, RFC 9715 style: 1232. */
   readonly udpPayloadBytes: number;
   /** /health and /ready say "going down" for so long before sockets close; 0: at once. */
+  readonly reusePort: boolean;
   readonly lameduckSeconds: number;
 }
 

@@ -78,10 +78,14 @@ export class NativeDatagrams implements ReadableSocket {
   private readonly outgoing: bigint;
   private readonly outgoingBytes: Uint8Array;
   private readonly byFd = new Map<number, NativeSocket>();
+  /** Never used: it tells this epoll descriptor from others. */
+  readonly marker: number;
 
   constructor(libc: Libc) {
     this.libc = libc;
     this.epoll = createEpoll(libc, READY);
+    this.marker = libc.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (this.marker < 0 || !this.epoll.add(this.marker, 0, 0)) throw this.failure();
     this.memory = createReplyMemory(libc);
     const outgoing = libc.allocate(REPLY_BYTES);
     this.outgoing = outgoing.address;
@@ -132,6 +136,7 @@ export class NativeDatagrams implements ReadableSocket {
   }
 
   close(): void {
+    this.libc.close(this.marker);
     this.epoll.close();
   }
 

@@ -26,7 +26,7 @@ export interface Libc {
   shutdown(fd: number, how: number): number;
   close(fd: number): number;
   errno(): number;
-  /** Zeroed memory at a fixed address that is never freed. */
+  /** Zeroed memory at a fixed address for as long as its buffer, or a view of it, is referenced. */
   allocate(bytes: number): NativeMemory;
 }
 
@@ -63,6 +63,7 @@ export const MSG_NOSIGNAL = 0x4000;
 export const SHUT_WR = 1;
 export const SIOCOUTQ = 0x5411;
 export const POLLIN = 1;
+export const POLLNVAL = 32;
 export const EPOLLIN = 1;
 export const EPOLLOUT = 4;
 export const EPOLLERR = 8;
@@ -104,9 +105,7 @@ export function trimFreedMemory(): void {
 /** The used part of koffi's API. */
 interface Koffi {
   load(path: null): { func(prototype: string): never };
-  alloc(type: string, count: number): unknown;
-  address(pointer: unknown): bigint;
-  view(pointer: unknown, bytes: number): ArrayBuffer;
+  address(buffer: ArrayBuffer): bigint;
   errno(): number;
 }
 
@@ -134,10 +133,9 @@ function declare(koffi: Koffi): Libc {
     close: process.func('int close(int fd)'),
     errno: koffi.errno,
     allocate(bytes) {
-      const pointer = koffi.alloc('uint8_t', bytes);
-      const buffer = koffi.view(pointer, bytes);
-      new Uint8Array(buffer).fill(0);
-      return { address: koffi.address(pointer), buffer };
+      // V8 does not move the memory of an ArrayBuffer, and frees it with the thread. That of koffi.alloc() is never freed.
+      const buffer = new ArrayBuffer(bytes);
+      return { address: koffi.address(buffer), buffer };
     },
   };
 }

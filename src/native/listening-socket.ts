@@ -35,6 +35,9 @@ import { composeSocketAddress, isWildcard, type SocketAddress } from './socket-a
 const TCP_SEND_BUFFER_BYTES = 65_536;
 const TCP_RECEIVE_BUFFER_BYTES = 16_384;
 
+/** tcpmux: no client sends from there. */
+const NOBODYS_PORT = 1;
+
 type SetOption = (level: number, option: number, value: number) => boolean;
 
 export interface UdpSocketOptions {
@@ -94,6 +97,17 @@ function closedAfterFailure(libc: Libc, fd: number, address: SocketAddress, tran
   const code = errorCode(libc.errno());
   libc.close(fd);
   return listenError(address, transport, code);
+}
+
+/**
+ * Has the kernel give no more packets to a UDP socket: one that is connected receives from its peer only, and others that
+ * share its address are chosen instead (Linux 5.9 and later; without others, clients learn that the port is closed). What
+ * lies in its queue can be read, and answers sent, as before.
+ */
+export function stopReceiving(libc: Libc, fd: number, { address }: SocketAddress): void {
+  const loopback = address.includes(':') ? '::1' : '127.0.0.1';
+  const peer = composeSocketAddress({ address: isWildcard(address) ? loopback : address, port: NOBODYS_PORT });
+  libc.connect(fd, peer, peer.length);
 }
 
 /** Returns a function that counts the packets the kernel dropped at a UDP socket since its last call. */

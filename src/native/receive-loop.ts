@@ -5,11 +5,16 @@
 import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { type Libc, POLLIN } from './libc.ts';
+import os from 'node:os';
+import { type Libc, POLLIN, POLLNVAL } from './libc.ts';
+
+const { EINTR } = os.constants.errno;
 
 /** A socket, or an epoll descriptor for many sockets. */
 export interface ReadableSocket {
   readonly fd: number;
+  /** If `fd` is an epoll descriptor: a socket that it watches for as long as it exists. */
+  readonly marker?: number;
   /** Answers at most one batch. Returns the number of packets; a full batch means that more have likely arrived. */
   drain(): number;
   /** Whether answering started something that needs the event loop since the last call. */
@@ -31,33 +36,31 @@ const BUSY_PACKETS = 16;
  * only at the beginning of its next turn, and reading it may create another one.
  */
 const RESTLESS_TURNS = 4;
+/** Pause after a failure of poll() or an invalid descriptor, which it would report again at once. */
+const REST_MS = 100;
 
-export interface TimersWait {
+export interface LoopDeps {
   monotonicMs(): number;
+  setTimeout(callback: () => void, ms: number): unknown;
   /** Maximum time between turns of the event loop. */
   readonly granularityMs: number;
   /** Milliseconds until the next required turn; infinite: none. */
   readonly nextDeadlineMs?: () => number;
+  /** poll() failed, or a descriptor is invalid. */
+  failed(): void;
 }
 
 /**
- * Waits for `sockets` from now on. Urgent work of the thread's event loop must be visible through a descriptor; `timers`
- * limits the lateness of its timers. `eventLoopFd` is from `findEventLoopFd`.
+ * Waits for `sockets` from now on. Urgent work of the thread's event loop must be visible through a descriptor;
+ * `granularityMs` limits the lateness of its timers. `eventLoopFd` is from `findEventLoopFd`.
  */
 export function startReceiveLoop(
   libc: Libc,
   sockets: readonly ReadableSocket[],
   eventLoopFd: number,
-  timers: TimersWait,
+  deps: LoopDeps,
 ): ReceiveLoop {
-  const count = sockets.length + 1;
-  const memory = libc.allocate(count * POLLFD_BYTES);
-  const fds = new Int32Array(memory.buffer);
-  const events = new Int16Array(memory.buffer);
-  [...sockets.map(({ fd }) => fd), eventLoopFd].forEach((fd, i) => {
-    fds[2 * i] = fd;
-    events[4 * i + 2] = POLLIN;
-  });
+  const polled = createPollSet(libc, [...sockets.map(({ fd }) => fd), eventLoopFd], deps);
   let stopped = false;
   let restlessTurns = RESTLESS_TURNS;
 
@@ -66,19 +69,25 @@ export function startReceiveLoop(
     const rests = restlessTurns === 0;
     if (!rests) restlessTurns--;
     // Measured between turns, however many queries arrive in between: with occasional queries, many waits add up to seconds.
-    const endMs = timers.monotonicMs() + timers.granularityMs;
+    const endMs = deps.monotonicMs() + deps.granularityMs;
     for (let batches = 0; batches < BATCHES_IN_A_ROW; batches++) {
-      const leftMs = Math.min(endMs - timers.monotonicMs(), timers.nextDeadlineMs?.() ?? Number.POSITIVE_INFINITY);
+      const leftMs = Math.min(endMs - deps.monotonicMs(), deps.nextDeadlineMs?.() ?? Number.POSITIVE_INFINITY);
       if (leftMs <= 0 && batches > 0) break;
       const waitMs = rests ? Math.max(0, Math.ceil(leftMs)) : 0;
-      const ready = libc.poll(memory.address, count, waitMs);
-      if (ready <= 0) {
+      const ready = polled.wait(waitMs);
+      if (ready < 0) {
+        // The sockets are read all the same, a few times a second.
+        for (const socket of sockets) drainBusy(socket);
+        deps.setTimeout(turn, REST_MS);
+        return;
+      }
+      if (ready === 0) {
         if (waitMs > 0) for (const socket of sockets) socket.readKernelDrops?.();
         break;
       }
-      let needsTurn = events[4 * sockets.length + 3] !== 0;
+      let needsTurn = polled.isReady(sockets.length);
       for (let i = 0; i < sockets.length; i++) {
-        if (events[4 * i + 3] !== 0 && drainBusy(sockets[i])) needsTurn = true;
+        if (polled.isReady(i) && drainBusy(sockets[i])) needsTurn = true;
       }
       if (needsTurn) {
         restlessTurns = RESTLESS_TURNS;
@@ -93,6 +102,43 @@ export function startReceiveLoop(
     stop() {
       stopped = true;
     },
+  };
+}
+
+/** Descriptors for poll(), laid out once. */
+function createPollSet(libc: Libc, descriptors: readonly number[], deps: LoopDeps) {
+  const count = descriptors.length;
+  const memory = libc.allocate(count * POLLFD_BYTES);
+  const fds = new Int32Array(memory.buffer);
+  const events = new Int16Array(memory.buffer);
+  descriptors.forEach((fd, i) => {
+    fds[2 * i] = fd;
+    events[4 * i + 2] = POLLIN;
+  });
+
+  /** poll() ignores negative descriptors. */
+  const restInvalid = (i: number): void => {
+    events[4 * i + 3] = 0;
+    fds[2 * i] = -1;
+    deps.failed();
+    deps.setTimeout(() => {
+      fds[2 * i] = descriptors[i];
+    }, REST_MS);
+  };
+
+  return {
+    /** The number of descriptors that are ready; -1: poll() failed. */
+    wait(waitMs: number): number {
+      const ready = libc.poll(memory.address, count, waitMs);
+      if (ready > 0) {
+        for (let i = 0; i < count; i++) if ((events[4 * i + 3] & POLLNVAL) !== 0) restInvalid(i);
+        return ready;
+      }
+      if (ready === 0 || libc.errno() === EINTR) return 0;
+      deps.failed();
+      return -1;
+    },
+    isReady: (i: number): boolean => events[4 * i + 3] !== 0,
   };
 }
 

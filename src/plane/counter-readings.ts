@@ -38,6 +38,7 @@ const SUMS: Partial<Record<MetricName, readonly (readonly [counter: number, ...l
     [COUNTER.DROPPED_KERNEL, 'receive-buffer'],
   ],
   healthdns_dns_errors_total: [[COUNTER.ERRORS]],
+  healthdns_poll_failures_total: [[COUNTER.POLL_FAILED]],
   healthdns_udp_batches_total: [[COUNTER.BATCHES]],
   healthdns_udp_batched_total: [[COUNTER.BATCHED]],
   healthdns_tcp_connections: [[COUNTER.TCP_OPEN]],

@@ -52,6 +52,8 @@ export const COUNTER = {
   POSTED: take(),
   TAKEN: take(),
   LOG_DROPPED: take(),
+  /** poll() failed, or a descriptor was invalid. */
+  POLL_FAILED: take(),
 } as const;
 
 export const COUNTERS = next;

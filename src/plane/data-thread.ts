@@ -1,7 +1,7 @@
 // The control plane's view of one data thread: starting, feeding and querying it, and noticing its death.
 import { Worker } from 'node:worker_threads';
 import { ListenError } from '../native/listen-error.ts';
-import { closeOrphans } from '../native/orphaned-descriptors.ts';
+import { closeOrphans, type ReportedDescriptor } from '../native/orphaned-descriptors.ts';
 import type { SocketAddress } from '../native/socket-address.ts';
 import type { CacheListing, FlushScope } from './cache-orders.ts';
 import { COUNTER, type Counters } from './counters.ts';
@@ -40,7 +40,7 @@ export function startDataThread(url: URL, data: ThreadData, name: string, events
   /** It has closed its sockets itself. */
   let ended = false;
   let cause = 'it ended';
-  const descriptors: number[] = [];
+  const descriptors: ReportedDescriptor[] = [];
   const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
 
   const tell = (message: ToThread, transfer: readonly ArrayBuffer[] = []) => worker.postMessage(message, transfer);
@@ -62,7 +62,7 @@ export function startDataThread(url: URL, data: ThreadData, name: string, events
         events.onFilesRead();
         break;
       case 'opened':
-        descriptors.push(message.fd);
+        descriptors.push(message.descriptor);
         break;
       case 'listening':
       case 'listen-failed':

@@ -9,6 +9,8 @@ export interface DataPlaneSettings {
   readonly threads: number;
   /** batched: recvmmsg/sendmmsg, an error if not available; plain: dgram; auto: batched if available. */
   readonly udp: 'auto' | 'batched' | 'plain';
+  /** SO_REUSEPORT with one thread, too: a second process may listen on the same addresses. */
+  readonly reusePort?: boolean;
   readonly responder: ResponderSettings;
   readonly tcp: TcpSettings;
   /** undefined: external names are REFUSED. */

@@ -1,5 +1,6 @@
 // Messages between the control plane and a data thread. Changes are sent as transferred bytes (messages.ts).
 
+import type { ReportedDescriptor } from '../native/orphaned-descriptors.ts';
 import type { SocketAddress } from '../native/socket-address.ts';
 import type { CacheListing, FlushScope } from './cache-orders.ts';
 import type { ForwardStatistics } from './forward-statistics.ts';
@@ -32,7 +33,7 @@ export type FromThread =
    * A socket that is not Node's, or an epoll descriptor with all that it watches: if the thread dies, the control plane
    * closes it, or it would go on taking queries.
    */
-  | { readonly kind: 'opened'; readonly fd: number }
+  | { readonly kind: 'opened'; readonly descriptor: ReportedDescriptor }
   | {
       readonly kind: 'listening';
       readonly addresses: readonly ListeningAddress[];

@@ -4,6 +4,7 @@ import { type Libc, refusedCall } from '../native/libc.ts';
 import { ListenError } from '../native/listen-error.ts';
 import { findEventLoopFd, type ReadableSocket, type ReceiveLoop, startReceiveLoop } from '../native/receive-loop.ts';
 import type { SocketAddress } from '../native/socket-address.ts';
+import { COUNTER } from '../plane/counters.ts';
 import type { ListeningAddress } from '../plane/plane.ts';
 import type { DataPlaneSettings } from '../plane/settings.ts';
 import type { QueryHandler } from './answer/query-handler.ts';
@@ -39,8 +40,8 @@ export interface ListenerDeps {
   readonly alsoReadable?: readonly ReadableSocket[];
   /** Milliseconds until the event loop must have a turn, whatever else there is to wait for; undefined: timers may be late. */
   readonly nextDeadlineMs?: () => number;
-  /** Descriptors that nobody closes when the thread dies; an epoll descriptor stands for all that it watches. */
-  onDescriptor(fd: number): void;
+  /** A descriptor that nobody closes when the thread dies; see ReadableSocket for `marker`. */
+  onDescriptor(fd: number, marker: number | undefined): void;
 }
 
 /** Opens what `settings.listen` says; with several threads, each calls this. Rejects with ListenError, then nothing is open. */
@@ -52,8 +53,9 @@ export async function openListeners(
 ): Promise<Listeners> {
   const native = await nativeFor(deps.libc);
   if (typeof native === 'string' && settings.udp === 'batched') throw new ListenError(native, 'ENOTSUP');
+  if (typeof native === 'string' && settings.reusePort) throw new ListenError(`reusePort: ${native}`, 'ENOTSUP');
   const opened: (OpenSocket & { transport: 'udp' | 'tcp' })[] = [];
-  const shared = settings.threads > 1;
+  const shared = settings.threads > 1 || settings.reusePort === true;
   const connections = createTcpConnections(settings.tcp, deps.clock, handler.counters);
 
   const openUdp = async (address: SocketAddress) => {
@@ -108,12 +110,14 @@ export async function openListeners(
   }
   const readable: readonly ReadableSocket[] = [...opened.filter(isReadable), ...(deps.alsoReadable ?? [])];
   if (typeof native !== 'string') {
-    for (const { fd } of readable) deps.onDescriptor(fd);
+    for (const { fd, marker } of readable) deps.onDescriptor(fd, marker);
     const wakeMs = IDLE_WAKE_MS * settings.threads;
     loop = startReceiveLoop(native.libc, readable, native.eventLoopFd, {
       monotonicMs: deps.clock.monotonicMs,
+      setTimeout: deps.clock.setTimeout,
       granularityMs: wakeMs,
       nextDeadlineMs: deps.nextDeadlineMs,
+      failed: () => void handler.counters[COUNTER.POLL_FAILED]++,
     });
   }
   return {

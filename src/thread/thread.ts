@@ -6,6 +6,7 @@ import { createForwarder, type Forwarder } from '../forward/forwarder.ts';
 import { NativeDatagrams, type OpenSocket, openDatagram } from '../native/connected-datagram.ts';
 import { loadLibc, trimFreedMemory } from '../native/libc.ts';
 import type { ListenError } from '../native/listen-error.ts';
+import { reportDescriptor } from '../native/orphaned-descriptors.ts';
 import { createPacketMemory } from '../native/packet-memory.ts';
 import { COUNTER, mayPost } from '../plane/counters.ts';
 import type { ForwardSettings } from '../plane/forward-settings.ts';
@@ -86,7 +87,10 @@ async function listen(addresses: Extract<ToThread, { kind: 'listen' }>['addresse
       libc,
       alsoReadable: datagrams && [datagrams],
       nextDeadlineMs: engine.forwarder && (() => engine.forwarder!.nextDeadlineMs()),
-      onDescriptor: (fd) => tell({ kind: 'opened', fd }),
+      onDescriptor(fd, marker) {
+        const descriptor = reportDescriptor(fd, marker);
+        if (descriptor !== undefined) tell({ kind: 'opened', descriptor });
+      },
     });
     loopRuns = listeners.addresses.some(({ mode }) => mode === 'batched');
     tell({ kind: 'listening', addresses: listeners.addresses, fallback: listeners.fallback });

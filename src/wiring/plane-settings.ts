@@ -13,6 +13,7 @@ export function planeSettings(config: Config, listen: readonly ListenAddress[]):
     listen,
     threads,
     udp: server.udp,
+    reusePort: server.reusePort,
     responder: {
       udpPayloadBytes: server.udpPayloadBytes,
       versionBind: server.versionBind,

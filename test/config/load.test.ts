@@ -29,6 +29,7 @@ describe('defaults of the configuration', () => {
         versionBind: undefined,
         idServer: undefined,
         udpPayloadBytes: 1232,
+        reusePort: false,
         lameduckSeconds: 0,
       },
       limits: {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseName } from '../../src/dns/name.ts';
 import { EDE, RCODE, TYPE } from '../../src/dns/types.ts';
-import type { OpenSocket } from '../../src/native/connected-datagram.ts';
+import { type OpenSocket, openDatagram } from '../../src/native/connected-datagram.ts';
 import { ROUTE_DEFAULTS } from '../../src/plane/forward-settings.ts';
 import { temporaryFolder } from '../support/command.ts';
 import { fakeClock } from '../support/fake-clock.ts';
@@ -305,6 +305,27 @@ test('a burst to a closed port fails at once, including queries sent before the 
   await clock.advance(40);
   const told = sent.filter((count) => count > 1).reduce((sum, count) => sum + count, 0);
   assert.deepEqual(rcodes, new Array(told).fill(RCODE.SERVFAIL));
+});
+
+test('an upstream is not blamed where we have no descriptor left, and open sockets go on being used', async () => {
+  const clock = fakeClock();
+  const one = await upstream(answerFrom(WWW));
+  let opened = 0;
+  let mayOpen = 0;
+  const openSocket: OpenSocket = (...socket) => {
+    if (opened === mayOpen) throw Object.assign(new Error('EMFILE'), { code: 'EMFILE' });
+    opened++;
+    return openDatagram(...socket);
+  };
+  const { ask, forwarder: made } = forwarder([one], { clock, openSocket, route: { maxFails: 1 } });
+  const failed: number[] = [];
+  void ask('a.example. A').then(({ rcode }) => failed.push(rcode));
+  await clock.advance(ROUTE_DEFAULTS.deadlineMs + 100);
+  await until(() => failed, [RCODE.SERVFAIL]);
+  assert.deepEqual([made.upstreams()[0].up, made.upstreams()[0].failures, one.asked.length], [1, 0, 0]);
+  mayOpen = 1;
+  for (let i = 0; i < 20; i++) assert.notEqual((await ask(`n${i}.example. A`)).rcode, RCODE.SERVFAIL);
+  assert.deepEqual([opened, one.asked.length], [1, 20]);
 });
 
 test('a server that refuses connections is not waited for because of earlier queries', async () => {

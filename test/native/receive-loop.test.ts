@@ -1,7 +1,8 @@
 // When the event loop has its turn, told by a poll() that the test plays.
 import assert from 'node:assert/strict';
+import os from 'node:os';
 import { test } from 'node:test';
-import { type Libc, POLLIN } from '../../src/native/libc.ts';
+import { type Libc, POLLIN, POLLNVAL } from '../../src/native/libc.ts';
 import { startReceiveLoop } from '../../src/native/receive-loop.ts';
 
 interface Turns {
@@ -41,6 +42,8 @@ async function turnsWith(
   const socket = { fd: 3, drain, beganLater: () => false };
   const loop = startReceiveLoop(libc, [socket], 4, {
     monotonicMs: () => nowMs,
+    setTimeout: () => assert.fail('nothing rests'),
+    failed: () => assert.fail('nothing fails'),
     granularityMs,
     nextDeadlineMs: () => Math.max(0, lastMs + deadlineMs - nowMs),
   });
@@ -79,4 +82,64 @@ test('without pending deadlines, many queries are answered in one turn, and an i
   assert.ok(busy.polls > 100 * 50, `${busy.polls} polls in 100 turns`);
   const idle = await turnsWith(1_000_000, 150);
   assert.ok(idle.polls <= 101, `${idle.polls} polls in 100 turns`);
+});
+
+/** A loop over one socket and the event loop, with a poll() and timers that the test plays. */
+function playedLoop(poll: (fds: Int32Array, events: Int16Array) => number, errno = 0) {
+  const memory = new ArrayBuffer(16);
+  const [fds, events] = [new Int32Array(memory), new Int16Array(memory)];
+  const played = { polls: 0, drained: 0, failures: 0, timers: [] as (() => void)[], fds };
+  const libc = {
+    allocate: () => ({ address: 0n, buffer: memory }),
+    poll() {
+      played.polls++;
+      return poll(fds, events);
+    },
+    errno: () => errno,
+  } as unknown as Libc;
+  const socket = { fd: 3, drain: () => played.drained++, beganLater: () => false };
+  const loop = startReceiveLoop(libc, [socket], 4, {
+    monotonicMs: () => 0,
+    setTimeout: (callback) => played.timers.push(callback),
+    granularityMs: 10,
+    failed: () => void played.failures++,
+  });
+  return { ...played, played, stop: loop.stop };
+}
+
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+test('a poll() that fails for good is counted and rests; the sockets are read all the same', async () => {
+  const { played, stop } = playedLoop(() => -1, os.constants.errno.EFAULT);
+  await turns(50);
+  assert.deepEqual([played.polls, played.failures, played.drained, played.timers.length], [1, 1, 1, 1]);
+  played.timers[0]!();
+  await turns(50);
+  assert.deepEqual([played.polls, played.failures, played.drained, played.timers.length], [2, 2, 2, 2]);
+  stop();
+});
+
+test('an interrupted poll() is not a failure', async () => {
+  const { played, stop } = playedLoop(() => -1, os.constants.errno.EINTR);
+  await turns(10);
+  assert.ok(played.polls >= 9, `${played.polls} polls`);
+  assert.deepEqual([played.failures, played.timers.length], [0, 0]);
+  stop();
+});
+
+test('a descriptor that is invalid is counted, left out, and tried again after a rest', async () => {
+  const { played, stop } = playedLoop((fds, events) => {
+    if (fds[0] !== 3) return 0;
+    events[3] = POLLNVAL;
+    return 1;
+  });
+  await turns(50);
+  assert.deepEqual([played.failures, played.drained, played.timers.length], [1, 0, 1]);
+  assert.ok(played.fds[0]! < 0);
+  played.timers[0]!();
+  await turns(10);
+  assert.deepEqual([played.failures, played.timers.length], [2, 2]);
+  stop();
 });

@@ -1,5 +1,7 @@
 // Accepting connections where the machine has no more descriptors, or the connection has gone meanwhile.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import os from 'node:os';
 import { type TestContext, test } from 'node:test';
 import { composeMessage } from '../../src/dns/message/message.ts';
@@ -74,3 +76,18 @@ test(
     assert.equal(counters[COUNTER.TCP_REFUSED], 1);
   },
 );
+
+test('without descriptors the idlest connection makes room for a new one', requirement('linux'), async (context) => {
+  const errnos: number[] = [];
+  const { port, counters } = await start(context, errnos);
+  const idle = connect(port, '127.0.0.1');
+  const closed = once(idle, 'close');
+  await until(() => counters[COUNTER.TCP_OPEN], 1);
+  errnos.push(EMFILE);
+  assert.equal((await talkTcp('127.0.0.1', port, QUERY)).length, 1);
+  await closed;
+  assert.deepEqual(
+    [counters[COUNTER.TCP_EVICTED], counters[COUNTER.TCP_REFUSED], counters[COUNTER.TCP_ACCEPTED]],
+    [1, 0, 2],
+  );
+});

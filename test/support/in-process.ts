@@ -21,6 +21,8 @@ export interface InProcessOptions extends Partial<ResponderSettings> {
   readonly slotCapacity?: number;
   /** How many queries may lie in the packet memory at once. */
   readonly packetSlots?: number;
+  /** Native memory for them, as batched UDP needs it. */
+  readonly allocate?: Parameters<typeof createPacketMemory>[2];
   readonly front?: EngineDeps['front'];
   readonly createForwarder?: EngineDeps['createForwarder'];
 }
@@ -30,7 +32,7 @@ export function createInProcessPlane(options: InProcessOptions = {}): InProcessP
   const hashSeed = options.hashSeed ?? 0x1234_5678;
   const slots = createSlots(options.slotCapacity ?? 1 << 16);
   const engine = createEngine({
-    memory: createPacketMemory(options.packetSlots ?? 1, 4096),
+    memory: createPacketMemory(options.packetSlots ?? 1, 4096, options.allocate),
     slots: slots.bytes,
     counters: createCounters(),
     settings: {

@@ -72,6 +72,8 @@ async function listen(
   const listener = listenEpollTcp(engine, address, settings, { libc, clock, connections, shared: false });
   const loop = startReceiveLoop(libc, [listener], eventLoopFd, {
     monotonicMs: systemClock.monotonicMs,
+    setTimeout: systemClock.setTimeout,
+    failed() {},
     granularityMs: 1,
   });
   return {

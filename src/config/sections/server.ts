@@ -1,7 +1,7 @@
 // `server`: how the data plane behaves; `limits`: how much others may make the process hold.
 import * as v from 'valibot';
 import type { ServerConfig } from '../config.ts';
-import { choice, integer, mapping, seconds, text } from '../reading/shape.ts';
+import { choice, flag, integer, mapping, seconds, text } from '../reading/shape.ts';
 
 /** A TXT string (RFC 1035 section 3.3). */
 const MAX_TXT_BYTES = 255;
@@ -21,6 +21,12 @@ export const serverEntry = v.optional(
       udpPayloadBytes: v.optional(
         integer(512, 4096, 'Maximum size of a UDP response; 1232 passes any path unfragmented (RFC 9715).'),
         1232,
+      ),
+      reusePort: v.optional(
+        flag(
+          'SO_REUSEPORT with one thread, too: a second healthdns of the same user may listen on the same addresses and take over without a lost query. An address that is already in use is then not reported. Needs batched UDP.',
+        ),
+        false,
       ),
       lameduckSeconds: v.optional(
         seconds(0, 300, 'On shutdown, how long /ready fails while queries are still answered, before sockets close.'),

@@ -20,8 +20,11 @@ const OUR_LIMITS: readonly string[] = ['EAGAIN', 'ENOBUFS', 'ENOMEM', 'EMFILE', 
 
 /** Why a socket failed, as a reason for `failed`. */
 export function socketFailure(error: Error): string {
-  const { code } = error as NodeJS.ErrnoException;
-  return code !== undefined && OUR_LIMITS.includes(code) ? TOO_BUSY : (code ?? error.message);
+  return reasonOf((error as NodeJS.ErrnoException).code ?? error.message);
+}
+
+export function reasonOf(code: string): string {
+  return OUR_LIMITS.includes(code) ? TOO_BUSY : code;
 }
 
 /** The reason given where the other end of a connection sends what answers nothing that was asked. */

@@ -5,7 +5,7 @@
 import { HEADER_BYTES } from '../../dns/limits.ts';
 import { createIdTable, type IdTable } from '../../memory/id-table.ts';
 import type { ConnectedSocket, OpenSocket } from '../../native/connected-datagram.ts';
-import { type Attempt, socketFailure, TOO_BUSY, type Transport, type TransportCounters } from './attempt.ts';
+import { type Attempt, reasonOf, socketFailure, TOO_BUSY, type Transport, type TransportCounters } from './attempt.ts';
 import { type Deadline, type Deadlines, deadline } from './deadlines.ts';
 import { idOf, isReplyTo, setId } from './exchange.ts';
 import type { Unpredictable } from './unpredictable.ts';
@@ -95,13 +95,19 @@ export class UdpTransport implements Transport {
 
   private usable(place: number): Port {
     const port = this.places[place];
-    if (port !== undefined && !port.retired) {
-      if (port.queries < this.settings.queriesPerSocket) return port;
-      this.retire(port);
+    const { queriesPerSocket } = this.settings;
+    if (port !== undefined && !port.retired && port.queries < queriesPerSocket) return port;
+    try {
+      const opened = this.openPort();
+      this.places[place] = opened;
+      if (port !== undefined && !port.retired) this.retire(port);
+      return opened;
+    } catch (error) {
+      if (socketFailure(error as Error) !== TOO_BUSY) throw error;
+      // Without a free descriptor, a socket that has served its time is better than none.
+      for (const other of this.all) if (other.waiting.size() < queriesPerSocket) return other;
+      throw error;
     }
-    const opened = this.openPort();
-    this.places[place] = opened;
-    return opened;
   }
 
   private openPort(): Port {
@@ -111,7 +117,7 @@ export class UdpTransport implements Transport {
       stranger: counters.ignored,
       failed: (code) => {
         if (code === REFUSED) this.refuse(port);
-        else this.failAll(port, code);
+        else this.failAll(port, reasonOf(code));
       },
     });
     const port: Port = {

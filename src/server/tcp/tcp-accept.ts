@@ -13,6 +13,8 @@ export interface AcceptorDeps {
   readonly wantsClient: boolean;
   /** Whether epoll is to report connections that can be accepted. */
   setListening(on: boolean): void;
+  /** Closes the connection that has been idle for longest; false: all are active. */
+  makeRoom(): boolean;
   /** A connection, with the client's address where that is wanted. */
   serve(fd: number, client: Uint8Array | undefined): void;
 }
@@ -29,19 +31,26 @@ const ACCEPTS_A_TURN = 32;
 const ACCEPT_AGAIN_MS = 100;
 
 export function createAcceptor(deps: AcceptorDeps): Acceptor {
-  const { clock, counters, fd: listener, wantsClient, setListening, serve } = deps;
+  const { clock, counters, fd: listener, wantsClient, setListening, makeRoom, serve } = deps;
   const { accept, client } = createAccept(deps.libc);
   let again: Timer | undefined;
 
   return {
     accept() {
+      let madeRoom = false;
       for (let i = 0; i < ACCEPTS_A_TURN; i++) {
         const fd = accept(listener);
         if (fd >= 0) {
           serve(fd, wantsClient ? client() : undefined);
+          madeRoom = false;
           continue;
         }
         if (fd === NOTHING_TO_ACCEPT) return;
+        // Once for each: where a closed connection gave no room, closing more would not either.
+        if (fd === ACCEPT_EXHAUSTED && !madeRoom && makeRoom()) {
+          madeRoom = true;
+          continue;
+        }
         counters[COUNTER.TCP_REFUSED]++;
         if (fd !== ACCEPT_EXHAUSTED) continue;
         setListening(false);

@@ -21,6 +21,8 @@ export interface TimedConnection {
 export interface TcpConnections {
   /** Whether one more that has just been accepted may stay, perhaps at the cost of the one idle for longest. */
   admit(): boolean;
+  /** Closes the one that has been idle for longest; false: all are active, or there is none. */
+  makeRoom(): boolean;
   add(connection: TimedConnection): void;
   /** It asked something that deserves a response and leaves no answer unread, or it has read. */
   active(connection: TimedConnection): void;
@@ -97,8 +99,7 @@ export function createTcpConnections(settings: TcpSettings, clock: Clock, counte
     return oldestSilent;
   };
 
-  const hasRoom = (): boolean => {
-    if (byAge.size < settings.connections) return true;
+  const makeRoom = (): boolean => {
     const leaving = idlest();
     if (leaving !== undefined) end(leaving, COUNTER.TCP_EVICTED);
     return leaving !== undefined;
@@ -107,10 +108,11 @@ export function createTcpConnections(settings: TcpSettings, clock: Clock, counte
   return {
     admit() {
       counters[COUNTER.TCP_ACCEPTED]++;
-      const admitted = hasRoom();
+      const admitted = byAge.size < settings.connections || makeRoom();
       if (!admitted) counters[COUNTER.TCP_REFUSED]++;
       return admitted;
     },
+    makeRoom,
     add(connection) {
       silent.add(connection);
       byAge.add(connection);

@@ -233,6 +233,7 @@ export function listenEpollTcp(
     fd: listener,
     wantsClient,
     setListening: (on) => epoll.change(listener, LISTENER, on ? EPOLLIN : 0),
+    makeRoom: connections.makeRoom,
     serve,
   });
 
@@ -250,6 +251,7 @@ export function listenEpollTcp(
 
   return {
     fd: epoll.fd,
+    marker: listener,
     mode: 'epoll',
     bound: boundAddress(libc, listener),
     drain() {

@@ -1,7 +1,7 @@
 // UDP by recvmmsg and sendmmsg: one call reads what has arrived, one call answers it. Nothing is allocated per query.
 
 import type { Libc } from '../../native/libc.ts';
-import { createKernelDrops, openUdpSocket } from '../../native/listening-socket.ts';
+import { createKernelDrops, openUdpSocket, stopReceiving } from '../../native/listening-socket.ts';
 import { PacketBatch } from '../../native/packet-batch.ts';
 import { createPacketMemory } from '../../native/packet-memory.ts';
 import type { ReadableSocket } from '../../native/receive-loop.ts';
@@ -17,6 +17,11 @@ export interface BatchedUdpOptions {
   readonly receiveBufferBytes: number;
   readonly responseBytes: number;
 }
+
+/** The kernel is done with a packet that it was about to put into the socket's queue. */
+const IN_FLIGHT_MS = 1;
+/** Of 64 packets: more than a receive buffer holds. Kernels before 5.9 go on filling it. */
+const MOST_LAST_BATCHES = 256;
 
 export interface BatchedUdpSocket extends UdpSocket, ReadableSocket {}
 
@@ -83,6 +88,10 @@ export function openBatchedUdp(
     return received;
   };
 
+  const drainAll = (): void => {
+    for (let batches = 0; batches < MOST_LAST_BATCHES && drain() > 0; batches++);
+  };
+
   return {
     fd,
     mode: 'batched',
@@ -97,6 +106,11 @@ export function openBatchedUdp(
       counters[COUNTER.DROPPED_KERNEL] += newKernelDrops(fd);
     },
     async close() {
+      // Packets go to sockets that share the address from now on. What was on its way here is answered.
+      stopReceiving(libc, fd, address);
+      drainAll();
+      await new Promise((resolve) => setTimeout(resolve, IN_FLIGHT_MS));
+      drainAll();
       open = false;
       libc.close(fd);
     },

@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { Worker } from 'node:worker_threads';
+import { type Libc, loadLibc } from '../../src/native/libc.ts';
+import { requirement } from '../support/requirement.ts';
+
+test('memory that a thread allocated is freed when the thread ends', requirement('linux'), async () => {
+  const run = async () => {
+    const worker = new Worker(new URL('../support/allocating-thread.js', import.meta.url));
+    await once(worker, 'exit');
+  };
+  await run();
+  const before = process.memoryUsage().rss;
+  for (let threads = 0; threads < 8; threads++) await run();
+  const grown = (process.memoryUsage().rss - before) / 2 ** 20;
+  assert.ok(grown < 100, `${grown.toFixed(0)} MiB of 8 times 32 are still held`);
+});
+
+test('system calls see the memory that was allocated', requirement('linux'), () => {
+  const libc = loadLibc() as Libc;
+  const { address, buffer } = libc.allocate(8);
+  const [fds, events] = [new Int32Array(buffer), new Int16Array(buffer)];
+  fds[0] = 1 << 20;
+  assert.equal(libc.poll(address, 1, 0), 1);
+  assert.equal(events[3], 32, 'POLLNVAL');
+});

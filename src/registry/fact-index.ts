@@ -61,7 +61,7 @@ export function createFactIndex(
 
   function* instancesOf(subject: string): Generator<InstanceEntry> {
     yield* subjects.members(subject);
-    const own = INSTANCE.parse(subject);
+    const own = subject.startsWith(OWN) ? INSTANCE.parse(subject) : undefined;
     if (own !== undefined) yield* services.get(own.service)?.instances.withId(own.id) ?? [];
   }
 

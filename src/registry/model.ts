@@ -178,7 +178,8 @@ export interface InstanceState {
   /** Assembled on every read. */
   readonly instance: Instance;
   readonly addresses: readonly string[];
-  readonly addressCount: number;
+  /** How many subjects it shares the fate of. */
+  readonly subjectCount: number;
   /** The same object as long as nothing but id and addresses of the instance changes. */
   readonly statement: object;
   /** Its byte in the shared memory. Records of an address use `service.slotFor(state, address)` instead. */

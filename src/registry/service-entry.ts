@@ -67,8 +67,8 @@ export class InstanceEntry implements InstanceState {
     return unpackAddresses(this.packedAddresses);
   }
 
-  get addressCount(): number {
-    return typeof this.packedAddresses === 'object' ? this.packedAddresses.length : 1;
+  get subjectCount(): number {
+    return this.subjects().length;
   }
 
   get statement(): object {

@@ -256,3 +256,35 @@ test('facts of a silent source are marked while it is silent, and the affected i
   assert.deepEqual(news(), ['k facts']);
   assert.deepEqual(state.facts(), [fact('HEALTHY', 'pod')]);
 });
+
+test('a limit is reached exactly', () => {
+  const { registry } = setUp({ ...DEFAULT_REGISTRY_LIMITS, instances: 2, instancesPerGroup: 2 });
+  registry.replaceGroup('a', 'k', [instance('a', '10.0.0.1'), instance('b', '10.0.0.2')]);
+  assert.throws(() => registry.replaceGroup('b', 'k', [instance('c', '10.0.0.3')]), RegistryLimitError);
+  assert.equal(registry.size().instances, 2);
+});
+
+test('of equal facts of two pods, one dated and one not, each keeps its own date', () => {
+  const { registry } = setUp();
+  const said = fact('HEALTHY', 'endpointslice', { repeats: 'pod' });
+  registry.replaceFacts('pod/c/n/a', 'endpointslice', [said]);
+  registry.replaceFacts('pod/c/n/b', 'endpointslice', [{ ...said, isDated: true }]);
+  assert.deepEqual(registry.factsOf('pod/c/n/a'), [said]);
+  assert.deepEqual(registry.factsOf('pod/c/n/b'), [{ ...said, isDated: true }]);
+  registry.replaceFacts('pod/c/n/a', 'endpointslice', [{ ...said, isDated: true }]);
+  assert.equal(registry.factsOf('pod/c/n/a')[0].isDated, true);
+});
+
+test('a subject that is added to an instance brings its facts, until the instance is stated otherwise', () => {
+  const { registry, news } = setUp();
+  registry.replaceGroup('slice-1', 'k', [pod('a')]);
+  registry.replaceFacts('node/c/n', 'node', [fact('UNHEALTHY', 'node')]);
+  const [state] = registry.service('k')!.instances.values();
+  news();
+  registry.addSubject(state, 'node/c/n');
+  registry.addSubject(state, 'node/c/n');
+  assert.deepEqual([state.subjectCount, state.facts().length], [2, 1]);
+  assert.equal(news()[0], 'k facts a');
+  registry.replaceGroup('slice-1', 'k', [pod('a')]);
+  assert.deepEqual([state.subjectCount, state.facts().length], [1, 0]);
+});

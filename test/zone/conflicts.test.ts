@@ -186,3 +186,13 @@ test('a headless service is not merged with one that has a cluster IP', async ()
   await zones.flush();
   assert.deepEqual(addressesOf(plane.text()), ['web.prod.svc.cluster.local. 5 A 10.96.0.1']);
 });
+
+test('of two services of one age the first in the order of keys wins', async () => {
+  const { plane, state, zones } = setUpZones([clusterZone('cluster.local.', { reverse: [] })]);
+  state(inCluster('b', 'prod/web', 1000), [instance('b', ['10.2.0.1'])]);
+  state(inCluster('a', 'prod/web', 1000), [instance('a', ['10.1.0.1'])]);
+  await zones.flush();
+  assert.equal(addressesOf(plane.text()).at(-1), 'web.prod.svc.cluster.local. 5 A 10.1.0.1');
+  const [, lost] = zones.explain('web.prod.svc.cluster.local.').owners;
+  assert.equal(lost.reason, 'kubernetes/a/prod/web comes first in the order of keys');
+});

@@ -428,3 +428,42 @@ test('a claimed name is a zone that is not ready until the names are there that 
   assert.ok(plane.log.indexOf('replace-name db.prod.svc.cluster.local.') < plane.log.indexOf('remove-zone .'));
   assert.deepEqual([plane.zones.has('.'), plane.zones.get('corp.')?.ready], [false, true]);
 });
+
+test('a cluster IP that is not an address is left out and reported', async () => {
+  const { plane, state, zones, leftOut } = setUpZones([clusterZone('cluster.local.', { reverse: [] })]);
+  state(kubernetesService('prod/web', { kind: 'clusterIp', clusterIps: ['10.96.0.1', 'nonsense'] }), []);
+  await zones.flush();
+  assert.deepEqual(plane.text().match(/^web.*/gm), ['web.prod.svc.cluster.local. 5 A 10.96.0.1']);
+  assert.deepEqual(leftOut, [
+    'kubernetes/test/cluster.local./prod/web: the cluster IP "nonsense" is not an IP address',
+  ]);
+});
+
+test('a name of several instances with AWS_INSTANCE_CNAME answers one of them', async () => {
+  const { plane, state, zones } = setUpZones([zoneConfig('example.org.')]);
+  const alias = (id: string) => instance(id, [], { attributes: { AWS_INSTANCE_CNAME: `${id}.example.com` } });
+  const service = { source: 'cloudmap', zone: 'example.org.', names: ['{service}'], recordTypes: ['CNAME'] } as const;
+  state(kubernetesService('prod/web', service), [alias('a'), alias('b')]);
+  await zones.flush();
+  const [rrset] = plane.names.get('web.example.org.')?.rrsets ?? [];
+  assert.deepEqual([rrset.type, rrset.records.length, rrset.maxAnswers], [TYPE.CNAME, 2, 1]);
+});
+
+test('an address that an instance has twice is one record', async () => {
+  const { plane, state, zones } = setUpZones([clusterZone()]);
+  state(kubernetesService('prod/web'), [instance('a', ['10.1.0.1', '10.1.0.1', 'fd00::1'])]);
+  await zones.flush();
+  const recordsOf = (name: string) => plane.names.get(name)?.rrsets.map(({ records }) => records.length);
+  assert.deepEqual(recordsOf('web.prod.svc.cluster.local.'), [1, 1]);
+  assert.deepEqual(recordsOf('10-1-0-1.web.prod.svc.cluster.local.'), [1]);
+  assert.deepEqual(recordsOf('1.0.1.10.in-addr.arpa.'), [1]);
+});
+
+test('explain tells a service that is not published yet from one without answered instances', async () => {
+  const { state, zones } = setUpZones([clusterZone()]);
+  const reasonOf = (name: string) => zones.explain(`${name}.prod.svc.cluster.local.`).owners[0].reason;
+  state(kubernetesService('prod/web', { kind: 'clusterIp', clusterIps: ['10.96.0.1'] }), []);
+  state(kubernetesService('prod/lazy', { kind: 'clusterIp', clusterIps: ['10.96.0.2'], ignoreEmpty: true }), []);
+  assert.equal(reasonOf('web'), 'it has not been published yet');
+  assert.match(reasonOf('lazy'), /^none of its instances may be answered/);
+});

@@ -22,7 +22,7 @@ export interface Compilation {
   /** The names that the templates give the service itself. */
   readonly bases: readonly WireName[];
   readonly names: PublishedName[];
-  /** Every address belongs to one instance, and no instance has two. */
+  /** Every address belongs to one instance. */
   readonly hasDistinctAddresses: boolean;
   readonly context: CompileContext;
 }

@@ -42,7 +42,8 @@ export function compileService(
   else keptServices?.keep(state, kept);
   if (bases.length === 0) return NOTHING;
   const names: PublishedName[] = [];
-  const compilation = { service, state, bases, names, hasDistinctAddresses: areDistinct(state), context };
+  const hasDistinctAddresses = state.sharedAddresses.size === 0;
+  const compilation = { service, state, bases, names, hasDistinctAddresses, context };
   const make = (one: Parameters<typeof endpointsOf>[1]) => endpointsOf(compilation, one);
   compileKind(compilation, () =>
     kept === undefined
@@ -50,12 +51,6 @@ export function compileService(
       : kept.endpointsOf(state, make),
   );
   return { bases, names: bases.length > 1 ? distinctNames(names) : names, kept };
-}
-
-function areDistinct(state: ServiceState): boolean {
-  if (state.sharedAddresses.size > 0) return false;
-  for (const { addressCount } of state.instances.values()) if (addressCount > 1) return false;
-  return true;
 }
 
 function compileKind(compilation: Compilation, endpoints: () => Endpoint[]): void {

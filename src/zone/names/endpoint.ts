@@ -61,7 +61,7 @@ export function endpointsOf(
     context.leftOut(`instance ${instance.id}: ${problem}`);
   };
   const endpoints: Endpoint[] = [];
-  for (const address of instance.addresses) {
+  for (const address of instance.addresses.length > 1 ? new Set(instance.addresses) : instance.addresses) {
     const rdata = parseIp(address);
     if (rdata === undefined) {
       leftOut(`"${address.slice(0, 60)}" is not an IP address`);

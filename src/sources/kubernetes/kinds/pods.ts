@@ -161,8 +161,8 @@ export class PodsKind implements WatchedKind {
   /** For slices that came before the pod and do not name its node. */
   private place(subject: string, addresses: readonly string[], node: string): void {
     for (const state of [...this.cluster.registry.instancesOf(subject)]) {
-      if (!state.addresses.every((address) => addresses.includes(address))) continue;
-      if (state.instance.subjects.length === 1) this.cluster.registry.addSubject(state, node);
+      if (state.subjectCount > 1 || !state.addresses.every((address) => addresses.includes(address))) continue;
+      this.cluster.registry.addSubject(state, node);
     }
   }
 

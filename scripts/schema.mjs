@@ -2,10 +2,8 @@
 // the validator, those of docs/metrics.md from the table of metrics, those of
 // docs/migrating-from-coredns.md from the plugins that `healthdns migrate` knows.
 import { readFile, writeFile } from 'node:fs/promises';
-import { jsonSchema, jsonSchemaText } from '../build/src/config/loading/schema.js';
-import { withTables } from '../build/src/config/reading/reference.js';
-import { withMetricTables } from '../build/src/metric-table.js';
 import { withPluginTables } from '../build/src/migrate/reference.js';
+import { jsonSchema, jsonSchemaText, withMetricTables, withTables } from '../build/test/support/reference.js';
 
 await writeFile(new URL('../zones.schema.json', import.meta.url), jsonSchemaText());
 await rewrite('configuration.md', (page) => withTables(page, jsonSchema()));

@@ -153,20 +153,3 @@ export const METRICS = {
 export type MetricName<Type extends MetricSpec['type'] = MetricSpec['type']> = {
   [Name in keyof typeof METRICS]: (typeof METRICS)[Name]['type'] extends Type ? Name : never;
 }[keyof typeof METRICS];
-
-const TABLE = /<!-- metrics of (.*) -->\n[\s\S]*?<!-- end of metrics -->/g;
-
-/** docs/metrics.md with each table between `<!-- metrics of ROOM, ROOM -->` and `<!-- end of metrics -->` written anew. */
-export function withMetricTables(page: string): string {
-  return page.replace(TABLE, (_, rooms: string) => {
-    const rows = Object.entries(METRICS)
-      .filter(([, { room }]) => rooms.split(', ').includes(room))
-      .map(
-        ([name, { type, labels, help }]) => `| \`${name}\` | ${type} | ${labels.map(quoted).join(', ')} | ${help} |`,
-      );
-    const table = ['| Metric | Type | Labels | Meaning |', '| --- | --- | --- | --- |', ...rows].join('\n');
-    return `<!-- metrics of ${rooms} -->\n${table}\n<!-- end of metrics -->`;
-  });
-}
-
-const quoted = (label: string) => `\`${label}\``;

@@ -66,7 +66,6 @@ const homes: Record<string, readonly string[]> = {
   pino: ['log.ts'],
   yaml: ['config', 'taskdef', 'migrate'],
   valibot: ['config', 'health/policies', 'cloudmap', 'taskdef'], // whoever checks what comes from outside
-  '@valibot/to-json-schema': ['config'],
   koffi: ['native'],
   re2js: ['dns'],
   'classic-level': ['cloudmap'],

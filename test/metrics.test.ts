@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { METRICS, withMetricTables } from '../src/metric-table.ts';
+import { METRICS } from '../src/metric-table.ts';
 import { createMetrics, type Reading } from '../src/metrics.ts';
+import { withMetricTables } from './support/reference.ts';
 
 test('counters, gauges and histograms are rendered as Prometheus text, in table order', () => {
   const metrics = createMetrics();

@@ -28,6 +28,23 @@ describe('healthdns check', () => {
     });
   });
 
+  test('check names what a zone contains, counted, and addresses that are off or apart', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'healthdns-check-'));
+    const file = join(folder, 'zones.yaml');
+    const record = 'records: [{ name: www, type: A, value: 192.0.2.1 }]';
+    const service = 'services: [{ name: api, instances: [{ id: one, ipv4: 192.0.2.1 }] }]';
+    const zones = `[{ name: empty.test }, { name: one.test, ${record}, ${service} }]`;
+    await writeFile(file, `http: false\nadmin: 127.0.0.1:8054\nzones: ${zones}\n`);
+    const { out } = await run(file);
+    await rm(folder, { recursive: true });
+    assert.deepEqual(out.slice(2), [
+      'HTTP  off',
+      'admin 127.0.0.1:8054',
+      'zone  empty.test.: only its SOA and NS records',
+      'zone  one.test.: 1 record, 1 service, 1 instance (0 with a health check)',
+    ]);
+  });
+
   test('check prints each problem with its location and exits with 1', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'healthdns-check-'));
     const file = join(folder, 'zones.yaml');

@@ -264,6 +264,11 @@ says('an instance without an address is refused', service('instances: [{ id: a }
 says('an address of the other family is refused', service('instances: [{ id: a, ipv4: "2001:db8::1" }]'), [
   '5:36 `ipv4`: expected an IPv4 address such as 10.0.0.7, got "2001:db8::1", which is IPv6: write it as `ipv6`',
 ]);
+says(
+  'an address that is not IPv6 is refused with an example of one',
+  service('instances: [{ id: a, ipv6: 10.0.0.1 }]'),
+  ['5:36 `ipv6`: expected an IPv6 address such as 2001:db8::7, got "10.0.0.1", which is IPv4: write it as `ipv4`'],
+);
 says('an id that is no label is refused', service('instances: [{ id: a.b, ipv4: 192.0.2.1 }]'), [
   '5:27 `id`: expected letters, digits, hyphens or underscores (no hyphen at either end), got "a.b"',
 ]);

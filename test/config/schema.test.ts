@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { jsonSchema, jsonSchemaText } from '../../src/config/loading/schema.ts';
-import { mappingsOf, withTables } from '../../src/config/reading/reference.ts';
+import { jsonSchema, jsonSchemaText, mappingsOf, withTables } from '../support/reference.ts';
 
 const MEND = 'out of date: run `npm run compile && node scripts/schema.mjs`';
 

@@ -1,5 +1,29 @@
-// The tables of docs/configuration.md, from the JSON Schema: so that page, editor and validator cannot differ.
-// For the build and tests only.
+// The generated reference: zones.schema.json, and the tables of docs/configuration.md and docs/metrics.md. Tests check that they
+// are current; scripts/schema.mjs writes them.
+import { toJsonSchema } from '@valibot/to-json-schema';
+import { fileSchema } from '../../src/config/loading/file.ts';
+import { METRICS } from '../../src/metric-table.ts';
+
+/** Draft-07, which the YAML language server reads. Checks that JSON Schema cannot express are left to `healthdns check`. */
+export function jsonSchema(): object {
+  const { $schema, $defs = {}, ...schema } = toJsonSchema(fileSchema, { typeMode: 'input', ignoreActions: ['check'] });
+  return { $schema, title: 'healthdns zones.yaml', ...(inlined(schema, $defs) as object) };
+}
+
+/** With definitions in place of references: each of them is used once, by the schema that chose it by its input. */
+function inlined(node: unknown, definitions: Readonly<Record<string, unknown>>): unknown {
+  if (Array.isArray(node)) return node.map((item) => inlined(item, definitions));
+  if (typeof node !== 'object' || node === null) return node;
+  const { $ref, ...rest } = node as { readonly $ref?: string };
+  const own = Object.entries(rest).map(([key, value]) => [key, inlined(value, definitions)] as const);
+  const target = $ref === undefined ? {} : inlined(definitions[$ref.replace('#/$defs/', '')], definitions);
+  return { ...(target as object), ...Object.fromEntries(own) };
+}
+
+/** The text of zones.schema.json. */
+export function jsonSchemaText(): string {
+  return `${JSON.stringify(jsonSchema(), undefined, 2)}\n`;
+}
 
 interface SchemaNode {
   readonly type?: string;
@@ -15,12 +39,12 @@ interface SchemaNode {
   readonly required?: readonly string[];
 }
 
-const TABLE = /<!-- keys of (.*) -->\n[\s\S]*?<!-- end of keys -->/g;
+const KEY_TABLE = /<!-- keys of (.*) -->\n[\s\S]*?<!-- end of keys -->/g;
 
 /** A page with each table between `<!-- keys of PATH -->` and `<!-- end of keys -->` written anew. */
 export function withTables(page: string, schema: object): string {
   return page.replace(
-    TABLE,
+    KEY_TABLE,
     (_, path: string) => `<!-- keys of ${path} -->\n${table(find(schema, path))}<!-- end of keys -->`,
   );
 }
@@ -88,3 +112,20 @@ function containerOf(node: SchemaNode): SchemaNode | undefined {
 function isList(node: SchemaNode): boolean {
   return node.type === 'array';
 }
+
+const METRIC_TABLE = /<!-- metrics of (.*) -->\n[\s\S]*?<!-- end of metrics -->/g;
+
+/** docs/metrics.md with each table between `<!-- metrics of ROOM, ROOM -->` and `<!-- end of metrics -->` written anew. */
+export function withMetricTables(page: string): string {
+  return page.replace(METRIC_TABLE, (_, rooms: string) => {
+    const rows = Object.entries(METRICS)
+      .filter(([, { room }]) => rooms.split(', ').includes(room))
+      .map(
+        ([name, { type, labels, help }]) => `| \`${name}\` | ${type} | ${labels.map(quoted).join(', ')} | ${help} |`,
+      );
+    const table = ['| Metric | Type | Labels | Meaning |', '| --- | --- | --- | --- |', ...rows].join('\n');
+    return `<!-- metrics of ${rooms} -->\n${table}\n<!-- end of metrics -->`;
+  });
+}
+
+const quoted = (label: string) => `\`${label}\``;

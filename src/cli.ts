@@ -341,7 +341,7 @@ async function run(argv: readonly string[]): Promise<number> {
     await program.parseAsync(argv);
     return exitCode;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.OK : EXIT.USAGE; // Said its piece already.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.OK : EXIT.USAGE; // Already reported.
     output.err(`healthdns: ${oneLine((error as Error).message)}`);
     if (process.env.HEALTHDNS_DEBUG === '1') output.err(String((error as Error).stack));
     if (error instanceof UsageError) return EXIT.USAGE;
@@ -355,7 +355,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 process.stderr.on('error', () => {});
 const code = await run(process.argv);
-// Not left to the event loop: a handle that a library forgot must not keep a stopped server alive. Output is flushed first,
-// which with a pipe takes as long as its reader; a server does not wait for one that has stopped reading.
+// Exits explicitly: a handle leaked by a library must not keep a stopped server alive. Output is flushed first, which with a
+// pipe takes as long as its reader; a server does not wait for a reader that has stopped.
 if (isServing) setTimeout(() => process.exit(code), FLUSH_MS);
 process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));

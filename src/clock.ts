@@ -1,12 +1,12 @@
 /** Time and randomness are passed in, so that tests advance a clock instead of sleeping. */
 export interface Clock {
-  /** Wall-clock time, milliseconds since the epoch: for what people read. */
+  /** Wall-clock time in milliseconds since the epoch, for people. */
   now(): number;
-  /** Milliseconds that never go back: for intervals and deadlines. */
+  /** Monotonic milliseconds, for intervals and deadlines. */
   monotonicMs(): number;
   /** Calls `callback` once after `delayMs`; a pending timer does not keep the process alive. */
   setTimeout(callback: () => void, delayMs: number): Timer;
-  /** The same, but the process lives until it is called or cancelled. */
+  /** The same, but keeps the process alive until it is called or cancelled. */
   setTimeoutKeepingAlive(callback: () => void, delayMs: number): Timer;
 }
 
@@ -14,7 +14,7 @@ export interface Timer {
   cancel(): void;
 }
 
-/** A number in [0, 1), as Math.random gives. */
+/** A number in [0, 1), like Math.random. */
 export type Random = () => number;
 
 export const systemClock: Clock = {
@@ -36,8 +36,8 @@ const STALLED_MS = 50;
 
 /**
  * For deadlines of replies. libuv runs timers before it reads sockets, so after a stall a plain timer would give up on a
- * reply that came long ago. This calls back after the sockets were read once more; and where the stall took time from the
- * exchange, it gives as much back, once.
+ * reply that arrived long ago. This calls back after the sockets were read once more; if the stall took time from the
+ * exchange, it is granted again, once.
  */
 export function setDeadline(clock: Clock, callback: () => void, delayMs: number): Timer {
   let isCancelled = false;

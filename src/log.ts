@@ -1,10 +1,10 @@
-// Log lines for operators: one JSON object a line, to stderr. A log that nobody reads must not stop what it reports on, so
-// lines wait in a bounded buffer and are dropped, and counted, beyond it.
+// Log lines for operators: one JSON object per line, to stderr. A log that nobody reads must not block the server, so lines
+// wait in a bounded buffer, and are dropped and counted beyond it.
 import { pino } from 'pino';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
-/** Messages are constant text; what varies goes into the fields. */
+/** Messages are constant; variable data goes into the fields. */
 export interface Logger {
   debug(message: string, fields?: object): void;
   info(message: string, fields?: object): void;
@@ -24,7 +24,7 @@ export interface RootLogger extends Logger {
 /** A stream that takes lines without blocking; `process.stderr` is one for a pipe (for a file it never waits long). */
 export interface LogOutput {
   write(line: string): unknown;
-  /** Bytes that its reader has not taken yet. */
+  /** Bytes that its reader has not read yet. */
   readonly writableLength?: number;
 }
 
@@ -33,7 +33,7 @@ export interface LogOptions {
   readonly output?: LogOutput;
 }
 
-/** What waits for a reader that is slow. */
+/** Lines waiting for a slow reader. */
 const MAX_BUFFERED_BYTES = 1024 * 1024;
 
 /** JSON, so that no value can forge a line or reach a terminal as a control sequence. stdout is for results. Never throws. */

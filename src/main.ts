@@ -1,4 +1,4 @@
-// Start and stop: the rooms in the order of the data, stopped in reverse. Nothing is decided here.
+// Starts the modules in the order of the data flow, and stops them in reverse. Makes no other decisions.
 import type { Clock, Random } from './clock.ts';
 import type { Config, ListenAddress } from './config/config.ts';
 import { formatListenAddress } from './config/sections/listen.ts';
@@ -30,18 +30,18 @@ export interface Dependencies {
 export interface Running {
   readonly listening: readonly ListeningAddress[];
   readonly http: ListenAddress | undefined;
-  /** Where explain, the status page, the cache and the Cloud Map API are; undefined: nowhere. */
+  /** Address of explain, the status page, the cache and the Cloud Map API; undefined: none. */
   readonly admin: ListenAddress | undefined;
   /** At most `limit` services of each zone are listed. */
   overview(limit: number): Overview;
-  /** Resolves when every active check has come to a first result (true), or after a few seconds (false). */
+  /** Resolves when every active check has a first result (true), or after a few seconds (false). */
   firstChecks(): Promise<boolean>;
-  /** Rejects where the new configuration cannot be served; then what was stated so far stays. */
+  /** Rejects if the new configuration cannot be served; the content applied so far stays. */
   reload(config: Config): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Rejects with ListenError where an address cannot be had; nothing is left running then. */
+/** Rejects with ListenError if an address is not available; nothing is left running. */
 export async function startHealthdns(config: Config, dependencies: Dependencies): Promise<Running> {
   const stops: (() => unknown)[] = [];
   const stopAll = async () => {
@@ -95,7 +95,7 @@ async function start(
   const { http, admin, close } = await startHttp(sources);
   stops.push(close);
 
-  // Last: a check may ask this server itself, as those of the example do.
+  // Last: a check may target this server itself, as in the example.
   const checks = startChecks(control, config.limits.concurrentChecks, clock, random);
   stops.push(
     checks.stop,
@@ -125,7 +125,7 @@ async function start(
   };
 }
 
-/** Names outside our zones are SERVFAIL until it is known which are in hosts files and who is asked for the others. */
+/** External names are SERVFAIL until hosts files and lists of upstream servers have been read. */
 function awaitFiles(board: StatusBoard, filesRead: Promise<void>): void {
   const files = board.add('forward', []).kind('files', true);
   files.state('listing', 'reading hosts files and resolv.conf');

@@ -1,9 +1,9 @@
-// Counts and shows the metrics of metric-table.ts as the text that Prometheus scrapes. The data plane counts in shared
-// memory (plane/counters.ts), which is read at each scrape.
+// Counts the metrics of metric-table.ts and renders them for Prometheus. The data plane counts in shared memory
+// (plane/counters.ts), which is read at each scrape.
 import { METRICS, type MetricName, type MetricSpec } from './metric-table.ts';
 
 export interface Metrics {
-  /** Asking again for a name gives the same metric. */
+  /** Requesting a name again returns the same metric. */
   counter(name: MetricName<'counter'>): Counter;
   gauge(name: MetricName<'gauge'>): Gauge;
   histogram(name: MetricName<'histogram'>, upperBounds: readonly number[]): Histogram;
@@ -20,7 +20,7 @@ export interface Reading {
   readonly value: number | Distribution;
 }
 
-/** `counts` has one more than `upperBounds`: what is above all of them. */
+/** `counts` has one element more than `upperBounds`, for values above all of them. */
 export interface Distribution {
   readonly upperBounds: readonly number[];
   readonly counts: ArrayLike<number>;
@@ -85,7 +85,7 @@ export function createMetrics(): Metrics {
   };
 }
 
-/** In the order of the table; HELP and TYPE of a name stand once, whoever counts it. */
+/** In table order; HELP and TYPE of a name appear once, whoever counts it. */
 export function renderReadings(readings: readonly Reading[]): string {
   const byName = new Map<MetricName, Reading[]>();
   for (const reading of readings) {

@@ -38,7 +38,7 @@ export function parseCount(text: string): number {
   return Number(text);
 }
 
-/** What ECS takes as the name of a service or cluster, with something that Kubernetes takes. */
+/** A valid name of an ECS service or cluster that contains something valid in Kubernetes. */
 export function parseEcsName(text: string): string {
   if (!/^(?=.*[A-Za-z0-9])[A-Za-z0-9_-]{1,255}$/.test(text))
     throw new InvalidArgumentError('expected letters, digits, hyphens and underscores.');
@@ -61,7 +61,7 @@ export function collectRegistries(word: string, previous: readonly ServiceRegist
   return [...previous, { registryArn, ...(port && { containerName, containerPort: Number(port) }) }];
 }
 
-/** The whole of a file, or of stdin for "-". Throws CommandError. */
+/** The content of a file, or of stdin for "-". Throws CommandError. */
 export async function readText(file: string): Promise<string> {
   try {
     return file === '-' ? await text(process.stdin) : await readFile(file, 'utf8');

@@ -1,4 +1,4 @@
-// What `serve` tells the person who started it.
+// The output of `serve` for the person who starts it.
 
 import type { Config } from '../config/config.ts';
 import { zoneContents } from '../config/loading/check.ts';
@@ -7,7 +7,7 @@ import type { ServiceOverview } from '../http/overview.ts';
 import type { Running } from '../main.ts';
 import { VERSION } from '../version.ts';
 
-/** More than a screen helps nobody; the status page has them all. */
+/** No more than fits on a screen; the status page has all. */
 const SERVICES_SHOWN = 12;
 
 export function describeServing(file: string, config: Config, { listening, http, admin }: Running): string[] {
@@ -23,7 +23,7 @@ export function describeServing(file: string, config: Config, { listening, http,
   ];
 }
 
-/** `complete` false: some checks have not come to a verdict yet. */
+/** `complete` false: some checks have no verdict yet. */
 export function describeHealth(running: Running, complete: boolean): string[] {
   const { zones } = running.overview(SERVICES_SHOWN);
   const services = zones.flatMap((zone) => zone.services).filter(({ instanceCount }) => instanceCount > 0);
@@ -45,7 +45,7 @@ function serviceLines({ name, instances, instanceCount, answeredCount }: Service
 }
 
 function tryLine({ listening, admin }: Running, services: readonly ServiceOverview[]): string[] {
-  // A service with something left out shows best what this is for.
+  // A service with an excluded instance is the best example.
   const service = services.find(({ kind }) => kind === 'instances') ?? services[0];
   const [first] = listening;
   if (service === undefined || first === undefined) return [];

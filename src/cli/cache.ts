@@ -1,4 +1,4 @@
-// `healthdns cache list` and `cache flush`: the cache of forwarded names of a running server.
+// `healthdns cache list` and `cache flush`: the cache of external names of a running server.
 import type { CacheListing } from '../plane/cache-orders.ts';
 import { CommandError, EXIT } from './exit-code.ts';
 import { requestServer, type ServerFlags } from './server-request.ts';
@@ -11,7 +11,7 @@ export interface CacheOptions {
   readonly json: boolean;
 }
 
-/** Prints what is cached, one entry a line. */
+/** Prints cached answers, one per line. */
 export async function listCache({ name, server, json }: CacheOptions, print: (text: string) => void): Promise<void> {
   const entries = (await ask(server, `cache${parameters({ below: name })}`)) as CacheListing[];
   if (json) return print(JSON.stringify(entries, null, 2));
@@ -20,9 +20,9 @@ export async function listCache({ name, server, json }: CacheOptions, print: (te
   }
 }
 
-/** Makes the server forget a name, all names below it too, or everything; prints how many answers that were. */
+/** Removes a name, all names below it too, or everything from the cache; prints the number of answers. */
 export async function flushCache({ name, below, server, json }: CacheOptions, print: (text: string) => void) {
-  if (below && name === undefined) throw new CommandError('--below needs a NAME', EXIT.USAGE);
+  if (below && name === undefined) throw new CommandError('--below requires a NAME', EXIT.USAGE);
   const scope = parameters(below ? { below: name } : { name });
   const init = { method: 'POST', headers: { 'content-type': 'application/json' } };
   const result = (await ask(server, `cache/flush${scope}`, init)) as { flushed: number };

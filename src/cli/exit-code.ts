@@ -1,15 +1,15 @@
-/** What the command line's exit codes mean; docs/cli.md and the help texts list them. */
+/** Exit codes of the command line; docs/cli.md and the help texts list them. */
 export const EXIT = {
   OK: 0,
-  /** The configuration is wrong, a port is in use, the server asked is not there, … */
+  /** The configuration is invalid, a port is in use, the server is unreachable, … */
   FAILED: 1,
-  /** The command line itself is wrong. */
+  /** The command line is invalid. */
   USAGE: 2,
-  /** explain: the server knows nothing of the name. */
+  /** explain: the server does not know the name. */
   UNKNOWN_NAME: 3,
 } as const;
 
-/** An error whose message is all that a person needs: printed as one line, without a stack. */
+/** An error that is printed as one line, without a stack trace. */
 export class CommandError extends Error {
   override readonly name = 'CommandError';
   readonly exitCode: number;

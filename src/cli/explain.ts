@@ -8,9 +8,9 @@ export interface ExplainOptions {
   readonly json: boolean;
 }
 
-/** Prints the server's explanation; resolves to the exit code. Throws CommandError where the server cannot be asked. */
+/** Prints the server's explanation; resolves to the exit code. Throws CommandError if the server cannot be reached. */
 export async function explain({ name, server, json }: ExplainOptions, print: (text: string) => void): Promise<number> {
-  const isDots = /^\.+$/.test(name); // as a URL's path they would be taken away
+  const isDots = /^\.+$/.test(name); // they would be removed from the path of a URL
   const asked = isDots ? `?name=${name}&` : `${encodeURIComponent(name)}?`;
   const response = await requestServer(server, `explain/${asked}format=${json ? 'json' : 'text'}`);
   const body = (await response.text()).trimEnd();

@@ -1,5 +1,5 @@
-// Tells when a file's content changes. A ConfigMap mount is a symlink into a folder that is swapped whole: events of
-// the file itself never come, so the folder is watched, and a slow poll catches what the kernel does not report.
+// Reports changes of a file's content. A ConfigMap mount is a symlink into a folder that is replaced as a whole: the file
+// itself has no events, so the folder is watched, and a slow poll catches changes that the kernel does not report.
 import { createHash } from 'node:crypto';
 import { type FSWatcher, watch } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -15,7 +15,7 @@ export interface FileWatch {
   stop(): void;
 }
 
-/** Calls `changed` when the content differs from what it was; a file that is away for a moment counts as unchanged. */
+/** Calls `changed` when the content changes; a file that is missing for a moment counts as unchanged. */
 export function watchFile(file: string, clock: Clock, log: Logger, changed: () => void): FileWatch {
   let known: string | undefined;
   let timer: Timer | undefined;
@@ -50,7 +50,7 @@ async function contentHash(file: string): Promise<string | undefined> {
       .update(await readFile(file))
       .digest('hex');
   } catch {
-    return undefined; // Being replaced just now, or gone: what was read last stays in force.
+    return undefined; // Being replaced, or deleted: the last content stays in effect.
   }
 }
 

@@ -1,4 +1,4 @@
-// `healthdns serve`: starts, says what it serves, reloads on SIGHUP, stops on SIGTERM and SIGINT.
+// `healthdns serve`: starts, prints what it serves, reloads on SIGHUP, stops on SIGTERM and SIGINT.
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../clock.ts';
 import type { Config, ListenAddress } from '../config/config.ts';
@@ -15,7 +15,7 @@ import { watchFile } from './file-watch.ts';
 
 export interface ServeOptions {
   readonly file: string;
-  /** What the command line says instead of the file; stays in force over reloads. */
+  /** Options that override the file, also after reloads. */
   readonly listen: readonly ListenAddress[] | undefined;
   readonly http: ListenAddress | undefined;
   readonly admin: ListenAddress | undefined;
@@ -31,7 +31,7 @@ export interface ServeSignals {
   onReload(callback: () => void): void;
 }
 
-/** Resolves to the exit code once stopped. Throws CommandError where it cannot start. */
+/** Resolves to the exit code once stopped. Throws CommandError if it cannot start. */
 export async function serve(options: ServeOptions, output: Output, signals: ServeSignals): Promise<number> {
   const config = await readConfig(options, output);
   if (config === undefined) return EXIT.FAILED;
@@ -39,7 +39,7 @@ export async function serve(options: ServeOptions, output: Output, signals: Serv
   const metrics = createMetrics();
   metrics.collect(() => [{ name: 'healthdns_log_lines_dropped_total', labels: ['stderr'], value: log.dropped() }]);
   const stopped = new Promise<void>((resolve) => signals.onStop(resolve));
-  // A start may wait for others (a store, a cluster); whoever asks to stop meanwhile is heard.
+  // Start-up may wait for others (a store, a cluster); signals are handled meanwhile.
   const starting = start(config, log, metrics);
   const running = await Promise.race([starting, stopped.then(() => undefined)]);
   if (running === undefined) {
@@ -65,8 +65,8 @@ export async function serve(options: ServeOptions, output: Output, signals: Serv
 const LOADING_MS = 2_000;
 
 /**
- * Stops what has hardly started. A process that ends while a data thread loads koffi aborts, for koffi throws in a thread that is
- * being ended: so what needs no longer than that is waited for.
+ * Stops a server that has hardly started. A process that ends while a data thread loads koffi aborts, because koffi throws in a
+ * terminating thread, so loading is waited for.
  */
 async function abandon(starting: Promise<Running>): Promise<void> {
   const patience = new AbortController();
@@ -104,7 +104,7 @@ async function start(config: Config, log: RootLogger, metrics: Metrics): Promise
   }
 }
 
-/** Reloads one after the other; of those that come while one is running, one is enough. */
+/** Runs reloads one after another; requests during a reload are merged into one. */
 function serializedReload(options: ServeOptions, running: Running, log: RootLogger, metrics: Metrics) {
   const reloads = metrics.counter('healthdns_reloads_total');
   const lastGood = metrics.gauge('healthdns_reload_last_success_seconds');
@@ -131,7 +131,11 @@ function serializedReload(options: ServeOptions, running: Running, log: RootLogg
     if (!result.ok) {
       reloads.inc(1, 'refused');
       for (const problem of result.problems) log.error('configuration refused', { problem: formatProblem(problem) });
-      log.error('the configuration in force stays', { cause, file: options.file, problems: result.problems.length });
+      log.error('the current configuration stays in effect', {
+        cause,
+        file: options.file,
+        problems: result.problems.length,
+      });
       return;
     }
     for (const warning of result.warnings) log.warn('configuration', { problem: formatProblem(warning) });

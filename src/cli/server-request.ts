@@ -4,13 +4,13 @@ import { CommandError, EXIT } from './exit-code.ts';
 
 const TIMEOUT_MS = 10_000;
 
-/** A running server, as the options of a command name it. */
+/** A running server, from the options of a command. */
 export interface ServerFlags {
   readonly http: string;
   readonly tokenFile?: string;
 }
 
-/** `path` may have a query. Throws CommandError where the URL is invalid, nobody answers, or the token is refused. */
+/** `path` may have a query. Throws CommandError if the URL is invalid, the server does not reply, or the token is rejected. */
 export async function requestServer(
   { http, tokenFile }: ServerFlags,
   path: string,
@@ -21,11 +21,9 @@ export async function requestServer(
     tokenFile === undefined ? {} : { authorization: `Bearer ${(await readText(tokenFile)).trim()}` };
   const request = { signal: AbortSignal.timeout(TIMEOUT_MS), headers: { ...headers, ...token }, ...init };
   const response = await fetch(new URL(path, base), request).catch((error: Error) => {
-    throw new CommandError(
-      `no answer from ${base.origin}: ${causeOf(error)}; is healthdns running there (--http URL)?`,
-    );
+    throw new CommandError(`no reply from ${base.origin}: ${causeOf(error)}; is healthdns running there (--http URL)?`);
   });
-  if (response.status === 401) throw new CommandError(`${base.origin} needs its token: --token-file FILE`);
+  if (response.status === 401) throw new CommandError(`${base.origin} requires a token: --token-file FILE`);
   return response;
 }
 

@@ -10,7 +10,7 @@ export function processSignals(): ServeSignals {
     onStop(callback) {
       let firstMs: number | undefined;
       const stop = () => {
-        // A second signal: whoever sends it does not want to wait. But npm sends its child what Ctrl-C has sent to both.
+        // A second signal requests an immediate exit. But npm forwards a Ctrl-C that its child has received too.
         if (firstMs !== undefined && performance.now() - firstMs > ECHO_MS) process.exit(EXIT.FAILED);
         if (firstMs === undefined) callback();
         firstMs ??= performance.now();

@@ -30,7 +30,7 @@ export const awsJson: AwsProtocol = {
     response(error.statusCode, JSON.stringify(errorMembers(error, error.code)), { 'x-amzn-errortype': error.code }),
 };
 
-/** A null member is the same as none in AWS JSON. */
+/** In AWS JSON, a null member is equivalent to an absent one. */
 const withoutNull = (_key: string, value: unknown): unknown => value ?? undefined;
 
 const response = (status: number, body: string, headers = {}): HttpResponse => ({

@@ -28,13 +28,12 @@ export async function checkSignature(
 ): Promise<void> {
   const { authorization } = request.headers;
   if (typeof authorization !== 'string')
-    throw new AwsError('MissingAuthenticationTokenException', 'writing needs a request signed with a configured key');
+    throw new AwsError('MissingAuthenticationTokenException', 'writes require a request signed with a configured key');
   const [, accessKeyId = '', day, region, service, signedHeaders, signature] = AUTHORIZATION.exec(authorization) ?? [];
   if (signature === undefined || signedHeaders === undefined)
     throw invalid('the Authorization header is not Signature Version 4');
   const key = keys.find((candidate) => candidate.accessKeyId === accessKeyId);
-  if (key === undefined)
-    throw new AwsError('UnrecognizedClientException', 'the access key is not one that is configured');
+  if (key === undefined) throw new AwsError('UnrecognizedClientException', 'the access key is not configured');
   if (service !== 'servicediscovery')
     throw invalid(`the signature is for the service ${service}, not servicediscovery`);
   const signedAt = String(request.headers['x-amz-date'] ?? '');

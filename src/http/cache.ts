@@ -1,4 +1,4 @@
-// The cache of forwarded names: what is in it, and forgetting it.
+// The cache of external names: listing and flushing it.
 
 import { NameError, parseName } from '../dns/name.ts';
 import type { FlushScope } from '../plane/cache-orders.ts';
@@ -9,8 +9,8 @@ import { refusalOfWrite } from './writes.ts';
 const MAX_LISTED = 10_000;
 
 /**
- * GET /cache lists cached answers, those used last first (`?below=NAME`, `?limit=N`, of each data thread); POST
- * /cache/flush forgets all, `?name=NAME` or `?below=NAME`, and answers how many.
+ * GET /cache lists cached answers, most recently used first (`?below=NAME`, `?limit=N` per data thread). POST /cache/flush
+ * removes everything, `?name=NAME` or `?below=NAME`, and returns the number of answers.
  */
 export function cacheEndpoints(plane: Pick<RunningDataPlane, 'listCache' | 'flushCache'>): Endpoint[] {
   const list: Endpoint = {
@@ -45,11 +45,11 @@ export function cacheEndpoints(plane: Pick<RunningDataPlane, 'listCache' | 'flus
 
 class ParameterError extends Error {}
 
-/** A misspelt parameter must not widen what is asked for: without one a flush forgets everything. */
+/** A misspelled parameter must not widen the request: a flush without parameters removes everything. */
 function refuseUnknown(query: URLSearchParams, known: readonly string[]): void {
   for (const key of query.keys()) {
     if (!known.includes(key)) throw new ParameterError(`unknown parameter: expected ${known.join(' or ')}`);
-    if (query.getAll(key).length > 1) throw new ParameterError(`${key} is there twice`);
+    if (query.getAll(key).length > 1) throw new ParameterError(`${key} is given twice`);
   }
 }
 

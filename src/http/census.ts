@@ -1,5 +1,5 @@
-// How many services and instances each zone has, and which services are in trouble, counted as things change: neither a
-// scrape nor the status page walks the registry.
+// Counts the services and instances of each zone, and the services in trouble, as they change, so that neither a scrape nor
+// the status page walks the registry.
 import type { VerdictListener } from '../health/sync.ts';
 import type { ServiceState } from '../registry/model.ts';
 import type { Registry } from '../registry/registry.ts';
@@ -11,7 +11,7 @@ export interface Census {
 }
 
 export interface ZoneCensus {
-  /** All services by their keys, and the keys of those with an instance that is left out of the answers. */
+  /** All services by key, and the keys of those with an instance that is not answered. */
   readonly services: ReadonlyMap<string, ServiceCensus>;
   readonly troubled: ReadonlySet<string>;
   readonly instanceCount: number;
@@ -35,7 +35,7 @@ export interface ServiceCensus {
   readonly answered: number;
 }
 
-/** What a service adds to the counts of its zone. */
+/** The contribution of a service to the counts of its zone. */
 interface Share extends ServiceCensus {
   readonly zone: string;
   readonly verdicts: ReadonlyMap<string, number>;
@@ -65,7 +65,7 @@ export function createCensus({ registry, health }: CensusSources): Census {
     return zone;
   }
 
-  /** `sign` -1 takes the share back. */
+  /** `sign` -1 subtracts it. */
   function add(key: string, share: Share, sign: 1 | -1): void {
     const zone = zoneOf(share.zone);
     if (sign > 0) zone.services.set(key, share);
@@ -112,7 +112,7 @@ export function createCensus({ registry, health }: CensusSources): Census {
 
 const EMPTY: ZoneCensus = { services: new Map(), troubled: new Set(), instanceCount: 0, answeredCount: 0 };
 
-/** undefined: not a service that people look for. */
+/** undefined: not a service for people. */
 function shareOf(state: ServiceState | undefined): Share | undefined {
   if (state?.service === undefined || state.service.kind === 'namespace') return undefined;
   const verdicts = new Map<string, number>();

@@ -16,7 +16,7 @@ export interface CloudMapEndpointOptions {
   readonly keys: readonly AccessKey[];
   readonly log: Logger;
   readonly metrics: Metrics;
-  /** Resolves when DNS answers by all writes so far; awaited before a write is acknowledged. */
+  /** Resolves when DNS reflects all writes so far; awaited before a write is acknowledged. */
   readonly published?: () => Promise<void>;
 }
 
@@ -62,7 +62,7 @@ async function authorize(
   { writes, keys, api }: CloudMapEndpointOptions,
 ): Promise<void> {
   if (writes === 'off')
-    throw new AwsError('AccessDeniedException', 'writing is off; set cloudMap.writes in the configuration');
+    throw new AwsError('AccessDeniedException', 'writes are disabled; set cloudMap.writes in the configuration');
   const refusal = refusalOfWrite(request, writes);
   if (refusal !== undefined) throw new AwsError('AccessDeniedException', refusal);
   if (writes === 'signed') await checkSignature(request, path, keys, api.clock);

@@ -1,10 +1,10 @@
-// The connections of the HTTP server: how many there are, and how much one of them may ask at a time.
+// Limits on the connections of the HTTP server, and on the requests of each.
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 /**
- * Keeps at most `limit` connections of `server` open. At the limit the one that has gone longest without a request is
- * closed: idle connections must not keep the kubelet's probes out. `onClosed` is called for each of these.
+ * Keeps at most `limit` connections of `server` open. At the limit the one that has been idle longest is closed: idle
+ * connections must not keep the kubelet's probes out. `onClosed` is called for each of these.
  */
 export function limitConnections(server: Server, limit: number, onClosed: () => void): void {
   /** In the order of their last request, or of their opening. */
@@ -31,7 +31,7 @@ const MAX_PIPELINED = 100;
 
 /**
  * Node.js parses all pipelined requests of a packet in one turn of the event loop. This handles one at a time, each in a
- * turn of its own, so that health checks and everything else come in between.
+ * separate turn, so that health checks and everything else run in between.
  */
 export function oneAtATime(handle: Handler): Handler {
   const waiting = new WeakMap<Socket, (() => void)[]>();

@@ -11,7 +11,7 @@ export interface HttpRequest {
   readonly boundTo: string;
   /** It came with the admin token. */
   readonly isAuthenticated?: boolean;
-  /** Empty unless the endpoint takes POST. Never longer than `limits.httpBodyBytes`. */
+  /** Empty unless the endpoint accepts POST. At most `limits.httpBodyBytes` long. */
   readonly body: Buffer;
 }
 
@@ -23,12 +23,12 @@ export interface HttpResponse {
 }
 
 export interface Endpoint {
-  /** "/ready"; one that ends with a slash also takes what is below it: "/explain/". */
+  /** "/ready"; a path that ends in a slash includes everything below it: "/explain/". */
   readonly path: string;
   /** GET includes HEAD. */
   readonly methods: readonly ('GET' | 'POST')[];
   readonly handle: (request: HttpRequest) => HttpResponse | Promise<HttpResponse>;
-  /** The answer to a body over the limit, instead of a line of text. */
+  /** The response to a body over the limit, instead of a line of text. */
   readonly tooLarge?: (limitBytes: number) => HttpResponse;
 }
 
@@ -51,7 +51,7 @@ export function wantsText({ query, headers }: HttpRequest): boolean {
   return accept.startsWith('text/');
 }
 
-/** `make`, called at most once a second; in between its last result is given again. */
+/** Calls `make` at most once a second; in between returns its last result. */
 export function onceASecond<Result>(clock: Pick<Clock, 'monotonicMs'>, make: () => Result): () => Result {
   let last: { readonly result: Result; readonly madeMs: number } | undefined;
   return () => {

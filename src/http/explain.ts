@@ -1,4 +1,4 @@
-// GET /explain/NAME, and how an explanation is put together.
+// GET /explain/NAME, and how an explanation is assembled.
 import { NameError } from '../dns/name.ts';
 import { sharePercent } from '../health/policies/slow-start.ts';
 import { whyUncounted } from '../health/rules/effective-status.ts';
@@ -13,9 +13,9 @@ import { summarize } from './explanation-summary.ts';
 import { explanationText } from './explanation-text.ts';
 
 /**
- * GET /explain/NAME: why NAME is answered as it is. JSON, or text by `Accept: text/plain` and `?format=text`. 404 where
- * nothing is known of the name (with the explanation all the same), 400 where it is no domain name. `?name=NAME` is for
- * the root: of a URL's path "." is taken away (RFC 3986 section 5.2.4).
+ * GET /explain/NAME: why NAME is answered as it is. JSON, or text with `Accept: text/plain` or `?format=text`. 404 if
+ * the name is unknown (with the explanation), 400 if it is not a domain name. `?name=NAME` is for the root, because "." is
+ * removed from the path of a URL (RFC 3986 section 5.2.4).
  */
 export const explainEndpoint = (explain: (name: string) => Explanation): Endpoint => ({
   path: '/explain/',
@@ -28,7 +28,7 @@ export const explainEndpoint = (explain: (name: string) => Explanation): Endpoin
       const isUnknown = explanation.exists === 'absent' && explanation.services.length === 0;
       const status = isUnknown ? 404 : 200;
       const response = wantsText(request) ? text(status, explanationText(explanation)) : json(status, explanation);
-      return { ...response, headers: { 'x-healthdns-explanation': '1' } }; // Tells our 404 from a stranger's.
+      return { ...response, headers: { 'x-healthdns-explanation': '1' } }; // Distinguishes this 404 from that of another server.
     } catch (error) {
       if (error instanceof NameError) return text(400, error.message);
       throw error;
@@ -36,13 +36,13 @@ export const explainEndpoint = (explain: (name: string) => Explanation): Endpoin
   },
 });
 
-/** Longer lists are cut: a person reads this. */
+/** Longer lists are cut, because the explanation is for people. */
 const MAX_INSTANCES = 1_000;
 
 /** As many CNAMEs as an answer follows. */
 const MAX_ALIASES = 16;
 
-/** Of `name`, and of the names that its CNAMEs lead to. `find` is what the zone room says; it throws NameError. */
+/** Explains `name` and the names that its CNAMEs lead to. `find` looks up a name in the zones; it throws NameError. */
 export function explainChain(
   name: string,
   find: (name: string) => NameExplanation,
@@ -58,7 +58,7 @@ export function explainChain(
   return { ...explanation, target: explainChain(alias, find, registry, board, followed) };
 }
 
-/** `found` is what the zone room says of the name. */
+/** `found`: the result of the lookup in the zones. */
 export function explainName(
   found: NameExplanation,
   registry: Pick<Registry, 'service'>,
@@ -115,7 +115,7 @@ function explainService(
   };
 }
 
-/** Whether records with these slots are the instance's: its own, or of an address that it shares. */
+/** Whether records with these slots belong to the instance: its own slot, or that of an address that it shares. */
 function isAbout(service: ServiceState, state: InstanceState, slots: ReadonlySet<number>): boolean {
   return slots.has(state.slot) || state.addresses.some((address) => slots.has(service.slotFor(state, address)));
 }
@@ -150,7 +150,7 @@ function explainFact(fact: Fact, facts: readonly Fact[]): FactExplanation {
   };
 }
 
-/** Facts may carry any number as their time; what is no date is shown as it is rather than thrown over. */
+/** Facts may contain any number as their time; an invalid date is shown as a number instead of throwing. */
 function isoTime(milliseconds: number): string {
   const date = new Date(milliseconds);
   return Number.isNaN(date.getTime()) ? String(milliseconds) : date.toISOString();

@@ -1,8 +1,8 @@
-// An explanation in a sentence or two: what is answered, and because of what.
+// An explanation in a sentence or two: what is answered, and why.
 import type { NameExplanation } from '../zone/explain/explain.ts';
 import type { ServiceExplanation } from './explanation.ts';
 
-/** `missing`: the sources that have not said yet what there is in the zone. */
+/** `missing`: the sources of the zone that have not synced. */
 export function summarize(
   found: NameExplanation,
   services: readonly ServiceExplanation[],
@@ -23,13 +23,13 @@ export function summarize(
   return `${said}${exists === 'absent' ? '' : services.map(ofService).join('')}${suffix}`;
 }
 
-/** What has records that may be answered; undefined: nothing. */
+/** Describes the answered records; undefined: there are none. */
 function answered({ exists, alias, wildcard, rrsets }: NameExplanation): string | undefined {
   const alive = rrsets.filter(({ outcome }) => outcome === 'answered');
   if (alive.length === 0) return undefined;
   const [{ type, answered: records }] = alive;
   if (exists === 'pod-address') {
-    return `Has the ${type} record ${records[0]}, which the name spells (pods: insecure), whether or not a pod has it.`;
+    return `Has the ${type} record ${records[0]}, which is part of the name (pods: insecure), whether or not a pod has that address.`;
   }
   const through = wildcard === undefined ? '' : `, through the wildcard ${short(wildcard)}`;
   const what =
@@ -46,17 +46,17 @@ function denied(
 ): string {
   if (rrsets.some(({ outcome }) => outcome === 'SERVFAIL') && ready) return 'SERVFAIL';
   if (otherwise === 'SERVFAIL') {
-    return `SERVFAIL (EDE 14, not ready): ${missing.join(', ')} has not said yet what there is in ${short(zone!)}`;
+    return `SERVFAIL (EDE 14, not ready): ${missing.join(', ')} has not synced, so the content of ${short(zone!)} is not known`;
   }
   const silent = owners.filter(({ types, isService }) => isService && types.length === 0);
   const [{ owner, reason } = { owner: undefined, reason: '' }] = silent;
   if (exists === 'absent') {
-    const asked = fallsThrough ? ', unless other servers, which are asked (fallthrough), know it' : '';
+    const asked = fallsThrough ? ', unless upstream servers, which are queried (fallthrough), know it' : '';
     if (owner !== undefined) return `NXDOMAIN${asked}: the service ${owner} exists, but ${reason}`;
     const hint = below === undefined ? '' : `; the service ${below} has no instance or port of that name`;
     return `NXDOMAIN${asked}: nothing in ${zone} has this name${hint}`;
   }
-  if (rrsets.length > 0) return `${otherwise}: nothing of it may be answered`;
+  if (rrsets.length > 0) return `${otherwise}: none of its records may be answered`;
   const isNamespace = services.length > 0 && services.every(({ kind }) => kind === 'namespace');
   if (services.some(({ kind, isWhole }) => kind === 'instances' && isWhole)) return `${otherwise}: it has no records`;
   return `${otherwise}: ${isNamespace ? 'the name of a namespace, which has no records' : 'only names below it have records'}`;
@@ -72,7 +72,7 @@ function ofService({ kind, isWhole, policy, instances, more }: ServiceExplanatio
   return ` ${alive} of ${instances.length} instances may be answered${alive === 0 ? `; ${decides}` : ''}.`;
 }
 
-/** A name of instances alone: an endpoint's own, its address's, a port's. */
+/** A name of instances only: of an endpoint, an address or a port. */
 function ofInstances(kind: string, instances: ServiceExplanation['instances']): string {
   if (instances.length === 0) return '';
   const what = kind === 'namespace' ? 'pod' : 'instance';

@@ -19,7 +19,7 @@ function linesOf({ name, summary, answers, claims, services, target }: Explanati
   ];
 }
 
-/** The most records of a type that are listed; `--json` has more. */
+/** Maximum number of records of a type that are listed; `--json` has more. */
 const MAX_RECORDS = 8;
 
 function answerLine({ type, ttlSeconds, outcome, answered, leftOut, atMost }: RRsetAnswer): string {
@@ -35,7 +35,7 @@ function listed(records: readonly string[]): string {
   return `${records.slice(0, MAX_RECORDS).join(' | ')}${more > 0 ? ` | … and ${more} more` : ''}`;
 }
 
-/** A namespace has nothing to show where no pod of it is asked about. */
+/** A namespace has nothing to show unless one of its pods is explained. */
 const isShown = ({ kind, instances }: ServiceExplanation) => kind !== 'namespace' || instances.length > 0;
 
 const claimLine = ({ owner, types, answered, reason }: Explanation['claims'][number]) =>
@@ -47,7 +47,7 @@ function serviceLines(service: ServiceExplanation): string[] {
   return [
     kind === 'namespace' ? `Pods of the namespace ${namespace}` : `Service ${key}`,
     ...(kind === 'clusterIp' && isWhole
-      ? [`  answers its cluster IPs ${(clusterIps ?? []).join(', ')}, whatever the health behind`]
+      ? [`  answers its cluster IPs ${(clusterIps ?? []).join(', ')}, regardless of health`]
       : []),
     ...(externalName === undefined ? [] : [`  is an alias of ${externalName}`]),
     `  policy: ${policyText(policy)}`,
@@ -61,10 +61,10 @@ function serviceLines(service: ServiceExplanation): string[] {
 function policyText(policy: ServicePolicy): string {
   return [
     `unknown is ${policy.unknown === 'answer' ? 'answered' : 'excluded'}`,
-    `when none may be answered: ${policy.whenAllUnhealthy}`,
+    `if none may be answered: ${policy.whenAllUnhealthy}`,
     ...(policy.maxAnswers === 0 ? [] : [`at most ${policy.maxAnswers} answers`]),
     ...(policy.routing === 'weighted' ? ['one answer, by weight'] : []),
-    ...(policy.publishNotReady ? ['published whatever the health'] : []),
+    ...(policy.publishNotReady ? ['published regardless of health'] : []),
     ...describePolicies(policy),
   ].join('; ');
 }
@@ -82,5 +82,5 @@ function instanceLines(instance: InstanceExplanation): string[] {
 const factLine = ({ source, name, status, reason, since, uncounted }: FactExplanation) =>
   `      fact ${source}${name === undefined ? '' : ` ${name}`} ${since} ${status}: ${reason}${uncounted === undefined ? '' : ` (not counted: ${uncounted})`}`;
 
-/** Reasons come from outside; nothing in them may steer a terminal. */
+/** Reasons are external input and must not contain control sequences. */
 const printable = (line: string) => line.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');

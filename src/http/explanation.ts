@@ -1,4 +1,4 @@
-// Why a name is answered as it is, for people: what the zone room says of the name, with the facts and verdicts behind it.
+// Why a name is answered as it is, for people: the result of the lookup in the zones, with the facts and verdicts behind it.
 import type { FactSource, ServicePolicy, Status } from '../registry/model.ts';
 import type { Outcome, RRsetAnswer } from '../zone/explain/answers.ts';
 import type { NameExplanation } from '../zone/explain/explain.ts';
@@ -7,22 +7,22 @@ import type { OwnerExplanation } from '../zone/explain/explain-owner.ts';
 export interface Explanation {
   /** Absolute, with the trailing dot. */
   readonly name: string;
-  /** undefined: the name is in none of our zones. */
+  /** undefined: the name is external. */
   readonly zone: { readonly name: string; readonly ready: boolean; readonly stale: boolean } | undefined;
   readonly exists: NameExplanation['exists'];
   /** The wildcard that answers for the name, or the zone cut that it is below. */
   readonly wildcard?: string;
   readonly cut?: string;
-  /** What is answered and because of what, in a sentence or two. */
+  /** What is answered and why, in a sentence or two. */
   readonly summary: string;
-  /** What each type is answered with now, and what every other type. Lists are cut after MAX_INSTANCES. */
+  /** The current answer to each type, and to every other type. Lists are cut after MAX_INSTANCES. */
   readonly answers: readonly RRsetAnswer[];
   readonly otherwise: Outcome;
-  /** Everything that publishes records at the name, or would; where more than one does, which rule decided. */
+  /** Everything that publishes records at the name, or would, and the rule that decided if there are several. */
   readonly claims: readonly Omit<OwnerExplanation, 'slots'>[];
-  /** Of those, the services, with the instances that the name is about. */
+  /** The services among them, with the instances that the name concerns. */
   readonly services: readonly ServiceExplanation[];
-  /** Of a CNAME: what is said of the name it points to. */
+  /** For a CNAME: the explanation of its target. */
   readonly target?: Explanation;
 }
 
@@ -31,15 +31,15 @@ export interface ServiceExplanation {
   readonly source: string;
   readonly kind: string;
   readonly namespace: string;
-  /** False: the name is about some of its instances, or a port of it, or none; those are in `instances`. */
+  /** False: the name concerns some of its instances, a port, or none; those are in `instances`. */
   readonly isWhole: boolean;
   readonly clusterIps?: readonly string[];
   readonly externalName?: string;
   readonly policy: ServicePolicy;
   readonly instances: readonly InstanceExplanation[];
-  /** Instances left out of a long list. */
+  /** Number of instances omitted from a long list. */
   readonly more: number;
-  /** What of it cannot be said in DNS. */
+  /** The parts that cannot be expressed in DNS. */
   readonly problems: readonly string[];
 }
 
@@ -48,12 +48,12 @@ export interface InstanceExplanation {
   readonly addresses: readonly string[];
   readonly status: Status;
   readonly answered: boolean;
-  /** The rule that let it in or kept it out: docs/health.md. */
+  /** The rule that included or excluded it: docs/health.md. */
   readonly rule: string;
   readonly reason: string;
-  /** ISO 8601; undefined where no fact says since when. */
+  /** ISO 8601; undefined: unknown. */
   readonly since: string | undefined;
-  /** Slow start: the share of its weight that it has by now; left out where it has all of it. */
+  /** Slow start: the current share of its weight; absent if it has all of it. */
   readonly weightPercent?: number;
   readonly facts: readonly FactExplanation[];
 }
@@ -65,6 +65,6 @@ export interface FactExplanation {
   readonly reason: string;
   readonly since: string;
   readonly counted: boolean;
-  /** Of a fact that does not count: the reason. */
+  /** Why the fact does not count. */
   readonly uncounted?: string;
 }

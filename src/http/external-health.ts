@@ -1,4 +1,4 @@
-// POST /external-health: an external health source pushes what it knows of an instance.
+// POST /external-health: an external health source pushes the health of an instance.
 import type { ExternalReports, ReportProblem } from '../health/checks/external-reports.ts';
 import { RegistryLimitError } from '../registry/limits.ts';
 import type { Status } from '../registry/model.ts';
@@ -11,7 +11,7 @@ export interface ExternalHealthOptions {
   readonly reports: Pick<ExternalReports, 'report'>;
   /** False where writes must be signed: a client that must sign elsewhere may not push unsigned here. */
   readonly writes: boolean;
-  /** Makes verdicts take effect; resolves when DNS answers by them. Awaited before a push is acknowledged. */
+  /** Makes verdicts take effect; resolves when DNS reflects them. Awaited before a push is acknowledged. */
   readonly inForce: () => Promise<void>;
 }
 
@@ -27,11 +27,11 @@ interface Push {
 
 const PROBLEMS: Readonly<Record<ReportProblem, string>> = {
   'unknown-service': 'no such service',
-  'unknown-source': 'the service names no such source in its externalHealth',
+  'unknown-source': 'the externalHealth of the service has no such source',
   'unknown-instance': 'the service has no such instance',
 };
 
-/** The body is JSON: {"zone", "namespace"?, "service", "instance", "source", "status", "reason"?}. 204 once DNS answers by it. */
+/** The body is JSON: {"zone", "namespace"?, "service", "instance", "source", "status", "reason"?}. 204 once DNS reflects it. */
 export function externalHealthEndpoint({ registry, reports, writes, inForce }: ExternalHealthOptions): Endpoint {
   async function push({
     zone,
@@ -58,7 +58,8 @@ export function externalHealthEndpoint({ registry, reports, writes, inForce }: E
     methods: ['POST'],
     async handle(request) {
       const { body, headers } = request;
-      if (!writes) return text(403, 'pushing is off: cloudMap.writes requires signatures, which a push cannot have');
+      if (!writes)
+        return text(403, 'pushing is disabled: cloudMap.writes requires signatures, which pushes do not support');
       const refusal = refusalOfWrite(request, 'loopback');
       if (refusal !== undefined) return text(403, refusal);
       // A web page cannot send this type to another origin without asking first.
@@ -77,7 +78,7 @@ export function externalHealthEndpoint({ registry, reports, writes, inForce }: E
   };
 }
 
-/** What is pushed, or what is wrong with it. */
+/** The pushed status, or the problem with it. */
 function parse(body: string): Push | string {
   let value: unknown;
   try {
@@ -88,7 +89,7 @@ function parse(body: string): Push | string {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'expected a JSON object';
   const given: Record<string, unknown> = { namespace: 'default', reason: 'pushed', ...value };
   for (const key of ['zone', 'namespace', 'service', 'instance', 'source', 'status', 'reason']) {
-    if (typeof given[key] !== 'string') return `${key}: expected a text`;
+    if (typeof given[key] !== 'string') return `${key}: expected a string`;
   }
   const { zone, namespace, service, instance, source, status, reason } = given as Record<string, string>;
   if (status !== 'HEALTHY' && status !== 'UNHEALTHY' && status !== 'UNKNOWN') {

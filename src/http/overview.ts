@@ -1,4 +1,4 @@
-// What is served, at a glance: the status page shows it, and `serve` prints it.
+// A summary of what is served, for the status page and for the output of `serve`.
 import type { ServiceState, Status } from '../registry/model.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { SourceStatus, StatusBoard } from '../sources/status.ts';
@@ -14,7 +14,7 @@ export interface ZoneOverview {
   readonly ready: boolean;
   readonly stale: boolean;
   readonly records: number;
-  /** At most `limit` of them, those with instances out of the answers first, then by name. */
+  /** At most `limit` services, those with excluded instances first, then by name. */
   readonly services: readonly ServiceOverview[];
   readonly serviceCount: number;
   readonly instanceCount: number;
@@ -68,14 +68,14 @@ export function overviewOf({ zones, registry, census, board }: OverviewSources, 
   };
 }
 
-/** Those in trouble first; each kind by name, as far as `limit` reaches. */
+/** Services in trouble first, then the others, each by name, up to `limit`. */
 function listed(services: ReadonlyMap<string, unknown>, troubled: ReadonlySet<string>, limit: number): string[] {
   const first = firstOf(troubled, limit);
   const whole = firstOf(services.keys(), limit - first.length, (key) => !troubled.has(key));
   return [...first.sort(), ...whole.sort()];
 }
 
-/** Walks no further than it must. */
+/** Iterates no further than necessary. */
 function firstOf<Item>(all: Iterable<Item>, limit: number, isWanted: (item: Item) => boolean = () => true): Item[] {
   const found: Item[] = [];
   for (const item of all) {

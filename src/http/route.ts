@@ -1,4 +1,4 @@
-// Which endpoint answers a request, and the answers where none does.
+// Selects the endpoint for a request, and the responses if there is none.
 import { type Endpoint, type HttpRequest, type HttpResponse, text } from './endpoint.ts';
 
 export interface RawRequest extends Pick<HttpRequest, 'method' | 'headers'> {
@@ -8,9 +8,9 @@ export interface RawRequest extends Pick<HttpRequest, 'method' | 'headers'> {
 
 export type Routed = { readonly endpoint: Endpoint; readonly rest: string; readonly query: URLSearchParams };
 
-/** The endpoint for a request, or the response that says why there is none: 400, 404 or 405. */
+/** The endpoint for a request, or the error response if there is none: 400, 404 or 405. */
 export function route(endpoints: readonly Endpoint[], { method, url: target }: RawRequest): Routed | HttpResponse {
-  // Clients that take us for their proxy name the host as well, and servers must take that (RFC 9112, 3.2.2).
+  // Clients that use this server as a proxy send an absolute URL, which servers must accept (RFC 9112 section 3.2.2).
   const url = target.replace(/^http:\/\/[^/?#]*/i, '') || '/';
   const question = url.indexOf('?');
   const path = decodePath(question < 0 ? url : url.slice(0, question));
@@ -35,6 +35,6 @@ function decodePath(path: string): string | undefined {
   try {
     return decodeURIComponent(path);
   } catch {
-    return undefined; // A stray % or broken UTF-8: the only way decodeURIComponent fails.
+    return undefined; // An invalid % or malformed UTF-8: the only way decodeURIComponent fails.
   }
 }

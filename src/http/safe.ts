@@ -1,10 +1,10 @@
-// The endpoints that may be reached by everyone: probes and metrics.
+// The endpoints that everyone may reach: probes and metrics.
 import type { Clock } from '../clock.ts';
 import type { Metrics } from '../metrics.ts';
 import type { MissingSource, StatusBoard, UnpublishedSource } from '../sources/status.ts';
 import { type Endpoint, json, onceASecond, text, wantsText } from './endpoint.ts';
 
-/** GET /health: 200 while the process serves; 503 once it is stopping, so that clients move away. */
+/** GET /health: 200 while the process serves; 503 during shutdown, so that clients move away. */
 export const healthEndpoint = (isStopping: () => boolean): Endpoint => ({
   path: '/health',
   methods: ['GET'],
@@ -12,8 +12,8 @@ export const healthEndpoint = (isStopping: () => boolean): Endpoint => ({
 });
 
 /**
- * GET /ready: 503 with what is missing until every data thread has what every source first reported, then 200. Sources that a
- * reload adds later are listed while they are missing, but leave it at 200.
+ * GET /ready: 503 with the missing sources until every data thread has the first data of every source, then 200. Sources
+ * added by a reload are listed while they are missing, but do not change the status.
  */
 export const readyEndpoint = (
   isStopping: () => boolean,

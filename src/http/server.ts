@@ -27,7 +27,7 @@ const HEADERS_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 10_000;
 const IDLE_TIMEOUT_MS = 15_000;
 
-/** Listens; rejects with Node's error (EADDRINUSE, EACCES, …) where that fails. */
+/** Listens; rejects with Node's error (EADDRINUSE, EACCES, …) if that fails. */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const { listen, limits, metrics } = options;
   const dropped = metrics.counter('healthdns_http_connections_dropped_total');
@@ -55,7 +55,7 @@ function createHandler({ listen, endpoints, limits, log, metrics }: HttpServerOp
     let endpoint = 'none';
     respond(request)
       .catch((error: Error): HttpResponse => {
-        // The client went away in the middle of its own request.
+        // The client disconnected during its request.
         if (request.destroyed && !request.complete) return text(400, 'the request was cut short');
         log.error('http endpoint failed', { endpoint, error: error.message });
         return text(500, 'internal error; the log says more');
@@ -99,14 +99,14 @@ function send(request: IncomingMessage, response: ServerResponse, { status, type
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
-    // What was sent of a body that nobody reads must not be taken for the next request.
+    // The rest of an unread body must not be parsed as the next request.
     ...(request.complete ? {} : { connection: 'close' }),
     ...headers,
   });
   response.end(body);
 }
 
-/** A request that is not HTTP, is too large or too slow: the status and no more. */
+/** A request that is not HTTP, is too large or too slow gets only a status. */
 function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
   if (!socket.writable) {
     socket.destroy();

@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import { type Endpoint, onceASecond } from './endpoint.ts';
 import type { Overview, ServiceOverview, ZoneOverview } from './overview.ts';
 
-/** Services listed of each zone; a cluster has more than a page can show, and those in trouble come first. */
+/** Number of services listed per zone; a cluster has more than a page can show, and those in trouble come first. */
 const SERVICES_SHOWN = 200;
 
 /** GET /: the status page. */
@@ -49,7 +49,7 @@ function sourceLine({ name, synced, stale, ageMs }: Overview['sources'][number])
     : stale
       ? 'not synced; served from a snapshot'
       : 'not synced';
-  const age = ageMs === undefined ? 'never heard of' : `heard of ${Math.round(ageMs / 1000)} s ago`;
+  const age = ageMs === undefined ? 'never synced' : `last contact ${Math.round(ageMs / 1000)} s ago`;
   return `<p>Source ${escapeHtml(name)}: <span class="${synced ? 'in' : 'out'}">${state}</span>, ${age}</p>`;
 }
 

@@ -26,7 +26,7 @@ export function createTokenCheck(read: () => string | undefined, clock: Pick<Clo
     wrong = now === second ? wrong + 1 : 1;
     second = now;
     if (wrong > WRONG_PER_SECOND) return text(429, 'too many requests without the token');
-    return { ...text(401, 'a bearer token is needed (adminToken)'), headers: { 'www-authenticate': 'Bearer' } };
+    return { ...text(401, 'a bearer token is required (adminToken)'), headers: { 'www-authenticate': 'Bearer' } };
   };
 }
 

@@ -1,5 +1,5 @@
-// Whether a request may change something at all. Browsers run the code of strangers beside an operator's port-forward, and
-// DNS rebinding lets that code reach a loopback address under a name of its own.
+// Whether a request may write. Browsers run third-party code beside an operator's port-forward, and DNS rebinding lets that
+// code reach a loopback address under a foreign name.
 import { isIP } from 'node:net';
 import { isLoopback } from '../config/sections/listen.ts';
 import type { HttpRequest } from './endpoint.ts';
@@ -16,13 +16,13 @@ export function refusalOfWrite(
     return 'web pages may not write: the request has an Origin or Sec-Fetch-Site header';
   if (access === 'signed' || isAuthenticated) return undefined;
   if (access === 'loopback' && !isLoopback(boundTo))
-    return `writing without a signature needs a loopback address, but HTTP listens on ${boundTo}`;
+    return `unsigned writes require a loopback address, but HTTP listens on ${boundTo}`;
   if (!isOwnHost(String(headers.host ?? '')))
     return 'the Host header must be an IP address or localhost: use that in the URL';
   return undefined;
 }
 
-/** A name could be anyone's. */
+/** A name could belong to anyone. */
 function isOwnHost(host: string): boolean {
   const name = host.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
   return name.toLowerCase() === 'localhost' || isIP(name) !== 0;

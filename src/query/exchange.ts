@@ -1,8 +1,8 @@
-// One query sent, one reply read, over UDP or TCP.
+// Sends one query and reads one reply, over UDP or TCP.
 //
 // From dns2 3.1.1 come the random id and the reader of length-prefixed TCP messages. Its clients are not used: its TCP client
 // has no timeout, sends id 0 and cuts IPv6 addresses at the first colon; neither client sends EDNS (so that no Extended DNS
-// Error ever comes back) nor types outside dns2's table, and its decoder mistakes dots inside labels.
+// Error ever comes back) nor types outside dns2's table, and its decoder mishandles dots inside labels.
 import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
 import { Packet } from 'dns2';
@@ -14,7 +14,7 @@ import { sameName } from '../dns/name.ts';
 import { MessageError } from '../dns/reader.ts';
 import { FLAG, RCODE } from '../dns/types.ts';
 
-/** The server gave no readable reply; the message says what happened instead. */
+/** The server sent no readable reply; the message describes what happened instead. */
 export class NoReplyError extends Error {
   override readonly name = 'NoReplyError';
 }
@@ -56,8 +56,8 @@ export function composeQuery(question: Question, options: { edns: boolean; recur
 }
 
 /**
- * Sends up to `tries` times and waits `timeoutMs` after each. Datagrams that are no reply to this query are passed over (the
- * real one may still come) and named if none does. 'truncated': ask again over TCP. Throws NoReplyError.
+ * Sends up to `tries` times and waits `timeoutMs` after each. Datagrams that do not answer this query are ignored (the real
+ * reply may still come), and reported if none does. 'truncated': retry over TCP. Throws NoReplyError.
  */
 export function overUdp(
   query: Query,
@@ -81,15 +81,15 @@ export function overUdp(
     socket.on('error', (error) => fail(error.message));
     socket.on('message', (bytes) => {
       try {
-        // Looked at before parsing: some servers cut a truncated reply in the middle of a record.
+        // Checked before parsing: some servers cut a truncated reply in the middle of a record.
         if (isTruncatedReply(bytes, query.id)) resolve('truncated');
         else resolve(readReply(bytes, query, 'udp'));
       } catch (error) {
         if (!(error instanceof MessageError)) throw error;
-        passedOver = `; a datagram was passed over: ${error.message}`;
+        passedOver = `; a datagram was ignored: ${error.message}`;
       }
     });
-    // Connected: the kernel passes on only what comes from the server, and tells us when the port is closed.
+    // Connected: the kernel delivers only datagrams from the server, and reports a closed port.
     const connected = (error?: Error) => (error ? fail(error.message) : send(Math.max(1, patience.tries)));
     socket.connect(server.port, server.address, connected as () => void);
   }).finally(() => {
@@ -120,16 +120,16 @@ export async function overTcp(query: Query, server: ServerAddress, patience: Pat
   }
 }
 
-/** Throws MessageError when the bytes are no reply to this query. */
+/** Throws MessageError if the bytes are not a reply to this query. */
 function readReply(bytes: Uint8Array, query: Query, transport: 'udp' | 'tcp'): Reply {
   const message = parseMessage(bytes);
   if (!hasFlag(message, FLAG.QR)) throw new MessageError('it is a query, not a reply');
-  if (message.id !== query.id) throw new MessageError('its id is not that of the query');
-  if (!repeatsQuestion(message, query.question)) throw new MessageError('its question is not ours');
+  if (message.id !== query.id) throw new MessageError('its id differs from that of the query');
+  if (!repeatsQuestion(message, query.question)) throw new MessageError('its question differs from that of the query');
   return { message, bytes, transport };
 }
 
-/** Servers that could not read the query (FORMERR, NOTIMP, …) may leave the question out. */
+/** Servers that could not parse the query (FORMERR, NOTIMP, …) may omit the question. */
 function repeatsQuestion(message: Message, asked: Question): boolean {
   const [question] = message.questions;
   if (question === undefined) return message.rcode !== RCODE.NOERROR && message.rcode !== RCODE.NXDOMAIN;

@@ -19,7 +19,7 @@ export function formatText(result: QueryResult): string {
   ].join('\n');
 }
 
-/** One value of the answer section a line, nothing else. */
+/** The values of the answer section, one per line. */
 export function formatShort({ message }: QueryResult): string {
   return message.answers.map((record) => formatRdata(record.type, record.rdata)).join('\n');
 }
@@ -68,7 +68,7 @@ export function outcomeOf(message: Message): Outcome {
   return isAnswered(message) ? 'answer' : 'nodata';
 }
 
-/** Whether a record of the type asked for is there: a CNAME that leads to none does not answer. */
+/** Whether there is a record of the requested type: a CNAME that leads to none is not an answer. */
 function isAnswered({ questions, answers }: Message): boolean {
   const asked = questions[0]?.type ?? TYPE.ANY;
   return asked === TYPE.ANY ? answers.length > 0 : answers.some(({ type }) => type === asked);
@@ -83,7 +83,7 @@ function verdict(message: Message): string {
     answer: `${message.answers.length} record${message.answers.length === 1 ? '' : 's'} in the answer`,
     nodata: `NODATA: ${name} has no ${type} record (or none that may be answered now)`,
     nxdomain: `NXDOMAIN: ${name} does not exist`,
-    truncated: 'the answer is truncated, over TCP as well',
+    truncated: 'the answer is truncated even over TCP',
     error: `${rcodeName(message.rcode)}: the server did not answer the question`,
   };
   return sentences[outcomeOf(message)];

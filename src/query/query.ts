@@ -1,17 +1,17 @@
-// `healthdns query NAME [TYPE] [@server[:port]]`: one question, the reply in the form of dig or as JSON, an honest exit code.
+// `healthdns query NAME [TYPE] [@server[:port]]`: one query, the reply in the style of dig or as JSON, a meaningful exit code.
 import type { Clock } from '../clock.ts';
 import { NameError, parseNameKeepingCase } from '../dns/name.ts';
 import { composeQuery, NoReplyError, overTcp, overUdp, type QueryResult } from './exchange.ts';
 import { formatJson, formatShort, formatText, type Outcome, outcomeOf } from './output.ts';
 import { resolveServer, UsageError } from './words.ts';
 
-/** Exit codes; 1 to 3 mean what they mean for the other commands. */
+/** Exit codes; 1 to 3 have the same meaning as for other commands. */
 export const EXIT = {
   /** NOERROR with at least one record of the type asked for. */
   answered: 0,
-  /** An rcode such as SERVFAIL or REFUSED; or an answer that is truncated over TCP as well. */
+  /** An rcode such as SERVFAIL or REFUSED; or an answer that is truncated even over TCP. */
   failed: 1,
-  /** The arguments make no query; nothing was sent. */
+  /** Invalid arguments; nothing was sent. */
   usage: 2,
   /** NOERROR without such a record (NODATA), or NXDOMAIN. */
   nothing: 3,
@@ -28,7 +28,7 @@ const EXIT_OF: Record<Outcome, number> = {
 };
 
 export interface QueryOptions {
-  /** A domain name (relative names are taken as absolute). */
+  /** A domain name (always absolute). */
   readonly name: string;
   readonly type: number;
   readonly class: number;
@@ -37,11 +37,11 @@ export interface QueryOptions {
   readonly port: number;
   /** Do not try UDP first. */
   readonly tcp: boolean;
-  /** For each try, and for connecting and waiting over TCP. */
+  /** For each attempt, and for connecting and waiting over TCP. */
   readonly timeoutMs: number;
-  /** How often the query is sent over UDP. */
+  /** Number of attempts over UDP. */
   readonly tries: number;
-  /** Send OPT; without it there are no Extended DNS Errors and UDP replies have at most 512 bytes. */
+  /** Send OPT; without it there are no Extended DNS Errors, and UDP replies have at most 512 bytes. */
   readonly edns: boolean;
   readonly recursionDesired: boolean;
 }
@@ -64,7 +64,7 @@ export interface QueryIo {
 
 export type QueryFormat = 'text' | 'short' | 'json';
 
-/** Asks, prints, and resolves to the exit code (EXIT). Never rejects for what the network or the arguments hold. */
+/** Sends the query, prints the reply, and resolves to the exit code (EXIT). Never rejects because of network or arguments. */
 export async function query(options: QueryOptions & { readonly format: QueryFormat }, io: QueryIo): Promise<number> {
   try {
     const result = await runQuery(options, io.clock);
@@ -79,7 +79,7 @@ export async function query(options: QueryOptions & { readonly format: QueryForm
   }
 }
 
-/** One question and its reply; a truncated UDP reply is asked for again over TCP. Throws UsageError or NoReplyError. */
+/** One query and its reply; a truncated UDP reply is retried over TCP. Throws UsageError or NoReplyError. */
 export async function runQuery(options: QueryOptions, clock: Clock): Promise<QueryResult> {
   const question = { name: questionName(options.name), type: options.type, class: options.class };
   const server = await resolveServer(options.server, options.port);

@@ -5,12 +5,12 @@ import { reverseName } from '../dns/name.ts';
 import { parseType, TYPE } from '../dns/types.ts';
 import type { ServerAddress } from './exchange.ts';
 
-/** The arguments make no query. */
+/** The arguments are invalid. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** Where `healthdns serve` listens unless told otherwise. */
+/** Where `healthdns serve` listens by default. */
 export const DEFAULT_SERVER = { server: '127.0.0.1', port: 1053 } as const;
 
 export interface QueryWords {
@@ -21,8 +21,8 @@ export interface QueryWords {
 }
 
 /**
- * The first word that is no server is the name, the second the type (A if left out). An IP address without a type, or with
- * PTR, asks for its reverse name, as `dig -x`. Without @server it is 127.0.0.1:1053; @server without a port, 53.
+ * The first word that is not a server is the name, the second the type (A by default). An IP address without a type, or with
+ * PTR, queries its reverse name, like `dig -x`. Without @server it is 127.0.0.1:1053; the default port of @server is 53.
  * Throws UsageError.
  */
 export function parseQueryWords(words: readonly string[]): QueryWords {
@@ -54,7 +54,7 @@ export function parseServer(text: string): { server: string; port: number } {
   return { server, port };
 }
 
-/** The server's address, looked up with the system's resolver where it is a host name. Throws UsageError. */
+/** The server's address; a host name is looked up with the system's resolver. Throws UsageError. */
 export async function resolveServer(server: string, port: number): Promise<ServerAddress> {
   const family = isIP(server);
   if (family !== 0) return { address: server, port, family: family === 4 ? 4 : 6 };

@@ -1,4 +1,4 @@
-// Active checks and polled external sources: started, and waited for at the start.
+// Starts active checks and polled external sources, and waits for their first results.
 import type { Clock, Random } from '../clock.ts';
 import { createExternalPoller } from '../health/checks/external-poller.ts';
 import { targetOf } from '../health/checks/probe.ts';
@@ -34,8 +34,8 @@ const POLL_MS = 100;
 const PATIENCE_MS = 5_000;
 
 /**
- * Resolves when every instance with an active check has a result of it that its verdict counts with (true), or after a
- * few seconds (false): with the intervals of ECS a failing instance is UNKNOWN for a minute and more.
+ * Resolves when the verdict of every instance with an active check includes a result of it (true), or after a few seconds
+ * (false): with the intervals of ECS a failing instance is UNKNOWN for more than a minute.
  */
 export function firstChecks(registry: Registry, health: Pick<HealthSync, 'flush'>, clock: Clock): Promise<boolean> {
   const deadlineMs = clock.monotonicMs() + PATIENCE_MS;
@@ -57,7 +57,7 @@ function hasUndecided(registry: Registry): boolean {
   return false;
 }
 
-/** A check that has not even begun has no fact at all. */
+/** A check that has not started has no fact. */
 function isUndecided({ service }: ServiceState, state: InstanceState): boolean {
   if (service === undefined || targetOf(service, state.instance) === undefined) return false;
   return !state.facts().some(({ source, status }) => source === 'check' && status !== 'UNKNOWN');

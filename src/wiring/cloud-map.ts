@@ -1,4 +1,4 @@
-// The Cloud Map API of a configuration: its store opened, its namespaces served as zones, its endpoints for HTTP.
+// The configured Cloud Map API: opens its store, serves its namespaces as zones, and creates its HTTP endpoints.
 import { readFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock, Random } from '../clock.ts';
@@ -38,7 +38,7 @@ export interface CloudMapDependencies {
   readonly configuredZones: () => readonly string[];
   /** Calls the listener with each verdict that changed. */
   readonly onVerdict: (listener: VerdictListener) => void;
-  /** Makes verdicts take effect now; resolves when names have reached the data plane. */
+  /** Makes verdicts take effect at once; resolves when names have reached the data plane. */
   readonly flush: () => Promise<void>;
   /** Shorter ones for tests. */
   readonly timings?: WatchTimings;
@@ -50,7 +50,7 @@ export interface CloudMap {
   stop(): Promise<void>;
 }
 
-/** Rejects where the store or a key file cannot be opened. */
+/** Rejects if the store or a key file cannot be opened. */
 export async function startCloudMap(config: CloudMapConfig, dependencies: CloudMapDependencies): Promise<CloudMap> {
   const { registry, board, clock, random, log, metrics, onZones, flush, timings } = dependencies;
   const keys = await readKeys(config);
@@ -62,7 +62,7 @@ export async function startCloudMap(config: CloudMapConfig, dependencies: CloudM
     log.error('the Cloud Map store refused a write', { error: (error as Error).message });
   });
 
-  // Before `publishCloudMap`, which makes what both have stated take effect.
+  // Before `publishCloudMap`, which publishes the changes of both.
   const book = new TaskBook(state, registry);
   state.onChange((changes) => book.changed(changes));
   const zones = new Map<string, ZoneConfig>();
@@ -80,7 +80,7 @@ export async function startCloudMap(config: CloudMapConfig, dependencies: CloudM
       if (!isDeepStrictEqual(now, told)) onZones(now);
       told = now;
       flushed = flush();
-      flushed.catch((error: Error) => log.error('names of Cloud Map were not published', { error: error.message }));
+      flushed.catch((error: Error) => log.error('failed to publish Cloud Map names', { error: error.message }));
     },
   });
 
@@ -117,7 +117,7 @@ export async function startCloudMap(config: CloudMapConfig, dependencies: CloudM
   };
 }
 
-/** Namespaces that exist are served whatever their names; the operator learns which could not be created now. */
+/** Existing namespaces are always served; the operator is warned about those that could not be created now. */
 function warnOfNames(state: State, names: NamespaceNames, log: Logger): void {
   const check = ({ id, name, type }: NamespaceRecord) => {
     const problem = type === 'HTTP' ? undefined : namespaceNameProblem(name, names);

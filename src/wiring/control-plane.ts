@@ -1,4 +1,4 @@
-// The control plane's rooms, connected: sources → registry → health → zones → data plane.
+// Connects the modules of the control plane: sources → registry → health → zones → data plane.
 import type { Clock, Random } from '../clock.ts';
 import type { Config, ZoneConfig } from '../config/config.ts';
 import { createExternalReports, type ExternalReports } from '../health/checks/external-reports.ts';
@@ -24,7 +24,7 @@ export interface ControlPlaneSettings {
   readonly metrics: Metrics;
 }
 
-/** Nothing is stated yet. Rejects where Cloud Map's store cannot be opened. */
+/** Without any content yet. Rejects if the Cloud Map store cannot be opened. */
 export async function createControlPlane(settings: ControlPlaneSettings): Promise<ControlPlane> {
   const control = new ControlPlane(settings);
   await control.startCloudMap();
@@ -42,7 +42,7 @@ export class ControlPlane {
   readonly #settings: ControlPlaneSettings;
   readonly #pace: FlushPace;
   readonly #sources: KubernetesSources;
-  /** The configuration in force; undefined before the first `state`. */
+  /** The current configuration; undefined before the first `state`. */
   #stated: Config | undefined;
   #cloudMapZones: readonly ZoneConfig[] = [];
   #isClosed = false;
@@ -84,7 +84,7 @@ export class ControlPlane {
       }));
   }
 
-  /** States what a configuration says; resolves when the data plane has what is known at once. */
+  /** Applies a configuration; resolves when the data plane has everything that is known immediately. */
   async state(next: Config): Promise<void> {
     const previous = this.#stated;
     this.#stated = next;
@@ -96,7 +96,7 @@ export class ControlPlane {
     await this.flush();
   }
 
-  /** The zones of the file, and of Cloud Map's namespaces; of two with one name, the file's. */
+  /** The zones of the file and of Cloud Map namespaces; the file wins if both have the same name. */
   servedZones(): readonly ZoneConfig[] {
     const names = new Set(this.#configured().map(({ name }) => name));
     return [...this.#configured(), ...this.#cloudMapZones.filter(({ name }) => !names.has(name))];
@@ -107,7 +107,7 @@ export class ControlPlane {
     return this.servedZones().some(({ name }) => !this.board.zone(name).ready);
   }
 
-  /** Resolves when the data plane has all that is known now. Verdicts before names: a new name is answered correctly at once. */
+  /** Resolves when the data plane has everything known now. Verdicts first, so that a new name is answered correctly at once. */
   flush(): Promise<void> {
     this.health.flush();
     return this.zones.flush();

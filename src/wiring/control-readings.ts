@@ -1,4 +1,4 @@
-// The metrics of the control plane, read from the rooms at each scrape.
+// The metrics of the control plane, read from its modules at each scrape.
 import type { HealthSync } from '../health/sync.ts';
 import type { Census } from '../http/census.ts';
 import type { Reading } from '../metrics.ts';

@@ -4,23 +4,23 @@ import type { Config } from '../config/config.ts';
 
 /** Listening sockets, epoll, watches of API servers, the store, files being read. */
 const RESERVE = 128;
-/** A command that is run as a check has a pipe each for stdout and stderr, and others while it is spawned. */
+/** A check command has a pipe each for stdout and stderr, and others while it is spawned. */
 const DESCRIPTORS_OF_A_CHECK = 4;
 
-/** What all limits together allow to be open at one time. */
+/** The number of descriptors that all limits together allow. */
 export function descriptorsNeeded({ limits, forward }: Pick<Config, 'limits' | 'forward'>, threads: number): number {
   const forwarding = forward === undefined ? 0 : limits.forwardedQueries * threads;
   const checks = limits.concurrentChecks * DESCRIPTORS_OF_A_CHECK;
   return RESERVE + limits.tcpConnections + limits.httpConnections + checks + forwarding;
 }
 
-/** A warning where the process may not open as many; undefined: it may, or the limit is not known. */
+/** A warning if the process may not open as many; undefined: it may, or the limit is unknown. */
 export function descriptorWarning(needed: number, limit: number | undefined): string | undefined {
   if (limit === undefined || needed <= limit) return undefined;
   return `the limits need up to ${needed} file descriptors, but the process may open ${limit}: raise \`ulimit -n\` (LimitNOFILE of systemd), or lower limits.tcpConnections or limits.forwardedQueries`;
 }
 
-/** The soft limit in force, which Node.js raises to the hard one at its start. undefined: not known, or none. */
+/** The current soft limit, which Node.js raises to the hard limit at start-up. undefined: unknown or none. */
 export function descriptorLimit(read: () => string = readLimits): number | undefined {
   try {
     const [, soft] = /^Max open files\s+(\d+)/m.exec(read()) ?? [];

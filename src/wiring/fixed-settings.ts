@@ -1,8 +1,8 @@
-// What a reload does not change: the data threads, the sockets and the Cloud Map store are made once, at the start.
+// Settings that a reload does not change: data threads, sockets and the Cloud Map store are created once, at start-up.
 import type { Config } from '../config/config.ts';
 import type { Logger } from '../log.ts';
 
-/** By the keys that the file has them under. What is not here is in force as soon as a file has been read again. */
+/** By the keys of the file. Everything else takes effect on reload. */
 const FIXED: Readonly<Record<string, (config: Config) => unknown>> = {
   listen: ({ listen }) => listen,
   http: ({ http }) => http,
@@ -26,7 +26,7 @@ const FIXED: Readonly<Record<string, (config: Config) => unknown>> = {
   queryLog: ({ front }) => front?.queryLog,
 };
 
-/** The keys of the file whose new values wait for the next start. */
+/** The keys of the file whose new values require a restart. */
 export function changedFixedSettings(before: Config, after: Config): string[] {
   const forwards = before.forward !== undefined && after.forward !== undefined;
   return Object.entries(FIXED)
@@ -35,7 +35,7 @@ export function changedFixedSettings(before: Config, after: Config): string[] {
     .filter((key) => forwards || !OF_FORWARDING.includes(key));
 }
 
-/** Their defaults come and go with forwarding as a whole. */
+/** Their defaults depend on whether forwarding is configured. */
 const OF_FORWARDING = ['cache', 'rebindingFilter', 'loopDetection', 'loadbalance'];
 
 export function warnOfFixedSettings(before: Config, after: Config, log: Logger): void {

@@ -1,11 +1,11 @@
-// When what is dirty is flushed: in the next turn of the event loop; but while a cluster is being read for the first time,
-// less often. A namespace with 2,000 pods would else be compiled anew with every few pods that come.
+// When changes are flushed: in the next turn of the event loop, or less often while a cluster is being read for the first
+// time. Otherwise a namespace with 2,000 pods would be recompiled for every few pods that arrive.
 import type { Clock, Timer } from '../clock.ts';
 
 export interface FlushPace {
   /** There is something to flush. */
   wake(): void;
-  /** What was waited for may have come: a flush that was put off is due if nothing loads any more. */
+  /** Loading may have ended: a deferred flush is due if nothing is loading any more. */
   loaded(): void;
   stop(): void;
 }
@@ -19,7 +19,7 @@ export interface FlushPaceSettings {
   readonly clock: Clock;
 }
 
-/** While loading, flushes take about a tenth of the time, and names wait no longer than this. */
+/** While loading, flushes take about a tenth of the time, and names wait at most this long. */
 const REST_FACTOR = 9;
 const MAX_REST_MS = 1_000;
 

@@ -33,12 +33,12 @@ export interface HttpSources {
 export interface RunningHttp {
   /** undefined: off. */
   readonly http: ListenAddress | undefined;
-  /** Where the admin endpoints are: an address of their own, `http`, or nowhere. */
+  /** Address of the admin endpoints: a separate address, `http`, or none. */
   readonly admin: ListenAddress | undefined;
   close(): Promise<unknown>;
 }
 
-/** Rejects with ListenError where an address cannot be had. */
+/** Rejects with ListenError if an address is not available. */
 export async function startHttp(sources: HttpSources): Promise<RunningHttp> {
   const { config, log } = sources;
   const { http, admin } = config;
@@ -93,7 +93,7 @@ const safeEndpoints = ({ control, metrics, isStopping, clock }: HttpSources): En
   metricsEndpoint(metrics, clock),
 ];
 
-/** The Cloud Map API has an authorization of its own (`cloudMap.writes`), which AWS's clients know. */
+/** The Cloud Map API has its own authorization (`cloudMap.writes`), which AWS clients support. */
 function adminEndpoints({ control, plane, config, overview, clock }: HttpSources): Endpoint[] {
   const { registry, board, zones, reports, cloudMap } = control;
   const endpoints = [

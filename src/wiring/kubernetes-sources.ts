@@ -1,4 +1,4 @@
-// The Kubernetes sources of a configuration: started, kept or exchanged when it is read again.
+// The Kubernetes sources of a configuration: started, kept, or replaced on reload.
 import type { Clock, Random } from '../clock.ts';
 import type { KubernetesConfig, ZoneConfig } from '../config/config.ts';
 import type { Logger } from '../log.ts';
@@ -7,7 +7,7 @@ import { type Source, startKubernetesSource } from '../sources/kubernetes/source
 import type { StatusBoard } from '../sources/status.ts';
 
 export interface KubernetesSources {
-  /** Starts what is new, and takes away what is gone once what takes its place has spoken. */
+  /** Starts new sources, and withdraws removed ones once their replacements have synced. */
   replace(zones: readonly ZoneConfig[]): Promise<void>;
   stop(): Promise<void>;
 }
@@ -21,7 +21,7 @@ export interface KubernetesSourcesSettings {
 }
 
 interface RunningSource {
-  /** All that the source was started with. */
+  /** All settings of the source. */
   readonly identity: string;
   readonly zone: string;
   readonly source: Source;
@@ -30,7 +30,7 @@ interface RunningSource {
 export function createKubernetesSources(settings: KubernetesSourcesSettings): KubernetesSources {
   const { registry, board, clock, random, log } = settings;
   let running: RunningSource[] = [];
-  /** Stopped, but what they stated is still served. */
+  /** Stopped, but their objects are still served. */
   let retired: RunningSource[] = [];
 
   function start(zone: ZoneConfig, config: KubernetesConfig, identity: string): RunningSource {
@@ -38,7 +38,7 @@ export function createKubernetesSources(settings: KubernetesSourcesSettings): Ku
     return { identity, zone: zone.name, source };
   }
 
-  /** Better old than nothing: a zone keeps what a former source said until all of its present ones have spoken. */
+  /** Old data is better than none: a zone keeps the objects of a former source until all current ones have synced. */
   function withdrawRetired(): void {
     const present = running.map(({ source }) => source);
     const due = retired.filter(({ zone }) => board.zone(zone).ready);
@@ -71,7 +71,7 @@ export function createKubernetesSources(settings: KubernetesSourcesSettings): Ku
   };
 }
 
-/** What a source reads of its zone is part of what it states: names, TTL and policy of services. */
+/** The settings of the zone that a source uses: names, TTL and policy of services. */
 function identify(zone: ZoneConfig, config: KubernetesConfig): string {
   const { records: _records, services: _services, kubernetes: _kubernetes, soa: _soa, ...shared } = zone;
   return JSON.stringify([shared, config]);

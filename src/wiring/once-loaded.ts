@@ -1,8 +1,8 @@
-// Optimizations are deferred until no cluster is being read for the first time any more.
+// Defers optimizations until no cluster is being read for the first time.
 import type { Clock } from '../clock.ts';
 import type { ControlPlane } from './control-plane.ts';
 
-/** A cluster that cannot be reached is not waited for any longer. */
+/** How long to wait for an unreachable cluster. */
 const PATIENCE_MS = 30_000;
 
 /**

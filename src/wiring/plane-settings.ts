@@ -1,4 +1,4 @@
-// The configuration as the data plane needs it, and the addresses that this host has.
+// The settings of the data plane from the configuration and the addresses of this host.
 import { availableParallelism, networkInterfaces } from 'node:os';
 import type { Config, ListenAddress } from '../config/config.ts';
 import type { DataPlaneSettings } from '../plane/settings.ts';
@@ -34,12 +34,12 @@ export function planeSettings(config: Config, listen: readonly ListenAddress[]):
   };
 }
 
-/** One core stays with the control plane; where there is one only, they share it. */
+/** One core is left to the control plane; a single core is shared. */
 const automaticThreads = () => Math.max(1, availableParallelism() - 1);
 
 /**
- * Without those of IPv6 on a host that has none: a file that names [::1] beside 127.0.0.1 is meant for both kinds of
- * host. Any other address that cannot be had is an error when it is listened on.
+ * Without IPv6 loopback on a host without IPv6, so that a file with [::1] and 127.0.0.1 works on both kinds of host. Any
+ * other address that is not available is an error when listening.
  */
 export function presentAddresses(
   listen: readonly ListenAddress[],
@@ -55,6 +55,6 @@ function ownAddresses(): string[] {
   return Object.values(networkInterfaces()).flatMap((entries) => (entries ?? []).map(({ address }) => address));
 }
 
-/** Name servers inside our zones have these addresses unless records say otherwise; a wildcard address is nobody's. */
+/** Default addresses of name servers inside own zones; a wildcard address is not usable. */
 export const serverAddresses = (listen: readonly ListenAddress[]) =>
   [...new Set(listen.map(({ address }) => address))].filter((address) => address !== '0.0.0.0' && address !== '::');

@@ -68,7 +68,7 @@ test('an admin address for all needs the token, which the commands send', async 
   const explain = ['explain', 'api.a.local', '--http', url];
   const refused = await healthdns(...explain);
   assert.equal(refused.code, 1);
-  assert.match(refused.stderr, /needs its token: --token-file FILE/);
+  assert.match(refused.stderr, /requires a token: --token-file FILE/);
   const explained = await healthdns(...explain, '--token-file', join(folder, 'token'));
   assert.match(explained.stdout, /1 of 1 instances may be answered/);
   const flushed = await healthdns('cache', 'flush', '--http', url, '--token-file', join(folder, 'token'));

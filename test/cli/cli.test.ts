@@ -93,7 +93,7 @@ test('check and serve report a missing file', async () => {
 test('explain and query report an unreachable server in one line', async () => {
   const asked = await healthdns('explain', 'a.local', '--http', 'http://127.0.0.1:9');
   assert.equal(asked.code, 1);
-  assert.match(asked.stderr, /^healthdns: no answer from http:\/\/127\.0\.0\.1:9: .*\n$/);
+  assert.match(asked.stderr, /^healthdns: no reply from http:\/\/127\.0\.0\.1:9: .*\n$/);
   const queried = await healthdns('query', 'a.local', '@127.0.0.1:9');
   assert.equal(queried.code, 9);
   assert.match(queried.stderr, /^healthdns[^\n]*\n$/);

@@ -149,7 +149,7 @@ test('SIGHUP reloads the file; an invalid file is logged, counted, and changes n
   const { server, file, dns, http } = await startFile(t, zone('192.0.2.1'));
   await writeFile(file, 'zones: [{ name: a.local, recods: [] }]');
   server.process.kill('SIGHUP');
-  const lines = await logged(server, 'the configuration in force stays');
+  const lines = await logged(server, 'the current configuration stays in effect');
   assert.match(JSON.stringify(lines), /zones\.yaml:1:\d+: .*recods/);
   assert.deepEqual(await addresses('www.a.local', dns), ['192.0.2.1']);
 

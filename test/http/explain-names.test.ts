@@ -53,7 +53,7 @@ const NAMES: readonly (readonly [string, string, string])[] = [
   ['db-0.db.prod.svc', 'Has A, SRV records. It is about the instance db-0, which may be answered.', 'db-0'],
   [
     'db-2.db.prod.svc',
-    'NXDOMAIN: nothing of it may be answered. It is about the instance db-2, which may not be answered.',
+    'NXDOMAIN: none of its records may be answered. It is about the instance db-2, which may not be answered.',
     'db-2',
   ],
   ['_sql._tcp.db.prod.svc', 'Has SRV records. It is about the instance db-0, which may be answered.', 'db-0'],
@@ -69,7 +69,7 @@ const NAMES: readonly (readonly [string, string, string])[] = [
   ['idle.prod.svc', 'NODATA: it has no records. It has no instances: policy whenAllUnhealthy: nodata decides.', ''],
   [
     'dead.prod.svc',
-    'NXDOMAIN: nothing of it may be answered. 0 of 1 instances may be answered; policy whenAllUnhealthy: nxdomain decides.',
+    'NXDOMAIN: none of its records may be answered. 0 of 1 instances may be answered; policy whenAllUnhealthy: nxdomain decides.',
     'x',
   ],
   ['api.prod.svc', 'Has A, SRV records.', ''],
@@ -91,12 +91,12 @@ const NAMES: readonly (readonly [string, string, string])[] = [
   ['no.prod.svc', `${nothing()}.`, ''],
   [
     '10-1-0-1.prod.pod',
-    'Has the A record 10.1.0.1, which the name spells (pods: insecure), whether or not a pod has it.',
+    'Has the A record 10.1.0.1, which is part of the name (pods: insecure), whether or not a pod has that address.',
     '',
   ],
   [
     'fd00--1.prod.pod',
-    'Has the AAAA record fd00::1, which the name spells (pods: insecure), whether or not a pod has it.',
+    'Has the AAAA record fd00::1, which is part of the name (pods: insecure), whether or not a pod has that address.',
     '',
   ],
   ['ten-1-0-1.prod.pod', `${nothing()}.`, ''],
@@ -119,7 +119,7 @@ for (const [label, summary, ids] of NAMES) {
 test('explain of a PTR name lists the instance with the address, whether it is answered or not', () => {
   const text = (address: string) => explanationText(explain(`${address}.in-addr.arpa.`));
   assert.match(text('1.0.0.10'), /Has PTR records\. It is about the instance db-0, which may be answered/);
-  assert.match(text('3.0.0.10'), /NXDOMAIN: nothing of it .*\n {2}PTR: NXDOMAIN, without db-2\.db\.prod.*OUT db-2/s);
+  assert.match(text('3.0.0.10'), /NXDOMAIN: none of its records .*\n {2}PTR: NXDOMAIN, without db-2\.db\.prod.*OUT db-2/s);
   assert.doesNotMatch(text('3.0.0.10'), /db-0|db-1/);
   assert.match(text('9.0.96.10'), /Has PTR records\.\n {2}PTR api\.prod\.svc\.cluster\.local\. \(TTL 5\)/);
   assert.match(text('9.9.9.10'), /NXDOMAIN.*nothing in in-addr\.arpa\. has this name/);

@@ -167,7 +167,7 @@ test('explain of a zone that is not ready reports SERVFAIL and the missing sourc
   const name: NameExplanation = { ...ABSENT, ready: false, otherwise: 'SERVFAIL' };
   assert.equal(
     explainName(name, registry, board).summary,
-    'SERVFAIL (EDE 14, not ready): kubernetes/prod has not said yet what there is in test.local.',
+    'SERVFAIL (EDE 14, not ready): kubernetes/prod has not synced, so the content of test.local is not known.',
   );
 });
 

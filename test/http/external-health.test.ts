@@ -61,14 +61,14 @@ test('an invalid push is rejected with a reason, and changes nothing', async () 
     await post({ ...PUSH, status: 'SICK' }),
     '400 status: expected HEALTHY, UNHEALTHY or UNKNOWN, got "SICK"',
   );
-  assert.equal(await post({ ...PUSH, instance: 7 }), '400 instance: expected a text');
+  assert.equal(await post({ ...PUSH, instance: 7 }), '400 instance: expected a string');
   assert.match(await post('{'), /^400 not JSON/);
   assert.equal(await post('[]'), '400 expected a JSON object');
   assert.equal(await post({ ...PUSH, service: 'other' }), '404 no such service');
   assert.equal(await post({ ...PUSH, instance: 'z' }), '404 the service has no such instance');
-  assert.equal(await post({ ...PUSH, source: 'z' }), '404 the service names no such source in its externalHealth');
+  assert.equal(await post({ ...PUSH, source: 'z' }), '404 the externalHealth of the service has no such source');
   assert.match(await post(PUSH, { 'content-type': 'text/plain' }), /^415/);
-  assert.match(await setUp(false).post(PUSH), /^403 pushing is off/);
+  assert.match(await setUp(false).post(PUSH), /^403 pushing is disabled/);
   assert.equal(registry.size().subjects, 0);
 });
 

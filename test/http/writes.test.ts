@@ -22,7 +22,7 @@ test('an unsigned write requires a loopback address', () => {
   for (const boundTo of ['127.0.0.1', '127.8.0.1', '::1'])
     assert.equal(refusalOfWrite(from({ host }, boundTo), 'loopback'), undefined);
   for (const boundTo of ['0.0.0.0', '::', '10.0.0.1', '1::1', '12.7.0.1'])
-    assert.match(refusalOfWrite(from({ host }, boundTo), 'loopback') ?? '', /needs a loopback address/, boundTo);
+    assert.match(refusalOfWrite(from({ host }, boundTo), 'loopback') ?? '', /require a loopback address/, boundTo);
 });
 
 test('a signature covers the Host header, so a signed write may use any name', () => {

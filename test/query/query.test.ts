@@ -183,7 +183,7 @@ test('a malformed reply is reported if nothing else arrives', async (t) => {
   });
   const { code, error } = await ask(port, { clock });
   assert.equal(code, EXIT.noReply);
-  assert.match(error, /a datagram was passed over: a message has at least 12 bytes, got 3/);
+  assert.match(error, /a datagram was ignored: a message has at least 12 bytes, got 3/);
 });
 
 test('a closed port is exit code 9 at once', async (t) => {
@@ -211,7 +211,7 @@ test('over TCP, a closed connection, garbage, another id and silence are exit co
   const cases: readonly [Parameters<typeof tcpServer>[1], RegExp][] = [
     [() => 'close', /connection closed/],
     [() => framed(Uint8Array.of(1, 2, 3)), /at least 12 bytes/],
-    [(bytes) => framed(reply({ ...parseMessage(bytes), id: bytes.readUInt16BE(0) ^ 1 }, {})), /its id is not that/],
+    [(bytes) => framed(reply({ ...parseMessage(bytes), id: bytes.readUInt16BE(0) ^ 1 }, {})), /its id differs/],
     [
       () => {
         setImmediate(() => clock.advance(QUERY_DEFAULTS.timeoutMs));

@@ -119,7 +119,10 @@ for (const [label, summary, ids] of NAMES) {
 test('explain of a PTR name lists the instance with the address, whether it is answered or not', () => {
   const text = (address: string) => explanationText(explain(`${address}.in-addr.arpa.`));
   assert.match(text('1.0.0.10'), /Has PTR records\. It is about the instance db-0, which may be answered/);
-  assert.match(text('3.0.0.10'), /NXDOMAIN: none of its records .*\n {2}PTR: NXDOMAIN, without db-2\.db\.prod.*OUT db-2/s);
+  assert.match(
+    text('3.0.0.10'),
+    /NXDOMAIN: none of its records .*\n {2}PTR: NXDOMAIN, without db-2\.db\.prod.*OUT db-2/s,
+  );
   assert.doesNotMatch(text('3.0.0.10'), /db-0|db-1/);
   assert.match(text('9.0.96.10'), /Has PTR records\.\n {2}PTR api\.prod\.svc\.cluster\.local\. \(TTL 5\)/);
   assert.match(text('9.9.9.10'), /NXDOMAIN.*nothing in in-addr\.arpa\. has this name/);

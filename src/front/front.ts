@@ -3,6 +3,7 @@
 
 import { emptyQueryEdns, readQueryEdns } from '../dns/fast/query-edns.ts';
 import { questionNameEnd } from '../dns/fast/question-reader.ts';
+import { NO_EDE, OPT_BYTES_WITH_EDE } from '../dns/fast/response-writer.ts';
 import { UDP_BYTES_WITHOUT_EDNS } from '../dns/limits.ts';
 import type { WireName } from '../dns/name.ts';
 import { lowerCased } from '../dns/name.ts';
@@ -11,11 +12,12 @@ import { writeFailure } from '../forward/cache/response.ts';
 import { askedBits } from '../forward/upstream/question.ts';
 import type { FrontSettings } from '../plane/forward-settings.ts';
 import type { Later, QueryHandler } from '../server/answer/query-handler.ts';
-import { createAcl } from './acl.ts';
+import { type AclAction, createAcl } from './acl.ts';
 import { type Autopath, createAutopath } from './autopath.ts';
 import { createOwnDns64, forIpv4 } from './dns64-ours.ts';
 import { createQueryLog } from './query-log.ts';
 import { createRewriter, withAlias, withName, withNameBack } from './rewrite.ts';
+import { createVetting } from './vetting.ts';
 
 export interface Front {
   /** As QueryHandler.respond; `client` is the asker's address, 4 or 16 bytes (copied). */
@@ -57,6 +59,7 @@ const ALIAS_TTL_SECONDS = 5;
 
 export function createFront(settings: FrontSettings, inner: Pick<QueryHandler, 'respond'>, deps: FrontDeps): Front {
   const acl = createAcl(settings.acl);
+  const vet = settings.acl.length > 0 ? createVetting(acl, settings.dns64) : undefined;
   const rewriter = createRewriter(settings.rewrites);
   const autopath = settings.autopath && createAutopath(settings.autopath);
   const dns64 = settings.dns64 && createOwnDns64(settings.dns64);
@@ -98,28 +101,46 @@ export function createFront(settings: FrontSettings, inner: Pick<QueryHandler, '
   }
 
   function answer(question: Question, reply: Reply): void {
-    const action = acl(question.client, question.name, question.type);
-    if (action === 'drop') reply(NOTHING);
-    else if (action === 'block') reply(refusal(question, RCODE.REFUSED, EDE.PROHIBITED));
-    else if (action === 'filter') reply(refusal(question, RCODE.NOERROR, EDE.FILTERED));
-    else answerAllowed(question, reply);
+    const { asked, name, maxBytes } = question;
+    const action = acl(question.client, name, question.type);
+    if (action !== 'allow') {
+      deny(question, action, reply);
+      return;
+    }
+    const rewritten = rewriter(name);
+    if (rewritten !== undefined) {
+      lookUp(question, rewritten, reply, (response) => reply(withNameBack(response, asked, maxBytes)));
+    } else if (autopath !== undefined) walkSearchPath(autopath, question, reply);
+    else lookUp(question, name, reply, reply);
   }
 
-  function answerAllowed(question: Question, reply: Reply): void {
-    const { query, nameEnd, asked, maxBytes } = question;
-    const rewritten = rewriter(question.name);
-    if (rewritten !== undefined) {
-      askIpv6(withName(query, query.length, nameEnd, rewritten), question, (response) =>
-        reply(response.length === 0 ? NOTHING : withNameBack(response, asked, maxBytes)),
-      );
-    } else if (autopath !== undefined) walkSearchPath(autopath, question, reply);
-    else askIpv6(query, question, reply);
+  function deny(question: Question, action: Exclude<AclAction, 'allow'>, reply: Reply): void {
+    if (action === 'drop') reply(NOTHING);
+    else if (action === 'block') reply(refusal(question, RCODE.REFUSED, EDE.PROHIBITED));
+    else reply(refusal(question, RCODE.NOERROR, EDE.FILTERED));
+  }
+
+  /** Looks up `name` for the client: `then` gets the response, unless the client may not see all names in it. */
+  function lookUp(question: Question, name: WireName, reply: Reply, then: Reply): void {
+    const { client, type, query, nameEnd } = question;
+    const isAsked = name === question.name;
+    const action = isAsked ? 'allow' : acl(client, name, type);
+    if (action !== 'allow') {
+      deny(question, action, reply);
+      return;
+    }
+    askIpv6(isAsked ? query : withName(query, query.length, nameEnd, name), question, (response) => {
+      const vetted = vet?.(client, name, type, response) ?? { action: 'allow', response };
+      if (vetted.action !== 'allow') deny(question, vetted.action, reply);
+      else if (response.length === 0) reply(NOTHING);
+      else then(vetted.response);
+    });
   }
 
   function walkSearchPath(path: Autopath, question: Question, reply: Reply): void {
-    const { query, overTcp, nameEnd, asked, maxBytes } = question;
-    askIpv6(query, question, (first) => {
-      const plan = isNxdomain(first) ? path.plan(question.name, question.client) : undefined;
+    const { name, overTcp, asked, maxBytes } = question;
+    lookUp(question, name, reply, (first) => {
+      const plan = isNxdomain(first) ? path.plan(name, question.client) : undefined;
       if (plan === undefined) return reply(first);
       const nothing = first.slice();
       const tryFrom = (i: number): void => {
@@ -127,7 +148,7 @@ export function createFront(settings: FrontSettings, inner: Pick<QueryHandler, '
           reply(nothing);
           return;
         }
-        askIpv6(withName(query, query.length, nameEnd, plan.rest[i]), question, (response) => {
+        lookUp(question, plan.rest[i], reply, (response) => {
           if (isNxdomain(response)) tryFrom(i + 1);
           else reply(withAlias(response, asked, ALIAS_TTL_SECONDS, maxBytes));
         });
@@ -191,10 +212,12 @@ function questionIn(
   };
 }
 
-function refusal({ query, nameEnd }: Question, rcode: number, ede: number): Uint8Array {
+/** A refusal over UDP is no longer than its query, as in the responder. */
+function refusal({ query, nameEnd, overTcp }: Question, rcode: number, ede: number): Uint8Array {
   const out = new Uint8Array(nameEnd + 4 + 32);
   const asked = askedBits(query, query.length, nameEnd + 4);
-  return out.subarray(0, writeFailure(query, nameEnd + 4, asked, rcode, ede, out, 0));
+  const fits = overTcp || rcode !== RCODE.REFUSED || nameEnd + 4 + OPT_BYTES_WITH_EDE <= query.length;
+  return out.subarray(0, writeFailure(query, nameEnd + 4, asked, rcode, fits ? ede : NO_EDE, out, 0));
 }
 
 /** A query for the name that exists if a pod has the address; its type does not matter. */

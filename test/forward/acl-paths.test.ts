@@ -1,0 +1,105 @@
+// Every way in which a name is looked up for a client, with an access list that denies that name.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { formatRecord } from '../../src/dns/message/format-message.ts';
+import { RCODE, rcodeName } from '../../src/dns/types.ts';
+import type { AclRule, FrontSettings } from '../../src/plane/forward-settings.ts';
+import { upstream } from '../support/forwarding.ts';
+import { answerFrom } from '../support/scripted-upstream.ts';
+import { throughEngine } from '../support/through-engine.ts';
+
+/** All that is secret has the addresses 192.0.2.66 and 2001:db8::66. */
+const ZONE = `zone example.test.
+zone cluster.test.
+zone secret.test.
+secret.test. 60 A 192.0.2.66
+host.secret.test. 60 A 192.0.2.66
+host.secret.test. 60 AAAA 2001:db8::66
+four.secret.test. 60 A 192.0.2.66
+open.example.test. 60 A 192.0.2.1
+alias.example.test. 60 CNAME host.secret.test.
+second.example.test. 60 CNAME alias.example.test.
+old.example.test. 60 DNAME secret.test.
+_sip._udp.example.test. 60 SRV 0 0 5060 host.secret.test.
+_sip._udp.example.test. 60 SRV 0 0 5060 open.example.test.
+example.test. 60 MX 1 host.secret.test.
+www.svc.cluster.test. 60 A 192.0.2.2
+127-0-0-1.prod.pod.cluster.test. 5 A 127.0.0.1`;
+const ALIAS = 'www.foreign.example. 60 IN CNAME host.secret.test.';
+const fromOthers = answerFrom('far.foreign.example. 60 IN A 192.0.2.67');
+const startUpstream = () =>
+  upstream((asked) =>
+    asked.text.startsWith('www.foreign.example.') ? asked.send(asked.reply({ answers: ALIAS })) : fromOthers(asked),
+  );
+
+const DNS64 = { prefix: '64:ff9b::', prefixBits: 96, translateAll: false } as const;
+const rewriteTo = (to: string): FrontSettings['rewrites'] => [{ kind: 'exact', from: 'open.example.test.', to }];
+const denied: AclRule = { action: 'block', zones: ['secret.test.'], types: [], networks: [] };
+const deniedIpv4: AclRule = { action: 'block', zones: ['secret.test.', 'foreign.example.'], types: [1], networks: [] };
+
+/** The path, settings, the question, and what the client gets. */
+const PATHS: readonly (readonly [string, Partial<FrontSettings>, string, string])[] = [
+  ['the question itself', {}, 'host.secret.test. A', 'REFUSED'],
+  ['the target of a rewrite', { rewrites: rewriteTo('host.secret.test.') }, 'open.example.test. A', 'REFUSED'],
+  [
+    'an alias of the target of a rewrite',
+    { rewrites: rewriteTo('alias.example.test.') },
+    'open.example.test. A',
+    'REFUSED',
+  ],
+  ['the target of an alias', {}, 'alias.example.test. A', 'REFUSED'],
+  ['the target of an alias, without records of the type', {}, 'alias.example.test. TXT', 'REFUSED'],
+  ['the target of the second alias', {}, 'second.example.test. A', 'REFUSED'],
+  ['the target of a DNAME', {}, 'host.old.example.test. A', 'REFUSED'],
+  ['an alias in an answer of an upstream', {}, 'www.foreign.example. A', 'REFUSED'],
+  [
+    'a candidate of the search path',
+    { autopath: { zone: 'cluster.test.', search: ['secret.test.'] } },
+    'host.prod.svc.cluster.test. A',
+    'REFUSED',
+  ],
+  ['the A records that DNS64 translates', { dns64: DNS64, acl: [deniedIpv4] }, 'four.secret.test. AAAA', 'NOERROR'],
+  [
+    'the A records of an upstream that DNS64 translates',
+    { dns64: DNS64, acl: [deniedIpv4] },
+    'far.foreign.example. AAAA',
+    'NOERROR',
+  ],
+  [
+    'the addresses added to SRV',
+    {},
+    '_sip._udp.example.test. SRV',
+    'NOERROR _sip._udp.example.test. 60 IN SRV 0 0 5060 host.secret.test. / _sip._udp.example.test. 60 IN SRV 0 0 5060 open.example.test. / open.example.test. 60 IN A 192.0.2.1',
+  ],
+  ['the addresses added to MX', {}, 'example.test. MX', 'NOERROR example.test. 60 IN MX 1 host.secret.test.'],
+  ['a name that is allowed', {}, 'open.example.test. A', 'NOERROR open.example.test. 60 IN A 192.0.2.1'],
+];
+
+for (const [path, settings, question, expected] of PATHS) {
+  test(`an access list that denies a name applies to ${path}`, async () => {
+    const one = await startUpstream();
+    const { ask, close } = await throughEngine(ZONE, { acl: [denied], ...settings }, [one.port]);
+    const { rcode, answers, additionals } = await ask(question);
+    const lines = [...answers, ...additionals].map(formatRecord).sort();
+    assert.equal([rcodeName(rcode), lines.join(' / ')].filter(Boolean).join(' '), expected);
+    close();
+  });
+}
+
+test('without a rule, the same questions are answered', async () => {
+  for (const [path, { acl: _acl, ...settings }, question] of PATHS) {
+    const one = await startUpstream();
+    const { ask, close } = await throughEngine(ZONE, settings, [one.port]);
+    const { rcode, answers } = await ask(question);
+    if (!question.endsWith('TXT')) assert.ok(rcode === RCODE.NOERROR && answers.length > 0, path);
+    close();
+  }
+});
+
+test('drop and filter apply to targets of aliases as well', async () => {
+  const filtering = await throughEngine(ZONE, { acl: [{ ...denied, action: 'filter' }] });
+  const filtered = await filtering.ask('alias.example.test. A');
+  assert.deepEqual([filtered.rcode, filtered.answers.length], [RCODE.NOERROR, 0]);
+  const dropping = await throughEngine(ZONE, { acl: [{ ...denied, action: 'drop' }] });
+  await assert.rejects(dropping.ask('alias.example.test. A'), /message/);
+});

@@ -37,13 +37,13 @@ interface Member {
   thread: DataThread;
   /** Pending acknowledgements of the filling of a new thread. */
   filling: Map<number, () => void>;
-  diedMs: number;
+  startedMs: number;
   delayMs: number;
 }
 
 const FIRST_DELAY_MS = 100;
 const MAX_DELAY_MS = 10_000;
-/** A thread that lived at least this long is replaced without delay. */
+/** A thread that lived at least this long is replaced after the first delay again. */
 const HEALTHY_MS = 60_000;
 
 /** Starts the threads; sockets are opened by `listen`. */
@@ -126,7 +126,7 @@ export async function startDataPlane(
       index,
       counters,
       filling: new Map(),
-      diedMs: clock.monotonicMs(),
+      startedMs: clock.monotonicMs(),
       delayMs,
       thread: start({ index, counters }, (cause) => onDeath(member, cause)),
     };
@@ -141,7 +141,7 @@ export async function startDataPlane(
     if (closed) return;
     restarts++;
     forgetGauges(member.counters);
-    const lived = clock.monotonicMs() - member.diedMs;
+    const lived = clock.monotonicMs() - member.startedMs;
     const delayMs = lived > HEALTHY_MS ? FIRST_DELAY_MS : Math.min(MAX_DELAY_MS, member.delayMs * 2);
     log('error', `data thread ${member.index} died and is replaced in ${delayMs} ms: ${cause}`);
     // The last thread may have been the only thing keeping the process alive.

@@ -19,6 +19,7 @@ test('a source is synced when all its required kinds are, and reports the missin
   const services = source.kind('services', true);
   const pods = source.kind('pods', true);
   source.kind('nodes', false);
+  assert.deepEqual([board.sources()[0].kinds[0].objects, board.sources()[0].ageMs], [0, undefined]);
   services.synced();
   pods.state('disconnected', 'connect ECONNREFUSED 127.0.0.1:6443');
   assert.deepEqual(board.missing(), [

@@ -170,6 +170,23 @@ test('a pod has a name for each address, regardless of readiness, until it ends 
   assert.deepEqual(names({ metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' }, status }), []);
 });
 
+test('the addresses of a pod are its podIPs, before dual stack its podIP, none yet, or unreadable', () => {
+  const of = (status: unknown) => podAddresses({ status } as Fields);
+  assert.deepEqual(of({ podIP: '10.0.0.1', podIPs: [{ ip: '10.0.0.2' }] }), ['10.0.0.2']);
+  assert.deepEqual(of({ podIP: '10.0.0.1', podIPs: [] }), ['10.0.0.1']);
+  assert.deepEqual([of({ podIP: '' }), of({}), of(undefined), of(null)], [[], [], [], []]);
+  for (const bad of [{ podIP: 'none' }, { podIPs: [{}] }, { podIPs: ['10.0.0.1'] }, { podIPs: 7 }, 'running'])
+    assert.equal(of(bad), undefined, JSON.stringify(bad));
+});
+
+test('a pod that is being deleted or has ended is gone; one that is not ready may come back', () => {
+  const isGone = (object: Fields) => factOf(object).gone === true;
+  const { status } = podStatus('10.0.0.1', true);
+  assert.equal(isGone({ metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' }, status }), true);
+  assert.equal(isGone({ status: { ...status, phase: 'Failed' } }), true);
+  assert.equal(isGone(podStatus('10.0.0.1', false)), false);
+});
+
 test('a node that is ready, or without a kubelet, has no effect on its pods', () => {
   const node = (status: string) => ({ status: { conditions: [{ type: 'Ready', status, reason: 'KubeletGone' }] } });
   assert.deepEqual(nodeFacts('n', node('True')), []);

@@ -22,13 +22,15 @@ function setUp() {
     remove: (key) => void said.delete(key),
   };
   const report = createStatusBoard(fakeClock()).add('kubernetes/test', []).kind('things', true);
-  const known = new KnownObjects(kind, report, silentLogger);
+  let histories = 0;
+  const known = new KnownObjects(kind, report, silentLogger, () => histories++);
   const object = (line: string) => {
     const [name, resourceVersion, text] = line.split(' ');
     return { metadata: { name, resourceVersion }, text };
   };
   return {
     known,
+    histories: () => histories,
     event: (line: string) => known.upsert(object(line)),
     list(resourceVersion: string, ...lines: string[]) {
       known.beginList();
@@ -78,4 +80,24 @@ test('a server that reports an older version than before is detected', () => {
   event('a 120 two');
   assert.deepEqual([known.advance('119'), known.advance('120'), known.advance('121')], [false, true, true]);
   assert.equal(known.advance('no number'), true);
+});
+
+test('the list after one that was too old is believed, and everything else is listed anew', () => {
+  const { list, event, histories, known } = setUp();
+  list('100', 'a 90 one');
+  event('a 101 two');
+  assert.deepEqual([list('95', 'a 90 one'), histories()], [false, 0]);
+  assert.deepEqual([list('95', 'a 90 one'), histories()], [true, 1]);
+  assert.deepEqual(
+    [known.isAhead('94'), known.isAhead('95'), known.isBehind('95'), known.isBehind('96')],
+    [true, false, false, true],
+  );
+  assert.deepEqual([list('96', 'a 90 one'), histories()], [true, 1]);
+});
+
+test('versions that are not numbers are neither ahead nor behind, and before the first every number is ahead', () => {
+  const { list, known } = setUp();
+  assert.deepEqual([known.isBehind('7'), known.isBehind('x'), known.isAhead('7')], [true, false, false]);
+  list('100', 'a 90 one');
+  assert.deepEqual([known.isBehind('x'), known.isBehind(''), known.isAhead('x')], [false, false, false]);
 });

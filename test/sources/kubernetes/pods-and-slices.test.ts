@@ -41,6 +41,7 @@ function world() {
     watch,
     pod: (name: string, ips: readonly string[], ready = true) =>
       read(pods, { metadata: { name, namespace: 'default' }, ...podStatus(ips[0], ready, ipsOf(...ips)) }),
+    abandon: () => pods.abandon(['pod/test/default/db-0']),
     delete: (name: string) => pods.remove(pods.keyOf('default', name)),
     slice(
       endpoints: readonly object[],
@@ -184,5 +185,109 @@ test('a pod that only a slice knows makes the watch of pods prove that it is ali
   db.watch.isFollowed = true;
   await db.clock.advance(10_000);
   assert.deepEqual([db.answered(), db.reasons()], [[], ['the pod does not exist']]);
+  db.stop();
+});
+
+test('after pods are abandoned only slices count, and nothing is asked for any more', async () => {
+  const db = world();
+  db.pod('db-0', ['10.0.0.1'], false);
+  db.slice([READY, endpoint('10.0.0.2', 'db-1')], { resourceVersion: '7' });
+  assert.deepEqual(db.answered(), ['10.0.0.2']);
+  db.abandon();
+  await db.clock.advance(60_000);
+  assert.deepEqual([db.answered(), db.watch.verified], [['10.0.0.1', '10.0.0.2'], 0]);
+  db.stop();
+});
+
+test('a deleted pod stays out while a slice names it, and is forgotten a minute after none does', async () => {
+  const db = world();
+  db.pod('db-0', ['10.0.0.1']);
+  db.slice([READY]);
+  db.delete('db-0');
+  await db.clock.advance(120_000);
+  assert.deepEqual([db.answered(), db.reasons()], [[], ['the pod is deleted']]);
+  db.slice([]);
+  await db.clock.advance(20_000);
+  db.slice([READY]);
+  assert.deepEqual(db.answered(), ['10.0.0.1'], 'nothing is known of such a pod any more');
+  db.stop();
+});
+
+test('a pod that is not ready is not held against the addresses of slices twice', () => {
+  const db = world();
+  db.slice([endpoint('10.0.0.1', 'db-0'), endpoint('10.0.0.2', 'db-0')]);
+  db.pod('db-0', ['10.0.0.2'], false);
+  assert.deepEqual(new Set(db.reasons()), new Set(['not ready: Ready is False']));
+  db.pod('db-0', []);
+  assert.deepEqual(new Set(db.reasons()), new Set(['its pod has no address now']));
+  db.stop();
+});
+
+test('an address that slices name again and again is doubted since the first time', async () => {
+  const db = world();
+  db.pod('db-0', ['10.0.0.11']);
+  for (let i = 0; i < 5; i++) {
+    db.slice([READY]);
+    await db.clock.advance(4_000);
+  }
+  assert.deepEqual(db.answered(), []);
+  db.stop();
+});
+
+test('a pod that only slices know is given time to appear', async () => {
+  const db = world();
+  await db.clock.advance(5_000);
+  db.slice([READY]);
+  await db.clock.advance(6_000);
+  assert.deepEqual(db.answered(), ['10.0.0.1']);
+  await db.clock.advance(10_000);
+  assert.deepEqual(db.answered(), []);
+  db.stop();
+});
+
+test('a pod that appears is not looked for any more', async () => {
+  const db = world();
+  db.slice([READY]);
+  db.pod('db-0', ['10.0.0.1']);
+  await db.clock.advance(60_000);
+  assert.deepEqual([db.answered(), db.watch.verified], [['10.0.0.1'], 0]);
+  db.stop();
+});
+
+test('a pod that is not ready stays out although a slice ahead of its watch reports it as ready, and the watch is verified', async () => {
+  const db = world();
+  db.pod('db-0', ['10.0.0.1'], false);
+  db.slice([READY], { resourceVersion: '7' });
+  await db.clock.advance(1_000);
+  assert.deepEqual([db.answered(), db.reasons(), db.watch.verified], [[], ['not ready: Ready is False'], 1]);
+  db.stop();
+});
+
+test('what a slice that was ahead reported does not outlive what the pod reports after it', async () => {
+  const db = world();
+  db.pod('db-0', ['10.0.0.1']);
+  db.slice([NOT_READY], { resourceVersion: '7' });
+  db.pod('db-0', ['10.0.0.1'], false);
+  db.watch.shown = 7;
+  await db.clock.advance(5_000);
+  assert.deepEqual([db.answered(), db.reasons()], [[], ['not ready: Ready is False']]);
+  db.stop();
+});
+
+test('a pod that was deleted before a slice named it stays out', async () => {
+  const db = world();
+  db.pod('db-0', ['10.0.0.1']);
+  db.delete('db-0');
+  await db.clock.advance(30_000);
+  db.slice([READY]);
+  assert.deepEqual([db.answered(), db.reasons()], [[], ['the pod is deleted']]);
+  db.stop();
+});
+
+test('a slice that does not report whether a pod is ready holds nothing against it', () => {
+  const db = world();
+  db.pod('db-0', ['10.0.0.1']);
+  db.slice([endpoint('10.0.0.1', 'db-0', {})], { resourceVersion: '7' });
+  assert.deepEqual(db.answered(), ['10.0.0.1']);
   db.stop();
 });

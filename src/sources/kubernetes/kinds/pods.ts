@@ -176,9 +176,8 @@ export class PodsKind implements WatchedKind {
     const { registry } = this.cluster;
     const known = registry.factsOf(subject);
     const held = this.outdated.get(subject);
-    // A slice of a service that publishes pods that are not ready reports each as ready: that releases none.
-    const isNews = reported.status !== known[0].status && (held === undefined || reported.status === 'UNHEALTHY');
-    if (!isNews || !this.watch().isBehind(version)) return;
+    // A slice that agrees releases nothing: that of a service that publishes pods that are not ready reports each as ready.
+    if (reported.status === known[0].status || !this.watch().isBehind(version)) return;
     const facts = held?.facts ?? known.filter(({ source }) => source === 'pod');
     this.outdated.set(subject, { facts, version });
     this.suspect();

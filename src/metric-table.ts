@@ -62,6 +62,11 @@ export const METRICS = {
     'SERVFAIL because too many clients waited for the upstreams of a zone.',
     ['zone'],
   ),
+  healthdns_forward_client_limited_total: counter(
+    'forward',
+    'Responses refused, discarded or dropped by the limits of one client, by reason: `waiting`, `late`, `errors`.',
+    ['reason'],
+  ),
   healthdns_forward_failed_total: counter('forward', 'Questions that no upstream answered.'),
   healthdns_forward_malformed_replies_total: counter('forward', 'Malformed or implausible replies.'),
   healthdns_forward_rebinding_dropped_total: counter('forward', 'Private addresses dropped from answers.'),

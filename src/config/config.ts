@@ -111,6 +111,9 @@ export interface LimitsConfig {
   readonly tcpUnreadTotalBytes: number;
   /** Clients that wait for other servers at one time, in each data thread; others get SERVFAIL. */
   readonly forwardedQueries: number;
+  readonly forwardedQueriesPerClient: number;
+  readonly discardSeconds: number;
+  readonly errorsPerSecond: number;
   readonly concurrentChecks: number;
   readonly httpBodyBytes: number;
   readonly httpConnections: number;

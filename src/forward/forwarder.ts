@@ -25,6 +25,7 @@ import { createDns64, type Dns64 } from './local/dns64.ts';
 import { isWildcard } from './local/hosts.ts';
 import { createLocal, type Local } from './local/local.ts';
 import { createRebindingFilter } from './local/rebinding.ts';
+import { Clients, clientOf } from './resolve/clients.ts';
 import { createLoopWatch, type LoopWatch } from './resolve/loop.ts';
 import { Miss, type MissDeps, Outstanding } from './resolve/outstanding.ts';
 import { Resolver, type ResolverDeps } from './resolve/resolver.ts';
@@ -74,6 +75,7 @@ export class Forwarder {
   private readonly loops: LoopWatch;
   private readonly allRoutes: readonly Route[];
   private readonly routeOf: (name: WireName) => Route | undefined;
+  private readonly clients: Clients;
   private readonly outstanding: Outstanding;
   private readonly missDeps: MissDeps;
 
@@ -109,19 +111,21 @@ export class Forwarder {
       this.isReady = true;
     });
     const resolver = new Resolver(this.resolverDeps(deps, dns64));
+    this.clients = new Clients(settings.clients, counters);
     this.outstanding = new Outstanding({
       clock,
       deadlines,
       cache,
       counters,
+      clients: this.clients,
       maxWaiting: settings.maxConcurrent,
       hasManyRoutes: this.allRoutes.length > 1,
       staleAfterMs: settings.cache.serveStale?.clientTimeoutMs,
       resolve: (question, done) => resolver.resolve(question, done),
       bug,
     });
-    const { writer, routeOf, outstanding } = this;
-    this.missDeps = { clock, cache, cacheSettings: settings.cache, outstanding, writer, loopToken, routeOf };
+    const { writer, routeOf, outstanding, clients } = this;
+    this.missDeps = { clock, cache, cacheSettings: settings.cache, outstanding, clients, writer, loopToken, routeOf };
   }
 
   /**
@@ -144,6 +148,8 @@ export class Forwarder {
     const age = kept === undefined ? AGE.OVER : this.freshness.ageOf(kept, nowMs);
     if (kept !== undefined && age === AGE.FRESH) {
       this.noteHit(kept, nowMs, query, questionEnd, asked);
+      if (kept.rcode === RCODE.SERVFAIL && this.clients.areErrorsMany(nowMs))
+        return new Miss(this.missDeps, query.slice(0, questionEnd), asked, maxBytes, undefined, copyOf(kept));
       return this.writer.write(kept, false, nowMs, query, asked, maxBytes, out, start);
     }
     const stated = this.local && this.stated(questionOf(query, questionEnd, asked), nowMs);
@@ -155,11 +161,20 @@ export class Forwarder {
     if (kept !== undefined && age === AGE.OVER) this.cache.drop();
     const stale =
       kept !== undefined && age === AGE.STALE ? copyOf(kept) : this.cache.findStandIn(query, questionEnd, asked, nowMs);
-    return new Miss(this.missDeps, query.slice(0, questionEnd), asked, maxBytes, stale);
+    return new Miss(this.missDeps, query.slice(0, questionEnd), asked, maxBytes, stale, undefined);
   }
 
-  /** Resolves the target of a CNAME that leaves our zones (ExternalName). Calls back once, perhaps before returning. */
-  resolveTarget(name: WireName, type: number, dnssecOk: boolean, callback: (target: TargetAnswer) => void): void {
+  /**
+   * Resolves the target of a CNAME that leaves our zones (ExternalName), for the client of this address. Calls back once,
+   * perhaps before returning.
+   */
+  resolveTarget(
+    name: WireName,
+    type: number,
+    dnssecOk: boolean,
+    client: Uint8Array | undefined,
+    callback: (target: TargetAnswer) => void,
+  ): void {
     if (!this.isReady) {
       callback(failedTarget(RCODE.SERVFAIL));
       return;
@@ -182,6 +197,10 @@ export class Forwarder {
     } else {
       const staleTtlSeconds = this.settings.cache.serveStale?.ttlSeconds ?? 0;
       this.outstanding.wait(this.cache.keyOf(query, query.length, asked), question, route.counters, stale, {
+        client: clientOf(client),
+        sinceMs: nowMs,
+        mayBeDiscarded: false,
+        discarded() {},
         answered: (entry, isStale) =>
           callback(targetOf(entry, this.clock.monotonicMs(), isStale ? staleTtlSeconds : -1)),
         failed: () => callback(failedTarget(RCODE.SERVFAIL)),

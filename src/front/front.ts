@@ -67,19 +67,19 @@ export function createFront(settings: FrontSettings, inner: Pick<QueryHandler, '
   const scratch = new Uint8Array(65_535);
 
   /** Asks the responder and gives its response at once or later. */
-  function ask(query: Uint8Array, overTcp: boolean, reply: Reply): void {
+  function ask(query: Uint8Array, overTcp: boolean, client: Uint8Array, reply: Reply): void {
     const response = inner.respond(query, query.length, scratch, overTcp);
     if (typeof response === 'number') reply(scratch.subarray(0, response));
-    else response.resolve(reply);
+    else response.resolve(reply, client);
   }
 
   /** As ask, with AAAA records where a name of ours has only A records. What is not there at once is not ours. */
-  function askIpv6(query: Uint8Array, { overTcp, maxBytes, type }: Question, reply: Reply): void {
+  function askIpv6(query: Uint8Array, { overTcp, maxBytes, type, client }: Question, reply: Reply): void {
     if (dns64 === undefined || type !== TYPE.AAAA) {
-      ask(query, overTcp, reply);
+      ask(query, overTcp, client, reply);
       return;
     }
-    ask(query, overTcp, (response) => {
+    ask(query, overTcp, client, (response) => {
       const nameEnd = questionNameEnd(query);
       if (!dns64.applies(query, nameEnd, response)) {
         reply(response);
@@ -130,9 +130,12 @@ export function createFront(settings: FrontSettings, inner: Pick<QueryHandler, '
       return;
     }
     askIpv6(isAsked ? query : withName(query, query.length, nameEnd, name), question, (response) => {
+      if (response.length === 0) {
+        reply(NOTHING);
+        return;
+      }
       const vetted = vet?.(client, name, type, response) ?? { action: 'allow', response };
       if (vetted.action !== 'allow') deny(question, vetted.action, reply);
-      else if (response.length === 0) reply(NOTHING);
       else then(vetted.response);
     });
   }
@@ -153,7 +156,7 @@ export function createFront(settings: FrontSettings, inner: Pick<QueryHandler, '
           else reply(withAlias(response, asked, ALIAS_TTL_SECONDS, maxBytes));
         });
       };
-      ask(podQuery(plan.pod), overTcp, (pod) => (isNoError(pod) ? tryFrom(0) : reply(nothing)));
+      ask(podQuery(plan.pod), overTcp, question.client, (pod) => (isNoError(pod) ? tryFrom(0) : reply(nothing)));
     });
   }
 
@@ -173,7 +176,7 @@ export function createFront(settings: FrontSettings, inner: Pick<QueryHandler, '
         else response = given.slice();
       };
       // What cannot be read here is for the responder to refuse.
-      if (nameEnd === 0) ask(query, overTcp, reply);
+      if (nameEnd === 0) ask(query, overTcp, from, reply);
       else answerGuarded(questionIn(query, nameEnd, overTcp, from, out.length), reply);
       if (response !== undefined) {
         out.set(response);

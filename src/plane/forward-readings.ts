@@ -21,6 +21,12 @@ const OF_THREAD: Read<ForwardStatistics> = {
   healthdns_forward_internal_errors_total: ({ counters }) => counters.bugs,
 };
 
+const CLIENT_REASONS: readonly (readonly [reason: string, read: (of: ForwardStatistics) => number])[] = [
+  ['waiting', ({ counters }) => counters.clientWaiting],
+  ['late', ({ counters }) => counters.clientLate],
+  ['errors', ({ counters }) => counters.clientErrors],
+];
+
 const OF_ROUTE: Read<RouteCounters> = {
   healthdns_forward_waiting: ({ waiting }) => waiting,
   healthdns_forward_max_concurrent_rejects_total: ({ rejected }) => rejected,
@@ -45,6 +51,11 @@ export function forwardReadings(statistics: readonly ForwardStatistics[]): Readi
   return [
     { name: 'healthdns_cache_hits_total', labels: ['success'], value: hits - denials },
     { name: 'healthdns_cache_hits_total', labels: ['denial'], value: denials },
+    ...CLIENT_REASONS.map(([reason, read]) => ({
+      name: 'healthdns_forward_client_limited_total' as const,
+      labels: [reason],
+      value: sum(statistics, read),
+    })),
     ...sums(OF_THREAD, statistics, () => ''),
     ...sums(OF_ROUTE, routes, ({ zone }) => zone),
     ...sums(OF_UPSTREAM, upstreams, ({ upstream }) => upstream),

@@ -6,6 +6,7 @@ export interface ForwardSettings {
   readonly cache: CacheSettings;
   /** Clients waiting for upstreams of all routes, in one data thread; beyond it SERVFAIL. */
   readonly maxConcurrent: number;
+  readonly clients: ClientLimits;
   /** Removes private addresses from answers, unless the name is at or below one of `allow`. */
   readonly rebinding: { readonly allow: readonly string[] } | undefined;
   readonly loopDetection: boolean;
@@ -16,11 +17,21 @@ export interface ForwardSettings {
   readonly dns64: Dns64Settings | undefined;
 }
 
-/** Static addresses for external names. */
 /** Whether routing of names is only known once files have been read. */
 export const readsFiles = ({ hosts, routes }: ForwardSettings): boolean =>
   (hosts?.files.length ?? 0) > 0 || routes.some(({ resolvConf }) => resolvConf.length > 0);
 
+/** For one client (an IPv4 address, or the /64 of an IPv6 address) in one data thread. */
+export interface ClientLimits {
+  /** Queries that wait for upstreams; beyond it SERVFAIL. */
+  readonly maxWaiting: number;
+  /** Replies to a client with many waiting queries are discarded after this; 0: never. Not over TCP. */
+  readonly discardMs: number;
+  /** Error responses to forwarded queries; beyond it they are dropped or truncated. 0: no limit. Not over TCP. */
+  readonly errorsPerSecond: number;
+}
+
+/** Static addresses for external names. */
 export interface HostsSettings {
   /** Absolute paths of files in the format of hosts(5); reread when they change. */
   readonly files: readonly string[];
@@ -194,6 +205,7 @@ export const FORWARD_DEFAULTS: ForwardSettings = {
   routes: [],
   cache: CACHE_DEFAULTS,
   maxConcurrent: 4096,
+  clients: { maxWaiting: 256, discardMs: 1900, errorsPerSecond: 200 },
   rebinding: undefined,
   loopDetection: true,
   loadbalance: true,

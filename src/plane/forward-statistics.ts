@@ -50,6 +50,10 @@ export interface ForwardCounters {
   /** Private addresses dropped from answers. */
   rebindingDropped: number;
   loops: number;
+  /** Refused since their client had too many waiting; replies discarded for coming late; errors over a client's rate. */
+  clientWaiting: number;
+  clientLate: number;
+  clientErrors: number;
   /** Exceptions that ended an attempt or a wait: bugs. */
   bugs: number;
 }
@@ -86,6 +90,9 @@ export function createForwardCounters(): ForwardCounters {
     malformed: 0,
     rebindingDropped: 0,
     loops: 0,
+    clientWaiting: 0,
+    clientLate: 0,
+    clientErrors: 0,
     bugs: 0,
   };
 }

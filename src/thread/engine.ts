@@ -83,6 +83,7 @@ export function createEngine(deps: EngineDeps): Engine {
         front.respond(memory.queries[slot], queryLength, memory.responses[to], overTcp, client),
     }),
     wantsClient: front !== undefined,
+    limitsClients: forwarder !== undefined,
     memory,
     counters,
     forwarder,

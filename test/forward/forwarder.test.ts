@@ -75,7 +75,7 @@ test('after a truncated reply over TCP the next server is queried; else the part
   assert.equal(response.flags & FLAG.TC, FLAG.TC);
   assert.equal(alone.cached('big.example. A', { maxBytes: 65_535 }), undefined);
   const target = new Promise((resolve) =>
-    alone.forwarder.resolveTarget(parseName('big.example.'), TYPE.A, false, resolve),
+    alone.forwarder.resolveTarget(parseName('big.example.'), TYPE.A, false, undefined, resolve),
   );
   assert.deepEqual(await target, { rcode: RCODE.SERVFAIL, records: [], authority: [], stale: false });
 

@@ -48,7 +48,7 @@ async function ask(settings: Partial<FrontSettings>, zoneText: string, question:
   const response =
     typeof answered === 'number'
       ? out.subarray(0, answered)
-      : await new Promise<Uint8Array>((resolve) => answered.resolve((late) => resolve(late.slice())));
+      : await new Promise<Uint8Array>((resolve) => answered.resolve((late) => resolve(late.slice()), undefined));
   return { lines, response, message: response.length > 0 ? parseMessage(response) : (undefined as unknown as Message) };
 }
 

@@ -275,7 +275,7 @@ test('an exception while handling a reply fails that attempt, is counted, and is
   const { forwarder: made, logged, ask } = forwarder([one]);
   const thrown = (name: string) =>
     new Promise<void>((resolve) =>
-      made.resolveTarget(parseName(name), TYPE.A, false, () => {
+      made.resolveTarget(parseName(name), TYPE.A, false, undefined, () => {
         resolve();
         throw new Error('a mistake');
       }),

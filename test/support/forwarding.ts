@@ -96,10 +96,11 @@ export function respondTo(
   questionEnd: number,
   maxBytes: number,
   reply: (response: Uint8Array) => void,
+  client?: Uint8Array,
 ): void {
   const answer = forwarder.answer(query, query.length, questionEnd, out, 0, maxBytes);
   if (typeof answer === 'number') reply(out.subarray(0, answer));
-  else answer.resolve(reply);
+  else answer.resolve(reply, client);
 }
 
 export function routeTo(zone: string, ports: readonly number[], more: Partial<RouteSettings> = {}): RouteSettings {

@@ -51,7 +51,9 @@ export async function throughEngine(
       const out = new Uint8Array(65_535);
       const response = engine.respond(bytes, bytes.length, out, overTcp, Uint8Array.of(127, 0, 0, 1));
       if (typeof response === 'number') return parseMessage(out.slice(0, response));
-      return new Promise((resolve) => response.resolve((late) => resolve(parseMessage(late.slice()))));
+      return new Promise((resolve) =>
+        response.resolve((late) => resolve(parseMessage(late.slice())), Uint8Array.of(127, 0, 0, 1)),
+      );
     },
   };
 }

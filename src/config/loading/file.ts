@@ -131,5 +131,12 @@ function buildForward(input: FileInput, folder: string): ForwardSettings | undef
   const local = buildForwardLocal(input, folder);
   const routes = buildRoutes(input.forward, folder);
   if (routes.length === 0 && local.hosts === undefined && local.templates.length === 0) return undefined;
-  return { ...local, routes, cache: buildCache(input.cache), maxConcurrent: input.limits.forwardedQueries };
+  const { forwardedQueries, forwardedQueriesPerClient, discardSeconds, errorsPerSecond } = input.limits;
+  return {
+    ...local,
+    routes,
+    cache: buildCache(input.cache),
+    maxConcurrent: forwardedQueries,
+    clients: { maxWaiting: forwardedQueriesPerClient, discardMs: discardSeconds * 1000, errorsPerSecond },
+  };
 }

@@ -1,5 +1,6 @@
 // `server`: how the data plane behaves; `limits`: how much others may make the process hold.
 import * as v from 'valibot';
+import { FORWARD_DEFAULTS } from '../../plane/forward-settings.ts';
 import type { ServerConfig } from '../config.ts';
 import { choice, flag, integer, mapping, seconds, text } from '../reading/shape.ts';
 
@@ -92,7 +93,31 @@ export const limitsEntry = v.optional(
           1_000_000,
           'Maximum clients waiting for upstream servers, per thread; others get SERVFAIL. No entry of `forward` may use more places than it leaves free.',
         ),
-        4096,
+        FORWARD_DEFAULTS.maxConcurrent,
+      ),
+      forwardedQueriesPerClient: v.optional(
+        integer(
+          1,
+          1_000_000,
+          'The same for one client (an IPv4 address, or the /64 of an IPv6 address); its other queries get SERVFAIL.',
+        ),
+        FORWARD_DEFAULTS.clients.maxWaiting,
+      ),
+      discardSeconds: v.optional(
+        seconds(
+          0,
+          60,
+          'Replies that come later are discarded if 16 or more queries of the client wait, except over TCP; 0: never.',
+        ),
+        FORWARD_DEFAULTS.clients.discardMs / 1000,
+      ),
+      errorsPerSecond: v.optional(
+        integer(
+          0,
+          1_000_000,
+          'Maximum SERVFAIL and REFUSED responses to forwarded queries of one client, per thread; beyond it every second one is dropped, the others are truncated. Not over TCP; 0: no limit.',
+        ),
+        FORWARD_DEFAULTS.clients.errorsPerSecond,
       ),
       concurrentChecks: v.optional(
         integer(1, 10_000, 'Maximum health checks running at the same time; others wait.'),

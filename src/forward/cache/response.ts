@@ -64,6 +64,13 @@ export class ResponseWriter {
     return this.scratch.subarray(0, this.write(entry, stale, nowMs, query, asked, maxBytes, this.scratch, 0));
   }
 
+  /** TC and no records; valid as long as that of `compose`. */
+  composeTruncated(query: Uint8Array, questionEnd: number, asked: number): Uint8Array {
+    const response = this.composeFailure(query, questionEnd, asked, RCODE.NOERROR, NO_EDE);
+    response[2] |= FLAG.TC >> 8;
+    return response;
+  }
+
   /** A response without records, for a query that ends at `questionEnd`; valid as long as that of `compose`. */
   composeFailure(
     query: Uint8Array,

@@ -1,7 +1,7 @@
 // Questions under way to upstreams. Clients that ask the same question wait together: one query is sent for all of them, so
 // that nobody multiplies the chances of a forged reply by asking often (the birthday attack, VU#457875).
 import type { Clock } from '../../clock.ts';
-import { HEADER_BYTES } from '../../dns/limits.ts';
+import { HEADER_BYTES, MAX_MESSAGE_BYTES } from '../../dns/limits.ts';
 import type { WireName } from '../../dns/name.ts';
 import { sameName } from '../../dns/name.ts';
 import { EDE, RCODE } from '../../dns/types.ts';
@@ -13,10 +13,16 @@ import type { ResponseWriter } from '../cache/response.ts';
 import { type Deadline, type Deadlines, deadline } from '../upstream/deadlines.ts';
 import { type ForwardQuestion, questionOf } from '../upstream/question.ts';
 import type { Outcome } from './ask-upstreams.ts';
+import { type Client, type Clients, clientOf, ERROR } from './clients.ts';
 import { isLoopProbe, loopAnswer } from './loop.ts';
 import type { Route } from './route.ts';
 
 export interface Waiter {
+  readonly client: Client | undefined;
+  readonly sinceMs: number;
+  /** Nobody is told when its reply is discarded. */
+  readonly mayBeDiscarded: boolean;
+  discarded(): void;
   answered(entry: CacheEntry, stale: boolean): void;
   /** RFC 8914: the info code, and the text beside it. */
   failed(ede: number, text?: string): void;
@@ -27,6 +33,7 @@ export interface OutstandingDeps {
   readonly deadlines: Deadlines;
   readonly cache: AnswerCache;
   readonly counters: ForwardCounters;
+  readonly clients: Clients;
   /** Waiting clients of all questions together. */
   readonly maxWaiting: number;
   /** There are several routes: none may take all places. */
@@ -59,6 +66,7 @@ interface Task {
 const BUCKETS = 4096;
 const NO_EDE = -1;
 /** Beside EDE 0. */
+const TOO_MANY_OF_CLIENT = 'too many queries of this client wait';
 const TOO_MANY = "too many queries wait for this zone's servers";
 
 export class Outstanding {
@@ -81,10 +89,16 @@ export class Outstanding {
       else waiter.failed(EDE.OTHER, TOO_MANY);
       return;
     }
+    if (!this.deps.clients.enter(waiter.client)) {
+      if (stale !== undefined) waiter.answered(stale, true);
+      else waiter.failed(EDE.OTHER, TOO_MANY_OF_CLIENT);
+      return;
+    }
     const running = this.find(key, question);
     if (running === undefined) {
       this.begin(key, question, route, stale, [waiter]);
     } else if (running.isOutOfPatience && running.stale !== undefined) {
+      this.deps.clients.leave(waiter.client);
       waiter.answered(running.stale, true);
     } else {
       this.waitingCount++;
@@ -113,7 +127,10 @@ export class Outstanding {
       for (let task = this.buckets[bucket]; task !== undefined; task = this.buckets[bucket]) {
         task.stop();
         this.forget(task);
-        for (const waiter of this.takeWaiters(task)) waiter.failed(NO_EDE);
+        for (const waiter of this.takeWaiters(task)) {
+          this.deps.clients.leave(waiter.client);
+          waiter.failed(NO_EDE);
+        }
       }
     }
   }
@@ -170,7 +187,9 @@ export class Outstanding {
     if (stale === undefined || staleAfterMs === undefined || task.patience !== undefined) return;
     task.patience = deadline(() => {
       task.isOutOfPatience = true;
-      for (const waiter of this.takeWaiters(task)) waiter.answered(stale, true);
+      for (const waiter of this.takeWaiters(task)) {
+        if (!this.isDiscarded(waiter)) waiter.answered(stale, true);
+      }
     });
     deadlines.add(task.patience, staleAfterMs);
   }
@@ -179,10 +198,21 @@ export class Outstanding {
     this.forget(task);
     const { entry, ede } = this.keep(task, outcome);
     for (const waiter of this.takeWaiters(task)) {
+      if (this.isDiscarded(waiter)) continue;
       if (entry !== undefined) waiter.answered(entry, false);
       else if (task.stale !== undefined) waiter.answered(task.stale, true);
       else waiter.failed(ede);
     }
+  }
+
+  /** The waiter's place is free then; it gets no reply if that would be too late. */
+  private isDiscarded(waiter: Waiter): boolean {
+    const { clients, clock } = this.deps;
+    const { client, sinceMs, mayBeDiscarded } = waiter;
+    const isLate = mayBeDiscarded && clients.isTooLate(client, clock.monotonicMs() - sinceMs);
+    clients.leave(client);
+    if (isLate) waiter.discarded();
+    return isLate;
   }
 
   /** Never throws: every waiting client gets an answer. */
@@ -229,6 +259,7 @@ export interface MissDeps {
   readonly cache: AnswerCache;
   readonly cacheSettings: CacheSettings;
   readonly outstanding: Outstanding;
+  readonly clients: Clients;
   readonly writer: ResponseWriter;
   readonly loopToken: string;
   routeOf(name: WireName): Route | undefined;
@@ -236,33 +267,52 @@ export interface MissDeps {
 
 /** A client's query that the cache could not answer, until its response. */
 export class Miss implements Waiter {
+  client: Client | undefined;
+  sinceMs = 0;
+  readonly mayBeDiscarded: boolean;
   private readonly deps: MissDeps;
   /** Header and question. */
   private readonly query: Uint8Array;
   private readonly asked: number;
   private readonly maxBytes: number;
   private readonly stale: CacheEntry | undefined;
+  /** A cached failure that is given as soon as the client's address is known, since errors are limited by client. */
+  private readonly failure: CacheEntry | undefined;
   private reply: (response: Uint8Array) => void = () => {};
 
-  constructor(deps: MissDeps, query: Uint8Array, asked: number, maxBytes: number, stale: CacheEntry | undefined) {
+  constructor(
+    deps: MissDeps,
+    query: Uint8Array,
+    asked: number,
+    maxBytes: number,
+    stale: CacheEntry | undefined,
+    failure: CacheEntry | undefined,
+  ) {
     this.deps = deps;
+    this.failure = failure;
     this.query = query;
     this.asked = asked;
     this.maxBytes = maxBytes;
+    this.mayBeDiscarded = maxBytes < MAX_MESSAGE_BYTES;
     this.stale = stale;
   }
 
   /**
    * Asks upstreams. Calls `reply` exactly once, within the deadline, perhaps before returning; the response is valid until
-   * `reply` returns.
+   * `reply` returns, and empty if there is to be none. `address` is the client's, 4 or 16 bytes.
    */
-  resolve(reply: (response: Uint8Array) => void): void {
-    this.reply = reply;
+  resolve(reply: (response: Uint8Array) => void, address?: Uint8Array): void {
     const { query, asked, deps } = this;
+    this.reply = reply;
+    this.client = clientOf(address);
+    this.sinceMs = deps.clock.monotonicMs();
+    if (this.failure !== undefined) {
+      this.answered(this.failure, false);
+      return;
+    }
     const question = questionOf(query, query.length, asked);
     if (isLoopProbe(query, HEADER_BYTES, question.type, deps.loopToken)) {
-      const answer = loopAnswer(question, deps.loopToken);
-      this.answered(entryOf(question, answer, deps.cacheSettings, deps.clock.monotonicMs()), false);
+      this.answered(entryOf(question, loopAnswer(question, deps.loopToken), deps.cacheSettings, this.sinceMs), false);
       return;
     }
     const route = deps.routeOf(question.name);
@@ -275,6 +325,7 @@ export class Miss implements Waiter {
 
   answered(entry: CacheEntry, stale: boolean): void {
     const { writer, clock } = this.deps;
+    if (isError(entry.rcode) && !this.mayFail()) return;
     this.reply(writer.compose(entry, stale, clock.monotonicMs(), this.query, this.asked, this.maxBytes));
   }
 
@@ -282,10 +333,30 @@ export class Miss implements Waiter {
     this.fail(RCODE.SERVFAIL, ede, text);
   }
 
+  discarded(): void {
+    this.reply(NOTHING);
+  }
+
   private fail(rcode: number, ede: number, text?: string): void {
     const { query, asked, deps } = this;
-    this.reply(deps.writer.composeFailure(query, query.length, asked, rcode, ede, text));
+    if (this.mayFail()) this.reply(deps.writer.composeFailure(query, query.length, asked, rcode, ede, text));
   }
+
+  /** False: the client has had its share of errors, and got what it gets instead. */
+  private mayFail(): boolean {
+    const { query, asked, deps } = this;
+    if (!this.mayBeDiscarded) return true;
+    const verdict = deps.clients.takeError(this.client, deps.clock.monotonicMs());
+    if (verdict === ERROR.DROP) this.reply(NOTHING);
+    if (verdict === ERROR.TRUNCATE) this.reply(deps.writer.composeTruncated(query, query.length, asked));
+    return verdict === ERROR.SEND;
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+
+function isError(rcode: number): boolean {
+  return rcode !== RCODE.NOERROR && rcode !== RCODE.NXDOMAIN && rcode !== RCODE.YXDOMAIN;
 }
 
 const noStop = () => {};

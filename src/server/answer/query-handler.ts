@@ -7,8 +7,11 @@ export const DROP = 0;
 
 /** A response that depends on others. */
 export interface Later {
-  /** Calls `send` once, perhaps before returning, with bytes that are valid until `send` returns; none: no response. */
-  resolve(send: (response: Uint8Array) => void): void;
+  /**
+   * Calls `send` once, perhaps before returning, with bytes that are valid until `send` returns; none: no response. `client`
+   * (4 or 16 bytes, not kept) is who asks, for the limits of each client.
+   */
+  resolve(send: (response: Uint8Array) => void, client: Uint8Array | undefined): void;
 }
 
 export interface QueryHandler {
@@ -30,6 +33,8 @@ export interface QueryHandler {
   /** Reads from the table what the answers to the first `count` noted queries will need. */
   touch(count: number): void;
   readonly wantsClient: boolean;
+  /** Later responses are limited by client. */
+  readonly limitsClients: boolean;
   readonly memory: PacketMemory;
   readonly counters: Counters;
 }

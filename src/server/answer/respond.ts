@@ -175,8 +175,8 @@ export function createResponder(deps: ResponderDeps): QueryHandler {
     const target = name.bytes.slice(0, name.length);
     const { dnssecOk } = edns;
     return {
-      resolve: (send) =>
-        forwarder!.resolveTarget(target, type, dnssecOk, (resolved) => {
+      resolve: (send, client) =>
+        forwarder!.resolveTarget(target, type, dnssecOk, client, (resolved) => {
           memory.bytes.set(query, memory.queryAt[large]);
           const response = respondWith(large, queryLength, large, overTcp, resolved);
           // If the alias is gone meanwhile, the client asks again.
@@ -202,6 +202,7 @@ export function createResponder(deps: ResponderDeps): QueryHandler {
     },
     touch: (count) => table.touch(noted, count),
     wantsClient: false,
+    limitsClients: deps.forwarder !== undefined,
     memory,
     counters,
   };

@@ -121,7 +121,7 @@ export function createConversations<C extends Conversation>(
         transport.send(connection, 2 + late.length);
       }
       answer(connection);
-    });
+    }, connection.client);
   };
 
   /** Answers the message of `length` bytes that comes next; whether it deserves a response. */

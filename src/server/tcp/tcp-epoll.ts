@@ -79,7 +79,8 @@ export function listenEpollTcp(
   settings: TcpSettings,
   { libc, clock, connections, shared }: EpollTcpDeps,
 ): EpollTcpListener {
-  const { counters, wantsClient } = handler;
+  const { counters } = handler;
+  const wantsClient = handler.wantsClient || handler.limitsClients;
   const epoll = createEpoll(libc, EVENTS_A_TURN);
   const listener = openWatched(libc, epoll, address, shared);
   const input = libc.allocate(READ_BYTES);

@@ -80,7 +80,8 @@ export async function listenPlainTcp(
       socket.destroy();
       return;
     }
-    const client = handler.wantsClient ? parseIp(withoutScope(socket.remoteAddress ?? '')) : undefined;
+    const client =
+      handler.wantsClient || handler.limitsClients ? parseIp(withoutScope(socket.remoteAddress ?? '')) : undefined;
     const nowMs = clock.monotonicMs();
     const connection: PlainConnection = {
       openedMs: nowMs,

@@ -55,7 +55,7 @@ export function openBatchedUdp(
       late.restoreSender(0, sender);
       late.address(0, 0, length);
       if (late.send(fd, 1) === 0) counters[COUNTER.DROPPED_SEND]++;
-    });
+    }, batch.client(i));
   };
 
   const drain = (): number => {

@@ -79,7 +79,7 @@ async function openOne(
       false,
       handler.wantsClient ? parseIp(withoutScope(host)) : undefined,
     );
-    if (typeof response !== 'number') response.resolve((late) => send(late, port, host));
+    if (typeof response !== 'number') response.resolve((late) => send(late, port, host), parseIp(withoutScope(host)));
     else if (response > 0) send(out.subarray(0, response), port, host);
   });
 

@@ -288,3 +288,26 @@ test('a subject that is added to an instance brings its facts, until the instanc
   registry.replaceGroup('slice-1', 'k', [pod('a')]);
   assert.deepEqual([state.subjectCount, state.facts().length], [1, 0]);
 });
+
+test('as many facts as the limit allows are kept, one more is refused', () => {
+  const { registry } = setUp({ ...DEFAULT_REGISTRY_LIMITS, factsPerStatement: 2 });
+  const two = [fact('HEALTHY', 'external', { name: 'a' }), fact('HEALTHY', 'external', { name: 'b' })];
+  registry.replaceFacts('pod/c/n/a', 'external', two);
+  assert.throws(
+    () => registry.replaceFacts('pod/c/n/a', 'external', [...two, fact('HEALTHY', 'external')]),
+    RegistryLimitError,
+  );
+  assert.equal(registry.factsOf('pod/c/n/a').length, 2);
+});
+
+test('nothing is left of a service that was removed with its instances, in either order', () => {
+  const { registry } = setUp();
+  for (const isServiceFirst of [true, false]) {
+    registry.replaceService(service('api', { key: 'k' }));
+    registry.replaceGroup('g', 'k', [pod('a')]);
+    if (isServiceFirst) registry.removeService('k');
+    registry.removeGroup('g');
+    if (!isServiceFirst) registry.removeService('k');
+    assert.deepEqual(registry.size(), { services: 0, instances: 0, groups: 0, subjects: 0 });
+  }
+});

@@ -8,8 +8,8 @@ import type { Registry } from '../registry/registry.ts';
 type Stated = Pick<Registry, 'replaceService' | 'removeService' | 'replaceGroup' | 'removeGroup'>;
 
 /**
- * States what a zone's configuration says, and withdraws what `previous`, the same zone in the configuration before, said
- * and this one does not. `zone` undefined: the zone is gone. Throws RegistryLimitError.
+ * Applies the services of a zone's configuration, and withdraws those that only `previous` contains, the same zone in the
+ * previous configuration. `zone` undefined: the zone was removed. Throws RegistryLimitError.
  */
 export function stateStaticServices(zone: ZoneConfig | undefined, registry: Stated, previous?: ZoneConfig): void {
   const keys = new Set(zone?.services.map((service) => staticServiceKey(zone, service)));
@@ -34,7 +34,7 @@ function stateService(zone: ZoneConfig, service: StaticService, registry: Stated
   registry.replaceGroup(key, key, stating);
 }
 
-/** An instance with a port of its own serves every port of the service there. */
+/** An instance with its own port serves every port of the service there. */
 function instanceOf(instance: StaticInstance, named: readonly ServicePort[]): Instance {
   const { id, ipv4, ipv6, port, weight, attributes, healthCheck } = instance;
   const addresses = [ipv4, ipv6].filter((address) => address !== undefined);

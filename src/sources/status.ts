@@ -1,4 +1,4 @@
-// The board of sources: which have reported everything, and how old their data are. /ready, the readiness of zones, /metrics and
+// The board of sources: which have synced, and how old their data are. /ready, the readiness of zones, /metrics and
 // the status page read it. A source that has synced once stays synced: losing its server afterwards means older data.
 import type { Clock } from '../clock.ts';
 
@@ -7,7 +7,7 @@ export type KindState =
   | 'listing' // the first, or a new, complete list is being read
   | 'watching'
   | 'disconnected' // trying again, with backoff; known data are still served
-  | 'forbidden' // the server refuses this kind (403)
+  | 'forbidden' // the server denies this kind (403)
   | 'absent'; // the server does not have this kind (404)
 
 export type KindCounter =
@@ -16,7 +16,7 @@ export type KindCounter =
   | 'events'
   | 'failures'
   | 'expired' // the server had forgotten our resourceVersion (410)
-  | 'silent' // a connection without a sign of life was given up
+  | 'silent' // a connection without a sign of life was closed
   | 'malformed'
   | 'refused' // over a limit of the registry
   | 'outdated' // objects older than what was known
@@ -32,13 +32,13 @@ export interface KindStatus {
   /** What it waits for, or the last error: "connect ECONNREFUSED 127.0.0.1:6443". */
   readonly detail: string;
   readonly objects: number;
-  /** Wall-clock milliseconds of the last proof that nothing was missed; undefined before the first. */
+  /** Wall-clock milliseconds of the last confirmation; undefined before the first. */
   readonly lastContactMs: number | undefined;
   readonly counters: Readonly<Record<KindCounter, number>>;
 }
 
 export interface SourceStatus {
-  /** "kubernetes/CONTEXT", and with the zone where another source has that name. */
+  /** "kubernetes/CONTEXT", with the zone if another source has that name. */
   readonly name: string;
   readonly zones: readonly string[];
   readonly synced: boolean;
@@ -65,7 +65,7 @@ export interface UnpublishedSource {
   readonly zones: readonly string[];
 }
 
-/** Through which a source reports on one of its kinds. */
+/** The interface with which a source reports on one of its kinds. */
 export interface KindReport {
   state(state: KindState, detail?: string): void;
   synced(): void;
@@ -77,19 +77,19 @@ export interface KindReport {
   remove(): void;
 }
 
-/** Through which a source reports on itself. */
+/** The interface with which a source reports on itself. */
 export interface SourceReport {
   kind(kind: string, required: boolean): KindReport;
   isSynced(): boolean;
   /** Wall-clock milliseconds of the oldest last proof among the required kinds; undefined before. */
   heardMs(): number | undefined;
-  /** What is served comes from a snapshot that was taken then (wall-clock milliseconds), until all kinds have been listed. */
+  /** The data is from a snapshot taken then (wall-clock milliseconds), until all kinds have been listed. */
   restored(takenMs: number): void;
   /** The snapshot is too old to be served. */
   expired(): void;
   /** See SourceStatus. */
   ageMs(): number | undefined;
-  /** Whether what is served has not been confirmed for longer than is configured. */
+  /** Whether the data has not been confirmed for longer than configured. */
   setOld(isOld: boolean): void;
   remove(): void;
 }
@@ -97,7 +97,7 @@ export interface SourceReport {
 export interface StatusBoard {
   /** `claims`: below these names it may turn out to have zones that nobody knows of before it has reported. */
   add(name: string, zones: readonly string[], claims?: readonly string[]): SourceReport;
-  /** Whether the sources of a configuration have all been added; false while a reload exchanges them. */
+  /** Whether all sources of a configuration have been added; false while a reload replaces them. */
   setComplete(isComplete: boolean): void;
   /**
    * None is missing, and every data thread has what each first reported; except those that were added once this had been
@@ -135,13 +135,13 @@ interface MutableSource {
   readonly zones: readonly string[];
   readonly claims: readonly string[];
   readonly kinds: Set<MutableKind>;
-  /** False: it was added to a replica that was ready. */
+  /** False: it was added to a ready replica. */
   readonly isAwaited: boolean;
   synced: boolean;
   stale: boolean;
   isPublished: boolean;
   isOld: boolean;
-  /** Wall-clock milliseconds at which its snapshot was taken; undefined: it has none. */
+  /** Wall-clock milliseconds of its snapshot; undefined: none. */
   takenMs: number | undefined;
 }
 
@@ -149,7 +149,7 @@ export function createStatusBoard(clock: BoardClock): StatusBoard {
   const sources = new Set<MutableSource>();
   const listeners: (() => void)[] = [];
   let isComplete = false;
-  /** A replica that serves is not taken out of its Service by a cluster that a reload adds to it. */
+  /** A cluster that a reload adds must not take a serving replica out of its Service. */
   let wasReady = false;
   const isReady = () =>
     (wasReady || isComplete) && ![...sources].some((source) => source.isAwaited && isPending(source));

@@ -1,4 +1,4 @@
-// One cluster as a source: a list-and-watch for each kind of object, and a place on the board of sources.
+// One cluster as a source: a list-and-watch for each kind of object, and an entry on the board of sources.
 //
 // Another kind of object is a file beside services.ts and a line in `addKinds`.
 import type { Clock, Timer } from '../../clock.ts';
@@ -29,11 +29,11 @@ export interface KubernetesSourceSettings extends WatchSettings {
 }
 
 export interface Source extends Pick<Watches, 'withdraw' | 'knows'> {
-  /** Stops watching; what was stated stays. Resolves when no request is under way any more. */
+  /** Stops watching; its objects stay. Resolves when no request is in flight. */
   stop(): Promise<void>;
 }
 
-/** Follows a cluster until stopped. Never throws: an unreachable cluster or a bad kubeconfig is tried again for ever. */
+/** Follows a cluster until stopped. Never throws: an unreachable cluster or an invalid kubeconfig is retried forever. */
 export function startKubernetesSource(settings: KubernetesSourceSettings): Source {
   const { config, zone, clock } = settings;
   const { name } = config;
@@ -79,7 +79,7 @@ export function startKubernetesSource(settings: KubernetesSourceSettings): Sourc
   };
 }
 
-/** Marks what is served as old while no proof has come for so long that it is still right. Returns what ends it. */
+/** Marks the data as stale while it has not been confirmed for too long. Returns the function that stops it. */
 function watchAge(report: SourceReport, limitMs: number, clock: Clock): () => void {
   let timer: Timer | undefined;
   const look = () => {
@@ -106,7 +106,7 @@ function addKinds(watches: Watches, cluster: Cluster): void {
   }
 }
 
-/** A cluster without the Multi-Cluster Services API is in no set: it has nothing to import. */
+/** A cluster without the Multi-Cluster Services API is not in a set: it has nothing to import. */
 function addServiceImports(watches: Watches, kind: WatchedKind): void {
   const watch: Watch = watches.add(kind, { absent: () => watch.report.waive() });
 }

@@ -203,7 +203,7 @@ test('an endpoint without a readiness condition is answered, a terminating one i
   assert.deepEqual(
     translated(slice('s', 'web', endpoints)).map(({ facts }) => [facts[0].status, facts[0].reason]),
     [
-      ['UNKNOWN', 'the slice does not say whether it is ready'],
+      ['UNKNOWN', 'its slice has no ready condition'],
       ['HEALTHY', 'ready in its slice'],
       ['UNHEALTHY', 'not ready in its slice'],
       ['UNHEALTHY', 'terminating in its slice, still serving'],

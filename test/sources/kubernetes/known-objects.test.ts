@@ -82,7 +82,7 @@ test('a server that reports an older version than before is detected', () => {
   assert.equal(known.advance('no number'), true);
 });
 
-test('the list after one that was too old is believed, and everything else is listed anew', () => {
+test('the list after one that was too old is accepted, and everything else is listed again', () => {
   const { list, event, histories, known } = setUp();
   list('100', 'a 90 one');
   event('a 101 two');

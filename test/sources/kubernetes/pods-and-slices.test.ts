@@ -137,7 +137,7 @@ test('a pod that a slice ahead of the watch of pods reports as not ready is not 
   const db = world();
   db.pod('db-0', ['10.0.0.1']);
   db.slice([NOT_READY], { resourceVersion: '7' });
-  const reason = 'not ready in its slice, which is newer than what is known of the pod';
+  const reason = 'not ready in its slice, which is newer than the known state of the pod';
   assert.deepEqual([db.answered(), db.reasons()], [[], [reason]]);
   await db.clock.advance(1_000);
   assert.equal(db.watch.verified, 1, 'the watch may be dead');

@@ -358,6 +358,6 @@ for (const protobuf of ['refused', 'broken'] as const) {
       server.endWatches('services');
       await until(() => server.requests.includes('watch services'), true);
       assert.equal(server.requests.filter((request) => request === 'protobuf services').length, 1);
-      assert.ok(cluster.logged.some(({ message }) => message.startsWith('asking for JSON')));
+      assert.ok(cluster.logged.some(({ message }) => message.startsWith('requesting JSON')));
     }));
 }

@@ -11,28 +11,28 @@ import { type Fields, fields } from './objects.ts';
 
 export interface ApiServer {
   /**
-   * GET; resolves with a 200's headers read and its body unread. `accept`: media types, default JSON alone. Rejects with
+   * GET; resolves when the headers of a 200 have been read, with the body unread. `accept`: media types, default JSON. Rejects with
    * ApiError for any other status, and with the error of the system or the credentials otherwise.
    */
   get(path: string, signal: AbortSignal, accept?: string): Promise<http.IncomingMessage>;
   /**
-   * Sends an object (none for GET and DELETE) and resolves with the one that is answered. Rejects as `get` does; a
-   * request that got no answer may have been carried out.
+   * Sends an object (none for GET and DELETE) and resolves to the returned one. Rejects like `get`; a request without a
+   * response may have been carried out.
    */
   exchange(method: Method, path: string, object: object | undefined, signal: AbortSignal): Promise<Fields>;
-  /** Reads kubeconfig and credentials again before the next request: the server did not accept them. */
+  /** Rereads kubeconfig and credentials before the next request, because the server rejected them. */
   forgetCredentials(): void;
   close(): void;
 }
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
-/** The server should have spoken or ended the watch by now, and has not. */
+/** The server should have sent something or ended the watch by now. */
 export class SilentConnection extends Error {
   override readonly name = 'SilentConnection';
 }
 
-/** The API server answered, and not with 200. */
+/** The API server responded with a status other than 200. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly status: number;
@@ -45,10 +45,10 @@ export class ApiError extends Error {
   }
 }
 
-/** Finds peers whose machine or network is gone; one that only hangs is found by list-and-watch's deadline. */
+/** Detects peers whose machine or network is gone; the deadline of list-and-watch detects those that hang. */
 const KEEPALIVE_MS = 10_000;
 const ERROR_BODY_BYTES = 64 * 1024;
-/** etcd takes 1.5 MiB; the API server shows the same object with its managed fields. */
+/** etcd accepts 1.5 MiB; the API server adds managed fields. */
 const OBJECT_BYTES = 8 * 1024 * 1024;
 const IDLE_CONNECTION_MS = 60_000;
 const JSON_TYPE = 'application/json';
@@ -142,7 +142,7 @@ async function readError(response: http.IncomingMessage): Promise<ApiError> {
   return new ApiError(status, await readMessage(response, `HTTP ${status}`), retryAfterMs);
 }
 
-/** The message of the Status object that the API server explains its refusals with. */
+/** The message of the Status object with which the API server explains errors. */
 async function readMessage(response: http.IncomingMessage, otherwise: string): Promise<string> {
   try {
     const body = await readAll(response, ERROR_BODY_BYTES);
@@ -151,7 +151,7 @@ async function readMessage(response: http.IncomingMessage, otherwise: string): P
       : (JSON.parse(body.toString()) as { message?: unknown }).message;
     return typeof message === 'string' ? message : otherwise;
   } catch {
-    return otherwise; // the body is no Status: the status code is all there is to say
+    return otherwise; // the body is not a Status: only the status code is known
   }
 }
 
@@ -161,7 +161,7 @@ async function readAll(response: http.IncomingMessage, maxBytes: number): Promis
   for await (const chunk of response as AsyncIterable<Buffer>) {
     chunks.push(chunk);
     bytes += chunk.length;
-    if (bytes > maxBytes) throw new Error(`the answer of the API server is longer than ${maxBytes} bytes`);
+    if (bytes > maxBytes) throw new Error(`the response of the API server is longer than ${maxBytes} bytes`);
   }
   return Buffer.concat(chunks);
 }

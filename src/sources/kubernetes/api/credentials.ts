@@ -8,7 +8,7 @@ import { type Kubeconfig, readKubeconfig } from '../../../config/sections/kubeco
 
 const DEFAULT = 'the default kubeconfig';
 
-/** The kubeconfig, read again when it changed, so that rotated tokens and certificates are picked up. */
+/** The kubeconfig, reread when it changes, so that rotated tokens and certificates are picked up. */
 export function createCredentials(config: ClusterAccess): { current(): KubeConfig; forget(): void } {
   let loaded: { readonly kubeConfig: KubeConfig; readonly text: string } | undefined;
   return {

@@ -1,5 +1,5 @@
-// Kubernetes objects as they come off the wire: nothing about them is certain. Readers here check what a kind's
-// translation uses, and say what is wrong with the rest.
+// Untrusted Kubernetes objects as received. These readers validate the fields that the translation of a kind uses, and
+// report problems.
 
 /** An object that cannot be translated: it is skipped, counted, and logged once. */
 export class MalformedObject extends Error {
@@ -53,13 +53,13 @@ export function portNumber(value: unknown, what: string): number {
   throw new MalformedObject(`${what} is not a port number`);
 }
 
-/** RFC 3339 time, or milliseconds since the epoch → these; undefined where it is absent, unreadable or out of a Date's range. */
+/** RFC 3339 time, or milliseconds since the epoch → milliseconds; undefined if absent, malformed or out of a Date's range. */
 export function timeMs(value: unknown): number | undefined {
   const milliseconds = typeof value === 'string' ? Date.parse(value) : value;
   return typeof milliseconds === 'number' && Math.abs(milliseconds) <= 8.64e15 ? milliseconds : undefined;
 }
 
-/** Throws MalformedObject where there is no name. */
+/** Throws MalformedObject if there is no name. */
 export function metadata(object: Fields): Metadata {
   const raw = fields(object.metadata, 'metadata');
   const name = text(raw.name, 'metadata.name');

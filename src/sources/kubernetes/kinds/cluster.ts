@@ -1,4 +1,4 @@
-// What all kinds of one cluster share when they state things.
+// Settings and references shared by all kinds of one cluster.
 
 import type { Clock } from '../../../clock.ts';
 import type { KubernetesConfig, ZoneConfig } from '../../../config/config.ts';
@@ -18,13 +18,13 @@ export interface Cluster {
 /** "kubernetes/CONTEXT" */
 export const sourceName = (config: Pick<KubernetesConfig, 'label'>): string => `kubernetes/${config.label}`;
 
-/** What ranks a service of the cluster among services of the same name. */
+/** Rank of the cluster's services among services of the same name. */
 export const rankOf = ({ config }: Pick<Cluster, 'config'>): Pick<Service, 'rank' | 'merge'> => ({
   ...(config.rank > 0 && { rank: config.rank }),
   ...(config.merge && { merge: true }),
 });
 
-/** Keys of services, and with the empty name of namespaces. */
+/** Keys of services, and of namespaces (with an empty name). */
 export const serviceKey = (
   { config, zone }: Pick<Cluster, 'config' | 'zone'>,
   namespace: string,
@@ -42,7 +42,7 @@ export const groupKey = (
 export const podSubject = ({ config }: Pick<Cluster, 'config'>, namespace: string, name: string): string =>
   POD.format(config.label, namespace, name);
 
-/** What the subjects of all pods begin with, or of those of one namespace. */
+/** Prefix of the subjects of all pods, or of those in one namespace. */
 export const podSubjects = ({ config }: Pick<Cluster, 'config'>, namespace: string | undefined): string =>
   namespace === undefined ? POD.prefix(config.label) : POD.prefix(config.label, namespace);
 

@@ -1,4 +1,4 @@
-// What EndpointSlices and legacy Endpoints have in common: an address of a service becomes an instance.
+// The common part of EndpointSlices and legacy Endpoints: an address of a service becomes an instance.
 import { canonicalIp } from '../../../dns/ip.ts';
 import type { Fact, Instance, ServicePort } from '../../../registry/model.ts';
 import { MalformedObject, optionalFields, optionalText } from '../api/objects.ts';
@@ -39,15 +39,15 @@ export function endpointInstance(cluster: Cluster, endpoint: Endpoint): Instance
   return clusterId === undefined ? instance : { ...instance, cluster: clusterId };
 }
 
-/** CoreDNS's endpoint_pod_names; names that are too long for a label, or not one, are left to the dashed address. */
+/** CoreDNS's endpoint_pod_names; the dashed address is used if the name is not a valid label. */
 function podHostname({ config }: Cluster, target: TargetReference | undefined): string | undefined {
   if (!config.endpointPodNames || target === undefined) return undefined;
   return target.name.length < 64 && !target.name.includes('.') ? target.name : undefined;
 }
 
 /**
- * Facts of its node count for pods alone: another thing at a node's address may outlive the kubelet. In a cluster set a pod
- * of the same namespace and name may be another cluster's.
+ * Facts about the node apply only to pods: something else at a node's address may outlive the kubelet. In a cluster set, a
+ * pod of the same namespace and name may belong to another cluster.
  */
 function subjectsOf(cluster: Cluster, { target, nodeName }: Endpoint): readonly string[] {
   if (target?.kind !== 'Pod' || cluster.config.multicluster) return NO_SUBJECTS;
@@ -55,7 +55,7 @@ function subjectsOf(cluster: Cluster, { target, nodeName }: Endpoint): readonly 
   return nodeName === undefined ? [pod] : [pod, nodeSubject(cluster, nodeName)];
 }
 
-/** undefined where nothing is referred to. Throws MalformedObject. */
+/** undefined: no reference. Throws MalformedObject. */
 export function targetReference(value: unknown, namespace: string): TargetReference | undefined {
   const reference = optionalFields(value, 'targetRef');
   const name = optionalText(reference.name, 'targetRef.name');

@@ -1,6 +1,6 @@
-// EndpointSlices: which instances a service has, and whether the slice's controller thought them ready. What is
-// answered follows CoreDNS: an endpoint that is not `ready` is not, whether it is terminating or not, and `ready` that is
-// not stated counts as ready. https://kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoint-slice-v1/
+// EndpointSlices: the instances of a service, and their readiness according to the slice's controller. As in CoreDNS, an
+// endpoint that is not `ready` is not answered, whether terminating or not, and an absent `ready` counts as ready.
+// https://kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoint-slice-v1/
 import type { Fact, Instance, ServicePort } from '../../../registry/model.ts';
 import {
   type Fields,
@@ -25,11 +25,11 @@ const SERVICE_NAME = 'kubernetes.io/service-name';
 const IMPORT_NAME = 'multicluster.kubernetes.io/service-name';
 const SOURCE_CLUSTER = 'multicluster.kubernetes.io/source-cluster';
 const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by';
-/** Its slices repeat what the pods' Ready conditions say, a little later. Slices of others may know something of their own. */
+/** Its slices repeat the Ready conditions of pods, a little later. Slices of other controllers may have information of their own. */
 const POD_CONTROLLER = 'endpointslice-controller.k8s.io';
 export const LAST_CHANGE = 'endpoints.kubernetes.io/last-change-trigger-time';
 
-/** `pods`: told which pods slices name. */
+/** `pods`: notified of the pods in slices. */
 export function endpointSlicesKind(
   cluster: Cluster,
   pods: Pick<PodsKind, 'noteNamed' | 'placed'>,
@@ -50,7 +50,7 @@ export function endpointSlicesKind(
     replace(key, metadata, object) {
       const service = optionalText(metadata.labels[serviceLabel], `label ${serviceLabel}`);
       if (service === undefined) {
-        registry.removeGroup(key); // belongs to no Service, or not any more
+        registry.removeGroup(key); // does not belong to a Service, or no longer
         return undefined;
       }
       const { instances, problem } = translateSlice(cluster, metadata, object);
@@ -64,14 +64,14 @@ export function endpointSlicesKind(
   };
 }
 
-/** The instances of a slice, and what was wrong with an endpoint that is not among them. Throws MalformedObject. */
+/** The instances of a slice, and the problem of a skipped endpoint. Throws MalformedObject. */
 export function translateSlice(
   cluster: Cluster,
   metadata: Metadata,
   object: Fields,
 ): { readonly instances: readonly Instance[]; readonly problem: MalformedObject | undefined } {
   const family = text(object.addressType, 'addressType');
-  if (family !== 'IPv4' && family !== 'IPv6') throw new MalformedObject(`addressType ${family} is not served`);
+  if (family !== 'IPv4' && family !== 'IPv6') throw new MalformedObject(`addressType ${family} is not supported`);
   const ports = servicePorts(list(object.ports, 'ports'), 'ports');
   const changedMs = timeMs(metadata.annotations[LAST_CHANGE]);
   const sinceMs = changedMs ?? metadata.createdMs ?? cluster.clock.now();
@@ -88,7 +88,7 @@ export function translateSlice(
       instances.push(...translateEndpoint(cluster, metadata, endpoint, { family, ports, clusterId, factOf }));
     } catch (error) {
       if (!(error instanceof MalformedObject)) throw error;
-      problem ??= new MalformedObject(`endpoints[${index}] is left out: ${error.message}`);
+      problem ??= new MalformedObject(`endpoints[${index}] is skipped: ${error.message}`);
     }
   });
   return { instances, problem };
@@ -101,7 +101,7 @@ interface SliceContext {
   readonly factOf: (endpoint: Fields, target: TargetReference | undefined) => readonly Fact[];
 }
 
-/** One instance an address: an endpoint's addresses are interchangeable, and CoreDNS answers each. */
+/** One instance per address: addresses of an endpoint are interchangeable, and CoreDNS answers each. */
 function translateEndpoint(cluster: Cluster, metadata: Metadata, endpoint: Fields, slice: SliceContext): Instance[] {
   const target = targetReference(endpoint.targetRef, metadata.namespace);
   const facts = slice.factOf(endpoint, target);
@@ -120,7 +120,7 @@ function translateEndpoint(cluster: Cluster, metadata: Metadata, endpoint: Field
   );
 }
 
-/** The facts of a slice's endpoints; equal ones are one object, since most endpoints of most slices are just ready. */
+/** The facts of a slice's endpoints; equal ones share an object, because most endpoints are simply ready. */
 function createConditionFacts(managed: boolean, sinceMs: number, isDated: boolean): SliceContext['factOf'] {
   const facts = new Map<string, readonly Fact[]>();
   return (endpoint, target) => {
@@ -146,7 +146,7 @@ function createConditionFacts(managed: boolean, sinceMs: number, isDated: boolea
 }
 
 function describe(ready: boolean | undefined, conditions: Fields): string {
-  if (ready === undefined) return 'the slice does not say whether it is ready';
+  if (ready === undefined) return 'its slice has no ready condition';
   if (ready) return 'ready in its slice';
   if (conditions.terminating !== true) return 'not ready in its slice';
   return conditions.serving === true ? 'terminating in its slice, still serving' : 'terminating in its slice';

@@ -1,4 +1,4 @@
-// Legacy Endpoints, read where the server has no EndpointSlices (before Kubernetes 1.21).
+// Legacy Endpoints, used if the server has no EndpointSlices (before Kubernetes 1.21).
 import type { Fact, Instance } from '../../../registry/model.ts';
 import { type Fields, fields, list, type Metadata, optionalText, timeMs } from '../api/objects.ts';
 import type { WatchedKind } from '../watch/watched-kind.ts';
@@ -31,7 +31,7 @@ export function endpointsKind(cluster: Cluster, namespace?: string): WatchedKind
 export function translateEndpoints(cluster: Cluster, metadata: Metadata, object: Fields): readonly Instance[] {
   const changed = timeMs(metadata.annotations[LAST_CHANGE]);
   const sinceMs = changed ?? metadata.createdMs ?? cluster.clock.now();
-  // Only the endpoints controller writes that annotation; what people write themselves is no repetition.
+  // Only the endpoints controller writes that annotation; Endpoints written by hand do not repeat a pod.
   const repeats = changed === undefined ? {} : ({ repeats: 'pod' } as const);
   const ready: Fact = { source: 'endpoints', status: 'HEALTHY', reason: 'ready in its Endpoints', sinceMs };
   const notReady: Fact = { source: 'endpoints', status: 'UNHEALTHY', reason: 'not ready in its Endpoints', sinceMs };

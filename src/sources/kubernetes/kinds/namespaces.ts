@@ -1,4 +1,4 @@
-// Namespaces: that "<namespace>.svc.<zone>" exists although no Service is in it, and which Services are published.
+// Namespaces: the existence of "<namespace>.svc.<zone>" without Services, and which Services are published.
 
 import type { Service } from '../../../registry/model.ts';
 import { KUBERNETES_SERVICE } from '../../../registry/reference.ts';
@@ -17,7 +17,7 @@ export function namespacesKind(cluster: Cluster, published: PublishedServices): 
     protobuf: NAMESPACE,
     labelSelector: cluster.config.namespaceLabels,
     selectorKey: 'namespaceLabels',
-    // Its Services have names without it, unless labels decide which are published at all.
+    // Its Services have names without it, unless labels decide which are published.
     essential: cluster.config.namespaceLabels !== undefined,
     keyOf: (_namespace, name) => serviceKey(cluster, name, ''),
     replace(_key, metadata) {
@@ -46,7 +46,7 @@ export function namespaceService(cluster: Cluster, namespace: string, createdMs:
     name: '',
     names: ['{namespace}.svc'],
     ttlSeconds: config.ttlSeconds,
-    // Pod names are answered whatever the pod's health, as CoreDNS does: they only spell an address.
+    // Pod names are answered regardless of health, as in CoreDNS: they only contain an address.
     policy: { ...zone.policy, publishNotReady: true },
     kind: 'namespace',
     podNames: config.pods,

@@ -1,4 +1,4 @@
-// Nodes: a node that is not ready takes its pods with it. A node that is ready says nothing about them.
+// Nodes: a node that is not ready makes its pods unhealthy. A ready node has no effect on them.
 import type { Fact } from '../../../registry/model.ts';
 import { type Fields, fields, list, optionalFields, optionalText, timeMs } from '../api/objects.ts';
 import { NODE } from '../protobuf/schemas.ts';
@@ -27,7 +27,7 @@ export function nodesKind(cluster: Cluster): WatchedKind {
   };
 }
 
-/** Nothing where the node is ready, or no kubelet has said whether it is. Throws MalformedObject. */
+/** Empty if the node is ready, or no kubelet has reported. Throws MalformedObject. */
 export function nodeFacts(name: string, object: Fields): readonly Fact[] {
   const conditions = list(optionalFields(object.status, 'status').conditions, 'status.conditions');
   const ready = conditions.map((value) => fields(value, 'condition')).find((condition) => condition.type === 'Ready');

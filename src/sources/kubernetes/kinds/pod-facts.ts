@@ -1,4 +1,4 @@
-// What a Pod object contains about its health, with the reason in words, and its addresses.
+// The health of a Pod object, with the reason in words, and its addresses.
 import type { Fact, Status } from '../../../registry/model.ts';
 import {
   type Fields,
@@ -43,7 +43,7 @@ function ended(phase: string, status: Fields): string {
   return why === undefined ? `the pod's phase is ${phase}` : `the pod's phase is ${phase}: ${why}`;
 }
 
-/** The first container that explains it; else what the condition says of itself. */
+/** The first container that explains it; else the message of the condition. */
 function whyNotReady(status: Fields, phase: string, ready: Fields | undefined): string {
   const containers = [
     ...list(status.initContainerStatuses, 'initContainerStatuses').map((value) => containerProblem(value, true)),
@@ -52,9 +52,7 @@ function whyNotReady(status: Fields, phase: string, ready: Fields | undefined): 
   const problem = containers.find((text) => text !== undefined);
   if (problem !== undefined) return problem;
   const why = ready && (optionalText(ready.reason, 'reason') ?? optionalText(ready.message, 'message'));
-  return (
-    why ?? (ready === undefined ? `${phase}, its kubelet has not said that it is ready` : `Ready is ${ready.status}`)
-  );
+  return why ?? (ready === undefined ? `${phase}, not reported ready by its kubelet` : `Ready is ${ready.status}`);
 }
 
 function containerProblem(value: unknown, isInit: boolean): string | undefined {
@@ -64,7 +62,7 @@ function containerProblem(value: unknown, isInit: boolean): string | undefined {
   if (state.waiting)
     return `${name} is waiting: ${optionalText(fields(state.waiting, 'waiting').reason, 'reason') ?? '?'}`;
   if (state.terminated) return terminated(name, fields(state.terminated, 'terminated'), isInit);
-  // A running init container is either not done or a sidecar, which only `started: false` tells from one that is well.
+  // A running init container is either not done or a sidecar; only `started: false` identifies an unhealthy sidecar.
   if (isInit) return state.running && container.started !== true ? `${name} is still running` : undefined;
   if (state.running && container.ready === false) {
     return container.started === false
@@ -82,7 +80,7 @@ function terminated(name: string, state: Fields, isInit: boolean): string | unde
 
 export const podStatus = (pod: Fields): Fields => optionalFields(pod.status, 'status');
 
-/** Canonical addresses of a pod; [] while it has none, undefined where one cannot be read. */
+/** Canonical addresses of a pod; [] if it has none, undefined if one is malformed. */
 export function podAddresses(pod: Fields): readonly string[] | undefined {
   try {
     const { podIPs, podIP } = podStatus(pod);

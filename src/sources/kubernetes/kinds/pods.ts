@@ -1,5 +1,5 @@
-// Pods: the first to report that an instance is not fit. The kubelet's report arrives here before any controller has written
-// it into a slice, and even where no controller runs. https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
+// Pods: the first to report that an instance is unhealthy. The kubelet's status arrives here before any controller has
+// written it to a slice, and even if no controller runs. https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
 
 import type { Timer } from '../../../clock.ts';
 import type { Fact, Instance } from '../../../registry/model.ts';
@@ -13,37 +13,37 @@ import { type Cluster, groupKey, nodeSubject, podSubject, podSubjects, serviceKe
 import { endpointInstance } from './endpoint-instance.ts';
 import { podAddresses, podFacts, podStatus } from './pod-facts.ts';
 
-/** How often pods that are gone are looked through. */
+/** Interval for cleaning up deleted pods. */
 const SWEEP_MS = 10_000;
-/** A slice that names a deleted pod may come this much later than the deletion. */
+/** A slice with a deleted pod may arrive this much later than the deletion. */
 const GONE_MS = 60_000;
-/** A pod that a slice names is seen in its own watch within this time, or does not exist. */
+/** A pod in a slice appears in its own watch within this time, or does not exist. */
 const UNSEEN_MS = 10_000;
-/** A watch of pods may be this much behind that of slices; then it must prove that it is alive. */
+/** A watch of pods may lag this much behind that of slices before it must prove that it is alive. */
 const BEHIND_MS = 1_000;
-/** At most so often. */
+/** Minimum interval. */
 const VERIFY_MS = 5_000;
 
 const NOTHING: readonly Fact[] = Object.freeze([]);
 
-/** The watch of pods: whether what it does not show does not exist. */
+/** The watch of pods: whether pods that it does not show do not exist. */
 type PodWatch = Pick<Watch, 'hasFollowedSince' | 'isBehind' | 'verify'>;
 
-/** What the watch of pods had shown of one, and the version of the slice that contradicts it. */
+/** The state of a pod in the watch, and the version of the slice that contradicts it. */
 interface Outdated {
   readonly facts: readonly Fact[];
   readonly version: string;
 }
 
-/** Where the addresses of a pod stand against the slices that name it. */
+/** The addresses of a pod compared with the slices that contain it. */
 interface Unnamed {
   readonly addresses: readonly string[];
   readonly node: string | undefined;
-  /** Monotonic time since which a slice has named the pod with another address. */
+  /** Monotonic time since which a slice has contained the pod with another address. */
   doubtfulSinceMs: number | undefined;
 }
 
-/** Implements WatchedKind and is told by slices which pods they name. */
+/** Implements WatchedKind; slices report the pods that they contain. */
 export class PodsKind implements WatchedKind {
   readonly resource = 'pods';
   readonly apiGroup = '';
@@ -56,13 +56,13 @@ export class PodsKind implements WatchedKind {
   private readonly cluster: Cluster;
   private readonly watch: () => PodWatch;
   private readonly isVerified: boolean;
-  /** Pods that were deleted, with the monotonic time; they stay excluded while a slice names them. */
+  /** Deleted pods with the monotonic time; they stay excluded while a slice contains them. */
   private readonly gone = new Map<string, number>();
-  /** Pods that slices name and the watch has not shown: they are too new, or gone. */
+  /** Pods in slices that the watch has not shown: too new, or deleted. */
   private readonly unseen = new Map<string, number>();
-  /** Pods that no slice names at one of their addresses. */
+  /** Pods with an address at which no slice contains them. */
   private readonly unnamed = new Map<string, Unnamed>();
-  /** Pods of which a slice knew something else when it was ahead of the watch of pods. */
+  /** Pods that a slice described differently when it was ahead of the watch of pods. */
   private readonly outdated = new Map<string, Outdated>();
   private suspicion: Timer | undefined;
   private verifiedMs = Number.NEGATIVE_INFINITY;
@@ -124,7 +124,7 @@ export class PodsKind implements WatchedKind {
     this.outdated.clear();
   }
 
-  /** A slice of this resource version, of the pods' own controller, names this pod at this address and reports this of it. */
+  /** A slice of this resource version, from the pods' own controller, contains this pod with this address and readiness. */
   noteNamed(subject: string, address: string, reported: Fact, resourceVersion: string): void {
     const nowMs = this.cluster.clock.monotonicMs();
     if (!this.isKnown(subject)) {
@@ -139,7 +139,7 @@ export class PodsKind implements WatchedKind {
     else pod.doubtfulSinceMs ??= nowMs;
   }
 
-  /** The instance of a slice that does not name the pod's node, with its node if that is known. */
+  /** The instance of a slice without nodeName, with its node if known. */
   placed(instance: Instance): Instance {
     const [subject, ...others] = instance.subjects;
     if (subject === undefined || others.length > 0) return instance;
@@ -158,7 +158,7 @@ export class PodsKind implements WatchedKind {
     return undefined;
   }
 
-  /** For slices that came before the pod and do not name its node. */
+  /** For slices without nodeName that arrived before the pod. */
   private place(subject: string, addresses: readonly string[], node: string): void {
     for (const state of [...this.cluster.registry.instancesOf(subject)]) {
       if (state.subjectCount > 1 || !state.addresses.every((address) => addresses.includes(address))) continue;
@@ -182,7 +182,7 @@ export class PodsKind implements WatchedKind {
     this.outdated.set(subject, { facts, version });
     this.suspect();
     if (reported.status !== 'UNHEALTHY') return;
-    const reason = `${reported.reason}, which is newer than what is known of the pod`;
+    const reason = `${reported.reason}, which is newer than the known state of the pod`;
     registry.replaceFacts(subject, 'pod', [
       ...facts,
       { source: 'pod', status: 'UNHEALTHY', reason, sinceMs: reported.sinceMs },
@@ -196,7 +196,7 @@ export class PodsKind implements WatchedKind {
     this.cluster.registry.replaceFacts(subject, 'pod', outdated.facts);
   }
 
-  /** Slices are ahead of the watch of pods: either it is about to catch up, or it is dead and nothing else shows it. */
+  /** Slices are ahead of the watch of pods: either it is about to catch up, or it is dead without another sign. */
   private suspect(): void {
     this.suspicion ??= this.cluster.clock.setTimeout(() => this.review(), BEHIND_MS);
   }
@@ -214,9 +214,9 @@ export class PodsKind implements WatchedKind {
   }
 
   /**
-   * The pod's facts, and beside one that it is healthy another that it does not have the other addresses at which slices name
-   * it: a pod of the same name (StatefulSet) or a new sandbox of the same pod has another address, and until the controller
-   * has written that, a slice names the old one for a healthy pod.
+   * The pod's facts; for a healthy pod, also a fact against other addresses with which slices contain it: a pod of the same
+   * name (StatefulSet) or a new sandbox of the same pod has another address, and until the controller has written it, a
+   * slice contains the old address for a healthy pod.
    */
   private heldAgainst(
     subject: string,
@@ -238,7 +238,7 @@ export class PodsKind implements WatchedKind {
     return [...facts, { ...healthy, status: 'UNHEALTHY', reason, gone: true, addresses: [...stale] }];
   }
 
-  /** A pod that is gone stays excluded while a slice still names it: its controller may be slow, or dead. */
+  /** A deleted pod stays excluded while a slice contains it: its controller may be slow or dead. */
   private sweep(): void {
     const { registry, clock } = this.cluster;
     const nowMs = clock.monotonicMs();
@@ -260,7 +260,7 @@ export class PodsKind implements WatchedKind {
     }
   }
 
-  /** Slices have named another address for so long that the watch of pods is not just late. */
+  /** Slices have contained another address for too long for the watch of pods to be merely late. */
   private sweepDoubtful(nowMs: number): void {
     const { registry } = this.cluster;
     for (const [subject, { addresses, node, doubtfulSinceMs }] of this.unnamed) {
@@ -270,7 +270,7 @@ export class PodsKind implements WatchedKind {
     }
   }
 
-  /** Whether the watch of pods would have shown by now what a slice knew then. */
+  /** Whether the watch of pods would have shown the state of the slice by now. */
   private hadTime(sinceMs: number, nowMs: number): boolean {
     return nowMs - sinceMs >= UNSEEN_MS && this.watch().hasFollowedSince(sinceMs + BEHIND_MS);
   }
@@ -292,7 +292,7 @@ export class PodsKind implements WatchedKind {
   }
 }
 
-/** Other controllers may write an address of a network that the pod's status does not know (Multus). */
+/** Other controllers may write an address of a network that is not in the pod's status (Multus). */
 const repeatsPod = ({ facts }: Pick<Instance, 'facts'>): boolean => facts[0]?.repeats === 'pod';
 
 /** "Unknown" was the phase of pods of lost nodes before Kubernetes 1.5. */
@@ -300,7 +300,7 @@ const ENDED: ReadonlySet<unknown> = new Set(['Succeeded', 'Failed', 'Unknown']);
 
 /**
  * For `pods: verified`: the pod's addresses, under the namespace that answers "<dashed address>.<namespace>.pod". As in
- * CoreDNS a pod has its name whatever its readiness, until it has ended or is being deleted: another may have its address.
+ * CoreDNS a pod has its name regardless of readiness, until it ends or is being deleted, because another may get its address.
  */
 export function podNames(
   cluster: Cluster,

@@ -7,7 +7,7 @@ const MAX_SHARED = 10_000;
 
 /**
  * The ports of a Service, EndpointSlice or Endpoints subset. A slice's port without a number stands for "all ports" and
- * has nothing to publish; it is left out. Throws MalformedObject.
+ * has nothing to publish; it is skipped. Throws MalformedObject.
  */
 export function servicePorts(raw: readonly unknown[], what: string): readonly ServicePort[] {
   const ports = raw.flatMap((value, index) => {

@@ -1,5 +1,5 @@
-// Which Services are stated: those in published namespaces. Without a namespace label selector that is all of them (the
-// watch is limited by name already); with one, it is known only as namespaces come, go, and change their labels.
+// Selects the Services in published namespaces. Without a namespace label selector these are all (the watch is already limited
+// by name); with one, they change as namespaces are added, removed and relabeled.
 import type { Service } from '../../../registry/model.ts';
 import type { Cluster } from './cluster.ts';
 
@@ -29,7 +29,7 @@ export function createPublishedServices({ registry, config }: Pick<Cluster, 'reg
     replace(service) {
       services.set(service.key, service);
       if (published.has(service.namespace)) registry.replaceService(service);
-      else registry.removeService(service.key); // a snapshot may have stated it
+      else registry.removeService(service.key); // it may be from a snapshot
     },
     remove(key) {
       services.delete(key);

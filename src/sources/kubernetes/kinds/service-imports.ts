@@ -1,5 +1,5 @@
 // ServiceImports: services of a whole set of clusters, for a zone such as clusterset.local. The kind comes with the
-// Multi-Cluster Services API (KEP-1645); a cluster without it has no such services, which is no error.
+// Multi-Cluster Services API (KEP-1645); a cluster without it has no such services, which is not an error.
 import type { Service } from '../../../registry/model.ts';
 import { type Fields, fields, list, MalformedObject, type Metadata } from '../api/objects.ts';
 import type { WatchedKind } from '../watch/watched-kind.ts';

@@ -1,4 +1,4 @@
-// Services: what names exist and what they answer. https://kubernetes.io/docs/reference/kubernetes-api/service-resources/service-v1/
+// Services: the names that exist and their answers. https://kubernetes.io/docs/reference/kubernetes-api/service-resources/service-v1/
 import { canonicalIp } from '../../../dns/ip.ts';
 import type { Service, ServicePort } from '../../../registry/model.ts';
 import {
@@ -85,7 +85,7 @@ function canonicalAddress(ip: string): string {
   return canonical;
 }
 
-/** An address here is no name to point to: zone/external-name.ts leaves it out, and `explain` says so. */
+/** An address is not a valid target: zone/external-name.ts skips it, and `explain` reports it. */
 function externalName(spec: Fields): string {
   const name = optionalText(spec.externalName, 'spec.externalName')?.toLowerCase();
   if (name === undefined) throw new MalformedObject('spec.externalName is missing');

@@ -31,7 +31,7 @@ export const listOf = (item: Schema): Schema =>
 /** Whether a response is in protobuf. */
 export const isProtobuf = (contentType: string | undefined): boolean => contentType?.startsWith(PROTOBUF) === true;
 
-/** The object in an envelope, read as a Status where it says that it is one. Throws BrokenMessage. */
+/** The object in an envelope, decoded as a Status if it is one. Throws BrokenMessage. */
 export function readEnvelope(bytes: Bytes, object: Schema): Message {
   const start = bytes.start + MAGIC.length;
   if (start > bytes.end || bytes.buffer.toString('latin1', bytes.start, start) !== MAGIC)
@@ -50,22 +50,22 @@ interface Envelope {
   readonly contentType?: string;
 }
 
-/** A watch event as it would be in JSON. Throws BrokenMessage. */
+/** A watch event in the form of its JSON. Throws BrokenMessage. */
 export function readWatchEvent(bytes: Bytes, object: Schema): { readonly type: unknown; readonly object: Message } {
   const event = readMessage(bytes, WATCH_EVENT) as { type?: string; object?: { raw?: Bytes } };
   if (event.object?.raw === undefined) throw new BrokenMessage('an event has no object');
   return { type: event.type, object: readEnvelope(event.object.raw, object) };
 }
 
-/** What a Status object says in words, as the API server explains its refusals. Throws BrokenMessage. */
+/** The message of a Status object, with which the API server explains errors. Throws BrokenMessage. */
 export function readStatusMessage(body: Buffer): unknown {
   return readEnvelope({ buffer: body, start: 0, end: body.length }, STATUS).message;
 }
 
 export interface FramesHandler {
-  /** The bytes are valid only until it returns. */
+  /** The bytes are valid only until the callback returns. */
   readonly frame: (bytes: Bytes) => void;
-  /** A frame that is too long was left out. */
+  /** A frame that is too long was skipped. */
   readonly tooLong: (reason: string) => void;
 }
 
@@ -75,13 +75,13 @@ export function createFrames(
   { frame, tooLong }: FramesHandler,
   maxFrameBytes = MAX_FRAME_BYTES,
 ): { push(chunk: Buffer): void } {
-  /** What came of a frame that is not complete. */
+  /** The beginning of an incomplete frame. */
   let parts: Buffer[] = [];
   let bytes = 0;
-  /** What is still to come of one that is too long. */
+  /** Remaining bytes of a frame that is too long. */
   let toSkip = 0;
 
-  /** Hands over all complete frames; returns where the rest begins. */
+  /** Delivers all complete frames; returns the offset of the rest. */
   function readFrames(buffer: Buffer): number {
     let start = 0;
     while (buffer.length - start >= LENGTH_BYTES) {

@@ -118,7 +118,7 @@ function readEntry(cursor: Cursor, end: number, texts: Record<string, string>): 
 
 const ENTRY = schema({ 1: ['key', 'word'], 2: ['value', 'word'] });
 
-/** undefined where there is none. Kubernetes counts whole seconds, whatever the nanoseconds say, as its JSON does. */
+/** undefined: no time. Kubernetes uses whole seconds and ignores nanoseconds, as in its JSON. */
 function readTime(cursor: Cursor, end: number): number | undefined {
   let seconds = 0;
   while (cursor.at < end) {
@@ -143,7 +143,7 @@ function skipBytes(cursor: Cursor, end: number, count: number): void {
   if (cursor.at > end) throw new BrokenMessage('a field ends beyond its message');
 }
 
-/** Where what follows the length ends. */
+/** The end of a length-delimited field. */
 function readLength(cursor: Cursor, end: number): number {
   const length = readUint32(cursor, end);
   if (length > end - cursor.at) throw new BrokenMessage('a field ends beyond its message');
@@ -177,8 +177,8 @@ function readInt64(cursor: Cursor, end: number): number {
   throw new BrokenMessage('a number is longer than ten bytes');
 }
 
-// Words that come again and again (namespaces, nodes, "Ready") are made once: finding a known word costs less than making it,
-// and a hundred thousand pods share it (bench/RESULTS.md, memory).
+// Recurring words (namespaces, nodes, "Ready") are created once: finding a known word is cheaper than creating it, and a
+// hundred thousand pods share it (bench/RESULTS.md, memory).
 
 /** Known words by their hash; one takes another's place. */
 const words: string[] = new Array(4096).fill('');

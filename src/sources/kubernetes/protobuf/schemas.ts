@@ -1,6 +1,6 @@
-// What is read of each kind of object: the fields' numbers as Kubernetes' generated.proto files have them
-// (https://github.com/kubernetes/api), and their names as in JSON. Whoever reads another field adds it here: the end-to-end test
-// test/e2e/kubernetes-protobuf.test.ts compares what both encodings say.
+// The fields that are read of each kind of object: their numbers in Kubernetes' generated.proto files
+// (https://github.com/kubernetes/api), and their names in JSON. To read another field, add it here; the end-to-end test
+// test/e2e/kubernetes-protobuf.test.ts compares both encodings.
 import { schema } from './message.ts';
 
 export const METADATA = schema({

@@ -1,8 +1,8 @@
-// Keeps what one source states, for its snapshot. The values are the registry's own, so this costs map entries.
+// Records the objects of one source for its snapshot. The values are shared with the registry, so this only costs map entries.
 import type { Fact, FactSource, Instance, InstanceState, Service } from '../../../registry/model.ts';
 import type { Registry } from '../../../registry/registry.ts';
 
-/** What a source needs of the registry. */
+/** The part of the registry that a source uses. */
 export type Statements = Pick<
   Registry,
   | 'replaceService'
@@ -22,7 +22,7 @@ export type Statement =
   | { readonly group: string; readonly serviceKey: string; readonly instances: readonly Instance[] }
   | { readonly subject: string; readonly source: FactSource; readonly facts: readonly Fact[] };
 
-/** Passes everything on to the registry. What the registry refuses is not remembered. */
+/** Passes everything on to the registry, and records what the registry accepts. */
 export class Recorder implements Statements {
   private readonly registry: Statements;
   private readonly services = new Map<string, Service>();
@@ -97,7 +97,7 @@ export class Recorder implements Statements {
     for (const [subject, stated] of this.facts) yield { subject, ...stated };
   }
 
-  /** States again what a snapshot contains. Throws what the registry throws. */
+  /** Restores the content of a snapshot. Throws the errors of the registry. */
   restore(statement: Statement): void {
     if ('service' in statement) {
       this.replaceService(statement.service);
@@ -111,7 +111,7 @@ export class Recorder implements Statements {
     }
   }
 
-  /** Takes back what was restored and has not been stated since. */
+  /** Withdraws restored objects that have not been confirmed since. */
   withdrawRestored(): void {
     for (const key of [...this.restored.services]) this.removeService(key);
     for (const group of [...this.restored.groups]) this.removeGroup(group);

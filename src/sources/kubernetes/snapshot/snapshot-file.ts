@@ -1,12 +1,12 @@
-// A snapshot on disk: one JSON object a line, a header first and a footer last with the number of lines and a hash over all
-// bytes before it. A file is believed whole or not at all.
+// A snapshot on disk: one JSON object per line, first a header, last a footer with the number of lines and a hash over all
+// preceding bytes. A file is used completely or not at all.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 export interface Snapshot {
-  /** Wall-clock milliseconds at which its source was last known to be right. */
+  /** Wall-clock milliseconds at which its source was last confirmed. */
   readonly takenMs: number;
   readonly lines: readonly Line[];
 }
@@ -20,14 +20,14 @@ interface Header {
   readonly takenMs: number;
 }
 
-/** Raised when the lines change their form: older files are then left aside. */
+/** Increased when the format changes: older files are then ignored. */
 const VERSION = 2;
 const MAX_LINES = 5_000_000;
 const MAX_LINE_BYTES = 64 * 1024 * 1024;
 const LINES_A_WRITE = 500;
 const MAX_HEADER_BYTES = 4096;
 const NEWLINE = 0x0a;
-/** Of a process that was killed while it wrote; one that still writes is younger. */
+/** Age of a file left by a process that was killed while writing; the file of a running process is younger. */
 const STRAY_AFTER_MS = 60_000;
 
 /** Not a snapshot of this source and version. */
@@ -35,12 +35,12 @@ export class UnusableSnapshot extends Error {
   override readonly name: string = 'UnusableSnapshot';
 }
 
-/** It is ours, and not as it was written. */
+/** A snapshot of this source that has been damaged. */
 export class DamagedSnapshot extends UnusableSnapshot {
   override readonly name = 'DamagedSnapshot';
 }
 
-/** Writes a new file beside and puts it in place of the old one, whole or not at all. */
+/** Writes a new file and atomically replaces the old one. */
 export async function writeSnapshot(file: string, of: string, takenMs: number, lines: Iterable<object>): Promise<void> {
   const temporary = `${file}.${process.pid}.tmp`;
   try {
@@ -70,12 +70,12 @@ export async function writeSnapshot(file: string, of: string, takenMs: number, l
     }
     await rename(temporary, file);
   } catch (error) {
-    await unlink(temporary).catch(() => {}); // it may not be there; the first error says why
+    await unlink(temporary).catch(() => {}); // it may not exist; the first error is reported
     throw error;
   }
 }
 
-/** undefined where there is no file. Throws UnusableSnapshot, DamagedSnapshot or the system's error. */
+/** undefined: there is no file. Throws UnusableSnapshot, DamagedSnapshot or the system's error. */
 export async function readSnapshot(file: string, of: string): Promise<Snapshot | undefined> {
   try {
     const { takenMs } = await readHeader(file, of);
@@ -86,14 +86,14 @@ export async function readSnapshot(file: string, of: string): Promise<Snapshot |
   }
 }
 
-/** Out of the way of the next one, and kept for whoever wants to know what happened. Returns its new name. */
+/** Moves it aside, and keeps it for analysis. Returns its new name. */
 export async function putAside(file: string): Promise<string> {
   const aside = `${file}.damaged`;
   await rename(file, aside);
   return aside;
 }
 
-/** What processes that were killed while they wrote this file have left beside it. */
+/** Temporary files left by processes that were killed while writing this file. */
 export async function removeStrays(file: string, nowMs: number): Promise<void> {
   const folder = dirname(file);
   const isStray = (name: string) => name.startsWith(`${basename(file)}.`) && /\.\d+\.tmp$/.test(name);
@@ -103,7 +103,7 @@ export async function removeStrays(file: string, nowMs: number): Promise<void> {
   }
 }
 
-/** Before anything is read whole: another program's file may be one line of any length. */
+/** Checked before reading everything: the file of another program may be a single line of any length. */
 async function readHeader(file: string, of: string): Promise<Header> {
   const handle = await open(file);
   try {

@@ -1,5 +1,5 @@
-// The optional snapshot: what the source stated last, on disk, so that a replica that restarts while the API server is
-// unreachable answers last-known-good at once, marked stale, and not for longer than the limit.
+// The optional snapshot: the last known objects of the source on disk, so that a replica that restarts while the API server
+// is unreachable answers from them at once, marked stale, up to the limit.
 import type { Clock, Timer } from '../../../clock.ts';
 import type { KubernetesConfig } from '../../../config/config.ts';
 import type { Logger } from '../../../log.ts';
@@ -18,9 +18,9 @@ export interface SnapshotContext {
   readonly heardMs: () => number | undefined;
   readonly knownKeys: () => Iterable<KnownKey>;
   readonly restoreKeys: (kind: string, keys: readonly string[]) => void;
-  /** Answers may be given from a snapshot that was taken then (wall-clock milliseconds). */
+  /** Answers come from a snapshot that was taken then (wall-clock milliseconds). */
   readonly restored: (takenMs: number) => void;
-  /** It has become too old for that. */
+  /** The snapshot has expired. */
   readonly expired: () => void;
 }
 
@@ -44,7 +44,7 @@ export class SnapshotKeeper {
     this.context = context;
   }
 
-  /** Resolves when a usable snapshot, if there is one, has been stated. Never throws. */
+  /** Resolves when a usable snapshot, if any, has been restored. Never throws. */
   async restore(): Promise<void> {
     const { settings, of, clock, log } = this.context;
     const { file } = settings;
@@ -69,16 +69,16 @@ export class SnapshotKeeper {
   }
 
   private async report(file: string, reason: string): Promise<void> {
-    const aside = await putAside(file).catch(() => undefined); // a read-only folder: it stays in its place
+    const aside = await putAside(file).catch(() => undefined); // a read-only folder: the file stays in place
     this.context.log.error('snapshot is damaged and is not used', { file, reason, keptAs: aside });
   }
 
-  /** All of it or nothing. Throws DamagedSnapshot, and what the registry throws. */
+  /** Restores everything or nothing. Throws DamagedSnapshot, and the errors of the registry. */
   private state(takenMs: number, lines: readonly Line[]): void {
     const { settings, recorder, log } = this.context;
     const leftMs = this.leftOf(takenMs);
     if (leftMs <= 0) {
-      log.warn('snapshot is too old and was left aside', { file: settings.file });
+      log.warn('snapshot is too old and was ignored', { file: settings.file });
       return;
     }
     const { statements, keys } = sort(lines);
@@ -98,7 +98,7 @@ export class SnapshotKeeper {
     });
   }
 
-  /** Milliseconds for which it may be answered from; no longer than the limit, whatever a clock that was set back says. */
+  /** Milliseconds for which it may be served; at most the limit, even if the clock was set back. */
   private leftOf(takenMs: number): number {
     const maxAgeMs = this.context.settings.maxAgeSeconds * 1000;
     return Math.min(maxAgeMs, takenMs + maxAgeMs - this.context.clock.now());
@@ -110,11 +110,11 @@ export class SnapshotKeeper {
     this.expiry = this.context.clock.setTimeout(then, Math.min(leftMs, LONGEST_TIMER_MS));
   }
 
-  /** What has been heard of since stays; of the rest nothing is known any more. */
+  /** Objects confirmed since stay; the rest is unknown from now on. */
   private expire(): void {
     const { isSynced, log, recorder, expired } = this.context;
     if (isSynced()) return;
-    log.error('snapshot has become too old while the API server is unreachable: its names are not answered any more');
+    log.error('snapshot has expired while the API server is unreachable: its names are no longer answered');
     recorder.withdrawRestored();
     expired();
   }
@@ -128,7 +128,7 @@ export class SnapshotKeeper {
   private async write(): Promise<void> {
     const { settings, of, heardMs, isSynced, log } = this.context;
     const takenMs = heardMs();
-    if (!isSynced() || takenMs === undefined) return; // it would only repeat the snapshot, as if that were new
+    if (!isSynced() || takenMs === undefined) return; // it would repeat the snapshot as if it were new
     this.writing ??= writeSnapshot(settings.file, of, takenMs, [...this.lines()]).catch((error: Error) => {
       log.warn('snapshot could not be written', { file: settings.file, reason: error.message });
     });
@@ -136,14 +136,14 @@ export class SnapshotKeeper {
     this.writing = undefined;
   }
 
-  /** Taken at one moment: an object without its key would never be taken back after a restart. */
+  /** Taken atomically: an object without its key would never be withdrawn after a restart. */
   private *lines(): Generator<Statement | KnownKey> {
     yield* this.context.recorder.statements();
     yield* this.context.knownKeys();
   }
 }
 
-/** Throws DamagedSnapshot for a line of no known form. */
+/** Throws DamagedSnapshot for a line of unknown form. */
 function sort(lines: readonly Line[]): { statements: Statement[]; keys: Map<string, string[]> } {
   const statements: Statement[] = [];
   const keys = new Map<string, string[]>();

@@ -1,4 +1,4 @@
-// One watch request: its events as they come, in protobuf or in JSON.
+// One watch request: its events as they arrive, in protobuf or JSON.
 import type { IncomingMessage } from 'node:http';
 import type { Clock, Timer } from '../../../clock.ts';
 import { ApiError, type ApiServer } from '../api/api-server.ts';
@@ -9,29 +9,29 @@ import { type Watchdog, withWatchdog } from './watchdog.ts';
 
 export interface EventStream extends Encoding {
   readonly path: string;
-  /** An event's type ("ADDED", …) and object. What it throws ends the stream. */
+  /** An event's type ("ADDED", …) and object. Its exceptions end the stream. */
   readonly event: (type: string, object: unknown, watchdog: Watchdog) => void;
-  /** Bytes came. */
+  /** Bytes arrived. */
   readonly contact: (watchdog: Watchdog) => void;
   readonly malformed: (reason: string) => void;
-  /** How long until the first call of `allow` must come. */
+  /** Time until the first call of `allow`. */
   readonly allowMs: number;
-  /** The request is sent again beside the first when no headers come for so long. */
+  /** Time without headers after which the request is sent again beside the first. */
   readonly againMs: number;
 }
 
-/** How objects of a kind may be written. */
+/** The encodings of a kind's objects. */
 export interface Encoding {
-  /** In protobuf, if the server can; undefined: JSON is asked for. */
+  /** Protobuf, if the server supports it; undefined: JSON. */
   readonly protobuf?: Schema;
 }
 
-/** What cannot be read: what it was to say is not known, so the stream cannot be followed any further. */
+/** A malformed event: its content is unknown, so the stream cannot be followed any further. */
 export class BrokenStream extends Error {
   override readonly name = 'BrokenStream';
 }
 
-/** The media types to ask for; a server that has not the first gives the second. */
+/** The accepted media types; a server without the first uses the second. */
 export const acceptOf = ({ protobuf }: Encoding): string | undefined =>
   protobuf && `${PROTOBUF},application/json;q=0.9`;
 
@@ -58,12 +58,12 @@ export async function readEvents(
   });
 }
 
-/** How often a request is sent beside the first one. */
+/** Maximum number of additional requests. */
 const AGAIN = 4;
 
 /**
- * The response whose headers come first, of a request and its copies: a server that takes requests and does nothing is heard
- * again when it answers new ones, whatever becomes of the old ones. The first error ends all.
+ * The response whose headers arrive first, of a request and its copies: a server that stalled may respond to new requests
+ * before the old ones. The first error ends all.
  */
 export function askAgain(
   ask: (signal: AbortSignal) => Promise<IncomingMessage>,
@@ -99,14 +99,14 @@ export function askAgain(
   });
 }
 
-/** Rejects with what `handle` throws. An API server sends each event as a chunk; to iterate over them costs a fifth more. */
+/** Rejects with the exceptions of `handle`. An API server sends each event as a chunk; iterating costs a fifth more. */
 function readChunks(response: IncomingMessage, handle: (chunk: Buffer) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     response.on('data', function read(chunk: Buffer) {
       try {
         handle(chunk);
       } catch (error) {
-        response.off('data', read); // what came with the bad chunk must not be taken for what follows the last good one
+        response.off('data', read); // the rest of the bad chunk must not be parsed as the continuation of the last good one
         response.destroy();
         reject(error);
       }
@@ -139,7 +139,7 @@ function jsonEvents(stream: EventStream, watchdog: Watchdog): { push(chunk: Buff
   });
 }
 
-/** What `read` returns; throws BrokenStream for a BrokenMessage. */
+/** The result of `read`; throws BrokenStream for a BrokenMessage. */
 export function unbroken<T>(read: () => T): T {
   try {
     return read();

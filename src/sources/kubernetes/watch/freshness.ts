@@ -1,5 +1,5 @@
-// Which kinds of a source are followed. A kind that is not, while another that repeats it is, is called stale after some
-// seconds: what it reported last then no longer overrules the other. If all are lost, what was reported last goes on counting.
+// Tracks which kinds of a source are followed. A kind that is not, while another that repeats it is, becomes stale after some
+// seconds: its last reports then no longer override the other. If all are lost, the last reports keep counting.
 import type { Clock, Timer } from '../../../clock.ts';
 import type { WatchedKind } from './watched-kind.ts';
 
@@ -40,7 +40,7 @@ export class Freshness {
     this.timer?.cancel();
   }
 
-  /** Marks what is due, and comes back while a kind that can be stale is not followed. */
+  /** Marks stale kinds, and runs again while a kind that can become stale is not followed. */
   private review(): void {
     this.timer?.cancel();
     const nowMs = this.clock.monotonicMs();

@@ -1,19 +1,19 @@
-// One small request every few seconds tells whether the API server can be reached at all. When it answers again after it did
-// not, watches that the network swallowed meanwhile are opened again: TCP itself would take minutes to find that out.
+// A small request every few seconds shows whether the API server is reachable. When it responds again after a failure, watches
+// that the network has swallowed are reopened: TCP itself would take minutes to notice.
 import type { Clock } from '../../../clock.ts';
 import { ApiError, type ApiServer } from '../api/api-server.ts';
 import { waitFor } from './watchdog.ts';
 
-/** Open to everybody by default, and exempt from the API server's own throttling. Any answer will do. */
+/** Accessible to everyone by default, and exempt from the API server's throttling. Any response counts. */
 const PATH = '/livez';
 
 export interface HeartbeatTimings {
   readonly everyMs: number;
-  /** No answer within this time counts as none. */
+  /** A later response counts as none. */
   readonly patienceMs: number;
 }
 
-/** Calls `isBack` at each first answer after a request without one, until `stop` aborts. Never rejects. */
+/** Calls `isBack` at the first response after a failure, until `stop` aborts. Never rejects. */
 export async function watchHeartbeat(
   server: Pick<ApiServer, 'get'>,
   { everyMs, patienceMs }: HeartbeatTimings,

@@ -7,7 +7,7 @@ export interface JsonLines {
 
 export interface JsonLinesHandler {
   readonly value: (value: unknown) => void;
-  /** A line that is too long was left out. */
+  /** A line that is too long was skipped. */
   readonly tooLong: (reason: string) => void;
   /** A line is not JSON. */
   readonly broken: (reason: string) => void;

@@ -29,7 +29,7 @@ export class KnownObjects {
   private readonly logged = new Set<string>();
   private listed: Set<string> | undefined;
   private listIsOlder = false;
-  /** Why the list before this one did not count. */
+  /** Why the previous list did not count. */
   private doubt: 'loss' | 'age' | undefined;
 
   /** `onAnotherHistory`: a second list was as old as the one that did not count, so the server's history went back. */
@@ -58,8 +58,8 @@ export class KnownObjects {
   }
 
   /**
-   * All objects since beginList were the complete list, of this resource version: others are gone. False: so many are
-   * gone, or the list is so old, that it does not count before another one confirms it; nothing was removed.
+   * The objects since beginList are the complete list of this resource version: others are deleted. False: so many are
+   * deleted, or the list is so old, that another one must confirm it; nothing was removed.
    */
   endList(resourceVersion: string): boolean {
     const { known, log, report } = this;
@@ -74,19 +74,23 @@ export class KnownObjects {
     this.doubt = counts ? undefined : isOld ? 'age' : 'loss';
     this.listed = undefined;
     if (counts) this.takeAway(lost);
-    else if (isOld) log.warn('list is older than what is known, asking again before it counts');
-    else log.warn('list lost most objects, asking again before it counts', { known: known.size, lost: lost.length });
+    else if (isOld) log.warn('list is older than known data, requesting another one to confirm it');
+    else
+      log.warn('list lost most objects, requesting another one to confirm it', {
+        known: known.size,
+        lost: lost.length,
+      });
     report.objects(known.size);
     if (wentBack) this.onAnotherHistory();
     return counts;
   }
 
-  /** The server is at this resource version. False: it was further on before. */
+  /** The server is at this resource version. False: it was at a later one before. */
   advance(resourceVersion: string): boolean {
     return this.advanceTo(this.versionOf(resourceVersion));
   }
 
-  /** Whether what is known is newer than this resource version. */
+  /** Whether known data is newer than this resource version. */
   isAhead(resourceVersion: string): boolean {
     const version = this.versionOf(resourceVersion);
     return version !== undefined && this.latest !== undefined && version < this.latest;
@@ -98,7 +102,7 @@ export class KnownObjects {
     return version !== undefined && (this.latest === undefined || version > this.latest);
   }
 
-  /** The server's history is another one: earlier versions mean nothing in it. */
+  /** The server's history has changed: earlier versions are meaningless. */
   forgetVersions(): void {
     for (const key of [...this.known.values()]) this.known.set(key);
     this.latest = undefined;
@@ -119,7 +123,7 @@ export class KnownObjects {
     return this.known.get(key) !== undefined;
   }
 
-  /** Takes back what would grow old, and forgets all: the server refuses the kind. */
+  /** Withdraws and forgets everything, because the server denies the kind. */
   abandon(): void {
     if (this.kind.abandon === undefined) return;
     this.kind.abandon(this.known.values());
@@ -127,7 +131,7 @@ export class KnownObjects {
     this.report.objects(0);
   }
 
-  /** Runs what handles one object; a bad object must not stop the others. */
+  /** Runs the handler of one object; an invalid object must not stop the others. */
   private guard(object: unknown, handle: (key: string, meta: Metadata, raw: Fields) => void): void {
     let name = '(no name)';
     try {
@@ -147,7 +151,7 @@ export class KnownObjects {
 
   private upsertKey(key: string, meta: Metadata, raw: Fields): void {
     const { known, kind, report } = this;
-    this.listed?.add(key); // even if it turns out to be malformed: it exists, and what it stated before stands
+    this.listed?.add(key); // even if it is malformed: it exists, and its previous state stays
     const version = this.versionOf(meta.resourceVersion);
     if (!this.isAnotherHistory()) {
       const before = known.numberOf(key);
@@ -207,8 +211,8 @@ const isOlder = (version: number | undefined, before: number | undefined): boole
   before !== undefined && version !== undefined && version < before;
 
 /**
- * Resource versions are comparable numbers of one kind (KEP-5504, and etcd revisions before it); those of an API that stores
- * elsewhere may be any text.
+ * Resource versions of one kind are comparable numbers (KEP-5504, and etcd revisions before it); an API with another store
+ * may use any text.
  */
 const versionNumber = (version: string): number | undefined =>
   /^[1-9]\d{0,15}$/.test(version) ? Number(version) : undefined;

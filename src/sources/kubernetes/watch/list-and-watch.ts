@@ -1,10 +1,10 @@
-// Keeps the registry in step with one kind of object of one cluster, for ever: a complete list, then a watch from where
-// the list ended, then a watch from where that watch ended, and a new list only when the server has forgotten the place
-// (410). Failure changes nothing: what was known is served until the server reports otherwise. recovery.ts has the states.
+// Keeps the registry in sync with one kind of object of one cluster: a complete list, then a watch from the end of the list,
+// then a watch from the end of that watch, and a new list only when the server has forgotten the version (410). A failure
+// changes nothing: known data is served until the server reports otherwise. recovery.ts has the states.
 //
-// A watch that died silently is found because every watch is short: the server is asked to end it after at most
-// `watchSeconds`, sends a bookmark two seconds before, and the next watch uses the same connection, so that this costs one
-// request a minute and kind. A server that does not end it in time has gone away.
+// A watch that died silently is detected because every watch is short: the server ends it after at most `watchSeconds`, sends
+// a bookmark two seconds before, and the next watch uses the same connection, so that this costs one request per minute and
+// kind. A server that does not end it in time is unreachable.
 import type { Clock, Random } from '../../../clock.ts';
 import type { Logger } from '../../../log.ts';
 import type { KindReport } from '../../status.ts';
@@ -38,35 +38,35 @@ export interface ListAndWatchContext {
   readonly random: Random;
   readonly log: Logger;
   readonly timings: WatchTimings;
-  /** The server may be without this kind; then this is called, and it is asked for again from time to time. */
+  /** Called if the server does not have this kind, which is then requested from time to time. */
   readonly absent?: () => void;
   /** Called when the first, and each later, complete list has been applied. */
   readonly listed?: () => void;
-  /** The kind is followed from now on, or not any more. */
+  /** The kind is followed from now on, or no longer. */
   readonly followed?: (isFollowed: boolean) => void;
 }
 
-/** A server that ends more watches than this in a row, at once and without an event, is not followed. */
+/** A server that ends more than this many consecutive watches at once without an event is not followed. */
 const CUT_SHORT = 2;
-/** A watch that was heard of so lately need not be verified. */
+/** A watch with more recent activity need not be verified. */
 const JUST_NOW_MS = 1_000;
 
 export class ListAndWatch {
   private readonly context: ListAndWatchContext;
   private readonly rules: RecoveryRules;
   private recovery: Recovery = STARTING;
-  /** The place in the server's history up to which all is known; the next watch begins there. */
+  /** The resource version up to which everything is known; the next watch begins there. */
   private place = '';
   private following = false;
   private reached = false;
-  /** Monotonic time of the last sign of life, and of the last proof that nothing is missed: an event, a bookmark, a list. */
+  /** Monotonic time of the last activity, and of the last confirmation: an event, a bookmark, a list. */
   private heardMs: number;
   private provedMs = Number.NEGATIVE_INFINITY;
   /** The next watch is a short one: its bookmark or its end proves that the kind is served. */
   private isProbing = false;
   private encoding: Encoding;
   private readonly stopping = new AbortController();
-  /** Aborts the list or watch that is under way. */
+  /** Aborts the current list or watch. */
   private round = new AbortController();
   private readonly running: Promise<void>;
 
@@ -79,19 +79,19 @@ export class ListAndWatch {
     this.running = this.run();
   }
 
-  /** A complete list is known and was followed at this monotonic time: what it did not show then did not exist. */
+  /** A complete list was known and followed at this monotonic time: objects that it did not show did not exist. */
   hasFollowedSince(monotonicMs: number): boolean {
     return this.following && this.provedMs >= monotonicMs;
   }
 
-  /** Asks for a proof of life: the list or watch that is under way, or the pause before it, is given up for another. */
+  /** Requests a proof of life: replaces the current list or watch, or the pause before it, with another one. */
   verify(): void {
     if (this.context.clock.monotonicMs() - this.heardMs < JUST_NOW_MS) return;
     this.isProbing = true;
     this.round.abort();
   }
 
-  /** The server's history is another one: all is asked for at once, and believed whatever its version. */
+  /** The server's history has changed: lists everything at once, and accepts it regardless of its version. */
   relist(): void {
     this.context.known.forgetVersions();
     this.recovery = { ...this.recovery, phase: 'listing' };
@@ -138,7 +138,7 @@ export class ListAndWatch {
     this.context.followed?.(isFollowed);
   }
 
-  /** Nothing that happened before now is missed. */
+  /** Nothing that happened until now is missing. */
   private prove(): void {
     const { clock, report, log } = this.context;
     this.provedMs = clock.monotonicMs();
@@ -182,12 +182,12 @@ export class ListAndWatch {
   private logTrouble({ trouble }: Recovery, detail: string): void {
     const { log, kind } = this.context;
     if (trouble?.is === 'forbidden') {
-      const message = 'the API server refuses this kind: add the missing RBAC rule to the role';
+      const message = 'the API server denies access to this kind: add the missing RBAC rule to the role';
       log.error(message, { rule: missingRule(kind), detail });
     } else if (this.reached) {
-      log.warn('lost the API server, serving what was known and trying again', { detail });
+      log.warn('lost the API server, serving known data and retrying', { detail });
     } else {
-      log.warn('no answer from the API server yet, trying again', { detail });
+      log.warn('no response from the API server yet, retrying', { detail });
     }
   }
 
@@ -196,12 +196,12 @@ export class ListAndWatch {
     this.heardMs = this.context.clock.monotonicMs();
   }
 
-  /** Protobuf that is broken, or that something on the way refuses (406), is not asked for again. */
+  /** Protobuf that is malformed, or rejected by a proxy (406), is not requested again. */
   private rejectProtobuf(error: Error): void {
     const isRefused = error instanceof ApiError && error.status === 406;
     if (this.encoding.protobuf === undefined || !(isRefused || error instanceof BrokenStream)) return;
     this.encoding = {};
-    this.context.log.warn('asking for JSON in place of protobuf from now on', { reason: error.message });
+    this.context.log.warn('requesting JSON instead of protobuf from now on', { reason: error.message });
   }
 
   private async listPages(): Promise<void> {
@@ -210,7 +210,7 @@ export class ListAndWatch {
     this.finishList(await readPagedList(this.paged(patience), (object) => known.upsert(object)));
   }
 
-  /** The list as the beginning of a watch (KEP-3157), which goes on as a watch afterwards. */
+  /** The list as the beginning of a watch (KEP-3157), which then continues as a watch. */
   private async streamList(): Promise<undefined> {
     const { timings, kind } = this.context;
     const patience = this.beginList();
@@ -241,7 +241,7 @@ export class ListAndWatch {
     return undefined;
   }
 
-  /** What allows a list to go on, at each sign of life, for as long as a list may take in all. */
+  /** Extends the deadline of a list at each sign of life, up to its maximum duration. */
   private beginList(): (watchdog: Watchdog) => void {
     const { clock, timings, known, report } = this.context;
     report.state('listing');
@@ -266,8 +266,8 @@ export class ListAndWatch {
   }
 
   /**
-   * A server that has not reached the place yet, as after its etcd was restored from a backup, sends nothing at all and no
-   * error; one that has sends at least a bookmark before it ends the watch.
+   * A server that has not reached the version yet, as after its etcd was restored from a backup, sends neither data nor an
+   * error; otherwise it sends at least a bookmark before it ends the watch.
    *
    * @returns a watch that lasted so long ended as it was asked to
    */
@@ -308,7 +308,7 @@ export class ListAndWatch {
     if (this.recovery.phase === 'watching') this.prove();
   }
 
-  /** Notes how far the server is. Throws where it was further on before: all must be asked for again. */
+  /** Records the server's version. Throws if it was at a later one before: everything must be listed again. */
   private advance(type: string, { resourceVersion }: Place): void {
     if (resourceVersion === undefined) return;
     if (this.context.known.advance(resourceVersion)) this.place = resourceVersion;
@@ -317,7 +317,7 @@ export class ListAndWatch {
 
   private malformed(reason: string): void {
     this.context.report.count('malformed');
-    this.context.log.warn('line of the watch left out', { reason });
+    this.context.log.warn('line of the watch skipped', { reason });
   }
 
   private read(stream: Omit<EventStream, 'malformed' | 'againMs' | keyof Encoding>): Promise<void> {
@@ -333,7 +333,7 @@ export class ListAndWatch {
     return { server, clock, kind, encoding: this.encoding, stop: this.round.signal, againMs, contact };
   }
 
-  /** Whole seconds; spread out, so that kinds and replicas do not come in step. */
+  /** Whole seconds; randomized, so that kinds and replicas do not synchronize. */
   private watchMs(): number {
     const { timings, random } = this.context;
     const seconds = this.isProbing ? timings.probeSeconds : timings.watchSeconds * (0.75 + 0.25 * random());
@@ -341,7 +341,7 @@ export class ListAndWatch {
   }
 }
 
-/** How much of the time that it was asked for a watch lasts that the server ended in order. */
+/** Fraction of the requested duration that a properly ended watch lasts. */
 const LASTED = 0.9;
 
 const wentBack = () => new ApiError(410, 'the server is behind what it sent before');
@@ -351,7 +351,7 @@ interface EventMetadata {
   readonly annotations?: Readonly<Record<string, unknown>> | null;
 }
 
-/** Where in the server's history an event stands, and whether it ends a streamed list. */
+/** The resource version of an event, and whether it ends a streamed list. */
 interface Place {
   readonly resourceVersion: string | undefined;
   readonly endsInitialEvents: boolean;

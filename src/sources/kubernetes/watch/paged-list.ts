@@ -20,12 +20,12 @@ export interface PagedList {
   readonly stop: AbortSignal;
   /** See EventStream. */
   readonly againMs: number;
-  /** Bytes came. */
+  /** Bytes arrived. */
   readonly contact: (watchdog: Watchdog) => void;
 }
 
 /**
- * Reads all pages of a consistent list (without a resourceVersion the newest is asked for) and hands over each object.
+ * Reads all pages of a consistent list (the newest, because no resourceVersion is given) and delivers each object.
  * Rejects with ApiError, SilentConnection, BrokenStream or the system's error.
  *
  * @returns the list's resourceVersion, from which to watch
@@ -41,7 +41,7 @@ export async function readPagedList(paged: PagedList, item: (object: unknown) =>
   }
 }
 
-/** The resourceVersion at which the server is now: of a list of one object. Rejects as `readPagedList` does. */
+/** The current resourceVersion of the server, from a list of one object. Rejects like `readPagedList`. */
 export async function readPlace(paged: PagedList): Promise<string> {
   return metadataOf(await readPage(paged, { limit: '1' })).resourceVersion;
 }

@@ -1,4 +1,4 @@
-// What follows when a list or a watch has ended: the state machine of list-and-watch, without I/O. list-and-watch.ts runs it.
+// What to do when a list or a watch has ended: the state machine of list-and-watch, without I/O. list-and-watch.ts runs it.
 //
 //                      complete
 //      ┌───────────┐ ───────────▶ ┌──────────┐ ──┐ ended: the next watch begins where this one ended,
@@ -23,8 +23,8 @@
 //   silent, lost   resume                   backoff
 //   refused        resume                   backoff           any other status; the server's Retry-After counts
 //
-// A server that was away for long (longAwayMs) is listed anew: of an etcd that was restored, its history may be another one.
-// A list that failed as a stream is tried in pages, and the other way round. A pause is never shorter than Retry-After.
+// A server that was unreachable for long (longAwayMs) is listed again, because a restored etcd may have another history.
+// A list that failed as a stream is retried in pages, and the other way around. A pause is never shorter than Retry-After.
 import type { Random } from '../../../clock.ts';
 import type { KindCounter, KindState } from '../../status.ts';
 import { ApiError, SilentConnection } from '../api/api-server.ts';
@@ -33,16 +33,16 @@ import { backoffMs, type WatchTimings } from './timings.ts';
 
 export type Failure = keyof typeof REACTIONS;
 
-/** Where following a kind stands. */
+/** The state of following a kind. */
 export interface Recovery {
   readonly phase: 'listing' | 'watching';
   readonly listBy: 'stream' | 'pages';
-  /** Until the server has refused streaming lists (KEP-3157). */
+  /** Until the server has rejected streaming lists (KEP-3157). */
   readonly canStream: boolean;
-  /** Rounds in a row that failed or were cut short. */
+  /** Consecutive rounds that failed or were cut short. */
   readonly failures: number;
   readonly last: Failure | undefined;
-  /** What the operator knows of: reported when it changes, not at each try. */
+  /** The reported problem: logged when it changes, not at each attempt. */
   readonly trouble: { readonly is: 'lost' | 'forbidden'; readonly sinceMs: number } | undefined;
 }
 
@@ -50,7 +50,7 @@ export interface Recovery {
 export interface Round {
   readonly nowMs: number;
   readonly startedMs: number;
-  /** A watch that lasted so long ended as it was asked to; undefined: it was not asked to. */
+  /** Minimum duration of a watch that ended as requested; undefined: no end was requested. */
   readonly askedMs?: number;
   /** Last sign of life from the server. */
   readonly heardMs: number;
@@ -61,14 +61,14 @@ export interface Step {
   readonly pauseMs: number;
   readonly counters: readonly KindCounter[];
   readonly state: KindState | undefined;
-  /** The kind is done without from now on: the server refuses it for good. */
+  /** The kind is abandoned from now on: the server keeps denying it. */
   readonly abandons: boolean;
 }
 
 export interface RecoveryRules {
   readonly timings: WatchTimings;
   readonly random: Random;
-  /** Without this kind nothing can be answered: it is waited for, however long the server refuses it. */
+  /** Nothing can be answered without this kind: it is retried, however long the server denies it. */
   readonly essential: boolean;
 }
 
@@ -84,7 +84,7 @@ export const STARTING: Recovery = {
 interface Reaction {
   readonly next: 'relist' | 'resume';
   readonly counters: readonly KindCounter[];
-  /** undefined: expected, the source is not disconnected by it. */
+  /** undefined: expected; the source stays connected. */
   readonly trouble?: 'lost' | 'forbidden';
 }
 
@@ -104,7 +104,7 @@ const REACTIONS = {
 
 /** The server ended a watch without an error. */
 export function afterWatch(before: Recovery, round: Round, { timings, random }: RecoveryRules): Step {
-  // A server that ends every watch at once must not be asked a thousand times a second.
+  // A server that ends every watch at once must not be queried a thousand times a second.
   const failures = hasSettled(round, timings) ? 0 : before.failures + 1;
   const pauseMs = failures === 0 ? 0 : backoffMs(failures, timings.backoff, random);
   const next: Recovery = { ...before, failures, last: undefined };
@@ -183,12 +183,12 @@ const isLongAway = ({ nowMs, heardMs }: Round, timings: WatchTimings) => nowMs -
 const isBrokenTwice = (before: Recovery, failure: Failure) => failure === 'broken' && before.last === 'broken';
 const isStreaming = ({ phase, listBy }: Recovery) => phase === 'listing' && listBy === 'stream';
 
-/** A complete list lost most of what was known, or is older than it; it counts when a second list confirms it. */
+/** A complete list lost most known objects, or is older than them; it counts when a second list confirms it. */
 export class UnconfirmedList extends Error {
   override readonly name = 'UnconfirmedList';
 }
 
-/** `isOptional`: the server may be without this kind. */
+/** `isOptional`: the server may lack this kind. */
 export function failureOf(error: unknown, isOptional: boolean): Failure {
   if (error instanceof UnconfirmedList) return 'unconfirmed';
   if (error instanceof BrokenStream) return 'broken';

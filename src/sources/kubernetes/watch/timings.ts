@@ -1,16 +1,16 @@
-// How patient list-and-watch is.
+// Timeouts of list-and-watch.
 import type { Random } from '../../../clock.ts';
 import type { HeartbeatTimings } from './heartbeat.ts';
 
-/** Tests pass shorter ones. */
+/** Tests use shorter ones. */
 export interface WatchTimings {
   /** No headers after this long means a server that accepts connections and does nothing (stopped, overloaded). */
   readonly headersMs: number;
-  /** A request without headers for so long is sent again beside the first. */
+  /** A request without headers after this time is sent again beside the first. */
   readonly againMs: number;
-  /** The server is asked to end a watch after three quarters to all of this. */
+  /** Requested duration of a watch: between three quarters of this and all of it. */
   readonly watchSeconds: number;
-  /** The same for a watch that only is to show whether the kind is served: after a failure, or where it is in doubt. */
+  /** The same for a watch that only verifies that the kind is served: after a failure, or in doubt. */
   readonly probeSeconds: number;
   /** Longest a streamed list may take in all. */
   readonly listSeconds: number;
@@ -18,18 +18,18 @@ export interface WatchTimings {
   readonly graceMs: number;
   /** Longest silence while a list is read. */
   readonly initialQuietMs: number;
-  /** A connection that lived so long was good: what follows is a first failure. */
+  /** A connection that lived this long was good: the next failure is a first one. */
   readonly settledMs: number;
   readonly backoff: BackoffTimings;
-  /** A server that was not heard for so long is listed anew. */
+  /** A server without contact for this long is listed again. */
   readonly longAwayMs: number;
-  /** Pause before the second list that confirms one that was not believed. */
+  /** Pause before the second list that confirms a doubtful one. */
   readonly confirmMs: number;
-  /** How often a kind that the server does not have is asked for again. */
+  /** How often a kind that the server does not have is requested. */
   readonly absentMs: number;
-  /** A kind refused (403) for so long is done without, if it can be, and its statements no longer overrule others. */
+  /** An optional kind denied (403) for this long is abandoned, and its facts no longer override others. */
   readonly refusedMs: number;
-  /** A kind that was lost for so long, while what repeats it is followed, no longer overrules that. */
+  /** A kind lost for this long no longer overrides the kind that repeats it, if that is followed. */
   readonly staleMs: number;
   readonly heartbeat: HeartbeatTimings;
 }
@@ -62,7 +62,7 @@ export const DEFAULT_TIMINGS: WatchTimings = {
  * Exponential backoff with jitter (half fixed, half random), so that replicas that lost the same server do not come
  * back together.
  *
- * @param failures how many tries in a row have failed, from 1
+ * @param failures number of consecutive failures, from 1
  */
 export function backoffMs(failures: number, { firstMs, maxMs }: BackoffTimings, random: Random): number {
   const ceilingMs = Math.min(maxMs, firstMs * 2 ** Math.min(failures - 1, 30));

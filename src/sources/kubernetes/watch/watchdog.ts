@@ -1,17 +1,17 @@
-// Gives up a connection that shows no sign of life: TCP's own keep-alive finds machines that are gone, not processes that hang.
+// Closes a connection without a sign of life: TCP keep-alive detects machines that are gone, not processes that hang.
 import { type Clock, setDeadline, type Timer } from '../../../clock.ts';
 import { SilentConnection } from '../api/api-server.ts';
 
 export interface Watchdog {
-  /** Gives the connection up as dead unless called again within this time. */
+  /** Considers the connection dead unless called again within this time. */
   allow(milliseconds: number): void;
-  /** Ends what runs, as the server would have, after this time. */
+  /** Ends the work after this time, as the server would have done. */
   leaveAfter(milliseconds: number): void;
 }
 
 /**
- * Runs `work` with a signal that ends its requests when `stop` does, or when the watchdog has waited for too long.
- * Resolves to undefined where it left, rejects with SilentConnection where it gave up, and as `work` does otherwise.
+ * Runs `work` with a signal that ends its requests when `stop` aborts, or when the watchdog has waited too long. Resolves to
+ * undefined if it ended the work, rejects with SilentConnection if it gave up, and otherwise behaves like `work`.
  */
 export async function withWatchdog<T>(
   clock: Clock,

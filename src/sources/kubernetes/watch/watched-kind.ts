@@ -1,18 +1,18 @@
-// What a kind of object is to list-and-watch. One file per kind makes one of these; a new kind is a new file and a line
-// in source.ts.
+// The interface of a kind of object for list-and-watch. Each kind has a file that implements it; a new kind is a new file and
+// a line in source.ts.
 import type { Fields, MalformedObject, Metadata } from '../api/objects.ts';
 import type { Schema } from '../protobuf/message.ts';
 
 export interface WatchedKind {
   /** As in the API's paths and in RBAC: "endpointslices". */
   readonly resource: string;
-  /** Tells kinds of one resource apart in logs and metrics: "pods of KECS"; default the resource. */
+  /** Distinguishes kinds of one resource in logs and metrics: "pods of KECS"; default: the resource. */
   readonly title?: string;
   /** "" is the core group. */
   readonly apiGroup: string;
   /** "/api/v1", "/apis/discovery.k8s.io/v1". */
   readonly groupVersionPath: string;
-  /** Without it nothing can be answered: refused (403), the source is never ready. */
+  /** Nothing can be answered without it: if it is denied (403), the source never becomes ready. */
   readonly essential: boolean;
   /** undefined: all namespaces, or the kind has none. */
   readonly namespace?: string;
@@ -20,25 +20,25 @@ export interface WatchedKind {
   /** The configuration's key for it. */
   readonly selectorKey?: 'labels' | 'namespaceLabels';
 
-  /** What `replace` reads of such an object in protobuf; without it JSON is asked for. */
+  /** The fields that `replace` reads, for protobuf; without it JSON is requested. */
   readonly protobuf?: Schema;
 
-  /** The key under which the registry knows what an object states; a removed object is named by it alone. */
+  /** The key of an object in the registry; a removed object is identified by it alone. */
   keyOf(namespace: string, name: string): string;
   /**
-   * States all that the object says. Throws MalformedObject where it cannot be translated; then what it said before
-   * stands. Returns what was wrong with a part that was left out. May be called again with the same object.
+   * Applies the object to the registry. Throws MalformedObject if it cannot be translated; then its previous state stays.
+   * Returns the problem of a skipped part. May be called again with the same object.
    */
   replace(key: string, metadata: Metadata, object: Fields): MalformedObject | undefined;
-  /** The object is gone. */
+  /** The object was deleted. */
   remove(key: string): void;
   /** Resources whose objects repeat what those of this kind report, and stand in for it while it is not followed. */
   readonly repeatedBy?: readonly string[];
-  /** Nothing has been heard of this kind since then (wall clock), while what repeats it is followed; undefined: it is again. */
+  /** The kind has been silent since then (wall clock) while the one that repeats it is followed; undefined: it is followed. */
   setStale?(sinceMs: number | undefined): void;
-  /** A snapshot has stated what these objects said. Before anything else is called. */
+  /** These objects were restored from a snapshot. Called before anything else. */
   restored?(keys: Iterable<string>): void;
-  /** The server has refused this kind for a while: what these objects stated would grow old and is taken back. */
+  /** The server has denied this kind for a while: withdraws these objects before they become outdated. */
   abandon?(keys: Iterable<string>): void;
 }
 
@@ -50,11 +50,11 @@ export function pathOf(kind: WatchedKind, parameters: Readonly<Record<string, st
   return `${kind.groupVersionPath}${namespace}/${kind.resource}?${query}`;
 }
 
-/** Where an API server's 400 comes from: nothing else in the request is a user's. */
+/** The cause of a 400 from an API server: no other part of the request is configurable. */
 export const selectorOf = ({ labelSelector, selectorKey }: WatchedKind): string =>
   labelSelector === undefined || selectorKey === undefined ? '' : `\`${selectorKey}: ${labelSelector}\`: `;
 
-/** What an administrator must add to the role when this kind is refused. */
+/** The rule that an administrator must add to the role if this kind is denied. */
 export const missingRule = (kind: WatchedKind): string =>
   `- {apiGroups: ["${kind.apiGroup}"], resources: ["${kind.resource}"], verbs: ["list", "watch"]}`;
 

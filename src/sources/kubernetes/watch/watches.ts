@@ -11,7 +11,7 @@ import { ListAndWatch } from './list-and-watch.ts';
 import { DEFAULT_TIMINGS, type WatchTimings } from './timings.ts';
 import { labelOf, type WatchedKind } from './watched-kind.ts';
 
-/** Whatever follows a cluster: the source of its names, and others that read or write it. */
+/** Everything that follows a cluster: the source of its names, and others that read or write it. */
 export interface WatchSettings {
   readonly config: ClusterAccess;
   readonly clock: Clock;
@@ -24,15 +24,15 @@ export interface Watch {
   readonly report: KindReport;
   /** See ListAndWatch. */
   hasFollowedSince(monotonicMs: number): boolean;
-  /** Whether the server may know more of this kind at this resource version than has been heard. */
+  /** Whether the server may have changes of this kind at this resource version that have not arrived. */
   isBehind(resourceVersion: string): boolean;
   verify(): void;
-  /** Stops it and withdraws what it stated. */
+  /** Stops it and withdraws its objects. */
   discard(): Promise<void>;
 }
 
 export interface WatchHooks {
-  /** The server does not have this kind; without this hook that is an error like others. */
+  /** The server does not have this kind; without this hook that is an ordinary error. */
   readonly absent?: () => void;
   /** A complete list was applied. */
   readonly listed?: () => void;
@@ -66,7 +66,7 @@ export class Watches {
     const log = this.log.child({ kind: labelOf(kind) });
     const report = this.source.kind(labelOf(kind), true);
     let loop: ListAndWatch | undefined;
-    // Another kind's watch may have gone on silently from a version that the new history has as well.
+    // The watch of another kind may have continued silently from a version that the new history also contains.
     const relistOthers = () => {
       for (const other of this.running) if (other !== loop) other.relist();
     };
@@ -105,12 +105,12 @@ export class Watches {
     this.server.close();
   }
 
-  /** After `stop`: takes back what was stated, except what one of `others` states under the same key. */
+  /** After `stop`: withdraws all objects, except those with the same key in one of `others`. */
   withdraw(others: readonly Pick<Watches, 'knows'>[]): void {
     for (const [kind, known] of this.objects) {
       const own = [...known.keys()].filter((key) => !others.some((other) => other.knows(kind.resource, key)));
       for (const key of own) kind.remove(key);
-      kind.abandon?.(own); // also the facts about those that are gone
+      kind.abandon?.(own); // including facts about deleted ones
     }
     this.objects.clear();
   }

@@ -10,85 +10,88 @@ export interface Places {
   /** Of the question's name. */
   reset(): void;
   of(labels: number): number;
-  /** The name is about to be replaced by an alias's target. */
-  keep(): void;
-  /** The name now stands at `at`, except for its last `shared` labels, which stand where they stood. */
-  moveTo(at: number, shared: number): void;
+  /**
+   * The name has been replaced by one that stands at `at`, except for its last `shared` labels: they stand where they stood in
+   * the previous name, which had `previousLength` bytes.
+   */
+  moveTo(at: number, shared: number, previousLength: number): void;
 }
 
 export function createPlaces(name: LabelledName): Places {
+  const { starts } = name;
   const places = new Uint16Array(MAX_LABELS + 1);
   let moved = false;
   return {
     reset() {
       moved = false;
     },
-    of: (labels) => (moved ? places[labels] : HEADER_BYTES + name.starts[labels]),
-    keep() {
-      if (moved) return;
-      for (let labels = 0; labels <= name.labels; labels++) places[labels] = HEADER_BYTES + name.starts[labels];
+    of: (labels) => (moved ? places[labels] : HEADER_BYTES + starts[labels]),
+    moveTo(at, shared, previousLength) {
+      const inQuestion = HEADER_BYTES + previousLength - name.length;
+      for (let labels = moved ? shared + 1 : 0; labels <= name.labels; labels++)
+        places[labels] = (labels > shared ? at : inQuestion) + starts[labels];
       moved = true;
-    },
-    moveTo(at, shared) {
-      for (let labels = shared + 1; labels <= name.labels; labels++) places[labels] = at + name.starts[labels];
     },
   };
 }
 
 export interface NameWriter {
-  /** The next names are compared among themselves. They lie in `chunk`. */
-  begin(chunk: Int32Array): void;
+  /** The next names are compared among themselves, not with those before. */
+  begin(): void;
   /**
-   * Writes a name at `at`, to the message that begins at `base`. It lies uncompressed from the word `from` on.
+   * Writes a name at `at`, to the message that begins at `base`. It lies uncompressed from `words[from]` on.
    * Returns the offset after it, -1 where that is beyond `limit`.
    */
-  write(from: number, share: number, base: number, at: number, limit: number): number;
+  write(words: Int32Array, from: number, share: number, base: number, at: number, limit: number): number;
 }
 
 export function createNameWriter(view: DataView, places: Places): NameWriter {
   const last = createWritten();
-  let kept = 0;
-  let pointer = 0;
-
-  /** A name with several labels of its own may share more of them with the name before it. */
-  const compare = (from: number, length: number, base: number, at: number): void => {
-    let literal = 0;
-    if (last.length > 0) {
-      const common = commonBytes(from, length, last);
-      const place = common > 1 && common > length - kept ? placeIn(last, common) : 0;
-      if (place > 0) {
-        literal = literalFrom(last, place);
-        kept = length - common;
-        pointer = place;
-      }
-    }
-    if (kept > 0) note(last, from, length, at - base, kept, pointer, literal);
-  };
 
   return {
-    begin(chunk) {
-      last.chunk = chunk;
+    begin() {
       last.length = 0;
     },
-    write(from, share, base, at, limit) {
-      const { chunk } = last;
+    write(words, from, share, base, at, limit) {
       const shared = (share >>> SHARE.LABELS_SHIFT) & 0xff;
-      kept = share & SHARE.KEPT;
-      pointer = shared > 0 ? places.of(shared) : 0;
-      if ((share & SHARE.COMPARED) !== 0) compare(from * 4, (share >>> SHARE.LENGTH_SHIFT) & 0xff, base, at);
+      let form = (share & SHARE.KEPT) | (shared > 0 ? places.of(shared) << POINTER_SHIFT : 0);
+      if ((share & SHARE.COMPARED) !== 0) form = compare(last, words, from, share, form, at - base);
+      const kept = form & SHARE.KEPT;
+      const pointer = form >>> POINTER_SHIFT;
       const end = at + kept + (pointer > 0 ? 2 : 0);
       if (end > limit) return -1;
       // Words are copied whole: what is written next covers the excess.
-      for (let i = 0; i < kept; i += 4) view.setInt32(at + i, chunk[from + (i >> 2)], true);
+      for (let i = 0; i < kept; i += 4) view.setInt32(at + i, words[from + (i >> 2)], true);
       if (pointer > 0) view.setUint16(at + kept, 0xc000 | pointer);
       return end;
     },
   };
 }
 
-/** The name written last, at `chunk[from]`: `kept` bytes of it at `at`, and the rest, if any, at `pointer`, of which `literal` are no pointer. */
+/** A name's form in the message: the bytes that are written | the pointer behind them, or 0 << this. */
+const POINTER_SHIFT = 8;
+
+/** A name with several labels of its own may share more of them with the name before it: its form with that. */
+function compare(last: Written, words: Int32Array, from: number, share: number, form: number, place: number): number {
+  const length = (share >>> SHARE.LENGTH_SHIFT) & 0xff;
+  let kept = form & SHARE.KEPT;
+  let pointer = form >>> POINTER_SHIFT;
+  let literal = 0;
+  if (last.length > 0) {
+    const common = commonBytes(words, from * 4, length, last);
+    const known = common > 1 && common > length - kept ? placeIn(last, common) : 0;
+    if (known > 0) {
+      literal = literalFrom(last, known);
+      kept = length - common;
+      pointer = known;
+    }
+  }
+  if (kept > 0) note(last, from * 4, length, place, kept, pointer, literal);
+  return kept | (pointer << POINTER_SHIFT);
+}
+
+/** The name written last, of the same chunk, at byte `from`: `kept` bytes of it at `at`, and the rest, if any, at `pointer`, of which `literal` are no pointer. */
 interface Written {
-  chunk: Int32Array;
   from: number;
   /** 0: no name. */
   length: number;
@@ -99,7 +102,7 @@ interface Written {
 }
 
 function createWritten(): Written {
-  return { chunk: new Int32Array(0), from: 0, length: 0, at: 0, kept: 0, pointer: 0, literal: 0 };
+  return { from: 0, length: 0, at: 0, kept: 0, pointer: 0, literal: 0 };
 }
 
 function note(
@@ -120,8 +123,7 @@ function note(
 }
 
 /** The length of the longest suffix, by labels, that a name has in common with the last one. */
-function commonBytes(from: number, length: number, last: Written): number {
-  const { chunk } = last;
+function commonBytes(words: Int32Array, from: number, length: number, last: Written): number {
   let rest = length;
   let lastRest = last.length;
   for (;;) {
@@ -129,12 +131,12 @@ function commonBytes(from: number, length: number, last: Written): number {
     const lastAt = last.from + last.length - lastRest;
     if (rest === lastRest) {
       let i = 0;
-      while (i < rest && byteAt(chunk, at + i) === byteAt(chunk, lastAt + i)) i++;
+      while (i < rest && byteAt(words, at + i) === byteAt(words, lastAt + i)) i++;
       if (i === rest) return rest;
     }
     const step = rest >= lastRest;
-    if (rest <= lastRest) lastRest -= 1 + byteAt(chunk, lastAt);
-    if (step) rest -= 1 + byteAt(chunk, at);
+    if (rest <= lastRest) lastRest -= 1 + byteAt(words, lastAt);
+    if (step) rest -= 1 + byteAt(words, at);
   }
 }
 

@@ -42,6 +42,8 @@ export const NO_CUT = -1;
 /** Names in one answer whose addresses are added. */
 const MAX_GLUE_NAMES = 256;
 const SMALLEST_ADDRESS_BYTES = RECORD_HEAD_BYTES + 4;
+/** In a record whose owner is a pointer. */
+const TTL_OFFSET = 6;
 
 /** The state of the response being written. */
 export interface Reply {
@@ -259,7 +261,7 @@ export function createRRsetWriter(
     if (prefix > 0) copyWords(words, from++, at - prefix, prefix);
     for (let i = shares; i < shares + count; i++) {
       const length = (words[i] >>> SHARE.LENGTH_SHIFT) & 0xff;
-      at = names.write(from, words[i], base, at, limit);
+      at = names.write(words, from, words[i], base, at, limit);
       if (at < 0) return -1;
       from += (length + 3) >> 2;
       rest -= length;
@@ -304,7 +306,7 @@ export function createRRsetWriter(
     const type = words[rrset + RRSET.TYPE] & 0xffff;
     const hasTargets = (words[rrset + RRSET.TYPE] & (RRSET_FLAG.HAS_TARGETS << 16)) !== 0;
     const shareWord = hasTargets ? RECORD.WORDS + 1 : RECORD.WORDS;
-    names.begin(words);
+    names.begin();
     for (let i = 0, next = chosen.first; i < count; i++) {
       const record = alive[next];
       if (++next === found) next = 0;
@@ -320,6 +322,28 @@ export function createRRsetWriter(
       noteTarget(targets, words[record + RECORD.WORDS], record + shareWord + (prefix > 0 ? 2 : 1), share, place);
     }
     return count;
+  };
+
+  /** Adds one record of such a type; false, and marked truncated, where it does not fit. */
+  const addNamed = (
+    section: number,
+    words: Int32Array,
+    rrset: number,
+    record: number,
+    owner: number,
+    type: number,
+  ): boolean => {
+    const start = reply.at;
+    names.begin();
+    const end = writeRdata(words, record, record + RECORD.WORDS, type);
+    if (end < 0) {
+      reply.truncated = true;
+      return false;
+    }
+    writeRecordHead(view, start, owner, type, words[rrset + RRSET.TTL], end - start - RECORD_HEAD_BYTES);
+    reply.at = end;
+    reply.counts[section]++;
+    return true;
   };
 
   /** Adds the chosen records; false where one does not fit. */
@@ -368,9 +392,10 @@ export function createRRsetWriter(
     addAlias(handle, rrset, owner) {
       const words = chunks[chunkOf(handle)];
       const chosen = selector.selectOne(words, wordOf(handle), rrset);
-      const added = addSelected(SECTION.ANSWER, handle, rrset, owner, chosen);
-      if (added !== ADDED) return added;
-      const share = chosen.alive[chosen.first] + RECORD.WORDS;
+      if (chosen.count === 0) return NONE_ALIVE;
+      const record = chosen.alive[chosen.first];
+      if (!addNamed(SECTION.ANSWER, words, rrset, record, owner, TYPE.CNAME)) return CUT;
+      const share = record + RECORD.WORDS;
       copyWords(words, share + 1, memory.spareAt, (words[share] >>> SHARE.LENGTH_SHIFT) & 0xff);
       return (words[share] >>> SHARE.LABELS_SHIFT) & 0xff;
     },
@@ -381,16 +406,9 @@ export function createRRsetWriter(
       const words = chunks[chunkOf(handle)];
       const record = wordOf(handle) + words[rrset + RRSET.FIRST];
       const start = reply.at;
-      names.begin(words);
-      const end = writeRdata(words, record, record + RECORD.WORDS, TYPE.SOA);
-      if (end < 0) {
-        reply.truncated = true;
-        return true;
-      }
-      const ttl = Math.min(words[rrset + RRSET.TTL], view.getInt32(end - 4));
-      writeRecordHead(view, start, owner, TYPE.SOA, ttl, end - start - RECORD_HEAD_BYTES);
-      reply.at = end;
-      reply.counts[SECTION.AUTHORITY]++;
+      if (!addNamed(SECTION.AUTHORITY, words, rrset, record, owner, TYPE.SOA)) return true;
+      const minimum = view.getInt32(reply.at - 4);
+      if (minimum < words[rrset + RRSET.TTL]) view.setInt32(start + TTL_OFFSET, minimum);
       return true;
     },
     addGlue: createGlue(memory, table, reply, targets, addAddresses),

@@ -332,9 +332,9 @@ function createSearch(deps: ResponderDeps, reader: QuestionReader, reply: Reply)
     if (shared === NONE_ALIVE) return noneAlive(found, zone);
     if (shared === CUT) return OUTCOME.HIT;
     if (zone.stale) reply.ede = EDE.STALE_ANSWER;
-    places.keep();
+    const { length } = name;
     reader.readAlias(memory.spareAt, memory.spareAt + MAX_NAME_BYTES);
-    places.moveTo(rdataAt, shared);
+    places.moveTo(rdataAt, shared, length);
     return question.type === TYPE.ANY ? OUTCOME.HIT : OUTCOME.ALIAS;
   };
 
@@ -359,10 +359,9 @@ function createSearch(deps: ResponderDeps, reader: QuestionReader, reply: Reply)
     for (let i = 0; i < kept; i++) bytes[spareAt + i] = name.bytes[i];
     for (let i = targetAt; i < end; i++) bytes[spareAt + kept + i - targetAt] = bytes[i];
     const own = name.labels - found.cutLabels;
-    places.keep();
     reader.readAlias(spareAt, spareAt + MAX_NAME_BYTES);
-    places.moveTo(target - kept, 0);
-    places.moveTo(aliasAt, name.labels - own);
+    places.moveTo(target - kept, -1, 0);
+    places.moveTo(aliasAt, name.labels - own, 0);
     return question.type === TYPE.ANY || question.type === TYPE.CNAME ? OUTCOME.HIT : OUTCOME.ALIAS;
   };
 

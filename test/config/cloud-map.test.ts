@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { parseConfig } from '../../src/config/loading/load.ts';
 
 const load = (cloudMap: string) =>
@@ -102,6 +103,16 @@ describe('the configuration of cloudMap', () => {
     assert.ok(!result.ok);
     assert.match(result.problems[0]?.message ?? '', /would let all who reach 0\.0\.0\.0 write/);
     assert.deepEqual(await problems('{ writes: signed, store: memory }'), ['`writes: signed` needs a key in `keys`']);
+  });
+
+  test('a secret file that cannot be read is a warning, and one that can is none', async () => {
+    const warnings = async (file: string) => {
+      const key = `{ accessKeyId: A, secretAccessKeyFile: '${file}' }`;
+      const result = await load(`{ writes: signed, store: memory, keys: [${key}] }`);
+      return result.warnings.map(({ message }) => message);
+    };
+    assert.deepEqual(await warnings(fileURLToPath(import.meta.url)), []);
+    assert.deepEqual(await warnings('absent'), ['/etc/healthdns/absent cannot be read']);
   });
 
   test('each key needs exactly one secret', async () => {

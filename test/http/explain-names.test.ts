@@ -141,6 +141,7 @@ test('explain as text lists the answered records and those left out', () => {
     explanationText(explain('10-9-0-1.dev.pod.cluster.local.')),
     /^Pods of the namespace dev\n.* {2}in {2}web-0/ms,
   );
+  assert.doesNotMatch(explanationText(explain('prod.svc.cluster.local.')), /Pods of the namespace/);
 });
 
 test('explain of the zone’s own name lists SOA and NS', () => {

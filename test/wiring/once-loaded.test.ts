@@ -26,6 +26,7 @@ function setUp(isLoading: boolean) {
 test('if nothing is loading, the callback runs at once and once', async () => {
   const { clock, log, changed } = setUp(false);
   assert.deepEqual(log, ['called']);
+  assert.equal(clock.pendingTimers(), 0);
   changed();
   await clock.advance(60_000);
   assert.deepEqual(log, ['called']);
@@ -50,6 +51,7 @@ test('an unreachable cluster is waited for half a minute, unless the wait is can
   assert.deepEqual(log, ['called']);
   const stopped = setUp(true);
   stopped.cancel();
+  assert.equal(stopped.clock.pendingTimers(), 0);
   await stopped.clock.advance(60_000);
   assert.deepEqual(stopped.log, []);
 });

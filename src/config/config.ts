@@ -1,4 +1,4 @@
-// What zones.yaml says, after validation: every default filled in, every path absolute, every name absolute and
+// The content of zones.yaml after validation: every default filled in, every path absolute, every name absolute and
 // lower case with the trailing dot. Other rooms read these types and never the YAML.
 import type { ForwardSettings, FrontSettings } from '../plane/forward-settings.ts';
 import type { HealthCheck, ServicePolicy, ServicePort } from '../registry/model.ts';
@@ -11,7 +11,7 @@ export interface Config {
   readonly http: ListenAddress | undefined;
   /** Where explain, the status page, the cache and the Cloud Map API are served; undefined: on `http`, if that is loopback. */
   readonly admin: ListenAddress | undefined;
-  /** Absolute path of the file with the token that admin requests must have; undefined: none is needed. */
+  /** Absolute path of the file with the token that admin requests must have; undefined: no token. */
   readonly adminToken: string | undefined;
   readonly threads: number | 'auto';
   readonly server: ServerConfig;
@@ -27,7 +27,7 @@ export interface Config {
 }
 
 export interface CloudMapConfig {
-  /** Who may change anything: nobody, whoever reaches the loopback address, or requests signed with one of `keys`. */
+  /** Who may write: nobody, anyone who reaches the loopback address, or requests signed with one of `keys`. */
   readonly writes: 'off' | 'loopback' | 'signed';
   /** Each has a secret or the absolute path of a file that holds it. */
   readonly keys: readonly {
@@ -46,7 +46,7 @@ export interface CloudMapConfig {
   /** routing and maxAnswers follow each service's DnsConfig instead. */
   readonly policy: ServicePolicy;
   readonly healthCheckIntervalSeconds: number;
-  /** In place of what the services' HealthCheckConfig say. */
+  /** These replace the HealthCheckConfig of the services. */
   readonly healthChecks: readonly CloudMapCheck[];
   readonly limits: {
     readonly namespaces: number;
@@ -98,7 +98,7 @@ export interface ServerConfig {
   readonly idServer: string | undefined;
   /** Largest UDP answer we send, RFC 9715 style: 1232. */
   readonly udpPayloadBytes: number;
-  /** /health and /ready say "going down" for so long before sockets close; 0: at once. */
+  /** How long /health and /ready report "stopping" before sockets close; 0: not at all. */
   readonly reusePort: boolean;
   readonly lameduckSeconds: number;
 }
@@ -176,7 +176,7 @@ export interface StaticInstance {
   readonly port: number | undefined;
   readonly weight: number;
   readonly attributes: Readonly<Record<string, string>>;
-  /** The service's check with what this instance says differently; undefined: the service's as it is. */
+  /** The service's check with the overrides of this instance; undefined: the service's. */
   readonly healthCheck?: HealthCheck;
 }
 

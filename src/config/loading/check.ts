@@ -1,4 +1,4 @@
-// `healthdns check zones.yaml`: everything that is wrong, or what would be served.
+// `healthdns check zones.yaml`: prints every problem, or a summary of what would be served.
 import type { Config, ZoneConfig } from '../config.ts';
 import { formatProblem } from '../reading/problem.ts';
 import { formatListenAddress } from '../sections/listen.ts';
@@ -26,7 +26,7 @@ export async function check(file: string, output: CheckOutput): Promise<0 | 1> {
   return 0;
 }
 
-/** What a configuration serves, for people: addresses, then a line for each zone. */
+/** A summary for people: addresses, then a line for each zone. */
 export function summary(config: Config): string[] {
   return [
     `DNS   ${config.listen.map(formatListenAddress).join(', ')} (UDP and TCP)`,

@@ -1,4 +1,4 @@
-// zones.yaml → Config, or everything that is wrong with it.
+// zones.yaml → Config, or all its problems.
 import { dirname, resolve } from 'node:path';
 import type { Config } from '../config.ts';
 import { formatPath, formatProblem, type Path, type Problem, type Reporter } from '../reading/problem.ts';
@@ -7,14 +7,14 @@ import { validate } from '../reading/validate.ts';
 import { readYaml } from '../reading/yaml.ts';
 import { buildConfig, checkFile, fileSchema } from './file.ts';
 
-/** A machine-made file may be wrong a million times; a person needs to see the first ones. */
+/** A generated file may have a million problems; a person needs the first ones. */
 const MAX_PROBLEMS = 1000;
 
 export type LoadResult =
   | { readonly ok: true; readonly config: Config; readonly warnings: readonly Problem[] }
   | { readonly ok: false; readonly problems: readonly Problem[]; readonly warnings: readonly Problem[] };
 
-/** Reads and checks a file. Never throws for what is in the file or on the disk: that is a problem with a place. */
+/** Reads and checks a file. Never throws for the content of the file or the disk: these are problems with a place. */
 export async function loadConfig(path: string): Promise<LoadResult> {
   const read = await readTextFile(path, ': split it over several servers');
   if ('text' in read) return parseConfig(read.text, path);
@@ -62,7 +62,7 @@ function failed(problems: readonly Problem[], warnings: readonly Problem[]): Loa
   return { ok: false, problems: [...shown, { ...shown[MAX_PROBLEMS - 1], message }], warnings: sorted(warnings) };
 }
 
-/** Each once: of brackets that are not closed the parser says the same, at the end of the file, for each. */
+/** Without duplicates: the parser reports each bracket that is not closed with the same words at the end of the file. */
 function sorted(problems: readonly Problem[]): Problem[] {
   const once = new Map(problems.map((problem) => [formatProblem(problem), problem]));
   return [...once.values()].sort((a, b) => a.line - b.line || a.column - b.column);

@@ -1,4 +1,4 @@
-// What is wrong with a configuration file, and where: said to people, so each names the thing and what to do.
+// Problems of a configuration file. People read them, so each names the thing, the place and what to do.
 
 export interface Problem {
   /** The file as the user named it. */

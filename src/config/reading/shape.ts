@@ -5,7 +5,7 @@ import { MAX_TTL_SECONDS } from '../../dns/limits.ts';
 import { show, shown } from './problem.ts';
 import { nearest } from './suggest.ts';
 
-/** A message "expected X, got Y"; `expected` is kept for when the key is missing. */
+/** A message "expected X, got Y"; `expected` is used alone where the key is missing. */
 export interface Expectation {
   (issue: v.BaseIssue<unknown>): string;
   readonly expected: string;
@@ -25,7 +25,7 @@ function hint(expected: string, input: unknown): string {
   return '';
 }
 
-/** Text in general. `check` gives what is wrong with a text, or undefined. */
+/** Text. `check` returns the problem with a text, or undefined. */
 export function text(expected: string, description: string, check?: (text: string) => string | undefined) {
   return v.pipe(
     v.string(expecting(expected)),

@@ -1,6 +1,6 @@
-// "did you mean": the known word that is nearest to one that is not known.
+// "did you mean": the known word that is most similar to an unknown one.
 
-/** The candidate that `word` most probably stands for; undefined when none is near. Case does not count. */
+/** The candidate that `word` most probably stands for; undefined if none is similar. Ignores case. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const lower = word.toLowerCase();
   if (lower.length > 60) return undefined;

@@ -1,4 +1,4 @@
-// A value and its schema → what is wrong with its shape, in words, and which parts can be looked at further.
+// Validates a value against its schema: the problems of its shape, and which parts are sound enough for further checks.
 import * as v from 'valibot';
 import { formatPath, type Path, subjectOf } from './problem.ts';
 import { isAboutKey } from './shape.ts';
@@ -10,11 +10,11 @@ export interface ShapeProblem {
   readonly at: { readonly path: Path; readonly of: 'key' | 'value' };
 }
 
-/** Which parts of a value have the shape that their schema says, so that they can be looked at further. */
+/** Which parts of a value have the shape that their schema requires, so that further checks can rely on it. */
 export interface Soundness {
   /** Nothing is wrong at `path` or below it; `except` names a key below it that may be wrong. */
   isSound(path: Path, except?: string): boolean;
-  /** The value at `path` is a mapping or list where one is expected; what is in it may be wrong. */
+  /** The value at `path` is a mapping or list as expected; its content may be wrong. */
   isContainer(path: Path): boolean;
 }
 
@@ -74,7 +74,7 @@ interface Branch {
   readonly below: Map<string | number, Branch>;
 }
 
-/** undefined: nothing is wrong there; 'wrong': it, or what it is in, is. */
+/** undefined: nothing is wrong there; 'wrong': the value or one that contains it is. */
 function branchAt(top: Branch, path: Path): Branch | 'wrong' | undefined {
   let branch: Branch | undefined = top;
   for (const part of path) {

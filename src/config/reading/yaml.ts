@@ -43,7 +43,7 @@ export interface YamlText {
 
 type Report = (offset: number, message: string) => void;
 
-/** What the walk over a document found. */
+/** Filled by the walk over a document. */
 interface Index {
   readonly targets: Map<Alias, Node>;
   readonly pairs: Map<YAMLMap, Map<unknown, Pair>>;
@@ -91,7 +91,7 @@ function reworded({ code, message }: YAMLError): string {
   return tag === undefined ? message : `unknown tag ${shown(tag)}: remove it, or put the value in quotes`;
 }
 
-/** Reports what the parser leaves to `toJS`, or takes quadratic time for. */
+/** Reports problems that the parser leaves to `toJS`, or finds in quadratic time only. */
 function check(document: Document, index: Index, report: Report): void {
   const anchors = new Map<string, Node>();
   let named = 0;

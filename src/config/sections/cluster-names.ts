@@ -1,4 +1,4 @@
-// What clusters, and the sources that read them, are called in logs, metrics and /ready.
+// Names of clusters, and of the sources that read them, in logs, metrics and /ready.
 import { basename } from 'node:path';
 
 export interface ClusterNames {

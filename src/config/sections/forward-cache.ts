@@ -1,4 +1,4 @@
-// `cache`: what is kept of answers from other servers, and how long. Names of our own zones are never cached.
+// `cache`: which answers of upstream servers are cached, and how long. Names of our own zones are never cached.
 import * as v from 'valibot';
 import {
   CACHE_DEFAULTS,

@@ -1,4 +1,4 @@
-// `hosts`, `templates`, `dns64`, `rebindingFilter`: what is said of names that are not ours without, or beside, other servers.
+// `hosts`, `templates`, `dns64`, `rebindingFilter`: local answers for external names, and changes to those of upstream servers.
 import { resolve } from 'node:path';
 import * as v from 'valibot';
 import { parseIp } from '../../dns/ip.ts';

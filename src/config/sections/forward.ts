@@ -1,4 +1,4 @@
-// `forward`: who is asked for names that are not ours. Words are those of CoreDNS's `forward` where it has them.
+// `forward`: the upstream servers for external names. Keys are named as in CoreDNS's `forward`.
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import * as v from 'valibot';
@@ -203,7 +203,7 @@ interface ParsedUpstream {
 function parseTarget(value: string): { upstream?: ParsedUpstream; file?: string } | undefined {
   const match = /^(?:(dns|tls):\/\/)?(?:\[([^\]]+)\]|([^[\]]*?))(?::(\d{1,5}))?$/.exec(value);
   const [, scheme, bracketed, bare, port] = match ?? [];
-  // A bare IPv6 address has colons of its own; its last group is no port.
+  // A bare IPv6 address has colons of its own; its last group is not a port.
   const address = canonicalIp(bracketed ?? bare ?? '') ?? canonicalIp(value.replace(/^(dns|tls):\/\//, ''));
   if (address !== undefined) {
     const secure = scheme === 'tls';
@@ -214,7 +214,7 @@ function parseTarget(value: string): { upstream?: ParsedUpstream; file?: string 
   return scheme === undefined && isPath(value) ? { file: value } : undefined;
 }
 
-/** Whatever has a slash in it, but what was meant to be a server: a URL, or an address with a port or a mask after the slash. */
+/** Has a slash, and is not meant as a server: not a URL, nor an address with a port or a mask after the slash. */
 function isPath(value: string): boolean {
   if (!value.includes('/') || value.includes('\0') || value.includes('://')) return false;
   const first = value.slice(0, value.indexOf('/'));

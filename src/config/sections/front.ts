@@ -1,4 +1,4 @@
-// `acl`, `rewrite`, `autopath`, `queryLog`: what happens to queries before they are answered, whosever names they ask for.
+// `acl`, `rewrite`, `autopath`, `queryLog`: applied to queries before they are answered, for our own and external names.
 import * as v from 'valibot';
 import { parseIp } from '../../dns/ip.ts';
 import { NameError, parseName } from '../../dns/name.ts';
@@ -111,7 +111,7 @@ function checkRewrite({ kind, from, to }: FrontInput['rewrite'][number], path: P
   if (problem !== undefined) reporter.problem([...path, 'from'], `\`from\` ${show(from)}: ${problem}`);
   const group = kind === 'regex' && problem === undefined ? unknownGroup(from, to) : undefined;
   if (group !== undefined) reporter.problem([...path, 'to'], `\`to\` ${show(to)}: \`from\` has no group ${group}`);
-  // What the groups will be is not known yet; each stands for at least one character.
+  // The groups are not known yet; each stands for at least one character.
   const example = kind === 'regex' ? to.replace(/\$\d/g, 'x') : kind === 'prefix' ? `${to}x` : second;
   const wrong = nameProblem(example);
   if (wrong !== undefined) reporter.problem([...path, 'to'], `\`to\` ${show(to)}: ${wrong}`);

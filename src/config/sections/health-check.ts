@@ -84,7 +84,7 @@ export const instanceHealthCheckEntry = v.optional(
 
 type CheckInput = NonNullable<v.InferOutput<typeof instanceHealthCheckEntry>>;
 
-/** What the service says, overlaid with what the instance says; undefined when neither says anything. */
+/** The service's check with the overrides of the instance; undefined if neither has one. */
 export function effectiveCheck(
   service: CheckInput | undefined,
   instance: CheckInput | undefined,
@@ -138,7 +138,7 @@ function commandProblem(command: CheckInput['command']): string | undefined {
   return undefined;
 }
 
-/** A check without problems → what health/ runs. */
+/** A check without problems → the model's. */
 export function buildHealthCheck(check: CheckInput): HealthCheck {
   const { type, expectedStatus, command, address, path, ...rest } = check;
   const http = type === 'http' || type === 'https';

@@ -11,8 +11,8 @@ interface ClusterInput {
 }
 
 /**
- * Says what is wrong with the kubeconfig and context at `path`. A file that is absent may appear later: a warning. The
- * default kubeconfig is not looked at: it is that of whoever serves, who may be another than who checks.
+ * Reports problems with the kubeconfig and context at `path`. A missing file may appear later: a warning. The default
+ * kubeconfig is not checked, because `serve` may run as another user than `check`.
  */
 export async function checkKubeconfig(
   { kubeconfig, context }: ClusterInput,
@@ -44,12 +44,12 @@ export async function checkKubeconfig(
 }
 
 export interface KubeconfigProblem {
-  /** What follows the file's name. Nothing of the file but names is in it: there are secrets in kubeconfigs. */
+  /** Follows the file's name. Quotes nothing but names from the file: kubeconfigs contain secrets. */
   readonly message: string;
   readonly isAboutContext: boolean;
 }
 
-/** What a context refers to. */
+/** The targets of a context. */
 export interface Kubeconfig {
   readonly context: string;
   readonly cluster: Readonly<Record<string, unknown>>;
@@ -81,7 +81,7 @@ export function readKubeconfig(text: string, context: string | undefined): Kubec
   if (!isHttpUrl(server))
     return about(`${ofContext} cluster whose server is not a URL that begins with https:// or http://`, true);
   const user = named(users).get(String(names.user ?? ''));
-  // Without a user the API server is asked as nobody, as through `kubectl proxy`.
+  // Without a user, requests are anonymous, as through `kubectl proxy`.
   const isNobody = names.user === undefined || names.user === null || names.user === '';
   if (user === undefined && !isNobody) return about(`${ofContext} user that is not there`, true);
   return { context: wanted, cluster: fields(fields(cluster).cluster), user: fields(fields(user).user) };

@@ -114,7 +114,7 @@ function selector(description: string) {
   });
 }
 
-/** Two sources that are the same cluster would state everything twice. */
+/** Two sources for the same cluster would publish everything twice. */
 export async function checkKubernetes(
   sources: readonly { readonly source: KubernetesInput; readonly path: Path }[],
   folder: string,

@@ -6,8 +6,8 @@ import { type Reporter, show, shown } from '../reading/problem.ts';
 import { expecting, oneOrMany, text } from '../reading/shape.ts';
 
 /**
- * Loopback and a port above 1023, as the example has it: a file that says nothing neither needs privilege nor opens the
- * machine to others. A server for a cluster says `listen: ["0.0.0.0:53", "[::]:53"]`.
+ * Loopback and a port above 1023, as in the example: without these keys, no privilege is needed and nothing is open to
+ * other machines. A server for a cluster has `listen: ["0.0.0.0:53", "[::]:53"]`.
  */
 export const DEFAULT_LISTEN = ['127.0.0.1:1053', '[::1]:1053'] as const;
 export const DEFAULT_HTTP = '127.0.0.1:8053';
@@ -47,7 +47,7 @@ export const adminEntries = {
 
 /**
  * "127.0.0.1:53" or "[::1]:53" → address and port; for the command line, too.
- * Throws RangeError whose message says what was expected.
+ * Throws RangeError with what was expected.
  */
 export function parseListenAddress(value: string): ListenAddress {
   const problem = problemOf(value);
@@ -120,7 +120,7 @@ function problemOf(value: string): string | undefined {
   return `${got}: "${shown(host)}" is not an IPv4 address (names are not looked up)`;
 }
 
-/** What to write instead, where it can be guessed. */
+/** The probable intention, as advice. */
 function missingPart(value: string): string {
   const unbracketed = /^(.*):(\d+)$/.exec(value);
   if (unbracketed && ipFamily(unbracketed[1]) === 6) return `: write [${unbracketed[1]}]:${unbracketed[2]}`;

@@ -31,7 +31,7 @@ function ipProblem(value: string, family: 4 | 6 | 'any', kind: string, example: 
   return `expected an ${kind} address such as ${example}, got "${shown(value)}"${other}`;
 }
 
-/** What is wrong with a name, or undefined. */
+/** The problem with a name, or undefined. */
 export function nameProblem(value: string): string | undefined {
   if (value === '@') return undefined;
   try {
@@ -77,9 +77,9 @@ export function nameMessage(error: unknown): string {
 // `names`: how the name of a service in its zone is made of its own name and its namespace.
 
 const PLACEHOLDERS = ['service', 'namespace'] as const;
-/** What Kubernetes' DNS-Based Service Discovery 1.1.0 prescribes. */
+/** As in Kubernetes' DNS-Based Service Discovery 1.1.0. */
 export const KUBERNETES_NAMES: readonly string[] = ['{service}.{namespace}.svc'];
-/** What a Cloud Map namespace has. */
+/** As in a Cloud Map namespace. */
 export const CLOUD_MAP_NAMES: readonly string[] = ['{service}'];
 
 export function nameTemplate(description: string) {
@@ -117,7 +117,7 @@ export function zoneName(expected: string, description: string) {
   });
 }
 
-/** Absolute name of what `zoneName` accepts. */
+/** The absolute name of a text that `zoneName` accepts. */
 export function zoneNameOf(value: string): string {
   return value.includes('/') ? networkZone(value)! : absoluteName(value);
 }

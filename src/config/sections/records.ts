@@ -27,7 +27,7 @@ const COMMON_TYPES = [
   'LOC',
   'URI',
 ];
-/** Meta types (RFC 6895 section 3.1) and what only a signer may state. */
+/** Meta types (RFC 6895 section 3.1), and types that only a signer may publish. */
 const NOT_FOR_PEOPLE = new Set<number>([
   0,
   TYPE.OPT,

@@ -136,7 +136,7 @@ function checkPorts(service: ServiceInput, path: Path, reporter: Reporter): void
   }
 }
 
-/** A service without problems → what the static source states. `zone` holds the defaults. */
+/** A service without problems → the configuration's. `zone` holds the defaults. */
 export function buildService(
   service: ServiceInput,
   zone: { readonly names: readonly string[]; readonly ttlSeconds: number; readonly policy: ServicePolicy },

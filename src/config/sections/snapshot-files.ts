@@ -9,7 +9,7 @@ import type { KubernetesInput } from './kubernetes.ts';
 type ZoneInput = { readonly kubernetes?: KubernetesInput | KubernetesInput[] };
 
 /**
- * Says at `snapshot.file` what would have two sources overwrite each other's snapshot, and warns of what would keep it from being
+ * Reports, at `snapshot.file`, two sources that would overwrite each other's snapshot, and warns if a snapshot could not be
  * written: the folder may be there where it is served, and DNS without a snapshot is better than none.
  */
 export async function checkSnapshotFiles(

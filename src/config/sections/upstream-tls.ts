@@ -1,4 +1,4 @@
-// The PEM files of `forward[].tls`: read, and tried as the data threads will, so that what cannot be used is said at its place.
+// The PEM files of `forward[].tls`, loaded as the data threads will load them, so that problems are reported with their place.
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';

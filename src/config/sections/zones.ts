@@ -1,4 +1,4 @@
-// `zones`: what we answer for. A zone is filled by records, by services, by Kubernetes clusters, or by all of them.
+// `zones`: the zones that are served. A zone is filled by records, by services, by Kubernetes clusters, or by all of them.
 import * as v from 'valibot';
 import { MAX_TTL_SECONDS } from '../../dns/limits.ts';
 import type { SoaConfig, ZoneConfig } from '../config.ts';
@@ -213,7 +213,7 @@ function namesOf(zone: ZoneInput): readonly string[] {
   return zone.names ?? (zone.kubernetes === undefined ? CLOUD_MAP_NAMES : KUBERNETES_NAMES);
 }
 
-/** Of a zone without problems: what is answered otherwise than it reads. */
+/** Warnings for a zone without problems: names that are not answered as they are written. */
 export function warnOfNames(zone: ZoneConfig, path: Path, reporter: Reporter): void {
   warnOfServersWithoutAddress(zone, [...path, 'nameServers'], reporter);
   warnOfSharedNames(zone, path, reporter);

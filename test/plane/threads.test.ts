@@ -161,6 +161,34 @@ test('a port in use rejects with address, transport and cause', async () => {
   await first.close();
 });
 
+test(
+  'with reusePort a second data plane takes over the address, and the first goes without a lost query',
+  linux,
+  async () => {
+    const first = await startTestPlane({ reusePort: true });
+    await first.apply([zone(), addresses('x.test.', [0], 1)]);
+    const [{ address, port }] = await first.listen();
+    const second = await startTestPlane({ reusePort: true, listen: [{ address, port }] });
+    await second.apply([zone(), addresses('x.test.', [0], 1)]);
+    const clients = await Promise.all(Array.from({ length: 16 }, () => udpClient(address, port)));
+    const askAll = () => Promise.all(clients.map((client) => client.ask(query('x.test.'))));
+    await second.listen();
+    const before = Array.from({ length: 8 }, askAll);
+    await first.close();
+    const after = await Promise.all([...before, askAll()]);
+    assert.ok(after.flat().every((response) => addressesIn(response)?.[0] === '10.0.1.0'));
+    assert.ok(await askTcp(address, port, query('x.test.')));
+    for (const client of clients) client.close();
+    await second.close();
+  },
+);
+
+test('reusePort needs batched UDP', async () => {
+  const plane = await startTestPlane({ udp: 'plain', reusePort: true });
+  await assert.rejects(plane.listen(), { name: 'ListenError', message: 'server.reusePort needs batched UDP: switched off' });
+  await plane.close();
+});
+
 test('an address that the machine does not have rejects', async () => {
   const plane = await startTestPlane({ listen: [{ address: '192.0.2.1', port: 0 }] });
   await assert.rejects(plane.listen(), { name: 'ListenError', code: 'EADDRNOTAVAIL' });

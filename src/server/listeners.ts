@@ -53,7 +53,8 @@ export async function openListeners(
 ): Promise<Listeners> {
   const native = await nativeFor(deps.libc);
   if (typeof native === 'string' && settings.udp === 'batched') throw new ListenError(native, 'ENOTSUP');
-  if (typeof native === 'string' && settings.reusePort) throw new ListenError(`server.reusePort needs batched UDP: ${native}`, 'ENOTSUP');
+  if (typeof native === 'string' && settings.reusePort)
+    throw new ListenError(`server.reusePort needs batched UDP: ${native}`, 'ENOTSUP');
   const opened: (OpenSocket & { transport: 'udp' | 'tcp' })[] = [];
   const shared = settings.threads > 1 || settings.reusePort === true;
   const connections = createTcpConnections(settings.tcp, deps.clock, handler.counters);

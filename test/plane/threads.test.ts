@@ -185,7 +185,10 @@ test(
 
 test('reusePort needs batched UDP', async () => {
   const plane = await startTestPlane({ udp: 'plain', reusePort: true });
-  await assert.rejects(plane.listen(), { name: 'ListenError', message: 'server.reusePort needs batched UDP: switched off' });
+  await assert.rejects(plane.listen(), {
+    name: 'ListenError',
+    message: 'server.reusePort needs batched UDP: switched off',
+  });
   await plane.close();
 });
 

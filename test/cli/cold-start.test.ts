@@ -7,6 +7,10 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
+import { composeMessage } from '../../src/dns/message/message.ts';
+import { parseName } from '../../src/dns/name.ts';
+import { CLASS, TYPE } from '../../src/dns/types.ts';
+import { endpoint, service, slice } from '../support/cluster-objects.ts';
 import { healthdns, serving, temporaryFolder } from '../support/command.ts';
 import { startFakeApiServer } from '../support/fake-api-server.ts';
 import { startRelay } from '../support/relay.ts';
@@ -41,7 +45,7 @@ async function serve(t: TestContext, config: string) {
     const { status, extendedErrors } = JSON.parse(stdout);
     return { rcode: status, edes: extendedErrors.map(({ infoCode }: { infoCode: number }) => infoCode) };
   };
-  return { ask, isReady: async () => (await fetch(`${http}/ready`)).status === 200 };
+  return { ask, port: Number(port), isReady: async () => (await fetch(`${http}/ready`)).status === 200 };
 }
 
 test('before the Cloud Map store has been read, no name is refused, denied or sent upstream', async (t) => {
@@ -136,4 +140,43 @@ test('a file of upstreams is waited for, and one that cannot be read is not', as
   const absent = await serve(t, `forward: 127.0.0.1:${upstream.port}\nhosts: { files: [/nowhere/hosts] }\n`);
   await until(absent.isReady, true);
   assert.equal((await absent.ask('www.example')).rcode, 'NXDOMAIN');
+});
+
+/** The RCODEs of the answers to A queries for these names, sent at once; a lost query is sent again. */
+async function rcodes(port: number, names: readonly string[]): Promise<number[]> {
+  const socket = createSocket('udp4');
+  const answers = new Map<number, number>();
+  socket.on('message', (answer) => void answers.set(answer.readUInt16BE(0), answer[3] & 15));
+  socket.bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  const send = () =>
+    names.forEach((name, id) => {
+      const question = { name: parseName(name), type: TYPE.A, class: CLASS.IN };
+      if (!answers.has(id)) socket.send(composeMessage({ id, flags: 0, questions: [question] }), port, '127.0.0.1');
+    });
+  await until(() => {
+    send();
+    return answers.size;
+  }, names.length);
+  socket.close();
+  return [...answers.values()];
+}
+
+test('with 3,000 services, no name is SERVFAIL after the first 200 of /ready', async (t) => {
+  const api = await startFakeApiServer();
+  t.after(() => api.close());
+  api.put('namespaces', { metadata: { name: 'default' } });
+  const names = Array.from({ length: 3_000 }, (_, i) => `web-${i}`);
+  for (const [i, name] of names.entries()) {
+    api.put('services', service(name));
+    api.put('endpointslices', slice(name, name, [endpoint(`10.0.${i >> 8}.${i & 255}`)]));
+  }
+  const config = `zones:\n  - { name: cluster.local, kubernetes: { kubeconfig: ${api.kubeconfig} } }\n`;
+  const { isReady, port } = await serve(t, config);
+  while (!(await isReady()));
+  const found = await rcodes(
+    port,
+    names.filter((_, i) => i % 15 === 0).map((name) => `${name}.default.svc.cluster.local.`),
+  );
+  assert.deepEqual(new Set(found), new Set([0]));
 });

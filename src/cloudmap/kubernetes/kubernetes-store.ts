@@ -1,21 +1,22 @@
 // Kubernetes as Cloud Map's store: namespaces are ConfigMaps, services headless Services, instances EndpointSlices. Every
 // replica watches and holds everything in memory; any replica may write, based on the version that it knows.
-import type { Clock, Random, Timer } from '../../clock.ts';
+import type { Clock, Random } from '../../clock.ts';
 import type { ClusterAccess } from '../../config/config.ts';
 import type { Logger } from '../../log.ts';
 import { connectApiServer } from '../../sources/kubernetes/api/api-server.ts';
+import { SnapshotKeeper } from '../../sources/kubernetes/snapshot/snapshot.ts';
+import { DamagedSnapshot, type Line } from '../../sources/kubernetes/snapshot/snapshot-file.ts';
 import { DEFAULT_TIMINGS, type WatchTimings } from '../../sources/kubernetes/watch/timings.ts';
 import type { WatchedKind } from '../../sources/kubernetes/watch/watched-kind.ts';
 import { Watches } from '../../sources/kubernetes/watch/watches.ts';
-import type { SourceReport, StatusBoard } from '../../sources/status.ts';
+import type { StatusBoard } from '../../sources/status.ts';
 import type { State } from '../cloud-map-state.ts';
 import type { Store } from '../cloud-map-store.ts';
-import { instanceKey, parseInstanceKey, type StoreChange } from '../records.ts';
+import { type Collection, instanceKey, parseInstanceKey, type StoreChange } from '../records.ts';
 import { type HeldObject, KIND_LABEL, readHeldObject } from './held-object.ts';
 import type { WriteContext } from './object-client.ts';
 import { createObjectClient, groupVersionPath, type ObjectClient } from './object-client.ts';
 import { Mirror, type Resource } from './object-mirror.ts';
-import { readStoreSnapshot, writeStoreSnapshot } from './store-snapshot.ts';
 import { writeAll } from './write-changes.ts';
 
 const RESOURCES: readonly Resource[] = ['configmaps', 'services', 'endpointslices'];
@@ -69,7 +70,14 @@ export function openKubernetesStore(settings: KubernetesStoreSettings): Kubernet
       listed: () => followed.listed(resource),
     });
 
-  const snapshot = new SnapshotKeeper(settings, `${config.label}/${config.namespace}`, followed, report, log);
+  const snapshot =
+    config.snapshot &&
+    new SnapshotKeeper({
+      ...{ settings: config.snapshot, of: `${name} ${config.namespace}`, report, clock, log },
+      lines: () => mirror.all().filter(({ value }) => value !== undefined),
+      restore: (records) => followed.restore(records.map(readRecord)),
+      withdraw: () => followed.expire(),
+    });
   const unread = () =>
     followed.unread.size === 0
       ? undefined
@@ -84,7 +92,7 @@ export function openKubernetesStore(settings: KubernetesStoreSettings): Kubernet
     client,
     follow(target) {
       followed.state = target;
-      void snapshot.restore().then(() => {
+      void (snapshot?.restore() ?? Promise.resolve()).then(() => {
         if (!stopping.signal.aborted) watches.start();
       });
     },
@@ -107,7 +115,7 @@ export function openKubernetesStore(settings: KubernetesStoreSettings): Kubernet
     async close() {
       stopping.abort();
       await watches.stop();
-      await snapshot.stop();
+      await snapshot?.stop();
       server.close();
       report.remove();
     },
@@ -190,87 +198,20 @@ function keysIn(state: State): StoreChange[] {
   ];
 }
 
-const SNAPSHOT_INTERVAL_MS = 30_000;
+const COLLECTIONS: readonly unknown[] = [
+  'namespace',
+  'service',
+  'instance',
+  'operation',
+] satisfies readonly Collection[];
 
-/** Writes the snapshot while the cluster is followed, and restores it once at the start. */
-class SnapshotKeeper {
-  readonly #settings: KubernetesStoreSettings;
-  readonly #of: string;
-  readonly #followed: FollowedObjects;
-  readonly #report: SourceReport;
-  readonly #log: Logger;
-  #timer: Timer | undefined;
-  #expiry: Timer | undefined;
-
-  constructor(
-    settings: KubernetesStoreSettings,
-    of: string,
-    followed: FollowedObjects,
-    report: SourceReport,
-    log: Logger,
-  ) {
-    this.#settings = settings;
-    this.#of = of;
-    this.#followed = followed;
-    this.#report = report;
-    this.#log = log;
-  }
-
-  /** Never rejects: without a usable snapshot the store waits for the API server. */
-  async restore(): Promise<void> {
-    const { config, clock } = this.#settings;
-    if (config.snapshot === undefined) return;
-    const { file, maxAgeSeconds } = config.snapshot;
-    try {
-      const snapshot = await readStoreSnapshot(file, this.#of);
-      // No longer than the limit, even if the clock was set back.
-      const leftMs = snapshot && Math.min(maxAgeSeconds * 1000, snapshot.takenMs + maxAgeSeconds * 1000 - clock.now());
-      if (snapshot !== undefined && leftMs !== undefined && leftMs > 0) {
-        this.#followed.restore(snapshot.records);
-        this.#report.restored(snapshot.takenMs);
-        this.#expiry = clock.setTimeout(() => this.#expire(), Math.min(leftMs, MAX_TIMER_MS));
-        const takenAt = new Date(snapshot.takenMs).toISOString();
-        this.#log.info('Cloud Map is served from a snapshot until the API server is read', { file, takenAt });
-      } else if (snapshot !== undefined) this.#log.warn('the snapshot of Cloud Map is too old', { file });
-    } catch (error) {
-      this.#log.warn('the snapshot of Cloud Map cannot be used', { file, reason: (error as Error).message });
-    }
-    this.#schedule();
-  }
-
-  async stop(): Promise<void> {
-    this.#timer?.cancel();
-    this.#expiry?.cancel();
-    await this.#write();
-  }
-
-  #schedule(): void {
-    this.#timer = this.#settings.clock.setTimeout(
-      () => void this.#write().then(() => this.#schedule()),
-      SNAPSHOT_INTERVAL_MS,
-    );
-  }
-
-  #expire(): void {
-    if (this.#followed.unread.size === 0) return;
-    this.#log.error('the snapshot of Cloud Map has expired and the API server has not been read');
-    this.#followed.expire();
-    this.#report.expired();
-  }
-
-  async #write(): Promise<void> {
-    const file = this.#settings.config.snapshot?.file;
-    const takenMs = this.#report.heardMs();
-    if (file === undefined || takenMs === undefined || this.#followed.unread.size > 0) return;
-    const records = this.#followed.mirror.all().filter(({ value }) => value !== undefined);
-    await writeStoreSnapshot(file, this.#of, { takenMs, records }).catch((error: Error) => {
-      this.#log.warn('failed to write the snapshot of Cloud Map', { file, reason: error.message });
-    });
-  }
+/** A record of a snapshot. Throws DamagedSnapshot. */
+function readRecord(line: Line): StoreChange {
+  const { collection, key, value } = line;
+  const isRecord = COLLECTIONS.includes(collection) && typeof key === 'string' && typeof value === 'object';
+  if (!isRecord) throw new DamagedSnapshot('it has a line that is not a record');
+  return line as unknown as StoreChange;
 }
-
-/** Longer timers fire at once in Node. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 function watchedKind(
   resource: Resource,

@@ -47,17 +47,13 @@ export function startKubernetesSource(settings: KubernetesSourceSettings): Sourc
   const snapshot =
     recorder &&
     new SnapshotKeeper({
-      settings: config.snapshot!,
-      of: `${sourceName(config)} ${zone.name}`,
-      recorder,
-      clock,
-      log,
-      isSynced: report.isSynced,
-      heardMs: report.heardMs,
-      knownKeys: () => watches.knownKeys(),
-      restoreKeys: (kind, keys) => watches.restoreKeys(kind, keys),
-      restored: report.restored,
-      expired: report.expired,
+      ...{ settings: config.snapshot!, of: `${sourceName(config)} ${zone.name}`, report, clock, log },
+      // An object without its key would never be withdrawn after a restart.
+      lines: () => [...recorder.statements(), ...watches.knownKeys()],
+      restore(lines) {
+        for (const [kind, keys] of recorder.restore(lines)) watches.restoreKeys(kind, keys);
+      },
+      withdraw: () => recorder.withdrawRestored(),
     });
   const stopWatchingAge = watchAge(report, config.staleAfterSeconds * 1000, clock);
   let stopping = false;

@@ -54,7 +54,6 @@ function keeper(file: string, nowMs: number, isSynced = true, maxAgeSeconds = 60
   const made = new SnapshotKeeper({
     settings: { file, maxAgeSeconds },
     of: OF,
-    recorder,
     clock,
     log: {
       ...silentLogger,
@@ -62,12 +61,17 @@ function keeper(file: string, nowMs: number, isSynced = true, maxAgeSeconds = 60
       error: (message: string, fields?: object) =>
         warnings.push(`${message}: ${(fields as { reason?: string })?.reason}`),
     },
-    isSynced: () => isSynced,
-    heardMs: () => clock.now(),
-    knownKeys: () => [KEY],
-    restoreKeys: (_kind, some) => void keys.push(...some),
-    restored: (takenMs) => void told.push(takenMs),
-    expired: () => void told.push('expired'),
+    report: {
+      isSynced: () => isSynced,
+      heardMs: () => clock.now(),
+      restored: (takenMs) => void told.push(takenMs),
+      expired: () => void told.push('expired'),
+    },
+    lines: () => [...recorder.statements(), KEY],
+    restore(lines) {
+      for (const some of recorder.restore(lines).values()) keys.push(...some);
+    },
+    withdraw: () => recorder.withdrawRestored(),
   });
   return { made, warnings, told, keys, clock, registry, recorder };
 }

@@ -1,6 +1,7 @@
 // Records the objects of one source for its snapshot. The values are shared with the registry, so this only costs map entries.
 import type { Fact, FactSource, Instance, InstanceState, Service } from '../../../registry/model.ts';
 import type { Registry } from '../../../registry/registry.ts';
+import { DamagedSnapshot, type Line } from './snapshot-file.ts';
 
 /** The part of the registry that a source uses. */
 export type Statements = Pick<
@@ -97,8 +98,28 @@ export class Recorder implements Statements {
     for (const [subject, stated] of this.facts) yield { subject, ...stated };
   }
 
-  /** Restores the content of a snapshot. Throws the errors of the registry. */
-  restore(statement: Statement): void {
+  /** Restores all lines of a snapshot, or none. Returns its keys by kind. Throws DamagedSnapshot and the errors of the registry. */
+  restore(lines: readonly Line[]): ReadonlyMap<string, readonly string[]> {
+    const { statements, keys } = sort(lines);
+    try {
+      for (const statement of statements) this.restoreOne(statement);
+    } catch (error) {
+      this.withdrawRestored();
+      throw error;
+    }
+    return keys;
+  }
+
+  /** Withdraws restored objects that have not been confirmed since. */
+  withdrawRestored(): void {
+    for (const key of [...this.restored.services]) this.removeService(key);
+    for (const group of [...this.restored.groups]) this.removeGroup(group);
+    for (const subject of [...this.restored.facts]) {
+      this.replaceFacts(subject, this.facts.get(subject)!.source, []);
+    }
+  }
+
+  private restoreOne(statement: Statement): void {
     if ('service' in statement) {
       this.replaceService(statement.service);
       this.restored.services.add(statement.service.key);
@@ -110,13 +131,26 @@ export class Recorder implements Statements {
       this.restored.facts.add(statement.subject);
     }
   }
+}
 
-  /** Withdraws restored objects that have not been confirmed since. */
-  withdrawRestored(): void {
-    for (const key of [...this.restored.services]) this.removeService(key);
-    for (const group of [...this.restored.groups]) this.removeGroup(group);
-    for (const subject of [...this.restored.facts]) {
-      this.replaceFacts(subject, this.facts.get(subject)!.source, []);
-    }
+/** Throws DamagedSnapshot for a line of unknown form. */
+function sort(lines: readonly Line[]): { statements: Statement[]; keys: Map<string, string[]> } {
+  const statements: Statement[] = [];
+  const keys = new Map<string, string[]>();
+  for (const line of lines) {
+    if (typeof line.kind === 'string' && typeof line.key === 'string') {
+      const known = keys.get(line.kind);
+      if (known === undefined) keys.set(line.kind, [line.key]);
+      else known.push(line.key);
+    } else if (isStatement(line)) statements.push(line);
+    else throw new DamagedSnapshot('it has a line of an unknown form');
   }
+  return { statements, keys };
+}
+
+function isStatement(line: Line): line is Line & Statement {
+  if ('service' in line) return typeof (line.service as { key?: unknown } | null)?.key === 'string';
+  if ('group' in line)
+    return typeof line.group === 'string' && typeof line.serviceKey === 'string' && Array.isArray(line.instances);
+  return typeof line.subject === 'string' && typeof line.source === 'string' && Array.isArray(line.facts);
 }

@@ -1,32 +1,24 @@
-// The optional snapshot: the last known objects of the source on disk, so that a replica that restarts while the API server
-// is unreachable answers from them at once, marked stale, up to the limit.
+// The optional snapshot of a source: its last known objects on disk, so that a replica that restarts while the API server is
+// unreachable answers from them at once, marked stale, up to the limit.
 import type { Clock, Timer } from '../../../clock.ts';
 import type { KubernetesConfig } from '../../../config/config.ts';
 import type { Logger } from '../../../log.ts';
-import type { Recorder, Statement } from './recorder.ts';
+import type { SourceReport } from '../../status.ts';
 import { DamagedSnapshot, type Line, putAside, readSnapshot, removeStrays, writeSnapshot } from './snapshot-file.ts';
 
 export interface SnapshotContext {
   readonly settings: NonNullable<KubernetesConfig['snapshot']>;
-  /** Source and zone. */
+  /** Identifies the source: a snapshot of another one is not used. */
   readonly of: string;
-  readonly recorder: Recorder;
+  readonly report: Pick<SourceReport, 'isSynced' | 'heardMs' | 'restored' | 'expired'>;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly isSynced: () => boolean;
-  /** Wall-clock milliseconds at which the source was last known to be right. */
-  readonly heardMs: () => number | undefined;
-  readonly knownKeys: () => Iterable<KnownKey>;
-  readonly restoreKeys: (kind: string, keys: readonly string[]) => void;
-  /** Answers come from a snapshot that was taken then (wall-clock milliseconds). */
-  readonly restored: (takenMs: number) => void;
-  /** The snapshot has expired. */
-  readonly expired: () => void;
-}
-
-interface KnownKey {
-  readonly kind: string;
-  readonly key: string;
+  /** Everything known, taken atomically. */
+  readonly lines: () => Iterable<object>;
+  /** Restores everything, or nothing and throws. */
+  readonly restore: (lines: readonly Line[]) => void;
+  /** Withdraws restored objects that have not been confirmed since. */
+  readonly withdraw: () => void;
 }
 
 const EVERY_MS = 30_000;
@@ -51,7 +43,7 @@ export class SnapshotKeeper {
     try {
       await removeStrays(file, clock.now());
       const snapshot = await readSnapshot(file, of);
-      if (snapshot !== undefined) this.state(snapshot.takenMs, snapshot.lines);
+      if (snapshot !== undefined) this.take(snapshot.takenMs, snapshot.lines);
     } catch (error) {
       const reason = (error as Error).message;
       if (error instanceof DamagedSnapshot) await this.report(file, reason);
@@ -73,28 +65,20 @@ export class SnapshotKeeper {
     this.context.log.error('snapshot is damaged and is not used', { file, reason, keptAs: aside });
   }
 
-  /** Restores everything or nothing. Throws DamagedSnapshot, and the errors of the registry. */
-  private state(takenMs: number, lines: readonly Line[]): void {
-    const { settings, recorder, log } = this.context;
+  private take(takenMs: number, lines: readonly Line[]): void {
+    const { settings, log, restore, report } = this.context;
+    const { file } = settings;
     const leftMs = this.leftOf(takenMs);
     if (leftMs <= 0) {
-      log.warn('snapshot is too old and was ignored', { file: settings.file });
+      log.warn('snapshot is too old and was ignored', { file });
       return;
     }
-    const { statements, keys } = sort(lines);
-    try {
-      for (const statement of statements) recorder.restore(statement);
-    } catch (error) {
-      recorder.withdrawRestored();
-      throw error;
-    }
-    for (const [kind, some] of keys) this.context.restoreKeys(kind, some);
-    this.context.restored(takenMs);
+    restore(lines);
+    report.restored(takenMs);
     this.expireAfter(leftMs);
     log.info('answering from a snapshot until the API server replies', {
-      file: settings.file,
+      file,
       takenAt: new Date(takenMs).toISOString(),
-      services: statements.filter((statement) => 'service' in statement).length,
     });
   }
 
@@ -112,11 +96,11 @@ export class SnapshotKeeper {
 
   /** Objects confirmed since stay; the rest is unknown from now on. */
   private expire(): void {
-    const { isSynced, log, recorder, expired } = this.context;
-    if (isSynced()) return;
+    const { report, log, withdraw } = this.context;
+    if (report.isSynced()) return;
     log.error('snapshot has expired while the API server is unreachable: its names are no longer answered');
-    recorder.withdrawRestored();
-    expired();
+    withdraw();
+    report.expired();
   }
 
   private tick(): void {
@@ -126,41 +110,13 @@ export class SnapshotKeeper {
   }
 
   private async write(): Promise<void> {
-    const { settings, of, heardMs, isSynced, log } = this.context;
-    const takenMs = heardMs();
-    if (!isSynced() || takenMs === undefined) return; // it would repeat the snapshot as if it were new
-    this.writing ??= writeSnapshot(settings.file, of, takenMs, [...this.lines()]).catch((error: Error) => {
+    const { settings, of, report, lines, log } = this.context;
+    const takenMs = report.heardMs();
+    if (!report.isSynced() || takenMs === undefined) return; // it would repeat the snapshot as if it were new
+    this.writing ??= writeSnapshot(settings.file, of, takenMs, [...lines()]).catch((error: Error) => {
       log.warn('snapshot could not be written', { file: settings.file, reason: error.message });
     });
     await this.writing;
     this.writing = undefined;
   }
-
-  /** Taken atomically: an object without its key would never be withdrawn after a restart. */
-  private *lines(): Generator<Statement | KnownKey> {
-    yield* this.context.recorder.statements();
-    yield* this.context.knownKeys();
-  }
-}
-
-/** Throws DamagedSnapshot for a line of unknown form. */
-function sort(lines: readonly Line[]): { statements: Statement[]; keys: Map<string, string[]> } {
-  const statements: Statement[] = [];
-  const keys = new Map<string, string[]>();
-  for (const line of lines) {
-    if (typeof line.kind === 'string' && typeof line.key === 'string') {
-      const known = keys.get(line.kind);
-      if (known === undefined) keys.set(line.kind, [line.key]);
-      else known.push(line.key);
-    } else if (isStatement(line)) statements.push(line);
-    else throw new DamagedSnapshot('it has a line of an unknown form');
-  }
-  return { statements, keys };
-}
-
-function isStatement(line: Line): line is Line & Statement {
-  if ('service' in line) return typeof (line.service as { key?: unknown } | null)?.key === 'string';
-  if ('group' in line)
-    return typeof line.group === 'string' && typeof line.serviceKey === 'string' && Array.isArray(line.instances);
-  return typeof line.subject === 'string' && typeof line.source === 'string' && Array.isArray(line.facts);
 }

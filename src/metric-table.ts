@@ -128,6 +128,7 @@ export const METRICS = {
     'operation',
     'result',
   ]),
+  healthdns_ecs_requests_total: counter('http', 'ECS API calls by operation and result.', ['operation', 'result']),
   healthdns_cloudmap_store_failures_total: counter('cloudmap', 'Writes that the store refused.'),
   healthdns_ecs_tasks: gauge('ecs', 'Pods that are running ECS tasks.'),
   healthdns_ecs_tasks_unplaced: gauge(

@@ -65,7 +65,7 @@ const homes: Record<string, readonly string[]> = {
   commander: ['cli.ts', 'cli/arguments.ts'],
   pino: ['log.ts'],
   yaml: ['config', 'taskdef', 'migrate'],
-  valibot: ['config', 'health/policies', 'cloudmap', 'taskdef'], // whoever checks what comes from outside
+  valibot: ['config', 'health/policies', 'cloudmap', 'taskdef', 'ecs/operations'], // whoever checks what comes from outside
   koffi: ['native'],
   re2js: ['dns'],
   'classic-level': ['cloudmap'],

@@ -1,4 +1,4 @@
-/** The error names of the AWS Cloud Map API (servicediscovery, 2017-03-14), and those common to AWS JSON services. */
+/** The error names of the AWS Cloud Map (servicediscovery, 2017-03-14) and ECS (2014-11-13) APIs, and those that all share. */
 export type AwsErrorCode =
   | 'InvalidInput'
   | 'NamespaceNotFound'
@@ -15,6 +15,15 @@ export type AwsErrorCode =
   | 'ResourceNotFoundException'
   | 'TooManyTagsException'
   | 'ServiceAttributesLimitExceededException'
+  | 'ClientException'
+  | 'InvalidParameterException'
+  | 'ClusterNotFoundException'
+  | 'ClusterContainsServicesException'
+  | 'ClusterContainsTasksException'
+  | 'ServiceNotFoundException'
+  | 'ServiceNotActiveException'
+  | 'UnsupportedFeatureException'
+  | 'LimitExceededException'
   | 'UnknownOperationException'
   | 'SerializationException'
   | 'RequestEntityTooLargeException'

@@ -1,15 +1,19 @@
 // The shapes of request members, from the API's service model (servicediscovery, 2017-03-14).
 import * as v from 'valibot';
 import { NameError, parseName } from '../dns/name.ts';
-import { AwsError } from './aws-error.ts';
+import { AwsError, type AwsErrorCode } from './aws-error.ts';
 
-/** Checks an operation's input. @throws AwsError InvalidInput naming the member and what was expected */
-export function read<Schema extends v.GenericSchema>(schema: Schema, input: unknown): v.InferOutput<Schema> {
+/** Checks an operation's input. @throws AwsError `code` naming the member and what was expected */
+export function read<Schema extends v.GenericSchema>(
+  schema: Schema,
+  input: unknown,
+  code: AwsErrorCode = 'InvalidInput',
+): v.InferOutput<Schema> {
   const parsed = v.safeParse(schema, input ?? {}, { abortEarly: true, abortPipeEarly: true });
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
   const path = (issue.path ?? []).map(({ key }) => String(key)).join('.');
-  throw new AwsError('InvalidInput', path === '' ? issue.message : `${path}: ${issue.message}`);
+  throw new AwsError(code, path === '' ? issue.message : `${path}: ${issue.message}`);
 }
 
 const between = (minimum: number, maximum: number) =>

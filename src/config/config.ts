@@ -20,6 +20,7 @@ export interface Config {
   readonly zones: readonly ZoneConfig[];
   /** undefined: neither the Cloud Map API nor ECS tasks. */
   readonly cloudMap?: CloudMapConfig | undefined;
+  readonly ecs?: EcsConfig | undefined;
   /** undefined: names that are not ours are REFUSED. */
   readonly forward: ForwardSettings | undefined;
   /** undefined: no access lists, rewriting, search path or query log. */
@@ -53,6 +54,16 @@ export interface CloudMapConfig {
     readonly servicesPerNamespace: number;
     readonly instancesPerService: number;
   };
+}
+
+export interface EcsConfig {
+  readonly engine: 'processes';
+  /** Absolute. */
+  readonly directory: string;
+  /** undefined: the TTL of the service's records. */
+  readonly drainSeconds?: number;
+  /** Whether POST /reset exists. */
+  readonly reset: boolean;
 }
 
 export interface CloudMapCheck {

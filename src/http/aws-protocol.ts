@@ -5,24 +5,24 @@ import { AwsError } from '../cloudmap/aws-error.ts';
 import type { HttpRequest, HttpResponse } from './endpoint.ts';
 
 export interface AwsProtocol {
-  /** The operation's name. @throws AwsError UnknownOperationException */
-  operation(request: HttpRequest): string;
+  /** The service's target and the operation's name. @throws AwsError UnknownOperationException */
+  operation(request: HttpRequest): { readonly target: string; readonly name: string };
   /** The operation's input. @throws AwsError SerializationException */
   input(request: HttpRequest): unknown;
   success(output: object): HttpResponse;
-  failure(error: AwsError): HttpResponse;
+  /** `namespace` is that of the service's shapes: com.amazonaws.ecs. */
+  failure(error: AwsError, namespace: string): HttpResponse;
 }
 
-const SERVICE = 'Route53AutoNaming_v20170314';
 /** SDKs log the request id; nothing looks it up here. */
 const NO_REQUEST_ID = { 'x-amzn-requestid': '00000000-0000-0000-0000-000000000000' };
 
 export const awsJson: AwsProtocol = {
   operation({ headers }) {
-    const target = String(headers['x-amz-target'] ?? '');
-    if (!target.startsWith(`${SERVICE}.`))
-      throw new AwsError('UnknownOperationException', `the X-Amz-Target header must be ${SERVICE}.OPERATION`);
-    return target.slice(SERVICE.length + 1);
+    const [, target, name] = /^(\w+)\.(\w+)$/.exec(String(headers['x-amz-target'] ?? '')) ?? [];
+    if (target === undefined || name === undefined)
+      throw new AwsError('UnknownOperationException', 'the X-Amz-Target header must be SERVICE.OPERATION');
+    return { target, name };
   },
   input: ({ body }) => deserialize(() => (body.length === 0 ? {} : JSON.parse(body.toString('utf8'), withoutNull))),
   success: (output) => response(200, JSON.stringify(secondsForDates(output))),
@@ -42,17 +42,16 @@ const response = (status: number, body: string, headers = {}): HttpResponse => (
 
 export const rpcV2Cbor: AwsProtocol = {
   operation({ rest, headers }) {
-    const [service, word, name, ...more] = rest.split('/');
-    if (service !== SERVICE || word !== 'operation' || name === undefined || more.length > 0)
-      throw new AwsError('UnknownOperationException', `the path must be /service/${SERVICE}/operation/OPERATION`);
+    const [target = '', word, name, ...more] = rest.split('/');
+    if (word !== 'operation' || name === undefined || more.length > 0)
+      throw new AwsError('UnknownOperationException', 'the path must be /service/SERVICE/operation/OPERATION');
     if (headers['smithy-protocol'] !== 'rpc-v2-cbor')
       throw new AwsError('SerializationException', 'the Smithy-Protocol header must be rpc-v2-cbor');
-    return name;
+    return { target, name };
   },
   input: ({ body }) => deserialize(() => (body.length === 0 ? {} : decode(body))),
   success: (output) => cborResponse(200, withoutUndefined(output)),
-  failure: (error) =>
-    cborResponse(error.statusCode, errorMembers(error, `com.amazonaws.servicediscovery#${error.code}`)),
+  failure: (error, namespace) => cborResponse(error.statusCode, errorMembers(error, `${namespace}#${error.code}`)),
 };
 
 const TIMESTAMP_TAG = 1;

@@ -24,6 +24,7 @@ export async function checkSignature(
   request: HttpRequest,
   path: string,
   keys: readonly AccessKey[],
+  expectedService: string,
   clock: Clock,
 ): Promise<void> {
   const { authorization } = request.headers;
@@ -34,8 +35,7 @@ export async function checkSignature(
     throw invalid('the Authorization header is not Signature Version 4');
   const key = keys.find((candidate) => candidate.accessKeyId === accessKeyId);
   if (key === undefined) throw new AwsError('UnrecognizedClientException', 'the access key is not configured');
-  if (service !== 'servicediscovery')
-    throw invalid(`the signature is for the service ${service}, not servicediscovery`);
+  if (service !== expectedService) throw invalid(`the signature is for the service ${service}, not ${expectedService}`);
   const signedAt = String(request.headers['x-amz-date'] ?? '');
   const signingDate = dateOf(signedAt);
   if (signingDate === undefined || Math.abs(signingDate.getTime() - clock.now()) > MAX_SKEW_MS)
@@ -50,7 +50,8 @@ export async function checkSignature(
   const required = ['host', 'x-amz-date', 'x-amz-target', 'content-type'].filter((name) => name in request.headers);
   const uncovered = required.find((name) => !names.includes(name));
   if (uncovered !== undefined) throw invalid(`${uncovered} must be signed`);
-  const expected = await sign(request, path, key, String(region), names, signingDate);
+  const scope = { region: String(region), service: expectedService };
+  const expected = await sign(request, path, key, scope, names, signingDate);
   if (!sameText(expected, signature)) throw invalid('the signature does not match: check the secret key');
 }
 
@@ -61,15 +62,14 @@ async function sign(
   request: HttpRequest,
   path: string,
   key: AccessKey,
-  region: string,
+  scope: { readonly region: string; readonly service: string },
   names: readonly string[],
   signingDate: Date,
 ): Promise<string> {
   const headers = Object.fromEntries(names.map((name) => [name, String(request.headers[name] ?? '')]));
   const signer = new SignatureV4({
     credentials: key,
-    region,
-    service: 'servicediscovery',
+    ...scope,
     sha256: Hash.bind(undefined, 'sha256'),
     applyChecksum: false,
   });

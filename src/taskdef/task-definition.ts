@@ -25,7 +25,12 @@ const MAX_BYTES = 1024 * 1024;
  */
 export function parseTaskDefinition(text: string): TaskDefinition {
   if (text.length > MAX_BYTES) throw new TaskDefinitionError([`$: larger than ${MAX_BYTES} bytes`]);
-  const parsed = v.safeParse(taskDefinitionSchema, unwrap(parseJson(text)), { abortPipeEarly: true });
+  return checkTaskDefinition(unwrap(parseJson(text)));
+}
+
+/** Checks a task definition that is not text any more. @throws TaskDefinitionError with every problem found */
+export function checkTaskDefinition(value: unknown): TaskDefinition {
+  const parsed = v.safeParse(taskDefinitionSchema, value, { abortPipeEarly: true });
   if (parsed.success) return parsed.output;
   throw new TaskDefinitionError(parsed.issues.map((issue) => `${jsonPath(issue)}: ${issue.message}`));
 }

@@ -9,21 +9,22 @@ import { openLevelStore, StoreDamaged } from '../cloudmap/level-store.ts';
 import { type NamespaceNames, namespaceNameProblem } from '../cloudmap/namespace-names.ts';
 import { publishCloudMap } from '../cloudmap/publish-cloud-map.ts';
 import type { NamespaceRecord } from '../cloudmap/records.ts';
-import type { CloudMapConfig, ZoneConfig } from '../config/config.ts';
+import type { CloudMapConfig, EcsConfig, ZoneConfig } from '../config/config.ts';
 import { formatName, parseName } from '../dns/name.ts';
 import { TaskBook } from '../ecs/task-book.ts';
 import { startTaskSource } from '../ecs/task-source.ts';
 import type { LeaseTimings } from '../endpoints/lease.ts';
 import { startEndpoints } from '../endpoints/start.ts';
 import type { VerdictListener } from '../health/sync.ts';
+import { awsEndpoints, cloudMapService } from '../http/aws-api.ts';
 import type { AccessKey } from '../http/aws-signature.ts';
-import { cloudMapEndpoints } from '../http/cloud-map.ts';
 import type { Endpoint } from '../http/endpoint.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics, Reading } from '../metrics.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { WatchTimings } from '../sources/kubernetes/watch/timings.ts';
 import type { StatusBoard } from '../sources/status.ts';
+import { startEcs } from './ecs.ts';
 
 export interface CloudMapDependencies {
   readonly registry: Registry;
@@ -34,6 +35,8 @@ export interface CloudMapDependencies {
   readonly metrics: Metrics;
   /** The zones of all DNS namespaces, whenever they change. */
   readonly onZones: (zones: readonly ZoneConfig[]) => void;
+  readonly ecs?: EcsConfig;
+  readonly concurrentChecks: number;
   /** Names of the zones of the configuration. */
   readonly configuredZones: () => readonly string[];
   /** Calls the listener with each verdict that changed. */
@@ -52,7 +55,7 @@ export interface CloudMap {
 
 /** Rejects if the store or a key file cannot be opened. */
 export async function startCloudMap(config: CloudMapConfig, dependencies: CloudMapDependencies): Promise<CloudMap> {
-  const { registry, board, clock, random, log, metrics, onZones, flush, timings } = dependencies;
+  const { registry, board, clock, random, log, metrics, timings } = dependencies;
   const keys = await readKeys(config);
   const zoneNames: string[] = [];
   const store = await openStore(config, zoneNames, dependencies);
@@ -65,23 +68,11 @@ export async function startCloudMap(config: CloudMapConfig, dependencies: CloudM
   // Before `publishCloudMap`, which publishes the changes of both.
   const book = new TaskBook(state, registry);
   state.onChange((changes) => book.changed(changes));
-  const zones = new Map<string, ZoneConfig>();
-  let told: readonly ZoneConfig[] = [];
-  let flushed: Promise<void> = Promise.resolve();
+  const published = new Published(dependencies, zoneNames);
   const health = publishCloudMap({
-    state,
-    registry,
-    clock,
-    defaults: config,
-    onZone: (name, zone) => void (zone ? zones.set(name, zone) : zones.delete(name)),
-    judgeNow() {
-      const now = [...zones.values()];
-      zoneNames.splice(0, zoneNames.length, ...zones.keys());
-      if (!isDeepStrictEqual(now, told)) onZones(now);
-      told = now;
-      flushed = flush();
-      flushed.catch((error: Error) => log.error('failed to publish Cloud Map names', { error: error.message }));
-    },
+    ...{ state, registry, clock, defaults: config },
+    onZone: (name, zone) => published.setZone(name, zone),
+    judgeNow: () => published.flush(),
   });
 
   const namespaceNames = { allowed: config.namespaces, zones: dependencies.configuredZones };
@@ -106,15 +97,58 @@ export async function startCloudMap(config: CloudMapConfig, dependencies: CloudM
     ...{ state, clock, random, region, account, limits, health, namespaceNames },
     notReady: inCluster?.notReady,
   };
+  const ecs =
+    dependencies.ecs &&
+    (await startEcs(dependencies.ecs, {
+      ...{ cloudMap: api, book, clock, random, log, concurrentChecks: dependencies.concurrentChecks },
+      publishNow: () => published.flush(),
+    }));
+  const services = [cloudMapService(api, () => published.done), ...(ecs ? [ecs.service] : [])];
   return {
-    endpoints: cloudMapEndpoints({ api, writes: config.writes, keys, log, metrics, published: () => flushed }),
+    endpoints: [
+      ...awsEndpoints({ services, writes: config.writes, keys, clock, log, metrics }),
+      ...(ecs?.endpoints ?? []),
+    ],
     async stop() {
       uncollect();
+      await ecs?.stop();
       await Promise.all(tasks.map((source) => source.stop()));
       await endpoints?.stop();
       await store.close();
     },
   };
+}
+
+/** What Cloud Map and tasks have brought to DNS so far. */
+class Published {
+  /** Resolves when DNS answers by everything that was flushed. */
+  done: Promise<void> = Promise.resolve();
+  readonly #dependencies: CloudMapDependencies;
+  /** Names of `zones`, for the status of the store. */
+  readonly #names: string[];
+  readonly #zones = new Map<string, ZoneConfig>();
+  #announced: readonly ZoneConfig[] = [];
+
+  constructor(dependencies: CloudMapDependencies, names: string[]) {
+    this.#dependencies = dependencies;
+    this.#names = names;
+  }
+
+  setZone(name: string, zone: ZoneConfig | undefined): void {
+    if (zone === undefined) this.#zones.delete(name);
+    else this.#zones.set(name, zone);
+  }
+
+  /** Makes zones, verdicts and names take effect now. */
+  flush(): void {
+    const { onZones, flush, log } = this.#dependencies;
+    const zones = [...this.#zones.values()];
+    this.#names.splice(0, this.#names.length, ...this.#zones.keys());
+    if (!isDeepStrictEqual(zones, this.#announced)) onZones(zones);
+    this.#announced = zones;
+    this.done = flush();
+    this.done.catch((error: Error) => log.error('failed to publish names of Cloud Map', { error: error.message }));
+  }
 }
 
 /** Existing namespaces are always served; the operator is warned about those that could not be created now. */

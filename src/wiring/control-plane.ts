@@ -76,6 +76,8 @@ export class ControlPlane {
         ...{ registry, board, clock, random, log, metrics },
         flush: () => this.flush(),
         onVerdict: this.health.onVerdict,
+        ...(config.ecs && { ecs: config.ecs }),
+        concurrentChecks: config.limits.concurrentChecks,
         configuredZones: () => this.#configured().map(({ name }) => name),
         onZones: (next) => {
           this.#cloudMapZones = next;

@@ -12,6 +12,7 @@ const FIXED: Readonly<Record<string, (config: Config) => unknown>> = {
   server: ({ server: { lameduckSeconds, ...others } }) => others,
   limits: ({ limits }) => limits,
   cloudMap: ({ cloudMap }) => cloudMap,
+  ecs: ({ ecs }) => ecs,
   forward: ({ forward }) => forward?.routes ?? [],
   cache: ({ forward }) => forward?.cache,
   hosts: ({ forward }) => forward?.hosts,

@@ -1,6 +1,6 @@
 // The Cloud Map API with tasks and store in a real cluster, in this process: its wiring without the DNS.
 import { systemClock } from '../../src/clock.ts';
-import type { CloudMapConfig } from '../../src/config/config.ts';
+import type { CloudMapConfig, EcsConfig } from '../../src/config/config.ts';
 import type { LeaseTimings } from '../../src/endpoints/lease.ts';
 import { createHealthSync } from '../../src/health/sync.ts';
 import { startHttpServer } from '../../src/http/server.ts';
@@ -16,7 +16,8 @@ export interface CloudMapInCluster {
   readonly board: StatusBoard;
   /** One operation; the output, or throws an Error with the API's `name`. */
   // biome-ignore lint/suspicious/noExplicitAny: outputs differ by operation; tests look at what they need
-  call(operation: string, input: object): Promise<any>;
+  call(operation: string, input: object, target?: string): Promise<any>;
+  readonly url: string;
   /** Makes a private DNS namespace and a service in it; returns the service's id. */
   createService(namespace: string, service: string, more?: object): Promise<string>;
   /** "id status address" of each instance that would be answered, or of all. */
@@ -48,6 +49,7 @@ export const testCloudMapConfig = (more: Partial<CloudMapConfig> = {}): CloudMap
 export async function startCloudMapInCluster(
   config: CloudMapConfig,
   leaseTimings: LeaseTimings = { leaseSeconds: 3, renewDeadlineMs: 2_000, retryMs: 200 },
+  ecs?: EcsConfig,
 ): Promise<CloudMapInCluster> {
   let nextSlot = 1;
   const registry = createRegistry({ allocate: () => nextSlot++, set() {} });
@@ -60,6 +62,8 @@ export async function startCloudMapInCluster(
     random: Math.random,
     log: silentLogger,
     configuredZones: () => [],
+    concurrentChecks: 10,
+    ...(ecs && { ecs }),
     onZones() {},
     flush: async () => health.flush(),
     onVerdict: health.onVerdict,
@@ -73,12 +77,13 @@ export async function startCloudMapInCluster(
     log: silentLogger,
     metrics,
   });
-  const call: CloudMapInCluster['call'] = async (operation, input) => {
-    const response = await fetch(`http://127.0.0.1:${server.address.port}/`, {
+  const url = `http://127.0.0.1:${server.address.port}`;
+  const call: CloudMapInCluster['call'] = async (operation, input, target = 'Route53AutoNaming_v20170314') => {
+    const response = await fetch(url, {
       method: 'POST',
       headers: {
         'content-type': 'application/x-amz-json-1.1',
-        'x-amz-target': `Route53AutoNaming_v20170314.${operation}`,
+        'x-amz-target': `${target}.${operation}`,
       },
       body: JSON.stringify(input),
     });
@@ -90,6 +95,7 @@ export async function startCloudMapInCluster(
   return {
     registry,
     board,
+    url,
     call,
     async createService(namespace, service, more = {}) {
       const { OperationId } = await call('CreatePrivateDnsNamespace', { Name: namespace, Vpc: 'vpc-1' });

@@ -4,7 +4,7 @@ import { openState } from '../../src/cloudmap/cloud-map-state.ts';
 import { memoryStore, type Store } from '../../src/cloudmap/cloud-map-store.ts';
 import { publishCloudMap } from '../../src/cloudmap/publish-cloud-map.ts';
 import { createHealthSync } from '../../src/health/sync.ts';
-import { type CloudMapEndpointOptions, cloudMapEndpoints } from '../../src/http/cloud-map.ts';
+import { type AwsEndpointOptions, awsEndpoints, cloudMapService } from '../../src/http/aws-api.ts';
 import { startHttpServer } from '../../src/http/server.ts';
 import { silentLogger } from '../../src/log.ts';
 import { createMetrics } from '../../src/metrics.ts';
@@ -20,7 +20,7 @@ export interface CloudMapServer {
   close(): Promise<void>;
 }
 
-type Settings = Partial<Pick<CloudMapEndpointOptions, 'writes' | 'keys'>> & {
+type Settings = Partial<Pick<AwsEndpointOptions, 'writes' | 'keys'>> & {
   readonly store?: Store;
   readonly limits?: Partial<Api['limits']>;
   readonly namespaces?: readonly string[];
@@ -69,8 +69,9 @@ export async function startCloudMapServer(settings: Settings = {}): Promise<Clou
   const server = await startHttpServer({
     listen: { address: '127.0.0.1', port: 0 },
     limits: { httpBodyBytes: 256 * 1024, httpConnections: 100 },
-    endpoints: cloudMapEndpoints({
-      api,
+    endpoints: awsEndpoints({
+      services: [cloudMapService(api)],
+      clock: systemClock,
       writes: settings.writes ?? 'loopback',
       keys: settings.keys ?? [],
       log: silentLogger,

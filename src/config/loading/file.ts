@@ -9,6 +9,7 @@ import { choice, expecting, integer, mapping, text } from '../reading/shape.ts';
 import type { Soundness } from '../reading/validate.ts';
 import { buildCloudMap, checkCloudMap, cloudMapEntry } from '../sections/cloud-map.ts';
 import { createClusterNames } from '../sections/cluster-names.ts';
+import { buildEcs, checkEcs, ecsEntry } from '../sections/ecs.ts';
 import { buildRoutes, checkForward, forwardEntry } from '../sections/forward.ts';
 import { buildCache, cacheEntry, checkCache } from '../sections/forward-cache.ts';
 import { buildDns64, buildForwardLocal, checkForwardLocal, forwardLocalEntries } from '../sections/forward-local.ts';
@@ -49,6 +50,7 @@ export const fileSchema = mapping(
     server: serverEntry,
     limits: limitsEntry,
     cloudMap: cloudMapEntry,
+    ecs: ecsEntry,
     zones: zonesEntry,
     forward: forwardEntry,
     cache: cacheEntry,
@@ -84,6 +86,10 @@ export async function checkFile(
     );
     if (admin === undefined && http !== undefined && !isLoopback(parseListenAddress(http).address))
       reporter.warning(['cloudMap'], 'the API is not served: `http` is not loopback, so set `admin`');
+  }
+  if (file.ecs !== undefined && file.ecs !== null) {
+    const http = soundness.isSound(['http']) && file.http !== false ? parseListenAddress(file.http) : undefined;
+    checkEcs(file.cloudMap !== undefined, http, soundness, reporter);
   }
   if (soundness.isSound(['forward'])) checkForward(file.forward, folder, reporter);
   if (soundness.isSound(['cache'])) checkCache(file.cache, reporter);
@@ -121,6 +127,7 @@ export function buildConfig(input: FileInput, file: string, folder: string, repo
     logLevel: input.logLevel,
     zones,
     ...(input.cloudMap && { cloudMap: buildCloudMap(input.cloudMap, folder, clusters) }),
+    ...(input.ecs && { ecs: buildEcs(input.ecs, folder) }),
     forward: buildForward(input, folder),
     front: buildFront(input, buildDns64(input), zones, reporter),
   };

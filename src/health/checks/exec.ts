@@ -10,16 +10,24 @@ const REASON_LENGTH = 200;
 /** The variables of healthdns's own environment that a command sees; others might contain secrets. */
 const INHERITED = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'USER'];
 
-/** Passes when the command exits with 0. Its last line of output is the reason. */
 export function probeExec(target: CheckTarget, signal: AbortSignal): Promise<CheckResult> {
-  const [file, ...parameters] = argumentsOf(target.check.command ?? []);
+  return runCheckCommand(target.check.command ?? [], { env: environmentOf(target) }, signal);
+}
+
+/** Passes when the command exits with 0. Its last line of output is the reason. */
+export function runCheckCommand(
+  command: readonly string[],
+  options: { readonly env: NodeJS.ProcessEnv; readonly cwd?: string },
+  signal: AbortSignal,
+): Promise<CheckResult> {
+  const [file, ...parameters] = argumentsOf(command);
   if (file === undefined) return Promise.resolve(failed('no command: add one to the health check'));
   return new Promise((resolve) => {
     let child: ChildProcess;
     try {
       child = spawn(file, parameters, {
+        ...options,
         detached: true,
-        env: environmentOf(target),
         stdio: ['ignore', 'pipe', 'pipe'],
       });
     } catch (error) {

@@ -1,0 +1,284 @@
+// Keeps the tasks of each service as its record wants them, by ECS's rules for deployments. Level-triggered: any change of a
+// task or record only marks the service; the present state decides what is started and stopped.
+import { randomUUID } from 'node:crypto';
+import type { Clock, Timer } from '../../clock.ts';
+import type { Logger } from '../../log.ts';
+import {
+  type DeploymentRecord,
+  definitionKey,
+  type EcsServiceRecord,
+  type TaskDefinitionRecord,
+} from '../model/ecs-records.ts';
+import type { EcsState } from '../model/ecs-state.ts';
+import type { RunningTask, TaskEngine } from '../model/running-task.ts';
+
+export interface ServiceSchedulerSettings {
+  readonly state: EcsState;
+  readonly engine: TaskEngine;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly taskArn: (task: RunningTask) => string;
+}
+
+const MAX_EVENTS = 100;
+const FIRST_BACKOFF_MS = 500;
+const MAX_BACKOFF_MS = 30_000;
+/** As many failures in a row are no accident. */
+const PERSISTENT_FAILURES = 3;
+
+interface Failures {
+  inARow: number;
+  /** Monotonic; no task is started before. */
+  notBeforeMs: number;
+}
+
+export class ServiceScheduler {
+  readonly #settings: ServiceSchedulerSettings;
+  readonly #dirty = new Set<string>();
+  readonly #failures = new Map<string, Failures>();
+  readonly #counted = new Set<string>();
+  readonly #timers = new Map<string, Timer>();
+  #isScheduled = false;
+  #isClosed = false;
+
+  constructor(settings: ServiceSchedulerSettings) {
+    this.#settings = settings;
+    settings.engine.onChange((task) => {
+      if (task.request.service === undefined) return;
+      const key = `${task.request.cluster}/${task.request.service}`;
+      if (task.status === 'RUNNING' && task.health === 'HEALTHY') this.#failures.delete(key);
+      if (task.desiredStatus === 'STOPPED') this.#countFailure(key, task);
+      this.mark(key);
+    });
+    for (const key of settings.state.services.keys()) this.mark(key);
+  }
+
+  /** Reconciles the service in a later turn of the event loop. */
+  mark(key: string): void {
+    this.#dirty.add(key);
+    if (this.#isScheduled || this.#isClosed) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      const keys = [...this.#dirty];
+      this.#dirty.clear();
+      for (const one of keys) if (!this.#isClosed) this.#reconcile(one);
+    });
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const timer of this.#timers.values()) timer.cancel();
+  }
+
+  /** Adds an event to the service, as DescribeServices shows it. */
+  note(key: string, message: string): void {
+    const service = this.#settings.state.services.get(key);
+    if (service === undefined) return;
+    const event = {
+      id: randomUUID(),
+      createdMs: this.#settings.clock.now(),
+      message: `(service ${service.name}) ${message}`,
+    };
+    this.#put(key, { ...service, events: [event, ...service.events].slice(0, MAX_EVENTS) });
+  }
+
+  #reconcile(key: string): void {
+    const { state } = this.#settings;
+    const service = state.services.get(key);
+    if (service === undefined || service.status === 'INACTIVE') return;
+    const tasks = this.#tasksOf(key);
+    if (service.status === 'DRAINING') {
+      this.#drain(key, service, tasks);
+      return;
+    }
+    const active = tasks.filter(({ desiredStatus }) => desiredStatus === 'RUNNING');
+    const kept = this.#replaceUnhealthy(key, service, active);
+    const [primary] = service.deployments;
+    const fresh = kept.filter(({ request }) => request.deployment === primary?.id);
+    const old = kept.filter(({ request }) => request.deployment !== primary?.id);
+    const remaining = [...this.#scaleDown(service, fresh), ...this.#retire(service, fresh, old)];
+    this.#start(key, service, fresh.length, remaining.length);
+    this.#complete(key, fresh, tasks.length - fresh.length);
+  }
+
+  #tasksOf(key: string): RunningTask[] {
+    return [...this.#settings.engine.tasks.values()].filter(
+      ({ status, request }) => status !== 'STOPPED' && `${request.cluster}/${request.service}` === key,
+    );
+  }
+
+  #drain(key: string, service: EcsServiceRecord, tasks: readonly RunningTask[]): void {
+    for (const task of tasks) this.#stop(task, 'the service was deleted');
+    if (tasks.length === 0) this.#put(key, { ...service, status: 'INACTIVE', desiredCount: 0 });
+  }
+
+  /** Tasks that failed their health checks are stopped, and others started in their place; returns the others. */
+  #replaceUnhealthy(key: string, service: EcsServiceRecord, active: readonly RunningTask[]): RunningTask[] {
+    const { clock, engine, taskArn } = this.#settings;
+    const kept: RunningTask[] = [];
+    for (const task of active) {
+      const graceLeftMs = (task.startedMs ?? clock.now()) + service.gracePeriodSeconds * 1000 - clock.now();
+      if (task.health !== 'UNHEALTHY' || graceLeftMs > 0) {
+        if (task.health === 'UNHEALTHY') this.#later(key, graceLeftMs);
+        kept.push(task);
+        continue;
+      }
+      this.note(key, `(task ${task.id}) failed container health checks.`);
+      engine.stop(task.id, 'ServiceSchedulerInitiated', `Task failed container health checks: ${taskArn(task)}`);
+    }
+    return kept;
+  }
+
+  /** Stops what is more than the desired count, the worst and newest first; returns the others. */
+  #scaleDown(service: EcsServiceRecord, fresh: readonly RunningTask[]): RunningTask[] {
+    const best = [...fresh].sort(
+      (one, other) => Number(isGood(other)) - Number(isGood(one)) || one.createdMs - other.createdMs,
+    );
+    for (const task of best.slice(service.desiredCount)) this.#stop(task, 'Scaling activity initiated by deployment');
+    return best.slice(0, service.desiredCount);
+  }
+
+  /**
+   * Stops tasks of earlier deployments: bad ones at once, good ones while minimumHealthyPercent of good tasks are left, and
+   * only to make room for, or after, new ones. Returns those that stay.
+   */
+  #retire(service: EcsServiceRecord, fresh: readonly RunningTask[], old: readonly RunningTask[]): RunningTask[] {
+    const { desiredCount, rules } = service;
+    const minimum = Math.ceil((desiredCount * rules.minimumHealthyPercent) / 100);
+    const maximum = Math.max(1, Math.floor((desiredCount * rules.maximumPercent) / 100));
+    const missing = Math.max(0, desiredCount - fresh.length);
+    const room = maximum - fresh.length - old.length;
+    // Needed to start what is missing, or left over because new tasks are good.
+    let excess = Math.max(missing - Math.max(0, room), fresh.filter(isGood).length + old.length - desiredCount);
+    let good = fresh.filter(isGood).length + old.filter(isGood).length;
+    const stays: RunningTask[] = [];
+    for (const task of [...old].sort((one, other) => Number(isGood(one)) - Number(isGood(other)))) {
+      const mayGo = excess > 0 && (!isGood(task) || good - 1 >= minimum);
+      if (!mayGo) {
+        stays.push(task);
+        continue;
+      }
+      excess--;
+      if (isGood(task)) good--;
+      this.#stop(task, `Scaling activity initiated by (deployment ${service.deployments[0]?.id})`);
+    }
+    return stays;
+  }
+
+  #start(key: string, service: EcsServiceRecord, freshCount: number, activeCount: number): void {
+    const { clock, engine, state, log } = this.#settings;
+    const [deployment] = service.deployments;
+    const definition = deployment && state.definitions.get(deployment.taskDefinition);
+    if (deployment === undefined || definition === undefined || deployment.rolloutState === 'FAILED') return;
+    const maximum = Math.max(1, Math.floor((service.desiredCount * service.rules.maximumPercent) / 100));
+    const count = Math.min(service.desiredCount - freshCount, maximum - activeCount);
+    if (count <= 0) return;
+    const waitMs = (this.#failures.get(key)?.notBeforeMs ?? 0) - clock.monotonicMs();
+    if (waitMs > 0) {
+      this.#later(key, waitMs);
+      return;
+    }
+    try {
+      const started = Array.from({ length: count }, () => engine.run(requestOf(service, deployment, definition)));
+      this.note(key, `has started ${count} tasks: ${started.map(({ id }) => `(task ${id})`).join(' ')}.`);
+    } catch (error) {
+      log.warn('failed to start tasks of an ECS service', { service: key, reason: (error as Error).message });
+      this.#later(key, MAX_BACKOFF_MS);
+    }
+  }
+
+  /** A deployment is complete when all its tasks are good and no others are left. */
+  #complete(key: string, fresh: readonly RunningTask[], others: number): void {
+    const service = this.#settings.state.services.get(key)!;
+    const [primary] = service.deployments;
+    const isWhole = fresh.length === service.desiredCount && fresh.every(isGood) && others === 0;
+    if (primary === undefined || !isWhole) return;
+    if (primary.rolloutState === 'COMPLETED' && service.deployments.length === 1) return;
+    const completed: DeploymentRecord = {
+      ...primary,
+      rolloutState: primary.rolloutState === 'FAILED' ? 'FAILED' : 'COMPLETED',
+      rolloutReason: `ECS deployment ${primary.id} completed.`,
+      updatedMs: this.#settings.clock.now(),
+    };
+    this.#put(key, { ...service, deployments: [completed] });
+    this.note(key, 'has reached a steady state.');
+  }
+
+  /** Of each task once: it failed to start, ended by itself, or failed its health checks before it was ever good. */
+  #countFailure(key: string, task: RunningTask): void {
+    const hasFailed =
+      task.stopCode === 'TaskFailedToStart' ||
+      task.stopCode === 'EssentialContainerExited' ||
+      task.health === 'UNHEALTHY';
+    if (!hasFailed || this.#counted.has(task.id)) return;
+    this.#counted.add(task.id);
+    if (this.#counted.size > 10_000) this.#counted.clear();
+    const { clock } = this.#settings;
+    const inARow = (this.#failures.get(key)?.inARow ?? 0) + 1;
+    const backoffMs = inARow === 1 ? 0 : Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (inARow - 2));
+    this.#failures.set(key, { inARow, notBeforeMs: clock.monotonicMs() + backoffMs });
+    this.note(key, `(task ${task.id}) stopped: ${task.stoppedReason ?? 'unknown'}.`);
+    if (inARow === PERSISTENT_FAILURES) this.note(key, 'is unable to consistently start tasks successfully.');
+    this.#breakCircuit(key, task.request.deployment);
+  }
+
+  /** ECS's threshold: half the desired count, at least 3 and at most 200 failed tasks. */
+  #breakCircuit(key: string, deploymentId: string | undefined): void {
+    const service = this.#settings.state.services.get(key);
+    const [primary, ...others] = service?.deployments ?? [];
+    if (service === undefined || primary === undefined || primary.id !== deploymentId) return;
+    if (primary.rolloutState !== 'IN_PROGRESS') return;
+    const updatedMs = this.#settings.clock.now();
+    const failed = { ...primary, failedTasks: primary.failedTasks + 1, updatedMs };
+    const threshold = Math.min(200, Math.max(3, Math.ceil(service.desiredCount / 2)));
+    const { enable, rollback } = service.rules.circuitBreaker;
+    if (!enable || failed.failedTasks < threshold) {
+      this.#put(key, { ...service, deployments: [failed, ...others] });
+      return;
+    }
+    const reason = 'ECS deployment circuit breaker: tasks failed to start.';
+    const broken: DeploymentRecord = { ...failed, rolloutState: 'FAILED', rolloutReason: reason };
+    const previous = others.find(({ rolloutState }) => rolloutState === 'COMPLETED');
+    const isRolledBack = rollback && previous !== undefined;
+    const deployments = isRolledBack ? [{ ...previous, updatedMs }, broken] : [broken, ...others];
+    this.#put(key, { ...service, deployments });
+    this.#failures.delete(key);
+    this.note(key, `(deployment ${primary.id}) deployment failed: tasks failed to start.`);
+    if (isRolledBack) this.note(key, `rolling back to (deployment ${previous.id}).`);
+  }
+
+  #stop(task: RunningTask, reason: string): void {
+    this.#settings.engine.stop(task.id, 'ServiceSchedulerInitiated', reason);
+  }
+
+  #later(key: string, delayMs: number): void {
+    this.#timers.get(key)?.cancel();
+    this.#timers.set(
+      key,
+      this.#settings.clock.setTimeout(() => this.mark(key), delayMs),
+    );
+  }
+
+  #put(key: string, service: EcsServiceRecord): void {
+    const { state, log } = this.#settings;
+    state.services.set(key, service);
+    state.save().catch((error: Error) => log.error('failed to save the state of ECS', { error: error.message }));
+  }
+}
+
+/** Running, and healthy where it has a health check. */
+export const isGood = ({ status, health, request }: RunningTask): boolean =>
+  status === 'RUNNING' &&
+  (health === 'HEALTHY' ||
+    !request.definition.containerDefinitions.some(
+      ({ essential, healthCheck }) => essential && healthCheck !== undefined && healthCheck.command[0] !== 'NONE',
+    ));
+
+function requestOf(service: EcsServiceRecord, deployment: DeploymentRecord, record: TaskDefinitionRecord) {
+  return {
+    ...{ cluster: service.cluster, service: service.name, group: `service:${service.name}`, startedBy: deployment.id },
+    ...{ deployment: deployment.id, definitionKey: definitionKey(record), definition: record.definition },
+    ...{ registries: service.registries, overrides: [], launchType: service.launchType, tags: {} },
+  };
+}

@@ -1,0 +1,125 @@
+// What every operation of the ECS API works with: the state, the engine, ARNs, and look-ups that fail as the API does.
+import * as v from 'valibot';
+import type { Clock } from '../../clock.ts';
+import { AwsError } from '../../cloudmap/aws-error.ts';
+import { read } from '../../cloudmap/request-shapes.ts';
+import type { ServiceScheduler } from '../engine/service-scheduler.ts';
+import { type EcsServiceRecord, serviceKey, type Tags, type TaskDefinitionRecord } from '../model/ecs-records.ts';
+import type { EcsState } from '../model/ecs-state.ts';
+import type { RunningTask, TaskEngine } from '../model/running-task.ts';
+
+export interface EcsApi {
+  readonly state: EcsState;
+  readonly engine: TaskEngine;
+  readonly scheduler: ServiceScheduler;
+  readonly clock: Clock;
+  readonly region: string;
+  readonly account: string;
+}
+
+export const DEFAULT_CLUSTER = 'default';
+
+export type Arns = Pick<EcsApi, 'region' | 'account'>;
+
+const arn = ({ region, account }: Arns, resource: string): string => `arn:aws:ecs:${region}:${account}:${resource}`;
+export const clusterArn = (api: Arns, name: string): string => arn(api, `cluster/${name}`);
+export const definitionArn = (api: Arns, key: string): string => arn(api, `task-definition/${key}`);
+export const serviceArn = (api: Arns, service: Pick<EcsServiceRecord, 'cluster' | 'name'>): string =>
+  arn(api, `service/${serviceKey(service)}`);
+export const taskArn = (api: Arns, task: RunningTask): string => arn(api, `task/${task.request.cluster}/${task.id}`);
+export const containerArn = (api: Arns, task: RunningTask, name: string): string =>
+  arn(api, `container/${task.request.cluster}/${task.id}/${name}`);
+
+/** The last part of an ARN; a name is returned as it is. */
+export const nameOf = (nameOrArn: string): string => nameOrArn.slice(nameOrArn.lastIndexOf('/') + 1);
+
+/** @throws AwsError InvalidParameterException */
+export const readInput = <Schema extends v.GenericSchema>(schema: Schema, input: unknown): v.InferOutput<Schema> =>
+  read(schema, input, 'InvalidParameterException');
+
+/** The name of a cluster that exists. @throws AwsError ClusterNotFoundException */
+export function clusterOf({ state }: EcsApi, nameOrArn: string | undefined): string {
+  const name = nameOf(nameOrArn ?? DEFAULT_CLUSTER);
+  if (!state.clusters.has(name)) throw new AwsError('ClusterNotFoundException', 'Cluster not found.');
+  return name;
+}
+
+/** An active service. @throws AwsError ServiceNotFoundException, ServiceNotActiveException */
+export function serviceOf(api: EcsApi, cluster: string, nameOrArn: string): EcsServiceRecord {
+  const service = api.state.services.get(serviceKey({ cluster, name: nameOf(nameOrArn) }));
+  if (service === undefined) throw new AwsError('ServiceNotFoundException', 'Service not found.');
+  if (service.status !== 'ACTIVE') throw new AwsError('ServiceNotActiveException', 'Service was not ACTIVE.');
+  return service;
+}
+
+/** "web" (its newest active revision), "web:3" or an ARN. @throws AwsError ClientException */
+export function definitionOf({ state }: EcsApi, reference: string): TaskDefinitionRecord {
+  const key = nameOf(reference);
+  const found = key.includes(':')
+    ? state.definitions.get(key)
+    : [...state.definitions.values()].filter(({ family, status }) => family === key && status === 'ACTIVE').at(-1);
+  if (found === undefined) throw new AwsError('ClientException', 'Unable to describe task definition.');
+  return found;
+}
+
+/** @throws AwsError InvalidParameterException */
+export function taskOf({ engine }: EcsApi, cluster: string, idOrArn: string): RunningTask {
+  const task = engine.tasks.get(nameOf(idOrArn));
+  if (task?.request.cluster !== cluster)
+    throw new AwsError('InvalidParameterException', 'The referenced task was not found.');
+  return task;
+}
+
+const text = (maximum: number) => v.pipe(v.string(), v.maxLength(maximum));
+/** A name or an ARN. */
+export const reference = v.pipe(text(2048), v.minLength(1));
+export const name = v.pipe(
+  v.string(),
+  v.regex(/^[A-Za-z0-9_-]{1,255}$/, 'must be of letters, digits, hyphens and underscores'),
+);
+export const token = v.optional(text(2048));
+export const count = (maximum: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(maximum));
+export const references = (maximum: number) => v.pipe(v.array(reference), v.maxLength(maximum));
+export const includes = v.optional(v.pipe(v.array(v.string()), v.maxLength(10)), []);
+
+const tagText = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
+export const tags = v.optional(
+  v.pipe(
+    v.array(
+      v.object({
+        key: v.pipe(text(128), v.minLength(1), v.regex(tagText, 'has characters that tags cannot have')),
+        value: v.optional(v.pipe(text(256), v.regex(tagText, 'has characters that tags cannot have')), ''),
+      }),
+    ),
+    v.maxLength(50),
+  ),
+  [],
+);
+
+export const tagsOf = (list: v.InferOutput<typeof tags>): Tags =>
+  Object.fromEntries(list.map(({ key, value }) => [key, value]));
+export const tagList = (record: Tags): object[] => Object.entries(record).map(([key, value]) => ({ key, value }));
+
+export const pageInput = {
+  nextToken: token,
+  maxResults: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100)), 100),
+};
+
+/** One page of items; the token is the position of the next one. @throws AwsError InvalidParameterException */
+export function pageOf<Item>(
+  items: readonly Item[],
+  { nextToken, maxResults }: { readonly nextToken?: string; readonly maxResults: number },
+): { readonly items: readonly Item[]; readonly nextToken: string | undefined } {
+  const start = nextToken === undefined ? 0 : positionIn(nextToken);
+  const end = start + maxResults;
+  return {
+    items: items.slice(start, end),
+    nextToken: end < items.length ? Buffer.from(`1:${end}`).toString('base64url') : undefined,
+  };
+}
+
+function positionIn(nextToken: string): number {
+  const match = /^1:(\d{1,9})$/.exec(Buffer.from(nextToken, 'base64url').toString());
+  if (match === null) throw new AwsError('InvalidParameterException', 'Invalid token in request.');
+  return Number(match[1]);
+}

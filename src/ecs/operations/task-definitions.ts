@@ -1,0 +1,218 @@
+import * as v from 'valibot';
+import { AwsError } from '../../cloudmap/aws-error.ts';
+import { checkTaskDefinition, TaskDefinitionError } from '../../taskdef/task-definition.ts';
+import { definitionKey, type TaskDefinitionRecord } from '../model/ecs-records.ts';
+import {
+  definitionArn,
+  definitionOf,
+  type EcsApi,
+  includes,
+  name,
+  nameOf,
+  pageInput,
+  pageOf,
+  readInput,
+  reference,
+  tagList,
+  tags,
+  tagsOf,
+} from './ecs-api.ts';
+
+/** 64 KiB, as in ECS. */
+const MAX_BYTES = 64 * 1024;
+const MAX_REVISIONS = 10_000;
+
+const optionalText = v.optional(v.pipe(v.string(), v.maxLength(4096)));
+const compatibility = v.picklist(['EC2', 'FARGATE', 'EXTERNAL', 'MANAGED_INSTANCES']);
+
+/** Members of a container that are stored and returned; taskdef/ checks those that have an effect. */
+const containerInput = v.object({
+  name,
+  image: v.pipe(v.string(), v.minLength(1), v.maxLength(2048)),
+  cpu: v.optional(v.pipe(v.number(), v.integer())),
+  memory: v.optional(v.pipe(v.number(), v.integer())),
+  memoryReservation: v.optional(v.pipe(v.number(), v.integer())),
+  essential: v.optional(v.boolean()),
+  portMappings: v.optional(
+    v.array(
+      v.object({
+        containerPort: v.optional(v.number()),
+        hostPort: v.optional(v.number()),
+        protocol: v.optional(v.picklist(['tcp', 'udp'])),
+        name: optionalText,
+        appProtocol: v.optional(v.picklist(['http', 'http2', 'grpc'])),
+      }),
+    ),
+  ),
+  entryPoint: v.optional(v.array(v.string())),
+  command: v.optional(v.array(v.string())),
+  environment: v.optional(v.array(v.object({ name: v.string(), value: v.optional(v.string(), '') }))),
+  dependsOn: v.optional(
+    v.array(
+      v.object({ containerName: v.string(), condition: v.picklist(['START', 'COMPLETE', 'SUCCESS', 'HEALTHY']) }),
+    ),
+  ),
+  stopTimeout: v.optional(v.number()),
+  workingDirectory: optionalText,
+  user: optionalText,
+  hostname: optionalText,
+  readonlyRootFilesystem: v.optional(v.boolean()),
+  dockerLabels: v.optional(v.record(v.string(), v.string())),
+  healthCheck: v.optional(
+    v.object({
+      command: v.array(v.string()),
+      interval: v.optional(v.number()),
+      timeout: v.optional(v.number()),
+      retries: v.optional(v.number()),
+      startPeriod: v.optional(v.number()),
+    }),
+  ),
+});
+
+const registerInput = v.object({
+  family: name,
+  containerDefinitions: v.pipe(v.array(containerInput), v.minLength(1), v.maxLength(10)),
+  taskRoleArn: optionalText,
+  executionRoleArn: optionalText,
+  networkMode: v.optional(v.picklist(['bridge', 'host', 'awsvpc', 'none'])),
+  requiresCompatibilities: v.optional(v.pipe(v.array(compatibility), v.maxLength(4))),
+  cpu: optionalText,
+  memory: optionalText,
+  tags,
+});
+
+/** Features whose loss would change what a task does; members that only tune something are ignored. */
+const REFUSED = ['volumes', 'placementConstraints', 'proxyConfiguration', 'inferenceAccelerators'];
+const REFUSED_IN_CONTAINERS = ['secrets', 'environmentFiles', 'mountPoints', 'volumesFrom', 'firelensConfiguration'];
+
+export async function registerTaskDefinition(api: EcsApi, input: unknown): Promise<object> {
+  if (JSON.stringify(input ?? {}).length > MAX_BYTES)
+    throw new AwsError('ClientException', `Actual length: over the maximum of ${MAX_BYTES} bytes.`);
+  const { tags: given, ...request } = readInput(registerInput, input);
+  refuseUnsupported(input as Record<string, unknown>);
+  const definition = checked(request);
+  const { state, clock } = api;
+  const earlier = [...state.definitions.values()].filter(({ family }) => family === request.family);
+  if (earlier.length >= MAX_REVISIONS)
+    throw new AwsError('LimitExceededException', `a family has at most ${MAX_REVISIONS} revisions`);
+  const record: TaskDefinitionRecord = {
+    family: request.family,
+    revision: Math.max(0, ...earlier.map(({ revision }) => revision)) + 1,
+    status: 'ACTIVE',
+    registeredMs: clock.now(),
+    definition,
+    tags: tagsOf(given),
+  };
+  state.definitions.set(definitionKey(record), record);
+  await state.save();
+  return { taskDefinition: describeDefinition(api, record), tags: tagList(record.tags) };
+}
+
+function checked(request: object): TaskDefinitionRecord['definition'] {
+  try {
+    return checkTaskDefinition(JSON.parse(JSON.stringify(request)));
+  } catch (error) {
+    if (!(error instanceof TaskDefinitionError)) throw error;
+    throw new AwsError('ClientException', error.problems.join('; '));
+  }
+}
+
+function refuseUnsupported(input: Record<string, unknown>): void {
+  const isSet = (value: unknown) => value !== undefined && !(Array.isArray(value) && value.length === 0);
+  const top = REFUSED.find((key) => isSet(input[key]));
+  const inContainer = (input.containerDefinitions as Record<string, unknown>[]).flatMap((container) =>
+    REFUSED_IN_CONTAINERS.filter((key) => isSet(container[key])).map((key) => `containerDefinitions.${key}`),
+  );
+  const refused = top ?? inContainer[0];
+  if (refused !== undefined) throw new AwsError('ClientException', `${refused} is not supported.`);
+}
+
+const describeInput = v.object({ taskDefinition: reference, include: includes });
+
+export function describeTaskDefinition(api: EcsApi, input: unknown): object {
+  const request = readInput(describeInput, input);
+  const record = definitionOf(api, request.taskDefinition);
+  const withTags = request.include.includes('TAGS');
+  return { taskDefinition: describeDefinition(api, record), tags: withTags ? tagList(record.tags) : undefined };
+}
+
+const listInput = v.object({
+  ...pageInput,
+  familyPrefix: optionalText,
+  status: v.optional(v.picklist(['ACTIVE', 'INACTIVE', 'DELETE_IN_PROGRESS']), 'ACTIVE'),
+  sort: v.optional(v.picklist(['ASC', 'DESC']), 'ASC'),
+});
+
+export function listTaskDefinitions(api: EcsApi, input: unknown): object {
+  const request = readInput(listInput, input);
+  const keys = [...api.state.definitions.values()]
+    .filter(({ family, status }) => status === request.status && family === (request.familyPrefix ?? family))
+    .sort((one, other) =>
+      one.family === other.family ? one.revision - other.revision : one.family < other.family ? -1 : 1,
+    )
+    .map(definitionKey);
+  const { items, nextToken } = pageOf(request.sort === 'ASC' ? keys : keys.reverse(), request);
+  return { taskDefinitionArns: items.map((key) => definitionArn(api, key)), nextToken };
+}
+
+const familiesInput = v.object({
+  ...pageInput,
+  familyPrefix: v.optional(v.pipe(v.string(), v.maxLength(255)), ''),
+  status: v.optional(v.picklist(['ACTIVE', 'INACTIVE', 'ALL']), 'ALL'),
+});
+
+export function listTaskDefinitionFamilies(api: EcsApi, input: unknown): object {
+  const request = readInput(familiesInput, input);
+  const all = [...api.state.definitions.values()];
+  const active = new Set(all.filter(({ status }) => status === 'ACTIVE').map(({ family }) => family));
+  const families = [...new Set(all.map(({ family }) => family))]
+    .filter((family) => request.status === 'ALL' || active.has(family) === (request.status === 'ACTIVE'))
+    .filter((family) => family.startsWith(request.familyPrefix))
+    .sort();
+  const { items, nextToken } = pageOf(families, request);
+  return { families: items, nextToken };
+}
+
+const deregisterInput = v.object({ taskDefinition: reference });
+
+/** Services and tasks that use the revision go on, as in ECS. */
+export async function deregisterTaskDefinition(api: EcsApi, input: unknown): Promise<object> {
+  const { taskDefinition } = readInput(deregisterInput, input);
+  if (!nameOf(taskDefinition).includes(':'))
+    throw new AwsError('ClientException', 'The specified task definition needs a revision.');
+  const record = definitionOf(api, taskDefinition);
+  const inactive = { ...record, status: 'INACTIVE' as const, deregisteredMs: record.deregisteredMs ?? api.clock.now() };
+  api.state.definitions.set(definitionKey(record), inactive);
+  await api.state.save();
+  return { taskDefinition: describeDefinition(api, inactive) };
+}
+
+function describeDefinition(api: EcsApi, record: TaskDefinitionRecord): object {
+  const { definition } = record;
+  const member = (key: string) => (definition as Record<string, unknown>)[key];
+  return {
+    taskDefinitionArn: definitionArn(api, definitionKey(record)),
+    family: record.family,
+    revision: record.revision,
+    status: record.status,
+    containerDefinitions: definition.containerDefinitions.map((container) => ({
+      ...container,
+      portMappings: container.portMappings.map((port) => ({ ...port, hostPort: port.hostPort ?? 0 })),
+      mountPoints: [],
+      volumesFrom: [],
+      systemControls: [],
+    })),
+    taskRoleArn: member('taskRoleArn'),
+    executionRoleArn: member('executionRoleArn'),
+    networkMode: member('networkMode'),
+    volumes: [],
+    placementConstraints: [],
+    requiresAttributes: [],
+    compatibilities: ['EXTERNAL', 'EC2', 'FARGATE'],
+    requiresCompatibilities: member('requiresCompatibilities'),
+    cpu: member('cpu'),
+    memory: member('memory'),
+    registeredAt: new Date(record.registeredMs),
+    deregisteredAt: record.deregisteredMs === undefined ? undefined : new Date(record.deregisteredMs),
+  };
+}

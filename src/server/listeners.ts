@@ -21,7 +21,8 @@ export interface Listeners {
   close(): Promise<void>;
 }
 
-interface OpenSocket {
+interface TransportSocket {
+  readonly transport: 'udp' | 'tcp';
   readonly bound: SocketAddress;
   readonly mode: string;
   close(): Promise<void>;
@@ -44,7 +45,7 @@ export interface ListenerDeps {
   onDescriptor(fd: number, marker: number | undefined): void;
 }
 
-/** Opens what `settings.listen` says; with several threads, each calls this. Rejects with ListenError, then nothing is open. */
+/** Opens the sockets of one data thread. Rejects with ListenError, and then nothing is open. */
 export async function openListeners(
   handler: QueryHandler,
   settings: DataPlaneSettings,
@@ -55,77 +56,98 @@ export async function openListeners(
   if (typeof native === 'string' && settings.udp === 'batched') throw new ListenError(native, 'ENOTSUP');
   if (typeof native === 'string' && settings.reusePort)
     throw new ListenError(`server.reusePort needs batched UDP: ${native}`, 'ENOTSUP');
-  const opened: (OpenSocket & { transport: 'udp' | 'tcp' })[] = [];
-  const shared = settings.threads > 1 || settings.reusePort === true;
-  const connections = createTcpConnections(settings.tcp, deps.clock, handler.counters);
-
-  const openUdp = async (address: SocketAddress) => {
-    const options = {
-      shared,
-      receiveBufferBytes: settings.receiveBufferBytes,
-      responseBytes: settings.responder.udpPayloadBytes,
-    };
-    const socket =
-      typeof native === 'string'
-        ? await openPlainUdp(handler, address, options)
-        : openBatchedUdp(native.libc, handler, address, options);
-    opened.push({ ...socket, transport: 'udp' });
-    return socket;
-  };
-
-  const openTcp = async (address: SocketAddress) => {
-    const listener =
-      typeof native === 'string'
-        ? await listenPlainTcp(handler, address, settings.tcp, deps.clock, connections)
-        : listenEpollTcp(handler, address, settings.tcp, { libc: native.libc, clock: deps.clock, connections, shared });
-    opened.push({ ...listener, transport: 'tcp' });
-  };
-
-  const openPair = async (address: SocketAddress) => {
-    for (let attempt = 1; ; attempt++) {
-      const udp = await openUdp(address);
-      try {
-        await openTcp({ address: address.address, port: udp.bound.port });
-        return;
-      } catch (error) {
-        if (address.port !== 0 || attempt === PORT_ATTEMPTS || (error as ListenError).code !== 'EADDRINUSE')
-          throw error;
-        await udp.close();
-        opened.pop();
-      }
-    }
-  };
-
-  let loop: ReceiveLoop | undefined;
-  const close = async () => {
-    loop?.stop();
-    const closed = opened.map((socket) => socket.close());
-    connections.close();
-    await Promise.all(closed);
-  };
+  const sockets = createSockets(handler, settings, deps.clock, native);
   try {
-    for (const address of addresses) await openPair(address);
+    for (const address of addresses) await sockets.openPair(address);
   } catch (error) {
-    await close();
+    await sockets.close();
     throw error;
   }
-  const readable: readonly ReadableSocket[] = [...opened.filter(isReadable), ...(deps.alsoReadable ?? [])];
-  if (typeof native !== 'string') {
-    for (const { fd, marker } of readable) deps.onDescriptor(fd, marker);
-    const wakeMs = IDLE_WAKE_MS * settings.threads;
-    loop = startReceiveLoop(native.libc, readable, native.eventLoopFd, {
-      monotonicMs: deps.clock.monotonicMs,
-      setTimeout: deps.clock.setTimeout,
-      granularityMs: wakeMs,
-      nextDeadlineMs: deps.nextDeadlineMs,
-      failed: () => void handler.counters[COUNTER.POLL_FAILED]++,
-    });
-  }
+  const loop = typeof native === 'string' ? undefined : startLoop(native, sockets.opened, handler, settings, deps);
   return {
-    addresses: opened.map(({ bound, transport, mode }) => ({ ...bound, transport, mode })),
+    addresses: sockets.opened.map(({ bound, transport, mode }) => ({ ...bound, transport, mode })),
     fallback: typeof native === 'string' && settings.udp === 'auto' ? native : undefined,
-    close,
+    async close() {
+      loop?.stop();
+      await sockets.close();
+    },
   };
+}
+
+interface Sockets {
+  readonly opened: readonly TransportSocket[];
+  /** UDP and TCP on the same address and port. */
+  openPair(address: SocketAddress): Promise<void>;
+  close(): Promise<void>;
+}
+
+function createSockets(
+  handler: QueryHandler,
+  settings: DataPlaneSettings,
+  clock: Clock,
+  native: Native | string,
+): Sockets {
+  const opened: TransportSocket[] = [];
+  const shared = settings.threads > 1 || settings.reusePort === true;
+  const connections = createTcpConnections(settings.tcp, clock, handler.counters);
+  const { receiveBufferBytes, responder } = settings;
+  const udpOptions = { shared, receiveBufferBytes, responseBytes: responder.udpPayloadBytes };
+
+  const openUdp = async (address: SocketAddress): Promise<TransportSocket> => {
+    const socket =
+      typeof native === 'string'
+        ? await openPlainUdp(handler, address, udpOptions)
+        : openBatchedUdp(native.libc, handler, address, udpOptions);
+    return { ...socket, transport: 'udp' };
+  };
+
+  const openTcp = async (address: SocketAddress): Promise<TransportSocket> => {
+    const socket =
+      typeof native === 'string'
+        ? await listenPlainTcp(handler, address, settings.tcp, clock, connections)
+        : listenEpollTcp(handler, address, settings.tcp, { libc: native.libc, clock, connections, shared });
+    return { ...socket, transport: 'tcp' };
+  };
+
+  return {
+    opened,
+    async openPair(address) {
+      for (let attempt = 1; ; attempt++) {
+        const udp = await openUdp(address);
+        try {
+          opened.push(udp, await openTcp({ address: address.address, port: udp.bound.port }));
+          return;
+        } catch (error) {
+          await udp.close();
+          const isTaken = (error as ListenError).code === 'EADDRINUSE';
+          if (address.port !== 0 || attempt === PORT_ATTEMPTS || !isTaken) throw error;
+        }
+      }
+    },
+    async close() {
+      const closed = opened.map((socket) => socket.close());
+      connections.close();
+      await Promise.all(closed);
+    },
+  };
+}
+
+function startLoop(
+  native: Native,
+  opened: readonly TransportSocket[],
+  handler: QueryHandler,
+  settings: DataPlaneSettings,
+  deps: ListenerDeps,
+): ReceiveLoop {
+  const readable: readonly ReadableSocket[] = [...opened.filter(isReadable), ...(deps.alsoReadable ?? [])];
+  for (const { fd, marker } of readable) deps.onDescriptor(fd, marker);
+  return startReceiveLoop(native.libc, readable, native.eventLoopFd, {
+    monotonicMs: deps.clock.monotonicMs,
+    setTimeout: deps.clock.setTimeout,
+    granularityMs: IDLE_WAKE_MS * settings.threads,
+    nextDeadlineMs: deps.nextDeadlineMs,
+    failed: () => void handler.counters[COUNTER.POLL_FAILED]++,
+  });
 }
 
 interface Native {

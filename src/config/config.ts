@@ -21,16 +21,16 @@ export interface Config {
   /** undefined: neither the Cloud Map API nor ECS tasks. */
   readonly cloudMap?: CloudMapConfig | undefined;
   readonly ecs?: EcsConfig | undefined;
-  /** undefined: names that are not ours are REFUSED. */
+  /** undefined: external names are REFUSED. */
   readonly forward: ForwardSettings | undefined;
-  /** undefined: no access lists, rewriting, search path or query log. */
+  /** undefined: no access lists, rewrites, autopath or query log. */
   readonly front?: FrontSettings | undefined;
 }
 
 export interface CloudMapConfig {
   /** Who may write: nobody, anyone who reaches the loopback address, or requests signed with one of `keys`. */
   readonly writes: 'off' | 'loopback' | 'signed';
-  /** Each has a secret or the absolute path of a file that holds it. */
+  /** Each has a secret or the absolute path of a file that contains it. */
   readonly keys: readonly {
     readonly accessKeyId: string;
     readonly secretAccessKey: string | undefined;
@@ -86,7 +86,7 @@ export type CloudMapStore =
     } & ClusterAccess);
 
 export interface TaskCluster extends ClusterAccess {
-  /** Names the source: "ecs/LABEL", with a number where that is taken. */
+  /** Name of the source: "ecs/LABEL", with a number if that is taken. */
   readonly name: string;
   /** Empty: all. */
   readonly namespaces: readonly string[];
@@ -107,7 +107,7 @@ export interface ServerConfig {
   /** CH TXT version.bind and id.server; undefined: REFUSED. */
   readonly versionBind: string | undefined;
   readonly idServer: string | undefined;
-  /** Largest UDP answer we send, RFC 9715 style: 1232. */
+  /** Maximum size of a UDP response: 1232 (RFC 9715). */
   readonly udpPayloadBytes: number;
   /** How long /health and /ready report "stopping" before sockets close; 0: not at all. */
   readonly reusePort: boolean;
@@ -120,7 +120,7 @@ export interface LimitsConfig {
   readonly tcpTotalSeconds: number;
   readonly tcpUnreadBytes: number;
   readonly tcpUnreadTotalBytes: number;
-  /** Clients that wait for other servers at one time, in each data thread; others get SERVFAIL. */
+  /** Maximum clients waiting for upstream servers, per data thread; others get SERVFAIL. */
   readonly forwardedQueries: number;
   readonly forwardedQueriesPerClient: number;
   readonly discardSeconds: number;
@@ -143,8 +143,8 @@ export interface ZoneConfig {
   readonly kubernetes: readonly KubernetesConfig[];
   /**
    * Absolute names of the reverse zones that get PTR records for this zone's addresses. undefined: in-addr.arpa. and
-   * ip6.arpa. for a zone with a kubernetes source, else none. One that is not in `zones` is served as if it were, and
-   * names not found in it are forwarded where forwarding is configured.
+   * ip6.arpa. for a zone with a kubernetes source, else none. A zone that is not in `zones` is served as if it were, and
+   * names not found in it are forwarded if forwarding is configured.
    */
   readonly reverse?: readonly string[];
 }
@@ -198,7 +198,7 @@ export interface KubernetesConfig {
   readonly context: string | undefined;
   /** Names the cluster: the context, or "in-cluster". */
   readonly label: string;
-  /** Names the source in logs, metrics and /ready: "kubernetes/LABEL", or "kubernetes/LABEL/ZONE" where that is taken. */
+  /** Name of the source in logs, metrics and /ready: "kubernetes/LABEL", or "kubernetes/LABEL/ZONE" if that is taken. */
   readonly name: string;
   readonly ttlSeconds: number;
   readonly pods: 'disabled' | 'insecure' | 'verified';
@@ -209,9 +209,9 @@ export interface KubernetesConfig {
   readonly ignoreEmptyService: boolean;
   readonly fallthrough: readonly string[];
   readonly endpointPodNames: boolean;
-  /** The zone has the ServiceImports of the Multi-Cluster Services API, not the Services. */
+  /** Serves the ServiceImports of the Multi-Cluster Services API instead of Services. */
   readonly multicluster: boolean;
-  /** Its place in the zone's list: of clusters with one service's name, the first has it. */
+  /** Its position in the zone's list: of clusters with the same service name, the first wins. */
   readonly rank: number;
   /** Headless services share their names with those of other clusters of the zone that have `merge`. */
   readonly merge: boolean;

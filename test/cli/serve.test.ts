@@ -157,7 +157,7 @@ test('SIGHUP reloads the file; an invalid file is logged, counted, and changes n
   await writeFile(join(dirname(file), 'kc'), '');
   await writeFile(file, `${zone('192.0.2.1')}  - { name: b.local, kubernetes: { kubeconfig: kc } }\n`);
   server.process.kill('SIGHUP');
-  await server.shows(/kc has nothing in it/);
+  await server.shows(/kc is empty/);
 
   await writeFile(
     file,

@@ -55,8 +55,8 @@ describe('healthdns check', () => {
       code: 1,
       out: [],
       err: [
-        `${file}:3:16: warning: service \`a\` has no instances: its name answers nothing`,
-        `${file}:3:37: duplicate service \`a\` in namespace default: services[0] is the same; add its instances there`,
+        `${file}:3:16: warning: service \`a\` has no instances: its name has no records`,
+        `${file}:3:37: duplicate service \`a\` in namespace default: same as services[0]; add its instances there`,
         `${file}:3:40: unknown key \`heathCheck\`, did you mean \`healthCheck\`?`,
         `${file}: 2 problems`,
       ],

@@ -85,7 +85,7 @@ describe('the configuration of cloudMap', () => {
 
   test('a store is required if writes are enabled', async () => {
     const expected = [
-      '`store` is missing: say where what is registered is kept, such as `store: { path: ./cloudmap }`',
+      '`store` is missing: configure where registrations are stored, such as `store: { path: ./cloudmap }`',
     ];
     assert.deepEqual(await problems('{ writes: loopback }'), expected);
     assert.deepEqual(await problems('{ writes: loopback, store: memory }'), []);
@@ -101,7 +101,7 @@ describe('the configuration of cloudMap', () => {
     const text = 'http: 0.0.0.0:8053\ncloudMap: { writes: loopback, store: memory }\nzones: [{ name: b.local }]';
     const result = await parseConfig(text, 'zones.yaml');
     assert.ok(!result.ok);
-    assert.match(result.problems[0]?.message ?? '', /would let all who reach 0\.0\.0\.0 write/);
+    assert.match(result.problems[0]?.message ?? '', /would allow everyone who can reach 0\.0\.0\.0 to write/);
     assert.deepEqual(await problems('{ writes: signed, store: memory }'), ['`writes: signed` needs a key in `keys`']);
   });
 
@@ -118,9 +118,7 @@ describe('the configuration of cloudMap', () => {
   test('each key needs exactly one secret', async () => {
     const keys = (text: string) => problems(`{ writes: signed, store: memory, keys: [${text}] }`);
     assert.deepEqual(await keys('{ accessKeyId: A, secretAccessKey: s }'), []);
-    assert.deepEqual(await keys('{ accessKeyId: A }'), [
-      'key A needs secretAccessKey or secretAccessKeyFile, one of them',
-    ]);
+    assert.deepEqual(await keys('{ accessKeyId: A }'), ['key A needs either secretAccessKey or secretAccessKeyFile']);
     assert.deepEqual(await keys('{ accessKeyId: A, secretAccessKey: s }, { accessKeyId: A, secretAccessKey: s }'), [
       'duplicate key A',
     ]);

@@ -28,27 +28,27 @@ const KUBECONFIG = {
 };
 const kubeconfig = (changes: object = {}) => JSON.stringify({ ...KUBECONFIG, ...changes });
 const KNOWN = '(it has ctx, lost, idle, bare, half, stranger)';
-const NO_URL = 'names a cluster whose server is not a URL that begins with https:// or http://';
-const EMPTY = ' has nothing in it';
+const NO_URL = 'refers to a cluster whose server is not an https:// or http:// URL';
+const EMPTY = ' is empty';
 
 /** What is in the file, the context that the configuration says, and what is wrong. */
 const WRONG: readonly (readonly [text: string, context: string | undefined, problem: string])[] = [
   [kubeconfig(), 'nope', ` has no context "nope" ${KNOWN}`],
-  [kubeconfig(), 'lost', ': context "lost" names a cluster that is not there'],
-  [kubeconfig(), 'idle', ': context "idle" names a cluster that has no server'],
+  [kubeconfig(), 'lost', ': context "lost" refers to an undefined cluster'],
+  [kubeconfig(), 'idle', ': context "idle" refers to a cluster without a server'],
   [kubeconfig(), 'bare', `: context "bare" ${NO_URL}`],
   [kubeconfig(), 'half', `: context "half" ${NO_URL}`],
-  [kubeconfig(), 'stranger', ': context "stranger" names a user that is not there'],
-  [kubeconfig({ users: null }), undefined, ': context "ctx" names a user that is not there'],
+  [kubeconfig(), 'stranger', ': context "stranger" refers to an undefined user'],
+  [kubeconfig({ users: null }), undefined, ': context "ctx" refers to an undefined user'],
   [kubeconfig({ 'current-context': 'old' }), undefined, ` has no context "old" ${KNOWN}`],
-  [kubeconfig({ 'current-context': '' }), undefined, ` has no current-context: say which with \`context\` ${KNOWN}`],
+  [kubeconfig({ 'current-context': '' }), undefined, ` has no current-context: select one with \`context\` ${KNOWN}`],
   [kubeconfig({ contexts: null }), 'ctx', ' has no context "ctx" (it has none)'],
   [
     kubeconfig({ contexts: Array.from({ length: 11 }, (_, i) => ({ name: `c${i}`, context: {} })) }),
     'ctx',
     ' has no context "ctx" (it has c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, …)',
   ],
-  [kubeconfig({ clusters: [] }), undefined, ': context "ctx" names a cluster that is not there'],
+  [kubeconfig({ clusters: [] }), undefined, ': context "ctx" refers to an undefined cluster'],
   ['', undefined, EMPTY],
   ['# to come\n', 'ctx', EMPTY],
   ['ctx', undefined, ' is not a kubeconfig'],

@@ -67,7 +67,7 @@ says('a missing key is reported at its mapping', service('instances:', '  - ipv4
   '6:13 `id` is missing: expected an instance id (1 to 63 letters, digits, hyphens or underscores)',
 ]);
 says('a mapping with nothing in it is refused', zone('kubernetes:'), [
-  '3:5 `kubernetes`: has nothing in it: remove it, or write {} for the defaults',
+  '3:5 `kubernetes`: is empty: remove it, or write {} for the defaults',
 ]);
 says('a list with nothing in it is empty', zone('records:', 'services:'), []);
 says('a number in quotes is told apart from a number', zone('ttlSeconds: "5"'), [
@@ -97,16 +97,16 @@ for (const [text, hint] of [
 ])
   says(`listen: ${text} is refused`, listen(text), [`1:10 \`listen[0]\`: ${LISTEN} "${text}"${hint}`]);
 says('an address that is listened on twice is refused', `listen: ["[::1]:53", "[0::1]:53"]\n${zone()}`, [
-  '1:22 duplicate address [::1]:53: it is already listened on',
+  '1:22 duplicate address [::1]:53',
 ]);
 says('DNS and HTTP at one address are refused', `listen: 127.0.0.1:53\nhttp: 127.0.0.1:53\n${zone()}`, [
-  '2:7 `http`: 127.0.0.1:53 answers DNS over TCP already (see `listen`): expected another port',
+  '2:7 `http`: 127.0.0.1:53 already serves DNS over TCP (see `listen`): expected another port',
 ]);
 says('admin on an address of listen or http is refused', `admin: 127.0.0.1:8053\n${zone()}`, [
   '1:8 `admin`: 127.0.0.1:8053 is an address of `listen` or `http`: expected another port',
 ]);
 says('admin open to everyone needs a token', `admin: 0.0.0.0:8054\n${zone()}`, [
-  '1:8 `admin`: everyone who reaches 0.0.0.0:8054 could read and write: take a loopback address, or set `adminToken`',
+  '1:8 `admin`: everyone who can reach 0.0.0.0:8054 could read and write: use a loopback address, or set `adminToken`',
 ]);
 says('admin with a token may be on any address', `admin: 0.0.0.0:8054\nadminToken: ./token\n${zone()}`, []);
 says(
@@ -134,7 +134,7 @@ says('a network that does not end at a label is refused', 'zones: [{ name: 10.0.
   '1:17 `name`: expected a network with a length that is a multiple of 8 (IPv4) or 4 (IPv6), such as 10.0.0.0/8, got "10.0.0.0/9"',
 ]);
 says('two zones of one name are refused', 'zones: [{ name: b.local }, { name: B.local. }]', [
-  '1:36 duplicate zone b.local.: zones[0] is the same; write all of it there',
+  '1:36 duplicate zone b.local.: same as zones[0]; merge them',
 ]);
 says('zones within each other are fine', 'zones: [{ name: b.local }, { name: a.b.local }]', []);
 says('name templates are checked', zone('names: ["{servce}", "x", "{service", "{service}.", "a..{service}"]'), [
@@ -170,7 +170,7 @@ says("the zone's own NS are no static records", record('{ name: "@", type: NS, v
   "4:28 the zone's own NS records are written as its `nameServers`",
 ]);
 says('a record of another zone is refused', record('{ name: x.other., type: A, value: 192.0.2.1 }'), [
-  '4:17 record `x.other.` is not in zone b.local.: remove the dot at its end, or put it into its own zone',
+  '4:17 record `x.other.` is not in zone b.local.: remove the dot at its end, or move it to its own zone',
 ]);
 says('a forgotten dot is warned of', record('{ name: x.b.local, type: A, value: 192.0.2.1 }'), [
   '4:17 warning: record `x.b.local` becomes x.b.local.b.local.: names are relative to the zone unless they end with a dot',
@@ -179,14 +179,14 @@ says(
   'a CNAME beside other records is refused',
   zone('records:', '  - { name: w, type: A, value: 192.0.2.1 }', '  - { name: W, type: CNAME, value: x }'),
   [
-    '5:26 w.b.local. has a CNAME beside other records: a name has one CNAME and nothing else, or none (RFC 1034 section 3.6.2)',
+    '5:26 w.b.local. has a CNAME beside other records: a CNAME must be the only record of its name (RFC 1034 section 3.6.2)',
   ],
 );
 says('two CNAMEs at a name are refused', record('{ name: w, type: CNAME, value: [x, y] }'), [
-  '4:26 w.b.local. has more than one CNAME: a name has one CNAME and nothing else, or none (RFC 1034 section 3.6.2)',
+  '4:26 w.b.local. has more than one CNAME: a CNAME must be the only record of its name (RFC 1034 section 3.6.2)',
 ]);
 says('two DNAMEs at a name are refused', record('{ name: w, type: DNAME, value: [x, y] }'), [
-  '4:26 w.b.local. has more than one DNAME: a name has one, or none (RFC 6672 section 2.4)',
+  '4:26 w.b.local. has more than one DNAME: only one is allowed (RFC 6672 section 2.4)',
 ]);
 says(
   'a DNAME beside NS is refused',
@@ -200,7 +200,7 @@ says("the zone's own NS are no static records, as TYPE2 neither", record('{ name
   "4:28 the zone's own NS records are written as its `nameServers`",
 ]);
 says('a wildcard cannot be delegated, as TYPE2 neither', record('{ name: "*", type: type2, value: y }'), [
-  '4:28 a wildcard cannot be delegated (RFC 4592 section 4.2): write each name of its own',
+  '4:28 a wildcard cannot be delegated (RFC 4592 section 4.2): list each name separately',
 ]);
 says('a CNAME written as TYPE5 is a CNAME', record('{ name: "@", type: TYPE5, value: x }'), [
   "4:28 a CNAME cannot stand at the zone's own name, where SOA and NS are (RFC 1034 section 3.6.2)",
@@ -209,7 +209,7 @@ says(
   'a CNAME beside other records is refused, as TYPE5 beside TYPE1 too',
   zone('records:', '  - { name: w, type: TYPE1, value: 192.0.2.1 }', '  - { name: W, type: TYPE5, value: x }'),
   [
-    '5:26 w.b.local. has a CNAME beside other records: a name has one CNAME and nothing else, or none (RFC 1034 section 3.6.2)',
+    '5:26 w.b.local. has a CNAME beside other records: a CNAME must be the only record of its name (RFC 1034 section 3.6.2)',
   ],
 );
 says('SOA written as TYPE6 is no static record', record('{ name: x, type: TYPE6, value: y }'), [
@@ -236,14 +236,14 @@ says(
     '  - { name: w, type: A, value: 192.0.2.1, ttlSeconds: 9 }',
     '  - { name: w, type: A, value: 192.0.2.2 }',
   ),
-  ['5:26 warning: w.b.local. A: records of one name and type have one TTL (RFC 2181 section 5.2), the lowest is taken'],
+  ['5:26 warning: w.b.local. A: records of one name and type share one TTL (RFC 2181 section 5.2): the lowest is used'],
 );
 
 // Services
 says(
   'two services of one name and namespace are refused',
   zone('services:', `  - { name: a, ${alive} }`, `  - { name: A, ${alive} }`),
-  ['5:17 duplicate service `A` in namespace default: services[0] is the same; add its instances there'],
+  ['5:17 duplicate service `A` in namespace default: same as services[0]; add its instances there'],
 );
 says(
   'services that claim one name are warned of',
@@ -254,7 +254,7 @@ says(
   'two instances of one id are refused, also beside other mistakes',
   service('instances:', '  - { id: a, ipv4: 192.0.2.1 }', '  - { id: a, ipv4: 192.0.2.2, port: 0 }'),
   [
-    '7:19 duplicate instance id `a`: instances[0] has it',
+    '7:19 duplicate instance id `a`: instances[0] already has it',
     '7:45 `port`: expected a whole number from 1 to 65535, got 0',
   ],
 );
@@ -273,7 +273,7 @@ says('an id that is no label is refused', service('instances: [{ id: a.b, ipv4: 
   '5:27 `id`: expected letters, digits, hyphens or underscores (no hyphen at either end), got "a.b"',
 ]);
 says('a service without instances is warned of', service('ports: [80]'), [
-  '4:9 warning: service `api` has no instances: its name answers nothing',
+  '4:9 warning: service `api` has no instances: its name has no records',
 ]);
 says('two ports of one name are refused', service(alive, 'ports: [{ name: a, port: 1 }, { name: A, port: 2 }]'), [
   '6:39 duplicate port name `a` (tcp): SRV names must differ',
@@ -299,11 +299,11 @@ says('a timeout longer than the interval is warned of', check('{ type: tcp, inte
 says(
   'a check that nothing tells the port of is refused',
   service('instances: [{ id: a, ipv4: 192.0.2.1 }]', 'healthCheck: { type: http }'),
-  ['5:21 instance `a` has no port to check: give it a `port`, or its healthCheck a `port`'],
+  ['5:21 instance `a` has no port to check: add a `port` to it or to its healthCheck'],
 );
 says('keys of another type of check are refused', check('{ type: tcp, path: /x, command: [CMD, x] }'), [
-  '6:41 `path` means nothing to a check of type tcp: remove it',
-  '6:54 `command` means nothing to a check of type tcp: remove it',
+  '6:41 `path` has no effect on a check of type tcp: remove it',
+  '6:54 `command` has no effect on a check of type tcp: remove it',
 ]);
 says('an exec check needs a command', check('{ type: exec }'), [
   '6:22 `command` is missing: a check of type exec needs ["CMD", program, argument, …] or ["CMD-SHELL", line]',
@@ -325,7 +325,7 @@ for (const [command, message] of [
 ])
   says(`command: ${command} is refused`, check(`{ type: exec, command: ${command} }`), [COMMAND + message]);
 says('expectedStatus upside down is refused', check('{ type: http, expectedStatus: [300, 200] }'), [
-  '6:52 `expectedStatus`: the lowest (300) is above the highest (200)',
+  '6:52 `expectedStatus`: the lowest (300) is greater than the highest (200)',
 ]);
 says(
   "an instance's check needs a type from somewhere",
@@ -348,7 +348,7 @@ says('an absent kubeconfig is warned of', zone('kubernetes: { kubeconfig: /nowhe
 ]);
 
 says('a snapshot in a folder that is not there is warned of', zone('kubernetes: { snapshot: { file: /nowhere/s } }'), [
-  '3:37 warning: snapshot /nowhere/s cannot be written: there is no folder /nowhere',
+  '3:37 warning: snapshot /nowhere/s cannot be written: the folder /nowhere does not exist',
 ]);
 says('a snapshot that is a folder is warned of', zone('kubernetes: { snapshot: { file: /tmp } }'), [
   '3:37 warning: snapshot /tmp cannot be written: it is a folder',
@@ -364,8 +364,8 @@ says(
       - { namespaces: [z], snapshot: { file: ./other } }
 `,
   [
-    `6:46 snapshot ${resolve('s')} is that of zones[0].kubernetes already: expected a file of its own`,
-    `7:46 snapshot ${resolve('other')} is that of zones[1].kubernetes[0] already: expected a file of its own`,
+    `6:46 snapshot ${resolve('s')} is already used by zones[0].kubernetes: expected a separate file`,
+    `7:46 snapshot ${resolve('other')} is already used by zones[1].kubernetes[0]: expected a separate file`,
   ],
 );
 says('where a source is wrong in itself, its snapshot is not looked at', zone('kubernetes: [x, { snapshot: 5 }]'), [

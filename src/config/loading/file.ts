@@ -62,7 +62,7 @@ export const fileSchema = mapping(
 
 export type FileInput = v.InferOutput<typeof fileSchema>;
 
-/** Cross-checks of every section whose shape is sound. `folder` is what paths in the file are relative to. */
+/** Cross-checks of every well-formed section. `folder`: base of relative paths. */
 export async function checkFile(
   file: FileInput,
   folder: string,
@@ -102,7 +102,7 @@ export async function checkFile(
   await checkSnapshotFiles(file.zones, file.cloudMap, folder, soundness, reporter);
 }
 
-/** Those that are sound and not off. */
+/** Those that are well-formed and not disabled. */
 function addressesOf(file: FileInput, soundness: Soundness): { readonly admin?: string; readonly http?: string } {
   return {
     admin: soundness.isSound(['admin']) ? file.admin : undefined,
@@ -133,7 +133,7 @@ export function buildConfig(input: FileInput, file: string, folder: string, repo
   };
 }
 
-/** undefined: names that are not ours are REFUSED. */
+/** undefined: external names are REFUSED. */
 function buildForward(input: FileInput, folder: string): ForwardSettings | undefined {
   const local = buildForwardLocal(input, folder);
   const routes = buildRoutes(input.forward, folder);

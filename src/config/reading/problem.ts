@@ -3,7 +3,7 @@
 export interface Problem {
   /** The file as the user named it. */
   readonly file: string;
-  /** Both begin at 1. */
+  /** Both start at 1. */
   readonly line: number;
   readonly column: number;
   /** "zones[0].services[1].healthCheck.interval"; '' for the file itself. */
@@ -14,13 +14,13 @@ export interface Problem {
 /** Keys and list positions from the top of the file. */
 export type Path = readonly (string | number)[];
 
-/** Takes problems and warnings of values that have the right shape, at their path. */
+/** Collects problems and warnings of well-formed values, at their path. */
 export interface Reporter {
   problem(path: Path, message: string): void;
   warning(path: Path, message: string): void;
 }
 
-/** "file:line:column: message", as compilers print, so that editors can jump there. */
+/** "file:line:column: message", as printed by compilers, so that editors can jump there. */
 export function formatProblem(problem: Problem): string {
   return `${problem.file}:${problem.line}:${problem.column}: ${problem.message}`;
 }
@@ -30,7 +30,7 @@ export function formatPath(path: Path): string {
   return path.map((part, i) => (typeof part === 'number' ? `[${part}]` : i === 0 ? part : `.${part}`)).join('');
 }
 
-/** The key a message is about, with its list position: "`listen[1]`"; "the file" for the top. */
+/** The key that a message concerns, with its list position: "`listen[1]`"; "the file" at the top. */
 export function subjectOf(path: Path): string {
   let first = path.length - 1;
   while (first > 0 && typeof path[first] === 'number') first--;

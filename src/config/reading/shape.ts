@@ -37,7 +37,7 @@ export function text(expected: string, description: string, check?: (text: strin
   );
 }
 
-/** One of a few words; near misses are suggested. */
+/** One of a few words; similar words are suggested. */
 export function choice<const Words extends readonly [string, ...string[]]>(words: Words, description: string) {
   const message = expecting(words.length > 1 ? `one of ${words.join(', ')}` : words[0]);
   const withSuggestion = Object.assign(
@@ -76,7 +76,7 @@ export function flag(description: string) {
   return v.pipe(v.boolean(expecting('true or false')), v.description(description));
 }
 
-/** A list; a key with nothing behind it (all items commented out) is an empty one. */
+/** A list; a key without a value (all items commented out) is an empty list. */
 export function list<const Item extends v.GenericSchema>(item: Item, description: string) {
   const array = v.array(item, expecting('a list'));
   const empty = v.pipe(
@@ -105,7 +105,7 @@ export function oneOrMany<const Item extends v.GenericSchema>(item: Item, descri
   return v.pipe(whichever(Array.isArray, v.array(item), item), v.description(description));
 }
 
-/** `first` for what `isFirst` accepts, else `second`: unlike a union, the problems inside are all reported. */
+/** `first` for values that `isFirst` accepts, else `second`: unlike with a union, all problems inside are reported. */
 export function whichever<const First extends v.GenericSchema, const Second extends v.GenericSchema>(
   isFirst: (input: unknown) => boolean,
   first: First,
@@ -118,7 +118,7 @@ export function whichever<const First extends v.GenericSchema, const Second exte
   );
 }
 
-/** A mapping with known keys. Every unknown key is reported, with the known one it is nearest to. */
+/** A mapping with known keys. Every unknown key is reported, with the most similar known one. */
 export function mapping<const Entries extends v.ObjectEntries>(entries: Entries, description: string) {
   const strict = v.strictObject(entries);
   const example = Object.keys(entries).slice(0, 3).join(', ');
@@ -126,7 +126,7 @@ export function mapping<const Entries extends v.ObjectEntries>(entries: Entries,
     () => false,
     ({ input }) =>
       input === null
-        ? 'has nothing in it: remove it, or write {} for the defaults'
+        ? 'is empty: remove it, or write {} for the defaults'
         : `expected a mapping with keys such as ${example}, got ${show(input)}`,
   );
   const schemaFor = (input: unknown): v.GenericSchema => {
@@ -142,7 +142,7 @@ function withUnknownKeys(entries: v.ObjectEntries, input: object): v.GenericSche
   const unknown = Object.keys(input)
     .filter((key) => !Object.hasOwn(entries, key))
     .map((key) => ({ key, near: nearest(key, known) }));
-  // A misspelt key is one mistake, not an unknown key and a missing one: the latter has no message.
+  // A misspelled key is one problem, not an unknown key and a missing one: the latter is not reported.
   const isMisspelt = (key: string) => unknown.some(({ near }) => near === key);
   const object = v.object(entries, (issue) => {
     const key = String(issue.path?.at(-1)?.key);

@@ -1,4 +1,4 @@
-// Text files that a configuration is in or names, read up to a limit.
+// Configuration files and files that they refer to, read up to a limit.
 import { open } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 
@@ -16,7 +16,7 @@ export async function readTextFile(path: string, advice = ''): Promise<TextFile>
     handle = await open(path);
     const { size } = await handle.stat();
     if (size > MAX_FILE_BYTES) return tooLarge(`${size} bytes`, advice);
-    // A pipe or a device has no size, and perhaps no end: one byte more than allowed is enough.
+    // A pipe or a device has no size, and may be endless: one byte more than allowed is enough.
     const bytes = await buffer(handle.createReadStream({ end: MAX_FILE_BYTES, autoClose: false }));
     if (bytes.length > MAX_FILE_BYTES) return tooLarge(`more than ${MAX_FILE_BYTES} bytes`, advice);
     return { text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes) };

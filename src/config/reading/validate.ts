@@ -6,20 +6,20 @@ import { isAboutKey } from './shape.ts';
 export interface ShapeProblem {
   readonly path: Path;
   readonly message: string;
-  /** The place that helps most: an unknown key is underlined itself, a missing one's mapping. */
+  /** The most helpful location: an unknown key itself, or the mapping of a missing key. */
   readonly at: { readonly path: Path; readonly of: 'key' | 'value' };
 }
 
 /** Which parts of a value have the shape that their schema requires, so that further checks can rely on it. */
 export interface Soundness {
-  /** Nothing is wrong at `path` or below it; `except` names a key below it that may be wrong. */
+  /** There is no problem at `path` or below it; `except`: a key below it that may have problems. */
   isSound(path: Path, except?: string): boolean;
   /** The value at `path` is a mapping or list as expected; its content may be wrong. */
   isContainer(path: Path): boolean;
 }
 
 export interface Validated<Output> extends Soundness {
-  /** Has the schema's type only where it is sound. */
+  /** Has the schema's type only where it is valid. */
   readonly output: Output;
   readonly problems: readonly ShapeProblem[];
 }
@@ -48,7 +48,7 @@ function problemOf(issue: v.BaseIssue<unknown>): ShapeProblem {
   };
 }
 
-/** A tree of the paths at which something is wrong. */
+/** A tree of the paths with problems. */
 function createSoundness(paths: readonly Path[]): Soundness {
   const top: Branch = { wrong: false, below: new Map() };
   for (const path of paths) {

@@ -1,4 +1,4 @@
-// YAML text → plain values, with the place of each key and value.
+// YAML text → plain values, with the location of each key and value.
 import {
   type Alias,
   type Document,
@@ -20,7 +20,7 @@ import { type Path, show, shown } from './problem.ts';
 const MAX_DEPTH = 64;
 const TOO_DEEP = `nested too deeply: at most ${MAX_DEPTH} levels are allowed`;
 const MAX_ANCHORS_AND_ALIASES = 10_000;
-/** How often a value may appear by aliases of aliases; a "billion laughs" file needs far more. */
+/** How often a value may appear through aliases of aliases; a "billion laughs" file needs far more. */
 const MAX_ALIAS_COUNT = 1_000;
 
 export interface Place {
@@ -37,7 +37,7 @@ export interface YamlText {
   readonly value: unknown;
   /** If not empty, `value` is not to be used. */
   readonly problems: readonly YamlProblem[];
-  /** Where the value at `path` stands, or its key; the nearest place above it where it does not exist. */
+  /** Location of the value at `path`, or of its key; the nearest parent if it does not exist. */
   place(path: Path, of: 'key' | 'value'): Place;
 }
 
@@ -85,7 +85,7 @@ function lineCounter(text: string): LineCounter {
 function reworded({ code, message }: YAMLError): string {
   if (code === 'MULTIPLE_DOCS')
     return 'only one YAML document is allowed in the file: remove this `---` and what follows it';
-  // The package's composer is recursive, and brackets nested a thousand deep end its stack.
+  // The package's composer is recursive, and a thousand nested brackets exhaust its stack.
   if (code === 'RESOURCE_EXHAUSTION') return TOO_DEEP;
   const tag = /^Unresolved tag: (.*)$/.exec(message)?.[1];
   return tag === undefined ? message : `unknown tag ${shown(tag)}: remove it, or put the value in quotes`;
@@ -169,7 +169,7 @@ function offsetAt(top: Node | null, index: Index, path: Path, of: 'key' | 'value
   return offset;
 }
 
-/** `key:` with nothing behind it. */
+/** `key:` without a value. */
 const isEmpty = (value: Node | null): boolean => value?.range == null || value.range[0] === value.range[1];
 
 /** A key of the mapping itself, or else of the first mapping merged into it that has the key. */

@@ -1,4 +1,4 @@
-// `cloudMap.healthChecks`: checks of registered instances that the API has no member for. Of any type, also commands,
+// `cloudMap.healthChecks`: checks of registered instances that the API cannot express. Of any type, including commands,
 // because they come from this file and never from a client.
 import * as v from 'valibot';
 import type { CloudMapCheck } from '../config.ts';

@@ -1,5 +1,4 @@
-// `cloudMap`: the AWS Cloud Map API on the HTTP address, where what is registered is kept, and which clusters' pods are
-// ECS tasks.
+// `cloudMap`: the AWS Cloud Map API on the HTTP address, its store, and the clusters whose pods are ECS tasks.
 import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import * as v from 'valibot';
@@ -139,7 +138,7 @@ function matching(pattern: RegExp, expected: string, description: string) {
   );
 }
 
-/** `http` is undefined where it is off or not sound. */
+/** `http` is undefined if it is disabled or invalid. */
 export async function checkCloudMap(
   input: CloudMapInput,
   http: ListenAddress | undefined,
@@ -159,7 +158,7 @@ export async function checkCloudMap(
   if (input.writes === 'loopback' && http !== undefined && !isLoopback(http.address))
     reporter.problem(
       at('writes'),
-      `\`writes: loopback\` would let all who reach ${http.address} write: take a loopback address for \`http\`, or \`writes: signed\``,
+      `\`writes: loopback\` would allow everyone who can reach ${http.address} to write: use a loopback address for \`http\`, or \`writes: signed\``,
     );
 }
 
@@ -187,7 +186,7 @@ async function checkKeys({ keys }: CloudMapInput, folder: string, reporter: Repo
     seen.add(key.accessKeyId);
     const secrets = [key.secretAccessKey, key.secretAccessKeyFile].filter((secret) => secret !== undefined);
     if (secrets.length !== 1)
-      reporter.problem(path, `key ${shown(key.accessKeyId)} needs secretAccessKey or secretAccessKeyFile, one of them`);
+      reporter.problem(path, `key ${shown(key.accessKeyId)} needs either secretAccessKey or secretAccessKeyFile`);
     if (key.secretAccessKeyFile === undefined) continue;
     const file = resolve(folder, key.secretAccessKeyFile);
     const readable = await access(file).then(
@@ -203,7 +202,7 @@ function checkStore({ store, writes }: CloudMapInput, reporter: Reporter): void 
     if (writes !== 'off')
       reporter.problem(
         ['cloudMap'],
-        '`store` is missing: say where what is registered is kept, such as `store: { path: ./cloudmap }`',
+        '`store` is missing: configure where registrations are stored, such as `store: { path: ./cloudmap }`',
       );
     return;
   }
@@ -212,7 +211,7 @@ function checkStore({ store, writes }: CloudMapInput, reporter: Reporter): void 
   if (kinds.length !== 1) reporter.problem(['cloudMap', 'store'], '`store`: expected path or kubernetes, one of them');
 }
 
-/** `clusters` gives clusters their labels, as those of the zones have theirs. */
+/** `clusters` assigns labels to clusters, as for those of zones. */
 export function buildCloudMap(input: CloudMapInput, folder: string, clusters: ClusterNames): CloudMapConfig {
   const store = buildStore(input.store ?? 'memory', folder, clusters);
   const tasks = input.tasks === undefined ? defaultTasks(store) : [input.tasks].flat();

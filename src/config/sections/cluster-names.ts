@@ -2,9 +2,9 @@
 import { basename } from 'node:path';
 
 export interface ClusterNames {
-  /** The context, or "in-cluster"; a number is added where different clusters would have one label. */
+  /** The context, or "in-cluster"; with a number if different clusters would have the same label. */
   label(kubeconfig: string | undefined, context: string | undefined): string;
-  /** `wanted`, or where a source has that name already, with the zone ("kc/clusterset.local") and then a number. */
+  /** `wanted`; if a source already has that name, with the zone ("kc/clusterset.local"), then with a number. */
   source(wanted: string, zone?: string): string;
 }
 

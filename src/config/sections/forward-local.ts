@@ -132,7 +132,7 @@ export function checkForwardLocal(input: ForwardLocalInput, reporter: Reporter):
   }
 }
 
-/** Values with groups in them are not known before a name is; others can be checked. */
+/** Values with groups depend on the name; others can be checked. */
 function checkValue(
   type: number,
   value: string,

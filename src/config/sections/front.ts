@@ -48,7 +48,7 @@ const rewriteSchema = mapping(
       'a name, part of one, or a regular expression',
       'What to replace. A suffix with a leading dot (.example.com) matches only names below it. A regular expression (RE2) applies to the whole name, in lower case, with the trailing dot.',
     ),
-    to: text('what takes its place', 'The replacement; $1 … $9 are replaced with the groups of a regular expression.'),
+    to: text('a replacement', 'The replacement; $1 … $9 are replaced with the groups of a regular expression.'),
   },
   'Replaces the queried name; the answer shows the original name. The first match wins.',
 );
@@ -117,7 +117,7 @@ function checkRewrite({ kind, from, to }: FrontInput['rewrite'][number], path: P
   if (wrong !== undefined) reporter.problem([...path, 'to'], `\`to\` ${show(to)}: ${wrong}`);
 }
 
-/** undefined: nothing stands before the answers. */
+/** undefined: nothing is configured. */
 export function buildFront(
   input: FrontInput,
   dns64: Dns64Settings | undefined,

@@ -1,4 +1,4 @@
-// `healthCheck`: ECS's parameters with ECS's names, defaults and meaning. All times are seconds, as in ECS.
+// `healthCheck`: the parameters of ECS with their names, defaults and semantics. All times are in seconds, as in ECS.
 import * as v from 'valibot';
 import type { HealthCheck } from '../../registry/model.ts';
 import { type Path, type Reporter, show } from '../reading/problem.ts';
@@ -104,12 +104,12 @@ export function checkHealthCheck(check: CheckInput, path: Path, reporter: Report
     ...(check.type === 'exec' ? NETWORK_ONLY : ['command' as const]),
   ].filter((key) => check[key] !== undefined);
   for (const key of unused)
-    reporter.problem(at(key), `\`${key}\` means nothing to a check of type ${check.type}: remove it`);
+    reporter.problem(at(key), `\`${key}\` has no effect on a check of type ${check.type}: remove it`);
   if (check.type === 'exec') checkCommand(check.command, path, reporter);
   if (Array.isArray(check.expectedStatus) && check.expectedStatus[0] > check.expectedStatus[1])
     reporter.problem(
       at('expectedStatus'),
-      `\`expectedStatus\`: the lowest (${check.expectedStatus[0]}) is above the highest (${check.expectedStatus[1]})`,
+      `\`expectedStatus\`: the lowest (${check.expectedStatus[0]}) is greater than the highest (${check.expectedStatus[1]})`,
     );
   const { timeout = DEFAULTS.timeout, interval = DEFAULTS.interval } = check;
   if (timeout > interval)

@@ -1,4 +1,4 @@
-// Kubeconfigs that a configuration names: whether they can be used, before a source tries.
+// Checks the kubeconfigs of a configuration before a source uses them.
 import { access, constants } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { type Path, type Reporter, shown } from '../reading/problem.ts';
@@ -62,28 +62,27 @@ export function readKubeconfig(text: string, context: string | undefined): Kubec
   const { value, problems } = readYaml(text);
   const [first] = problems;
   if (first !== undefined) return about(` is not YAML: see its line ${first.line}, column ${first.column}`);
-  if (value === null || value === undefined) return about(' has nothing in it');
+  if (value === null || value === undefined) return about(' is empty');
   if (typeof value !== 'object' || Array.isArray(value)) return about(' is not a kubeconfig');
   const { contexts, clusters, users, 'current-context': current } = fields(value);
   const wanted = context ?? current;
   const known = named(contexts);
   const have = `(it has ${listed([...known.keys()])})`;
   if (typeof wanted !== 'string' || wanted === '')
-    return about(` has no current-context: say which with \`context\` ${have}`);
+    return about(` has no current-context: select one with \`context\` ${have}`);
   const found = known.get(wanted);
   if (found === undefined) return about(` has no context "${shown(wanted)}" ${have}`, true);
   const names = fields(fields(found).context);
   const cluster = named(clusters).get(String(names.cluster ?? ''));
-  const ofContext = `: context "${shown(wanted)}" names a`;
-  if (cluster === undefined) return about(`${ofContext} cluster that is not there`, true);
+  const ofContext = `: context "${shown(wanted)}" refers to`;
+  if (cluster === undefined) return about(`${ofContext} an undefined cluster`, true);
   const { server } = fields(fields(cluster).cluster);
-  if (typeof server !== 'string' || server === '') return about(`${ofContext} cluster that has no server`, true);
-  if (!isHttpUrl(server))
-    return about(`${ofContext} cluster whose server is not a URL that begins with https:// or http://`, true);
+  if (typeof server !== 'string' || server === '') return about(`${ofContext} a cluster without a server`, true);
+  if (!isHttpUrl(server)) return about(`${ofContext} a cluster whose server is not an https:// or http:// URL`, true);
   const user = named(users).get(String(names.user ?? ''));
   // Without a user, requests are anonymous, as through `kubectl proxy`.
   const isNobody = names.user === undefined || names.user === null || names.user === '';
-  if (user === undefined && !isNobody) return about(`${ofContext} user that is not there`, true);
+  if (user === undefined && !isNobody) return about(`${ofContext} an undefined user`, true);
   return { context: wanted, cluster: fields(fields(cluster).cluster), user: fields(fields(user).user) };
 }
 
@@ -91,7 +90,7 @@ function isHttpUrl(server: string): boolean {
   return /^https?:\/\//i.test(server) && URL.canParse(server);
 }
 
-/** Files that the context needs, with the keys that name them; where the file itself holds the data, none is read. */
+/** The files of the context with their keys; none is read if the kubeconfig contains the data itself. */
 function filesOf({ cluster, user }: Kubeconfig): (readonly [key: string, file: string])[] {
   const keys = [
     [cluster, 'certificate-authority'],
@@ -114,7 +113,7 @@ const isReadable = (file: string): Promise<boolean> =>
 const fields = (value: unknown): Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 
-/** Items by their names, which are texts; the first one of a name. */
+/** Items by name; the first one of each name. */
 function named(list: unknown): ReadonlyMap<string, unknown> {
   const items = new Map<string, unknown>();
   for (const one of Array.isArray(list) ? list : []) {

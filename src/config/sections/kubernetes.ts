@@ -1,4 +1,4 @@
-// `kubernetes`: clusters that fill a zone. Option names are those of CoreDNS's `kubernetes` plugin where it has them.
+// `kubernetes`: the clusters of a zone. Options are named after those of CoreDNS's `kubernetes` plugin.
 import { resolve } from 'node:path';
 import * as v from 'valibot';
 import type { KubernetesConfig } from '../config.ts';
@@ -103,10 +103,10 @@ export const kubernetesEntry = v.optional(
 
 export type KubernetesInput = v.InferOutput<typeof kubernetesSchema>;
 
-/** Sent in a URL. */
+/** Limited because it is sent in a URL. */
 const MAX_SELECTOR = 8192;
 
-/** Its syntax is checked by the API server, whose error is shown with the key. */
+/** The API server validates the syntax; its error is reported at the key. */
 function selector(description: string) {
   return text('a label selector such as "app=web,tier in (a, b)"', description, (value) => {
     if (value.trim() === '') return 'the label selector is empty';

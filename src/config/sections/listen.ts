@@ -67,19 +67,18 @@ export function checkListen(values: string | readonly string[], http: string | f
   for (const [i, value] of [values].flat().entries()) {
     const path = Array.isArray(values) ? ['listen', i] : ['listen'];
     const address = formatListenAddress(parseListenAddress(value));
-    if (seen.has(address) && !address.endsWith(':0'))
-      reporter.problem(path, `duplicate address ${address}: it is already listened on`);
+    if (seen.has(address) && !address.endsWith(':0')) reporter.problem(path, `duplicate address ${address}`);
     seen.add(address);
   }
   if (http !== false && isTaken(http, seen))
     reporter.problem(
       ['http'],
-      `\`http\`: ${shown(http)} answers DNS over TCP already (see \`listen\`): expected another port`,
+      `\`http\`: ${shown(http)} already serves DNS over TCP (see \`listen\`): expected another port`,
     );
   if (seen.size === 0) reporter.problem(['listen'], `\`listen\`: expected at least one ${EXPECTED}`);
 }
 
-/** `others`: the addresses of `listen` and `http`, as far as they are sound. */
+/** `others`: the valid addresses of `listen` and `http`. */
 export function checkAdmin(
   admin: string,
   token: string | undefined,
@@ -95,7 +94,7 @@ export function checkAdmin(
   if (token === undefined && !isLoopback(parseListenAddress(admin).address))
     reporter.problem(
       ['admin'],
-      `\`admin\`: everyone who reaches ${shown(admin)} could read and write: take a loopback address, or set \`adminToken\``,
+      `\`admin\`: everyone who can reach ${shown(admin)} could read and write: use a loopback address, or set \`adminToken\``,
     );
 }
 

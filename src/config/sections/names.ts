@@ -1,4 +1,4 @@
-// Names in zones.yaml: relative to their zone unless they end with a dot, "@" for the zone itself.
+// Names in zones.yaml: relative to their zone unless they end with a dot; "@" is the zone itself.
 import { canonicalIp, formatIp, ipFamily, parseIp } from '../../dns/ip.ts';
 import { formatName, isSubdomain, NameError, parseName, reverseName, type WireName } from '../../dns/name.ts';
 import { shown } from '../reading/problem.ts';
@@ -68,13 +68,13 @@ export function canonical(address: string | undefined): string | undefined {
   return address === undefined ? undefined : canonicalIp(address);
 }
 
-/** A NameError's message; other errors are a bug and go on. */
+/** The message of a NameError; other errors are bugs and are rethrown. */
 export function nameMessage(error: unknown): string {
   if (error instanceof NameError) return error.message;
   throw error;
 }
 
-// `names`: how the name of a service in its zone is made of its own name and its namespace.
+// `names`: templates that form the name of a service in its zone from its own name and its namespace.
 
 const PLACEHOLDERS = ['service', 'namespace'] as const;
 /** As in Kubernetes' DNS-Based Service Discovery 1.1.0. */

@@ -70,7 +70,7 @@ function typeProblem(value: string): string | undefined {
     return `unknown record type "${shown(value)}"${near ? `, did you mean ${near}?` : `; expected one such as ${COMMON_TYPES.slice(0, 9).join(', ')}`}`;
   }
   if (type === TYPE.SOA) return "SOA is not written as a record: use the zone's `soa`";
-  return NOT_FOR_PEOPLE.has(type) ? `${typeName(type)} cannot be written as a static record` : undefined;
+  return NOT_FOR_PEOPLE.has(type) ? `${typeName(type)} is not allowed as a static record` : undefined;
 }
 
 /** Cross-checks of all records of a zone whose name is sound; `records` holds only sound ones. */
@@ -103,7 +103,7 @@ function checkOwner(record: RecordInput, path: Path, zone: string, reporter: Rep
   if (!isInZone(name, zone)) {
     reporter.problem(
       at,
-      `record \`${shown(record.name)}\` is not in zone ${zone}: remove the dot at its end, or put it into its own zone`,
+      `record \`${shown(record.name)}\` is not in zone ${zone}: remove the dot at its end, or move it to its own zone`,
     );
     return undefined;
   }
@@ -118,7 +118,7 @@ function checkOwner(record: RecordInput, path: Path, zone: string, reporter: Rep
     const place = [...path, 'type'];
     if (name === zone) reporter.problem(place, "the zone's own NS records are written as its `nameServers`");
     if (name.startsWith('*.'))
-      reporter.problem(place, 'a wildcard cannot be delegated (RFC 4592 section 4.2): write each name of its own');
+      reporter.problem(place, 'a wildcard cannot be delegated (RFC 4592 section 4.2): list each name separately');
   }
   return name;
 }
@@ -131,7 +131,7 @@ function checkValues(record: RecordInput, path: Path, zone: string, reporter: Re
     const at = Array.isArray(record.value) ? [...path, 'value', i] : [...path, 'value'];
     try {
       const canonical = canonicalValue(record.type, value, zone);
-      if (values.has(canonical)) reporter.warning(at, `duplicate value ${shown(value)}: it is answered once`);
+      if (values.has(canonical)) reporter.warning(at, `duplicate value ${shown(value)}: it is answered only once`);
       values.add(canonical);
     } catch (error) {
       if (!(error instanceof RdataError)) throw error;
@@ -159,14 +159,14 @@ function checkBesideOthers(name: string, records: readonly Claim[], zone: string
   if (!conflict && sameType.ttlSeconds !== added.ttlSeconds)
     reporter.warning(
       at,
-      `${name} ${added.type}: records of one name and type have one TTL (RFC 2181 section 5.2), the lowest is taken`,
+      `${name} ${added.type}: records of one name and type share one TTL (RFC 2181 section 5.2): the lowest is used`,
     );
 }
 
 function conflictOf(name: string, records: readonly Claim[], zone: string): string | undefined {
   const dnames = records.filter(({ type }) => type === 'DNAME');
   if (dnames.length > 1 || dnames.some(({ values }) => values.size > 1))
-    return `${name} has more than one DNAME: a name has one, or none (RFC 6672 section 2.4)`;
+    return `${name} has more than one DNAME: only one is allowed (RFC 6672 section 2.4)`;
   if (dnames.length > 0 && name !== zone && records.some(({ type }) => type === 'NS'))
     return `${name} has a DNAME beside NS: names below it are either redirected or delegated (RFC 6672 section 2.3)`;
   const cnames = records.filter(({ type }) => type === 'CNAME');
@@ -175,7 +175,7 @@ function conflictOf(name: string, records: readonly Claim[], zone: string): stri
     return "a CNAME cannot stand at the zone's own name, where SOA and NS are (RFC 1034 section 3.6.2)";
   if (records.length === 1 && cnames[0].values.size === 1) return undefined;
   const what = cnames.length === records.length ? 'more than one CNAME' : 'a CNAME beside other records';
-  return `${name} has ${what}: a name has one CNAME and nothing else, or none (RFC 1034 section 3.6.2)`;
+  return `${name} has ${what}: a CNAME must be the only record of its name (RFC 1034 section 3.6.2)`;
 }
 
 /** Records without problems → one for each value, names absolute, duplicates left out, one TTL for a name and type. */

@@ -84,13 +84,13 @@ export function checkService(service: ServiceInput, path: Path, around: Surround
   checkPorts(service, path, reporter);
   if (service.healthCheck) checkHealthCheck(service.healthCheck, [...path, 'healthCheck'], reporter);
   if (soundness.isSound(path) && service.instances.length === 0)
-    reporter.warning(path, `service \`${service.name}\` has no instances: its name answers nothing`);
+    reporter.warning(path, `service \`${service.name}\` has no instances: its name has no records`);
 }
 
 function checkUnique(ids: Map<string, number>, id: string, i: number, at: Path, reporter: Reporter): void {
   const first = ids.get(id.toLowerCase());
   if (first !== undefined)
-    reporter.problem([...at, 'id'], `duplicate instance id \`${shown(id)}\`: instances[${first}] has it`);
+    reporter.problem([...at, 'id'], `duplicate instance id \`${shown(id)}\`: instances[${first}] already has it`);
   else ids.set(id.toLowerCase(), i);
 }
 
@@ -105,7 +105,7 @@ function checkInstance(instance: InstanceInput, at: Path, service: ServiceInput 
   if (check.type !== undefined && check.type !== 'exec' && port === undefined)
     reporter.problem(
       at,
-      `instance \`${instance.id}\` has no port to check: give it a \`port\`, or its healthCheck a \`port\``,
+      `instance \`${instance.id}\` has no port to check: add a \`port\` to it or to its healthCheck`,
     );
 }
 

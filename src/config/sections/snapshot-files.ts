@@ -27,12 +27,12 @@ export async function checkSnapshotFiles(
     const other = known.get(file);
     known.set(file, other ?? path);
     if (other !== undefined)
-      reporter.problem(
-        at,
-        `snapshot ${shown(file)} is that of ${formatPath(other)} already: expected a file of its own`,
-      );
+      reporter.problem(at, `snapshot ${shown(file)} is already used by ${formatPath(other)}: expected a separate file`);
     else if (!(await isFolder(dirname(file))))
-      reporter.warning(at, `snapshot ${shown(file)} cannot be written: there is no folder ${shown(dirname(file))}`);
+      reporter.warning(
+        at,
+        `snapshot ${shown(file)} cannot be written: the folder ${shown(dirname(file))} does not exist`,
+      );
     else if (await isFolder(file)) reporter.warning(at, `snapshot ${shown(file)} cannot be written: it is a folder`);
   }
 }

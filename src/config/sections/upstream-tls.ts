@@ -36,7 +36,7 @@ export function checkUpstreamTls(tls: TlsFiles, path: Path, folder: string, repo
   if (mismatch !== undefined) {
     reporter.problem(
       [...path, 'key'],
-      `\`key\` ${shown(tls.key!)} is not that of \`cert\` ${shown(tls.cert!)}: ${mismatch}`,
+      `\`key\` ${shown(tls.key!)} does not match \`cert\` ${shown(tls.cert!)}: ${mismatch}`,
     );
   }
 }

@@ -98,7 +98,7 @@ export async function checkZones(
     const name = zoneNameOf(zone.name);
     const first = seen.get(name);
     if (first !== undefined)
-      reporter.problem([...path, 'name'], `duplicate zone ${name}: zones[${first}] is the same; write all of it there`);
+      reporter.problem([...path, 'name'], `duplicate zone ${name}: same as zones[${first}]; merge them`);
     else seen.set(name, i);
     await checkZone(zone, name, path, folder, soundness, reporter);
   }
@@ -197,7 +197,7 @@ function checkServices(
       else
         reporter.problem(
           [...at, 'name'],
-          `duplicate service \`${shown(service.name)}\` in namespace ${shown(service.namespace)}: services[${first}] is the same; add its instances there`,
+          `duplicate service \`${shown(service.name)}\` in namespace ${shown(service.namespace)}: same as services[${first}]; add its instances there`,
         );
     }
     check(service, at);

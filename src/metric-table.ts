@@ -45,6 +45,7 @@ export const METRICS = {
   healthdns_changes_bad_total: counter('plane', 'Changes that cannot be expressed in DNS.'),
   healthdns_data_threads: gauge('plane', 'Running data threads.'),
   healthdns_data_thread_restarts_total: counter('plane', 'Data threads that died and were replaced.'),
+  healthdns_data_thread_hangs_total: counter('plane', 'Of these, data threads that had stopped responding.'),
   healthdns_health_slots: gauge('plane', 'Health slots in use.'),
 
   healthdns_cache_hits_total: counter('forward', 'Answers from the cache.', ['type']),

@@ -4,11 +4,17 @@ import type { Metrics } from '../metrics.ts';
 import type { MissingSource, StatusBoard, UnpublishedSource } from '../sources/status.ts';
 import { type Endpoint, json, onceASecond, text, wantsText } from './endpoint.ts';
 
-/** GET /health: 200 while the process serves; 503 during shutdown, so that clients move away. */
-export const healthEndpoint = (isStopping: () => boolean): Endpoint => ({
+/**
+ * GET /health: 200 while the process serves; 503 during shutdown, so that clients move away, and if a data thread does not
+ * respond although it was replaced.
+ */
+export const healthEndpoint = (isStopping: () => boolean, isStuck: () => boolean): Endpoint => ({
   path: '/health',
   methods: ['GET'],
-  handle: () => (isStopping() ? text(503, 'stopping') : text(200, 'OK')),
+  handle() {
+    if (isStopping()) return text(503, 'stopping');
+    return isStuck() ? text(503, 'a data thread does not respond') : text(200, 'OK');
+  },
 });
 
 /**

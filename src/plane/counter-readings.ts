@@ -7,6 +7,7 @@ import { COUNTED_TYPES, COUNTER, type Counters, RCODE_SLOTS, SIZE_BOUNDS } from 
 export interface PlaneTotals {
   readonly threads: number;
   readonly restarts: number;
+  readonly hangs: number;
   readonly badChanges: number;
   readonly waitingChanges: number;
   readonly slotsInUse: number;
@@ -81,6 +82,7 @@ export function counterReadings(rows: readonly Counters[], totals: PlaneTotals):
     { name: 'healthdns_changes_bad_total', value: totals.badChanges },
     { name: 'healthdns_data_threads', value: totals.threads },
     { name: 'healthdns_data_thread_restarts_total', value: totals.restarts },
+    { name: 'healthdns_data_thread_hangs_total', value: totals.hangs },
     { name: 'healthdns_health_slots', value: totals.slotsInUse },
   ];
 }

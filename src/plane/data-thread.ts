@@ -14,6 +14,8 @@ export interface DataThread {
   listen(addresses: readonly SocketAddress[]): Promise<{ addresses: readonly ListeningAddress[]; fallback?: string }>;
   flushCache(scope: FlushScope): Promise<number>;
   listCache(limit: number, below?: Uint8Array): Promise<readonly CacheListing[]>;
+  /** Ends it at once; `cause` is that of its death. */
+  kill(cause: string): void;
   /** Shuts it down gracefully, or forcibly after a timeout. */
   close(): Promise<void>;
 }
@@ -116,6 +118,10 @@ export function startDataThread(url: URL, data: ThreadData, name: string, events
     },
     async listCache(limit, below) {
       return (await askCache((id) => ({ kind: 'list-cache', id, limit, below }))).listing;
+    },
+    kill(reason) {
+      cause = reason;
+      void worker.terminate();
     },
     async close() {
       closing = true;

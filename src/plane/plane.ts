@@ -15,6 +15,8 @@ export interface RunningDataPlane extends DataPlane {
   readonly filesRead: Promise<void>;
   /** Empty before `listen`. */
   listening(): readonly ListeningAddress[];
+  /** Whether a data thread does not respond, and replacing it has not helped. */
+  isStuck(): boolean;
   /** All counters of all threads, for `metrics.collect`. */
   counters(): Iterable<Reading>;
   /** Removes cached answers in every thread; resolves to their number. */

@@ -15,6 +15,7 @@ import type { Change } from './records.ts';
 import type { DataPlaneSettings } from './settings.ts';
 import { createSlots, type SharedSlots } from './slots.ts';
 import { createUpstreamLog } from './upstream-log.ts';
+import { Watchdog, type Watched } from './watchdog.ts';
 
 export interface DataPlaneOptions extends PlaneEvents {
   /** The compiled src/server/thread.ts. */
@@ -31,7 +32,7 @@ export interface ThreadedDataPlane extends RunningDataPlane {
   restarts(): number;
 }
 
-interface Member {
+interface Member extends Watched {
   readonly index: number;
   readonly counters: Counters;
   thread: DataThread;
@@ -60,6 +61,8 @@ export async function startDataPlane(
   const logUpstreams = createUpstreamLog(log);
   let listening: readonly ListeningAddress[] = [];
   let restarts = 0;
+  /** When threads were replaced because they did not respond. */
+  const hangs: number[] = [];
   let badChanges = 0;
   let fillId = 0;
   let closed = false;
@@ -125,6 +128,8 @@ export async function startDataPlane(
     const member: Member = {
       index,
       counters,
+      beats: () => counters[COUNTER.BEATS],
+      startBeats: counters[COUNTER.BEATS],
       filling: new Map(),
       startedMs: clock.monotonicMs(),
       delayMs,
@@ -174,6 +179,15 @@ export async function startDataPlane(
     }
   };
 
+  const watchdog = new Watchdog<Member>(
+    clock,
+    () => members,
+    (member) => {
+      hangs.push(clock.monotonicMs());
+      member.thread.kill('it did not respond');
+    },
+  );
+
   /** Kept when a thread dies, because counters must not decrease. */
   const rows = Array.from({ length: settings.threads }, createCounters);
   rows.forEach((counters, index) => {
@@ -206,10 +220,12 @@ export async function startDataPlane(
       return listening;
     },
     listening: () => listening,
+    isStuck: () => watchdog.isSilent() || clock.monotonicMs() - (hangs.at(-2) ?? Number.NEGATIVE_INFINITY) < HEALTHY_MS,
     counters: () => [
       ...counterReadings(rows, {
         threads: members.length,
         restarts,
+        hangs: hangs.length,
         badChanges,
         waitingChanges: queue.waiting(),
         slotsInUse: slots.inUse(),
@@ -226,6 +242,7 @@ export async function startDataPlane(
     restarts: () => restarts,
     async close() {
       closed = true;
+      watchdog.stop();
       for (const timer of timers) timer.cancel();
       await Promise.all([...members].map(({ thread }) => thread.close()));
       queue.close();

@@ -15,6 +15,7 @@ import { type Listeners, openListeners } from '../server/listeners.ts';
 import { createEngine, type EngineDeps } from './engine.ts';
 
 const REPORT_MS = 1000;
+const BEAT_MS = 250;
 /** Packets per batch. */
 const BATCH = 64;
 
@@ -68,8 +69,16 @@ if (engine.forwarder !== undefined) {
   void engine.forwarder.ready.then(() => tell({ kind: 'files-read' }));
 }
 
+beat();
+
 let listeners: Listeners | undefined;
 const changes: { id: number; bytes: ArrayBuffer }[] = [];
+
+/** For the watchdog of the control plane. */
+function beat(): void {
+  counters[COUNTER.BEATS]++;
+  systemClock.setTimeout(beat, BEAT_MS);
+}
 
 /** One message per turn of the event loop, so that queries are answered in between. */
 function applyNext(): void {

@@ -87,8 +87,8 @@ async function listenOn(
   }
 }
 
-const safeEndpoints = ({ control, metrics, isStopping, clock }: HttpSources): Endpoint[] => [
-  healthEndpoint(isStopping),
+const safeEndpoints = ({ control, plane, metrics, isStopping, clock }: HttpSources): Endpoint[] => [
+  healthEndpoint(isStopping, () => plane.isStuck()),
   readyEndpoint(isStopping, control.board),
   metricsEndpoint(metrics, clock),
 ];

@@ -44,14 +44,28 @@ async function sendRaw(port: number, bytes: string): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-test('/health is 200 while serving and 503 during shutdown', async () => {
+test('/health is 200 while serving and 503 during shutdown, or while data threads stay stuck', async () => {
   let stopping = false;
-  await serving([healthEndpoint(() => stopping)], async (url) => {
-    const up = await fetch(`${url}/health`);
-    assert.deepEqual([up.status, await up.text()], [200, 'OK\n']);
-    stopping = true;
-    assert.equal((await fetch(`${url}/health`)).status, 503);
-  });
+  let stuck = false;
+  await serving(
+    [
+      healthEndpoint(
+        () => stopping,
+        () => stuck,
+      ),
+    ],
+    async (url) => {
+      const up = await fetch(`${url}/health`);
+      assert.deepEqual([up.status, await up.text()], [200, 'OK\n']);
+      stuck = true;
+      const down = await fetch(`${url}/health`);
+      assert.deepEqual([down.status, await down.text()], [503, 'a data thread does not respond\n']);
+      stuck = false;
+      assert.equal((await fetch(`${url}/health`)).status, 200);
+      stopping = true;
+      assert.equal((await fetch(`${url}/health`)).status, 503);
+    },
+  );
 });
 
 test('/ready is 503 with the sources that have not synced and their zones, then 200', async () => {
@@ -84,14 +98,22 @@ test('/ready is 503 with the sources that have not synced and their zones, then 
 });
 
 test('HEAD is answered like GET without a body, other methods get 405 with Allow, unknown paths 404', async () => {
-  await serving([healthEndpoint(() => false)], async (url) => {
-    const head = await fetch(`${url}/health`, { method: 'HEAD' });
-    assert.deepEqual([head.status, head.headers.get('content-length'), await head.text()], [200, '3', '']);
-    const remove = await fetch(`${url}/health`, { method: 'DELETE' });
-    assert.deepEqual([remove.status, remove.headers.get('allow')], [405, 'GET, HEAD']);
-    assert.equal((await fetch(`${url}/healthy`)).status, 404);
-    assert.equal((await fetch(`${url}/`)).status, 404);
-  });
+  await serving(
+    [
+      healthEndpoint(
+        () => false,
+        () => false,
+      ),
+    ],
+    async (url) => {
+      const head = await fetch(`${url}/health`, { method: 'HEAD' });
+      assert.deepEqual([head.status, head.headers.get('content-length'), await head.text()], [200, '3', '']);
+      const remove = await fetch(`${url}/health`, { method: 'DELETE' });
+      assert.deepEqual([remove.status, remove.headers.get('allow')], [405, 'GET, HEAD']);
+      assert.equal((await fetch(`${url}/healthy`)).status, 404);
+      assert.equal((await fetch(`${url}/`)).status, 404);
+    },
+  );
 });
 
 test('an endpoint that ends in a slash gets the decoded rest of the path; invalid encoding is 400', async () => {
@@ -140,30 +162,38 @@ test('metrics are served as Prometheus text', async () => {
 });
 
 test('over the limit the connection that has been idle longest is closed, and counted', async () => {
-  const metrics = await serving([healthEndpoint(() => false)], async (url, port) => {
-    const open = async () => {
-      const socket = connect(port, '127.0.0.1').on('error', () => {});
-      await once(socket, 'connect');
-      return socket;
-    };
-    const asks = await open();
-    const silent = [await open(), await open(), await open()];
-    asks.write('GET /health HTTP/1.1\r\nhost: a\r\n\r\n');
-    assert.match(String((await once(asks, 'data'))[0]), /^HTTP\/1\.1 200 /);
-    const closed = once(silent[0], 'close');
-    // One whole request, and no longer than for that.
-    assert.match(
-      await sendRaw(port, 'GET /health HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n'),
-      /^HTTP\/1\.1 200 /,
-    );
-    await closed;
-    assert.deepEqual(
-      [asks, ...silent].map((socket) => socket.readyState),
-      ['open', 'closed', 'open', 'open'],
-    );
-    for (const socket of [asks, ...silent]) socket.destroy();
-    assert.equal((await fetch(`${url}/health`)).status, 200);
-  });
+  const metrics = await serving(
+    [
+      healthEndpoint(
+        () => false,
+        () => false,
+      ),
+    ],
+    async (url, port) => {
+      const open = async () => {
+        const socket = connect(port, '127.0.0.1').on('error', () => {});
+        await once(socket, 'connect');
+        return socket;
+      };
+      const asks = await open();
+      const silent = [await open(), await open(), await open()];
+      asks.write('GET /health HTTP/1.1\r\nhost: a\r\n\r\n');
+      assert.match(String((await once(asks, 'data'))[0]), /^HTTP\/1\.1 200 /);
+      const closed = once(silent[0], 'close');
+      // One whole request, and no longer than for that.
+      assert.match(
+        await sendRaw(port, 'GET /health HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n'),
+        /^HTTP\/1\.1 200 /,
+      );
+      await closed;
+      assert.deepEqual(
+        [asks, ...silent].map((socket) => socket.readyState),
+        ['open', 'closed', 'open', 'open'],
+      );
+      for (const socket of [asks, ...silent]) socket.destroy();
+      assert.equal((await fetch(`${url}/health`)).status, 200);
+    },
+  );
   assert.match(metrics, /healthdns_http_connections_dropped_total 1/);
 });
 

@@ -111,6 +111,34 @@ test('a data thread that dies is replaced, and its table is filled before it ans
   await plane.close();
 });
 
+test('a data thread that spins is replaced; if that happens again soon, the plane is stuck', linux, async () => {
+  const changes: Change[] = [zone(), addresses('x.test.', [0], 1)];
+  const log: string[] = [];
+  const plane = await startDataPlane(testSettings({ threads: 1 }), {
+    threadUrl: new URL('./spinning-thread.js', import.meta.url),
+    clock: systemClock,
+    random: Math.random,
+    slotCapacity: 1024,
+    log: (level, message) => log.push(`${level}: ${message}`),
+    refill: () => changes,
+  });
+  await plane.apply(changes);
+  const [{ address, port }] = await plane.listen();
+  const answersAgain = () => log.filter((line) => line.includes('answers again')).length;
+  for (const time of [1, 2]) {
+    void plane.flushCache({ kind: 'all' });
+    await until(answersAgain, time, 60_000);
+    const client = await udpClient(address, port);
+    assert.deepEqual(addressesIn(await client.ask(query('x.test.'))), ['10.0.1.0']);
+    client.close();
+    assert.equal(plane.isStuck(), time === 2);
+  }
+  assert.match(log[0], /error: data thread 0 died and is replaced in \d+ ms: it did not respond/);
+  const hangs = [...plane.counters()].find(({ name }) => name === 'healthdns_data_thread_hangs_total');
+  assert.deepEqual([plane.restarts(), hangs?.value], [2, 2]);
+  await plane.close();
+});
+
 test(
   'if the only data thread dies in an otherwise idle process, the process survives and answers again',
   linux,

@@ -93,6 +93,18 @@ test('the hash of a suffix equals the hash of that suffix as a separate name, re
   );
 });
 
+test('a name of 127 labels is read whole, one of 128 is refused', () => {
+  const labels = (count: number) => Uint8Array.from([...Array.from({ length: count }, () => [1, 0x41]).flat(), 0]);
+  const query = (name: Uint8Array) => Uint8Array.from([...HEADER, ...name, 0, 1, 0, 1]);
+  assert.ok(readInPlace(query(labels(127))));
+  const { name } = reader.question;
+  assert.deepEqual([name.labels, name.length, name.starts[1], name.starts[127]], [127, 255, 252, 0]);
+  for (let count = 0; count <= 127; count++) assert.equal(name.hashes[count], hashName(labels(count), SEED));
+  assert.equal(questionNameEnd(query(labels(127))), 12 + 255);
+  assert.equal(questionNameEnd(query(labels(128))), 0);
+  assert.equal(readInPlace(query(labels(128))), false);
+});
+
 test('the hash of a wildcard equals the hash of its name', () => {
   assert.equal(wildcardHash(hashName(parseName('a.b.'), SEED)), hashName(parseName('*.a.b.'), SEED));
 });
@@ -125,6 +137,26 @@ function ednsOf(query: Uint8Array, questionEnd: number) {
   const wellFormed = readQueryEdns(memory, QUERY_AT, QUERY_AT + questionEnd, QUERY_AT + query.length, inPlace);
   return wellFormed ? inPlace : undefined;
 }
+
+test('counts that are not those of the records make a query malformed', () => {
+  const opt = [0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0];
+  const withCounts = (an: number, ns: number, ar: number, ...rest: number[]) =>
+    ednsOf(Uint8Array.from([0, 0, 0, 0, 0, 1, 0, an, 0, ns, 0, ar, 0, 0, 1, 0, 1, ...rest]), 17);
+  assert.deepEqual(withCounts(0, 0, 1, ...opt), {
+    present: true,
+    udpBytes: 1232,
+    version: 0,
+    dnssecOk: false,
+    keepalive: false,
+  });
+  assert.equal(withCounts(0, 0, 2, ...opt), undefined);
+  assert.equal(withCounts(0, 0, 0, ...opt), undefined);
+  assert.equal(withCounts(0, 0, 1), undefined);
+  assert.equal(withCounts(0, 0, 1, ...opt, 0), undefined);
+  assert.equal(withCounts(1, 0, 0, ...opt), undefined);
+  assert.equal(withCounts(0, 1, 0, ...opt), undefined);
+  assert.equal(withCounts(0, 1, 1, ...opt, ...opt), undefined);
+});
 
 test('the OPT reader and the message reader agree on the OPT of a query', () => {
   fc.assert(

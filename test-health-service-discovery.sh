@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Demonstrates and verifies the promise of Amazon ECS with AWS Cloud Map: a container's health check decides which addresses
-# a name resolves to. Creates a service discovery namespace and service, deploys an ECS service with health checks, verifies
-# that its tasks are registered with the correct status, makes one of them unhealthy, shows the DNS answers before and after,
+# a name resolves to. Creates a service discovery namespace and service, deploys an ECS service with health checks (aws ecs
+# create-service, or a Deployment in Kubernetes), verifies that its tasks are registered with the correct status, makes one of them unhealthy, shows the DNS answers before and after,
 # and recovers it.
 set -euo pipefail
 
@@ -10,8 +10,8 @@ usage() {
 Usage: test-health-service-discovery.sh [--kubernetes] [--api aws|curl] [--tasks N]
 
   --kubernetes    deploy to the cluster of the current kubectl context, in a separate namespace that is deleted at the end;
-                  without it, tasks are local processes and healthdns runs their health checks
-  --api aws|curl  client for the Cloud Map API: by default the aws CLI if installed, else curl
+                  without it, healthdns serves the ECS API, and tasks are local processes
+  --api aws|curl  client for the ECS and Cloud Map APIs: by default the aws CLI if installed, else curl
   --tasks N       number of tasks (3)
 
 Requires Node.js and, in a clone, npm ci; uses dig if installed. The script starts healthdns on free loopback ports and stops
@@ -86,43 +86,29 @@ END
 
 # ------------------------------------------------------------------------------------------- differences between the modes
 
+# The settings that ECS requires of a service for its tasks.
+custom_health=',"HealthCheckCustomConfig":{"FailureThreshold":1}'
 if [ $mode = local ]; then
-  # No custom status: healthdns runs the check itself, and the status is UNKNOWN until its first result.
-  custom_health=''
-  # healthdns runs the task's command, as the ECS agent does, but more often than the minimum interval of ECS (5 s).
   configuration() {
     cat <<END
-cloudMap:
-  writes: loopback
-  store: { path: $work/cloudmap }
-  healthChecks:
-    - namespace: $namespace
-      service: $service
-      healthCheck:
-        type: exec
-        command: [CMD-SHELL, "cd '$work'/\$HEALTHDNS_INSTANCE_ID && $(json "$work/task.json" .containerDefinitions[0].healthCheck.command[1])"]
-        interval: 1
-        timeout: 1
-        retries: 2
+cloudMap: { writes: loopback, store: { path: $work/cloudmap } }
+ecs: { engine: processes, directory: $work/ecs, drainSeconds: 0 }
 zones: []
 END
   }
+  # The grace period keeps ECS from replacing the unhealthy task, so that its recovery is seen.
   deploy() {
-    local i
-    for ((i = 1; i <= tasks; i++)); do
-      start_task "web-$i"
-      call RegisterInstance "{\"ServiceId\":\"$1\",\"InstanceId\":\"web-$i\",\"Attributes\":{\"AWS_INSTANCE_IPV4\":\"127.0.0.$((10 + i))\",\"AWS_INSTANCE_PORT\":\"8080\"}}" >/dev/null
-    done
+    ecs RegisterTaskDefinition "$(cat "$work/task.json")" >/dev/null
+    ecs CreateService "{\"serviceName\":\"$service\",\"taskDefinition\":\"web\",\"desiredCount\":$tasks,\"serviceRegistries\":[{\"registryArn\":\"$2\"}],\"healthCheckGracePeriodSeconds\":3600}" >/dev/null
   }
-  start_task() {
-    mkdir -p "$work/$1"
-    (cd "$work/$1" && exec sh -c "$(json "$work/task.json" .containerDefinitions[0].command[2])") &
-    pids+=($!)
+  in_task() { (cd "$work/ecs/tasks/$1/web" && shift && "$@"); }
+  # Prints "ID HEALTH" of each task.
+  task_health() {
+    ecs ListTasks "{\"serviceName\":\"$service\"}" >"$work/tasks.json"
+    ecs DescribeTasks "{\"tasks\":$(json "$work/tasks.json" .taskArns)}" >"$work/tasks.json"
+    json "$work/tasks.json" '.tasks.map((one) => `${one.taskArn.split("/").at(-1)} ${one.healthStatus}`).sort().join("\n")'
   }
-  in_task() { (cd "$work/$1" && shift && "$@"); }
 else
-  # The settings that ECS requires of a service for its tasks.
-  custom_health=',"HealthCheckCustomConfig":{"FailureThreshold":1}'
   configuration() {
     cat <<END
 cloudMap:
@@ -149,18 +135,21 @@ json() {
     console.log(typeof value === "string" ? value : JSON.stringify(value));' "$1" "$2"
 }
 
-# call OPERATION INPUT: calls the Cloud Map API and prints the output as JSON.
-call() {
+# call OPERATION INPUT: calls the Cloud Map API and prints the output as JSON; ecs OPERATION INPUT: the ECS API.
+call() { request servicediscovery Route53AutoNaming_v20170314 "$@"; }
+ecs() { request ecs AmazonEC2ContainerServiceV20141113 "$@"; }
+
+request() {
   if [ $api = curl ]; then
     curl --silent --show-error --fail-with-body --noproxy '*' "$http/" -H 'content-type: application/x-amz-json-1.1' \
-      -H "x-amz-target: Route53AutoNaming_v20170314.$1" -d "$2" || fail "$1"
+      -H "x-amz-target: $2.$3" -d "$4" || fail "$3"
   else
     # The CLI sends DiscoverInstances to the host "data-127.0.0.1"; with a proxy that name need not be resolved.
     local command
-    command=$(sed -E 's/([a-z])([A-Z])/\1-\2/g' <<<"$1" | tr '[:upper:]' '[:lower:]')
+    command=$(sed -E 's/([a-z])([A-Z])/\1-\2/g' <<<"$3" | tr '[:upper:]' '[:lower:]')
     HTTP_PROXY=$http http_proxy=$http NO_PROXY='' no_proxy='' AWS_EC2_METADATA_DISABLED=true AWS_PAGER='' \
       AWS_ACCESS_KEY_ID=demo AWS_SECRET_ACCESS_KEY=demo AWS_DEFAULT_REGION=us-east-1 \
-      aws servicediscovery "$command" --endpoint-url http://127.0.0.1 --output json --cli-input-json "$2" || fail "$1"
+      aws "$1" "$command" --endpoint-url http://127.0.0.1 --output json --cli-input-json "$4" || fail "$3"
   fi
 }
 
@@ -272,6 +261,8 @@ before=$seen_addresses
 say "$victim ($victim_address) becomes unhealthy"
 in_task "$victim" rm healthy
 eventually "$victim is out" victim_is_out
+[ $mode = kubernetes ] || { echo 'ECS, DescribeTasks:' && task_health | tee "$work/health" | sed 's/^/  /'; }
+[ $mode = kubernetes ] || grep -qx "$victim UNHEALTHY" "$work/health" || fail "ECS does not call $victim unhealthy"
 healthdns explain "$name" --http "$http" >"$work/explained"
 show
 [ "$(grep -vx "$victim_address" <<<"$before")" = "$seen_addresses" ] || fail 'other addresses changed too'

@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { Api } from '../cloudmap/api.ts';
 import { AwsError } from '../cloudmap/aws-error.ts';
 import { callOperation, operationWrites } from '../cloudmap/operations/call-operation.ts';
+import { isLoopback } from '../config/sections/listen.ts';
 import { callEcsOperation, ecsOperationWrites } from '../ecs/operations/call-ecs.ts';
 import type { EcsApi } from '../ecs/operations/ecs-api.ts';
 import type { Logger } from '../log.ts';
@@ -20,6 +21,8 @@ export interface AwsService {
   /** Of the service's shapes in CBOR errors. */
   readonly namespace: string;
   readonly metric: 'healthdns_cloudmap_requests_total' | 'healthdns_ecs_requests_total';
+  /** Its operations run commands: they need a loopback address even if they are signed. */
+  readonly isLocal?: boolean;
   /** @throws AwsError UnknownOperationException */
   writes(operation: string): boolean;
   call(operation: string, input: unknown): Promise<object>;
@@ -42,6 +45,7 @@ export const ecsService = (api: EcsApi): AwsService => ({
   signingName: 'ecs',
   namespace: 'com.amazonaws.ecs',
   metric: 'healthdns_ecs_requests_total',
+  isLocal: true,
   writes: ecsOperationWrites,
   call: (operation, input) => callEcsOperation(api, operation, input),
 });
@@ -131,11 +135,16 @@ class Call {
 async function authorize(
   request: HttpRequest,
   path: string,
-  { signingName }: AwsService,
+  { signingName, isLocal = false }: AwsService,
   { writes, keys, clock }: AwsEndpointOptions,
 ): Promise<void> {
   if (writes === 'off')
     throw new AwsError('AccessDeniedException', 'writes are disabled; set cloudMap.writes in the configuration');
+  if (isLocal && !isLoopback(request.boundTo))
+    throw new AwsError(
+      'AccessDeniedException',
+      `ECS runs commands and needs a loopback address, not ${request.boundTo}`,
+    );
   const refusal = refusalOfWrite(request, writes);
   if (refusal !== undefined) throw new AwsError('AccessDeniedException', refusal);
   if (writes === 'signed') await checkSignature(request, path, keys, signingName, clock);

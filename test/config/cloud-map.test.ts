@@ -105,6 +105,18 @@ describe('the configuration of cloudMap', () => {
     assert.deepEqual(await problems('{ writes: signed, store: memory }'), ['`writes: signed` needs a key in `keys`']);
   });
 
+  test('ecs needs cloudMap and a loopback address, also for signed writes', async () => {
+    const messages = async (text: string) => {
+      const result = await parseConfig(`${text}\necs: { engine: processes }\nzones: [{ name: b.local }]`, 'zones.yaml');
+      return result.ok ? [] : result.problems.map(({ message }) => message);
+    };
+    const key = '[{ accessKeyId: A, secretAccessKey: s }]';
+    assert.match((await messages(''))[0]!, /needs `cloudMap`/);
+    const open = await messages(`http: 0.0.0.0:8053\ncloudMap: { writes: signed, keys: ${key}, store: memory }`);
+    assert.match(open[0]!, /must be loopback, not 0\.0\.0\.0/);
+    assert.deepEqual(await messages('cloudMap: { writes: loopback, store: memory }'), []);
+  });
+
   test('a secret file that cannot be read is a warning, and one that can is none', async () => {
     const warnings = async (file: string) => {
       const key = `{ accessKeyId: A, secretAccessKeyFile: '${file}' }`;

@@ -88,8 +88,9 @@ export async function checkFile(
       reporter.warning(['cloudMap'], 'the API is not served: `http` is not loopback, so set `admin`');
   }
   if (file.ecs !== undefined && file.ecs !== null) {
-    const http = soundness.isSound(['http']) && file.http !== false ? parseListenAddress(file.http) : undefined;
-    checkEcs(file.cloudMap !== undefined, http, soundness, reporter);
+    const address = admin ?? http;
+    const parsed = address === undefined ? undefined : parseListenAddress(address);
+    checkEcs(file.cloudMap !== undefined, parsed, soundness, reporter);
   }
   if (soundness.isSound(['forward'])) checkForward(file.forward, folder, reporter);
   if (soundness.isSound(['cache'])) checkCache(file.cache, reporter);

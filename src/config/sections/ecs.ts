@@ -34,16 +34,16 @@ type EcsInput = v.InferOutput<typeof ecsSchema>;
 
 export function checkEcs(
   hasCloudMap: boolean,
-  http: ListenAddress | undefined,
+  address: ListenAddress | undefined,
   soundness: Soundness,
   reporter: Reporter,
 ): void {
   if (!soundness.isContainer(['ecs'])) return;
   if (!hasCloudMap) reporter.problem(['ecs'], '`ecs` needs `cloudMap`: services register their tasks there');
-  if (http !== undefined && !isLoopback(http.address))
+  if (address !== undefined && !isLoopback(address.address))
     reporter.problem(
       ['ecs'],
-      `\`ecs\` runs commands for its clients: \`http\` must be a loopback address, not ${http.address}`,
+      `\`ecs\` runs commands for its clients: the HTTP address must be loopback, not ${address.address}`,
     );
 }
 

@@ -92,8 +92,8 @@ async function start(
   const census = createCensus(control);
   const overview = (limit: number) => overviewOf({ ...control, census, zones: control.servedZones() }, limit);
   const sources = { control, plane, metrics, config, overview, isStopping: () => isStopping, clock, log };
-  const { http, admin, close } = await startHttp(sources);
-  stops.push(close);
+  const http = await startHttp(sources);
+  stops.push(() => http.close());
 
   // Last: a check may target this server itself, as in the example.
   const checks = startChecks(control, config.limits.concurrentChecks, clock, random);
@@ -104,11 +104,12 @@ async function start(
 
   return {
     listening: plane.listening(),
-    http,
-    admin,
+    http: http.http(),
+    admin: http.admin(),
     overview,
     firstChecks: () => firstChecks(control.registry, control.health, clock),
     async reload(next) {
+      await http.reload(next);
       warnOfFixedSettings(current, next, log);
       current = next;
       await control.state(next);

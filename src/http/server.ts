@@ -10,6 +10,8 @@ import { route } from './route.ts';
 
 export interface HttpServer {
   readonly address: ListenAddress;
+  /** Requests that arrive from now on are answered by these. */
+  replaceEndpoints(endpoints: readonly Endpoint[]): void;
   /** Closes idle connections at once, others when answered, after `graceMs` all. */
   close(graceMs?: number): Promise<void>;
 }
@@ -30,6 +32,7 @@ const IDLE_TIMEOUT_MS = 15_000;
 /** Listens; rejects with Node's error (EADDRINUSE, EACCES, …) if that fails. */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const { listen, limits, metrics } = options;
+  let { endpoints } = options;
   const dropped = metrics.counter('healthdns_http_connections_dropped_total');
   const server = createServer(
     {
@@ -39,17 +42,23 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
       keepAliveTimeout: IDLE_TIMEOUT_MS,
       connectionsCheckingInterval: 2_000,
     },
-    oneAtATime(createHandler(options)),
+    oneAtATime(createHandler(options, () => endpoints)),
   );
   limitConnections(server, limits.httpConnections, () => dropped.inc());
   server.on('clientError', refuse);
   await listening(server, listen);
   const bound = server.address();
   const port = typeof bound === 'object' && bound !== null ? bound.port : listen.port;
-  return { address: { address: listen.address, port }, close: (graceMs = 1_000) => close(server, graceMs) };
+  return {
+    address: { address: listen.address, port },
+    replaceEndpoints(next) {
+      endpoints = next;
+    },
+    close: (graceMs = 1_000) => close(server, graceMs),
+  };
 }
 
-function createHandler({ listen, endpoints, limits, log, metrics }: HttpServerOptions) {
+function createHandler({ listen, limits, log, metrics }: HttpServerOptions, endpoints: () => readonly Endpoint[]) {
   const requests = metrics.counter('healthdns_http_requests_total');
   return (request: IncomingMessage, response: ServerResponse) => {
     let endpoint = 'none';
@@ -67,7 +76,7 @@ function createHandler({ listen, endpoints, limits, log, metrics }: HttpServerOp
 
     async function respond(incoming: IncomingMessage): Promise<HttpResponse> {
       const raw = { method: incoming.method ?? '', url: incoming.url ?? '', headers: incoming.headers };
-      const routed = route(endpoints, raw);
+      const routed = route(endpoints(), raw);
       if (!('endpoint' in routed)) return routed;
       endpoint = routed.endpoint.path;
       const body = raw.method === 'POST' ? await readBody(incoming, limits.httpBodyBytes) : Buffer.alloc(0);

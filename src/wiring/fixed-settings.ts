@@ -5,9 +5,6 @@ import type { Logger } from '../log.ts';
 /** By the keys of the file. Everything else takes effect on reload. */
 const FIXED: Readonly<Record<string, (config: Config) => unknown>> = {
   listen: ({ listen }) => listen,
-  http: ({ http }) => http,
-  admin: ({ admin }) => admin,
-  adminToken: ({ adminToken }) => adminToken,
   threads: ({ threads }) => threads,
   server: ({ server: { lameduckSeconds, ...others } }) => others,
   limits: ({ limits }) => limits,

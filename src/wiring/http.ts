@@ -32,50 +32,96 @@ export interface HttpSources {
 
 export interface RunningHttp {
   /** undefined: off. */
-  readonly http: ListenAddress | undefined;
+  http(): ListenAddress | undefined;
   /** Address of the admin endpoints: a separate address, `http`, or none. */
-  readonly admin: ListenAddress | undefined;
+  admin(): ListenAddress | undefined;
+  /** New addresses are bound before old ones are closed. Rejects if one is not available, and then nothing has changed. */
+  reload(config: Config): Promise<void>;
   close(): Promise<unknown>;
+}
+
+/** A server that a configuration asks for. */
+interface Wanted {
+  readonly name: 'http' | 'admin';
+  readonly listen: ListenAddress;
+  readonly endpoints: readonly Endpoint[];
+}
+
+interface Listener {
+  readonly wanted: Wanted;
+  readonly server: HttpServer;
 }
 
 /** Rejects with ListenError if an address is not available. */
 export async function startHttp(sources: HttpSources): Promise<RunningHttp> {
-  const { config, log } = sources;
-  const { http, admin } = config;
-  if (admin !== undefined && !isLoopback(admin.address) && config.adminToken === undefined)
-    throw new ListenError(`the admin address ${formatListenAddress(admin)} needs \`adminToken\` in the file`, 'EACCES');
-  const safe = safeEndpoints(sources);
-  const isShared = admin === undefined && http !== undefined && isLoopback(http.address);
-  const servers: HttpServer[] = [];
-  const start = async (name: 'http' | 'admin', listen: ListenAddress, endpoints: readonly Endpoint[]) => {
-    const server = await listenOn(name, listen, endpoints, sources);
-    servers.push(server);
-    return server.address;
-  };
-  const close = () => Promise.all(servers.map((server) => server.close()));
-  try {
-    const httpAddress = http && (await start('http', http, isShared ? [...safe, ...adminEndpoints(sources)] : safe));
-    const adminOn = admin ?? (isShared ? http : undefined);
-    if (config.cloudMap?.writes === 'loopback' && adminOn !== undefined && !isLoopback(adminOn.address))
-      log.warn('writes of Cloud Map are refused: `writes: loopback` needs an admin address that is loopback', {
-        admin: formatListenAddress(adminOn),
-      });
-    const adminAddress = admin && (await start('admin', admin, [...safe, ...adminEndpoints(sources)]));
-    if (httpAddress !== undefined && adminAddress === undefined && !isShared)
-      log.info('only health, ready and metrics are served, since `http` is not loopback; set `admin` for the others', {
-        http: formatListenAddress(httpAddress),
-      });
-    return { http: httpAddress, admin: adminAddress ?? (isShared ? httpAddress : undefined), close };
-  } catch (error) {
-    await close();
-    throw error;
+  let listeners: readonly Listener[] = [];
+  const addressOf = (name: Wanted['name']) => listeners.find(({ wanted }) => wanted.name === name)?.server.address;
+  const close = (some: readonly Listener[]) => Promise.all(some.map(({ server }) => server.close()));
+
+  async function reload(config: Config): Promise<void> {
+    // What Cloud Map is, a reload does not change.
+    const wanted = wantedServers({ ...sources, config: { ...config, cloudMap: sources.config.cloudMap } });
+    const before = new Map(listeners.map((listener) => [keyOf(listener.wanted), listener]));
+    const fresh: Listener[] = [];
+    try {
+      for (const one of wanted.filter((each) => !before.has(keyOf(each))))
+        fresh.push({ wanted: one, server: await listenOn(one, sources) });
+    } catch (error) {
+      await close(fresh);
+      throw error;
+    }
+    const kept = wanted.flatMap((one) => {
+      const server = before.get(keyOf(one))?.server;
+      server?.replaceEndpoints(one.endpoints);
+      return server === undefined ? [] : [{ wanted: one, server }];
+    });
+    const left = listeners.filter(({ server }) => !kept.some((one) => one.server === server));
+    listeners = [...kept, ...fresh];
+    await close(left);
   }
+
+  await reload(sources.config);
+  return {
+    http: () => addressOf('http'),
+    admin: () =>
+      addressOf('admin') ?? (isShared(listeners.map(({ wanted }) => wanted)) ? addressOf('http') : undefined),
+    reload,
+    close: () => close(listeners),
+  };
+}
+
+/** Whether `http` serves the admin endpoints as well. */
+const isShared = (wanted: readonly Pick<Wanted, 'name' | 'listen'>[]): boolean =>
+  wanted.length === 1 && wanted[0].name === 'http' && isLoopback(wanted[0].listen.address);
+
+/** One socket for one address; port 0 is another one for each. */
+const keyOf = ({ name, listen }: Wanted): string =>
+  listen.port === 0 ? `${name} ${listen.address}` : formatListenAddress(listen);
+
+function wantedServers(sources: HttpSources): Wanted[] {
+  const { http, admin, adminToken, cloudMap } = sources.config;
+  const { log } = sources;
+  if (admin !== undefined && !isLoopback(admin.address) && adminToken === undefined)
+    throw new ListenError(`the admin address ${formatListenAddress(admin)} needs \`adminToken\` in the file`, 'EACCES');
+  if (admin !== undefined && !isLoopback(admin.address) && cloudMap?.writes === 'loopback')
+    log.warn('writes of Cloud Map are refused: `writes: loopback` needs an admin address that is loopback', {
+      admin: formatListenAddress(admin),
+    });
+  const addresses = [
+    ...(http === undefined ? [] : [{ name: 'http' as const, listen: http }]),
+    ...(admin === undefined ? [] : [{ name: 'admin' as const, listen: admin }]),
+  ];
+  if (http !== undefined && admin === undefined && !isShared(addresses))
+    log.info('only health, ready and metrics are served, since `http` is not loopback; set `admin` for the others', {
+      http: formatListenAddress(http),
+    });
+  const safe = safeEndpoints(sources);
+  const all = [...safe, ...adminEndpoints(sources)];
+  return addresses.map((one) => ({ ...one, endpoints: one.name === 'admin' || isShared(addresses) ? all : safe }));
 }
 
 async function listenOn(
-  name: string,
-  listen: ListenAddress,
-  endpoints: readonly Endpoint[],
+  { name, listen, endpoints }: Wanted,
   { config, log, metrics }: HttpSources,
 ): Promise<HttpServer> {
   try {

@@ -1,9 +1,12 @@
 // Two HTTP addresses: `http`, which everyone may reach, and `admin`.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { healthdns, serving, temporaryFolder } from '../support/command.ts';
+import { freePorts } from '../support/control-plane.ts';
 
 const ADMIN = ['/', '/explain/api.a.local', '/cache'];
 
@@ -73,4 +76,39 @@ test('an admin address for all needs the token, which the commands send', async 
   assert.match(explained.stdout, /1 of 1 instances may be answered/);
   const flushed = await healthdns('cache', 'flush', '--http', url, '--token-file', join(folder, 'token'));
   assert.equal(flushed.stdout, '0 answers forgotten\n');
+});
+
+test('a reload moves the addresses of HTTP; one that is in use changes nothing', async (t) => {
+  const [first, second, admin, taken] = await freePorts(4);
+  const folder = await temporaryFolder(t);
+  const file = join(folder, 'zones.yaml');
+  const write = (addresses: string) =>
+    writeFile(file, `${addresses}\nzones: [{ name: a.local, records: [{ name: www, type: A, value: 192.0.2.1 }] }]\n`);
+  await write(`http: 127.0.0.1:${first}`);
+  const server = serving([file, '--listen', '127.0.0.1:0']);
+  t.after(() => server.stop('SIGKILL'));
+  await server.shows(/HTTP {2}http/);
+  const status = (port: number, path: string) =>
+    fetch(`http://127.0.0.1:${port}${path}`).then(
+      (response) => response.status,
+      () => 'refused',
+    );
+  assert.equal(await status(first, '/explain/www.a.local'), 200);
+
+  await write(`http: 127.0.0.1:${second}\nadmin: 127.0.0.1:${admin}`);
+  server.process.kill('SIGHUP');
+  await server.shows(/configuration reloaded/);
+  assert.deepEqual(await Promise.all([first, second, admin].map((port) => status(port, '/explain/www.a.local'))), [
+    'refused',
+    404,
+    200,
+  ]);
+
+  const occupant = createServer().listen(taken, '127.0.0.1');
+  await once(occupant, 'listening');
+  t.after(() => occupant.close());
+  await write(`http: 127.0.0.1:${taken}`);
+  server.process.kill('SIGHUP');
+  await server.shows(/address already in use.*reload failed/);
+  assert.deepEqual(await Promise.all([second, admin].map((port) => status(port, '/explain/www.a.local'))), [404, 200]);
 });

@@ -32,13 +32,13 @@ async function start(t: TestContext, config: string, ...options: string[]) {
 const statuses = (url: string, paths: readonly string[], headers: Record<string, string> = {}) =>
   Promise.all(paths.map(async (path) => (await fetch(`${url}${path}`, { headers })).status));
 
-test('on loopback one address serves everything', async (t) => {
+test('on a loopback address, one HTTP server has all endpoints', async (t) => {
   const { http, server } = await start(t, '', '--http', '127.0.0.1:0');
   assert.deepEqual(await statuses(await http(), ['/health', '/metrics', ...ADMIN]), [200, 200, 200, 200, 200]);
   assert.doesNotMatch(server.stdout(), /admin/);
 });
 
-test('on another address only health, ready and metrics are served, and a log line says so', async (t) => {
+test('on another address, HTTP serves only health, ready and metrics, and a log line reports it', async (t) => {
   const { http, server } = await start(t, '', '--http', '0.0.0.0:0');
   await server.shows(/only health, ready and metrics are served/);
   assert.deepEqual(await statuses(await http(), ['/health', '/ready', '/metrics', ...ADMIN]), [
@@ -50,19 +50,19 @@ test('on another address only health, ready and metrics are served, and a log li
   assert.match(stderr, /does not explain names \(404\): is it the `admin` address/);
 });
 
-test('with `admin` the rest is served there, and `http` is safe even on loopback', async (t) => {
+test('with `admin`, the other endpoints are served there, and `http` is safe even on loopback', async (t) => {
   const { http, admin } = await start(t, '', '--http', '127.0.0.1:0', '--admin', '127.0.0.1:0');
   assert.deepEqual(await statuses(await http(), ['/health', ...ADMIN]), [200, 404, 404, 404]);
   assert.deepEqual(await statuses(await admin(), ['/health', ...ADMIN]), [200, 200, 200, 200]);
 });
 
-test('an admin address for all without a token is refused, also on the command line', async (t) => {
+test('an admin address that is not loopback without a token is rejected, also on the command line', async (t) => {
   const { server } = await start(t, '', '--admin', '0.0.0.0:0');
   await server.shows(/the admin address 0\.0\.0\.0:0 needs `adminToken`/);
   assert.equal(await server.stop(), 1);
 });
 
-test('an admin address for all needs the token, which the commands send', async (t) => {
+test('an admin address that is not loopback requires the token, which the commands send', async (t) => {
   const { admin, folder } = await start(t, 'admin: 0.0.0.0:0\nadminToken: token', '--http', '127.0.0.1:0');
   const url = await admin();
   assert.deepEqual(await statuses(url, ['/health', ...ADMIN]), [200, 401, 401, 401]);

@@ -48,7 +48,7 @@ async function serve(t: TestContext, config: string) {
   return { ask, port: Number(port), isReady: async () => (await fetch(`${http}/ready`)).status === 200 };
 }
 
-test('before the Cloud Map store has been read, no name is refused, denied or sent upstream', async (t) => {
+test('before the Cloud Map store has been read, no name is REFUSED, NXDOMAIN or forwarded', async (t) => {
   const upstream = await startUpstream(t);
   const api = await startFakeApiServer();
   t.after(() => api.close());
@@ -108,7 +108,7 @@ async function slowFile(t: TestContext, name: string): Promise<string> {
   return file;
 }
 
-test('before a hosts file has been read, no name is sent upstream', async (t) => {
+test('before a hosts file has been read, no name is forwarded', async (t) => {
   const upstream = await startUpstream(t);
   const hosts = await slowFile(t, 'hosts');
   const { ask, isReady } = await serve(
@@ -131,7 +131,7 @@ hosts: { files: [${hosts}] }
   assert.deepEqual(upstream.asked, []);
 });
 
-test('a file of upstreams is waited for, and one that cannot be read is not', async (t) => {
+test('a file of upstream servers is waited for, unless it cannot be read', async (t) => {
   const upstream = await startUpstream(t);
   const resolvConf = await slowFile(t, 'resolv.conf');
   const slow = await serve(t, `threads: 1\nforward: ${resolvConf}\n`);

@@ -293,7 +293,7 @@ test('without its API server, the server answers its other zones and /ready name
   assert.equal(await server.stop(), 0);
 });
 
-test('at the start a descriptor limit that is too low for the limits is warned of', async (t) => {
+test('at start-up a file descriptor limit that is too low for the configured limits is a warning', async (t) => {
   const file = join(await temporaryFolder(t), 'zones.yaml');
   await writeFile(file, zone('192.0.2.1'));
   const command = `ulimit -n 512; exec '${process.execPath}' '${launcher}' serve '${file}' ${LOCAL.join(' ')}`;

@@ -31,7 +31,7 @@ for (const [name, allowed, problem] of cases)
     else assert.match(found ?? '', problem);
   });
 
-test('the API refuses such names with InvalidInput; HTTP namespaces may have any name', async () => {
+test('names of DNS namespaces that are not allowed are InvalidInput; HTTP namespaces may have any name', async () => {
   const server = await startCloudMapServer({ zones: ['cluster.local.'] });
   const call = async (operation: string, input: object) => {
     const headers = {

@@ -28,7 +28,7 @@ describe('healthdns check', () => {
     });
   });
 
-  test('check names what a zone contains, counted, and addresses that are off or apart', async () => {
+  test('check summarizes the content of each zone, and disabled or separate addresses', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'healthdns-check-'));
     const file = join(folder, 'zones.yaml');
     const record = 'records: [{ name: www, type: A, value: 192.0.2.1 }]';

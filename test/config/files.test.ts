@@ -57,14 +57,14 @@ describe('configuration files', () => {
     ]);
   });
 
-  test('too many anchors and aliases are refused, even where checking each would take long', async () => {
+  test('too many anchors and aliases are rejected, even if checking each would take long', async () => {
     const result = await parseConfig(`a: &a x\nzones: [${'*a,'.repeat(500_000)}]`, 'x');
     assert.deepEqual(!result.ok && result.problems.map(({ message }) => message), [
       'at most 10000 anchors and aliases are allowed',
     ]);
   });
 
-  test('a merge that contains itself is refused', async () => {
+  test('a merge that contains itself is rejected', async () => {
     const result = await parseConfig('a: &a { <<: *a }', 'x');
     assert.deepEqual(!result.ok && result.problems.map(({ message }) => message), ['alias *a contains itself']);
   });

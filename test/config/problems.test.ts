@@ -23,35 +23,37 @@ const alive = 'instances: [{ id: a, ipv4: 192.0.2.1, port: 80 }]';
 const check = (text: string) => service(alive, `healthCheck: ${text}`);
 const record = (text: string) => zone('records:', `  - ${text}`);
 
-says('a file without mistakes has no problems', service(alive), []);
-says('an empty file is named so', '# nothing\n', ['1:1 the file is empty: expected `zones` (see zones.example.yaml)']);
-says('a file that is a list is refused', '- a', [
+says('a valid file has no problems', service(alive), []);
+says('an empty file is reported as empty', '# nothing\n', [
+  '1:1 the file is empty: expected `zones` (see zones.example.yaml)',
+]);
+says('a file that is a list is rejected', '- a', [
   '1:1 the file: expected a mapping with keys such as $schema, listen, http, got a list',
 ]);
-says('a file that only forwards is fine', 'forward: [{ to: 192.0.2.53 }]', []);
-says('a file without zones is refused', 'http: false', [
+says('a file that only forwards is accepted', 'forward: [{ to: 192.0.2.53 }]', []);
+says('a file without zones is rejected', 'http: false', [
   '1:1 `zones` is missing: expected at least one zone to answer for',
 ]);
 
 // YAML itself
-says('a tab as indentation is refused', 'zones:\n\t- name: x', ['2:1 Tabs are not allowed as indentation']);
-says('a duplicate key is refused where it is repeated', 'http: false\nhttp: false\n', [
+says('a tab as indentation is rejected', 'zones:\n\t- name: x', ['2:1 Tabs are not allowed as indentation']);
+says('a duplicate key is rejected where it is repeated', 'http: false\nhttp: false\n', [
   '2:1 duplicate key `http`: it is already in this mapping',
 ]);
-says('a second document is refused', 'zones: []\n---\nzones: []', [
+says('a second document is rejected', 'zones: []\n---\nzones: []', [
   '2:1 only one YAML document is allowed in the file: remove this `---` and what follows it',
 ]);
-says('an alias without anchor is refused', 'zones: *all', ['1:8 alias *all has no anchor &all before it']);
-says('an alias that contains itself is refused', 'zones: &all [*all]', ['1:14 alias *all contains itself']);
-says('an unknown tag is refused', 'http: !env HTTP', ['1:7 unknown tag !env: remove it, or put the value in quotes']);
-says('a key that is a number is refused', '53: x', ['1:1 expected a word as key, got 53: put it in quotes']);
-says('a key that is a list is refused', '? [a]\n: x', ['1:3 expected a word as key, got a list or mapping']);
-says('a merge of something other than a mapping is refused', '<<: 5', [
+says('an alias without anchor is rejected', 'zones: *all', ['1:8 alias *all has no anchor &all before it']);
+says('an alias that contains itself is rejected', 'zones: &all [*all]', ['1:14 alias *all contains itself']);
+says('an unknown tag is rejected', 'http: !env HTTP', ['1:7 unknown tag !env: remove it, or put the value in quotes']);
+says('a key that is a number is rejected', '53: x', ['1:1 expected a word as key, got 53: put it in quotes']);
+says('a key that is a list is rejected', '? [a]\n: x', ['1:3 expected a word as key, got a list or mapping']);
+says('a merge of something other than a mapping is rejected', '<<: 5', [
   '1:5 `<<` merges mappings: expected an alias such as `<<: *defaults`',
 ]);
 
 // Keys
-says('an unknown key is refused, and the nearest known one named', service(alive, 'heathCheck: { type: tcp }'), [
+says('an unknown key is rejected with a suggestion', service(alive, 'heathCheck: { type: tcp }'), [
   '6:9 unknown key `heathCheck`, did you mean `healthCheck`?',
 ]);
 says('every unknown key of a mapping is reported', `logLvel: x\nconstructor: x\n__proto__: x\n${zone()}`, [
@@ -59,21 +61,21 @@ says('every unknown key of a mapping is reported', `logLvel: x\nconstructor: x\n
   '2:1 unknown key `constructor`; known here: $schema, listen, http, admin, adminToken, threads, logLevel, server, limits, cloudMap, ecs, zones, forward, cache, hosts, templates, dns64, rebindingFilter, loopDetection, loadbalance, acl, rewrite, autopath, queryLog',
   '3:1 unknown key `__proto__`; known here: $schema, listen, http, admin, adminToken, threads, logLevel, server, limits, cloudMap, ecs, zones, forward, cache, hosts, templates, dns64, rebindingFilter, loopDetection, loadbalance, acl, rewrite, autopath, queryLog',
 ]);
-says('a misspelt key that is required is one mistake', 'zones:\n  - nmae: b.local', [
+says('a misspelled required key is one problem', 'zones:\n  - nmae: b.local', [
   '2:5 unknown key `nmae`, did you mean `name`?',
 ]);
-says('a key said in short is understood', zone('ttl: 5'), ['3:5 unknown key `ttl`, did you mean `ttlSeconds`?']);
+says('a shorthand key is suggested in full', zone('ttl: 5'), ['3:5 unknown key `ttl`, did you mean `ttlSeconds`?']);
 says('a missing key is reported at its mapping', service('instances:', '  - ipv4: 192.0.2.1'), [
   '6:13 `id` is missing: expected an instance id (1 to 63 letters, digits, hyphens or underscores)',
 ]);
-says('a mapping with nothing in it is refused', zone('kubernetes:'), [
+says('a mapping without a value is rejected', zone('kubernetes:'), [
   '3:5 `kubernetes`: is empty: remove it, or write {} for the defaults',
 ]);
-says('a list with nothing in it is empty', zone('records:', 'services:'), []);
-says('a number in quotes is told apart from a number', zone('ttlSeconds: "5"'), [
+says('a list without a value is empty', zone('records:', 'services:'), []);
+says('a number in quotes is not a number', zone('ttlSeconds: "5"'), [
   '3:17 `ttlSeconds`: expected a whole number from 0 to 2147483647, got "5" in quotes: remove the quotes',
 ]);
-says('text that YAML reads as a number is told apart from text', record('{ name: x, type: TXT, value: 42 }'), [
+says('text that YAML parses as a number is rejected', record('{ name: x, type: TXT, value: 42 }'), [
   '4:38 `value`: expected a value, got 42: put it in quotes, "42"',
 ]);
 says('control characters of the file do not reach the terminal', 'http: "\\e[31mred\\u202e"', [
@@ -96,16 +98,16 @@ for (const [text, hint] of [
   ['udp://x', ''],
 ])
   says(`listen: ${text} is refused`, listen(text), [`1:10 \`listen[0]\`: ${LISTEN} "${text}"${hint}`]);
-says('an address that is listened on twice is refused', `listen: ["[::1]:53", "[0::1]:53"]\n${zone()}`, [
+says('a duplicate listen address is rejected', `listen: ["[::1]:53", "[0::1]:53"]\n${zone()}`, [
   '1:22 duplicate address [::1]:53',
 ]);
-says('DNS and HTTP at one address are refused', `listen: 127.0.0.1:53\nhttp: 127.0.0.1:53\n${zone()}`, [
+says('DNS and HTTP at one address are rejected', `listen: 127.0.0.1:53\nhttp: 127.0.0.1:53\n${zone()}`, [
   '2:7 `http`: 127.0.0.1:53 already serves DNS over TCP (see `listen`): expected another port',
 ]);
-says('admin on an address of listen or http is refused', `admin: 127.0.0.1:8053\n${zone()}`, [
+says('admin on an address of listen or http is rejected', `admin: 127.0.0.1:8053\n${zone()}`, [
   '1:8 `admin`: 127.0.0.1:8053 is an address of `listen` or `http`: expected another port',
 ]);
-says('admin open to everyone needs a token', `admin: 0.0.0.0:8054\n${zone()}`, [
+says('admin on a public address requires a token', `admin: 0.0.0.0:8054\n${zone()}`, [
   '1:8 `admin`: everyone who can reach 0.0.0.0:8054 could read and write: use a loopback address, or set `adminToken`',
 ]);
 says('admin with a token may be on any address', `admin: 0.0.0.0:8054\nadminToken: ./token\n${zone()}`, []);
@@ -114,105 +116,105 @@ says(
   `http: 0.0.0.0:8053\ncloudMap: { store: memory }\n${zone()}`,
   ['2:11 warning: the API is not served: `http` is not loopback, so set `admin`'],
 );
-says('an empty list of addresses is refused', `listen: []\n${zone()}`, [
+says('an empty list of addresses is rejected', `listen: []\n${zone()}`, [
   '1:9 `listen`: expected at least one ADDRESS:PORT such as "127.0.0.1:53" or "[::]:53"',
 ]);
-says('numbers out of range are refused', `threads: 0\n${zone('maxAnswers: -1')}`, [
+says('numbers out of range are rejected', `threads: 0\n${zone('maxAnswers: -1')}`, [
   '1:10 `threads`: expected a whole number from 1 to 64, got 0',
   '4:17 `maxAnswers`: expected a whole number from 0 to 65535, got -1',
 ]);
 
 // Zones
-says('a zone name that is none is refused', 'zones: [{ name: a..b }]', ['1:17 `name`: name "a..b" has an empty label']);
-says('a label of more than 63 bytes is refused', `zones: [{ name: ${'a'.repeat(64)}.b }]`, [
+says('an invalid zone name is rejected', 'zones: [{ name: a..b }]', ['1:17 `name`: name "a..b" has an empty label']);
+says('a label of more than 63 bytes is rejected', `zones: [{ name: ${'a'.repeat(64)}.b }]`, [
   `1:17 \`name\`: name "${'a'.repeat(64)}.b" has a label of 64 bytes, at most 63 are allowed`,
 ]);
-says('@ is no zone name', 'zones: [{ name: "@" }]', [
+says('@ is not a zone name', 'zones: [{ name: "@" }]', [
   '1:17 `name`: expected a zone name such as production.local, got "@"',
 ]);
-says('a network that does not end at a label is refused', 'zones: [{ name: 10.0.0.0/9 }]', [
+says('a network whose length is not at a label is rejected', 'zones: [{ name: 10.0.0.0/9 }]', [
   '1:17 `name`: expected a network with a length that is a multiple of 8 (IPv4) or 4 (IPv6), such as 10.0.0.0/8, got "10.0.0.0/9"',
 ]);
-says('two zones of one name are refused', 'zones: [{ name: b.local }, { name: B.local. }]', [
+says('two zones with one name are rejected', 'zones: [{ name: b.local }, { name: B.local. }]', [
   '1:36 duplicate zone b.local.: same as zones[0]; merge them',
 ]);
-says('zones within each other are fine', 'zones: [{ name: b.local }, { name: a.b.local }]', []);
+says('nested zones are accepted', 'zones: [{ name: b.local }, { name: a.b.local }]', []);
 says('name templates are checked', zone('names: ["{servce}", "x", "{service", "{service}.", "a..{service}"]'), [
   '3:13 `names[0]`: unknown placeholder "{servce}" in "{servce}", did you mean {service}?',
   '3:30 `names[2]`: "{service" has a brace without its partner',
   '3:42 `names[3]`: "{service}." must be relative to the zone: remove the dot at the end',
   '3:56 `names[4]`: "a..{service}" is not a name template: name "a..x" has an empty label',
 ]);
-says('a zone template without {service} is refused', zone('names: ["x"]'), [
+says('a zone template without {service} is rejected', zone('names: ["x"]'), [
   '3:13 "x" gives every service of the zone one name: expected {service} in it',
 ]);
-says('a Kubernetes zone whose namespaces share names is warned of', zone('names: ["{service}"]', 'kubernetes: {}'), [
+says('a Kubernetes zone whose namespaces share names is a warning', zone('names: ["{service}"]', 'kubernetes: {}'), [
   '3:13 warning: "{service}" gives services of different namespaces one name: the older service keeps it',
 ]);
-says('a word that is not one of the choices is refused, and the nearest named', zone('whenAllUnhealthy: nodta'), [
+says('an invalid choice is rejected with a suggestion', zone('whenAllUnhealthy: nodta'), [
   '3:23 `whenAllUnhealthy`: expected one of nodata, nxdomain, servfail, all, got "nodta", did you mean nodata?',
 ]);
 
 // Records
-says('an address that is none is refused', record('{ name: x, type: A, value: 192.0.2 }'), [
+says('an invalid address is rejected', record('{ name: x, type: A, value: 192.0.2 }'), [
   '4:36 A value must be `IPv4 address`, got "192.0.2": IPv4 address must be like 192.0.2.1',
 ]);
-says('a value that does not fit its type is refused', record('{ name: x, type: MX, value: mail }'), [
+says('a value that does not fit its type is rejected', record('{ name: x, type: MX, value: mail }'), [
   '4:37 MX value must be `preference exchange`, got "mail": preference must be a number from 0 to 65535',
 ]);
-says('an unknown type is refused, and the nearest named', record('{ name: x, type: AAA, value: y }'), [
+says('an unknown record type is rejected with a suggestion', record('{ name: x, type: AAA, value: y }'), [
   '4:26 `type`: unknown record type "AAA", did you mean AAAA?',
 ]);
-says('SOA is no static record', record('{ name: x, type: SOA, value: y }'), [
+says('SOA is not allowed as a static record', record('{ name: x, type: SOA, value: y }'), [
   "4:26 `type`: SOA is not written as a record: use the zone's `soa`",
 ]);
-says("the zone's own NS are no static records", record('{ name: "@", type: NS, value: y }'), [
+says("the zone's own NS are not allowed as static records", record('{ name: "@", type: NS, value: y }'), [
   "4:28 the zone's own NS records are written as its `nameServers`",
 ]);
-says('a record of another zone is refused', record('{ name: x.other., type: A, value: 192.0.2.1 }'), [
+says('a record of another zone is rejected', record('{ name: x.other., type: A, value: 192.0.2.1 }'), [
   '4:17 record `x.other.` is not in zone b.local.: remove the dot at its end, or move it to its own zone',
 ]);
-says('a forgotten dot is warned of', record('{ name: x.b.local, type: A, value: 192.0.2.1 }'), [
+says('a missing trailing dot is a warning', record('{ name: x.b.local, type: A, value: 192.0.2.1 }'), [
   '4:17 warning: record `x.b.local` becomes x.b.local.b.local.: names are relative to the zone unless they end with a dot',
 ]);
 says(
-  'a CNAME beside other records is refused',
+  'a CNAME beside other records is rejected',
   zone('records:', '  - { name: w, type: A, value: 192.0.2.1 }', '  - { name: W, type: CNAME, value: x }'),
   [
     '5:26 w.b.local. has a CNAME beside other records: a CNAME must be the only record of its name (RFC 1034 section 3.6.2)',
   ],
 );
-says('two CNAMEs at a name are refused', record('{ name: w, type: CNAME, value: [x, y] }'), [
+says('two CNAMEs at a name are rejected', record('{ name: w, type: CNAME, value: [x, y] }'), [
   '4:26 w.b.local. has more than one CNAME: a CNAME must be the only record of its name (RFC 1034 section 3.6.2)',
 ]);
-says('two DNAMEs at a name are refused', record('{ name: w, type: DNAME, value: [x, y] }'), [
+says('two DNAMEs at a name are rejected', record('{ name: w, type: DNAME, value: [x, y] }'), [
   '4:26 w.b.local. has more than one DNAME: only one is allowed (RFC 6672 section 2.4)',
 ]);
 says(
-  'a DNAME beside NS is refused',
+  'a DNAME beside NS is rejected',
   zone('records:', '  - { name: w, type: NS, value: ns.other. }', '  - { name: w, type: DNAME, value: x }'),
   ['5:26 w.b.local. has a DNAME beside NS: names below it are either redirected or delegated (RFC 6672 section 2.3)'],
 );
-says('a CNAME at the apex is refused', record('{ name: "@", type: CNAME, value: x }'), [
+says('a CNAME at the apex is rejected', record('{ name: "@", type: CNAME, value: x }'), [
   "4:28 a CNAME cannot stand at the zone's own name, where SOA and NS are (RFC 1034 section 3.6.2)",
 ]);
-says("the zone's own NS are no static records, as TYPE2 neither", record('{ name: "@", type: TYPE2, value: y }'), [
+says("the zone's own NS are not allowed as static records of TYPE2", record('{ name: "@", type: TYPE2, value: y }'), [
   "4:28 the zone's own NS records are written as its `nameServers`",
 ]);
-says('a wildcard cannot be delegated, as TYPE2 neither', record('{ name: "*", type: type2, value: y }'), [
+says('a wildcard cannot be delegated, not even as TYPE2', record('{ name: "*", type: type2, value: y }'), [
   '4:28 a wildcard cannot be delegated (RFC 4592 section 4.2): list each name separately',
 ]);
 says('a CNAME written as TYPE5 is a CNAME', record('{ name: "@", type: TYPE5, value: x }'), [
   "4:28 a CNAME cannot stand at the zone's own name, where SOA and NS are (RFC 1034 section 3.6.2)",
 ]);
 says(
-  'a CNAME beside other records is refused, as TYPE5 beside TYPE1 too',
+  'a CNAME beside other records is rejected, as TYPE5 beside TYPE1 too',
   zone('records:', '  - { name: w, type: TYPE1, value: 192.0.2.1 }', '  - { name: W, type: TYPE5, value: x }'),
   [
     '5:26 w.b.local. has a CNAME beside other records: a CNAME must be the only record of its name (RFC 1034 section 3.6.2)',
   ],
 );
-says('SOA written as TYPE6 is no static record', record('{ name: x, type: TYPE6, value: y }'), [
+says('SOA written as TYPE6 is not allowed as a static record', record('{ name: x, type: TYPE6, value: y }'), [
   "4:26 `type`: SOA is not written as a record: use the zone's `soa`",
 ]);
 says(
@@ -241,7 +243,7 @@ says(
 
 // Services
 says(
-  'two services of one name and namespace are refused',
+  'two services with one name and namespace are rejected',
   zone('services:', `  - { name: a, ${alive} }`, `  - { name: A, ${alive} }`),
   ['5:17 duplicate service `A` in namespace default: same as services[0]; add its instances there'],
 );
@@ -251,34 +253,34 @@ says(
   ['5:17 warning: service `a` is not answered at a.b.local.: service `a` of namespace default has that name'],
 );
 says(
-  'two instances of one id are refused, also beside other mistakes',
+  'two instances with one id are rejected, also beside other problems',
   service('instances:', '  - { id: a, ipv4: 192.0.2.1 }', '  - { id: a, ipv4: 192.0.2.2, port: 0 }'),
   [
     '7:19 duplicate instance id `a`: instances[0] already has it',
     '7:45 `port`: expected a whole number from 1 to 65535, got 0',
   ],
 );
-says('an instance without an address is refused', service('instances: [{ id: a }]'), [
+says('an instance without an address is rejected', service('instances: [{ id: a }]'), [
   '5:21 instance `a` has no address: expected `ipv4`, `ipv6` or both',
 ]);
-says('an address of the other family is refused', service('instances: [{ id: a, ipv4: "2001:db8::1" }]'), [
+says('an address of the other family is rejected', service('instances: [{ id: a, ipv4: "2001:db8::1" }]'), [
   '5:36 `ipv4`: expected an IPv4 address such as 10.0.0.7, got "2001:db8::1", which is IPv6: write it as `ipv6`',
 ]);
 says(
-  'an address that is not IPv6 is refused with an example of one',
+  'an address that is not IPv6 is rejected with an example of one',
   service('instances: [{ id: a, ipv6: 10.0.0.1 }]'),
   ['5:36 `ipv6`: expected an IPv6 address such as 2001:db8::7, got "10.0.0.1", which is IPv4: write it as `ipv4`'],
 );
-says('an id that is no label is refused', service('instances: [{ id: a.b, ipv4: 192.0.2.1 }]'), [
+says('an id that is not a label is rejected', service('instances: [{ id: a.b, ipv4: 192.0.2.1 }]'), [
   '5:27 `id`: expected letters, digits, hyphens or underscores (no hyphen at either end), got "a.b"',
 ]);
-says('a service without instances is warned of', service('ports: [80]'), [
+says('a service without instances is a warning', service('ports: [80]'), [
   '4:9 warning: service `api` has no instances: its name has no records',
 ]);
-says('two ports of one name are refused', service(alive, 'ports: [{ name: a, port: 1 }, { name: A, port: 2 }]'), [
+says('two ports with one name are rejected', service(alive, 'ports: [{ name: a, port: 1 }, { name: A, port: 2 }]'), [
   '6:39 duplicate port name `a` (tcp): SRV names must differ',
 ]);
-says('a list of attributes is refused', service('instances: [{ id: a, ipv4: 192.0.2.1, attributes: [x] }]'), [
+says('a list of attributes is rejected', service('instances: [{ id: a, ipv4: 192.0.2.1, attributes: [x] }]'), [
   '5:59 `attributes`: expected a mapping of words to texts, got a list',
 ]);
 
@@ -293,19 +295,19 @@ says(
     '6:88 `startPeriod`: expected a number of seconds from 0 to 300, got -1',
   ],
 );
-says('a timeout longer than the interval is warned of', check('{ type: tcp, interval: 5, timeout: 6 }'), [
+says('a timeout longer than the interval is a warning', check('{ type: tcp, interval: 5, timeout: 6 }'), [
   '6:57 warning: `timeout` (6 s) is longer than `interval` (5 s): a check that hangs delays the next one',
 ]);
 says(
-  'a check that nothing tells the port of is refused',
+  'a check that nothing tells the port of is rejected',
   service('instances: [{ id: a, ipv4: 192.0.2.1 }]', 'healthCheck: { type: http }'),
   ['5:21 instance `a` has no port to check: add a `port` to it or to its healthCheck'],
 );
-says('keys of another type of check are refused', check('{ type: tcp, path: /x, command: [CMD, x] }'), [
+says('keys of another check type are rejected', check('{ type: tcp, path: /x, command: [CMD, x] }'), [
   '6:41 `path` has no effect on a check of type tcp: remove it',
   '6:54 `command` has no effect on a check of type tcp: remove it',
 ]);
-says('an exec check needs a command', check('{ type: exec }'), [
+says('an exec check requires a command', check('{ type: exec }'), [
   '6:22 `command` is missing: a check of type exec needs ["CMD", program, argument, …] or ["CMD-SHELL", line]',
 ]);
 const COMMAND = '6:45 `command`: ';
@@ -324,7 +326,7 @@ for (const [command, message] of [
   ['" "', 'expected a shell line, got an empty text'],
 ])
   says(`command: ${command} is refused`, check(`{ type: exec, command: ${command} }`), [COMMAND + message]);
-says('expectedStatus upside down is refused', check('{ type: http, expectedStatus: [300, 200] }'), [
+says('an inverted expectedStatus range is rejected', check('{ type: http, expectedStatus: [300, 200] }'), [
   '6:52 `expectedStatus`: the lowest (300) is greater than the highest (200)',
 ]);
 says(
@@ -334,7 +336,7 @@ says(
 );
 
 // Kubernetes
-says('the same cluster twice is refused', zone('kubernetes: [{}, {}]'), [
+says('the same cluster twice is rejected', zone('kubernetes: [{}, {}]'), [
   '3:22 duplicate kubernetes source: the same cluster is already in this zone',
 ]);
 for (const key of ['namespaceLabels', 'labels'])
@@ -343,18 +345,18 @@ for (const key of ['namespaceLabels', 'labels'])
     zone(`kubernetes: { ${key}: " " }`),
     [`3:${21 + key.length} \`${key}\`: the label selector is empty`],
   );
-says('an absent kubeconfig is warned of', zone('kubernetes: { kubeconfig: /nowhere/kubeconfig }'), [
+says('a missing kubeconfig is a warning', zone('kubernetes: { kubeconfig: /nowhere/kubeconfig }'), [
   '3:31 warning: kubeconfig /nowhere/kubeconfig cannot be read: the zone is not ready until it can',
 ]);
 
-says('a snapshot in a folder that is not there is warned of', zone('kubernetes: { snapshot: { file: /nowhere/s } }'), [
+says('a snapshot in a missing folder is a warning', zone('kubernetes: { snapshot: { file: /nowhere/s } }'), [
   '3:37 warning: snapshot /nowhere/s cannot be written: the folder /nowhere does not exist',
 ]);
-says('a snapshot that is a folder is warned of', zone('kubernetes: { snapshot: { file: /tmp } }'), [
+says('a snapshot path that is a folder is a warning', zone('kubernetes: { snapshot: { file: /tmp } }'), [
   '3:37 warning: snapshot /tmp cannot be written: it is a folder',
 ]);
 says(
-  'a snapshot that two sources would write is refused, in one zone and in two',
+  'a snapshot shared by two sources is rejected, in one zone and in two',
   `zones:
   - { name: a, kubernetes: { snapshot: { file: s } } }
   - name: b
@@ -368,7 +370,7 @@ says(
     `7:46 snapshot ${resolve('other')} is already used by zones[1].kubernetes[0]: expected a separate file`,
   ],
 );
-says('where a source is wrong in itself, its snapshot is not looked at', zone('kubernetes: [x, { snapshot: 5 }]'), [
+says('the snapshot of an invalid source is not checked', zone('kubernetes: [x, { snapshot: 5 }]'), [
   '3:18 `kubernetes[0]`: expected a mapping with keys such as kubeconfig, context, ttlSeconds, got "x"',
   '3:33 `snapshot`: expected a mapping with keys such as file, maxAgeSeconds, got 5',
 ]);

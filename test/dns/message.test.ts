@@ -238,7 +238,7 @@ test('a parsed message shares no memory with the packet', () => {
   assert.deepEqual(parsed.questions[0].name, lowerCased(question.name));
 });
 
-test('a TTL with the top bit set is the longest there is (RFC 8767)', () => {
+test('a TTL with the top bit set is the maximum TTL (RFC 8767)', () => {
   const bytes = message([0, 1, 0, 0], 0, 0, 1, 0, 1, 0x80, 0, 0, 1, 0, 4, 1, 2, 3, 4);
   assert.equal(parseMessage(bytes).answers[0].ttlSeconds, 0x7fff_ffff);
 });

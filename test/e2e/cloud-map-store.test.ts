@@ -257,7 +257,7 @@ test('an instance registered while its service is being deleted is rejected or k
 });
 
 test(
-  'a replica that starts while the API server is away serves its snapshot, stale, and drops what was deleted since',
+  'a replica that starts while the API server is unreachable serves its snapshot, stale, and drops objects deleted since',
   options,
   async () => {
     const folder = await temporary();

@@ -81,7 +81,7 @@ test(
   },
 );
 
-test('a task that fails its health check is out of DNS at once, and is replaced', options, async () => {
+test('a task that fails its health check leaves DNS at once, and is replaced', options, async () => {
   await setup.define('sick', { healthCheck: SICK_CHECK });
   const { serviceId } = await setup.createService('sick', { desiredCount: 2 });
   await setup.stable('sick');
@@ -137,7 +137,7 @@ test('the circuit breaker rolls back a revision whose tasks cannot start', optio
   assert.match(failed.stoppedReason, /CannotStartContainerError: .*ENOENT/);
 });
 
-test('an essential container that ends stops its task, and the service starts another', options, async () => {
+test('an essential container that exits stops its task, and the service starts another', options, async () => {
   await setup.define('ends');
   await setup.createService('ends', { desiredCount: 1 });
   await setup.stable('ends');
@@ -174,44 +174,40 @@ test('a stopped task leaves DNS first, and its containers end after the drain de
   }
 });
 
-test(
-  'dependencies, environment and processes that leave the group: everything ends with the task',
-  options,
-  async () => {
-    const sleeping = ['sh', '-c', 'setsid sleep 600 & echo "$GREETING $ORDER" >> ../order; sleep 600'];
-    const container = (name: string, more: object) => ({ name, image: 'none', command: sleeping, ...more });
-    const greeting = { name: 'GREETING', value: 'hello' };
-    await setup.ecs('RegisterTaskDefinition', {
-      family: 'many',
-      containerDefinitions: [
-        container('second', {
-          dependsOn: [{ containerName: 'init', condition: 'SUCCESS' }],
-          environment: [greeting, { name: 'ORDER', value: '2' }],
-        }),
-        container('init', { essential: false, command: ['sh', '-c', 'echo init >> ../order'] }),
-      ],
+test('dependencies, environment and processes outside the group all end with the task', options, async () => {
+  const sleeping = ['sh', '-c', 'setsid sleep 600 & echo "$GREETING $ORDER" >> ../order; sleep 600'];
+  const container = (name: string, more: object) => ({ name, image: 'none', command: sleeping, ...more });
+  const greeting = { name: 'GREETING', value: 'hello' };
+  await setup.ecs('RegisterTaskDefinition', {
+    family: 'many',
+    containerDefinitions: [
+      container('second', {
+        dependsOn: [{ containerName: 'init', condition: 'SUCCESS' }],
+        environment: [greeting, { name: 'ORDER', value: '2' }],
+      }),
+      container('init', { essential: false, command: ['sh', '-c', 'echo init >> ../order'] }),
+    ],
+  });
+  const { tasks } = await setup.ecs('RunTask', { taskDefinition: 'many' });
+  const order = join(setup.folder, 'ecs/tasks', idOf(tasks[0]), 'order');
+  await until(() => existsSync(order) && readFileSync(order, 'utf8'), 'init\nhello 2\n');
+  const task = idOf(tasks[0]);
+  const marked = () =>
+    processesOf(`${setup.folder}/ecs`).filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(task);
+      } catch {
+        return false;
+      }
     });
-    const { tasks } = await setup.ecs('RunTask', { taskDefinition: 'many' });
-    const order = join(setup.folder, 'ecs/tasks', idOf(tasks[0]), 'order');
-    await until(() => existsSync(order) && readFileSync(order, 'utf8'), 'init\nhello 2\n');
-    const task = idOf(tasks[0]);
-    const marked = () =>
-      processesOf(`${setup.folder}/ecs`).filter((pid) => {
-        try {
-          return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(task);
-        } catch {
-          return false;
-        }
-      });
-    await until(() => marked().length >= 3, true);
-    await setup.ecs('StopTask', { task, reason: 'enough' });
-    await until(async () => (await setup.ecs('DescribeTasks', { tasks: [task] })).tasks[0].lastStatus, 'STOPPED');
-    assert.deepEqual(marked(), []);
-  },
-);
+  await until(() => marked().length >= 3, true);
+  await setup.ecs('StopTask', { task, reason: 'enough' });
+  await until(async () => (await setup.ecs('DescribeTasks', { tasks: [task] })).tasks[0].lastStatus, 'STOPPED');
+  assert.deepEqual(marked(), []);
+});
 
 test(
-  'a supervisor that is started again keeps services and definitions, ends what was left, and starts no duplicates',
+  'a restarted supervisor keeps services and definitions, ends leftover tasks, and starts no duplicates',
   options,
   async () => {
     const first = await startEcsOnProcesses();
@@ -236,7 +232,7 @@ test(
   },
 );
 
-test('reset deletes everything', options, async () => {
+test('reset deletes everything of the ECS API', options, async () => {
   const own = await startEcsOnProcesses();
   try {
     await own.define('gone');

@@ -110,8 +110,8 @@ describe('a pod is not registered as a task', () => {
 describe('a malformed task pod is skipped with a reason', () => {
   const refuses = (name: string, pod: Pod, message: RegExp) =>
     test(name, () => assert.throws(() => translate({ labels: kecs, ...pod }), { name: 'MalformedObject', message }));
-  refuses('registries that are no JSON', { annotations: { 'kecs.dev/service-registries': '{' } }, /is not JSON/);
-  refuses('registries that are no list', { annotations: registries({}) }, /is not a list/);
+  refuses('registries that are not JSON', { annotations: { 'kecs.dev/service-registries': '{' } }, /is not JSON/);
+  refuses('registries that are not a list', { annotations: registries({}) }, /is not a list/);
   refuses('a registry without ARN', { annotations: registries([{}]) }, /\[0\] is left out: registryArn is missing/);
   refuses(
     'a port that is none',
@@ -119,8 +119,8 @@ describe('a malformed task pod is skipped with a reason', () => {
     /containerPort is not a port/,
   );
   refuses('eleven registries', { annotations: registries(Array(11).fill({ registryArn: ARN })) }, /at most 10/);
-  refuses('an address that is none', { status: { podIPs: [{ ip: '10.0.0.256' }] } }, /"10.0.0.256" is not an address/);
-  refuses('a label that is no text', { labels: { 'kecs.dev/service': 7 } }, /is not text/);
+  refuses('an invalid address', { status: { podIPs: [{ ip: '10.0.0.256' }] } }, /"10.0.0.256" is not an address/);
+  refuses('a label that is not text', { labels: { 'kecs.dev/service': 7 } }, /is not text/);
 
   test('an invalid registry is skipped and the valid one beside it is kept', () => {
     const translated = translate({ labels: kecs, annotations: registries([{ registryArn: ARN }, 7]) });

@@ -76,7 +76,7 @@ const PATHS: readonly (readonly [string, Partial<FrontSettings>, string, string]
 ];
 
 for (const [path, settings, question, expected] of PATHS) {
-  test(`an access list that denies a name applies to ${path}`, async () => {
+  test(`an access list that blocks a name applies to ${path}`, async () => {
     const one = await startUpstream();
     const { ask, close } = await throughEngine(ZONE, { acl: [denied], ...settings }, [one.port]);
     const { rcode, answers, additionals } = await ask(question);
@@ -86,7 +86,7 @@ for (const [path, settings, question, expected] of PATHS) {
   });
 }
 
-test('without a rule, the same questions are answered', async () => {
+test('without a rule, the same queries are answered', async () => {
   for (const [path, { acl: _acl, ...settings }, question] of PATHS) {
     const one = await startUpstream();
     const { ask, close } = await throughEngine(ZONE, settings, [one.port]);
@@ -96,7 +96,7 @@ test('without a rule, the same questions are answered', async () => {
   }
 });
 
-test('drop and filter apply to targets of aliases as well', async () => {
+test('drop and filter also apply to targets of aliases', async () => {
   const filtering = await throughEngine(ZONE, { acl: [{ ...denied, action: 'filter' }] });
   const filtered = await filtering.ask('alias.example.test. A');
   assert.deepEqual([filtered.rcode, filtered.answers.length], [RCODE.NOERROR, 0]);

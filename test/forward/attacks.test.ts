@@ -197,7 +197,7 @@ test('the rebinding filter removes private addresses, except for allowed names',
   assert.equal(made.counters.rebindingDropped, 3);
 });
 
-test('the rebinding filter: an answer without its addresses is NODATA, whatever is in the authority section', async () => {
+test('rebinding filter: an answer without its addresses is NODATA, whatever the authority section contains', async () => {
   const one = await upstream((asked) =>
     asked.send(asked.reply({ answers: 'www.example. 60 IN A 10.0.0.1', authorities: 'example. 60 IN NS ns.example.' })),
   );
@@ -217,7 +217,7 @@ const HINTS: Record<string, [value: string, passes: boolean]> = {
 
 for (const [what, [value, passes]] of Object.entries(HINTS)) {
   for (const type of ['HTTPS', 'SVCB']) {
-    test(`the rebinding filter: ${type} with ${what} ${passes ? 'passes' : 'is removed'}`, async () => {
+    test(`rebinding filter: ${type} with ${what} ${passes ? 'passes' : 'is removed'}`, async () => {
       const one = await upstream((asked) =>
         asked.send(asked.reply({ answers: `www.example. 60 IN ${type} ${value}` })),
       );
@@ -247,7 +247,7 @@ const MALFORMED: Record<string, string> = {
 };
 
 for (const [what, value] of Object.entries(MALFORMED)) {
-  test(`${what} is neither passed on nor cached; the next server is asked`, async () => {
+  test(`${what} is neither passed on nor cached, and the next server is queried`, async () => {
     const type = value.split(' ')[0];
     const bad = await upstream((asked) => asked.send(withRdata(asked, value)));
     const next = await upstream((asked) => asked.send(asked.reply({ rcode: 3, authorities: SOA })));

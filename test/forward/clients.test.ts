@@ -44,7 +44,7 @@ for (const [kind, same, other] of [
   ['an IPv4 address', '192.0.2.1', '192.0.2.2'],
   ['an IPv6 /64', '2001:db8::1', '2001:db8:0:1::1'],
 ]) {
-  test(`${kind} has so many places to wait, and the others are for other clients`, async () => {
+  test(`${kind} has a limited number of places to wait, and the others are for other clients`, async () => {
     const made = await setUp({ maxWaiting: 5 });
     const greedy = asker(made, same);
     for (let i = 0; i < 20; i++) greedy.ask(`n${i}.example. A`);
@@ -81,7 +81,7 @@ test('addresses of one IPv6 /64 are one client, and ::ffff:a.b.c.d is the client
   }
 });
 
-test('600 replies that come late do not leave together: all but a few are discarded', async () => {
+test('of 600 late replies to one client, all but a few are discarded', async () => {
   const made = await setUp({ maxWaiting: 1000 });
   const bomb = asker(made, '192.0.2.1');
   for (let i = 0; i < 600; i++) {
@@ -119,7 +119,7 @@ test('replies in time and replies over TCP are never discarded', async () => {
 });
 
 for (const way of ['fetched', 'cached']) {
-  test(`errors of one client (${way}) are limited: every second one more is dropped, the others are truncated`, async () => {
+  test(`errors for one client (${way}) are limited: every second one beyond the limit is dropped, the others are truncated`, async () => {
     const made = await setUp({ errorsPerSecond: 10 }, SERVFAIL);
     const client = asker(made, '192.0.2.1');
     for (let i = 0; i < 30; i++) {
@@ -140,7 +140,7 @@ for (const way of ['fetched', 'cached']) {
   });
 }
 
-test('errors over TCP, of other clients and a second later are not limited, and answers never are', async () => {
+test('errors over TCP, for other clients and after a second are not limited, and answers never are', async () => {
   const names = answerFrom(WWW);
   const made = await setUp({ errorsPerSecond: 2 }, (asked) =>
     asked.text.startsWith('www') ? names(asked) : SERVFAIL(asked),
@@ -162,7 +162,7 @@ test('errors over TCP, of other clients and a second later are not limited, and 
   for (let i = 0; i < 2; i++) assert.equal(await next(client, `d${i}.example. A`), RCODE.SERVFAIL);
 });
 
-test('limits of 0 are no limits', async () => {
+test('a limit of 0 is no limit', async () => {
   const made = await setUp({ errorsPerSecond: 0, discardMs: 0 }, SERVFAIL);
   const client = asker(made, '192.0.2.1');
   for (let i = 0; i < 300; i++) client.ask('same.example. A');

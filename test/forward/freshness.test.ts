@@ -199,7 +199,7 @@ test('serve-stale: a flush while a refresh fails is not undone by the failure', 
   assert.notEqual(edeOf(cached('www.example. A')), EDE.STALE_ANSWER);
 });
 
-test('serve-stale: an expired answer is not said to be authentic', async () => {
+test('serve-stale: an expired answer does not have AD set', async () => {
   const { clock, server, ask } = await setUp({ cache: stale });
   server.script = (asked) => asked.send(asked.reply({ flags: FLAG.QR | FLAG.RA | FLAG.AD, answers: WWW }));
   assert.equal((await ask('www.example. A', { flags: FLAG.RD | FLAG.AD })).flags & FLAG.AD, FLAG.AD);

@@ -28,7 +28,7 @@ async function soon(answer: Promise<Message>): Promise<Message> {
 for (const outageMs of [500, 2000, 3300]) {
   for (const warm of [true, false]) {
     const when = warm ? 'a server that was fast before' : 'a server that was never asked before';
-    test(`a silence of ${outageMs} ms of ${when} delays the answer by at most a second`, async () => {
+    test(`an upstream outage of ${outageMs} ms with ${when} delays the answer by at most a second`, async () => {
       const clock = fakeClock();
       const one = await upstream(answerFrom(BOTH));
       const { ask } = forwarder([one], { clock });
@@ -45,7 +45,7 @@ for (const outageMs of [500, 2000, 3300]) {
   }
 }
 
-test('attempts grow apart and go on up to the deadline', async () => {
+test('attempts are spaced increasingly and continue until the deadline', async () => {
   const clock = fakeClock();
   const sentMs: number[] = [];
   const openSocket = () => ({
@@ -64,7 +64,7 @@ test('attempts grow apart and go on up to the deadline', async () => {
   assert.ok(4500 - sentMs[sentMs.length - 1] <= 1000, `${sentMs}`);
 });
 
-test('while a server is silent, one that refuses is no reason to stop asking', async () => {
+test('a server that refuses does not stop attempts while another one is silent', async () => {
   const clock = fakeClock();
   const gone = await startScriptedUpstream();
   await gone.close();
@@ -78,7 +78,7 @@ test('while a server is silent, one that refuses is no reason to stop asking', a
   assertRecords((await soon(answer)).answers, WWW);
 });
 
-test('a server that is silent is asked again, one that has answered SERVFAIL is not', async () => {
+test('a silent server is queried again, one that has answered SERVFAIL is not', async () => {
   const clock = fakeClock();
   const broken = await upstream((asked) => asked.send(asked.reply({ rcode: RCODE.SERVFAIL })));
   const silent = await upstream();
@@ -92,7 +92,7 @@ test('a server that is silent is asked again, one that has answered SERVFAIL is 
   assert.deepEqual([times(broken), times(silent)], [1, 2]);
 });
 
-test('a server that resets each connection fails a question at once, and the failure is not cached', async () => {
+test('a server that resets each connection fails a query at once, and the failure is not cached', async () => {
   const one = await upstream((asked) => asked.reset());
   const { ask, cached } = forwarder([one], { clock: fakeClock(), route: { forceTcp: true, maxFails: 0 } });
   assert.equal((await soon(ask('www.example. A'))).rcode, RCODE.SERVFAIL);
@@ -135,7 +135,7 @@ test('SERVFAIL of one server is cached although others were silent', async () =>
 });
 
 for (const [name, { make, skip }] of Object.entries(DATAGRAM_WAYS)) {
-  test(`${name}: a reply that arrived while this thread was busy is read before its server is said to be late`, {
+  test(`${name}: a reply that arrived while the thread was busy is read before its server counts as late`, {
     skip,
   }, async () => {
     const way = make();

@@ -57,7 +57,7 @@ test('hosts: other types of a listed name are NODATA as in CoreDNS; its PTR and 
   );
 });
 
-test('hosts: PTR has all names of a line and of other lines; wildcards have none', async () => {
+test('hosts: PTR returns all names of a line and of other lines, except wildcards', async () => {
   const entries = [
     { address: '192.0.2.1', names: ['one.office.', 'two.office.', '*.office.'] },
     { address: '192.0.2.1', names: ['three.office.'] },
@@ -78,7 +78,7 @@ test('hosts: ::ffff:a.b.c.d is an IPv4 address, in both directions', async () =>
   );
 });
 
-test('hosts: a wildcard stands for one label, and listed names go first, as in CoreDNS', async (t) => {
+test('hosts: a wildcard matches one label, and listed names take precedence, as in CoreDNS', async (t) => {
   const file = join(await temporaryFolder(t), 'hosts');
   await writeFile(file, '192.0.2.1 *.office.\n192.0.2.2 printer.office.\n');
   const clock = fakeClock();

@@ -72,7 +72,7 @@ const NEGATIVE: Record<string, [question: string, rcode: number, answers: string
 };
 
 for (const [what, [question, rcode, answers, authority]] of Object.entries(NEGATIVE)) {
-  test(`${what} has the last name's RCODE (RFC 6604) and SOA (RFC 2308), cached or not`, async () => {
+  test(`${what} has the RCODE (RFC 6604) and SOA (RFC 2308) of the last name, cached or not`, async () => {
     const names = answerFrom('www.example. 300 IN A 192.0.2.9');
     const one = await upstream((asked) => {
       const target = /^to-([a-z]+)\.example\./.exec(asked.text)?.[1];

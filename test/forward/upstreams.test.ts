@@ -210,7 +210,7 @@ test('a server that answers EDNS with FORMERR is queried without it', async () =
 });
 
 for (const rcode of [RCODE.FORMERR, RCODE.NOTIMP]) {
-  test('a server that drops queries with EDNS is queried without, by the next query at once', async () => {
+  test('a server that drops queries with EDNS is queried without it, starting with the next query', async () => {
     const clock = fakeClock();
     const one = await upstream((asked) => {
       if (asked.query.edns === undefined) answerFrom(`${WWW}\nb.example. 300 IN A 192.0.2.2`)(asked);
@@ -307,7 +307,7 @@ test('a burst to a closed port fails at once, including queries sent before the 
   assert.deepEqual(rcodes, new Array(told).fill(RCODE.SERVFAIL));
 });
 
-test('an upstream is not blamed where we have no descriptor left, and open sockets go on being used', async () => {
+test('an upstream server is not marked down for lack of descriptors, and open sockets remain in use', async () => {
   const clock = fakeClock();
   const one = await upstream(answerFrom(WWW));
   let opened = 0;

@@ -42,7 +42,7 @@ test('a pushed status becomes a fact of its instance', async () => {
   assert.deepEqual({ status, reason, name }, { status: 'UNHEALTHY', reason: 'draining', name: 'deployer' });
 });
 
-test('a push is answered after its verdict is in force, whether or not names could be published', async () => {
+test('a push is acknowledged after its verdict has taken effect, whether or not names could be published', async () => {
   const order: string[] = [];
   const inForce = async () => {
     await new Promise((resolve) => setImmediate(resolve));

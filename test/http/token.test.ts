@@ -6,7 +6,7 @@ import { fakeClock } from '../support/fake-clock.ts';
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
-test('the token is accepted, everything else is 401', () => {
+test('the admin token is accepted, anything else is 401', () => {
   const check = createTokenCheck(() => 'secret', fakeClock());
   assert.equal(check(bearer('secret')), undefined);
   assert.equal(check({ authorization: 'bearer  secret' }), undefined);
@@ -23,7 +23,7 @@ test('the token is accepted, everything else is 401', () => {
   assert.equal(check({})?.headers?.['www-authenticate'], 'Bearer');
 });
 
-test('wrong tokens are 429 after ten in a second; the right one is accepted all the while', async () => {
+test('wrong tokens are 429 after ten in a second, while the right one is always accepted', async () => {
   const clock = fakeClock();
   const check = createTokenCheck(() => 'secret', clock);
   const statuses = Array.from({ length: 12 }, () => check(bearer('guess'))?.status);
@@ -33,7 +33,7 @@ test('wrong tokens are 429 after ten in a second; the right one is accepted all 
   assert.equal(check(bearer('guess'))?.status, 401);
 });
 
-test('a token that is replaced takes effect within a second', async () => {
+test('a replaced token takes effect within a second', async () => {
   const clock = fakeClock();
   let token: string | undefined = 'old';
   const check = createTokenCheck(() => token, clock);
@@ -44,7 +44,7 @@ test('a token that is replaced takes effect within a second', async () => {
   assert.equal(check(bearer('new')), undefined);
 });
 
-test('without a readable token nothing is let in', async () => {
+test('without a readable token no request is accepted', async () => {
   for (const token of [undefined, '']) {
     const check = createTokenCheck(() => token, fakeClock());
     assert.equal(check(bearer(''))?.status, 503);
@@ -53,7 +53,7 @@ test('without a readable token nothing is let in', async () => {
   }
 });
 
-test('an endpoint behind the token sees authenticated requests only', async () => {
+test('an endpoint behind the token only sees authenticated requests', async () => {
   const seen: (boolean | undefined)[] = [];
   const endpoint: Endpoint = {
     path: '/x',

@@ -17,7 +17,7 @@ test('memory that a thread allocated is freed when the thread ends', requirement
   assert.ok(grown < 100, `${grown.toFixed(0)} MiB of 8 times 32 are still held`);
 });
 
-test('system calls see the memory that was allocated', requirement('linux'), () => {
+test('system calls can use the allocated memory', requirement('linux'), () => {
   const libc = loadLibc() as Libc;
   const { address, buffer } = libc.allocate(8);
   const [fds, events] = [new Int32Array(buffer), new Int16Array(buffer)];

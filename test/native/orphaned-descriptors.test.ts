@@ -11,7 +11,7 @@ const openUdp = () => libc.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 const isOpen = (fd: number) => existsSync(`/proc/self/fd/${fd}`);
 
 test(
-  'a dead thread’s sockets are closed, those that its epoll descriptor watches included',
+  'the sockets of a dead thread are closed, including those that its epoll descriptor watches',
   requirement('linux'),
   () => {
     const [socket, listener, connection] = [openUdp(), openUdp(), openUdp()];
@@ -25,7 +25,7 @@ test(
   },
 );
 
-test('a descriptor whose number is used for something else by now is left open', requirement('linux'), () => {
+test('a descriptor number that has been reused is left open', requirement('linux'), () => {
   const socket = openUdp();
   const reported = reportDescriptor(socket)!;
   libc.close(socket);
@@ -41,20 +41,24 @@ test('a descriptor whose number is used for something else by now is left open',
   libc.close(other);
 });
 
-test('another epoll descriptor with the same number is left open, and what it watches', requirement('linux'), () => {
-  const [listener, other] = [openUdp(), openUdp()];
-  const first = createEpoll(libc, 4);
-  first.add(listener, 0, EPOLLIN);
-  const reported = reportDescriptor(first.fd, listener)!;
-  first.close();
-  libc.close(listener);
-  const held = openSync('/dev/null', 'r');
-  const second = createEpoll(libc, 4);
-  assert.equal(second.fd, first.fd);
-  second.add(other, 0, EPOLLIN);
-  closeOrphans([reported]);
-  assert.ok(isOpen(second.fd) && isOpen(other));
-  second.close();
-  libc.close(other);
-  closeSync(held);
-});
+test(
+  'a different epoll descriptor with the same number, and what it watches, is left open',
+  requirement('linux'),
+  () => {
+    const [listener, other] = [openUdp(), openUdp()];
+    const first = createEpoll(libc, 4);
+    first.add(listener, 0, EPOLLIN);
+    const reported = reportDescriptor(first.fd, listener)!;
+    first.close();
+    libc.close(listener);
+    const held = openSync('/dev/null', 'r');
+    const second = createEpoll(libc, 4);
+    assert.equal(second.fd, first.fd);
+    second.add(other, 0, EPOLLIN);
+    closeOrphans([reported]);
+    assert.ok(isOpen(second.fd) && isOpen(other));
+    second.close();
+    libc.close(other);
+    closeSync(held);
+  },
+);

@@ -111,7 +111,7 @@ async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
-test('a poll() that fails for good is counted and rests; the sockets are read all the same', async () => {
+test('a poll() that keeps failing is counted and paused, and the sockets are read nevertheless', async () => {
   const { played, stop } = playedLoop(() => -1, os.constants.errno.EFAULT);
   await turns(50);
   assert.deepEqual([played.polls, played.failures, played.drained, played.timers.length], [1, 1, 1, 1]);
@@ -129,7 +129,7 @@ test('an interrupted poll() is not a failure', async () => {
   stop();
 });
 
-test('a descriptor that is invalid is counted, left out, and tried again after a rest', async () => {
+test('an invalid descriptor is counted, skipped, and retried after a pause', async () => {
   const { played, stop } = playedLoop((fds, events) => {
     if (fds[0] !== 3) return 0;
     events[3] = POLLNVAL;

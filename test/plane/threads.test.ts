@@ -190,7 +190,7 @@ test('a port in use rejects with address, transport and cause', async () => {
 });
 
 test(
-  'with reusePort a second data plane takes over the address, and the first goes without a lost query',
+  'with reusePort a second data plane takes over the address, and the first stops without losing a query',
   linux,
   async () => {
     const first = await startTestPlane({ reusePort: true });
@@ -211,7 +211,7 @@ test(
   },
 );
 
-test('reusePort needs batched UDP', async () => {
+test('reusePort requires batched UDP', async () => {
   const plane = await startTestPlane({ udp: 'plain', reusePort: true });
   await assert.rejects(plane.listen(), {
     name: 'ListenError',

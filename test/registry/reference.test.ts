@@ -5,7 +5,7 @@ import { INSTANCE, KUBERNETES_OBJECT, KUBERNETES_SERVICE, lastPart, NODE, POD } 
 
 const part = fc.oneof(fc.string(), fc.constantFrom('', '/', '%', '%2F', 'arn:aws:eks:eu-west-1:1:cluster/a'));
 
-test('a reference is read back as it was written, whatever its parts contain', () => {
+test('a reference is parsed as it was formatted, whatever its parts contain', () => {
   fc.assert(
     fc.property(part, part, part, (cluster, namespace, name) => {
       const text = POD.format(cluster, namespace, name);
@@ -16,7 +16,7 @@ test('a reference is read back as it was written, whatever its parts contain', (
   );
 });
 
-test('plain parts are written as they are', () => {
+test('plain parts of a reference are not escaped', () => {
   assert.equal(
     KUBERNETES_SERVICE.format('ctx', 'cluster.local.', 'default', 'api'),
     'kubernetes/ctx/cluster.local./default/api',
@@ -25,7 +25,7 @@ test('plain parts are written as they are', () => {
   assert.equal(NODE.format('a/b', 'n'), 'node/a%2Fb/n');
 });
 
-test('a text of another type is not a reference of this one', () => {
+test('a text of another type is not parsed as this reference', () => {
   const object = KUBERNETES_OBJECT.format('ctx', 'cluster.local.', 'endpointslices', 'default', 'api-1');
   assert.equal(KUBERNETES_SERVICE.parse(object), undefined);
   assert.equal(POD.parse(NODE.format('ctx', 'n')), undefined);

@@ -257,14 +257,14 @@ test('facts of a silent source are marked while it is silent, and the affected i
   assert.deepEqual(state.facts(), [fact('HEALTHY', 'pod')]);
 });
 
-test('a limit is reached exactly', () => {
+test('a limit of the registry is inclusive', () => {
   const { registry } = setUp({ ...DEFAULT_REGISTRY_LIMITS, instances: 2, instancesPerGroup: 2 });
   registry.replaceGroup('a', 'k', [instance('a', '10.0.0.1'), instance('b', '10.0.0.2')]);
   assert.throws(() => registry.replaceGroup('b', 'k', [instance('c', '10.0.0.3')]), RegistryLimitError);
   assert.equal(registry.size().instances, 2);
 });
 
-test('of equal facts of two pods, one dated and one not, each keeps its own date', () => {
+test('of equal facts about two pods, one dated and one not, each keeps its own date', () => {
   const { registry } = setUp();
   const said = fact('HEALTHY', 'endpointslice', { repeats: 'pod' });
   registry.replaceFacts('pod/c/n/a', 'endpointslice', [said]);
@@ -275,7 +275,7 @@ test('of equal facts of two pods, one dated and one not, each keeps its own date
   assert.equal(registry.factsOf('pod/c/n/a')[0].isDated, true);
 });
 
-test('a subject that is added to an instance brings its facts, until the instance is stated otherwise', () => {
+test('a subject added to an instance brings its facts, until the instance changes', () => {
   const { registry, news } = setUp();
   registry.replaceGroup('slice-1', 'k', [pod('a')]);
   registry.replaceFacts('node/c/n', 'node', [fact('UNHEALTHY', 'node')]);
@@ -289,7 +289,7 @@ test('a subject that is added to an instance brings its facts, until the instanc
   assert.deepEqual([state.subjectCount, state.facts().length], [1, 0]);
 });
 
-test('as many facts as the limit allows are kept, one more is refused', () => {
+test('as many facts as the limit allows are kept, one more is rejected', () => {
   const { registry } = setUp({ ...DEFAULT_REGISTRY_LIMITS, factsPerStatement: 2 });
   const two = [fact('HEALTHY', 'external', { name: 'a' }), fact('HEALTHY', 'external', { name: 'b' })];
   registry.replaceFacts('pod/c/n/a', 'external', two);
@@ -300,7 +300,7 @@ test('as many facts as the limit allows are kept, one more is refused', () => {
   assert.equal(registry.factsOf('pod/c/n/a').length, 2);
 });
 
-test('nothing is left of a service that was removed with its instances, in either order', () => {
+test('nothing remains of a service removed with its instances, in either order', () => {
   const { registry } = setUp();
   for (const isServiceFirst of [true, false]) {
     registry.replaceService(service('api', { key: 'k' }));

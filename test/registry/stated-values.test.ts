@@ -30,7 +30,7 @@ const factOf: fc.Arbitrary<Fact> = fc.record(
   { requiredKeys: ['source', 'status', 'reason', 'sinceMs'], noNullPrototype: true },
 );
 
-test('facts are read as they were stated, with every optional part and any time', () => {
+test('facts are read as they were written, with every optional part and any time', () => {
   fc.assert(
     fc.property(fc.array(fc.array(factOf, { maxLength: 3 }), { maxLength: 20 }), (lists) => {
       const packed = lists.map(packFacts);
@@ -40,7 +40,7 @@ test('facts are read as they were stated, with every optional part and any time'
   );
 });
 
-test('a verdict is read as it was given, whether or not it repeats its fact', () => {
+test('a verdict is read as it was written, whether or not it repeats its fact', () => {
   const verdictOf = fc
     .tuple(factOf, factOf, fc.constantFrom('healthy', 'unhealthy', 'grace'), fc.boolean(), fc.nat(15))
     .map(([deciding, other, rule, answered, parts]): Verdict => {
@@ -110,7 +110,7 @@ const PARTS = [
   'healthCheck',
 ] as const;
 
-test('an instance is read as it was stated, and every difference from the previous statement is a change', () => {
+test('an instance is read as it was written, and every difference from the previous version is a change', () => {
   fc.assert(
     fc.property(instanceOf, instanceOf, fc.constantFrom(...PARTS), (before, other, part) => {
       const after = { ...structuredClone(before), [part]: structuredClone(other[part]) };

@@ -82,7 +82,7 @@ const QUESTIONS = [
   'y.long.example.test. A',
 ];
 
-describe('answers beside those of Knot', requirement('knotd'), () => {
+describe('answers have the same records as those of Knot', requirement('knotd'), () => {
   let knot: RealServer;
   let plane: InProcessPlane;
   before(async () => {
@@ -93,7 +93,7 @@ describe('answers beside those of Knot', requirement('knotd'), () => {
   after(() => knot.stop());
 
   for (const question of QUESTIONS) {
-    test(`${question}: the same records in no more bytes`, async () => {
+    test(`${question}: the same records in no more bytes than from Knot`, async () => {
       const query = queryFor(question);
       const theirs = await askUdp(knot.port, query);
       const ours = plane.respond(query, 'udp');

@@ -104,7 +104,7 @@ function checkSizes(udp: Uint8Array, tcp: Uint8Array, most: number): void {
   }
 }
 
-test('answers over UDP contain whole RRsets, of addresses as many as fit, and TC exactly if part is missing', async () => {
+test('answers over UDP contain whole RRsets, or as many addresses as fit, and TC exactly if part is missing', async () => {
   const property = fc.asyncProperty(
     fc.array(rrset, { minLength: 1, maxLength: 8 }),
     fc.array(question, { minLength: 30, maxLength: 30 }),

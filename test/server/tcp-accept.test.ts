@@ -77,7 +77,7 @@ test(
   },
 );
 
-test('without descriptors the idlest connection makes room for a new one', requirement('linux'), async (context) => {
+test('without descriptors the idlest connection is replaced by a new one', requirement('linux'), async (context) => {
   const errnos: number[] = [];
   const { port, counters } = await start(context, errnos);
   const idle = connect(port, '127.0.0.1');

@@ -45,7 +45,7 @@ for (const [bound, asked] of [
   ['::1', '::1'],
   ['::', '::1'],
 ] as const) {
-  test(`queries that wait when a socket on ${bound} closes are answered`, requirement('linux'), async (context) => {
+  test(`queries waiting when a socket on ${bound} closes are answered`, requirement('linux'), async (context) => {
     const socket = await open(bound, 0);
     const one = await client(context, asked, socket.bound.port);
     for (let i = 0; i < 200; i++) await send(one.socket);
@@ -55,7 +55,7 @@ for (const [bound, asked] of [
 }
 
 test(
-  'while one of two sockets that share an address closes, every query is answered by the other',
+  'while one of two sockets on an address closes, every query is answered by the other',
   requirement('linux'),
   async (context) => {
     const first = await open('127.0.0.1', 0);

@@ -122,7 +122,7 @@ test('a required source is required again when its snapshot has expired', () => 
   assert.equal(board.isReady(), false);
 });
 
-test('a replica is not ready before the data threads have what its sources first reported, or a snapshot contains', () => {
+test('a replica is not ready before the data threads have the first data of its sources, or of a snapshot', () => {
   const { board, source, publish, changes } = setUp();
   const services = source.kind('services', true);
   board.setComplete(true);
@@ -135,7 +135,7 @@ test('a replica is not ready before the data threads have what its sources first
   assert.equal(board.isReady(), true, 'it is answered from the snapshot until then');
 });
 
-test('what was asked for before a snapshot expired does not publish the source', () => {
+test('a publication requested before a snapshot expired does not publish the source', () => {
   const { board, source } = setUp();
   source.kind('services', true);
   board.setComplete(true);
@@ -190,7 +190,7 @@ test('listeners are called when readiness may have changed, not for every event'
   assert.equal(changes(), before + 1);
 });
 
-test('a source that has synced is stale while its data have not been confirmed for too long', () => {
+test('a synced source is stale while its data has not been confirmed for too long', () => {
   const { board, source, publish } = setUp();
   const services = source.kind('services', true);
   board.setComplete(true);
@@ -204,7 +204,7 @@ test('a source that has synced is stale while its data have not been confirmed f
   assert.deepEqual(board.zone('cluster.local.'), { ready: true, stale: false });
 });
 
-test('names that a source claims are claimed until it has synced or is served from a snapshot', () => {
+test('names that a source claims stay claimed until it has synced or is served from a snapshot', () => {
   const board = createStatusBoard(fakeClock());
   const store = board.add('cloudmap/a', [], ['.']);
   const kind = store.kind('services', true);

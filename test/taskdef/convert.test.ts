@@ -199,7 +199,7 @@ function expanded(text: string): string {
   return text.replaceAll(/\$(\$|\(([^)]*)\))?/g, (whole, next) => (next === '$' ? '$' : whole));
 }
 
-test('dollar signs reach the container as they are: ECS expands no references, Kubernetes does', () => {
+test('dollar signs are preserved in containers: ECS expands no references, Kubernetes does', () => {
   const texts = ['$HOME', '$(MODE)', '$$', '$$(MODE)', '$$$(MODE)', 'a$', 'p$$w$(x', '$'];
   const check = { command: ['CMD', ...texts] };
   const container = {
@@ -218,7 +218,7 @@ test('dollar signs reach the container as they are: ECS expands no references, K
   assert.equal(app.command[0], '$HOME', 'a text that Kubernetes would not change stays readable');
 });
 
-test('hostPort and appProtocol are reported where they are lost', () => {
+test('dropped hostPort and appProtocol settings are reported', () => {
   const ports = [
     { containerPort: 80, hostPort: 8080 },
     { containerPort: 81, hostPort: 0 },

@@ -53,7 +53,7 @@ async function overTcp(port: number, address: string): Promise<Client> {
 
 for (const udp of ['batched', 'plain']) {
   for (const [transport, open] of Object.entries({ UDP: overUdp, TCP: overTcp })) {
-    test(`${transport}, ${udp}: one client cannot take the places of others`, options, async (t) => {
+    test(`${transport}, ${udp}: one client cannot use up the places of others`, options, async (t) => {
       const folder = await temporaryFolder(t);
       const silent = await startScriptedUpstream();
       const file = join(folder, 'zones.yaml');

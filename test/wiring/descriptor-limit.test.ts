@@ -10,14 +10,14 @@ async function needed(text: string, threads: number): Promise<number> {
   return descriptorsNeeded(result.config, threads);
 }
 
-test('each limit counts with what it allows to be open, forwarding for each thread', async () => {
+test('each limit counts the descriptors that it allows, forwarding per thread', async () => {
   const limits = (more: string) => `limits: { tcpConnections: 10, httpConnections: 20, concurrentChecks: 5${more} }`;
   assert.equal(await needed(limits(''), 3), 128 + 10 + 20 + 20);
   const forward = 'forward: [{ to: 192.0.2.53 }]';
   assert.equal(await needed(`${limits(', forwardedQueries: 100')}\n${forward}`, 3), 128 + 10 + 20 + 20 + 300);
 });
 
-test('a limit that is reached, unlimited or unknown is no reason to warn', () => {
+test('a limit that is sufficient, unlimited or unknown causes no warning', () => {
   assert.equal(descriptorWarning(1024, 1024), undefined);
   assert.equal(descriptorWarning(1024, undefined), undefined);
   assert.match(descriptorWarning(1025, 1024)!, /need up to 1025 file descriptors, but the process may open 1024/);

@@ -118,7 +118,7 @@ test('with two name templates, losing one name leaves everything below the other
 
 const addressesOf = (text: string) => text.match(/^\S*web.prod.svc\S* 5 A \S+/gm) ?? [];
 
-test('of two clusters with one service the first in the list wins, is explained, reported and counted', async () => {
+test('of two clusters with one service the first in the list wins, which is explained, logged and counted', async () => {
   const { plane, state, zones, registry, leftOut } = setUpZones([clusterZone('cluster.local.', { reverse: [] })]);
   const first = { ...inCluster('z', 'prod/web', 2000), rank: 0 };
   state({ ...inCluster('a', 'prod/web', 1000), rank: 1 }, [instance('b', ['10.2.0.1'])]);
@@ -187,7 +187,7 @@ test('a headless service is not merged with one that has a cluster IP', async ()
   assert.deepEqual(addressesOf(plane.text()), ['web.prod.svc.cluster.local. 5 A 10.96.0.1']);
 });
 
-test('of two services of one age the first in the order of keys wins', async () => {
+test('of two services of equal age the first in key order wins', async () => {
   const { plane, state, zones } = setUpZones([clusterZone('cluster.local.', { reverse: [] })]);
   state(inCluster('b', 'prod/web', 1000), [instance('b', ['10.2.0.1'])]);
   state(inCluster('a', 'prod/web', 1000), [instance('a', ['10.1.0.1'])]);

@@ -368,7 +368,7 @@ function namesBelow({ names }: { names: ReadonlyMap<string, NameRecords> }, apex
   );
 }
 
-test('the address of a name server is made up only in the zone and above its delegations', async () => {
+test('the address of a name server is generated only in the zone and above its delegations', async () => {
   const { plane, zones } = setUpZones([
     zoneConfig('b.local.', {
       nameServers: ['ns.b.local.', 'ns.sub.b.local.', 'ns.other.'],
@@ -383,7 +383,7 @@ test('the address of a name server is made up only in the zone and above its del
   );
 });
 
-test('reverse zones that a cluster fills fall through as the cluster does', async () => {
+test('reverse zones of a cluster use its fallthrough setting', async () => {
   const falling = (...fallthrough: string[]) => {
     const [zone] = [clusterZone()];
     return { ...zone, kubernetes: [{ ...zone.kubernetes[0], fallthrough }] };
@@ -407,7 +407,7 @@ test('reverse zones that a cluster fills fall through as the cluster does', asyn
   assert.deepEqual(await suffixes(zoneConfig('a.', { reverse: ['10.in-addr.arpa.'] })), ['10.in-addr.arpa. ', 'a. ']);
 });
 
-test('a claimed name is a zone that is not ready until the names are there that made the claim end', async () => {
+test('a claimed name is an unready zone until the names that end the claim are published', async () => {
   const { plane, registry, zones } = setUpZones([clusterZone()]);
   zones.setClaimed(['.', 'corp.']);
   await zones.flush();
@@ -429,7 +429,7 @@ test('a claimed name is a zone that is not ready until the names are there that 
   assert.deepEqual([plane.zones.has('.'), plane.zones.get('corp.')?.ready], [false, true]);
 });
 
-test('a cluster IP that is not an address is left out and reported', async () => {
+test('a cluster IP that is not an address is skipped and reported', async () => {
   const { plane, state, zones, leftOut } = setUpZones([clusterZone('cluster.local.', { reverse: [] })]);
   state(kubernetesService('prod/web', { kind: 'clusterIp', clusterIps: ['10.96.0.1', 'nonsense'] }), []);
   await zones.flush();
@@ -459,7 +459,7 @@ test('an address that an instance has twice is one record', async () => {
   assert.deepEqual(recordsOf('1.0.1.10.in-addr.arpa.'), [1]);
 });
 
-test('explain tells a service that is not published yet from one without answered instances', async () => {
+test('explain distinguishes a service that is not published yet from one without answered instances', async () => {
   const { state, zones } = setUpZones([clusterZone()]);
   const reasonOf = (name: string) => zones.explain(`${name}.prod.svc.cluster.local.`).owners[0].reason;
   state(kubernetesService('prod/web', { kind: 'clusterIp', clusterIps: ['10.96.0.1'] }), []);

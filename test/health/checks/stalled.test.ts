@@ -51,7 +51,7 @@ test('a check whose reply came while the control plane was stalled passes, thoug
   assert.equal((await checkWhileStalled(probeTcp, 'tcp', setImmediate)).passed, true);
 });
 
-test('a check whose request could not leave while the control plane was stalled gets the lost time back', async () => {
+test('a check that could not be sent while the control plane was stalled gets the lost time back', async () => {
   const atOnce = (stallNow: () => void) => stallNow();
   assert.deepEqual(await checkWhileStalled(probeHttp, 'http', atOnce), { passed: true, reason: '200 OK' });
 });

@@ -10,7 +10,7 @@ const check = (type: HealthCheck['type'], more: Partial<HealthCheck> = {}): Heal
 });
 const port = (number: number): ServicePort => ({ name: '', protocol: 'tcp', port: number });
 
-test('a check goes to its own port, else to that of the instance, the service, the protocol', () => {
+test('a check uses its own port, else that of the instance, the service or the protocol', () => {
   const portOf = (type: HealthCheck['type'], more: Partial<HealthCheck> = {}, own?: number, shared?: number) =>
     targetOf(
       service('api', { healthCheck: check(type, more), ports: shared === undefined ? [] : [port(shared)] }),
@@ -24,7 +24,7 @@ test('a check goes to its own port, else to that of the instance, the service, t
   assert.equal(portOf('http', { port: 1 }, 2, 3), 1);
 });
 
-test('a check goes to its own address, else to the first one of the instance', () => {
+test('a check uses its own address, else the first one of the instance', () => {
   const target = (more: Partial<HealthCheck>) =>
     targetOf(service('api'), instance('a', '10.0.0.1', { healthCheck: check('tcp', more) }));
   assert.equal(target({})?.address, '10.0.0.1');

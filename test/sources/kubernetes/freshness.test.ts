@@ -23,7 +23,7 @@ function source(clock: FakeClock) {
   return { freshness: new Freshness(clock, STALE_MS), kind, pods, told };
 }
 
-test('a kind that is lost while what repeats it is followed is stale after a while, and fresh at once when it is back', async () => {
+test('a lost kind becomes stale after a while if another repeats it, and fresh as soon as it is back', async () => {
   const clock = fakeClock(1_000_000);
   const { freshness, kind, pods: podsKind, told } = source(clock);
   const [pods, slices] = [podsKind(), kind('endpointslices')];
@@ -48,7 +48,7 @@ test('a kind that is lost while what repeats it is followed is stale after a whi
   assert.equal(told.length, 3, 'each time');
 });
 
-test('a kind that is back before it was stale is told nothing', async () => {
+test('a kind that is back before it was stale is not notified', async () => {
   const clock = fakeClock();
   const { freshness, kind, pods: podsKind, told } = source(clock);
   const pods = podsKind();
@@ -60,7 +60,7 @@ test('a kind that is back before it was stale is told nothing', async () => {
   assert.deepEqual(told, []);
 });
 
-test('if everything is lost nothing is stale, until what repeats the kind has been followed for a while', async () => {
+test('if everything is lost nothing becomes stale, until a repeating kind has been followed for a while', async () => {
   const clock = fakeClock();
   const { freshness, kind, pods, told } = source(clock);
   const slices = kind('endpointslices');
@@ -75,7 +75,7 @@ test('if everything is lost nothing is stale, until what repeats the kind has be
   assert.equal(told.length, 1);
 });
 
-test('slices of another namespace and kinds that repeat nothing do not make pods stale', async () => {
+test('slices of another namespace, and kinds that repeat nothing, do not make pods stale', async () => {
   const clock = fakeClock();
   const { freshness, kind, pods, told } = source(clock);
   freshness.setFollowed(kind('services'), true);
@@ -104,7 +104,7 @@ function beating(answer: () => Promise<unknown>) {
   return { clock, stop, running, backs: () => backs };
 }
 
-test('a server is back with the first answer after none, whatever the answer is', async () => {
+test('a server counts as back at the first response after a failure, whatever it is', async () => {
   let answer = () => Promise.resolve<unknown>(undefined);
   const { clock, stop, running, backs } = beating(() => answer());
   await clock.advance(8_000);
@@ -119,7 +119,7 @@ test('a server is back with the first answer after none, whatever the answer is'
   await running;
 });
 
-test('a heartbeat without an answer is given up', async () => {
+test('a heartbeat without a response is abandoned', async () => {
   const clock = fakeClock();
   const stop = new AbortController();
   let backs = 0;
@@ -157,7 +157,7 @@ function asking(clock: FakeClock, stop = new AbortController()) {
 }
 const headers = () => ({ destroyed: false, destroy() {} }) as unknown as IncomingMessage;
 
-test('a request without headers is sent again beside the first, a few times; the first headers win and end the others', async () => {
+test('a request without headers is repeated a few times; the first headers win and end the others', async () => {
   const clock = fakeClock();
   const { tries, response } = asking(clock);
   await clock.advance(2_999);
@@ -173,7 +173,7 @@ test('a request without headers is sent again beside the first, a few times; the
   );
 });
 
-test('headers in time are the only request, and the first error ends all', async () => {
+test('headers in time need no further request, and the first error ends all', async () => {
   const clock = fakeClock();
   const quick = asking(clock);
   quick.tries[0].resolve(headers());
@@ -190,7 +190,7 @@ test('headers in time are the only request, and the first error ends all', async
   assert.equal(failing.tries.length, 2);
 });
 
-test('headers that lose are closed', async () => {
+test('responses that lose the race are closed', async () => {
   const clock = fakeClock();
   const { tries, response } = asking(clock);
   await clock.advance(3_000);

@@ -35,7 +35,7 @@ const translate = (spec: object, more: Partial<KubernetesConfig> = {}) => {
 const factOf = (object: Fields) => podFacts(metadata(named(object)), object)[0];
 const statusOf = (object: Fields) => factOf(object).status;
 
-test('a Service ranks by the place of its cluster in the list, and merges if its cluster does', () => {
+test('a Service ranks by the position of its cluster in the list, and merges if its cluster does', () => {
   const ranking = (more: Partial<KubernetesConfig>) => {
     const { rank, merge } = translate({ clusterIP: 'None' }, more);
     return [rank, merge];
@@ -170,7 +170,7 @@ test('a pod has a name for each address, regardless of readiness, until it ends 
   assert.deepEqual(names({ metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' }, status }), []);
 });
 
-test('the addresses of a pod are its podIPs, before dual stack its podIP, none yet, or unreadable', () => {
+test('the addresses of a pod are its podIPs, before dual stack its podIP; none yet and malformed are distinguished', () => {
   const of = (status: unknown) => podAddresses({ status } as Fields);
   assert.deepEqual(of({ podIP: '10.0.0.1', podIPs: [{ ip: '10.0.0.2' }] }), ['10.0.0.2']);
   assert.deepEqual(of({ podIP: '10.0.0.1', podIPs: [] }), ['10.0.0.1']);
@@ -179,7 +179,7 @@ test('the addresses of a pod are its podIPs, before dual stack its podIP, none y
     assert.equal(of(bad), undefined, JSON.stringify(bad));
 });
 
-test('a pod that is being deleted or has ended is gone; one that is not ready may come back', () => {
+test('a pod that is being deleted or has ended is gone, one that is not ready may come back', () => {
   const isGone = (object: Fields) => factOf(object).gone === true;
   const { status } = podStatus('10.0.0.1', true);
   assert.equal(isGone({ metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' }, status }), true);

@@ -149,7 +149,7 @@ test('a pod that a slice ahead of the watch of pods reports as not ready is not 
   db.stop();
 });
 
-test('a slice that is not ahead of the watch of pods does not overrule a pod that is ready', () => {
+test('a slice that is not ahead of the watch of pods does not override a ready pod', () => {
   const db = world();
   db.watch.shown = 7;
   db.pod('db-0', ['10.0.0.1']);
@@ -158,7 +158,7 @@ test('a slice that is not ahead of the watch of pods does not overrule a pod tha
   db.stop();
 });
 
-test('a pod that is shown to be ready again is answered, whatever a slice reported of it before', () => {
+test('a pod that becomes ready again is answered, whatever a slice reported before', () => {
   const db = world();
   db.pod('db-0', ['10.0.0.1']);
   db.slice([NOT_READY], { resourceVersion: '7' });
@@ -167,7 +167,7 @@ test('a pod that is shown to be ready again is answered, whatever a slice report
   db.stop();
 });
 
-test('a pod that one slice reports as not ready stays out though the slice of another service reports it as ready', () => {
+test("a pod that one slice reports as not ready stays out although another service's slice reports it as ready", () => {
   const db = world();
   db.pod('db-0', ['10.0.0.1']);
   db.slice([NOT_READY], { resourceVersion: '7' });
@@ -176,7 +176,7 @@ test('a pod that one slice reports as not ready stays out though the slice of an
   db.stop();
 });
 
-test('a pod that only a slice knows makes the watch of pods prove that it is alive, and is answered until it has', async () => {
+test('a pod known only from a slice makes the watch of pods prove that it is alive, and is answered meanwhile', async () => {
   const db = world();
   db.watch.isFollowed = false;
   db.slice([READY]);
@@ -188,7 +188,7 @@ test('a pod that only a slice knows makes the watch of pods prove that it is ali
   db.stop();
 });
 
-test('after pods are abandoned only slices count, and nothing is asked for any more', async () => {
+test('after pods are abandoned only slices count, and no proof is requested', async () => {
   const db = world();
   db.pod('db-0', ['10.0.0.1'], false);
   db.slice([READY, endpoint('10.0.0.2', 'db-1')], { resourceVersion: '7' });
@@ -199,7 +199,7 @@ test('after pods are abandoned only slices count, and nothing is asked for any m
   db.stop();
 });
 
-test('a deleted pod stays out while a slice names it, and is forgotten a minute after none does', async () => {
+test('a deleted pod stays out while a slice contains it, and is forgotten a minute after none does', async () => {
   const db = world();
   db.pod('db-0', ['10.0.0.1']);
   db.slice([READY]);
@@ -213,7 +213,7 @@ test('a deleted pod stays out while a slice names it, and is forgotten a minute 
   db.stop();
 });
 
-test('a pod that is not ready is not held against the addresses of slices twice', () => {
+test('a pod that is not ready is not counted twice against the addresses of slices', () => {
   const db = world();
   db.slice([endpoint('10.0.0.1', 'db-0'), endpoint('10.0.0.2', 'db-0')]);
   db.pod('db-0', ['10.0.0.2'], false);
@@ -223,7 +223,7 @@ test('a pod that is not ready is not held against the addresses of slices twice'
   db.stop();
 });
 
-test('an address that slices name again and again is doubted since the first time', async () => {
+test('an address that slices keep listing is doubted from the first time', async () => {
   const db = world();
   db.pod('db-0', ['10.0.0.11']);
   for (let i = 0; i < 5; i++) {
@@ -234,7 +234,7 @@ test('an address that slices name again and again is doubted since the first tim
   db.stop();
 });
 
-test('a pod that only slices know is given time to appear', async () => {
+test('a pod known only from slices is given time to appear', async () => {
   const db = world();
   await db.clock.advance(5_000);
   db.slice([READY]);
@@ -245,7 +245,7 @@ test('a pod that only slices know is given time to appear', async () => {
   db.stop();
 });
 
-test('a pod that appears is not looked for any more', async () => {
+test('a pod that has appeared is no longer waited for', async () => {
   const db = world();
   db.slice([READY]);
   db.pod('db-0', ['10.0.0.1']);
@@ -263,7 +263,7 @@ test('a pod that is not ready stays out although a slice ahead of its watch repo
   db.stop();
 });
 
-test('what a slice that was ahead reported does not outlive what the pod reports after it', async () => {
+test("the report of a slice that was ahead does not outlive the pod's own report", async () => {
   const db = world();
   db.pod('db-0', ['10.0.0.1']);
   db.slice([NOT_READY], { resourceVersion: '7' });
@@ -274,7 +274,7 @@ test('what a slice that was ahead reported does not outlive what the pod reports
   db.stop();
 });
 
-test('a pod that was deleted before a slice named it stays out', async () => {
+test('a pod deleted before a slice lists it stays out', async () => {
   const db = world();
   db.pod('db-0', ['10.0.0.1']);
   db.delete('db-0');
@@ -284,7 +284,7 @@ test('a pod that was deleted before a slice named it stays out', async () => {
   db.stop();
 });
 
-test('a slice that does not report whether a pod is ready holds nothing against it', () => {
+test('a slice without a ready condition has no effect on the pod', () => {
   const db = world();
   db.pod('db-0', ['10.0.0.1']);
   db.slice([endpoint('10.0.0.1', 'db-0', {})], { resourceVersion: '7' });

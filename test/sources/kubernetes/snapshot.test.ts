@@ -148,7 +148,7 @@ test('a limit longer than the longest timer is respected', async (t) => {
   assert.deepEqual(told, [1_000_000]);
 });
 
-test('a snapshot with any byte changed, or cut anywhere, is put aside, and nothing of it is stated', async (t) => {
+test('a snapshot with any byte changed, or truncated anywhere, is set aside, and none of it is restored', async (t) => {
   const folder = await temporaryFolder(t);
   const file = join(folder, 'snapshot');
   await writeSnapshot(file, OF, 1_000_000, LINES);
@@ -171,14 +171,14 @@ test('a snapshot with any byte changed, or cut anywhere, is put aside, and nothi
   }
 });
 
-test('a changed digit of the header is found, too', async (t) => {
+test('a changed digit of the header is detected', async (t) => {
   const file = join(await temporaryFolder(t), 'snapshot');
   await writeSnapshot(file, OF, 1_000_000, LINES);
   await writeFile(file, (await readFile(file, 'utf8')).replace('1000000', '1000001'));
   await assert.rejects(readSnapshot(file, OF), DamagedSnapshot);
 });
 
-test('a snapshot of which the registry takes a part only is withdrawn', async (t) => {
+test('a snapshot of which the registry rejects a part is withdrawn', async (t) => {
   const file = join(await temporaryFolder(t), 'snapshot');
   const group = { group: 'g', serviceKey: KEY.key, instances: [null] };
   await writeSnapshot(file, OF, 1_000_000, [...LINES, group]);
@@ -188,14 +188,14 @@ test('a snapshot of which the registry takes a part only is withdrawn', async (t
   assert.deepEqual([told, keys, registry.size().services], [[], [], 0]);
 });
 
-test('texts keep line separators that only JavaScript knows', async (t) => {
+test('texts keep line separators that only JavaScript recognizes', async (t) => {
   const file = join(await temporaryFolder(t), 'snapshot');
   const lines = [{ kind: 'pods', key: 'a\u2028b\rc' }];
   await writeSnapshot(file, OF, 1_000_000, lines);
   assert.deepEqual((await readSnapshot(file, OF))?.lines, lines);
 });
 
-test('temporary files of processes that were killed are removed; those of others stay', async (t) => {
+test('temporary files of killed processes are removed, those of others stay', async (t) => {
   const folder = await temporaryFolder(t);
   const file = join(folder, 'snapshot');
   for (const name of ['snapshot.7.tmp', 'snapshot.8.tmp', 'snapshot.x.tmp', 'other.7.tmp'])

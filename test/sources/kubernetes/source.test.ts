@@ -253,7 +253,7 @@ test('a node that is not ready takes its pods out', () =>
   }));
 
 for (const order of ['pod first', 'slice first', 'named by another slice'] as const) {
-  test(`a slice without node names: a node that is not ready takes its pods out (${order})`, () =>
+  test(`for a slice without node names, a node that is not ready takes its pods out (${order})`, () =>
     faking({}, async (server, follow) => {
       server.put('services', service('web'));
       server.put('services', service('other'));

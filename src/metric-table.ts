@@ -112,7 +112,11 @@ export const METRICS = {
   healthdns_owners_dirty: gauge('zone', 'Services and zones whose names wait to be compiled.'),
 
   healthdns_source_synced: gauge('sources', '1 once a source has been read completely.', ['source']),
-  healthdns_source_stale: gauge('sources', '1 while a source is served from its snapshot.', ['source']),
+  healthdns_source_stale: gauge(
+    'sources',
+    '1 while a source is served from its snapshot, or has not been confirmed for longer than `staleAfterSeconds`.',
+    ['source'],
+  ),
   healthdns_source_data_age_seconds: gauge(
     'sources',
     'Seconds since the last sign of life of the kind of object that has been silent longest.',

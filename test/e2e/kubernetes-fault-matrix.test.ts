@@ -85,7 +85,7 @@ const hasService = (cluster: FollowedCluster) =>
   cluster.registry.service('kubernetes/test/cluster.local./default/other')?.service !== undefined;
 
 test(
-  'objects that die while a kind cannot be read are excluded within the time of the fault matrix',
+  'objects that die while a kind cannot be read are excluded as soon as another kind reports it, or when it is back',
   options,
   async (t) => {
     const { client } = plane;
@@ -128,5 +128,13 @@ test(
     ]);
     for (const { name, cluster } of rows)
       assert.deepEqual(cluster.answered('web'), [IPS.recovered, IPS.well].sort(), name);
+
+    const silent = rows.filter(({ fault }) => fault === 'hang' || fault === 'silence');
+    for (const { relay, kind, fault } of silent) relay.fail(kind, fault);
+    await sleep(30_000); // longer than a watch that nothing contradicts is trusted
+    for (const { relay } of silent) relay.mend(true);
+    await allBecome(t, 'back, while old connections stay dead: the kind is watched', silent, (cluster) =>
+      KINDS.every((kind) => cluster.kind(kind).state === 'watching'),
+    );
   },
 );

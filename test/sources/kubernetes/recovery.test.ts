@@ -88,6 +88,12 @@ test('a watch that ended normally is continued at once, and failures are forgott
   assert.equal(loop.now().failures, 0);
 });
 
+test('a server that falls silent again and again is asked after short pauses: the silence was one', () => {
+  const loop = loopIn(WATCHING);
+  const pauses = [1, 2, 3, 4].map(() => loop.failed(new SilentConnection('no sign of life'), 4_000).pauseMs);
+  assert.deepEqual(pauses, [500, 500, 500, 500]);
+});
+
 test('a Retry-After header lengthens the pause', () => {
   assert.equal(loopIn(WATCHING).failed(new ApiError(429, 'too many requests', 12_000)).pauseMs, 12_000);
 });

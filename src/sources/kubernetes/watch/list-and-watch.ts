@@ -64,6 +64,8 @@ export class ListAndWatch {
   private provedMs = Number.NEGATIVE_INFINITY;
   /** The next watch is a short one: its bookmark or its end proves that the kind is served. */
   private isProbing = false;
+  /** Monotonic time until which the current probe may take. */
+  private probeUntilMs = Number.NEGATIVE_INFINITY;
   private encoding: Encoding;
   private readonly stopping = new AbortController();
   /** Aborts the current list or watch. */
@@ -86,7 +88,8 @@ export class ListAndWatch {
 
   /** Requests a proof of life: replaces the current list or watch, or the pause before it, with another one. */
   verify(): void {
-    if (this.context.clock.monotonicMs() - this.heardMs < JUST_NOW_MS) return;
+    const nowMs = this.context.clock.monotonicMs();
+    if (nowMs - this.heardMs < JUST_NOW_MS || nowMs < this.probeUntilMs) return;
     this.isProbing = true;
     this.round.abort();
   }
@@ -156,6 +159,7 @@ export class ListAndWatch {
     const { report, server, known, absent } = this.context;
     this.follow(false);
     this.isProbing = true;
+    this.probeUntilMs = Number.NEGATIVE_INFINITY;
     const failure = failureOf(error, absent !== undefined);
     const { retryAfterMs = 0 } = error instanceof ApiError ? error : {};
     const step = afterFailure(this.recovery, failure, this.endOfRound(startedMs), this.rules, retryAfterMs);
@@ -276,13 +280,15 @@ export class ListAndWatch {
     const askedMs = this.watchMs();
     const seconds = askedMs / 1000;
     const dueMs = clock.monotonicMs() + askedMs * LASTED;
+    const allowMs = askedMs + (this.isProbing ? timings.graceMs / 2 : timings.graceMs);
+    if (this.isProbing) this.probeUntilMs = clock.monotonicMs() + allowMs;
     let isMute = true;
     report.count('watches');
     const resourceVersion = this.place;
     const parameters = { watch: '1', allowWatchBookmarks: 'true', resourceVersion, timeoutSeconds: String(seconds) };
     await this.read({
       path: pathOf(kind, parameters),
-      allowMs: askedMs + timings.graceMs,
+      allowMs,
       contact: () => this.contact(),
       event: (type, object) => {
         isMute = false;

@@ -20,7 +20,8 @@
 //   forbidden      resume                   backoff           after refusedMs done without, unless essential: relist
 //   unauthorized   resume                   backoff           credentials are read again
 //   broken         resume, relist if twice  backoff           a list skips what is broken each time it is sent
-//   silent, lost   resume                   backoff
+//   silent         resume                   first backoff     the silence was a pause
+//   lost           resume                   backoff
 //   refused        resume                   backoff           any other status; the server's Retry-After counts
 //
 // A server that was unreachable for long (longAwayMs) is listed again, because a restored etcd may have another history.
@@ -157,7 +158,7 @@ export function afterFailure(
 function pauseAfter(failure: Failure, failures: number, timings: WatchTimings, random: Random): number {
   if (failure === 'unconfirmed') return timings.confirmMs * (0.5 + random());
   if (failure === 'absent') return timings.absentMs * (0.5 + random());
-  return backoffMs(failures, timings.backoff, random);
+  return backoffMs(failure === 'silent' ? 1 : failures, timings.backoff, random);
 }
 
 function nextListBy(before: Recovery, failure: Failure, canStream: boolean): Recovery['listBy'] {

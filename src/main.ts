@@ -79,10 +79,7 @@ async function start(
     threadUrl: new URL('./thread/thread.js', import.meta.url),
     ...{ clock, random },
   });
-  stops.push(
-    () => plane.close(),
-    metrics.collect(() => plane.counters()),
-  );
+  stops.push(plane.close, metrics.collect(plane.counters));
 
   const nameServerAddresses = serverAddresses(present);
   const control = await createControlPlane({ config, plane, nameServerAddresses, clock, random, log, metrics });
@@ -101,7 +98,7 @@ async function start(
   // Last: a check may target this server itself, as in the example.
   const checks = startChecks(control, config.limits.concurrentChecks, clock, random);
   stops.push(
-    () => checks.stop(),
+    checks.stop,
     metrics.collect(() => controlReadings({ ...control, census, checks, startedMs })),
   );
 

@@ -1,10 +1,10 @@
-// Mistakes of ours that showed in a callback: counted, and told once in a while, since they may come with every reply.
+// Exceptions in callbacks: counted, and logged at intervals, because they may occur with every reply.
 import type { Clock } from '../clock.ts';
 import type { ForwardCounters } from '../plane/forward-statistics.ts';
 
 const AGAIN_MS = 60_000;
 
-/** Gives a function that takes what was thrown, and never throws itself. */
+/** Returns a function that accepts an exception, and never throws itself. */
 export function createBugReport(
   counters: ForwardCounters,
   clock: Clock,
@@ -15,6 +15,6 @@ export function createBugReport(
     counters.bugs++;
     if (clock.monotonicMs() - toldMs < AGAIN_MS) return;
     toldMs = clock.monotonicMs();
-    log('error', `forwarding went wrong: ${error.stack ?? error}`);
+    log('error', `internal error while forwarding: ${error.stack ?? error}`);
   };
 }

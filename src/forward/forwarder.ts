@@ -1,4 +1,4 @@
-// Answers names that are not ours: from the cache in the same batch, or from upstream servers. Each data thread has its own;
+// Answers external names: from the cache in the same batch, or from upstream servers. Each data thread has its own;
 // threads share nothing.
 import type { Clock } from '../clock.ts';
 import type { WireName } from '../dns/name.ts';
@@ -62,7 +62,7 @@ export function createForwarder(settings: ForwardSettings, deps: ForwarderDeps):
 
 export class Forwarder {
   readonly counters: ForwardCounters = createForwardCounters();
-  /** False until the files of hosts and upstreams have been read: before that nobody knows where a name belongs. */
+  /** False until the files of hosts and upstream servers have been read: the routing of names is unknown before. */
   isReady: boolean;
   readonly ready: Promise<void>;
   private readonly settings: ForwardSettings;

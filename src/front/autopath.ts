@@ -1,6 +1,6 @@
 // The search path walked here instead of by the client: a pod that asks for www.example.com.NAMESPACE.svc.cluster.local, the
 // first of the five names that ndots:5 makes of www.example.com, gets the answer of the first name that exists. The
-// conditions are those of CoreDNS's `autopath @kubernetes`: the asker is a pod of that namespace (`pods: verified` says so).
+// conditions are those of CoreDNS's `autopath @kubernetes`: the client is a pod of that namespace (with `pods: verified`).
 import { formatIp } from '../dns/ip.ts';
 import type { WireName } from '../dns/name.ts';
 import { formatName, isSubdomain, labelOffsets, NameError, parseName } from '../dns/name.ts';

@@ -13,7 +13,7 @@ export interface OwnDns64 {
   synthesize(aaaa: Uint8Array, a: Uint8Array, maxBytes: number): Uint8Array;
 }
 
-/** RFC 6147 section 5.5: who validates itself must see what is there. */
+/** RFC 6147 section 5.5: validating clients must see the original records. */
 const VALIDATES = ASKED_DNSSEC | ASKED_CHECKING_DISABLED;
 
 export function createOwnDns64(settings: Dns64Settings): OwnDns64 {

@@ -73,7 +73,7 @@ export function createFront(settings: FrontSettings, inner: Pick<QueryHandler, '
     else response.resolve(reply, client);
   }
 
-  /** As ask, with AAAA records where a name of ours has only A records. What is not there at once is not ours. */
+  /** Like ask, with AAAA records if an own name has only A records. Anything not answered at once is external. */
   function askIpv6(query: Uint8Array, { overTcp, maxBytes, type, client }: Question, reply: Reply): void {
     if (dns64 === undefined || type !== TYPE.AAAA) {
       ask(query, overTcp, client, reply);

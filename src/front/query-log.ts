@@ -1,4 +1,4 @@
-// One line a query, for whoever looks for a fault: client, question, outcome. Off unless asked for, sampled, and safe to show
+// One line per query for troubleshooting: client, question, outcome. Off by default, sampled, and safe to display
 // on a terminal: names are written with their escapes.
 import { formatIp } from '../dns/ip.ts';
 import { formatName, NameError } from '../dns/name.ts';

@@ -1,4 +1,4 @@
-// Names asked for are replaced by others, and the answers' names put back, so that the client sees what it asked for.
+// Replaces queried names by others, and restores the names in answers, so that the client sees the name it queried.
 import { composeMessage, type Message, parseMessage } from '../dns/message/message.ts';
 import type { MessageRecord } from '../dns/message/record.ts';
 import type { WireName } from '../dns/name.ts';
@@ -68,7 +68,7 @@ export function withName(query: Uint8Array, queryLength: number, nameEnd: number
   return rewritten;
 }
 
-/** The response to a rewritten query, as one to what the client asked: question and owner names are put back. */
+/** The response to a rewritten query in the form of one to the client's query: restores question and owner names. */
 export function withNameBack(response: Uint8Array, asked: WireName, maxBytes: number): Uint8Array {
   const message = parseMessage(response);
   const rewritten = message.questions[0]?.name;

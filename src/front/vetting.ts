@@ -11,7 +11,7 @@ import type { Acl, AclAction } from './acl.ts';
 
 export interface Vetted {
   readonly action: AclAction;
-  /** With `allow`: what the client may see. */
+  /** With `allow`: the records that the client may see. */
   readonly response: Uint8Array;
 }
 

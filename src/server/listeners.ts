@@ -1,4 +1,4 @@
-// All sockets of one data thread: UDP and TCP on each address, by calls of our own where they can be had, else Node's.
+// All sockets of one data thread: UDP and TCP on each address, with system calls if available, otherwise Node's.
 import type { Clock } from '../clock.ts';
 import { type Libc, refusedCall } from '../native/libc.ts';
 import { ListenError } from '../native/listen-error.ts';
@@ -35,13 +35,13 @@ const PORT_ATTEMPTS = 10;
 
 export interface ListenerDeps {
   readonly clock: Clock;
-  /** What batches and epoll need, or why they cannot be had. */
+  /** The prerequisites of batches and epoll, or why they are not available. */
   readonly libc: Libc | string;
   /** What the receive loop waits for beside our sockets. */
   readonly alsoReadable?: readonly ReadableSocket[];
-  /** Milliseconds until the event loop must have a turn, whatever else there is to wait for; undefined: timers may be late. */
+  /** Milliseconds until the event loop must have a turn; undefined: timers may be late. */
   readonly nextDeadlineMs?: () => number;
-  /** A descriptor that nobody closes when the thread dies; see ReadableSocket for `marker`. */
+  /** A descriptor that stays open when the thread dies; see ReadableSocket for `marker`. */
   onDescriptor(fd: number, marker: number | undefined): void;
 }
 
@@ -160,7 +160,7 @@ async function nativeFor(libc: Libc | string): Promise<Native | string> {
   const refused = refusedCall(libc);
   if (refused !== undefined) return refused;
   const eventLoopFd = await findEventLoopFd();
-  if (eventLoopFd === undefined) return 'the descriptor of the event loop is not to be found in /proc/self/fdinfo';
+  if (eventLoopFd === undefined) return 'the descriptor of the event loop was not found in /proc/self/fdinfo';
   return { libc, eventLoopFd };
 }
 

@@ -28,7 +28,7 @@ async function soon(answer: Promise<Message>): Promise<Message> {
 for (const outageMs of [500, 2000, 3300]) {
   for (const warm of [true, false]) {
     const when = warm ? 'a server that was fast before' : 'a server that was never asked before';
-    test(`an upstream outage of ${outageMs} ms with ${when} delays the answer by at most a second`, async () => {
+    test(`an outage of ${outageMs} ms of ${when} delays the answer by at most a second`, async () => {
       const clock = fakeClock();
       const one = await upstream(answerFrom(BOTH));
       const { ask } = forwarder([one], { clock });

@@ -104,7 +104,7 @@ test('hosts: a changed file is reread, and cached answers from it are dropped', 
   const { cached, logged } = forwarder([], { clock, settings: { hosts: { ...NO_HOSTS, files: [file] } } });
   await until(() => cached('a.office. A')?.answers.length, 1);
   assertRecords(cached('a.office. AAAA')?.answers ?? [], 'a.office. 60 IN AAAA fd00::1');
-  assert.match(logged.join(), /2 hosts, 1 lines are none: 2/);
+  assert.match(logged.join(), /2 hosts, 1 invalid lines: 2/);
   await writeFile(file, '10.0.0.2 a.office');
   await until(async () => {
     await clock.advance(5000);

@@ -285,7 +285,7 @@ test('an exception while handling a reply fails that attempt, is counted, and is
   await until(() => made.counters.bugs, 2);
   assert.deepEqual(
     logged.map((line) => line.split('\n')[0]),
-    ['error forwarding went wrong: Error: a mistake'],
+    ['error internal error while forwarding: Error: a mistake'],
   );
   assert.equal((await ask('c.example. A')).rcode, RCODE.NXDOMAIN);
   assert.deepEqual([made.gauges().waiting, made.upstreams()[0].failures], [0, 0]);

@@ -26,9 +26,6 @@ const ZONE = [
   ...many(20, (i) => `foreign.example.test. 300 MX ${i} mx${i}.mail.provider.net.`),
   ...many(20, (i) => `7.2.0.192.example.test. 300 PTR host-${i}.rack.example.test.`),
   ...many(20, (i) => `8.2.0.192.example.test. 300 PTR host-${i}.rack${i % 3}.provider.net.`),
-  'mixed.example.test. 300 MX 1 x.y.other.test.',
-  'mixed.example.test. 300 MX 2 a.b.mixed.example.test.',
-  'mixed.example.test. 300 MX 3 c.b.mixed.example.test.',
   ...many(13, (i) => `cut.example.test. 300 NS ${'abcdefghijklm'[i]}.gtld-servers.net.`),
   ...many(4, (i) => `inside.example.test. 300 NS ns${i}.inside.example.test.`),
   ...many(4, (i) => `ns${i}.inside.example.test. 300 A 192.0.2.${i + 10}`),
@@ -53,7 +50,6 @@ const ZONE = [
 const QUESTIONS = [
   'mail.example.test. MX',
   'foreign.example.test. MX',
-  'mixed.example.test. MX',
   '7.2.0.192.example.test. PTR',
   '8.2.0.192.example.test. PTR',
   'www.cut.example.test. A',

@@ -27,7 +27,7 @@ import { copyOf, emptyView, pack, packedBytes, packState, unpack } from './packe
 const ENTRY_OVERHEAD_BYTES = 96;
 
 export class AnswerCache {
-  /** Flush orders so far: what was asked before one may be what it was meant to remove. */
+  /** Number of flushes: queries sent before one may return what it was meant to remove. */
   flushes = 0;
   private readonly settings: CacheSettings;
   private readonly freshness: Freshness;

@@ -21,7 +21,7 @@ export interface CacheEntry {
   /** The ASKED bits that belong to the key. */
   readonly bits: number;
   readonly rcode: number;
-  /** Validated by the upstream; shown to those who ask for it with AD or DO. */
+  /** Validated by the upstream server; AD is set for clients that sent AD or DO. */
   readonly authentic: boolean;
   /** The upstream could not send all of it, not even over TCP: clients get TC. Such an entry is never stored. */
   readonly truncated: boolean;
@@ -82,7 +82,7 @@ export function standIn(entry: CacheEntry, bits: number): CacheEntry {
 /** How long an answer is kept: its TTL within the bounds of its kind; 0: not at all. */
 function cacheSeconds(settings: CacheSettings, rcode: number, hasData: boolean, ttlSeconds: number): number {
   if (rcode !== RCODE.NOERROR && rcode !== RCODE.NXDOMAIN && rcode !== RCODE.YXDOMAIN) return 0;
-  // RFC 2181 section 8: TTL 0 is for this transaction only, whatever the minimum says.
+  // RFC 2181 section 8: TTL 0 is for this transaction only, regardless of the minimum.
   if (ttlSeconds === 0) return 0;
   return hasData
     ? Math.min(Math.max(ttlSeconds, settings.minTtlSeconds), settings.maxTtlSeconds)

@@ -12,7 +12,7 @@ export const AGE = {
   STALE_AT_ONCE: 1,
   /** Expired, and given only if upstreams fail or are slow. */
   STALE: 2,
-  /** Of no more use. */
+  /** No longer usable. */
   OVER: 3,
 } as const;
 

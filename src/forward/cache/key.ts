@@ -7,7 +7,7 @@ export interface Keys {
   keyOf(wire: Uint8Array, start: number, end: number, type: number, bits: number): number;
 }
 
-/** The seeds are 32-bit random numbers, so that nobody can prepare names that collide. */
+/** The seeds are 32-bit random numbers, so that colliding names cannot be prepared. */
 export function createKeys(seedA: number, seedB: number): Keys {
   return {
     keyOf(wire, start, end, type, bits) {

@@ -98,7 +98,7 @@ export function emptyView(): EntryView {
   };
 }
 
-/** An entry of its own, that outlives the next question to the cache. */
+/** A separate entry, which outlives the next lookup in the cache. */
 export function copyOf(view: CacheEntry): CacheEntry {
   const bytes = view.bytes.slice(view.start, view.start + view.length + 2 * view.ttlCount);
   return { ...view, bytes, start: 0 };

@@ -52,7 +52,7 @@ export class ResponseWriter {
     return writeAnswer(entry, query, how, out, start);
   }
 
-  /** The same in memory of its own: valid until the next response is composed. */
+  /** The same in separate memory: valid until the next response is composed. */
   compose(
     entry: CacheEntry,
     stale: boolean,

@@ -10,7 +10,7 @@ import type { ForwardQuestion } from '../upstream/question.ts';
 export interface Dns64 {
   /** Whether the A records are to be asked for. `answer` undefined: there was no answer to the AAAA question. */
   applies(question: ForwardQuestion, answer: Answer | undefined): boolean;
-  /** The answer to the AAAA question out of that to the A question; undefined: there is none, the first one stands. */
+  /** The answer to the AAAA question synthesized from that to the A question; undefined: keep the first one. */
   synthesize(aaaa: Answer | undefined, a: Answer): Answer | undefined;
   /**
    * The in-addr.arpa name of the IPv4 address in an address of the prefix, for a PTR question about that; else undefined.
@@ -19,7 +19,7 @@ export interface Dns64 {
   reverseOf(question: ForwardQuestion): WireName | undefined;
 }
 
-/** RFC 6147 section 5.1.7: the limit where there is no SOA to give one. */
+/** RFC 6147 section 5.1.7: the limit without an SOA. */
 export const DNS64_TTL_SECONDS = 600;
 
 export function createDns64(settings: Dns64Settings): Dns64 {
@@ -27,7 +27,7 @@ export function createDns64(settings: Dns64Settings): Dns64 {
   return {
     applies(question, answer) {
       if (question.type !== TYPE.AAAA) return false;
-      // RFC 6147 section 5.5: who validates itself must see what is there.
+      // RFC 6147 section 5.5: validating clients must see the original records.
       if (question.dnssecOk && question.checkingDisabled) return false;
       // Sections 5.1.2 and 5.1.3: any error but NXDOMAIN is taken as an empty answer.
       if (answer === undefined) return true;
@@ -78,7 +78,7 @@ function embeddedIn(address: Uint8Array, { prefix, prefixBits }: Dns64Settings):
   return Uint8Array.from(placesAfter(prefixBits), (place) => address[place]);
 }
 
-/** Where the four bytes stand. RFC 6052 section 2.2: bits 64 to 71 stay 0, whatever the prefix. */
+/** Offsets of the four bytes. RFC 6052 section 2.2: bits 64 to 71 are always 0. */
 function placesAfter(prefixBits: number): number[] {
   return [0, 1, 2, 3]
     .map((i) => prefixBits / 8 + i)

@@ -1,4 +1,4 @@
-// Addresses stated by hand, inline or in files like /etc/hosts (hosts(5)).
+// Static addresses, inline or in files like /etc/hosts (hosts(5)).
 import type { Clock } from '../../clock.ts';
 import { formatIp, parseIp } from '../../dns/ip.ts';
 import type { WireName } from '../../dns/name.ts';
@@ -51,7 +51,7 @@ function hostEntry(address: string, names: readonly string[]): HostEntry | undef
   }
 }
 
-/** `onChange` tells the names whose answers may have changed. */
+/** `onChange` reports the names whose answers may have changed. */
 export function createHosts(
   settings: HostsSettings,
   clock: Clock,
@@ -67,7 +67,7 @@ export function createHosts(
     const before = fromFiles.get(file) ?? [];
     fromFiles.set(file, entries);
     table = tableOf([...inline, ...[...fromFiles.values()].flat()], settings);
-    const remark = wrong.length === 0 ? '' : `, ${wrong.length} lines are none: ${firstOf(wrong)}`;
+    const remark = wrong.length === 0 ? '' : `, ${wrong.length} invalid lines: ${firstOf(wrong)}`;
     log(wrong.length > 0 ? 'warn' : 'info', `${file}: ${entries.length} hosts${remark}`);
     onChange(
       [...before, ...entries].flatMap(({ address, names }) => [...names, parseName(reverseName(formatIp(address)))]),

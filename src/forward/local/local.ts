@@ -24,7 +24,7 @@ export interface LocalDeps {
   onChange(names: readonly WireName[]): void;
 }
 
-/** undefined: nothing is stated, so that nothing is spent on asking. */
+/** undefined: there are no local answers, so that lookups cost nothing. */
 export function createLocal(settings: ForwardSettings, dns64: Dns64 | undefined, deps: LocalDeps): Local | undefined {
   if (settings.hosts === undefined && settings.templates.length === 0 && dns64 === undefined) return undefined;
   const hosts = settings.hosts && createHosts(settings.hosts, deps.clock, deps.log, deps.onChange);

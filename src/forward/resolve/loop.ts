@@ -1,5 +1,5 @@
 // Finds forwarding loops (a resolv.conf that names ourselves, two servers that forward to each other): each upstream is asked a
-// question that nobody else can answer, and that we answer ourselves when it comes back as a query. If that answer is the
+// question that no other server can answer, and that this server answers when it comes back as a query. If that answer is the
 // upstream's reply, the way through it leads back here. CoreDNS's `loop` stops the process; we stop asking the upstream.
 import { parseMessage } from '../../dns/message/message.ts';
 import { LOWER, parseName } from '../../dns/name.ts';
@@ -66,7 +66,7 @@ export function isLoopProbe(query: Uint8Array, start: number, type: number, toke
   return query[start + 1 + token.length] === 0x2d;
 }
 
-/** What we answer such a question with; TTL 0, so that nobody on the way keeps it. */
+/** The answer to such a question; TTL 0, so that no server on the way caches it. */
 export function loopAnswer(question: ForwardQuestion, token: string): Answer {
   const text = Buffer.from(token, 'latin1');
   return statedAnswer(

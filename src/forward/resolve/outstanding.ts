@@ -1,5 +1,5 @@
 // Questions under way to upstreams. Clients that ask the same question wait together: one query is sent for all of them, so
-// that nobody multiplies the chances of a forged reply by asking often (the birthday attack, VU#457875).
+// that repeated questions do not multiply the chances of a forged reply (the birthday attack, VU#457875).
 import type { Clock } from '../../clock.ts';
 import { HEADER_BYTES, MAX_MESSAGE_BYTES } from '../../dns/limits.ts';
 import type { WireName } from '../../dns/name.ts';

@@ -64,7 +64,7 @@ export class Resolver {
     };
   }
 
-  /** A PTR question about a DNS64 address: an alias of the IPv4 address's name, and what is known there. */
+  /** A PTR question about a DNS64 address: an alias of the IPv4 address's name, and the records there. */
   private resolveReverse(question: ForwardQuestion, ipv4Name: WireName, endMs: number, done: Done): Stop {
     const alias = { name: question.name, type: TYPE.CNAME, class: 1, ttlSeconds: DNS64_TTL_SECONDS, rdata: ipv4Name };
     const before: Answer = { ...statedAnswer(question, [], 0), answers: [alias], finalName: ipv4Name };

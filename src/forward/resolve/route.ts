@@ -72,7 +72,7 @@ export class Route {
     this.replaceUpstreams();
   }
 
-  /** Upstreams that stay keep their state and their sockets. */
+  /** Remaining servers keep their state and their sockets. */
   private replaceUpstreams(): void {
     const wanted = new Map(
       [...this.settings.upstreams, ...[...this.fromFiles.values()].flat()].map((one) => [upstreamLabel(one), one]),

@@ -1,4 +1,4 @@
-// The answer to a question as records: what an upstream's reply is answer to be worth, or what hosts and templates state.
+// The answer to a question as records: the accepted part of an upstream reply, or from hosts and templates.
 import { NO_EDE } from '../../dns/fast/response-writer.ts';
 import type { MessageRecord } from '../../dns/message/record.ts';
 import type { WireName } from '../../dns/name.ts';

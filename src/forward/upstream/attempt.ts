@@ -1,4 +1,4 @@
-// One question sent to one upstream, once, over whatever transport.
+// One question sent to one upstream server, once, over any transport.
 
 export interface Attempt {
   /** As sent; the transport writes the ID. */
@@ -28,9 +28,9 @@ export function reasonOf(code: string): string {
 }
 
 /** The reason given where the other end of a connection sends what answers nothing that was asked. */
-export const UNREADABLE = 'sent what is no reply';
+export const UNREADABLE = 'sent an invalid reply';
 
-/** A way to send attempts to one address. Waiting has no end here: whoever sends cancels. */
+/** A way to send attempts to one address. It has no timeout: the caller cancels. */
 export interface Transport {
   /** `attempt.failed` may be called before it returns. */
   send(attempt: Attempt): void;
@@ -41,7 +41,7 @@ export interface Transport {
   close(): void;
 }
 
-/** Messages that were thrown away, and why; the wait goes on. */
+/** Ignored messages with the reason; the wait continues. */
 export interface TransportCounters {
   ignored(): void;
   socketOpened(): void;

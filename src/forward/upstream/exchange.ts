@@ -1,4 +1,4 @@
-// The bytes that go to an upstream, and the test that says whether bytes that came are its reply (RFC 5452 section 9.1).
+// Composes the query to an upstream server, and tests whether a message is its reply (RFC 5452 section 9.1).
 import { NO_EDE, OPT_BYTES, writeOpt } from '../../dns/fast/response-writer.ts';
 import { HEADER_BYTES, UDP_BYTES_WITH_EDNS } from '../../dns/limits.ts';
 import { CLASS, FLAG, RCODE } from '../../dns/types.ts';
@@ -8,7 +8,7 @@ import { sameQuestionName } from './question.ts';
 import type { Unpredictable } from './unpredictable.ts';
 
 /**
- * A query of our own making: nothing of the client's packet goes on, so no client subnet (RFC 7871), cookie or unknown
+ * A new query: nothing of the client's packet is passed on, so no client subnet (RFC 7871), cookie or unknown
  * option does. The ID is 0 until the transport sets it.
  */
 export function composeUpstreamQuery(

@@ -14,7 +14,7 @@ import type { Answer } from './answer.ts';
 import type { ForwardQuestion } from './question.ts';
 
 export interface JudgeRules {
-  /** Names no upstream may state anything about. */
+  /** Names for which no upstream may supply records. */
   isOurs(name: WireName): boolean;
   /** Addresses no upstream may answer for this name (rebinding). */
   isForbidden?(name: WireName, type: number, rdata: Uint8Array): boolean;
@@ -55,7 +55,7 @@ export function judgeReply(reply: Uint8Array, question: ForwardQuestion, rules: 
     endsInOurs,
     hasData,
     ttlSeconds: hasData || soa ? smallestTtl([...answers, ...authority], soa) : 0,
-    // What is missing of a chain that leads to us we say ourselves.
+    // The rest of a chain that leads into an own zone comes from that zone.
     truncated: hasFlag(message, FLAG.TC) && !endsInOurs,
     ede: extendedErrors(message.edns)[0]?.infoCode ?? NO_EDE,
   };
@@ -75,7 +75,7 @@ function checkRdata({ type, rdata }: MessageRecord): void {
     throw new MessageError(`malformed ${typeName(type)} rdata of ${rdata.length} bytes`);
 }
 
-/** CNAMEs (and the DNAMEs that made them) from the question's name on, in whatever order they came. Stops at our zones. */
+/** CNAMEs (and the DNAMEs behind them) from the question's name on, in any order. Stops at own zones. */
 function followChain(records: readonly MessageRecord[], question: ForwardQuestion, rules: JudgeRules) {
   const chain: MessageRecord[] = [];
   let finalName = question.name;

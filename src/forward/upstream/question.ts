@@ -13,7 +13,7 @@ export interface ForwardQuestion {
 }
 
 export function questionOf(query: Uint8Array, questionEnd: number, asked: number): ForwardQuestion {
-  // Byte by byte: a view of a small array makes V8 move it out of its heap.
+  // Byte by byte: creating a view of a small array makes V8 move it out of its heap.
   const name = new Uint8Array(questionEnd - 4 - HEADER_BYTES);
   for (let i = 0; i < name.length; i++) name[i] = LOWER[query[HEADER_BYTES + i]];
   return {

@@ -50,7 +50,7 @@ export function watchText(
       last = text;
       onText(text);
     } catch (error) {
-      if (!failing) log(`cannot read ${file}: ${(error as Error).message}; what it said before stays in use`);
+      if (!failing) log(`cannot read ${file}: ${(error as Error).message}; its previous content stays in use`);
       failing = true;
     } finally {
       if (!stopped) timer = clock.setTimeout(look, POLL_MS);

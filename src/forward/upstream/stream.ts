@@ -38,7 +38,7 @@ interface Connection {
   readonly socket: Socket | TLSSocket;
   readonly waiting: IdTable<Attempt>;
   readonly timer: Deadline;
-  /** Questions given up in a row while nothing at all arrived: the other end may have gone without closing. */
+  /** Consecutive questions abandoned while nothing arrived: the peer may have disappeared without closing. */
   unanswered: number;
   /** Questions given up whose replies may still arrive, and then match nothing. */
   late: number;
@@ -147,7 +147,7 @@ export class StreamTransport implements Transport {
       if (!this.all.has(connection)) return;
       bytes = bytes.subarray(end);
     }
-    // Never more than one message of 64 KiB and the chunk that ends it.
+    // At most one message of 64 KiB and the chunk that ends it.
     connection.unread = bytes.length === 0 ? bytes : Buffer.from(bytes);
   }
 

@@ -15,7 +15,7 @@ export interface UdpSettings {
   readonly port: number;
   /** Sockets to choose from at random. */
   readonly sockets: number;
-  /** A socket is retired after so many queries… */
+  /** A socket is retired after this many queries… */
   readonly queriesPerSocket: number;
   /** …or after this time, whichever is first. */
   readonly socketLifeMs: number;
@@ -32,7 +32,7 @@ interface Port {
   /** Soon, not at once: while one question is being sent, the attempts that fail would send others. */
   readonly refusal: Deadline;
   queries: number;
-  /** Takes no more queries and closes with the last reply. */
+  /** Accepts no more queries and closes with the last reply. */
   retired: boolean;
 }
 

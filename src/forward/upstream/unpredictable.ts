@@ -21,7 +21,7 @@ export function createUnpredictable(
       used = 0;
     }
     const value = block[used];
-    // A memory disclosure must not tell the IDs of queries that are over.
+    // A memory disclosure must not reveal the IDs of past queries.
     block[used++] = 0;
     return value;
   };

@@ -108,7 +108,7 @@ export class Upstream {
 
   /**
    * How long to wait for a reply before the question is sent again, here or elsewhere; twice as long in each `round` of
-   * attempts. TCP repeats what is lost by itself.
+   * attempts. TCP retransmits by itself.
    */
   patienceMs(round: number): number {
     const { attemptTimeoutMs } = this.route;

@@ -60,7 +60,7 @@ export function createNameWriter(view: DataView, places: Places): NameWriter {
       const pointer = form >>> POINTER_SHIFT;
       const end = at + kept + (pointer > 0 ? 2 : 0);
       if (end > limit) return -1;
-      // Words are copied whole: what is written next covers the excess.
+      // Whole words are copied: the next write covers the excess.
       for (let i = 0; i < kept; i += 4) view.setInt32(at + i, words[from + (i >> 2)], true);
       if (pointer > 0) view.setUint16(at + kept, 0xc000 | pointer);
       return end;
@@ -154,7 +154,7 @@ function placeIn(last: Written, suffix: number): number {
   return place <= MAX_POINTER ? place : 0;
 }
 
-/** How many bytes from `place`, which `placeIn` returned, are no pointer. */
+/** Number of bytes from `place`, returned by `placeIn`, that are not a pointer. */
 function literalFrom(last: Written, place: number): number {
   if (place >= last.at) return last.at + last.kept - place;
   return Math.max(0, last.pointer + last.literal - place);

@@ -245,7 +245,7 @@ export function createRRsetWriter(
   const names = createNameWriter(view, places);
   const targets = createTargets();
 
-  /** Words are copied whole: what is written next covers the excess. */
+  /** Whole words are copied: the next write covers the excess. */
   const copyWords = (words: Int32Array, from: number, to: number, length: number): void => {
     for (let i = 0; i < length; i += 4) view.setInt32(to + i, words[from + (i >> 2)], true);
   };

@@ -179,7 +179,7 @@ export function createResponder(deps: ResponderDeps): QueryHandler {
         forwarder!.resolveTarget(target, type, dnssecOk, client, (resolved) => {
           memory.bytes.set(query, memory.queryAt[large]);
           const response = respondWith(large, queryLength, large, overTcp, resolved);
-          // If the alias is gone meanwhile, the client asks again.
+          // If the alias has been removed, the client retries.
           send(memory.responses[large].subarray(0, typeof response === 'number' ? response : 0));
         }),
     };

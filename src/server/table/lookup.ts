@@ -32,7 +32,7 @@ export interface Lookup {
   find(type: number): Found;
 }
 
-/** Searches for `name`, which is overwritten by whoever reads questions. */
+/** Searches for `name`, which the question reader overwrites. */
 export function createLookup(table: Table, zones: Zones, name: HashedName): Lookup {
   const chunks = table.arena.words;
   const { hashes } = name;
@@ -231,7 +231,7 @@ export function endsWith(name: LabelledName, labels: number, suffix: WireName): 
   return true;
 }
 
-/** Whether what is not found in `zone` may be known elsewhere (CoreDNS's `fallthrough`). */
+/** Whether unknown names in `zone` are forwarded (CoreDNS's `fallthrough`). */
 export function fallsThrough(zone: Zone, name: LabelledName): boolean {
   for (let i = 0; i < zone.fallthrough.length; i++) {
     const suffix = zone.fallthrough[i];

@@ -15,7 +15,7 @@ export const OUTCOME = {
   NOT_READY: 5,
   /** There is a CNAME to follow. */
   ALIAS: 6,
-  /** An alias leads out of our zones: its target is resolved elsewhere, and so is the RCODE. */
+  /** An alias leads out of the own zones: its target and the RCODE are resolved elsewhere. */
   TARGET: 7,
   /** The first label spells the address that answers. */
   POD_ADDRESS: 8,

@@ -42,7 +42,7 @@ export function createTable(): Table {
   let dnames = 0;
   let wildcards = 0;
 
-  /** Adds (or with sign -1 takes away) what a block counts for. */
+  /** Adds (or with sign -1 subtracts) the counts of a block. */
   const count = (words: Int32Array, block: number, sign: 1 | -1): void => {
     const headers = block + BLOCK.NAME_BYTES + (((words[block + BLOCK.NAME] & 0xff) + 3) >> 2);
     for (let i = 0; i < words[block + BLOCK.RRSETS]; i++) {

@@ -40,7 +40,7 @@ export function nextLength(reader: StreamReader): number {
   return held < 2 + length ? -1 : length;
 }
 
-/** Goes on behind the message that `nextLength` told of. */
+/** Continues after the message that `nextLength` reported. */
 export function skip(reader: StreamReader, length: number): void {
   reader.start += 2 + length;
 }

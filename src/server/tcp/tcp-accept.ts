@@ -20,14 +20,14 @@ export interface AcceptorDeps {
 }
 
 export interface Acceptor {
-  /** Accepts what is there, as much as one turn allows. */
+  /** Accepts waiting connections, as many as one turn allows. */
   accept(): void;
   stop(): void;
 }
 
 /** What one turn accepts at most, so that neither transport keeps the other waiting. */
 const ACCEPTS_A_TURN = 32;
-/** Where no descriptor is left, accepting rests for so long: epoll would report the next connection again and again. */
+/** Pause of accepting if no descriptor is left: epoll would report the next connection repeatedly. */
 const ACCEPT_AGAIN_MS = 100;
 
 export function createAcceptor(deps: AcceptorDeps): Acceptor {

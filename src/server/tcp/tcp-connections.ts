@@ -14,7 +14,7 @@ export interface TimedConnection {
   heldBytes: number;
   /** Ends it; what has been sent still reaches the client. It may have been forgotten already. */
   close(connection: TimedConnection): void;
-  /** Ends it at once, and what the client has not read is thrown away. It may have been forgotten already. */
+  /** Ends it at once and discards unread answers. It may have been removed already. */
   giveUp(connection: TimedConnection): void;
 }
 
@@ -28,7 +28,7 @@ export interface TcpConnections {
   active(connection: TimedConnection): void;
   /** So many bytes are kept for it now. Closes those that have not moved for longest, perhaps this one, where all are too many. */
   holds(connection: TimedConnection, bytes: number): void;
-  /** It is closed, for whatever reason. */
+  /** It was closed for any reason. */
   forget(connection: TimedConnection): void;
   /** Closes all, and looks at none any more. */
   close(): void;
@@ -65,7 +65,7 @@ export function createTcpConnections(settings: TcpSettings, clock: Clock, counte
     connection.giveUp(connection);
   };
 
-  /** Closes those at the head of a list whose time is over: the first that has time left ends it, so 10,000 cost nothing. */
+  /** Closes expired connections at the head of a list: the first one with time left ends the loop, so 10,000 cost nothing. */
   const closeExpired = (
     list: ReadonlySet<TimedConnection>,
     since: 'lastActiveMs' | 'openedMs',

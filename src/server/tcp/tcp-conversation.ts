@@ -1,4 +1,4 @@
-// What is said on a TCP connection (RFC 7766), whatever carries the bytes: many queries, split or joined in any way, answered
+// A conversation on a TCP connection (RFC 7766), over any transport of bytes: many queries, split or joined in any way, answered
 // as they are ready, a part of them in each turn, and not read further while too many answers wait or are left unread.
 
 import type { SocketAddress } from '../../native/socket-address.ts';
@@ -11,15 +11,15 @@ import type { TcpConnections, TimedConnection } from './tcp-connections.ts';
 export interface TcpListener {
   readonly bound: SocketAddress;
   readonly mode: 'epoll' | 'plain';
-  /** Stops accepting; resolves once the connections, which whoever gave them closes, are closed. */
+  /** Stops accepting; resolves once all connections, which their transport closes, are closed. */
   close(): Promise<void>;
 }
 
 export interface Conversation extends TimedConnection {
   readonly reader: StreamReader;
-  /** The asker's address, where the handler wants it. */
+  /** The client's address, if the handler needs it. */
   readonly client: Uint8Array | undefined;
-  /** The client says nothing more (it may still listen). */
+  /** The client sends nothing more (it may still read). */
   ended: boolean;
   open: boolean;
   answering: boolean;
@@ -50,7 +50,7 @@ export interface TcpTransport<C extends Conversation> {
   readonly connections: TcpConnections;
   /** What is to be sent is put here; at least OUT_BYTES. */
   readonly out: Uint8Array;
-  /** Sends the first `length` bytes of `out`; what is not taken now is kept and sent later. May close the connection. */
+  /** Sends the first `length` bytes of `out`; the rest is kept and sent later. May close the connection. */
   send(connection: C, length: number): void;
   /** Bytes kept because the client does not read. When that changes, `sent` is to be called. */
   unsentBytes(connection: C): number;
@@ -63,7 +63,7 @@ export interface TcpTransport<C extends Conversation> {
 export interface Conversations<C extends Conversation> {
   /** `length` bytes of `chunk` have arrived; 0: the client has ended. Once `answer` returns, the chunk may be used again. */
   received(connection: C, chunk: Uint8Array, length: number): void;
-  /** The client has read some of what was kept for it. */
+  /** The client has read some of the kept bytes. */
   sent(connection: C): void;
   /** Answers what has been received, as much as one turn allows. */
   answer(connection: C): void;
@@ -77,7 +77,7 @@ export interface Conversations<C extends Conversation> {
 export const TCP_BACKLOG = 1024;
 /** Queries of one connection that wait for upstreams; beyond it, it is not read from. */
 const MAX_WAITING = 100;
-/** Answers of one connection are sent together, about so many bytes; then the others have their turn. */
+/** Answers of one connection are sent together up to about this many bytes; then the others have their turn. */
 const SEND_BYTES = 65_536;
 /**
  * What one turn does over TCP before UDP is served again, and at most for one connection: bytes of answers, where a query by
@@ -175,7 +175,7 @@ export function createConversations<C extends Conversation>(
     if (connection.open) settle(connection, asked);
   };
 
-  /** After answering: how the connection goes on. */
+  /** After answering: how the connection continues. */
   const settle = (connection: C, asked: boolean): void => {
     const unsent = transport.unsentBytes(connection);
     // What deserves no response does not keep the connection, nor does asking without reading.

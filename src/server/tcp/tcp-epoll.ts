@@ -1,4 +1,4 @@
-// TCP by accept4, recv and send, with an epoll of its own that the receive loop waits for like for one more socket: idle
+// TCP through accept4, recv and send, with a separate epoll descriptor that the receive loop treats like a socket: idle
 // connections cost nothing, and a query costs no turn of Node's event loop.
 import os from 'node:os';
 import type { Clock } from '../../clock.ts';
@@ -54,7 +54,7 @@ interface EpollConnection extends Conversation {
   unsent: Uint8Array[];
   unsentBytes: number;
   reading: boolean;
-  /** It has queries that wait for its next turn: epoll tells of it as soon as it can be written to, behind all others. */
+  /** It has queries waiting for its next turn: epoll reports it once it is writable, after all others. */
   postponed: boolean;
   ending: boolean;
   /** What epoll watches it for. */
@@ -90,7 +90,7 @@ export function listenEpollTcp(
   const byDescriptor: (EpollConnection | undefined)[] = [];
   const untakenBytes = createUntakenBytes(libc);
   let generation = LISTENER;
-  /** Of what epoll told last, the first `served` of `told` have had their turn. */
+  /** Of the `told` events that epoll reported last, the first `served` have been handled. */
   let told = 0;
   let served = 0;
 
@@ -245,7 +245,7 @@ export function listenEpollTcp(
     mode: 'epoll',
     bound: boundAddress(libc, listener),
     drain() {
-      // Those that the turn before did not come to are first: epoll would tell of the same ones in the same order again.
+      // First those that the previous turn did not reach: epoll would report the same ones in the same order again.
       if (served >= told) {
         told = epoll.wait();
         served = 0;
@@ -266,7 +266,7 @@ export function listenEpollTcp(
   };
 }
 
-/** The listening socket; where it cannot be had, nothing stays open. */
+/** The listening socket; on failure, nothing stays open. */
 function openWatched(libc: Libc, epoll: Epoll, address: SocketAddress, shared: boolean): number {
   try {
     const fd = openTcpSocket(libc, address, shared, TCP_BACKLOG);

@@ -1,4 +1,4 @@
-// TCP through node:net: everywhere, and where epoll of our own cannot be had.
+// TCP through node:net, where epoll is not available.
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock } from '../../clock.ts';
@@ -47,7 +47,7 @@ export async function listenPlainTcp(
     if (!turnComes) setImmediate(turn);
     turnComes = true;
   };
-  /** What the event loop has read is answered after it, so that one of its turns is no longer than one of ours. */
+  /** Queries are answered after the event loop has read them, so that its turns are not longer. */
   const turn = (): void => {
     let work = 0;
     for (const connection of due) {
@@ -106,7 +106,7 @@ export async function listenPlainTcp(
     });
   };
 
-  // A stream tells when it has drained where it had more than highWaterMark.
+  // A stream reports that it has drained if it had more than highWaterMark.
   const server = createServer({ allowHalfOpen: true, noDelay: true, highWaterMark: 1 }, serve);
   await listen(server, address);
   server.on('error', () => counters[COUNTER.TCP_REFUSED]++);

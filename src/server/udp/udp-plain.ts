@@ -1,4 +1,4 @@
-// UDP through node:dgram: everywhere, and where batches cannot be had. Node cannot say which address a reply leaves from, so a
+// UDP through node:dgram, where batches are not available. Node cannot choose the source address of a reply, so a
 // wildcard address gets a socket for each address that the machine has at the start, and one for those that come later: there
 // the kernel chooses.
 import { createSocket } from 'node:dgram';
@@ -38,7 +38,7 @@ export async function openPlainUdp(
   const opened = await Promise.allSettled(
     ours.slice(0, MOST_ADDRESSES).map((one) => openOne(handler, { address: one, port }, options, true)),
   );
-  // An address that has gone meanwhile, or is not usable yet.
+  // An address that has been removed, or is not usable yet.
   const sockets = [wildcard, ...opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))];
   return { ...wildcard, close: async () => void (await Promise.all(sockets.map((socket) => socket.close()))) };
 }
@@ -59,7 +59,7 @@ async function openOne(
 
   const send = (response: Uint8Array, port: number, host: string): void => {
     if (!open || response.length === 0) return;
-    // dgram sends later, so it gets bytes of its own.
+    // dgram sends later, so it needs a copy.
     socket.send(response.slice(), port, host, (error) => {
       if (error) counters[COUNTER.DROPPED_SEND]++;
     });
@@ -67,7 +67,7 @@ async function openOne(
 
   socket.on('message', (query, { port, address: host }) => {
     counters[arrived]++;
-    // dgram throws when it is to send to port 0, and nobody listens there.
+    // dgram throws when sending to port 0, where nothing can listen.
     if (port === 0) {
       counters[COUNTER.DROPPED_PORT]++;
       return;

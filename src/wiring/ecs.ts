@@ -67,6 +67,7 @@ export async function startEcs(config: EcsConfig, dependencies: EcsDependencies)
     async stop() {
       scheduler.close();
       await engine.close();
+      await state.settled();
     },
   };
 }

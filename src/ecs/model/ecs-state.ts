@@ -63,6 +63,11 @@ export class EcsState {
     return this.#queued;
   }
 
+  /** Resolves when no write is under way or waiting. */
+  async settled(): Promise<void> {
+    while (this.#writing !== undefined) await (this.#queued ?? this.#writing).catch(() => {});
+  }
+
   clear(): void {
     this.clusters.clear();
     this.definitions.clear();

@@ -32,3 +32,26 @@ test('slots of a slab never overlap, keep their content, and are reused', () => 
     { numRuns: 200 },
   );
 });
+
+test('a freed slot of any chunk is used again, and a chunk without used slots is given back', () => {
+  const slab = createSlab();
+  const handles = Array.from({ length: 6000 }, () => slab.allocate(64));
+  const chunks = new Set(handles.map((handle) => slab.chunkOf(handle)));
+  assert.equal(chunks.size, 3);
+  for (const handle of [handles[10]!, handles[3000]!, handles[5999]!]) {
+    slab.free(handle);
+    assert.equal(slab.allocate(60), handle);
+  }
+  assert.equal(
+    new Set(handles.map((handle) => [...chunks].indexOf(slab.chunkOf(handle)) * 1e6 + slab.offsetOf(handle))).size,
+    6000,
+  );
+  const [, second] = chunks;
+  for (const handle of handles.filter((one) => slab.chunkOf(one) === second)) slab.free(handle);
+  const fresh = slab.allocate(64);
+  assert.ok(!chunks.has(slab.chunkOf(fresh)) || slab.chunkOf(fresh) !== second);
+  assert.deepEqual(
+    [slab.slotBytes(1), slab.slotBytes(65), slab.slotBytes(300), slab.slotBytes(1025)],
+    [64, 96, 320, 1280],
+  );
+});

@@ -263,6 +263,10 @@ says(
 says('an instance without an address is rejected', service('instances: [{ id: a }]'), [
   '5:21 instance `a` has no address: expected `ipv4`, `ipv6` or both',
 ]);
+says('a record without values is refused', record('{ name: x, type: A, value: [] }'), [
+  '4:36 `value`: expected at least one value',
+]);
+says('a record with a list of one value is fine', record('{ name: x, type: A, value: [192.0.2.1] }'), []);
 says('an address of the other family is rejected', service('instances: [{ id: a, ipv4: "2001:db8::1" }]'), [
   '5:36 `ipv4`: expected an IPv4 address such as 10.0.0.7, got "2001:db8::1", which is IPv6: write it as `ipv6`',
 ]);

@@ -27,7 +27,7 @@ function setUp() {
     outcome = complete;
   });
   const [state] = registry.service(api.key)!.instances.values();
-  return { clock, say, state: state!, outcome: () => outcome };
+  return { clock, say, registry, state: state!, outcome: () => outcome };
 }
 
 test('checks that have not started are waited for, and their verdicts are known when all have run', async () => {
@@ -48,4 +48,13 @@ test('checks that take longer are not waited for', async () => {
   say('UNKNOWN');
   await clock.advance(6_000);
   assert.equal(outcome(), false);
+});
+
+test('an instance without a check is not waited for', async () => {
+  const { clock, say, registry, outcome } = setUp();
+  registry.replaceService(service('plain'));
+  registry.replaceGroup('plain', service('plain').key, [instance('b', '192.0.2.2')]);
+  say('HEALTHY');
+  await clock.advance(200);
+  assert.equal(outcome(), true);
 });

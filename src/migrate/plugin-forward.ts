@@ -3,13 +3,13 @@ import { seconds, zoneName } from './draft.ts';
 import { applyOptions, count, duration, flag, keylessOption, list, type Option, type Plugin } from './plugin.ts';
 
 const ANSWERS = 'NXDOMAIN and NODATA are answers and are given to the client';
-const ADDRESSES = 'servers are addresses, asked over UDP, TCP and TLS from the address that the system chooses';
-const CONNECTIONS = 'at most 4 connections to a server, kept while they are in use';
+const ADDRESSES = 'servers are addresses, queried over UDP, TCP and TLS; the system selects the source address';
+const CONNECTIONS = 'at most 4 connections per server, kept while in use';
 
 const OPTIONS: readonly Option[] = [
   list('except', 'NAME', 'except'),
   flag('force_tcp', 'forceTcp'),
-  keylessOption('prefer_udp', 'same', 'always', 'servers are asked over UDP first, whatever the client used'),
+  keylessOption('prefer_udp', 'same', 'always', 'servers are queried over UDP first, whatever the client used'),
   duration('expire', 'idleSeconds', { most: 3600, note: 'for TCP and TLS; UDP sockets live for 10 s at most' }),
   count('max_fails', 'maxFails', { most: 1000 }),
   count('max_concurrent', 'maxConcurrent', { unlimited: true, note: 'counted in each data thread' }),
@@ -129,7 +129,7 @@ export const forward: Plugin = {
     block.note(
       directive,
       'same',
-      `names at or below ${zone.join(', ')} are asked of ${servers.join(', ')}`,
+      `names at or below ${zone.join(', ')} are forwarded to ${servers.join(', ')}`,
       'recursion-available',
     );
   },

@@ -34,7 +34,7 @@ const OPTIONS: readonly Option[] = [
     name: 'namespace_labels',
     syntax: '`namespace_labels EXPRESSION`',
     healthdns: '`namespaceLabels`',
-    note: 'may stand together with `namespaces`: both must hold',
+    note: 'may be combined with `namespaces`: both must match',
     outcome: 'same',
     apply(args, target) {
       target.namespaceLabels = args.join(' ');

@@ -9,7 +9,7 @@ export const rewrite: Plugin = {
   name: 'rewrite',
   syntax: '`rewrite [stop] name exact\\|prefix\\|suffix\\|substring\\|regex FROM TO`',
   healthdns: '`rewrite: [{ kind, from, to }]`',
-  note: 'the first rule that fits decides; the answer shows the name that was asked for',
+  note: 'the first matching rule wins; the answer shows the original name',
   options: [
     { name: 'answer auto', syntax: '`answer auto`, `answer name`', healthdns: 'always', outcome: 'same' },
     {
@@ -53,7 +53,7 @@ export const rewrite: Plugin = {
     block.comment('rewrite', directive);
     noteAnswerRules(directive, answer, block);
     if (mode === 'continue') block.note(directive, 'changed', '`continue`: the first rule that fits decides here');
-    else block.note(directive, 'same', 'rewritten, and the answer shows the name that was asked for');
+    else block.note(directive, 'same', 'rewritten, and the answer shows the original name');
   },
 };
 
@@ -80,7 +80,7 @@ function noteAnswerRules(directive: Directive, answer: readonly string[], block:
   for (const rule of rules) {
     const what = rule.args[0] ?? 'auto';
     if (what === 'value') block.note(rule, 'dropped', "`answer value`: names in the records' data stay as they are");
-    else block.note(rule, 'same', 'the name that was asked for is put back in the answer');
+    else block.note(rule, 'same', 'the original name is restored in the answer');
   }
 }
 

@@ -7,7 +7,7 @@ const HOSTS_OPTIONS: readonly Option[] = [
   duration('ttl', 'ttlSeconds', { whole: true }),
   flag('no_reverse', 'reverse', false),
   keylessOption('reload', 'same', 'always', 'files are looked at every 5 s'),
-  keylessOption('fallthrough', 'same', 'always', 'names that are not there are asked elsewhere'),
+  keylessOption('fallthrough', 'same', 'always', 'names that are not listed are forwarded'),
 ];
 
 export const hosts: Plugin = {
@@ -44,7 +44,7 @@ export const hosts: Plugin = {
       block.note(
         directive,
         'changed',
-        'names that are not there are asked of the servers of `forward`; CoreDNS answers NXDOMAIN without `fallthrough`',
+        'names that are not listed are forwarded; CoreDNS answers NXDOMAIN without `fallthrough`',
       );
   },
 };

@@ -140,7 +140,7 @@ export const loop: Plugin = {
     'loop',
     'changed',
     '`loopDetection`',
-    'a looping server is not asked; the process stays up, where CoreDNS ends',
+    'a looping server is not used; the process keeps running, whereas CoreDNS ends',
   ),
 };
 
@@ -170,7 +170,7 @@ const WITHOUT_EQUIVALENT: Record<string, string> = {
   header: 'flags follow the RFCs',
   https: 'clients ask over UDP and TCP',
   k8s_external: 'no names for external addresses yet',
-  local: 'names of localhost are asked of the servers of `forward`',
+  local: 'names below localhost are forwarded',
   metadata: 'nothing uses it here',
   minimal: 'answers are minimal: additional records only for SRV, MX and referrals',
   nomad: 'register the services with the Cloud Map API',

@@ -2,7 +2,7 @@
 // out and are thrown away.
 import { systemClock } from '../src/clock.ts';
 import type { KubernetesConfig, ZoneConfig } from '../src/config/config.ts';
-import { createHealthSync, type HealthSync } from '../src/health/sync.ts';
+import { HealthSync } from '../src/health/sync.ts';
 import { silentLogger } from '../src/log.ts';
 import { encodeChanges } from '../src/plane/messages.ts';
 import { createSlots } from '../src/plane/slots.ts';
@@ -125,7 +125,7 @@ export function startControlPlane({
     isLoading: () => isLoading,
     clock,
   });
-  const health = createHealthSync({
+  const health = new HealthSync({
     registry,
     slots,
     clock,

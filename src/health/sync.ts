@@ -6,7 +6,7 @@ import type { InstanceState, ServiceState, Verdict } from '../registry/model.ts'
 import type { Registry } from '../registry/registry.ts';
 import { Judge } from './judge.ts';
 import { sameVerdict } from './rules/effective-status.ts';
-import { createWakeUps } from './wake-ups.ts';
+import { createWakeUps, type WakeUps } from './wake-ups.ts';
 
 /** Called after the slot was written, if the status changed or whether the instance is answered. */
 export type VerdictListener = (state: InstanceState, previous: Verdict) => void;
@@ -22,136 +22,144 @@ export interface HealthSyncSettings {
   readonly fullPassSeconds?: number;
 }
 
-export interface HealthSync {
-  /** Judges everything dirty and writes its slots before it returns: acknowledges all previous facts. */
-  flush(): void;
-  onVerdict(listener: VerdictListener): void;
-  counts(): { readonly passes: number; readonly judged: number; readonly changes: number; readonly dirty: number };
-  stop(): void;
-}
+const INSTANCES_PER_PASS = 5_000;
+const FULL_PASS_SECONDS = 30;
 
-/** Starts the loop. Existing instances are judged in the first pass. */
-export function createHealthSync(settings: HealthSyncSettings): HealthSync {
-  const { registry, slots, clock, schedule, instancesPerPass = 5_000, fullPassSeconds = 30 } = settings;
-  const listeners: VerdictListener[] = [];
-  const dirtyServices = new Set<string>();
-  const dirtyInstances = new Set<InstanceState>();
-  const totals = { passes: 0, judged: 0, changes: 0 };
-  const judge = new Judge();
-  let waiting = false;
-  let stopped = false;
-  let fullPass: Timer | undefined;
+export class HealthSync {
+  private readonly settings: HealthSyncSettings;
+  private readonly listeners: VerdictListener[] = [];
+  private readonly dirtyServices = new Set<string>();
+  private readonly dirtyInstances = new Set<InstanceState>();
+  private readonly totals = { passes: 0, judged: 0, changes: 0 };
+  private readonly judge = new Judge();
+  private readonly wakeUps: WakeUps;
+  private waiting = false;
+  private stopped = false;
+  private fullPass: Timer | undefined;
 
-  const wakeUps = createWakeUps(clock, markService);
-
-  function markService(key: string): void {
-    dirtyServices.add(key);
-    wake();
+  /** Starts the loop. Existing instances are judged in the first pass. */
+  constructor(settings: HealthSyncSettings) {
+    this.settings = settings;
+    const { registry, clock } = settings;
+    this.wakeUps = createWakeUps(clock, (key) => this.markService(key));
+    registry.onChange((key, what, concerned) => {
+      const service = registry.service(key);
+      if (concerned === undefined || service === undefined || this.concernsAll(service, what)) {
+        return this.markService(key);
+      }
+      for (const state of concerned) this.dirtyInstances.add(state);
+      this.wake();
+    });
+    this.markAll();
+    this.planFullPass();
   }
 
-  function wake(): void {
-    if (waiting || stopped) return;
-    waiting = true;
-    schedule(() => {
-      waiting = false;
-      if (!stopped) pass(instancesPerPass);
+  /** Judges everything dirty and writes its slots before it returns: acknowledges all previous facts. */
+  readonly flush = (): void => this.pass(Number.POSITIVE_INFINITY);
+
+  readonly onVerdict = (listener: VerdictListener): void => void this.listeners.push(listener);
+
+  counts(): { readonly passes: number; readonly judged: number; readonly changes: number; readonly dirty: number } {
+    return { ...this.totals, dirty: this.dirtyServices.size + this.dirtyInstances.size };
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.fullPass?.cancel();
+    this.wakeUps.stop();
+  }
+
+  private markService(key: string): void {
+    this.dirtyServices.add(key);
+    this.wake();
+  }
+
+  private wake(): void {
+    if (this.waiting || this.stopped) return;
+    this.waiting = true;
+    this.settings.schedule(() => {
+      this.waiting = false;
+      if (!this.stopped) this.pass(this.settings.instancesPerPass ?? INSTANCES_PER_PASS);
     });
   }
 
-  function pass(budget: number): void {
-    totals.passes++;
+  private pass(budget: number): void {
+    this.totals.passes++;
     let left = budget;
-    for (const state of dirtyInstances) {
+    for (const state of this.dirtyInstances) {
       if (left <= 0) break;
-      dirtyInstances.delete(state);
-      left -= syncInstance(state);
+      this.dirtyInstances.delete(state);
+      left -= this.syncInstance(state);
     }
-    for (const key of dirtyServices) {
+    for (const key of this.dirtyServices) {
       if (left <= 0) break;
-      dirtyServices.delete(key);
-      const service = registry.service(key);
-      if (service === undefined) wakeUps.set(key, undefined);
-      else left -= syncService(service);
+      this.dirtyServices.delete(key);
+      const service = this.settings.registry.service(key);
+      if (service === undefined) this.wakeUps.set(key, undefined);
+      else left -= this.syncService(service);
     }
-    if (dirtyServices.size > 0 || dirtyInstances.size > 0) wake();
+    if (this.dirtyServices.size > 0 || this.dirtyInstances.size > 0) this.wake();
   }
 
   /** Judges one instance, or all of its service if policies consider all; returns how many were judged. */
-  function syncInstance(state: InstanceState): number {
+  private syncInstance(state: InstanceState): number {
     if (!state.isKnown()) return 1;
-    if (judge.hasPolicies(state.service)) return syncService(state.service);
-    settle(state, judge.one(state));
+    if (this.judge.hasPolicies(state.service)) return this.syncService(state.service);
+    this.settle(state, this.judge.one(state));
     if (state.service.sharedAddresses.size > 0) {
-      for (const address of state.addresses) writeShared(state.service, address);
+      for (const address of state.addresses) this.writeShared(state.service, address);
     }
     return 1;
   }
 
-  function syncService(service: ServiceState): number {
-    const { instances, untilMs } = judge.all(service, clock.now());
+  private syncService(service: ServiceState): number {
+    const { instances, untilMs } = this.judge.all(service, this.settings.clock.now());
     for (const { state, verdict, weight } of instances) {
-      settle(state, verdict);
-      registry.setWeight(state, weight);
+      this.settle(state, verdict);
+      this.settings.registry.setWeight(state, weight);
     }
-    wakeUps.set(service.key, untilMs);
-    for (const address of service.sharedAddresses.keys()) writeShared(service, address);
+    this.wakeUps.set(service.key, untilMs);
+    for (const address of service.sharedAddresses.keys()) this.writeShared(service, address);
     return Math.max(1, service.instances.size);
   }
 
-  function settle(state: InstanceState, verdict: Verdict): void {
+  private settle(state: InstanceState, verdict: Verdict): void {
     const previous = state.verdict;
-    totals.judged++;
-    slots.set(state.slot, verdict.answered);
+    this.totals.judged++;
+    this.settings.slots.set(state.slot, verdict.answered);
     if (sameVerdict(previous, verdict)) return;
     state.verdict = verdict;
     if (previous.status === verdict.status && previous.answered === verdict.answered) return;
-    totals.changes++;
-    for (const listener of listeners) listener(state, previous);
+    this.totals.changes++;
+    for (const listener of this.listeners) listener(state, previous);
   }
 
-  function writeShared(service: ServiceState, address: string): void {
+  private writeShared(service: ServiceState, address: string): void {
     const shared = service.sharedAddresses.get(address);
     if (shared !== undefined)
-      slots.set(
+      this.settings.slots.set(
         shared.slot,
         shared.instances.some((state) => state.verdict.answered),
       );
   }
 
-  function markAll(): void {
-    for (const service of registry.services()) dirtyServices.add(service.key);
-    if (dirtyServices.size > 0) wake();
+  private markAll(): void {
+    for (const service of this.settings.registry.services()) this.dirtyServices.add(service.key);
+    if (this.dirtyServices.size > 0) this.wake();
   }
 
   /** Whether an instance that is added, removed or changed may affect the answers for others. */
-  function concernsAll(service: ServiceState, what: 'structure' | 'facts'): boolean {
-    return judge.hasPolicies(service) || (what === 'structure' && service.sharedAddresses.size > 0);
+  private concernsAll(service: ServiceState, what: 'structure' | 'facts'): boolean {
+    return this.judge.hasPolicies(service) || (what === 'structure' && service.sharedAddresses.size > 0);
   }
 
-  function planFullPass(): void {
-    fullPass = clock.setTimeout(() => {
-      markAll();
-      planFullPass();
-    }, fullPassSeconds * 1000);
+  private planFullPass(): void {
+    this.fullPass = this.settings.clock.setTimeout(
+      () => {
+        this.markAll();
+        this.planFullPass();
+      },
+      (this.settings.fullPassSeconds ?? FULL_PASS_SECONDS) * 1000,
+    );
   }
-
-  registry.onChange((serviceKey, what, concerned) => {
-    const service = registry.service(serviceKey);
-    if (concerned === undefined || service === undefined || concernsAll(service, what)) return markService(serviceKey);
-    for (const state of concerned) dirtyInstances.add(state);
-    wake();
-  });
-  markAll();
-  planFullPass();
-
-  return {
-    flush: () => pass(Number.POSITIVE_INFINITY),
-    onVerdict: (listener) => void listeners.push(listener),
-    counts: () => ({ ...totals, dirty: dirtyServices.size + dirtyInstances.size }),
-    stop() {
-      stopped = true;
-      fullPass?.cancel();
-      wakeUps.stop();
-    },
-  };
 }

@@ -2,7 +2,7 @@
 import type { Clock, Random } from '../clock.ts';
 import { createExternalPoller } from '../health/checks/external-poller.ts';
 import { targetOf } from '../health/checks/probe.ts';
-import { type CheckCounts, createCheckRunner } from '../health/checks/runner.ts';
+import { type CheckCounts, CheckRunner } from '../health/checks/runner.ts';
 import type { HealthSync } from '../health/sync.ts';
 import type { InstanceState, ServiceState } from '../registry/model.ts';
 import type { Registry } from '../registry/registry.ts';
@@ -20,7 +20,7 @@ export function startChecks(
   random: Random,
 ): RunningChecks {
   const shared = { registry, clock, random, schedule: (callback: () => void) => void setImmediate(callback) };
-  const runner = createCheckRunner({ ...shared, concurrentChecks });
+  const runner = new CheckRunner({ ...shared, concurrentChecks });
   const poller = createExternalPoller({ ...shared, reports, concurrentChecks });
   return {
     counts: runner.counts,

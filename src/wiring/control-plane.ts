@@ -2,7 +2,7 @@
 import type { Clock, Random } from '../clock.ts';
 import type { Config, ZoneConfig } from '../config/config.ts';
 import { createExternalReports, type ExternalReports } from '../health/checks/external-reports.ts';
-import { createHealthSync, type HealthSync } from '../health/sync.ts';
+import { HealthSync } from '../health/sync.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { DataPlane } from '../plane/records.ts';
@@ -52,7 +52,7 @@ export class ControlPlane {
     this.#settings = settings;
     this.registry = createRegistry(plane.slots);
     const { registry } = this;
-    this.health = createHealthSync({ registry, slots: plane.slots, clock, schedule });
+    this.health = new HealthSync({ registry, slots: plane.slots, clock, schedule });
     this.reports = createExternalReports(registry, clock, schedule);
     this.board = createStatusBoard(clock);
     this.#pace = createFlushPace({ flush: () => this.#tick(), schedule, isLoading: () => this.isLoading(), clock });

@@ -6,7 +6,7 @@ import { type AskSource, askSource } from '../../src/health/checks/external-answ
 import { createExternalPoller } from '../../src/health/checks/external-poller.ts';
 import { createExternalReports } from '../../src/health/checks/external-reports.ts';
 import type { ExternalHealth } from '../../src/health/policies/external-health.ts';
-import { createHealthSync } from '../../src/health/sync.ts';
+import { HealthSync } from '../../src/health/sync.ts';
 import { createRegistry } from '../../src/registry/registry.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { fakeSlots } from '../support/fake-slots.ts';
@@ -31,7 +31,7 @@ function setUp(ask: AskSource) {
   const slots = fakeSlots();
   const registry = createRegistry(slots);
   const schedule = setImmediate;
-  const sync = createHealthSync({ registry, slots, clock, schedule });
+  const sync = new HealthSync({ registry, slots, clock, schedule });
   const reports = createExternalReports(registry, clock, schedule);
   const poller = createExternalPoller({
     registry,

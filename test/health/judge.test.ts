@@ -1,7 +1,7 @@
 // Policies through the loop: that time alone changes verdicts, and that the loop wakes for it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createHealthSync } from '../../src/health/sync.ts';
+import { HealthSync } from '../../src/health/sync.ts';
 import type { ServicePolicy, Status } from '../../src/registry/model.ts';
 import { INSTANCE } from '../../src/registry/reference.ts';
 import { createRegistry } from '../../src/registry/registry.ts';
@@ -13,7 +13,7 @@ function setUp(policy: Partial<ServicePolicy>, ids: string[]) {
   const slots = fakeSlots();
   const registry = createRegistry(slots);
   const clock = fakeClock();
-  const sync = createHealthSync({ registry, slots, clock, schedule: setImmediate });
+  const sync = new HealthSync({ registry, slots, clock, schedule: setImmediate });
   registry.replaceService(service('k', { key: 'k', policy: { ...POLICY, ...policy } }));
   registry.replaceGroup(
     'g',

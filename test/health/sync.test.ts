@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { effectiveStatus } from '../../src/health/rules/effective-status.ts';
-import { createHealthSync } from '../../src/health/sync.ts';
+import { HealthSync } from '../../src/health/sync.ts';
 import { INSTANCE } from '../../src/registry/reference.ts';
 import { createRegistry } from '../../src/registry/registry.ts';
 import { fakeClock } from '../support/fake-clock.ts';
@@ -14,7 +14,7 @@ function setUp(instancesPerPass = 5000) {
   const registry = createRegistry(slots);
   const clock = fakeClock();
   const scheduled: (() => void)[] = [];
-  const sync = createHealthSync({ registry, slots, clock, schedule: (pass) => scheduled.push(pass), instancesPerPass });
+  const sync = new HealthSync({ registry, slots, clock, schedule: (pass) => scheduled.push(pass), instancesPerPass });
   /** One turn of the event loop. */
   const turn = () => {
     for (const pass of scheduled.splice(0)) pass();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { createHealthSync } from '../../src/health/sync.ts';
+import { HealthSync } from '../../src/health/sync.ts';
 import { type Census, createCensus } from '../../src/http/census.ts';
 import type { Status } from '../../src/registry/model.ts';
 import { createRegistry, type Registry } from '../../src/registry/registry.ts';
@@ -56,7 +56,7 @@ test('the census equals a walk over the registry, whatever changes and whenever 
     fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
       const slots = fakeSlots();
       const registry = createRegistry(slots);
-      const health = createHealthSync({ registry, slots, clock: fakeClock(), schedule: () => {} });
+      const health = new HealthSync({ registry, slots, clock: fakeClock(), schedule: () => {} });
       const census = createCensus({ registry, health });
       for (const one of steps) {
         if (one.do === 'service') registry.replaceService(service(one.key, { key: one.key, zone: one.zone }));
@@ -82,7 +82,7 @@ test('the census equals a walk over the registry, whatever changes and whenever 
 test('a scrape after one change reads one service, not all', () => {
   const slots = fakeSlots();
   const registry = createRegistry(slots);
-  const health = createHealthSync({ registry, slots, clock: fakeClock(), schedule: () => {} });
+  const health = new HealthSync({ registry, slots, clock: fakeClock(), schedule: () => {} });
   let read = 0;
   const countRead = (of: string) => {
     read++;

@@ -1,7 +1,7 @@
 // What a person reads of each kind of name that a cluster has.
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
-import { createHealthSync } from '../../src/health/sync.ts';
+import { HealthSync } from '../../src/health/sync.ts';
 import { explainChain } from '../../src/http/explain.ts';
 import type { Explanation } from '../../src/http/explanation.ts';
 import { explanationText } from '../../src/http/explanation-text.ts';
@@ -17,7 +17,7 @@ before(async () => {
     { name: 'old.cluster.local.', type: 'DNAME', value: 'prod.svc.cluster.local.', ttlSeconds: 60 },
   ];
   const { state, registry, zones, plane, clock } = setUpZones([clusterZone('cluster.local.', { records })]);
-  const health = createHealthSync({ registry, slots: plane.slots, clock, schedule() {} });
+  const health = new HealthSync({ registry, slots: plane.slots, clock, schedule() {} });
   const strict = { policy: { ...POLICY, whenAllUnhealthy: 'nxdomain' as const } };
   const pods = { kind: 'namespace' as const, names: ['{namespace}.svc'], policy: { ...POLICY, publishNotReady: true } };
   state(kubernetesService('prod/', { ...pods, podNames: 'insecure' }), []);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createHealthSync } from '../../src/health/sync.ts';
+import { HealthSync } from '../../src/health/sync.ts';
 import { createCensus } from '../../src/http/census.ts';
 import type { HttpRequest } from '../../src/http/endpoint.ts';
 import { explainChain, explainEndpoint, explainName } from '../../src/http/explain.ts';
@@ -47,7 +47,7 @@ function rooms() {
   const slots = fakeSlots();
   const registry = createRegistry(slots);
   const board = createStatusBoard(clock);
-  const health = createHealthSync({ registry, slots, clock, schedule: () => {} });
+  const health = new HealthSync({ registry, slots, clock, schedule: () => {} });
   const census = createCensus({ registry, health });
   registry.replaceService(service('api'));
   const reason = 'connect ECONNREFUSED <script>alert(1)</script>\u001b[2J';
@@ -208,7 +208,7 @@ test('explain of a slow start shows the current share of the weight', () => {
   const slots = fakeSlots();
   const registry = createRegistry(slots);
   const clock = fakeClock();
-  const health = createHealthSync({ registry, slots, clock, schedule: () => {} });
+  const health = new HealthSync({ registry, slots, clock, schedule: () => {} });
   registry.replaceService(service('api', { policy: { ...POLICY, routing: 'weighted', slowStartSeconds: 100 } }));
   registry.replaceGroup('g', API, [instance('api-1', '192.0.2.1', { weight: 2 })]);
   health.flush();

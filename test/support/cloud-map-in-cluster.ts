@@ -2,7 +2,7 @@
 import { systemClock } from '../../src/clock.ts';
 import type { CloudMapConfig, EcsConfig } from '../../src/config/config.ts';
 import type { LeaseTimings } from '../../src/endpoints/lease.ts';
-import { createHealthSync } from '../../src/health/sync.ts';
+import { HealthSync } from '../../src/health/sync.ts';
 import { startHttpServer } from '../../src/http/server.ts';
 import { silentLogger } from '../../src/log.ts';
 import { createMetrics } from '../../src/metrics.ts';
@@ -53,7 +53,7 @@ export async function startCloudMapInCluster(
 ): Promise<CloudMapInCluster> {
   let nextSlot = 1;
   const registry = createRegistry({ allocate: () => nextSlot++, set() {} });
-  const health = createHealthSync({ registry, slots: { set() {} }, clock: systemClock, schedule: setImmediate });
+  const health = new HealthSync({ registry, slots: { set() {} }, clock: systemClock, schedule: setImmediate });
   const board = createStatusBoard(systemClock);
   const metrics = createMetrics();
   const cloudMap = await startCloudMap(config, {

@@ -3,7 +3,7 @@ import type { Api } from '../../src/cloudmap/api.ts';
 import { openState } from '../../src/cloudmap/cloud-map-state.ts';
 import { memoryStore, type Store } from '../../src/cloudmap/cloud-map-store.ts';
 import { publishCloudMap } from '../../src/cloudmap/publish-cloud-map.ts';
-import { createHealthSync } from '../../src/health/sync.ts';
+import { HealthSync } from '../../src/health/sync.ts';
 import { type AwsEndpointOptions, awsEndpoints, cloudMapService } from '../../src/http/aws-api.ts';
 import { startHttpServer } from '../../src/http/server.ts';
 import { silentLogger } from '../../src/log.ts';
@@ -35,7 +35,7 @@ export async function startCloudMapServer(settings: Settings = {}): Promise<Clou
   const state = await openState(store, () => {});
   const slots = createSlots(4096);
   const registry = createRegistry(slots);
-  const sync = createHealthSync({ registry, slots, clock: systemClock, schedule: setImmediate });
+  const sync = new HealthSync({ registry, slots, clock: systemClock, schedule: setImmediate });
   const zones = new Set<string>();
   const health = publishCloudMap({
     state,

@@ -1,7 +1,7 @@
 // A Kubernetes source with a registry and health, in this process: what would be answered, without the DNS.
 import { systemClock } from '../../src/clock.ts';
 import type { KubernetesConfig, ZoneConfig } from '../../src/config/config.ts';
-import { createHealthSync } from '../../src/health/sync.ts';
+import { HealthSync } from '../../src/health/sync.ts';
 import { type Logger, silentLogger } from '../../src/log.ts';
 import { createRegistry, type Registry } from '../../src/registry/registry.ts';
 import { startKubernetesSource } from '../../src/sources/kubernetes/source.ts';
@@ -85,7 +85,7 @@ export const IMPATIENT: WatchTimings = {
 export function followCluster(config: KubernetesConfig, timings: WatchTimings = IMPATIENT): FollowedCluster {
   let nextSlot = 1;
   const registry = createRegistry({ allocate: () => nextSlot++, set() {} });
-  const sync = createHealthSync({ registry, slots: { set() {} }, clock: systemClock, schedule: setImmediate });
+  const sync = new HealthSync({ registry, slots: { set() {} }, clock: systemClock, schedule: setImmediate });
   const status = createStatusBoard(systemClock);
   const logged: { level: string; message: string; fields: object }[] = [];
   const source = startKubernetesSource({

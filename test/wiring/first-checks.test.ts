@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createHealthSync } from '../../src/health/sync.ts';
+import { HealthSync } from '../../src/health/sync.ts';
 import type { Status } from '../../src/registry/model.ts';
 import { INSTANCE } from '../../src/registry/reference.ts';
 import { createRegistry } from '../../src/registry/registry.ts';
@@ -14,7 +14,7 @@ function setUp() {
   const registry = createRegistry(slots);
   const clock = fakeClock();
   // No pass comes by itself: what is judged is judged by a flush.
-  const health = createHealthSync({ registry, slots, clock, schedule: () => {} });
+  const health = new HealthSync({ registry, slots, clock, schedule: () => {} });
   const api = service('api', { healthCheck: { type: 'tcp', interval: 30, timeout: 5, retries: 1, startPeriod: 0 } });
   registry.replaceService(api);
   registry.replaceGroup('api', api.key, [instance('a', '192.0.2.1')]);

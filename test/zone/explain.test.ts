@@ -6,7 +6,7 @@ import { composeMessage, type Message, parseMessage } from '../../src/dns/messag
 import { formatName, parseName } from '../../src/dns/name.ts';
 import { formatRdata } from '../../src/dns/rdata/rdata.ts';
 import { parseType, RCODE, TYPE, typeName } from '../../src/dns/types.ts';
-import { createHealthSync } from '../../src/health/sync.ts';
+import { HealthSync } from '../../src/health/sync.ts';
 import { createRegistry } from '../../src/registry/registry.ts';
 import type { Outcome, RRsetAnswer } from '../../src/zone/explain/answers.ts';
 import type { NameExplanation } from '../../src/zone/explain/explain.ts';
@@ -96,7 +96,7 @@ function answeringWorld(configuration: number) {
   const told = new Set<string>();
   const clock = fakeClock();
   const registry = createRegistry(plane.slots);
-  const health = createHealthSync({ registry, slots: plane.slots, clock, schedule() {} });
+  const health = new HealthSync({ registry, slots: plane.slots, clock, schedule() {} });
   const zones = new Zones({
     registry,
     plane: {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { formatName, parseName } from '../../src/dns/name.ts';
-import { createNameTree, NO_NODE, type Node, ROOT_NODE } from '../../src/zone/publish/tree.ts';
+import { NameTree, NO_NODE, type Node, ROOT_NODE } from '../../src/zone/publish/tree.ts';
 
 const names = fc.array(
   fc.array(fc.constantFrom('a', 'b', 'c', 'abc', 'svc', '10-1-2-3', 'x'.repeat(63)), { minLength: 1, maxLength: 3 }),
@@ -16,7 +16,7 @@ test('a tree contains the inserted names and those above them, until their leave
       fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
       fc.nat(),
       (labels, seed, drop) => {
-        const tree = createNameTree(() => seed);
+        const tree = new NameTree(() => seed);
         const held = new Map<string, Node>();
         const hold = (node: Node) => held.set(formatName(tree.nameOf(node)), node);
         labels.forEach((each, i) => {
@@ -44,7 +44,7 @@ test('a tree contains the inserted names and those above them, until their leave
 });
 
 test('a name in the tree costs about 60 bytes', () => {
-  const tree = createNameTree(() => 0.5);
+  const tree = new NameTree(() => 0.5);
   for (let i = 0; i < 20_000; i++) {
     tree.ensure(parseName(`10-1-${i >> 8}-${i & 255}.web-${i % 1000}.prod.svc.cluster.local.`), () => {});
   }

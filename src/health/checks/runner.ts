@@ -10,7 +10,7 @@ import { probeExec } from './exec.ts';
 import { probeHttp } from './http.ts';
 import { onStructure } from './on-structure.ts';
 import { type CheckTarget, failed, failedBy, type Probe, targetOf } from './probe.ts';
-import { createScheduler } from './scheduler.ts';
+import { createScheduler, type Scheduler } from './scheduler.ts';
 import { probeTcp } from './tcp.ts';
 
 export interface CheckRunnerSettings {
@@ -22,12 +22,6 @@ export interface CheckRunnerSettings {
   /** Maximum number that run at a time; the others wait in a queue in which services take turns. */
   readonly concurrentChecks: number;
   readonly probes?: Readonly<Record<HealthCheck['type'], Probe>>;
-}
-
-export interface CheckRunner {
-  counts(): CheckCounts;
-  /** Stops all checks, kills running commands, and resolves when all have ended. */
-  stop(): Promise<void>;
 }
 
 export interface CheckCounts {
@@ -52,94 +46,105 @@ const PROBES: Readonly<Record<HealthCheck['type'], Probe>> = {
 };
 
 /** Checks the instances of every service that has a health check, present and future ones. */
-export function createCheckRunner(settings: CheckRunnerSettings): CheckRunner {
-  const { registry, clock, random, schedule, concurrentChecks, probes = PROBES } = settings;
-  const scheduler = createScheduler(clock, random, concurrentChecks);
-  const byService = new Map<string, Map<string, RunningCheck>>();
-  const totals = { passed: 0, failed: 0, timedOut: 0, refused: 0 };
+export class CheckRunner {
+  private readonly settings: CheckRunnerSettings;
+  private readonly scheduler: Scheduler;
+  private readonly byService = new Map<string, Map<string, RunningCheck>>();
+  private readonly totals = { passed: 0, failed: 0, timedOut: 0, refused: 0 };
+  private readonly stopListening: () => void;
+
+  constructor(settings: CheckRunnerSettings) {
+    const { registry, clock, random, schedule, concurrentChecks } = settings;
+    this.settings = settings;
+    this.scheduler = createScheduler(clock, random, concurrentChecks);
+    this.stopListening = onStructure(registry, schedule, (key, state) => this.reconcile(key, state));
+  }
+
+  counts(): CheckCounts {
+    const { jobs, running, waiting, late } = this.scheduler.counts();
+    return { checks: jobs, running, waiting, late, ...this.totals };
+  }
+
+  /** Stops all checks, kills running commands, and resolves when all have ended. */
+  async stop(): Promise<void> {
+    this.stopListening();
+    for (const checks of this.byService.values()) for (const check of checks.values()) this.end(check);
+    this.byService.clear();
+    await this.scheduler.stop();
+  }
 
   /** Adds, updates and removes the checks of a service. */
-  function reconcile(serviceKey: string, state: ServiceState | undefined): void {
-    const known = byService.get(serviceKey) ?? new Map<string, RunningCheck>();
+  private reconcile(serviceKey: string, state: ServiceState | undefined): void {
+    const known = this.byService.get(serviceKey) ?? new Map<string, RunningCheck>();
     const wanted = targetsOf(state);
     for (const [id, check] of known) {
       if (wanted.has(id)) continue;
-      end(check);
-      say(check.subject, []);
+      this.end(check);
+      this.say(check.subject, []);
       known.delete(id);
     }
     for (const [id, target] of wanted) {
       const check = known.get(id);
-      if (check === undefined) known.set(id, begin(serviceKey, id, target));
+      if (check === undefined) known.set(id, this.begin(serviceKey, id, target));
       else if (sameTarget(check.target, target)) check.target = target;
-      else known.set(id, replace(serviceKey, id, check, target));
+      else known.set(id, this.replace(serviceKey, id, check, target));
     }
-    if (known.size === 0) byService.delete(serviceKey);
-    else byService.set(serviceKey, known);
+    if (known.size === 0) this.byService.delete(serviceKey);
+    else this.byService.set(serviceKey, known);
   }
 
-  function begin(serviceKey: string, id: string, target: CheckTarget, before?: RunningCheck): RunningCheck {
-    const check = newCheck(INSTANCE.format(serviceKey, id), target, clock.monotonicMs(), clock.now());
+  private begin(serviceKey: string, id: string, target: CheckTarget, before?: RunningCheck): RunningCheck {
+    const check = newCheck(
+      INSTANCE.format(serviceKey, id),
+      target,
+      this.settings.clock.monotonicMs(),
+      this.settings.clock.now(),
+    );
     if (before !== undefined) check.progress = { ...before.progress, failuresInARow: 0, passesInARow: 0 };
-    say(check.subject, [factOf(check)]);
-    check.remove = scheduler.add({
+    this.say(check.subject, [factOf(check)]);
+    check.remove = this.scheduler.add({
       owner: serviceKey,
       intervalSeconds: target.check.interval,
       timeoutSeconds: target.check.timeout,
-      run: (signal, timedOut) => run(check, signal, timedOut),
+      run: (signal, timedOut) => this.run(check, signal, timedOut),
     });
     return check;
   }
 
   /** A changed check of the same instance: the status stays until the new check decides. */
-  function replace(serviceKey: string, id: string, old: RunningCheck, target: CheckTarget): RunningCheck {
-    end(old);
-    return begin(serviceKey, id, target, old.target.address === target.address ? old : undefined);
+  private replace(serviceKey: string, id: string, old: RunningCheck, target: CheckTarget): RunningCheck {
+    this.end(old);
+    return this.begin(serviceKey, id, target, old.target.address === target.address ? old : undefined);
   }
 
-  function end(check: RunningCheck): void {
+  private end(check: RunningCheck): void {
     check.removed = true;
     check.remove();
   }
 
-  async function run(check: RunningCheck, signal: AbortSignal, timedOut: () => boolean): Promise<void> {
+  private async run(check: RunningCheck, signal: AbortSignal, timedOut: () => boolean): Promise<void> {
     const { target } = check;
-    const beganMs = clock.monotonicMs();
-    let result = await probes[target.check.type](target, signal).catch(failedBy);
+    const beganMs = this.settings.clock.monotonicMs();
+    let result = await (this.settings.probes ?? PROBES)[target.check.type](target, signal).catch(failedBy);
     if (check.removed) return;
     if (!result.passed && timedOut()) {
-      totals.timedOut++;
+      this.totals.timedOut++;
       result = failed(`timed out after ${target.check.timeout} s`);
     }
-    totals[result.passed ? 'passed' : 'failed']++;
-    check.progress = nextProgress(check.progress, result, target.check, beganMs, clock.now());
-    say(check.subject, [factOf(check)]);
+    this.totals[result.passed ? 'passed' : 'failed']++;
+    check.progress = nextProgress(check.progress, result, target.check, beganMs, this.settings.clock.now());
+    this.say(check.subject, [factOf(check)]);
   }
 
   /** A full registry must not stop the checks; rejected results are counted. */
-  function say(subject: string, facts: readonly Fact[]): void {
+  private say(subject: string, facts: readonly Fact[]): void {
     try {
-      registry.replaceFacts(subject, 'check', facts);
+      this.settings.registry.replaceFacts(subject, 'check', facts);
     } catch (error) {
       if (!(error instanceof RegistryLimitError)) throw error;
-      totals.refused++;
+      this.totals.refused++;
     }
   }
-
-  const stopListening = onStructure(registry, schedule, reconcile);
-
-  return {
-    counts() {
-      const { jobs, running, waiting, late } = scheduler.counts();
-      return { checks: jobs, running, waiting, late, ...totals };
-    },
-    async stop() {
-      stopListening();
-      for (const checks of byService.values()) for (const check of checks.values()) end(check);
-      byService.clear();
-      await scheduler.stop();
-    },
-  };
 }
 
 /** By instance id. Of instances with the same id, only the first is checked. */

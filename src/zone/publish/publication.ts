@@ -12,7 +12,7 @@ import { contentHash, NO_BASE, type PublishedName, published } from '../names/pu
 import { Claims } from './claims.ts';
 import { type Claim, mergeClaims } from './merge.ts';
 import { compareOwners, createOwners, excludes, NO_PROBLEMS, type Owner } from './owner.ts';
-import { createNameTree, isReverse, NO_NODE, type Node, ROOT_NODE } from './tree.ts';
+import { isReverse, NameTree, NO_NODE, type Node, ROOT_NODE } from './tree.ts';
 import { namesOfZone, type ZoneEntry } from './zone-table.ts';
 
 export interface PublicationSettings {
@@ -55,7 +55,7 @@ interface Content {
 const DIFFERENT = -1;
 
 export class Publication {
-  readonly tree;
+  readonly tree: NameTree;
   readonly owners = createOwners();
   readonly claims = new Claims();
   /** Apexes of the zones that are served. */
@@ -71,7 +71,7 @@ export class Publication {
 
   constructor(settings: PublicationSettings) {
     this.settings = settings;
-    this.tree = createNameTree(settings.random);
+    this.tree = new NameTree(settings.random);
     this.keptServices = new KeptServices(settings.keptFrom);
   }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CheckTarget, Probe } from '../../../src/health/checks/probe.ts';
-import { createCheckRunner } from '../../../src/health/checks/runner.ts';
+import { CheckRunner } from '../../../src/health/checks/runner.ts';
 import type { HealthCheck } from '../../../src/registry/model.ts';
 import { INSTANCE } from '../../../src/registry/reference.ts';
 import { createRegistry } from '../../../src/registry/registry.ts';
@@ -20,7 +20,7 @@ function setUp(probe: Probe, concurrentChecks = 100) {
   };
   const probes = { http: probe, https: probe, tcp: probe, exec: probe };
   const settings = { registry, clock, random, schedule: setImmediate, concurrentChecks, probes };
-  const runner = createCheckRunner(settings);
+  const runner = new CheckRunner(settings);
   const state = (key: string, ids: string[], check: Partial<HealthCheck> = {}) => {
     registry.replaceService(service(key, { key, healthCheck: { ...CHECK, ...check } }));
     registry.replaceGroup(

@@ -1,7 +1,7 @@
 // What counts where pods and the slices that name them contradict each other.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createHealthSync } from '../../../src/health/sync.ts';
+import { HealthSync } from '../../../src/health/sync.ts';
 import { silentLogger } from '../../../src/log.ts';
 import { createRegistry } from '../../../src/registry/registry.ts';
 import { type Fields, metadata } from '../../../src/sources/kubernetes/api/objects.ts';
@@ -19,7 +19,7 @@ function world() {
   let slots = 1;
   const clock = fakeClock();
   const registry = createRegistry({ allocate: () => slots++, set() {} });
-  const health = createHealthSync({ registry, slots: { set() {} }, clock, schedule: () => {} });
+  const health = new HealthSync({ registry, slots: { set() {} }, clock, schedule: () => {} });
   const cluster = { config: testKubernetesConfig('/none'), zone: testZone, registry, clock, log: silentLogger };
   const watch = { shown: 0, isFollowed: true, verified: 0 };
   const pods = new PodsKind(cluster, () => ({

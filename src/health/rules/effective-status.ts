@@ -39,34 +39,47 @@ function fromFacts(facts: readonly Fact[], unknown: ServicePolicy['unknown']): V
 /** The facts that count in view of the others. */
 function firstHand(facts: readonly Fact[]): readonly Fact[] {
   if (facts.every(({ repeats, staleSinceMs }) => repeats === undefined && staleSinceMs === undefined)) return facts;
-  return facts.filter((fact) => whyUncounted(fact, facts) === undefined);
+  return facts.filter((fact) => overruling(fact, facts) === undefined);
 }
 
 /** Sources that report independently on the same pod. */
 const OF_PODS: ReadonlySet<FactSource> = new Set(['endpointslice', 'endpoints', 'pod', 'node']);
 
-/**
- * Why a fact does not count in view of the others; undefined: it counts.
- * - A fact that repeats another source (a slice repeats its pod) does not count while that source is fresh and its own
- *   fact is not older. If the repeating fact is newer, both count and the worst decides.
- * - A fact of a silent source does not count if a fresh one repeats that source or is newer. A pod that is gone does not
- *   come back without a newer fact.
- */
+/** Why a fact does not count in view of the others; undefined: it counts. */
 export function whyUncounted(fact: Fact, facts: readonly Fact[]): string | undefined {
-  const isStale = fact.staleSinceMs !== undefined;
+  const other = overruling(fact, facts);
+  if (other === undefined) return undefined;
+  if (repeatsFresh(fact, other)) return `repeats ${other.source}, which reports itself`;
+  return `this source has been silent since ${timeText(fact.staleSinceMs!)}; ${other.source} counts instead`;
+}
+
+/** The fact in view of which this one does not count. */
+function overruling(fact: Fact, facts: readonly Fact[]): Fact | undefined {
   for (const other of facts) {
-    if (other === fact) continue;
-    if (fact.repeats === other.source && (isStale || other.staleSinceMs === undefined) && !isNewer(fact, other)) {
-      return `repeats ${other.source}, which reports itself`;
-    }
-    if (!isStale || other.staleSinceMs !== undefined || !OF_PODS.has(other.source) || !OF_PODS.has(fact.source))
-      continue;
-    if ((other.repeats === fact.source && fact.gone !== true) || isNewer(other, fact)) {
-      return `this source has been silent since ${timeText(fact.staleSinceMs!)}; ${other.source} counts instead`;
-    }
+    if (other !== fact && (repeatsFresh(fact, other) || replacesSilent(other, fact))) return other;
   }
   return undefined;
 }
+
+/**
+ * A fact that repeats another source (a slice repeats its pod) does not count while that source is fresh and its own fact is
+ * not older. If the repeating fact is newer, both count and the worst decides.
+ */
+const repeatsFresh = (fact: Fact, other: Fact): boolean =>
+  fact.repeats === other.source &&
+  (fact.staleSinceMs !== undefined || other.staleSinceMs === undefined) &&
+  !isNewer(fact, other);
+
+/**
+ * A fact of a silent source does not count if a fresh one repeats that source or is newer. A pod that is gone does not come
+ * back without a newer fact.
+ */
+const replacesSilent = (fresh: Fact, silent: Fact): boolean =>
+  silent.staleSinceMs !== undefined &&
+  fresh.staleSinceMs === undefined &&
+  OF_PODS.has(fresh.source) &&
+  OF_PODS.has(silent.source) &&
+  ((fresh.repeats === silent.source && silent.gone !== true) || isNewer(fresh, silent));
 
 const isNewer = (one: Fact, other: Fact): boolean =>
   one.sinceMs > other.sinceMs && (one.repeats === undefined || one.isDated === true);

@@ -28,7 +28,8 @@ function verifiedPods(
 ): void {
   const answering = answersAsInstance(service.policy, service.ttlSeconds);
   addNames(names, pods, { keyOf: ({ address }) => address, areDistinct, keptAs: 'ownNames' }, (members) => {
-    const label = dashedAddress(members[0].address);
+    const [{ address, label: own, hasAddressLabel }] = members;
+    const label = hasAddressLabel ? own : dashedAddress(address);
     if (!fitsBelow(label, podsName)) return [];
     const draft = draftOf(childName(label, podsName));
     for (const { type, rdata, slot } of members) {

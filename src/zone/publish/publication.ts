@@ -178,8 +178,9 @@ export class Publication {
     for (let i = 0; i < names.length; i++) {
       const name = names[i];
       let at = findAhead(known, next, name);
+      // The names of most owners are the same as before, in the same order.
+      if (at < 0 && next < before.length && tree.isAt(before[next], name.records.name)) at = next;
       const node = at >= 0 ? before[at] : tree.ensure(name.records.name, (created) => void work.touched.add(created));
-      if (at < 0 && before[next] === node) at = next;
       after[i] = node;
       if (at >= 0) {
         stays[at] = 1;

@@ -53,6 +53,17 @@ export class NameTree {
     return node;
   }
 
+  /** Whether a node has this name: cheaper than finding it. */
+  isAt(node: Node, name: WireName): boolean {
+    const { parents, offsets, labels } = this;
+    let at = node;
+    for (let label = 0; name[label] !== 0; label += 1 + name[label]) {
+      if (at <= ROOT_NODE || !sameLabel(labels.numbers, offsets[at], name, label)) return false;
+      at = parents[at];
+    }
+    return at === ROOT_NODE;
+  }
+
   nameOf(node: Node): WireName {
     const name = new Uint8Array(MAX_NAME_BYTES);
     const { numbers } = this.labels;

@@ -2,7 +2,7 @@
 // written it to a slice, and even if no controller runs. https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
 
 import type { Timer } from '../../../clock.ts';
-import type { Fact, Instance } from '../../../registry/model.ts';
+import type { Fact, Instance, InstanceState } from '../../../registry/model.ts';
 import { NODE as NODE_SUBJECT, POD as POD_SUBJECT } from '../../../registry/reference.ts';
 import type { Fields, Metadata } from '../api/objects.ts';
 import { MalformedObject, optionalFields, optionalText } from '../api/objects.ts';
@@ -93,7 +93,6 @@ export class PodsKind implements WatchedKind {
       'pod',
       addresses === undefined ? facts : this.heldAgainst(subject, facts, addresses, node),
     );
-    if (node !== undefined) this.place(subject, addresses ?? [], node);
     if (this.isVerified) {
       const group = groupKey(this.cluster, 'pods', metadata.namespace, metadata.name);
       const names = serviceKey(this.cluster, metadata.namespace, '');
@@ -158,14 +157,6 @@ export class PodsKind implements WatchedKind {
     return undefined;
   }
 
-  /** For slices without nodeName that arrived before the pod. */
-  private place(subject: string, addresses: readonly string[], node: string): void {
-    for (const state of [...this.cluster.registry.instancesOf(subject)]) {
-      if (state.subjectCount > 1 || !state.addresses.every((address) => addresses.includes(address))) continue;
-      this.cluster.registry.addSubject(state, node);
-    }
-  }
-
   stop(): void {
     this.timer.cancel();
     this.suspicion?.cancel();
@@ -226,10 +217,15 @@ export class PodsKind implements WatchedKind {
   ): readonly Fact[] {
     const stale = new Set<string>();
     let isNamed = false;
-    for (const { addresses: named, instance } of this.cluster.registry.instancesOf(subject)) {
+    const placeless: InstanceState[] = [];
+    for (const state of this.cluster.registry.instancesOf(subject)) {
       isNamed = true;
-      for (const one of named) if (!addresses.includes(one) && repeatsPod(instance)) stale.add(one);
+      const others = state.addresses.filter((one) => !addresses.includes(one));
+      if (others.length > 0 && repeatsPod(state.instance)) for (const one of others) stale.add(one);
+      else if (others.length === 0 && state.subjectCount === 1) placeless.push(state);
     }
+    // Of slices that came before the pod and do not name its node.
+    if (node !== undefined) for (const state of placeless) this.cluster.registry.addSubject(state, node);
     if (isNamed) this.unnamed.delete(subject);
     else this.unnamed.set(subject, { addresses, node, doubtfulSinceMs: undefined });
     const [healthy] = facts;

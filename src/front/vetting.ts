@@ -48,18 +48,21 @@ function namesIn(answers: readonly MessageRecord[]): WireName[] {
   );
 }
 
-/** Whether a response may have other names than that of its question, apart from OPT; with `translated`, any answer counts. */
+/** Whether a response has names beside that of its question: aliases, added addresses, or, with `translated`, any answer. */
 function revealsMore(response: Uint8Array, translated: boolean): boolean {
   if (response.length < HEADER_BYTES) return false;
-  const count = (at: number) => (response[at] << 8) | response[at + 1];
-  const answers = count(6);
-  if (count(10) > 1 || (answers > 0 && translated)) return true;
+  const uint16 = (at: number) => (response[at] << 8) | response[at + 1];
+  const answers = uint16(6);
+  const beforeAdditionals = answers + uint16(8);
+  const records = beforeAdditionals + uint16(10);
+  if (answers > 0 && translated) return true;
   let at = afterName(response, HEADER_BYTES) + 4;
-  for (let i = 0; i < answers; i++) {
+  for (let i = 0; i < records; i++) {
     at = afterName(response, at);
-    const type = count(at);
-    if (type === TYPE.CNAME || type === TYPE.DNAME) return true;
-    at += 10 + count(at + 8);
+    const type = uint16(at);
+    if (i < answers && (type === TYPE.CNAME || type === TYPE.DNAME)) return true;
+    if (i >= beforeAdditionals && type !== TYPE.OPT) return true;
+    at += 10 + uint16(at + 8);
   }
   return false;
 }

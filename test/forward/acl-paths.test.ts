@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatRecord } from '../../src/dns/message/format-message.ts';
-import { RCODE, rcodeName } from '../../src/dns/types.ts';
+import { extendedErrors } from '../../src/dns/message/opt.ts';
+import { EDE, RCODE, rcodeName } from '../../src/dns/types.ts';
 import type { AclRule, FrontSettings } from '../../src/plane/forward-settings.ts';
 import { upstream } from '../support/forwarding.ts';
 import { answerFrom } from '../support/scripted-upstream.ts';
@@ -23,6 +24,7 @@ old.example.test. 60 DNAME secret.test.
 _sip._udp.example.test. 60 SRV 0 0 5060 host.secret.test.
 _sip._udp.example.test. 60 SRV 0 0 5060 open.example.test.
 example.test. 60 MX 1 host.secret.test.
+mail.example.test. 60 MX 1 four.secret.test.
 www.svc.cluster.test. 60 A 192.0.2.2
 127-0-0-1.prod.pod.cluster.test. 5 A 127.0.0.1`;
 const ALIAS = 'www.foreign.example. 60 IN CNAME host.secret.test.';
@@ -74,6 +76,19 @@ const PATHS: readonly (readonly [string, Partial<FrontSettings>, string, string]
   ['the addresses added to MX', {}, 'example.test. MX', 'NOERROR example.test. 60 IN MX 1 host.secret.test.'],
   ['a name that is allowed', {}, 'open.example.test. A', 'NOERROR open.example.test. 60 IN A 192.0.2.1'],
 ];
+
+test('the one address added to MX is removed without EDNS as well', async () => {
+  const { ask } = await throughEngine(ZONE, { acl: [denied] });
+  const { answers, additionals } = await ask('mail.example.test. MX', { edns: false });
+  assert.deepEqual([answers.length, additionals.length], [1, 0]);
+});
+
+test('a refusal says why over TCP, and over UDP only if it is no longer than the query', async () => {
+  const { ask } = await throughEngine(ZONE, { acl: [denied] });
+  const reasons = async (overTcp: boolean) =>
+    extendedErrors((await ask('host.secret.test. A', { overTcp })).edns!).map(({ infoCode }) => infoCode);
+  assert.deepEqual([await reasons(true), await reasons(false)], [[EDE.PROHIBITED], []]);
+});
 
 for (const [path, settings, question, expected] of PATHS) {
   test(`an access list that blocks a name applies to ${path}`, async () => {

@@ -30,7 +30,10 @@ export interface QueryHandler {
   ): number | Later;
   /** Notes the name that the query in `slot` asks for. */
   note(slot: number, queryLength: number): void;
-  /** Reads from the table what the answers to the first `count` noted queries will need. */
+  /**
+   * Reads from the table what the answers to the first `count` noted queries will need, so that they wait for memory together
+   * (bench/RESULTS.md, "What helps": prefetching).
+   */
   touch(count: number): void;
   readonly wantsClient: boolean;
   /** Later responses are limited by client. */

@@ -1,0 +1,118 @@
+// biome-ignore-all lint/suspicious/noExplicitAny: outputs differ by operation; tests look at what they need
+// Faults of tasks and of their supervisor.
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { rm, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { type Serving, serving } from '../support/command.ts';
+import { startEcsOnProcesses } from '../support/ecs-on-processes.ts';
+import { requirement } from '../support/requirement.ts';
+import { temporary } from '../support/temporary.ts';
+import { until } from '../support/until.ts';
+
+const options = requirement('linux');
+
+function processesOf(folder: string): number[] {
+  return readdirSync('/proc')
+    .map(Number)
+    .filter(Number.isInteger)
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(`HEALTHDNS_SUPERVISOR=${folder}`);
+      } catch {
+        return false;
+      }
+    });
+}
+
+test('after kill -9 of the supervisor the next start ends its children and runs each task once', options, async (t) => {
+  const folder = await temporary();
+  const file = join(folder, 'zones.yaml');
+  await writeFile(
+    file,
+    `cloudMap: { writes: loopback, store: { path: store } }\necs: { engine: processes }\nzones: []\n`,
+  );
+  let server: Serving | undefined;
+  t.after(async () => {
+    await server?.stop();
+    await rm(folder, { recursive: true });
+  });
+  const start = async () => {
+    server = serving([file, '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0']);
+    const [, url] = await server.shows(/HTTP +(http:\S+?)\/?(\s|$)/);
+    return async (operation: string, input: object): Promise<any> => {
+      const target = `AmazonEC2ContainerServiceV20141113.${operation}`;
+      const headers = { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': target };
+      const response = await fetch(url!, { method: 'POST', headers, body: JSON.stringify(input) });
+      return response.json();
+    };
+  };
+  const mine = () => processesOf(join(folder, 'ecs'));
+  const running = async (ecs: Awaited<ReturnType<typeof start>>) =>
+    (await ecs('DescribeServices', { services: ['s'] })).services[0].runningCount;
+
+  const first = await start();
+  const containerDefinitions = [{ name: 'web', image: 'none', command: ['sleep', '600'] }];
+  await first('RegisterTaskDefinition', { family: 's', containerDefinitions });
+  await first('CreateService', { serviceName: 's', taskDefinition: 's', desiredCount: 3 });
+  await until(() => running(first), 3);
+  const before = mine();
+  await server!.stop('SIGKILL');
+  assert.deepEqual(mine().sort(), before.sort(), 'the children outlive their supervisor');
+  const second = await start();
+  await until(() => running(second), 3);
+  await until(() => mine().length, 3);
+  assert.equal(mine().filter((pid) => before.includes(pid)).length, 0);
+  await server!.stop();
+  assert.deepEqual(mine(), []);
+});
+
+test(
+  'a check that hangs fails by its timeout; a flood of output goes to the log and disturbs nobody',
+  options,
+  async () => {
+    const setup = await startEcsOnProcesses();
+    try {
+      const hangs = {
+        command: ['CMD-SHELL', 'test -e first || { touch first; exit 0; }; sleep 600'],
+        interval: 5,
+        timeout: 2,
+        retries: 1,
+      };
+      const flood =
+        'i=0; while :; do i=$((i + 1)); echo "a line of output number $i of a container that talks too much"; done';
+      await setup.define('hangs', { command: ['sh', '-c', flood], healthCheck: hangs });
+      await setup.createService('hangs', { desiredCount: 1, healthCheckGracePeriodSeconds: 3600 });
+      await setup.stable('hangs');
+      const { taskArns } = await setup.ecs('ListTasks', { serviceName: 'hangs' });
+      const id = taskArns[0].split('/').at(-1);
+      const health = async () => (await setup.ecs('DescribeTasks', { tasks: [id] })).tasks[0].healthStatus;
+      await until(health, 'UNHEALTHY');
+      assert.ok((await stat(join(setup.folder, 'ecs/tasks', id, 'web.log'))).size > 100_000);
+    } finally {
+      await setup.stop();
+    }
+  },
+);
+
+test('a task whose port is taken does not start, and the event tells why', options, async () => {
+  const setup = await startEcsOnProcesses();
+  const other = createServer();
+  await new Promise<void>((resolve) => other.listen(0, '0.0.0.0', resolve));
+  const { port } = other.address() as { port: number };
+  try {
+    await setup.define('taken', { portMappings: [{ containerPort: 80, hostPort: port }] });
+    await setup.createService('taken', { desiredCount: 1 });
+    const messages = async () => (await setup.service('taken')).events.map((one: any) => one.message).join('\n');
+    await until(async () => /unable to consistently start tasks/.test(await messages()), true);
+    assert.match(
+      await messages(),
+      new RegExp(`CannotStartContainerError: port ${port} of 127\\.77\\.\\d+\\.\\d+ is taken`),
+    );
+  } finally {
+    await setup.stop();
+    other.close();
+  }
+});

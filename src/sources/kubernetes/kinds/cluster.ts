@@ -48,18 +48,8 @@ export const podSubjects = ({ config }: Pick<Cluster, 'config'>, namespace: stri
 
 export const nodeSubjects = ({ config }: Pick<Cluster, 'config'>): string => NODE.prefix(config.label);
 
-/** Shared: a node has many pods. */
-export function nodeSubject({ config }: Pick<Cluster, 'config'>, name: string): string {
-  const subject = NODE.format(config.label, name);
-  const known = sharedNodeSubjects.get(subject);
-  if (known !== undefined) return known;
-  if (sharedNodeSubjects.size >= MAX_NODE_SUBJECTS) sharedNodeSubjects.clear();
-  sharedNodeSubjects.set(subject, subject);
-  return subject;
-}
-
-const sharedNodeSubjects = new Map<string, string>();
-const MAX_NODE_SUBJECTS = 50_000;
+export const nodeSubject = ({ config }: Pick<Cluster, 'config'>, name: string): string =>
+  NODE.format(config.label, name);
 
 /** Whether the configuration publishes this namespace (by name; labels are namespaces.ts's). */
 export const publishes = ({ config }: Pick<Cluster, 'config'>, namespace: string): boolean =>

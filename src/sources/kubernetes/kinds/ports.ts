@@ -1,7 +1,7 @@
 import type { ServicePort } from '../../../registry/model.ts';
 import { fields, MalformedObject, optionalText, portNumber } from '../api/objects.ts';
 
-/** Lists of ports seen so far, so that the endpoints of ten thousand slices share a few. */
+/** Lists of ports seen so far, so that the endpoints of ten thousand slices share a few (bench/RESULTS.md, memory per instance). */
 const shared = new Map<string, readonly ServicePort[]>();
 const MAX_SHARED = 10_000;
 

@@ -178,7 +178,7 @@ function readInt64(cursor: Cursor, end: number): number {
 }
 
 // Recurring words (namespaces, nodes, "Ready") are created once: finding a known word is cheaper than creating it, and a
-// hundred thousand pods share it (bench/RESULTS.md, memory).
+// hundred thousand pods share it (bench/RESULTS.md, memory per instance).
 
 /** Known words by their hash; one takes another's place. */
 const words: string[] = new Array(4096).fill('');

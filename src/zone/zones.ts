@@ -1,4 +1,4 @@
-// The registry as DNS: listens to it, and sends the data plane what differs.
+// The registry as DNS: listens to its changes, and sends the differences to the data plane.
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock, Random } from '../clock.ts';
 import type { ZoneConfig } from '../config/config.ts';
@@ -30,9 +30,9 @@ export interface ZonesSettings {
   readonly onDirty?: () => void;
   /** Called once for each name or address that cannot be expressed in DNS and is left out. */
   readonly leftOut?: (owner: string, problem: string) => void;
-  /** Names compiled between two turns of the event loop; a service is never cut in two. */
+  /** Names compiled between two turns of the event loop; a service is never split. */
   readonly namesPerPass?: number;
-  /** Services of so many instances or more keep what was compiled of them until the next time; see kept-endpoints.ts. */
+  /** Services with at least this many instances keep compiled data until the next time; see kept-endpoints.ts. */
   readonly keptFrom?: number;
   /** A turn of the event loop, between two passes. Without it a flush is one turn. */
   readonly pause?: () => Promise<void>;
@@ -130,7 +130,7 @@ export class Zones {
     return explainName({ publication, table, registry, isAnswered: (slot) => plane.slots.get(slot) }, parseName(name));
   }
 
-  /** Everything that is published now, for a data thread that was replaced. */
+  /** Everything published now, for a replaced data thread. */
   *refill(): Iterable<Change> {
     for (const name of this.sentClaims) yield claimOf(name);
     yield* refillChanges(this.publication, () => this.table);
@@ -177,7 +177,7 @@ export class Zones {
     for (const { key } of registry.services()) this.markDirty(key);
   }
 
-  /** What zones that came or went change beyond their own names: they take from the zone above them, or give to it. */
+  /** The effect of added or removed zones beyond their own names: names move from or to the zone above. */
   private touchAround(different: readonly ZoneEntry[]): void {
     const { tree, claims } = this.publication;
     for (const { name } of different) {
@@ -215,7 +215,7 @@ export class Zones {
     for (let rounds = 0; rounds < ROUNDS_PER_FLUSH; rounds++) if (!(await this.round())) return;
   }
 
-  /** Everything that is dirty now, until the data plane has it. Resolves to whether owners have won or lost a name. */
+  /** Publishes everything dirty. Resolves, once applied, to whether owners have won or lost a name. */
   private async round(): Promise<boolean> {
     const { registry, plane, namesPerPass = NAMES_PER_PASS, pause = () => Promise.resolve() } = this.settings;
     this.isAnnounced = false;

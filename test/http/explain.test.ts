@@ -37,7 +37,7 @@ const ABSENT: NameExplanation = {
 };
 
 function claim(owner: string, isService: boolean, types: readonly string[]): OwnerExplanation {
-  const reason = 'nobody else claims the name';
+  const reason = 'no other owner claims the name';
   return { owner, isService, types, answered: types, reason, problems: [], slots: undefined };
 }
 

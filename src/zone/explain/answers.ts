@@ -1,4 +1,4 @@
-// What a name answers at this moment, by the rules that the data plane applies to each answer (server/table/select.ts): for
+// The current answer of a name, by the rules that the data plane applies to each answer (server/table/select.ts): for
 // explanations, off the answer path.
 import { formatIp } from '../../dns/ip.ts';
 import type { WireName } from '../../dns/name.ts';
@@ -14,17 +14,17 @@ export interface RRsetAnswer {
   readonly type: string;
   readonly ttlSeconds: number;
   readonly outcome: Outcome;
-  /** Rdata as zone text, each once: what may be answered now. */
+  /** Rdata that may be answered now, as zone text without duplicates. */
   readonly answered: readonly string[];
-  /** What may not. */
+  /** Rdata that may not be answered. */
   readonly leftOut: readonly string[];
-  /** How many of `answered` one answer has at most; 0 is all. */
+  /** Maximum number of `answered` in one answer; 0: all. */
   readonly atMost: number;
 }
 
 export interface NameAnswer {
   readonly rrsets: readonly RRsetAnswer[];
-  /** Of every other type. */
+  /** The outcome for every other type. */
   readonly otherwise: Outcome;
 }
 
@@ -57,7 +57,7 @@ function answerOf(rrset: RRset, isAnswered: (slot: number) => boolean, otherwise
   };
 }
 
-/** A policy says `nxdomain`, and no record of the name may be answered. */
+/** A policy is `nxdomain`, and no record of the name may be answered. */
 function isGone(rrsets: readonly RRset[], isAnswered: (slot: number) => boolean): boolean {
   if (!rrsets.some(({ whenAllUnhealthy }) => whenAllUnhealthy === 'nxdomain')) return false;
   return rrsets.every(

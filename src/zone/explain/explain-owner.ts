@@ -1,4 +1,4 @@
-// The owners of a name: those that claim it, by which rule each has it or lost it, and services that publish nothing there.
+// The owners of a name: those that claim it, the rule by which each won or lost it, and services that publish nothing there.
 import { formatName, isSubdomain, sameName, type WireName } from '../../dns/name.ts';
 import { TYPE, typeName } from '../../dns/types.ts';
 import type { NameRecords } from '../../plane/records.ts';
@@ -13,14 +13,14 @@ export interface OwnerExplanation {
   /** A service's key, or "static records of ZONE". */
   readonly owner: string;
   readonly isService: boolean;
-  /** Record types that it has here. */
+  /** Its record types at the name. */
   readonly types: readonly string[];
   /** Those of them that are answered from its records. */
   readonly answered: readonly string[];
   readonly reason: string;
-  /** What of the service cannot be expressed in DNS. */
+  /** The parts of the service that cannot be expressed in DNS. */
   readonly problems: readonly string[];
-  /** The slots of those of its instances that the name is about; undefined: of all, for it is the service's own name. */
+  /** The slots of the instances that the name concerns; undefined: all, because it is the service's own name. */
   readonly slots: ReadonlySet<number> | undefined;
 }
 
@@ -29,7 +29,7 @@ interface Sources {
   readonly registry: Pick<Registry, 'service'>;
 }
 
-/** `merged`: what is answered of all the claims on the name. */
+/** `merged`: the answer from all claims on the name. */
 export function explainClaim(
   { owner, name: { records } }: Claim,
   claims: readonly Claim[],
@@ -72,7 +72,7 @@ function isAnswered(owner: Owner, type: number, claims: readonly Claim[], merged
 }
 
 function reasonFor(owner: Owner, claims: readonly Claim[], allAnswered: boolean): string {
-  if (claims.length === 1) return 'nobody else claims the name';
+  if (claims.length === 1) return 'no other owner claims the name';
   if (allAnswered) return owner.isStatic ? 'static records come first' : 'it comes first, or shares the name';
   const winner = winnerOf(claims);
   if (winner !== undefined && excludes(winner, owner)) {
@@ -122,7 +122,7 @@ function* servicesNamedIn({ context, entry, name }: Asked) {
   const text = formatName(name);
   for (const state of context.registry.services()) {
     const { service } = state;
-    // Templates are expanded for those alone whose name occurs: there may be 100,000 others.
+    // Templates are expanded only for services whose name occurs: there may be 100,000 others.
     if (service?.zone !== entry.config.name || !text.includes(service.name.toLowerCase())) continue;
     yield { state, bases: basesOf(service, { zone: entry.name, leftOut() {} }) };
   }

@@ -1,4 +1,4 @@
-// What a name answers and why: which owners have it, lost it, or exist and publish nothing there.
+// The answer of a name and its reason: the owners that won it, lost it, or exist and publish nothing there.
 import { MAX_NAME_BYTES } from '../../dns/limits.ts';
 import { formatName, isSubdomain, parentOf, parseName, type WireName } from '../../dns/name.ts';
 import { TYPE } from '../../dns/types.ts';
@@ -34,7 +34,7 @@ export interface NameExplanation extends NameAnswer {
   readonly dname?: string;
   /** The target of its CNAME, also of one that follows from a DNAME. */
   readonly alias?: string;
-  /** With NXDOMAIN: other servers are asked, where forwarding is configured. */
+  /** With NXDOMAIN: the name is forwarded, if forwarding is configured. */
   readonly fallsThrough?: true;
   /** Of a name that does not exist: the service, if any, whose name it is below. */
   readonly below?: string;

@@ -1,4 +1,4 @@
-// A service with cluster IPs: its name answers them whatever the health of its instances (specification 2.3).
+// A service with cluster IPs: its name resolves to them regardless of the health of its instances (specification 2.3).
 import { parseIp } from '../../dns/ip.ts';
 import type { WireName } from '../../dns/name.ts';
 import { srvRdata } from '../../dns/rdata/values.ts';
@@ -45,7 +45,7 @@ function clusterAddresses({ service, context }: Compilation): Uint8Array[] {
   return addresses;
 }
 
-/** CoreDNS shares 100 among ports and addresses alike, so the one port of a dual-stack service weighs 50. */
+/** CoreDNS divides 100 among ports and addresses, so the only port of a dual-stack service has weight 50. */
 function fillPorts(
   draft: NameDraft,
   target: WireName,

@@ -1,4 +1,4 @@
-// What the names of one service are compiled from, and the conventions of its source.
+// The input from which the names of one service are compiled, and the conventions of its source.
 import { NameError, parseName, type WireName } from '../../dns/name.ts';
 import type { Service, ServiceState } from '../../registry/model.ts';
 import { isLabels } from './label.ts';
@@ -7,7 +7,7 @@ import type { PublishedName } from './published-name.ts';
 export interface CompileContext {
   /** The zone that the service is published in. */
   readonly zone: WireName;
-  /** PTR records go into these and nowhere else. */
+  /** The only zones for PTR records. */
   readonly reverseZones: readonly WireName[];
   /** Whether a slot's records may be answered now: for `ignoreEmpty` only. */
   readonly isAnswered: (slot: number) => boolean;

@@ -16,13 +16,13 @@ export interface CompiledService {
   readonly bases: readonly WireName[];
   /** Each name once. */
   readonly names: readonly PublishedName[];
-  /** Of a large service: what is kept until the next compilation. */
+  /** For a large service: data kept until the next compilation. */
   readonly kept: KeptService | undefined;
 }
 
 const NOTHING: CompiledService = { bases: [], names: [], kept: undefined };
 
-/** Never throws for what a source may state: what cannot be expressed is left out and reported. */
+/** Never throws because of a source's data: anything that cannot be expressed is skipped and reported. */
 export function compileService(
   state: ServiceState,
   context: CompileContext,
@@ -65,7 +65,7 @@ function clusterIpService(compilation: Compilation, endpoints: readonly Endpoint
   const { service, context } = compilation;
   const named = service.hidesInstances ? [] : endpoints;
   reverseNames(compilation, named);
-  // As CoreDNS, `ignore empty_service` leaves the reverse name.
+  // As in CoreDNS, `ignore empty_service` keeps the reverse name.
   if (service.ignoreEmpty && !endpoints.some(({ slot }) => context.isAnswered(slot))) return;
   clusterIpNames(compilation);
   instanceNames(compilation, named);

@@ -44,7 +44,7 @@ export interface EndpointsOfInstance {
   readonly statement: object;
   readonly weight: number;
   readonly endpoints: readonly Endpoint[];
-  /** Nothing of it is left out. */
+  /** Nothing of it is skipped. */
   readonly isWhole: boolean;
 }
 

@@ -64,10 +64,10 @@ export class KeptService {
   }
 }
 
-/** So many items that are gone are passed over; what comes after more is made anew. */
+/** Maximum number of deleted items that are skipped; beyond it, the rest is created again. */
 const MOST_GONE = 32;
 
-/** Where the item is that comes next in a list in order, or soon after; -1 where it does not. */
+/** Position of the item if it comes next in an ordered list, or soon after; -1: it does not. */
 export function findAhead<Item>(items: readonly Item[], next: number, item: Item): number {
   const end = Math.min(items.length, next + MOST_GONE);
   for (let at = next; at < end; at++) if (items[at] === item) return at;
@@ -75,7 +75,7 @@ export function findAhead<Item>(items: readonly Item[], next: number, item: Item
 }
 
 const SMALLEST = 256;
-/** About a kilobyte each, all services together. */
+/** Maximum for all services together, at about a kilobyte each. */
 const MAX_INSTANCES = 20_000;
 
 export class KeptServices {
@@ -84,7 +84,7 @@ export class KeptServices {
   private readonly smallest: number;
   private instances = 0;
 
-  /** `smallest`: services of fewer instances are compiled anew each time. */
+  /** `smallest`: services with fewer instances are compiled from scratch each time. */
   constructor(smallest = SMALLEST) {
     this.smallest = smallest;
   }
@@ -100,7 +100,7 @@ export class KeptServices {
     return size >= this.smallest && size <= MAX_INSTANCES;
   }
 
-  /** Makes room by forgetting the services that were compiled longest ago. */
+  /** Makes room by dropping the services that were compiled longest ago. */
   keep({ key, instances: { size } }: ServiceState, kept: KeptService): void {
     if (this.services.get(key)?.kept === kept) this.release(key);
     else this.forget(key);

@@ -1,4 +1,4 @@
-// Labels that come from names people and clusters give: which may stand in a name, and what stands for those that have none.
+// Labels from names that people and clusters choose: validation, and replacements for missing ones.
 
 import { MAX_LABEL_BYTES, MAX_NAME_BYTES } from '../../dns/limits.ts';
 import { type WireName, writeLabels } from '../../dns/name.ts';

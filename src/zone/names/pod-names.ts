@@ -1,4 +1,4 @@
-// Namespaces: that they exist, and the names of their pods, "<dashed address>.<namespace>.pod" (specification 2.6).
+// Namespaces: their existence, and the names of their pods, "<dashed address>.<namespace>.pod" (specification 2.6).
 import type { WireName } from '../../dns/name.ts';
 import { type Compilation, expandTemplate } from './compilation.ts';
 import { addNames, type Endpoint } from './endpoint.ts';
@@ -7,7 +7,7 @@ import { answersAsInstance, draftOf, published, rrsetOf } from './published-name
 
 const POD_TEMPLATE = '{namespace}.pod';
 
-/** `pods`: the namespace's pods; asked for where their names are verified. */
+/** `pods`: the namespace's pods; only used if their names are verified. */
 export function namespaceNames(compilation: Compilation, pods: () => readonly Endpoint[]): void {
   const { service, bases, names, context } = compilation;
   for (const base of bases) names.push(published(draftOf(base)));

@@ -1,4 +1,4 @@
-// One name that an owner publishes: its finished RRsets, and a hash of them that tells whether the data plane has them.
+// A name that an owner publishes: its finished RRsets, and their hash, which shows whether the data plane has them.
 import type { WireName } from '../../dns/name.ts';
 import { ALWAYS_ANSWERED, type NameRecords, type ResourceRecord, type RRset } from '../../plane/records.ts';
 import type { ServicePolicy } from '../../registry/model.ts';
@@ -51,26 +51,26 @@ export function answersAsService(policy: ServicePolicy, ttlSeconds: number): Ans
 }
 
 /**
- * At the name of one instance. `all` is about a service none of whose instances is healthy; the name of a single instance
- * cannot know that and answers NODATA.
+ * At the name of one instance. `all` applies to a service without healthy instances; the name of a single instance cannot
+ * know that and answers NODATA.
  */
 export function answersAsInstance(policy: ServicePolicy, ttlSeconds: number): Answering {
   const whenAllUnhealthy = policy.whenAllUnhealthy === 'all' ? 'nodata' : policy.whenAllUnhealthy;
   return { ttlSeconds, routing: 'multivalue', maxAnswers: 0, whenAllUnhealthy };
 }
 
-/** Records that have no health. */
+/** Records without health. */
 export function answersAlways(ttlSeconds: number): Answering {
   return { ttlSeconds, routing: 'multivalue', maxAnswers: 0, whenAllUnhealthy: 'nodata' };
 }
 
-/** A record that is answered whatever the health of anything. */
+/** A record that is always answered. */
 export const always = (rdata: Uint8Array): ResourceRecord => ({ rdata, slot: ALWAYS_ANSWERED, weight: 1 });
 
 const ROUTINGS: readonly RRset['routing'][] = ['multivalue', 'weighted'];
 const POLICIES: readonly RRset['whenAllUnhealthy'][] = ['nodata', 'nxdomain', 'servfail', 'all'];
 
-/** 53 bits, never 0, of everything that a name answers, its owner name aside. */
+/** 53 bits, never 0, of the content of a name without its owner name. */
 export function contentHash({ rrsets, synthesizesPodAddresses }: Omit<NameRecords, 'name'>): number {
   const hash = new Hash();
   hash.add(synthesizesPodAddresses === undefined ? -1 : synthesizesPodAddresses.ttlSeconds);

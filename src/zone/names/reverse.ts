@@ -32,7 +32,7 @@ function ptrNames(
 ): PublishedName[] {
   const name = reverseWireName(address);
   if (!context.reverseZones.some((zone) => isSubdomain(name, zone))) return [];
-  // An address whose instance is dead belongs to nobody: NXDOMAIN, and a fallthrough zone may know more.
+  // The address of a dead instance has no name: NXDOMAIN, or another answer through fallthrough.
   const answering: Answering = { ttlSeconds, routing: 'multivalue', maxAnswers: 0, whenAllUnhealthy: 'nxdomain' };
   const draft = draftOf(name);
   for (const { target, slot } of targets) {

@@ -43,7 +43,7 @@ export function serviceNames(compilation: Compilation, endpoints: readonly Endpo
   });
 }
 
-/** Where all endpoints have one port, with one name, that is the list of its group. */
+/** If all endpoints have one port with one name, that is the list of its group. */
 function allPorts(endpoints: readonly Endpoint[], [group, ...others]: readonly PortGroup[]): readonly SrvMember[] {
   const isOne = others.length === 0 && group?.members.length === endpoints.length;
   if (isOne && endpoints.every(({ ports }) => ports.length === 1)) return group.members;
@@ -69,7 +69,7 @@ function fillAddresses(
   }
 }
 
-/** Cloud Map: AWS_INSTANCE_CNAME of an instance, where the service publishes CNAME. */
+/** Cloud Map: AWS_INSTANCE_CNAME of an instance, if the service publishes CNAME. */
 function instanceCnames({ state, context }: Compilation): ResourceRecord[] {
   const cnames: ResourceRecord[] = [];
   for (const { instance, slot, weight } of state.instances.values()) {

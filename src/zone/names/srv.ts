@@ -42,7 +42,7 @@ export function srvRecords(service: Service, base: WireName, members: readonly S
   return records;
 }
 
-/** The one made last, where it is equal: see kept-endpoints.ts. */
+/** The previous one if equal: see kept-endpoints.ts. */
 function srvRecord(endpoint: Endpoint, base: WireName, port: number, weight: number, priority: number): SrvRecord {
   const { srv, label, instanceSlot: slot } = endpoint;
   if (srv !== undefined && srv.port === port && srv.srvWeight === weight && srv.base === base) return srv;

@@ -5,7 +5,7 @@ import { grown, growth, Runs } from '../../memory/runs.ts';
 import type { Owner } from './owner.ts';
 import type { Node } from './tree.ts';
 
-/** Longer lists have arrays of their own: a place that is given up is only used again for a list of its length. */
+/** Longer lists have separate arrays: a freed run is reused only for a list of its length. */
 const MOST_TOGETHER = 64;
 const NONE = new Int32Array(0);
 const SHARED = -1;

@@ -1,4 +1,4 @@
-// What one name answers where several owners claim it.
+// The answer of a name with several claimants.
 import { TYPE } from '../../dns/types.ts';
 import type { NameRecords, RRset } from '../../plane/records.ts';
 import type { PublishedName } from '../names/published-name.ts';

@@ -1,4 +1,4 @@
-// Who publishes names: the static records of a zone, or a service. Owners are numbered, so that a name's owner is 4 bytes.
+// The publishers of names: the static records of a zone, or a service. Owners are numbered, so that a name's owner is 4 bytes.
 
 import { TextTable } from '../../memory/text-table.ts';
 import type { Service } from '../../registry/model.ts';
@@ -10,7 +10,7 @@ export interface Owner {
   readonly isStatic: boolean;
   /** The zone it publishes in. */
   readonly zone: string;
-  /** False for those who never take a name from another: static records merge, namespaces only exist. */
+  /** False for owners that never take a name from another: static records merge, namespaces only exist. */
   readonly competes: boolean;
   /** Shares names with others that do. */
   readonly merges: boolean;
@@ -23,7 +23,7 @@ export interface Owner {
 export interface Owners {
   ofKey(key: string): Owner | undefined;
   ofNumber(number: number): Owner;
-  /** Makes the owner, or makes it anew where what ranks it has changed. */
+  /** Creates the owner, or recreates it if its rank has changed. */
   ensureService(service: Service): Owner;
   ensureStatic(zone: string): Owner;
   forget(owner: Owner): void;

@@ -1,6 +1,6 @@
-// Who publishes which name. Owners claim names; what a name answers is merged from the claims on it; what differs from what
-// the data plane has is sent. Everything follows from the registry and the zones as they are now: nothing that was compiled
-// is kept, except for large services.
+// The publication of names. Owners claim names; the content of a name is merged from the claims on it; differences from the
+// data plane are sent. Everything follows from the current registry and zones: no compiled data is kept, except for large
+// services.
 import type { Random } from '../../clock.ts';
 import { formatName, type WireName } from '../../dns/name.ts';
 import { grown, growth } from '../../memory/runs.ts';
@@ -21,11 +21,11 @@ export interface PublicationSettings {
   readonly keptFrom?: number;
   readonly isAnswered: (slot: number) => boolean;
   readonly zone: (name: string) => ZoneEntry | undefined;
-  /** Called once for each text when something of an owner is left out. */
+  /** Called once for each text when a part of an owner is skipped. */
   readonly leftOut: (owner: string, problem: string) => void;
 }
 
-/** What one pass did. */
+/** The result of one pass. */
 export interface Pass {
   readonly changes: readonly Change[];
   /** Apexes of the zones in which something changed. */
@@ -60,7 +60,7 @@ export class Publication {
   readonly claims = new Claims();
   /** Apexes of the zones that are served. */
   readonly apexes = new Set<Node>();
-  /** How many passes there have been. */
+  /** Number of passes. */
   passes = 0;
   private readonly settings: PublicationSettings;
   private readonly keptServices: KeptServices;
@@ -98,7 +98,7 @@ export class Publication {
     return work;
   }
 
-  /** The owner of a key. One whose rank among owners has changed gives up its names first, as what it was. */
+  /** The owner of a key. If its rank has changed, the old owner gives up its names first. */
   private ownerOf(key: string, work: Work): Owner | undefined {
     const known = this.owners.ofKey(key);
     const service = this.settings.registry.service(key)?.service;
@@ -111,7 +111,7 @@ export class Publication {
     return owner;
   }
 
-  /** The names of an owner as it is now. */
+  /** The current names of an owner. */
   compile(owner: Owner): Compiled {
     if (owner.isStatic) return { names: namesOfZone(this.settings.zone(owner.zone)), kept: undefined };
     const known = owner.problems;
@@ -156,7 +156,7 @@ export class Publication {
     return { names: names.filter(({ below }) => below === NO_BASE || winners[below] === undefined), kept };
   }
 
-  /** The first owner that has the name in place of this one. */
+  /** The first owner that wins the name over this one. */
   private winnerOver(owner: Owner, name: WireName): Owner | undefined {
     return this.claims
       .ownersOf(this.tree.find(name))
@@ -223,7 +223,7 @@ export class Publication {
     }
   }
 
-  /** Sends what a node answers now, if that differs from what was sent. */
+  /** Sends the current content of a node if it differs from the sent one. */
   private settle(node: Node, current: CurrentNames, work: Work): void {
     if (!this.tree.isAlive(node) || this.prune(node, work)) return;
     const content = this.contentAt(node, current);
@@ -262,7 +262,7 @@ export class Publication {
     return { kind: 'replace-name', records: content.records };
   }
 
-  /** What a node answers; undefined when its name does not exist. */
+  /** The content of a node; undefined: its name does not exist. */
   contentAt(node: Node, current: CurrentNames): Content | undefined {
     if (this.apexOf(node) === undefined) return undefined;
     const claims = this.claimsAt(node, current);
@@ -321,7 +321,7 @@ type Compiled = Pick<CompiledService, 'names' | 'kept'>;
 const NO_NAMES: readonly PublishedName[] = [];
 const NOTHING: Compiled = { names: NO_NAMES, kept: undefined };
 
-/** What owners publish now, each compiled once, on demand. Not to be kept beyond a pass. */
+/** The current names of owners, each compiled once on demand. Must not be kept beyond a pass. */
 export class CurrentNames {
   private readonly publication: Publication;
   private readonly compiled = new Map<number, Compiled>();
@@ -340,7 +340,7 @@ export class CurrentNames {
     return compiled;
   }
 
-  /** Some names of an owner by node, so that nothing else of it need be looked up. */
+  /** Some names of an owner by node, so that the others need not be looked up. */
   note(owner: Owner, names: ReadonlyMap<Node, PublishedName>): void {
     this.noted.set(owner.number, names);
   }

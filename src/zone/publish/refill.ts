@@ -44,7 +44,7 @@ export function* refillChanges(
   for (const { sent } of sentZones(table)) if (sent) yield { kind: 'replace-zone', zone: sent };
 }
 
-/** Those of a new configuration are sent to every thread; those that are gone must not come back. */
+/** Zones of a new configuration are sent to every thread; removed ones must not come back. */
 function* sentZones(table: () => ReadonlyMap<string, ZoneEntry>): Generator<ZoneEntry> {
   for (const name of [...table().keys()]) {
     const entry = table().get(name);
@@ -52,7 +52,7 @@ function* sentZones(table: () => ReadonlyMap<string, ZoneEntry>): Generator<Zone
   }
 }
 
-/** What a name that was sent answers now. What was compiled before a pass is not used after it. */
+/** The current content of a sent name. Data compiled before a pass is not used after it. */
 function contentAsSent(publication: Publication): (node: Node) => NameRecords | undefined {
   let { passes } = publication;
   let current = new CurrentNames(publication);

@@ -26,7 +26,7 @@ export class NameTree {
   /** Where the labels of the name begin that is looked up. */
   private readonly starts = new Int32Array(MAX_NAME_BYTES);
 
-  /** `random` seeds the hash, so that nobody who may create objects in a cluster can make all names collide. */
+  /** `random` seeds the hash, so that users who may create objects in a cluster cannot make all names collide. */
   constructor(random: Random) {
     this.seed = Math.floor(random() * 0xffff_ffff) | 0;
     this.parents[ROOT_NODE] = -1;

@@ -1,4 +1,4 @@
-// The zones that are served: those of the configuration, and the reverse zones that they fill.
+// The served zones: those of the configuration, and their reverse zones.
 import type { ZoneConfig } from '../../config/config.ts';
 import { isSubdomain, parseName, sameName, type WireName } from '../../dns/name.ts';
 import type { NameRecords, ZoneState } from '../../plane/records.ts';
@@ -56,7 +56,7 @@ export function createZoneTable(
       fallthrough: fallthroughOf(isImplied ? fillers : [config]),
       serial: known?.serial ?? timeOf(input.nowMs),
       ownNames: zoneNames(config, input.nameServerAddresses, (problem) => input.leftOut(config.name, problem)),
-      // What has no source to wait for is ready at once.
+      // A zone without sources is ready at once.
       readiness: known?.readiness ?? { ready: config.kubernetes.length === 0, stale: false },
       sent: known?.sent,
     };

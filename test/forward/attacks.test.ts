@@ -2,12 +2,15 @@
 // answers the question.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { formatIp, parseIp } from '../../src/dns/ip.ts';
 import { parseName } from '../../src/dns/name.ts';
 import { EDE, FLAG, parseType, RCODE } from '../../src/dns/types.ts';
 import { CACHE_DEFAULTS } from '../../src/plane/forward-settings.ts';
+import { fakeClock } from '../support/fake-clock.ts';
 import { edeOf, forwarder, respondTo, routeTo, upstream } from '../support/forwarding.ts';
 import type { Asked } from '../support/scripted-upstream.ts';
 import { SOA } from '../support/scripted-upstream.ts';
+import { until } from '../support/until.ts';
 import { assertRecords, record } from '../support/zone-text.ts';
 
 const GOOD = 'www.example. 300 IN A 192.0.2.1';
@@ -44,7 +47,7 @@ for (const [what, forge] of Object.entries(forgeries)) {
       forge(asked);
       good(asked);
     });
-    const { ask, forwarder: made } = forwarder([one]);
+    const { ask, forwarder: made } = forwarder([one], { clock: fakeClock() });
     assertRecords((await ask('www.example. A')).answers, GOOD);
     // The kernel itself drops what comes from another address or port.
     const dropped = what === 'another port of the server' ? 0 : 1;
@@ -60,7 +63,7 @@ test('a duplicate or late reply is ignored and counted', async () => {
     good(asked);
     asked.send(asked.reply({ answers: EVIL }));
   });
-  const { ask, cached, forwarder: made } = forwarder([one]);
+  const { ask, cached, forwarder: made } = forwarder([one], { clock: fakeClock() });
   await ask('www.example. A');
   late?.send(late.reply({ answers: EVIL }));
   one.script = (asked) => asked.send(asked.reply({ authorities: SOA }));
@@ -76,7 +79,7 @@ test('with randomCase, a reply with a different case is ignored', async () => {
     asked.send(asked.reply({ questions: [question], answers: EVIL }));
     good(asked);
   });
-  const { ask } = forwarder([one], { route: { randomCase: true } });
+  const { ask } = forwarder([one], { clock: fakeClock(), route: { randomCase: true } });
   assertRecords((await ask('www.example. A')).answers, GOOD);
 });
 
@@ -121,7 +124,7 @@ for (const [what, compose] of Object.entries(malformed)) {
   test(`a reply ${what} leads to the next upstream server`, async () => {
     const bad = await upstream((asked) => asked.send(compose(asked)));
     const next = await upstream(good);
-    const { ask, forwarder: made } = forwarder([bad, next]);
+    const { ask, forwarder: made } = forwarder([bad, next], { clock: fakeClock() });
     assertRecords((await ask('www.example. A')).answers, GOOD);
     assert.equal(made.counters.malformed, 1);
   });
@@ -137,7 +140,7 @@ test('records of other names, glue and additional data are neither answered nor 
       }),
     ),
   );
-  const { ask, cached, forwarder: made } = forwarder([one]);
+  const { ask, cached, forwarder: made } = forwarder([one], { clock: fakeClock() });
   const response = await ask('www.example. A');
   assertRecords(response.answers, GOOD);
   assert.deepEqual([response.authorities.length, response.additionals.length], [0, 0]);
@@ -149,7 +152,7 @@ test('a negative answer with an SOA that does not enclose the name is not cached
   const one = await upstream((asked) =>
     asked.send(asked.reply({ rcode: 3, authorities: SOA.replace('. 3600', 'other.example. 3600') })),
   );
-  const { ask, cached } = forwarder([one]);
+  const { ask, cached } = forwarder([one], { clock: fakeClock() });
   const response = await ask('www.example. A');
   assert.deepEqual([response.rcode, response.authorities.length], [RCODE.NXDOMAIN, 0]);
   assert.equal(cached('www.example. A'), undefined);
@@ -164,7 +167,11 @@ test('an upstream cannot supply records for own zones, not even behind a CNAME',
       }),
     ),
   );
-  const { ask, cached } = forwarder([one], { ourZones: ['production.local.'], ourAnswer: () => ({ records: [ours] }) });
+  const { ask, cached } = forwarder([one], {
+    clock: fakeClock(),
+    ourZones: ['production.local.'],
+    ourAnswer: () => ({ records: [ours] }),
+  });
   const response = await ask('www.example. A');
   assertRecords(
     response.answers,
@@ -191,7 +198,10 @@ test('the rebinding filter removes private addresses, except for allowed names',
     const answers = ['10.0.0.1', '127.0.0.1', '169.254.169.254', '192.0.2.1'].map((ip) => `${name} 60 IN A ${ip}`);
     asked.send(asked.reply({ answers: answers.join('\n') }));
   });
-  const { ask, forwarder: made } = forwarder([one], { settings: { rebinding: { allow: ['office.example.'] } } });
+  const { ask, forwarder: made } = forwarder([one], {
+    clock: fakeClock(),
+    settings: { rebinding: { allow: ['office.example.'] } },
+  });
   assertRecords((await ask('www.example. A')).answers, 'www.example. 60 IN A 192.0.2.1');
   assert.equal((await ask('printer.office.example. A')).answers.length, 4);
   assert.equal(made.counters.rebindingDropped, 3);
@@ -201,7 +211,7 @@ test('rebinding filter: an answer without its addresses is NODATA, whatever the 
   const one = await upstream((asked) =>
     asked.send(asked.reply({ answers: 'www.example. 60 IN A 10.0.0.1', authorities: 'example. 60 IN NS ns.example.' })),
   );
-  const { ask } = forwarder([one], { settings: { rebinding: { allow: [] } } });
+  const { ask } = forwarder([one], { clock: fakeClock(), settings: { rebinding: { allow: [] } } });
   const response = await ask('www.example. A');
   assert.deepEqual([response.rcode, response.answers.length, response.authorities.length], [RCODE.NOERROR, 0, 0]);
 });
@@ -221,7 +231,7 @@ for (const [what, [value, passes]] of Object.entries(HINTS)) {
       const one = await upstream((asked) =>
         asked.send(asked.reply({ answers: `www.example. 60 IN ${type} ${value}` })),
       );
-      const { ask } = forwarder([one], { settings: { rebinding: { allow: [] } } });
+      const { ask } = forwarder([one], { clock: fakeClock(), settings: { rebinding: { allow: [] } } });
       assert.equal((await ask(`www.example. ${type}`)).answers.length, passes ? 1 : 0);
     });
   }
@@ -230,7 +240,7 @@ for (const [what, [value, passes]] of Object.entries(HINTS)) {
 test('YXDOMAIN keeps its DNAME (RFC 6672 section 2.2), and is cached for its TTL', async () => {
   const dname = 'example. 60 IN DNAME a-much-longer-name.example.net.';
   const one = await upstream((asked) => asked.send(asked.reply({ rcode: RCODE.YXDOMAIN, answers: dname })));
-  const { ask, cached } = forwarder([one]);
+  const { ask, cached } = forwarder([one], { clock: fakeClock() });
   for (const response of [await ask('www.example. A'), cached('www.example. A')]) {
     assert.equal(response?.rcode, RCODE.YXDOMAIN);
     assertRecords(response?.answers ?? [], dname);
@@ -251,8 +261,11 @@ for (const [what, value] of Object.entries(MALFORMED)) {
     const type = value.split(' ')[0];
     const bad = await upstream((asked) => asked.send(withRdata(asked, value)));
     const next = await upstream((asked) => asked.send(asked.reply({ rcode: 3, authorities: SOA })));
-    assert.equal((await forwarder([bad, next]).ask(`www.example. ${type}`)).rcode, RCODE.NXDOMAIN);
-    const { ask, forwarder: made } = forwarder([bad]);
+    assert.equal(
+      (await forwarder([bad, next], { clock: fakeClock() }).ask(`www.example. ${type}`)).rcode,
+      RCODE.NXDOMAIN,
+    );
+    const { ask, forwarder: made } = forwarder([bad], { clock: fakeClock() });
     const response = await ask(`www.example. ${type}`);
     assert.deepEqual([response.rcode, edeOf(response)], [RCODE.SERVFAIL, EDE.INVALID_DATA]);
     assert.equal(made.counters.malformed, 1);
@@ -261,7 +274,7 @@ for (const [what, value] of Object.entries(MALFORMED)) {
 
 test('an empty TXT record, which some servers send, passes', async () => {
   const one = await upstream((asked) => asked.send(withRdata(asked, 'TXT \\# 0 ')));
-  assert.equal((await forwarder([one]).ask('www.example. TXT')).answers.length, 1);
+  assert.equal((await forwarder([one], { clock: fakeClock() }).ask('www.example. TXT')).answers.length, 1);
 });
 
 /** A reply with one record of the type whose rdata are these bytes, well-formed or not. */
@@ -282,7 +295,7 @@ test('TTL 0 is not cached, and a TTL above 2^31 is a long one (RFC 8767)', async
     [2 ** 32 - 1, CACHE_DEFAULTS.maxTtlSeconds],
   ]) {
     const one = await upstream((asked) => asked.send(asked.reply({ answers: `www.example. ${ttl} IN A 192.0.2.1` })));
-    const { ask, cached } = forwarder([one]);
+    const { ask, cached } = forwarder([one], { clock: fakeClock() });
     assertRecords((await ask('www.example. A')).answers, `www.example. ${given} IN A 192.0.2.1`);
     assert.equal(cached('www.example. A') !== undefined, given > 0);
   }
@@ -290,7 +303,7 @@ test('TTL 0 is not cached, and a TTL above 2^31 is a long one (RFC 8767)', async
 
 test('upstream queries contain only the question: no client subnet, no cookie', async () => {
   const one = await upstream(good);
-  const { forwarder: made } = forwarder([one]);
+  const { forwarder: made } = forwarder([one], { clock: fakeClock() });
   const name = parseName('www.example.');
   const option = [0, 8, 0, 7, 0, 1, 24, 0, 198, 51, 100];
   const opt = [0, 0, 41, 0x10, 0, 0, 0, 0, 0, 0, option.length, ...option];
@@ -302,7 +315,7 @@ test('upstream queries contain only the question: no client subnet, no cookie', 
 
 test('IDs and source ports follow no pattern', async () => {
   const one = await upstream((asked) => asked.send(asked.reply({ authorities: SOA, rcode: 3 })));
-  const { ask } = forwarder([one]);
+  const { ask } = forwarder([one], { clock: fakeClock() });
   for (let i = 0; i < 200; i++) await ask(`n${i}.example. A`);
   const ids = new Set(one.asked.map(({ query }) => query.id));
   assert.ok(ids.size > 190, `${ids.size} different IDs`);
@@ -312,7 +325,7 @@ test('IDs and source ports follow no pattern', async () => {
 test('a thousand clients with the same question share one upstream query', async () => {
   const held: Asked[] = [];
   const one = await upstream((asked) => held.push(asked));
-  const { ask, forwarder: made } = forwarder([one]);
+  const { ask, forwarder: made } = forwarder([one], { clock: fakeClock() });
   const all = Promise.all(Array.from({ length: 1000 }, (_, id) => ask('www.example. A', { id })));
   while (held.length === 0) await new Promise((resolve) => setImmediate(resolve));
   good(held[0]);
@@ -327,7 +340,7 @@ test('a thousand clients with the same question share one upstream query', async
 
 test('beyond the limit of waiting clients the answer is SERVFAIL at once', async () => {
   const one = await upstream();
-  const { ask, forwarder: made } = forwarder([one], { settings: { maxConcurrent: 10 } });
+  const { ask, forwarder: made } = forwarder([one], { clock: fakeClock(), settings: { maxConcurrent: 10 } });
   const waiting = Array.from({ length: 10 }, (_, i) => ask(`n${i}.example. A`));
   assert.equal((await ask('n10.example. A')).rcode, RCODE.SERVFAIL);
   assert.equal(made.routes()[0].rejected, 1);
@@ -364,7 +377,7 @@ test('all routes together stay within the global limit, and each within its own'
     ...zones.map((zone) => routeTo(zone, [dead.port])),
     routeTo('small.test.', [dead.port], { maxConcurrent: 3 }),
   ];
-  const { ask, forwarder: made } = forwarder([], { routes, settings: { maxConcurrent: 64 } });
+  const { ask, forwarder: made } = forwarder([], { clock: fakeClock(), routes, settings: { maxConcurrent: 64 } });
   for (let i = 0; i < 100; i++) for (const zone of ['small.test.', ...zones]) void ask(`n${i}.${zone} A`);
   const places = made.routes().map(({ waiting }) => waiting);
   assert.equal(places[3], 3);
@@ -380,8 +393,103 @@ test('all routes together stay within the global limit, and each within its own'
 
 test('a query without RD does not reveal what others have asked', async () => {
   const one = await upstream(good);
-  const { ask, cached } = forwarder([one]);
+  const { ask, cached } = forwarder([one], { clock: fakeClock() });
   await ask('www.example. A');
   assert.equal(cached('www.example. A', { flags: 0 }), undefined);
   assert.ok(cached('www.example. A', { flags: FLAG.RD }));
+});
+
+test('queries with other CD, DO or RD bits are other questions: none waits for the answer to another', async () => {
+  const held: Asked[] = [];
+  const one = await upstream((asked) => held.push(asked));
+  const { ask } = forwarder([one], { clock: fakeClock() });
+  const asking = [{}, { flags: FLAG.RD | FLAG.CD }, { flags: 0 }, { dnssecOk: true }];
+  const answers = asking.map((each) => ask('www.example. A', each));
+  await until(() => held.length, asking.length);
+  for (const asked of held) good(asked);
+  await Promise.all(answers);
+});
+
+const RRSIG = 'A 13 2 300 20300101000000 20200101000000 1 example. AAAA';
+
+test('with DO an answer has the signatures of its records, and no others', async () => {
+  const mine = `www.example. 300 IN A 192.0.2.1\nwww.example. 300 IN RRSIG ${RRSIG}`;
+  const others = `other.example. 300 IN RRSIG ${RRSIG}\nwww.example. 300 IN RRSIG ${RRSIG.replace('A 13', 'TXT 13')}`;
+  const one = await upstream((asked) => asked.send(asked.reply({ answers: `${mine}\n${others}` })));
+  const { ask } = forwarder([one], { clock: fakeClock() });
+  assertRecords((await ask('www.example. A', { dnssecOk: true })).answers, mine);
+  assertRecords((await ask('www.example. A')).answers, mine.split('\n')[0]);
+  const signatures = `www.example. 300 IN RRSIG ${RRSIG}\nwww.example. 300 IN RRSIG ${RRSIG.replace('A 13', 'TXT 13')}`;
+  assertRecords((await ask('www.example. RRSIG', { dnssecOk: true })).answers, signatures);
+});
+
+test('a chain of several replies is authentic only if all of them are', async () => {
+  const flags = (asked: Asked) => FLAG.QR | FLAG.RA | (asked.text.startsWith('first') ? 0 : FLAG.AD);
+  const one = await upstream((asked) =>
+    asked.send(
+      asked.reply({
+        flags: flags(asked),
+        answers: asked.text.startsWith('first')
+          ? 'first.example. 60 IN CNAME www.example.'
+          : 'www.example. 60 IN A 192.0.2.1',
+      }),
+    ),
+  );
+  const { ask } = forwarder([one], { clock: fakeClock() });
+  const asking = { flags: FLAG.RD | FLAG.AD };
+  assert.equal((await ask('first.example. A', asking)).flags & FLAG.AD, 0);
+  assert.equal((await ask('www.example. A', asking)).flags & FLAG.AD, FLAG.AD);
+});
+
+/** RFC 6890, and what is beside its blocks. */
+const PRIVATE = [
+  '0.0.0.0',
+  '10.255.0.1',
+  '100.64.0.1',
+  '100.127.255.1',
+  '127.1.1.1',
+  '169.254.1.1',
+  '172.16.0.1',
+  '172.31.0.1',
+  '192.168.1.1',
+];
+const PUBLIC = [
+  '1.0.0.1',
+  '11.0.0.1',
+  '100.63.0.1',
+  '100.128.0.1',
+  '169.253.1.1',
+  '172.15.0.1',
+  '172.32.0.1',
+  '192.167.1.1',
+  '192.169.0.1',
+];
+const PRIVATE6 = ['::', '::1', 'fc00::1', 'fdff::1', 'fe80::1', 'febf::1', '::ffff:10.0.0.1', '64:ff9b::10.0.0.1'];
+const PUBLIC6 = [
+  '::2',
+  '2001:db8::1',
+  'fe00::1',
+  'fec0::1',
+  '::ffff:192.0.2.1',
+  '64:ff9b::192.0.2.1',
+  '64:ff9b:1::10.0.0.1',
+];
+
+test('the rebinding filter knows exactly the private blocks', async () => {
+  for (const [type, addresses, passing] of [
+    ['A', [...PRIVATE, ...PUBLIC], PUBLIC],
+    ['AAAA', [...PRIVATE6, ...PUBLIC6], PUBLIC6],
+  ] as const) {
+    const lines = (all: readonly string[]) => all.map((address) => `www.example. 60 IN ${type} ${address}`).join('\n');
+    const one = await upstream((asked) =>
+      asked.send(asked.reply({ flags: FLAG.QR | FLAG.AD, answers: lines(addresses) })),
+    );
+    const { ask } = forwarder([one], { clock: fakeClock(), settings: { rebinding: { allow: [] } } });
+    const { answers, flags } = await ask(`www.example. ${type}`, { maxBytes: 65_535, flags: FLAG.RD | FLAG.AD });
+    assert.equal(flags & FLAG.AD, 0, 'what is left of an answer is not authentic');
+    assert.deepEqual(
+      new Set(answers.map(({ rdata }) => formatIp(rdata))),
+      new Set(passing.map((text) => formatIp(parseIp(text)!))),
+    );
+  }
 });

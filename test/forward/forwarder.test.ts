@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseName } from '../../src/dns/name.ts';
 import { EDE, FLAG, RCODE, TYPE } from '../../src/dns/types.ts';
+import { fakeClock } from '../support/fake-clock.ts';
 import { edeOf, forwarder, upstream } from '../support/forwarding.ts';
 import { answerFrom, SOA, startScriptedUpstream } from '../support/scripted-upstream.ts';
 import { assertRecords } from '../support/zone-text.ts';
 
 test('a name is forwarded once and then answered from the cache, in the case that the client used', async () => {
   const one = await upstream(answerFrom('www.example. 300 IN A 192.0.2.1\nwww.example. 300 IN A 192.0.2.2'));
-  const { ask, cached } = forwarder([one]);
+  const { ask, cached } = forwarder([one], { clock: fakeClock() });
   assert.equal(cached('www.example. A'), undefined);
   const first = await ask('www.example. A');
   assertRecords(first.answers, 'www.example. 300 IN A 192.0.2.1\nwww.example. 300 IN A 192.0.2.2');
@@ -23,14 +24,14 @@ test('an upstream server that refuses every packet leads to the next at once', a
   const dead = await startScriptedUpstream();
   await dead.close();
   const alive = await upstream(answerFrom('www.example. 300 IN A 192.0.2.1'));
-  const { ask } = forwarder([dead, alive]);
+  const { ask } = forwarder([dead, alive], { clock: fakeClock() });
   assert.equal((await ask('www.example. A')).answers.length, 1);
 });
 
 test('SERVFAIL from all upstream servers is SERVFAIL, cached for a few seconds', async () => {
   const script: Parameters<typeof upstream>[0] = (asked) => asked.send(asked.reply({ rcode: RCODE.SERVFAIL }));
   const [one, two] = [await upstream(script), await upstream(script)];
-  const { ask, cached } = forwarder([one, two]);
+  const { ask, cached } = forwarder([one, two], { clock: fakeClock() });
   assert.equal((await ask('broken.example. A')).rcode, RCODE.SERVFAIL);
   assert.equal(cached('broken.example. A')?.rcode, RCODE.SERVFAIL);
   assert.deepEqual([one.asked.length, two.asked.length], [1, 1]);
@@ -38,7 +39,7 @@ test('SERVFAIL from all upstream servers is SERVFAIL, cached for a few seconds',
 
 test('NXDOMAIN carries its SOA and is cached for the negative TTL', async () => {
   const one = await upstream(answerFrom(''));
-  const { ask, cached } = forwarder([one]);
+  const { ask, cached } = forwarder([one], { clock: fakeClock() });
   const response = await ask('missing.example. A');
   assert.equal(response.rcode, RCODE.NXDOMAIN);
   assertRecords(response.authorities, '. 60 IN SOA ns.test. admin.test. 1 7200 3600 1209600 60');
@@ -50,7 +51,7 @@ test('a truncated reply is retried over TCP', async () => {
   const one = await upstream((asked) =>
     asked.send(asked.transport === 'tcp' ? asked.reply({ answers }) : asked.reply({ flags: 0x8380 })),
   );
-  const { ask } = forwarder([one]);
+  const { ask } = forwarder([one], { clock: fakeClock() });
   assert.equal((await ask('big.example. A', { maxBytes: 65_535 })).answers.length, 200);
   const short = await ask('big.example. A', { maxBytes: 1232 });
   assert.equal(short.answers.length, 0);
@@ -69,7 +70,7 @@ test('after a truncated reply over TCP the next server is queried; else the part
       const tc = { flags: FLAG.QR | FLAG.TC };
       asked.send(asked.reply(asked.transport === 'tcp' ? { ...tc, answers: part } : tc));
     });
-  const alone = forwarder([await truncating()]);
+  const alone = forwarder([await truncating()], { clock: fakeClock() });
   const response = await alone.ask('big.example. A', { maxBytes: 65_535 });
   assertRecords(response.answers, part);
   assert.equal(response.flags & FLAG.TC, FLAG.TC);
@@ -80,7 +81,7 @@ test('after a truncated reply over TCP the next server is queried; else the part
   assert.deepEqual(await target, { rcode: RCODE.SERVFAIL, records: [], authority: [], stale: false });
 
   const whole = await upstream((asked) => asked.send(asked.reply({ answers: all })));
-  const two = forwarder([await truncating(), whole]);
+  const two = forwarder([await truncating(), whole], { clock: fakeClock() });
   const better = await two.ask('big.example. A', { maxBytes: 65_535 });
   assertRecords(better.answers, all);
   assert.equal(better.flags & FLAG.TC, 0);
@@ -88,7 +89,7 @@ test('after a truncated reply over TCP the next server is queried; else the part
 
 test('a truncated reply over TCP without a matching record is SERVFAIL', async () => {
   const one = await upstream((asked) => asked.send(asked.reply({ flags: FLAG.QR | FLAG.TC, authorities: SOA })));
-  const { ask } = forwarder([one]);
+  const { ask } = forwarder([one], { clock: fakeClock() });
   const response = await ask('big.example. A', { maxBytes: 65_535 });
   assert.deepEqual([response.rcode, response.flags & FLAG.TC, edeOf(response)], [RCODE.SERVFAIL, 0, EDE.INVALID_DATA]);
 });
@@ -96,7 +97,7 @@ test('a truncated reply over TCP without a matching record is SERVFAIL', async (
 test('a client without EDNS gets TC, no records and no OPT for a large cached answer', async () => {
   const answers = Array.from({ length: 60 }, (_, i) => `big.example. 300 IN A 192.0.2.${i}`).join('\n');
   const one = await upstream((asked) => asked.send(asked.reply({ answers })));
-  const { ask, cached } = forwarder([one]);
+  const { ask, cached } = forwarder([one], { clock: fakeClock() });
   assert.equal((await ask('big.example. A')).answers.length, 60);
   const plain = cached('big.example. A', { edns: false, maxBytes: 512 });
   assert.deepEqual([plain?.answers.length, (plain?.flags ?? 0) & 0x0200, plain?.edns], [0, 0x0200, undefined]);
@@ -110,7 +111,7 @@ test('HTTPS, SVCB and unknown types pass through unchanged', async () => {
     'odd.example. 300 IN TYPE65534 \\# 5 c00c00ff01',
   ];
   const one = await upstream(answerFrom(zone.join('\n')));
-  const { ask, cached } = forwarder([one]);
+  const { ask, cached } = forwarder([one], { clock: fakeClock() });
   for (const [line, question] of zone.map((text) => [text, text.split(' ')] as const)) {
     const [name, , , type] = question;
     assertRecords((await ask(`${name} ${type}`)).answers, line);

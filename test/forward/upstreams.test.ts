@@ -77,10 +77,28 @@ test('if all upstream servers are down, they are tried anyway, unless failFast i
   }
 });
 
+test('a server that answers other questions is not down because it is slow for one name', async () => {
+  const clock = fakeClock();
+  const one = await upstream((asked) => {
+    if (!asked.text.startsWith('slow')) answerFrom('')(asked);
+  });
+  const { ask, forwarder: made } = forwarder([one], { clock, route: { maxFails: 1 } });
+  const slow = ask('slow.example. A');
+  await until(() => one.asked.length, 1);
+  await clock.advance(100);
+  await ask('other.example. A');
+  await clock.advance(300);
+  await until(() => one.asked.filter(({ text }) => text.startsWith('slow')).length, 2);
+  const [{ up, failures }] = made.upstreams();
+  assert.deepEqual([up, failures], [1, 1]);
+  await clock.advance(5000);
+  assert.equal((await slow).rcode, RCODE.SERVFAIL);
+});
+
 test('round-robin starts with a different server each time', async () => {
   const script = (asked: Asked) => asked.send(asked.reply({ rcode: 3, authorities: SOA }));
   const servers = [await upstream(script), await upstream(script), await upstream(script)];
-  const { ask } = forwarder(servers, { route: { policy: 'round-robin' } });
+  const { ask } = forwarder(servers, { clock: fakeClock(), route: { policy: 'round-robin' } });
   for (let i = 0; i < 9; i++) await ask(`n${i}.example. A`);
   assert.deepEqual(
     servers.map(({ asked }) => asked.length),

@@ -1,8 +1,8 @@
 // One data thread's engine in this thread: zone text in, responses out, with a forwarder and what stands before the answers.
-import { systemClock } from '../../src/clock.ts';
 import { type Message, parseMessage } from '../../src/dns/message/message.ts';
 import { createForwarder } from '../../src/forward/forwarder.ts';
 import { FORWARD_DEFAULTS, type FrontSettings } from '../../src/plane/forward-settings.ts';
+import { fakeClock } from './fake-clock.ts';
 import { type Asking, composeQuestion, routeTo } from './forwarding.ts';
 import { createInProcessPlane } from './in-process.ts';
 import { parseScenarios } from './scenario.ts';
@@ -30,7 +30,7 @@ export async function throughEngine(
     createForwarder: (ours) =>
       createForwarder(
         { ...FORWARD_DEFAULTS, loopDetection: false, dns64: settings.dns64, routes: [routeTo('.', ports)] },
-        { ...ours, clock: systemClock, log: () => {}, loopToken: 'loop0123' },
+        { ...ours, clock: fakeClock(), log: () => {}, loopToken: 'loop0123' },
       ),
   });
   const served = createServed(plane);

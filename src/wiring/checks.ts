@@ -23,7 +23,7 @@ export function startChecks(
   const runner = new CheckRunner({ ...shared, concurrentChecks });
   const poller = createExternalPoller({ ...shared, reports, concurrentChecks });
   return {
-    counts: runner.counts,
+    counts: () => runner.counts(),
     async stop() {
       await Promise.all([runner.stop(), poller.stop()]);
     },

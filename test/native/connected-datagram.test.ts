@@ -2,8 +2,12 @@
 import assert from 'node:assert/strict';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
+import { NativeDatagrams } from '../../src/native/connected-datagram.ts';
+import { type Libc, loadLibc } from '../../src/native/libc.ts';
 import { DATAGRAM_WAYS, type DatagramWay } from '../support/datagram-ways.ts';
+import { requirement } from '../support/requirement.ts';
 import { until } from '../support/until.ts';
 
 /** `values` after another reading. */
@@ -88,4 +92,17 @@ test('system calls: a reply longer than the buffer counts as truncated', {
   socket.close();
   one.close();
   way.close();
+});
+
+test('closed datagrams leave no descriptor behind', requirement('linux'), () => {
+  const descriptors = () => readdirSync('/proc/self/fd').length;
+  const before = descriptors();
+  const datagrams = new NativeDatagrams(loadLibc() as Libc);
+  const events = { received() {}, stranger() {}, failed() {} };
+  const sockets = ['127.0.0.1', '::1'].map((address) => datagrams.open(address, 9, events));
+  assert.equal(descriptors(), before + 2 + sockets.length);
+  for (const socket of sockets) socket.close();
+  sockets[0]!.close();
+  datagrams.close();
+  assert.equal(descriptors(), before);
 });

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import os from 'node:os';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { type Libc, loadLibc } from '../../src/native/libc.ts';
+import { errorCode, type Libc, loadLibc, refusedCall } from '../../src/native/libc.ts';
 import { requirement } from '../support/requirement.ts';
 
 test('memory that a thread allocated is freed when the thread ends', requirement('linux'), async () => {
@@ -24,4 +26,29 @@ test('system calls can use the allocated memory', requirement('linux'), () => {
   fds[0] = 1 << 20;
   assert.equal(libc.poll(address, 1, 0), 1);
   assert.equal(events[3], 32, 'POLLNVAL');
+});
+
+test('a system call that the machine refuses is named with its error', requirement('linux'), () => {
+  const libc = loadLibc() as Libc;
+  const { EPERM, EBADF } = os.constants.errno;
+  assert.equal(refusedCall(libc), undefined);
+  const refusing = (call: keyof Libc, errno = EPERM) => {
+    let failed = false;
+    const refuse = () => {
+      failed = true;
+      return -1;
+    };
+    return refusedCall({ ...libc, [call]: refuse, errno: () => (failed ? errno : libc.errno()) });
+  };
+  for (const call of ['socket', 'sendmmsg', 'recvmmsg', 'epoll_create1', 'accept4'] as const) {
+    assert.equal(refusing(call), `${call}() is refused: EPERM`);
+  }
+  assert.equal(refusing('accept4', EBADF), undefined);
+  const before = readdirSync('/proc/self/fd').length;
+  refusedCall(libc);
+  assert.equal(readdirSync('/proc/self/fd').length, before);
+});
+
+test('an unknown error number is shown as it is', () => {
+  assert.deepEqual([errorCode(os.constants.errno.EADDRINUSE), errorCode(99_999)], ['EADDRINUSE', 'errno 99999']);
 });

@@ -311,3 +311,17 @@ test('nothing remains of a service removed with its instances, in either order',
     assert.deepEqual(registry.size(), { services: 0, instances: 0, groups: 0, subjects: 0 });
   }
 });
+
+test('in a service of many instances an address stops being shared when only one has it', () => {
+  const { registry } = setUp();
+  const many = Array.from({ length: 20 }, (_, i) => instance(`i${i}`, `10.0.1.${i}`));
+  registry.replaceGroup('many', 'k', many);
+  registry.replaceGroup('two', 'k', [instance('a', '10.0.0.1'), instance('b', '10.0.0.1')]);
+  const shared = () => [...registry.service('k')!.sharedAddresses.keys()];
+  assert.deepEqual(shared(), ['10.0.0.1']);
+  registry.replaceGroup('two', 'k', [instance('a', '10.0.0.1')]);
+  assert.deepEqual(shared(), []);
+  registry.replaceGroup('two', 'k', [instance('a', '10.0.0.1'), instance('c', '10.0.0.1')]);
+  const [first, second] = registry.service('k')!.sharedAddresses.get('10.0.0.1')!.instances;
+  assert.deepEqual([first.instance.id, second.instance.id], ['a', 'c']);
+});

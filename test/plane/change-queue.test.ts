@@ -66,6 +66,29 @@ test('a superseded change resolves only after its successor has been applied', a
   assert.equal(await earlier.now(), true);
 });
 
+test('a change resolves with its own message, not with one before, also if others were superseded', async () => {
+  const { queue, sent } = queueFor(['a']);
+  for (const name of ['one.test.', 'two.test.', 'three.test.', 'four.test.']) void queue.add([replace(name, 1)]);
+  // More than one message; the window is full, so all of them wait.
+  const names = Array.from({ length: 2000 }, (_, i) => `n${i}.test.`);
+  const resolved = new Set<string>();
+  for (const name of names) void queue.add([replace(name, 1)]).then(() => resolved.add(name));
+  // Wherever a message ends, the next change or the one after it is a superseded one.
+  for (let i = 0; i < names.length; i += 2) void queue.add([replace(names[i], 2)]);
+  const acknowledged = new Set<string>();
+  while (sent.length > 0) {
+    const message = sent.shift()!;
+    queue.acknowledge(message.id, 'a');
+    for (const line of message.names) acknowledged.add(line.split(' ')[0]);
+    await new Promise(setImmediate);
+    assert.deepEqual(
+      [...resolved],
+      names.filter((name) => acknowledged.has(name)),
+    );
+  }
+  assert.equal(resolved.size, names.length);
+});
+
 test('a receiver that is gone is not waited for', async () => {
   const { queue, sent } = queueFor(['a', 'b']);
   const done = settled(queue.add([replace('x.test.', 5)]));

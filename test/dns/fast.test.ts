@@ -93,7 +93,7 @@ test('the hash of a suffix equals the hash of that suffix as a separate name, re
   );
 });
 
-test('a name of 127 labels is read whole, one of 128 is refused', () => {
+test('a name of 127 labels is read completely, one of 128 is rejected', () => {
   const labels = (count: number) => Uint8Array.from([...Array.from({ length: count }, () => [1, 0x41]).flat(), 0]);
   const query = (name: Uint8Array) => Uint8Array.from([...HEADER, ...name, 0, 1, 0, 1]);
   assert.ok(readInPlace(query(labels(127))));

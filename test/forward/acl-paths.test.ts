@@ -83,7 +83,7 @@ test('the one address added to MX is removed without EDNS as well', async () => 
   assert.deepEqual([answers.length, additionals.length], [1, 0]);
 });
 
-test('a refusal says why over TCP, and over UDP only if it is no longer than the query', async () => {
+test('a refusal carries its EDE over TCP, and over UDP only if it is no longer than the query', async () => {
   const { ask } = await throughEngine(ZONE, { acl: [denied] });
   const reasons = async (overTcp: boolean) =>
     extendedErrors((await ask('host.secret.test. A', { overTcp })).edns!).map(({ infoCode }) => infoCode);

@@ -59,7 +59,7 @@ test('blocks of any size keep their content while others come, go and move', () 
   );
 });
 
-test('memory that is no longer used is given back by steps, and what is left keeps its content', () => {
+test('unused memory is freed in steps, and live blocks keep their content', () => {
   const arena = new Arena();
   assert.equal(arena.totalWords(), 0);
   const blocks = Array.from({ length: 120_000 }, (_, i) => {

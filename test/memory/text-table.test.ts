@@ -41,3 +41,26 @@ test('a text table behaves like a Map of texts', () => {
     }),
   );
 });
+
+test('deleting closes the gap, also where entries go on at the beginning of the table', () => {
+  const texts = Array.from({ length: 40 }, (_, i) => `text-${i * 7919}`);
+  const step = fc.record({ add: fc.boolean(), text: fc.constantFrom(...texts) });
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 20, maxLength: 120 }), (steps) => {
+      const table = new TextTable<string>((text) => text);
+      const model = new Set<string>();
+      for (const { add, text } of steps) {
+        // Never so many that the table grows: it has 16 places.
+        if (add && model.size < 12) {
+          table.set(text, text.length);
+          model.add(text);
+        } else {
+          assert.equal(table.delete(text), model.delete(text));
+        }
+        for (const one of texts) assert.equal(table.get(one), model.has(one) ? one : undefined);
+        assert.equal(table.size, model.size);
+      }
+    }),
+    { numRuns: 300 },
+  );
+});

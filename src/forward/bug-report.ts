@@ -10,11 +10,11 @@ export function createBugReport(
   clock: Clock,
   log: (level: 'error', message: string) => void,
 ): (error: Error) => void {
-  let toldMs = Number.NEGATIVE_INFINITY;
+  let loggedMs = Number.NEGATIVE_INFINITY;
   return (error) => {
     counters.bugs++;
-    if (clock.monotonicMs() - toldMs < AGAIN_MS) return;
-    toldMs = clock.monotonicMs();
+    if (clock.monotonicMs() - loggedMs < AGAIN_MS) return;
+    loggedMs = clock.monotonicMs();
     log('error', `internal error while forwarding: ${error.stack ?? error}`);
   };
 }

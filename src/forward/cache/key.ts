@@ -1,5 +1,5 @@
 // A question as one number: no string is made to find a cache entry. Equal numbers may be different questions (once in
-// 2^53), so whoever finds an entry compares the name as well.
+// 2^53), so the cache compares the name as well.
 import { LOWER } from '../../dns/name.ts';
 
 export interface Keys {

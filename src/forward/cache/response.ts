@@ -120,7 +120,7 @@ function writeAnswer(entry: CacheEntry, query: Uint8Array, how: Rendering, out: 
   return optBytes === 0 ? length : appendOpt(how.asked, entry.rcode, how.ede, '', out, start, length);
 }
 
-/** Making a view to copy by costs as much as about a hundred bytes one by one. */
+/** Creating a view to copy with costs as much as copying about a hundred bytes one by one ("hit, 1 A"). */
 const COPIED_BY_VIEW = 100;
 
 function copy(entry: CacheEntry, length: number, out: Uint8Array, to: number): void {

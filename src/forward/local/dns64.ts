@@ -14,7 +14,7 @@ export interface Dns64 {
   synthesize(aaaa: Answer | undefined, a: Answer): Answer | undefined;
   /**
    * The in-addr.arpa name of the IPv4 address in an address of the prefix, for a PTR question about that; else undefined.
-   * The answer is a CNAME to it (RFC 6147 section 5.3.1, as BIND does), so that what is said there holds.
+   * The answer is a CNAME to it (RFC 6147 section 5.3.1, as BIND does), so that its records are used.
    */
   reverseOf(question: ForwardQuestion): WireName | undefined;
 }

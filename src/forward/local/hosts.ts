@@ -25,7 +25,7 @@ interface HostEntry {
 
 const MAX_LINES = 200_000;
 
-/** Entries of a file's text. Lines that are none are left out, and counted. */
+/** The entries of a file. Invalid lines are skipped and counted. */
 export function parseHosts(text: string): { entries: HostEntry[]; wrong: number[] } {
   const entries: HostEntry[] = [];
   const wrong: number[] = [];

@@ -1,5 +1,5 @@
-// What one client may take: places to wait, late replies, errors. Nobody else should notice a client that asks for more, and
-// a forged address should not get many replies in a short time (DNSBomb, reflection).
+// The share of one client: places to wait, late replies, errors. Other clients must not notice one that asks for more, and a
+// forged address must not get many replies in a short time (DNSBomb, reflection).
 import type { ClientLimits } from '../../plane/forward-settings.ts';
 import type { ForwardCounters } from '../../plane/forward-statistics.ts';
 
@@ -21,7 +21,7 @@ export const ERROR = {
   DROP: 2,
 } as const;
 
-/** A client with no more queries than this gets late replies: it is no flood, and may still wait. */
+/** A client with fewer waiting queries gets late replies: it is not a flood, and may still wait for them. */
 const FEW_WAITING = 16;
 /** Clients whose errors are counted; beyond it the ones seen first are forgotten. */
 const MAX_COUNTED = 4096;

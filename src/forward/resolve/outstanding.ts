@@ -20,7 +20,7 @@ import type { Route } from './route.ts';
 export interface Waiter {
   readonly client: Client | undefined;
   readonly sinceMs: number;
-  /** Nobody is told when its reply is discarded. */
+  /** UDP: the client gets no reply if that would be too late. */
   readonly mayBeDiscarded: boolean;
   discarded(): void;
   answered(entry: CacheEntry, stale: boolean): void;
@@ -62,7 +62,7 @@ interface Task {
   nextOfBucket: Task | undefined;
 }
 
-/** Of the hash table of tasks; a few thousand wait at most. memory/id-table.ts explains why it is not a Map. */
+/** Of the hash table of tasks, at most a few thousand. Not a Map: see memory/id-table.ts ("miss, 1,000 outstanding"). */
 const BUCKETS = 4096;
 const NO_EDE = -1;
 /** Beside EDE 0. */

@@ -32,7 +32,7 @@ export function judgeReply(reply: Uint8Array, question: ForwardQuestion, rules: 
   const sections = sectionsOf(message);
   const { rcode } = message;
   const { chain, finalName } = followChain(sections.answers, question, rules);
-  // The name asked for was found to be no name of ours before it was asked, whichever zone it is in (fallthrough).
+  // The queried name itself was found not to be ours before it was forwarded, even if it is in one of our zones (fallthrough).
   const endsInOurs = chain.length > 0 && rules.isOurs(finalName);
   const data = sections.answers.filter((record) =>
     rcode === RCODE.YXDOMAIN ? isTooLong(record, finalName) : isData(record, finalName, question),

@@ -6,10 +6,10 @@ import { canonicalIp } from '../../dns/ip.ts';
 import type { UpstreamSettings } from '../../plane/forward-settings.ts';
 
 const POLL_MS = 5000;
-/** More than resolvers use (3); more is a mistake in the file. */
+/** Resolvers use 3; more than this is a mistake in the file. */
 const MAX_NAMESERVERS = 15;
 
-/** Lines "nameserver ADDRESS"; others are nothing to us. Addresses that are none are left out. */
+/** Lines "nameserver ADDRESS"; other lines and invalid addresses are ignored. */
 export function parseResolvConf(text: string): UpstreamSettings[] {
   const upstreams: UpstreamSettings[] = [];
   for (const line of text.split('\n')) {

@@ -1,5 +1,5 @@
-// Numbers that an attacker cannot guess (RFC 5452 section 9.2): from crypto, drawn in blocks since one call per ID costs more
-// than the rest of the query.
+// Numbers that an attacker cannot guess (RFC 5452 section 9.2): from crypto, in blocks, since one call per ID costs more than
+// the rest of the query (bench/RESULTS.md, "miss, 1,000 outstanding").
 import { randomFillSync } from 'node:crypto';
 
 export interface Unpredictable {

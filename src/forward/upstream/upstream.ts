@@ -254,7 +254,10 @@ export class Upstream {
   }
 }
 
-/** A class, not closures: thousands of these wait at a time, and every scavenge copies what each keeps alive. */
+/**
+ * A class, not closures: thousands of these wait at a time, and every scavenge copies what each keeps alive ("miss, 1,000
+ * outstanding").
+ */
 class Sending implements Attempt, Cancellable {
   via: object | undefined = undefined;
   /** The second sending, over another transport or without EDNS. */

@@ -65,8 +65,8 @@ export async function serve(options: ServeOptions, output: Output, signals: Serv
 const LOADING_MS = 2_000;
 
 /**
- * Stops a server that has hardly started. A process that ends while a data thread loads koffi aborts, because koffi throws in a
- * terminating thread, so loading is waited for.
+ * Stops a server that has hardly started. A process that ends while a data thread loads its native calls aborts: the library
+ * throws in a terminating thread. So loading is waited for.
  */
 async function abandon(starting: Promise<Running>): Promise<void> {
   const patience = new AbortController();

@@ -1,9 +1,9 @@
 // Policies of a Cloud Map service, for which the API has no member: the service attribute `healthdns.policy`, a JSON object
 // with the policy keys of zones.yaml.
 import type * as v from 'valibot';
-import { mapping } from '../config/reading/shape.ts';
-import { validate } from '../config/reading/validate.ts';
 import { policyEntries, servicePolicy } from '../config/sections/policy.ts';
+import { mapping } from '../reading/shape.ts';
+import { validate } from '../reading/validate.ts';
 import type { ServicePolicy } from '../registry/model.ts';
 import { AwsError } from './aws-error.ts';
 

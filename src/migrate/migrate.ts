@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseConfig } from '../config/loading/load.ts';
-import { formatProblem } from '../config/reading/problem.ts';
+import { formatProblem } from '../reading/problem.ts';
 import type { Finding } from './draft.ts';
 import { InputError, readMigrationInput } from './input.ts';
 import { corefileOfKubeDns } from './kube-dns.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { distance, nearest } from '../../src/config/reading/suggest.ts';
 import { formatListenAddress, parseListenAddress } from '../../src/config/sections/listen.ts';
+import { distance, nearest } from '../../src/reading/suggest.ts';
 
 test('edit distance counts insertions, deletions, substitutions and transpositions', () => {
   const words = [

@@ -1,6 +1,7 @@
 // `healthdns check zones.yaml`: prints every problem, or a summary of what would be served.
+
+import { formatProblem } from '../../reading/problem.ts';
 import type { Config, ZoneConfig } from '../config.ts';
-import { formatProblem } from '../reading/problem.ts';
 import { formatListenAddress } from '../sections/listen.ts';
 import { loadConfig } from './load.ts';
 

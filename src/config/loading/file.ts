@@ -3,10 +3,10 @@
 import { resolve } from 'node:path';
 import * as v from 'valibot';
 import type { ForwardSettings } from '../../plane/forward-settings.ts';
+import type { Reporter } from '../../reading/problem.ts';
+import { choice, expecting, integer, mapping, text } from '../../reading/shape.ts';
+import type { Soundness } from '../../reading/validate.ts';
 import type { Config } from '../config.ts';
-import type { Reporter } from '../reading/problem.ts';
-import { choice, expecting, integer, mapping, text } from '../reading/shape.ts';
-import type { Soundness } from '../reading/validate.ts';
 import { buildCloudMap, checkCloudMap, cloudMapEntry } from '../sections/cloud-map.ts';
 import { createClusterNames } from '../sections/cluster-names.ts';
 import { buildEcs, checkEcs, ecsEntry } from '../sections/ecs.ts';

@@ -1,10 +1,10 @@
 // zones.yaml → Config, or all its problems.
 import { dirname, resolve } from 'node:path';
+import { formatPath, formatProblem, type Path, type Problem, type Reporter } from '../../reading/problem.ts';
+import { readTextFile } from '../../reading/text-file.ts';
+import { validate } from '../../reading/validate.ts';
+import { readYaml } from '../../reading/yaml.ts';
 import type { Config } from '../config.ts';
-import { formatPath, formatProblem, type Path, type Problem, type Reporter } from '../reading/problem.ts';
-import { readTextFile } from '../reading/text-file.ts';
-import { validate } from '../reading/validate.ts';
-import { readYaml } from '../reading/yaml.ts';
 import { buildConfig, checkFile, fileSchema } from './file.ts';
 
 /** A generated file may have a million problems; a person needs the first ones. */

@@ -1,10 +1,10 @@
 // `cloudMap.healthChecks`: checks of registered instances that the API cannot express. Of any type, including commands,
 // because they come from this file and never from a client.
 import * as v from 'valibot';
+import { type Reporter, shown } from '../../reading/problem.ts';
+import { list, mapping, text } from '../../reading/shape.ts';
+import type { Soundness } from '../../reading/validate.ts';
 import type { CloudMapCheck } from '../config.ts';
-import { type Reporter, shown } from '../reading/problem.ts';
-import { list, mapping, text } from '../reading/shape.ts';
-import type { Soundness } from '../reading/validate.ts';
 import { buildHealthCheck, checkHealthCheck, healthCheckEntry } from './health-check.ts';
 import { label } from './names.ts';
 

@@ -2,10 +2,10 @@
 import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import * as v from 'valibot';
+import { type Path, type Reporter, show, shown } from '../../reading/problem.ts';
+import { choice, expecting, flag, integer, list, mapping, oneOrMany, text, whichever } from '../../reading/shape.ts';
+import type { Soundness } from '../../reading/validate.ts';
 import type { CloudMapConfig, CloudMapStore, ListenAddress, TaskCluster } from '../config.ts';
-import { type Path, type Reporter, show, shown } from '../reading/problem.ts';
-import { choice, expecting, flag, integer, list, mapping, oneOrMany, text, whichever } from '../reading/shape.ts';
-import type { Soundness } from '../reading/validate.ts';
 import { buildCloudMapChecks, checkCloudMapChecks, cloudMapChecksEntry } from './cloud-map-checks.ts';
 import type { ClusterNames } from './cluster-names.ts';
 import { checkKubeconfig } from './kubeconfig.ts';

@@ -1,10 +1,10 @@
 // `ecs`: the Amazon ECS API on the HTTP address, and the engine that runs tasks.
 import { resolve } from 'node:path';
 import * as v from 'valibot';
+import type { Reporter } from '../../reading/problem.ts';
+import { choice, flag, integer, mapping, text } from '../../reading/shape.ts';
+import type { Soundness } from '../../reading/validate.ts';
 import type { EcsConfig, ListenAddress } from '../config.ts';
-import type { Reporter } from '../reading/problem.ts';
-import { choice, flag, integer, mapping, text } from '../reading/shape.ts';
-import type { Soundness } from '../reading/validate.ts';
 import { isLoopback } from './listen.ts';
 
 const ecsSchema = mapping(

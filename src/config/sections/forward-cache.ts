@@ -6,8 +6,8 @@ import {
   PREFETCH_DEFAULTS,
   SERVE_STALE_DEFAULTS,
 } from '../../plane/forward-settings.ts';
-import type { Reporter } from '../reading/problem.ts';
-import { expecting, flag, integer, list, mapping, seconds, whichever } from '../reading/shape.ts';
+import type { Reporter } from '../../reading/problem.ts';
+import { expecting, flag, integer, list, mapping, seconds, whichever } from '../../reading/shape.ts';
 import { absoluteName, domainName } from './names.ts';
 
 const MAX_TTL = 2_147_483_647;

@@ -6,8 +6,8 @@ import { patternProblem, unknownGroup } from '../../dns/pattern.ts';
 import { composeRdata } from '../../dns/rdata/rdata.ts';
 import { parseType, RCODE, TYPE } from '../../dns/types.ts';
 import type { Dns64Settings, ForwardSettings, HostsSettings, TemplateSettings } from '../../plane/forward-settings.ts';
-import { type Reporter, show } from '../reading/problem.ts';
-import { choice, expecting, flag, list, mapping, oneOrMany, text, ttlSeconds, whichever } from '../reading/shape.ts';
+import { type Reporter, show } from '../../reading/problem.ts';
+import { choice, expecting, flag, list, mapping, oneOrMany, text, ttlSeconds, whichever } from '../../reading/shape.ts';
 import { absoluteName, canonical, domainName, ipAddress } from './names.ts';
 
 const hostsSchema = mapping(

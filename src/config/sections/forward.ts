@@ -9,8 +9,8 @@ import {
   type TlsSettings,
   type UpstreamSettings,
 } from '../../plane/forward-settings.ts';
-import { type Reporter, show, shown } from '../reading/problem.ts';
-import { choice, flag, integer, list, mapping, oneOrMany, seconds, text, whichever } from '../reading/shape.ts';
+import { type Reporter, show, shown } from '../../reading/problem.ts';
+import { choice, flag, integer, list, mapping, oneOrMany, seconds, text, whichever } from '../../reading/shape.ts';
 import { absoluteName, domainName } from './names.ts';
 import { checkUpstreamTls } from './upstream-tls.ts';
 

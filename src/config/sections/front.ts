@@ -5,9 +5,9 @@ import { NameError, parseName } from '../../dns/name.ts';
 import { patternProblem, unknownGroup } from '../../dns/pattern.ts';
 import { parseType, RCODE } from '../../dns/types.ts';
 import type { AclRule, Dns64Settings, FrontSettings, RewriteRule } from '../../plane/forward-settings.ts';
+import { type Path, type Reporter, show } from '../../reading/problem.ts';
+import { choice, expecting, integer, list, mapping, text, whichever } from '../../reading/shape.ts';
 import type { ZoneConfig } from '../config.ts';
-import { type Path, type Reporter, show } from '../reading/problem.ts';
-import { choice, expecting, integer, list, mapping, text, whichever } from '../reading/shape.ts';
 import { absoluteName, domainName } from './names.ts';
 
 const NETWORK = 'an address or network such as 10.0.0.0/8';

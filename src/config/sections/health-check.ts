@@ -1,8 +1,8 @@
 // `healthCheck`: the parameters of ECS with their names, defaults and semantics. All times are in seconds, as in ECS.
 import * as v from 'valibot';
+import { type Path, type Reporter, show } from '../../reading/problem.ts';
+import { choice, expecting, flag, integer, list, mapping, seconds, text, whichever } from '../../reading/shape.ts';
 import type { HealthCheck } from '../../registry/model.ts';
-import { type Path, type Reporter, show } from '../reading/problem.ts';
-import { choice, expecting, flag, integer, list, mapping, seconds, text, whichever } from '../reading/shape.ts';
 import { canonical, ipAddress } from './names.ts';
 
 const COMMAND = '["CMD", program, argument, …] or ["CMD-SHELL", line]';

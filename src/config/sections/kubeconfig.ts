@@ -1,9 +1,9 @@
 // Checks the kubeconfigs of a configuration before a source uses them.
 import { access, constants } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { type Path, type Reporter, shown } from '../reading/problem.ts';
-import { readTextFile } from '../reading/text-file.ts';
-import { readYaml } from '../reading/yaml.ts';
+import { type Path, type Reporter, shown } from '../../reading/problem.ts';
+import { readTextFile } from '../../reading/text-file.ts';
+import { readYaml } from '../../reading/yaml.ts';
 
 interface ClusterInput {
   readonly kubeconfig?: string;

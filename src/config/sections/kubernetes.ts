@@ -1,8 +1,7 @@
 // `kubernetes`: the clusters of a zone. Options are named after those of CoreDNS's `kubernetes` plugin.
 import { resolve } from 'node:path';
 import * as v from 'valibot';
-import type { KubernetesConfig } from '../config.ts';
-import { type Path, type Reporter, show } from '../reading/problem.ts';
+import { type Path, type Reporter, show } from '../../reading/problem.ts';
 import {
   choice,
   expecting,
@@ -14,7 +13,8 @@ import {
   text,
   ttlSeconds,
   whichever,
-} from '../reading/shape.ts';
+} from '../../reading/shape.ts';
+import type { KubernetesConfig } from '../config.ts';
 import type { ClusterNames } from './cluster-names.ts';
 import { checkKubeconfig } from './kubeconfig.ts';
 import { absoluteName, domainName, label } from './names.ts';

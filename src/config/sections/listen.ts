@@ -1,9 +1,9 @@
 // The addresses of the server: `listen` (DNS), `http` and `admin`.
 import * as v from 'valibot';
 import { canonicalIp, ipFamily } from '../../dns/ip.ts';
+import { type Reporter, show, shown } from '../../reading/problem.ts';
+import { expecting, oneOrMany, text } from '../../reading/shape.ts';
 import type { ListenAddress } from '../config.ts';
-import { type Reporter, show, shown } from '../reading/problem.ts';
-import { expecting, oneOrMany, text } from '../reading/shape.ts';
 
 /**
  * Loopback and a port above 1023, as in the example: without these keys, no privilege is needed and nothing is open to

@@ -1,9 +1,9 @@
 // Names in zones.yaml: relative to their zone unless they end with a dot; "@" is the zone itself.
 import { canonicalIp, formatIp, ipFamily, parseIp } from '../../dns/ip.ts';
 import { formatName, isSubdomain, NameError, parseName, reverseName, type WireName } from '../../dns/name.ts';
-import { shown } from '../reading/problem.ts';
-import { text } from '../reading/shape.ts';
-import { nearest } from '../reading/suggest.ts';
+import { shown } from '../../reading/problem.ts';
+import { text } from '../../reading/shape.ts';
+import { nearest } from '../../reading/suggest.ts';
 
 const IPV4_EXAMPLE = '10.0.0.7';
 const IPV6_EXAMPLE = '2001:db8::7';

@@ -1,8 +1,8 @@
 // Which instances of a service are answered: keys of a service, with defaults that its zone may set.
 import * as v from 'valibot';
 import { overlaid, type PolicyKey, policyKeys, type WrittenPolicies } from '../../health/policies/policies.ts';
+import { choice, flag, integer } from '../../reading/shape.ts';
 import type { ServicePolicy } from '../../registry/model.ts';
-import { choice, flag, integer } from '../reading/shape.ts';
 
 export const policyEntries = {
   whenAllUnhealthy: v.optional(

@@ -2,10 +2,10 @@
 import * as v from 'valibot';
 import { composeRdata, formatRdata, RdataError } from '../../dns/rdata/rdata.ts';
 import { parseType, TYPE, typeName } from '../../dns/types.ts';
+import { type Path, type Reporter, shown } from '../../reading/problem.ts';
+import { mapping, oneOrMany, text, ttlSeconds } from '../../reading/shape.ts';
+import { nearest } from '../../reading/suggest.ts';
 import type { StaticRecord } from '../config.ts';
-import { type Path, type Reporter, shown } from '../reading/problem.ts';
-import { mapping, oneOrMany, text, ttlSeconds } from '../reading/shape.ts';
-import { nearest } from '../reading/suggest.ts';
 import { absoluteName, domainName, isInZone, nameMessage, wireName } from './names.ts';
 
 const COMMON_TYPES = [

@@ -1,8 +1,8 @@
 // `server`: how the data plane behaves; `limits`: how much others may make the process hold.
 import * as v from 'valibot';
 import { FORWARD_DEFAULTS } from '../../plane/forward-settings.ts';
+import { choice, flag, integer, mapping, seconds, text } from '../../reading/shape.ts';
 import type { ServerConfig } from '../config.ts';
-import { choice, flag, integer, mapping, seconds, text } from '../reading/shape.ts';
 
 /** A TXT string (RFC 1035 section 3.3). */
 const MAX_TXT_BYTES = 255;

@@ -1,10 +1,10 @@
 // `services`: services whose instances are written in the file, in Cloud Map's words.
 import * as v from 'valibot';
+import { type Path, type Reporter, shown } from '../../reading/problem.ts';
+import { choice, integer, list, mapping, ttlSeconds, whichever, words } from '../../reading/shape.ts';
+import type { Soundness } from '../../reading/validate.ts';
 import type { ServicePolicy, ServicePort } from '../../registry/model.ts';
 import type { StaticInstance, StaticService } from '../config.ts';
-import { type Path, type Reporter, shown } from '../reading/problem.ts';
-import { choice, integer, list, mapping, ttlSeconds, whichever, words } from '../reading/shape.ts';
-import type { Soundness } from '../reading/validate.ts';
 import {
   buildHealthCheck,
   checkHealthCheck,

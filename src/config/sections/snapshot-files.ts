@@ -1,8 +1,8 @@
 // The files that sources of all zones write their snapshots to: each its own, in a folder that is there.
 import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { formatPath, type Path, type Reporter, shown } from '../reading/problem.ts';
-import type { Soundness } from '../reading/validate.ts';
+import { formatPath, type Path, type Reporter, shown } from '../../reading/problem.ts';
+import type { Soundness } from '../../reading/validate.ts';
 import type { CloudMapInput } from './cloud-map.ts';
 import type { KubernetesInput } from './kubernetes.ts';
 

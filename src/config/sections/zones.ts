@@ -1,10 +1,10 @@
 // `zones`: the zones that are served. A zone is filled by records, by services, by Kubernetes clusters, or by all of them.
 import * as v from 'valibot';
 import { MAX_TTL_SECONDS } from '../../dns/limits.ts';
+import { type Path, type Reporter, shown } from '../../reading/problem.ts';
+import { integer, list, mapping, ttlSeconds } from '../../reading/shape.ts';
+import type { Soundness } from '../../reading/validate.ts';
 import type { SoaConfig, ZoneConfig } from '../config.ts';
-import { type Path, type Reporter, shown } from '../reading/problem.ts';
-import { integer, list, mapping, ttlSeconds } from '../reading/shape.ts';
-import type { Soundness } from '../reading/validate.ts';
 import type { ClusterNames } from './cluster-names.ts';
 import { buildKubernetes, checkKubernetes, type KubernetesInput, kubernetesEntry } from './kubernetes.ts';
 import {

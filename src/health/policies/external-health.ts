@@ -1,7 +1,7 @@
 // External health sources: reports of other systems about an instance, combined into one fact.
 import * as v from 'valibot';
-import { show } from '../../config/reading/problem.ts';
-import { choice, integer, list, mapping, seconds, text } from '../../config/reading/shape.ts';
+import { show } from '../../reading/problem.ts';
+import { choice, integer, list, mapping, seconds, text } from '../../reading/shape.ts';
 import type { Fact, Status } from '../../registry/model.ts';
 import { healthPolicy } from './policy.ts';
 

@@ -1,7 +1,7 @@
 // Flap damping, as RFC 2439 damps routes: each fall adds to a penalty that halves with time; too high a penalty keeps
 // the instance out until it has come down to half of that.
 import * as v from 'valibot';
-import { integer, mapping, seconds } from '../../config/reading/shape.ts';
+import { integer, mapping, seconds } from '../../reading/shape.ts';
 import type { ServicePolicy, Status, Verdict } from '../../registry/model.ts';
 import { healthPolicy, memory } from './policy.ts';
 

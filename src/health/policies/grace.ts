@@ -1,5 +1,5 @@
 // Grace period: failing checks do not exclude a new instance. ECS: healthCheckGracePeriodSeconds.
-import { seconds } from '../../config/reading/shape.ts';
+import { seconds } from '../../reading/shape.ts';
 import type { Fact, FactSource, ServicePolicy, Verdict } from '../../registry/model.ts';
 import { effectiveStatus } from '../rules/effective-status.ts';
 import { healthPolicy, memory } from './policy.ts';

@@ -1,6 +1,6 @@
 // Maximum ejection: limits the share of a service that is left out, so that the rest is not overloaded (Envoy's outlier
 // detection, max_ejection_percent).
-import { integer } from '../../config/reading/shape.ts';
+import { integer } from '../../reading/shape.ts';
 import type { Verdict } from '../../registry/model.ts';
 import { concerned, healthPolicy, isEjected } from './policy.ts';
 

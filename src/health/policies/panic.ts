@@ -1,6 +1,6 @@
 // Panic threshold: if too many are unhealthy at once, a fault in the checks is more likely (Envoy).
 import * as v from 'valibot';
-import { integer, mapping } from '../../config/reading/shape.ts';
+import { integer, mapping } from '../../reading/shape.ts';
 import type { ServicePolicy, ServiceState, Verdict } from '../../registry/model.ts';
 import { concerned, healthPolicy, isEjected } from './policy.ts';
 

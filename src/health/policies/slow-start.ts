@@ -1,6 +1,6 @@
 // Slow start: a new or recovered instance of a weighted service regains its weight gradually.
 
-import { seconds } from '../../config/reading/shape.ts';
+import { seconds } from '../../reading/shape.ts';
 import type { InstanceState, ServicePolicy } from '../../registry/model.ts';
 import { healthPolicy, memory } from './policy.ts';
 

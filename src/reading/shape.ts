@@ -1,7 +1,7 @@
 // The vocabulary of the sections' schemas: valibot schemas that report every problem at once, with what was expected. The
 // JSON Schema for editors is made from the same schemas.
 import * as v from 'valibot';
-import { MAX_TTL_SECONDS } from '../../dns/limits.ts';
+import { MAX_TTL_SECONDS } from '../dns/limits.ts';
 import { show, shown } from './problem.ts';
 import { nearest } from './suggest.ts';
 

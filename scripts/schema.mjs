@@ -2,7 +2,7 @@
 // the validator, those of docs/metrics.md from the table of metrics, those of
 // docs/migrating-from-coredns.md from the plugins that `healthdns migrate` knows.
 import { readFile, writeFile } from 'node:fs/promises';
-import { withPluginTables } from '../build/src/migrate/reference.js';
+import { withPluginTables } from '../build/test/support/plugin-tables.js';
 import { jsonSchema, jsonSchemaText, withMetricTables, withTables } from '../build/test/support/reference.js';
 
 await writeFile(new URL('../zones.schema.json', import.meta.url), jsonSchemaText());

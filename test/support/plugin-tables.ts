@@ -1,6 +1,6 @@
 // The tables of docs/migrating-from-coredns.md, from the plugins that `healthdns migrate` knows: so they cannot differ.
-import type { Plugin } from './plugin.ts';
-import { PLUGINS } from './plugins.ts';
+import type { Plugin } from '../../src/migrate/plugin.ts';
+import { PLUGINS } from '../../src/migrate/plugins.ts';
 
 /** The page with its tables made anew: "<!-- options of NAME -->" and "<!-- plugins -->" up to "<!-- end -->". */
 export function withPluginTables(page: string): string {

@@ -81,7 +81,7 @@ export function explainName(context: ExplainContext, name: WireName): NameExplan
 
 type Found = Omit<NameExplanation, 'name' | 'zone' | 'ready' | 'stale' | 'filledBy'>;
 
-/** In the order of the data plane's search: server/lookup.ts. */
+/** In the order of the data plane's search: server/table/lookup.ts. */
 function explainIn(asked: Asked): Found {
   const { context, name, isReady } = asked;
   const { tree } = context.publication;

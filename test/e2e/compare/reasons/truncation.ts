@@ -5,12 +5,14 @@ import type { Reason } from './reason.ts';
 
 const UDP_BYTES = 512;
 const EDNS_UDP_BYTES = 1232;
+/** Addresses, and the aliases that lead to them. */
+const PARTLY_ANSWERED = new Set(['A', 'AAAA', 'CNAME']);
 
 const isTruncated = ({ flags }: { readonly flags: string }): boolean => /\btc\b/.test(flags);
 
 /**
- * CoreDNS sends as many records as fit, and sets TC for additional ones that do not; healthdns sends no part of an answer,
- * and leaves additional ones out in silence (RFC 2181 section 9).
+ * CoreDNS sends as many records as fit, and sets TC for additional ones that do not; healthdns sends part of an answer only
+ * of addresses, and omits additional ones without TC (RFC 2181 section 9).
  */
 export const TRUNCATION: Reason = {
   id: 'truncation',
@@ -24,7 +26,9 @@ export const TRUNCATION: Reason = {
     if (!isCut && whole.healthdns.bytes <= limit) return undefined;
     // TC only where it had to be, and no records but those of the whole answer.
     if (isTruncated(coreDns) && whole.coreDns.bytes <= limit) return undefined;
-    if (isTruncated(healthdns) && (whole.healthdns.bytes <= limit || healthdns.answers.length > 0)) return undefined;
+    const known = new Set(whole.healthdns.answers.map(line));
+    const isPart = healthdns.answers.every((record) => PARTLY_ANSWERED.has(record.type) && known.has(line(record)));
+    if (isTruncated(healthdns) && (whole.healthdns.bytes <= limit || !isPart)) return undefined;
     const complete = { ...healthdns, additionals: whole.healthdns.additionals };
     if (!isTruncated(healthdns) && !sameAnswer(complete, whole.healthdns)) return undefined;
     return whole;

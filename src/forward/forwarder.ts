@@ -189,13 +189,16 @@ export class Forwarder {
       kept !== undefined && age !== AGE.OVER ? copyOf(kept) : this.cache.findStandIn(query, query.length, asked, nowMs);
     const ready = age === AGE.FRESH ? kept : this.stated(question, nowMs);
     const route = this.routeOf(question.name);
+    const staleTtlSeconds = this.settings.cache.serveStale?.ttlSeconds ?? 0;
     if (ready !== undefined) {
       this.counters.hits++;
       callback(targetOf(ready, nowMs, -1));
+    } else if (stale !== undefined && age === AGE.STALE_AT_ONCE) {
+      this.noteStaleHit(stale, nowMs, query, query.length, asked);
+      callback(targetOf(stale, nowMs, staleTtlSeconds));
     } else if (route === undefined) {
       callback(failedTarget(RCODE.REFUSED));
     } else {
-      const staleTtlSeconds = this.settings.cache.serveStale?.ttlSeconds ?? 0;
       this.outstanding.wait(this.cache.keyOf(query, query.length, asked), question, route.counters, stale, {
         client: clientOf(client),
         sinceMs: nowMs,

@@ -1,7 +1,9 @@
 // What time does to answers, on a clock that the test advances (the upstream is real, so its replies are waited for).
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { EDE, FLAG, RCODE } from '../../src/dns/types.ts';
+import { parseName } from '../../src/dns/name.ts';
+import { EDE, FLAG, RCODE, TYPE } from '../../src/dns/types.ts';
+import type { TargetAnswer } from '../../src/forward/resolve/target.ts';
 import { PREFETCH_DEFAULTS, SERVE_STALE_DEFAULTS } from '../../src/plane/forward-settings.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { type Asking, edeOf, forwarder, type TestForwarderOptions, upstream } from '../support/forwarding.ts';
@@ -207,6 +209,19 @@ test('serve-stale: an expired answer does not have AD set', async () => {
   await clock.advance(301_000);
   const old = await ask('www.example. A', { flags: FLAG.RD | FLAG.AD });
   assert.deepEqual([edeOf(old), old.flags & FLAG.AD], [EDE.STALE_ANSWER, 0]);
+});
+
+test('serve-stale: the expired target of an alias of ours is also served at once after a failure', async () => {
+  const { clock, server, ask, forwarder: made } = await setUp({ cache: stale });
+  await ask('www.example. A');
+  server.script = SERVFAIL;
+  await clock.advance(301_000);
+  await ask('www.example. A');
+  let target: TargetAnswer | undefined;
+  made.resolveTarget(parseName('www.example.'), TYPE.A, false, undefined, (answer) => {
+    target = answer;
+  });
+  assert.deepEqual([target?.stale, target?.records.length, target?.records[0]?.ttlSeconds], [true, 1, 30]);
 });
 
 test('prefetch: a popular answer is refreshed once shortly before it expires', async () => {

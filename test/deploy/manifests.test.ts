@@ -35,7 +35,7 @@ test('the zones.yaml of the chart passes `healthdns check`, with any values', re
   assert.match(summary, /zone {2}production\.local\.: 1 record/);
   const written = parse(ofKind(objects, 'ConfigMap').data['zones.yaml']);
   assert.deepEqual(written.forward, [{ to: ['192.0.2.53', '192.0.2.54:5353'] }]);
-  assert.deepEqual(written.zones[0].kubernetes, { pods: 'verified' });
+  assert.deepEqual(written.zones[0].kubernetes, { fallthrough: ['in-addr.arpa', 'ip6.arpa'], pods: 'verified' });
   assert.equal(written.limits.tcpConnections, 50);
   assert.equal(written.server.lameduckSeconds, 5);
 });

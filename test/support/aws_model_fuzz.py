@@ -152,26 +152,40 @@ def check(shape, value, path):
 
 
 def contents():
-    """All that the List operations without required input show, to compare before and after an error. Tasks end by themselves."""
-    lists = [name for name in supported if name.startswith("List") and name != "ListTasks"]
+    """All that the List operations without required input show, to compare before and after an error. Tasks of ECS, and services
+    that are being deleted, end by themselves."""
+    changing = {"ListTasks", "ListServices"} if service == "ecs" else set()
+    lists = [name for name in supported if name.startswith("List") and name not in changing]
     return {name: call(name, "{}") for name in lists if not model.operation_model(name).input_shape.required_members}
 
 
-#: Now and then something valid, for later requests to refer to.
 CONTAINER = {"name": "web", "image": "none", "command": ["sleep", "60"], "portMappings": [{"containerPort": 80}]}
-VALID = {
-    "servicediscovery": [],
-    "ecs": [
-        ("CreateCluster", {}),
-        ("RegisterTaskDefinition", {"family": "valid", "containerDefinitions": [CONTAINER]}),
-        ("CreateService", {"serviceName": "valid", "taskDefinition": "valid", "desiredCount": 1}),
-        ("RunTask", {"taskDefinition": "valid"}),
-    ],
-}[service]
+
+
+def make_valid(run):
+    """Something that later requests can refer to: without it, most would be about what does not exist."""
+
+    def made(name, given):
+        answer = call(name, json.dumps(given))[1]
+        remember(name, answer)
+        return answer
+
+    if service == "ecs":
+        made("CreateCluster", {})
+        made("RegisterTaskDefinition", {"family": "valid", "containerDefinitions": [CONTAINER]})
+        made("CreateService", {"serviceName": "valid", "taskDefinition": "valid", "desiredCount": 1})
+        made("RunTask", {"taskDefinition": "valid"})
+        return
+    made("CreateHttpNamespace", {"Name": f"valid{run}"})
+    for namespace in made("ListNamespaces", {"MaxResults": 100})["Namespaces"][-1:]:
+        created = made("CreateService", {"Name": f"valid{run}", "NamespaceId": namespace["Id"]}).get("Service", {})
+        made("RegisterInstance", {"ServiceId": created.get("Id"), "InstanceId": "valid", "Attributes": {"k": "v"}})
+
+
 outcomes = {}
 for run in range(runs):
-    for name, given in VALID if run % 100 == 0 else []:
-        remember(name, call(name, json.dumps(given))[1])
+    if run % 100 == 0:
+        make_valid(run)
     name = operation_name = chance.choice(supported)
     operation = model.operation_model(name)
     body = json.dumps(generate(operation.input_shape, name) if operation.input_shape else {})

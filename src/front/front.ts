@@ -57,6 +57,7 @@ const NOTHING = new Uint8Array(0);
 /** Of the alias from the name asked for to the name that the search path found. */
 const ALIAS_TTL_SECONDS = 5;
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: short functions over one query's state, on the path of every answer where a front is configured
 export function createFront(settings: FrontSettings, inner: Pick<QueryHandler, 'respond'>, deps: FrontDeps): Front {
   const acl = createAcl(settings.acl);
   const vet = settings.acl.length > 0 ? createVetting(acl, settings.dns64) : undefined;

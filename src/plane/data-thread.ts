@@ -33,6 +33,7 @@ export interface DataThreadEvents {
 
 const CLOSE_MS = 2000;
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: short functions over the state of one worker thread
 export function startDataThread(url: URL, data: ThreadData, name: string, events: DataThreadEvents): DataThread {
   const worker = new Worker(url, { workerData: data, name, resourceLimits: { maxYoungGenerationSizeMb: 24 } });
   const cacheReplies = new Map<number, (reply: Extract<FromThread, { kind: 'cache' }>) => void>();

@@ -48,6 +48,7 @@ const MAX_DELAY_MS = 10_000;
 const HEALTHY_MS = 60_000;
 
 /** Starts the threads; sockets are opened by `listen`. */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: short functions over the threads that run
 export async function startDataPlane(
   settings: DataPlaneSettings,
   options: DataPlaneOptions,

@@ -233,6 +233,7 @@ export interface RRsetWriter {
   addGlue(handle: number, cutLabels: number): void;
 }
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: a closure over memory and table, which V8 compiles in as constants: as a class an answer took 14 to 20 % longer
 export function createRRsetWriter(
   memory: PacketMemory,
   table: Table,

@@ -33,6 +33,7 @@ export interface Lookup {
 }
 
 /** Searches for `name`, which the question reader overwrites. */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: a closure over memory and table, which V8 compiles in as constants: as a class an answer took 14 to 20 % longer
 export function createLookup(table: Table, zones: Zones, name: HashedName): Lookup {
   const chunks = table.arena.words;
   const { hashes } = name;

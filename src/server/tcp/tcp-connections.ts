@@ -39,6 +39,7 @@ const SWEEP_MS = 500;
 /** A client that asked or read in this time is not idle: it does not make room for a new one. */
 const ACTIVE_MS = 100;
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: short functions over the connections of one thread
 export function createTcpConnections(settings: TcpSettings, clock: Clock, counters: Counters): TcpConnections {
   /** Those that have not asked yet, the oldest first. */
   const silent = new Set<TimedConnection>();

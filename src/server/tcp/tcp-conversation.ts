@@ -90,6 +90,7 @@ const MAX_FRAMED_BYTES = 2 + 65_535;
 export const OUT_BYTES = SEND_BYTES + MAX_FRAMED_BYTES + 8;
 
 /** `arrived` is the counter of queries. */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: short functions over the state of one connection
 export function createConversations<C extends Conversation>(
   handler: QueryHandler,
   settings: TcpSettings,

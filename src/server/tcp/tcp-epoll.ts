@@ -73,6 +73,7 @@ const LISTENER = 0;
 const MAX_GENERATION = 0x7fff_ffff;
 
 /** Binds and listens at once; read by receive-loop.ts. Throws ListenError. */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: short functions over one listening socket and its connections
 export function listenEpollTcp(
   handler: QueryHandler,
   address: SocketAddress,

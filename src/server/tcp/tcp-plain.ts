@@ -28,6 +28,7 @@ interface PlainConnection extends Conversation {
  * Rejects with ListenError. Node has no way to say how much the kernel keeps of answers that nobody reads: it is what the
  * system allows (net.ipv4.tcp_wmem).
  */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: short functions over one listening socket and its connections
 export async function listenPlainTcp(
   handler: QueryHandler,
   address: SocketAddress,

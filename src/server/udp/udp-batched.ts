@@ -26,6 +26,7 @@ const MOST_LAST_BATCHES = 256;
 export interface BatchedUdpSocket extends UdpSocket, ReadableSocket {}
 
 /** Binds at once; read by receive-loop.ts. Throws ListenError. */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: short functions over one socket's batch, whose memory V8 compiles in as constants
 export function openBatchedUdp(
   libc: Libc,
   handler: QueryHandler,

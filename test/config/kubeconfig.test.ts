@@ -155,16 +155,18 @@ users: null
     const name = fc.oneof(fc.constantFrom('c', 'ctx'), fc.constantFrom<unknown>('u', '', 1, null));
     const part = (key: string, inner: fc.Arbitrary<unknown>) =>
       fc.oneof(fc.array(fc.record({ name, [key]: inner }, { requiredKeys: [] }), { maxLength: 2 }), fc.constant(null));
-    const valid = fc.constantFrom<unknown>(KUBECONFIG.clusters.slice(0, 1), KUBECONFIG.contexts.slice(0, 1));
-    const any = fc.record(
-      {
-        clusters: fc.oneof(valid, part('cluster', fc.record({ server: fc.constant('https://127.0.0.1:1') }))),
-        contexts: fc.oneof(valid, part('context', fc.record({ cluster: name, user: name }))),
-        users: fc.oneof(fc.constant(KUBECONFIG.users), part('user', fc.constant({ token: 'secret' }))),
-        'current-context': name,
-      },
-      { requiredKeys: [] },
-    );
+    /** Mostly what is right, so that many of the 500 files can be used. */
+    const mostly = (right: unknown, other: fc.Arbitrary<unknown>) =>
+      fc.oneof({ arbitrary: fc.constant(right), weight: 3 }, { arbitrary: other, weight: 1 });
+    const any = fc.record({
+      clusters: mostly(
+        KUBECONFIG.clusters.slice(0, 1),
+        part('cluster', fc.record({ server: fc.constant('https://127.0.0.1:1') })),
+      ),
+      contexts: mostly(KUBECONFIG.contexts.slice(0, 1), part('context', fc.record({ cluster: name, user: name }))),
+      users: mostly(KUBECONFIG.users, part('user', fc.constant({ token: 'secret' }))),
+      'current-context': mostly('ctx', fc.oneof(name, fc.constant(undefined))),
+    });
     let usable = 0;
     await fc.assert(
       fc.asyncProperty(any, async (value) => {
@@ -176,6 +178,6 @@ users: null
       }),
       { numRuns: 500 },
     );
-    assert.ok(usable > 0);
+    assert.ok(usable > 50, `${usable} of 500 were usable`);
   });
 });

@@ -19,6 +19,7 @@ import { warnOfFixedSettings } from './wiring/fixed-settings.ts';
 import { startHttp } from './wiring/http.ts';
 import { onceLoaded } from './wiring/once-loaded.ts';
 import { planeSettings, presentAddresses, serverAddresses } from './wiring/plane-settings.ts';
+import type { NameExplanation } from './zone/explain/explain.ts';
 
 export interface Dependencies {
   readonly log: Logger;
@@ -34,6 +35,8 @@ export interface Running {
   readonly admin: ListenAddress | undefined;
   /** At most `limit` services of each zone are listed. */
   overview(limit: number): Overview;
+  /** Who has a name. Throws NameError. */
+  explain(name: string): Pick<NameExplanation, 'owners'>;
   /** Resolves when every active check has a first result (true), or after a few seconds (false). */
   firstChecks(): Promise<boolean>;
   /** Rejects if the new configuration cannot be served; the content applied so far stays. */
@@ -107,6 +110,7 @@ async function start(
     http: http.http(),
     admin: http.admin(),
     overview,
+    explain: (name) => control.zones.explain(name),
     firstChecks: () => firstChecks(control.registry, control.health, clock),
     async reload(next) {
       await http.reload(next);

@@ -1,8 +1,9 @@
 // The output of `serve` for the person who starts it.
 
 import type { Config } from '../config/config.ts';
-import { zoneContents } from '../config/loading/check.ts';
+import { otherNames, zoneContents } from '../config/loading/check.ts';
 import { formatListenAddress } from '../config/sections/listen.ts';
+import { NameError } from '../dns/name.ts';
 import type { ServiceOverview } from '../http/overview.ts';
 import type { Running } from '../main.ts';
 import { VERSION } from '../version.ts';
@@ -10,7 +11,11 @@ import { VERSION } from '../version.ts';
 /** No more than fits on a screen; the status page has all. */
 const SERVICES_SHOWN = 12;
 
-export function describeServing(file: string, config: Config, { listening, http, admin }: Running): string[] {
+export function describeServing(
+  file: string,
+  config: Config,
+  { listening, http, admin }: Pick<Running, 'listening' | 'http' | 'admin'>,
+): string[] {
   const addresses = [...new Set(listening.map(formatListenAddress))];
   const modes = [...new Set(listening.filter(({ transport }) => transport === 'udp').map(({ mode }) => mode))];
   return [
@@ -19,32 +24,51 @@ export function describeServing(file: string, config: Config, { listening, http,
     ...(http === undefined ? [] : [`  HTTP  http://${formatListenAddress(http)}`]),
     ...(admin === undefined || admin === http ? [] : [`  admin http://${formatListenAddress(admin)}`]),
     ...config.zones.map((zone) => `  zone  ${zone.name}: ${zoneContents(zone)}`),
-    `  rest  ${config.forward === undefined ? 'REFUSED (no `forward` in the file)' : 'forwarded'}`,
+    `  rest  ${otherNames(config)}`,
   ];
 }
 
+type Described = Pick<Running, 'listening' | 'admin' | 'overview' | 'explain'>;
+
 /** `complete` false: some checks have no verdict yet. */
-export function describeHealth(running: Running, complete: boolean): string[] {
+export function describeHealth(running: Described, complete: boolean): string[] {
   const { zones } = running.overview(SERVICES_SHOWN);
-  const services = zones.flatMap((zone) => zone.services).filter(({ instanceCount }) => instanceCount > 0);
-  const lines = services.slice(0, SERVICES_SHOWN).flatMap(serviceLines);
+  const services = zones
+    .flatMap((zone) => zone.services)
+    .filter((service) => service.instanceCount > 0 && hasName(service, running));
+  const shown = services.slice(0, SERVICES_SHOWN);
+  const sharesName = ({ key, name }: ServiceOverview) =>
+    shown.some((other) => other.name === name && other.key !== key);
+  const lines = shown.flatMap((service) => serviceLines(service, sharesName(service) ? ` (${service.source})` : ''));
   return [
     ...(lines.length === 0 ? [] : [complete ? 'Health after the first checks:' : 'Health so far:', ...lines]),
     ...tryLine(running, services),
   ];
 }
 
-function serviceLines({ name, instances, instanceCount, answeredCount }: ServiceOverview): string[] {
+/** Whether DNS answers from the service at its name: another cluster's service, or a record, may have the name instead. */
+function hasName({ name, key }: ServiceOverview, { explain }: Described): boolean {
+  try {
+    const own = explain(name).owners.find(({ owner }) => owner === key);
+    return own !== undefined && (own.types.length === 0 || own.answered.length > 0);
+  } catch (error) {
+    // No domain name.
+    if (error instanceof NameError) return false;
+    throw error;
+  }
+}
+
+function serviceLines({ name, instances, instanceCount, answeredCount }: ServiceOverview, source: string): string[] {
   const answered = instances.filter((instance) => instance.answered).map(({ id }) => id);
   const more = instanceCount > instances.length ? ` (${answeredCount} of ${instanceCount})` : '';
   const left = instances.filter((instance) => !instance.answered);
   return [
-    `  ${name} answers ${answered.length === 0 ? 'nothing' : answered.join(', ')}${more}`,
+    `  ${name}${source} answers ${answered.length === 0 ? 'nothing' : answered.join(', ')}${more}`,
     ...left.map(({ id, status, reason }) => `    left out: ${id}, ${status} (${reason})`),
   ];
 }
 
-function tryLine({ listening, admin }: Running, services: readonly ServiceOverview[]): string[] {
+function tryLine({ listening, admin }: Described, services: readonly ServiceOverview[]): string[] {
   // A service with an excluded instance is the best example.
   const service = services.find(({ kind }) => kind === 'instances') ?? services[0];
   const [first] = listening;

@@ -30,7 +30,7 @@ import { createLoopWatch, type LoopWatch } from './resolve/loop.ts';
 import { Miss, type MissDeps, Outstanding } from './resolve/outstanding.ts';
 import { Resolver, type ResolverDeps } from './resolve/resolver.ts';
 import { createRouting, Route } from './resolve/route.ts';
-import { failedTarget, type OurAnswer, type TargetAnswer, targetOf } from './resolve/target.ts';
+import { emptyTarget, type OurAnswer, type TargetAnswer, targetOf } from './resolve/target.ts';
 import { createDeadlines, type Deadlines, deadline } from './upstream/deadlines.ts';
 import {
   askedBits,
@@ -176,7 +176,7 @@ export class Forwarder {
     callback: (target: TargetAnswer) => void,
   ): void {
     if (!this.isReady) {
-      callback(failedTarget(RCODE.SERVFAIL));
+      callback(emptyTarget(RCODE.SERVFAIL));
       return;
     }
     const question = { ...plainQuestion(lowerCased(name), type), dnssecOk };
@@ -197,7 +197,8 @@ export class Forwarder {
       this.noteStaleHit(stale, nowMs, query, query.length, asked);
       callback(targetOf(stale, nowMs, staleTtlSeconds));
     } else if (route === undefined) {
-      callback(failedTarget(RCODE.REFUSED));
+      // No server is asked for that name: the client gets the chain up to there, as without any forwarding.
+      callback(emptyTarget(RCODE.NOERROR));
     } else {
       this.outstanding.wait(this.cache.keyOf(query, query.length, asked), question, route.counters, stale, {
         client: clientOf(client),
@@ -206,7 +207,7 @@ export class Forwarder {
         discarded() {},
         answered: (entry, isStale) =>
           callback(targetOf(entry, this.clock.monotonicMs(), isStale ? staleTtlSeconds : -1)),
-        failed: () => callback(failedTarget(RCODE.SERVFAIL)),
+        failed: () => callback(emptyTarget(RCODE.SERVFAIL)),
       });
     }
   }

@@ -26,7 +26,7 @@ export function createVetting(acl: Acl, dns64: Dns64Settings | undefined): Vetti
   return (client, name, type, response) => {
     if (!revealsMore(response, prefix !== undefined && type === TYPE.AAAA)) return { action: 'allow', response };
     const message = parseMessage(response);
-    for (const owner of namesIn(message.answers)) {
+    for (const owner of namesLookedUp(message.answers, type)) {
       const action = sameName(owner, name) ? 'allow' : acl(client, owner, type);
       if (action !== 'allow') return { action, response };
     }
@@ -41,10 +41,16 @@ export function createVetting(acl: Acl, dns64: Dns64Settings | undefined): Vetti
   };
 }
 
-/** Owners, and targets of aliases, in lower case. */
-function namesIn(answers: readonly MessageRecord[]): WireName[] {
-  return answers.flatMap(({ name, type, rdata }) =>
-    type === TYPE.CNAME || type === TYPE.DNAME ? [lowerCased(name), lowerCased(rdata)] : [lowerCased(name)],
+/**
+ * Owners, and targets of aliases, in lower case. CNAME and ANY queries end at the alias. A DNAME's own target is not looked
+ * up either, but that of the CNAME that follows from it.
+ */
+function namesLookedUp(answers: readonly MessageRecord[], type: number): WireName[] {
+  const follows = type !== TYPE.CNAME && type !== TYPE.ANY;
+  return answers.flatMap((record) =>
+    follows && record.type === TYPE.CNAME
+      ? [lowerCased(record.name), lowerCased(record.rdata)]
+      : [lowerCased(record.name)],
   );
 }
 

@@ -22,6 +22,7 @@ export interface ZoneOverview {
 }
 
 export interface ServiceOverview {
+  readonly key: string;
   /** The first name it is published under. */
   readonly name: string;
   readonly kind: string;
@@ -87,6 +88,7 @@ function firstOf<Item>(all: Iterable<Item>, limit: number, isWanted: (item: Item
 
 function describe({ service, instances }: ServiceState, { size, answered }: ServiceCensus): ServiceOverview {
   return {
+    key: service!.key,
     name: publishedName(service!),
     kind: service!.kind,
     source: service!.source,

@@ -5,7 +5,7 @@ import { composeMessage, parseMessage } from '../dns/message/message.ts';
 import type { HashSeed } from '../dns/name-hash.ts';
 import { CLASS, FLAG, RCODE, TYPE } from '../dns/types.ts';
 import type { Forwarder, ForwarderDeps } from '../forward/forwarder.ts';
-import { failedTarget, type OurAnswer } from '../forward/resolve/target.ts';
+import { emptyTarget, type OurAnswer } from '../forward/resolve/target.ts';
 import { createFront, type FrontDeps } from '../front/front.ts';
 import { createPacketMemory, type PacketMemory } from '../native/packet-memory.ts';
 import { COUNTER, type Counters } from '../plane/counters.ts';
@@ -106,7 +106,7 @@ function answerTo(responder: QueryHandler, name: Uint8Array, type: number): OurA
   const query = composeMessage({ flags: FLAG.RD, questions: [{ name, type, class: CLASS.IN }] });
   const out = new Uint8Array(MAX_MESSAGE_BYTES);
   const length = responder.respond(query, query.length, out, true);
-  if (typeof length !== 'number' || length === 0) return failedTarget(RCODE.SERVFAIL);
+  if (typeof length !== 'number' || length === 0) return emptyTarget(RCODE.SERVFAIL);
   const { rcode, answers, authorities } = parseMessage(out.subarray(0, length));
   return { rcode, records: answers, authority: authorities };
 }

@@ -23,6 +23,7 @@ describe('healthdns check', () => {
         'DNS   127.0.0.1:1053, [::1]:1053 (UDP and TCP)',
         'HTTP  127.0.0.1:8053',
         'zone  production.local.: 9 records, 3 services, 7 instances (3 with a health check)',
+        'rest  REFUSED (no `forward` in the file)',
       ],
       err: [],
     });
@@ -42,8 +43,30 @@ describe('healthdns check', () => {
       'admin 127.0.0.1:8054',
       'zone  empty.test.: only its SOA and NS records',
       'zone  one.test.: 1 record, 1 service, 1 instance (0 with a health check)',
+      'rest  REFUSED (no `forward` in the file)',
     ]);
   });
+
+  for (const [forward, rest] of [
+    ['forward: [{ to: [192.0.2.1] }]', 'forwarded'],
+    ['forward: [{ to: [192.0.2.1], except: [a.test] }]', 'forwarded, except a.test.'],
+    ['forward: [{ zone: up.test, to: [192.0.2.1] }]', 'REFUSED, except up.test. (forwarded)'],
+    [
+      'templates: [{ zone: ip.test, type: A, values: [192.0.2.1] }]\nforward: [{ zone: up.test, to: [192.0.2.1] }, { zone: b.test, to: [192.0.2.1] }]',
+      'REFUSED, except up.test., b.test. (forwarded), ip.test. (templates)',
+    ],
+    ['templates: [{ zone: ip.test, type: A, values: [192.0.2.1] }]', 'REFUSED, except ip.test. (templates)'],
+    ['', 'REFUSED (no `forward` in the file)'],
+  ] as const) {
+    test(`check reports what other names get: ${rest}`, async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'healthdns-check-'));
+      const file = join(folder, 'zones.yaml');
+      await writeFile(file, `zones: [{ name: ours.test }]\n${forward}\n`);
+      const { out, err } = await run(file);
+      await rm(folder, { recursive: true });
+      assert.deepEqual([out.at(-1), err], [`rest  ${rest}`, []]);
+    });
+  }
 
   test('check prints each problem with its location and exits with 1', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'healthdns-check-'));

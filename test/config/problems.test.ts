@@ -232,6 +232,42 @@ says(
   ],
 );
 says(
+  'records below a DNAME, which occludes them, are warned of',
+  zone(
+    'records:',
+    '  - { name: old, type: DNAME, value: new.example. }',
+    '  - { name: www.old, type: A, value: 192.0.2.1 }',
+    '  - { name: old, type: A, value: 192.0.2.2 }',
+    '  - { name: fold, type: A, value: 192.0.2.3 }',
+  ),
+  [
+    '5:17 warning: www.old.b.local. A is never answered: the DNAME of old.b.local. redirects all names below it (RFC 6672)',
+  ],
+);
+says(
+  'a delegation to a name server below it without an address is warned of, with one it is not',
+  zone(
+    'records:',
+    '  - { name: sub, type: NS, value: [ns.sub, sub, ns.other.sub, ns, ns.other.] }',
+    '  - { name: ns.other.sub, type: AAAA, value: "2001:db8::1" }',
+  ),
+  [
+    '4:40 warning: sub.b.local. is delegated to ns.sub.b.local., which is inside of it and has no A or AAAA record: nobody can reach that server; add its address as a record (glue)',
+    '4:48 warning: sub.b.local. is delegated to sub.b.local., which is inside of it and has no A or AAAA record: nobody can reach that server; add its address as a record (glue)',
+  ],
+);
+says(
+  'an address by a service or in a zone of the file below is enough for a delegation',
+  `${zone(
+    'records:',
+    '  - { name: sub, type: NS, value: ns.sub }',
+    '  - { name: child, type: NS, value: ns.child }',
+    'names: ["{service}.sub"]',
+    'services: [{ name: ns, instances: [{ id: a, ipv4: 192.0.2.1 }] }]',
+  )}\n  - { name: child.b.local }\n`,
+  [],
+);
+says(
   'different TTLs of one name and type are warned of',
   zone(
     'records:',

@@ -118,3 +118,26 @@ test('drop and filter also apply to targets of aliases', async () => {
   const dropping = await throughEngine(ZONE, { acl: [{ ...denied, action: 'drop' }] });
   await assert.rejects(dropping.ask('alias.example.test. A'), /message/);
 });
+
+test('an access list does not apply to names that are only part of the answer', async () => {
+  const one = await startUpstream();
+  const { ask, close } = await throughEngine(ZONE, { acl: [denied] }, [one.port]);
+  const alias = 'alias.example.test. 60 IN CNAME host.secret.test.';
+  const redirection = 'old.example.test. 60 IN DNAME secret.test.';
+  const redirected = [redirection, 'host.old.example.test. 60 IN CNAME host.secret.test.'];
+  for (const [question, expected] of [
+    ['alias.example.test. CNAME', [alias]],
+    ['alias.example.test. ANY', [alias]],
+    ['host.old.example.test. CNAME', redirected],
+    ['host.old.example.test. ANY', redirected],
+    ['old.example.test. DNAME', [redirection]],
+    ['www.foreign.example. CNAME', [ALIAS]],
+    ['mail.example.test. MX', ['mail.example.test. 60 IN MX 1 four.secret.test.']],
+  ] as const) {
+    const { rcode, answers } = await ask(question);
+    assert.deepEqual([rcodeName(rcode), answers.map(formatRecord)], ['NOERROR', expected], question);
+  }
+  for (const question of ['alias.example.test. A', 'host.old.example.test. DNAME', 'host.secret.test. CNAME'])
+    assert.equal((await ask(question)).rcode, RCODE.REFUSED, question);
+  close();
+});

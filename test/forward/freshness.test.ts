@@ -145,6 +145,37 @@ for (const [what, script] of Object.entries({
   });
 }
 
+for (const [what, script] of Object.entries({
+  NXDOMAIN: answerFrom(''),
+  'an answer with TTL 0': answerFrom(NEW.replace('300', '0')),
+})) {
+  for (const cache of [AT_ONCE, stale]) {
+    const { clientTimeoutMs } = cache.serveStale;
+    test(`serve-stale after ${clientTimeoutMs} ms: ${what} to a query without DO ends the expired answer of those with DO`, async () => {
+      const { clock, server, ask, cached } = await setUp({ cache });
+      await ask('www.example. A', { dnssecOk: true });
+      await clock.advance(200_000);
+      server.script = script;
+      await ask('www.example. A');
+      assert.ok(cached('www.example. A', { dnssecOk: true }), 'it is still fresh');
+      await clock.advance(101_000);
+      server.script = SERVFAIL;
+      assert.equal(cached('www.example. A', { dnssecOk: true }), undefined);
+      const { answers } = await ask('www.example. A', { dnssecOk: true });
+      assert.equal(answers.length, 0);
+    });
+  }
+}
+
+test('serve-stale: an answer to a query with CD does not end the expired one of those without', async () => {
+  const { clock, server, ask, cached } = await setUp({ cache: AT_ONCE });
+  await ask('www.example. A');
+  await clock.advance(301_000);
+  server.script = answerFrom('');
+  await ask('www.example. A', { flags: FLAG.RD | FLAG.CD });
+  assert.equal(edeOf(cached('www.example. A')), EDE.STALE_ANSWER);
+});
+
 test('serve-stale: an incomplete answer (TC over TCP) ends the expired one', async () => {
   const { clock, server, ask, cached } = await setUp({ cache: stale });
   await ask('www.example. A');

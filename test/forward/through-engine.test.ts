@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CLASS, FLAG, RCODE } from '../../src/dns/types.ts';
-import { upstream } from '../support/forwarding.ts';
+import type { ForwardSettings } from '../../src/plane/forward-settings.ts';
+import { routeTo, upstream } from '../support/forwarding.ts';
 import { answerFrom, SOA } from '../support/scripted-upstream.ts';
 import { throughEngine } from '../support/through-engine.ts';
 import { assertRecords } from '../support/zone-text.ts';
@@ -101,3 +102,46 @@ test('the SOA of an external negative answer that does not fit makes the respons
 
 const LABEL = 'x'.repeat(60);
 const LONG_SOA = `. 3600 IN SOA ${`${LABEL}.`.repeat(4)} ${`a.${LABEL}.`.repeat(3)} 1 7200 3600 1209600 60`;
+
+const LEADING_OUT = `zone ours.
+www 60 CNAME www.example.com.
+first 60 CNAME www
+old 60 DNAME example.com.
+to-template 60 CNAME ip.made.test.`;
+const MADE = { zone: 'made.test.', type: 1, match: undefined, rcode: 0, values: ['192.0.2.7'], ttlSeconds: 60 };
+const NO_ROUTE: Record<string, (port: number) => Partial<ForwardSettings>> = {
+  'only another zone is forwarded': (port) => ({ routes: [routeTo('up.test.', [port])] }),
+  'there are only templates': () => ({ routes: [], templates: [MADE] }),
+  'the target is excepted': (port) => ({ routes: [{ ...routeTo('.', [port]), except: ['example.com.'] }] }),
+};
+
+for (const [what, forward] of Object.entries(NO_ROUTE)) {
+  test(`an alias of ours that leads outside has the chain so far, without an error, if ${what}`, async () => {
+    const one = await upstream(answerFrom(''));
+    const { ask, close } = await throughEngine(LEADING_OUT, {}, [], forward(one.port));
+    const { ask: askWithout } = await throughEngine(LEADING_OUT);
+    for (const question of ['www.ours. A', 'first.ours. TXT', 'www.old.ours. AAAA', 'www.ours. CNAME']) {
+      for (const dnssecOk of [false, true]) {
+        const response = await ask(question, { dnssecOk });
+        const expected = await askWithout(question, { dnssecOk });
+        assert.equal(response.flags, expected.flags | FLAG.RA, question);
+        assert.deepEqual(
+          [response.rcode, response.answers, response.authorities, response.edns],
+          [RCODE.NOERROR, expected.answers, expected.authorities, expected.edns],
+          question,
+        );
+        assert.ok(response.answers.length > 0);
+      }
+    }
+    assert.equal((await ask('www.example.com. A')).rcode, RCODE.REFUSED);
+    assert.equal(one.asked.length, 0);
+    close();
+  });
+}
+
+test('an alias of ours that leads to a template has its records, without any upstream server', async () => {
+  const { ask, close } = await throughEngine(LEADING_OUT, {}, [], { routes: [], templates: [MADE] });
+  const { answers } = await ask('to-template.ours. A');
+  assertRecords(answers, 'to-template.ours. 60 IN CNAME ip.made.test.\nip.made.test. 60 IN A 192.0.2.7');
+  close();
+});

@@ -5,7 +5,7 @@ import { composeMessage, type Message, parseMessage } from '../../src/dns/messag
 import { isSubdomain, parseName, parseNameKeepingCase } from '../../src/dns/name.ts';
 import { FLAG, parseType, RCODE } from '../../src/dns/types.ts';
 import { createForwarder, type Forwarder } from '../../src/forward/forwarder.ts';
-import { failedTarget, type OurAnswer } from '../../src/forward/resolve/target.ts';
+import { emptyTarget, type OurAnswer } from '../../src/forward/resolve/target.ts';
 import type { OpenSocket } from '../../src/native/connected-datagram.ts';
 import {
   CACHE_DEFAULTS,
@@ -61,7 +61,7 @@ export function forwarderTo(ports: readonly number[], options: TestForwarderOpti
   const forwarder = createForwarder(settings, {
     clock: options.clock ?? systemClock,
     isOurs: (name) => ours.some((zone) => isSubdomain(name, zone)),
-    ourAnswer: (name, type) => ({ ...failedTarget(RCODE.NOERROR), ...options.ourAnswer?.(name, type) }),
+    ourAnswer: (name, type) => ({ ...emptyTarget(RCODE.NOERROR), ...options.ourAnswer?.(name, type) }),
     log: (level, message) => logged.push(`${level} ${message}`),
     loopToken: options.loopToken ?? 'loop0123',
     openSocket: options.openSocket,

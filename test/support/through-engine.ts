@@ -1,7 +1,7 @@
 // One data thread's engine in this thread: zone text in, responses out, with a forwarder and what stands before the answers.
 import { type Message, parseMessage } from '../../src/dns/message/message.ts';
 import { createForwarder } from '../../src/forward/forwarder.ts';
-import { FORWARD_DEFAULTS, type FrontSettings } from '../../src/plane/forward-settings.ts';
+import { FORWARD_DEFAULTS, type ForwardSettings, type FrontSettings } from '../../src/plane/forward-settings.ts';
 import { fakeClock } from './fake-clock.ts';
 import { type Asking, composeQuestion, routeTo } from './forwarding.ts';
 import { createInProcessPlane } from './in-process.ts';
@@ -15,21 +15,25 @@ export interface EngineAsking extends Asking {
   readonly class?: number;
 }
 
-/** `text`: the lines of a scenario, without questions. Other names are asked of the servers on `ports`. */
+/** `text`: the lines of a scenario, without questions. Other names are asked of the servers on `ports`, or as `forward` has it. */
 export async function throughEngine(
   text: string,
   settings: Partial<FrontSettings> = {},
   ports: readonly number[] = [],
+  forward?: Partial<ForwardSettings>,
 ) {
   const plane = createInProcessPlane({
     front:
       Object.keys(settings).length > 0
         ? { ...NOTHING, ...settings, monotonicMs: () => 0, logQuery: () => {} }
         : undefined,
-    forwarding: ports.length > 0,
+    forwarding: ports.length > 0 || forward !== undefined,
     createForwarder: (ours) =>
       createForwarder(
-        { ...FORWARD_DEFAULTS, loopDetection: false, dns64: settings.dns64, routes: [routeTo('.', ports)] },
+        {
+          ...{ ...FORWARD_DEFAULTS, loopDetection: false, dns64: settings.dns64, routes: [routeTo('.', ports)] },
+          ...forward,
+        },
         { ...ours, clock: fakeClock(), log: () => {}, loopToken: 'loop0123' },
       ),
   });

@@ -34,7 +34,34 @@ export function summary(config: Config): string[] {
     `HTTP  ${config.http ? formatListenAddress(config.http) : 'off'}`,
     ...(config.admin === undefined ? [] : [`admin ${formatListenAddress(config.admin)}`]),
     ...config.zones.map((zone) => `zone  ${zone.name}: ${zoneContents(zone)}`),
+    `rest  ${otherNames(config)}`,
   ];
+}
+
+/** What names outside of the zones get. */
+export function otherNames({ forward }: Config): string {
+  if (forward === undefined) return 'REFUSED (no `forward` in the file)';
+  const zones = new Set(forward.routes.map(({ zone }) => zone));
+  const templates = [...new Set(forward.templates.map(({ zone }) => zone))];
+  const root = forward.routes.find(({ zone }) => zone === '.');
+  if (root !== undefined) {
+    const except = root.except.filter((zone) => !zones.has(zone));
+    return except.length === 0 ? 'forwarded' : `forwarded, except ${listed(except)}`;
+  }
+  const answered = [
+    ...(zones.size === 0 ? [] : [`${listed([...zones])} (forwarded)`]),
+    ...(templates.length === 0 ? [] : [`${listed(templates)} (templates)`]),
+    ...(forward.hosts === undefined ? [] : ['names of `hosts`']),
+  ];
+  return `REFUSED, except ${answered.join(', ')}`;
+}
+
+/** No more than fits on a line. */
+const LISTED = 6;
+
+function listed(names: readonly string[]): string {
+  const more = names.length > LISTED ? ` and ${names.length - LISTED} more` : '';
+  return names.slice(0, LISTED).join(', ') + more;
 }
 
 /** "9 records, 3 services, 7 instances (3 with a health check)". */

@@ -25,6 +25,7 @@ import {
 } from '../sections/listen.ts';
 import { buildServer, limitsEntry, serverEntry } from '../sections/server.ts';
 import { checkSnapshotFiles } from '../sections/snapshot-files.ts';
+import { warnOfUnreachable } from '../sections/unreachable.ts';
 import { buildZones, checkZones, warnOfNames, zonesEntry } from '../sections/zones.ts';
 
 export const fileSchema = mapping(
@@ -115,7 +116,10 @@ function addressesOf(file: FileInput, soundness: Soundness): { readonly admin?: 
 export function buildConfig(input: FileInput, file: string, folder: string, reporter: Reporter): Config {
   const clusters = createClusterNames();
   const zones = buildZones(input.zones, folder, clusters);
-  for (const [i, zone] of zones.entries()) warnOfNames(zone, ['zones', i], reporter);
+  for (const [i, zone] of zones.entries()) {
+    warnOfNames(zone, ['zones', i], reporter);
+    warnOfUnreachable(zone, input.zones[i].records, zones, ['zones', i, 'records'], reporter);
+  }
   return {
     file,
     listen: [input.listen].flat().map(parseListenAddress),

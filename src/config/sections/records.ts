@@ -197,10 +197,10 @@ export function buildRecords(records: readonly RecordInput[], zone: string, defa
 }
 
 /** The mnemonic of its type, also where that is written as TYPEn. */
-const typeOf = ({ type }: RecordInput): string => typeName(parseType(type.toUpperCase())!);
+export const typeOf = ({ type }: RecordInput): string => typeName(parseType(type.toUpperCase())!);
 
 /** Throws RdataError. */
-function canonicalValue(typeText: string, value: string, zone: string): string {
+export function canonicalValue(typeText: string, value: string, zone: string): string {
   const type = parseType(typeText.toUpperCase())!;
   const written = type === TYPE.TXT && !/^\s*("|\\#)/.test(value) ? quoted(value) : value;
   return formatRdata(type, composeRdata(type, written, wireName(zone)));

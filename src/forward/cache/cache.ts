@@ -93,9 +93,26 @@ export class AnswerCache {
    */
   keep(question: ForwardQuestion, answer: Answer, nowMs: number, flushes: number): CacheEntry {
     const entry = entryOf(question, answer, this.settings, nowMs);
+    if (flushes === this.flushes) this.endOlder(question);
     if (flushes === this.flushes && this.freshness.mayStore(entry, question.name)) this.store(entry);
     else if (this.findEntry(question) !== undefined) this.drop();
     return entry;
+  }
+
+  /** Answers to the same question with other DO or CD bits, for which this one could stand in, are not served stale any more. */
+  private endOlder(question: ForwardQuestion): void {
+    if (this.settings.serveStale === undefined || !question.recursionDesired) return;
+    const query = questionBytes(question);
+    const bits = bitsOf(question);
+    const others = [bits ^ ASKED_DNSSEC];
+    if ((bits & ASKED_CHECKING_DISABLED) === 0)
+      others.push(bits ^ ASKED_CHECKING_DISABLED, bits ^ (ASKED_DNSSEC | ASKED_CHECKING_DISABLED));
+    for (const other of others) {
+      const older = this.findInCache(query, query.length, other);
+      if (older === undefined) continue;
+      this.freshness.noteNewer(older);
+      this.saveState();
+    }
   }
 
   /** A stale answer to the same question with other DO or CD bits, as a last resort. What CD let pass is not for others. */

@@ -39,7 +39,7 @@ export interface CacheEntry {
   /** Hits since `windowStartMs`, for prefetch. */
   hits: number;
   windowStartMs: number;
-  /** A refresh failed: stale answers are given at once until then (RFC 8767 section 5, failure recheck). */
+  /** A refresh failed: stale answers are given at once until then (RFC 8767 section 5, failure recheck). Negative: never. */
   staleUntilMs: number;
   refreshing: boolean;
 }

@@ -16,6 +16,9 @@ export const AGE = {
   OVER: 3,
 } as const;
 
+/** In `staleUntilMs`. A fraction, as V8 keeps the others. */
+const NEVER_STALE = -0.5;
+
 export interface Freshness {
   mayStore(entry: CacheEntry, name: WireName): boolean;
   mayStoreFailure(name: WireName): boolean;
@@ -24,6 +27,8 @@ export interface Freshness {
   /** For a stale entry: true if no upstream has been asked for a while. */
   needsRefresh(entry: CacheEntry, nowMs: number): boolean;
   noteFailedRefresh(entry: CacheEntry, nowMs: number): void;
+  /** A newer answer to the same question with other DO or CD bits is known: the entry is not used after its TTL. */
+  noteNewer(entry: CacheEntry): void;
   /** Counts a hit. True, once for each entry: it is asked for often and about to expire, so fetch it again. */
   needsPrefetch(entry: CacheEntry, nowMs: number): boolean;
 }
@@ -46,9 +51,13 @@ export function createFreshness(settings: CacheSettings): Freshness {
       if (serveStale === undefined || entry.rcode === RCODE.SERVFAIL) return AGE.OVER;
       if ((entry.bits & ASKED_RECURSION) === 0) return AGE.OVER;
       if (nowMs >= entry.expiresMs + 1000 * serveStale.maxStaleSeconds) return AGE.OVER;
+      if (entry.staleUntilMs === NEVER_STALE) return AGE.OVER;
       return serveStale.clientTimeoutMs === 0 || nowMs < entry.staleUntilMs ? AGE.STALE_AT_ONCE : AGE.STALE;
     },
     needsRefresh: (entry, nowMs) => nowMs >= entry.staleUntilMs,
+    noteNewer(entry) {
+      entry.staleUntilMs = NEVER_STALE;
+    },
     noteFailedRefresh(entry, nowMs) {
       entry.staleUntilMs = nowMs + 1000 * (serveStale?.failureRecheckSeconds ?? 0);
     },

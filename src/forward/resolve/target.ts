@@ -30,7 +30,7 @@ export interface TargetRecord {
  * of ours cannot show that records are missing behind it.
  */
 export function targetOf(entry: CacheEntry, nowMs: number, fixedTtlSeconds: number): TargetAnswer {
-  if (entry.truncated) return failedTarget(RCODE.SERVFAIL);
+  if (entry.truncated) return emptyTarget(RCODE.SERVFAIL);
   const age = Math.floor((nowMs - entry.storedMs) / 1000);
   const ttlOf = (ttl: number) => (fixedTtlSeconds >= 0 ? fixedTtlSeconds : Math.max(0, ttl - age));
   const aged = (record: TargetRecord) => ({ ...record, ttlSeconds: ttlOf(record.ttlSeconds) });
@@ -40,6 +40,6 @@ export function targetOf(entry: CacheEntry, nowMs: number, fixedTtlSeconds: numb
   return { rcode: entry.rcode, records, authority, stale: fixedTtlSeconds >= 0 };
 }
 
-export function failedTarget(rcode: number): TargetAnswer {
+export function emptyTarget(rcode: number): TargetAnswer {
   return { rcode, records: [], authority: [], stale: false };
 }

@@ -176,7 +176,7 @@ users: null
         assert.ok(loadKubeConfig({ kubeconfig: file, context: undefined, label: 'x' }).getCurrentCluster());
         usable++;
       }),
-      { numRuns: 500 },
+      { numRuns: 500, examples: [[KUBECONFIG]] },
     );
     assert.ok(usable > 50, `${usable} of 500 were usable`);
   });

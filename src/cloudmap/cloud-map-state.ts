@@ -43,7 +43,7 @@ interface Waiting {
 }
 
 /** Loads the store, and keeps it and the memory equal from then on. */
-export async function openState(store: Store, onStoreError: (error: unknown) => void): Promise<State> {
+export async function openState(store: Store, onStoreError: (error: unknown, writes: number) => void): Promise<State> {
   const tables = createTables();
   tables.put(oldestOperationFirst(await store.load()));
   const listeners: ((changes: readonly StoreChange[]) => void)[] = [];
@@ -78,7 +78,7 @@ export async function openState(store: Store, onStoreError: (error: unknown) => 
       if (changes.length > 0) await store.write([...changes, ...forgotten], undo);
     } catch (error) {
       tables.put(undo);
-      onStoreError(error);
+      onStoreError(error, planned.length);
       const refused = new AwsError('ServiceUnavailable', `not stored: ${(error as Error).message}`);
       for (const { request } of planned) request.fail(refused);
       return;

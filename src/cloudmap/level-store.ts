@@ -11,16 +11,12 @@ import { dirname, join } from 'node:path';
 import type { ClassicLevel } from 'classic-level';
 import type { Store } from './cloud-map-store.ts';
 import type { Collection, StoreChange } from './records.ts';
+import { ACKNOWLEDGED, hasDatabase, isDiskFull, reasonOf, StoreDamaged, unreadable, withCopy } from './store-folder.ts';
 
 type Database = ClassicLevel<string, string>;
 type Entry =
   | { readonly type: 'del'; readonly key: string }
   | { readonly type: 'put'; readonly key: string; readonly value: string };
-
-/** Opening the store failed for good: acknowledged writes are missing. The message tells the operator what to do. */
-export class StoreDamaged extends Error {
-  override readonly name = 'StoreDamaged';
-}
 
 interface Ledger {
   readonly sequence: number;
@@ -30,51 +26,84 @@ interface Ledger {
 
 const LEDGER_KEY = '~ledger';
 const EMPTY: Ledger = { sequence: 0, count: 0, sum: 0 };
-const ACKNOWLEDGED = 'acknowledged';
 /** Sums of hashes are kept below 2^48, where a number is exact. */
 const MODULUS = 2 ** 48;
 
 /**
  * Opens the store in the folder `path`, which is created if missing. Each write is one batch that is on the disk before the
- * write resolves. Only one process can have it open.
+ * write resolves. Only one process can have it open. A damaged store is left as it is.
  * @throws StoreDamaged; Error with code LEVEL_DATABASE_NOT_OPEN (its cause: LEVEL_LOCKED) or a system error otherwise
  */
 export async function openLevelStore(path: string): Promise<Store> {
-  await makeFolder(path);
-  const store = new LevelStore(path, await openDatabase(path));
   try {
-    const changes = await store.verify();
+    await makeFolder(path);
+    const isNew = !(await inspect(path));
+    const { store, changes } = await openVerified(path, { path, isNew });
     return {
       load: async () => changes,
       write: (batch, undo) => store.write(batch, undo),
       close: () => store.close(),
     };
   } catch (error) {
+    if (!isDiskFull(error)) throw error;
+    throw new Error(
+      `the disk is full (${reasonOf(error)}). Free some space in the file system of ${path} and start again; no acknowledged write is lost`,
+    );
+  }
+}
+
+/** Whether there is a store, after opening a copy of it. @throws StoreDamaged */
+async function inspect(path: string): Promise<boolean> {
+  for (let isSecond = false; ; isSecond = true) {
+    try {
+      if (!(await hasDatabase(path))) return false;
+      await withCopy(path, async (copy) => {
+        const { store } = await openVerified(copy, { path, isNew: false });
+        await store.close();
+      });
+      return true;
+    } catch (error) {
+      // The copy is inconsistent if another process that used the store stopped just then.
+      if (isSecond || !(error instanceof StoreDamaged)) throw error;
+    }
+  }
+}
+
+interface Opening {
+  /** Of the store, for messages; the folder may be a copy. */
+  readonly path: string;
+  readonly isNew: boolean;
+}
+
+async function openVerified(folder: string, opening: Opening) {
+  const store = new LevelStore(folder, opening.path, await openDatabase(folder, opening));
+  try {
+    return { store, changes: await store.verify() };
+  } catch (error) {
     await store.close();
     throw error;
   }
 }
 
-async function openDatabase(path: string): Promise<Database> {
+async function openDatabase(folder: string, { path, isNew }: Opening): Promise<Database> {
   // Imported here, so that other stores do not need the native module.
   const { ClassicLevel: Level } = await import('classic-level');
-  const database: Database = new Level(path, { keyEncoding: 'utf8', valueEncoding: 'utf8' });
+  const options = { keyEncoding: 'utf8', valueEncoding: 'utf8', createIfMissing: isNew };
+  const database: Database = new Level(folder, options);
   try {
     await database.open();
     return database;
   } catch (error) {
-    const cause = (error as Error).cause as (Error & { code?: string }) | undefined;
-    if (cause?.code === 'LEVEL_CORRUPTION' || /corruption/i.test(cause?.message ?? '')) throw unreadable(path, cause!);
+    const { code } = ((error as Error).cause ?? {}) as { code?: string };
+    const reason = reasonOf(error).replaceAll(folder, path);
+    if (code !== 'LEVEL_LOCKED' && /corruption|No such file|does not exist/i.test(reason))
+      throw unreadable(path, reason);
     throw error;
   }
 }
 
-const unreadable = (path: string, cause: Error): StoreDamaged =>
-  new StoreDamaged(
-    `${path} is damaged: ${cause.message}. Restore the folder from a backup, or move it away to start with an empty store`,
-  );
-
 class LevelStore {
+  readonly #folder: string;
   readonly #path: string;
   #database: Database;
   #ledger = EMPTY;
@@ -83,7 +112,9 @@ class LevelStore {
   #toUndo: readonly StoreChange[] | undefined;
   #damage: StoreDamaged | undefined;
 
-  constructor(path: string, database: Database) {
+  /** `path` is that of the store in messages; `folder` may be a copy of it. */
+  constructor(folder: string, path: string, database: Database) {
+    this.#folder = folder;
     this.#path = path;
     this.#database = database;
   }
@@ -136,7 +167,11 @@ class LevelStore {
   /** After a failed append nothing can be written until LevelDB has started a new log. The batch may be in the old one. */
   async #recover(undo: readonly StoreChange[]): Promise<void> {
     if (this.#database.status === 'open') await this.#database.close();
-    this.#database = await openDatabase(this.#path);
+    try {
+      this.#database = await openDatabase(this.#folder, { path: this.#path, isNew: false });
+    } catch (error) {
+      throw error instanceof StoreDamaged ? error : new Error(reasonOf(error), { cause: error });
+    }
     const text = await this.#database.get(LEDGER_KEY);
     const { sequence } = text === undefined ? EMPTY : (parse(text) as Ledger);
     if (sequence < this.#ledger.sequence) {
@@ -181,12 +216,12 @@ class LevelStore {
     });
     this.#ledger = ledger;
     // The write is durable even if this fails; then a later loss of it would go unnoticed.
-    await acknowledge(join(this.#path, ACKNOWLEDGED), ledger.sequence).catch(() => {});
+    await acknowledge(join(this.#folder, ACKNOWLEDGED), ledger.sequence).catch(() => {});
   }
 
   async #acknowledged(): Promise<number | undefined> {
     try {
-      const sequence = Number(await readFile(join(this.#path, ACKNOWLEDGED), 'utf8'));
+      const sequence = Number(await readFile(join(this.#folder, ACKNOWLEDGED), 'utf8'));
       return Number.isSafeInteger(sequence) ? sequence : 0;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
@@ -198,12 +233,12 @@ class LevelStore {
     try {
       return await this.#database.iterator().all();
     } catch (error) {
-      throw unreadable(this.#path, error as Error);
+      throw unreadable(this.#path, (error as Error).message.replaceAll(this.#folder, this.#path));
     }
   }
 
   async #damaged(losses: readonly string[]): Promise<StoreDamaged> {
-    const skipped = await skippedParts(join(this.#path, 'LOG'));
+    const skipped = await skippedParts(join(this.#folder, 'LOG'));
     const what = [...skipped, ...losses].join('; ');
     return new StoreDamaged(
       `${this.#path} is damaged: ${what}. Restore the folder from a backup, or delete ${join(this.#path, ACKNOWLEDGED)} to go on without what was lost`,

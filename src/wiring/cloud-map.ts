@@ -5,10 +5,12 @@ import type { Clock, Random } from '../clock.ts';
 import { openState, type State } from '../cloudmap/cloud-map-state.ts';
 import { memoryStore, type Store } from '../cloudmap/cloud-map-store.ts';
 import { type KubernetesStore, openKubernetesStore } from '../cloudmap/kubernetes/kubernetes-store.ts';
-import { openLevelStore, StoreDamaged } from '../cloudmap/level-store.ts';
+import { openLevelStore } from '../cloudmap/level-store.ts';
 import { type NamespaceNames, namespaceNameProblem } from '../cloudmap/namespace-names.ts';
 import { publishCloudMap } from '../cloudmap/publish-cloud-map.ts';
 import type { NamespaceRecord } from '../cloudmap/records.ts';
+import { logRefusedWrites } from '../cloudmap/refused-writes.ts';
+import { StoreDamaged } from '../cloudmap/store-folder.ts';
 import type { CloudMapConfig, EcsConfig, ZoneConfig } from '../config/config.ts';
 import { formatName, parseName } from '../dns/name.ts';
 import { TaskBook } from '../ecs/task-book.ts';
@@ -60,9 +62,10 @@ export async function startCloudMap(config: CloudMapConfig, dependencies: CloudM
   const zoneNames: string[] = [];
   const store = await openStore(config, zoneNames, dependencies);
   const failures = metrics.counter('healthdns_cloudmap_store_failures_total');
-  const state = await openState(store, (error) => {
+  const logRefused = logRefusedWrites(log, clock);
+  const state = await openState(store, (error, writes) => {
     failures.inc();
-    log.error('the Cloud Map store refused a write', { error: (error as Error).message });
+    logRefused(error, writes);
   });
 
   // Before `publishCloudMap`, which publishes the changes of both.

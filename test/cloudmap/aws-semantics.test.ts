@@ -56,6 +56,30 @@ test('RegisterInstance with a used CreatorRequestId registers again after the in
   assert.equal((await call('RegisterInstance', request)).OperationId, again.OperationId);
 });
 
+test('a request repeated after a later one changed the same object is carried out again', async () => {
+  const ServiceId = await service(await httpNamespace());
+  const register = (CreatorRequestId: string, Attributes: object) =>
+    call('RegisterInstance', { ServiceId, InstanceId: 'i', CreatorRequestId, Attributes });
+  const attributes = async () =>
+    ((await call('GetInstance', { ServiceId, InstanceId: 'i' })) as { Instance: Answer }).Instance.Attributes;
+  const first = await register('r1', one);
+  await register('r2', two);
+  const again = await register('r1', one);
+  assert.notEqual(again.OperationId, first.OperationId);
+  assert.deepEqual(await attributes(), one);
+  assert.equal((await register('r1', one)).OperationId, again.OperationId, 'a retry while it is in force');
+  assert.equal((await register('r1', two)).__type, 'DuplicateRequest');
+
+  const Id = await httpNamespace();
+  const update = (UpdaterRequestId: string, Description: string) =>
+    call('UpdateHttpNamespace', { Id, UpdaterRequestId, Namespace: { Description } });
+  const updated = await update('u1', 'one');
+  await update('u2', 'two');
+  assert.notEqual((await update('u1', 'one')).OperationId, updated.OperationId);
+  const { Namespace } = (await call('GetNamespace', { Id })) as { Namespace: Answer };
+  assert.equal(Namespace.Description, 'one');
+});
+
 test('a CreatorRequestId reused with other attributes is DuplicateRequest with the first operation', async () => {
   const ServiceId = await service(await httpNamespace());
   const request = { ServiceId, InstanceId: 'i', CreatorRequestId: 'once' };

@@ -28,10 +28,14 @@ test('writes acknowledged after a full disk has space again survive a crash and 
       process.execPath,
       script,
     ]);
-    const { refusedWhileFull, acknowledged, message, reopened } = JSON.parse(stdout);
+    const { refusedWhileFull, acknowledged, messages, startWhileFull, reopened } = JSON.parse(stdout);
     assert.ok(refusedWhileFull > 10, 'the disk was full');
     assert.ok(acknowledged >= 220, 'all writes are taken again once there is room');
-    assert.match(message, /^not stored: .*No space left on device/);
+    for (const message of messages) assert.match(message, /^not stored: .*No space left on device/);
+    assert.match(
+      startWhileFull,
+      /^the disk is full \(.*No space left on device.*\)\. Free some space .*disk\/store and start again/,
+    );
     assert.deepEqual(reopened, [
       { lost: 0, ghosts: 0 },
       { lost: 0, ghosts: 0 },

@@ -12,6 +12,15 @@ const state = await openState(store, () => {});
 const acknowledged: string[] = [];
 const refused = new Map<string, string>();
 
+function fill(): void {
+  const filler = openSync(join(disk, 'filler'), 'w');
+  try {
+    for (;;) writeSync(filler, Buffer.alloc(4096));
+  } catch {
+    closeSync(filler);
+  }
+}
+
 async function register(id: string): Promise<void> {
   const value = { serviceId: 's', id, attributes: { pad: 'x'.repeat(300) }, registeredMs: 0 };
   try {
@@ -23,12 +32,7 @@ async function register(id: string): Promise<void> {
 }
 
 for (let i = 0; i < 20; i++) await register(`before-${i}`);
-const filler = openSync(join(disk, 'filler'), 'w');
-try {
-  for (;;) writeSync(filler, Buffer.alloc(4096));
-} catch {
-  closeSync(filler);
-}
+fill();
 for (let i = 0; i < 60; i++) await register(`full-${i}`);
 rmSync(join(disk, 'filler'));
 for (let i = 0; i < 200; i++) await register(`after-${i}`);
@@ -37,6 +41,12 @@ for (let i = 0; i < 200; i++) await register(`after-${i}`);
 const crashed = join(copies, 'crashed');
 cpSync(folder, crashed, { recursive: true });
 await store.close();
+fill();
+const startWhileFull = await openLevelStore(folder).then(
+  () => 'it started',
+  (error: Error) => error.message,
+);
+rmSync(join(disk, 'filler'));
 const reopened = [];
 for (const path of [crashed, folder]) {
   const again = await openLevelStore(path);
@@ -47,5 +57,6 @@ for (const path of [crashed, folder]) {
   });
   await again.close();
 }
-const message = [...refused.values()][0];
-console.log(JSON.stringify({ refusedWhileFull: refused.size, acknowledged: acknowledged.length, message, reopened }));
+const messages = [...new Set(refused.values())];
+const counts = { refusedWhileFull: refused.size, acknowledged: acknowledged.length };
+console.log(JSON.stringify({ ...counts, messages, startWhileFull, reopened }));

@@ -41,7 +41,7 @@ export function registerInstance(api: Api, input: unknown): Promise<object> {
     const retry = retried(`instance/${service.id}/${request.InstanceId}`, request.CreatorRequestId, request);
     // An instance that was deregistered since is registered again.
     const earlier = before && earlierOperation(api, retry);
-    if (earlier && before.registeredMs <= earlier.createMs) return { changes: [], result: { OperationId: earlier.id } };
+    if (earlier) return { changes: [], result: { OperationId: earlier.id } };
     if (before === undefined && instances.size >= api.limits.instancesPerService)
       throw new AwsError('ResourceLimitExceeded', `at most ${api.limits.instancesPerService} instances a service`);
     const value = instanceRecord(api, service, request, before);

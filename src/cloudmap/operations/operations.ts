@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import { type Api, newOperationId } from '../api.ts';
 import { AwsError } from '../aws-error.ts';
+import type { State } from '../cloud-map-state.ts';
 import { filtered, page } from '../list-pages.ts';
 import type { OperationRecord, OperationType, StoreChange } from '../records.ts';
 import { filters, maxResults, nextToken, read } from '../request-shapes.ts';
@@ -28,14 +29,28 @@ export function fingerprintOf(request: object): string {
   return createHash('sha256').update(canonical).digest('hex').slice(0, 16);
 }
 
-/** The operation of an earlier request with the same id. @throws AwsError DuplicateRequest if that request was another one */
+/**
+ * The operation of an earlier request with the same id, unless a later one has changed the same object since: the operation
+ * of a request that is no longer in force must not be its answer.
+ * @throws AwsError DuplicateRequest if that request was another one
+ */
 export function earlierOperation({ state }: Api, request: RetriedRequest | undefined): OperationRecord | undefined {
   const earlier = request && state.operationOfRequest(request.requestKey);
-  if (earlier === undefined || earlier.fingerprint === request?.fingerprint) return earlier;
+  if (earlier === undefined) return undefined;
+  if (earlier.fingerprint === request?.fingerprint) return isLast(state, earlier) ? earlier : undefined;
   throw new AwsError('DuplicateRequest', 'the request id was used for a different request', {
     DuplicateOperationId: earlier.id,
   });
 }
+
+function isLast({ operations }: State, operation: OperationRecord): boolean {
+  let last = operation;
+  for (const other of operations.values()) if (haveSameTargets(other, operation)) last = other;
+  return last === operation;
+}
+
+const haveSameTargets = ({ targets: one }: OperationRecord, { targets: other }: OperationRecord): boolean =>
+  one.INSTANCE === other.INSTANCE && one.SERVICE === other.SERVICE && one.NAMESPACE === other.NAMESPACE;
 
 export interface FinishedRequest {
   readonly type: OperationType;

@@ -159,17 +159,18 @@ test('a copy left behind by a crash during the start is deleted', async () => {
 
 test('a store that another process is writing to is reported as locked, never as damaged', async () => {
   const folder = await temporary();
-  const child = spawn(process.execPath, [writer, folder, '0'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const store = join(folder, 'store');
+  const child = spawn(process.execPath, [writer, store, '0'], { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = once(child, 'close');
   try {
     await once(child.stdout.resume(), 'data');
     const isLocked = (error: Error & { cause?: { code?: string } }) => error.cause?.code === 'LEVEL_LOCKED';
-    for (let start = 0; start < 5; start++) await assert.rejects(openLevelStore(folder), isLocked);
-    await assert.rejects(openLevelStore(relative(process.cwd(), folder)), isLocked);
+    for (let start = 0; start < 5; start++) await assert.rejects(openLevelStore(store), isLocked);
+    await assert.rejects(openLevelStore(relative(process.cwd(), store)), isLocked);
   } finally {
     child.kill('SIGKILL');
     await ended;
   }
-  await (await openLevelStore(folder)).close();
+  await (await openLevelStore(store)).close();
   await rm(folder, { recursive: true });
 });

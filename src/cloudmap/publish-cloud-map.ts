@@ -147,7 +147,8 @@ function serviceOf(service: ServiceRecord, namespace: NamespaceRecord, defaults:
     zone: `${canonicalName(namespace.name)}.`,
     namespace: canonicalName(namespace.name),
     name: service.name.toLowerCase(),
-    names: [service.name === '.' ? '@' : '{service}'],
+    // Services of HTTP namespaces are found by DiscoverInstances only.
+    names: namespace.type === 'HTTP' ? [] : [service.name === '.' ? '@' : '{service}'],
     ttlSeconds: (recordOfA ?? service.dnsConfig?.records[0])?.ttlSeconds ?? 60,
     ...ttlOfAaaa(service),
     policy: {

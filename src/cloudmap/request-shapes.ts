@@ -1,5 +1,6 @@
 // The shapes of request members, from the API's service model (servicediscovery, 2017-03-14).
 import * as v from 'valibot';
+import { MAX_LABEL_BYTES } from '../dns/limits.ts';
 import { NameError, parseName } from '../dns/name.ts';
 import { AwsError, type AwsErrorCode } from './aws-error.ts';
 
@@ -64,13 +65,25 @@ const publicName = v.pipe(
 export const namespaceName = { http: httpName, private: privateName, public: publicName } as const;
 export const anyNamespaceName = httpName;
 
-const serviceLabel = '([a-zA-Z0-9_][a-zA-Z0-9_-]{0,61}[a-zA-Z0-9_]|[a-zA-Z0-9])';
+const serviceLabel = /^([a-z0-9_][a-z0-9_-]*[a-z0-9_]|[a-z0-9])$/i;
+
+function serviceNameProblem(name: string): string | undefined {
+  if (name === '.') return undefined;
+  const labels = name.split('.');
+  if (labels.includes('')) return 'has an empty label: labels are separated by single dots';
+  const long = labels.find((label) => label.length > MAX_LABEL_BYTES);
+  if (long !== undefined) return `has a label of ${long.length} characters: at most ${MAX_LABEL_BYTES} fit`;
+  if (!/^[a-z0-9_.-]*$/i.test(name)) return 'must be of letters, digits, hyphens, underscores and dots';
+  if (labels.includes('_')) return 'has a label that is a single underscore';
+  return labels.every((label) => serviceLabel.test(label)) ? undefined : 'has a label with a hyphen at an end';
+}
+
 export const serviceName = v.pipe(
   v.string(),
   v.maxLength(127),
-  v.regex(
-    new RegExp(`^(${serviceLabel}(\\.${serviceLabel})*|\\.)$`),
-    'must be of letters, digits, hyphens and underscores',
+  v.check(
+    (name) => serviceNameProblem(name) === undefined,
+    ({ input }) => serviceNameProblem(String(input)) ?? '',
   ),
 );
 

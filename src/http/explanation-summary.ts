@@ -12,15 +12,21 @@ export function summarize(
   if (zone === undefined && missing.length > 0)
     return `SERVFAIL (EDE 14, not ready): ${missing.join(', ')} may have a zone for this name, and has not been read yet.`;
   if (zone === undefined) return 'Not in a zone of this server: forwarded if configured, else REFUSED.';
-  const suffix = stale ? ' The data are last-known-good: the API server has not confirmed them (EDE 3).' : '';
+  const suffix = stale ? mayChange(missing) : '';
   if (exists === 'delegated')
     return `Delegated: answered with the name servers of ${short(cut!)} (a referral).${suffix}`;
   if (exists === 'redirected') {
     const where = alias === undefined ? 'to a name of more than 255 bytes (YXDOMAIN)' : `to ${short(alias)}`;
     return `Redirected by the DNAME of ${short(dname!)} ${where}.${suffix}`;
   }
-  const said = answered(found) ?? `${denied(found, services, missing)}.`;
-  return `${said}${exists === 'absent' ? '' : services.map(ofService).join('')}${suffix}`;
+  const has = answered(found);
+  const said = has ?? `${denied(found, services, missing)}.`;
+  return `${said}${exists === 'absent' ? '' : services.map(ofService).join('')}${has === undefined && !found.ready ? '' : suffix}`;
+}
+
+function mayChange(missing: readonly string[]): string {
+  if (missing.length === 0) return ' The data are last-known-good: the API server has not confirmed them (EDE 3).';
+  return ` The answer may change (EDE 3): ${missing.join(', ')} has not been read yet.`;
 }
 
 /** Describes the answered records; undefined: there are none. */

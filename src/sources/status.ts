@@ -113,7 +113,10 @@ export interface StatusBoard {
   missing(): readonly MissingSource[];
   /** Names below which it is not known yet what is ours: what missing sources claim. */
   claimed(): readonly string[];
-  /** Whether all sources of a zone have synced or are served from a snapshot, and whether any is stale. */
+  /**
+   * Whether all sources of a zone have synced or are served from a snapshot; and whether its answers may be out of date: a
+   * source is stale, or one is missing while others are known.
+   */
   zone(name: string): { readonly ready: boolean; readonly stale: boolean };
   /** Called when a source is added, removed, synced, restored or stale. */
   onChange(listener: () => void): void;
@@ -191,7 +194,10 @@ export function createStatusBoard(clock: BoardClock): StatusBoard {
     missing: () => [...sources].filter(isMissing).map(describeMissing),
     zone(name) {
       const own = [...sources].filter((source) => source.zones.includes(name));
-      return { ready: !own.some(isMissing), stale: own.some(isStale) };
+      const missing = own.filter(isMissing);
+      // While one cluster of several has not been read, it may own the names that the others answer.
+      const mayChange = missing.length > 0 && missing.length < own.length;
+      return { ready: missing.length === 0, stale: own.some(isStale) || mayChange };
     },
     onChange: (listener) => void listeners.push(listener),
   };

@@ -192,6 +192,12 @@ for (const [operation, input, error] of nameCases)
     assert.equal((await call(operation, { ...input, ...Vpc })).__type, error);
   });
 
+test('a service of an HTTP namespace has no names in DNS', async () => {
+  const NamespaceId = await httpNamespace();
+  const { Service } = (await call('CreateService', { Name: 'plain', NamespaceId })) as { Service: { Id: string } };
+  assert.deepEqual(server.registry.service(`cloudmap/${Service.Id}`)?.service?.names, []);
+});
+
 test('a service named "." publishes at the namespace itself', async () => {
   const NamespaceId = await privateNamespace();
   const DnsConfig = { DnsRecords: [{ Type: 'A', TTL: 5 }] };

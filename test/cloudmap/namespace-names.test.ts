@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { namespaceNameProblem } from '../../src/cloudmap/namespace-names.ts';
+import { read, serviceName } from '../../src/cloudmap/request-shapes.ts';
 import { startCloudMapServer } from '../support/cloud-map-server.ts';
 
 const zones = () => ['cluster.local.', '10.in-addr.arpa.'];
@@ -9,7 +10,20 @@ const cases: readonly [name: string, allowed: readonly string[] | undefined, pro
   ['com', undefined, /^com is a public suffix/],
   ['CO.UK', undefined, /^co\.uk is a public suffix/],
   ['ck', undefined, /^ck is a public suffix/],
-  ['in-addr.arpa', undefined, /public suffix/],
+  ['in-addr.arpa', undefined, /^in-addr\.arpa is a reserved name; to allow it, list it in cloudMap\.namespaces$/],
+  ['12.in-addr.arpa', undefined, /^12\.in-addr\.arpa is below in-addr\.arpa, a reserved name/],
+  ['8.b.d.0.1.0.0.2.ip6.arpa', undefined, /below ip6\.arpa/],
+  ['localhost', undefined, /^localhost is a reserved name/],
+  ['api.localhost', undefined, /below localhost/],
+  ['a.invalid', undefined, /below invalid/],
+  ['a.onion', undefined, /below onion/],
+  ['intranet', undefined, /^intranet has a single label/],
+  ['github.io', undefined, /^github\.io is a public suffix/],
+  ['shop.github.io', undefined, undefined],
+  ['.', undefined, /^\. is the root of all names/],
+  ['.', ['shop.local'], /^\. is not below/],
+  ['intranet', ['intranet'], undefined],
+  ['12.in-addr.arpa', ['in-addr.arpa'], undefined],
   ['example.com', undefined, undefined],
   ['internal', undefined, undefined],
   ['shop.local', undefined, undefined],
@@ -49,5 +63,33 @@ test('names of DNS namespaces that are not allowed are InvalidInput; HTTP namesp
     assert.deepEqual([...server.zones], []);
   } finally {
     await server.close();
+  }
+});
+
+test('the error for a service name names the fault', () => {
+  const problemOf = (name: string) => {
+    try {
+      read(serviceName, name);
+      return undefined;
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  const problems: readonly (readonly [string, RegExp | undefined])[] = [
+    ['api', undefined],
+    ['.', undefined],
+    ['_http._tcp.web-1', undefined],
+    ['a'.repeat(63), undefined],
+    ['a'.repeat(64), /^has a label of 64 characters: at most 63 fit$/],
+    ['a b', /^must be of letters, digits, hyphens, underscores and dots$/],
+    ['a..b', /^has an empty label/],
+    ['a-.b', /^has a label with a hyphen at an end$/],
+    ['-', /^has a label with a hyphen at an end$/],
+    ['_', /^has a label that is a single underscore$/],
+    ['', /^has an empty label/],
+  ];
+  for (const [name, problem] of problems) {
+    if (problem === undefined) assert.equal(problemOf(name), undefined, name);
+    else assert.match(problemOf(name) ?? '', problem, name);
   }
 });

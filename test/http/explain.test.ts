@@ -161,6 +161,15 @@ test('explain of a name that does not exist is 404 with the explanation, of an i
   assert.equal(ask(OWNERS, { rest: '' }).status, 400);
 });
 
+test('explain names the cluster that has not been read and may change the answer', () => {
+  const { registry, board } = rooms();
+  board.add('kubernetes/east', ['test.local.']).kind('services', true);
+  const known = explainName({ ...OWNERS, ready: false, stale: true }, registry, board).summary;
+  assert.match(known, /The answer may change \(EDE 3\): kubernetes\/east has not been read yet\.$/);
+  const unknown = { ...ABSENT, ready: false, stale: true, otherwise: 'SERVFAIL' } as const;
+  assert.doesNotMatch(explainName(unknown, registry, board).summary, /EDE 3/);
+});
+
 test('explain of a zone that is not ready reports SERVFAIL and the missing source', () => {
   const { registry, board } = rooms();
   board.add('kubernetes/prod', ['test.local.']).kind('pods', true);

@@ -222,3 +222,14 @@ test('names that a source claims stay claimed until it has synced or is served f
   source.expired();
   assert.deepEqual(alone.claimed(), ['.']);
 });
+
+test('a zone of several clusters may change its answers while one of them has not been read', () => {
+  const { board, source } = setUp();
+  const first = source.kind('services', true);
+  const second = board.add('kubernetes/b', ['cluster.local.']).kind('services', true);
+  assert.deepEqual(board.zone('cluster.local.'), { ready: false, stale: false });
+  second.synced();
+  assert.deepEqual(board.zone('cluster.local.'), { ready: false, stale: true });
+  first.synced();
+  assert.deepEqual(board.zone('cluster.local.'), { ready: true, stale: false });
+});

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { clusterZone, instance, kubernetesService, setUpZones, zoneConfig } from '../support/zone-setup.ts';
+import { clusterZone, instance, kubernetesService, POLICY, setUpZones, zoneConfig } from '../support/zone-setup.ts';
 
 const inCluster = (cluster: string, path: string, createdMs: number) =>
   kubernetesService(path, { key: `kubernetes/${cluster}/${path}`, source: `kubernetes/${cluster}`, createdMs });
@@ -195,4 +195,77 @@ test('of two services of equal age the first in key order wins', async () => {
   assert.equal(addressesOf(plane.text()).at(-1), 'web.prod.svc.cluster.local. 5 A 10.1.0.1');
   const [, lost] = zones.explain('web.prod.svc.cluster.local.').owners;
   assert.equal(lost.reason, 'kubernetes/a/prod/web comes first in the order of keys');
+});
+
+for (const [kind, cause] of [
+  ['instances', 'without endpoints'],
+  ['externalName', 'whose external name is an address'],
+] as const) {
+  test(`a service ${cause} keeps its name from the clusters after it in the list, until it is deleted`, async () => {
+    const { plane, state, zones, registry } = setUpZones([clusterZone('cluster.local.', { reverse: [] })]);
+    const policy = { ...POLICY, whenAllUnhealthy: 'nxdomain' } as const;
+    const first = { ...inCluster('z', 'prod/web', 2000), rank: 0, policy };
+    const second = { ...inCluster('a', 'prod/web', 1000), rank: 1, policy };
+    const name = 'web.prod.svc.cluster.local.';
+    zones.setState('cluster.local.', { ready: true, stale: false });
+    state(second, [instance('b', ['10.2.0.1'])]);
+    await zones.flush();
+    assert.equal(addressesOf(plane.text()).length, 2);
+
+    state({ ...first, kind, externalName: '192.0.2.1' }, []);
+    await zones.flush();
+    assert.equal(plane.names.has(name), false);
+    assert.deepEqual(addressesOf(plane.text()), []);
+    assert.equal(zones.size().conflicts, 1);
+    const { exists, otherwise, owners } = zones.explain(name);
+    assert.deepEqual([exists, otherwise], ['absent', 'NXDOMAIN']);
+    assert.deepEqual(
+      owners.map(({ owner }) => owner),
+      [first.key, second.key],
+    );
+    assert.match(owners[1].reason, /is answered from kubernetes\/z\/prod\/web, which comes first/);
+
+    state(first, [instance('a', ['10.1.0.1'])]);
+    await zones.flush();
+    assert.equal(addressesOf(plane.text()).at(-1), `${name} 5 A 10.1.0.1`);
+    state(first, []);
+    await zones.flush();
+    assert.deepEqual(addressesOf(plane.text()), []);
+    state(second, [instance('c', ['10.2.0.2'])]);
+    await zones.flush();
+    assert.deepEqual(addressesOf(plane.text()), []);
+
+    registry.removeService(first.key);
+    await zones.flush();
+    assert.equal(addressesOf(plane.text()).at(-1), `${name} 5 A 10.2.0.2`);
+    assert.equal(zones.size().conflicts, 0);
+  });
+}
+
+test('a headless service without endpoints shares its name with clusters that also merge', async () => {
+  const { plane, state, zones } = setUpZones([clusterZone('cluster.local.', { reverse: [] })]);
+  const policy = { ...POLICY, whenAllUnhealthy: 'nxdomain' } as const;
+  state({ ...inCluster('a', 'prod/web', 1), rank: 0, merge: true, policy }, []);
+  state({ ...inCluster('b', 'prod/web', 1), rank: 1, merge: true, policy }, [instance('b', ['10.2.0.1'])]);
+  await zones.flush();
+  assert.equal(addressesOf(plane.text()).at(-1), 'web.prod.svc.cluster.local. 5 A 10.2.0.1');
+});
+
+test('ignoreEmptyService gives the name of a service without endpoints to the next cluster', async () => {
+  const { plane, state, zones } = setUpZones([clusterZone('cluster.local.', { reverse: [] })]);
+  const clusterIp = { kind: 'clusterIp', clusterIps: ['10.96.0.1'], rank: 0 } as const;
+  state({ ...inCluster('a', 'prod/web', 1), ...clusterIp, ignoreEmpty: true }, []);
+  state({ ...inCluster('b', 'prod/web', 1), rank: 1 }, [instance('b', ['10.2.0.1'])]);
+  await zones.flush();
+  assert.equal(addressesOf(plane.text()).at(-1), 'web.prod.svc.cluster.local. 5 A 10.2.0.1');
+  state({ ...inCluster('a', 'prod/web', 1), ...clusterIp }, []);
+  await zones.flush();
+  assert.deepEqual(addressesOf(plane.text()), ['web.prod.svc.cluster.local. 5 A 10.96.0.1']);
+});
+
+test('services without names are left out silently', async () => {
+  const { state, zones, leftOut } = setUpZones([clusterZone('cluster.local.', { reverse: [] })]);
+  state(kubernetesService('prod/web', { zone: 'elsewhere.', names: [] }), [instance('a', ['10.1.0.1'])]);
+  await zones.flush();
+  assert.deepEqual(leftOut, []);
 });

@@ -94,7 +94,7 @@ const cloudMapSchema = mapping(
     namespaces: v.optional(
       list(
         domainName('a suffix such as shop.local', 'A suffix.'),
-        'Suffixes that names of DNS namespaces must have. Default: any name that is not a public suffix (such as com) and does not overlap a configured zone.',
+        'Suffixes that names of DNS namespaces must have. Default: any name that is not a public suffix (such as com), a single label (other than internal) or a reserved name (such as 10.in-addr.arpa), and does not overlap a configured zone.',
       ),
     ),
     tasks: v.optional(oneOrMany(tasksSchema, 'Clusters in which pods with KECS or ECS labels are tasks.')),

@@ -93,11 +93,12 @@ interface Asked {
   readonly name: WireName;
 }
 
-/** Services whose own name it is, except those that claim it already. */
+/** Services whose own name it is, except those that claim it already; those of the first cluster in the list first. */
 export function silentServices(asked: Asked, claiming: ReadonlySet<string>): OwnerExplanation[] {
   const { context, name } = asked;
   const silent: OwnerExplanation[] = [];
-  for (const { state, bases } of servicesNamedIn(asked)) {
+  const rankOf = ({ state: { service } }: { readonly state: ServiceState }) => service?.rank ?? 0;
+  for (const { state, bases } of [...servicesNamedIn(asked)].sort((a, b) => rankOf(a) - rankOf(b))) {
     if (claiming.has(state.key) || !bases.some((base) => sameName(base, name))) continue;
     const problems = [...(context.publication.owners.ofKey(state.key)?.problems ?? [])];
     const reason = whySilent(state, problems);

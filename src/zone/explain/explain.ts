@@ -92,7 +92,8 @@ function explainIn(asked: Asked): Found {
   }
   if (above !== undefined) return redirected(asked, above.name);
   const node = tree.find(name);
-  if (node !== NO_NODE) return at(asked, node);
+  // A node without content: its service has lost it to an earlier one, which publishes nothing.
+  if (node !== NO_NODE && (asked.claimsAt(node).length > 0 || tree.childCount(node) > 0)) return at(asked, node);
   const wildcard = wildcardFor(asked);
   if (wildcard !== undefined) {
     return { ...at(asked, tree.find(wildcard)), exists: 'wildcard', wildcard: formatName(wildcard) };

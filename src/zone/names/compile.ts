@@ -16,11 +16,13 @@ export interface CompiledService {
   readonly bases: readonly WireName[];
   /** Each name once. */
   readonly names: readonly PublishedName[];
+  /** Bases that it has without publishing anything there; see held-names.ts. */
+  readonly held: readonly WireName[];
   /** For a large service: data kept until the next compilation. */
   readonly kept: KeptService | undefined;
 }
 
-const NOTHING: CompiledService = { bases: [], names: [], kept: undefined };
+const NOTHING: CompiledService = { bases: [], names: [], held: [], kept: undefined };
 
 /** Never throws because of a source's data: anything that cannot be expressed is skipped and reported. */
 export function compileService(
@@ -50,7 +52,9 @@ export function compileService(
       ? [...state.instances.values()].flatMap((one) => make(one).endpoints)
       : kept.endpointsOf(state, make),
   );
-  return { bases, names: bases.length > 1 ? distinctNames(names) : names, kept };
+  // `ignoreEmptyService` gives the name away, so that another cluster may answer.
+  const held = names.length === 0 && service.ignoreEmpty !== true ? bases : [];
+  return { bases, names: bases.length > 1 ? distinctNames(names) : names, held, kept };
 }
 
 function compileKind(compilation: Compilation, endpoints: () => Endpoint[]): void {

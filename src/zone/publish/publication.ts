@@ -10,6 +10,7 @@ import { type CompiledService, compileService } from '../names/compile.ts';
 import { findAhead, KeptServices } from '../names/kept-endpoints.ts';
 import { contentHash, NO_BASE, type PublishedName, published } from '../names/published-name.ts';
 import { Claims } from './claims.ts';
+import { HeldNames } from './held-names.ts';
 import { type Claim, mergeClaims } from './merge.ts';
 import { compareOwners, createOwners, excludes, NO_PROBLEMS, type Owner } from './owner.ts';
 import { isReverse, NameTree, NO_NODE, type Node, ROOT_NODE } from './tree.ts';
@@ -58,6 +59,7 @@ export class Publication {
   readonly tree: NameTree;
   readonly owners = createOwners();
   readonly claims = new Claims();
+  private readonly held = new HeldNames();
   /** Apexes of the zones that are served. */
   readonly apexes = new Set<Node>();
   /** Number of passes. */
@@ -91,7 +93,7 @@ export class Publication {
       const compiled = current.of(owner);
       left -= compiled.names.length;
       current.note(owner, this.claim(owner, compiled, work));
-      if (compiled.names.length === 0) idle.push(owner);
+      if (compiled.names.length + compiled.held.length === 0) idle.push(owner);
     }
     for (const node of touched) this.settle(node, current, work);
     for (const owner of idle) if (owner.problems.size === 0) this.owners.forget(owner);
@@ -113,7 +115,7 @@ export class Publication {
 
   /** The current names of an owner. */
   compile(owner: Owner): Compiled {
-    if (owner.isStatic) return { names: namesOfZone(this.settings.zone(owner.zone)), kept: undefined };
+    if (owner.isStatic) return { names: namesOfZone(this.settings.zone(owner.zone)), held: [], kept: undefined };
     const known = owner.problems;
     const problems = new Set<string>();
     const compiled = this.compileService(owner, (problem) => {
@@ -131,7 +133,8 @@ export class Publication {
     if (state === undefined || zone === undefined) {
       this.keptServices.forget(owner.key);
       this.losers.delete(owner.number);
-      if (state?.service) leftOut(`it is published in the zone ${state.service.zone}, which is not served`);
+      if (state?.service && state.service.names.length > 0)
+        leftOut(`it is published in the zone ${state.service.zone}, which is not served`);
       return NOTHING;
     }
     const context = { zone: zone.name, reverseZones: zone.reverseZones, isAnswered, leftOut };
@@ -141,33 +144,33 @@ export class Publication {
   /** An owner that lost a name publishes nothing below it, or it would be half of one service and half of another. */
   private withoutLostNames(
     owner: Owner,
-    { bases, names, kept }: CompiledService,
+    { bases, names, held, kept }: CompiledService,
     leftOut: (problem: string) => void,
   ): Compiled {
     const winners = bases.map((base) => this.winnerOver(owner, base));
     if (!winners.some((winner) => winner !== undefined)) {
       this.losers.delete(owner.number);
-      return { names, kept };
+      return { names, held, kept };
     }
     this.losers.add(owner.number);
     winners.forEach((winner, i) => {
       if (winner) leftOut(`${formatName(bases[i])} is answered from ${winner.key}, which comes first`);
     });
-    return { names: names.filter(({ below }) => below === NO_BASE || winners[below] === undefined), kept };
+    return { names: names.filter(({ below }) => below === NO_BASE || winners[below] === undefined), held, kept };
   }
 
   /** The first owner that wins the name over this one. */
   private winnerOver(owner: Owner, name: WireName): Owner | undefined {
-    return this.claims
-      .ownersOf(this.tree.find(name))
-      .map((number) => this.owners.ofNumber(number))
+    const claiming = this.claims.ownersOf(this.tree.find(name)).map((number) => this.owners.ofNumber(number));
+    return [...claiming, ...this.held.ownersOf(name)]
       .filter((other) => excludes(other, owner) && compareOwners(other, owner) < 0)
       .sort(compareOwners)[0];
   }
 
   /** Makes `names` all that the owner claims. Returns those whose name was not sent with that content. */
-  private claim(owner: Owner, { names, kept }: Compiled, work: Work): ReadonlyMap<Node, PublishedName> {
+  private claim(owner: Owner, { names, held, kept }: Compiled, work: Work): ReadonlyMap<Node, PublishedName> {
     const { claims, tree } = this;
+    this.hold(owner, held, work);
     const before = claims.nodesOf(owner);
     const known = kept?.claimed ?? NO_NAMES;
     const after = new Int32Array(names.length);
@@ -180,7 +183,7 @@ export class Publication {
       let at = findAhead(known, next, name);
       // The names of most owners are the same as before, in the same order.
       if (at < 0 && next < before.length && tree.isAt(before[next], name.records.name)) at = next;
-      const node = at >= 0 ? before[at] : tree.ensure(name.records.name, (created) => void work.touched.add(created));
+      const node = at >= 0 ? before[at] : tree.ensure(name.records.name, (created) => this.touchNew(created, work));
       after[i] = node;
       if (at >= 0) {
         stays[at] = 1;
@@ -199,6 +202,16 @@ export class Publication {
     claims.setNodes(owner, after);
     if (kept !== undefined) kept.claimed = names;
     return fresh;
+  }
+
+  /** Makes `names` all that the owner holds without publishing them. */
+  private hold(owner: Owner, names: readonly WireName[], work: Work): void {
+    for (const name of this.held.set(owner, names)) {
+      const node = this.tree.find(name);
+      if (node === NO_NODE) continue;
+      this.contest(owner, node, work);
+      work.touched.add(node);
+    }
   }
 
   private gain(owner: Owner, node: Node, work: Work): void {
@@ -225,7 +238,12 @@ export class Publication {
 
   /** Sends the current content of a node if it differs from the sent one. */
   private settle(node: Node, current: CurrentNames, work: Work): void {
-    if (!this.tree.isAlive(node) || this.prune(node, work)) return;
+    if (!this.tree.isAlive(node)) return;
+    const left = this.prune(node, work);
+    if (left !== node) {
+      if (this.isHeld(left)) this.settle(left, current, work);
+      return;
+    }
     const content = this.contentAt(node, current);
     if (this.isSentAs(node, content)) return;
     if (content !== undefined) work.changes.push({ kind: 'replace-name', records: content.records });
@@ -233,8 +251,19 @@ export class Publication {
     this.markSent(node, content?.hash ?? 0, work);
   }
 
-  /** Removes the node, if nothing holds it any more, and those above that only existed for it. */
-  private prune(node: Node, work: Work): boolean {
+  /** A held name exists only while there are names below it. */
+  private touchNew(created: Node, work: Work): void {
+    const parent = this.tree.parentOf(created);
+    if (this.isHeld(parent)) work.touched.add(parent);
+    work.touched.add(created);
+  }
+
+  private isHeld(node: Node): boolean {
+    return !this.held.isEmpty && this.held.ownersOf(this.tree.nameOf(node)).length > 0;
+  }
+
+  /** Removes the node, if it is not used any more, and those above that only existed for it. Returns the first that stays. */
+  private prune(node: Node, work: Work): Node {
     const { tree } = this;
     let at = node;
     while (at !== ROOT_NODE && tree.childCount(at) === 0 && !this.claims.isOwned(at) && !this.apexes.has(at)) {
@@ -244,7 +273,7 @@ export class Publication {
       }
       at = tree.remove(at);
     }
-    return at !== node;
+    return at;
   }
 
   private markSent(node: Node, hash: number, work: Work): void {
@@ -275,11 +304,15 @@ export class Publication {
     return this.tree.childCount(node) > 0 ? published({ name: this.tree.nameOf(node), rrsets: [] }) : undefined;
   }
 
-  /** The claims on a node, the first in rank first. */
+  /** The claims on a node, the first in rank first, without those of services whose name an earlier one holds. */
   claimsAt(node: Node, current: CurrentNames): Claim[] {
     const claims: Claim[] = [];
+    const holders = this.isHeld(node) ? this.held.ownersOf(this.tree.nameOf(node)) : [];
+    const isLost = (owner: Owner) =>
+      holders.some((holder) => excludes(holder, owner) && compareOwners(holder, owner) < 0);
     for (const number of this.claims.ownersOf(node)) {
       const owner = this.owners.ofNumber(number);
+      if (holders.length > 0 && isLost(owner)) continue;
       const name = current.at(owner, node);
       if (name !== undefined) claims.push({ owner, name });
     }
@@ -316,10 +349,10 @@ export class Publication {
   }
 }
 
-type Compiled = Pick<CompiledService, 'names' | 'kept'>;
+type Compiled = Pick<CompiledService, 'names' | 'held' | 'kept'>;
 
 const NO_NAMES: readonly PublishedName[] = [];
-const NOTHING: Compiled = { names: NO_NAMES, kept: undefined };
+const NOTHING: Compiled = { names: NO_NAMES, held: [], kept: undefined };
 
 /** The current names of owners, each compiled once on demand. Must not be kept beyond a pass. */
 export class CurrentNames {

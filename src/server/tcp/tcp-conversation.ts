@@ -5,7 +5,7 @@ import type { SocketAddress } from '../../native/socket-address.ts';
 import type { TcpSettings } from '../../plane/settings.ts';
 import type { QueryHandler } from '../answer/query-handler.ts';
 import { DROP, type Later } from '../answer/query-handler.ts';
-import { createStreamReader, keep, nextLength, push, type StreamReader, skip } from './stream-reader.ts';
+import { keep, nextLength, push, type StreamReader, skip } from './stream-reader.ts';
 import type { TcpConnections, TimedConnection } from './tcp-connections.ts';
 
 export interface TcpListener {
@@ -23,27 +23,6 @@ export interface Conversation extends TimedConnection {
   ended: boolean;
   open: boolean;
   answering: boolean;
-}
-
-export function beginConversation<C extends TimedConnection>(
-  nowMs: number,
-  client: Uint8Array | undefined,
-  close: (connection: C) => void,
-  giveUp: (connection: C) => void,
-): Conversation {
-  return {
-    openedMs: nowMs,
-    lastActiveMs: nowMs,
-    reader: createStreamReader(),
-    client,
-    waiting: 0,
-    heldBytes: 0,
-    close: close as Conversation['close'],
-    giveUp: giveUp as Conversation['giveUp'],
-    ended: false,
-    open: true,
-    answering: false,
-  };
 }
 
 export interface TcpTransport<C extends Conversation> {

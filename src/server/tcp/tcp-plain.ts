@@ -9,9 +9,9 @@ import { withoutScope } from '../../native/socket-address.ts';
 import { COUNTER } from '../../plane/counters.ts';
 import type { TcpSettings } from '../../plane/settings.ts';
 import type { QueryHandler } from '../answer/query-handler.ts';
+import { createStreamReader } from './stream-reader.ts';
 import type { TcpConnections } from './tcp-connections.ts';
 import {
-  beginConversation,
   type Conversation,
   createConversations,
   OUT_BYTES,
@@ -83,8 +83,19 @@ export async function listenPlainTcp(
     }
     const client =
       handler.wantsClient || handler.limitsClients ? parseIp(withoutScope(socket.remoteAddress ?? '')) : undefined;
+    const nowMs = clock.monotonicMs();
     const connection: PlainConnection = {
-      ...beginConversation(clock.monotonicMs(), client, close, giveUp),
+      openedMs: nowMs,
+      lastActiveMs: nowMs,
+      reader: createStreamReader(),
+      client,
+      waiting: 0,
+      heldBytes: 0,
+      close: close as PlainConnection['close'],
+      giveUp: giveUp as PlainConnection['giveUp'],
+      ended: false,
+      open: true,
+      answering: false,
       socket,
     };
     connections.add(connection);

@@ -77,6 +77,6 @@ function tryLine({ listening, admin }: Described, services: readonly ServiceOver
   const name = service.name.replace(/\.$/, '');
   return [
     `Try:  dig @${asked} -p ${first.port} ${name}`,
-    ...(admin === undefined ? [] : [`Why:  npx healthdns explain ${name} --http http://${formatListenAddress(admin)}`]),
+    ...(admin === undefined ? [] : [`Why:  healthdns explain ${name} --http http://${formatListenAddress(admin)}`]),
   ];
 }

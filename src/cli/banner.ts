@@ -1,5 +1,5 @@
 // The output of `serve` for the person who starts it.
-
+import { join, relative } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { otherNames, zoneContents } from '../config/loading/check.ts';
 import { formatListenAddress } from '../config/sections/listen.ts';
@@ -77,6 +77,14 @@ function tryLine({ listening, admin }: Described, services: readonly ServiceOver
   const name = service.name.replace(/\.$/, '');
   return [
     `Try:  dig @${asked} -p ${first.port} ${name}`,
-    ...(admin === undefined ? [] : [`Why:  healthdns explain ${name} --http http://${formatListenAddress(admin)}`]),
+    ...(admin === undefined
+      ? []
+      : [`Why:  ${commandName()} explain ${name} --http http://${formatListenAddress(admin)}`]),
   ];
+}
+
+/** How this command is started here: `bin/healthdns` in a clone, `healthdns` if it is installed. */
+function commandName(): string {
+  const path = relative(process.cwd(), process.argv[1] ?? '');
+  return path === join('bin', 'healthdns') ? path : 'healthdns';
 }

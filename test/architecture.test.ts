@@ -50,6 +50,7 @@ const below: Record<string, readonly string[]> = {
   http: ['endpoints', 'ecs', 'cloudmap', 'taskdef', 'sources', ...truth],
   migrate: ['config', 'reading', ...bothPlanes],
   query: bothPlanes,
+  shadow: ['query', 'config', 'reading', ...bothPlanes],
   'log.ts': [],
   'metrics.ts': ['metric-table.ts'],
   'metric-table.ts': [],

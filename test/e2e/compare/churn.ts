@@ -1,10 +1,11 @@
 // A while of what happens in clusters: readiness flips, pods come and go, services are deleted and made, ports renamed,
 // slices of others rewritten.
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { PodObject, ServiceObject, SliceObject } from '../../../src/shadow/cluster/objects.ts';
 import type { RestClient } from '../../support/rest-client.ts';
 import { makePod } from './fill.ts';
 import { NODE_NAMES } from './generate-endpoints.ts';
-import { type PodObject, paths, podStatus, type ServiceObject, type SliceObject } from './objects.ts';
+import { paths, podStatus } from './objects.ts';
 import type { Chance } from './random.ts';
 
 const CHANGES_A_SECOND = 60;

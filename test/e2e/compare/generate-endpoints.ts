@@ -1,6 +1,13 @@
 // What is behind the services: pods for the controllers to find, slices that someone else keeps, legacy Endpoints.
+
+import {
+  type EndpointObject,
+  type Port,
+  SERVICE_NAME,
+  type ServiceObject,
+  type SliceObject,
+} from '../../../src/shadow/cluster/objects.ts';
 import type { ClusterPlan, PlannedPod, PlannedService } from './generate.ts';
-import { type EndpointObject, type Port, SERVICE_NAME, type ServiceObject, type SliceObject } from './objects.ts';
 import type { Chance } from './random.ts';
 
 export const NODE_NAMES = ['node-1', 'node-2'] as const;

@@ -1,6 +1,7 @@
 // A seeded plan of a cluster with every kind of Service and endpoint state that DNS can tell apart.
+
+import type { ObjectMetadata, Port, ServiceObject } from '../../../src/shadow/cluster/objects.ts';
 import { generateEndpoints } from './generate-endpoints.ts';
-import type { ObjectMetadata, Port, ServiceObject } from './objects.ts';
 import type { Chance } from './random.ts';
 
 /** One pod and what its kubelet will say of it. */

@@ -4,19 +4,18 @@
 //   --full         every question every way, more names that do not exist, a minute of churn; else one way in turn
 //   --show N       so many of the unexplained differences are printed
 import { parseArgs } from 'node:util';
+import { showAnswer } from '../../../src/shadow/answers/answer.ts';
+import { readWorld, type World } from '../../../src/shadow/cluster/world.ts';
 import { startControlPlane } from '../../support/control-plane.ts';
 import { requirement } from '../../support/requirement.ts';
-import { showAnswer } from './answer.ts';
-import { WAYS } from './ask.ts';
 import { churn } from './churn.ts';
-import { compare, type Outcome } from './compare.ts';
+import { compare, type Outcome, WAYS } from './compare.ts';
 import { fillCluster } from './fill.ts';
 import { generateCluster } from './generate.ts';
-import { namesToAsk, TYPES } from './questions.ts';
+import { namesToAsk, TYPES, ZONE } from './questions.ts';
 import { createChance } from './random.ts';
 import { startCoreDns, startHealthdns } from './servers.ts';
 import { settle } from './settle.ts';
-import { readWorld, type World } from './world.ts';
 
 const { values } = parseArgs({
   options: {
@@ -59,7 +58,7 @@ async function run(): Promise<number> {
     const [coreDns, healthdns] = servers;
     const ask = async (when: string) => {
       await settle(plane.client, servers, pods === 'verified');
-      const world = await readWorld(plane.client);
+      const world = await readWorld(ZONE, async (path) => (await plane.client.get(path)).body.items);
       const names = namesToAsk(world, chance, size.nearly);
       const outcome = await compare({
         ...{ coreDns: coreDns!, healthdns: healthdns!, world, pods, names, types: TYPES },
@@ -88,7 +87,7 @@ function report(title: string, { questions, byReason, unexplained }: Outcome, wo
   for (const [reason, count] of [...byReason].sort(([, a], [, b]) => b - a)) console.log(`        ${reason} ${count}`);
   for (const { question, coreDns, healthdns, left } of unexplained.slice(0, Number(values.show))) {
     const { transport, edns } = question.way;
-    console.log(`\n  ${question.name} ${question.type}, ${transport}${edns ? ' with EDNS' : ''}`);
+    console.log(`\n  ${question.name} ${question.type}, ${transport}${edns === undefined ? '' : ' with EDNS'}`);
     console.log(`  CoreDNS   ${coreDns === undefined ? 'no reply' : shorten(showAnswer(coreDns))}`);
     console.log(`  healthdns ${healthdns === undefined ? 'no reply' : shorten(showAnswer(healthdns))}`);
     const name = question.name.toLowerCase();

@@ -1,7 +1,9 @@
 // What both servers are asked: every name that exists, a few thousand that nearly do, each with every type.
 import { reverseName } from '../../../src/dns/name.ts';
+import type { World, WorldService } from '../../../src/shadow/cluster/world.ts';
 import type { Chance } from './random.ts';
-import { type World, type WorldService, ZONE } from './world.ts';
+
+export const ZONE = 'cluster.local.';
 
 export const TYPES = ['A', 'AAAA', 'SRV', 'PTR', 'TXT', 'CNAME', 'NS', 'SOA', 'MX', 'HTTPS', 'ANY'] as const;
 

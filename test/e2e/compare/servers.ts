@@ -3,17 +3,18 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ServerAddress } from '../../../src/query/exchange.ts';
+import type { PodMode } from '../../../src/shadow/cluster/world.ts';
 import { serving } from '../../support/command.ts';
 import { type ControlPlane, freePorts } from '../../support/control-plane.ts';
 
-export type PodMode = 'disabled' | 'insecure' | 'verified';
-
-export interface DnsServer {
+export interface DnsServer extends ServerAddress {
   readonly name: 'CoreDNS' | 'healthdns';
-  readonly port: number;
   readonly pid: number;
   stop(): Promise<void>;
 }
+
+const LOOPBACK = { address: '127.0.0.1', family: 4 } as const;
 
 export interface Serving {
   readonly pods: PodMode;
@@ -37,7 +38,7 @@ export async function startCoreDns(plane: ControlPlane, { pods }: Serving): Prom
   const program = join(process.env.KUBEBUILDER_ASSETS!, 'coredns');
   const child = spawn(program, ['-conf', file, '-quiet'], { stdio: ['ignore', 'ignore', 'pipe'] });
   const said = collect(child);
-  return { name: 'CoreDNS', port: port!, pid: pidOf(child, said), stop: () => stop(child) };
+  return { name: 'CoreDNS', ...LOOPBACK, port: port!, pid: pidOf(child, said), stop: () => stop(child) };
 }
 
 export async function startHealthdns(plane: ControlPlane, { pods }: Serving): Promise<DnsServer> {
@@ -57,7 +58,7 @@ zones:
   const server = serving([file]);
   const { pid } = server.process;
   if (pid === undefined) throw new Error('healthdns did not start');
-  return { name: 'healthdns', port: port!, pid, stop: async () => void (await server.stop()) };
+  return { name: 'healthdns', ...LOOPBACK, port: port!, pid, stop: async () => void (await server.stop()) };
 }
 
 function collect(child: ChildProcess): () => string {

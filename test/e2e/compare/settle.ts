@@ -3,9 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { composeMessage, parseMessage } from '../../../src/dns/message/message.ts';
 import { parseName } from '../../../src/dns/name.ts';
 import { CLASS, RCODE, TYPE } from '../../../src/dns/types.ts';
+import { askAll } from '../../../src/shadow/answers/ask.ts';
+import { SERVICE_NAME } from '../../../src/shadow/cluster/objects.ts';
 import type { RestClient } from '../../support/rest-client.ts';
-import { askAll } from './ask.ts';
-import { paths, podStatus, SERVICE_NAME } from './objects.ts';
+import { paths, podStatus } from './objects.ts';
 import type { DnsServer } from './servers.ts';
 
 const QUIET_MS = 1_500;
@@ -80,7 +81,8 @@ async function makeCanaries(client: RestClient, name: string) {
 export async function rcodeOf({ port }: Pick<DnsServer, 'port'>, name: string): Promise<number | undefined> {
   const question = { name: parseName(`${name}.`), type: TYPE.A, class: CLASS.IN };
   let rcode: number | undefined;
-  await askAll(port, 'udp', [Buffer.from(composeMessage({ questions: [question] }))], (_, reply) => {
+  const server = { address: '127.0.0.1', port, family: 4 } as const;
+  await askAll({ server, transport: 'udp' }, [Buffer.from(composeMessage({ questions: [question] }))], (_, reply) => {
     rcode = reply && parseMessage(reply).rcode;
   });
   return rcode;

@@ -1,9 +1,8 @@
 // Which names the cluster has, by the specification and from the API server's objects alone: what the reasons that speak
 // of names that exist, or do not, are held against.
-import { reverseName } from '../../../src/dns/name.ts';
+import { reverseName } from '../../dns/name.ts';
 import type { Port } from './objects.ts';
-import type { PodMode } from './servers.ts';
-import { type EndpointAddress, type World, type WorldService, ZONE } from './world.ts';
+import type { EndpointAddress, PodMode, World, WorldService } from './world.ts';
 
 export type Standing =
   /** Something is answered there. */
@@ -35,6 +34,7 @@ export function namesOf(world: World, pods: PodMode): Names {
 const RANK: Record<Standing, number> = { answers: 4, 'unready-published': 3, dead: 2, unready: 1, empty: 0 };
 
 function collect(world: World, pods: PodMode): Names {
+  const { zone } = world;
   const standings = new Map<string, Standing>();
   const add = (name: string, standing: Standing) => {
     const before = standings.get(name);
@@ -44,30 +44,35 @@ function collect(world: World, pods: PodMode): Names {
   const addAbove = (name: string) => {
     for (let dot = name.indexOf('.'); dot >= 0 && dot < name.length - 1; dot = name.indexOf('.', dot + 1)) {
       const above = name.slice(dot + 1);
-      if (!isOurs(above) || standings.has(above)) return;
+      if (!isOurs(above, zone) || standings.has(above)) return;
       standings.set(above, 'empty');
     }
   };
 
-  for (const name of [ZONE, `svc.${ZONE}`, `pod.${ZONE}`, `dns-version.${ZONE}`, `ns.dns.${ZONE}`])
+  for (const name of [zone, `svc.${zone}`, `pod.${zone}`, `dns-version.${zone}`, `ns.dns.${zone}`])
     add(name, 'answers');
   for (const name of ['in-addr.arpa.', 'ip6.arpa.']) add(name, 'answers');
   for (const namespace of world.namespaces) {
-    add(`${namespace}.svc.${ZONE}`, 'answers');
-    if (pods !== 'disabled') add(`${namespace}.pod.${ZONE}`, 'answers');
+    add(`${namespace}.svc.${zone}`, 'answers');
+    if (pods !== 'disabled') add(`${namespace}.pod.${zone}`, 'answers');
   }
   for (const service of world.services) addService(service, world, add, addAbove);
   for (const { metadata, status } of pods === 'verified' ? world.pods : []) {
     if (metadata.deletionTimestamp !== undefined || /Succeeded|Failed/.test(status?.phase ?? '')) continue;
-    for (const { ip } of status?.podIPs ?? []) add(`${dashed(ip)}.${metadata.namespace}.pod.${ZONE}`, 'answers');
+    for (const { ip } of status?.podIPs ?? []) add(`${dashed(ip)}.${metadata.namespace}.pod.${zone}`, 'answers');
   }
   return { standing: (name) => standings.get(name) };
 }
 
 export const dashed = (ip: string): string => ip.replace(/[.:]/g, '-');
 
-/** Below the zones that are served. */
-export const isOurs = (name: string): boolean => /(^|\.)(cluster\.local|in-addr\.arpa|ip6\.arpa)\.$/.test(name);
+/** In the zones that are served. */
+export const isOurs = (name: string, zone: string): boolean => isBelow(name, zone) || isReverse(name);
+
+export const isReverse = (name: string): boolean => /(^|\.)(in-addr|ip6)\.arpa\.$/.test(name);
+
+/** Or the zone itself. */
+export const isBelow = (name: string, zone: string): boolean => name === zone || name.endsWith(`.${zone}`);
 
 type Add = (name: string, standing: Standing) => void;
 

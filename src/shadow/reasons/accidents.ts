@@ -1,7 +1,7 @@
 // What CoreDNS answers at names that nothing published, and types that it does not know.
-import { dashed } from '../names.ts';
-import type { Port } from '../objects.ts';
-import { type WorldService, ZONE } from '../world.ts';
+import { dashed } from '../cluster/names.ts';
+import type { Port } from '../cluster/objects.ts';
+import type { WorldService } from '../cluster/world.ts';
 import { type Case, isNodata, isNxdomain, type Reason, withoutRecords } from './reason.ts';
 
 const HINFO_TTL_SECONDS = 3600;
@@ -20,13 +20,13 @@ export const ANY: Reason = {
 /** CoreDNS on the loopback address has no address of its own to name. */
 export const APEX_NS: Reason = {
   id: 'apex-ns-name',
-  rewrite({ question, name, type, coreDns, healthdns }) {
+  rewrite({ question, name, type, world: { zone }, coreDns, healthdns }) {
     // In another case than its configuration's it does not know its name at all.
     const isNothing = isNodata(coreDns) || (isNxdomain(coreDns) && question.name !== name);
     if (!isNothing || healthdns.rcode !== 'NOERROR') return undefined;
-    const isServer = name === `ns.dns.${ZONE}` && (type === 'A' || type === 'AAAA');
-    const isApex = type === 'NS' && [ZONE, 'in-addr.arpa.', 'ip6.arpa.'].includes(name);
-    const expected = isApex ? `ns.dns.${ZONE}` : '127.0.0.1';
+    const isServer = name === `ns.dns.${zone}` && (type === 'A' || type === 'AAAA');
+    const isApex = type === 'NS' && [zone, 'in-addr.arpa.', 'ip6.arpa.'].includes(name);
+    const expected = isApex ? `ns.dns.${zone}` : '127.0.0.1';
     if (!(isServer || isApex) || healthdns.answers.length !== 1 || healthdns.answers[0]!.rdata !== expected)
       return undefined;
     return { healthdns: withoutRecords(healthdns, coreDns.rcode, coreDns) };
@@ -112,8 +112,8 @@ export const PORT_WITHOUT_NUMBER: Reason = {
 const POD_LABEL = /^[0-9a-f]*(-[0-9a-f]*)+$/;
 
 /** The labels before "pod", as far as they spell "[more…] <address>.<namespace>". */
-function podLabels({ name }: Case): { label: string; before: readonly string[] } | undefined {
-  const labels = name.endsWith(`.pod.${ZONE}`) ? name.slice(0, -`.pod.${ZONE}`.length).split('.') : [];
+function podLabels({ name, world: { zone } }: Case): { label: string; before: readonly string[] } | undefined {
+  const labels = name.endsWith(`.pod.${zone}`) ? name.slice(0, -`.pod.${zone}`.length).split('.') : [];
   const label = labels[labels.length - 2];
   return label !== undefined && POD_LABEL.test(label) ? { label, before: labels.slice(0, -2) } : undefined;
 }
@@ -170,7 +170,7 @@ export const TERMINATING_POD_NAME: Reason = {
     const isTerminating = world.pods.some(
       ({ metadata, status }) =>
         metadata.deletionTimestamp !== undefined &&
-        status?.podIPs?.some(({ ip }) => name === `${dashed(ip)}.${metadata.namespace}.pod.${ZONE}`),
+        status?.podIPs?.some(({ ip }) => name === `${dashed(ip)}.${metadata.namespace}.pod.${world.zone}`),
     );
     return isTerminating ? { coreDns: healthdns } : undefined;
   },

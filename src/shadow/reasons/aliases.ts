@@ -1,9 +1,8 @@
 // ExternalName services.
-import type { AnswerRecord } from '../answer.ts';
-import { isAnswerableAlias, targetOf } from '../names.ts';
+import type { AnswerRecord } from '../answers/answer.ts';
+import { isAnswerableAlias, targetOf } from '../cluster/names.ts';
 import { type Case, isNodata, isNxdomain, type Pair, type Reason } from './reason.ts';
 
-const TTL_SECONDS = 5;
 const FOLLOWED_BY_COREDNS = new Set(['A', 'AAAA']);
 
 /** CoreDNS answers an alias to A, AAAA and CNAME, and to the former two only where the target has such records. */
@@ -36,7 +35,7 @@ async function followed({
   healthdns,
   ask,
 }: Case): Promise<Partial<Pair> | undefined> {
-  const chain: AnswerRecord[] = [];
+  const chain: Pick<AnswerRecord, 'name' | 'rdata'>[] = [];
   let target = name;
   for (;;) {
     const service = world.serviceOf(target);
@@ -44,7 +43,7 @@ async function followed({
     // To an address, or to itself: nothing is answered there.
     if (!isAnswerableAlias(service)) break;
     const next = targetOf(service.object.spec.externalName);
-    chain.push({ name: target, type: 'CNAME', ttlSeconds: TTL_SECONDS, rdata: next });
+    chain.push({ name: target, rdata: next });
     target = next;
     if (type === 'ANY' || chain.some((record) => record.name === target)) break;
   }

@@ -1,6 +1,6 @@
 // Which documented reasons explain that two answers differ.
-import type { Answer } from '../answer.ts';
-import { sameAnswer } from '../answer.ts';
+import type { Answer } from '../answers/answer.ts';
+import { sameAnswer } from '../answers/answer.ts';
 import {
   ANY,
   APEX_NS,

@@ -1,10 +1,11 @@
 // A reply in a form that can be compared: sections as sorted sets, the case of names and the SOA serial left out.
 
-import { formatFlags, formatRecord } from '../../../src/dns/message/format-message.ts';
-import { parseMessage } from '../../../src/dns/message/message.ts';
-import type { MessageRecord } from '../../../src/dns/message/record.ts';
-import { formatName, lowerCased } from '../../../src/dns/name.ts';
-import { rcodeName, TYPE, typeName } from '../../../src/dns/types.ts';
+import { formatFlags, formatRecord } from '../../dns/message/format-message.ts';
+import { type Message, parseMessage } from '../../dns/message/message.ts';
+import type { MessageRecord } from '../../dns/message/record.ts';
+import { formatName, lowerCased } from '../../dns/name.ts';
+import { MessageError } from '../../dns/reader.ts';
+import { FLAG, rcodeName, TYPE, typeName } from '../../dns/types.ts';
 
 export interface Answer {
   readonly rcode: string;
@@ -29,9 +30,13 @@ export interface AnswerRecord {
 
 const SERIAL_FROM_END = 20;
 
-/** One text for all that is compared: two replies are equal when theirs are. Cheap, for the many that are. */
-export function comparable(reply: Buffer, queryEnd: number): string {
-  const message = parseMessage(reply);
+/**
+ * One text for all that is compared: two replies are equal when theirs are. Cheap, for the many that are. undefined: the reply
+ * cannot be read.
+ */
+export function comparable(reply: Buffer, queryEnd: number): string | undefined {
+  const message = readMessage(reply);
+  if (message === undefined) return undefined;
   const sections = [message.answers, message.authorities, message.additionals].map((records) =>
     records.map(recordKey).sort().join('\n'),
   );
@@ -39,6 +44,17 @@ export function comparable(reply: Buffer, queryEnd: number): string {
   const question = reply.toString('latin1', 12, queryEnd);
   return [message.rcode, message.flags, message.edns !== undefined, question, ...sections].join('\0');
 }
+
+function readMessage(reply: Buffer): Message | undefined {
+  try {
+    return parseMessage(reply);
+  } catch (error) {
+    if (error instanceof MessageError) return undefined;
+    throw error;
+  }
+}
+
+export const isTruncatedReply = (reply: Buffer): boolean => (reply.readUInt16BE(2) & FLAG.TC) !== 0;
 
 function recordKey({ name, type, ttlSeconds, rdata }: MessageRecord): string {
   const shown = Buffer.from(rdata);

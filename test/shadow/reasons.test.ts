@@ -1,25 +1,18 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import type { Answer } from './answer.ts';
-import { explain, REASONS } from './reasons/explain.ts';
-import type { Case } from './reasons/reason.ts';
-import type { World } from './world.ts';
+import type { Answer } from '../../src/shadow/answers/answer.ts';
+import { emptyWorld } from '../../src/shadow/cluster/world.ts';
+import { explain, REASONS } from '../../src/shadow/reasons/explain.ts';
+import type { Case } from '../../src/shadow/reasons/reason.ts';
 
-const documented = readFileSync(new URL('../../../../docs/differences-from-coredns.md', import.meta.url), 'utf8');
+const documented = readFileSync(new URL('../../../docs/differences-from-coredns.md', import.meta.url), 'utf8');
 
 test('docs/differences-from-coredns.md lists every accepted reason, with an example', () => {
   for (const { id } of REASONS) assert.match(documented, new RegExp(`^\\| \`${id}\` \\| .`, 'm'), id);
 });
 
-const world: World = {
-  namespaces: [],
-  services: [],
-  pods: [],
-  serviceOf: () => undefined,
-  endpointsAt: () => [],
-  isDead: () => false,
-};
+const world = emptyWorld('cluster.local.');
 const noerror: Answer = {
   rcode: 'NOERROR',
   flags: 'qr aa rd',
@@ -34,7 +27,7 @@ const address = { name: 'web.prod.svc.cluster.local.', type: 'A', ttlSeconds: 5,
 
 function found(name: string, type: string, coreDns: Answer, healthdns: Answer): Case {
   return {
-    question: { name, type, way: { transport: 'tcp', edns: true } },
+    question: { name, type, way: { transport: 'tcp', edns: { udpBytes: 1232, dnssecOk: false } } },
     ...{ name, type, coreDns, healthdns, world, pods: 'verified' },
     names: { standing: (asked) => (asked === '_tcp.web.prod.svc.cluster.local.' ? 'empty' : undefined) },
     ask: () => assert.fail('nothing else is asked'),

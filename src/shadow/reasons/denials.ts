@@ -1,11 +1,11 @@
 // Names that exist and CoreDNS denies, and one type that it denies nothing for.
 import { isIP } from 'node:net';
-import type { Answer } from '../answer.ts';
-import { ZONE } from '../world.ts';
+import type { Answer } from '../answers/answer.ts';
 import { type Case, isNodata, isNxdomain, type Reason } from './reason.ts';
 
 const REVERSE = /\.(in-addr|ip6)\.arpa\.$/;
-const ALWAYS_THERE = new Set([ZONE, `svc.${ZONE}`, `pod.${ZONE}`, 'in-addr.arpa.', 'ip6.arpa.']);
+const isAlwaysThere = (name: string, zone: string): boolean =>
+  [zone, `svc.${zone}`, `pod.${zone}`, 'in-addr.arpa.', 'ip6.arpa.'].includes(name);
 
 /** CoreDNS says that a name does not exist which does, so healthdns says that it has nothing of the type. */
 function denied(id: string, applies: (found: Case) => boolean): Reason {
@@ -20,16 +20,16 @@ function denied(id: string, applies: (found: Case) => boolean): Reason {
 }
 
 export const DENIALS: readonly Reason[] = [
-  denied('dns-version-type', ({ name, type }) => name === `dns-version.${ZONE}` && type !== 'TXT'),
-  denied('ns-type', ({ name }) => /^ns\.dns\./.test(name) && name === `ns.dns.${ZONE}`),
+  denied('dns-version-type', ({ name, type, world }) => name === `dns-version.${world.zone}` && type !== 'TXT'),
+  denied('ns-type', ({ name, world }) => name === `ns.dns.${world.zone}`),
   denied('empty-non-terminal', ({ name, names }) => names.standing(name) === 'empty'),
   denied(
     'txt-of-namespace',
     ({ name, type, world }) =>
       type === 'TXT' &&
-      (ALWAYS_THERE.has(name) ||
+      (isAlwaysThere(name, world.zone) ||
         world.namespaces.some(
-          (namespace) => name === `${namespace}.svc.${ZONE}` || name === `${namespace}.pod.${ZONE}`,
+          (namespace) => name === `${namespace}.svc.${world.zone}` || name === `${namespace}.pod.${world.zone}`,
         )),
   ),
   denied(
@@ -59,8 +59,9 @@ export const DENIALS: readonly Reason[] = [
 
 /** With `pods insecure` every address in the place of a pod's name is one, where the namespace is. */
 function isSpelledPod(name: string, { pods, world }: Pick<Case, 'pods' | 'world'>): boolean {
-  if (!name.endsWith(`.pod.${ZONE}`)) return false;
-  const [label = '', namespace = '', ...more] = name.slice(0, -`.pod.${ZONE}`.length).split('.');
+  const end = `.pod.${world.zone}`;
+  if (!name.endsWith(end)) return false;
+  const [label = '', namespace = '', ...more] = name.slice(0, -end.length).split('.');
   const isAddress = isIP(label.replaceAll('-', '.')) === 4 || isIP(label.replaceAll('-', ':')) === 6;
   return pods === 'insecure' && more.length === 0 && isAddress && world.namespaces.includes(namespace);
 }
@@ -68,24 +69,23 @@ function isSpelledPod(name: string, { pods, world }: Pick<Case, 'pods' | 'world'
 /** The reverse zones' SOA names the server by its name in the cluster's zone; CoreDNS's invents one in each zone. */
 export const REVERSE_SOA: Reason = {
   id: 'reverse-soa',
-  rewrite({ healthdns }) {
+  rewrite({ healthdns, world }) {
     const rewritten = {
       ...healthdns,
-      answers: renamed(healthdns.answers),
-      authorities: renamed(healthdns.authorities),
+      answers: renamed(healthdns.answers, world.zone),
+      authorities: renamed(healthdns.authorities, world.zone),
     };
     const changed = rewritten.answers !== healthdns.answers || rewritten.authorities !== healthdns.authorities;
     return changed ? { healthdns: rewritten } : undefined;
   },
 };
 
-const OUR_NAMES = `ns.dns.${ZONE} hostmaster.${ZONE} `;
-
-function renamed(section: Answer['answers']): Answer['answers'] {
+function renamed(section: Answer['answers'], zone: string): Answer['answers'] {
+  const ourNames = `ns.dns.${zone} hostmaster.${zone} `;
   if (!section.some(({ type, name }) => type === 'SOA' && /^(in-addr|ip6)\.arpa\.$/.test(name))) return section;
   return section.map((record) => {
     const { type, name, rdata } = record;
-    if (type !== 'SOA' || !rdata.startsWith(OUR_NAMES)) return record;
-    return { ...record, rdata: `ns.dns.${name} hostmaster.${name} ${rdata.slice(OUR_NAMES.length)}` };
+    if (type !== 'SOA' || !rdata.startsWith(ourNames)) return record;
+    return { ...record, rdata: `ns.dns.${name} hostmaster.${name} ${rdata.slice(ourNames.length)}` };
   });
 }

@@ -1,7 +1,6 @@
 // The cluster as its API server has it: where the names to ask come from, and what the documented reasons are held
 // against. It is read on its own, so that a mistake of either server's reading is not repeated here.
-import { reverseName } from '../../../src/dns/name.ts';
-import type { RestClient } from '../../support/rest-client.ts';
+import { reverseName } from '../../dns/name.ts';
 import {
   type EndpointObject,
   type NodeObject,
@@ -12,7 +11,8 @@ import {
   type SliceObject,
 } from './objects.ts';
 
-export const ZONE = 'cluster.local.';
+/** The option `pods` of both servers. */
+export type PodMode = 'disabled' | 'insecure' | 'verified';
 
 export interface EndpointAddress {
   readonly address: string;
@@ -41,6 +41,8 @@ export interface Stated {
 }
 
 export interface World {
+  /** "cluster.local." */
+  readonly zone: string;
   readonly namespaces: readonly string[];
   readonly services: readonly WorldService[];
   readonly pods: readonly PodObject[];
@@ -52,8 +54,11 @@ export interface World {
   isDead(endpoint: EndpointObject): boolean;
 }
 
-export async function readWorld(client: RestClient): Promise<World> {
-  const read = async <T>(path: string): Promise<T[]> => (await client.get(path)).body.items;
+/** Resolves to the items of a list. */
+export type ReadList = (path: string) => Promise<readonly unknown[]>;
+
+export async function readWorld(zone: string, readList: ReadList): Promise<World> {
+  const read = async <T>(path: string) => (await readList(path)) as readonly T[];
   const namespaces = await read<{ metadata: { name: string } }>('/api/v1/namespaces');
   const serviceObjects = await read<ServiceObject>('/api/v1/services');
   const slices = await read<SliceObject>('/apis/discovery.k8s.io/v1/endpointslices');
@@ -67,7 +72,7 @@ export async function readWorld(client: RestClient): Promise<World> {
   }
   const services = serviceObjects.map((object) => {
     const { namespace, name } = object.metadata;
-    return worldService(object, slicesByService.get(`${namespace}/${name}`) ?? []);
+    return worldService(zone, object, slicesByService.get(`${namespace}/${name}`) ?? []);
   });
   const byName = new Map(services.map((service) => [service.name, service]));
   const endpoints = new Map<string, Stated[]>();
@@ -78,14 +83,17 @@ export async function readWorld(client: RestClient): Promise<World> {
       }
     }
   }
+  /** With the empty one at the end. */
+  const labels = zone.split('.').length + 3;
   const podsByKey = new Map(pods.map((pod) => [`${pod.metadata.namespace}/${pod.metadata.name}`, pod]));
   const lostNodes = new Set(nodes.filter((node) => !isReady(node, true)).map(({ metadata }) => metadata.name));
 
   return {
+    zone,
     namespaces: namespaces.map(({ metadata }) => metadata.name),
     services,
     pods,
-    serviceOf: (name) => byName.get(name.split('.').slice(-6).join('.')),
+    serviceOf: (name) => byName.get(name.split('.').slice(-labels).join('.')),
     endpointsAt: (name) => endpoints.get(name) ?? [],
     isDead({ targetRef, nodeName }) {
       if (targetRef?.kind !== 'Pod') return false;
@@ -96,17 +104,23 @@ export async function readWorld(client: RestClient): Promise<World> {
   };
 }
 
+/** Without a cluster's objects: what can be told without them still is. */
+export function emptyWorld(zone: string): World {
+  const none = { namespaces: [], services: [], pods: [], serviceOf: () => undefined };
+  return { zone, ...none, endpointsAt: () => [], isDead: () => false };
+}
+
 function isReady({ status }: Pick<PodObject, 'status'>, whenNotStated: boolean): boolean {
   const condition = status?.conditions?.find(({ type }) => type === 'Ready');
   return condition === undefined ? whenNotStated : condition.status === 'True';
 }
 
-function worldService(object: ServiceObject, slices: readonly SliceObject[]): WorldService {
+function worldService(zone: string, object: ServiceObject, slices: readonly SliceObject[]): WorldService {
   const { metadata, spec } = object;
   const clusterIps = (spec.clusterIPs ?? []).filter((ip) => ip !== 'None' && ip !== '');
   return {
     object,
-    name: `${metadata.name}.${metadata.namespace}.svc.${ZONE}`,
+    name: `${metadata.name}.${metadata.namespace}.svc.${zone}`,
     isHeadless: spec.clusterIP === 'None',
     isExternal: spec.type === 'ExternalName',
     clusterIps,

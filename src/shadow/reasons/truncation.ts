@@ -1,10 +1,11 @@
 // Over UDP not everything fits, and the servers cut in different places. What counts is what a client gets that asks again
 // over TCP, as TC tells it to.
-import { line, sameAnswer } from '../answer.ts';
+import { line, sameAnswer } from '../answers/answer.ts';
+import { udpLimit } from '../answers/question.ts';
 import type { Reason } from './reason.ts';
 
-const UDP_BYTES = 512;
-const EDNS_UDP_BYTES = 1232;
+/** Of both servers, unless configured. */
+const SERVER_UDP_BYTES = 1232;
 /** Addresses, and the aliases that lead to them. */
 const PARTLY_ANSWERED = new Set(['A', 'AAAA', 'CNAME']);
 
@@ -17,12 +18,12 @@ const isTruncated = ({ flags }: { readonly flags: string }): boolean => /\btc\b/
 export const TRUNCATION: Reason = {
   id: 'truncation',
   async rewrite({ question, type, coreDns, healthdns, ask }) {
-    const { transport, edns } = question.way;
+    const { transport } = question.way;
     const isCut = isTruncated(coreDns) || isTruncated(healthdns);
     if (transport !== 'udp' || !(isCut || type === 'SRV')) return undefined;
     const overTcp = { ...question, way: { ...question.way, transport: 'tcp' as const } };
     const whole = { coreDns: await ask('coreDns', overTcp), healthdns: await ask('healthdns', overTcp) };
-    const limit = edns ? EDNS_UDP_BYTES : UDP_BYTES;
+    const limit = udpLimit(question.way, SERVER_UDP_BYTES);
     if (!isCut && whole.healthdns.bytes <= limit) return undefined;
     // TC only where it had to be, and no records but those of the whole answer.
     if (isTruncated(coreDns) && whole.coreDns.bytes <= limit) return undefined;

@@ -1,15 +1,7 @@
-import type { Answer } from '../answer.ts';
-import type { Way } from '../ask.ts';
-import type { Names } from '../names.ts';
-import type { PodMode } from '../servers.ts';
-import type { World } from '../world.ts';
-
-export interface Question {
-  /** As it was asked, case included. */
-  readonly name: string;
-  readonly type: string;
-  readonly way: Way;
-}
+import type { Answer } from '../answers/answer.ts';
+import type { Question } from '../answers/question.ts';
+import type { Names } from '../cluster/names.ts';
+import type { PodMode, World } from '../cluster/world.ts';
 
 export interface Pair {
   readonly coreDns: Answer;

@@ -1,6 +1,6 @@
 // Who is answered: pods that are dead, endpoints that are published unready, weights, and slices without a service.
-import { type Answer, type AnswerRecord, line } from '../answer.ts';
-import type { EndpointAddress, Stated, World, WorldService } from '../world.ts';
+import { type Answer, type AnswerRecord, line } from '../answers/answer.ts';
+import type { EndpointAddress, Stated, World, WorldService } from '../cluster/world.ts';
 import { type Case, type Pair, type Reason, withoutRecords } from './reason.ts';
 
 /** The endpoints that a record of an answer stands for. */

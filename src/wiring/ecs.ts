@@ -6,9 +6,9 @@ import { idOf, instanceKey, type StoreChange } from '../cloudmap/records.ts';
 import type { EcsConfig } from '../config/config.ts';
 import { ProcessEngine } from '../ecs/engine/process-engine.ts';
 import { ServiceScheduler } from '../ecs/engine/service-scheduler.ts';
-import { EcsState } from '../ecs/model/ecs-state.ts';
+import { FileState } from '../ecs/model/file-state.ts';
 import type { RunningTask, TaskRequest } from '../ecs/model/running-task.ts';
-import { DEFAULT_CLUSTER, taskArn } from '../ecs/operations/ecs-api.ts';
+import { taskArn } from '../ecs/operations/ecs-api.ts';
 import type { TaskBook } from '../ecs/task-book.ts';
 import type { TaskStatement } from '../ecs/task-instance.ts';
 import { type AwsService, ecsService } from '../http/aws-api.ts';
@@ -39,9 +39,8 @@ const DEFAULT_TTL_SECONDS = 60;
 export async function startEcs(config: EcsConfig, dependencies: EcsDependencies): Promise<Ecs> {
   const { cloudMap, book, clock, random, log, publishNow, concurrentChecks } = dependencies;
   const { region, account } = cloudMap;
-  const state = new EcsState(join(config.directory, 'state.json'));
+  const state = new FileState(join(config.directory, 'state.json'));
   await state.load();
-  createDefaultCluster(state, clock);
   const engine = new ProcessEngine({
     ...{ folder: config.directory, clock, random, log, concurrentChecks },
     drainSeconds: (request) => config.drainSeconds ?? ttlSeconds(cloudMap, request),
@@ -57,12 +56,11 @@ export async function startEcs(config: EcsConfig, dependencies: EcsDependencies)
   const scheduler = new ServiceScheduler({ ...{ state, engine, clock, log }, taskArn: arn });
   const reset = async () => {
     state.clear();
-    createDefaultCluster(state, clock);
-    for (const { id } of engine.tasks.values()) engine.stop(id, 'UserInitiated', 'reset');
+    for (const { id } of engine.tasks.values()) void engine.stop(id, 'UserInitiated', 'reset');
     await Promise.all([state.save(), emptyCloudMap(cloudMap)]);
   };
   return {
-    service: ecsService({ state, engine, scheduler, clock, region, account }),
+    service: ecsService({ state, engine, clock, region, account }),
     endpoints: config.reset ? [resetEndpoint(reset)] : [],
     async stop() {
       scheduler.close();
@@ -70,10 +68,6 @@ export async function startEcs(config: EcsConfig, dependencies: EcsDependencies)
       await state.settled();
     },
   };
-}
-
-function createDefaultCluster({ clusters }: EcsState, clock: Clock): void {
-  if (clusters.size === 0) clusters.set(DEFAULT_CLUSTER, { name: DEFAULT_CLUSTER, createdMs: clock.now(), tags: {} });
 }
 
 /** The longest TTL of the Cloud Map services that the task is registered in. */

@@ -21,6 +21,7 @@ import {
   startContainer,
   TASK_VARIABLE,
 } from './container-process.ts';
+import { hasCheck } from './rollout.ts';
 
 export interface ProcessEngineSettings {
   /** Working folders and logs of tasks: FOLDER/tasks/ID/CONTAINER. */
@@ -71,7 +72,12 @@ export class ProcessEngine implements TaskEngine {
     await mkdir(join(folder, 'tasks'), { recursive: true });
   }
 
-  run(request: TaskRequest): RunningTask {
+  async run(request: TaskRequest): Promise<RunningTask> {
+    return this.start(request);
+  }
+
+  /** @throws Error beyond the limit of tasks */
+  start(request: TaskRequest): RunningTask {
     if (this.#live.size >= MAX_TASKS) throw new Error(`at most ${MAX_TASKS} tasks run at one time`);
     const id = randomBytes(16).toString('hex');
     const address = this.#takeAddress();
@@ -86,7 +92,7 @@ export class ProcessEngine implements TaskEngine {
     return live.task;
   }
 
-  stop(id: string, code: NonNullable<RunningTask['stopCode']>, reason: string): void {
+  async stop(id: string, code: NonNullable<RunningTask['stopCode']>, reason: string): Promise<void> {
     this.#live.get(id)?.stop(code, reason);
   }
 
@@ -356,7 +362,7 @@ class LiveTask {
   /** A task with a health check is answered once it has passed; then its health decides. */
   #publish(): void {
     const { status, health, request } = this.task;
-    const isAnswered = status === 'RUNNING' && (health !== 'UNKNOWN' || !hasCheck(request));
+    const isAnswered = status === 'RUNNING' && (health !== 'UNKNOWN' || !hasCheck(request.definition));
     if (!isAnswered && !this.#isAnswered) return;
     this.#isAnswered = isAnswered;
     this.#settings.publish(this.task, isAnswered);
@@ -369,8 +375,6 @@ class LiveTask {
 
 const isChecked = ({ essential, healthCheck }: ContainerDefinition): boolean =>
   essential && healthCheck !== undefined && healthCheck.command[0] !== 'NONE';
-
-export const hasCheck = ({ definition }: TaskRequest): boolean => definition.containerDefinitions.some(isChecked);
 
 /** ECS's aggregate over the essential containers that have a health check. */
 function healthOf(

@@ -9,18 +9,19 @@ import {
   type EcsServiceRecord,
   type TaskDefinitionRecord,
 } from '../model/ecs-records.ts';
-import type { EcsState } from '../model/ecs-state.ts';
-import type { RunningTask, TaskEngine } from '../model/running-task.ts';
+import type { FileState } from '../model/file-state.ts';
+import type { RunningTask } from '../model/running-task.ts';
+import type { ProcessEngine } from './process-engine.ts';
+import { isGood, limitsOf, type RolloutContext, withCompletion, withEvent, withFailures } from './rollout.ts';
 
 export interface ServiceSchedulerSettings {
-  readonly state: EcsState;
-  readonly engine: TaskEngine;
+  readonly state: FileState;
+  readonly engine: ProcessEngine;
   readonly clock: Clock;
   readonly log: Logger;
   readonly taskArn: (task: RunningTask) => string;
 }
 
-const MAX_EVENTS = 100;
 const FIRST_BACKOFF_MS = 500;
 const MAX_BACKOFF_MS = 30_000;
 /** As many failures in a row are no accident. */
@@ -50,6 +51,9 @@ export class ServiceScheduler {
       if (task.desiredStatus === 'STOPPED') this.#countFailure(key, task);
       this.mark(key);
     });
+    settings.state.onChange(({ collection, key }) => {
+      if (collection === 'service') this.mark(key);
+    });
     for (const key of settings.state.services.keys()) this.mark(key);
   }
 
@@ -75,12 +79,11 @@ export class ServiceScheduler {
   note(key: string, message: string): void {
     const service = this.#settings.state.services.get(key);
     if (service === undefined) return;
-    const event = {
-      id: randomUUID(),
-      createdMs: this.#settings.clock.now(),
-      message: `(service ${service.name}) ${message}`,
-    };
-    this.#put(key, { ...service, events: [event, ...service.events].slice(0, MAX_EVENTS) });
+    this.#put(key, withEvent(service, message, this.#context()));
+  }
+
+  #context(): RolloutContext {
+    return { nowMs: this.#settings.clock.now(), newId: randomUUID };
   }
 
   #reconcile(key: string): void {
@@ -125,7 +128,7 @@ export class ServiceScheduler {
         continue;
       }
       this.note(key, `(task ${task.id}) failed container health checks.`);
-      engine.stop(task.id, 'ServiceSchedulerInitiated', `Task failed container health checks: ${taskArn(task)}`);
+      void engine.stop(task.id, 'ServiceSchedulerInitiated', `Task failed container health checks: ${taskArn(task)}`);
     }
     return kept;
   }
@@ -144,9 +147,8 @@ export class ServiceScheduler {
    * only to make room for, or after, new ones. Returns those that stay.
    */
   #retire(service: EcsServiceRecord, fresh: readonly RunningTask[], old: readonly RunningTask[]): RunningTask[] {
-    const { desiredCount, rules } = service;
-    const minimum = Math.ceil((desiredCount * rules.minimumHealthyPercent) / 100);
-    const maximum = Math.max(1, Math.floor((desiredCount * rules.maximumPercent) / 100));
+    const { desiredCount } = service;
+    const { minimum, maximum } = limitsOf(service);
     const missing = Math.max(0, desiredCount - fresh.length);
     const room = maximum - fresh.length - old.length;
     // Needed to start what is missing, or left over because new tasks are good.
@@ -171,8 +173,7 @@ export class ServiceScheduler {
     const [deployment] = service.deployments;
     const definition = deployment && state.definitions.get(deployment.taskDefinition);
     if (deployment === undefined || definition === undefined || deployment.rolloutState === 'FAILED') return;
-    const maximum = Math.max(1, Math.floor((service.desiredCount * service.rules.maximumPercent) / 100));
-    const count = Math.min(service.desiredCount - freshCount, maximum - activeCount);
+    const count = Math.min(service.desiredCount - freshCount, limitsOf(service).maximum - activeCount);
     if (count <= 0) return;
     const waitMs = (this.#failures.get(key)?.notBeforeMs ?? 0) - clock.monotonicMs();
     if (waitMs > 0) {
@@ -180,7 +181,7 @@ export class ServiceScheduler {
       return;
     }
     try {
-      const started = Array.from({ length: count }, () => engine.run(requestOf(service, deployment, definition)));
+      const started = Array.from({ length: count }, () => engine.start(requestOf(service, deployment, definition)));
       this.note(key, `has started ${count} tasks: ${started.map(({ id }) => `(task ${id})`).join(' ')}.`);
     } catch (error) {
       log.warn('failed to start tasks of an ECS service', { service: key, reason: (error as Error).message });
@@ -188,21 +189,10 @@ export class ServiceScheduler {
     }
   }
 
-  /** A deployment is complete when all its tasks are good and no others are left. */
   #complete(key: string, fresh: readonly RunningTask[], others: number): void {
     const service = this.#settings.state.services.get(key)!;
-    const [primary] = service.deployments;
-    const isWhole = fresh.length === service.desiredCount && fresh.every(isGood) && others === 0;
-    if (primary === undefined || !isWhole) return;
-    if (primary.rolloutState === 'COMPLETED' && service.deployments.length === 1) return;
-    const completed: DeploymentRecord = {
-      ...primary,
-      rolloutState: primary.rolloutState === 'FAILED' ? 'FAILED' : 'COMPLETED',
-      rolloutReason: `ECS deployment ${primary.id} completed.`,
-      updatedMs: this.#settings.clock.now(),
-    };
-    this.#put(key, { ...service, deployments: [completed] });
-    this.note(key, 'has reached a steady state.');
+    const completed = withCompletion(service, fresh, others, this.#context());
+    if (completed !== undefined) this.#put(key, completed);
   }
 
   /** Of each task once: it failed to start, ended by itself, or failed its health checks before it was ever good. */
@@ -223,33 +213,17 @@ export class ServiceScheduler {
     this.#breakCircuit(key, task.request.deployment);
   }
 
-  /** ECS's threshold: half the desired count, at least 3 and at most 200 failed tasks. */
   #breakCircuit(key: string, deploymentId: string | undefined): void {
     const service = this.#settings.state.services.get(key);
-    const [primary, ...others] = service?.deployments ?? [];
+    const primary = service?.deployments[0];
     if (service === undefined || primary === undefined || primary.id !== deploymentId) return;
-    if (primary.rolloutState !== 'IN_PROGRESS') return;
-    const updatedMs = this.#settings.clock.now();
-    const failed = { ...primary, failedTasks: primary.failedTasks + 1, updatedMs };
-    const threshold = Math.min(200, Math.max(3, Math.ceil(service.desiredCount / 2)));
-    const { enable, rollback } = service.rules.circuitBreaker;
-    if (!enable || failed.failedTasks < threshold) {
-      this.#put(key, { ...service, deployments: [failed, ...others] });
-      return;
-    }
-    const reason = 'ECS deployment circuit breaker: tasks failed to start.';
-    const broken: DeploymentRecord = { ...failed, rolloutState: 'FAILED', rolloutReason: reason };
-    const previous = others.find(({ rolloutState }) => rolloutState === 'COMPLETED');
-    const isRolledBack = rollback && previous !== undefined;
-    const deployments = isRolledBack ? [{ ...previous, updatedMs }, broken] : [broken, ...others];
-    this.#put(key, { ...service, deployments });
-    this.#failures.delete(key);
-    this.note(key, `(deployment ${primary.id}) deployment failed: tasks failed to start.`);
-    if (isRolledBack) this.note(key, `rolling back to (deployment ${previous.id}).`);
+    const { service: next, isBroken } = withFailures(service, primary.failedTasks + 1, this.#context());
+    if (next !== service) this.#put(key, next);
+    if (isBroken) this.#failures.delete(key);
   }
 
   #stop(task: RunningTask, reason: string): void {
-    this.#settings.engine.stop(task.id, 'ServiceSchedulerInitiated', reason);
+    void this.#settings.engine.stop(task.id, 'ServiceSchedulerInitiated', reason);
   }
 
   #later(key: string, delayMs: number): void {
@@ -261,19 +235,9 @@ export class ServiceScheduler {
   }
 
   #put(key: string, service: EcsServiceRecord): void {
-    const { state, log } = this.#settings;
-    state.services.set(key, service);
-    state.save().catch((error: Error) => log.error('failed to save the state of ECS', { error: error.message }));
+    this.#settings.state.note({ collection: 'service', key, value: service });
   }
 }
-
-/** Running, and healthy where it has a health check. */
-export const isGood = ({ status, health, request }: RunningTask): boolean =>
-  status === 'RUNNING' &&
-  (health === 'HEALTHY' ||
-    !request.definition.containerDefinitions.some(
-      ({ essential, healthCheck }) => essential && healthCheck !== undefined && healthCheck.command[0] !== 'NONE',
-    ));
 
 function requestOf(service: EcsServiceRecord, deployment: DeploymentRecord, record: TaskDefinitionRecord) {
   return {

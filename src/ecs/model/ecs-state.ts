@@ -1,96 +1,71 @@
-// All that the ECS API has created, in memory and in one file. Tasks are not in it: they end with the supervisor.
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import {
-  type ClusterRecord,
-  definitionKey,
-  type EcsServiceRecord,
-  serviceKey,
-  type TaskDefinitionRecord,
-} from './ecs-records.ts';
+// All that the ECS API has created. Tasks are not in it: they belong to the engine.
+import type { ClusterRecord, EcsServiceRecord, TaskDefinitionRecord } from './ecs-records.ts';
 
-const VERSION = 1;
+/** A record's new value; undefined: it is deleted. */
+export type EcsChange =
+  | { readonly collection: 'cluster'; readonly key: string; readonly value: ClusterRecord | undefined }
+  /** Keys are "family:revision". */
+  | { readonly collection: 'definition'; readonly key: string; readonly value: TaskDefinitionRecord | undefined }
+  /** Keys are "cluster/name". */
+  | { readonly collection: 'service'; readonly key: string; readonly value: EcsServiceRecord | undefined };
 
-interface Content {
-  readonly healthdnsEcs: number;
-  readonly clusters: readonly ClusterRecord[];
-  readonly definitions: readonly TaskDefinitionRecord[];
-  readonly services: readonly EcsServiceRecord[];
+export interface EcsPlan<Result> {
+  readonly changes: readonly EcsChange[];
+  readonly result: Result;
 }
 
-export class EcsState {
+export interface EcsState {
+  readonly clusters: ReadonlyMap<string, ClusterRecord>;
+  /** In the order of registration within each family. */
+  readonly definitions: ReadonlyMap<string, TaskDefinitionRecord>;
+  readonly services: ReadonlyMap<string, EcsServiceRecord>;
+  /**
+   * Runs `plan` on the present state and resolves to its result once its changes are durable. A plan runs again if another
+   * replica was faster. Rejects with ServiceUnavailable if the changes cannot be stored, and then nothing has changed.
+   */
+  mutate<Result>(plan: () => EcsPlan<Result>): Promise<Result>;
+  /** Calls the listener after a record has changed, here or in another replica. */
+  onChange(listener: (change: EcsChange) => void): void;
+  /** The reason why requests cannot be answered yet. */
+  notReady(): string | undefined;
+}
+
+/** The records themselves. */
+export class EcsTables {
   readonly clusters = new Map<string, ClusterRecord>();
-  /** By "family:revision", in the order of registration. */
   readonly definitions = new Map<string, TaskDefinitionRecord>();
   readonly services = new Map<string, EcsServiceRecord>();
-  readonly #file: string | undefined;
-  #writing: Promise<void> | undefined;
-  #queued: Promise<void> | undefined;
+  readonly #listeners: ((change: EcsChange) => void)[] = [];
 
-  /** `file` undefined: in memory only. */
-  constructor(file: string | undefined) {
-    this.#file = file;
+  onChange(listener: (change: EcsChange) => void): void {
+    this.#listeners.push(listener);
   }
 
-  /** Rejects with the file's problem: an empty state in its place would stop every service. */
-  async load(): Promise<void> {
-    if (this.#file === undefined) return;
-    let content: Content;
-    try {
-      content = JSON.parse(await readFile(this.#file, 'utf8'));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-      throw new Error(`${this.#file} cannot be read: ${(error as Error).message}`);
+  tell(changes: readonly EcsChange[]): void {
+    for (const change of changes) for (const listener of this.#listeners) listener(change);
+  }
+
+  /** Makes the change and returns the one that undoes it. */
+  put(change: EcsChange): EcsChange {
+    switch (change.collection) {
+      case 'cluster':
+        return { ...change, value: exchange(this.clusters, change.key, change.value) };
+      case 'definition':
+        return { ...change, value: exchange(this.definitions, change.key, change.value) };
+      case 'service':
+        return { ...change, value: exchange(this.services, change.key, change.value) };
     }
-    if (content.healthdnsEcs !== VERSION) throw new Error(`${this.#file} was written by another version of healthdns`);
-    for (const cluster of content.clusters) this.clusters.set(cluster.name, cluster);
-    for (const definition of content.definitions) this.definitions.set(definitionKey(definition), definition);
-    for (const service of content.services) this.services.set(serviceKey(service), service);
   }
 
-  /** Resolves when all changes made so far are on the disk. Saves that wait share one write. */
-  save(): Promise<void> {
-    if (this.#file === undefined) return Promise.resolve();
-    const start = () => {
-      this.#queued = undefined;
-      this.#writing = this.#write().finally(() => {
-        this.#writing = undefined;
-      });
-      return this.#writing;
-    };
-    if (this.#writing === undefined) return start();
-    this.#queued ??= this.#writing.then(start, start);
-    return this.#queued;
+  get({ collection, key }: EcsChange): EcsChange['value'] {
+    const tables = { cluster: this.clusters, definition: this.definitions, service: this.services };
+    return tables[collection].get(key);
   }
+}
 
-  /** Resolves when no write is under way or waiting. */
-  async settled(): Promise<void> {
-    while (this.#writing !== undefined) await (this.#queued ?? this.#writing).catch(() => {});
-  }
-
-  clear(): void {
-    this.clusters.clear();
-    this.definitions.clear();
-    this.services.clear();
-  }
-
-  async #write(): Promise<void> {
-    const file = this.#file!;
-    const content: Content = {
-      healthdnsEcs: VERSION,
-      clusters: [...this.clusters.values()],
-      definitions: [...this.definitions.values()],
-      services: [...this.services.values()],
-    };
-    await mkdir(dirname(file), { recursive: true });
-    const temporary = `${file}.tmp`;
-    const handle = await open(temporary, 'w', 0o600);
-    try {
-      await handle.writeFile(JSON.stringify(content));
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, file);
-  }
+function exchange<Value>(table: Map<string, Value>, key: string, value: Value | undefined): Value | undefined {
+  const before = table.get(key);
+  if (value === undefined) table.delete(key);
+  else table.set(key, value);
+  return before;
 }

@@ -64,13 +64,16 @@ export interface RunningTask {
   readonly version: number;
 }
 
-/** Runs tasks. The service scheduler and the API know no more of an engine than this. */
+/** Runs tasks. The API knows no more of an engine than this. */
 export interface TaskEngine {
   /** Every task that runs, and those that stopped lately. */
   readonly tasks: ReadonlyMap<string, RunningTask>;
-  run(request: TaskRequest): RunningTask;
-  /** Takes the task out of DNS, waits for the drain delay, and ends its containers. */
-  stop(id: string, code: NonNullable<RunningTask['stopCode']>, reason: string): void;
+  /** Why the engine could not run the definition; undefined: it can. */
+  problemOf?(definition: TaskDefinition): string | undefined;
+  /** Rejects with AwsError or the engine's own error. */
+  run(request: TaskRequest): Promise<RunningTask>;
+  /** Takes the task out of DNS, waits for the drain delay, and ends its containers. Resolves once that has begun. */
+  stop(id: string, code: NonNullable<RunningTask['stopCode']>, reason: string): Promise<void>;
   /** Calls the listener after a task has changed. */
   onChange(listener: (task: RunningTask) => void): void;
   /** Ends all tasks at once. */

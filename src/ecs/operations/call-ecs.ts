@@ -51,5 +51,7 @@ export function ecsOperationWrites(name: string): boolean {
 /** Runs one operation. Times in the output are Date objects; encoders omit undefined members. @throws AwsError */
 export async function callEcsOperation(api: EcsApi, name: string, input: unknown): Promise<object> {
   const operation = ecsOperationWrites(name) ? WRITES[name]! : READS[name]!;
+  const missing = api.state.notReady();
+  if (missing !== undefined) throw new AwsError('ServiceUnavailable', missing);
   return operation(api, input);
 }

@@ -1,9 +1,9 @@
 import * as v from 'valibot';
 import { AwsError } from '../../cloudmap/aws-error.ts';
-import type { ClusterRecord } from '../model/ecs-records.ts';
+import { type ClusterRecord, serviceKey } from '../model/ecs-records.ts';
+import type { EcsChange } from '../model/ecs-state.ts';
 import {
   clusterArn,
-  clusterOf,
   DEFAULT_CLUSTER,
   type EcsApi,
   includes,
@@ -23,12 +23,13 @@ const createInput = v.object({ clusterName: v.optional(name, DEFAULT_CLUSTER), t
 
 /** A cluster that exists is returned unchanged, as in ECS. */
 export async function createCluster(api: EcsApi, input: unknown): Promise<object> {
-  const request = readInput(createInput, input);
-  const known = api.state.clusters.get(request.clusterName);
-  const cluster = known ?? { name: request.clusterName, createdMs: api.clock.now(), tags: tagsOf(request.tags) };
-  api.state.clusters.set(cluster.name, cluster);
-  await api.state.save();
-  return { cluster: describeCluster(api, cluster) };
+  const { clusterName: key, tags: given } = readInput(createInput, input);
+  return api.state.mutate(() => {
+    const known = api.state.clusters.get(key);
+    const value = known ?? { name: key, createdMs: api.clock.now(), tags: tagsOf(given) };
+    const changes = known ? [] : [{ collection: 'cluster' as const, key, value }];
+    return { changes, result: { cluster: describeCluster(api, value) } };
+  });
 }
 
 const describeInput = v.object({ clusters: v.optional(references(100), [DEFAULT_CLUSTER]), include: includes });
@@ -55,17 +56,24 @@ const deleteInput = v.object({ cluster: reference });
 
 export async function deleteCluster(api: EcsApi, input: unknown): Promise<object> {
   const request = readInput(deleteInput, input);
-  const known = clusterOf(api, request.cluster);
-  const cluster = api.state.clusters.get(known)!;
-  const services = [...api.state.services.values()].filter((one) => one.cluster === known && one.status !== 'INACTIVE');
-  if (services.length > 0)
-    throw new AwsError('ClusterContainsServicesException', 'The Cluster cannot be deleted while Services are active.');
-  const tasks = [...api.engine.tasks.values()].some((one) => one.request.cluster === known && one.status !== 'STOPPED');
-  if (tasks)
-    throw new AwsError('ClusterContainsTasksException', 'The Cluster cannot be deleted while Tasks are active.');
-  api.state.clusters.delete(known);
-  await api.state.save();
-  return { cluster: { ...describeCluster(api, cluster), status: 'INACTIVE' } };
+  return api.state.mutate(() => {
+    const key = nameOf(request.cluster);
+    const cluster = api.state.clusters.get(key);
+    if (cluster === undefined) throw new AwsError('ClusterNotFoundException', 'Cluster not found.');
+    const services = [...api.state.services.values()].filter((one) => one.cluster === key);
+    if (services.some(({ status }) => status !== 'INACTIVE'))
+      throw new AwsError(
+        'ClusterContainsServicesException',
+        'The Cluster cannot be deleted while Services are active.',
+      );
+    if ([...api.engine.tasks.values()].some((one) => one.request.cluster === key && one.status !== 'STOPPED'))
+      throw new AwsError('ClusterContainsTasksException', 'The Cluster cannot be deleted while Tasks are active.');
+    const changes: EcsChange[] = [
+      ...services.map((one) => ({ collection: 'service' as const, key: serviceKey(one), value: undefined })),
+      { collection: 'cluster', key, value: undefined },
+    ];
+    return { changes, result: { cluster: { ...describeCluster(api, cluster), status: 'INACTIVE' } } };
+  });
 }
 
 function describeCluster(api: EcsApi, { name: own, tags: ownTags }: ClusterRecord): object {

@@ -3,15 +3,13 @@ import * as v from 'valibot';
 import type { Clock } from '../../clock.ts';
 import { AwsError } from '../../cloudmap/aws-error.ts';
 import { read } from '../../cloudmap/request-shapes.ts';
-import type { ServiceScheduler } from '../engine/service-scheduler.ts';
 import { type EcsServiceRecord, serviceKey, type Tags, type TaskDefinitionRecord } from '../model/ecs-records.ts';
-import type { EcsState } from '../model/ecs-state.ts';
+import type { EcsChange, EcsState } from '../model/ecs-state.ts';
 import type { RunningTask, TaskEngine } from '../model/running-task.ts';
 
 export interface EcsApi {
   readonly state: EcsState;
   readonly engine: TaskEngine;
-  readonly scheduler: ServiceScheduler;
   readonly clock: Clock;
   readonly region: string;
   readonly account: string;
@@ -37,12 +35,19 @@ export const nameOf = (nameOrArn: string): string => nameOrArn.slice(nameOrArn.l
 export const readInput = <Schema extends v.GenericSchema>(schema: Schema, input: unknown): v.InferOutput<Schema> =>
   read(schema, input, 'InvalidParameterException');
 
-/** The name of a cluster that exists. @throws AwsError ClusterNotFoundException */
+/** The name of a cluster; the default one always exists. @throws AwsError ClusterNotFoundException */
 export function clusterOf({ state }: EcsApi, nameOrArn: string | undefined): string {
   const name = nameOf(nameOrArn ?? DEFAULT_CLUSTER);
-  if (!state.clusters.has(name)) throw new AwsError('ClusterNotFoundException', 'Cluster not found.');
+  if (name !== DEFAULT_CLUSTER && !state.clusters.has(name))
+    throw new AwsError('ClusterNotFoundException', 'Cluster not found.');
   return name;
 }
+
+/** The default cluster gets its record with the first service or task in it. */
+export const clusterChange = ({ state, clock }: EcsApi, name: string): EcsChange[] =>
+  state.clusters.has(name)
+    ? []
+    : [{ collection: 'cluster', key: name, value: { name, createdMs: clock.now(), tags: {} } }];
 
 /** An active service. @throws AwsError ServiceNotFoundException, ServiceNotActiveException */
 export function serviceOf(api: EcsApi, cluster: string, nameOrArn: string): EcsServiceRecord {
@@ -57,7 +62,9 @@ export function definitionOf({ state }: EcsApi, reference: string): TaskDefiniti
   const key = nameOf(reference);
   const found = key.includes(':')
     ? state.definitions.get(key)
-    : [...state.definitions.values()].filter(({ family, status }) => family === key && status === 'ACTIVE').at(-1);
+    : [...state.definitions.values()]
+        .filter(({ family, status }) => family === key && status === 'ACTIVE')
+        .sort((one, other) => other.revision - one.revision)[0];
   if (found === undefined) throw new AwsError('ClientException', 'Unable to describe task definition.');
   return found;
 }

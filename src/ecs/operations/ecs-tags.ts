@@ -1,7 +1,8 @@
 import * as v from 'valibot';
-import { AwsError } from '../../cloudmap/aws-error.ts';
+import { AwsError, type AwsErrorCode } from '../../cloudmap/aws-error.ts';
 import type { Tags } from '../model/ecs-records.ts';
-import { type EcsApi, readInput, tagList, tags, tagsOf } from './ecs-api.ts';
+import type { EcsChange } from '../model/ecs-state.ts';
+import { DEFAULT_CLUSTER, type EcsApi, nameOf, readInput, tagList, tags, tagsOf } from './ecs-api.ts';
 
 const MAX_TAGS = 50;
 const resourceArn = v.pipe(v.string(), v.minLength(1), v.maxLength(2048));
@@ -10,41 +11,72 @@ const tagInput = v.object({ resourceArn, tags });
 
 export async function tagResource(api: EcsApi, input: unknown): Promise<object> {
   const request = readInput(tagInput, input);
-  const { record, change } = tagged(api, request.resourceArn);
-  const merged = { ...record.tags, ...tagsOf(request.tags) };
-  if (Object.keys(merged).length > MAX_TAGS)
-    throw new AwsError('ClientException', `a resource has at most ${MAX_TAGS} tags`);
-  change(merged);
-  await api.state.save();
-  return {};
+  return api.state.mutate(() => {
+    const { tags: before, withTags } = tagged(api, request.resourceArn);
+    const merged = { ...before, ...tagsOf(request.tags) };
+    if (Object.keys(merged).length > MAX_TAGS)
+      throw new AwsError('ClientException', `a resource has at most ${MAX_TAGS} tags`);
+    return { changes: [withTags(merged)], result: {} };
+  });
 }
 
 const untagInput = v.object({ resourceArn, tagKeys: v.pipe(v.array(v.string()), v.maxLength(MAX_TAGS)) });
 
 export async function untagResource(api: EcsApi, input: unknown): Promise<object> {
   const request = readInput(untagInput, input);
-  const { record, change } = tagged(api, request.resourceArn);
-  change(Object.fromEntries(Object.entries(record.tags).filter(([key]) => !request.tagKeys.includes(key))));
-  await api.state.save();
-  return {};
+  return api.state.mutate(() => {
+    const { tags: before, withTags } = tagged(api, request.resourceArn);
+    const left = Object.entries(before).filter(([key]) => !request.tagKeys.includes(key));
+    return { changes: [withTags(Object.fromEntries(left))], result: {} };
+  });
 }
 
 const listInput = v.object({ resourceArn });
 
 export function listTagsForResource(api: EcsApi, input: unknown): object {
-  return { tags: tagList(tagged(api, readInput(listInput, input).resourceArn).record.tags) };
+  return { tags: tagList(tagged(api, readInput(listInput, input).resourceArn).tags) };
 }
 
 /** Clusters, services and task definitions have tags; those of a task are set by RunTask. @throws AwsError */
-function tagged(
-  { state }: EcsApi,
-  arn: string,
-): { readonly record: { readonly tags: Tags }; change(tags: Tags): void } {
-  const [, kind, rest = ''] = /^arn:aws:ecs:[^:]*:[^:]*:(cluster|service|task-definition)\/(.+)$/.exec(arn) ?? [];
-  const tables = { cluster: state.clusters, service: state.services, 'task-definition': state.definitions };
-  const table = tables[kind as keyof typeof tables] as Map<string, { readonly tags: Tags }> | undefined;
-  const record = table?.get(rest);
-  if (table === undefined || record === undefined)
-    throw new AwsError('InvalidParameterException', 'The specified resource ARN does not refer to a resource.');
-  return { record, change: (next) => void table.set(rest, { ...record, tags: next }) };
+function tagged({ state, engine }: EcsApi, arn: string): { readonly tags: Tags; withTags(tags: Tags): EcsChange } {
+  const [, kind, key = ''] = /^arn:aws:ecs:[^:]*:[^:]*:(cluster|service|task-definition|task)\/(.+)$/.exec(arn) ?? [];
+  const refuse = (code: AwsErrorCode, message: string) => new AwsError(code, message);
+  switch (kind) {
+    case 'cluster': {
+      const record = state.clusters.get(key);
+      if (record === undefined) throw refuse('ClusterNotFoundException', 'Cluster not found.');
+      return { tags: record.tags, withTags: (next) => ({ collection: kind, key, value: { ...record, tags: next } }) };
+    }
+    case 'service': {
+      // The ARNs of before 2018 have no cluster.
+      const whole = key.includes('/') ? key : `${DEFAULT_CLUSTER}/${key}`;
+      const record = state.services.get(whole);
+      if (record === undefined || record.status === 'INACTIVE')
+        throw refuse('InvalidParameterException', 'ServiceNotFoundException: Service not found.');
+      const withTags = (next: Tags): EcsChange => ({
+        ...{ collection: kind, key: whole, value: { ...record, tags: next } },
+      });
+      return { tags: record.tags, withTags };
+    }
+    case 'task-definition': {
+      const record = state.definitions.get(key);
+      if (record === undefined) throw refuse('ClientException', 'Unable to describe task definition.');
+      const withTags = (next: Tags): EcsChange => ({
+        ...{ collection: 'definition', key, value: { ...record, tags: next } },
+      });
+      return { tags: record.tags, withTags };
+    }
+    case 'task': {
+      const task = engine.tasks.get(nameOf(key));
+      if (task === undefined) throw refuse('InvalidParameterException', 'The specified task was not found.');
+      return {
+        tags: task.request.tags,
+        withTags() {
+          throw refuse('InvalidParameterException', 'tags of a task are set by RunTask');
+        },
+      };
+    }
+    default:
+      throw refuse('InvalidParameterException', 'The specified resource ARN does not refer to a resource.');
+  }
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import * as v from 'valibot';
 import { AwsError } from '../../cloudmap/aws-error.ts';
-import { isGood } from '../engine/service-scheduler.ts';
+import { isGood } from '../engine/rollout.ts';
 import {
   type DeploymentRecord,
   definitionKey,
@@ -9,9 +9,11 @@ import {
   serviceKey,
   type TaskDefinitionRecord,
 } from '../model/ecs-records.ts';
+import type { EcsChange } from '../model/ecs-state.ts';
 import type { RunningTask } from '../model/running-task.ts';
 import {
   clusterArn,
+  clusterChange,
   clusterOf,
   count,
   definitionArn,
@@ -83,15 +85,26 @@ export async function createService(api: EcsApi, input: unknown): Promise<object
   const request = readInput(createInput, input);
   const cluster = clusterOf(api, request.cluster);
   const key = serviceKey({ cluster, name: request.serviceName });
-  const { state, clock, scheduler } = api;
-  const known = state.services.get(key);
-  if (known !== undefined && known.status !== 'INACTIVE') return { service: repeated(api, known, request.clientToken) };
+  const { state } = api;
+  return state.mutate(() => {
+    const known = state.services.get(key);
+    if (known !== undefined && known.status !== 'INACTIVE')
+      return { changes: [], result: { service: repeated(api, known, request.clientToken) } };
+    const service = newService(api, cluster, request);
+    const changes: EcsChange[] = [...clusterChange(api, cluster), { collection: 'service', key, value: service }];
+    return { changes, result: { service: describeService(api, service) } };
+  });
+}
+
+function newService(api: EcsApi, cluster: string, request: v.InferOutput<typeof createInput>): EcsServiceRecord {
+  const { state, clock } = api;
   if (request.taskDefinition === undefined)
     throw new AwsError('InvalidParameterException', 'TaskDefinition is required.');
-  if (state.services.size >= MAX_SERVICES) throw new AwsError('ClientException', `at most ${MAX_SERVICES} services`);
+  const services = [...state.services.values()].filter(({ status }) => status !== 'INACTIVE');
+  if (services.length >= MAX_SERVICES) throw new AwsError('ClientException', `at most ${MAX_SERVICES} services`);
   const definition = activeDefinition(api, request.taskDefinition);
   checkRegistries(definition, request.serviceRegistries ?? []);
-  const service: EcsServiceRecord = {
+  return {
     ...{ cluster, name: request.serviceName, status: 'ACTIVE', desiredCount: request.desiredCount ?? 1 },
     registries: request.serviceRegistries ?? [],
     rules: rulesOf(request.deploymentConfiguration, undefined),
@@ -102,10 +115,6 @@ export async function createService(api: EcsApi, input: unknown): Promise<object
     deployments: [newDeployment(api, definition)],
     ...{ events: [], tags: tagsOf(request.tags) },
   };
-  state.services.set(key, service);
-  await state.save();
-  scheduler.mark(key);
-  return { service: describeService(api, service) };
 }
 
 function repeated(api: EcsApi, service: EcsServiceRecord, clientToken: string | undefined): object {
@@ -119,8 +128,10 @@ function repeated(api: EcsApi, service: EcsServiceRecord, clientToken: string | 
 
 function activeDefinition(api: EcsApi, given: string): TaskDefinitionRecord {
   const record = definitionOf(api, given);
-  if (record.status === 'ACTIVE') return record;
-  throw new AwsError('ClientException', 'TaskDefinition is inactive.');
+  const problem =
+    record.status === 'ACTIVE' ? api.engine.problemOf?.(record.definition) : 'TaskDefinition is inactive.';
+  if (problem === undefined) return record;
+  throw new AwsError('ClientException', problem);
 }
 
 function checkRegistries({ definition }: TaskDefinitionRecord, given: EcsServiceRecord['registries']): void {
@@ -168,7 +179,14 @@ const updateInput = v.object({ ...common, service: reference, forceNewDeployment
 /** Another definition, registry or `forceNewDeployment` starts a deployment; other changes take effect at once. */
 export async function updateService(api: EcsApi, input: unknown): Promise<object> {
   const request = readInput(updateInput, input);
-  const before = serviceOf(api, clusterOf(api, request.cluster), request.service);
+  return api.state.mutate(() => {
+    const value = updated(api, serviceOf(api, clusterOf(api, request.cluster), request.service), request);
+    const changes: EcsChange[] = [{ collection: 'service', key: serviceKey(value), value }];
+    return { changes, result: { service: describeService(api, value) } };
+  });
+}
+
+function updated(api: EcsApi, before: EcsServiceRecord, request: v.InferOutput<typeof updateInput>): EcsServiceRecord {
   const [primary] = before.deployments;
   const definition =
     request.taskDefinition === undefined
@@ -180,7 +198,7 @@ export async function updateService(api: EcsApi, input: unknown): Promise<object
     request.forceNewDeployment ||
     definitionKey(definition) !== primary?.taskDefinition ||
     JSON.stringify(registriesNow) !== JSON.stringify(before.registries);
-  const service: EcsServiceRecord = {
+  return {
     ...before,
     desiredCount: request.desiredCount ?? before.desiredCount,
     registries: registriesNow,
@@ -188,11 +206,6 @@ export async function updateService(api: EcsApi, input: unknown): Promise<object
     gracePeriodSeconds: request.healthCheckGracePeriodSeconds ?? before.gracePeriodSeconds,
     deployments: isNew ? [newDeployment(api, definition), ...before.deployments] : before.deployments,
   };
-  const key = serviceKey(service);
-  api.state.services.set(key, service);
-  await api.state.save();
-  api.scheduler.mark(key);
-  return { service: describeService(api, service) };
 }
 
 const describeInput = v.object({
@@ -248,16 +261,15 @@ export async function deleteService(api: EcsApi, input: unknown): Promise<object
   const request = readInput(deleteInput, input);
   const cluster = clusterOf(api, request.cluster);
   const key = serviceKey({ cluster, name: nameOf(request.service) });
-  const before = api.state.services.get(key);
-  if (before === undefined || before.status === 'INACTIVE')
-    throw new AwsError('ServiceNotFoundException', 'Service not found.');
-  if (before.desiredCount > 0 && before.status === 'ACTIVE' && !request.force)
-    throw new AwsError('InvalidParameterException', 'The service cannot be stopped while it is scaled above 0.');
-  const service = { ...before, status: 'DRAINING' as const, desiredCount: 0 };
-  api.state.services.set(key, service);
-  await api.state.save();
-  api.scheduler.mark(key);
-  return { service: describeService(api, service) };
+  return api.state.mutate(() => {
+    const before = api.state.services.get(key);
+    if (before === undefined || before.status === 'INACTIVE')
+      throw new AwsError('ServiceNotFoundException', 'Service not found.');
+    if (before.desiredCount > 0 && before.status === 'ACTIVE' && !request.force)
+      throw new AwsError('InvalidParameterException', 'The service cannot be stopped while it is scaled above 0.');
+    const value = { ...before, status: 'DRAINING' as const, desiredCount: 0 };
+    return { changes: [{ collection: 'service', key, value }], result: { service: describeService(api, value) } };
+  });
 }
 
 function describeService(api: EcsApi, service: EcsServiceRecord): object {

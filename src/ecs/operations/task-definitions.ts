@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { AwsError } from '../../cloudmap/aws-error.ts';
 import { checkTaskDefinition, TaskDefinitionError } from '../../taskdef/task-definition.ts';
 import { definitionKey, type TaskDefinitionRecord } from '../model/ecs-records.ts';
+import type { EcsChange } from '../model/ecs-state.ts';
 import {
   definitionArn,
   definitionOf,
@@ -21,6 +22,7 @@ import {
 /** 64 KiB, as in ECS. */
 const MAX_BYTES = 64 * 1024;
 const MAX_REVISIONS = 10_000;
+const MAX_DEFINITIONS = 20_000;
 
 const optionalText = v.optional(v.pipe(v.string(), v.maxLength(4096)));
 const compatibility = v.picklist(['EC2', 'FARGATE', 'EXTERNAL', 'MANAGED_INSTANCES']);
@@ -91,21 +93,27 @@ export async function registerTaskDefinition(api: EcsApi, input: unknown): Promi
   const { tags: given, ...request } = readInput(registerInput, input);
   refuseUnsupported(input as Record<string, unknown>);
   const definition = checked(request);
+  const problem = api.engine.problemOf?.(definition);
+  if (problem !== undefined) throw new AwsError('ClientException', problem);
   const { state, clock } = api;
-  const earlier = [...state.definitions.values()].filter(({ family }) => family === request.family);
-  if (earlier.length >= MAX_REVISIONS)
-    throw new AwsError('LimitExceededException', `a family has at most ${MAX_REVISIONS} revisions`);
-  const record: TaskDefinitionRecord = {
-    family: request.family,
-    revision: Math.max(0, ...earlier.map(({ revision }) => revision)) + 1,
-    status: 'ACTIVE',
-    registeredMs: clock.now(),
-    definition,
-    tags: tagsOf(given),
-  };
-  state.definitions.set(definitionKey(record), record);
-  await state.save();
-  return { taskDefinition: describeDefinition(api, record), tags: tagList(record.tags) };
+  return state.mutate(() => {
+    const earlier = [...state.definitions.values()].filter(({ family }) => family === request.family);
+    if (earlier.length >= MAX_REVISIONS || state.definitions.size >= MAX_DEFINITIONS)
+      throw new AwsError(
+        'LimitExceededException',
+        `at most ${MAX_REVISIONS} revisions of a family and ${MAX_DEFINITIONS} in all`,
+      );
+    const value: TaskDefinitionRecord = {
+      family: request.family,
+      revision: Math.max(0, ...earlier.map(({ revision }) => revision)) + 1,
+      status: 'ACTIVE',
+      registeredMs: clock.now(),
+      definition,
+      tags: tagsOf(given),
+    };
+    const changes: EcsChange[] = [{ collection: 'definition', key: definitionKey(value), value }];
+    return { changes, result: { taskDefinition: describeDefinition(api, value), tags: tagList(value.tags) } };
+  });
 }
 
 function checked(request: object): TaskDefinitionRecord['definition'] {
@@ -178,13 +186,15 @@ const deregisterInput = v.object({ taskDefinition: reference });
 /** Services and tasks that use the revision go on, as in ECS. */
 export async function deregisterTaskDefinition(api: EcsApi, input: unknown): Promise<object> {
   const { taskDefinition } = readInput(deregisterInput, input);
-  if (!nameOf(taskDefinition).includes(':'))
-    throw new AwsError('ClientException', 'The specified task definition needs a revision.');
-  const record = definitionOf(api, taskDefinition);
-  const inactive = { ...record, status: 'INACTIVE' as const, deregisteredMs: record.deregisteredMs ?? api.clock.now() };
-  api.state.definitions.set(definitionKey(record), inactive);
-  await api.state.save();
-  return { taskDefinition: describeDefinition(api, inactive) };
+  const [, revision] = nameOf(taskDefinition).split(':');
+  if (revision === undefined) throw new AwsError('ClientException', 'Revision is missing.');
+  if (!/^\d+$/.test(revision)) throw new AwsError('ClientException', `Invalid revision number. Number: ${revision}`);
+  return api.state.mutate(() => {
+    const record = definitionOf(api, taskDefinition);
+    const value = { ...record, status: 'INACTIVE' as const, deregisteredMs: record.deregisteredMs ?? api.clock.now() };
+    const changes: EcsChange[] = [{ collection: 'definition', key: definitionKey(record), value }];
+    return { changes, result: { taskDefinition: describeDefinition(api, value) } };
+  });
 }
 
 function describeDefinition(api: EcsApi, record: TaskDefinitionRecord): object {

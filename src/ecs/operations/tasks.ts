@@ -4,6 +4,7 @@ import { definitionKey, serviceKey } from '../model/ecs-records.ts';
 import type { RunningTask } from '../model/running-task.ts';
 import {
   clusterArn,
+  clusterChange,
   clusterOf,
   containerArn,
   count,
@@ -56,7 +57,7 @@ const runInput = v.object({
 });
 
 /** Tasks outside of services. They are in no service registry, as in ECS. */
-export function runTask(api: EcsApi, input: unknown): object {
+export async function runTask(api: EcsApi, input: unknown): Promise<object> {
   const request = readInput(runInput, input);
   const cluster = clusterOf(api, request.cluster);
   const record = definitionOf(api, request.taskDefinition);
@@ -77,19 +78,22 @@ export function runTask(api: EcsApi, input: unknown): object {
       ...{ definitionKey: definitionKey(record), definition: record.definition, registries: [] },
       ...{ overrides: given, launchType: request.launchType, tags: tagsOf(request.tags) },
     });
+  await api.state.mutate(() => ({ changes: clusterChange(api, cluster), result: undefined }));
   try {
-    return { tasks: Array.from({ length: request.count }, () => describeTask(api, run())), failures: [] };
+    const tasks = await Promise.all(Array.from({ length: request.count }, run));
+    return { tasks: tasks.map((task) => describeTask(api, task)), failures: [] };
   } catch (error) {
+    if (error instanceof AwsError) throw error;
     throw new AwsError('ClientException', (error as Error).message);
   }
 }
 
 const stopInput = v.object({ cluster: v.optional(reference), task: reference, reason: v.optional(text, '') });
 
-export function stopTask(api: EcsApi, input: unknown): object {
+export async function stopTask(api: EcsApi, input: unknown): Promise<object> {
   const request = readInput(stopInput, input);
   const task = taskOf(api, clusterOf(api, request.cluster), request.task);
-  api.engine.stop(task.id, 'UserInitiated', request.reason === '' ? 'Task stopped by user' : request.reason);
+  await api.engine.stop(task.id, 'UserInitiated', request.reason === '' ? 'Task stopped by user' : request.reason);
   return { task: describeTask(api, api.engine.tasks.get(task.id)!) };
 }
 

@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { running } from './servers.ts';
 
@@ -23,7 +24,13 @@ export interface SoakServer {
   stop(): Promise<void>;
 }
 
-export async function startSoakServer(folder: string, file: string, zone: string, port: number): Promise<SoakServer> {
+export async function startSoakServer(
+  folder: string,
+  file: string,
+  zone: string,
+  port: number,
+  http: string,
+): Promise<SoakServer> {
   const mount = join(folder, 'state');
   const script = `mount -t tmpfs -o size=${STORE_BYTES} none '${mount}' && echo ready && exec sleep 2147483647`;
   const keeper = spawn('unshare', ['-rm', 'sh', '-c', script], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -45,6 +52,7 @@ export async function startSoakServer(folder: string, file: string, zone: string
       logLines += chunk.toString('latin1').split('\n').length - 1;
     });
     await running('healthdns', started, zone, port);
+    await ready(http);
     return started;
   }
 
@@ -73,6 +81,16 @@ export async function startSoakServer(folder: string, file: string, zone: string
       keeper.kill('SIGKILL');
     },
   };
+}
+
+/** Sources have been read, and the HTTP address is open. */
+async function ready(http: string): Promise<void> {
+  const isReady = () =>
+    fetch(`${http}/ready`).then(
+      ({ status }) => status === 200,
+      () => false,
+    );
+  while (!(await isReady())) await sleep(100);
 }
 
 function fill(path: string): void {

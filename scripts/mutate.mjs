@@ -1,6 +1,7 @@
 // `npm run mutate [-- ROOM …] [--seed N] [--count N] [--seconds N] [--list]`: changes one operator, constant or condition of a room at a
 // time, runs the tests of that room that reach the changed file, and lists the mutants that no test notices. Mutates a
-// copy of the compiled code. Stryker has no runner for a random sample over node:test; this needs a parser only.
+// copy of the compiled code. A mutant counts as killed only if the test that failed passes again without it; one that
+// hangs is counted by itself. Stryker has no runner for a random sample over node:test; this needs a parser only.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
@@ -28,6 +29,9 @@ const DEFAULT_ROOMS = ['health', 'registry', 'zone', 'dns', 'plane', 'forward', 
 /** A mutant that takes this many times as long as the unchanged code hangs: noticed. */
 const SLOWER = 4;
 const LEAST_TIMEOUT_MS = 10_000;
+const WITHOUT_MUTATION_MS = 240_000;
+/** A test of the room is run before one of another room that takes up to so many times less. */
+const OWN_TESTS_SOONER = 4;
 /** Tests of one mutant that pass for so long are enough: it has survived. */
 const ENOUGH_MS = 60_000;
 /** What `importsOf` has read. */
@@ -61,24 +65,37 @@ async function main() {
     return 0;
   }
   const baseline = new Map();
-  const counts = { killed: 0, survived: 0, unreached: 0 };
+  const byRoom = new Map(rooms.map((room) => [room, { killed: 0, hung: 0, survived: 0, unreached: 0 }]));
   const untilMs = performance.now() + 1000 * Number(options.seconds);
   for (const [index, mutant] of mutants.entries()) {
     if (performance.now() > untilMs) {
       console.log(`stopped after ${options.seconds} s`);
       break;
     }
-    const outcome = await judge(mutant, baseline);
-    counts[outcome]++;
+    const { outcome, by } = await judge(mutant, baseline);
+    byRoom.get(mutant.room)[outcome]++;
     const title = await describe(mutant);
-    console.log(`${index + 1}/${mutants.length} ${outcome === 'killed' ? 'killed  ' : outcome.toUpperCase()} ${title}`);
+    const word = outcome === 'killed' || outcome === 'hung' ? outcome : outcome.toUpperCase();
+    console.log(`${index + 1}/${mutants.length} ${word.padEnd(8)} ${title}${by === undefined ? '' : ` (${by})`}`);
   }
-  const judged = counts.killed + counts.survived + counts.unreached;
-  const share = ((100 * counts.killed) / Math.max(1, judged)).toFixed(0);
-  console.log(
-    `\n${counts.killed} of ${judged} mutants killed (${share} %), ${counts.survived} survived, ${counts.unreached} in files that no test of the room imports`,
-  );
-  return counts.killed === judged ? 0 : 1;
+  return report(byRoom);
+}
+
+function report(byRoom) {
+  const all = { killed: 0, hung: 0, survived: 0, unreached: 0 };
+  console.log('');
+  for (const [room, counts] of byRoom) {
+    for (const outcome of Object.keys(all)) all[outcome] += counts[outcome];
+    console.log(`${room.padEnd(10)} ${inWords(counts)}`);
+  }
+  console.log(`${'all'.padEnd(10)} ${inWords(all)}`);
+  return all.survived + all.unreached === 0 ? 0 : 1;
+}
+
+function inWords({ killed, hung, survived, unreached }) {
+  const judged = killed + hung + survived + unreached;
+  const share = ((100 * (killed + hung)) / Math.max(1, judged)).toFixed(0);
+  return `${killed + hung} of ${judged} mutants killed (${share} %), of which ${hung} hung; ${survived} survived, ${unreached} in files that no test of the room imports`;
 }
 
 /** The repository with a copy of build/ to change. */
@@ -107,28 +124,35 @@ async function sample(count, random) {
   return chosen;
 }
 
-/** Runs the tests that import the mutated file until one fails: the room's own first, then the quickest. */
+/** Runs the tests that import the mutated file until one fails: the quick ones first, and sooner those of the room. */
 async function judge({ room, file, code, start, end, text }, baseline) {
   const tests = await testsReaching(file, TESTS[room] ?? [room]);
-  if (tests.length === 0) return 'unreached';
+  if (tests.length === 0) return { outcome: 'unreached' };
   for (const test of tests) {
     if (baseline.has(test)) continue;
-    const { passed, tookMs } = await runTest(test, 240_000);
+    const { passed, tookMs } = await runTest(test, WITHOUT_MUTATION_MS);
     if (!passed) throw new Error(`${test} fails without any mutation`);
     baseline.set(test, tookMs);
   }
-  const own = (test) => Number(test.startsWith(join('build/test', room, '/')));
-  tests.sort((a, b) => own(b) - own(a) || baseline.get(a) - baseline.get(b));
+  const own = (test) => test.startsWith(join('build/test', room, '/'));
+  const cost = (test) => baseline.get(test) / (own(test) ? OWN_TESTS_SOONER : 1);
+  tests.sort((a, b) => cost(a) - cost(b));
   const mutated = join(tree, file);
-  await writeFile(mutated, code.slice(0, start) + text + code.slice(end));
+  const untilMs = performance.now() + ENOUGH_MS;
   try {
-    const untilMs = performance.now() + ENOUGH_MS;
     for (const test of tests) {
       if (performance.now() > untilMs) break;
+      await writeFile(mutated, code.slice(0, start) + text + code.slice(end));
       const timeoutMs = Math.max(LEAST_TIMEOUT_MS, SLOWER * baseline.get(test));
-      if (!(await runTest(test, timeoutMs)).passed) return 'killed';
+      const { passed, hung } = await runTest(test, timeoutMs);
+      if (passed) continue;
+      await writeFile(mutated, code);
+      const again = await runTest(test, WITHOUT_MUTATION_MS);
+      const by = relative('build/test', test);
+      if (again.passed && again.tookMs < timeoutMs / 2) return { outcome: hung ? 'hung' : 'killed', by };
+      console.log(`${by} is flaky: ${again.passed ? 'slow' : 'it fails'} without the mutation`);
     }
-    return 'survived';
+    return { outcome: 'survived' };
   } finally {
     await writeFile(mutated, code);
   }
@@ -138,12 +162,16 @@ async function judge({ room, file, code, start, end, text }, baseline) {
 function runTest(test, timeoutMs) {
   const startMs = performance.now();
   const child = spawn(process.execPath, [join(tree, test)], { cwd: tree, stdio: 'ignore', detached: true });
-  const timer = setTimeout(() => killGroup(child.pid), timeoutMs);
+  let hung = false;
+  const timer = setTimeout(() => {
+    hung = true;
+    killGroup(child.pid);
+  }, timeoutMs);
   return new Promise((done) =>
     child.once('exit', (code) => {
       clearTimeout(timer);
       killGroup(child.pid);
-      done({ passed: code === 0, tookMs: performance.now() - startMs });
+      done({ passed: code === 0, hung, tookMs: performance.now() - startMs });
     }),
   );
 }

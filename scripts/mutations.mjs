@@ -72,8 +72,7 @@ function collect(node, code, found) {
       break;
     case 'Literal':
       if (typeof node.value === 'boolean') found.push({ start: node.start, end: node.end, text: String(!node.value) });
-      if (typeof node.value === 'number')
-        found.push({ start: node.start, end: node.end, text: node.value === 0 ? '1' : String(node.value + 1) });
+      if (typeof node.value === 'number') found.push({ start: node.start, end: node.end, text: otherNumber(node) });
       break;
     case 'IfStatement':
     case 'ConditionalExpression':
@@ -90,6 +89,14 @@ function collect(node, code, found) {
         found.push({ start: node.start, end: node.end, text: ';', what: 'call removed' });
       break;
   }
+}
+
+/** Decimal numbers from here on are limits and times that were chosen: one more or less is no error, none at all is. */
+const CHOSEN = 100;
+
+function otherNumber({ value, raw }) {
+  const isChosen = value >= CHOSEN && !raw.startsWith('0x');
+  return isChosen ? '0' : String(value + 1);
 }
 
 function isStringSum({ operator, left, right }) {

@@ -65,7 +65,7 @@ export const METRICS = {
   ),
   healthdns_forward_client_limited_total: counter(
     'forward',
-    'Responses refused, discarded or dropped by the limits of one client, by reason: `waiting`, `late`, `errors`.',
+    'Responses changed by the limits of one client, by reason: `waiting` (SERVFAIL), `late` and `errors` (no response), `truncated` (an error, without records).',
     ['reason'],
   ),
   healthdns_forward_failed_total: counter('forward', 'Questions that no upstream answered.'),

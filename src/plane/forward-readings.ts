@@ -25,6 +25,7 @@ const CLIENT_REASONS: readonly (readonly [reason: string, read: (of: ForwardStat
   ['waiting', ({ counters }) => counters.clientWaiting],
   ['late', ({ counters }) => counters.clientLate],
   ['errors', ({ counters }) => counters.clientErrors],
+  ['truncated', ({ counters }) => counters.clientTruncated],
 ];
 
 const OF_ROUTE: Read<RouteCounters> = {

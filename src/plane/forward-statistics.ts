@@ -50,10 +50,12 @@ export interface ForwardCounters {
   /** Private addresses dropped from answers. */
   rebindingDropped: number;
   loops: number;
-  /** Refused since their client had too many waiting; replies discarded for coming late; errors over a client's rate. */
+  /** Refused since their client had too many waiting; replies discarded for coming late. */
   clientWaiting: number;
   clientLate: number;
+  /** Errors over a client's rate: dropped, and truncated. */
   clientErrors: number;
+  clientTruncated: number;
   /** Exceptions that ended an attempt or a wait: bugs. */
   bugs: number;
 }
@@ -93,6 +95,7 @@ export function createForwardCounters(): ForwardCounters {
     clientWaiting: 0,
     clientLate: 0,
     clientErrors: 0,
+    clientTruncated: 0,
     bugs: 0,
   };
 }

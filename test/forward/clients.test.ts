@@ -137,6 +137,8 @@ for (const way of ['fetched', 'cached']) {
       truncated: way === 'cached' ? 5 : 10,
       dropped: way === 'cached' ? 5 : 10,
     });
+    assert.equal(made.forwarder.counters.clientErrors, counts.dropped);
+    assert.equal(made.forwarder.counters.clientTruncated, counts.truncated);
   });
 }
 

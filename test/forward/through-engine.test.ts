@@ -145,3 +145,19 @@ test('an alias of ours that leads to a template has its records, without any ups
   assertRecords(answers, 'to-template.ours. 60 IN CNAME ip.made.test.\nip.made.test. 60 IN A 192.0.2.7');
   close();
 });
+
+test('an own name that falls through is NXDOMAIN if no server is configured for it', async () => {
+  const zone = 'zone example.test. fallthrough=.\nwww 60 A 192.0.2.1';
+  const entries = [{ address: '192.0.2.7', names: ['listed.example.test.'] }];
+  const routed = await upstream(answerFrom('deep.sub.example.test. 60 IN A 192.0.2.9'));
+  const { ask, close } = await throughEngine(zone, {}, [], {
+    hosts: { entries, files: [], ttlSeconds: 30, reverse: false },
+    routes: [routeTo('other.test.', [9]), routeTo('sub.example.test.', [routed.port])],
+  });
+  const missing = await ask('missing.example.test. A');
+  assert.deepEqual([missing.rcode, missing.flags & FLAG.AA, missing.authorities.length], [RCODE.NXDOMAIN, FLAG.AA, 1]);
+  assertRecords((await ask('listed.example.test. A')).answers, 'listed.example.test. 30 IN A 192.0.2.7');
+  assertRecords((await ask('deep.sub.example.test. A')).answers, 'deep.sub.example.test. 60 IN A 192.0.2.9');
+  assert.equal((await ask('missing.elsewhere.test. A')).rcode, RCODE.REFUSED);
+  close();
+});

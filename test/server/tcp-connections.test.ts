@@ -5,8 +5,7 @@ import { COUNTER, createCounters } from '../../src/plane/counters.ts';
 import { createTcpConnections, type TimedConnection } from '../../src/server/tcp/tcp-connections.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 
-function start({ connections = 3, unreadTotalBytes = 1000 } = {}) {
-  const clock = fakeClock();
+function start({ connections = 3, unreadTotalBytes = 1000, clock = fakeClock() } = {}) {
   const counters = createCounters();
   const settings = { connections, idleMs: 10_000, totalMs: 60_000, unreadBytes: 100, unreadTotalBytes };
   const all = createTcpConnections(settings, clock, counters);
@@ -124,4 +123,23 @@ test('on shutdown no connection is dropped before its answers have arrived', () 
   opened('a', 'b');
   all.close();
   assert.deepEqual([closed, ended], [[], ['a', 'b']]);
+});
+
+test('a query that arrived in time keeps its connection, although the thread stalled for longer than the idle limit', async () => {
+  let nowMs = 0;
+  let timer = () => {};
+  const setTimeout = (callback: () => void) => {
+    timer = callback;
+    return { cancel() {} };
+  };
+  const { all, opened, closed } = start({ clock: { ...fakeClock(), monotonicMs: () => nowMs, setTimeout } });
+  const [asks] = opened('asks', 'idle');
+  nowMs = 20_000;
+  // The event loop runs timers before it reads sockets; the second timer finds the loop on time again.
+  timer();
+  all.active(asks);
+  nowMs += 500;
+  timer();
+  await new Promise(setImmediate);
+  assert.deepEqual(closed, ['idle']);
 });

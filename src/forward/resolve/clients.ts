@@ -97,8 +97,12 @@ export class Clients {
       bucket.left--;
       return ERROR.SEND;
     }
-    this.counters.clientErrors++;
-    return bucket.turn++ % 2 === 0 ? ERROR.DROP : ERROR.TRUNCATE;
+    if (bucket.turn++ % 2 === 0) {
+      this.counters.clientErrors++;
+      return ERROR.DROP;
+    }
+    this.counters.clientTruncated++;
+    return ERROR.TRUNCATE;
   }
 
   private bucketOf(client: Client, nowMs: number): Bucket {

@@ -297,6 +297,11 @@ export class Miss implements Waiter {
     this.stale = stale;
   }
 
+  /** Whether there are servers to ask for this name. */
+  get hasRoute(): boolean {
+    return this.deps.routeOf(questionOf(this.query, this.query.length, this.asked).name) !== undefined;
+  }
+
   /**
    * Asks upstreams. Calls `reply` exactly once, within the deadline, perhaps before returning; the response is valid until
    * `reply` returns, and empty if there is to be none. `address` is the client's, 4 or 16 bytes.

@@ -26,6 +26,7 @@ import { type HashSeed, hashName } from '../../dns/name-hash.ts';
 import { CLASS, EDE, FLAG, OPCODE, RCODE, TYPE } from '../../dns/types.ts';
 import { writeUint16 } from '../../dns/writer.ts';
 import type { Forwarder } from '../../forward/forwarder.ts';
+import type { Miss } from '../../forward/resolve/outstanding.ts';
 import type { TargetAnswer } from '../../forward/resolve/target.ts';
 import { chunkOf, wordOf } from '../../memory/arena.ts';
 import type { PacketMemory } from '../../native/packet-memory.ts';
@@ -96,11 +97,11 @@ export function createResponder(deps: ResponderDeps): QueryHandler {
   const noted = new Int32Array(memory.slots);
 
   /** Adds the records of the response to the query that was read. `target`: what an alias out of our zones leads to. */
-  const answer = (to: number, overTcp: boolean, target: TargetAnswer | undefined): number => {
+  const answer = (to: number, overTcp: boolean, target: TargetAnswer | undefined, fallsThrough: boolean): number => {
     beginReply(reply, memory.responseAt[to], question.length, limitOf(edns, settings, overTcp), overTcp, edns.present);
     if (edns.present && edns.version > 0) return OUTCOME.BAD_VERSION;
     if (question.type === TYPE.AXFR || question.type === TYPE.IXFR) return OUTCOME.PROHIBITED;
-    if (question.class === CLASS.IN) return search(target);
+    if (question.class === CLASS.IN) return search(target, fallsThrough);
     return question.class === CLASS.CH ? answerChaos() : OUTCOME.REFUSED;
   };
 
@@ -132,7 +133,7 @@ export function createResponder(deps: ResponderDeps): QueryHandler {
     return length;
   };
 
-  const forward = (slot: number, queryLength: number, to: number): number | Later => {
+  const forward = (slot: number, queryLength: number, to: number): number | Miss => {
     counters[COUNTER.FORWARDED]++;
     return forwarder!.answer(
       memory.queries[slot],
@@ -155,10 +156,14 @@ export function createResponder(deps: ResponderDeps): QueryHandler {
       const refused = read(slot, queryLength, to);
       if (refused !== WELL_FORMED) return refused;
       counters[typeCounter(question.type)]++;
-      const outcome = answer(to, overTcp, target);
-      if (outcome === OUTCOME.OUTSIDE) {
+      const outcome = answer(to, overTcp, target, true);
+      if (outcome === OUTCOME.OUTSIDE || outcome === OUTCOME.FALLTHROUGH) {
         if (!forwarder!.isReady) return end(slot, queryLength, OUTCOME.NOT_READY, target);
-        return forward(slot, queryLength, to);
+        const forwarded = forward(slot, queryLength, to);
+        if (outcome === OUTCOME.OUTSIDE || typeof forwarded === 'number' || forwarded.hasRoute) return forwarded;
+        // No other server is asked, so the name does not exist.
+        counters[COUNTER.FORWARDED]--;
+        return end(slot, queryLength, answer(to, overTcp, target, false), target);
       }
       if (outcome === OUTCOME.TARGET && target === undefined) return resolveTarget(slot, queryLength, overTcp);
       return end(slot, queryLength, outcome, target);
@@ -282,6 +287,7 @@ function createSearch(deps: ResponderDeps, reader: QuestionReader, reply: Reply)
   const nameAt = (): number => places.of(name.labels);
   /** Aliases followed so far: the blocks that held them, and, because a wildcard stands for many names, hashes of their names. */
   let hops = 0;
+  let mayFallThrough = false;
   const visited = new Int32Array(MAX_CNAME_CHAIN);
   const visitedNames = new Int32Array(MAX_CNAME_CHAIN);
 
@@ -405,7 +411,9 @@ function createSearch(deps: ResponderDeps, reader: QuestionReader, reply: Reply)
           ? addHinfo(found, zone)
           : nodata(found.handle, zone);
       case OUTCOME.NXDOMAIN:
-        return hops === 0 && forwards && fallsThrough(zone, name) ? OUTCOME.OUTSIDE : negative(OUTCOME.NXDOMAIN, zone);
+        return hops === 0 && mayFallThrough && fallsThrough(zone, name)
+          ? OUTCOME.FALLTHROUGH
+          : negative(OUTCOME.NXDOMAIN, zone);
       default:
         return found.outcome;
     }
@@ -420,8 +428,9 @@ function createSearch(deps: ResponderDeps, reader: QuestionReader, reply: Reply)
     return OUTCOME.TARGET;
   };
 
-  return (target: TargetAnswer | undefined): number => {
+  return (target: TargetAnswer | undefined, fallsThrough: boolean): number => {
     hops = 0;
+    mayFallThrough = forwards && fallsThrough;
     places.reset();
     for (;;) {
       const found = lookup.find(question.type);

@@ -9,7 +9,7 @@ export const OUTCOME = {
   NXDOMAIN: 2,
   /** The name is below a zone cut. */
   REFERRAL: 3,
-  /** The name is in none of our zones, or may be known elsewhere: forward the query. */
+  /** The name is in none of our zones: forward the query. */
   OUTSIDE: 4,
   /** Not found, but the zone is incomplete, so neither NODATA nor NXDOMAIN is known. */
   NOT_READY: 5,
@@ -30,9 +30,11 @@ export const OUTCOME = {
   DNAME: 13,
   /** The name that a DNAME leads to is too long. */
   TOO_LONG: 14,
+  /** The zone does not have the name, which falls through to where external names are resolved. */
+  FALLTHROUGH: 15,
 } as const;
 
-export const RCODE_OF = new Uint8Array(15);
+export const RCODE_OF = new Uint8Array(16);
 RCODE_OF[OUTCOME.NXDOMAIN] = RCODE.NXDOMAIN;
 RCODE_OF[OUTCOME.NOT_READY] = RCODE.SERVFAIL;
 RCODE_OF[OUTCOME.UNREACHABLE] = RCODE.SERVFAIL;
@@ -42,7 +44,7 @@ RCODE_OF[OUTCOME.BAD_VERSION] = RCODE.BADVERS;
 RCODE_OF[OUTCOME.TOO_LONG] = RCODE.YXDOMAIN;
 
 /** INFO-CODEs of RFC 8914; -1: none. */
-export const EDE_OF = new Int8Array(15).fill(-1);
+export const EDE_OF = new Int8Array(16).fill(-1);
 EDE_OF[OUTCOME.NOT_READY] = EDE.NOT_READY;
 EDE_OF[OUTCOME.UNREACHABLE] = EDE.NO_REACHABLE_AUTHORITY;
 EDE_OF[OUTCOME.REFUSED] = EDE.NOT_AUTHORITATIVE;

@@ -1,6 +1,6 @@
 // Which TCP connections of this thread there are and which of them must go: limits on their number, their time and the memory
 // that they make us keep (RFC 7766 sections 6.2.3 and 10).
-import type { Clock, Timer } from '../../clock.ts';
+import { type Clock, setDeadline, type Timer } from '../../clock.ts';
 import { COUNTER, type Counters } from '../../plane/counters.ts';
 import type { TcpSettings } from '../../plane/settings.ts';
 
@@ -34,7 +34,7 @@ export interface TcpConnections {
   close(): void;
 }
 
-/** How often connections are looked at for their limits; no timer runs without connections. */
+/** How often connections are looked at for their limits, each time after the sockets were read; no timer runs without connections. */
 const SWEEP_MS = 500;
 /** A client that asked or read in this time is not idle: it does not make room for a new one. */
 const ACTIVE_MS = 100;
@@ -83,7 +83,7 @@ export function createTcpConnections(settings: TcpSettings, clock: Clock, counte
     closeExpired(silent, 'lastActiveMs', settings.idleMs);
     closeExpired(byActivity, 'lastActiveMs', settings.idleMs);
     closeExpired(byAge, 'openedMs', settings.totalMs);
-    sweep = byAge.size > 0 ? clock.setTimeout(sweepNow, SWEEP_MS) : undefined;
+    sweep = byAge.size > 0 ? setDeadline(clock, sweepNow, SWEEP_MS) : undefined;
   };
 
   /**
@@ -118,7 +118,7 @@ export function createTcpConnections(settings: TcpSettings, clock: Clock, counte
       silent.add(connection);
       byAge.add(connection);
       counters[COUNTER.TCP_OPEN]++;
-      sweep ??= clock.setTimeout(sweepNow, SWEEP_MS);
+      sweep ??= setDeadline(clock, sweepNow, SWEEP_MS);
     },
     active(connection) {
       connection.lastActiveMs = clock.monotonicMs();

@@ -8,17 +8,18 @@ import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { readsFiles } from './plane/forward-settings.ts';
 import { lowerInliningLimits, raiseInliningLimits } from './plane/inlining.ts';
-import type { ListeningAddress } from './plane/plane.ts';
+import type { ListeningAddress, RunningDataPlane } from './plane/plane.ts';
 import { startDataPlane } from './plane/threads.ts';
 import type { StatusBoard } from './sources/status.ts';
-import { firstChecks, startChecks } from './wiring/checks.ts';
-import { createControlPlane } from './wiring/control-plane.ts';
+import { firstChecks, type RunningChecks, startChecks } from './wiring/checks.ts';
+import { type ControlPlane, createControlPlane } from './wiring/control-plane.ts';
 import { controlReadings } from './wiring/control-readings.ts';
 import { descriptorLimit, descriptorsNeeded, descriptorWarning } from './wiring/descriptor-limit.ts';
 import { warnOfFixedSettings } from './wiring/fixed-settings.ts';
-import { startHttp } from './wiring/http.ts';
+import { type RunningHttp, startHttp } from './wiring/http.ts';
 import { onceLoaded } from './wiring/once-loaded.ts';
 import { planeSettings, presentAddresses, serverAddresses } from './wiring/plane-settings.ts';
+import { prepareAll } from './wiring/reload.ts';
 import type { NameExplanation } from './zone/explain/explain.ts';
 
 export interface Dependencies {
@@ -106,17 +107,22 @@ async function start(
   );
 
   return {
-    listening: plane.listening(),
-    http: http.http(),
-    admin: http.admin(),
+    get listening() {
+      return plane.listening();
+    },
+    get http() {
+      return http.http();
+    },
+    get admin() {
+      return http.admin();
+    },
     overview,
     explain: (name) => control.zones.explain(name),
     firstChecks: () => firstChecks(control.registry, control.health, clock),
     async reload(next) {
-      await http.reload(next);
+      await reload(next, { http, plane, checks, control });
       warnOfFixedSettings(current, next, log);
       current = next;
-      await control.state(next);
     },
     async stop() {
       isStopping = true;
@@ -128,6 +134,29 @@ async function start(
       await stopAll();
     },
   };
+}
+
+interface Reloaded {
+  readonly http: RunningHttp;
+  readonly plane: RunningDataPlane;
+  readonly checks: RunningChecks;
+  readonly control: ControlPlane;
+}
+
+/** Whole or not at all. */
+async function reload(next: Config, { http, plane, checks, control }: Reloaded): Promise<void> {
+  const { present } = presentAddresses(next.listen);
+  const prepared = await prepareAll([() => http.prepare(next)]);
+  try {
+    // The last that can fail: new data threads answer as soon as they listen.
+    await plane.replaceThreads(planeSettings(next, present));
+  } catch (error) {
+    await prepared.release();
+    throw error;
+  }
+  checks.limit(next.limits.concurrentChecks);
+  await prepared.commit();
+  await control.state(next, serverAddresses(present));
 }
 
 /** External names are SERVFAIL until hosts files and lists of upstream servers have been read. */

@@ -6,12 +6,12 @@ import type { Socket } from 'node:net';
  * Keeps at most `limit` connections of `server` open. At the limit the one that has been idle longest is closed: idle
  * connections must not keep the kubelet's probes out. `onClosed` is called for each of these.
  */
-export function limitConnections(server: Server, limit: number, onClosed: () => void): void {
+export function limitConnections(server: Server, limit: () => number, onClosed: () => void): void {
   /** In the order of their last request, or of their opening. */
   const open = new Set<Socket>();
   server.on('connection', (socket) => {
-    const [oldest] = open;
-    if (open.size >= limit) {
+    for (const oldest of open) {
+      if (open.size < limit()) break;
       open.delete(oldest);
       oldest.destroy();
       onClosed();

@@ -10,16 +10,19 @@ import { route } from './route.ts';
 
 export interface HttpServer {
   readonly address: ListenAddress;
-  /** Requests that arrive from now on are answered by these. */
-  replaceEndpoints(endpoints: readonly Endpoint[]): void;
+  /** Requests that arrive from now on are answered by these, within these limits. */
+  replace(served: Served): void;
   /** Closes idle connections at once, others when answered, after `graceMs` all. */
   close(graceMs?: number): Promise<void>;
 }
 
-export interface HttpServerOptions {
-  readonly listen: ListenAddress;
+export interface Served {
   readonly limits: { readonly httpBodyBytes: number; readonly httpConnections: number };
   readonly endpoints: readonly Endpoint[];
+}
+
+export interface HttpServerOptions extends Served {
+  readonly listen: ListenAddress;
   readonly log: Logger;
   readonly metrics: Metrics;
 }
@@ -31,8 +34,8 @@ const IDLE_TIMEOUT_MS = 15_000;
 
 /** Listens; rejects with Node's error (EADDRINUSE, EACCES, …) if that fails. */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
-  const { listen, limits, metrics } = options;
-  let { endpoints } = options;
+  const { listen, metrics } = options;
+  let served: Served = options;
   const dropped = metrics.counter('healthdns_http_connections_dropped_total');
   const server = createServer(
     {
@@ -42,23 +45,27 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
       keepAliveTimeout: IDLE_TIMEOUT_MS,
       connectionsCheckingInterval: 2_000,
     },
-    oneAtATime(createHandler(options, () => endpoints)),
+    oneAtATime(createHandler(options, () => served)),
   );
-  limitConnections(server, limits.httpConnections, () => dropped.inc());
+  limitConnections(
+    server,
+    () => served.limits.httpConnections,
+    () => dropped.inc(),
+  );
   server.on('clientError', refuse);
   await listening(server, listen);
   const bound = server.address();
   const port = typeof bound === 'object' && bound !== null ? bound.port : listen.port;
   return {
     address: { address: listen.address, port },
-    replaceEndpoints(next) {
-      endpoints = next;
+    replace(next) {
+      served = next;
     },
     close: (graceMs = 1_000) => close(server, graceMs),
   };
 }
 
-function createHandler({ listen, limits, log, metrics }: HttpServerOptions, endpoints: () => readonly Endpoint[]) {
+function createHandler({ listen, log, metrics }: HttpServerOptions, served: () => Served) {
   const requests = metrics.counter('healthdns_http_requests_total');
   return (request: IncomingMessage, response: ServerResponse) => {
     let endpoint = 'none';
@@ -76,7 +83,8 @@ function createHandler({ listen, limits, log, metrics }: HttpServerOptions, endp
 
     async function respond(incoming: IncomingMessage): Promise<HttpResponse> {
       const raw = { method: incoming.method ?? '', url: incoming.url ?? '', headers: incoming.headers };
-      const routed = route(endpoints(), raw);
+      const { endpoints, limits } = served();
+      const routed = route(endpoints, raw);
       if (!('endpoint' in routed)) return routed;
       endpoint = routed.endpoint.path;
       const body = raw.method === 'POST' ? await readBody(incoming, limits.httpBodyBytes) : Buffer.alloc(0);

@@ -99,6 +99,12 @@ function closedAfterFailure(libc: Libc, fd: number, address: SocketAddress, tran
   return listenError(address, transport, code);
 }
 
+/** Lets sockets of the same user bind the address of one that is bound, or no longer; false: the system cannot. */
+export function shareAddress(libc: Libc, fd: number, on: boolean): boolean {
+  const value = new Uint8Array(Int32Array.of(on ? 1 : 0).buffer);
+  return libc.setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, value, 4) === 0;
+}
+
 /**
  * Has the kernel give no more packets to a UDP socket: one that is connected receives from its peer only, and others that
  * share its address are chosen instead (Linux 5.9 and later; without others, clients learn that the port is closed). What

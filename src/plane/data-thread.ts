@@ -11,11 +11,21 @@ import type { FromThread, ThreadData, ToThread } from './thread-messages.ts';
 
 export interface DataThread {
   sendChanges(id: number, bytes: ArrayBuffer): void;
-  listen(addresses: readonly SocketAddress[]): Promise<{ addresses: readonly ListeningAddress[]; fallback?: string }>;
+  /** `shared`: beside the sockets of other threads. */
+  listen(
+    addresses: readonly SocketAddress[],
+    shared: boolean,
+  ): Promise<{ addresses: readonly ListeningAddress[]; fallback?: string }>;
+  /** Lets others bind the same addresses, or no longer; false: they cannot be shared. */
+  share(on: boolean): Promise<boolean>;
+  /** Closes the listening sockets, after what they have received has been answered. */
+  stopListening(): Promise<void>;
   flushCache(scope: FlushScope): Promise<number>;
   listCache(limit: number, below?: Uint8Array): Promise<readonly CacheListing[]>;
   /** Ends it at once; `cause` is that of its death. */
   kill(cause: string): void;
+  /** Shuts it down when no client waits any more, or forcibly after a timeout. */
+  drain(): Promise<void>;
   /** Shuts it down gracefully, or forcibly after a timeout. */
   close(): Promise<void>;
 }
@@ -32,12 +42,17 @@ export interface DataThreadEvents {
 }
 
 const CLOSE_MS = 2000;
+/** Longer than DRAIN_MS of thread.ts. */
+const DRAIN_MS = 8000;
 
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: short functions over the state of one worker thread
 export function startDataThread(url: URL, data: ThreadData, name: string, events: DataThreadEvents): DataThread {
   const worker = new Worker(url, { workerData: data, name, resourceLimits: { maxYoungGenerationSizeMb: 24 } });
   const cacheReplies = new Map<number, (reply: Extract<FromThread, { kind: 'cache' }>) => void>();
   let onListen: ((reply: FromThread) => void) | undefined;
+  let onShared: ((done: boolean) => void) | undefined;
+  let onStopped: (() => void) | undefined;
+  let hasExited = false;
   let lastId = 0;
   let closing = false;
   /** It has closed its sockets itself. */
@@ -49,7 +64,10 @@ export function startDataThread(url: URL, data: ThreadData, name: string, events
   const tell = (message: ToThread, transfer: readonly ArrayBuffer[] = []) => worker.postMessage(message, transfer);
 
   const failAll = (): void => {
+    hasExited = true;
     onListen?.({ kind: 'listen-failed', message: `data thread: ${cause}`, code: 'EDIED' });
+    onShared?.(false);
+    onStopped?.();
     for (const [id, reply] of cacheReplies) reply({ kind: 'cache', id, flushed: 0, listing: [] });
     cacheReplies.clear();
   };
@@ -70,6 +88,12 @@ export function startDataThread(url: URL, data: ThreadData, name: string, events
       case 'listening':
       case 'listen-failed':
         onListen?.(message);
+        break;
+      case 'shared':
+        onShared?.(message.done);
+        break;
+      case 'stopped-listening':
+        onStopped?.();
         break;
       case 'cache':
         cacheReplies.get(message.id)?.(message);
@@ -101,18 +125,40 @@ export function startDataThread(url: URL, data: ThreadData, name: string, events
       const id = ++lastId;
       cacheReplies.set(id, resolve);
       tell(message(id));
+      if (hasExited) failAll();
     });
+
+  const end = async (kind: 'drain' | 'close', timeoutMs: number): Promise<void> => {
+    closing = true;
+    tell({ kind });
+    const force = setTimeout(() => void worker.terminate(), timeoutMs);
+    await exited;
+    clearTimeout(force);
+  };
 
   return {
     sendChanges: (id, bytes) => tell({ kind: 'changes', id, bytes }, [bytes]),
-    listen: (addresses) =>
+    listen: (addresses, shared) =>
       new Promise((resolve, reject) => {
         onListen = (reply) => {
           onListen = undefined;
           if (reply.kind === 'listening') resolve({ addresses: reply.addresses, fallback: reply.fallback });
           else if (reply.kind === 'listen-failed') reject(new ListenError(reply.message, reply.code));
         };
-        tell({ kind: 'listen', addresses });
+        tell({ kind: 'listen', addresses, shared });
+        if (hasExited) failAll();
+      }),
+    share: (on) =>
+      new Promise((resolve) => {
+        onShared = resolve;
+        tell({ kind: 'share', on });
+        if (hasExited) failAll();
+      }),
+    stopListening: () =>
+      new Promise((resolve) => {
+        onStopped = resolve;
+        tell({ kind: 'stop-listening' });
+        if (hasExited) failAll();
       }),
     async flushCache(scope) {
       return (await askCache((id) => ({ kind: 'flush-cache', id, scope }))).flushed;
@@ -124,12 +170,7 @@ export function startDataThread(url: URL, data: ThreadData, name: string, events
       cause = reason;
       void worker.terminate();
     },
-    async close() {
-      closing = true;
-      tell({ kind: 'close' });
-      const force = setTimeout(() => void worker.terminate(), CLOSE_MS);
-      await exited;
-      clearTimeout(force);
-    },
+    drain: () => end('drain', DRAIN_MS),
+    close: () => end('close', CLOSE_MS),
   };
 }

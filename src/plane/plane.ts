@@ -4,6 +4,7 @@ import type { Reading } from '../metrics.ts';
 import type { SocketAddress } from '../native/socket-address.ts';
 import type { CacheListing, FlushScope } from './cache-orders.ts';
 import type { Change, DataPlane } from './records.ts';
+import type { DataPlaneSettings } from './settings.ts';
 
 export interface RunningDataPlane extends DataPlane {
   /**
@@ -11,6 +12,11 @@ export interface RunningDataPlane extends DataPlane {
    * then. Rejects with ListenError if an address is not available.
    */
   listen(): Promise<readonly ListeningAddress[]>;
+  /**
+   * Replaces every thread if these settings are different: the new ones are filled, listen, and the old ones answer what they
+   * have received. Rejects with ListenError if an address is not available, and then nothing has changed.
+   */
+  replaceThreads(settings: DataPlaneSettings): Promise<void>;
   /** Resolves when every thread has read the files of hosts and upstream servers, or failed to. */
   readonly filesRead: Promise<void>;
   /** Empty before `listen`. */

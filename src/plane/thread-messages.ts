@@ -22,7 +22,14 @@ export interface ThreadData {
 
 export type ToThread =
   | { readonly kind: 'changes'; readonly id: number; readonly bytes: ArrayBuffer }
-  | { readonly kind: 'listen'; readonly addresses: readonly SocketAddress[] }
+  /** `shared`: beside the sockets of other threads. */
+  | { readonly kind: 'listen'; readonly addresses: readonly SocketAddress[]; readonly shared: boolean }
+  /** Lets others bind the same addresses, or no longer. */
+  | { readonly kind: 'share'; readonly on: boolean }
+  /** Closes the listening sockets, after what they have received has been answered. */
+  | { readonly kind: 'stop-listening' }
+  /** Ends it when no client waits any more. */
+  | { readonly kind: 'drain' }
   | { readonly kind: 'flush-cache'; readonly id: number; readonly scope: FlushScope }
   | { readonly kind: 'list-cache'; readonly id: number; readonly limit: number; readonly below?: Uint8Array }
   | { readonly kind: 'close' };
@@ -40,6 +47,9 @@ export type FromThread =
       readonly fallback: string | undefined;
     }
   | { readonly kind: 'listen-failed'; readonly message: string; readonly code: string }
+  /** `done`: whether the sockets can be shared. */
+  | { readonly kind: 'shared'; readonly done: boolean }
+  | { readonly kind: 'stopped-listening' }
   /** The files of hosts and upstreams have been read. */
   | { readonly kind: 'files-read' }
   | { readonly kind: 'cache'; readonly id: number; readonly flushed: number; readonly listing: readonly CacheListing[] }

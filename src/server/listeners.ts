@@ -8,7 +8,7 @@ import { COUNTER } from '../plane/counters.ts';
 import type { ListeningAddress } from '../plane/plane.ts';
 import type { DataPlaneSettings } from '../plane/settings.ts';
 import type { QueryHandler } from './answer/query-handler.ts';
-import { createTcpConnections } from './tcp/tcp-connections.ts';
+import { createTcpConnections, type TcpConnections } from './tcp/tcp-connections.ts';
 import { listenEpollTcp } from './tcp/tcp-epoll.ts';
 import { listenPlainTcp } from './tcp/tcp-plain.ts';
 import { openBatchedUdp } from './udp/udp-batched.ts';
@@ -18,6 +18,12 @@ export interface Listeners {
   readonly addresses: readonly ListeningAddress[];
   /** Why both transports are plain although better was allowed. */
   readonly fallback: string | undefined;
+  /** Lets others bind the same addresses, or no longer; false: they cannot. */
+  share(on: boolean): boolean;
+  /** Receives and accepts nothing more, and answers what was received; connections are closed once they are idle. */
+  stop(): Promise<void>;
+  /** Open TCP connections. */
+  connections(): number;
   close(): Promise<void>;
 }
 
@@ -25,6 +31,8 @@ interface TransportSocket {
   readonly transport: 'udp' | 'tcp';
   readonly bound: SocketAddress;
   readonly mode: string;
+  share(on: boolean): boolean;
+  stop(): Promise<void> | void;
   close(): Promise<void>;
 }
 
@@ -35,6 +43,8 @@ const PORT_ATTEMPTS = 10;
 
 export interface ListenerDeps {
   readonly clock: Clock;
+  /** Other sockets may bind the same addresses. */
+  readonly shared: boolean;
   /** The prerequisites of batches and epoll, or why they are not available. */
   readonly libc: Libc | string;
   /** What the receive loop waits for beside our sockets. */
@@ -56,7 +66,7 @@ export async function openListeners(
   if (typeof native === 'string' && settings.udp === 'batched') throw new ListenError(native, 'ENOTSUP');
   if (typeof native === 'string' && settings.reusePort)
     throw new ListenError(`server.reusePort needs batched UDP: ${native}`, 'ENOTSUP');
-  const sockets = createSockets(handler, settings, deps.clock, native);
+  const sockets = createSockets(handler, settings, deps, native);
   try {
     for (const address of addresses) await sockets.openPair(address);
   } catch (error) {
@@ -67,6 +77,12 @@ export async function openListeners(
   return {
     addresses: sockets.opened.map(({ bound, transport, mode }) => ({ ...bound, transport, mode })),
     fallback: typeof native === 'string' && settings.udp === 'auto' ? native : undefined,
+    share: (on) => sockets.opened.every((socket) => socket.share(on)),
+    async stop() {
+      await Promise.all(sockets.opened.map((socket) => socket.stop()));
+      sockets.connections.drain();
+    },
+    connections: () => sockets.connections.open(),
     async close() {
       loop?.stop();
       await sockets.close();
@@ -75,6 +91,7 @@ export async function openListeners(
 }
 
 interface Sockets {
+  readonly connections: TcpConnections;
   readonly opened: readonly TransportSocket[];
   /** UDP and TCP on the same address and port. */
   openPair(address: SocketAddress): Promise<void>;
@@ -84,11 +101,10 @@ interface Sockets {
 function createSockets(
   handler: QueryHandler,
   settings: DataPlaneSettings,
-  clock: Clock,
+  { clock, shared }: Pick<ListenerDeps, 'clock' | 'shared'>,
   native: Native | string,
 ): Sockets {
   const opened: TransportSocket[] = [];
-  const shared = settings.threads > 1 || settings.reusePort === true;
   const connections = createTcpConnections(settings.tcp, clock, handler.counters);
   const { receiveBufferBytes, responder } = settings;
   const udpOptions = { shared, receiveBufferBytes, responseBytes: responder.udpPayloadBytes };
@@ -111,6 +127,7 @@ function createSockets(
 
   return {
     opened,
+    connections,
     async openPair(address) {
       for (let attempt = 1; ; attempt++) {
         const udp = await openUdp(address);

@@ -16,6 +16,9 @@ import { createEngine, type EngineDeps } from './engine.ts';
 
 const REPORT_MS = 1000;
 const BEAT_MS = 250;
+/** The longest time until an upstream's answer or SERVFAIL is below this. */
+const DRAIN_MS = 5_000;
+const DRAIN_POLL_MS = 20;
 /** Packets per batch. */
 const BATCH = 64;
 
@@ -89,10 +92,12 @@ function applyNext(): void {
   if (changes.length > 0) setImmediate(applyNext);
 }
 
-async function listen(addresses: Extract<ToThread, { kind: 'listen' }>['addresses']): Promise<void> {
+async function listen({ addresses, shared }: Extract<ToThread, { kind: 'listen' }>): Promise<void> {
   try {
+    await listeners?.close();
     listeners = await openListeners(engine, settings, addresses, {
       clock: systemClock,
+      shared,
       libc,
       alsoReadable: datagrams && [datagrams],
       nextDeadlineMs: engine.forwarder && (() => engine.forwarder!.nextDeadlineMs()),
@@ -107,6 +112,16 @@ async function listen(addresses: Extract<ToThread, { kind: 'listen' }>['addresse
     const { message, code } = error as ListenError;
     tell({ kind: 'listen-failed', message, code: code ?? 'UNKNOWN' });
   }
+}
+
+/** Clients that wait for upstreams get their answers, and TCP connections end when they are idle. */
+async function drain(): Promise<void> {
+  await listeners?.stop();
+  const endMs = systemClock.monotonicMs() + DRAIN_MS;
+  const isBusy = () => (engine.forwarder?.gauges().waiting ?? 0) > 0 || (listeners?.connections() ?? 0) > 0;
+  while (isBusy() && systemClock.monotonicMs() < endMs)
+    await new Promise<void>((resolve) => void systemClock.setTimeout(resolve, DRAIN_POLL_MS));
+  await close();
 }
 
 async function close(): Promise<void> {
@@ -124,7 +139,16 @@ parentPort?.on('message', (message: ToThread) => {
       if (changes.length === 1) setImmediate(applyNext);
       break;
     case 'listen':
-      void listen(message.addresses);
+      void listen(message);
+      break;
+    case 'share':
+      tell({ kind: 'shared', done: listeners?.share(message.on) ?? false });
+      break;
+    case 'stop-listening':
+      void (listeners?.stop() ?? Promise.resolve()).then(() => tell({ kind: 'stopped-listening' }));
+      break;
+    case 'drain':
+      void drain();
       break;
     case 'flush-cache': {
       const flushed = engine.forwarder?.flush(message.scope) ?? 0;

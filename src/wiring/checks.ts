@@ -10,6 +10,8 @@ import type { ControlPlane } from './control-plane.ts';
 
 export interface RunningChecks {
   counts(): CheckCounts;
+  /** How many may run at a time. */
+  limit(concurrentChecks: number): void;
   stop(): Promise<void>;
 }
 
@@ -24,6 +26,10 @@ export function startChecks(
   const poller = createExternalPoller({ ...shared, reports, concurrentChecks });
   return {
     counts: () => runner.counts(),
+    limit(most) {
+      runner.limit(most);
+      poller.limit(most);
+    },
     async stop() {
       await Promise.all([runner.stop(), poller.stop()]);
     },

@@ -87,10 +87,10 @@ export class ControlPlane {
   }
 
   /** Applies a configuration; resolves when the data plane has everything that is known immediately. */
-  async state(next: Config): Promise<void> {
+  async state(next: Config, nameServerAddresses?: readonly string[]): Promise<void> {
     const previous = this.#stated;
     this.#stated = next;
-    this.#showZones();
+    this.#showZones(nameServerAddresses);
     stateStatic(this.registry, next.zones, previous?.zones ?? []);
     this.board.setComplete(false);
     await this.#sources.replace(next.zones);
@@ -136,8 +136,8 @@ export class ControlPlane {
     return (this.#stated ?? this.#settings.config).zones;
   }
 
-  #showZones(): void {
-    this.zones.reload(this.servedZones());
+  #showZones(nameServerAddresses?: readonly string[]): void {
+    this.zones.reload(this.servedZones(), nameServerAddresses);
     this.#showReadiness();
   }
 

@@ -18,6 +18,7 @@ import { ListenError } from '../native/listen-error.ts';
 import type { RunningDataPlane } from '../plane/plane.ts';
 import { VERSION } from '../version.ts';
 import type { ControlPlane } from './control-plane.ts';
+import type { Prepared } from './reload.ts';
 
 export interface HttpSources {
   readonly control: ControlPlane;
@@ -35,8 +36,8 @@ export interface RunningHttp {
   http(): ListenAddress | undefined;
   /** Address of the admin endpoints: a separate address, `http`, or none. */
   admin(): ListenAddress | undefined;
-  /** New addresses are bound before old ones are closed. Rejects if one is not available, and then nothing has changed. */
-  reload(config: Config): Promise<void>;
+  /** Binds new addresses beside the old ones. Rejects if one is not available, and then nothing has changed. */
+  prepare(config: Config): Promise<Prepared>;
   close(): Promise<unknown>;
 }
 
@@ -58,34 +59,39 @@ export async function startHttp(sources: HttpSources): Promise<RunningHttp> {
   const addressOf = (name: Wanted['name']) => listeners.find(({ wanted }) => wanted.name === name)?.server.address;
   const close = (some: readonly Listener[]) => Promise.all(some.map(({ server }) => server.close()));
 
-  async function reload(config: Config): Promise<void> {
+  async function prepare(config: Config): Promise<Prepared> {
     // What Cloud Map is, a reload does not change.
     const wanted = wantedServers({ ...sources, config: { ...config, cloudMap: sources.config.cloudMap } });
     const before = new Map(listeners.map((listener) => [keyOf(listener.wanted), listener]));
     const fresh: Listener[] = [];
     try {
       for (const one of wanted.filter((each) => !before.has(keyOf(each))))
-        fresh.push({ wanted: one, server: await listenOn(one, sources) });
+        fresh.push({ wanted: one, server: await listenOn(one, { ...sources, config }) });
     } catch (error) {
       await close(fresh);
       throw error;
     }
     const kept = wanted.flatMap((one) => {
       const server = before.get(keyOf(one))?.server;
-      server?.replaceEndpoints(one.endpoints);
       return server === undefined ? [] : [{ wanted: one, server }];
     });
-    const left = listeners.filter(({ server }) => !kept.some((one) => one.server === server));
-    listeners = [...kept, ...fresh];
-    await close(left);
+    return {
+      async commit() {
+        for (const { wanted: one, server } of kept) server.replace({ endpoints: one.endpoints, limits: config.limits });
+        const left = listeners.filter(({ server }) => !kept.some((one) => one.server === server));
+        listeners = [...kept, ...fresh];
+        await close(left);
+      },
+      release: async () => void (await close(fresh)),
+    };
   }
 
-  await reload(sources.config);
+  await (await prepare(sources.config)).commit();
   return {
     http: () => addressOf('http'),
     admin: () =>
       addressOf('admin') ?? (isShared(listeners.map(({ wanted }) => wanted)) ? addressOf('http') : undefined),
-    reload,
+    prepare,
     close: () => close(listeners),
   };
 }

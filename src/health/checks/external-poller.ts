@@ -22,6 +22,8 @@ export interface ExternalPollerSettings {
 
 export interface ExternalPoller {
   counts(): { readonly polls: number; readonly answered: number; readonly silent: number; readonly refused: number };
+  /** How many may run at a time. */
+  limit(concurrentChecks: number): void;
   stop(): Promise<void>;
 }
 
@@ -78,6 +80,7 @@ export function createExternalPoller(settings: ExternalPollerSettings): External
 
   const stopListening = onStructure(registry, schedule, reconcile);
   return {
+    limit: scheduler.limit,
     counts: () => ({ polls: scheduler.counts().jobs, ...totals }),
     stop() {
       stopListening();

@@ -65,6 +65,11 @@ export class CheckRunner {
     return { checks: jobs, running, waiting, late, ...this.totals };
   }
 
+  /** How many may run at a time. */
+  limit(concurrentChecks: number): void {
+    this.scheduler.limit(concurrentChecks);
+  }
+
   /** Stops all checks, kills running commands, and resolves when all have ended. */
   async stop(): Promise<void> {
     this.stopListening();

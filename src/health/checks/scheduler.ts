@@ -14,6 +14,8 @@ export interface Job {
 export interface Scheduler {
   /** Runs soon, but not all at once; then once per interval, give or take a tenth. Returns the function that removes it. */
   add(job: Job): () => void;
+  /** How many may run at a time. */
+  limit(concurrent: number): void;
   counts(): { readonly jobs: number; readonly running: number; readonly waiting: number; readonly late: number };
   /** Aborts running jobs and resolves when all have ended. */
   stop(): Promise<void>;
@@ -31,10 +33,11 @@ interface Entry {
 const LATE_MS = 1000;
 const FIRST_MS = 1000;
 
-export function createScheduler(clock: Clock, random: Random, concurrent: number): Scheduler {
+export function createScheduler(clock: Clock, random: Random, concurrentJobs: number): Scheduler {
   const entries = new Set<Entry>();
   const queue = createFairQueue<Entry>();
   const runs = new Set<Promise<void>>();
+  let concurrent = concurrentJobs;
   let late = 0;
   let stopped = false;
 
@@ -94,6 +97,10 @@ export function createScheduler(clock: Clock, random: Random, concurrent: number
       entries.add(entry);
       wait(entry, random() * Math.min(FIRST_MS, job.intervalSeconds * 1000));
       return () => remove(entry);
+    },
+    limit(most) {
+      concurrent = most;
+      runDue();
     },
     counts: () => ({ jobs: entries.size, running: runs.size, waiting: queue.size(), late }),
     async stop() {

@@ -22,9 +22,13 @@ export interface AcceptorDeps {
 export interface Acceptor {
   /** Accepts waiting connections, as many as one turn allows. */
   accept(): void;
+  /** Accepts all of them, before the listening socket is closed: those that are left are reset. */
+  acceptAll(): void;
   stop(): void;
 }
 
+/** Connections that the kernel has accepted and we have not. */
+export const TCP_BACKLOG = 1024;
 /** What one turn accepts at most, so that neither transport keeps the other waiting. */
 const ACCEPTS_A_TURN = 32;
 /** Pause of accepting if no descriptor is left: epoll would report the next connection repeatedly. */
@@ -35,29 +39,33 @@ export function createAcceptor(deps: AcceptorDeps): Acceptor {
   const { accept, client } = createAccept(deps.libc);
   let again: Timer | undefined;
 
-  return {
-    accept() {
-      let madeRoom = false;
-      for (let i = 0; i < ACCEPTS_A_TURN; i++) {
-        const fd = accept(listener);
-        if (fd >= 0) {
-          serve(fd, wantsClient ? client() : undefined);
-          madeRoom = false;
-          continue;
-        }
-        if (fd === NOTHING_TO_ACCEPT) return;
-        // Once for each: where a closed connection gave no room, closing more would not either.
-        if (fd === ACCEPT_EXHAUSTED && !madeRoom && makeRoom()) {
-          madeRoom = true;
-          continue;
-        }
-        counters[COUNTER.TCP_REFUSED]++;
-        if (fd !== ACCEPT_EXHAUSTED) continue;
-        setListening(false);
-        again = clock.setTimeout(() => setListening(true), ACCEPT_AGAIN_MS);
-        return;
+  /** At most `limit`. */
+  const acceptUpTo = (limit: number): void => {
+    let madeRoom = false;
+    for (let i = 0; i < limit; i++) {
+      const fd = accept(listener);
+      if (fd >= 0) {
+        serve(fd, wantsClient ? client() : undefined);
+        madeRoom = false;
+        continue;
       }
-    },
+      if (fd === NOTHING_TO_ACCEPT) return;
+      // Once for each: where a closed connection gave no room, closing more would not either.
+      if (fd === ACCEPT_EXHAUSTED && !madeRoom && makeRoom()) {
+        madeRoom = true;
+        continue;
+      }
+      counters[COUNTER.TCP_REFUSED]++;
+      if (fd !== ACCEPT_EXHAUSTED) continue;
+      setListening(false);
+      again = clock.setTimeout(() => setListening(true), ACCEPT_AGAIN_MS);
+      return;
+    }
+  };
+
+  return {
+    accept: () => acceptUpTo(ACCEPTS_A_TURN),
+    acceptAll: () => acceptUpTo(TCP_BACKLOG),
     stop: () => again?.cancel(),
   };
 }

@@ -30,12 +30,18 @@ export interface TcpConnections {
   holds(connection: TimedConnection, bytes: number): void;
   /** It was closed for any reason. */
   forget(connection: TimedConnection): void;
+  /** Closes each as soon as it is idle, and at once if it is. */
+  drain(): void;
+  /** How many there are. */
+  open(): number;
   /** Closes all, and looks at none any more. */
   close(): void;
 }
 
 /** How often connections are looked at for their limits, each time after the sockets were read; no timer runs without connections. */
 const SWEEP_MS = 500;
+/** In a thread that another has taken over from: clients between two queries reconnect. */
+const DRAIN_IDLE_MS = 1_000;
 /** A client that asked or read in this time is not idle: it does not make room for a new one. */
 const ACTIVE_MS = 100;
 
@@ -50,6 +56,7 @@ export function createTcpConnections(settings: TcpSettings, clock: Clock, counte
   /** Those that we keep something for; those that have not moved for longest come first. */
   const holding = new Set<TimedConnection>();
   let heldBytes = 0;
+  let { idleMs } = settings;
   let sweep: Timer | undefined;
 
   const forget = (connection: TimedConnection): void => {
@@ -80,8 +87,8 @@ export function createTcpConnections(settings: TcpSettings, clock: Clock, counte
   };
 
   const sweepNow = (): void => {
-    closeExpired(silent, 'lastActiveMs', settings.idleMs);
-    closeExpired(byActivity, 'lastActiveMs', settings.idleMs);
+    closeExpired(silent, 'lastActiveMs', idleMs);
+    closeExpired(byActivity, 'lastActiveMs', idleMs);
     closeExpired(byAge, 'openedMs', settings.totalMs);
     sweep = byAge.size > 0 ? setDeadline(clock, sweepNow, SWEEP_MS) : undefined;
   };
@@ -138,6 +145,12 @@ export function createTcpConnections(settings: TcpSettings, clock: Clock, counte
       }
     },
     forget,
+    drain() {
+      idleMs = Math.min(idleMs, DRAIN_IDLE_MS);
+      sweep?.cancel();
+      sweepNow();
+    },
+    open: () => byAge.size,
     close() {
       sweep?.cancel();
       for (const connection of byAge) {

@@ -11,6 +11,10 @@ import type { TcpConnections, TimedConnection } from './tcp-connections.ts';
 export interface TcpListener {
   readonly bound: SocketAddress;
   readonly mode: 'epoll' | 'plain';
+  /** Lets others bind the same address, or no longer; false: they cannot. */
+  share(on: boolean): boolean;
+  /** Stops accepting, after what the kernel has accepted; connections stay. */
+  stop(): void;
   /** Stops accepting; resolves once all connections, which their transport closes, are closed. */
   close(): Promise<void>;
 }
@@ -52,8 +56,6 @@ export interface Conversations<C extends Conversation> {
   beganLater(): boolean;
 }
 
-/** Connections that the kernel has accepted and we have not. */
-export const TCP_BACKLOG = 1024;
 /** Queries of one connection that wait for upstreams; beyond it, it is not read from. */
 const MAX_WAITING = 100;
 /** Answers of one connection are sent together up to about this many bytes; then the others have their turn. */

@@ -15,7 +15,7 @@ import {
   SHUT_WR,
 } from '../../native/libc.ts';
 import { listenError } from '../../native/listen-error.ts';
-import { openTcpSocket } from '../../native/listening-socket.ts';
+import { openTcpSocket, shareAddress } from '../../native/listening-socket.ts';
 import type { ReadableSocket } from '../../native/receive-loop.ts';
 import type { SocketAddress } from '../../native/socket-address.ts';
 import { boundAddress } from '../../native/socket-address.ts';
@@ -24,16 +24,9 @@ import { COUNTER } from '../../plane/counters.ts';
 import type { TcpSettings } from '../../plane/settings.ts';
 import type { QueryHandler } from '../answer/query-handler.ts';
 import { createStreamReader } from './stream-reader.ts';
-import { createAcceptor } from './tcp-accept.ts';
+import { createAcceptor, TCP_BACKLOG } from './tcp-accept.ts';
 import type { TcpConnections } from './tcp-connections.ts';
-import {
-  type Conversation,
-  createConversations,
-  OUT_BYTES,
-  TCP_BACKLOG,
-  type TcpListener,
-  TURN_WORK,
-} from './tcp-conversation.ts';
+import { type Conversation, createConversations, OUT_BYTES, type TcpListener, TURN_WORK } from './tcp-conversation.ts';
 
 export interface EpollTcpDeps {
   readonly libc: Libc;
@@ -91,6 +84,7 @@ export function listenEpollTcp(
   const byDescriptor: (EpollConnection | undefined)[] = [];
   const untakenBytes = createUntakenBytes(libc);
   let generation = LISTENER;
+  let stopped = false;
   /** Of the `told` events that epoll reported last, the first `served` have been handled. */
   let told = 0;
   let served = 0;
@@ -240,6 +234,14 @@ export function listenEpollTcp(
     serve,
   });
 
+  const stop = (): void => {
+    if (stopped) return;
+    stopped = true;
+    acceptor.acceptAll();
+    acceptor.stop();
+    libc.close(listener);
+  };
+
   const serveEvent = (fd: number, of: number, events: number): void => {
     const connection = byDescriptor[fd];
     if (connection === undefined || connection.generation !== of) return;
@@ -265,15 +267,17 @@ export function listenEpollTcp(
       }
       for (let work = 0; served < told && work < TURN_WORK; work += conversations.work()) {
         const i = served++;
-        if (epoll.tag(i) === LISTENER) acceptor.accept();
-        else serveEvent(epoll.descriptor(i), epoll.tag(i), epoll.events(i));
+        if (epoll.tag(i) === LISTENER) {
+          if (!stopped) acceptor.accept();
+        } else serveEvent(epoll.descriptor(i), epoll.tag(i), epoll.events(i));
       }
       return 0;
     },
     beganLater: conversations.beganLater,
+    share: (on) => shareAddress(libc, listener, on),
+    stop,
     async close() {
-      acceptor.stop();
-      libc.close(listener);
+      stop();
       epoll.close();
     },
   };

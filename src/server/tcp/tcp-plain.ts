@@ -10,15 +10,9 @@ import { COUNTER } from '../../plane/counters.ts';
 import type { TcpSettings } from '../../plane/settings.ts';
 import type { QueryHandler } from '../answer/query-handler.ts';
 import { createStreamReader } from './stream-reader.ts';
+import { TCP_BACKLOG } from './tcp-accept.ts';
 import type { TcpConnections } from './tcp-connections.ts';
-import {
-  type Conversation,
-  createConversations,
-  OUT_BYTES,
-  TCP_BACKLOG,
-  type TcpListener,
-  TURN_WORK,
-} from './tcp-conversation.ts';
+import { type Conversation, createConversations, OUT_BYTES, type TcpListener, TURN_WORK } from './tcp-conversation.ts';
 
 interface PlainConnection extends Conversation {
   readonly socket: Socket;
@@ -123,10 +117,17 @@ export async function listenPlainTcp(
   await listen(server, address);
   server.on('error', () => counters[COUNTER.TCP_REFUSED]++);
   const bound = server.address() as SocketAddress;
+  let closing: Promise<void> | undefined;
+  const closed = () => {
+    closing ??= new Promise((resolve) => server.close(() => resolve()));
+    return closing;
+  };
   return {
     mode: 'plain',
     bound: { address: bound.address, port: bound.port },
-    close: () => new Promise((resolve) => server.close(() => resolve())),
+    share: () => false,
+    stop: () => void closed(),
+    close: closed,
   };
 }
 

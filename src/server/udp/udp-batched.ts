@@ -1,7 +1,7 @@
 // UDP by recvmmsg and sendmmsg: one call reads what has arrived, one call answers it. Nothing is allocated per query.
 
 import type { Libc } from '../../native/libc.ts';
-import { createKernelDrops, openUdpSocket, stopReceiving } from '../../native/listening-socket.ts';
+import { createKernelDrops, openUdpSocket, shareAddress, stopReceiving } from '../../native/listening-socket.ts';
 import { PacketBatch } from '../../native/packet-batch.ts';
 import { createPacketMemory } from '../../native/packet-memory.ts';
 import type { ReadableSocket } from '../../native/receive-loop.ts';
@@ -43,6 +43,7 @@ export function openBatchedUdp(
   const { counters } = handler;
   const arrived = address.address.includes(':') ? COUNTER.UDP6 : COUNTER.UDP4;
   let open = true;
+  let stopped = false;
   let began = false;
   const newKernelDrops = createKernelDrops(libc);
 
@@ -93,6 +94,16 @@ export function openBatchedUdp(
     for (let batches = 0; batches < MOST_LAST_BATCHES && drain() > 0; batches++);
   };
 
+  /** Packets go to sockets that share the address from now on. What was on its way here is answered. */
+  const stop = async (): Promise<void> => {
+    if (stopped) return;
+    stopped = true;
+    stopReceiving(libc, fd, address);
+    drainAll();
+    await new Promise((resolve) => setTimeout(resolve, IN_FLIGHT_MS));
+    drainAll();
+  };
+
   return {
     fd,
     mode: 'batched',
@@ -106,12 +117,10 @@ export function openBatchedUdp(
     readKernelDrops() {
       counters[COUNTER.DROPPED_KERNEL] += newKernelDrops(fd);
     },
+    share: (on) => shareAddress(libc, fd, on),
+    stop,
     async close() {
-      // Packets go to sockets that share the address from now on. What was on its way here is answered.
-      stopReceiving(libc, fd, address);
-      drainAll();
-      await new Promise((resolve) => setTimeout(resolve, IN_FLIGHT_MS));
-      drainAll();
+      await stop();
       open = false;
       libc.close(fd);
     },

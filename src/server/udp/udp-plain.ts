@@ -40,7 +40,8 @@ export async function openPlainUdp(
   );
   // An address that has been removed, or is not usable yet.
   const sockets = [wildcard, ...opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))];
-  return { ...wildcard, close: async () => void (await Promise.all(sockets.map((socket) => socket.close()))) };
+  const close = async () => void (await Promise.all(sockets.map((socket) => socket.close())));
+  return { ...wildcard, stop: close, close };
 }
 
 /** `shared`: among addresses that share a port the kernel gives a packet to the one that fits best (SO_REUSEADDR). */
@@ -93,13 +94,17 @@ async function openOne(
   socket.on('error', () => counters[COUNTER.DROPPED_SEND]++);
   setReceiveBuffer(socket, options.receiveBufferBytes);
   const bound = socket.address();
+  const close = (): Promise<void> => {
+    if (!open) return Promise.resolve();
+    open = false;
+    return new Promise((resolve) => socket.close(() => resolve()));
+  };
   return {
     mode: 'plain',
     bound: { address: bound.address, port: bound.port },
-    close() {
-      open = false;
-      return new Promise((resolve) => socket.close(() => resolve()));
-    },
+    share: () => false,
+    stop: close,
+    close,
   };
 }
 

@@ -6,5 +6,9 @@ export interface UdpSocket {
   /** The address bound, with the port that was chosen for port 0. */
   readonly bound: SocketAddress;
   readonly mode: 'batched' | 'plain';
+  /** Lets others bind the same address, or no longer; false: they cannot. */
+  share(on: boolean): boolean;
+  /** Receives nothing more, answers what was received; late responses are still sent, if the transport can. */
+  stop(): Promise<void>;
   close(): Promise<void>;
 }

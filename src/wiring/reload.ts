@@ -1,0 +1,28 @@
+// A reload is whole or not at all: each part is prepared beside what runs, and only when all of them are, they take effect.
+
+export interface Prepared {
+  /** Takes effect. Cannot fail. */
+  commit(): Promise<void>;
+  /** Gives back what was prepared; nothing has changed. */
+  release(): Promise<void>;
+}
+
+/** Prepares one after the other. If one rejects, those before it are released, and this rejects. */
+export async function prepareAll(parts: readonly (() => Promise<Prepared>)[]): Promise<Prepared> {
+  const prepared: Prepared[] = [];
+  const release = async () => {
+    for (const one of prepared.splice(0).reverse()) await one.release();
+  };
+  try {
+    for (const prepare of parts) prepared.push(await prepare());
+  } catch (error) {
+    await release();
+    throw error;
+  }
+  return {
+    async commit() {
+      for (const one of prepared) await one.commit();
+    },
+    release,
+  };
+}

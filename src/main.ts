@@ -2,6 +2,7 @@
 import type { Clock, Random } from './clock.ts';
 import type { Config, ListenAddress } from './config/config.ts';
 import { formatListenAddress } from './config/sections/listen.ts';
+import { allAddresses } from './config/sections/views.ts';
 import { createCensus } from './http/census.ts';
 import { type Overview, overviewOf } from './http/overview.ts';
 import type { Logger } from './log.ts';
@@ -68,7 +69,7 @@ async function start(
   const startedMs = clock.now();
   let current = config;
   let isStopping = false;
-  const { present, skipped } = presentAddresses(config.listen);
+  const { present, skipped } = presentAddresses(allAddresses(config.listen, config.views ?? []));
   for (const address of skipped)
     log.warn('no IPv6 on this host: not listening', { address: formatListenAddress(address) });
 
@@ -88,7 +89,8 @@ async function start(
   const nameServerAddresses = serverAddresses(present);
   const control = await createControlPlane({ config, plane, nameServerAddresses, clock, random, log, metrics });
   stops.push(() => control.close());
-  if (settings.forward !== undefined && readsFiles(settings.forward)) awaitFiles(control.board, plane.filesRead);
+  if ([settings, ...(settings.views ?? [])].some(({ forward }) => forward && readsFiles(forward)))
+    awaitFiles(control.board, plane.filesRead);
   await control.state(config);
   stops.push(onceLoaded(raiseInliningLimits, control, clock));
   await plane.listen();

@@ -1,7 +1,7 @@
 // The output of `serve` for the person who starts it.
 import { join, relative } from 'node:path';
 import type { Config } from '../config/config.ts';
-import { otherNames, zoneContents } from '../config/loading/check.ts';
+import { otherNames, viewLines, zoneContents } from '../config/loading/check.ts';
 import { formatListenAddress } from '../config/sections/listen.ts';
 import { NameError } from '../dns/name.ts';
 import type { ServiceOverview } from '../http/overview.ts';
@@ -25,6 +25,7 @@ export function describeServing(
     ...(admin === undefined || admin === http ? [] : [`  admin http://${formatListenAddress(admin)}`]),
     ...config.zones.map((zone) => `  zone  ${zone.name}: ${zoneContents(zone)}`),
     `  rest  ${otherNames(config)}`,
+    ...viewLines(config).map((line) => `  ${line}`),
   ];
 }
 

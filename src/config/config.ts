@@ -1,6 +1,7 @@
 // The content of zones.yaml after validation: every default filled in, every path absolute, every name absolute and
 // lower case with the trailing dot. Other rooms read these types and never the YAML.
 import type { ForwardSettings, FrontSettings } from '../plane/forward-settings.ts';
+import type { ViewSettings } from '../plane/view-settings.ts';
 import type { HealthCheck, ServicePolicy, ServicePort } from '../registry/model.ts';
 
 export interface Config {
@@ -25,6 +26,8 @@ export interface Config {
   readonly forward: ForwardSettings | undefined;
   /** undefined: no access lists, rewrites, autopath or query log. */
   readonly front?: FrontSettings | undefined;
+  /** For some of the queries, instead of `forward` and `front`. */
+  readonly views?: readonly ViewSettings[];
 }
 
 export interface CloudMapConfig {

@@ -77,6 +77,24 @@ export interface ForwardStatistics {
   readonly routes: readonly RouteCounters[];
 }
 
+/** Those of several forwarders of one thread together. */
+export function sumOfStatistics(all: readonly ForwardStatistics[]): ForwardStatistics {
+  const [first] = all;
+  if (all.length === 1) return first;
+  return {
+    counters: sumOfNumbers(all.map(({ counters }) => counters)),
+    gauges: sumOfNumbers(all.map(({ gauges }) => gauges)),
+    upstreams: all.flatMap(({ upstreams }) => upstreams),
+    routes: all.flatMap(({ routes }) => routes),
+  };
+}
+
+function sumOfNumbers<Numbers extends ForwardCounters | ForwarderGauges>(all: readonly Numbers[]): Numbers {
+  const keys = Object.keys(all[0]) as (keyof Numbers)[];
+  const sums = keys.map((key) => [key, all.reduce((sum, one) => sum + (one[key] as number), 0)]);
+  return Object.fromEntries(sums) as Numbers;
+}
+
 export const LATENCY_BOUNDS_MS: readonly number[] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096];
 
 export function createForwardCounters(): ForwardCounters {

@@ -1,6 +1,7 @@
 // Validated settings of the data plane. Sent to the data threads as they are, so plain data only.
 import type { SocketAddress } from '../native/socket-address.ts';
 import type { ForwardSettings, FrontSettings } from './forward-settings.ts';
+import type { ViewSettings } from './view-settings.ts';
 
 export interface DataPlaneSettings {
   /** For UDP and TCP. Port 0: any free port, the same for both and in every thread. */
@@ -17,6 +18,8 @@ export interface DataPlaneSettings {
   readonly forward: ForwardSettings | undefined;
   /** undefined: no access lists, rewrites, autopath or query log. */
   readonly front?: FrontSettings | undefined;
+  /** For some of the queries, instead of `forward` and `front`. */
+  readonly views?: readonly ViewSettings[];
   /** Receive buffer per UDP socket. */
   readonly receiveBufferBytes: number;
 }

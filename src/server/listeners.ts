@@ -4,7 +4,7 @@ import { type Libc, refusedCall } from '../native/libc.ts';
 import { ListenError } from '../native/listen-error.ts';
 import { findEventLoopFd, type ReadableSocket, type ReceiveLoop, startReceiveLoop } from '../native/receive-loop.ts';
 import type { SocketAddress } from '../native/socket-address.ts';
-import { COUNTER } from '../plane/counters.ts';
+import { COUNTER, type Counters } from '../plane/counters.ts';
 import type { ListeningAddress } from '../plane/plane.ts';
 import type { DataPlaneSettings } from '../plane/settings.ts';
 import type { QueryHandler } from './answer/query-handler.ts';
@@ -51,6 +51,8 @@ export interface ListenerDeps {
   readonly alsoReadable?: readonly ReadableSocket[];
   /** Milliseconds until the event loop must have a turn; undefined: timers may be late. */
   readonly nextDeadlineMs?: () => number;
+  /** Who answers at an address; default: the same everywhere. */
+  readonly handlerAt?: (address: SocketAddress) => QueryHandler;
   /** A descriptor that stays open when the thread dies; see ReadableSocket for `marker`. */
   onDescriptor(fd: number, marker: number | undefined): void;
 }
@@ -66,7 +68,8 @@ export async function openListeners(
   if (typeof native === 'string' && settings.udp === 'batched') throw new ListenError(native, 'ENOTSUP');
   if (typeof native === 'string' && settings.reusePort)
     throw new ListenError(`server.reusePort needs batched UDP: ${native}`, 'ENOTSUP');
-  const sockets = createSockets(handler, settings, deps, native);
+  const handlerAt = deps.handlerAt ?? (() => handler);
+  const sockets = createSockets(handlerAt, handler.counters, settings, deps, native);
   try {
     for (const address of addresses) await sockets.openPair(address);
   } catch (error) {
@@ -99,17 +102,19 @@ interface Sockets {
 }
 
 function createSockets(
-  handler: QueryHandler,
+  handlerAt: (address: SocketAddress) => QueryHandler,
+  counters: Counters,
   settings: DataPlaneSettings,
   { clock, shared }: Pick<ListenerDeps, 'clock' | 'shared'>,
   native: Native | string,
 ): Sockets {
   const opened: TransportSocket[] = [];
-  const connections = createTcpConnections(settings.tcp, clock, handler.counters);
+  const connections = createTcpConnections(settings.tcp, clock, counters);
   const { receiveBufferBytes, responder } = settings;
   const udpOptions = { shared, receiveBufferBytes, responseBytes: responder.udpPayloadBytes };
 
   const openUdp = async (address: SocketAddress): Promise<TransportSocket> => {
+    const handler = handlerAt(address);
     const socket =
       typeof native === 'string'
         ? await openPlainUdp(handler, address, udpOptions)
@@ -117,7 +122,7 @@ function createSockets(
     return { ...socket, transport: 'udp' };
   };
 
-  const openTcp = async (address: SocketAddress): Promise<TransportSocket> => {
+  const openTcp = async (address: SocketAddress, handler: QueryHandler): Promise<TransportSocket> => {
     const socket =
       typeof native === 'string'
         ? await listenPlainTcp(handler, address, settings.tcp, clock, connections)
@@ -132,7 +137,7 @@ function createSockets(
       for (let attempt = 1; ; attempt++) {
         const udp = await openUdp(address);
         try {
-          opened.push(udp, await openTcp({ address: address.address, port: udp.bound.port }));
+          opened.push(udp, await openTcp({ address: address.address, port: udp.bound.port }, handlerAt(address)));
           return;
         } catch (error) {
           await udp.close();

@@ -2,20 +2,24 @@
 
 import { MAX_MESSAGE_BYTES } from '../dns/limits.ts';
 import { composeMessage, parseMessage } from '../dns/message/message.ts';
+import { formatName, type WireName } from '../dns/name.ts';
 import type { HashSeed } from '../dns/name-hash.ts';
 import { CLASS, FLAG, RCODE, TYPE } from '../dns/types.ts';
 import type { Forwarder, ForwarderDeps } from '../forward/forwarder.ts';
 import { emptyTarget, type OurAnswer } from '../forward/resolve/target.ts';
 import { createFront, type FrontDeps } from '../front/front.ts';
 import { createPacketMemory, type PacketMemory } from '../native/packet-memory.ts';
+import type { SocketAddress } from '../native/socket-address.ts';
 import { COUNTER, type Counters } from '../plane/counters.ts';
 import type { FrontSettings } from '../plane/forward-settings.ts';
 import { applyEntry, type ChangeTarget } from '../plane/messages.ts';
 import type { ResponderSettings } from '../plane/settings.ts';
+import type { ViewSettings } from '../plane/view-settings.ts';
 import type { QueryHandler } from '../server/answer/query-handler.ts';
 import { createResponder } from '../server/answer/respond.ts';
-import { claimOn, createZones } from '../server/table/lookup.ts';
-import { createTable } from '../server/table/table.ts';
+import { claimOn, createZones, type Zones } from '../server/table/lookup.ts';
+import { createTable, type Table } from '../server/table/table.ts';
+import { handlerOf } from './views.ts';
 
 const NO_ADDRESS = new Uint8Array(0);
 
@@ -32,18 +36,76 @@ export interface EngineDeps {
   readonly createForwarder?: (ours: Pick<ForwarderDeps, 'isOurs' | 'ourAnswer'>) => Forwarder;
   /** undefined: every query goes straight to the responder. */
   readonly front?: FrontSettings & Pick<FrontDeps, 'logQuery' | 'monotonicMs'>;
+  readonly views?: readonly EngineView[];
   onError(error: Error): void;
 }
 
+/** What some of the queries are answered by, instead. */
+export type EngineView = Pick<ViewSettings, 'name' | 'listen' | 'networks' | 'names' | 'zones'> &
+  Pick<EngineDeps, 'createForwarder' | 'front'>;
+
 export interface Engine extends QueryHandler {
-  readonly forwarder: Forwarder | undefined;
+  /** Of the views as well. */
+  readonly forwarders: readonly Forwarder[];
   /** Applies one message of changes (plane/messages.ts). */
   apply(message: ArrayBuffer): void;
+  /** Answers queries that arrive at this address. */
+  handlerAt(address: SocketAddress): QueryHandler;
 }
 
 export function createEngine(deps: EngineDeps): Engine {
   const table = createTable();
-  const zones = createZones();
+  const main = createAnswering(deps, table, createZones());
+  const views = (deps.views ?? []).map((view) => {
+    const { createForwarder, front } = view;
+    const settings = { ...deps.settings, forwarding: createForwarder !== undefined };
+    return { ...view, answering: createAnswering({ ...deps, settings, createForwarder, front }, table, createZones()) };
+  });
+  const { counters } = deps;
+  const target: ChangeTarget = {
+    replaceName: table.replace,
+    removeName: table.remove,
+    replaceZone(hash, zone) {
+      main.zones.replace(hash, zone);
+      for (const view of views) if (hasZone(view, zone.name)) view.answering.zones.replace(hash, zone);
+    },
+    removeZone(hash, name) {
+      main.zones.remove(hash, name);
+      for (const view of views) if (hasZone(view, name)) view.answering.zones.remove(hash, name);
+    },
+  };
+  const choices = views.map((view) => ({ ...view, handler: view.answering.handler }));
+
+  return {
+    ...main.handler,
+    forwarders: [main, ...views.map(({ answering }) => answering)].flatMap(({ forwarder }) => forwarder ?? []),
+    handlerAt: (address) => handlerOf(main.handler, choices, address),
+    apply(message) {
+      const words = new Int32Array(message);
+      for (let at = 0; at < words.length; ) {
+        at = applyEntry(words, at, target);
+        counters[COUNTER.APPLIED]++;
+      }
+      counters[COUNTER.NAMES] = table.names();
+      counters[COUNTER.RECORDS] = table.records();
+      counters[COUNTER.TABLE_BYTES] = table.bytes();
+      counters[COUNTER.ZONES] = main.zones.count();
+    },
+  };
+}
+
+const hasZone = ({ zones }: EngineView, name: WireName): boolean =>
+  zones === undefined || zones.includes(formatName(name));
+
+interface Answering {
+  readonly zones: Zones;
+  readonly handler: QueryHandler;
+  readonly forwarder: Forwarder | undefined;
+}
+
+/** Who answers from the table by one set of settings: the responder, what is in front of it, and the forwarder behind it. */
+function createAnswering(deps: EngineDeps, table: Table, zones: Zones): Answering {
+  const { memory, counters } = deps;
   const forwarder = deps.createForwarder?.({
     isOurs(name) {
       const claim = claimOn(zones, name, deps.hashSeed);
@@ -56,8 +118,6 @@ export function createEngine(deps: EngineDeps): Engine {
       return answerTo(inner, name, type);
     },
   });
-  const { counters } = deps;
-  const { memory } = deps;
   let inner: QueryHandler | undefined;
   // Asked in the middle of another query, so it has state of its own; it neither counts nor forwards. Made only when it is
   // needed: code that is made once for all is compiled for its one table and memory.
@@ -67,14 +127,7 @@ export function createEngine(deps: EngineDeps): Engine {
   };
   const responder = createResponder({ ...deps, table, zones, forwarder });
   const front = deps.front && createFront(deps.front, responder, { ...deps.front, onError: deps.onError });
-  const target: ChangeTarget = {
-    replaceName: table.replace,
-    removeName: table.remove,
-    replaceZone: zones.replace,
-    removeZone: zones.remove,
-  };
-
-  return {
+  const handler: QueryHandler = {
     ...responder,
     ...(front && {
       respond: (query, queryLength, out, overTcp, client = NO_ADDRESS) =>
@@ -84,21 +137,8 @@ export function createEngine(deps: EngineDeps): Engine {
     }),
     wantsClient: front !== undefined,
     limitsClients: forwarder !== undefined,
-    memory,
-    counters,
-    forwarder,
-    apply(message) {
-      const words = new Int32Array(message);
-      for (let at = 0; at < words.length; ) {
-        at = applyEntry(words, at, target);
-        counters[COUNTER.APPLIED]++;
-      }
-      counters[COUNTER.NAMES] = table.names();
-      counters[COUNTER.RECORDS] = table.records();
-      counters[COUNTER.TABLE_BYTES] = table.bytes();
-      counters[COUNTER.ZONES] = zones.count();
-    },
   };
+  return { zones, handler, forwarder };
 }
 
 /** The answer for an own name that an upstream's CNAME leads to. */

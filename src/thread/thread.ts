@@ -2,14 +2,15 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../clock.ts';
 import { UDP_BYTES_WITHOUT_EDNS } from '../dns/limits.ts';
-import { createForwarder, type Forwarder } from '../forward/forwarder.ts';
+import { createForwarder } from '../forward/forwarder.ts';
 import { NativeDatagrams, type OpenSocket, openDatagram } from '../native/connected-datagram.ts';
 import { loadLibc, trimFreedMemory } from '../native/libc.ts';
 import type { ListenError } from '../native/listen-error.ts';
 import { reportDescriptor } from '../native/orphaned-descriptors.ts';
 import { createPacketMemory } from '../native/packet-memory.ts';
 import { COUNTER, mayPost } from '../plane/counters.ts';
-import type { ForwardSettings } from '../plane/forward-settings.ts';
+import type { ForwardSettings, FrontSettings } from '../plane/forward-settings.ts';
+import { sumOfStatistics } from '../plane/forward-statistics.ts';
 import type { FromThread, ThreadData, ToThread } from '../plane/thread-messages.ts';
 import { type Listeners, openListeners } from '../server/listeners.ts';
 import { createEngine, type EngineDeps } from './engine.ts';
@@ -34,7 +35,8 @@ const log = (level: 'info' | 'warn' | 'error', message: string) => {
 };
 
 const libc = settings.udp === 'plain' ? 'switched off' : loadLibc();
-const datagrams = settings.forward === undefined || typeof libc === 'string' ? undefined : new NativeDatagrams(libc);
+const forwards = [settings, ...(settings.views ?? [])].some(({ forward }) => forward !== undefined);
+const datagrams = !forwards || typeof libc === 'string' ? undefined : new NativeDatagrams(libc);
 /** Only the receive loop reads native sockets. */
 let loopRuns = false;
 const openSocket: OpenSocket = (...socket) =>
@@ -49,6 +51,11 @@ const forwarderOf = (forward: ForwardSettings): EngineDeps['createForwarder'] =>
   const common = { clock: systemClock, log: logForwarding, loopToken: data.loopToken, openSocket };
   return (ours) => createForwarder(forward, { ...ours, ...common });
 };
+const frontOf = (front: FrontSettings): EngineDeps['front'] => ({
+  ...front,
+  monotonicMs: systemClock.monotonicMs,
+  logQuery: (line) => log('info', `query ${line}`),
+});
 const allocate = typeof libc === 'string' ? undefined : libc.allocate;
 
 const engine = createEngine({
@@ -59,17 +66,19 @@ const engine = createEngine({
   hashSeed: data.hashSeed,
   rotationSeed: data.rotationSeed,
   createForwarder: settings.forward && forwarderOf(settings.forward),
-  front: settings.front && {
-    ...settings.front,
-    monotonicMs: systemClock.monotonicMs,
-    logQuery: (line) => log('info', `query ${line}`),
-  },
+  front: settings.front && frontOf(settings.front),
+  views: settings.views?.map(({ forward, front, ...view }) => ({
+    ...view,
+    createForwarder: forward && forwarderOf(forward),
+    front: front && frontOf(front),
+  })),
   onError: oncePerKind((error) => log('error', `a query could not be answered: ${error.stack ?? error}`)),
 });
 
-if (engine.forwarder !== undefined) {
-  reportForwarding(engine.forwarder, '');
-  void engine.forwarder.ready.then(() => tell({ kind: 'files-read' }));
+const { forwarders } = engine;
+if (forwarders.length > 0) {
+  reportForwarding('');
+  void Promise.all(forwarders.map(({ ready }) => ready)).then(() => tell({ kind: 'files-read' }));
 }
 
 beat();
@@ -100,7 +109,8 @@ async function listen({ addresses, shared }: Extract<ToThread, { kind: 'listen' 
       shared,
       libc,
       alsoReadable: datagrams && [datagrams],
-      nextDeadlineMs: engine.forwarder && (() => engine.forwarder!.nextDeadlineMs()),
+      nextDeadlineMs: nextDeadlineMs(),
+      handlerAt: settings.views && engine.handlerAt,
       onDescriptor(fd, marker) {
         const descriptor = reportDescriptor(fd, marker);
         if (descriptor !== undefined) tell({ kind: 'opened', descriptor });
@@ -126,7 +136,7 @@ async function drain(): Promise<void> {
 
 async function close(): Promise<void> {
   await listeners?.close();
-  engine.forwarder?.close();
+  for (const forwarder of forwarders) forwarder.close();
   datagrams?.close();
   tell({ kind: 'closed' });
   parentPort?.close();
@@ -151,12 +161,12 @@ parentPort?.on('message', (message: ToThread) => {
       void drain();
       break;
     case 'flush-cache': {
-      const flushed = engine.forwarder?.flush(message.scope) ?? 0;
+      const flushed = forwarders.reduce((sum, forwarder) => sum + forwarder.flush(message.scope), 0);
       tell({ kind: 'cache', id: message.id, flushed, listing: [] });
       break;
     }
     case 'list-cache': {
-      const listing = engine.forwarder?.list(message.limit, message.below) ?? [];
+      const listing = forwarders.flatMap((forwarder) => forwarder.list(message.limit, message.below));
       tell({ kind: 'cache', id: message.id, flushed: 0, listing });
       break;
     }
@@ -176,16 +186,26 @@ function oncePerKind(report: (error: Error) => void): (error: Error) => void {
   };
 }
 
+/** Of all forwarders; the receive loop asks after each batch, so the usual case is one call. */
+function nextDeadlineMs(): (() => number) | undefined {
+  if (forwarders.length === 0) return undefined;
+  const [only, ...more] = forwarders;
+  if (more.length === 0) return () => only.nextDeadlineMs();
+  return () => Math.min(...forwarders.map((forwarder) => forwarder.nextDeadlineMs()));
+}
+
 /** Statistics with names of upstream servers do not fit into the shared counters, so they are sent when they change. */
-function reportForwarding(forwarder: Forwarder, before: string): void {
-  const statistics = {
-    counters: forwarder.counters,
-    gauges: forwarder.gauges(),
-    upstreams: forwarder.upstreams(),
-    routes: forwarder.routes(),
-  };
+function reportForwarding(before: string): void {
+  const statistics = sumOfStatistics(
+    forwarders.map((forwarder) => ({
+      counters: forwarder.counters,
+      gauges: forwarder.gauges(),
+      upstreams: forwarder.upstreams(),
+      routes: forwarder.routes(),
+    })),
+  );
   const now = JSON.stringify(statistics);
   const isDue = now !== before && mayPost(counters);
   if (isDue) tell({ kind: 'forward', statistics });
-  systemClock.setTimeout(() => reportForwarding(forwarder, isDue ? now : before), REPORT_MS);
+  systemClock.setTimeout(() => reportForwarding(isDue ? now : before), REPORT_MS);
 }

@@ -2,6 +2,7 @@
 import { availableParallelism, networkInterfaces } from 'node:os';
 import type { Config, ListenAddress } from '../config/config.ts';
 import type { DataPlaneSettings } from '../plane/settings.ts';
+import type { ViewSettings } from '../plane/view-settings.ts';
 
 /** Room for bursts: a query waits here while the thread answers others. */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
@@ -30,9 +31,15 @@ export function planeSettings(config: Config, listen: readonly ListenAddress[]):
     },
     forward: config.forward,
     front: config.front,
+    ...(config.views && { views: config.views.map((view) => viewSettings(view, config.listen)) }),
     receiveBufferBytes: RECEIVE_BUFFER_BYTES,
   };
 }
+
+const viewSettings = (view: ViewSettings, listen: readonly ListenAddress[]): ViewSettings => ({
+  ...view,
+  listen: view.listen.length > 0 ? view.listen : listen,
+});
 
 /** One core is left to the control plane; a single core is shared. */
 const automaticThreads = () => Math.max(1, availableParallelism() - 1);

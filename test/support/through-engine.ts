@@ -48,7 +48,7 @@ export async function throughEngine(
   const { engine } = plane;
   return {
     change,
-    close: () => engine.forwarder?.close(),
+    close: () => void engine.forwarders.map((forwarder) => forwarder.close()),
     async ask(question: string, { overTcp = false, class: asked = 1, ...asking }: EngineAsking = {}): Promise<Message> {
       const { bytes, questionEnd } = composeQuestion(question, asking);
       bytes[questionEnd - 1] = asked;

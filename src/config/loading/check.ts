@@ -35,11 +35,24 @@ export function summary(config: Config): string[] {
     ...(config.admin === undefined ? [] : [`admin ${formatListenAddress(config.admin)}`]),
     ...config.zones.map((zone) => `zone  ${zone.name}: ${zoneContents(zone)}`),
     `rest  ${otherNames(config)}`,
+    ...viewLines(config),
   ];
 }
 
+/** "view  pods: 127.0.0.2:53, names corp.test.: forwarded". */
+export function viewLines({ views = [] }: Config): string[] {
+  return views.map((view) => {
+    const fits = [
+      ...view.listen.map(formatListenAddress),
+      ...(view.networks.length > 0 ? [`clients ${listed(view.networks)}`] : []),
+      ...(view.names.length > 0 ? [`names ${listed(view.names)}`] : []),
+    ];
+    return `view  ${view.name} (${fits.join(', ')}): ${otherNames(view)}`;
+  });
+}
+
 /** What names outside of the zones get. */
-export function otherNames({ forward }: Config): string {
+export function otherNames({ forward }: Pick<Config, 'forward'>): string {
   if (forward === undefined) return 'REFUSED (no `forward` in the file)';
   const zones = new Set(forward.routes.map(({ zone }) => zone));
   const templates = [...new Set(forward.templates.map(({ zone }) => zone))];

@@ -2,18 +2,14 @@
 // functions here, and its schema appears in zones.schema.json by itself.
 import { resolve } from 'node:path';
 import * as v from 'valibot';
-import type { ForwardSettings } from '../../plane/forward-settings.ts';
 import type { Reporter } from '../../reading/problem.ts';
 import { choice, expecting, integer, mapping, text } from '../../reading/shape.ts';
 import type { Soundness } from '../../reading/validate.ts';
 import type { Config } from '../config.ts';
+import { answeringEntries, buildAnswering, checkAnswering } from '../sections/answering.ts';
 import { buildCloudMap, checkCloudMap, cloudMapEntry } from '../sections/cloud-map.ts';
 import { createClusterNames } from '../sections/cluster-names.ts';
 import { buildEcs, checkEcs, ecsEntry } from '../sections/ecs.ts';
-import { buildRoutes, checkForward, forwardEntry } from '../sections/forward.ts';
-import { buildCache, cacheEntry, checkCache } from '../sections/forward-cache.ts';
-import { buildDns64, buildForwardLocal, checkForwardLocal, forwardLocalEntries } from '../sections/forward-local.ts';
-import { buildFront, checkRewrites, frontEntries } from '../sections/front.ts';
 import {
   adminEntries,
   checkAdmin,
@@ -26,6 +22,7 @@ import {
 import { buildServer, limitsEntry, serverEntry } from '../sections/server.ts';
 import { checkSnapshotFiles } from '../sections/snapshot-files.ts';
 import { warnOfUnreachable } from '../sections/unreachable.ts';
+import { buildViews, checkViews, checkViewZones, viewsEntry } from '../sections/views.ts';
 import { buildZones, checkZones, warnOfNames, zonesEntry } from '../sections/zones.ts';
 
 export const fileSchema = mapping(
@@ -53,10 +50,8 @@ export const fileSchema = mapping(
     cloudMap: cloudMapEntry,
     ecs: ecsEntry,
     zones: zonesEntry,
-    forward: forwardEntry,
-    cache: cacheEntry,
-    ...forwardLocalEntries,
-    ...frontEntries,
+    ...answeringEntries,
+    views: viewsEntry,
   },
   'Configuration of healthdns.',
 );
@@ -93,13 +88,13 @@ export async function checkFile(
     const parsed = address === undefined ? undefined : parseListenAddress(address);
     checkEcs(file.cloudMap !== undefined, parsed, soundness, reporter);
   }
-  if (soundness.isSound(['forward'])) checkForward(file.forward, folder, reporter);
-  if (soundness.isSound(['cache'])) checkCache(file.cache, reporter);
-  if (soundness.isSound(['templates'])) checkForwardLocal(file, reporter);
-  if (soundness.isSound(['rewrite'])) checkRewrites(file, reporter);
+  checkAnswering(file, folder, (key) => soundness.isSound([key]), reporter);
+  if (soundness.isContainer(['views'])) checkViews(file.views, file, folder, soundness, reporter);
   if (!soundness.isContainer(['zones'])) return;
-  if (file.zones.length === 0 && file.forward === undefined && file.cloudMap === undefined)
+  if (file.zones.length === 0 && file.forward === undefined && file.cloudMap === undefined && file.views.length === 0)
     reporter.problem(['zones'], '`zones` is missing: expected at least one zone to answer for');
+  if (soundness.isSound(['views']) && soundness.isSound(['zones']) && file.cloudMap === undefined)
+    checkViewZones(file.views, file.zones, reporter);
   await checkZones(file.zones, folder, soundness, reporter);
   await checkSnapshotFiles(file.zones, file.cloudMap, folder, soundness, reporter);
 }
@@ -133,22 +128,9 @@ export function buildConfig(input: FileInput, file: string, folder: string, repo
     zones,
     ...(input.cloudMap && { cloudMap: buildCloudMap(input.cloudMap, folder, clusters) }),
     ...(input.ecs && { ecs: buildEcs(input.ecs, folder) }),
-    forward: buildForward(input, folder),
-    front: buildFront(input, buildDns64(input), zones, reporter),
-  };
-}
-
-/** undefined: external names are REFUSED. */
-function buildForward(input: FileInput, folder: string): ForwardSettings | undefined {
-  const local = buildForwardLocal(input, folder);
-  const routes = buildRoutes(input.forward, folder);
-  if (routes.length === 0 && local.hosts === undefined && local.templates.length === 0) return undefined;
-  const { forwardedQueries, forwardedQueriesPerClient, discardSeconds, errorsPerSecond } = input.limits;
-  return {
-    ...local,
-    routes,
-    cache: buildCache(input.cache),
-    maxConcurrent: forwardedQueries,
-    clients: { maxWaiting: forwardedQueriesPerClient, discardMs: discardSeconds * 1000, errorsPerSecond },
+    ...buildAnswering(input, input.limits, folder, zones, reporter),
+    ...(input.views.length > 0 && {
+      views: buildViews(input.views, input, input.limits, folder, zones, reporter),
+    }),
   };
 }

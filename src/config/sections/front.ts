@@ -12,7 +12,7 @@ import { absoluteName, domainName } from './names.ts';
 
 const NETWORK = 'an address or network such as 10.0.0.0/8';
 
-const network = text(NETWORK, 'An address, or a network in the form ADDRESS/BITS.', (value) => {
+export const clientNetwork = text(NETWORK, 'An address, or a network in the form ADDRESS/BITS.', (value) => {
   const [, ip, bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(value) ?? [];
   const bytes = ip === undefined ? undefined : parseIp(ip);
   const fits = bytes !== undefined && Number(bits ?? 0) <= bytes.length * 8;
@@ -34,7 +34,7 @@ const aclSchema = mapping(
       [],
     ),
     types: v.optional(list(recordType, 'Applies to these record types; empty means all.'), []),
-    clients: v.optional(list(network, 'Applies to clients in these networks; empty means all.'), []),
+    clients: v.optional(list(clientNetwork, 'Applies to clients in these networks; empty means all.'), []),
   },
   'A rule; the first match wins, and queries that match none are allowed.',
 );

@@ -14,7 +14,7 @@ export const DEFAULT_HTTP = '127.0.0.1:8053';
 
 const EXPECTED = 'ADDRESS:PORT such as "127.0.0.1:53" or "[::]:53"';
 
-const listenAddress = text(EXPECTED, 'ADDRESS:PORT; IPv6 addresses in brackets.', problemOf);
+export const listenAddress = text(EXPECTED, 'ADDRESS:PORT; IPv6 addresses in brackets.', problemOf);
 
 export const listenEntry = v.optional(
   oneOrMany(

@@ -1,0 +1,66 @@
+// How queries are answered beside the zones: forwarding, and what stands in front of it. Keys of the file, and of each view.
+import * as v from 'valibot';
+import type { ForwardSettings, FrontSettings } from '../../plane/forward-settings.ts';
+import type { Reporter } from '../../reading/problem.ts';
+import type { LimitsConfig, ZoneConfig } from '../config.ts';
+import { buildRoutes, checkForward, forwardEntry } from './forward.ts';
+import { buildCache, cacheEntry, checkCache } from './forward-cache.ts';
+import { buildDns64, buildForwardLocal, checkForwardLocal, forwardLocalEntries } from './forward-local.ts';
+import { buildFront, checkRewrites, frontEntries } from './front.ts';
+
+export const answeringEntries = {
+  forward: forwardEntry,
+  cache: cacheEntry,
+  ...forwardLocalEntries,
+  ...frontEntries,
+};
+
+const inputSchema = v.object(answeringEntries);
+export type AnsweringInput = v.InferOutput<typeof inputSchema>;
+
+export interface Answering {
+  /** undefined: external names are REFUSED. */
+  readonly forward: ForwardSettings | undefined;
+  /** undefined: no access lists, rewrites, autopath or query log. */
+  readonly front: FrontSettings | undefined;
+}
+
+/** `isSound`: the section of that key has the shape that its schema requires. */
+export function checkAnswering(
+  input: AnsweringInput,
+  folder: string,
+  isSound: (key: keyof AnsweringInput) => boolean,
+  reporter: Reporter,
+): void {
+  if (isSound('forward')) checkForward(input.forward, folder, reporter);
+  if (isSound('cache')) checkCache(input.cache, reporter);
+  if (isSound('templates')) checkForwardLocal(input, reporter);
+  if (isSound('rewrite')) checkRewrites(input, reporter);
+}
+
+export function buildAnswering(
+  input: AnsweringInput,
+  limits: LimitsConfig,
+  folder: string,
+  zones: readonly ZoneConfig[],
+  reporter: Reporter,
+): Answering {
+  return {
+    forward: buildForward(input, limits, folder),
+    front: buildFront(input, buildDns64(input), zones, reporter),
+  };
+}
+
+function buildForward(input: AnsweringInput, limits: LimitsConfig, folder: string): ForwardSettings | undefined {
+  const local = buildForwardLocal(input, folder);
+  const routes = buildRoutes(input.forward, folder);
+  if (routes.length === 0 && local.hosts === undefined && local.templates.length === 0) return undefined;
+  const { forwardedQueries, forwardedQueriesPerClient, discardSeconds, errorsPerSecond } = limits;
+  return {
+    ...local,
+    routes,
+    cache: buildCache(input.cache),
+    maxConcurrent: forwardedQueries,
+    clients: { maxWaiting: forwardedQueriesPerClient, discardMs: discardSeconds * 1000, errorsPerSecond },
+  };
+}

@@ -147,7 +147,7 @@ interface Reloaded {
 
 /** Whole or not at all. */
 async function reload(next: Config, { http, plane, checks, control }: Reloaded): Promise<void> {
-  const { present } = presentAddresses(next.listen);
+  const { present } = presentAddresses(allAddresses(next.listen, next.views ?? []));
   const prepared = await prepareAll([() => http.prepare(next)]);
   try {
     // The last that can fail: new data threads answer as soon as they listen.

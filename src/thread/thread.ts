@@ -128,7 +128,8 @@ async function listen({ addresses, shared }: Extract<ToThread, { kind: 'listen' 
 async function drain(): Promise<void> {
   await listeners?.stop();
   const endMs = systemClock.monotonicMs() + DRAIN_MS;
-  const isBusy = () => (engine.forwarder?.gauges().waiting ?? 0) > 0 || (listeners?.connections() ?? 0) > 0;
+  const isBusy = () =>
+    forwarders.some((forwarder) => forwarder.gauges().waiting > 0) || (listeners?.connections() ?? 0) > 0;
   while (isBusy() && systemClock.monotonicMs() < endMs)
     await new Promise<void>((resolve) => void systemClock.setTimeout(resolve, DRAIN_POLL_MS));
   await close();

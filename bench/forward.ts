@@ -1,5 +1,6 @@
 // `npm run bench:forward`: the cache and the forwarder beside Unbound's and CoreDNS's, in front of the same Knot, asked in turn.
-//   node build/bench/forward.js [--rounds N] [--seconds N] [--former DIR] [--write]
+//   node build/bench/forward.js [--rounds N] [--seconds N] [--only PART] [--former DIR] [--write]
+// --only: only the rows whose name contains PART, and neither memory nor floods.
 import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,6 +19,7 @@ const { values: options } = parseArgs({
   options: {
     rounds: { type: 'string', default: '4' },
     seconds: { type: 'string', default: '3' },
+    only: { type: 'string' },
     former: { type: 'string' },
     write: { type: 'boolean', default: false },
   },
@@ -36,6 +38,9 @@ const CACHED_NAMES = 100_000;
 /** More than are asked for in one run, so that no name comes twice. */
 const MISSING_NAMES = 400_000;
 
+/** A single client asks, which may have what all together may have. */
+const ONE_CLIENT = 'limits: { forwardedQueriesPerClient: 1000000, discardSeconds: 0, errorsPerSecond: 0 }\n';
+
 const folder = mkdtempSync(join(tmpdir(), 'healthdns-forward-'));
 try {
   await main();
@@ -52,23 +57,27 @@ async function main(): Promise<void> {
     const { former } = options;
     const ours = fileURLToPath(new URL('../..', import.meta.url));
     const starts = [
-      (port: number) => healthdns('healthdns', ours, port),
-      ...(former ? [(port: number) => healthdns(FORMER, former, port)] : []),
-      unbound,
-      coredns,
+      (port: number) => healthdns('healthdns', ours, port, ONE_CLIENT),
+      // It knows no limits by client.
+      ...(former ? [(port: number) => healthdns(FORMER, former, port, '')] : []),
+      ...(options.only === undefined || !former ? [unbound, coredns] : []),
     ];
     for (const [i, start] of starts.entries()) {
       const server = await start(UPSTREAM_PORT + 1 + i);
       if (server !== undefined) servers.push(server);
     }
+    if (options.only !== undefined) {
+      const some = await compare(servers);
+      console.log(`\n${former ? formerTable(some) : cpuTable(some, names(servers))}`);
+      return;
+    }
     // First, while nothing but the start has been kept.
     const filled = await memory(servers);
     const rows = await compare(servers);
-    const names = servers.map(({ name }) => name).filter((name) => name !== FORMER);
     const own = await searchPath(servers[0]!);
     const withZone = servers.filter(({ name }) => name !== 'Unbound');
     const flooded = await flood(withZone, FLOOD, folder, FLOOD_SECONDS);
-    const report = [cpuTable(rows, names), peakTable(rows, names), filled, own, flooded].join('\n\n');
+    const report = [cpuTable(rows, names(servers)), peakTable(rows, names(servers)), filled, own, flooded].join('\n\n');
     const toFormer = former ? formerTable(rows) : '';
     console.log(`\n${report}\n\n${toFormer}`);
     const how = `${machine()}. \`npm run bench:forward\`: ${rounds} rounds of ${seconds} s, servers in turn, medians.`;
@@ -78,6 +87,10 @@ async function main(): Promise<void> {
     silent.close();
     await Promise.all([...servers, upstream].map((server) => server.stop()));
   }
+}
+
+function names(servers: readonly BenchServer[]): string[] {
+  return servers.map(({ name }) => name).filter((name) => name !== FORMER);
 }
 
 async function compare(servers: readonly BenchServer[]): Promise<Row[]> {
@@ -113,19 +126,20 @@ function workloadsOf(round: number): Workload[] {
   };
   const hits = (prefix: string) => file(prefix, () => Array.from({ length: 100 }, (_, i) => `${prefix}${i}.${ZONE} A`));
   const one = { name: 'hit, 1 A', queryFile: hits('one'), transport: 'udp' } as const;
-  return [
+  const all: Workload[] = [
     one,
     { name: 'hit, 10 A', queryFile: hits('ten'), transport: 'udp' },
     { name: 'hit, NXDOMAIN', queryFile: hits('none.gone'), transport: 'udp' },
     { ...one, name: 'hit, 1 A, TCP', transport: 'tcp' },
     {
-      name: 'miss, 1,000 outstanding',
+      name: 'miss, 200 outstanding',
       queryFile: file('missing', () =>
         Array.from({ length: MISSING_NAMES }, (_, i) => `m${i}r${round}.wild.${ZONE} A`),
       ),
       transport: 'udp',
     },
   ];
+  return all.filter(({ name }) => name.includes(options.only ?? ''));
 }
 
 /** What ndots:5 makes of one name, beside a name that is simply not there: all of them are NXDOMAIN of our own zone. */
@@ -181,11 +195,11 @@ function residentMiB(pid: number): number {
   return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
 }
 
-function healthdns(name: string, checkout: string, port: number): Promise<BenchServer> {
+function healthdns(name: string, checkout: string, port: number, limits: string): Promise<BenchServer> {
   const file = join(folder, `${name}.yaml`);
   writeFileSync(
     file,
-    `listen: 127.0.0.1:${port}\nhttp: false\nthreads: 1\n` +
+    `listen: 127.0.0.1:${port}\nhttp: false\nthreads: 1\n${limits}` +
       `forward:\n  - to: [127.0.0.1:${UPSTREAM_PORT}]\n  - { zone: ${FLOOD.silent}, to: [127.0.0.1:${SILENT_PORT}] }\n` +
       `cache: { maxEntries: 400000, maxBytes: 2000000000 }\nzones:\n  - name: ${OWN_ZONE}\n    records:\n` +
       ownNames((name) => `      - { name: ${name}, type: A, value: 10.0.0.1 }\n`) +

@@ -18,10 +18,10 @@ import {
   questionBytes,
   sameQuestionName,
 } from '../upstream/question.ts';
-import { type CacheEntry, entryOf, failureEntry, standIn } from './entry.ts';
+import { type CacheEntry, entryOf, failureEntry, makeEntry, standIn } from './entry.ts';
 import { AGE, type Freshness } from './freshness.ts';
 import type { Keys } from './key.ts';
-import { copyOf, emptyView, pack, packedBytes, packState, unpack } from './packed-entry.ts';
+import { copyOf, pack, packedBytes, packState, unpack } from './packed-entry.ts';
 
 /** Cost of an entry beyond its slot: its places in the map and in the list. */
 const ENTRY_OVERHEAD_BYTES = 96;
@@ -35,7 +35,7 @@ export class AnswerCache {
   private readonly slab = createSlab();
   private readonly lru: LRUCache<number, number>;
   /** Filled by each look-up, so that a hit allocates nothing. */
-  private readonly view = emptyView();
+  private readonly view = makeEntry();
   private viewed = -1;
   private viewedKey = -1;
 
@@ -149,7 +149,7 @@ export class AnswerCache {
       this.saveState();
     } else if (kept === undefined && stale !== undefined) {
       this.freshness.noteFailedRefresh(stale, nowMs);
-      this.store({ ...stale, expiresMs: Math.min(stale.expiresMs, nowMs) });
+      this.store(makeEntry(stale, { expiresMs: Math.min(stale.expiresMs, nowMs) }));
     } else if (age === AGE.OVER && maxSeconds > 0 && this.freshness.mayStoreFailure(question.name)) {
       this.store(failureEntry(question, ede, Math.min(maxSeconds, this.settings.servfailTtlSeconds), nowMs));
     }

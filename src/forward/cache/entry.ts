@@ -1,5 +1,6 @@
 // An answer as the cache keeps it: a composed message and what is known about it. Cache hits copy the bytes; response.ts
 // writes what differs for each client.
+import { NO_EDE } from '../../dns/fast/response-writer.ts';
 import { HEADER_BYTES, MAX_MESSAGE_BYTES } from '../../dns/limits.ts';
 import { type Message, parseMessage } from '../../dns/message/message.ts';
 import { type MessageRecord, writeQuestion, writeRecord } from '../../dns/message/record.ts';
@@ -44,6 +45,45 @@ export interface CacheEntry {
   refreshing: boolean;
 }
 
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+/** The cache fills one again for each hit, so that a hit allocates nothing. */
+export type EntryView = Mutable<CacheEntry>;
+
+/**
+ * Every entry is made here, later parts over earlier ones: V8 then sees a single shape of them wherever one is read. With a
+ * shape for each way of making one a hit took 15 % longer, one with ten addresses 25 %.
+ */
+export function makeEntry(...parts: readonly Partial<CacheEntry>[]): EntryView {
+  const blank = {
+    bytes: NO_BYTES,
+    start: 0,
+    length: 0,
+    ttlCount: 0,
+    questionEnd: 0,
+    type: 0,
+    addressBytes: 4,
+    rcode: 0,
+    bits: 0,
+    hasData: false,
+    authentic: false,
+    truncated: false,
+    refreshing: false,
+    ede: NO_EDE,
+    rotateFrom: 0,
+    rotateCount: 0,
+    hits: 0,
+    // Fractions from the start, so that V8 never changes how it keeps these.
+    storedMs: 0.5,
+    expiresMs: 0.5,
+    windowStartMs: 0.5,
+    staleUntilMs: 0.5,
+  };
+  return Object.assign(blank, ...parts);
+}
+
+const NO_BYTES = new Uint8Array(0);
+
 export function entryOf(question: ForwardQuestion, answer: Answer, settings: CacheSettings, nowMs: number): CacheEntry {
   const { rcode, hasData, truncated } = answer;
   const seconds = truncated ? 0 : cacheSeconds(settings, rcode, hasData, answer.ttlSeconds);
@@ -69,14 +109,14 @@ export function failureEntry(question: ForwardQuestion, ede: number, seconds: nu
  * they are asked for.
  */
 export function standIn(entry: CacheEntry, bits: number): CacheEntry {
-  if ((entry.bits & ASKED_DNSSEC) === 0 || (bits & ASKED_DNSSEC) !== 0) return { ...entry, bits };
+  if ((entry.bits & ASKED_DNSSEC) === 0 || (bits & ASKED_DNSSEC) !== 0) return makeEntry(entry, { bits });
   const { questions, answers, authorities } = parseMessage(bytesOf(entry));
   const isPlain = ({ type }: MessageRecord) =>
     type === entry.type || (type !== TYPE.RRSIG && type !== TYPE.NSEC && type !== TYPE.NSEC3);
   const plain = answers.filter(isPlain);
   const content = { rcode: entry.rcode, answers: plain, authority: authorities.filter(isPlain) };
   const [question] = questions;
-  return { ...entry, ...composeMessage(question, content), ...rotatable(plain, entry.type), start: 0, bits };
+  return makeEntry(entry, composeMessage(question, content), rotatable(plain, entry.type), { start: 0, bits });
 }
 
 /** How long an answer is kept: its TTL within the bounds of its kind; 0: not at all. */
@@ -93,10 +133,7 @@ type Content = Pick<Answer, 'rcode' | 'authentic' | 'truncated' | 'ede' | 'hasDa
 
 function compose(question: ForwardQuestion, content: Content, seconds: number, nowMs: number): CacheEntry {
   const { rcode, authentic, truncated, ede, hasData, answers } = content;
-  return {
-    ...composeMessage(question, content),
-    ...rotatable(answers, question.type),
-    start: 0,
+  return makeEntry(composeMessage(question, content), rotatable(answers, question.type), {
     questionEnd: HEADER_BYTES + question.name.length + 4,
     type: question.type,
     bits: bitsOf(question),
@@ -108,11 +145,9 @@ function compose(question: ForwardQuestion, content: Content, seconds: number, n
     addressBytes: question.type === TYPE.A ? 4 : 16,
     storedMs: nowMs,
     expiresMs: nowMs + 1000 * seconds,
-    hits: 0,
     windowStartMs: nowMs,
     staleUntilMs: 0,
-    refreshing: false,
-  };
+  });
 }
 
 const scratch = new Uint8Array(MAX_MESSAGE_BYTES);

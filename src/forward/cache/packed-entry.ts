@@ -6,12 +6,7 @@
 //   bytes    64 … the message, 16 bits for each TTL
 import { TYPE } from '../../dns/types.ts';
 import type { Chunk } from '../../memory/slab.ts';
-import type { CacheEntry } from './entry.ts';
-
-type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
-
-/** An entry that is filled again for each hit, so that a hit allocates nothing. */
-export type EntryView = Mutable<CacheEntry>;
+import { type CacheEntry, type EntryView, makeEntry } from './entry.ts';
 
 const HEAD_BYTES = 64;
 const HAS_DATA = 1 << 24;
@@ -72,35 +67,8 @@ export function unpack(view: EntryView, { bytes, words, doubles }: Chunk, offset
   view.staleUntilMs = doubles[double + 3];
 }
 
-export function emptyView(): EntryView {
-  return {
-    bytes: new Uint8Array(0),
-    start: 0,
-    length: 0,
-    ttlCount: 0,
-    questionEnd: 0,
-    type: 0,
-    addressBytes: 4,
-    rcode: 0,
-    bits: 0,
-    hasData: false,
-    authentic: false,
-    truncated: false,
-    refreshing: false,
-    ede: -1,
-    rotateFrom: 0,
-    rotateCount: 0,
-    hits: 0,
-    // Fractions from the start, so that V8 never changes how it keeps these.
-    storedMs: 0.5,
-    expiresMs: 0.5,
-    windowStartMs: 0.5,
-    staleUntilMs: 0.5,
-  };
-}
-
 /** A separate entry, which outlives the next lookup in the cache. */
 export function copyOf(view: CacheEntry): CacheEntry {
   const bytes = view.bytes.slice(view.start, view.start + view.length + 2 * view.ttlCount);
-  return { ...view, bytes, start: 0 };
+  return makeEntry(view, { bytes, start: 0 });
 }

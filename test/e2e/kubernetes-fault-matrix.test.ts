@@ -131,7 +131,13 @@ test(
 
     const silent = rows.filter(({ fault }) => fault === 'hang' || fault === 'silence');
     for (const { relay, kind, fault } of silent) relay.fail(kind, fault);
-    await sleep(30_000); // longer than a watch that nothing contradicts is trusted
+    const noticed = silent.map(({ name, cluster, kind }) => async () => {
+      await until(() => cluster.kind(kind).state !== 'watching', true, 60_000).catch(() => assert.fail(name));
+      return `${name} ${((performance.now() - silentMs) / 1000).toFixed(1)}`;
+    });
+    const silentMs = performance.now();
+    const times = await Promise.all(noticed.map((wait) => wait()));
+    t.diagnostic(`a silent watch that nothing contradicts is given up: ${times.join(', ')}`);
     for (const { relay } of silent) relay.mend(true);
     await allBecome(t, 'back, while old connections stay dead: the kind is watched', silent, (cluster) =>
       KINDS.every((kind) => cluster.kind(kind).state === 'watching'),

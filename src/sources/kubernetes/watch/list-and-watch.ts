@@ -3,7 +3,7 @@
 // changes nothing: known data is served until the server reports otherwise. recovery.ts has the states.
 //
 // A watch that died silently is detected because every watch is short: the server ends it after at most `watchSeconds`, sends
-// a bookmark two seconds before, and the next watch uses the same connection, so that this costs one request per minute and
+// a bookmark two seconds before, and the next watch uses the same connection, so that this costs one request every five seconds and
 // kind. A server that does not end it in time is unreachable.
 import type { Clock, Random } from '../../../clock.ts';
 import type { Logger } from '../../../log.ts';

@@ -39,11 +39,11 @@ export interface BackoffTimings {
   readonly maxMs: number;
 }
 
-/** A watch that died without any other sign is found within watchSeconds + graceMs, 22 s. */
+/** A watch that died without any other sign is found within watchSeconds + graceMs, 8 s. */
 export const DEFAULT_TIMINGS: WatchTimings = {
   headersMs: 15_000,
   againMs: 3_000,
-  watchSeconds: 20,
+  watchSeconds: 6,
   probeSeconds: 3,
   listSeconds: 600,
   graceMs: 2_000,

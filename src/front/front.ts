@@ -216,11 +216,11 @@ function questionIn(
   };
 }
 
-/** A refusal over UDP is no longer than its query, as in the responder. */
+/** Over UDP no longer than its query: nothing is amplified for a forged sender. */
 function refusal({ query, nameEnd, overTcp }: Question, rcode: number, ede: number): Uint8Array {
   const out = new Uint8Array(nameEnd + 4 + 32);
   const asked = askedBits(query, query.length, nameEnd + 4);
-  const fits = overTcp || rcode !== RCODE.REFUSED || nameEnd + 4 + OPT_BYTES_WITH_EDE <= query.length;
+  const fits = overTcp || nameEnd + 4 + OPT_BYTES_WITH_EDE <= query.length;
   return out.subarray(0, writeFailure(query, nameEnd + 4, asked, rcode, fits ? ede : NO_EDE, out, 0));
 }
 

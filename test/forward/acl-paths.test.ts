@@ -83,12 +83,17 @@ test('the one address added to MX is removed without EDNS as well', async () => 
   assert.deepEqual([answers.length, additionals.length], [1, 0]);
 });
 
-test('a refusal carries its EDE over TCP, and over UDP only if it is no longer than the query', async () => {
-  const { ask } = await throughEngine(ZONE, { acl: [denied] });
-  const reasons = async (overTcp: boolean) =>
-    extendedErrors((await ask('host.secret.test. A', { overTcp })).edns!).map(({ infoCode }) => infoCode);
-  assert.deepEqual([await reasons(true), await reasons(false)], [[EDE.PROHIBITED], []]);
-});
+for (const [action, ede] of [
+  ['block', EDE.PROHIBITED],
+  ['filter', EDE.FILTERED],
+] as const) {
+  test(`the answer of the action ${action} carries its EDE over TCP, and over UDP only if it is no longer than the query`, async () => {
+    const { ask } = await throughEngine(ZONE, { acl: [{ ...denied, action }] });
+    const reasons = async (overTcp: boolean) =>
+      extendedErrors((await ask('host.secret.test. A', { overTcp })).edns!).map(({ infoCode }) => infoCode);
+    assert.deepEqual([await reasons(true), await reasons(false)], [[ede], []]);
+  });
+}
 
 for (const [path, settings, question, expected] of PATHS) {
   test(`an access list that blocks a name applies to ${path}`, async () => {

@@ -38,7 +38,9 @@ export async function resolverNamespace(folder: string, resolvConf: string): Pro
   const started = new Set<ChildProcess>();
   return {
     async run(environment, command, ...args) {
-      const env = { PATH: process.env.PATH, ...environment };
+      // A busy machine is not taken for a server that does not answer.
+      const resolverOptions = `timeout:30 ${environment.RES_OPTIONS ?? ''}`;
+      const env = { PATH: process.env.PATH, ...environment, RES_OPTIONS: resolverOptions };
       const { stdout } = await run('nsenter', [...into, command, ...args], { env });
       return stdout;
     },

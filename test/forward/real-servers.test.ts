@@ -52,7 +52,9 @@ for (const server of ['knot', 'unbound'] as const) {
       `${server}, ${forceTcp ? 'TCP' : 'UDP'}: answers, chains, wildcards and negative answers match the zone`,
       needed,
       async () => {
-        const { ask, cached } = forwarder([{ port: started[server]?.port ?? 0 }], { route: { forceTcp, deadlineMs: 60_000 } });
+        const { ask, cached } = forwarder([{ port: started[server]?.port ?? 0 }], {
+          route: { forceTcp, deadlineMs: 60_000 },
+        });
         for (const [question, rcode, answers, authorities] of questions) {
           const first = await ask(question, { maxBytes: 65_535 });
           const second = cached(question, { maxBytes: 65_535 });

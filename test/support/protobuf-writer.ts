@@ -1,5 +1,5 @@
 // Writes Protocol Buffers as https://protobuf.dev/programming-guides/encoding/ says, to be read by what is tested: it shares
-// nothing with src/sources/kubernetes/protobuf.
+// nothing with src/reading/protobuf.ts.
 
 export function varint(value: bigint): Buffer {
   const bytes: number[] = [];

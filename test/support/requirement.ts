@@ -30,6 +30,7 @@ const requirements = {
   openssl: { present: onPath('openssl'), remedy: 'apt-get install openssl' },
   curl: { present: onPath('curl'), remedy: 'apt-get install curl' },
   ip: { present: () => onPath('ip')() || existsSync('/usr/sbin/ip'), remedy: 'apt-get install iproute2' },
+  tshark: { present: onPath('tshark'), remedy: 'apt-get install tshark' },
   dnsperf: { present: onPath('dnsperf'), remedy: 'apt-get install dnsperf' },
   knotd: { present: () => onPath('knotd')() || existsSync('/usr/sbin/knotd'), remedy: 'apt-get install knot' },
   unbound: {

@@ -1,7 +1,14 @@
 // How Kubernetes wraps objects in protobuf: four bytes, the object's type, the object. Lists are one such object; a watch is
 // a sequence of frames, each an event with such an object after its length in four bytes.
 // https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding
-import { BrokenMessage, type Bytes, type Message, readMessage, type Schema, schema } from './message.ts';
+import {
+  BrokenMessage,
+  type Bytes,
+  type Message,
+  readMessage,
+  type Schema,
+  schema,
+} from '../../../reading/protobuf.ts';
 
 export const PROTOBUF = 'application/vnd.kubernetes.protobuf';
 

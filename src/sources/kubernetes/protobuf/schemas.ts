@@ -1,7 +1,7 @@
 // The fields that are read of each kind of object: their numbers in Kubernetes' generated.proto files
 // (https://github.com/kubernetes/api), and their names in JSON. To read another field, add it here; the end-to-end test
 // test/e2e/kubernetes-protobuf.test.ts compares both encodings.
-import { schema } from './message.ts';
+import { schema } from '../../../reading/protobuf.ts';
 
 export const METADATA = schema({
   1: ['name', 'text'],

@@ -1,9 +1,9 @@
 // One watch request: its events as they arrive, in protobuf or JSON.
 import type { IncomingMessage } from 'node:http';
 import type { Clock, Timer } from '../../../clock.ts';
+import { BrokenMessage, type Schema } from '../../../reading/protobuf.ts';
 import { ApiError, type ApiServer } from '../api/api-server.ts';
 import { createFrames, isProtobuf, PROTOBUF, readWatchEvent } from '../protobuf/envelope.ts';
-import { BrokenMessage, type Schema } from '../protobuf/message.ts';
 import { createJsonLines } from './json-lines.ts';
 import { type Watchdog, withWatchdog } from './watchdog.ts';
 

@@ -1,7 +1,8 @@
 // The interface of a kind of object for list-and-watch. Each kind has a file that implements it; a new kind is a new file and
 // a line in source.ts.
+
+import type { Schema } from '../../../reading/protobuf.ts';
 import type { Fields, MalformedObject, Metadata } from '../api/objects.ts';
-import type { Schema } from '../protobuf/message.ts';
 
 export interface WatchedKind {
   /** As in the API's paths and in RBAC: "endpointslices". */

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { BrokenMessage } from '../../../../src/reading/protobuf.ts';
 import {
   listOf,
   readEnvelope,
   readStatusMessage,
   readWatchEvent,
 } from '../../../../src/sources/kubernetes/protobuf/envelope.ts';
-import { BrokenMessage } from '../../../../src/sources/kubernetes/protobuf/message.ts';
 import { NAMESPACE } from '../../../../src/sources/kubernetes/protobuf/schemas.ts';
 import { bytes, envelope, number, watchEvent } from '../../../support/protobuf-writer.ts';
 

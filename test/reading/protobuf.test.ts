@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { BrokenMessage, readMessage, schema } from '../../../../src/sources/kubernetes/protobuf/message.ts';
-import { bytes, entry, fixed32, fixed64, number } from '../../../support/protobuf-writer.ts';
+import { BrokenMessage, readMessage, schema } from '../../src/reading/protobuf.ts';
+import { bytes, entry, fixed32, fixed64, number } from '../support/protobuf-writer.ts';
 
 const INNER = schema({ 1: ['text', 'text'], 3: ['word', 'word'], 1000: ['integer', 'integer'] });
 const OUTER = schema({

@@ -232,6 +232,9 @@ program
   .argument('<name>', 'domain name')
   .addOption(httpOption())
   .addOption(tokenOption())
+  .option('--history', 'how the answers have changed, and why')
+  .option('--since <time>', 'the history since then: 2h, 02:47, 2026-11-28T02:47Z')
+  .option('--at <time>', 'what was answered then')
   .option('--json', 'print JSON')
   .addHelpText(
     'after',
@@ -240,10 +243,13 @@ Exit codes: 0 explained; 1 the server did not reply; 2 invalid command line; 3 t
 
 Examples:
   healthdns explain api.production.local
+  healthdns explain api.production.local --history --since 2h
+  healthdns explain api.production.local --at 02:47
   healthdns explain api.production.local --json --http http://10.0.0.10:8053`,
   )
-  .action(async (name: string, flags: ServerFlags & { json?: boolean }) => {
-    exitCode = await explain({ name, server: flags, json: flags.json === true }, output.out);
+  .action(async (name: string, { json, history, since, at, ...server }: ExplainFlags) => {
+    const asked = { ...(since !== undefined && { since }), ...(at !== undefined && { at }) };
+    exitCode = await explain({ name, server, json: json === true, history: history === true, ...asked }, output.out);
   });
 
 const cache = program.command('cache').description('Lists or flushes the cache of external names of a running server.');
@@ -300,6 +306,13 @@ interface MigrateFlags {
   readonly keepEnv?: boolean;
   readonly clusterDomain: string;
   readonly report: 'text' | 'json';
+}
+
+interface ExplainFlags extends ServerFlags {
+  readonly json?: boolean;
+  readonly history?: boolean;
+  readonly since?: string;
+  readonly at?: string;
 }
 
 interface CacheFlags extends ServerFlags {

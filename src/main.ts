@@ -17,6 +17,7 @@ import { type ControlPlane, createControlPlane } from './wiring/control-plane.ts
 import { controlReadings } from './wiring/control-readings.ts';
 import { descriptorLimit, descriptorsNeeded, descriptorWarning } from './wiring/descriptor-limit.ts';
 import { warnOfFixedSettings } from './wiring/fixed-settings.ts';
+import { startHistory } from './wiring/history.ts';
 import { type RunningHttp, startHttp } from './wiring/http.ts';
 import { onceLoaded } from './wiring/once-loaded.ts';
 import { planeSettings, presentAddresses, serverAddresses } from './wiring/plane-settings.ts';
@@ -88,16 +89,18 @@ async function start(
 
   const nameServerAddresses = serverAddresses(present);
   const control = await createControlPlane({ config, plane, nameServerAddresses, clock, random, log, metrics });
-  stops.push(() => control.close());
+  const history = await startHistory(control, config.history, { clock, log, metrics });
+  stops.push(history.stop, () => control.close());
   if ([settings, ...(settings.views ?? [])].some(({ forward }) => forward && readsFiles(forward)))
     awaitFiles(control.board, plane.filesRead);
   await control.state(config);
+  history.begin();
   stops.push(onceLoaded(raiseInliningLimits, control, clock));
   await plane.listen();
 
   const census = createCensus(control);
   const overview = (limit: number) => overviewOf({ ...control, census, zones: control.servedZones() }, limit);
-  const sources = { control, plane, metrics, config, overview, isStopping: () => isStopping, clock, log };
+  const sources = { control, plane, metrics, config, overview, history, isStopping: () => isStopping, clock, log };
   const http = await startHttp(sources);
   stops.push(() => http.close());
 
@@ -106,6 +109,7 @@ async function start(
   stops.push(
     checks.stop,
     metrics.collect(() => controlReadings({ ...control, census, checks, startedMs })),
+    metrics.collect(history.readings),
   );
 
   return {
@@ -125,6 +129,7 @@ async function start(
       await reload(next, { http, plane, checks, control });
       warnOfFixedSettings(current, next, log);
       current = next;
+      await history.reload(next.history);
     },
     async stop() {
       isStopping = true;

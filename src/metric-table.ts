@@ -84,6 +84,20 @@ export const METRICS = {
   ]),
   healthdns_forward_request_duration_seconds: histogram('forward', 'From question to reply, by upstream.', ['to']),
 
+  healthdns_history_changes: gauge('history', 'Changes of answers that are remembered.'),
+  healthdns_history_changes_total: counter('history', 'Changes of answers that were recorded.'),
+  healthdns_history_dropped_total: counter('history', 'Changes dropped because newer ones needed their place.'),
+  healthdns_transitions_not_logged_total: counter(
+    'history',
+    'Transitions without a log line, because their service, or all, had too many.',
+  ),
+  healthdns_services_unanswered: gauge('history', 'Services that have nothing to answer.', ['zone']),
+  healthdns_service_unanswered: gauge(
+    'history',
+    'Services that have nothing to answer; always 1. At most 100 of each zone.',
+    ['zone', 'namespace', 'service'],
+  ),
+
   healthdns_registry_services: gauge('registry', 'Known services.'),
   healthdns_registry_instances: gauge('registry', 'Known instances.'),
   healthdns_registry_groups: gauge('registry', 'Source objects that list instances, such as EndpointSlices.'),

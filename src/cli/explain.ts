@@ -1,4 +1,6 @@
 // `healthdns explain NAME`: asks a running server.
+
+import { MOMENT, parseMoment } from '../http/moment.ts';
 import { CommandError, EXIT } from './exit-code.ts';
 import { requestServer, type ServerFlags } from './server-request.ts';
 
@@ -6,13 +8,19 @@ export interface ExplainOptions {
   readonly name: string;
   readonly server: ServerFlags;
   readonly json: boolean;
+  readonly history: boolean;
+  /** As typed: see `parseMoment`. */
+  readonly since?: string;
+  readonly at?: string;
 }
 
 /** Prints the server's explanation; resolves to the exit code. Throws CommandError if the server cannot be reached. */
-export async function explain({ name, server, json }: ExplainOptions, print: (text: string) => void): Promise<number> {
+export async function explain(options: ExplainOptions, print: (text: string) => void): Promise<number> {
+  const { name, server } = options;
   const isDots = /^\.+$/.test(name); // they would be removed from the path of a URL
-  const asked = isDots ? `?name=${name}&` : `${encodeURIComponent(name)}?`;
-  const response = await requestServer(server, `explain/${asked}format=${json ? 'json' : 'text'}`);
+  const query = queryOf(options);
+  if (isDots) query.set('name', name);
+  const response = await requestServer(server, `explain/${isDots ? '' : encodeURIComponent(name)}?${query}`);
   const body = (await response.text()).trimEnd();
   if (response.status === 400) throw new CommandError(body, EXIT.USAGE);
   if (!response.headers.has('x-healthdns-explanation')) {
@@ -22,4 +30,17 @@ export async function explain({ name, server, json }: ExplainOptions, print: (te
   }
   print(body);
   return response.status === 404 ? EXIT.UNKNOWN_NAME : EXIT.OK;
+}
+
+/** Times are those of this terminal's time zone. */
+function queryOf({ json, history, since, at }: ExplainOptions): URLSearchParams {
+  const query = new URLSearchParams({ format: json ? 'json' : 'text' });
+  if (history || since !== undefined) query.set('history', '');
+  for (const [key, text] of Object.entries({ since, at })) {
+    if (text === undefined) continue;
+    const ms = parseMoment(text, Date.now(), true);
+    if (ms === undefined) throw new CommandError(`--${key}: expected ${MOMENT}`, EXIT.USAGE);
+    query.set(key, new Date(ms).toISOString());
+  }
+  return query;
 }

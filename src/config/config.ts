@@ -28,6 +28,14 @@ export interface Config {
   readonly front?: FrontSettings | undefined;
   /** For some of the queries, instead of `forward` and `front`. */
   readonly views?: readonly ViewSettings[];
+  readonly history: HistoryConfig;
+}
+
+export interface HistoryConfig {
+  readonly perService: number;
+  readonly inAll: number;
+  /** Absolute; undefined: in memory only. */
+  readonly file: string | undefined;
 }
 
 export interface CloudMapConfig {

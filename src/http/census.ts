@@ -1,11 +1,13 @@
 // Counts the services and instances of each zone, and the services in trouble, as they change, so that neither a scrape nor
 // the status page walks the registry.
 import type { VerdictListener } from '../health/sync.ts';
-import type { ServiceState } from '../registry/model.ts';
+import type { Service, ServiceState } from '../registry/model.ts';
 import type { Registry } from '../registry/registry.ts';
 
 export interface Census {
   zone(name: string): ZoneCensus;
+  /** Names of zones that have services. */
+  zones(): readonly string[];
   /** Instances of each combination that some zone has. */
   instances(): Iterable<{ readonly zone: string; readonly status: string; readonly answered: boolean; n: number }>;
 }
@@ -14,6 +16,8 @@ export interface ZoneCensus {
   /** All services by key, and the keys of those with an instance that is not answered. */
   readonly services: ReadonlyMap<string, ServiceCensus>;
   readonly troubled: ReadonlySet<string>;
+  /** Keys of those that have nothing to answer. */
+  readonly unanswered: ReadonlySet<string>;
   readonly instanceCount: number;
   readonly answeredCount: number;
 }
@@ -26,6 +30,7 @@ export interface CensusSources {
 interface MutableZone extends ZoneCensus {
   readonly services: Map<string, ServiceCensus>;
   readonly troubled: Set<string>;
+  readonly unanswered: Set<string>;
   instanceCount: number;
   answeredCount: number;
 }
@@ -33,6 +38,8 @@ interface MutableZone extends ZoneCensus {
 export interface ServiceCensus {
   readonly size: number;
   readonly answered: number;
+  /** Its name has nothing to answer. */
+  readonly isUnanswered: boolean;
 }
 
 /** The contribution of a service to the counts of its zone. */
@@ -58,6 +65,7 @@ export function createCensus({ registry, health }: CensusSources): Census {
     const zone = {
       services: new Map<string, ServiceCensus>(),
       troubled: new Set<string>(),
+      unanswered: new Set<string>(),
       instanceCount: 0,
       answeredCount: 0,
     };
@@ -72,6 +80,8 @@ export function createCensus({ registry, health }: CensusSources): Census {
     else zone.services.delete(key);
     if (sign > 0 && share.answered < share.size) zone.troubled.add(key);
     else zone.troubled.delete(key);
+    if (sign > 0 && share.isUnanswered) zone.unanswered.add(key);
+    else zone.unanswered.delete(key);
     zone.instanceCount += sign * share.size;
     zone.answeredCount += sign * share.answered;
     for (const [verdict, n] of share.verdicts) {
@@ -100,6 +110,10 @@ export function createCensus({ registry, health }: CensusSources): Census {
       settle();
       return zones.get(name) ?? EMPTY;
     },
+    zones() {
+      settle();
+      return [...zones.keys()];
+    },
     *instances() {
       settle();
       for (const [id, n] of combinations) {
@@ -110,7 +124,13 @@ export function createCensus({ registry, health }: CensusSources): Census {
   };
 }
 
-const EMPTY: ZoneCensus = { services: new Map(), troubled: new Set(), instanceCount: 0, answeredCount: 0 };
+const EMPTY: ZoneCensus = {
+  services: new Map(),
+  troubled: new Set(),
+  unanswered: new Set(),
+  instanceCount: 0,
+  answeredCount: 0,
+};
 
 /** undefined: not a service for people. */
 function shareOf(state: ServiceState | undefined): Share | undefined {
@@ -122,5 +142,13 @@ function shareOf(state: ServiceState | undefined): Share | undefined {
     if (answered) answeredCount++;
     verdicts.set(`${status} ${answered}`, (verdicts.get(`${status} ${answered}`) ?? 0) + 1);
   }
-  return { zone: state.service.zone, size: state.instances.size, answered: answeredCount, verdicts };
+  const { size } = state.instances;
+  const isUnanswered = hasNothingToAnswer(state.service, answeredCount, size);
+  return { zone: state.service.zone, size, answered: answeredCount, isUnanswered, verdicts };
+}
+
+function hasNothingToAnswer({ kind, ignoreEmpty, policy }: Service, answered: number, size: number): boolean {
+  if (answered > 0) return false;
+  if (kind === 'instances') return size === 0 || policy.whenAllUnhealthy !== 'all';
+  return kind === 'clusterIp' && ignoreEmpty === true;
 }

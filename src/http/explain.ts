@@ -1,40 +1,92 @@
 // GET /explain/NAME, and how an explanation is assembled.
+
+import type { Clock } from '../clock.ts';
 import { NameError } from '../dns/name.ts';
 import { sharePercent } from '../health/policies/slow-start.ts';
 import { whyUncounted } from '../health/rules/effective-status.ts';
+import type { History } from '../history/history.ts';
 import type { Fact, InstanceState, ServicePolicy, ServiceState } from '../registry/model.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { StatusBoard } from '../sources/status.ts';
 import type { NameExplanation } from '../zone/explain/explain.ts';
 import type { OwnerExplanation } from '../zone/explain/explain-owner.ts';
-import { type Endpoint, json, text, wantsText } from './endpoint.ts';
+import { type Endpoint, type HttpRequest, json, text, wantsText } from './endpoint.ts';
+import { explainHistory, type HistoryExplanation, type HistoryRequest, historyLines } from './explain-history.ts';
 import type { Explanation, FactExplanation, InstanceExplanation, ServiceExplanation } from './explanation.ts';
 import { summarize } from './explanation-summary.ts';
-import { explanationText } from './explanation-text.ts';
+import { explanationText, printableLines } from './explanation-text.ts';
+import { MOMENT, parseMoment } from './moment.ts';
+
+export interface ExplainSources {
+  readonly explain: (name: string) => Explanation;
+  readonly history: History;
+  /** Records what waits to be recorded. */
+  readonly settleHistory: () => void;
+  readonly registry: Pick<Registry, 'service'>;
+  readonly clock: Pick<Clock, 'now'>;
+}
 
 /**
  * GET /explain/NAME: why NAME is answered as it is. JSON, or text with `Accept: text/plain` or `?format=text`. 404 if
  * the name is unknown (with the explanation), 400 if it is not a domain name. `?name=NAME` is for the root, because "." is
- * removed from the path of a URL (RFC 3986 section 5.2.4).
+ * removed from the path of a URL (RFC 3986 section 5.2.4). `?history` adds how the answers have changed (`&since=2h`), `?at=TIME`
+ * what was answered then.
  */
-export const explainEndpoint = (explain: (name: string) => Explanation): Endpoint => ({
+export const explainEndpoint = (sources: ExplainSources): Endpoint => ({
   path: '/explain/',
   methods: ['GET'],
   handle(request) {
     const name = request.rest === '' ? request.query.get('name') : request.rest;
     if (name === null || name === '') return text(400, 'a name is missing: /explain/api.production.local');
+    const wanted = historyRequest(request, sources.clock.now());
+    if (typeof wanted === 'string') return text(400, wanted);
     try {
-      const explanation = explain(name);
+      const explanation = sources.explain(name);
+      const history = wanted && historyOf(explanation, sources, wanted);
       const isUnknown = explanation.exists === 'absent' && explanation.services.length === 0;
-      const status = isUnknown ? 404 : 200;
-      const response = wantsText(request) ? text(status, explanationText(explanation)) : json(status, explanation);
-      return { ...response, headers: { 'x-healthdns-explanation': '1' } }; // Distinguishes this 404 from that of another server.
+      const status = isUnknown && (history?.services.length ?? 0) === 0 ? 404 : 200;
+      const body = wantsText(request)
+        ? text(status, textOf(explanation, history))
+        : json(status, { ...explanation, ...(history && { history }) });
+      return { ...body, headers: { 'x-healthdns-explanation': '1' } }; // Distinguishes this 404 from that of another server.
     } catch (error) {
       if (error instanceof NameError) return text(400, error.message);
       throw error;
     }
   },
 });
+
+/** undefined: not asked for; a text: what is wrong. */
+function historyRequest({ query }: HttpRequest, nowMs: number): HistoryRequest | string | undefined {
+  const since = query.get('since');
+  const at = query.get('at');
+  if (!query.has('history') && at === null) return undefined;
+  const sinceMs = since === null ? undefined : parseMoment(since, nowMs);
+  const atMs = at === null ? undefined : parseMoment(at, nowMs);
+  if (since !== null && sinceMs === undefined) return `since: expected ${MOMENT}`;
+  if (at !== null && atMs === undefined) return `at: expected ${MOMENT}`;
+  if (atMs !== undefined && atMs > nowMs) return 'at: expected a time in the past';
+  return { ...(sinceMs !== undefined && { sinceMs }), ...(atMs !== undefined && { atMs }) };
+}
+
+function historyOf(explanation: Explanation, sources: ExplainSources, wanted: HistoryRequest): HistoryExplanation {
+  sources.settleHistory();
+  const keys: string[] = [];
+  for (let each: Explanation | undefined = explanation; each !== undefined; each = each.target)
+    keys.push(...each.services.filter(({ kind }) => kind !== 'namespace').map(({ key }) => key));
+  return explainHistory(explanation.name, keys, sources, wanted);
+}
+
+/** With a history, that alone: the facts of now have explained nothing of the past. */
+const textOf = (explanation: Explanation, history: HistoryExplanation | undefined): string =>
+  history === undefined
+    ? explanationText(explanation)
+    : printableLines([
+        explanation.name,
+        `  now: ${explanation.summary}`,
+        '',
+        ...historyLines(explanation.name, history),
+      ]);
 
 /** Longer lists are cut, because the explanation is for people. */
 const MAX_INSTANCES = 1_000;

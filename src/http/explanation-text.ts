@@ -5,8 +5,10 @@ import type { RRsetAnswer } from '../zone/explain/answers.ts';
 import type { Explanation, FactExplanation, InstanceExplanation, ServiceExplanation } from './explanation.ts';
 
 export function explanationText(explanation: Explanation): string {
-  return linesOf(explanation).map(printable).join('\n');
+  return printableLines(linesOf(explanation));
 }
+
+export const printableLines = (lines: readonly string[]): string => lines.map(printable).join('\n');
 
 function linesOf({ name, summary, answers, claims, services, target }: Explanation): string[] {
   return [

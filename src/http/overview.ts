@@ -1,5 +1,6 @@
 // A summary of what is served, for the status page and for the output of `serve`.
 import type { ServiceState, Status } from '../registry/model.ts';
+import { publishedName } from '../registry/published-name.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { SourceStatus, StatusBoard } from '../sources/status.ts';
 import type { Census, ServiceCensus } from './census.ts';
@@ -102,9 +103,4 @@ function describe({ service, instances }: ServiceState, { size, answered }: Serv
       reason: verdict.reason,
     })),
   };
-}
-
-function publishedName(service: NonNullable<ServiceState['service']>): string {
-  const relative = service.names[0].replaceAll('{service}', service.name).replaceAll('{namespace}', service.namespace);
-  return `${relative}.${service.zone}`;
 }

@@ -18,6 +18,7 @@ export interface GroupsContext {
   readonly keeper: SlotKeeper;
   readonly limits: RegistryLimits;
   readonly tell: ChangeListener;
+  readonly removeListeners: readonly ((entry: InstanceEntry) => void)[];
 }
 
 interface GroupChange {
@@ -167,6 +168,7 @@ export class Groups {
     facts.unlink(entry);
     keeper.giveUp(slotKey(entry.service, identity(entry)), entry.slot);
     this.instanceCount--;
+    for (const listener of this.context.removeListeners) listener(entry);
     change.gone.push(entry);
     change.structure = true;
   }

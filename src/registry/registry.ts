@@ -36,6 +36,8 @@ export interface Registry {
   keptSubject(subject: string): string;
   /** 'structure': names or records may differ; 'facts': only verdicts may. Called synchronously: only take a note. */
   onChange(listener: ChangeListener): void;
+  /** Called when no group lists an instance any more, with its last verdict. Synchronously: only take a note. */
+  onRemove(listener: (state: InstanceState) => void): void;
   /**
    * Slots of removed instances, now set to 0. The caller compiles the change that drops their records, and releases the
    * slots when it is acknowledged. An instance that returns before this call keeps its slot.
@@ -51,6 +53,7 @@ export function createRegistry(
 ): Registry {
   const services = new Map<string, ServiceEntry>();
   const listeners: ChangeListener[] = [];
+  const removeListeners: ((state: InstanceState) => void)[] = [];
   const tell: ChangeListener = (serviceKey, what, concerned) => {
     for (const listener of listeners) listener(serviceKey, what, concerned);
   };
@@ -73,7 +76,7 @@ export function createRegistry(
     if (entry.service === undefined && entry.groups === 0) services.delete(entry.key);
   }
 
-  const groups = new Groups({ obtain, forgetIfEmpty, facts, keeper, limits, tell });
+  const groups = new Groups({ obtain, forgetIfEmpty, facts, keeper, limits, tell, removeListeners });
 
   return {
     replaceService(service) {
@@ -114,6 +117,7 @@ export function createRegistry(
     instancesOf: facts.instancesOf,
     keptSubject: facts.keptSubject,
     onChange: (listener) => void listeners.push(listener),
+    onRemove: (listener) => void removeListeners.push(listener),
     takeRemovedSlots: keeper.takeRemoved,
     size: () => ({
       services: services.size,

@@ -35,6 +35,7 @@ export function controlReadings({ registry, health, census, checks, zones, board
         value: n,
       }),
     ),
+    ...census.zones().flatMap((zone) => unansweredReadings(zone, census, registry)),
     { name: 'healthdns_health_passes_total', value: sync.passes },
     { name: 'healthdns_health_judged_total', value: sync.judged },
     { name: 'healthdns_health_changes_total', value: sync.changes },
@@ -51,6 +52,21 @@ export function controlReadings({ registry, health, census, checks, zones, board
     ...board.sources().flatMap(sourceReadings),
     ...processReadings(startedMs),
   ];
+}
+
+/** Services of a zone that have a metric of their own. */
+const MAX_UNANSWERED = 100;
+
+function unansweredReadings(zone: string, census: Census, registry: Pick<Registry, 'service'>): Reading[] {
+  const { unanswered } = census.zone(zone);
+  const readings: Reading[] = [{ name: 'healthdns_services_unanswered', labels: [zone], value: unanswered.size }];
+  for (const key of unanswered) {
+    if (readings.length > MAX_UNANSWERED) break;
+    const service = registry.service(key)?.service;
+    if (service === undefined) continue;
+    readings.push({ name: 'healthdns_service_unanswered', labels: [zone, service.namespace, service.name], value: 1 });
+  }
+  return readings;
 }
 
 function sourceReadings({ name: source, synced, stale, ageMs, kinds }: SourceStatus): Reading[] {

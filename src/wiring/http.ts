@@ -18,6 +18,7 @@ import { ListenError } from '../native/listen-error.ts';
 import type { RunningDataPlane } from '../plane/plane.ts';
 import { VERSION } from '../version.ts';
 import type { ControlPlane } from './control-plane.ts';
+import type { RunningHistory } from './history.ts';
 import type { Prepared } from './reload.ts';
 
 export interface HttpSources {
@@ -26,6 +27,7 @@ export interface HttpSources {
   readonly metrics: Metrics;
   readonly config: Config;
   readonly overview: (limit: number) => Overview;
+  readonly history: RunningHistory;
   readonly isStopping: () => boolean;
   readonly clock: Clock;
   readonly log: Logger;
@@ -146,10 +148,13 @@ const safeEndpoints = ({ control, plane, metrics, isStopping, clock }: HttpSourc
 ];
 
 /** The Cloud Map API has its own authorization (`cloudMap.writes`), which AWS clients support. */
-function adminEndpoints({ control, plane, config, overview, clock }: HttpSources): Endpoint[] {
+function adminEndpoints({ control, plane, config, overview, clock, history }: HttpSources): Endpoint[] {
   const { registry, board, zones, reports, cloudMap } = control;
   const endpoints = [
-    explainEndpoint((name) => explainChain(name, (one) => zones.explain(one), registry, board)),
+    explainEndpoint({
+      explain: (name) => explainChain(name, (one) => zones.explain(one), registry, board),
+      ...{ history: history.history, settleHistory: history.settle, registry, clock },
+    }),
     statusPage(VERSION, overview, clock),
     externalHealthEndpoint({
       registry,

@@ -48,6 +48,7 @@ describe('defaults of the configuration', () => {
       },
       forward: undefined,
       front: undefined,
+      history: { perService: 50, inAll: 10_000, file: undefined },
     });
     assert.deepEqual(zones, [
       {

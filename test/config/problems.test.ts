@@ -58,8 +58,8 @@ says('an unknown key is rejected with a suggestion', service(alive, 'heathCheck:
 ]);
 says('every unknown key of a mapping is reported', `logLvel: x\nconstructor: x\n__proto__: x\n${zone()}`, [
   '1:1 unknown key `logLvel`, did you mean `logLevel`?',
-  '2:1 unknown key `constructor`; known here: $schema, listen, http, admin, adminToken, threads, logLevel, server, limits, cloudMap, ecs, zones, forward, cache, hosts, templates, dns64, rebindingFilter, loopDetection, loadbalance, acl, rewrite, autopath, queryLog, views',
-  '3:1 unknown key `__proto__`; known here: $schema, listen, http, admin, adminToken, threads, logLevel, server, limits, cloudMap, ecs, zones, forward, cache, hosts, templates, dns64, rebindingFilter, loopDetection, loadbalance, acl, rewrite, autopath, queryLog, views',
+  '2:1 unknown key `constructor`; known here: $schema, listen, http, admin, adminToken, threads, logLevel, server, limits, cloudMap, ecs, zones, forward, cache, hosts, templates, dns64, rebindingFilter, loopDetection, loadbalance, acl, rewrite, autopath, queryLog, views, history',
+  '3:1 unknown key `__proto__`; known here: $schema, listen, http, admin, adminToken, threads, logLevel, server, limits, cloudMap, ecs, zones, forward, cache, hosts, templates, dns64, rebindingFilter, loopDetection, loadbalance, acl, rewrite, autopath, queryLog, views, history',
 ]);
 says('a misspelled required key is one problem', 'zones:\n  - nmae: b.local', [
   '2:5 unknown key `nmae`, did you mean `name`?',

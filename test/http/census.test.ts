@@ -7,7 +7,7 @@ import type { Status } from '../../src/registry/model.ts';
 import { createRegistry, type Registry } from '../../src/registry/registry.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { fakeSlots } from '../support/fake-slots.ts';
-import { fact, instance, service } from '../support/model.ts';
+import { fact, instance, POLICY, service } from '../support/model.ts';
 
 const ZONES = ['a.test.', 'b.test.'];
 
@@ -50,6 +50,32 @@ const step = fc.oneof(
   fc.record({ do: fc.constant('facts' as const), key, n: fc.nat(3), status }),
   fc.record({ do: fc.constantFrom('remove-service' as const, 'remove-group' as const, 'read' as const), key }),
 );
+
+test('a service that has nothing to answer is counted, until it has', () => {
+  const slots = fakeSlots();
+  const registry = createRegistry(slots);
+  const health = new HealthSync({ registry, slots, clock: fakeClock(), schedule: () => {} });
+  const census = createCensus({ registry, health });
+  const unanswered = () => {
+    health.flush();
+    return [...census.zone('test.local.').unanswered].map((key) => key.split('/').at(-1)).sort();
+  };
+  registry.replaceService(service('api'));
+  registry.replaceService(service('open', { policy: { ...POLICY, whenAllUnhealthy: 'all' } }));
+  registry.replaceService(service('ip', { kind: 'clusterIp', clusterIps: ['192.0.2.9'] }));
+  registry.replaceService(service('left-out', { kind: 'clusterIp', clusterIps: ['192.0.2.9'], ignoreEmpty: true }));
+  assert.deepEqual(unanswered(), ['api', 'left-out', 'open']);
+  for (const name of ['api', 'open', 'left-out']) {
+    const facts = [fact('UNHEALTHY')];
+    registry.replaceGroup(name, service(name).key, [instance('i-1', '192.0.2.1', { facts })]);
+  }
+  assert.deepEqual(unanswered(), ['api', 'left-out']);
+  for (const name of ['api', 'left-out'])
+    registry.replaceGroup(name, service(name).key, [instance('i-1', '192.0.2.1')]);
+  assert.deepEqual(unanswered(), []);
+  registry.replaceGroup('api', service('api').key, []);
+  assert.deepEqual(unanswered(), ['api']);
+});
 
 test('the census equals a walk over the registry, whatever changes and whenever it is read', () => {
   fc.assert(

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { HealthSync } from '../../src/health/sync.ts';
+import { createHistory } from '../../src/history/history.ts';
 import { createCensus } from '../../src/http/census.ts';
 import type { HttpRequest } from '../../src/http/endpoint.ts';
 import { explainChain, explainEndpoint, explainName } from '../../src/http/explain.ts';
@@ -66,7 +67,9 @@ function rooms() {
 
 function ask(owners: NameExplanation, more: Partial<HttpRequest> = {}) {
   const { registry, board } = rooms();
-  const endpoint = explainEndpoint(() => explainName(owners, registry, board));
+  const history = createHistory();
+  const explain = () => explainName(owners, registry, board);
+  const endpoint = explainEndpoint({ explain, history, settleHistory() {}, registry, clock: fakeClock() });
   const request = {
     method: 'GET',
     rest: owners.name,

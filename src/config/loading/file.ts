@@ -10,6 +10,7 @@ import { answeringEntries, buildAnswering, checkAnswering } from '../sections/an
 import { buildCloudMap, checkCloudMap, cloudMapEntry } from '../sections/cloud-map.ts';
 import { createClusterNames } from '../sections/cluster-names.ts';
 import { buildEcs, checkEcs, ecsEntry } from '../sections/ecs.ts';
+import { buildHistory, historyEntry } from '../sections/history.ts';
 import {
   adminEntries,
   checkAdmin,
@@ -52,6 +53,7 @@ export const fileSchema = mapping(
     zones: zonesEntry,
     ...answeringEntries,
     views: viewsEntry,
+    history: historyEntry,
   },
   'Configuration of healthdns.',
 );
@@ -115,6 +117,7 @@ export function buildConfig(input: FileInput, file: string, folder: string, repo
     warnOfNames(zone, ['zones', i], reporter);
     warnOfUnreachable(zone, input.zones[i].records, zones, ['zones', i, 'records'], reporter);
   }
+  const cloudMap = input.cloudMap && buildCloudMap(input.cloudMap, folder, clusters);
   return {
     file,
     listen: [input.listen].flat().map(parseListenAddress),
@@ -126,11 +129,12 @@ export function buildConfig(input: FileInput, file: string, folder: string, repo
     limits: input.limits,
     logLevel: input.logLevel,
     zones,
-    ...(input.cloudMap && { cloudMap: buildCloudMap(input.cloudMap, folder, clusters) }),
+    ...(cloudMap && { cloudMap }),
     ...(input.ecs && { ecs: buildEcs(input.ecs, folder) }),
     ...buildAnswering(input, input.limits, folder, zones, reporter),
     ...(input.views.length > 0 && {
       views: buildViews(input.views, input, input.limits, folder, zones, reporter),
     }),
+    history: buildHistory(input.history, folder, zones, cloudMap),
   };
 }

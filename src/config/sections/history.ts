@@ -1,0 +1,41 @@
+// `history`: how many changes of answers are remembered, and where.
+import { dirname, join, resolve } from 'node:path';
+import * as v from 'valibot';
+import { integer, mapping, text } from '../../reading/shape.ts';
+import type { CloudMapConfig, HistoryConfig, ZoneConfig } from '../config.ts';
+
+export const historyEntry = v.optional(
+  mapping(
+    {
+      perService: v.optional(integer(1, 10_000, 'Changes that are kept of one service.'), 50),
+      inAll: v.optional(integer(1, 1_000_000, 'Changes that are kept of all services together.'), 10_000),
+      file: v.optional(
+        text(
+          'a path',
+          'Where they survive a restart, relative to this file. Default: beside the first snapshot, or in the folder of the Cloud Map store; otherwise they are kept in memory only.',
+        ),
+      ),
+    },
+    'Changes of what services answer, for `explain --history`.',
+  ),
+  {},
+);
+
+const FILE = 'history.jsonl';
+
+export function buildHistory(
+  { file, ...limits }: v.InferOutput<typeof historyEntry>,
+  folder: string,
+  zones: readonly ZoneConfig[],
+  cloudMap: CloudMapConfig | undefined,
+): HistoryConfig {
+  return { ...limits, file: file === undefined ? defaultFile(zones, cloudMap?.store) : resolve(folder, file) };
+}
+
+function defaultFile(zones: readonly ZoneConfig[], store: CloudMapConfig['store'] | undefined): string | undefined {
+  if (store?.kind === 'folder') return `${store.path}-${FILE}`;
+  const inStore = store?.kind === 'kubernetes' ? store.snapshot : undefined;
+  const snapshot = zones.flatMap(({ kubernetes }) => kubernetes).find((one) => one.snapshot !== undefined)?.snapshot;
+  const beside = (snapshot ?? inStore)?.file;
+  return beside && join(dirname(beside), FILE);
+}

@@ -67,7 +67,9 @@ export interface CloudMapConfig {
   };
 }
 
-export interface EcsConfig {
+export type EcsConfig = ProcessesConfig | EcsClusterConfig;
+
+export interface ProcessesConfig {
   readonly engine: 'processes';
   /** Absolute. */
   readonly directory: string;
@@ -75,6 +77,14 @@ export interface EcsConfig {
   readonly drainSeconds?: number;
   /** Whether POST /reset exists. */
   readonly reset: boolean;
+}
+
+/** In the cluster of the Cloud Map store. */
+export interface EcsClusterConfig {
+  readonly engine: 'kubernetes';
+  /** Of Deployments, pods and records. */
+  readonly namespace: string;
+  readonly drainSeconds?: number;
 }
 
 export interface CloudMapCheck {

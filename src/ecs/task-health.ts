@@ -18,6 +18,8 @@ export type Seen = ReadonlyMap<string, { readonly wasReady: boolean; readonly st
 
 export interface JudgedTask {
   readonly fact: Fact;
+  /** Of the essential containers that count, by their names in the pod. */
+  readonly containers: readonly ContainerHealth[];
   readonly seen: Seen;
   /** Wall-clock milliseconds at which the pod must be judged again even if it has not changed. */
   readonly reviewMs: number | undefined;
@@ -51,7 +53,7 @@ export function judgeTask(metadata: Metadata, pod: Fields, before: Seen, nowMs: 
   const sinceMs = timeMs(condition(status, 'Ready')?.lastTransitionTime) ?? metadata.createdMs ?? 0;
   return {
     fact: { source: 'task', status: aggregate, reason: reason.slice(0, MAX_REASON), sinceMs },
-    seen,
+    ...{ seen, containers: counted },
     reviewMs: reviews.length === 0 ? undefined : Math.min(...reviews),
   };
 }

@@ -26,6 +26,8 @@ export interface LeaseSettings {
   readonly random: Random;
   readonly log: Logger;
   readonly timings?: LeaseTimings;
+  /** What its holder writes, for the log. */
+  readonly writes: string;
   readonly onChange: (isHolder: boolean) => void;
 }
 
@@ -89,8 +91,8 @@ class Candidate {
   #set(next: boolean): void {
     if (this.holds === next) return;
     this.holds = next;
-    const { log, identity, onChange } = this.#settings;
-    log.info(next ? 'this replica now writes endpoints' : 'this replica no longer writes endpoints', { identity });
+    const { log, identity, writes, onChange } = this.#settings;
+    log.info(`this replica ${next ? 'now' : 'no longer'} writes ${writes}`, { identity });
     onChange(next);
   }
 
@@ -100,7 +102,7 @@ class Candidate {
   }
 
   async #attempt(): Promise<void> {
-    const { clock, log } = this.#settings;
+    const { clock, log, writes } = this.#settings;
     const beganMs = clock.monotonicMs();
     try {
       const obtained = await this.#obtain();
@@ -113,7 +115,7 @@ class Candidate {
       const { message } = error as Error;
       // 409: another replica was faster. Any other error is logged once.
       if (!(error instanceof ApiError && error.status === 409) && this.#logged !== message)
-        log.warn('failed to obtain the lease for writing endpoints', { lease: this.#path, detail: message });
+        log.warn(`failed to obtain the lease for writing ${writes}`, { lease: this.#path, detail: message });
       this.#logged = message;
     }
   }

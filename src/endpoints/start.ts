@@ -60,7 +60,7 @@ export function startEndpoints(settings: EndpointsSettings): { stop(): Promise<v
     ...{ server, clock, random, log, namespace: config.namespace, name: LEASE_NAME },
     identity: `${hostname()}_${randomUUID()}`,
     ...(settings.leaseTimings && { timings: settings.leaseTimings }),
-    onChange: writer.setActive,
+    ...{ writes: 'endpoints', onChange: writer.setActive },
   });
   const uncollect = metrics.collect(() => [{ name: 'healthdns_endpoints_writer', value: Number(lease.isHolder()) }]);
 

@@ -40,12 +40,12 @@ export const cloudMapService = (api: Api, published?: () => Promise<void>): AwsS
   ...(published && { published }),
 });
 
-export const ecsService = (api: EcsApi): AwsService => ({
+export const ecsService = (api: EcsApi, isLocal: boolean): AwsService => ({
   target: 'AmazonEC2ContainerServiceV20141113',
   signingName: 'ecs',
   namespace: 'com.amazonaws.ecs',
   metric: 'healthdns_ecs_requests_total',
-  isLocal: true,
+  isLocal,
   writes: ecsOperationWrites,
   call: (operation, input) => callEcsOperation(api, operation, input),
 });

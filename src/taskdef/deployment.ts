@@ -8,6 +8,8 @@ export interface DeploymentOptions {
   readonly service: string;
   readonly cluster: string;
   readonly count: number;
+  /** Of the Deployment; undefined: the service's name as Kubernetes allows it. */
+  readonly name?: string;
   /** Kubernetes namespace; undefined leaves it to kubectl. */
   readonly namespace?: string;
   /** Cloud Map service ARNs, as ECS's serviceRegistries. */
@@ -36,7 +38,7 @@ export const ESSENTIAL_CONTAINERS = 'healthdns.dev/essential-containers';
  */
 export function deploymentOf(task: TaskDefinition, options: DeploymentOptions): Conversion {
   checkContainerNames(task, options.registries);
-  const name = kubernetesName(options.service);
+  const name = options.name ?? kubernetesName(options.service);
   const selector = { app: name, 'kecs.dev/service': labelValue(options.service) };
   const labels = {
     ...selector,

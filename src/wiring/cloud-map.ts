@@ -26,7 +26,9 @@ import type { Metrics, Reading } from '../metrics.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { WatchTimings } from '../sources/kubernetes/watch/timings.ts';
 import type { StatusBoard } from '../sources/status.ts';
-import { startEcs } from './ecs.ts';
+import type { Ecs, EcsDependencies } from './ecs.ts';
+import { startEcsInCluster } from './ecs-kubernetes.ts';
+import { startEcsOnProcesses } from './ecs-processes.ts';
 
 export interface CloudMapDependencies {
   readonly registry: Registry;
@@ -100,12 +102,11 @@ export async function startCloudMap(config: CloudMapConfig, dependencies: CloudM
     ...{ state, clock, random, region, account, limits, health, namespaceNames },
     notReady: inCluster?.notReady,
   };
-  const ecs =
-    dependencies.ecs &&
-    (await startEcs(dependencies.ecs, {
-      ...{ cloudMap: api, book, clock, random, log, concurrentChecks: dependencies.concurrentChecks },
-      publishNow: () => published.flush(),
-    }));
+  const { concurrentChecks, leaseTimings } = dependencies;
+  const ecs = await startEcs(dependencies.ecs, config, {
+    ...{ cloudMap: api, book, board, clock, random, log, concurrentChecks, timings, leaseTimings },
+    publishNow: () => published.flush(),
+  });
   const services = [cloudMapService(api, () => published.done), ...(ecs ? [ecs.service] : [])];
   return {
     endpoints: [
@@ -120,6 +121,17 @@ export async function startCloudMap(config: CloudMapConfig, dependencies: CloudM
       await store.close();
     },
   };
+}
+
+/** Rejects if the state cannot be read. */
+async function startEcs(
+  ecs: EcsConfig | undefined,
+  { store }: CloudMapConfig,
+  dependencies: EcsDependencies,
+): Promise<Ecs | undefined> {
+  if (ecs?.engine === 'processes') return startEcsOnProcesses(ecs, dependencies);
+  if (ecs?.engine === 'kubernetes' && store.kind === 'kubernetes') return startEcsInCluster(ecs, store, dependencies);
+  return undefined;
 }
 
 /** What Cloud Map and tasks have brought to DNS so far. */

@@ -1,30 +1,29 @@
-// The ECS API of a configuration: its state read, the engine that runs tasks, and tasks as instances of Cloud Map services.
-import { join } from 'node:path';
+// What both engines of ECS are given, and what they make.
 import type { Clock, Random } from '../clock.ts';
 import type { Api } from '../cloudmap/api.ts';
-import { idOf, instanceKey, type StoreChange } from '../cloudmap/records.ts';
-import type { EcsConfig } from '../config/config.ts';
-import { ProcessEngine } from '../ecs/engine/process-engine.ts';
-import { ServiceScheduler } from '../ecs/engine/service-scheduler.ts';
-import { FileState } from '../ecs/model/file-state.ts';
-import type { RunningTask, TaskRequest } from '../ecs/model/running-task.ts';
-import { taskArn } from '../ecs/operations/ecs-api.ts';
+import { idOf } from '../cloudmap/records.ts';
+import type { Registry } from '../ecs/model/ecs-records.ts';
 import type { TaskBook } from '../ecs/task-book.ts';
-import type { TaskStatement } from '../ecs/task-instance.ts';
-import { type AwsService, ecsService } from '../http/aws-api.ts';
+import type { LeaseTimings } from '../endpoints/lease.ts';
+import type { AwsService } from '../http/aws-api.ts';
 import type { Endpoint } from '../http/endpoint.ts';
-import { resetEndpoint } from '../http/reset.ts';
 import type { Logger } from '../log.ts';
+import type { WatchTimings } from '../sources/kubernetes/watch/timings.ts';
+import type { StatusBoard } from '../sources/status.ts';
 
 export interface EcsDependencies {
   readonly cloudMap: Api;
   readonly book: TaskBook;
+  readonly board: StatusBoard;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
   readonly concurrentChecks: number;
   /** Makes verdicts and names take effect. */
   readonly publishNow: () => void;
+  /** Shorter ones for tests. */
+  readonly timings?: WatchTimings | undefined;
+  readonly leaseTimings?: LeaseTimings | undefined;
 }
 
 export interface Ecs {
@@ -35,88 +34,11 @@ export interface Ecs {
 
 const DEFAULT_TTL_SECONDS = 60;
 
-/** Rejects if the state cannot be read. */
-export async function startEcs(config: EcsConfig, dependencies: EcsDependencies): Promise<Ecs> {
-  const { cloudMap, book, clock, random, log, publishNow, concurrentChecks } = dependencies;
-  const { region, account } = cloudMap;
-  const state = new FileState(join(config.directory, 'state.json'));
-  await state.load();
-  const engine = new ProcessEngine({
-    ...{ folder: config.directory, clock, random, log, concurrentChecks },
-    drainSeconds: (request) => config.drainSeconds ?? ttlSeconds(cloudMap, request),
-    publish(task, isAnswered) {
-      if (task.request.registries.length === 0) return;
-      book.replace(`ecs-task/${task.id}`, isAnswered ? statementOf(task, region, clock) : undefined);
-      publishNow();
-    },
-  });
-  await engine.recover();
-  log.warn('ecs: tasks run as processes of this machine; images are not pulled', { directory: config.directory });
-  const arn = (task: RunningTask) => taskArn({ region, account }, task);
-  const scheduler = new ServiceScheduler({ ...{ state, engine, clock, log }, taskArn: arn });
-  const reset = async () => {
-    state.clear();
-    for (const { id } of engine.tasks.values()) void engine.stop(id, 'UserInitiated', 'reset');
-    await Promise.all([state.save(), emptyCloudMap(cloudMap)]);
-  };
-  return {
-    service: ecsService({ state, engine, clock, region, account }),
-    endpoints: config.reset ? [resetEndpoint(reset)] : [],
-    async stop() {
-      scheduler.close();
-      await engine.close();
-      await state.settled();
-    },
-  };
-}
-
-/** The longest TTL of the Cloud Map services that the task is registered in. */
-function ttlSeconds({ state }: Api, { registries }: TaskRequest): number {
+/** The longest TTL of the Cloud Map services that a task is registered in: as long, clients may use its address. */
+export function ttlSeconds({ state }: Api, registries: readonly Pick<Registry, 'registryArn'>[]): number {
   const ttls = registries.flatMap(({ registryArn }) => {
     const service = state.services.get(idOf(registryArn));
     return service?.dnsConfig?.records.map((record) => record.ttlSeconds) ?? [];
   });
   return ttls.length === 0 ? DEFAULT_TTL_SECONDS : Math.max(...ttls);
-}
-
-/** In DNS and Cloud Map, a container's port is the port that it has on this machine. */
-function statementOf(task: RunningTask, region: string, clock: Clock): TaskStatement {
-  const { request, containers } = task;
-  const ports = containers.flatMap(({ name, ports: own }) => own.map((port) => ({ container: name, ...port })));
-  return {
-    task: {
-      ...{ namespace: request.cluster, name: task.id, uid: task.id, createdMs: task.createdMs, nodeName: undefined },
-      ...{ service: request.service, cluster: request.cluster, family: request.definition.family, region },
-      registries: request.registries.map(({ registryArn, containerName, containerPort }) => {
-        const bound = ports.find(
-          (port) => port.container === (containerName ?? port.container) && port.containerPort === containerPort,
-        );
-        return {
-          registryArn,
-          ...(containerName !== undefined && { containerName }),
-          ...(bound && { containerPort: bound.hostPort }),
-        };
-      }),
-      ...{ ipv4: task.address, ipv6: undefined },
-      ports: ports.map(({ container, hostPort }) => ({ container, port: hostPort })),
-    },
-    health: { source: 'task', status: task.health, reason: task.healthReason, sinceMs: clock.now() },
-    ...{ place: {}, subjects: [] },
-  };
-}
-
-function emptyCloudMap({ state }: Api): Promise<void> {
-  return state.mutate(() => {
-    const services = [...state.services.keys()];
-    const changes: StoreChange[] = [
-      ...services.flatMap((id) =>
-        [...state.instancesOf(id).keys()].map((one) => ({
-          ...{ collection: 'instance' as const, key: instanceKey(id, one), value: undefined },
-        })),
-      ),
-      ...services.map((key) => ({ collection: 'service' as const, key, value: undefined })),
-      ...[...state.namespaces.keys()].map((key) => ({ collection: 'namespace' as const, key, value: undefined })),
-    ];
-    return { changes, result: undefined };
-  });
 }

@@ -105,6 +105,23 @@ describe('the configuration of cloudMap', () => {
     assert.deepEqual(await problems('{ writes: signed, store: memory }'), ['`writes: signed` needs a key in `keys`']);
   });
 
+  test('ecs runs in the cluster of the store, in its namespace unless another is named', async () => {
+    const ecs = async (more: string, store = '{ kubernetes: { context: west, namespace: Shop } }') => {
+      const text = `cloudMap: { writes: off, store: ${store} }\necs: { engine: kubernetes${more} }\nzones: []`;
+      const result = await parseConfig(text, 'zones.yaml');
+      return result.ok ? result.config.ecs : result.problems.map(({ message }) => message);
+    };
+    assert.deepEqual(await ecs(''), { engine: 'kubernetes', namespace: 'shop' });
+    assert.deepEqual(await ecs(', namespace: Tasks, drainSeconds: 5'), {
+      ...{ engine: 'kubernetes', namespace: 'tasks', drainSeconds: 5 },
+    });
+    assert.deepEqual(await ecs('', 'memory'), ['`engine: kubernetes` needs `cloudMap.store.kubernetes`']);
+    assert.deepEqual(await ecs(', reset: true, directory: x'), [
+      '`reset` is not for `engine: kubernetes`',
+      '`directory` is not for `engine: kubernetes`',
+    ]);
+  });
+
   test('ecs needs cloudMap and a loopback address, also for signed writes', async () => {
     const messages = async (text: string) => {
       const result = await parseConfig(`${text}\necs: { engine: processes }\nzones: [{ name: b.local }]`, 'zones.yaml');

@@ -69,6 +69,18 @@ test('the chart grants the permissions of deploy/rbac-cloud-map.yaml if enabled'
   await assert.rejects(chartObjects({ 'cloudMap.writeAccess': true }), /needs cloudMap\.namespace/);
 });
 
+test('the chart grants the permissions of deploy/rbac-ecs.yaml if enabled', requirement('helm'), async () => {
+  const manifest = await manifestsOf('rbac-ecs.yaml');
+  const chart = await chartObjects({ ecs: { writeAccess: true, namespace: 'healthdns' } });
+  for (const kind of ['Role', 'RoleBinding']) {
+    const { metadata, ...rights } = ofKind(chart, kind);
+    const { metadata: expected, ...expectedRights } = ofKind(manifest, kind);
+    assert.deepEqual(rights, expectedRights);
+    assert.deepEqual([metadata.name, metadata.namespace], [expected.name, expected.namespace]);
+  }
+  await assert.rejects(chartObjects({ 'ecs.writeAccess': true }), /needs ecs\.namespace/);
+});
+
 test('the chart runs the same pods behind the same Service as deploy/healthdns.yaml', requirement('helm'), async () => {
   const [manifest, chart] = [await manifestsOf('healthdns.yaml'), await chartObjects()];
   const podSpec = (objects: Manifest[]) => {

@@ -39,6 +39,7 @@ function setUp() {
     holdLease({
       ...{ server: serverFor(identity), namespace: 'cloud', name: 'endpoints', identity, clock, log: silentLogger },
       random: () => 0,
+      writes: 'endpoints',
       onChange(isHolder) {
         if (isHolder) holders.push(identity);
         else holders.splice(holders.indexOf(identity), 1);

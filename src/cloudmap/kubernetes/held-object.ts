@@ -134,7 +134,8 @@ export const OPERATIONS_CONFIG_MAP = 'cloudmap-operations';
 const MAX_LABEL = 63;
 const HASH_LETTERS = 10;
 
-export const namespaceObjectName = (namespace: string): string => named('cloudmap-namespace', canonicalName(namespace));
+export const namespaceObjectName = (namespace: string): string =>
+  objectName('cloudmap-namespace', canonicalName(namespace));
 
 /** "api" in "shop.local" is the Service "api-shop-local"; if another program has that name, one with a hash. */
 export function serviceObjectNames(namespace: string, service: string): readonly [string, string] {
@@ -145,7 +146,8 @@ export function serviceObjectNames(namespace: string, service: string): readonly
   return [isFaithful ? plain : unlike, unlike];
 }
 
-const named = (prefix: string, name: string): string => withHash(`${prefix}-${label(name)}`, name);
+/** A name of Kubernetes for any text: readable, and different for different texts. */
+export const objectName = (prefix: string, name: string): string => withHash(`${prefix}-${label(name)}`, name);
 
 function withHash(text: string, of: string): string {
   const hash = createHash('sha256').update(of).digest('hex').slice(0, HASH_LETTERS);

@@ -88,7 +88,7 @@ export async function checkFile(
   if (file.ecs !== undefined && file.ecs !== null) {
     const address = admin ?? http;
     const parsed = address === undefined ? undefined : parseListenAddress(address);
-    checkEcs(file.cloudMap !== undefined, parsed, soundness, reporter);
+    checkEcs(file.ecs, file.cloudMap, parsed, soundness, reporter);
   }
   checkAnswering(file, folder, (key) => soundness.isSound([key]), reporter);
   if (soundness.isContainer(['views'])) checkViews(file.views, file, folder, soundness, reporter);
@@ -130,7 +130,7 @@ export function buildConfig(input: FileInput, file: string, folder: string, repo
     logLevel: input.logLevel,
     zones,
     ...(cloudMap && { cloudMap }),
-    ...(input.ecs && { ecs: buildEcs(input.ecs, folder) }),
+    ...(input.ecs && { ecs: buildEcs(input.ecs, folder, cloudMap) }),
     ...buildAnswering(input, input.limits, folder, zones, reporter),
     ...(input.views.length > 0 && {
       views: buildViews(input.views, input, input.limits, folder, zones, reporter),

@@ -4,28 +4,37 @@ import * as v from 'valibot';
 import type { Reporter } from '../../reading/problem.ts';
 import { choice, flag, integer, mapping, text } from '../../reading/shape.ts';
 import type { Soundness } from '../../reading/validate.ts';
-import type { EcsConfig, ListenAddress } from '../config.ts';
+import type { CloudMapConfig, EcsConfig, ListenAddress } from '../config.ts';
+import type { CloudMapInput } from './cloud-map.ts';
 import { isLoopback } from './listen.ts';
+import { label } from './names.ts';
 
 const ecsSchema = mapping(
   {
     engine: choice(
-      ['processes'],
-      'processes: tasks run as processes of this machine, for tests; images are not pulled. Anyone who may write may run commands.',
+      ['kubernetes', 'processes'],
+      'kubernetes: services are Deployments in the cluster of `cloudMap.store.kubernetes`. processes: tasks run as processes of this machine, for tests; images are not pulled. Anyone who may write may run pods, or commands.',
+    ),
+    namespace: v.optional(
+      label(
+        'a namespace',
+        'kubernetes: namespace for Deployments, pods and the ConfigMaps of the API. Default: the namespace of the store.',
+      ),
     ),
     directory: v.optional(
-      text('a path', 'Directory for state, working directories and logs of tasks; relative to this file.'),
-      './ecs',
+      text(
+        'a path',
+        'processes: directory for state, working directories and logs of tasks; relative to this file. Default: ./ecs.',
+      ),
     ),
     drainSeconds: v.optional(
       integer(0, 3600, 'Seconds between the last answer with a task and its end. Default: the TTL of its records.'),
     ),
     reset: v.optional(
-      flag('Enable POST /reset, which deletes all tasks, services, definitions and namespaces.'),
-      false,
+      flag('processes: enable POST /reset, which deletes all tasks, services, definitions and namespaces.'),
     ),
   },
-  'The Amazon ECS API. It has the access rules of `cloudMap` and needs a loopback address for `http`.',
+  'The Amazon ECS API. It has the access rules of `cloudMap`; with `engine: processes` it needs a loopback address for `http`.',
 );
 
 export const ecsEntry = v.optional(ecsSchema);
@@ -33,13 +42,26 @@ export const ecsEntry = v.optional(ecsSchema);
 type EcsInput = v.InferOutput<typeof ecsSchema>;
 
 export function checkEcs(
-  hasCloudMap: boolean,
+  input: EcsInput,
+  cloudMap: CloudMapInput | undefined,
   address: ListenAddress | undefined,
   soundness: Soundness,
   reporter: Reporter,
 ): void {
   if (!soundness.isContainer(['ecs'])) return;
-  if (!hasCloudMap) reporter.problem(['ecs'], '`ecs` needs `cloudMap`: services register their tasks there');
+  if (cloudMap === undefined) reporter.problem(['ecs'], '`ecs` needs `cloudMap`: services register their tasks there');
+  if (!soundness.isSound(['ecs'])) return;
+  const others = input.engine === 'kubernetes' ? (['directory', 'reset'] as const) : (['namespace'] as const);
+  for (const key of others)
+    if (input[key] !== undefined) reporter.problem(['ecs', key], `\`${key}\` is not for \`engine: ${input.engine}\``);
+  if (input.engine === 'kubernetes') {
+    const store = soundness.isSound(['cloudMap', 'store']) ? cloudMap?.store : undefined;
+    if (cloudMap !== undefined && soundness.isSound(['cloudMap']) && typeof store !== 'object')
+      reporter.problem(['ecs', 'engine'], '`engine: kubernetes` needs `cloudMap.store.kubernetes`');
+    else if (typeof store === 'object' && store.kubernetes === undefined)
+      reporter.problem(['ecs', 'engine'], '`engine: kubernetes` needs `cloudMap.store.kubernetes`');
+    return;
+  }
   if (address !== undefined && !isLoopback(address.address))
     reporter.problem(
       ['ecs'],
@@ -47,9 +69,10 @@ export function checkEcs(
     );
 }
 
-export const buildEcs = ({ engine, directory, drainSeconds, reset }: EcsInput, folder: string): EcsConfig => ({
-  engine,
-  directory: resolve(folder, directory),
-  ...(drainSeconds !== undefined && { drainSeconds }),
-  reset,
-});
+export function buildEcs(input: EcsInput, folder: string, cloudMap: CloudMapConfig | undefined): EcsConfig {
+  const { engine, namespace, directory = './ecs', drainSeconds, reset = false } = input;
+  const drain = drainSeconds === undefined ? {} : { drainSeconds };
+  if (engine === 'processes') return { engine, directory: resolve(folder, directory), reset, ...drain };
+  const ofStore = cloudMap?.store.kind === 'kubernetes' ? cloudMap.store.namespace : '';
+  return { engine, namespace: namespace?.toLowerCase() ?? ofStore, ...drain };
+}

@@ -22,6 +22,7 @@ import {
   TASK_VARIABLE,
 } from './container-process.ts';
 import { hasCheck } from './rollout.ts';
+import { forgetStopped } from './stopped-tasks.ts';
 
 export interface ProcessEngineSettings {
   /** Working folders and logs of tasks: FOLDER/tasks/ID/CONTAINER. */
@@ -41,9 +42,6 @@ const DEFAULT_STOP_SECONDS = 30;
 const CLOSE_MS = 2_000;
 const MAX_LOG_BYTES = 64 * 1024 * 1024;
 const LOG_CHECK_MS = 5_000;
-/** Stopped tasks are remembered for an hour, as in ECS, but not more than so many. */
-const STOPPED_MS = 3_600_000;
-const MAX_STOPPED = 1_000;
 const MAX_TASKS = 2_000;
 
 export class ProcessEngine implements TaskEngine {
@@ -119,14 +117,8 @@ export class ProcessEngine implements TaskEngine {
   }
 
   #forgetStopped(): void {
-    const oldestMs = this.#settings.clock.now() - STOPPED_MS;
-    let excess = this.tasks.size - this.#live.size - MAX_STOPPED;
-    for (const [id, { stoppedMs }] of this.tasks) {
-      if (stoppedMs === undefined || (stoppedMs >= oldestMs && excess <= 0)) continue;
-      this.tasks.delete(id);
-      excess--;
+    for (const id of forgetStopped(this.tasks, this.#live.size, this.#settings.clock.now()))
       void rm(join(this.#settings.folder, 'tasks', id), { recursive: true, force: true });
-    }
   }
 
   /** 127.77.0.1 to 127.77.255.254, each reused as late as possible. Elsewhere than on Linux only 127.0.0.1 exists. */

@@ -42,6 +42,12 @@ export function withCompletion(
   return withEvent({ ...service, deployments: [completed] }, 'has reached a steady state.', context);
 }
 
+/** A deleted service without tasks. */
+export const asInactive = (service: EcsServiceRecord, { nowMs }: RolloutContext): EcsServiceRecord => ({
+  ...service,
+  ...{ status: 'INACTIVE', desiredCount: 0, deployments: [], inactiveMs: nowMs },
+});
+
 /** ECS's threshold of the circuit breaker: half the desired count, at least 3 and at most 200 failed tasks. */
 const threshold = ({ desiredCount }: EcsServiceRecord): number =>
   Math.min(200, Math.max(3, Math.ceil(desiredCount / 2)));

@@ -12,7 +12,15 @@ import {
 import type { FileState } from '../model/file-state.ts';
 import type { RunningTask } from '../model/running-task.ts';
 import type { ProcessEngine } from './process-engine.ts';
-import { isGood, limitsOf, type RolloutContext, withCompletion, withEvent, withFailures } from './rollout.ts';
+import {
+  asInactive,
+  isGood,
+  limitsOf,
+  type RolloutContext,
+  withCompletion,
+  withEvent,
+  withFailures,
+} from './rollout.ts';
 
 export interface ServiceSchedulerSettings {
   readonly state: FileState;
@@ -113,7 +121,7 @@ export class ServiceScheduler {
 
   #drain(key: string, service: EcsServiceRecord, tasks: readonly RunningTask[]): void {
     for (const task of tasks) this.#stop(task, 'the service was deleted');
-    if (tasks.length === 0) this.#put(key, { ...service, status: 'INACTIVE', desiredCount: 0 });
+    if (tasks.length === 0) this.#put(key, asInactive(service, this.#context()));
   }
 
   /** Tasks that failed their health checks are stopped, and others started in their place; returns the others. */

@@ -66,6 +66,8 @@ export interface EcsServiceRecord {
   /** The newest first. */
   readonly events: readonly ServiceEvent[];
   readonly tags: Tags;
+  /** Since when it has been INACTIVE; such services are shown for an hour. */
+  readonly inactiveMs?: number;
 }
 
 export const serviceKey = ({ cluster, name }: Pick<EcsServiceRecord, 'cluster' | 'name'>): string =>

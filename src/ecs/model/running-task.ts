@@ -42,6 +42,8 @@ export interface RunningContainer {
   readonly exitCode?: number;
   readonly reason?: string;
   readonly pid?: number;
+  /** The container runtime's id. */
+  readonly runtimeId?: string;
   readonly ports: readonly { readonly containerPort: number; readonly hostPort: number; readonly protocol: string }[];
 }
 

@@ -37,6 +37,8 @@ import {
 /** As in ECS; the processes engine runs at most 2,000 tasks in all. */
 const MAX_DESIRED = 1_000;
 const MAX_SERVICES = 5_000;
+/** How long a deleted service is shown. */
+const INACTIVE_MS = 3_600_000;
 
 const launchType = v.picklist(['EC2', 'FARGATE', 'EXTERNAL']);
 const deploymentConfiguration = v.optional(
@@ -91,9 +93,20 @@ export async function createService(api: EcsApi, input: unknown): Promise<object
     if (known !== undefined && known.status !== 'INACTIVE')
       return { changes: [], result: { service: repeated(api, known, request.clientToken) } };
     const service = newService(api, cluster, request);
-    const changes: EcsChange[] = [...clusterChange(api, cluster), { collection: 'service', key, value: service }];
+    const changes: EcsChange[] = [
+      ...clusterChange(api, cluster),
+      ...expired(api).filter((one) => one.key !== key),
+      { collection: 'service', key, value: service },
+    ];
     return { changes, result: { service: describeService(api, service) } };
   });
+}
+
+function expired({ state, clock }: EcsApi): EcsChange[] {
+  const oldestMs = clock.now() - INACTIVE_MS;
+  return [...state.services]
+    .filter(([, { inactiveMs = Number.POSITIVE_INFINITY }]) => inactiveMs < oldestMs)
+    .map(([key]) => ({ collection: 'service', key, value: undefined }));
 }
 
 function newService(api: EcsApi, cluster: string, request: v.InferOutput<typeof createInput>): EcsServiceRecord {

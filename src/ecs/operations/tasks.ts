@@ -184,7 +184,7 @@ function describeContainer(api: EcsApi, task: RunningTask, container: RunningTas
     taskArn: taskArn(api, task),
     name: container.name,
     image: container.image,
-    runtimeId: container.pid === undefined ? undefined : String(container.pid),
+    runtimeId: container.runtimeId ?? (container.pid === undefined ? undefined : String(container.pid)),
     lastStatus: container.status,
     healthStatus: container.health,
     exitCode: container.exitCode,

@@ -1,0 +1,175 @@
+// Tasks as pods of one namespace. Those of services are made by their Deployments; RunTask makes pods itself. Every replica
+// watches all of them.
+import { randomBytes } from 'node:crypto';
+import type { Clock, Timer } from '../../clock.ts';
+import { AwsError } from '../../cloudmap/aws-error.ts';
+import { ApiError, type ApiServer } from '../../sources/kubernetes/api/api-server.ts';
+import {
+  type Fields,
+  fields,
+  type Metadata,
+  metadata as metadataOf,
+  optionalFields,
+} from '../../sources/kubernetes/api/objects.ts';
+import type { WatchedKind } from '../../sources/kubernetes/watch/watched-kind.ts';
+import { deploymentOf, kubernetesName } from '../../taskdef/deployment.ts';
+import { type TaskDefinition, TaskDefinitionError } from '../../taskdef/task-definition.ts';
+import { forgetStopped } from '../engine/stopped-tasks.ts';
+import type { EcsState } from '../model/ecs-state.ts';
+import type { RunningTask, TaskEngine, TaskRequest } from '../model/running-task.ts';
+import { judgeTask, NOTHING_SEEN, type Seen } from '../task-health.ts';
+import { ECS_LABEL, STOPPED_ANNOTATION } from './ecs-objects.ts';
+import { taskOfPod } from './pod-task.ts';
+import { podOfTask } from './service-deployment.ts';
+
+export interface KubernetesEngineSettings {
+  readonly state: EcsState;
+  readonly server: ApiServer;
+  readonly namespace: string;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+interface Pod {
+  readonly seen: Seen;
+  readonly review: Timer | undefined;
+  readonly failures: number;
+}
+
+export class KubernetesEngine implements TaskEngine {
+  readonly tasks = new Map<string, RunningTask>();
+  readonly #settings: KubernetesEngineSettings;
+  readonly #pods = new Map<string, Pod>();
+  readonly #listeners: ((task: RunningTask) => void)[] = [];
+
+  constructor(settings: KubernetesEngineSettings) {
+    this.#settings = settings;
+  }
+
+  /** Times that essential containers of the task ended or could not start. */
+  failuresOf({ id }: RunningTask): number {
+    return this.#pods.get(id)?.failures ?? 0;
+  }
+
+  problemOf(definition: TaskDefinition): string | undefined {
+    try {
+      deploymentOf(definition, { service: 'x', cluster: 'x', count: 0, registries: [] });
+      return undefined;
+    } catch (error) {
+      if (error instanceof TaskDefinitionError) return error.problems.join('; ');
+      throw error;
+    }
+  }
+
+  async run(request: TaskRequest): Promise<RunningTask> {
+    const { server, signal } = this.#settings;
+    const family = kubernetesName(request.definition.family).slice(0, 40).replace(/-+$/, '');
+    const id = `${family}-${randomBytes(8).toString('hex')}`;
+    try {
+      this.#take(id, await server.exchange('POST', this.#path(''), podOfTask(id, request), signal));
+    } catch (error) {
+      throw refusal(error);
+    }
+    return this.tasks.get(id)!;
+  }
+
+  /** The reason is written on the pod first, so that every replica tells the same. */
+  async stop(id: string, stopCode: NonNullable<RunningTask['stopCode']>, stoppedReason: string): Promise<void> {
+    if (this.tasks.get(id)?.desiredStatus !== 'RUNNING') return;
+    const { server, signal } = this.#settings;
+    try {
+      const pod = await server.exchange('GET', this.#path(id), undefined, signal);
+      const own = fields(pod.metadata, 'metadata');
+      const annotations = {
+        ...optionalFields(own.annotations, 'annotations'),
+        [STOPPED_ANNOTATION]: JSON.stringify({ stopCode, stoppedReason }),
+      };
+      await server.exchange('PUT', this.#path(id), { ...pod, metadata: { ...own, annotations } }, signal);
+      const deleted = await server.exchange('DELETE', this.#path(id), undefined, signal);
+      if (deleted.kind === 'Pod') this.#take(id, deleted);
+    } catch (error) {
+      if (!(error instanceof ApiError && error.status === 404)) throw refusal(error);
+    }
+  }
+
+  onChange(listener: (task: RunningTask) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Tasks go on: they are the cluster's. */
+  async close(): Promise<void> {
+    for (const { review } of this.#pods.values()) review?.cancel();
+  }
+
+  kind(): WatchedKind {
+    return {
+      resource: 'pods',
+      title: 'tasks of ECS',
+      apiGroup: '',
+      groupVersionPath: '/api/v1',
+      namespace: this.#settings.namespace,
+      labelSelector: `${ECS_LABEL}=task`,
+      essential: true,
+      keyOf: (_namespace, name) => name,
+      replace: (key, metadata, object) => {
+        this.#replace(key, metadata, object);
+        return undefined;
+      },
+      remove: (key) => this.#remove(key),
+    };
+  }
+
+  #take(id: string, pod: Fields): void {
+    const metadata = metadataOf(pod);
+    const known = this.tasks.get(id);
+    if (known === undefined || known.version < Number(metadata.resourceVersion)) this.#replace(id, metadata, pod);
+  }
+
+  #replace(id: string, metadata: Metadata, pod: Fields): void {
+    const { clock, state } = this.#settings;
+    const before = this.#pods.get(id);
+    const nowMs = clock.now();
+    const judged = judgeTask(metadata, pod, before?.seen ?? NOTHING_SEEN, nowMs);
+    before?.review?.cancel();
+    const review =
+      judged.reviewMs === undefined
+        ? undefined
+        : clock.setTimeout(() => this.#replace(id, metadata, pod), judged.reviewMs - nowMs);
+    const known = taskOfPod(metadata, pod, judged, {
+      definition: (key) => state.definitions.get(key),
+      service: (key) => state.services.get(key),
+    });
+    this.#pods.set(id, { seen: judged.seen, review, failures: known?.failures ?? 0 });
+    if (known !== undefined) this.#changed(known.task);
+  }
+
+  #remove(id: string): void {
+    this.#pods.get(id)?.review?.cancel();
+    this.#pods.delete(id);
+    const task = this.tasks.get(id);
+    if (task === undefined) return;
+    const stoppedMs = task.stoppedMs ?? this.#settings.clock.now();
+    const containers = task.containers.map((one) => ({ ...one, status: 'STOPPED' as const }));
+    // A pod that is gone without a trace was stopped by its Deployment, or with kubectl.
+    const reason = { stopCode: 'ServiceSchedulerInitiated', stoppedReason: 'its pod was deleted' } as const;
+    this.#changed({ ...reason, ...task, status: 'STOPPED', desiredStatus: 'STOPPED', containers, stoppedMs });
+    forgetStopped(this.tasks, this.#pods.size, this.#settings.clock.now());
+  }
+
+  #changed(task: RunningTask): void {
+    this.tasks.set(task.id, task);
+    for (const listener of this.#listeners) listener(task);
+  }
+
+  #path(name: string): string {
+    const { namespace } = this.#settings;
+    return `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods${name && `/${encodeURIComponent(name)}`}`;
+  }
+}
+
+/** What the API server refuses is the client's fault; that it cannot be reached is not. */
+function refusal(error: unknown): AwsError {
+  const { message } = error as Error;
+  const isRefused = error instanceof ApiError && (error.status === 400 || error.status === 403 || error.status === 422);
+  return new AwsError(isRefused ? 'ClientException' : 'ServiceUnavailable', message);
+}

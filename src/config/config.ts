@@ -132,6 +132,8 @@ export interface ServerConfig {
   readonly udpPayloadBytes: number;
   /** How long /health and /ready report "stopping" before sockets close; 0: not at all. */
   readonly reusePort: boolean;
+  /** Extended errors (RFC 8914) have a text that says why. */
+  readonly errorText: boolean;
   readonly lameduckSeconds: number;
 }
 

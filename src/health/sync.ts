@@ -28,6 +28,7 @@ const FULL_PASS_SECONDS = 30;
 export class HealthSync {
   private readonly settings: HealthSyncSettings;
   private readonly listeners: VerdictListener[] = [];
+  private readonly reasonListeners: ((state: InstanceState) => void)[] = [];
   private readonly dirtyServices = new Set<string>();
   private readonly dirtyInstances = new Set<InstanceState>();
   private readonly totals = { passes: 0, judged: 0, changes: 0 };
@@ -58,6 +59,9 @@ export class HealthSync {
   readonly flush = (): void => this.pass(Number.POSITIVE_INFINITY);
 
   readonly onVerdict = (listener: VerdictListener): void => void this.listeners.push(listener);
+
+  /** Called when the reason for which an instance is not answered changes, also if nothing else does; and when it is again. */
+  readonly onReason = (listener: (state: InstanceState) => void): void => void this.reasonListeners.push(listener);
 
   counts(): { readonly passes: number; readonly judged: number; readonly changes: number; readonly dirty: number } {
     return { ...this.totals, dirty: this.dirtyServices.size + this.dirtyInstances.size };
@@ -129,6 +133,7 @@ export class HealthSync {
     this.settings.slots.set(state.slot, verdict.answered);
     if (sameVerdict(previous, verdict)) return;
     state.verdict = verdict;
+    if (!verdict.answered || !previous.answered) for (const listener of this.reasonListeners) listener(state);
     if (previous.status === verdict.status && previous.answered === verdict.answered) return;
     this.totals.changes++;
     for (const listener of this.listeners) listener(state, previous);

@@ -72,7 +72,7 @@ export const DUPLICATE = 0x8000_0000 | 0;
 export const SLOT_MASK = 0x00ff_ffff;
 
 /** Kinds of entries in a message to the data threads; each is | kind | words that follow | … |. */
-export const ENTRY = { REPLACE_NAME: 1, REMOVE_NAME: 2, REPLACE_ZONE: 3, REMOVE_ZONE: 4 } as const;
+export const ENTRY = { REPLACE_NAME: 1, REMOVE_NAME: 2, REPLACE_ZONE: 3, REMOVE_ZONE: 4, REPLACE_REASON: 5 } as const;
 export const ENTRY_HEADER_WORDS = 2;
 
 export const ZONE_FLAG = { READY: 1, STALE: 2 } as const;

@@ -45,6 +45,7 @@ export interface ChangeTarget {
   removeName(hash: number, name: WireName): void;
   replaceZone(hash: number, zone: ZoneState): void;
   removeZone(hash: number, name: WireName): void;
+  replaceReason(slot: number, text: string): void;
 }
 
 /** Applies the entry at `at` and returns the offset of the next. */
@@ -62,6 +63,9 @@ export function applyEntry(words: Int32Array, at: number, target: ChangeTarget):
       break;
     case ENTRY.REMOVE_ZONE:
       target.removeZone(words[body], bytesAt(words, body + 1));
+      break;
+    case ENTRY.REPLACE_REASON:
+      target.replaceReason(words[body], textOf(bytesAt(words, body + 1)));
       break;
     default:
       throw new Error(`a message to a data thread has an entry of kind ${words[at]} at word ${at}`);
@@ -87,6 +91,10 @@ function encodeChange(writer: WordWriter, change: Change, seed: HashSeed): void 
       writer.put(ENTRY.REMOVE_ZONE, 0, hashName(change.name, seed));
       putCounted(writer, change.name);
       break;
+    case 'replace-reason':
+      writer.put(ENTRY.REPLACE_REASON, 0, change.slot);
+      putCounted(writer, Buffer.from(change.text, 'latin1'));
+      break;
   }
 }
 
@@ -94,6 +102,7 @@ function encodeZone(writer: WordWriter, zone: ZoneState): void {
   writer.put((zone.ready ? ZONE_FLAG.READY : 0) | (zone.stale ? ZONE_FLAG.STALE : 0), zone.fallthrough.length);
   putCounted(writer, zone.name);
   for (const suffix of zone.fallthrough) putCounted(writer, suffix);
+  putCounted(writer, Buffer.from(zone.why ?? '', 'latin1'));
 }
 
 function decodeZone(words: Int32Array, at: number): ZoneState {
@@ -106,8 +115,12 @@ function decodeZone(words: Int32Array, at: number): ZoneState {
     fallthrough.push(suffix);
     next += 1 + ((suffix.length + 3) >> 2);
   }
-  return { name, ready: (flags & ZONE_FLAG.READY) !== 0, stale: (flags & ZONE_FLAG.STALE) !== 0, fallthrough };
+  const why = textOf(bytesAt(words, next));
+  return { name, ready: (flags & ZONE_FLAG.READY) !== 0, stale: (flags & ZONE_FLAG.STALE) !== 0, fallthrough, why };
 }
+
+const textOf = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 
 function putCounted(writer: WordWriter, bytes: Uint8Array): void {
   writer.put(bytes.length);
@@ -119,8 +132,9 @@ function bytesAt(words: Int32Array, at: number): Uint8Array {
   return new Uint8Array(words.buffer, words.byteOffset + (at + 1) * 4, words[at]).slice();
 }
 
-/** Identifies changes that replace each other while they wait: later states of the same name or zone. */
+/** Identifies changes that replace each other while they wait: later states of the same name, zone or slot. */
 export function changeKey(change: Change): string {
+  if (change.kind === 'replace-reason') return `r${change.slot}`;
   const zone = change.kind === 'replace-zone' || change.kind === 'remove-zone';
   const name =
     change.kind === 'replace-name'

@@ -47,13 +47,17 @@ export interface ZoneState {
   readonly stale: boolean;
   /** Suffixes of unknown names that are forwarded (root: all). */
   readonly fallthrough: readonly WireName[];
+  /** Why it is not ready, or stale: the text beside the extended error; ASCII. */
+  readonly why?: string;
 }
 
 export type Change =
   | { readonly kind: 'replace-name'; readonly records: NameRecords }
   | { readonly kind: 'remove-name'; readonly name: WireName }
   | { readonly kind: 'replace-zone'; readonly zone: ZoneState }
-  | { readonly kind: 'remove-zone'; readonly name: WireName };
+  | { readonly kind: 'remove-zone'; readonly name: WireName }
+  /** Why the instance of a slot is not answered; ASCII. Empty: it is, or the slot is no longer its own. */
+  | { readonly kind: 'replace-reason'; readonly slot: number; readonly text: string };
 
 /** The control plane's view of the data plane: one implementation with threads, one in-process for tests. */
 export interface DataPlane {

@@ -115,9 +115,9 @@ export interface StatusBoard {
   claimed(): readonly string[];
   /**
    * Whether all sources of a zone have synced or are served from a snapshot; and whether its answers may be out of date: a
-   * source is stale, or one is missing while others are known.
+   * source is stale, or one is missing while others are known. `why`: the reason of either, for people.
    */
-  zone(name: string): { readonly ready: boolean; readonly stale: boolean };
+  zone(name: string): { readonly ready: boolean; readonly stale: boolean; readonly why?: string };
   /** Called when a source is added, removed, synced, restored or stale. */
   onChange(listener: () => void): void;
 }
@@ -131,6 +131,8 @@ interface MutableKind extends Omit<KindStatus, 'counters'> {
   lastContactMs: number | undefined;
   contactAtMs: number;
   counters: Record<KindCounter, number>;
+  /** Since it last synced. */
+  isFailing: boolean;
 }
 
 interface MutableSource {
@@ -197,7 +199,8 @@ export function createStatusBoard(clock: BoardClock): StatusBoard {
       const missing = own.filter(isMissing);
       // While one cluster of several has not been read, it may own the names that the others answer.
       const mayChange = missing.length > 0 && missing.length < own.length;
-      return { ready: missing.length === 0, stale: own.some(isStale) || mayChange };
+      const why = missing.length > 0 ? whyMissing(missing[0]) : own.filter(isStale).map(whyStale)[0];
+      return { ready: missing.length === 0, stale: own.some(isStale) || mayChange, ...(why !== undefined && { why }) };
     },
     onChange: (listener) => void listeners.push(listener),
   };
@@ -209,6 +212,31 @@ const isMissing = ({ synced, stale }: MutableSource): boolean => !synced && !sta
 const isPending = (source: MutableSource): boolean => isMissing(source) || !source.isPublished;
 const isStale = ({ stale, isOld, synced }: MutableSource): boolean => stale || (synced && isOld);
 
+/** Without details such as addresses: everyone who may query sees it. */
+function whyMissing({ name, kinds }: MutableSource): string {
+  const waiting = [...kinds].filter((kind) => kind.required && !kind.synced);
+  const failing = waiting.filter(({ isFailing }) => isFailing);
+  const [first] = failing;
+  if (first?.state === 'forbidden') return `not ready: ${name} may not list ${first.kind}`;
+  const what = `has not listed ${waiting.map(({ kind }) => kind).join(', ')}`;
+  return `not ready: ${name} ${what}${failing.length > 0 ? ': its API server does not answer' : ''}`;
+}
+
+function whyStale(source: MutableSource): string {
+  const { name, synced, takenMs } = source;
+  if (!synced && takenMs !== undefined) return `stale: ${name} is served from a snapshot of ${timeText(takenMs)}`;
+  const heardMs = heardOf(source);
+  return `stale: ${name} has not been confirmed${heardMs === undefined ? '' : ` since ${timeText(heardMs)}`}`;
+}
+
+const timeText = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+/, '');
+
+function heardOf({ kinds }: MutableSource): number | undefined {
+  const heard = [...kinds].filter((kind) => kind.required).map((kind) => kind.lastContactMs ?? 0);
+  const oldestMs = Math.min(...heard);
+  return heard.length === 0 || oldestMs === 0 ? undefined : oldestMs;
+}
+
 function reportSource(source: MutableSource, clock: BoardClock, changed: () => void): Omit<SourceReport, 'remove'> {
   const set = (change: Partial<Pick<MutableSource, 'synced' | 'stale' | 'isPublished' | 'isOld' | 'takenMs'>>) => {
     Object.assign(source, change);
@@ -219,13 +247,9 @@ function reportSource(source: MutableSource, clock: BoardClock, changed: () => v
     set({ synced: true, stale: false });
   };
   return {
-    kind: (kind, required) => reportKind(source, kind, required, clock, review),
+    kind: (kind, required) => reportKind({ source, clock, review, changed }, kind, required),
     isSynced: () => source.synced,
-    heardMs() {
-      const heard = [...source.kinds].filter((kind) => kind.required).map((kind) => kind.lastContactMs ?? 0);
-      const oldestMs = Math.min(...heard);
-      return heard.length === 0 || oldestMs === 0 ? undefined : oldestMs;
-    },
+    heardMs: () => heardOf(source),
     restored(takenMs) {
       if (!source.synced) set({ stale: true, takenMs });
     },
@@ -239,13 +263,14 @@ function reportSource(source: MutableSource, clock: BoardClock, changed: () => v
   };
 }
 
-function reportKind(
-  source: MutableSource,
-  name: string,
-  required: boolean,
-  clock: BoardClock,
-  review: () => void,
-): KindReport {
+interface KindContext {
+  readonly source: MutableSource;
+  readonly clock: BoardClock;
+  readonly review: () => void;
+  readonly changed: () => void;
+}
+
+function reportKind({ source, clock, review, changed }: KindContext, name: string, required: boolean): KindReport {
   const kind: MutableKind = {
     kind: name,
     required,
@@ -256,16 +281,22 @@ function reportKind(
     lastContactMs: undefined,
     contactAtMs: 0,
     counters: emptyCounters(),
+    isFailing: false,
   };
   source.kinds.add(kind);
   return {
     state(state, detail = '') {
       kind.state = state;
       kind.detail = detail;
+      if (kind.isFailing || (state !== 'disconnected' && state !== 'forbidden')) return;
+      kind.isFailing = true;
+      changed();
     },
     synced() {
+      kind.isFailing = false;
       kind.synced = true;
       review();
+      if (!source.synced) changed(); // one less that it waits for
     },
     contact() {
       kind.lastContactMs = clock.now();
@@ -304,7 +335,10 @@ function describeSource(source: MutableSource, clock: BoardClock): SourceStatus 
     zones: source.zones,
     synced: source.synced,
     stale: isStale(source),
-    kinds: [...source.kinds].map(({ contactAtMs: _, ...kind }) => ({ ...kind, counters: { ...kind.counters } })),
+    kinds: [...source.kinds].map(({ contactAtMs: _, isFailing: __, ...kind }) => ({
+      ...kind,
+      counters: { ...kind.counters },
+    })),
     ageMs: ageOf(source, clock),
   };
 }

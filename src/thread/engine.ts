@@ -16,6 +16,7 @@ import { applyEntry, type ChangeTarget } from '../plane/messages.ts';
 import type { ResponderSettings } from '../plane/settings.ts';
 import type { ViewSettings } from '../plane/view-settings.ts';
 import type { QueryHandler } from '../server/answer/query-handler.ts';
+import { createReasons, type Reasons } from '../server/answer/reasons.ts';
 import { createResponder } from '../server/answer/respond.ts';
 import { claimOn, createZones, type Zones } from '../server/table/lookup.ts';
 import { createTable, type Table } from '../server/table/table.ts';
@@ -55,11 +56,16 @@ export interface Engine extends QueryHandler {
 
 export function createEngine(deps: EngineDeps): Engine {
   const table = createTable();
-  const main = createAnswering(deps, table, createZones());
+  const reasons = createReasons();
+  const common = { table, reasons };
+  const main = createAnswering(deps, common, createZones());
   const views = (deps.views ?? []).map((view) => {
     const { createForwarder, front } = view;
     const settings = { ...deps.settings, forwarding: createForwarder !== undefined };
-    return { ...view, answering: createAnswering({ ...deps, settings, createForwarder, front }, table, createZones()) };
+    return {
+      ...view,
+      answering: createAnswering({ ...deps, settings, createForwarder, front }, common, createZones()),
+    };
   });
   const { counters } = deps;
   const target: ChangeTarget = {
@@ -73,6 +79,7 @@ export function createEngine(deps: EngineDeps): Engine {
       main.zones.remove(hash, name);
       for (const view of views) if (hasZone(view, name)) view.answering.zones.remove(hash, name);
     },
+    replaceReason: reasons.replace,
   };
   const choices = views.map((view) => ({ ...view, handler: view.answering.handler }));
 
@@ -104,7 +111,11 @@ interface Answering {
 }
 
 /** Who answers from the table by one set of settings: the responder, what is in front of it, and the forwarder behind it. */
-function createAnswering(deps: EngineDeps, table: Table, zones: Zones): Answering {
+function createAnswering(
+  deps: EngineDeps,
+  common: { readonly table: Table; readonly reasons: Reasons },
+  zones: Zones,
+): Answering {
   const { memory, counters } = deps;
   const forwarder = deps.createForwarder?.({
     isOurs(name) {
@@ -123,9 +134,9 @@ function createAnswering(deps: EngineDeps, table: Table, zones: Zones): Answerin
   // needed: code that is made once for all is compiled for its one table and memory.
   const createInner = () => {
     const own = { memory: createPacketMemory(0, 0), counters: new Float64Array(counters.length) };
-    return createResponder({ ...deps, ...own, table, zones, forwarder: undefined });
+    return createResponder({ ...deps, ...own, ...common, zones, forwarder: undefined });
   };
-  const responder = createResponder({ ...deps, table, zones, forwarder });
+  const responder = createResponder({ ...deps, ...common, zones, forwarder });
   const front = deps.front && createFront(deps.front, responder, { ...deps.front, onError: deps.onError });
   const handler: QueryHandler = {
     ...responder,

@@ -1,6 +1,7 @@
 // Connects the modules of the control plane: sources → registry → health → zones → data plane.
-import type { Clock, Random } from '../clock.ts';
+import type { Clock, Random, Timer } from '../clock.ts';
 import type { Config, ZoneConfig } from '../config/config.ts';
+import { extraText } from '../dns/extra-text.ts';
 import { createExternalReports, type ExternalReports } from '../health/checks/external-reports.ts';
 import { HealthSync } from '../health/sync.ts';
 import type { Logger } from '../log.ts';
@@ -13,6 +14,10 @@ import { Zones } from '../zone/zones.ts';
 import { type CloudMap, startCloudMap } from './cloud-map.ts';
 import { createFlushPace, type FlushPace } from './flush-pace.ts';
 import { createKubernetesSources, type KubernetesSources } from './kubernetes-sources.ts';
+
+/** Changes of reasons are sent together: only the text of errors waits for them. */
+const REASONS_MS = 50;
+const ALL_TEXT = { server: { errorText: true } };
 
 export interface ControlPlaneSettings {
   readonly config: Config;
@@ -45,6 +50,7 @@ export class ControlPlane {
   /** The current configuration; undefined before the first `state`. */
   #stated: Config | undefined;
   #cloudMapZones: readonly ZoneConfig[] = [];
+  #reasons: Timer | undefined;
   #isClosed = false;
 
   constructor(settings: ControlPlaneSettings) {
@@ -64,6 +70,9 @@ export class ControlPlane {
     });
     this.#sources = createKubernetesSources({ registry, board: this.board, clock, random, log });
     this.health.onVerdict((state) => this.zones.verdictChanged(state.service.key));
+    this.health.onReason((state) => {
+      if (this.zones.noteReason(state)) this.#sendReasonsSoon();
+    });
     this.board.onChange(() => this.#showReadiness());
   }
 
@@ -90,6 +99,7 @@ export class ControlPlane {
   async state(next: Config, nameServerAddresses?: readonly string[]): Promise<void> {
     const previous = this.#stated;
     this.#stated = next;
+    if (next.server.errorText !== (previous ?? ALL_TEXT).server.errorText) this.#setReasons(next.server.errorText);
     this.#showZones(nameServerAddresses);
     stateStatic(this.registry, next.zones, previous?.zones ?? []);
     this.board.setComplete(false);
@@ -118,10 +128,24 @@ export class ControlPlane {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#pace.stop();
+    this.#reasons?.cancel();
     await this.#sources.stop();
     await this.cloudMap?.stop();
     this.reports.stop();
     this.health.stop();
+  }
+
+  #sendReasonsSoon(): void {
+    if (this.#isClosed) return;
+    this.#reasons ??= this.#settings.clock.setTimeout(() => {
+      this.#reasons = undefined;
+      if (this.zones.sendReasons()) this.#sendReasonsSoon();
+    }, REASONS_MS);
+  }
+
+  #setReasons(isOn: boolean): void {
+    this.zones.setReasons(isOn);
+    this.#sendReasonsSoon();
   }
 
   async #tick(): Promise<void> {
@@ -142,7 +166,11 @@ export class ControlPlane {
   }
 
   #showReadiness(): void {
-    for (const { name } of this.servedZones()) this.zones.setState(name, this.board.zone(name));
+    const { errorText } = (this.#stated ?? this.#settings.config).server;
+    for (const { name } of this.servedZones()) {
+      const { why, ...state } = this.board.zone(name);
+      this.zones.setState(name, errorText && why !== undefined ? { ...state, why: extraText(why) } : state);
+    }
     this.zones.setClaimed(this.board.claimed());
     this.#pace.loaded();
     const heard = this.board.unpublished();

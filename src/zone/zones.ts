@@ -4,9 +4,11 @@ import type { Clock, Random } from '../clock.ts';
 import type { ZoneConfig } from '../config/config.ts';
 import { parseName } from '../dns/name.ts';
 import type { Change, DataPlane } from '../plane/records.ts';
+import type { InstanceState } from '../registry/model.ts';
 import type { Registry } from '../registry/registry.ts';
 import { explainName, type NameExplanation } from './explain/explain.ts';
 import { Publication } from './publish/publication.ts';
+import { Reasons } from './publish/reasons.ts';
 import { refillChanges } from './publish/refill.ts';
 import type { Node } from './publish/tree.ts';
 import {
@@ -65,6 +67,7 @@ export class Zones {
   /** See setClaimed; `sentClaims` are those that the data plane knows of. */
   private claimed: readonly string[] = [];
   private readonly sentClaims = new Set<string>();
+  private readonly reasons = new Reasons();
   private isAnnounced = false;
   private running: Promise<void> | undefined;
   private queued: Promise<void> | undefined;
@@ -124,6 +127,26 @@ export class Zones {
     if (this.settings.registry.service(key)?.service?.ignoreEmpty) this.markDirty(key);
   }
 
+  /** The reason for which an instance is not answered has changed. Returns whether `sendReasons` has something to send. */
+  noteReason(state: InstanceState): boolean {
+    return this.reasons.note(state);
+  }
+
+  /** Sends reasons that have changed, for the text of extended errors. Returns whether more wait. */
+  sendReasons(): boolean {
+    const changes = this.reasons.take();
+    if (changes.length > 0) this.settings.plane.apply(changes).catch(() => {}); // a closed plane needs none
+    return this.reasons.isWaiting();
+  }
+
+  /** Off: extended errors have no text that says why instances are not answered. */
+  setReasons(isOn: boolean): void {
+    this.reasons.setOn(isOn);
+    if (!isOn) return;
+    for (const { instances } of this.settings.registry.services())
+      for (const state of instances.values()) this.reasons.note(state);
+  }
+
   explain(name: string): NameExplanation {
     const { publication, table, settings } = this;
     const { registry, plane } = settings;
@@ -134,6 +157,7 @@ export class Zones {
   *refill(): Iterable<Change> {
     for (const name of this.sentClaims) yield claimOf(name);
     yield* refillChanges(this.publication, () => this.table);
+    yield* this.reasons.refill();
   }
 
   /** The zones of a new configuration; zones that are gone are removed with the next flush. */
@@ -229,7 +253,7 @@ export class Zones {
     const changedZones = this.rezoned;
     this.rezoned = new Set();
     let isContested = false;
-    let changes: Change[] = [];
+    let changes: Change[] = this.reasons.forget(slots);
     let applied: Promise<void> = Promise.resolve();
     do {
       changes = changes.concat(this.announceZones());
@@ -313,8 +337,10 @@ export class Zones {
   }
 }
 
+const CLAIMED = 'not ready: a source that may have a zone for this name has not been read';
+
 /** A zone without names that is not ready: whatever is asked below it and belongs to no other zone is not known yet. */
 const claimOf = (name: string): Change => ({
   kind: 'replace-zone',
-  zone: { name: parseName(name), ready: false, stale: false, fallthrough: [] },
+  zone: { name: parseName(name), ready: false, stale: false, fallthrough: [], why: CLAIMED },
 });

@@ -30,6 +30,7 @@ describe('defaults of the configuration', () => {
         idServer: undefined,
         udpPayloadBytes: 1232,
         reusePort: false,
+        errorText: true,
         lameduckSeconds: 0,
       },
       limits: {

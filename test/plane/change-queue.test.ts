@@ -165,6 +165,7 @@ function namesIn(bytes: ArrayBuffer): string[] {
     removeName: (_hash: number, name: Uint8Array) => void names.push(`${formatName(name)} removed`),
     replaceZone: fail,
     removeZone: fail,
+    replaceReason: fail,
   };
   for (let at = 0; at < words.length; ) at = applyEntry(words, at, target);
   return names;

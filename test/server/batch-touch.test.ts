@@ -5,6 +5,7 @@ import { composeMessage } from '../../src/dns/message/message.ts';
 import { hashName } from '../../src/dns/name-hash.ts';
 import { createPacketMemory } from '../../src/native/packet-memory.ts';
 import { createCounters } from '../../src/plane/counters.ts';
+import { createReasons } from '../../src/server/answer/reasons.ts';
 import { createResponder } from '../../src/server/answer/respond.ts';
 import { createZones } from '../../src/server/table/lookup.ts';
 import { createTable, type Table } from '../../src/server/table/table.ts';
@@ -20,6 +21,7 @@ function responderOver(table: Table) {
     table,
     zones: createZones(),
     slots: new Uint8Array(8),
+    reasons: createReasons(),
     counters: createCounters(),
     settings: RESPONDER,
     hashSeed: SEED,

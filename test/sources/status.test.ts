@@ -59,9 +59,15 @@ test('a source served from a snapshot is ready and stale until it has synced or 
   const { board, source } = setUp();
   const services = source.kind('services', true);
   source.restored(0);
-  assert.deepEqual([board.zone('cluster.local.'), board.missing()], [{ ready: true, stale: true }, []]);
+  assert.deepEqual(
+    [board.zone('cluster.local.'), board.missing()],
+    [{ ready: true, stale: true, why: 'stale: kubernetes/a is served from a snapshot of 1970-01-01T00:00:00Z' }, []],
+  );
   source.expired();
-  assert.deepEqual([board.zone('cluster.local.'), board.missing().length], [{ ready: false, stale: false }, 1]);
+  assert.deepEqual(
+    [board.zone('cluster.local.'), board.missing().length],
+    [{ ready: false, stale: false, why: 'not ready: kubernetes/a has not listed services' }, 1],
+  );
   source.restored(0);
   services.synced();
   assert.deepEqual(board.zone('cluster.local.'), { ready: true, stale: false });
@@ -195,10 +201,13 @@ test('a synced source is stale while its data has not been confirmed for too lon
   const services = source.kind('services', true);
   board.setComplete(true);
   source.setOld(true);
-  assert.deepEqual(board.zone('cluster.local.'), { ready: false, stale: false });
+  const why = 'not ready: kubernetes/a has not listed services';
+  assert.deepEqual(board.zone('cluster.local.'), { ready: false, stale: false, why });
+  services.contact();
   services.synced();
   publish();
-  assert.deepEqual([board.zone('cluster.local.'), board.isReady()], [{ ready: true, stale: true }, true]);
+  const stale = 'stale: kubernetes/a has not been confirmed since 2026-01-01T00:00:00Z';
+  assert.deepEqual([board.zone('cluster.local.'), board.isReady()], [{ ready: true, stale: true, why: stale }, true]);
   assert.equal(board.sources()[0].stale, true);
   source.setOld(false);
   assert.deepEqual(board.zone('cluster.local.'), { ready: true, stale: false });
@@ -227,9 +236,30 @@ test('a zone of several clusters may change its answers while one of them has no
   const { board, source } = setUp();
   const first = source.kind('services', true);
   const second = board.add('kubernetes/b', ['cluster.local.']).kind('services', true);
-  assert.deepEqual(board.zone('cluster.local.'), { ready: false, stale: false });
+  const why = 'not ready: kubernetes/a has not listed services';
+  assert.deepEqual(board.zone('cluster.local.'), { ready: false, stale: false, why });
   second.synced();
-  assert.deepEqual(board.zone('cluster.local.'), { ready: false, stale: true });
+  assert.deepEqual(board.zone('cluster.local.'), { ready: false, stale: true, why });
   first.synced();
   assert.deepEqual(board.zone('cluster.local.'), { ready: true, stale: false });
+});
+
+test('the reason for a zone that is not ready follows what its source waits for, without details for everyone', () => {
+  const { board, source } = setUp();
+  const services = source.kind('services', true);
+  const pods = source.kind('pods', true);
+  const why = () => board.zone('cluster.local.').why;
+  assert.equal(why(), 'not ready: kubernetes/a has not listed services, pods');
+  let changes = 0;
+  board.onChange(() => changes++);
+  services.synced();
+  assert.equal(why(), 'not ready: kubernetes/a has not listed pods');
+  pods.state('disconnected', 'connect ECONNREFUSED 10.0.0.1:6443');
+  assert.equal(why(), 'not ready: kubernetes/a has not listed pods: its API server does not answer');
+  assert.equal(changes, 2);
+  pods.state('listing');
+  pods.state('disconnected', 'again');
+  assert.equal(changes, 2, 'a repeated failure changes nothing');
+  pods.state('forbidden', 'pods is forbidden: User "x" cannot list');
+  assert.equal(why(), 'not ready: kubernetes/a may not list pods');
 });

@@ -37,6 +37,7 @@ export function modelPlane(isLate = false): ModelPlane {
 
   function arrive(changes: readonly Change[]): void {
     for (const change of changes) {
+      if (change.kind === 'replace-reason') continue;
       log.push(`${change.kind} ${formatName(nameOf(change))}`);
       for (const member of members) member.take(change);
     }
@@ -70,6 +71,7 @@ export function emptyContent(): Content {
     names,
     zones,
     take(change) {
+      if (change.kind === 'replace-reason') return;
       const name = formatName(nameOf(change));
       if (change.kind === 'replace-name') names.set(name, change.records);
       else if (change.kind === 'remove-name') names.delete(name);
@@ -79,7 +81,7 @@ export function emptyContent(): Content {
   };
 }
 
-function nameOf(change: Change): Uint8Array {
+function nameOf(change: Exclude<Change, { kind: 'replace-reason' }>): Uint8Array {
   if (change.kind === 'replace-name') return change.records.name;
   return change.kind === 'replace-zone' ? change.zone.name : change.name;
 }

@@ -411,7 +411,8 @@ test('a claimed name is an unready zone until the names that end the claim are p
   const { plane, registry, zones } = setUpZones([clusterZone()]);
   zones.setClaimed(['.', 'corp.']);
   await zones.flush();
-  const claim = (name: string) => ({ name: parseName(name), ready: false, stale: false, fallthrough: [] });
+  const why = 'not ready: a source that may have a zone for this name has not been read';
+  const claim = (name: string) => ({ name: parseName(name), ready: false, stale: false, fallthrough: [], why });
   assert.deepEqual([plane.zones.get('.'), plane.zones.get('corp.')], [claim('.'), claim('corp.')]);
   assert.deepEqual([...zones.refill()].slice(0, 2), [
     { kind: 'replace-zone', zone: claim('.') },

@@ -29,6 +29,12 @@ export const serverEntry = v.optional(
         ),
         false,
       ),
+      errorText: v.optional(
+        flag(
+          'Extended DNS errors (RFC 8914) have a text that says why: which instances are not healthy, what has not been read, which upstream server timed out. Everyone who may query sees it.',
+        ),
+        true,
+      ),
       lameduckSeconds: v.optional(
         seconds(0, 300, 'On shutdown, how long /ready fails while queries are still answered, before sockets close.'),
         0,

@@ -12,6 +12,9 @@ export interface TargetAnswer {
   readonly authority: readonly TargetRecord[];
   /** Served stale (RFC 8767): the answer carries EDE 3. */
   readonly stale: boolean;
+  /** Of a failure: the extended error (RFC 8914), and the text beside it. */
+  readonly ede?: number;
+  readonly why?: string;
 }
 
 /** What we answer for a name of ours that an upstream's CNAME leads to. */

@@ -63,6 +63,8 @@ export interface Reply {
   rcode: number;
   /** EDE's INFO-CODE, or NO_EDE. */
   ede: number;
+  /** The text beside it; ASCII. */
+  why: string;
 }
 
 export function emptyReply(): Reply {
@@ -77,6 +79,7 @@ export function emptyReply(): Reply {
     authoritative: false,
     rcode: RCODE.NOERROR,
     ede: NO_EDE,
+    why: '',
   };
 }
 
@@ -102,6 +105,7 @@ export function beginReply(
   reply.authoritative = false;
   reply.rcode = RCODE.NOERROR;
   reply.ede = NO_EDE;
+  reply.why = '';
 }
 
 /** Writes OPT and header. Returns the length of the whole message. */
@@ -124,7 +128,9 @@ function addOpt(bytes: Uint8Array, reply: Reply, edns: QueryEdns, settings: Resp
   const optAt = reply.at;
   const end = reply.base + reply.maxBytes;
   if (optAt + OPT_BYTES_WITH_EDE > end) reply.ede = NO_EDE;
-  reply.at = writeOpt(bytes, optAt, settings.udpPayloadBytes, reply.rcode, edns.dnssecOk, reply.ede);
+  // The text is left out before the code is.
+  else if (optAt + OPT_BYTES_WITH_EDE + reply.why.length > end) reply.why = '';
+  reply.at = writeOpt(bytes, optAt, settings.udpPayloadBytes, reply.rcode, edns.dnssecOk, reply.ede, reply.why);
   reply.counts[SECTION.ADDITIONAL]++;
   // RFC 7828 section 3.2.2: never over UDP.
   if (edns.keepalive && reply.overTcp && reply.at + KEEPALIVE_BYTES <= end)

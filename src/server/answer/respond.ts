@@ -40,6 +40,7 @@ import type { Table } from '../table/table.ts';
 import { createChaosAnswers } from './chaos.ts';
 import { createPlaces } from './compression.ts';
 import { DROP, type Later, type QueryHandler } from './query-handler.ts';
+import type { Reasons } from './reasons.ts';
 import {
   ADDED,
   addRecord,
@@ -62,6 +63,7 @@ export interface ResponderDeps {
   readonly table: Table;
   readonly zones: Zones;
   readonly slots: Uint8Array;
+  readonly reasons: Pick<Reasons, 'whyNone' | 'whyGone'>;
   readonly counters: Counters;
   readonly settings: ResponderSettings;
   readonly hashSeed: HashSeed;
@@ -78,6 +80,8 @@ const WELL_FORMED = -1;
 /** RFC 8482 section 4.2: CPU "RFC8482", OS "". */
 const HINFO_RDATA = Uint8Array.of(7, 0x52, 0x46, 0x43, 0x38, 0x34, 0x38, 0x32, 0);
 const HINFO_TTL_SECONDS = 3600;
+/** Beside EDE 14. */
+const FILES_UNREAD = 'not ready: hosts files and resolv.conf have not been read';
 
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: a closure over memory and table, which V8 compiles in as constants: as a class an answer took 14 to 20 % longer
 export function createResponder(deps: ResponderDeps): QueryHandler {
@@ -158,7 +162,10 @@ export function createResponder(deps: ResponderDeps): QueryHandler {
       counters[typeCounter(question.type)]++;
       const outcome = answer(to, overTcp, target, true);
       if (outcome === OUTCOME.OUTSIDE || outcome === OUTCOME.FALLTHROUGH) {
-        if (!forwarder!.isReady) return end(slot, queryLength, OUTCOME.NOT_READY, target);
+        if (!forwarder!.isReady) {
+          reply.why = FILES_UNREAD;
+          return end(slot, queryLength, OUTCOME.NOT_READY, target);
+        }
         const forwarded = forward(slot, queryLength, to);
         if (outcome === OUTCOME.OUTSIDE || typeof forwarded === 'number' || forwarded.hasRoute) return forwarded;
         // No other server is asked, so the name does not exist.
@@ -274,7 +281,7 @@ function refuse(memory: PacketMemory, counters: Counters, slot: number, to: numb
 /** RFC 1034 section 4.3.2, from step 2 again for the target of each alias. Adds the records and returns the outcome. */
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: a closure over memory and table, which V8 compiles in as constants: as a class an answer took 14 to 20 % longer
 function createSearch(deps: ResponderDeps, reader: QuestionReader, reply: Reply) {
-  const { memory, table, settings } = deps;
+  const { memory, table, settings, reasons } = deps;
   const { question } = reader;
   /** The name being answered: that of the question, then the target of each alias. */
   const { name } = question;
@@ -299,16 +306,36 @@ function createSearch(deps: ResponderDeps, reader: QuestionReader, reply: Reply)
 
   /** RFC 2308: with the zone's SOA, and only if the zone is complete. */
   const negative = (outcome: number, zone: Zone): number => {
-    if (!zone.ready || !addSoa(zone, places.of(zone.labels))) return OUTCOME.NOT_READY;
-    if (zone.stale) reply.ede = outcome === OUTCOME.NXDOMAIN ? EDE.STALE_NXDOMAIN_ANSWER : EDE.STALE_ANSWER;
+    if (!zone.ready || !addSoa(zone, places.of(zone.labels))) return notReady(zone);
+    if (zone.stale) noteStale(zone, outcome === OUTCOME.NXDOMAIN ? EDE.STALE_NXDOMAIN_ANSWER : EDE.STALE_ANSWER);
     return outcome;
   };
 
+  const notReady = (zone: Zone): number => {
+    reply.why = zone.why ?? '';
+    return OUTCOME.NOT_READY;
+  };
+
+  const noteStale = (zone: Zone, ede: number): void => {
+    reply.ede = ede;
+    if (reply.why === '') reply.why = zone.why ?? '';
+  };
+
+  /** The answer is empty because of health. */
+  const noteWhy = (why: string): void => {
+    if (why === '') return;
+    reply.ede = EDE.OTHER;
+    reply.why = why;
+  };
+
   const nodata = (handle: number, zone: Zone): number => {
-    return negative(handle >= 0 && selector.isGone(table, handle) ? OUTCOME.NXDOMAIN : OUTCOME.NODATA, zone);
+    if (handle < 0 || !selector.isGone(table, handle)) return negative(OUTCOME.NODATA, zone);
+    if (reply.why === '') noteWhy(reasons.whyGone(table, handle));
+    return negative(OUTCOME.NXDOMAIN, zone);
   };
 
   const noneAlive = (found: Found, zone: Zone): number => {
+    noteWhy(reasons.whyNone(table, found.handle, found.rrset));
     const policy = policyOf(table.arena.words[chunkOf(found.handle)], found.rrset);
     return policy === POLICY.SERVFAIL ? OUTCOME.UNREACHABLE : nodata(found.handle, zone);
   };
@@ -317,7 +344,7 @@ function createSearch(deps: ResponderDeps, reader: QuestionReader, reply: Reply)
     const added = addRRset(SECTION.ANSWER, found.handle, found.rrset, nameAt());
     if (added === NONE_ALIVE) return noneAlive(found, zone);
     if (added === ADDED && hasAddressedNames(question.type)) addGlue(found.handle, NO_CUT);
-    if (zone.stale) reply.ede = EDE.STALE_ANSWER;
+    if (zone.stale) noteStale(zone, EDE.STALE_ANSWER);
     return OUTCOME.HIT;
   };
 
@@ -339,7 +366,7 @@ function createSearch(deps: ResponderDeps, reader: QuestionReader, reply: Reply)
     const shared = addAlias(found.handle, found.rrset, nameAt());
     if (shared === NONE_ALIVE) return noneAlive(found, zone);
     if (shared === CUT) return OUTCOME.HIT;
-    if (zone.stale) reply.ede = EDE.STALE_ANSWER;
+    if (zone.stale) noteStale(zone, EDE.STALE_ANSWER);
     const { length } = name;
     reader.readAlias(memory.spareAt, memory.spareAt + MAX_NAME_BYTES);
     places.moveTo(rdataAt, shared, length);
@@ -355,7 +382,7 @@ function createSearch(deps: ResponderDeps, reader: QuestionReader, reply: Reply)
     const added = addRRset(SECTION.ANSWER, found.handle, found.rrset, places.of(found.cutLabels));
     if (added === NONE_ALIVE) return noneAlive(found, zone);
     if (added === CUT) return OUTCOME.HIT;
-    if (zone.stale) reply.ede = EDE.STALE_ANSWER;
+    if (zone.stale) noteStale(zone, EDE.STALE_ANSWER);
     const kept = name.starts[found.cutLabels];
     if (kept + reply.at - targetAt > MAX_NAME_BYTES) return OUTCOME.TOO_LONG;
     const aliasAt = reply.at + RECORD_HEAD_BYTES - reply.base;
@@ -415,7 +442,7 @@ function createSearch(deps: ResponderDeps, reader: QuestionReader, reply: Reply)
           ? OUTCOME.FALLTHROUGH
           : negative(OUTCOME.NXDOMAIN, zone);
       default:
-        return found.outcome;
+        return found.outcome === OUTCOME.NOT_READY ? notReady(zone) : found.outcome;
     }
   };
 
@@ -423,6 +450,10 @@ function createSearch(deps: ResponderDeps, reader: QuestionReader, reply: Reply)
     if (hops === 0) return forwards ? OUTCOME.OUTSIDE : OUTCOME.REFUSED;
     if (target === undefined) return forwards && question.type !== TYPE.CNAME ? OUTCOME.TARGET : OUTCOME.HIT;
     if (target.stale) reply.ede = EDE.STALE_ANSWER;
+    else if (target.ede !== undefined) {
+      reply.ede = target.ede;
+      reply.why = target.why ?? '';
+    }
     addTarget(memory, reply, SECTION.ANSWER, target.records, name, nameAt());
     if (!reply.truncated) addTarget(memory, reply, SECTION.AUTHORITY, target.authority, name, nameAt());
     return OUTCOME.TARGET;

@@ -8,6 +8,8 @@ import { withSoa, zoneNames } from '../names/zone-names.ts';
 export interface Readiness {
   readonly ready: boolean;
   readonly stale: boolean;
+  /** Why it is not ready, or stale; ASCII. */
+  readonly why?: string;
 }
 
 export interface ZoneEntry {
@@ -73,11 +75,16 @@ export function bumpSerial(entry: ZoneEntry, nowMs: number): void {
 /** A reverse zone is ready when all that fill it are, and stale when any is. */
 export function readinessOf(entry: ZoneEntry, table: ReadonlyMap<string, ZoneEntry>): Readiness {
   const all = [entry, ...entry.filledBy.flatMap((name) => table.get(name) ?? [])].map(({ readiness }) => readiness);
-  return { ready: all.every(({ ready }) => ready), stale: all.some(({ stale }) => stale) };
+  const why = all.find((one) => one.why !== undefined)?.why;
+  return {
+    ready: all.every(({ ready }) => ready),
+    stale: all.some(({ stale }) => stale),
+    ...(why !== undefined && { why }),
+  };
 }
 
-export function zoneState(entry: ZoneEntry, { ready, stale }: Readiness): ZoneState {
-  return { name: entry.name, ready, stale, fallthrough: entry.fallthrough };
+export function zoneState(entry: ZoneEntry, { ready, stale, why }: Readiness): ZoneState {
+  return { name: entry.name, ready, stale, fallthrough: entry.fallthrough, ...(why !== undefined && { why }) };
 }
 
 /** The entry of the closest zone at or above a name. */

@@ -14,7 +14,9 @@ import {
 import { flushCache, listCache } from './cli/cache.ts';
 import { CommandError, EXIT } from './cli/exit-code.ts';
 import { explain } from './cli/explain.ts';
+import { addOperatingCommands } from './cli/operate.ts';
 import { serve } from './cli/serve.ts';
+import { httpOption, tokenOption } from './cli/server-options.ts';
 import type { ServerFlags } from './cli/server-request.ts';
 import { processSignals } from './cli/signals.ts';
 import { systemClock } from './clock.ts';
@@ -287,6 +289,13 @@ cache
     flushCache({ name, below: flags.below === true, server: flags, json: flags.json === true }, output.out),
   );
 
+addOperatingCommands(program, {
+  out: output.out,
+  finish: (code) => {
+    exitCode = code;
+  },
+});
+
 program
   .command('version')
   .description('Prints the version.')
@@ -318,16 +327,6 @@ interface ExplainFlags extends ServerFlags {
 interface CacheFlags extends ServerFlags {
   readonly json?: boolean;
   readonly below?: boolean;
-}
-
-function httpOption(): Option {
-  return new Option('--http <url>', "the server's `admin` address, or its `http` address on loopback")
-    .default('http://127.0.0.1:8053')
-    .env('HEALTHDNS_HTTP');
-}
-
-function tokenOption(): Option {
-  return new Option('--token-file <file>', "file with the server's adminToken").env('HEALTHDNS_TOKEN_FILE');
 }
 
 interface QueryFlags {

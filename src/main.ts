@@ -153,7 +153,7 @@ interface Reloaded {
 /** Whole or not at all. */
 async function reload(next: Config, { http, plane, checks, control }: Reloaded): Promise<void> {
   const { present } = presentAddresses(allAddresses(next.listen, next.views ?? []));
-  const prepared = await prepareAll([() => http.prepare(next)]);
+  const prepared = await prepareAll([() => http.prepare(next), () => control.operators.prepare(next.operatorFile)]);
   try {
     // The last that can fail: new data threads answer as soon as they listen.
     await plane.replaceThreads(planeSettings(next, present));

@@ -64,7 +64,7 @@ const homes: Record<string, readonly string[]> = {
   dns2: ['dns', 'query'],
   '@kubernetes/client-node': ['sources/kubernetes'],
   'lru-cache': ['forward', 'memory'],
-  commander: ['cli.ts', 'cli/arguments.ts'],
+  commander: ['cli.ts', 'cli'],
   pino: ['log.ts'],
   yaml: ['reading', 'config', 'taskdef', 'migrate'],
   valibot: ['reading', 'config', 'health/policies', 'cloudmap', 'taskdef', 'ecs/operations'], // whoever checks what comes from outside

@@ -33,6 +33,16 @@ export function parseSeconds(text: string): number {
   return seconds;
 }
 
+const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
+
+/** "90s", "30m", "2h", "1d" → seconds. */
+export function parseDuration(text: string): number {
+  const [, count, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
+  const seconds = Number(count) * UNITS[unit];
+  if (!(seconds > 0)) throw new InvalidArgumentError('expected a duration such as 90s, 30m, 2h or 1d.');
+  return seconds;
+}
+
 export function parseCount(text: string): number {
   if (!/^\d{1,5}$/.test(text)) throw new InvalidArgumentError('expected a whole number of at most five digits.');
   return Number(text);

@@ -3,6 +3,7 @@
 import type { Clock } from '../clock.ts';
 import type { CloudMapCheck, ZoneConfig } from '../config/config.ts';
 import { canonicalIp } from '../dns/ip.ts';
+import { operatorFact } from '../health/operator-order.ts';
 import type { Fact, HealthCheck, Instance, Service, ServicePolicy, Status } from '../registry/model.ts';
 import { CLOUD_MAP_SERVICE } from '../registry/reference.ts';
 import type { Registry } from '../registry/registry.ts';
@@ -206,7 +207,10 @@ function instanceOf(record: InstanceRecord): Instance {
     weight: 1,
     attributes: record.attributes,
     subjects: [],
-    facts: record.customStatus ? [customFact(record.customStatus)] : [],
+    facts: [
+      ...(record.customStatus ? [customFact(record.customStatus)] : []),
+      ...(record.operator ? [operatorFact(record.operator, record.registeredMs)] : []),
+    ],
   };
 }
 

@@ -1,4 +1,5 @@
 // The records that the Cloud Map API creates, as stores keep them. Times are wall-clock milliseconds; on the wire, seconds.
+import type { OperatorOrder } from '../health/operator-order.ts';
 
 export interface NamespaceRecord {
   readonly id: string;
@@ -52,6 +53,8 @@ export interface InstanceRecord {
   readonly attributes: Readonly<Record<string, string>>;
   /** The last UpdateInstanceCustomHealthStatus, or AWS_INIT_HEALTH_STATUS. */
   readonly customStatus?: { readonly status: 'HEALTHY' | 'UNHEALTHY'; readonly sinceMs: number };
+  /** An operator forced its health. */
+  readonly operator?: OperatorOrder;
   readonly registeredMs: number;
 }
 

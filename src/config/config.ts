@@ -14,6 +14,8 @@ export interface Config {
   readonly admin: ListenAddress | undefined;
   /** Absolute path of the file with the token that admin requests must have; undefined: no token. */
   readonly adminToken: string | undefined;
+  /** Absolute path of the file that keeps operators' orders for instances that are not pods; undefined: memory. */
+  readonly operatorFile?: string | undefined;
   readonly threads: number | 'auto';
   readonly server: ServerConfig;
   readonly limits: LimitsConfig;

@@ -19,21 +19,21 @@ const UNKNOWN_SERVICE: Pick<ServicePolicy, 'unknown' | 'publishNotReady'> = {
 export class Judge {
   private readonly rules = POLICIES.map(({ key, rules }) => ({ key, ...rules() }));
 
-  /** Whether the service has policies, which need `all`; otherwise `one` suffices for an instance whose facts changed. */
-  hasPolicies({ service }: ServiceState): boolean {
-    return service !== undefined && hasPolicies(service.policy);
+  /**
+   * Whether an instance with these facts needs `all`: its service has policies, or a fact expires. Otherwise `one` suffices for
+   * an instance whose facts changed.
+   */
+  needsAll({ service }: ServiceState, facts: readonly Fact[] = []): boolean {
+    return (service !== undefined && hasPolicies(service.policy)) || facts.some(({ untilMs }) => untilMs !== undefined);
   }
 
-  one(state: InstanceState): Verdict {
-    return effectiveStatus(state.facts(), state.service.service?.policy ?? UNKNOWN_SERVICE);
+  one(state: InstanceState, facts: readonly Fact[]): Verdict {
+    return effectiveStatus(facts, state.service.service?.policy ?? UNKNOWN_SERVICE);
   }
 
   all(service: ServiceState, nowMs: number): Judgement {
     const states = [...service.instances.values()];
     const policy = service.service?.policy;
-    if (policy === undefined || !hasPolicies(policy)) {
-      return { instances: states.map((state) => ({ state, verdict: this.one(state) })), untilMs: undefined };
-    }
     let untilMs: number | undefined;
     const judging: Judging = {
       nowMs,
@@ -41,6 +41,10 @@ export class Judge {
         if (ms < (untilMs ?? Number.POSITIVE_INFINITY)) untilMs = ms;
       },
     };
+    if (policy === undefined || !hasPolicies(policy)) {
+      const instances = states.map((state) => ({ state, verdict: this.one(state, unexpired(state, judging)) }));
+      return { instances, untilMs };
+    }
     const alone = states.map((state) => this.alone(state, policy, judging));
     const verdicts = policy.publishNotReady ? alone : this.together(service, alone, policy);
     const instances = states.map((state, index) => {
@@ -51,7 +55,7 @@ export class Judge {
   }
 
   private alone(state: InstanceState, policy: ServicePolicy, judging: Judging): Verdict {
-    let facts: readonly Fact[] = state.facts();
+    let facts = unexpired(state, judging);
     for (const { key, facts: rule } of this.rules) {
       const setting = policy[key];
       if (setting !== undefined && rule !== undefined) facts = rule(setting, facts, judging);
@@ -84,4 +88,15 @@ export class Judge {
     }
     return weight;
   }
+}
+
+/** The facts that have not expired; wakes the service when the next of them does. */
+function unexpired(state: InstanceState, { nowMs, wake }: Judging): readonly Fact[] {
+  const facts = state.facts();
+  if (facts.every(({ untilMs }) => untilMs === undefined)) return facts;
+  return facts.filter(({ untilMs }) => {
+    if (untilMs === undefined) return true;
+    if (untilMs > nowMs) wake(untilMs);
+    return untilMs > nowMs;
+  });
 }

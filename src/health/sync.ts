@@ -105,11 +105,12 @@ export class HealthSync {
     if (this.dirtyServices.size > 0 || this.dirtyInstances.size > 0) this.wake();
   }
 
-  /** Judges one instance, or all of its service if policies consider all; returns how many were judged. */
+  /** Judges one instance, or all of its service if that is needed; returns how many were judged. */
   private syncInstance(state: InstanceState): number {
     if (!state.isKnown()) return 1;
-    if (this.judge.hasPolicies(state.service)) return this.syncService(state.service);
-    this.settle(state, this.judge.one(state));
+    const facts = state.facts();
+    if (this.judge.needsAll(state.service, facts)) return this.syncService(state.service);
+    this.settle(state, this.judge.one(state, facts));
     if (state.service.sharedAddresses.size > 0) {
       for (const address of state.addresses) this.writeShared(state.service, address);
     }
@@ -155,7 +156,7 @@ export class HealthSync {
 
   /** Whether an instance that is added, removed or changed may affect the answers for others. */
   private concernsAll(service: ServiceState, what: 'structure' | 'facts'): boolean {
-    return this.judge.hasPolicies(service) || (what === 'structure' && service.sharedAddresses.size > 0);
+    return this.judge.needsAll(service) || (what === 'structure' && service.sharedAddresses.size > 0);
   }
 
   private planFullPass(): void {

@@ -34,6 +34,8 @@ export interface Fact {
   readonly gone?: boolean;
   /** Wall-clock milliseconds of the last report; only for external sources, whose reports expire. */
   readonly reportedMs?: number;
+  /** Wall-clock milliseconds from which on it no longer counts; only for operators. */
+  readonly untilMs?: number;
   /** Concerns only the subject's instances with these addresses; absent: all. */
   readonly addresses?: readonly string[];
   /**

@@ -28,8 +28,9 @@ export const unpackFacts = ({ stated, seconds }: PackedFacts): readonly Fact[] =
   seconds === WHOLE ? (stated as readonly Fact[]) : [withTime(stated as Fact, seconds)];
 
 /** Seconds since 1970, or WHOLE if the fact cannot be stored without its time. */
-function secondsOf({ sinceMs, reportedMs, addresses, staleSinceMs }: Fact): number {
+function secondsOf({ sinceMs, reportedMs, untilMs, addresses, staleSinceMs }: Fact): number {
   return reportedMs === undefined &&
+    untilMs === undefined &&
     addresses === undefined &&
     staleSinceMs === undefined &&
     sinceMs >= 0 &&

@@ -111,7 +111,8 @@ function sameFact(one: Fact, other: Fact): boolean {
       one.repeats === other.repeats &&
       one.isDated === other.isDated &&
       one.gone === other.gone &&
-      one.reportedMs === other.reportedMs)
+      one.reportedMs === other.reportedMs &&
+      one.untilMs === other.untilMs)
   );
 }
 

@@ -54,6 +54,7 @@ export interface CloudMapDependencies {
 
 export interface CloudMap {
   readonly endpoints: readonly Endpoint[];
+  readonly state: State;
   stop(): Promise<void>;
 }
 
@@ -109,6 +110,7 @@ export async function startCloudMap(config: CloudMapConfig, dependencies: CloudM
   });
   const services = [cloudMapService(api, () => published.done), ...(ecs ? [ecs.service] : [])];
   return {
+    state,
     endpoints: [
       ...awsEndpoints({ services, writes: config.writes, keys, clock, log, metrics }),
       ...(ecs?.endpoints ?? []),

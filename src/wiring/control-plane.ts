@@ -14,6 +14,7 @@ import { Zones } from '../zone/zones.ts';
 import { type CloudMap, startCloudMap } from './cloud-map.ts';
 import { createFlushPace, type FlushPace } from './flush-pace.ts';
 import { createKubernetesSources, type KubernetesSources } from './kubernetes-sources.ts';
+import { createOperators, type RunningOperators } from './operators.ts';
 
 /** Changes of reasons are sent together: only the text of errors waits for them. */
 const REASONS_MS = 50;
@@ -29,9 +30,10 @@ export interface ControlPlaneSettings {
   readonly metrics: Metrics;
 }
 
-/** Without any content yet. Rejects if the Cloud Map store cannot be opened. */
+/** Without any content yet. Rejects if the Cloud Map store or the operators' file cannot be opened. */
 export async function createControlPlane(settings: ControlPlaneSettings): Promise<ControlPlane> {
   const control = new ControlPlane(settings);
+  await (await control.operators.prepare(settings.config.operatorFile)).commit();
   await control.startCloudMap();
   return control;
 }
@@ -42,6 +44,7 @@ export class ControlPlane {
   readonly reports: ExternalReports;
   readonly board: StatusBoard;
   readonly zones: Zones;
+  readonly operators: RunningOperators;
   cloudMap: CloudMap | undefined;
 
   readonly #settings: ControlPlaneSettings;
@@ -69,6 +72,10 @@ export class ControlPlane {
       leftOut: (owner, problem) => log.warn('left out of DNS', { owner, problem }),
     });
     this.#sources = createKubernetesSources({ registry, board: this.board, clock, random, log });
+    this.operators = createOperators({
+      ...{ registry, sources: this.#sources, clock },
+      cloudMap: () => this.cloudMap?.state,
+    });
     this.health.onVerdict((state) => this.zones.verdictChanged(state.service.key));
     this.health.onReason((state) => {
       if (this.zones.noteReason(state)) this.#sendReasonsSoon();

@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts';
 import type { Config, ListenAddress } from '../config/config.ts';
 import { formatListenAddress, isLoopback } from '../config/sections/listen.ts';
 import { cacheEndpoints } from '../http/cache.ts';
+import { drainEndpoints } from '../http/drain.ts';
 import type { Endpoint } from '../http/endpoint.ts';
 import { explainChain, explainEndpoint } from '../http/explain.ts';
 import { externalHealthEndpoint } from '../http/external-health.ts';
@@ -148,8 +149,8 @@ const safeEndpoints = ({ control, plane, metrics, isStopping, clock }: HttpSourc
 ];
 
 /** The Cloud Map API has its own authorization (`cloudMap.writes`), which AWS clients support. */
-function adminEndpoints({ control, plane, config, overview, clock, history }: HttpSources): Endpoint[] {
-  const { registry, board, zones, reports, cloudMap } = control;
+function adminEndpoints({ control, plane, config, overview, clock, history, log }: HttpSources): Endpoint[] {
+  const { registry, board, zones, reports, cloudMap, operators } = control;
   const endpoints = [
     explainEndpoint({
       explain: (name) => explainChain(name, (one) => zones.explain(one), registry, board),
@@ -163,6 +164,12 @@ function adminEndpoints({ control, plane, config, overview, clock, history }: Ht
       inForce: () => control.flush(),
     }),
     ...cacheEndpoints(plane),
+    ...drainEndpoints({
+      ...{ operators, registry, log },
+      explain: (name) => zones.explain(name),
+      inForce: () => control.flush(),
+      now: () => clock.now(),
+    }),
   ];
   const { adminToken } = config;
   const check = adminToken === undefined ? undefined : createTokenCheck(() => readToken(adminToken), clock);

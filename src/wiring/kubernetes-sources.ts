@@ -3,12 +3,21 @@ import type { Clock, Random } from '../clock.ts';
 import type { KubernetesConfig, ZoneConfig } from '../config/config.ts';
 import type { Logger } from '../log.ts';
 import type { Registry } from '../registry/registry.ts';
+import { annotatePod } from '../sources/kubernetes/annotate-pod.ts';
 import { type Source, startKubernetesSource } from '../sources/kubernetes/source.ts';
 import type { StatusBoard } from '../sources/status.ts';
 
 export interface KubernetesSources {
   /** Starts new sources, and withdraws removed ones once their replacements have synced. */
   replace(zones: readonly ZoneConfig[]): Promise<void>;
+  /**
+   * Sets an annotation of a pod; undefined removes it. Resolves to false if no source follows that cluster. Throws
+   * AnnotationRefused.
+   */
+  annotate(
+    pod: { readonly cluster: string; readonly namespace: string; readonly name: string },
+    annotation: { readonly name: string; readonly value: string | undefined },
+  ): Promise<boolean>;
   stop(): Promise<void>;
 }
 
@@ -24,6 +33,7 @@ interface RunningSource {
   /** All settings of the source. */
   readonly identity: string;
   readonly zone: string;
+  readonly config: KubernetesConfig;
   readonly source: Source;
 }
 
@@ -35,7 +45,7 @@ export function createKubernetesSources(settings: KubernetesSourcesSettings): Ku
 
   function start(zone: ZoneConfig, config: KubernetesConfig, identity: string): RunningSource {
     const source = startKubernetesSource({ config, zone, registry, status: board, clock, random, log });
-    return { identity, zone: zone.name, source };
+    return { identity, zone: zone.name, config, source };
   }
 
   /** Old data is better than none: a zone keeps the objects of a former source until all current ones have synced. */
@@ -63,6 +73,12 @@ export function createKubernetesSources(settings: KubernetesSourcesSettings): Ku
       }
       retired.push(...leaving);
       withdrawRetired();
+    },
+    async annotate(pod, annotation) {
+      const cluster = running.find(({ config }) => config.label === pod.cluster);
+      if (cluster === undefined) return false;
+      await annotatePod(cluster.config, pod, annotation, clock);
+      return true;
     },
     async stop() {
       await Promise.all(running.map(({ source }) => source.stop()));

@@ -79,6 +79,7 @@ function instanceRecord(
     creatorRequestId: CreatorRequestId,
     attributes: kept,
     ...(service.customHealth && { customStatus }),
+    ...(before?.operator && { operator: before.operator }),
     registeredMs: before?.registeredMs ?? sinceMs,
   };
 }

@@ -32,6 +32,12 @@ export const fileSchema = mapping(
     listen: listenEntry,
     http: httpEntry,
     ...adminEntries,
+    operatorFile: v.optional(
+      text(
+        'a path',
+        'File that keeps what `drain` and `force` order for instances that are neither pods nor in Cloud Map.',
+      ),
+    ),
     threads: v.optional(
       v.pipe(
         v.union(
@@ -124,6 +130,7 @@ export function buildConfig(input: FileInput, file: string, folder: string, repo
     http: input.http === false ? undefined : parseListenAddress(input.http),
     admin: input.admin === undefined ? undefined : parseListenAddress(input.admin),
     adminToken: input.adminToken && resolve(folder, input.adminToken),
+    ...(input.operatorFile !== undefined && { operatorFile: resolve(folder, input.operatorFile) }),
     threads: input.threads,
     server: buildServer(input.server),
     limits: input.limits,

@@ -25,7 +25,7 @@ export interface ApiServer {
   close(): void;
 }
 
-export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /** The server should have sent something or ended the watch by now. */
 export class SilentConnection extends Error {
@@ -86,7 +86,8 @@ export function connectApiServer(config: ClusterAccess, clock: Clock, headersTim
     options.headers = { ...options.headers, accept };
     if (body !== undefined) {
       const length = String(Buffer.byteLength(body));
-      options.headers = { ...options.headers, 'content-type': JSON_TYPE, 'content-length': length };
+      const type = method === 'PATCH' ? 'application/merge-patch+json' : JSON_TYPE; // RFC 7386
+      options.headers = { ...options.headers, 'content-type': type, 'content-length': length };
     }
     return requestHeaders(url, { ...options, method, signal }, body, clock, headersTimeoutMs);
   }

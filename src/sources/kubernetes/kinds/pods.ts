@@ -2,6 +2,7 @@
 // written it to a slice, and even if no controller runs. https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
 
 import type { Timer } from '../../../clock.ts';
+import { ORDER_ANNOTATION, operatorFact, parseOrder } from '../../../health/operator-order.ts';
 import type { Fact, Instance, InstanceState } from '../../../registry/model.ts';
 import { NODE as NODE_SUBJECT, POD as POD_SUBJECT } from '../../../registry/reference.ts';
 import type { Fields, Metadata } from '../api/objects.ts';
@@ -64,6 +65,8 @@ export class PodsKind implements WatchedKind {
   private readonly unnamed = new Map<string, Unnamed>();
   /** Pods that a slice described differently when it was ahead of the watch of pods. */
   private readonly outdated = new Map<string, Outdated>();
+  /** Pods with an operator's order. */
+  private readonly ordered = new Set<string>();
   private suspicion: Timer | undefined;
   private verifiedMs = Number.NEGATIVE_INFINITY;
   private timer: Timer;
@@ -93,16 +96,35 @@ export class PodsKind implements WatchedKind {
       'pod',
       addresses === undefined ? facts : this.heldAgainst(subject, facts, addresses, node),
     );
+    const problem = this.takeOrder(subject, metadata.annotations[ORDER_ANNOTATION]);
     if (this.isVerified) {
       const group = groupKey(this.cluster, 'pods', metadata.namespace, metadata.name);
       const names = serviceKey(this.cluster, metadata.namespace, '');
       registry.replaceGroup(group, names, podNames(this.cluster, metadata, pod, addresses ?? []));
     }
-    return addresses === undefined ? new MalformedObject('status.podIPs contains an invalid IP address') : undefined;
+    return addresses === undefined ? new MalformedObject('status.podIPs contains an invalid IP address') : problem;
+  }
+
+  /** What an operator ordered for the pod. An order that cannot be read is none. */
+  private takeOrder(subject: string, annotation: unknown): MalformedObject | undefined {
+    if (annotation === undefined && !this.ordered.delete(subject)) return undefined;
+    const { registry, clock } = this.cluster;
+    const order = annotation === undefined ? undefined : parseOrder(String(annotation));
+    if (order === undefined || typeof order === 'string') registry.replaceFacts(subject, 'operator', NOTHING);
+    else {
+      // An order without its time has that of its arrival, also when the pod changes later.
+      const before = registry.factsOf(subject).find(({ source }) => source === 'operator');
+      const fact = operatorFact(order, before?.sinceMs ?? clock.now());
+      const isNew = before?.reason !== fact.reason && order.sinceMs === undefined;
+      registry.replaceFacts(subject, 'operator', [isNew ? { ...fact, sinceMs: clock.now() } : fact]);
+      this.ordered.add(subject);
+    }
+    return typeof order === 'string' ? new MalformedObject(`annotation ${ORDER_ANNOTATION}: ${order}`) : undefined;
   }
 
   remove(subject: string): void {
     this.stateGone(subject, 'the pod is deleted');
+    this.takeOrder(subject, undefined);
     this.unnamed.delete(subject);
     this.outdated.delete(subject);
     if (!this.isVerified) return;
@@ -116,8 +138,9 @@ export class PodsKind implements WatchedKind {
 
   abandon(subjects: Iterable<string>): void {
     for (const subject of [...subjects, ...this.gone.keys()])
-      this.cluster.registry.replaceFacts(subject, 'pod', NOTHING);
+      for (const source of ['pod', 'operator'] as const) this.cluster.registry.replaceFacts(subject, source, NOTHING);
     this.gone.clear();
+    this.ordered.clear();
     this.unseen.clear();
     this.unnamed.clear();
     this.outdated.clear();
@@ -165,11 +188,11 @@ export class PodsKind implements WatchedKind {
   /** A pod that a slice ahead of the watch of pods reports as not ready is not answered until the watch has caught up. */
   private compare(subject: string, reported: Fact, version: string): void {
     const { registry } = this.cluster;
-    const known = registry.factsOf(subject);
+    const known = registry.factsOf(subject).filter(({ source }) => source === 'pod');
     const held = this.outdated.get(subject);
     // A slice that agrees releases nothing: that of a service that publishes pods that are not ready reports each as ready.
-    if (reported.status === known[0].status || !this.watch().isBehind(version)) return;
-    const facts = held?.facts ?? known.filter(({ source }) => source === 'pod');
+    if (reported.status === known[0]?.status || !this.watch().isBehind(version)) return;
+    const facts = held?.facts ?? known;
     this.outdated.set(subject, { facts, version });
     this.suspect();
     if (reported.status !== 'UNHEALTHY') return;

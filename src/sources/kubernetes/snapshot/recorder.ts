@@ -66,10 +66,10 @@ export class Recorder implements Statements {
 
   replaceFacts(subject: string, source: FactSource, facts: readonly Fact[]): void {
     this.registry.replaceFacts(subject, source, facts);
-    this.restored.facts.delete(subject);
-    // A cluster's subjects (a pod, a node) each have one source.
-    if (facts.length > 0) this.facts.set(subject, { source, facts });
-    else this.facts.delete(subject);
+    const key = factsKey(subject, source);
+    this.restored.facts.delete(key);
+    if (facts.length > 0) this.facts.set(key, { source, facts });
+    else this.facts.delete(key);
   }
 
   setStale(prefix: string, sinceMs: number | undefined): void {
@@ -95,7 +95,7 @@ export class Recorder implements Statements {
   *statements(): Generator<Statement> {
     for (const service of this.services.values()) yield { service };
     for (const [group, stated] of this.groups) yield { group, ...stated };
-    for (const [subject, stated] of this.facts) yield { subject, ...stated };
+    for (const [key, stated] of this.facts) yield { subject: subjectOf(key), ...stated };
   }
 
   /** Restores all lines of a snapshot, or none. Returns its keys by kind. Throws DamagedSnapshot and the errors of the registry. */
@@ -114,9 +114,7 @@ export class Recorder implements Statements {
   withdrawRestored(): void {
     for (const key of [...this.restored.services]) this.removeService(key);
     for (const group of [...this.restored.groups]) this.removeGroup(group);
-    for (const subject of [...this.restored.facts]) {
-      this.replaceFacts(subject, this.facts.get(subject)!.source, []);
-    }
+    for (const key of [...this.restored.facts]) this.replaceFacts(subjectOf(key), this.facts.get(key)!.source, []);
   }
 
   private restoreOne(statement: Statement): void {
@@ -128,10 +126,18 @@ export class Recorder implements Statements {
       this.restored.groups.add(statement.group);
     } else {
       this.replaceFacts(statement.subject, statement.source, statement.facts);
-      this.restored.facts.add(statement.subject);
+      this.restored.facts.add(factsKey(statement.subject, statement.source));
     }
   }
 }
+
+/** A pod or a node has one source, and perhaps an operator's order: the subject itself is the key wherever possible. */
+const factsKey = (subject: string, source: FactSource): string =>
+  source === 'operator' ? `${OPERATOR}${subject}` : subject;
+
+const subjectOf = (key: string): string => (key.startsWith(OPERATOR) ? key.slice(OPERATOR.length) : key);
+
+const OPERATOR = 'operator ';
 
 /** Throws DamagedSnapshot for a line of unknown form. */
 function sort(lines: readonly Line[]): { statements: Statement[]; keys: Map<string, string[]> } {

@@ -1,7 +1,9 @@
 // The control plane without its threads and connections: watch events as bytes go in, messages for the data plane come
 // out and are thrown away.
+
 import { systemClock } from '../src/clock.ts';
 import type { KubernetesConfig, ZoneConfig } from '../src/config/config.ts';
+import { NO_STATIC_RECORDS } from '../src/config/static-records.ts';
 import { HealthSync } from '../src/health/sync.ts';
 import { silentLogger } from '../src/log.ts';
 import { encodeChanges } from '../src/plane/messages.ts';
@@ -59,7 +61,7 @@ const ZONE: ZoneConfig = {
     maxAnswers: 0,
     routing: 'multivalue',
   },
-  records: [],
+  records: NO_STATIC_RECORDS,
   services: [],
   kubernetes: [CLUSTER],
 };

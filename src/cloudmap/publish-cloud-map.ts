@@ -2,6 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import type { CloudMapCheck, ZoneConfig } from '../config/config.ts';
+import { NO_STATIC_RECORDS } from '../config/static-records.ts';
 import { canonicalIp } from '../dns/ip.ts';
 import { operatorFact } from '../health/operator-order.ts';
 import type { Fact, HealthCheck, Instance, Service, ServicePolicy, Status } from '../registry/model.ts';
@@ -131,7 +132,7 @@ function zoneOf(namespace: NamespaceRecord): [string, ZoneConfig | undefined] {
       ttlSeconds: namespace.soaTtlSeconds ?? 15,
       names: ['{service}'],
       policy,
-      records: [],
+      records: NO_STATIC_RECORDS,
       services: [],
       kubernetes: [],
     },

@@ -3,6 +3,7 @@
 import type { ForwardSettings, FrontSettings } from '../plane/forward-settings.ts';
 import type { ViewSettings } from '../plane/view-settings.ts';
 import type { HealthCheck, ServicePolicy, ServicePort } from '../registry/model.ts';
+import type { StaticRecords } from './static-records.ts';
 
 export interface Config {
   /** Absolute path of the file. */
@@ -163,7 +164,9 @@ export interface ZoneConfig {
   readonly ttlSeconds: number;
   readonly names: readonly string[];
   readonly policy: ServicePolicy;
-  readonly records: readonly StaticRecord[];
+  readonly records: StaticRecords;
+  /** Absolute paths of the zone file and of those that it includes. */
+  readonly files?: readonly string[];
   readonly services: readonly StaticService[];
   readonly kubernetes: readonly KubernetesConfig[];
   /**
@@ -182,16 +185,6 @@ export interface SoaConfig {
   readonly expireSeconds: number;
   /** Negative TTL (RFC 2308). */
   readonly minimumSeconds: number;
-}
-
-export interface StaticRecord {
-  /** Absolute; may begin with "*.". */
-  readonly name: string;
-  /** Mnemonic, upper case, or TYPEn (RFC 3597). */
-  readonly type: string;
-  /** Presentation form as in a zone file; names in it are absolute. */
-  readonly value: string;
-  readonly ttlSeconds: number;
 }
 
 export interface StaticService {

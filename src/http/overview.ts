@@ -45,7 +45,7 @@ export interface InstanceOverview {
 const MAX_INSTANCES = 20;
 
 export interface OverviewSources {
-  readonly zones: readonly { readonly name: string; readonly records: readonly unknown[] }[];
+  readonly zones: readonly { readonly name: string; readonly records: { readonly count: number } }[];
   readonly registry: Pick<Registry, 'service'>;
   readonly census: Census;
   readonly board: Pick<StatusBoard, 'sources' | 'zone'>;
@@ -59,7 +59,7 @@ export function overviewOf({ zones, registry, census, board }: OverviewSources, 
       return {
         name,
         ...board.zone(name),
-        records: records.length,
+        records: records.count,
         services: listed(services, troubled, limit).map((key) => describe(registry.service(key)!, services.get(key)!)),
         serviceCount: services.size,
         instanceCount,

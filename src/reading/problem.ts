@@ -14,11 +14,15 @@ export interface Problem {
 /** Keys and list positions from the top of the file. */
 export type Path = readonly (string | number)[];
 
-/** Collects problems and warnings of well-formed values, at their path. */
+/** Collects problems and warnings of well-formed values, at their path, or at a place in another file. */
 export interface Reporter {
   problem(path: Path, message: string): void;
   warning(path: Path, message: string): void;
+  problemAt(place: FilePlace, message: string): void;
+  warningAt(place: FilePlace, message: string): void;
 }
+
+export type FilePlace = Pick<Problem, 'file' | 'line' | 'column'>;
 
 /** "file:line:column: message", as printed by compilers, so that editors can jump there. */
 export function formatProblem(problem: Problem): string {

@@ -83,3 +83,13 @@ function branchAt(top: Branch, path: Path): Branch | 'wrong' | undefined {
   }
   return branch?.wrong ? 'wrong' : branch;
 }
+
+/** The items of a list whose shape is right, with their paths. */
+export function soundItems<Item>(
+  items: readonly Item[],
+  path: Path,
+  soundness: Soundness,
+): { readonly item: Item; readonly path: Path }[] {
+  if (!soundness.isContainer(path)) return [];
+  return items.map((item, i) => ({ item, path: [...path, i] })).filter((each) => soundness.isSound(each.path));
+}

@@ -13,6 +13,7 @@ import { refillChanges } from './publish/refill.ts';
 import type { Node } from './publish/tree.ts';
 import {
   bumpSerial,
+  changedBuckets,
   createZoneTable,
   type Readiness,
   readinessOf,
@@ -184,10 +185,10 @@ export class Zones {
   }
 
   private load(zones: readonly ZoneConfig[]): void {
-    const { clock, registry, leftOut = () => {} } = this.settings;
+    const { clock, registry } = this.settings;
     const { tree, apexes, owners } = this.publication;
     const previous = this.table;
-    const input = { zones, nameServerAddresses: this.addresses, nowMs: clock.now(), leftOut };
+    const input = { zones, nameServerAddresses: this.addresses, nowMs: clock.now() };
     this.table = createZoneTable(input, previous);
     for (const entry of previous.values()) if (!this.table.has(entry.config.name)) this.removeZone(entry);
     for (const entry of this.table.values()) {
@@ -197,8 +198,20 @@ export class Zones {
     const different = [...previous.values(), ...this.table.values()].filter(
       ({ config: { name } }) => !previous.has(name) || !this.table.has(name),
     );
+    this.markRecords(previous, different.length > 0);
     if (different.length > 0) this.touchAround(different);
     for (const { key } of registry.services()) this.markDirty(key);
+  }
+
+  /** The static records that differ; all, if zones were added or removed: names may be in another zone now. */
+  private markRecords(previous: ReadonlyMap<string, ZoneEntry>, all: boolean): void {
+    const { owners } = this.publication;
+    for (const zone of new Set([...previous.keys(), ...this.table.keys()])) {
+      const [before, after] = [previous.get(zone), this.table.get(zone)];
+      for (const bucket of changedBuckets(before, after)) this.markDirty(owners.ensureStatic(zone, bucket).key);
+      if (!all || after === undefined) continue;
+      for (const bucket of after.config.records.buckets()) this.markDirty(owners.ensureStatic(zone, bucket).key);
+    }
   }
 
   /** The effect of added or removed zones beyond their own names: names move from or to the zone above. */

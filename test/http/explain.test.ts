@@ -185,7 +185,7 @@ test('explain of a zone that is not ready reports SERVFAIL and the missing sourc
 
 test('the status page shows zones, services and health, escaped, and loads nothing', () => {
   const { registry, board, census } = rooms();
-  const zones = [{ name: 'test.local.', records: [1, 2] }];
+  const zones = [{ name: 'test.local.', records: { count: 2 } }];
   const page = statusPage('1.2.3', (limit) => overviewOf({ zones, registry, board, census }, limit), fakeClock());
   const response = page.handle({
     method: 'GET',
@@ -208,7 +208,10 @@ test('an overview of many services lists those in trouble first and counts the r
   const { registry, board, census } = rooms();
   for (let index = 0; index < 5; index++)
     registry.replaceService(service(`a${index}`, { key: `static/test.local./default/a${index}` }));
-  const [zone] = overviewOf({ zones: [{ name: 'test.local.', records: [] }], registry, board, census }, 2).zones;
+  const [zone] = overviewOf(
+    { zones: [{ name: 'test.local.', records: { count: 0 } }], registry, board, census },
+    2,
+  ).zones;
   assert.deepEqual(
     zone.services.map(({ name }) => name),
     ['api.test.local.', 'a0.test.local.'],

@@ -1,6 +1,8 @@
 // A Kubernetes source with a registry and health, in this process: what would be answered, without the DNS.
+
 import { systemClock } from '../../src/clock.ts';
 import type { KubernetesConfig, ZoneConfig } from '../../src/config/config.ts';
+import { NO_STATIC_RECORDS } from '../../src/config/static-records.ts';
 import { HealthSync } from '../../src/health/sync.ts';
 import { type Logger, silentLogger } from '../../src/log.ts';
 import { createRegistry, type Registry } from '../../src/registry/registry.ts';
@@ -38,7 +40,7 @@ export const testZone: ZoneConfig = {
     maxAnswers: 0,
     routing: 'multivalue',
   },
-  records: [],
+  records: NO_STATIC_RECORDS,
   services: [],
   kubernetes: [],
 };

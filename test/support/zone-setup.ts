@@ -1,4 +1,10 @@
+import assert from 'node:assert/strict';
 import type { ZoneConfig } from '../../src/config/config.ts';
+import type { StaticRecords } from '../../src/config/static-records.ts';
+import { StaticRecordsDraft } from '../../src/config/static-records-draft.ts';
+import { formatName, parseName } from '../../src/dns/name.ts';
+import { composeRdata, formatRdata } from '../../src/dns/rdata/rdata.ts';
+import { parseType, typeName } from '../../src/dns/types.ts';
 import type { Instance, Service, ServicePolicy, ServicePort } from '../../src/registry/model.ts';
 import { createRegistry, type Registry } from '../../src/registry/registry.ts';
 import { Zones, type ZonesSettings } from '../../src/zone/zones.ts';
@@ -13,7 +19,43 @@ export const POLICY: ServicePolicy = {
   routing: 'multivalue',
 };
 
-export function zoneConfig(name: string, change: Partial<ZoneConfig> = {}): ZoneConfig {
+/** A static record with its value as in a zone file; names are absolute. */
+export interface TextRecord {
+  readonly name: string;
+  readonly type: string;
+  readonly value: string;
+  readonly ttlSeconds: number;
+}
+
+export function staticRecords(zone: string, records: readonly TextRecord[]): StaticRecords {
+  const draft = new StaticRecordsDraft(parseName(zone));
+  for (const [i, { name, type, value, ttlSeconds }] of records.entries()) {
+    const number = parseType(type)!;
+    draft.add(parseName(name), number, ttlSeconds, composeRdata(number, value), i);
+  }
+  const steps = draft.finish({ problem: (_place, _part, message) => assert.fail(message), warning() {} });
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
+
+/** "www.x. 5 A 192.0.2.1" for each record. */
+export function recordTexts(records: StaticRecords): string[] {
+  return [...records.buckets()].flatMap((bucket) =>
+    records
+      .namesIn(bucket)
+      .flatMap(({ name, rrsets }) =>
+        rrsets.flatMap(({ type, ttlSeconds, rdatas }) =>
+          rdatas.map((rdata) => `${formatName(name)} ${ttlSeconds} ${typeName(type)} ${formatRdata(type, rdata)}`),
+        ),
+      ),
+  );
+}
+
+type ZoneChange = Partial<Omit<ZoneConfig, 'records'>> & { readonly records?: readonly TextRecord[] };
+
+export function zoneConfig(name: string, change: ZoneChange = {}): ZoneConfig {
   const soa = {
     mname: `ns.dns.${name}`,
     rname: `hostmaster.${name}`,
@@ -29,15 +71,15 @@ export function zoneConfig(name: string, change: Partial<ZoneConfig> = {}): Zone
     ttlSeconds: 5,
     names: ['{service}'],
     policy: POLICY,
-    records: [],
     services: [],
     kubernetes: [],
     ...change,
+    records: staticRecords(name, change.records ?? []),
   };
 }
 
 /** A cluster's zone; services are stated by hand. */
-export function clusterZone(name = 'cluster.local.', change: Partial<ZoneConfig> = {}): ZoneConfig {
+export function clusterZone(name = 'cluster.local.', change: ZoneChange = {}): ZoneConfig {
   const cluster = {
     kubeconfig: undefined,
     context: undefined,

@@ -11,6 +11,7 @@ import { endpoint, service, slice } from '../support/cluster-objects.ts';
 import { startFakeApiServer } from '../support/fake-api-server.ts';
 import { testKubernetesConfig, testZone } from '../support/followed-cluster.ts';
 import { until } from '../support/until.ts';
+import { staticRecords } from '../support/zone-setup.ts';
 
 const inDefault = <T extends { metadata: object }>(object: T) =>
   ({ ...object, metadata: { ...object.metadata, namespace: 'default' } }) as never;
@@ -75,7 +76,12 @@ test('an unchanged cluster configuration keeps its source', async (t) => {
   const lists = () => cluster.requests.filter((request) => !request.startsWith('watch')).length;
   const before = lists();
   await sources.replace([
-    { ...zone(), records: [{ name: 'x.cluster.local.', type: 'A', value: '192.0.2.1', ttlSeconds: 5 }] },
+    {
+      ...zone(),
+      records: staticRecords('cluster.local.', [
+        { name: 'x.cluster.local.', type: 'A', value: '192.0.2.1', ttlSeconds: 5 },
+      ]),
+    },
   ]);
   cluster.put('services', inDefault(service('c')));
   await until(known, ['a 10.0.0.1', 'b 10.0.0.2', 'c ']);

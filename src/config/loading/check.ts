@@ -82,7 +82,7 @@ export function zoneContents(zone: ZoneConfig): string {
   const instances = zone.services.flatMap((service) => service.instances.map((instance) => ({ service, instance })));
   const checked = instances.filter(({ service, instance }) => instance.healthCheck ?? service.healthCheck).length;
   const parts = [
-    zone.records.length > 0 ? count(zone.records.length, 'record') : '',
+    zone.records.count > 0 ? count(zone.records.count, 'record') : '',
     zone.services.length > 0 ? count(zone.services.length, 'service') : '',
     instances.length > 0 ? `${count(instances.length, 'instance')} (${checked} with a health check)` : '',
     ...zone.kubernetes.map(({ label }) => `Kubernetes cluster ${label}`),

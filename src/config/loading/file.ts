@@ -20,9 +20,9 @@ import {
   listenEntry,
   parseListenAddress,
 } from '../sections/listen.ts';
+import { warnOfMissingGlue } from '../sections/missing-glue.ts';
 import { buildServer, limitsEntry, serverEntry } from '../sections/server.ts';
 import { checkSnapshotFiles } from '../sections/snapshot-files.ts';
-import { warnOfUnreachable } from '../sections/unreachable.ts';
 import { buildViews, checkViews, checkViewZones, viewsEntry } from '../sections/views.ts';
 import { buildZones, checkZones, warnOfNames, zonesEntry } from '../sections/zones.ts';
 
@@ -66,13 +66,13 @@ export const fileSchema = mapping(
 
 export type FileInput = v.InferOutput<typeof fileSchema>;
 
-/** Cross-checks of every well-formed section. `folder`: base of relative paths. */
+/** Cross-checks of every well-formed section. `folder`: base of relative paths. Resolves to the records that were read. */
 export async function checkFile(
   file: FileInput,
   folder: string,
   soundness: Soundness,
   reporter: Reporter,
-): Promise<void> {
+): Promise<RecordsOfZones> {
   if (soundness.isSound(['listen'])) checkListen(file.listen, soundness.isSound(['http']) && file.http, reporter);
   const { admin, http } = addressesOf(file, soundness);
   if (admin !== undefined) {
@@ -98,14 +98,17 @@ export async function checkFile(
   }
   checkAnswering(file, folder, (key) => soundness.isSound([key]), reporter);
   if (soundness.isContainer(['views'])) checkViews(file.views, file, folder, soundness, reporter);
-  if (!soundness.isContainer(['zones'])) return;
+  if (!soundness.isContainer(['zones'])) return new Map();
   if (file.zones.length === 0 && file.forward === undefined && file.cloudMap === undefined && file.views.length === 0)
     reporter.problem(['zones'], '`zones` is missing: expected at least one zone to answer for');
   if (soundness.isSound(['views']) && soundness.isSound(['zones']) && file.cloudMap === undefined)
     checkViewZones(file.views, file.zones, reporter);
-  await checkZones(file.zones, folder, soundness, reporter);
+  const records = await checkZones(file.zones, folder, soundness, reporter);
   await checkSnapshotFiles(file.zones, file.cloudMap, folder, soundness, reporter);
+  return records;
 }
+
+type RecordsOfZones = Awaited<ReturnType<typeof checkZones>>;
 
 /** Those that are well-formed and not disabled. */
 function addressesOf(file: FileInput, soundness: Soundness): { readonly admin?: string; readonly http?: string } {
@@ -116,12 +119,18 @@ function addressesOf(file: FileInput, soundness: Soundness): { readonly admin?: 
 }
 
 /** A file without problems → the configuration; may still warn. */
-export function buildConfig(input: FileInput, file: string, folder: string, reporter: Reporter): Config {
+export function buildConfig(
+  input: FileInput,
+  records: RecordsOfZones,
+  file: string,
+  folder: string,
+  reporter: Reporter,
+): Config {
   const clusters = createClusterNames();
-  const zones = buildZones(input.zones, folder, clusters);
+  const zones = buildZones(input.zones, records, folder, clusters);
   for (const [i, zone] of zones.entries()) {
     warnOfNames(zone, ['zones', i], reporter);
-    warnOfUnreachable(zone, input.zones[i].records, zones, ['zones', i, 'records'], reporter);
+    warnOfMissingGlue(zone, records.get(input.zones[i])!, zones);
   }
   const cloudMap = input.cloudMap && buildCloudMap(input.cloudMap, folder, clusters);
   return {

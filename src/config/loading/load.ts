@@ -44,14 +44,18 @@ export async function parseConfig(text: string, path: string): Promise<LoadResul
   const reporter: Reporter = {
     problem: (of, message) => void problems.push(at(of, message)),
     warning: (of, message) => void warnings.push(at(of, message)),
+    problemAt: (place, message) => void problems.push({ ...place, path: '', message }),
+    warningAt: (place, message) => void warnings.push({ ...place, path: '', message }),
   };
   const { output, problems: shapeProblems, ...soundness } = validate(fileSchema, yaml.value);
   for (const problem of shapeProblems)
     problems.push(at(problem.path, problem.message, yaml.place(problem.at.path, problem.at.of)));
   const folder = dirname(resolve(path));
-  if (soundness.isContainer([])) await checkFile(output, folder, soundness, reporter);
+  if (!soundness.isContainer([])) return failed(problems, warnings);
+  const records = await checkFile(output, folder, soundness, reporter);
   if (problems.length > 0) return failed(problems, warnings);
-  return { ok: true, config: buildConfig(output, resolve(path), folder, reporter), warnings: sorted(warnings) };
+  const config = buildConfig(output, records, resolve(path), folder, reporter);
+  return { ok: true, config, warnings: sorted(warnings) };
 }
 
 function failed(problems: readonly Problem[], warnings: readonly Problem[]): LoadResult {

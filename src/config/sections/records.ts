@@ -1,11 +1,11 @@
 // `records`: static records, as in a zone file but with names relative to the zone and TXT values written as they are.
 import * as v from 'valibot';
-import { composeRdata, formatRdata, RdataError } from '../../dns/rdata/rdata.ts';
+import { composeRdata, RdataError } from '../../dns/rdata/rdata.ts';
 import { parseType, TYPE, typeName } from '../../dns/types.ts';
 import { type Path, type Reporter, shown } from '../../reading/problem.ts';
 import { mapping, oneOrMany, text, ttlSeconds } from '../../reading/shape.ts';
 import { nearest } from '../../reading/suggest.ts';
-import type { StaticRecord } from '../config.ts';
+import type { RecordPart, RecordReporter, StaticRecordsDraft } from '../static-records-draft.ts';
 import { absoluteName, domainName, isInZone, nameMessage, wireName } from './names.ts';
 
 const COMMON_TYPES = [
@@ -28,7 +28,7 @@ const COMMON_TYPES = [
   'URI',
 ];
 /** Meta types (RFC 6895 section 3.1), and types that only a signer may publish. */
-const NOT_FOR_PEOPLE = new Set<number>([
+export const NOT_FOR_PEOPLE = new Set<number>([
   0,
   TYPE.OPT,
   TYPE.TKEY,
@@ -73,22 +73,55 @@ function typeProblem(value: string): string | undefined {
   return NOT_FOR_PEOPLE.has(type) ? `${typeName(type)} is not allowed as a static record` : undefined;
 }
 
-/** Cross-checks of all records of a zone whose name is sound; `records` holds only sound ones. */
-export function checkRecords(
-  records: readonly { readonly record: RecordInput; readonly path: Path }[],
-  zone: string,
+/**
+ * Adds the records of zones.yaml whose shape is sound to `draft`; `items` have their position in the list. Problems of one
+ * record are reported here, those of records together when the draft is finished.
+ */
+export function addRecords(
+  items: readonly { readonly item: RecordInput; readonly path: Path }[],
+  zone: { readonly name: string; readonly ttlSeconds: number },
+  draft: StaticRecordsDraft,
   reporter: Reporter,
 ): void {
-  const byName = new Map<string, Claim[]>();
-  for (const { record, path } of records) {
-    const name = checkOwner(record, path, zone, reporter);
-    const values = checkValues(record, path, zone, reporter);
-    if (name === undefined || values === undefined) continue;
-    const others = byName.get(name) ?? [];
-    byName.set(name, others);
-    others.push({ type: typeOf(record), path, ttlSeconds: record.ttlSeconds, values });
-    checkBesideOthers(name, others, zone, reporter);
+  for (const { item: record, path } of items) {
+    const name = checkOwner(record, path, zone.name, reporter);
+    if (Array.isArray(record.value) && record.value.length === 0)
+      reporter.problem([...path, 'value'], '`value`: expected at least one value');
+    const type = parseType(record.type.toUpperCase())!;
+    for (const [i, value] of [record.value].flat().entries()) {
+      const place = placeOf(Number(path.at(-1)), Array.isArray(record.value) ? i : undefined);
+      try {
+        const rdata = composeRdata(type, presentation(type, value), wireName(zone.name));
+        if (name !== undefined) draft.add(wireName(name), type, record.ttlSeconds ?? zone.ttlSeconds, rdata, place);
+      } catch (error) {
+        if (!(error instanceof RdataError)) throw error;
+        reporter.problem(pathOf(place, 'value', path.slice(0, -1)), error.message);
+        break;
+      }
+    }
   }
+}
+
+// Places of a draft: the position of the record in the list, and of the value in the record, where that is a list.
+
+const VALUES = 2 ** 20;
+
+const placeOf = (record: number, value: number | undefined): number =>
+  record * VALUES + (value === undefined ? 0 : Math.min(value + 1, VALUES - 1));
+
+/** `records`: the path of the list. */
+function pathOf(place: number, part: RecordPart, records: Path): Path {
+  const value = place % VALUES;
+  const record = [...records, Math.floor(place / VALUES), part];
+  return part === 'value' && value > 0 ? [...record, value - 1] : record;
+}
+
+/** Reports what a draft finds at the paths of the records of zones.yaml. */
+export function recordReporter(records: Path, reporter: Reporter): RecordReporter {
+  return {
+    problem: (place, part, message) => reporter.problem(pathOf(place, part, records), message),
+    warning: (place, part, message) => reporter.warning(pathOf(place, part, records), message),
+  };
 }
 
 function checkOwner(record: RecordInput, path: Path, zone: string, reporter: Reporter): string | undefined {
@@ -123,88 +156,12 @@ function checkOwner(record: RecordInput, path: Path, zone: string, reporter: Rep
   return name;
 }
 
-function checkValues(record: RecordInput, path: Path, zone: string, reporter: Reporter): Set<string> | undefined {
-  const values = new Set<string>();
-  if (Array.isArray(record.value) && record.value.length === 0)
-    reporter.problem([...path, 'value'], '`value`: expected at least one value');
-  for (const [i, value] of [record.value].flat().entries()) {
-    const at = Array.isArray(record.value) ? [...path, 'value', i] : [...path, 'value'];
-    try {
-      const canonical = canonicalValue(record.type, value, zone);
-      if (values.has(canonical)) reporter.warning(at, `duplicate value ${shown(value)}: it is answered only once`);
-      values.add(canonical);
-    } catch (error) {
-      if (!(error instanceof RdataError)) throw error;
-      reporter.problem(at, error.message);
-      return undefined;
-    }
-  }
-  return values;
-}
-
-interface Claim {
-  readonly type: string;
-  readonly path: Path;
-  readonly ttlSeconds: number | undefined;
-  readonly values: ReadonlySet<string>;
-}
-
-/** The last of a name's records beside those before it. */
-function checkBesideOthers(name: string, records: readonly Claim[], zone: string, reporter: Reporter): void {
-  const added = records.at(-1)!;
-  const at = [...added.path, 'type'];
-  const conflict = conflictOf(name, records, zone);
-  if (conflict) reporter.problem(at, conflict);
-  const sameType = records.find(({ type }) => type === added.type)!;
-  if (!conflict && sameType.ttlSeconds !== added.ttlSeconds)
-    reporter.warning(
-      at,
-      `${name} ${added.type}: records of one name and type share one TTL (RFC 2181 section 5.2): the lowest is used`,
-    );
-}
-
-function conflictOf(name: string, records: readonly Claim[], zone: string): string | undefined {
-  const dnames = records.filter(({ type }) => type === 'DNAME');
-  if (dnames.length > 1 || dnames.some(({ values }) => values.size > 1))
-    return `${name} has more than one DNAME: only one is allowed (RFC 6672 section 2.4)`;
-  if (dnames.length > 0 && name !== zone && records.some(({ type }) => type === 'NS'))
-    return `${name} has a DNAME beside NS: names below it are either redirected or delegated (RFC 6672 section 2.3)`;
-  const cnames = records.filter(({ type }) => type === 'CNAME');
-  if (cnames.length === 0) return undefined;
-  if (name === zone)
-    return "a CNAME cannot stand at the zone's own name, where SOA and NS are (RFC 1034 section 3.6.2)";
-  if (records.length === 1 && cnames[0].values.size === 1) return undefined;
-  const what = cnames.length === records.length ? 'more than one CNAME' : 'a CNAME beside other records';
-  return `${name} has ${what}: a CNAME must be the only record of its name (RFC 1034 section 3.6.2)`;
-}
-
-/** Records without problems → one for each value, names absolute, duplicates left out, one TTL for a name and type. */
-export function buildRecords(records: readonly RecordInput[], zone: string, defaultTtlSeconds: number): StaticRecord[] {
-  const built = new Map<string, StaticRecord>();
-  const ttls = new Map<string, number>();
-  for (const record of records) {
-    const name = absoluteName(record.name, zone);
-    const type = typeOf(record);
-    const rrset = `${name} ${type}`;
-    const ttlSeconds = Math.min(record.ttlSeconds ?? defaultTtlSeconds, ttls.get(rrset) ?? Infinity);
-    ttls.set(rrset, ttlSeconds);
-    for (const text of [record.value].flat()) {
-      const value = canonicalValue(record.type, text, zone);
-      built.set(`${rrset} ${value}`, { name, type, value, ttlSeconds });
-    }
-  }
-  return [...built.values()].map((record) => ({ ...record, ttlSeconds: ttls.get(`${record.name} ${record.type}`)! }));
-}
-
 /** The mnemonic of its type, also where that is written as TYPEn. */
-export const typeOf = ({ type }: RecordInput): string => typeName(parseType(type.toUpperCase())!);
+const typeOf = ({ type }: RecordInput): string => typeName(parseType(type.toUpperCase())!);
 
-/** Throws RdataError. */
-export function canonicalValue(typeText: string, value: string, zone: string): string {
-  const type = parseType(typeText.toUpperCase())!;
-  const written = type === TYPE.TXT && !/^\s*("|\\#)/.test(value) ? quoted(value) : value;
-  return formatRdata(type, composeRdata(type, written, wireName(zone)));
-}
+/** A value as in a zone file: a TXT may be written as it is. */
+const presentation = (type: number, value: string): string =>
+  type === TYPE.TXT && !/^\s*("|\\#)/.test(value) ? quoted(value) : value;
 
 /** Text as TXT strings of at most 255 bytes each (RFC 1035 section 3.3.14), bytes above ASCII as \DDD. */
 function quoted(value: string): string {

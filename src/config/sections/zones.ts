@@ -1,10 +1,13 @@
 // `zones`: the zones that are served. A zone is filled by records, by services, by Kubernetes clusters, or by all of them.
 import * as v from 'valibot';
 import { MAX_TTL_SECONDS } from '../../dns/limits.ts';
+import { formatName, parentOf } from '../../dns/name.ts';
+import { TYPE, typeName } from '../../dns/types.ts';
 import { type Path, type Reporter, shown } from '../../reading/problem.ts';
-import { integer, list, mapping, ttlSeconds } from '../../reading/shape.ts';
-import type { Soundness } from '../../reading/validate.ts';
+import { integer, list, mapping, text, ttlSeconds } from '../../reading/shape.ts';
+import { type Soundness, soundItems } from '../../reading/validate.ts';
 import type { SoaConfig, ZoneConfig } from '../config.ts';
+import { hasType, type StaticRecords } from '../static-records.ts';
 import type { ClusterNames } from './cluster-names.ts';
 import { buildKubernetes, checkKubernetes, type KubernetesInput, kubernetesEntry } from './kubernetes.ts';
 import {
@@ -16,12 +19,14 @@ import {
   KUBERNETES_NAMES,
   nameMessage,
   nameTemplate,
+  wireName,
   zoneName,
   zoneNameOf,
 } from './names.ts';
 import { clusterZonePolicy, policyEntries, zonePolicy } from './policy.ts';
-import { buildRecords, checkRecords, recordSchema } from './records.ts';
+import { recordSchema } from './records.ts';
 import { buildService, checkService, serviceSchema } from './services.ts';
+import { readZoneRecords, type ZoneRecords } from './zone-records.ts';
 
 /** CoreDNS's default for Kubernetes names; health decides answers, so they must not be cached for long. */
 const DEFAULT_TTL_SECONDS = 5;
@@ -73,6 +78,9 @@ const zoneSchema = mapping(
       ),
     ),
     ...policyEntries,
+    file: v.optional(
+      text('the path of a zone file', "A master file (RFC 1035) with the zone's records; relative to this file."),
+    ),
     records: v.optional(list(recordSchema, 'Static records.'), []),
     services: v.optional(list(serviceSchema, 'Services with statically configured instances.'), []),
     kubernetes: kubernetesEntry,
@@ -82,15 +90,19 @@ const zoneSchema = mapping(
 
 export const zonesEntry = v.optional(list(zoneSchema, 'The zones to serve.'), []);
 
-type ZoneInput = v.InferOutput<typeof zoneSchema>;
+export type ZoneInput = v.InferOutput<typeof zoneSchema>;
 
-/** Cross-checks of all zones; parts whose shape is wrong (not `soundness`) are left out. */
+/**
+ * Cross-checks of all zones, whose records are read; parts whose shape is wrong (not `soundness`) are left out. Resolves to the
+ * records of each zone.
+ */
 export async function checkZones(
   zones: readonly ZoneInput[],
   folder: string,
   soundness: Soundness,
   reporter: Reporter,
-): Promise<void> {
+): Promise<ReadonlyMap<ZoneInput, ZoneRecords>> {
+  const records = new Map<ZoneInput, ZoneRecords>();
   const seen = new Map<string, number>();
   for (const [i, zone] of zones.entries()) {
     const path = ['zones', i];
@@ -100,8 +112,10 @@ export async function checkZones(
     if (first !== undefined)
       reporter.problem([...path, 'name'], `duplicate zone ${name}: same as zones[${first}]; merge them`);
     else seen.set(name, i);
+    records.set(zone, await readZoneRecords(zone, name, path, { folder, soundness, reporter }));
     await checkZone(zone, name, path, folder, soundness, reporter);
   }
+  return records;
 }
 
 async function checkZone(
@@ -118,11 +132,6 @@ async function checkZone(
     soundness,
   );
   checkApex(zone, name, path, soundness, reporter);
-  checkRecords(
-    soundItems(zone.records, [...path, 'records'], soundness).map(({ item, path }) => ({ record: item, path })),
-    name,
-    reporter,
-  );
   const names = soundness.isSound([...path, 'names']) ? namesOf(zone) : CLOUD_MAP_NAMES;
   checkTemplates(zone, path, soundness, reporter);
   checkServices(
@@ -204,11 +213,6 @@ function checkServices(
   }
 }
 
-function soundItems<Item>(items: readonly Item[], path: Path, soundness: Soundness): { item: Item; path: Path }[] {
-  if (!soundness.isContainer(path)) return [];
-  return items.map((item: Item, i) => ({ item, path: [...path, i] })).filter(({ path }) => soundness.isSound(path));
-}
-
 function namesOf(zone: ZoneInput): readonly string[] {
   return zone.names ?? (zone.kubernetes === undefined ? CLOUD_MAP_NAMES : KUBERNETES_NAMES);
 }
@@ -220,10 +224,11 @@ export function warnOfNames(zone: ZoneConfig, path: Path, reporter: Reporter): v
 }
 
 function warnOfServersWithoutAddress({ name: zone, nameServers, records }: ZoneConfig, path: Path, reporter: Reporter) {
-  const addressed = new Set(records.filter(({ type }) => type === 'A' || type === 'AAAA').map(({ name }) => name));
+  if (hasType(records.find(wireName(zone)), TYPE.NS)) return;
   for (const [i, server] of nameServers.entries()) {
-    if (!isInZone(server, zone) || addressed.has(server) || server === absoluteName(DEFAULT_SERVER, zone)) continue;
-    const cut = records.find(({ name, type }) => type === 'NS' && isInZone(server, name))?.name;
+    const isAddressed = hasType(records.find(wireName(server)), TYPE.A, TYPE.AAAA);
+    if (!isInZone(server, zone) || isAddressed || server === absoluteName(DEFAULT_SERVER, zone)) continue;
+    const cut = cutAbove(server, zone, records);
     reporter.warning(
       [...path, i],
       `the name server ${server} has no A or AAAA record${
@@ -235,13 +240,21 @@ function warnOfServersWithoutAddress({ name: zone, nameServers, records }: ZoneC
   }
 }
 
+/** The delegation that a name is in. */
+function cutAbove(name: string, zone: string, records: StaticRecords): string | undefined {
+  for (let above = wireName(name); above.length > wireName(zone).length; above = parentOf(above)!)
+    if (hasType(records.find(above), TYPE.NS)) return formatName(above);
+  return undefined;
+}
+
 /** Static names that two services of a zone claim, or a service and a record: one of them is not answered. */
 function warnOfSharedNames(zone: ZoneConfig, path: Path, reporter: Reporter): void {
-  const owners = new Map<string, string>(zone.records.map(({ name, type }) => [name, `a ${type} record`]));
+  const owners = new Map<string, string>();
   for (const [i, service] of zone.services.entries()) {
     for (const template of service.names) {
       const name = expandTemplate(template, service.name, service.namespace, zone.name);
-      const owner = owners.get(name);
+      const record = zone.records.find(wireName(name))?.rrsets[0];
+      const owner = record === undefined ? owners.get(name) : `a ${typeName(record.type)} record`;
       if (owner !== undefined)
         reporter.warning(
           [...path, 'services', i, 'name'],
@@ -253,11 +266,21 @@ function warnOfSharedNames(zone: ZoneConfig, path: Path, reporter: Reporter): vo
 }
 
 /** Zones without problems, all defaults filled in. `folder` is what paths are relative to. */
-export function buildZones(zones: readonly ZoneInput[], folder: string, clusters: ClusterNames): ZoneConfig[] {
-  return zones.map((zone) => buildZone(zone, folder, clusters));
+export function buildZones(
+  zones: readonly ZoneInput[],
+  records: ReadonlyMap<ZoneInput, ZoneRecords>,
+  folder: string,
+  clusters: ClusterNames,
+): ZoneConfig[] {
+  return zones.map((zone) => buildZone(zone, records.get(zone)!, folder, clusters));
 }
 
-function buildZone(zone: ZoneInput, folder: string, clusters: ClusterNames): ZoneConfig {
+function buildZone(
+  zone: ZoneInput,
+  { records, files }: ZoneRecords,
+  folder: string,
+  clusters: ClusterNames,
+): ZoneConfig {
   const name = zoneNameOf(zone.name);
   const policy = zone.kubernetes === undefined ? zonePolicy(zone) : clusterZonePolicy(zone);
   const defaults = { names: namesOf(zone), ttlSeconds: zone.ttlSeconds, policy };
@@ -268,7 +291,8 @@ function buildZone(zone: ZoneInput, folder: string, clusters: ClusterNames): Zon
     soa: buildSoa(zone, name, nameServers[0]),
     nameServers,
     ...defaults,
-    records: buildRecords(zone.records, name, zone.ttlSeconds),
+    records,
+    ...(files.length > 0 && { files }),
     services: zone.services.map((service) => buildService(service, defaults)),
     kubernetes: kubernetes.map((source, rank) =>
       buildKubernetes(source, folder, { name, ttlSeconds: zone.ttlSeconds, rank }, clusters),

@@ -6,7 +6,7 @@ import type { ServiceState } from '../../registry/model.ts';
 import type { Registry } from '../../registry/registry.ts';
 import { basesOf } from '../names/compilation.ts';
 import { type Claim, winnerOf } from '../publish/merge.ts';
-import { excludes, type Owner, type Owners } from '../publish/owner.ts';
+import { excludes, type Owner, type Owners, titleOf } from '../publish/owner.ts';
 import type { ZoneEntry } from '../publish/zone-table.ts';
 
 export interface OwnerExplanation {
@@ -39,7 +39,7 @@ export function explainClaim(
   const types = records.rrsets.map(({ type }) => type);
   const answered = types.filter((type) => isAnswered(owner, type, claims, merged));
   return {
-    owner: owner.key,
+    owner: titleOf(owner),
     isService: !owner.isStatic,
     types: types.map(typeName),
     answered: answered.map(typeName),

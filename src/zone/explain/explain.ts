@@ -115,10 +115,18 @@ function at(asked: Asked, node: Node): Found {
     ...answersOf(merged, context.isAnswered, isReady),
     ...(alias && { alias: formatName(alias) }),
     owners: [
-      ...claims.map((claim) => explainClaim(claim, claims, merged, context)),
+      ...joinedStatic(claims.map((claim) => explainClaim(claim, claims, merged, context))),
       ...silentServices(asked, new Set(claims.map(({ owner }) => owner.key))),
     ],
   };
+}
+
+/** A zone's generated names and its static records are one owner for people. */
+function joinedStatic(owners: readonly OwnerExplanation[]): OwnerExplanation[] {
+  const [first, second, ...others] = owners;
+  if (first === undefined || second?.owner !== first.owner) return [...owners];
+  const types = [...first.types, ...second.types];
+  return [{ ...first, types, answered: [...first.answered, ...second.answered] }, ...others];
 }
 
 function absent(asked: Asked, otherwise: Outcome): Found {

@@ -1,13 +1,16 @@
-// The publishers of names: the static records of a zone, or a service. Owners are numbered, so that a name's owner is 4 bytes.
+// The publishers of names: a zone, a bucket of its static records, or a service. Owners are numbered, so that a name's owner is
+// 4 bytes.
 
 import { TextTable } from '../../memory/text-table.ts';
 import type { Service } from '../../registry/model.ts';
 
 export interface Owner {
   readonly number: number;
-  /** A service's key, or "static records of ZONE". */
+  /** Of a service, its key. */
   readonly key: string;
   readonly isStatic: boolean;
+  /** Of static records; undefined: the zone's generated names, or a service. */
+  readonly bucket: number | undefined;
   /** The zone it publishes in. */
   readonly zone: string;
   /** False for owners that never take a name from another: static records merge, namespaces only exist. */
@@ -25,7 +28,7 @@ export interface Owners {
   ofNumber(number: number): Owner;
   /** Creates the owner, or recreates it if its rank has changed. */
   ensureService(service: Service): Owner;
-  ensureStatic(zone: string): Owner;
+  ensureStatic(zone: string, bucket?: number): Owner;
   forget(owner: Owner): void;
   all(): Iterable<Owner>;
 }
@@ -36,7 +39,13 @@ export function compareOwners(a: Owner, b: Owner): number {
   return a.rank - b.rank || a.createdMs - b.createdMs || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
 }
 
-export const staticKey = (zone: string): string => `static records of ${zone}`;
+/** A service's key, or "static records of ZONE". */
+export function titleOf({ isStatic, zone, key }: Owner): string {
+  return isStatic ? `static records of ${zone}` : key;
+}
+
+/** No key of a service begins like this. */
+const STATIC_KEY = 'static records of ';
 
 type Ranked = Omit<Owner, 'number' | 'key' | 'problems'>;
 
@@ -47,7 +56,13 @@ const sameRank = (a: Ranked, b: Ranked): boolean =>
   a.createdMs === b.createdMs &&
   a.zone === b.zone;
 
-const STATIC: Omit<Ranked, 'zone'> = { isStatic: true, competes: false, merges: false, rank: 0, createdMs: 0 };
+const STATIC: Omit<Ranked, 'zone' | 'bucket'> = {
+  isStatic: true,
+  competes: false,
+  merges: false,
+  rank: 0,
+  createdMs: 0,
+};
 
 /** Whether `other`, which comes first, has a name alone that both claim. */
 export const excludes = (other: Owner, owner: Owner): boolean =>
@@ -79,9 +94,22 @@ export function createOwners(): Owners {
     },
     ensureService({ key, zone, kind, rank = 0, createdMs = 0, merge = false }) {
       const merges = merge && kind === 'instances';
-      return ensure(key, { isStatic: false, zone, competes: kind !== 'namespace', merges, rank, createdMs });
+      return ensure(key, {
+        isStatic: false,
+        bucket: undefined,
+        zone,
+        competes: kind !== 'namespace',
+        merges,
+        rank,
+        createdMs,
+      });
     },
-    ensureStatic: (zone) => ensure(staticKey(zone), { ...STATIC, zone }),
+    ensureStatic: (zone, bucket) =>
+      ensure(bucket === undefined ? `${STATIC_KEY}${zone}` : `${STATIC_KEY}${zone}#${bucket}`, {
+        ...STATIC,
+        zone,
+        bucket,
+      }),
     forget(owner) {
       byKey.delete(owner.key);
       byNumber[owner.number] = undefined;

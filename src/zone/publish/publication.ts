@@ -14,7 +14,7 @@ import { HeldNames } from './held-names.ts';
 import { type Claim, mergeClaims } from './merge.ts';
 import { compareOwners, createOwners, excludes, NO_PROBLEMS, type Owner } from './owner.ts';
 import { isReverse, NameTree, NO_NODE, type Node, ROOT_NODE } from './tree.ts';
-import { namesOfZone, type ZoneEntry } from './zone-table.ts';
+import { generatedNamesOf, staticNamesOf, type ZoneEntry } from './zone-table.ts';
 
 export interface PublicationSettings {
   readonly registry: Pick<Registry, 'service'>;
@@ -115,7 +115,7 @@ export class Publication {
 
   /** The current names of an owner. */
   compile(owner: Owner): Compiled {
-    if (owner.isStatic) return { names: namesOfZone(this.settings.zone(owner.zone)), held: [], kept: undefined };
+    if (owner.isStatic) return { names: this.namesOfStatic(owner), held: [], kept: undefined };
     const known = owner.problems;
     const problems = new Set<string>();
     const compiled = this.compileService(owner, (problem) => {
@@ -124,6 +124,11 @@ export class Publication {
     });
     owner.problems = problems.size > 0 ? problems : NO_PROBLEMS;
     return compiled;
+  }
+
+  private namesOfStatic({ zone, bucket }: Owner): PublishedName[] {
+    const entry = this.settings.zone(zone);
+    return bucket === undefined ? generatedNamesOf(entry) : staticNamesOf(entry, bucket);
   }
 
   private compileService(owner: Owner, leftOut: (problem: string) => void): Compiled {

@@ -1,9 +1,10 @@
 // The served zones: those of the configuration, and their reverse zones.
 import type { ZoneConfig } from '../../config/config.ts';
+import { NO_STATIC_RECORDS } from '../../config/static-records.ts';
 import { isSubdomain, parseName, sameName, type WireName } from '../../dns/name.ts';
 import type { NameRecords, ZoneState } from '../../plane/records.ts';
 import { type PublishedName, published } from '../names/published-name.ts';
-import { withSoa, zoneNames } from '../names/zone-names.ts';
+import { generatedNames, staticNames, withSoa } from '../names/zone-names.ts';
 
 export interface Readiness {
   readonly ready: boolean;
@@ -21,7 +22,7 @@ export interface ZoneEntry {
   readonly filledBy: readonly string[];
   readonly fallthrough: readonly WireName[];
   serial: number;
-  /** Its static records and its apex, without the generated SOA. */
+  /** Its apex and other names that it has besides static records, without the generated SOA. */
   readonly ownNames: readonly NameRecords[];
   /** As setState last said. */
   readiness: Readiness;
@@ -33,7 +34,6 @@ export interface ZoneTableInput {
   readonly zones: readonly ZoneConfig[];
   readonly nameServerAddresses: readonly string[];
   readonly nowMs: number;
-  readonly leftOut: (zone: string, problem: string) => void;
 }
 
 const CLUSTER_REVERSE_ZONES = ['in-addr.arpa.', 'ip6.arpa.'];
@@ -57,7 +57,7 @@ export function createZoneTable(
       filledBy: fillers.map((zone) => zone.name),
       fallthrough: fallthroughOf(isImplied ? fillers : [config]),
       serial: known?.serial ?? timeOf(input.nowMs),
-      ownNames: zoneNames(config, input.nameServerAddresses, (problem) => input.leftOut(config.name, problem)),
+      ownNames: generatedNames(config, input.nameServerAddresses),
       // A zone without sources is ready at once.
       readiness: known?.readiness ?? { ready: config.kubernetes.length === 0, stale: false },
       sent: known?.sent,
@@ -96,8 +96,21 @@ export function closestZone(name: WireName, table: ReadonlyMap<string, ZoneEntry
   return closest;
 }
 
-/** A zone's own names with its serial as it is now. */
-export function namesOfZone(entry: ZoneEntry | undefined): PublishedName[] {
+/** The names of a bucket of static records. */
+export function staticNamesOf(entry: ZoneEntry | undefined, bucket: number): PublishedName[] {
+  return entry === undefined ? [] : staticNames(entry.config.records, bucket).map((records) => published(records));
+}
+
+/** The buckets in which the static records of two configurations of a zone differ; of one alone, all that have records. */
+export function* changedBuckets(one: ZoneEntry | undefined, other: ZoneEntry | undefined): Generator<number> {
+  const [records, others] = [one, other].map((entry) => entry?.config.records ?? NO_STATIC_RECORDS);
+  for (const bucket of new Set([...records.buckets(), ...others.buckets()])) {
+    if (Buffer.compare(records.bytesOf(bucket), others.bytesOf(bucket)) !== 0) yield bucket;
+  }
+}
+
+/** A zone's generated names with its serial as it is now. */
+export function generatedNamesOf(entry: ZoneEntry | undefined): PublishedName[] {
   if (entry === undefined) return [];
   const { config, name, serial, ownNames } = entry;
   return ownNames.map((records) =>
@@ -121,7 +134,7 @@ function impliedReverseZones(zones: readonly ZoneConfig[]): ZoneConfig[] {
   for (const zone of zones) {
     for (const name of reverseOf(zone)) {
       if (implied.has(name) || zones.some((other) => other.name === name)) continue;
-      implied.set(name, { ...zone, name, records: [], services: [], kubernetes: [], reverse: [] });
+      implied.set(name, { ...zone, name, records: NO_STATIC_RECORDS, services: [], kubernetes: [], reverse: [] });
     }
   }
   return [...implied.values()];

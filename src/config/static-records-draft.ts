@@ -1,0 +1,221 @@
+// Static records while they are collected, from zones.yaml or a zone file: appended as they come, then sorted into their
+// buckets, checked name by name and packed.
+import { formatName, parentOf, sameName, type WireName } from '../dns/name.ts';
+import { formatRdata } from '../dns/rdata/rdata.ts';
+import { TYPE, typeName } from '../dns/types.ts';
+import { grown, growth } from '../memory/runs.ts';
+import {
+  BUCKETS,
+  bucketOf,
+  NO_STATIC_RECORDS,
+  RECORD_HEAD_BYTES,
+  readRecord,
+  StaticRecords,
+  writeRecord,
+} from './static-records.ts';
+
+/** Of one zone; 100 bytes each are 1 GB. */
+const MAX_RECORDS = 10_000_000;
+/** Some 2,000 names of a zone of a million. */
+const BUCKETS_PER_STEP = 8;
+
+/** What is found when records are seen together: at a part of the record that was added with `place`. */
+export interface RecordReporter {
+  problem(place: number, part: RecordPart, message: string): void;
+  warning(place: number, part: RecordPart, message: string): void;
+}
+
+export type RecordPart = 'name' | 'type' | 'value';
+
+/** NS of a name below the apex: its server may need glue. */
+export interface Delegation {
+  readonly cut: WireName;
+  readonly server: WireName;
+  readonly place: number;
+}
+
+interface Added {
+  readonly type: number;
+  readonly ttlSeconds: number;
+  readonly rdata: Uint8Array;
+  readonly place: number;
+}
+
+export class StaticRecordsDraft {
+  private readonly apex: WireName;
+  private bytes = Buffer.alloc(1024);
+  private end = 0;
+  private count = 0;
+  private offsets = new Float64Array(16);
+  private places = new Float64Array(16);
+  private readonly sizes = new Uint32Array(BUCKETS + 1);
+  /** Of zones.yaml or a zone file, in the order they were added. */
+  readonly delegations: Delegation[] = [];
+  private readonly dnames = new Set<string>();
+
+  constructor(apex: WireName) {
+    this.apex = apex;
+  }
+
+  get size(): number {
+    return this.count;
+  }
+
+  /** False: the zone has as many records as fit. */
+  add(name: WireName, type: number, ttlSeconds: number, rdata: Uint8Array, place: number): boolean {
+    if (this.count === MAX_RECORDS) return false;
+    const length = RECORD_HEAD_BYTES + name.length + rdata.length;
+    if (this.end + length > this.bytes.length) this.growBytes(2 * (this.end + length));
+    if (this.count === this.offsets.length) {
+      this.offsets = grown(this.offsets, growth(2 * this.count));
+      this.places = grown(this.places, growth(2 * this.count));
+    }
+    this.offsets[this.count] = this.end;
+    this.places[this.count++] = place;
+    this.end = writeRecord(this.bytes, this.end, { name, type, ttlSeconds, rdata });
+    this.sizes[bucketOf(name)] += 1;
+    if (type === TYPE.DNAME) this.dnames.add(keyOf(name));
+    if (type === TYPE.NS && !sameName(name, this.apex))
+      this.delegations.push({ cut: name.slice(), server: rdata.slice(), place });
+    return true;
+  }
+
+  /**
+   * All records, each once, an RRset with one TTL. Yields between steps of some milliseconds. The draft must not be used any
+   * more.
+   */
+  *finish(reporter: RecordReporter): Generator<void, StaticRecords> {
+    if (this.count === 0) return NO_STATIC_RECORDS;
+    const order = this.byBucket();
+    const packed = Buffer.alloc(this.end);
+    const starts = new Uint32Array(BUCKETS + 1);
+    let [count, end, next] = [0, 0, 0];
+    for (let bucket = 0; bucket < BUCKETS; bucket++) {
+      starts[bucket] = end;
+      const names = this.namesOf(order.subarray(next, next + this.sizes[bucket]));
+      next += this.sizes[bucket];
+      for (const { name, records } of names) {
+        for (const record of this.settled(name, records, reporter)) {
+          end = writeRecord(packed, end, { name, ...record });
+          count++;
+        }
+      }
+      if (bucket % BUCKETS_PER_STEP === 0) yield;
+    }
+    starts[BUCKETS] = end;
+    return new StaticRecords(count, packed.subarray(0, end), starts);
+  }
+
+  private growBytes(length: number): void {
+    const bytes = Buffer.allocUnsafe(length);
+    this.bytes.copy(bytes, 0, 0, this.end);
+    this.bytes = bytes;
+  }
+
+  /** The records' numbers, bucket by bucket, in the order they were added. */
+  private byBucket(): Uint32Array {
+    const next = new Uint32Array(BUCKETS);
+    for (let bucket = 1; bucket < BUCKETS; bucket++) next[bucket] = next[bucket - 1] + this.sizes[bucket - 1];
+    const order = new Uint32Array(this.count);
+    for (let i = 0; i < this.count; i++) {
+      const start = this.offsets[i] + 1;
+      const name = this.bytes.subarray(start, start + this.bytes[start - 1]);
+      order[next[bucketOf(name)]++] = i;
+    }
+    return order;
+  }
+
+  private namesOf(numbers: Uint32Array): Iterable<{ readonly name: WireName; readonly records: Added[] }> {
+    const names = new Map<string, { readonly name: WireName; readonly records: Added[] }>();
+    for (const number of numbers) {
+      const { name, type, ttlSeconds, rdata } = readRecord(this.bytes, this.offsets[number]);
+      const key = keyOf(name);
+      const known = names.get(key) ?? { name, records: [] };
+      if (known.records.length === 0) names.set(key, known);
+      known.records.push({ type, ttlSeconds, rdata, place: this.places[number] });
+    }
+    return names.values();
+  }
+
+  /** A name's records without duplicates, those of a type together and with the lowest of their TTLs. */
+  private settled(name: WireName, records: readonly Added[], reporter: RecordReporter): readonly Added[] {
+    if (this.dnames.size > 0) this.warnOfOccluded(name, records, reporter);
+    const isApex = sameName(name, this.apex);
+    if (records.length === 1 && !isApex) return records;
+    const byType = new Map<number, Added[]>();
+    const seen = new Set<string>();
+    for (const record of records) {
+      const value = `${record.type} ${keyOf(record.rdata)}`;
+      if (seen.has(value)) {
+        const message = `duplicate value ${formatRdata(record.type, record.rdata)}: it is answered only once`;
+        reporter.warning(record.place, 'value', message);
+        continue;
+      }
+      seen.add(value);
+      const rrset = byType.get(record.type);
+      if (rrset === undefined) byType.set(record.type, [record]);
+      else rrset.push(record);
+    }
+    reportConflict(formatName(name), byType, isApex, reporter);
+    return [...byType.values()].flatMap((rrset) => withOneTtl(name, rrset, reporter));
+  }
+
+  /** RFC 6672 section 2.4: nothing below a DNAME is answered. */
+  private warnOfOccluded(name: WireName, records: readonly Added[], reporter: RecordReporter): void {
+    for (let above = parentOf(name); above !== undefined; above = parentOf(above)) {
+      if (above.length < this.apex.length) return;
+      if (!this.dnames.has(keyOf(above))) continue;
+      for (const { place, type } of records)
+        reporter.warning(
+          place,
+          'name',
+          `${formatName(name)} ${typeName(type)} is never answered: the DNAME of ${formatName(above)} redirects all names below it (RFC 6672)`,
+        );
+      return;
+    }
+  }
+}
+
+const keyOf = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+
+/** RFC 2181 section 5.2. */
+function withOneTtl(name: WireName, rrset: readonly Added[], reporter: RecordReporter): readonly Added[] {
+  const [{ ttlSeconds }] = rrset;
+  const other = rrset.find((record) => record.ttlSeconds !== ttlSeconds);
+  if (other === undefined) return rrset;
+  reporter.warning(
+    other.place,
+    'type',
+    `${formatName(name)} ${typeName(other.type)}: records of one name and type share one TTL (RFC 2181 section 5.2): the lowest is used`,
+  );
+  const lowest = Math.min(...rrset.map((record) => record.ttlSeconds));
+  return rrset.map((record) => ({ ...record, ttlSeconds: lowest }));
+}
+
+/** Types that must stand alone, or alone of their kind. */
+function reportConflict(
+  name: string,
+  byType: ReadonlyMap<number, readonly Added[]>,
+  isApex: boolean,
+  reporter: RecordReporter,
+): void {
+  const of = (type: number) => byType.get(type) ?? [];
+  const report = (records: readonly Added[], message: string) =>
+    reporter.problem(Math.max(...records.map(({ place }) => place)), 'type', message);
+  const [cnames, dnames, soas, cuts] = [of(TYPE.CNAME), of(TYPE.DNAME), of(TYPE.SOA), of(TYPE.NS)];
+  const all = [...byType.values()].flat();
+  if (soas.length > 1) report(soas, `${name} has more than one SOA (RFC 1035 section 5.2)`);
+  if (dnames.length > 1) report(dnames, `${name} has more than one DNAME: only one is allowed (RFC 6672 section 2.4)`);
+  else if (dnames.length > 0 && cuts.length > 0 && !isApex)
+    report(
+      [...dnames, ...cuts],
+      `${name} has a DNAME beside NS: names below it are either redirected or delegated (RFC 6672 section 2.3)`,
+    );
+  if (cnames.length > 0 && isApex)
+    report(cnames, "a CNAME cannot stand at the zone's own name, where SOA and NS are (RFC 1034 section 3.6.2)");
+  else if (cnames.length > 0 && all.length > 1) {
+    const what = cnames.length === all.length ? 'more than one CNAME' : 'a CNAME beside other records';
+    report(all, `${name} has ${what}: a CNAME must be the only record of its name (RFC 1034 section 3.6.2)`);
+  }
+}

@@ -1,8 +1,8 @@
-// Reports changes of a file's content. A ConfigMap mount is a symlink into a folder that is replaced as a whole: the file
-// itself has no events, so the folder is watched, and a slow poll catches changes that the kernel does not report.
+// Reports changes of the content of files. A ConfigMap mount is a symlink into a folder that is replaced as a whole: the file
+// itself has no events, so folders are watched, and a slow poll catches changes that the kernel does not report.
 import { createHash } from 'node:crypto';
-import { type FSWatcher, watch } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { createReadStream, type FSWatcher, watch } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Clock, Timer } from '../clock.ts';
 import type { Logger } from '../log.ts';
@@ -15,42 +15,79 @@ export interface FileWatch {
   stop(): void;
 }
 
-/** Calls `changed` when the content changes; a file that is missing for a moment counts as unchanged. */
-export function watchFile(file: string, clock: Clock, log: Logger, changed: () => void): FileWatch {
-  let known: string | undefined;
+/**
+ * Calls `changed` when the content of one of the files changes, or one is added; a file that is missing for a moment counts as
+ * unchanged. `files` is asked each time: what is included may change with each reload.
+ */
+export function watchFiles(files: () => readonly string[], clock: Clock, log: Logger, changed: () => void): FileWatch {
+  const known = new Map<string, Seen>();
+  const folders = new Map<string, FSWatcher | undefined>();
   let timer: Timer | undefined;
   let stopped = false;
   const next = (delayMs: number) => {
     timer?.cancel();
-    if (!stopped) timer = clock.setTimeout(check, delayMs);
+    if (!stopped) timer = clock.setTimeout(() => void check(), delayMs);
   };
 
   async function check(): Promise<void> {
-    const seen = await contentHash(file);
-    if (stopped) return;
-    if (known !== undefined && seen !== undefined && seen !== known) changed();
-    known = seen ?? known;
+    const present = files();
+    const isFirst = known.size === 0;
+    let isChanged = false;
+    for (const file of present) {
+      const seen = await seenAt(file, known.get(file));
+      if (stopped) return;
+      if (seen === undefined) continue;
+      if (known.has(file) && known.get(file)?.hash !== seen.hash) isChanged = true;
+      known.set(file, seen);
+    }
+    follow(present);
+    if (isChanged && !isFirst) changed();
     next(POLL_MS);
   }
 
-  const watcher = watchFolder(dirname(file), log, () => next(SETTLE_MS));
+  function follow(present: readonly string[]): void {
+    const wanted = new Set(present.map((file) => dirname(file)));
+    for (const [folder, watcher] of folders) {
+      if (wanted.has(folder)) continue;
+      watcher?.close();
+      folders.delete(folder);
+    }
+    for (const folder of wanted)
+      if (!folders.has(folder))
+        folders.set(
+          folder,
+          watchFolder(folder, log, () => next(SETTLE_MS)),
+        );
+  }
+
+  follow(files());
   void check();
   return {
     stop() {
       stopped = true;
       timer?.cancel();
-      watcher?.close();
+      for (const watcher of folders.values()) watcher?.close();
     },
   };
 }
 
-async function contentHash(file: string): Promise<string | undefined> {
+interface Seen {
+  /** Time of the last change, size and identity: a large zone file is read again only when they differ. */
+  readonly mark: string;
+  readonly hash: string;
+}
+
+/** undefined: it is being replaced, or deleted; the last content stays in effect. */
+async function seenAt(file: string, before: Seen | undefined): Promise<Seen | undefined> {
   try {
-    return createHash('sha256')
-      .update(await readFile(file))
-      .digest('hex');
+    const { ino, size, mtimeMs, ctimeMs } = await stat(file);
+    const mark = `${ino} ${size} ${mtimeMs} ${ctimeMs}`;
+    if (mark === before?.mark) return before;
+    const hash = createHash('sha256');
+    for await (const chunk of createReadStream(file)) hash.update(chunk);
+    return { mark, hash: hash.digest('hex') };
   } catch {
-    return undefined; // Being replaced, or deleted: the last content stays in effect.
+    return undefined;
   }
 }
 

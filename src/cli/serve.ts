@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../clock.ts';
 import type { Config, ListenAddress } from '../config/config.ts';
 import type { CheckOutput as Output } from '../config/loading/check.ts';
-import { loadConfig } from '../config/loading/load.ts';
+import { type LoadResult, loadConfig } from '../config/loading/load.ts';
 import { createLogger, type LogLevel, type RootLogger } from '../log.ts';
 import { type Running, startHealthdns } from '../main.ts';
 import { createMetrics, type Metrics } from '../metrics.ts';
@@ -11,7 +11,7 @@ import { ListenError } from '../native/listen-error.ts';
 import { formatProblem } from '../reading/problem.ts';
 import { describeHealth, describeServing } from './banner.ts';
 import { CommandError, EXIT } from './exit-code.ts';
-import { watchFile } from './file-watch.ts';
+import { watchFiles } from './file-watch.ts';
 
 export interface ServeOptions {
   readonly file: string;
@@ -33,7 +33,8 @@ export interface ServeSignals {
 
 /** Resolves to the exit code once stopped. Throws CommandError if it cannot start. */
 export async function serve(options: ServeOptions, output: Output, signals: ServeSignals): Promise<number> {
-  const config = await readConfig(options, output);
+  const files = new ReadFiles(options.file);
+  const config = await readConfig(options, files, output);
   if (config === undefined) return EXIT.FAILED;
   const log = createLogger({ level: config.logLevel });
   const metrics = createMetrics();
@@ -47,9 +48,16 @@ export async function serve(options: ServeOptions, output: Output, signals: Serv
     return EXIT.OK;
   }
 
-  const reload = serializedReload(options, running, log, metrics);
+  const reload = serializedReload(options, files, running, log, metrics);
   signals.onReload(() => reload('SIGHUP'));
-  const watch = options.watch ? watchFile(options.file, systemClock, log, () => reload('file changed')) : undefined;
+  const watch = options.watch
+    ? watchFiles(
+        () => files.paths,
+        systemClock,
+        log,
+        () => reload('file changed'),
+      )
+    : undefined;
 
   for (const line of describeServing(options.file, config, running)) output.out(line);
   void running.firstChecks().then((complete) => {
@@ -76,8 +84,26 @@ async function abandon(starting: Promise<Running>): Promise<void> {
   await running?.stop();
 }
 
-async function readConfig(options: ServeOptions, { err }: Output): Promise<Config | undefined> {
-  const result = await loadConfig(options.file);
+/** The configuration file and the zone files that it named when it was last read. */
+class ReadFiles {
+  paths: readonly string[];
+  private readonly file: string;
+
+  constructor(file: string) {
+    this.file = file;
+    this.paths = [file];
+  }
+
+  async load(): Promise<LoadResult> {
+    const result = await loadConfig(this.file);
+    // A file that is not YAML names none; those from before may be what is being repaired.
+    if (result.ok || result.zoneFiles.length > 0) this.paths = [this.file, ...result.zoneFiles];
+    return result;
+  }
+}
+
+async function readConfig(options: ServeOptions, files: ReadFiles, { err }: Output): Promise<Config | undefined> {
+  const result = await files.load();
   for (const warning of result.warnings) err(formatProblem({ ...warning, message: `warning: ${warning.message}` }));
   if (result.ok) return withOptions(result.config, options);
   for (const problem of result.problems) err(formatProblem(problem));
@@ -105,7 +131,13 @@ async function start(config: Config, log: RootLogger, metrics: Metrics): Promise
 }
 
 /** Runs reloads one after another; requests during a reload are merged into one. */
-function serializedReload(options: ServeOptions, running: Running, log: RootLogger, metrics: Metrics) {
+function serializedReload(
+  options: ServeOptions,
+  files: ReadFiles,
+  running: Running,
+  log: RootLogger,
+  metrics: Metrics,
+) {
   const reloads = metrics.counter('healthdns_reloads_total');
   const lastGood = metrics.gauge('healthdns_reload_last_success_seconds');
   lastGood.set(systemClock.now() / 1000);
@@ -127,7 +159,7 @@ function serializedReload(options: ServeOptions, running: Running, log: RootLogg
   };
 
   async function reloadOnce(cause: string): Promise<void> {
-    const result = await loadConfig(options.file);
+    const result = await files.load();
     if (!result.ok) {
       reloads.inc(1, 'refused');
       for (const problem of result.problems) log.error('configuration refused', { problem: formatProblem(problem) });

@@ -165,8 +165,6 @@ export interface ZoneConfig {
   readonly names: readonly string[];
   readonly policy: ServicePolicy;
   readonly records: StaticRecords;
-  /** Absolute paths of the zone file and of those that it includes. */
-  readonly files?: readonly string[];
   readonly services: readonly StaticService[];
   readonly kubernetes: readonly KubernetesConfig[];
   /**

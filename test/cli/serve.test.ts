@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -215,6 +216,21 @@ test('with --watch, a replaced file is reloaded', async (t) => {
   const { server, file, dns } = await startFile(t, zone('192.0.2.1'), '--watch');
   await writeFile(`${file}.new`, zone('192.0.2.2'));
   await rename(`${file}.new`, file);
+  await logged(server, 'configuration reloaded');
+  assert.deepEqual(await addresses('www.a.local', dns), ['192.0.2.2']);
+});
+
+test('with --watch, a changed zone file is reloaded, also one that was refused', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'serve-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const db = join(folder, 'db.a');
+  await writeFile(db, '@ SOA ns h 1 2 3 4 5\nwww A 192.0.2.1\n');
+  const { server, dns } = await startFile(t, `zones: [{ name: a.local, file: ${db} }]\n`, '--watch');
+  assert.deepEqual(await addresses('www.a.local', dns), ['192.0.2.1']);
+  await writeFile(db, '@ SOA ns h 2 2 3 4 5\nwww A 192.0.2\n');
+  await logged(server, 'configuration refused');
+  assert.deepEqual(await addresses('www.a.local', dns), ['192.0.2.1']);
+  await writeFile(db, '@ SOA ns h 2 2 3 4 5\nwww A 192.0.2.2\n');
   await logged(server, 'configuration reloaded');
   assert.deepEqual(await addresses('www.a.local', dns), ['192.0.2.2']);
 });

@@ -1,8 +1,8 @@
-import { NO_STATIC_RECORDS } from '../../src/config/static-records.ts';
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Config } from '../../src/config/config.ts';
 import { parseConfig } from '../../src/config/loading/load.ts';
+import { NO_STATIC_RECORDS } from '../../src/config/static-records.ts';
 import { recordTexts } from '../support/zone-setup.ts';
 
 async function load(text: string, path = '/etc/healthdns/zones.yaml'): Promise<Config> {

@@ -10,15 +10,25 @@ import { buildConfig, checkFile, fileSchema } from './file.ts';
 /** A generated file may have a million problems; a person needs the first ones. */
 const MAX_PROBLEMS = 1000;
 
-export type LoadResult =
-  | { readonly ok: true; readonly config: Config; readonly warnings: readonly Problem[] }
-  | { readonly ok: false; readonly problems: readonly Problem[]; readonly warnings: readonly Problem[] };
+export type LoadResult = (
+  | { readonly ok: true; readonly config: Config }
+  | { readonly ok: false; readonly problems: readonly Problem[] }
+) & {
+  readonly warnings: readonly Problem[];
+  /** Absolute paths of the zone files that were read, those that are missing included. */
+  readonly zoneFiles: readonly string[];
+};
 
 /** Reads and checks a file. Never throws for the content of the file or the disk: these are problems with a place. */
 export async function loadConfig(path: string): Promise<LoadResult> {
   const read = await readTextFile(path, ': split it over several servers');
   if ('text' in read) return parseConfig(read.text, path);
-  return { ok: false, problems: [{ file: path, line: 1, column: 1, path: '', message: read.problem }], warnings: [] };
+  return {
+    ok: false,
+    problems: [{ file: path, line: 1, column: 1, path: '', message: read.problem }],
+    warnings: [],
+    zoneFiles: [],
+  };
 }
 
 /** As `loadConfig` for a text that was read already. `path` names it in problems, and relative paths are relative to it. */
@@ -53,21 +63,28 @@ export async function parseConfig(text: string, path: string): Promise<LoadResul
   const folder = dirname(resolve(path));
   if (!soundness.isContainer([])) return failed(problems, warnings);
   const records = await checkFile(output, folder, soundness, reporter);
-  if (problems.length > 0) return failed(problems, warnings);
+  const zoneFiles = [...records.values()].flatMap(({ files }) => files);
+  if (problems.length > 0) return failed(problems, warnings, zoneFiles);
   const config = buildConfig(output, records, resolve(path), folder, reporter);
-  return { ok: true, config, warnings: sorted(warnings) };
+  return { ok: true, config, warnings: sorted(warnings), zoneFiles };
 }
 
-function failed(problems: readonly Problem[], warnings: readonly Problem[]): LoadResult {
+function failed(
+  problems: readonly Problem[],
+  warnings: readonly Problem[],
+  zoneFiles: readonly string[] = [],
+): LoadResult {
   const all = sorted(problems);
-  if (all.length <= MAX_PROBLEMS) return { ok: false, problems: all, warnings: sorted(warnings) };
+  if (all.length <= MAX_PROBLEMS) return { ok: false, problems: all, warnings: sorted(warnings), zoneFiles };
   const shown = all.slice(0, MAX_PROBLEMS);
   const message = `${all.length - MAX_PROBLEMS} more problems are not shown`;
-  return { ok: false, problems: [...shown, { ...shown[MAX_PROBLEMS - 1], message }], warnings: sorted(warnings) };
+  const first = [...shown, { ...shown[MAX_PROBLEMS - 1], message }];
+  return { ok: false, problems: first, warnings: sorted(warnings), zoneFiles };
 }
 
 /** Without duplicates: the parser reports each bracket that is not closed with the same words at the end of the file. */
 function sorted(problems: readonly Problem[]): Problem[] {
   const once = new Map(problems.map((problem) => [formatProblem(problem), problem]));
-  return [...once.values()].sort((a, b) => a.line - b.line || a.column - b.column);
+  const byFile = (a: Problem, b: Problem) => (a.file === b.file ? 0 : a.file < b.file ? -1 : 1);
+  return [...once.values()].sort((a, b) => byFile(a, b) || a.line - b.line || a.column - b.column);
 }

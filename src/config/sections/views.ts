@@ -123,6 +123,7 @@ export function allAddresses(listen: readonly ListenAddress[], views: readonly V
 
 function below(reporter: Reporter, path: Path): Reporter {
   return {
+    ...reporter,
     problem: (of, message) => reporter.problem([...path, ...of], message),
     warning: (of, message) => reporter.warning([...path, ...of], message),
   };

@@ -21,6 +21,7 @@ interface Input {
 
 export interface ZoneRecords {
   readonly records: StaticRecords;
+  /** Absolute paths of the zone file, also if it is missing, and of those that it includes. */
   readonly files: readonly string[];
   readonly delegations: readonly Delegation[];
   /** Reports at the places of `delegations`. */
@@ -45,9 +46,10 @@ export async function readZoneRecords(
   const draft = new StaticRecordsDraft(apex);
   const places = new FilePlaces();
   const ttlSeconds = soundness.isSound([...path, 'ttlSeconds']) ? zone.ttlSeconds : 0;
-  if (zone.file !== undefined && soundness.isSound([...path, 'file'])) {
+  const file = soundness.isSound([...path, 'file']) && zone.file !== undefined ? resolve(folder, zone.file) : undefined;
+  if (file !== undefined) {
     const settings = { apex, ttlSeconds };
-    const problem = await addZoneFile(resolve(folder, zone.file), settings, draft, places, reporter);
+    const problem = await addZoneFile(file, settings, draft, places, reporter);
     if (problem !== undefined) reporter.problem([...path, 'file'], problem);
   }
   const list = [...path, 'records'];
@@ -55,7 +57,8 @@ export async function readZoneRecords(
   const together = reporterOf(places, recordReporter(list, reporter), reporter);
   const records = await finished(draft.finish(together), draft.size > BUCKETS);
   if (zone.file !== undefined) warnOfUnused(zone, records, apex, path, reporter);
-  return { records, files: places.files, delegations: draft.delegations, reporter: together };
+  const files = file === undefined ? [] : [...new Set([file, ...places.files])];
+  return { records, files, delegations: draft.delegations, reporter: together };
 }
 
 async function finished(steps: Generator<void, StaticRecords>, isLarge: boolean): Promise<StaticRecords> {

@@ -275,12 +275,7 @@ export function buildZones(
   return zones.map((zone) => buildZone(zone, records.get(zone)!, folder, clusters));
 }
 
-function buildZone(
-  zone: ZoneInput,
-  { records, files }: ZoneRecords,
-  folder: string,
-  clusters: ClusterNames,
-): ZoneConfig {
+function buildZone(zone: ZoneInput, { records }: ZoneRecords, folder: string, clusters: ClusterNames): ZoneConfig {
   const name = zoneNameOf(zone.name);
   const policy = zone.kubernetes === undefined ? zonePolicy(zone) : clusterZonePolicy(zone);
   const defaults = { names: namesOf(zone), ttlSeconds: zone.ttlSeconds, policy };
@@ -292,7 +287,6 @@ function buildZone(
     nameServers,
     ...defaults,
     records,
-    ...(files.length > 0 && { files }),
     services: zone.services.map((service) => buildService(service, defaults)),
     kubernetes: kubernetes.map((source, rank) =>
       buildKubernetes(source, folder, { name, ttlSeconds: zone.ttlSeconds, rank }, clusters),

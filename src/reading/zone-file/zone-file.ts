@@ -243,7 +243,8 @@ class FileState {
     const words: string[] = [];
     for (let token = start; token < entries.count; token++) {
       const text = entries.text(token);
-      words.push(entries.isQuoted(token) || (isText && !text.includes('"')) ? `"${text}"` : text);
+      if (type === TYPE.SOA && token >= start + FIRST_TIMER) words.push(String(parseTtl(text) ?? text));
+      else words.push(entries.isQuoted(token) || (isText && !text.includes('"')) ? `"${text}"` : text);
     }
     return words.join(' ');
   }
@@ -335,6 +336,9 @@ const TYPES: ReadonlyMap<string, number> = new Map(Object.entries(TYPE));
 function typeOf(text: string): number | undefined {
   return /^[a-z]/i.test(text) && text.length < 12 ? parseType(text.toUpperCase()) : undefined;
 }
+
+/** The fields of a SOA from REFRESH on are times, and may have units, too. */
+const FIRST_TIMER = 3;
 
 const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
 

@@ -1,6 +1,7 @@
 // Everything that is published, for a data thread that begins empty: the names that were sent, with their content as it is
 // now. Much may be sent between two of these changes, since a thread takes one message at a time. It receives that as well,
 // and nothing older may follow, or it would answer with an instance that is gone.
+import { grown, growth } from '../../memory/runs.ts';
 import type { Change, NameRecords } from '../../plane/records.ts';
 import { CurrentNames, type Publication } from './publication.ts';
 import type { Node } from './tree.ts';
@@ -18,28 +19,23 @@ export function* refillChanges(
   for (const entry of sentZones(table)) {
     yield { kind: 'replace-zone', zone: zoneState(entry, { ready: false, stale: false }) };
   }
-  const shared: Node[] = [];
+  const given = new NodeSet();
   for (const owner of [...owners.all()]) {
     const contentOf = contentAsSent(publication);
     // A copy: what is claimed later is sent to every thread.
     for (const node of claims.nodesOf(owner).slice()) {
-      const claimants = claims.ownersOf(node);
-      if (claimants.length > 1) {
-        if (claimants[0] === owner.number) shared.push(node);
-        continue;
-      }
+      if (claims.ownersOf(node).length > 1) continue;
+      given.add(node);
       const records = contentOf(node);
       if (records !== undefined) yield { kind: 'replace-name', records };
     }
   }
+  // Names of several owners, of none, and those that went from an owner to an earlier one meanwhile.
   const contentOf = contentAsSent(publication);
-  for (const node of shared) {
+  for (const node of tree.nodes()) {
+    if (given.has(node)) continue;
     const records = contentOf(node);
     if (records !== undefined) yield { kind: 'replace-name', records };
-  }
-  for (const node of tree.nodes()) {
-    if (claims.isOwned(node) || !publication.isSent(node)) continue;
-    yield { kind: 'replace-name', records: { name: tree.nameOf(node), rrsets: [] } };
   }
   for (const { sent } of sentZones(table)) if (sent) yield { kind: 'replace-zone', zone: sent };
 }
@@ -66,4 +62,18 @@ function contentAsSent(publication: Publication): (node: Node) => NameRecords | 
     publication.noteSentToOne(node, content);
     return content?.records;
   };
+}
+
+/** A byte for each node: a set of a million numbers would take 40 MB. */
+class NodeSet {
+  private bytes = new Uint8Array(1024);
+
+  add(node: Node): void {
+    if (node >= this.bytes.length) this.bytes = grown(this.bytes, growth(node + 1));
+    this.bytes[node] = 1;
+  }
+
+  has(node: Node): boolean {
+    return this.bytes[node] === 1;
+  }
 }

@@ -88,9 +88,10 @@ async function soak(): Promise<number> {
     clearInterval(sampler);
     await registrations.stop();
     const result = { checked, mixed, tcp, memory, unanswered: await unanswered.stop(), logLines: server.logLines() };
-    await cluster?.stop();
     await server.restart();
-    return report(result, registrations, await registrations.missing(), cluster);
+    const missing = await registrations.missing();
+    await cluster?.stop();
+    return report(result, registrations, missing, cluster);
   } finally {
     await cluster?.stop();
     await server.stop();

@@ -1,4 +1,4 @@
-// `npm run mutate [-- ROOM …] [--seed N] [--count N] [--seconds N] [--list]`: changes one operator, constant or condition of a room at a
+// `npm run mutate [-- ROOM …] [--seed N] [--count N] [--only N,…] [--seconds N] [--list]`: changes one operator, constant or condition of a room at a
 // time, runs the tests of that room that reach the changed file, and lists the mutants that no test notices. Mutates a
 // copy of the compiled code. A mutant counts as killed only if the test that failed passes again without it; one that
 // hangs is counted by itself. Stryker has no runner for a random sample over node:test; this needs a parser only.
@@ -26,9 +26,11 @@ const TESTS = {
   registry: ['registry', 'health', 'zone'],
 };
 const DEFAULT_ROOMS = ['health', 'registry', 'zone', 'dns', 'plane', 'forward', 'server'];
-/** A mutant that takes this many times as long as the unchanged code hangs: noticed. */
-const SLOWER = 4;
-const LEAST_TIMEOUT_MS = 10_000;
+/** Mutants that change nothing which a test should notice, each with the reason. */
+const EQUIVALENT = 'scripts/equivalent-mutants.txt';
+/** A mutant whose test takes so much longer than with the unchanged code hangs: noticed. */
+const SLOWER = 2;
+const MORE_MS = 10_000;
 const WITHOUT_MUTATION_MS = 240_000;
 /** A test of the room is run before one of another room that takes up to so many times less. */
 const OWN_TESTS_SOONER = 4;
@@ -43,6 +45,8 @@ const { values: options, positionals } = parseArgs({
     seed: { type: 'string', default: '1' },
     count: { type: 'string', default: '20' },
     seconds: { type: 'string', default: '1800' },
+    /** Numbers of the list. */
+    only: { type: 'string' },
     list: { type: 'boolean', default: false },
   },
 });
@@ -61,28 +65,32 @@ try {
 async function main() {
   const mutants = await sample(Number(options.count), seeded(Number(options.seed)));
   if (options.list) {
-    for (const mutant of mutants) console.log(await describe(mutant));
+    for (const [index, mutant] of mutants.entries()) console.log(`${index + 1} ${await describe(mutant)}`);
     return 0;
   }
+  const only = options.only?.split(',').map(Number);
+  const equivalent = await readEquivalent();
   const baseline = new Map();
-  const byRoom = new Map(rooms.map((room) => [room, { killed: 0, hung: 0, survived: 0, unreached: 0 }]));
+  const byRoom = new Map(rooms.map((room) => [room, { killed: 0, hung: 0, survived: 0, unreached: 0, equivalent: 0 }]));
   const untilMs = performance.now() + 1000 * Number(options.seconds);
   for (const [index, mutant] of mutants.entries()) {
     if (performance.now() > untilMs) {
       console.log(`stopped after ${options.seconds} s`);
       break;
     }
-    const { outcome, by } = await judge(mutant, baseline);
-    byRoom.get(mutant.room)[outcome]++;
+    if (only !== undefined && !only.includes(index + 1)) continue;
     const title = await describe(mutant);
-    const word = outcome === 'killed' || outcome === 'hung' ? outcome : outcome.toUpperCase();
-    console.log(`${index + 1}/${mutants.length} ${word.padEnd(8)} ${title}${by === undefined ? '' : ` (${by})`}`);
+    const isEquivalent = equivalent.has(title.replace(/:\d+:/, ':'));
+    const { outcome, by } = isEquivalent ? { outcome: 'equivalent' } : await judge(mutant, baseline);
+    byRoom.get(mutant.room)[outcome]++;
+    const word = outcome === 'survived' || outcome === 'unreached' ? outcome.toUpperCase() : outcome;
+    console.log(`${index + 1}/${mutants.length} ${word.padEnd(10)} ${title}${by === undefined ? '' : ` (${by})`}`);
   }
   return report(byRoom);
 }
 
 function report(byRoom) {
-  const all = { killed: 0, hung: 0, survived: 0, unreached: 0 };
+  const all = { killed: 0, hung: 0, survived: 0, unreached: 0, equivalent: 0 };
   console.log('');
   for (const [room, counts] of byRoom) {
     for (const outcome of Object.keys(all)) all[outcome] += counts[outcome];
@@ -92,10 +100,16 @@ function report(byRoom) {
   return all.survived + all.unreached === 0 ? 0 : 1;
 }
 
-function inWords({ killed, hung, survived, unreached }) {
+function inWords({ killed, hung, survived, unreached, equivalent }) {
   const judged = killed + hung + survived + unreached;
   const share = ((100 * (killed + hung)) / Math.max(1, judged)).toFixed(0);
-  return `${killed + hung} of ${judged} mutants killed (${share} %), of which ${hung} hung; ${survived} survived, ${unreached} in files that no test of the room imports`;
+  return `${killed + hung} of ${judged} mutants killed (${share} %), of which ${hung} hung; ${survived} survived, ${unreached} in files that no test of the room imports; ${equivalent} equivalent`;
+}
+
+/** Titles without the line; a line that begins with `#` is the reason for those after it. */
+async function readEquivalent() {
+  const lines = (await readFile(EQUIVALENT, 'utf8')).split('\n');
+  return new Set(lines.filter((line) => line !== '' && !line.startsWith('#')));
 }
 
 /** The repository with a copy of build/ to change. */
@@ -143,7 +157,7 @@ async function judge({ room, file, code, start, end, text }, baseline) {
     for (const test of tests) {
       if (performance.now() > untilMs) break;
       await writeFile(mutated, code.slice(0, start) + text + code.slice(end));
-      const timeoutMs = Math.max(LEAST_TIMEOUT_MS, SLOWER * baseline.get(test));
+      const timeoutMs = MORE_MS + SLOWER * baseline.get(test);
       const { passed, hung } = await runTest(test, timeoutMs);
       if (passed) continue;
       await writeFile(mutated, code);
@@ -229,7 +243,7 @@ async function describe({ file, code, start, end, text, what }) {
   const map = new SourceMap(JSON.parse(await readFile(`${file}.map`, 'utf8')));
   const { originalLine } = map.findEntry(line - 1, column);
   const source = sourceOf(file);
-  const shown = code.split('\n')[line - 1].trim().slice(0, 110);
+  const shown = code.split('\n')[line - 1].trim();
   return `${source}:${(originalLine ?? line - 1) + 1}: ${what ?? `${code.slice(start, end)} became ${text}`}: ${shown}`;
 }
 

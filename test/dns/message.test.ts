@@ -175,7 +175,12 @@ test('names beyond the reach of a pointer are written in full', () => {
 test('a name that becomes too long through pointers is rejected', () => {
   const label = [63, ...new Array<number>(63).fill(0x61)];
   const first = [...label, ...label, ...label, 0, 0, 1, 0, 1];
-  assert.throws(() => parseMessage(message([2, 0, 0, 0], ...first, ...label, 0xc0, 12, 0, 1, 0, 1)), /longer than 255/);
+  const below = (length: number) => {
+    const last = [length, ...new Array<number>(length).fill(0x61)];
+    return parseMessage(message([2, 0, 0, 0], ...first, ...last, 0xc0, 12, 0, 1, 0, 1)).questions[1].name.length;
+  };
+  assert.equal(below(61), 255);
+  for (const length of [62, 63]) assert.throws(() => below(length), /longer than 255/);
 });
 
 test('a chain of compression pointers is followed only up to a limit', () => {

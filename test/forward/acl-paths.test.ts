@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatRecord } from '../../src/dns/message/format-message.ts';
 import { extendedErrors } from '../../src/dns/message/opt.ts';
-import { EDE, RCODE, rcodeName } from '../../src/dns/types.ts';
+import { EDE, OPCODE, RCODE, rcodeName } from '../../src/dns/types.ts';
 import type { AclRule, FrontSettings } from '../../src/plane/forward-settings.ts';
 import { upstream } from '../support/forwarding.ts';
 import { answerFrom } from '../support/scripted-upstream.ts';
@@ -94,6 +94,18 @@ for (const [action, ede] of [
     assert.deepEqual([await reasons(true), await reasons(false)], [[ede], []]);
   });
 }
+
+test('a refusal has the DO bit of its query', async () => {
+  const { ask } = await throughEngine(ZONE, { acl: [denied] });
+  for (const dnssecOk of [true, false])
+    assert.equal((await ask('host.secret.test. A', { dnssecOk })).edns!.dnssecOk, dnssecOk);
+});
+
+test('what is not an ordinary query is left to the server to refuse, whatever its name', async () => {
+  const { ask } = await throughEngine(ZONE, { acl: [denied] });
+  const notify = OPCODE.NOTIFY << 11;
+  assert.equal((await ask('host.secret.test. A', { flags: notify })).rcode, RCODE.NOTIMP);
+});
 
 for (const [path, settings, question, expected] of PATHS) {
   test(`an access list that blocks a name applies to ${path}`, async () => {

@@ -118,3 +118,21 @@ test('HTTPS, SVCB and unknown types pass through unchanged', async () => {
     assertRecords(cached(`${name} ${type}`)?.answers ?? [], line);
   }
 });
+
+test('with loadbalance, each address of a cached answer is first in turn, and all stay in it, behind their alias', async () => {
+  const addresses = ['192.0.2.1', '192.0.2.2', '192.0.2.3'];
+  const lines = addresses.map((address) => `web.example. 300 IN A ${address}`);
+  const answers = ['www.example. 300 IN CNAME web.example.', ...lines].join('\n');
+  const one = await upstream((asked) => asked.send(asked.reply({ answers })));
+  const { ask, cached } = forwarder([one], { clock: fakeClock(), settings: { loadbalance: true } });
+  await ask('www.example. A');
+  const firsts: string[] = [];
+  for (let i = 0; i < 7; i++) {
+    const [alias, ...others] = cached('www.example. A')!.answers;
+    assert.equal(alias.type, TYPE.CNAME);
+    assertRecords(others, lines.join('\n'));
+    firsts.push(String(others[0].rdata.at(-1)));
+  }
+  assert.deepEqual(new Set(firsts.slice(0, 3)).size, 3);
+  assert.deepEqual(firsts.slice(3, 6), firsts.slice(0, 3));
+});

@@ -131,7 +131,7 @@ export function labelledName(wire: WireName, seed: HashSeed): LabelledName {
 
 /** The offset after the question's name, read in place; 0: not one question of an ordinary query (opcode QUERY). */
 export function questionNameEnd(query: Uint8Array): number {
-  if (query.length < HEADER_BYTES + 5 || (query[2] & 0xf8) !== 0 || query[4] !== 0 || query[5] !== 1) return 0;
+  if ((query[2] & 0xf8) !== 0 || query[4] !== 0 || query[5] !== 1) return 0;
   let at = HEADER_BYTES;
   while (at < query.length && query[at] !== 0) {
     if (query[at] > MAX_LABEL_BYTES) return 0;

@@ -159,6 +159,7 @@ test('errors over TCP, for other clients and after a second are not limited, and
   assert.equal(made.forwarder.counters.clientErrors, 1);
   assert.equal(await next(tcp, 'b.example. A'), RCODE.SERVFAIL);
   assert.equal(await next(other, 'c.example. A'), RCODE.SERVFAIL);
+  assert.notEqual(await next(client, 'a4.example. A'), RCODE.SERVFAIL, 'the first client is still known');
   for (let i = 0; i < 5; i++) assert.equal(await next(client, 'www.example. A'), RCODE.NOERROR);
   await made.clock.advance(1000);
   for (let i = 0; i < 2; i++) assert.equal(await next(client, `d${i}.example. A`), RCODE.SERVFAIL);

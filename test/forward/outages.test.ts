@@ -64,6 +64,25 @@ test('attempts are spaced increasingly and continue until the deadline', async (
   assert.ok(4500 - sentMs[sentMs.length - 1] <= 1000, `${sentMs}`);
 });
 
+test('over TCP, which retransmits by itself, a silent server is given twice as long in each round', async () => {
+  const clock = fakeClock();
+  const silent = await upstream();
+  const { ask } = forwarder([silent], { clock, route: { forceTcp: true, attemptTimeoutMs: 500, probe: NO_PROBES } });
+  const answer = ask('www.example. A');
+  await until(() => silent.asked.length, 1);
+  for (const [waitMs, attempts] of [
+    [499, 1],
+    [1, 2],
+    [999, 2],
+    [1, 3],
+  ]) {
+    await clock.advance(waitMs);
+    await until(() => silent.asked.length, attempts);
+  }
+  await clock.advance(10_000);
+  assert.equal((await soon(answer)).rcode, RCODE.SERVFAIL);
+});
+
 test('a server that refuses does not stop attempts while another one is silent', async () => {
   const clock = fakeClock();
   const gone = await startScriptedUpstream();

@@ -468,3 +468,12 @@ test('explain distinguishes a service that is not published yet from one without
   assert.equal(reasonOf('web'), 'it has not been published yet');
   assert.match(reasonOf('lazy'), /^none of its instances may be answered/);
 });
+
+test('svc and pod exist in a cluster without services, and only there', async () => {
+  const { zones } = setUpZones([clusterZone('cluster.local.'), zoneConfig('plain.local.')]);
+  await zones.flush();
+  for (const label of ['svc', 'pod']) {
+    assert.equal(zones.explain(`${label}.cluster.local.`).exists, 'empty-non-terminal');
+    assert.equal(zones.explain(`${label}.plain.local.`).exists, 'absent');
+  }
+});

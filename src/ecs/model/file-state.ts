@@ -1,4 +1,5 @@
-// The state of ECS in memory and in one file.
+// The state of ECS in memory and in one file: a line of JSON and a line with its hash, believed as a whole or not at all.
+import { createHash } from 'node:crypto';
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { AwsError } from '../../cloudmap/aws-error.ts';
@@ -11,7 +12,7 @@ import {
 } from './ecs-records.ts';
 import { type EcsChange, type EcsPlan, type EcsState, EcsTables } from './ecs-state.ts';
 
-const VERSION = 1;
+const VERSION = 2;
 
 interface Content {
   readonly healthdnsEcs: number;
@@ -34,14 +35,18 @@ export class FileState extends EcsTables implements EcsState {
   /** Rejects with the file's problem: an empty state in its place would stop every service. */
   async load(): Promise<void> {
     if (this.#file === undefined) return;
-    let content: Content;
+    let text: string;
     try {
-      content = JSON.parse(await readFile(this.#file, 'utf8'));
+      text = await readFile(this.#file, 'utf8');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
       throw new Error(`${this.#file} cannot be read: ${(error as Error).message}`);
     }
-    if (content.healthdnsEcs !== VERSION) throw new Error(`${this.#file} was written by another version of healthdns`);
+    const content = contentOf(text);
+    if (content === undefined) {
+      const remedy = 'restore it from a backup, or remove it to begin without clusters, task definitions and services';
+      throw new Error(`${this.#file} is damaged, or was written by another version of healthdns: ${remedy}`);
+    }
     for (const cluster of content.clusters) this.clusters.set(cluster.name, cluster);
     for (const definition of content.definitions) this.definitions.set(definitionKey(definition), definition);
     for (const service of content.services) this.services.set(serviceKey(service), service);
@@ -108,7 +113,8 @@ export class FileState extends EcsTables implements EcsState {
     const temporary = `${file}.tmp`;
     const handle = await open(temporary, 'w', 0o600);
     try {
-      await handle.writeFile(JSON.stringify(content));
+      const json = JSON.stringify(content);
+      await handle.writeFile(`${json}\n${hashOf(json)}\n`);
       await handle.sync();
     } finally {
       await handle.close();
@@ -116,3 +122,12 @@ export class FileState extends EcsTables implements EcsState {
     await rename(temporary, file);
   }
 }
+
+function contentOf(text: string): Content | undefined {
+  const [json, hash] = text.split('\n');
+  if (hash === undefined || hash !== hashOf(json)) return undefined;
+  const content: Content = JSON.parse(json);
+  return content.healthdnsEcs === VERSION ? content : undefined;
+}
+
+const hashOf = (json: string): string => createHash('sha256').update(json).digest('hex');

@@ -20,7 +20,7 @@ import type { CacheEntry } from './cache/entry.ts';
 import { AGE, createFreshness, type Freshness } from './cache/freshness.ts';
 import { createKeys } from './cache/key.ts';
 import { copyOf } from './cache/packed-entry.ts';
-import { ResponseWriter } from './cache/response.ts';
+import { ResponseWriter, writeFailure } from './cache/response.ts';
 import { createDns64, type Dns64 } from './local/dns64.ts';
 import { isWildcard } from './local/hosts.ts';
 import { createLocal, type Local } from './local/local.ts';
@@ -122,6 +122,7 @@ export class Forwarder {
       hasManyRoutes: this.allRoutes.length > 1,
       staleAfterMs: settings.cache.serveStale?.clientTimeoutMs,
       resolve: (question, done) => resolver.resolve(question, done),
+      errorText: settings.errorText,
       bug,
     });
     const { writer, routeOf, outstanding, clients } = this;
@@ -148,8 +149,8 @@ export class Forwarder {
     const age = kept === undefined ? AGE.OVER : this.freshness.ageOf(kept, nowMs);
     if (kept !== undefined && age === AGE.FRESH) {
       this.noteHit(kept, nowMs, query, questionEnd, asked);
-      if (kept.rcode === RCODE.SERVFAIL && this.clients.areErrorsMany(nowMs))
-        return new Miss(this.missDeps, query.slice(0, questionEnd), asked, maxBytes, undefined, copyOf(kept));
+      if (kept.rcode === RCODE.SERVFAIL)
+        return this.knownFailure(kept, nowMs, query, questionEnd, asked, maxBytes, out, start);
       return this.writer.write(kept, false, nowMs, query, asked, maxBytes, out, start);
     }
     const stated = this.local && this.stated(questionOf(query, questionEnd, asked), nowMs);
@@ -162,6 +163,23 @@ export class Forwarder {
     const stale =
       kept !== undefined && age === AGE.STALE ? copyOf(kept) : this.cache.findStandIn(query, questionEnd, asked, nowMs);
     return new Miss(this.missDeps, query.slice(0, questionEnd), asked, maxBytes, stale, undefined);
+  }
+
+  private knownFailure(
+    kept: CacheEntry,
+    nowMs: number,
+    query: Uint8Array,
+    questionEnd: number,
+    asked: number,
+    maxBytes: number,
+    out: Uint8Array,
+    start: number,
+  ): number | Miss {
+    if (this.clients.areErrorsMany(nowMs))
+      return new Miss(this.missDeps, query.slice(0, questionEnd), asked, maxBytes, undefined, copyOf(kept));
+    const why = this.settings.errorText && kept.ede >= 0 ? this.cache.whyFailed(query, questionEnd, asked) : '';
+    if (why === '') return this.writer.write(kept, false, nowMs, query, asked, maxBytes, out, start);
+    return writeFailure(query, questionEnd, asked, kept.rcode, kept.ede, out, start, why);
   }
 
   /**
@@ -192,7 +210,9 @@ export class Forwarder {
     const staleTtlSeconds = this.settings.cache.serveStale?.ttlSeconds ?? 0;
     if (ready !== undefined) {
       this.counters.hits++;
-      callback(targetOf(ready, nowMs, -1));
+      const failed = ready.rcode === RCODE.SERVFAIL && ready.ede >= 0;
+      const why = failed && this.settings.errorText ? this.cache.whyFailed(query, query.length, asked) : '';
+      callback(failed ? { ...targetOf(ready, nowMs, -1), ede: ready.ede, why } : targetOf(ready, nowMs, -1));
     } else if (stale !== undefined && age === AGE.STALE_AT_ONCE) {
       this.noteStaleHit(stale, nowMs, query, query.length, asked);
       callback(targetOf(stale, nowMs, staleTtlSeconds));
@@ -207,7 +227,7 @@ export class Forwarder {
         discarded() {},
         answered: (entry, isStale) =>
           callback(targetOf(entry, this.clock.monotonicMs(), isStale ? staleTtlSeconds : -1)),
-        failed: () => callback(emptyTarget(RCODE.SERVFAIL)),
+        failed: (ede, why = '') => callback({ ...emptyTarget(RCODE.SERVFAIL), ede, why }),
       });
     }
   }

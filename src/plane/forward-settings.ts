@@ -15,6 +15,8 @@ export interface ForwardSettings {
   readonly hosts: HostsSettings | undefined;
   readonly templates: readonly TemplateSettings[];
   readonly dns64: Dns64Settings | undefined;
+  /** Extended errors have a text that says why: `server.errorText`. */
+  readonly errorText: boolean;
 }
 
 /** Whether routing of names is only known once files have been read. */
@@ -205,6 +207,7 @@ export const FORWARD_DEFAULTS: ForwardSettings = {
   routes: [],
   cache: CACHE_DEFAULTS,
   maxConcurrent: 4096,
+  errorText: true,
   clients: { maxWaiting: 256, discardMs: 1900, errorsPerSecond: 200 },
   rebinding: undefined,
   loopDetection: true,

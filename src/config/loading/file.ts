@@ -133,6 +133,7 @@ export function buildConfig(
     warnOfMissingGlue(zone, records.get(input.zones[i])!, zones);
   }
   const cloudMap = input.cloudMap && buildCloudMap(input.cloudMap, folder, clusters);
+  const limits = { ...input.limits, errorText: input.server.errorText };
   return {
     file,
     listen: [input.listen].flat().map(parseListenAddress),
@@ -147,9 +148,9 @@ export function buildConfig(
     zones,
     ...(cloudMap && { cloudMap }),
     ...(input.ecs && { ecs: buildEcs(input.ecs, folder, cloudMap) }),
-    ...buildAnswering(input, input.limits, folder, zones, reporter),
+    ...buildAnswering(input, limits, folder, zones, reporter),
     ...(input.views.length > 0 && {
-      views: buildViews(input.views, input, input.limits, folder, zones, reporter),
+      views: buildViews(input.views, input, limits, folder, zones, reporter),
     }),
     history: buildHistory(input.history, folder, zones, cloudMap),
   };

@@ -2,7 +2,7 @@
 import * as v from 'valibot';
 import type { ForwardSettings, FrontSettings } from '../../plane/forward-settings.ts';
 import type { Reporter } from '../../reading/problem.ts';
-import type { LimitsConfig, ZoneConfig } from '../config.ts';
+import type { LimitsConfig, ServerConfig, ZoneConfig } from '../config.ts';
 import { buildRoutes, checkForward, forwardEntry } from './forward.ts';
 import { buildCache, cacheEntry, checkCache } from './forward-cache.ts';
 import { buildDns64, buildForwardLocal, checkForwardLocal, forwardLocalEntries } from './forward-local.ts';
@@ -38,9 +38,12 @@ export function checkAnswering(
   if (isSound('rewrite')) checkRewrites(input, reporter);
 }
 
+/** What `limits` and `server` say of them. */
+export type AnsweringLimits = LimitsConfig & Pick<ServerConfig, 'errorText'>;
+
 export function buildAnswering(
   input: AnsweringInput,
-  limits: LimitsConfig,
+  limits: AnsweringLimits,
   folder: string,
   zones: readonly ZoneConfig[],
   reporter: Reporter,
@@ -51,16 +54,17 @@ export function buildAnswering(
   };
 }
 
-function buildForward(input: AnsweringInput, limits: LimitsConfig, folder: string): ForwardSettings | undefined {
+function buildForward(input: AnsweringInput, limits: AnsweringLimits, folder: string): ForwardSettings | undefined {
   const local = buildForwardLocal(input, folder);
   const routes = buildRoutes(input.forward, folder);
   if (routes.length === 0 && local.hosts === undefined && local.templates.length === 0) return undefined;
-  const { forwardedQueries, forwardedQueriesPerClient, discardSeconds, errorsPerSecond } = limits;
+  const { forwardedQueries, forwardedQueriesPerClient, discardSeconds, errorsPerSecond, errorText } = limits;
   return {
     ...local,
     routes,
     cache: buildCache(input.cache),
     maxConcurrent: forwardedQueries,
+    errorText,
     clients: { maxWaiting: forwardedQueriesPerClient, discardMs: discardSeconds * 1000, errorsPerSecond },
   };
 }

@@ -4,8 +4,14 @@ import type { ViewSettings } from '../../plane/view-settings.ts';
 import { type Path, type Reporter, show } from '../../reading/problem.ts';
 import { list, mapping, oneOrMany, text } from '../../reading/shape.ts';
 import type { Soundness } from '../../reading/validate.ts';
-import type { LimitsConfig, ListenAddress, ZoneConfig } from '../config.ts';
-import { type AnsweringInput, answeringEntries, buildAnswering, checkAnswering } from './answering.ts';
+import type { ListenAddress, ZoneConfig } from '../config.ts';
+import {
+  type AnsweringInput,
+  type AnsweringLimits,
+  answeringEntries,
+  buildAnswering,
+  checkAnswering,
+} from './answering.ts';
 import { clientNetwork } from './front.ts';
 import { formatListenAddress, listenAddress, parseListenAddress } from './listen.ts';
 import { absoluteName, domainName } from './names.ts';
@@ -93,7 +99,7 @@ export function checkViewZones(
 export function buildViews(
   views: readonly ViewInput[],
   file: AnsweringInput,
-  limits: LimitsConfig,
+  limits: AnsweringLimits,
   folder: string,
   zones: readonly ZoneConfig[],
   reporter: Reporter,

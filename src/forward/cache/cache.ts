@@ -26,6 +26,9 @@ import { copyOf, pack, packedBytes, packState, unpack } from './packed-entry.ts'
 /** Cost of an entry beyond its slot: its places in the map and in the list. */
 const ENTRY_OVERHEAD_BYTES = 96;
 
+/** Failures whose reason is remembered. */
+const MAX_WHYS = 1_000;
+
 export class AnswerCache {
   /** Number of flushes: queries sent before one may return what it was meant to remove. */
   flushes = 0;
@@ -38,6 +41,8 @@ export class AnswerCache {
   private readonly view = makeEntry();
   private viewed = -1;
   private viewedKey = -1;
+  /** By key, of failures. */
+  private readonly whys = new Map<number, string>();
 
   constructor(settings: CacheSettings, freshness: Freshness, keys: Keys, onEvict: () => void) {
     this.settings = settings;
@@ -137,7 +142,7 @@ export class AnswerCache {
    */
   keepFailure(
     question: ForwardQuestion,
-    ede: number,
+    { ede, why }: { readonly ede: number; readonly why: string },
     maxSeconds: number,
     stale: CacheEntry | undefined,
     nowMs: number,
@@ -151,8 +156,22 @@ export class AnswerCache {
       this.freshness.noteFailedRefresh(stale, nowMs);
       this.store(makeEntry(stale, { expiresMs: Math.min(stale.expiresMs, nowMs) }));
     } else if (age === AGE.OVER && maxSeconds > 0 && this.freshness.mayStoreFailure(question.name)) {
+      this.keepWhy(question, why);
       this.store(failureEntry(question, ede, Math.min(maxSeconds, this.settings.servfailTtlSeconds), nowMs));
     }
+  }
+
+  /** Why the failure that is cached for this question happened; '' if that is not known any more. */
+  whyFailed(query: Uint8Array, questionEnd: number, asked: number): string {
+    return this.whys.get(this.keyOf(query, questionEnd, asked)) ?? '';
+  }
+
+  private keepWhy(question: ForwardQuestion, why: string): void {
+    const query = questionBytes(question);
+    const key = this.keyOf(query, query.length, bitsOf(question));
+    this.whys.delete(key);
+    this.whys.set(key, why);
+    if (this.whys.size > MAX_WHYS) this.whys.delete(this.whys.keys().next().value!);
   }
 
   flush(scope: FlushScope): number {

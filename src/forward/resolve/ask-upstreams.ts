@@ -1,8 +1,9 @@
 // One question put to the upstreams of a route until one answers: the next is asked when one fails or is slower than
 // expected, and earlier ones may still answer until the deadline.
 import type { Clock } from '../../clock.ts';
+import { extraText } from '../../dns/extra-text.ts';
 import { MessageError } from '../../dns/reader.ts';
-import { EDE, RCODE } from '../../dns/types.ts';
+import { EDE, RCODE, rcodeName } from '../../dns/types.ts';
 import type { Answer } from '../upstream/answer.ts';
 import { TOO_BUSY, UNREADABLE } from '../upstream/attempt.ts';
 import { type Deadline, type Deadlines, NOT_WAITING } from '../upstream/deadlines.ts';
@@ -17,6 +18,8 @@ export interface Failure {
   readonly kind: 'failed';
   /** The EDE info code beside SERVFAIL (RFC 8914). */
   readonly ede: number;
+  /** The text beside it; ASCII. */
+  readonly why: string;
   /** The longest that the failure may be cached; undefined: as configured. */
   readonly maxSeconds?: number;
 }
@@ -33,6 +36,7 @@ export interface AskDeps {
 }
 
 const REFUSED = 'ECONNREFUSED';
+const TIMED_OUT = 'timed out';
 
 /** Calls `done` exactly once, at the latest after `deadlineMs`, unless it is stopped by what this returns. */
 export function askUpstreams(
@@ -66,6 +70,9 @@ class Inquiry implements Deadline {
   /** An incomplete answer, given if no server has all of it. */
   private partial: Answer | undefined = undefined;
   private ede: number = EDE.NO_REACHABLE_AUTHORITY;
+  /** The server that failed last, and how. */
+  private failing: Upstream | undefined = undefined;
+  private failure = TIMED_OUT;
 
   private readonly question: ForwardQuestion;
   private readonly endMs: number;
@@ -110,28 +117,34 @@ class Inquiry implements Deadline {
   replied(sent: Sent, message: Uint8Array): void {
     this.forget(sent);
     this.spent = [...this.spent, sent.upstream];
+    this.failing = sent.upstream;
     let answer: Answer;
     try {
       answer = judgeReply(message, this.question, this.deps.rules);
     } catch (error) {
       // Nothing that a server sends may end the thread, not even through a bug here.
       this.deps.malformed(error instanceof MessageError || error instanceof LameReply ? undefined : (error as Error));
+      this.failure = UNREADABLE;
       this.askAnother(EDE.INVALID_DATA);
       return;
     }
     if (answer.truncated) {
       // TC over TCP: another server may send all of it. Without any record it shows nothing about the name.
       if (answer.hasData) this.partial = answer;
+      this.failure = 'sent an incomplete answer';
       this.askAnother(EDE.INVALID_DATA);
     } else if (isFinal(answer.rcode)) {
       this.finish({ kind: 'answer', answer });
     } else {
+      this.failure = `answered ${rcodeName(answer.rcode)}`;
       this.askAnother(answer.ede >= 0 ? answer.ede : EDE.NETWORK_ERROR);
     }
   }
 
   failed(sent: Sent, reason: string): void {
     this.forget(sent);
+    this.failing = sent.upstream;
+    this.failure = reason;
     if (reason === UNREADABLE) {
       this.spent = [...this.spent, sent.upstream];
       this.askAnother(EDE.INVALID_DATA);
@@ -147,7 +160,11 @@ class Inquiry implements Deadline {
   expire(): void {
     const { clock } = this.deps;
     if (clock.monotonicMs() >= this.endMs) {
-      for (const sent of this.waiting) sent.noteTimeout();
+      for (const sent of this.waiting) {
+        sent.noteTimeout();
+        this.failing = sent.upstream;
+        this.failure = TIMED_OUT;
+      }
       this.fail(SILENCE_SECONDS);
       return;
     }
@@ -195,8 +212,15 @@ class Inquiry implements Deadline {
   private fail(silenceSeconds: number): void {
     const { partial, spent, ede } = this;
     if (partial !== undefined) this.finish({ kind: 'answer', answer: partial });
-    else if (spent.length > 0) this.finish({ kind: 'failed', ede });
-    else this.finish({ kind: 'failed', ede, maxSeconds: silenceSeconds });
+    else if (spent.length > 0) this.finish({ kind: 'failed', ede, why: this.why() });
+    else this.finish({ kind: 'failed', ede, why: this.why(), maxSeconds: silenceSeconds });
+  }
+
+  private why(): string {
+    const { failing, failure, order } = this;
+    if (failing === undefined) return order.length === 0 ? 'all upstreams are down' : '';
+    const last = order.length > 1 ? ` (the last of ${order.length})` : '';
+    return extraText(`upstream ${failing.label.replace(/:53$/, '')} ${failure}${last}`);
   }
 
   private finish(outcome: Outcome): void {

@@ -42,6 +42,8 @@ export interface OutstandingDeps {
   readonly staleAfterMs: number | undefined;
   /** Calls `done` once, perhaps before returning. Returns what stops it. */
   resolve(question: ForwardQuestion, done: (outcome: Outcome) => void): () => void;
+  /** Whether clients are told why a question failed. */
+  readonly errorText: boolean;
   /** A bug, while an answer was made ready. */
   bug(error: Error): void;
 }
@@ -196,12 +198,12 @@ export class Outstanding {
 
   private finish(task: Task, outcome: Outcome): void {
     this.forget(task);
-    const { entry, ede } = this.keep(task, outcome);
+    const { entry, ede, why } = this.keep(task, outcome);
     for (const waiter of this.takeWaiters(task)) {
       if (this.isDiscarded(waiter)) continue;
       if (entry !== undefined) waiter.answered(entry, false);
       else if (task.stale !== undefined) waiter.answered(task.stale, true);
-      else waiter.failed(ede);
+      else waiter.failed(ede, why);
     }
   }
 
@@ -216,24 +218,25 @@ export class Outstanding {
   }
 
   /** Never throws: every waiting client gets an answer. */
-  private keep({ question, flushes, stale }: Task, outcome: Outcome): { entry?: CacheEntry; ede: number } {
-    const { cache, clock, counters } = this.deps;
+  private keep({ question, flushes, stale }: Task, outcome: Outcome): { entry?: CacheEntry; ede: number; why: string } {
+    const { deps } = this;
+    const { cache, clock, counters } = deps;
     try {
       if (outcome.kind === 'answer') {
-        return { entry: cache.keep(question, outcome.answer, clock.monotonicMs(), flushes), ede: NO_EDE };
+        return { entry: cache.keep(question, outcome.answer, clock.monotonicMs(), flushes), ede: NO_EDE, why: '' };
       }
       counters.failed++;
       cache.keepFailure(
         question,
-        outcome.ede,
+        outcome,
         outcome.maxSeconds ?? Number.POSITIVE_INFINITY,
         flushes === cache.flushes ? stale : undefined,
         clock.monotonicMs(),
       );
-      return { ede: outcome.ede };
+      return { ede: outcome.ede, why: deps.errorText ? outcome.why : '' };
     } catch (error) {
-      this.deps.bug(error as Error);
-      return { ede: EDE.OTHER };
+      deps.bug(error as Error);
+      return { ede: EDE.OTHER, why: '' };
     }
   }
 

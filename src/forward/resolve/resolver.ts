@@ -39,7 +39,7 @@ export class Resolver {
   resolve(question: ForwardQuestion, done: Done): Stop {
     const { dns64, clock, routeOf } = this.deps;
     const route = routeOf(question.name);
-    if (route === undefined) return stopped(done, { kind: 'failed', ede: EDE.NOT_AUTHORITATIVE });
+    if (route === undefined) return stopped(done, { kind: 'failed', ede: EDE.NOT_AUTHORITATIVE, why: '' });
     const endMs = clock.monotonicMs() + route.settings.deadlineMs;
     const ipv4Name = dns64?.reverseOf(question);
     if (ipv4Name !== undefined) return this.resolveReverse(question, ipv4Name, endMs, done);
@@ -90,13 +90,20 @@ export class Resolver {
     const leftMs = endMs - deps.clock.monotonicMs();
     // An alias without its target would mean that there are no records, which is not known.
     if (followed > MAX_CNAME_CHAIN || (before !== undefined && leadsBack(before)))
-      return stopped(done, { kind: 'failed', ede: EDE.INVALID_DATA });
-    if (leftMs <= 0) return stopped(done, { kind: 'failed', ede: EDE.NO_REACHABLE_AUTHORITY });
+      return stopped(done, {
+        kind: 'failed',
+        ede: EDE.INVALID_DATA,
+        why: 'the chain of CNAMEs is too long or leads back',
+      });
+    if (leftMs <= 0)
+      return stopped(done, { kind: 'failed', ede: EDE.NO_REACHABLE_AUTHORITY, why: 'no time left to follow a CNAME' });
     // No upstream is asked for that name: the client gets the chain up to there.
     if (route === undefined)
       return stopped(
         done,
-        before === undefined ? { kind: 'failed', ede: EDE.OTHER } : { kind: 'answer', answer: before },
+        before === undefined
+          ? { kind: 'failed', ede: EDE.OTHER, why: 'nothing is forwarded there' }
+          : { kind: 'answer', answer: before },
       );
     let stopRest = nothingToStop;
     const stopFirst = askUpstreams(question, route, leftMs, deps, (outcome) => {

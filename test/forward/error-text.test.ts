@@ -1,0 +1,66 @@
+// The text beside the extended error of a failure: which server failed, and how.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Message } from '../../src/dns/message/message.ts';
+import { extendedErrors } from '../../src/dns/message/opt.ts';
+import { EDE, RCODE } from '../../src/dns/types.ts';
+import { FORWARD_DEFAULTS } from '../../src/plane/forward-settings.ts';
+import { forwarder, routeTo, upstream } from '../support/forwarding.ts';
+import type { Asked } from '../support/scripted-upstream.ts';
+import { throughEngine } from '../support/through-engine.ts';
+
+const fails = (asked: Asked) => asked.send(asked.reply({ rcode: RCODE.SERVFAIL }));
+const errorOf = (message: Message) => extendedErrors(message.edns)[0];
+const SHORT = { deadlineMs: 300, attemptTimeoutMs: 100 };
+
+test('a server that does not reply has timed out', async () => {
+  const silent = await upstream();
+  const { ask } = forwarder([silent], { route: SHORT });
+  const text = `upstream 127.0.0.1:${silent.port} timed out`;
+  assert.deepEqual(errorOf(await ask('www.example. A')), { infoCode: EDE.NO_REACHABLE_AUTHORITY, text });
+});
+
+test('a server that answers with an error is named with it, also in answers from the cache', async () => {
+  const broken = await upstream(fails);
+  const { ask, cached } = forwarder([broken]);
+  const text = `upstream 127.0.0.1:${broken.port} answered SERVFAIL`;
+  assert.equal(errorOf(await ask('www.example. A'))?.text, text);
+  assert.deepEqual(errorOf(cached('www.example. A')!), { infoCode: EDE.NETWORK_ERROR, text });
+});
+
+test('where nothing listens, the error of the socket is given; of several servers, the last', async () => {
+  const gone = await upstream();
+  await gone.close();
+  gone.close = async () => {};
+  const { ask } = forwarder([gone, gone], { routes: [routeTo('.', [gone.port])] });
+  assert.equal(errorOf(await ask('www.example. A'))?.text, `upstream 127.0.0.1:${gone.port} ECONNREFUSED`);
+  const [first, second] = [await upstream(fails), await upstream(fails)];
+  const both = forwarder([first, second]);
+  assert.equal(
+    errorOf(await both.ask('www.example. A'))?.text,
+    `upstream 127.0.0.1:${second.port} answered SERVFAIL (the last of 2)`,
+  );
+});
+
+test('a SERVFAIL behind our CNAME says why', async () => {
+  const broken = await upstream(fails);
+  const zone = 'zone our.test.\nwww.our.test. 5 CNAME www.example.';
+  const { ask, close } = await throughEngine(zone, {}, [broken.port]);
+  for (let i = 0; i < 2; i++) {
+    const answer = await ask('www.our.test. A');
+    assert.equal(answer.rcode, RCODE.SERVFAIL);
+    assert.deepEqual(errorOf(answer), {
+      infoCode: EDE.NETWORK_ERROR,
+      text: `upstream 127.0.0.1:${broken.port} answered SERVFAIL`,
+    });
+  }
+  close();
+});
+
+test('switched off, failures have the code alone', async () => {
+  const broken = await upstream(fails);
+  const { ask, cached } = forwarder([broken], { settings: { errorText: false } });
+  assert.equal(FORWARD_DEFAULTS.errorText, true);
+  assert.equal(errorOf(await ask('www.example. A'))?.text, '');
+  assert.equal(errorOf(cached('www.example. A')!)?.text, '');
+});

@@ -36,7 +36,7 @@ export async function startEcsOnProcesses(config: ProcessesConfig, dependencies:
   const scheduler = new ServiceScheduler({ ...{ state, engine, clock, log }, taskArn: arn });
   const reset = async () => {
     state.clear();
-    for (const { id } of engine.tasks.values()) void engine.stop(id, 'UserInitiated', 'reset');
+    await engine.clear();
     await Promise.all([state.save(), emptyCloudMap(cloudMap)]);
   };
   return {

@@ -94,6 +94,14 @@ export class ProcessEngine implements TaskEngine {
     this.#live.get(id)?.stop(code, reason);
   }
 
+  /** Ends all tasks at once, and forgets them. */
+  async clear(): Promise<void> {
+    const ended = [...this.#live.values()].map((live) => live.end(0));
+    this.tasks.clear();
+    await Promise.all(ended);
+    this.tasks.clear();
+  }
+
   onChange(listener: (task: RunningTask) => void): void {
     this.#listeners.push(listener);
   }

@@ -7,6 +7,7 @@ export interface ClusterRecord {
   readonly name: string;
   readonly createdMs: number;
   readonly tags: Tags;
+  readonly settings?: readonly { readonly name: string; readonly value: string }[];
 }
 
 export interface TaskDefinitionRecord {

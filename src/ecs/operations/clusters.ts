@@ -14,21 +14,29 @@ import {
   readInput,
   reference,
   references,
-  tagList,
   tags,
   tagsOf,
+  withTags,
 } from './ecs-api.ts';
 
-const createInput = v.object({ clusterName: v.optional(name, DEFAULT_CLUSTER), tags });
+/** Kept and described, without effect. */
+const settings = v.optional(
+  v.pipe(v.array(v.object({ name: v.picklist(['containerInsights']), value: v.string() })), v.maxLength(10)),
+);
+const createInput = v.object({ clusterName: v.optional(name, DEFAULT_CLUSTER), tags, settings });
 
 /** A cluster that exists is returned unchanged, as in ECS. */
 export async function createCluster(api: EcsApi, input: unknown): Promise<object> {
-  const { clusterName: key, tags: given } = readInput(createInput, input);
+  const { clusterName: key, tags: given, settings: set } = readInput(createInput, input);
   return api.state.mutate(() => {
     const known = api.state.clusters.get(key);
-    const value = known ?? { name: key, createdMs: api.clock.now(), tags: tagsOf(given) };
+    const value = known ?? {
+      ...{ name: key, createdMs: api.clock.now(), tags: tagsOf(given) },
+      ...(set && { settings: set }),
+    };
     const changes = known ? [] : [{ collection: 'cluster' as const, key, value }];
-    return { changes, result: { cluster: describeCluster(api, value) } };
+    const hasTags = Object.keys(value.tags).length > 0;
+    return { changes, result: { cluster: describeCluster(api, value, hasTags) } };
   });
 }
 
@@ -36,9 +44,10 @@ const describeInput = v.object({ clusters: v.optional(references(100), [DEFAULT_
 
 export function describeClusters(api: EcsApi, input: unknown): object {
   const request = readInput(describeInput, input);
+  const hasTags = request.include.includes('TAGS');
   const found = request.clusters.map((one) => ({ one, cluster: api.state.clusters.get(nameOf(one)) }));
   return {
-    clusters: found.flatMap(({ cluster }) => (cluster ? [describeCluster(api, cluster)] : [])),
+    clusters: found.flatMap(({ cluster }) => (cluster ? [describeCluster(api, cluster, hasTags)] : [])),
     failures: found.flatMap(({ one, cluster }) =>
       cluster ? [] : [{ arn: clusterArn(api, nameOf(one)), reason: 'MISSING' }],
     ),
@@ -72,11 +81,11 @@ export async function deleteCluster(api: EcsApi, input: unknown): Promise<object
       ...services.map((one) => ({ collection: 'service' as const, key: serviceKey(one), value: undefined })),
       { collection: 'cluster', key, value: undefined },
     ];
-    return { changes, result: { cluster: { ...describeCluster(api, cluster), status: 'INACTIVE' } } };
+    return { changes, result: { cluster: { ...describeCluster(api, cluster, false), status: 'INACTIVE' } } };
   });
 }
 
-function describeCluster(api: EcsApi, { name: own, tags: ownTags }: ClusterRecord): object {
+function describeCluster(api: EcsApi, { name: own, tags: ownTags, settings }: ClusterRecord, hasTags: boolean): object {
   const tasks = [...api.engine.tasks.values()].filter(({ request }) => request.cluster === own);
   const services = [...api.state.services.values()].filter((one) => one.cluster === own && one.status === 'ACTIVE');
   return {
@@ -88,8 +97,8 @@ function describeCluster(api: EcsApi, { name: own, tags: ownTags }: ClusterRecor
     pendingTasksCount: tasks.filter(({ status }) => status === 'PENDING').length,
     activeServicesCount: services.length,
     statistics: [],
-    tags: tagList(ownTags),
-    settings: [],
+    ...withTags(ownTags, hasTags),
+    settings: settings ?? [{ name: 'containerInsights', value: 'disabled' }],
     capacityProviders: [],
     defaultCapacityProviderStrategy: [],
   };

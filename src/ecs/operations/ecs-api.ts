@@ -35,13 +35,16 @@ export const nameOf = (nameOrArn: string): string => nameOrArn.slice(nameOrArn.l
 export const readInput = <Schema extends v.GenericSchema>(schema: Schema, input: unknown): v.InferOutput<Schema> =>
   read(schema, input, 'InvalidParameterException');
 
-/** The name of a cluster; the default one always exists. @throws AwsError ClusterNotFoundException */
+/** The name of a cluster that exists. @throws AwsError ClusterNotFoundException */
 export function clusterOf({ state }: EcsApi, nameOrArn: string | undefined): string {
   const name = nameOf(nameOrArn ?? DEFAULT_CLUSTER);
-  if (name !== DEFAULT_CLUSTER && !state.clusters.has(name))
-    throw new AwsError('ClusterNotFoundException', 'Cluster not found.');
+  if (!state.clusters.has(name)) throw new AwsError('ClusterNotFoundException', 'Cluster not found.');
   return name;
 }
+
+/** The same for what is created there, which the default cluster need not be. @throws AwsError ClusterNotFoundException */
+export const targetCluster = (api: EcsApi, nameOrArn: string | undefined): string =>
+  nameOf(nameOrArn ?? DEFAULT_CLUSTER) === DEFAULT_CLUSTER ? DEFAULT_CLUSTER : clusterOf(api, nameOrArn);
 
 /** The default cluster gets its record with the first service or task in it. */
 export const clusterChange = ({ state, clock }: EcsApi, name: string): EcsChange[] =>
@@ -84,6 +87,8 @@ export const name = v.pipe(
   v.string(),
   v.regex(/^[A-Za-z0-9_-]{1,255}$/, 'must be of letters, digits, hyphens and underscores'),
 );
+export const LAUNCH_TYPES = ['EC2', 'FARGATE', 'EXTERNAL'] as const;
+export const LAUNCH_TYPE_PROBLEM = 'launch type should be one of [EC2,FARGATE,EXTERNAL]';
 export const token = v.optional(text(2048));
 export const count = (maximum: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(maximum));
 export const references = (maximum: number) => v.pipe(v.array(reference), v.maxLength(maximum));
@@ -105,6 +110,9 @@ export const tags = v.optional(
 
 export const tagsOf = (list: v.InferOutput<typeof tags>): Tags =>
   Object.fromEntries(list.map(({ key, value }) => [key, value]));
+/** Tags are described only where `include` asks for them, or they were given. */
+export const withTags = (record: Tags, isAsked: boolean): { tags?: object[] } =>
+  isAsked ? { tags: tagList(record) } : {};
 export const tagList = (record: Tags): object[] => Object.entries(record).map(([key, value]) => ({ key, value }));
 
 export const pageInput = {

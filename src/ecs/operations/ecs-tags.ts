@@ -13,7 +13,9 @@ export async function tagResource(api: EcsApi, input: unknown): Promise<object> 
   const request = readInput(tagInput, input);
   return api.state.mutate(() => {
     const { tags: before, withTags } = tagged(api, request.resourceArn);
-    const merged = { ...before, ...tagsOf(request.tags) };
+    const given = tagsOf(request.tags);
+    const kept = Object.entries(before).filter(([key]) => !Object.hasOwn(given, key));
+    const merged = { ...Object.fromEntries(kept), ...given };
     if (Object.keys(merged).length > MAX_TAGS)
       throw new AwsError('ClientException', `a resource has at most ${MAX_TAGS} tags`);
     return { changes: [withTags(merged)], result: {} };

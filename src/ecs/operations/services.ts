@@ -20,6 +20,8 @@ import {
   definitionOf,
   type EcsApi,
   includes,
+  LAUNCH_TYPE_PROBLEM,
+  LAUNCH_TYPES,
   name,
   nameOf,
   pageInput,
@@ -29,9 +31,10 @@ import {
   references,
   serviceArn,
   serviceOf,
-  tagList,
   tags,
   tagsOf,
+  targetCluster,
+  withTags,
 } from './ecs-api.ts';
 
 /** As in ECS; the processes engine runs at most 2,000 tasks in all. */
@@ -40,7 +43,7 @@ const MAX_SERVICES = 5_000;
 /** How long a deleted service is shown. */
 const INACTIVE_MS = 3_600_000;
 
-const launchType = v.picklist(['EC2', 'FARGATE', 'EXTERNAL']);
+const launchType = v.picklist(LAUNCH_TYPES, LAUNCH_TYPE_PROBLEM);
 const deploymentConfiguration = v.optional(
   v.object({
     minimumHealthyPercent: v.optional(count(100)),
@@ -85,7 +88,7 @@ const createInput = v.object({
 
 export async function createService(api: EcsApi, input: unknown): Promise<object> {
   const request = readInput(createInput, input);
-  const cluster = clusterOf(api, request.cluster);
+  const cluster = targetCluster(api, request.cluster);
   const key = serviceKey({ cluster, name: request.serviceName });
   const { state } = api;
   return state.mutate(() => {
@@ -235,7 +238,9 @@ export function describeServices(api: EcsApi, input: unknown): object {
     return { name: own, service: api.state.services.get(serviceKey({ cluster, name: own })) };
   });
   return {
-    services: found.flatMap(({ service }) => (service ? [describeService(api, service)] : [])),
+    services: found.flatMap(({ service }) =>
+      service ? [describeService(api, service, request.include.includes('TAGS'))] : [],
+    ),
     failures: found.flatMap((one) =>
       one.service ? [] : [{ arn: serviceArn(api, { cluster, name: one.name }), reason: 'MISSING' }],
     ),
@@ -285,7 +290,7 @@ export async function deleteService(api: EcsApi, input: unknown): Promise<object
   });
 }
 
-function describeService(api: EcsApi, service: EcsServiceRecord): object {
+function describeService(api: EcsApi, service: EcsServiceRecord, hasTags = true): object {
   const tasks = tasksOfService(api, service);
   const { rules } = service;
   return {
@@ -317,7 +322,7 @@ function describeService(api: EcsApi, service: EcsServiceRecord): object {
     enableECSManagedTags: false,
     propagateTags: 'NONE',
     enableExecuteCommand: false,
-    tags: tagList(service.tags),
+    ...withTags(service.tags, hasTags),
   };
 }
 

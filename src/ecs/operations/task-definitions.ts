@@ -27,6 +27,34 @@ const MAX_DEFINITIONS = 20_000;
 const optionalText = v.optional(v.pipe(v.string(), v.maxLength(4096)));
 const compatibility = v.picklist(['EC2', 'FARGATE', 'EXTERNAL', 'MANAGED_INSTANCES']);
 
+const wholeNumber = v.pipe(v.number(), v.integer());
+const LOG_DRIVERS = 'json-file syslog journald gelf fluentd awslogs splunk awsfirelens'.split(' ');
+const ULIMITS = [
+  ...['core', 'cpu', 'data', 'fsize', 'locks', 'memlock', 'msgqueue', 'nice', 'nofile', 'nproc', 'rss', 'rtprio'],
+  ...['rttime', 'sigpending', 'stack'],
+];
+
+/** Kept and described, without effect on processes; `taskdef convert` warns of them. */
+const tuning = {
+  logConfiguration: v.optional(
+    v.object({
+      logDriver: v.picklist(LOG_DRIVERS),
+      options: v.optional(v.record(v.string(), v.string())),
+    }),
+  ),
+  ulimits: v.optional(v.array(v.object({ name: v.picklist(ULIMITS), softLimit: wholeNumber, hardLimit: wholeNumber }))),
+  ...Object.fromEntries(
+    ['links', 'dnsServers', 'dnsSearchDomains', 'dockerSecurityOptions'].map((key) => [
+      key,
+      v.optional(v.array(v.string())),
+    ]),
+  ),
+  ...Object.fromEntries(
+    ['privileged', 'interactive', 'pseudoTerminal', 'disableNetworking'].map((key) => [key, v.optional(v.boolean())]),
+  ),
+  startTimeout: v.optional(wholeNumber),
+};
+
 /** Members of a container that are stored and returned; taskdef/ checks those that have an effect. */
 const containerInput = v.object({
   name,
@@ -60,6 +88,7 @@ const containerInput = v.object({
   hostname: optionalText,
   readonlyRootFilesystem: v.optional(v.boolean()),
   dockerLabels: v.optional(v.record(v.string(), v.string())),
+  ...tuning,
   healthCheck: v.optional(
     v.object({
       command: v.array(v.string()),
@@ -76,12 +105,16 @@ const registerInput = v.object({
   containerDefinitions: v.pipe(v.array(containerInput), v.minLength(1), v.maxLength(10)),
   taskRoleArn: optionalText,
   executionRoleArn: optionalText,
+  pidMode: v.optional(v.picklist(['host', 'task'])),
   networkMode: v.optional(v.picklist(['bridge', 'host', 'awsvpc', 'none'])),
   requiresCompatibilities: v.optional(v.pipe(v.array(compatibility), v.maxLength(4))),
   cpu: optionalText,
   memory: optionalText,
   tags,
 });
+
+const FARGATE_PID_MODE =
+  "Tasks using the Fargate launch type do not support pidMode 'host'. The supported value for pidMode is 'task'.";
 
 /** Features whose loss would change what a task does; members that only tune something are ignored. */
 const REFUSED = ['volumes', 'placementConstraints', 'proxyConfiguration', 'inferenceAccelerators'];
@@ -90,8 +123,11 @@ const REFUSED_IN_CONTAINERS = ['secrets', 'environmentFiles', 'mountPoints', 'vo
 export async function registerTaskDefinition(api: EcsApi, input: unknown): Promise<object> {
   if (JSON.stringify(input ?? {}).length > MAX_BYTES)
     throw new AwsError('ClientException', `Actual length: over the maximum of ${MAX_BYTES} bytes.`);
+  requireNames(input);
   const { tags: given, ...request } = readInput(registerInput, input);
   refuseUnsupported(input as Record<string, unknown>);
+  if (request.pidMode === 'host' && request.requiresCompatibilities?.includes('FARGATE'))
+    throw new AwsError('ClientException', FARGATE_PID_MODE);
   const definition = checked(request);
   const problem = api.engine.problemOf?.(definition);
   if (problem !== undefined) throw new AwsError('ClientException', problem);
@@ -114,6 +150,15 @@ export async function registerTaskDefinition(api: EcsApi, input: unknown): Promi
     const changes: EcsChange[] = [{ collection: 'definition', key: definitionKey(value), value }];
     return { changes, result: { taskDefinition: describeDefinition(api, value), tags: tagList(value.tags) } };
   });
+}
+
+/** ECS's own words for the commonest mistake. */
+function requireNames(input: unknown): void {
+  const { containerDefinitions } = (input ?? {}) as { containerDefinitions?: unknown };
+  if (!Array.isArray(containerDefinitions)) return;
+  for (const member of ['name', 'image'])
+    if (containerDefinitions.some((one) => typeof one === 'object' && one !== null && !one[member]))
+      throw new AwsError('ClientException', `Container.${member} should not be null or empty.`);
 }
 
 function checked(request: object): TaskDefinitionRecord['definition'] {
@@ -214,7 +259,8 @@ function describeDefinition(api: EcsApi, record: TaskDefinitionRecord): object {
     })),
     taskRoleArn: member('taskRoleArn'),
     executionRoleArn: member('executionRoleArn'),
-    networkMode: member('networkMode'),
+    networkMode: member('networkMode') ?? 'bridge',
+    pidMode: member('pidMode'),
     volumes: [],
     placementConstraints: [],
     requiresAttributes: [],

@@ -12,17 +12,20 @@ import {
   definitionOf,
   type EcsApi,
   includes,
+  LAUNCH_TYPE_PROBLEM,
+  LAUNCH_TYPES,
   nameOf,
   pageInput,
   pageOf,
   readInput,
   reference,
   references,
-  tagList,
   tags,
   tagsOf,
+  targetCluster,
   taskArn,
   taskOf,
+  withTags,
 } from './ecs-api.ts';
 
 const text = v.pipe(v.string(), v.maxLength(1024));
@@ -51,7 +54,7 @@ const runInput = v.object({
   count: v.optional(v.pipe(count(10), v.minValue(1)), 1),
   group: v.optional(v.pipe(v.string(), v.maxLength(255))),
   startedBy: v.optional(v.pipe(v.string(), v.maxLength(128))),
-  launchType: v.optional(v.picklist(['EC2', 'FARGATE', 'EXTERNAL']), 'EC2'),
+  launchType: v.optional(v.picklist(LAUNCH_TYPES, LAUNCH_TYPE_PROBLEM), 'EC2'),
   overrides,
   tags,
 });
@@ -59,7 +62,7 @@ const runInput = v.object({
 /** Tasks outside of services. They are in no service registry, as in ECS. */
 export async function runTask(api: EcsApi, input: unknown): Promise<object> {
   const request = readInput(runInput, input);
-  const cluster = clusterOf(api, request.cluster);
+  const cluster = targetCluster(api, request.cluster);
   const record = definitionOf(api, request.taskDefinition);
   if (record.status !== 'ACTIVE') throw new AwsError('ClientException', 'TaskDefinition is inactive.');
   const given = request.overrides?.containerOverrides ?? [];
@@ -104,7 +107,7 @@ const listInput = v.object({
   startedBy: v.optional(text),
   serviceName: v.optional(reference),
   desiredStatus: v.optional(v.picklist(['RUNNING', 'PENDING', 'STOPPED']), 'RUNNING'),
-  launchType: v.optional(v.picklist(['EC2', 'FARGATE', 'EXTERNAL'])),
+  launchType: v.optional(v.picklist(LAUNCH_TYPES, LAUNCH_TYPE_PROBLEM)),
 });
 
 export function listTasks(api: EcsApi, input: unknown): object {
@@ -128,19 +131,20 @@ export function listTasks(api: EcsApi, input: unknown): object {
 
 const describeInput = v.object({
   cluster: v.optional(reference),
-  tasks: v.pipe(references(100), v.minLength(1)),
+  tasks: references(100),
   include: includes,
 });
 
 export function describeTasks(api: EcsApi, input: unknown): object {
   const request = readInput(describeInput, input);
   const cluster = clusterOf(api, request.cluster);
+  if (request.tasks.length === 0) throw new AwsError('InvalidParameterException', 'Tasks cannot be empty.');
   const found = request.tasks.map((one) => {
     const task = api.engine.tasks.get(nameOf(one));
     return { id: nameOf(one), task: task?.request.cluster === cluster ? task : undefined };
   });
   return {
-    tasks: found.flatMap(({ task }) => (task ? [describeTask(api, task)] : [])),
+    tasks: found.flatMap(({ task }) => (task ? [describeTask(api, task, request.include.includes('TAGS'))] : [])),
     failures: found.flatMap(({ id, task }) =>
       task ? [] : [{ arn: `${clusterArn(api, cluster).replace(':cluster/', ':task/')}/${id}`, reason: 'MISSING' }],
     ),
@@ -149,7 +153,7 @@ export function describeTasks(api: EcsApi, input: unknown): object {
 
 const dateOf = (ms: number | undefined): Date | undefined => (ms === undefined ? undefined : new Date(ms));
 
-function describeTask(api: EcsApi, task: RunningTask): object {
+function describeTask(api: EcsApi, task: RunningTask, hasTags = true): object {
   const { request } = task;
   return {
     taskArn: taskArn(api, task),
@@ -173,7 +177,7 @@ function describeTask(api: EcsApi, task: RunningTask): object {
     overrides: { containerOverrides: request.overrides },
     attachments: [],
     attributes: [],
-    tags: tagList(request.tags),
+    ...withTags(request.tags, hasTags),
     enableExecuteCommand: false,
   };
 }

@@ -10,6 +10,8 @@ import { type TaskStatement, taskInstance } from './task-instance.ts';
 interface Entry {
   readonly key: string;
   statement: TaskStatement;
+  /** As published. */
+  weight: number;
   /** Cloud Map service id → the registry that refers to it, if one does. */
   places: ReadonlyMap<string, ServiceRegistry | undefined>;
 }
@@ -20,6 +22,8 @@ export class TaskBook {
   readonly #entries = new Map<string, Entry>();
   /** "<service id>/<task name>" → the tasks that would have that id. */
   readonly #claims = new Map<string, Set<Entry>>();
+  /** The weight of a task that has none of its own. */
+  #weightOf: (task: TaskStatement['task']) => number = () => 1;
   #idsByName: ReadonlyMap<string, readonly string[]> | undefined;
 
   constructor(
@@ -38,10 +42,22 @@ export class TaskBook {
       if (known !== undefined) this.#place(known, NOWHERE);
       return;
     }
-    const entry = known ?? { key, statement, places: NOWHERE };
+    const entry = known ?? { key, statement, weight: 1, places: NOWHERE };
     entry.statement = statement;
     this.#entries.set(key, entry);
     this.#place(entry, this.#placesOf(statement));
+  }
+
+  /** Weights of tasks, by what the ECS API knows of them. */
+  setWeights(weightOf: (task: TaskStatement['task']) => number): void {
+    this.#weightOf = weightOf;
+  }
+
+  /** Weights may have changed; returns whether one has. */
+  weigh(): boolean {
+    const changed = [...this.#entries.values()].filter((entry) => this.#weight(entry) !== entry.weight);
+    for (const entry of changed) this.#place(entry, entry.places);
+    return changed.length > 0;
   }
 
   /** Cloud Map services or registered instances changed. */
@@ -106,8 +122,13 @@ export class TaskBook {
     return isTaken && apart.length <= MAX_ID ? apart : task.uid;
   }
 
+  #weight({ statement: { task } }: Entry): number {
+    return task.weight ?? this.#weightOf(task);
+  }
+
   #publish(serviceId: string, entry: Entry, id: string): void {
-    const instance = taskInstance(entry.statement, id, entry.places.get(serviceId));
+    entry.weight = this.#weight(entry);
+    const instance = taskInstance(entry.statement, id, entry.places.get(serviceId), entry.weight);
     this.#registry.replaceGroup(groupKey(serviceId, entry), serviceKey(serviceId), [instance]);
   }
 }

@@ -24,13 +24,14 @@ export function taskInstance(
   { task, health, place, subjects }: TaskStatement,
   id: string,
   registry: ServiceRegistry | undefined,
+  weight: number,
 ): Instance {
   const port = portOf(task, registry);
   return {
     id,
     addresses: [task.ipv4, task.ipv6].filter((address) => address !== undefined),
     ports: port === undefined ? [] : [{ name: '', protocol: 'tcp', port }],
-    weight: 1,
+    weight,
     attributes: attributesOf(task, place, port),
     subjects,
     facts: [health],

@@ -12,7 +12,7 @@ import type { WatchTimings } from '../sources/kubernetes/watch/timings.ts';
 import type { WatchedKind } from '../sources/kubernetes/watch/watched-kind.ts';
 import { Watches } from '../sources/kubernetes/watch/watches.ts';
 import type { StatusBoard } from '../sources/status.ts';
-import { ECS_SERVICE, ECS_TASK, KECS_SERVICE, translateTask } from './task.ts';
+import { ECS_SERVICE, ECS_TASK, KECS_SERVICE, KECS_TASK_SET, translateTask } from './task.ts';
 import type { TaskBook } from './task-book.ts';
 import { judgeTask, NOTHING_SEEN, type Seen } from './task-health.ts';
 import type { Place, TaskStatement } from './task-instance.ts';
@@ -29,11 +29,12 @@ export interface TaskSourceSettings {
   readonly timings?: WatchTimings;
 }
 
-/** Labels of tasks. Selectors have no "or", so there are three watches, and no pod matches two. */
+/** Labels of tasks. Selectors have no "or", so there are four watches, and no pod matches two. */
 const SELECTORS = [
   { title: 'pods of KECS', selector: KECS_SERVICE },
-  { title: 'pods of ECS services', selector: `${ECS_SERVICE},!${KECS_SERVICE}` },
-  { title: 'pods of ECS tasks', selector: `${ECS_TASK},!${ECS_SERVICE},!${KECS_SERVICE}` },
+  { title: 'pods of KECS task sets', selector: `${KECS_TASK_SET},!${KECS_SERVICE}` },
+  { title: 'pods of ECS services', selector: `${ECS_SERVICE},!${KECS_SERVICE},!${KECS_TASK_SET}` },
+  { title: 'pods of ECS tasks', selector: `${ECS_TASK},!${ECS_SERVICE},!${KECS_SERVICE},!${KECS_TASK_SET}` },
 ];
 
 /** Never throws: retries an unreachable cluster for ever. Published tasks stay after `stop`. */

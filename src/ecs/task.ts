@@ -24,6 +24,10 @@ export interface Task {
   readonly service: string | undefined;
   readonly cluster: string | undefined;
   readonly family: string | undefined;
+  /** "web:3", if it is known. */
+  readonly definition?: string | undefined;
+  /** For `routing: weighted`; undefined: that of its task definition. */
+  readonly weight?: number | undefined;
   readonly region: string | undefined;
   readonly registries: readonly ServiceRegistry[];
   readonly ipv4: string | undefined;
@@ -33,10 +37,15 @@ export interface Task {
 }
 
 export const KECS_SERVICE = 'kecs.dev/service';
+/** Of the pods of a TaskSet; KECS writes these keys with another domain. */
+export const KECS_TASK_SET = 'kecs.io/taskset';
 export const ECS_SERVICE = 'ecs.amazonaws.com/service-name';
 /** An annotation holds the ARN; a label, which cannot contain one, the task's id. */
 export const ECS_TASK = 'ecs.amazonaws.com/task-arn';
 const REGISTRIES = 'kecs.dev/service-registries';
+/** A person's choice, on a pod or in a Deployment's template. */
+const WEIGHT = 'healthdns.dev/weight';
+const MAX_WEIGHT = 255;
 /** ECS allows one registry per service. */
 const MAX_REGISTRIES = 10;
 
@@ -57,18 +66,20 @@ export function translateTask(metadata: Metadata, pod: Fields): TranslatedTask |
   const says = (key: string) =>
     optionalText(metadata.labels[key], `label ${key}`) ?? optionalText(metadata.annotations[key], `annotation ${key}`);
   const arn = arnParts(says(ECS_TASK));
-  const definition = says('kecs.dev/task-definition');
-  const { registries, problem } = registriesOf(says(REGISTRIES));
+  const definition = says('kecs.dev/task-definition') ?? says('kecs.io/task-definition');
+  const { registries, problem } = says(KECS_TASK_SET) ? taskSetRegistries(says) : registriesOf(says(REGISTRIES));
   const task: Task = {
     namespace: metadata.namespace,
     name: metadata.name,
     uid: optionalText(optionalFields(pod.metadata, 'metadata').uid, 'metadata.uid') ?? '',
     createdMs: metadata.createdMs ?? 0,
     nodeName: optionalText(spec.nodeName, 'spec.nodeName'),
-    service: says(KECS_SERVICE) ?? says(ECS_SERVICE),
-    cluster: says('kecs.dev/cluster') ?? says('ecs.amazonaws.com/cluster') ?? arn?.cluster,
+    service: says(KECS_SERVICE) ?? says('kecs.io/service') ?? says(ECS_SERVICE),
+    cluster: says('kecs.dev/cluster') ?? says('kecs.io/cluster') ?? says('ecs.amazonaws.com/cluster') ?? arn?.cluster,
     family: says('kecs.dev/task-family') ?? (definition === undefined ? undefined : familyOf(definition)),
     region: arn?.region,
+    definition: definition?.slice(definition.lastIndexOf('/') + 1),
+    weight: weightOf(says(WEIGHT)),
     registries,
     ipv4: addresses.find((ip) => !ip.includes(':')),
     ipv6: addresses.find((ip) => ip.includes(':')),
@@ -128,6 +139,34 @@ function registriesOf(annotation: string | undefined): Pick<TranslatedTask, 'pro
   // Falling back to the service's name would register the task where its owner did not ask for it.
   if (registries.length === 0 && problem !== undefined) throw problem;
   return { registries, problem };
+}
+
+/** KECS writes each registry of a TaskSet as annotations with its number. */
+function taskSetRegistries(
+  says: (key: string) => string | undefined,
+): Pick<TranslatedTask, 'problem'> & Pick<Task, 'registries'> {
+  const registries: ServiceRegistry[] = [];
+  for (let i = 0; i < MAX_REGISTRIES; i++) {
+    const key = `kecs.io/service-registry-${i}`;
+    const registryArn = says(`${key}-arn`);
+    if (registryArn === undefined) break;
+    const port = says(`${key}-port`);
+    registries.push(
+      registryOf({
+        registryArn,
+        containerName: says(`${key}-container`),
+        containerPort: port === undefined ? undefined : Number(port),
+      }),
+    );
+  }
+  return { registries, problem: undefined };
+}
+
+function weightOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const weight = Number(text);
+  if (/^\d+$/.test(text) && weight <= MAX_WEIGHT) return weight;
+  throw new MalformedObject(`${WEIGHT} is ${text}, not a whole number from 0 to ${MAX_WEIGHT}`);
 }
 
 function parseJson(text: string): unknown {

@@ -10,7 +10,7 @@ import { ecsService } from '../http/aws-api.ts';
 import { connectApiServer } from '../sources/kubernetes/api/api-server.ts';
 import { DEFAULT_TIMINGS } from '../sources/kubernetes/watch/timings.ts';
 import { Watches } from '../sources/kubernetes/watch/watches.ts';
-import { type Ecs, type EcsDependencies, ttlSeconds } from './ecs.ts';
+import { type Ecs, type EcsDependencies, followWeights, ttlSeconds } from './ecs.ts';
 
 const LEASE_NAME = 'healthdns-ecs';
 /** Shorter than the lease's renew deadline. */
@@ -36,6 +36,7 @@ export function startEcsInCluster(
     ...{ state, engine, server, namespace, clock, log, signal },
     drainSeconds: ({ registries }) => drainSeconds ?? (registries.length === 0 ? 0 : ttlSeconds(cloudMap, registries)),
   });
+  followWeights(state, dependencies);
   const report = board.add(name, []);
   const watches = new Watches({ config: cluster, clock, random, timings }, log, report);
   // Tasks are understood by the records that they were made from.

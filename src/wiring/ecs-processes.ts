@@ -13,7 +13,7 @@ import { taskArn } from '../ecs/operations/ecs-api.ts';
 import type { TaskStatement } from '../ecs/task-instance.ts';
 import { ecsService } from '../http/aws-api.ts';
 import { resetEndpoint } from '../http/reset.ts';
-import { type Ecs, type EcsDependencies, ttlSeconds } from './ecs.ts';
+import { type Ecs, type EcsDependencies, followWeights, ttlSeconds } from './ecs.ts';
 
 /** Rejects if the state cannot be read. */
 export async function startEcsOnProcesses(config: ProcessesConfig, dependencies: EcsDependencies): Promise<Ecs> {
@@ -30,6 +30,7 @@ export async function startEcsOnProcesses(config: ProcessesConfig, dependencies:
       publishNow();
     },
   });
+  followWeights(state, dependencies);
   await engine.recover();
   log.warn('ecs: tasks run as processes of this machine; images are not pulled', { directory: config.directory });
   const arn = (task: RunningTask) => taskArn({ region, account }, task);
@@ -58,6 +59,7 @@ function statementOf(task: RunningTask, region: string, clock: Clock): TaskState
     task: {
       ...{ namespace: request.cluster, name: task.id, uid: task.id, createdMs: task.createdMs, nodeName: undefined },
       ...{ service: request.service, cluster: request.cluster, family: request.definition.family, region },
+      definition: request.definitionKey,
       registries: request.registries.map(({ registryArn, containerName, containerPort }) => {
         const bound = ports.find(
           (port) => port.container === (containerName ?? port.container) && port.containerPort === containerPort,

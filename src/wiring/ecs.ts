@@ -3,6 +3,8 @@ import type { Clock, Random } from '../clock.ts';
 import type { Api } from '../cloudmap/api.ts';
 import { idOf } from '../cloudmap/records.ts';
 import type { Registry } from '../ecs/model/ecs-records.ts';
+import type { EcsState } from '../ecs/model/ecs-state.ts';
+import { weightOfTask } from '../ecs/operations/weights.ts';
 import type { TaskBook } from '../ecs/task-book.ts';
 import type { LeaseTimings } from '../endpoints/lease.ts';
 import type { AwsService } from '../http/aws-api.ts';
@@ -30,6 +32,14 @@ export interface Ecs {
   readonly service: AwsService;
   readonly endpoints: readonly Endpoint[];
   stop(): Promise<void>;
+}
+
+/** Weights of revisions take effect when their tags change. */
+export function followWeights(state: EcsState, { book, publishNow }: EcsDependencies): void {
+  book.setWeights((task) => weightOfTask(state, task));
+  state.onChange(({ collection }) => {
+    if (collection !== 'cluster' && book.weigh()) publishNow();
+  });
 }
 
 const DEFAULT_TTL_SECONDS = 60;

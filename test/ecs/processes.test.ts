@@ -248,3 +248,46 @@ test('reset deletes everything of the ECS API', options, async () => {
     await own.stop();
   }
 });
+
+test(
+  'two revisions in one WEIGHTED service share the answers by their weights, which tags change',
+  options,
+  async () => {
+    await setup.define('paint');
+    await setup.define('paint');
+    const DnsConfig = { RoutingPolicy: 'WEIGHTED', DnsRecords: [{ Type: 'A', TTL: 5 }] };
+    const serviceId = await setup.cloudMap.createService('paint.test', 'paint', { DnsConfig });
+    const { Service } = await setup.cloudMap.call('GetService', { Id: serviceId });
+    const serviceRegistries = [{ registryArn: Service.Arn }];
+    for (const [serviceName, taskDefinition] of [
+      ['blue', 'paint:1'],
+      ['green', 'paint:2'],
+    ])
+      await setup.ecs('CreateService', { serviceName, taskDefinition, serviceRegistries, desiredCount: 1 });
+    await Promise.all([setup.stable('blue'), setup.stable('green')]);
+    const weights = () =>
+      Object.fromEntries(
+        [...setup.cloudMap.registry.service(`cloudmap/${serviceId}`)!.instances.values()].map(({ instance }) => [
+          instance.attributes?.ECS_SERVICE_NAME,
+          instance.weight,
+        ]),
+      );
+    assert.deepEqual(weights(), { blue: 1, green: 1 });
+    const arn = 'arn:aws:ecs:us-east-1:000000000000';
+    const tag = (resourceArn: string, key: string, value: string) =>
+      setup.ecs('TagResource', { resourceArn, tags: [{ key, value }] });
+    await tag(`${arn}:task-definition/paint:1`, 'healthdns.dev/weight', '90');
+    await tag(`${arn}:task-definition/paint:2`, 'healthdns.dev/weight', '10');
+    assert.deepEqual(weights(), { blue: 90, green: 10 });
+    await tag(`${arn}:service/default/green`, 'healthdns.dev/weight/2', '0');
+    assert.deepEqual(weights(), { blue: 90, green: 0 });
+    await assert.rejects(tag(`${arn}:service/default/green`, 'healthdns.dev/weight/2', 'much'), {
+      name: 'InvalidParameterException',
+    });
+    await setup.ecs('UntagResource', {
+      resourceArn: `${arn}:service/default/green`,
+      tagKeys: ['healthdns.dev/weight/2'],
+    });
+    assert.deepEqual(weights(), { blue: 90, green: 10 });
+  },
+);

@@ -41,7 +41,7 @@ const registries = (value: unknown) => ({ 'kecs.dev/service-registries': JSON.st
 function attributes(pod: Pod, place: Place = {}) {
   const { task } = translate(pod)!;
   const health = { source: 'task', status: 'UNKNOWN', reason: '', sinceMs: 0 } as const;
-  return taskInstance({ task, health, place, subjects: [] }, 'web-1', task.registries[0]).attributes;
+  return taskInstance({ task, health, place, subjects: [] }, 'web-1', task.registries[0], 1).attributes;
 }
 
 describe('a task becomes an instance with the attributes of ECS', () => {
@@ -127,4 +127,25 @@ describe('a malformed task pod is skipped with a reason', () => {
     assert.deepEqual(translated?.task.registries, [{ registryArn: ARN }]);
     assert.match(translated?.problem?.message ?? '', /\[1\] is left out/);
   });
+});
+
+test('a pod of a KECS task set has the registries of its numbered annotations', () => {
+  const labels = { 'kecs.io/service': 'web', 'kecs.io/cluster': 'prod', 'kecs.io/taskset': 'ts-1' };
+  const annotations = {
+    'kecs.io/service-registry-0-arn': 'arn:aws:servicediscovery:us-east-1:000000000000:service/srv-1',
+    'kecs.io/service-registry-0-container': 'app',
+    'kecs.io/service-registry-0-port': '9090',
+  };
+  const { task } = translate({ labels, annotations })!;
+  assert.deepEqual([task.service, task.cluster], ['web', 'prod']);
+  assert.deepEqual(task.registries, [
+    { registryArn: annotations['kecs.io/service-registry-0-arn'], containerName: 'app', containerPort: 9090 },
+  ]);
+});
+
+test('a pod may have a weight from 0 to 255', () => {
+  const weight = (text: string) =>
+    translate({ labels: kecs, annotations: { 'healthdns.dev/weight': text } })!.task.weight;
+  assert.deepEqual([weight('0'), weight('255')], [0, 255]);
+  for (const wrong of ['256', '-1', '1.5', 'much']) assert.throws(() => weight(wrong), /is .*, not a whole number/);
 });

@@ -6,6 +6,7 @@ import { read } from '../../cloudmap/request-shapes.ts';
 import { type EcsServiceRecord, serviceKey, type Tags, type TaskDefinitionRecord } from '../model/ecs-records.ts';
 import type { EcsChange, EcsState } from '../model/ecs-state.ts';
 import type { RunningTask, TaskEngine } from '../model/running-task.ts';
+import { weightProblem } from './weights.ts';
 
 export interface EcsApi {
   readonly state: EcsState;
@@ -108,8 +109,14 @@ export const tags = v.optional(
   [],
 );
 
-export const tagsOf = (list: v.InferOutput<typeof tags>): Tags =>
-  Object.fromEntries(list.map(({ key, value }) => [key, value]));
+/** @throws AwsError InvalidParameterException */
+export function tagsOf(list: v.InferOutput<typeof tags>): Tags {
+  const given = Object.fromEntries(list.map(({ key, value }) => [key, value]));
+  const problem = weightProblem(given);
+  if (problem !== undefined) throw new AwsError('InvalidParameterException', problem);
+  return given;
+}
+
 /** Tags are described only where `include` asks for them, or they were given. */
 export const withTags = (record: Tags, isAsked: boolean): { tags?: object[] } =>
   isAsked ? { tags: tagList(record) } : {};

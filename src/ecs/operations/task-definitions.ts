@@ -264,7 +264,9 @@ function describeDefinition(api: EcsApi, record: TaskDefinitionRecord): object {
     volumes: [],
     placementConstraints: [],
     requiresAttributes: [],
-    compatibilities: ['EXTERNAL', 'EC2', 'FARGATE'],
+    compatibilities: (member('requiresCompatibilities') as string[] | undefined)?.includes('FARGATE')
+      ? ['EC2', 'FARGATE']
+      : ['EC2'],
     requiresCompatibilities: member('requiresCompatibilities'),
     cpu: member('cpu'),
     memory: member('memory'),

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # Demonstrates and verifies the promise of Amazon ECS with AWS Cloud Map: a container's health check decides which addresses
-# a name resolves to. Creates a service discovery namespace and service, deploys an ECS service with health checks (aws ecs
-# create-service, or a Deployment in Kubernetes), verifies that its tasks are registered with the correct status, makes one of them unhealthy, shows the DNS answers before and after,
-# and recovers it.
+# a name resolves to. Creates a service discovery namespace and service, deploys an ECS service with health checks through the
+# ECS API, verifies that its tasks are registered with the correct status, makes one of them unhealthy, shows the DNS answers
+# before and after, and recovers it.
 set -euo pipefail
 
 usage() {
   cat <<'END'
 Usage: test-health-service-discovery.sh [--kubernetes] [--api aws|curl] [--tasks N]
 
-  --kubernetes    deploy to the cluster of the current kubectl context, in a separate namespace that is deleted at the end;
-                  without it, healthdns serves the ECS API, and tasks are local processes
+  --kubernetes    tasks are pods in the cluster of the current kubectl context, in a separate namespace that is deleted at
+                  the end; without it, tasks are local processes
   --api aws|curl  client for the ECS and Cloud Map APIs: by default the aws CLI if installed, else curl
   --tasks N       number of tasks (3)
 
@@ -96,18 +96,7 @@ ecs: { engine: processes, directory: $work/ecs, drainSeconds: 0 }
 zones: []
 END
   }
-  # The grace period keeps ECS from replacing the unhealthy task, so that its recovery is seen.
-  deploy() {
-    ecs RegisterTaskDefinition "$(cat "$work/task.json")" >/dev/null
-    ecs CreateService "{\"serviceName\":\"$service\",\"taskDefinition\":\"web\",\"desiredCount\":$tasks,\"serviceRegistries\":[{\"registryArn\":\"$2\"}],\"healthCheckGracePeriodSeconds\":3600}" >/dev/null
-  }
   in_task() { (cd "$work/ecs/tasks/$1/web" && shift && "$@"); }
-  # Prints "ID HEALTH" of each task.
-  task_health() {
-    ecs ListTasks "{\"serviceName\":\"$service\"}" >"$work/tasks.json"
-    ecs DescribeTasks "{\"tasks\":$(json "$work/tasks.json" .taskArns)}" >"$work/tasks.json"
-    json "$work/tasks.json" '.tasks.map((one) => `${one.taskArn.split("/").at(-1)} ${one.healthStatus}`).sort().join("\n")'
-  }
 else
   configuration() {
     cat <<END
@@ -115,12 +104,9 @@ cloudMap:
   writes: loopback
   store: { kubernetes: { context: "$context", namespace: $cluster_namespace } }
   tasks: { context: "$context", namespaces: [$cluster_namespace] }
+ecs: { engine: kubernetes, drainSeconds: 0 }
 zones: []
 END
-  }
-  deploy() {
-    healthdns taskdef convert "$work/task.json" --service $service --count "$tasks" --namespace "$cluster_namespace" \
-      --registry "$2" | tee "$work/deployment.yaml" | kubectl apply -f -
   }
   in_task() { local pod=$1; shift; kubectl -n "$cluster_namespace" exec "$pod" -- "$@"; }
 fi
@@ -155,6 +141,19 @@ request() {
 
 # called OPERATION INPUT PATH: calls the API and prints the value at PATH.
 called() { call "$1" "$2" >"$work/output.json" && json "$work/output.json" "$3"; }
+
+# deploy REGISTRY_ARN. The grace period keeps ECS from replacing the unhealthy task, so that its recovery is seen.
+deploy() {
+  ecs RegisterTaskDefinition "$(cat "$work/task.json")" >/dev/null
+  ecs CreateService "{\"serviceName\":\"$service\",\"taskDefinition\":\"web\",\"desiredCount\":$tasks,\"serviceRegistries\":[{\"registryArn\":\"$1\"}],\"healthCheckGracePeriodSeconds\":3600}" >/dev/null
+}
+
+# Prints "ID HEALTH" of each task.
+task_health() {
+  ecs ListTasks "{\"serviceName\":\"$service\"}" >"$work/tasks.json"
+  ecs DescribeTasks "{\"tasks\":$(json "$work/tasks.json" .taskArns)}" >"$work/tasks.json"
+  json "$work/tasks.json" '.tasks.map((one) => `${one.taskArn.split("/").at(-1)} ${one.healthStatus}`).sort().join("\n")'
+}
 
 addresses() {
   if command -v dig >/dev/null; then
@@ -249,7 +248,7 @@ service_id=$(json "$work/service.json" .Id)
 echo "$namespace_id, $service_id"
 
 say "ECS service with $tasks tasks"
-deploy "$service_id" "$(json "$work/service.json" .Arn)"
+deploy "$(json "$work/service.json" .Arn)"
 eventually "$tasks healthy tasks" all_healthy
 show
 healthy=$(discovered HEALTHY)
@@ -261,12 +260,13 @@ before=$seen_addresses
 say "$victim ($victim_address) becomes unhealthy"
 in_task "$victim" rm healthy
 eventually "$victim is out" victim_is_out
-[ $mode = kubernetes ] || { echo 'ECS, DescribeTasks:' && task_health | tee "$work/health" | sed 's/^/  /'; }
-[ $mode = kubernetes ] || grep -qx "$victim UNHEALTHY" "$work/health" || fail "ECS does not call $victim unhealthy"
+echo 'ECS, DescribeTasks:'
+task_health | tee "$work/health" | sed 's/^/  /'
+# In a cluster the liveness probe may have restarted it in the meantime.
+grep -qx "$victim UNHEALTHY" "$work/health" || [ $mode = kubernetes ] || fail "ECS does not call $victim unhealthy"
 healthdns explain "$name" --http "$http" >"$work/explained"
 show
 [ "$(grep -vx "$victim_address" <<<"$before")" = "$seen_addresses" ] || fail 'other addresses changed too'
-# In a cluster the liveness probe may have restarted it in the meantime.
 found=$(discovered HEALTHY)
 if grep -q "^$victim " <<<"$found" && [ $mode = local ]; then fail "DiscoverInstances still finds $victim"; fi
 echo "healthdns explain $name:"

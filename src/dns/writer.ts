@@ -21,6 +21,8 @@ export class WireWriter {
   private readonly compression: Compression;
   /** Hash of a suffix, ignoring case → where the first name with that hash was written. */
   private readonly suffixes = new Map<number, number>();
+  /** Where the last name without a pointer was written; 0: nowhere. Most records have the owner of the one before. */
+  private lastAt = 0;
 
   constructor(bytes: Uint8Array, compression: Compression) {
     this.bytes = bytes;
@@ -47,6 +49,11 @@ export class WireWriter {
       this.put(name);
       return;
     }
+    if (this.lastAt > 0 && this.standsAt(name, 0, this.lastAt)) {
+      this.uint16(0xc000 | this.lastAt);
+      return;
+    }
+    const start = this.at;
     hashes[labels] = 0;
     for (let i = labels - 1; i >= 0; i--) hashes[i] = extendHash(hashes[i + 1], name, starts[i]);
     for (let i = 0; i < labels; i++) {
@@ -59,6 +66,7 @@ export class WireWriter {
       for (let at = starts[i], end = at + name[at]; at <= end; at++) this.bytes[this.at++] = name[at];
     }
     this.bytes[this.at++] = 0;
+    if (labels > 0 && start <= MAX_POINTER) this.lastAt = start;
   }
 
   /** Whether exactly the labels of `name` from `start` on were written at `target`. */

@@ -41,12 +41,17 @@ export function parseMessage(bytes: Uint8Array, options: { readonly trailingByte
   if (length > MAX_MESSAGE_BYTES)
     throw new MessageError(`a message has at most ${MAX_MESSAGE_BYTES} bytes, got ${length}`);
   const reader = new WireReader(bytes);
-  const [id, word, ...counts] = Array.from({ length: 6 }, () => reader.uint16());
-  checkCounts(counts);
-  const questions = Array.from({ length: counts[0] }, () => readQuestion(reader));
-  const [answers, authorities, additionals] = counts
-    .slice(1)
-    .map((count) => Array.from({ length: count }, () => readRecord(reader)));
+  const id = reader.uint16();
+  const word = reader.uint16();
+  const questionCount = reader.uint16();
+  const answerCount = reader.uint16();
+  const authorityCount = reader.uint16();
+  const additionalCount = reader.uint16();
+  checkCounts(questionCount, answerCount + authorityCount + additionalCount);
+  const questions = readAll(reader, questionCount, readQuestion);
+  const answers = readAll(reader, answerCount, readRecord);
+  const authorities = readAll(reader, authorityCount, readRecord);
+  const additionals = readAll(reader, additionalCount, readRecord);
   if (reader.at !== length && !options.trailingBytes)
     throw new MessageError(`${length - reader.at} bytes follow the last record`);
   const opt = onlyOpt(answers, authorities, additionals);
@@ -58,7 +63,7 @@ export function parseMessage(bytes: Uint8Array, options: { readonly trailingByte
     questions,
     answers,
     authorities,
-    additionals: additionals.filter((record) => record.type !== TYPE.OPT),
+    additionals: opt === undefined ? additionals : additionals.filter((record) => !isOpt(record)),
     ...(opt && { edns: opt.edns }),
   };
 }
@@ -93,8 +98,7 @@ export function hasFlag(message: MessageHeader, flag: number): boolean {
 }
 
 /** Counts that no message of this size can hold are refused before anything is allocated for them. */
-function checkCounts([questions, ...records]: readonly number[]): void {
-  const total = records.reduce((sum, count) => sum + count, 0);
+function checkCounts(questions: number, total: number): void {
   if (questions > MAX_QUESTIONS_PER_MESSAGE)
     throw new MessageError(`${questions} questions, at most ${MAX_QUESTIONS_PER_MESSAGE} are read`);
   if (total > MAX_RECORDS_PER_MESSAGE)
@@ -102,13 +106,25 @@ function checkCounts([questions, ...records]: readonly number[]): void {
 }
 
 /** RFC 6891 section 6.1.1: at most one OPT, in the additional section, at the root. */
-function onlyOpt(...sections: readonly (readonly MessageRecord[])[]): ReturnType<typeof parseOpt> | undefined {
-  const [answers, authorities, additionals] = sections.map((records) =>
-    records.filter((record) => record.type === TYPE.OPT),
-  );
-  if (answers.length + authorities.length > 0) throw new MessageError('an OPT record outside the additional section');
-  if (additionals.length > 1) throw new MessageError('more than one OPT record');
-  return additionals.length === 1 ? parseOpt(additionals[0]) : undefined;
+function onlyOpt(
+  answers: readonly MessageRecord[],
+  authorities: readonly MessageRecord[],
+  additionals: readonly MessageRecord[],
+): ReturnType<typeof parseOpt> | undefined {
+  if (answers.some(isOpt) || authorities.some(isOpt))
+    throw new MessageError('an OPT record outside the additional section');
+  const first = additionals.findIndex(isOpt);
+  if (first < 0) return undefined;
+  if (additionals.findLastIndex(isOpt) !== first) throw new MessageError('more than one OPT record');
+  return parseOpt(additionals[first]);
+}
+
+const isOpt = ({ type }: MessageRecord): boolean => type === TYPE.OPT;
+
+function readAll<T>(reader: WireReader, count: number, read: (reader: WireReader) => T): T[] {
+  const all: T[] = [];
+  for (let i = 0; i < count; i++) all.push(read(reader));
+  return all;
 }
 
 function uncompressedBytes(questions: readonly Question[], records: readonly MessageRecord[]): number {

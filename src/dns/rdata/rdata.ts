@@ -45,7 +45,14 @@ export function formatGeneric(rdata: Uint8Array): string {
 
 /** Whether rdata are a well-formed value of the type. Types without a layout take everything. */
 export function isWellFormed(type: number, rdata: Uint8Array): boolean {
-  return layoutOf(type) === undefined || splitRdata(type, rdata) !== undefined;
+  const layout = layoutOf(type);
+  if (layout === undefined) return true;
+  let at = 0;
+  for (const field of layout.fields) {
+    at = fieldEnd(field, rdata, at);
+    if (at > rdata.length) return false;
+  }
+  return at === rdata.length;
 }
 
 /** The bytes of each field; undefined when the type has no layout or the rdata do not fit it exactly. */

@@ -224,6 +224,7 @@ export class AnswerCache {
     unpack(this.view, this.slab.chunkOf(handle), this.slab.offsetOf(handle));
   }
 
+  /** `entry` is not the view of another one: its bytes begin with its message. */
   private store(entry: CacheEntry): void {
     const bytes = packedBytes(entry);
     const size = ENTRY_OVERHEAD_BYTES + this.slab.slotBytes(bytes);
@@ -231,9 +232,7 @@ export class AnswerCache {
     if (size > this.settings.maxBytes) return;
     const handle = this.slab.allocate(bytes);
     pack(entry, this.slab.chunkOf(handle), this.slab.offsetOf(handle));
-    // The entry's own bytes begin with its question.
-    const message = entry.bytes.subarray(entry.start, entry.start + entry.length);
-    this.lru.set(this.keyOf(message, entry.questionEnd, entry.bits), handle, { size });
+    this.lru.set(this.keyOf(entry.bytes, entry.questionEnd, entry.bits), handle, { size });
   }
 }
 

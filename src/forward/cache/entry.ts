@@ -132,22 +132,28 @@ function cacheSeconds(settings: CacheSettings, rcode: number, hasData: boolean, 
 type Content = Pick<Answer, 'rcode' | 'authentic' | 'truncated' | 'ede' | 'hasData' | 'answers' | 'authority'>;
 
 function compose(question: ForwardQuestion, content: Content, seconds: number, nowMs: number): CacheEntry {
-  const { rcode, authentic, truncated, ede, hasData, answers } = content;
-  return makeEntry(composeMessage(question, content), rotatable(answers, question.type), {
-    questionEnd: HEADER_BYTES + question.name.length + 4,
-    type: question.type,
-    bits: bitsOf(question),
-    rcode,
-    authentic,
-    truncated,
-    ede,
-    hasData,
-    addressBytes: question.type === TYPE.A ? 4 : 16,
-    storedMs: nowMs,
-    expiresMs: nowMs + 1000 * seconds,
-    windowStartMs: nowMs,
-    staleUntilMs: 0,
-  });
+  const entry = makeEntry();
+  const { bytes, length, ttlCount } = composeMessage(question, content);
+  entry.bytes = bytes;
+  entry.length = length;
+  entry.ttlCount = ttlCount;
+  entry.questionEnd = HEADER_BYTES + question.name.length + 4;
+  entry.type = question.type;
+  entry.bits = bitsOf(question);
+  entry.rcode = content.rcode;
+  entry.authentic = content.authentic;
+  entry.truncated = content.truncated;
+  entry.ede = content.ede;
+  entry.hasData = content.hasData;
+  const { rotateFrom, rotateCount } = rotatable(content.answers, question.type);
+  entry.rotateFrom = rotateFrom;
+  entry.rotateCount = rotateCount;
+  entry.addressBytes = question.type === TYPE.A ? 4 : 16;
+  entry.storedMs = nowMs;
+  entry.expiresMs = nowMs + 1000 * seconds;
+  entry.windowStartMs = nowMs;
+  entry.staleUntilMs = 0;
+  return entry;
 }
 
 const scratch = new Uint8Array(MAX_MESSAGE_BYTES);

@@ -17,7 +17,8 @@ export function packedBytes(entry: CacheEntry): number {
   return HEAD_BYTES + entry.length + 2 * entry.ttlCount;
 }
 
-export function pack(entry: CacheEntry, { bytes, words, doubles }: Chunk, offset: number): void {
+export function pack(entry: CacheEntry, chunk: Chunk, offset: number): void {
+  const { bytes, words, doubles } = chunk;
   const word = offset >> 2;
   words[word] = entry.length;
   words[word + 1] = entry.ttlCount;
@@ -25,9 +26,12 @@ export function pack(entry: CacheEntry, { bytes, words, doubles }: Chunk, offset
   words[word + 4] = ((entry.ede + 1) << 16) | entry.rotateFrom;
   doubles[(offset >> 3) + 4] = entry.storedMs;
   doubles[(offset >> 3) + 5] = entry.expiresMs;
-  packState(entry, { bytes, words, doubles }, offset);
-  const from = entry.start;
-  bytes.set(entry.bytes.subarray(from, from + entry.length + 2 * entry.ttlCount), offset + HEAD_BYTES);
+  packState(entry, chunk, offset);
+  // Byte by byte: a view of the entry's small array would make V8 move it out of its heap, at the price of the whole entry.
+  const { bytes: from, start } = entry;
+  const to = offset + HEAD_BYTES;
+  const length = entry.length + 2 * entry.ttlCount;
+  for (let i = 0; i < length; i++) bytes[to + i] = from[start + i];
 }
 
 /** What changes while an entry is kept: how often it is asked for, and what became of refreshing it. */

@@ -231,12 +231,13 @@ program
   .command('explain')
   .summary('explain how a running server answers a name')
   .description('Asks a running server how it answers a name: the status, facts and deciding rule of each instance.')
-  .argument('<name>', 'domain name')
+  .argument('<name>', 'domain name, also a short one such as web.shop, or an IP address')
   .addOption(httpOption())
   .addOption(tokenOption())
   .option('--history', 'how the answers have changed, and why')
   .option('--since <time>', 'the history since then: 2h, 02:47, 2026-11-28T02:47Z')
   .option('--at <time>', 'what was answered then')
+  .option('--from <address>', 'as for the pod with this address: its search path, and the rules for it')
   .option('--json', 'print JSON')
   .addHelpText(
     'after',
@@ -247,10 +248,15 @@ Examples:
   healthdns explain api.production.local
   healthdns explain api.production.local --history --since 2h
   healthdns explain api.production.local --at 02:47
+  healthdns explain web.shop --from 10.1.2.3
   healthdns explain api.production.local --json --http http://10.0.0.10:8053`,
   )
-  .action(async (name: string, { json, history, since, at, ...server }: ExplainFlags) => {
-    const asked = { ...(since !== undefined && { since }), ...(at !== undefined && { at }) };
+  .action(async (name: string, { json, history, since, at, from, ...server }: ExplainFlags) => {
+    const asked = {
+      ...(since !== undefined && { since }),
+      ...(at !== undefined && { at }),
+      ...(from !== undefined && { from }),
+    };
     exitCode = await explain({ name, server, json: json === true, history: history === true, ...asked }, output.out);
   });
 
@@ -322,6 +328,7 @@ interface ExplainFlags extends ServerFlags {
   readonly history?: boolean;
   readonly since?: string;
   readonly at?: string;
+  readonly from?: string;
 }
 
 interface CacheFlags extends ServerFlags {

@@ -59,12 +59,15 @@ function hasName({ name, key }: ServiceOverview, { explain }: Described): boolea
   }
 }
 
-function serviceLines({ name, instances, instanceCount, answeredCount }: ServiceOverview, source: string): string[] {
+function serviceLines(service: ServiceOverview, source: string): string[] {
+  const { name, kind, clusterIps = [], instances, instanceCount, answeredCount } = service;
   const answered = instances.filter((instance) => instance.answered).map(({ id }) => id);
   const more = instanceCount > instances.length ? ` (${answeredCount} of ${instanceCount})` : '';
   const left = instances.filter((instance) => !instance.answered);
   return [
-    `  ${name}${source} answers ${answered.length === 0 ? 'nothing' : answered.join(', ')}${more}`,
+    kind === 'clusterIp'
+      ? `  ${name}${source} answers its cluster IP ${clusterIps.join(', ')} (${answeredCount} of ${instanceCount} instances healthy)`
+      : `  ${name}${source} answers ${answered.length === 0 ? 'nothing' : answered.join(', ')}${more}`,
     ...left.map(({ id, status, reason }) => `    left out: ${id}, ${status} (${reason})`),
   ];
 }

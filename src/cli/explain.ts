@@ -12,6 +12,8 @@ export interface ExplainOptions {
   /** As typed: see `parseMoment`. */
   readonly since?: string;
   readonly at?: string;
+  /** The address of the pod that asks. */
+  readonly from?: string;
 }
 
 /** Prints the server's explanation; resolves to the exit code. Throws CommandError if the server cannot be reached. */
@@ -33,8 +35,9 @@ export async function explain(options: ExplainOptions, print: (text: string) => 
 }
 
 /** Times are those of this terminal's time zone. */
-function queryOf({ json, history, since, at }: ExplainOptions): URLSearchParams {
+function queryOf({ json, history, since, at, from }: ExplainOptions): URLSearchParams {
   const query = new URLSearchParams({ format: json ? 'json' : 'text' });
+  if (from !== undefined) query.set('from', from);
   if (history || since !== undefined) query.set('history', '');
   for (const [key, text] of Object.entries({ since, at })) {
     if (text === undefined) continue;

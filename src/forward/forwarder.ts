@@ -3,7 +3,7 @@
 import type { Clock } from '../clock.ts';
 import type { WireName } from '../dns/name.ts';
 import { lowerCased } from '../dns/name.ts';
-import { RCODE } from '../dns/types.ts';
+import { RCODE, TYPE } from '../dns/types.ts';
 import { type OpenSocket, openDatagram } from '../native/connected-datagram.ts';
 import type { CacheListing, FlushScope } from '../plane/cache-orders.ts';
 import { type ForwardSettings, readsFiles } from '../plane/forward-settings.ts';
@@ -14,6 +14,7 @@ import {
   type RouteCounters,
   type UpstreamCounters,
 } from '../plane/forward-statistics.ts';
+import type { QueryPath } from '../plane/query-path.ts';
 import { createBugReport } from './bug-report.ts';
 import { AnswerCache } from './cache/cache.ts';
 import type { CacheEntry } from './cache/entry.ts';
@@ -230,6 +231,22 @@ export class Forwarder {
         failed: (ede, why = '') => callback({ ...emptyTarget(RCODE.SERVFAIL), ede, why }),
       });
     }
+  }
+
+  /** The rules and the route that apply to a question, for explanations. */
+  explain(name: WireName, type: number): Pick<QueryPath, 'rules' | 'route'> {
+    const question = plainQuestion(name, type);
+    const source = this.local?.sourceOf(question) ?? this.local?.sourceOf({ ...question, type: TYPE.AAAA });
+    const route = this.routeOf(name);
+    return {
+      rules: [
+        ...(source === undefined ? [] : [`answered from ${source}`]),
+        ...(this.settings.dns64 === undefined
+          ? []
+          : [`dns64 ${this.settings.dns64.prefix}: AAAA where there is only A`]),
+      ],
+      ...(route && { route: { zone: route.settings.zone, upstreams: route.upstreams().map(({ label }) => label) } }),
+    };
   }
 
   /** Cache orders from the control plane. */

@@ -65,6 +65,8 @@ export interface History {
   began(atMs: number): void;
   /** Of a service, the oldest first. */
   changesOf(service: string, sinceMs?: number): readonly HistoryChange[];
+  /** Of all services, the newest first. */
+  recent(most: number): readonly HistoryChange[];
   /** Keys of services that were published under this name. */
   servicesNamed(name: string): readonly string[];
   /** What the service answered then; `now`: what it answers now, undefined if there is no such service. */
@@ -124,6 +126,7 @@ export function createHistory(initial: HistoryLimits = DEFAULT_HISTORY_LIMITS): 
     },
     changesOf: (service, sinceMs = Number.NEGATIVE_INFINITY) =>
       (services.get(service) ?? []).filter(({ atMs }) => atMs >= sinceMs),
+    recent: (most) => [...all].slice(-most).reverse(),
     servicesNamed: (name) =>
       [...services].filter(([, own]) => own.some((change) => change.name === name)).map(([key]) => key),
     answerAt(service, atMs, now) {

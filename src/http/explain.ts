@@ -7,44 +7,51 @@ import { whyUncounted } from '../health/rules/effective-status.ts';
 import type { History } from '../history/history.ts';
 import type { Fact, InstanceState, ServicePolicy, ServiceState } from '../registry/model.ts';
 import type { Registry } from '../registry/registry.ts';
-import type { StatusBoard } from '../sources/status.ts';
+import type { SourceStatus, StatusBoard } from '../sources/status.ts';
 import type { NameExplanation } from '../zone/explain/explain.ts';
 import type { OwnerExplanation } from '../zone/explain/explain-owner.ts';
 import { type Endpoint, type HttpRequest, json, text, wantsText } from './endpoint.ts';
+import { type AskedContext, explainAsked } from './explain-asked.ts';
 import { explainHistory, type HistoryExplanation, type HistoryRequest, historyLines } from './explain-history.ts';
-import type { Explanation, FactExplanation, InstanceExplanation, ServiceExplanation } from './explanation.ts';
+import type {
+  Explanation,
+  FactExplanation,
+  InstanceExplanation,
+  ServiceExplanation,
+  StaleSource,
+} from './explanation.ts';
 import { summarize } from './explanation-summary.ts';
 import { explanationText, printableLines } from './explanation-text.ts';
 import { MOMENT, parseMoment } from './moment.ts';
 
-export interface ExplainSources {
-  readonly explain: (name: string) => Explanation;
+export interface ExplainSources extends AskedContext {
   readonly history: History;
   /** Records what waits to be recorded. */
   readonly settleHistory: () => void;
-  readonly registry: Pick<Registry, 'service'>;
+  readonly registry: Pick<Registry, 'service' | 'services'>;
   readonly clock: Pick<Clock, 'now'>;
 }
 
 /**
  * GET /explain/NAME: why NAME is answered as it is. JSON, or text with `Accept: text/plain` or `?format=text`. 404 if
  * the name is unknown (with the explanation), 400 if it is not a domain name. `?name=NAME` is for the root, because "." is
- * removed from the path of a URL (RFC 3986 section 5.2.4). `?history` adds how the answers have changed (`&since=2h`), `?at=TIME`
+ * removed from the path of a URL (RFC 3986 section 5.2.4). `?from=ADDRESS` explains it as for the pod with that address. `?history` adds how the answers have changed (`&since=2h`), `?at=TIME`
  * what was answered then.
  */
 export const explainEndpoint = (sources: ExplainSources): Endpoint => ({
   path: '/explain/',
   methods: ['GET'],
-  handle(request) {
+  async handle(request) {
     const name = request.rest === '' ? request.query.get('name') : request.rest;
     if (name === null || name === '') return text(400, 'a name is missing: /explain/api.production.local');
     const wanted = historyRequest(request, sources.clock.now());
     if (typeof wanted === 'string') return text(400, wanted);
     try {
-      const explanation = sources.explain(name);
+      const explanation = await explainAsked(name, request.query.get('from') ?? undefined, sources);
       const history = wanted && historyOf(explanation, sources, wanted);
       const isUnknown = explanation.exists === 'absent' && explanation.services.length === 0;
-      const status = isUnknown && (history?.services.length ?? 0) === 0 ? 404 : 200;
+      const isHeld = (explanation.holders?.length ?? 0) > 0;
+      const status = isUnknown && !isHeld && (history?.services.length ?? 0) === 0 ? 404 : 200;
       const body = wantsText(request)
         ? text(status, textOf(explanation, history))
         : json(status, { ...explanation, ...(history && { history }) });
@@ -99,7 +106,7 @@ export function explainChain(
   name: string,
   find: (name: string) => NameExplanation,
   registry: Pick<Registry, 'service'>,
-  board: Pick<StatusBoard, 'missing'>,
+  board: Pick<StatusBoard, 'missing' | 'sources'>,
   seen: ReadonlySet<string> = new Set(),
 ): Explanation {
   const found = find(name);
@@ -114,7 +121,7 @@ export function explainChain(
 export function explainName(
   found: NameExplanation,
   registry: Pick<Registry, 'service'>,
-  board: Pick<StatusBoard, 'missing'>,
+  board: Pick<StatusBoard, 'missing' | 'sources'>,
 ): Explanation {
   const { name, zone, ready, stale, exists, wildcard, cut, rrsets, otherwise, filledBy, owners } = found;
   const services = owners.flatMap((owner) => explainService(registry.service(owner.owner), owner) ?? []);
@@ -129,6 +136,8 @@ export function explainName(
     exists,
     ...(wildcard !== undefined && { wildcard }),
     ...(cut !== undefined && { cut }),
+    ...(found.fallsThrough && { fallsThrough: true }),
+    ...(stale && { stale: staleSources(board.sources(), filledBy) }),
     summary: summarize(
       found,
       services,
@@ -143,6 +152,18 @@ export function explainName(
     claims: owners.map(({ slots, ...claim }) => claim),
     services,
   };
+}
+
+function staleSources(sources: readonly SourceStatus[], zones: readonly string[]): readonly StaleSource[] {
+  return sources
+    .filter((source) => (source.stale || !source.synced) && source.zones.some((zone) => zones.includes(zone)))
+    .map(({ name, ageMs, kinds }) => ({
+      source: name,
+      ...(ageMs !== undefined && { ageSeconds: Math.round(ageMs / 1000) }),
+      problems: kinds
+        .filter(({ state, detail }) => detail !== '' && state !== 'watching')
+        .map(({ kind, state, detail }) => `${kind} ${state}: ${detail}`),
+    }));
 }
 
 function explainService(
@@ -161,11 +182,19 @@ function explainService(
     ...(service.clusterIps === undefined ? {} : { clusterIps: service.clusterIps }),
     ...(service.externalName === undefined ? {} : { externalName: service.externalName }),
     policy: service.policy,
-    instances: instances.slice(0, MAX_INSTANCES).map((instance) => explainInstance(instance, service.policy)),
+    instances: inTroubleFirst(instances)
+      .slice(0, MAX_INSTANCES)
+      .map((instance) => explainInstance(instance, service.policy)),
     more: Math.max(0, instances.length - MAX_INSTANCES),
     problems,
   };
 }
+
+/** Those that are left out first, otherwise in their order. */
+const inTroubleFirst = (instances: readonly InstanceState[]): readonly InstanceState[] => [
+  ...instances.filter(({ verdict }) => !verdict.answered),
+  ...instances.filter(({ verdict }) => verdict.answered),
+];
 
 /** Whether records with these slots belong to the instance: its own slot, or that of an address that it shares. */
 function isAbout(service: ServiceState, state: InstanceState, slots: ReadonlySet<number>): boolean {

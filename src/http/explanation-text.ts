@@ -2,23 +2,63 @@
 import { describePolicies } from '../health/policies/policies.ts';
 import type { ServicePolicy } from '../registry/model.ts';
 import type { RRsetAnswer } from '../zone/explain/answers.ts';
-import type { Explanation, FactExplanation, InstanceExplanation, ServiceExplanation } from './explanation.ts';
+import type { AddressHolder } from './address-holders.ts';
+import type {
+  Explanation,
+  FactExplanation,
+  InstanceExplanation,
+  ServiceExplanation,
+  StaleSource,
+} from './explanation.ts';
+import { forwardingLines } from './forwarding.ts';
 
 export function explanationText(explanation: Explanation): string {
-  return printableLines(linesOf(explanation));
+  const { replica } = explanation;
+  return printableLines([...linesOf(explanation), ...(replica === undefined ? [] : ['', `answered by ${replica}`])]);
 }
 
 export const printableLines = (lines: readonly string[]): string => lines.map(printable).join('\n');
 
-function linesOf({ name, summary, answers, claims, services, target }: Explanation): string[] {
+function linesOf(explanation: Explanation): string[] {
+  const { name, summary, answers, claims, services, target, stale = [], forwarding, suggestions = [] } = explanation;
   return [
+    ...askedLines(explanation),
     name,
     `  ${summary}`,
+    ...suggestions.map((one) => `  did you mean ${one}?`),
+    ...stale.map(staleLine),
+    ...(forwarding === undefined ? [] : forwardingLines(forwarding, forwarding.isForwarded)),
+    ...(explanation.holders === undefined ? [] : holderLines(explanation.address!, explanation.holders)),
     ...answers.map(answerLine),
     ...(claims.length > 1 ? ['', 'Claimed by', ...claims.map(claimLine)] : []),
     ...services.filter(isShown).flatMap((service) => ['', ...serviceLines(service)]),
     ...(target === undefined ? [] : ['', ...linesOf(target)]),
   ];
+}
+
+/** What led to the name that is explained. */
+function askedLines({ askedFor, search }: Explanation): string[] {
+  const short = askedFor === undefined ? [] : [`${askedFor} is short for`];
+  if (search === undefined) return short;
+  return [
+    `From ${search.from}: ${search.note}`,
+    ...search.steps.map(({ name, outcome }) => `  asks for ${name} ${outcome}`),
+    ...(search.steps.length > 0 ? [''] : []),
+    ...short,
+  ];
+}
+
+function staleLine({ source, ageSeconds, problems }: StaleSource): string {
+  const age = ageSeconds === undefined ? 'never read' : `${ageSeconds} s old`;
+  return `  STALE ${source}: ${age}${problems.length > 0 ? ` (${problems.join('; ')})` : ''}`;
+}
+
+function holderLines(address: string, holders: readonly AddressHolder[]): string[] {
+  if (holders.length === 0) return [`  no service, instance or pod has ${address}`];
+  return holders.map(({ name, as, instance, answered, reason }) => {
+    if (as === 'cluster IP') return `  cluster IP of ${name}`;
+    return `  ${answered ? 'in ' : 'OUT'} ${as} ${instance} of ${name}: ${reason}`;
+  });
 }
 
 /** Maximum number of records of a type that are listed; `--json` has more. */
@@ -49,7 +89,7 @@ function serviceLines(service: ServiceExplanation): string[] {
   return [
     kind === 'namespace' ? `Pods of the namespace ${namespace}` : `Service ${key}`,
     ...(kind === 'clusterIp' && isWhole
-      ? [`  answers its cluster IPs ${(clusterIps ?? []).join(', ')}, regardless of health`]
+      ? [`  answers its cluster IP ${(clusterIps ?? []).join(', ')}, regardless of health`]
       : []),
     ...(externalName === undefined ? [] : [`  is an alias of ${externalName}`]),
     `  policy: ${policyText(policy)}`,

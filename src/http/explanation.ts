@@ -3,6 +3,8 @@ import type { FactSource, ServicePolicy, Status } from '../registry/model.ts';
 import type { Outcome, RRsetAnswer } from '../zone/explain/answers.ts';
 import type { NameExplanation } from '../zone/explain/explain.ts';
 import type { OwnerExplanation } from '../zone/explain/explain-owner.ts';
+import type { AddressHolder } from './address-holders.ts';
+import type { ForwardingExplanation } from './forwarding.ts';
 
 export interface Explanation {
   /** Absolute, with the trailing dot. */
@@ -24,6 +26,35 @@ export interface Explanation {
   readonly services: readonly ServiceExplanation[];
   /** For a CNAME: the explanation of its target. */
   readonly target?: Explanation;
+  /** With NXDOMAIN: upstream servers are asked, if there are any. */
+  readonly fallsThrough?: true;
+  /** The sources of the zone that are not up to date; the answer is as old as they are. */
+  readonly stale?: readonly StaleSource[];
+  /** The short name that was completed to this one. */
+  readonly askedFor?: string;
+  /** Names that may have been meant. */
+  readonly suggestions?: readonly string[];
+  /** The address that was asked for instead of a name, and who has it. */
+  readonly address?: string;
+  readonly holders?: readonly AddressHolder[];
+  /** The search path of the pod that asks. */
+  readonly search?: { readonly from: string; readonly note: string; readonly steps: readonly SearchStep[] };
+  readonly forwarding?: ForwardingExplanation & { readonly isForwarded: boolean };
+  /** The replica that explains. */
+  readonly replica?: string;
+}
+
+export interface StaleSource {
+  readonly source: string;
+  /** Of the data; undefined: never read. */
+  readonly ageSeconds?: number;
+  /** The kinds of objects that are not followed, and why. */
+  readonly problems: readonly string[];
+}
+
+export interface SearchStep {
+  readonly name: string;
+  readonly outcome: string;
 }
 
 export interface ServiceExplanation {

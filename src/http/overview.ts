@@ -1,5 +1,5 @@
 // A summary of what is served, for the status page and for the output of `serve`.
-import type { ServiceState, Status } from '../registry/model.ts';
+import type { InstanceState, ServiceState, Status } from '../registry/model.ts';
 import { publishedName } from '../registry/published-name.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { SourceStatus, StatusBoard } from '../sources/status.ts';
@@ -30,7 +30,9 @@ export interface ServiceOverview {
   readonly source: string;
   readonly instanceCount: number;
   readonly answeredCount: number;
-  /** At most MAX_INSTANCES. */
+  /** Of a service with cluster IPs: what its name answers, regardless of health. */
+  readonly clusterIps?: readonly string[];
+  /** At most MAX_INSTANCES, those that are left out first. */
   readonly instances: readonly InstanceOverview[];
 }
 
@@ -87,6 +89,12 @@ function firstOf<Item>(all: Iterable<Item>, limit: number, isWanted: (item: Item
   return found;
 }
 
+function inTroubleFirst(instances: ServiceState['instances'], hasTrouble: boolean): readonly InstanceState[] {
+  const left = hasTrouble ? firstOf(instances.values(), MAX_INSTANCES, ({ verdict }) => !verdict.answered) : [];
+  const wanted = MAX_INSTANCES - left.length;
+  return [...left, ...firstOf(instances.values(), wanted, ({ verdict }) => verdict.answered)];
+}
+
 function describe({ service, instances }: ServiceState, { size, answered }: ServiceCensus): ServiceOverview {
   return {
     key: service!.key,
@@ -95,7 +103,8 @@ function describe({ service, instances }: ServiceState, { size, answered }: Serv
     source: service!.source,
     instanceCount: size,
     answeredCount: answered,
-    instances: firstOf(instances.values(), MAX_INSTANCES).map(({ instance, verdict }) => ({
+    ...(service!.clusterIps && { clusterIps: service!.clusterIps }),
+    instances: inTroubleFirst(instances, size > answered).map(({ instance, verdict }) => ({
       id: instance.id,
       addresses: instance.addresses,
       status: verdict.status,

@@ -1,14 +1,27 @@
 // A page for people: zones, services and the health of their instances. One document, nothing loaded from elsewhere.
 import type { Clock } from '../clock.ts';
+import type { HistoryChange } from '../history/history.ts';
 import { type Endpoint, onceASecond } from './endpoint.ts';
+import { answerText, transitionLine } from './explain-history.ts';
 import type { Overview, ServiceOverview, ZoneOverview } from './overview.ts';
 
 /** Number of services listed per zone; a cluster has more than a page can show, and those in trouble come first. */
 const SERVICES_SHOWN = 200;
 
+/** Changes of answers that are listed, the newest first. */
+const CHANGES_SHOWN = 50;
+
+export interface PageSources {
+  readonly version: string;
+  /** The name of this replica. */
+  readonly replica: string;
+  readonly overview: (limit: number) => Overview;
+  readonly recent: (most: number) => readonly HistoryChange[];
+}
+
 /** GET /: the status page. */
-export function statusPage(version: string, overview: (limit: number) => Overview, clock: Clock): Endpoint {
-  const body = onceASecond(clock, () => page(version, overview(SERVICES_SHOWN)));
+export function statusPage({ version, replica, overview, recent }: PageSources, clock: Clock): Endpoint {
+  const body = onceASecond(clock, () => page(version, replica, overview(SERVICES_SHOWN), recent(CHANGES_SHOWN)));
   return {
     path: '/',
     methods: ['GET'],
@@ -21,7 +34,12 @@ export function statusPage(version: string, overview: (limit: number) => Overvie
   };
 }
 
-const page = (version: string, { zones, sources }: Overview) => `<!doctype html>
+const page = (
+  version: string,
+  replica: string,
+  { zones, sources }: Overview,
+  changes: readonly HistoryChange[],
+) => `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -34,10 +52,11 @@ table { border-collapse: collapse; width: 100%; margin: .5rem 0 2rem; }
 th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid #8884; vertical-align: top; }
 .in { color: #1a7f37; } .out { color: #cf222e; } .unknown { color: #9a6700; }
 </style>
-<h1>healthdns <small>${escapeHtml(version)}</small></h1>
+<h1>healthdns <small>${escapeHtml(version)} on ${escapeHtml(replica)}</small></h1>
 <p><a href="/ready">ready</a> · <a href="/health">health</a> · <a href="/metrics">metrics</a></p>
 ${sources.map(sourceLine).join('\n')}
 ${zones.map(zoneSection).join('\n')}
+${timeline(changes)}
 </html>
 `;
 
@@ -50,12 +69,13 @@ function sourceLine({ name, synced, stale, ageMs }: Overview['sources'][number])
       ? 'not synced; served from a snapshot'
       : 'not synced';
   const age = ageMs === undefined ? 'never synced' : `last contact ${Math.round(ageMs / 1000)} s ago`;
-  return `<p>Source ${escapeHtml(name)}: <span class="${synced ? 'in' : 'out'}">${state}</span>, ${age}</p>`;
+  const isCurrent = synced && !stale;
+  return `<p>Source ${escapeHtml(name)}: <span class="${isCurrent ? 'in' : 'out'}">${state}, ${age}</span></p>`;
 }
 
 function zoneSection(zone: ZoneOverview): string {
   const { name, ready, stale, services, serviceCount, instanceCount, answeredCount, records } = zone;
-  const state = !ready ? '<span class="out">not ready</span>' : stale ? '<span class="unknown">stale</span>' : '';
+  const state = !ready ? '<span class="out">not ready</span>' : stale ? '<span class="out">stale</span>' : '';
   const more = serviceCount - services.length;
   return `<h2>${escapeHtml(name)} ${state}</h2>
 <p class="quiet">${serviceCount} services, ${answeredCount} of ${instanceCount} instances answered, ${records} static records</p>
@@ -66,13 +86,28 @@ ${services.map(serviceRow).join('\n')}
 ${more > 0 ? `<p class="quiet">… and ${more} more</p>` : ''}`;
 }
 
-function serviceRow({ name, kind, instances, instanceCount, answeredCount }: ServiceOverview): string {
+function timeline(changes: readonly HistoryChange[]): string {
+  if (changes.length === 0) return '';
+  return `<h2>Changes of answers</h2>\n<ul>\n${changes.map(timelineEntry).join('\n')}\n</ul>`;
+}
+
+function timelineEntry({ atMs, name, transitions, more, after }: HistoryChange): string {
+  const what = transitions.map((one) => transitionLine(one).trim()).join('; ');
+  const rest = more > 0 ? `; … and ${more} more` : '';
+  const link = `<a href="/explain/${encodeURIComponent(name)}?format=text&amp;history">${escapeHtml(name)}</a>`;
+  return `<li><span class="quiet">${new Date(atMs).toISOString()}</span> ${link}: ${escapeHtml(what + rest)}; then answered ${escapeHtml(answerText(after))}</li>`;
+}
+
+function serviceRow(service: ServiceOverview): string {
+  const { name, kind, clusterIps = [], instances, instanceCount, answeredCount } = service;
   const more = instanceCount - instances.length;
   const list = instances.map(
     ({ id, addresses, status, answered, reason }) =>
       `<div><span class="${!answered ? 'out' : status === 'UNKNOWN' ? 'unknown' : 'in'}">${status}</span> ${escapeHtml(id)} <span class="quiet">${escapeHtml(addresses.join(', '))}: ${escapeHtml(reason)}</span></div>`,
   );
-  const answered = kind === 'instances' ? `${answeredCount} of ${instanceCount}` : escapeHtml(kind);
+  const count = `${answeredCount} of ${instanceCount}`;
+  const fixed = kind === 'clusterIp' ? `cluster IP ${clusterIps.join(', ')} (${count} healthy)` : kind;
+  const answered = kind === 'instances' ? count : escapeHtml(fixed);
   return `<tr><td><a href="/explain/${encodeURIComponent(name)}?format=text">${escapeHtml(name)}</a><td>${answered}<td>${list.join('')}${more > 0 ? `… and ${more} more` : ''}</tr>`;
 }
 

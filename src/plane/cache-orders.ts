@@ -13,4 +13,6 @@ export interface CacheListing {
   /** Below 0: expired, kept for serve-stale. */
   readonly ttlSeconds: number;
   readonly bytes: number;
+  /** Of a failure, why. */
+  readonly why?: string;
 }

@@ -7,6 +7,7 @@ import type { CacheListing, FlushScope } from './cache-orders.ts';
 import { COUNTER, type Counters } from './counters.ts';
 import type { ForwardStatistics } from './forward-statistics.ts';
 import type { ListeningAddress } from './plane.ts';
+import type { QueryPath, QueryPathRequest } from './query-path.ts';
 import type { FromThread, ThreadData, ToThread } from './thread-messages.ts';
 
 export interface DataThread {
@@ -22,6 +23,7 @@ export interface DataThread {
   stopListening(): Promise<void>;
   flushCache(scope: FlushScope): Promise<number>;
   listCache(limit: number, below?: Uint8Array): Promise<readonly CacheListing[]>;
+  explainQuery(request: QueryPathRequest): Promise<QueryPath>;
   /** Ends it at once; `cause` is that of its death. */
   kill(cause: string): void;
   /** Shuts it down when no client waits any more, or forcibly after a timeout. */
@@ -49,6 +51,7 @@ const DRAIN_MS = 8000;
 export function startDataThread(url: URL, data: ThreadData, name: string, events: DataThreadEvents): DataThread {
   const worker = new Worker(url, { workerData: data, name, resourceLimits: { maxYoungGenerationSizeMb: 24 } });
   const cacheReplies = new Map<number, (reply: Extract<FromThread, { kind: 'cache' }>) => void>();
+  const pathReplies = new Map<number, (path: QueryPath) => void>();
   let onListen: ((reply: FromThread) => void) | undefined;
   let onShared: ((done: boolean) => void) | undefined;
   let onStopped: (() => void) | undefined;
@@ -70,6 +73,8 @@ export function startDataThread(url: URL, data: ThreadData, name: string, events
     onStopped?.();
     for (const [id, reply] of cacheReplies) reply({ kind: 'cache', id, flushed: 0, listing: [] });
     cacheReplies.clear();
+    for (const reply of pathReplies.values()) reply({ rules: [] });
+    pathReplies.clear();
   };
 
   const counters: Counters = new Float64Array(data.counters);
@@ -98,6 +103,10 @@ export function startDataThread(url: URL, data: ThreadData, name: string, events
       case 'cache':
         cacheReplies.get(message.id)?.(message);
         cacheReplies.delete(message.id);
+        break;
+      case 'query-path':
+        pathReplies.get(message.id)?.(message.path);
+        pathReplies.delete(message.id);
         break;
       case 'forward':
         events.onForwardStatistics(message.statistics);
@@ -166,6 +175,13 @@ export function startDataThread(url: URL, data: ThreadData, name: string, events
     async listCache(limit, below) {
       return (await askCache((id) => ({ kind: 'list-cache', id, limit, below }))).listing;
     },
+    explainQuery: (request) =>
+      new Promise((resolve) => {
+        const id = ++lastId;
+        pathReplies.set(id, resolve);
+        tell({ kind: 'explain-query', id, request });
+        if (hasExited) failAll();
+      }),
     kill(reason) {
       cause = reason;
       void worker.terminate();

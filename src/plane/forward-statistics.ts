@@ -21,6 +21,9 @@ export interface UpstreamCounters {
   up: number;
   /** The reason for `up`. */
   reason: string;
+  /** The last failure, and when (wall-clock milliseconds); '' and 0: none yet. */
+  lastError: string;
+  lastErrorMs: number;
   /** It is part of a forwarding loop and must not be used. */
   loops: boolean;
 }
@@ -132,6 +135,8 @@ export function createUpstreamCounters(upstream: string, zone: string): Upstream
     latencyBuckets: new Array(LATENCY_BOUNDS_MS.length + 1).fill(0),
     latencyBoundsMs: LATENCY_BOUNDS_MS,
     up: 1,
+    lastError: '',
+    lastErrorMs: 0,
     reason: '',
     loops: false,
   };

@@ -3,6 +3,8 @@
 import type { Reading } from '../metrics.ts';
 import type { SocketAddress } from '../native/socket-address.ts';
 import type { CacheListing, FlushScope } from './cache-orders.ts';
+import type { UpstreamCounters } from './forward-statistics.ts';
+import type { QueryPath, QueryPathRequest } from './query-path.ts';
 import type { Change, DataPlane } from './records.ts';
 import type { DataPlaneSettings } from './settings.ts';
 
@@ -29,6 +31,10 @@ export interface RunningDataPlane extends DataPlane {
   flushCache(scope: FlushScope): Promise<number>;
   /** The cached answers of the threads, at most `limit` entries of each. */
   listCache(limit: number, below?: Uint8Array): Promise<readonly CacheListing[]>;
+  /** How a query would be treated. */
+  explainQuery(request: QueryPathRequest): Promise<QueryPath>;
+  /** The upstream servers as each thread sees them. */
+  upstreams(): readonly UpstreamCounters[];
   /** Stops listening, answers the queries already read, ends the threads. */
   close(): Promise<void>;
 }

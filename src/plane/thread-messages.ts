@@ -5,6 +5,7 @@ import type { SocketAddress } from '../native/socket-address.ts';
 import type { CacheListing, FlushScope } from './cache-orders.ts';
 import type { ForwardStatistics } from './forward-statistics.ts';
 import type { ListeningAddress } from './plane.ts';
+import type { QueryPath, QueryPathRequest } from './query-path.ts';
 import type { DataPlaneSettings } from './settings.ts';
 
 /** The initial data of a data thread. */
@@ -32,6 +33,7 @@ export type ToThread =
   | { readonly kind: 'drain' }
   | { readonly kind: 'flush-cache'; readonly id: number; readonly scope: FlushScope }
   | { readonly kind: 'list-cache'; readonly id: number; readonly limit: number; readonly below?: Uint8Array }
+  | { readonly kind: 'explain-query'; readonly id: number; readonly request: QueryPathRequest }
   | { readonly kind: 'close' };
 
 export type FromThread =
@@ -53,6 +55,7 @@ export type FromThread =
   /** The files of hosts and upstreams have been read. */
   | { readonly kind: 'files-read' }
   | { readonly kind: 'cache'; readonly id: number; readonly flushed: number; readonly listing: readonly CacheListing[] }
+  | { readonly kind: 'query-path'; readonly id: number; readonly path: QueryPath }
   | { readonly kind: 'forward'; readonly statistics: ForwardStatistics }
   | { readonly kind: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly message: string }
   | { readonly kind: 'closed' };

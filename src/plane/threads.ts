@@ -128,6 +128,8 @@ export async function startDataPlane(
     async listCache(limit, below) {
       return (await Promise.all(current.members.map(({ thread }) => thread.listCache(limit, below)))).flat();
     },
+    explainQuery: async (request) => (await current.members[0]?.thread.explainQuery(request)) ?? { rules: [] },
+    upstreams: () => [...current.statistics()].flatMap(({ upstreams }) => upstreams),
     restarts: () => restarts,
     async close() {
       watchdog.stop();

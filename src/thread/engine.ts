@@ -7,12 +7,14 @@ import type { HashSeed } from '../dns/name-hash.ts';
 import { CLASS, FLAG, RCODE, TYPE } from '../dns/types.ts';
 import type { Forwarder, ForwarderDeps } from '../forward/forwarder.ts';
 import { emptyTarget, type OurAnswer } from '../forward/resolve/target.ts';
+import { explainFront } from '../front/explain-front.ts';
 import { createFront, type FrontDeps } from '../front/front.ts';
 import { createPacketMemory, type PacketMemory } from '../native/packet-memory.ts';
 import type { SocketAddress } from '../native/socket-address.ts';
 import { COUNTER, type Counters } from '../plane/counters.ts';
 import type { FrontSettings } from '../plane/forward-settings.ts';
 import { applyEntry, type ChangeTarget } from '../plane/messages.ts';
+import type { QueryPath, QueryPathRequest } from '../plane/query-path.ts';
 import type { ResponderSettings } from '../plane/settings.ts';
 import type { ViewSettings } from '../plane/view-settings.ts';
 import type { QueryHandler } from '../server/answer/query-handler.ts';
@@ -48,6 +50,8 @@ export type EngineView = Pick<ViewSettings, 'name' | 'listen' | 'networks' | 'na
 export interface Engine extends QueryHandler {
   /** Of the views as well. */
   readonly forwarders: readonly Forwarder[];
+  /** For explanations; of what is no view's. */
+  explainQuery(request: QueryPathRequest): QueryPath;
   /** Applies one message of changes (plane/messages.ts). */
   apply(message: ArrayBuffer): void;
   /** Answers queries that arrive at this address. */
@@ -86,6 +90,16 @@ export function createEngine(deps: EngineDeps): Engine {
   return {
     ...main.handler,
     forwarders: [main, ...views.map(({ answering }) => answering)].flatMap(({ forwarder }) => forwarder ?? []),
+    explainQuery(request) {
+      const front = deps.front && explainFront(deps.front, request);
+      const name = front?.name ?? request.name;
+      const behind = main.forwarder?.explain(name, request.type);
+      return {
+        rules: [...(front?.rules ?? []), ...(behind?.rules ?? [])],
+        ...(front && name !== request.name && { rewritten: formatName(name) }),
+        ...(behind?.route && { route: behind.route }),
+      };
+    },
     handlerAt: (address) => handlerOf(main.handler, choices, address),
     apply(message) {
       const words = new Int32Array(message);

@@ -171,6 +171,9 @@ parentPort?.on('message', (message: ToThread) => {
       tell({ kind: 'cache', id: message.id, flushed: 0, listing });
       break;
     }
+    case 'explain-query':
+      tell({ kind: 'query-path', id: message.id, path: engine.explainQuery(message.request) });
+      break;
     case 'close':
       void close();
       break;

@@ -1,5 +1,6 @@
 // The HTTP servers with their endpoints: `http`, which is safe for everyone, and `admin`.
 import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import type { Clock } from '../clock.ts';
 import type { Config, ListenAddress } from '../config/config.ts';
 import { formatListenAddress, isLoopback } from '../config/sections/listen.ts';
@@ -8,6 +9,7 @@ import { drainEndpoints } from '../http/drain.ts';
 import type { Endpoint } from '../http/endpoint.ts';
 import { explainChain, explainEndpoint } from '../http/explain.ts';
 import { externalHealthEndpoint } from '../http/external-health.ts';
+import { explainForwarding } from '../http/forwarding.ts';
 import type { Overview } from '../http/overview.ts';
 import { healthEndpoint, metricsEndpoint, readyEndpoint } from '../http/safe.ts';
 import { type HttpServer, startHttpServer } from '../http/server.ts';
@@ -154,9 +156,12 @@ function adminEndpoints({ control, plane, config, overview, clock, history, log 
   const endpoints = [
     explainEndpoint({
       explain: (name) => explainChain(name, (one) => zones.explain(one), registry, board),
+      zones: () => servedZones(control),
+      forwarding: (name, from, isForwarded) => explainForwarding(plane, name, from, isForwarded),
+      replica: hostname(),
       ...{ history: history.history, settleHistory: history.settle, registry, clock },
     }),
-    statusPage(VERSION, overview, clock),
+    statusPage({ version: VERSION, replica: hostname(), overview, recent: history.history.recent }, clock),
     externalHealthEndpoint({
       registry,
       reports,
@@ -175,6 +180,12 @@ function adminEndpoints({ control, plane, config, overview, clock, history, log 
   const check = adminToken === undefined ? undefined : createTokenCheck(() => readToken(adminToken), clock);
   const guarded = check === undefined ? endpoints : endpoints.map((endpoint) => withToken(endpoint, check));
   return [...guarded, ...(cloudMap?.endpoints ?? [])];
+}
+
+/** Clusters first: their names are the ones that are abbreviated. */
+function servedZones(control: Pick<ControlPlane, 'servedZones'>) {
+  const zones = control.servedZones().map(({ name, kubernetes }) => ({ name, isCluster: kubernetes.length > 0 }));
+  return [...zones.filter(({ isCluster }) => isCluster), ...zones.filter(({ isCluster }) => !isCluster)];
 }
 
 function readToken(file: string): string | undefined {

@@ -49,7 +49,7 @@ const nothing = (zone = 'cluster.local.') => `NXDOMAIN: nothing in ${zone} has t
 
 /** Name, what explain says, and the instances that it lists. */
 const NAMES: readonly (readonly [string, string, string])[] = [
-  ['db.prod.svc', 'Has A, SRV records. 2 of 3 instances may be answered.', 'db-0 db-1 db-2'],
+  ['db.prod.svc', 'Has A, SRV records. 2 of 3 instances may be answered.', 'db-2 db-0 db-1'],
   ['db-0.db.prod.svc', 'Has A, SRV records. It is about the instance db-0, which may be answered.', 'db-0'],
   [
     'db-2.db.prod.svc',

@@ -65,11 +65,15 @@ function rooms() {
   return { registry, board, census };
 }
 
-function ask(owners: NameExplanation, more: Partial<HttpRequest> = {}) {
+async function ask(owners: NameExplanation, more: Partial<HttpRequest> = {}) {
   const { registry, board } = rooms();
   const history = createHistory();
   const explain = () => explainName(owners, registry, board);
-  const endpoint = explainEndpoint({ explain, history, settleHistory() {}, registry, clock: fakeClock() });
+  const endpoint = explainEndpoint({
+    ...{ explain, history, settleHistory() {}, registry, clock: fakeClock() },
+    zones: () => [],
+    replica: 'healthdns-0',
+  });
   const request = {
     method: 'GET',
     rest: owners.name,
@@ -78,12 +82,11 @@ function ask(owners: NameExplanation, more: Partial<HttpRequest> = {}) {
     boundTo: '127.0.0.1',
     body: Buffer.alloc(0),
   };
-  const response = endpoint.handle({ ...request, ...more });
-  assert.ok(!(response instanceof Promise));
+  const response = await endpoint.handle({ ...request, ...more });
   return { ...response, body: String(response.body) };
 }
 
-test('explain of an alias explains its target, and a loop of aliases ends', () => {
+test('explain of an alias explains its target, and a loop of aliases ends', async () => {
   const { registry, board } = rooms();
   const aliases = new Map([
     ['www.test.local.', 'api.test.local.'],
@@ -106,20 +109,23 @@ test('explain of an alias explains its target, and a loop of aliases ends', () =
   assert.equal(loop.target?.target, undefined);
 });
 
-test('explain of the root, which no path can name, uses ?name=', () => {
-  assert.equal(ask({ ...ABSENT, zone: undefined }, { rest: '', query: new URLSearchParams('name=.') }).status, 404);
+test('explain of the root, which no path can name, uses ?name=', async () => {
+  assert.equal(
+    (await ask({ ...ABSENT, zone: undefined }, { rest: '', query: new URLSearchParams('name=.') })).status,
+    404,
+  );
   for (const query of ['', 'name=']) {
-    const { status, body } = ask(ABSENT, { rest: '', query: new URLSearchParams(query) });
+    const { status, body } = await ask(ABSENT, { rest: '', query: new URLSearchParams(query) });
     assert.deepEqual([status, body.trimEnd()], [400, 'a name is missing: /explain/api.production.local']);
   }
 });
 
-test('explain lists status, facts with source, time and reason, and the rule for each instance', () => {
-  const response = ask(OWNERS);
+test('explain lists status, facts with source, time and reason, and the rule for each instance', async () => {
+  const response = await ask(OWNERS);
   assert.deepEqual([response.status, response.type], [200, 'application/json']);
   const { summary, services } = JSON.parse(response.body);
   assert.equal(summary, 'Has A records. 1 of 2 instances may be answered.');
-  const [healthy, failed] = services[0].instances;
+  const [failed, healthy] = services[0].instances;
   assert.deepEqual(
     [healthy.id, healthy.answered, healthy.rule, healthy.reason],
     ['api-1', true, 'healthy', 'HTTP 200'],
@@ -135,9 +141,9 @@ test('explain lists status, facts with source, time and reason, and the rule for
   );
 });
 
-test('explain as text is readable and contains no control sequences', () => {
+test('explain as text is readable and contains no control sequences', async () => {
   for (const more of [{ query: new URLSearchParams('format=text') }, { headers: { accept: 'text/plain' } }]) {
-    const { type, body } = ask(OWNERS, more);
+    const { type, body } = await ask(OWNERS, more);
     assert.equal(type, 'text/plain; charset=utf-8');
     assert.match(body, /^ {2}in {2}api-1 \(192\.0\.2\.1\) HEALTHY$/m);
     assert.match(body, /^ {2}OUT api-2 \(192\.0\.2\.2\) UNHEALTHY$/m);
@@ -149,22 +155,25 @@ test('explain as text is readable and contains no control sequences', () => {
   }
 });
 
-test('explain of a name with two claimants names the winner and the rule', () => {
+test('explain of a name with two claimants names the winner and the rule', async () => {
   const loser = { ...claim('kubernetes/b/x', true, ['A']), answered: [], reason: `${API} is older` };
-  const { body } = ask({ ...OWNERS, owners: [...OWNERS.owners, loser] }, { query: new URLSearchParams('format=text') });
+  const { body } = await ask(
+    { ...OWNERS, owners: [...OWNERS.owners, loser] },
+    { query: new URLSearchParams('format=text') },
+  );
   assert.match(body, /kubernetes\/b\/x \(A\): not answered; static\/test\.local\.\/default\/api is older/);
 });
 
-test('explain of a name that does not exist is 404 with the explanation, of an invalid name 400', () => {
-  const absent = ask(ABSENT);
+test('explain of a name that does not exist is 404 with the explanation, of an invalid name 400', async () => {
+  const absent = await ask(ABSENT);
   assert.equal(absent.status, 404);
   assert.match(JSON.parse(absent.body).summary, /^NXDOMAIN: nothing in test\.local\. has this name/);
-  const outside = ask({ ...ABSENT, name: 'example.com.', zone: undefined });
+  const outside = await ask({ ...ABSENT, name: 'example.com.', zone: undefined });
   assert.match(JSON.parse(outside.body).summary, /REFUSED/);
-  assert.equal(ask(OWNERS, { rest: '' }).status, 400);
+  assert.equal((await ask(OWNERS, { rest: '' })).status, 400);
 });
 
-test('explain names the cluster that has not been read and may change the answer', () => {
+test('explain names the cluster that has not been read and may change the answer', async () => {
   const { registry, board } = rooms();
   board.add('kubernetes/east', ['test.local.']).kind('services', true);
   const known = explainName({ ...OWNERS, ready: false, stale: true }, registry, board).summary;
@@ -173,7 +182,7 @@ test('explain names the cluster that has not been read and may change the answer
   assert.doesNotMatch(explainName(unknown, registry, board).summary, /EDE 3/);
 });
 
-test('explain of a zone that is not ready reports SERVFAIL and the missing source', () => {
+test('explain of a zone that is not ready reports SERVFAIL and the missing source', async () => {
   const { registry, board } = rooms();
   board.add('kubernetes/prod', ['test.local.']).kind('pods', true);
   const name: NameExplanation = { ...ABSENT, ready: false, otherwise: 'SERVFAIL' };
@@ -183,10 +192,18 @@ test('explain of a zone that is not ready reports SERVFAIL and the missing sourc
   );
 });
 
-test('the status page shows zones, services and health, escaped, and loads nothing', () => {
+test('the status page shows zones, services and health, escaped, and loads nothing', async () => {
   const { registry, board, census } = rooms();
   const zones = [{ name: 'test.local.', records: { count: 2 } }];
-  const page = statusPage('1.2.3', (limit) => overviewOf({ zones, registry, board, census }, limit), fakeClock());
+  const page = statusPage(
+    {
+      version: '1.2.3',
+      replica: 'healthdns-0',
+      overview: (limit) => overviewOf({ zones, registry, board, census }, limit),
+      recent: () => [],
+    },
+    fakeClock(),
+  );
   const response = page.handle({
     method: 'GET',
     rest: '',
@@ -204,7 +221,7 @@ test('the status page shows zones, services and health, escaped, and loads nothi
   assert.match(response.headers!['content-security-policy'], /default-src 'none'/);
 });
 
-test('an overview of many services lists those in trouble first and counts the rest', () => {
+test('an overview of many services lists those in trouble first and counts the rest', async () => {
   const { registry, board, census } = rooms();
   for (let index = 0; index < 5; index++)
     registry.replaceService(service(`a${index}`, { key: `static/test.local./default/a${index}` }));
@@ -219,7 +236,7 @@ test('an overview of many services lists those in trouble first and counts the r
   assert.deepEqual([zone.serviceCount, zone.instanceCount, zone.answeredCount], [6, 2, 1]);
 });
 
-test('explain of a slow start shows the current share of the weight', () => {
+test('explain of a slow start shows the current share of the weight', async () => {
   const slots = fakeSlots();
   const registry = createRegistry(slots);
   const clock = fakeClock();

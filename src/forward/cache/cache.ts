@@ -197,11 +197,12 @@ export class AnswerCache {
   /** Entries that may still be given, the most recently used first. */
   list(limit: number, nowMs: number, below?: WireName): CacheListing[] {
     const listings: CacheListing[] = [];
-    for (const handle of this.lru.values()) {
+    for (const [key, handle] of this.lru.entries()) {
       if (listings.length >= limit) break;
       this.show(handle);
       if (this.freshness.ageOf(this.view, nowMs) === AGE.OVER) continue;
-      if (below === undefined || isSubdomain(nameOf(this.view), below)) listings.push(listingOf(this.view, nowMs));
+      if (below === undefined || isSubdomain(nameOf(this.view), below))
+        listings.push(listingOf(this.view, nowMs, this.whys.get(key)));
     }
     return listings;
   }
@@ -244,12 +245,13 @@ function isIn(scope: Exclude<FlushScope, { kind: 'all' }>, name: WireName): bool
   return scope.kind === 'name' ? sameName(name, scope.name) : isSubdomain(name, scope.name);
 }
 
-function listingOf(entry: CacheEntry, nowMs: number): CacheListing {
+function listingOf(entry: CacheEntry, nowMs: number, why: string | undefined): CacheListing {
   return {
     name: formatName(nameOf(entry)),
     type: typeName(entry.type),
     rcode: entry.rcode,
     ttlSeconds: Math.ceil((entry.expiresMs - nowMs) / 1000),
     bytes: entry.length,
+    ...(entry.rcode === RCODE.SERVFAIL && why && { why }),
   };
 }

@@ -12,6 +12,8 @@ import { createTemplates } from './template.ts';
 
 export interface Local {
   answerTo(question: ForwardQuestion): Answer | undefined;
+  /** What states the answer: "hosts", "a template", for explanations; undefined: nothing does. */
+  sourceOf(question: ForwardQuestion): string | undefined;
   /** See Hosts. */
   readonly loaded: Promise<unknown>;
   stop(): void;
@@ -40,6 +42,11 @@ export function createLocal(settings: ForwardSettings, dns64: Dns64 | undefined,
       if (found === undefined || dns64 === undefined || !dns64.applies(question, found)) return found;
       const a = findStated({ ...question, type: TYPE.A });
       return (a && dns64.synthesize(found, a)) ?? found;
+    },
+    sourceOf(question) {
+      if (hosts?.answerTo(question) !== undefined) return 'hosts';
+      if (fromTemplate(question) !== undefined) return 'a template';
+      return ipv4Only?.(question) === undefined ? undefined : 'dns64 (ipv4only.arpa)';
     },
     stop: () => hosts?.stop(),
   };

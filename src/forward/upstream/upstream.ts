@@ -120,7 +120,7 @@ export class Upstream {
   /** No reply came in time to a question sent at `sentMs`. */
   noteTimeout(sentMs: number): void {
     // A server that answered another question since is alive, and slow for this name only.
-    if (this.lastReplyMs >= sentMs) this.counters.failures++;
+    if (this.lastReplyMs >= sentMs) this.countFailure('no reply in time');
     else this.noteFailure('no reply in time');
   }
 
@@ -228,11 +228,18 @@ export class Upstream {
 
   private noteFailure(reason: string): void {
     const { maxFails, probe } = this.route;
-    this.counters.failures++;
+    this.countFailure(reason);
     this.failsInRow++;
     if (!this.down && maxFails > 0 && this.failsInRow >= maxFails) this.setDown(true, reason);
     if (probe.intervalMs > 0 && this.probe.dueTick === NOT_WAITING)
       this.deps.deadlines.add(this.probe, probe.intervalMs);
+  }
+
+  private countFailure(reason: string): void {
+    const { counters } = this;
+    counters.failures++;
+    counters.lastError = reason;
+    counters.lastErrorMs = this.deps.clock.now();
   }
 
   private setDown(value: boolean, reason: string): void {

@@ -1,0 +1,30 @@
+// Which access list rule, rewrite and search path apply to a query: for explanations, off the answer path.
+import { formatName, type WireName } from '../dns/name.ts';
+import type { FrontSettings } from '../plane/forward-settings.ts';
+import type { QueryPathRequest } from '../plane/query-path.ts';
+import { createAcl } from './acl.ts';
+import { createRewriter } from './rewrite.ts';
+
+export interface FrontPath {
+  readonly rules: readonly string[];
+  /** What the rest of the data thread is asked for. */
+  readonly name: WireName;
+}
+
+export function explainFront({ acl, rewrites, autopath }: FrontSettings, request: QueryPathRequest): FrontPath {
+  const { name, type, client } = request;
+  const rules: string[] = [];
+  const isFor = (rule: FrontSettings['acl'][number]) => {
+    if (client === undefined && rule.networks.length > 0) return false;
+    return createAcl([{ ...rule, action: 'block' }])(client ?? new Uint8Array(4), name, type) === 'block';
+  };
+  const denied = acl.findIndex(isFor);
+  if (denied >= 0) rules.push(`acl rule ${denied + 1}: ${acl[denied].action}`);
+  else if (acl.length > 0) rules.push(`acl: allowed, no rule fits${client === undefined ? ' every client' : ''}`);
+  const rewriters = rewrites.map((rule) => createRewriter([rule]));
+  const at = rewriters.findIndex((rewriter) => rewriter(name) !== undefined);
+  const rewritten = rewriters[at]?.(name);
+  if (rewritten !== undefined) rules.push(`rewrite rule ${at + 1}: asks for ${formatName(rewritten)} instead`);
+  else if (autopath !== undefined) rules.push(`autopath: the search path of pods in ${autopath.zone} is walked here`);
+  return { rules, name: rewritten ?? name };
+}

@@ -34,8 +34,10 @@ const MORE_MS = 10_000;
 const WITHOUT_MUTATION_MS = 60_000;
 /** A test of the room is run before one of another room that takes up to so many times less. */
 const OWN_TESTS_SOONER = 4;
+/** Of a test that has not run yet. */
+const UNKNOWN_MS = 1000;
 /** Tests of one mutant that pass for so long are enough: it has survived. */
-const ENOUGH_MS = 60_000;
+const ENOUGH_MS = 120_000;
 /** What `importsOf` has read. */
 const importsByFile = new Map();
 
@@ -70,7 +72,8 @@ async function main() {
   }
   const only = options.only?.split(',').map(Number);
   const equivalent = await readEquivalent();
-  const baseline = new Map();
+  /** How long a test took when it last passed; infinite: it does not pass without a mutation. */
+  const took = new Map();
   const byRoom = new Map(rooms.map((room) => [room, { killed: 0, hung: 0, survived: 0, unreached: 0, equivalent: 0 }]));
   const untilMs = performance.now() + 1000 * Number(options.seconds);
   for (const [index, mutant] of mutants.entries()) {
@@ -81,7 +84,7 @@ async function main() {
     if (only !== undefined && !only.includes(index + 1)) continue;
     const title = await describe(mutant);
     const isEquivalent = equivalent.has(title.replace(/:\d+:/, ':'));
-    const { outcome, by } = isEquivalent ? { outcome: 'equivalent' } : await judge(mutant, baseline);
+    const { outcome, by } = isEquivalent ? { outcome: 'equivalent' } : await judge(mutant, took);
     byRoom.get(mutant.room)[outcome]++;
     const word = outcome === 'survived' || outcome === 'unreached' ? outcome.toUpperCase() : outcome;
     console.log(`${index + 1}/${mutants.length} ${word.padEnd(10)} ${title}${by === undefined ? '' : ` (${by})`}`);
@@ -139,19 +142,12 @@ async function sample(count, random) {
 }
 
 /** Runs the tests that import the mutated file until one fails: the quick ones first, and sooner those of the room. */
-async function judge({ room, file, code, start, end, text }, baseline) {
+async function judge({ room, file, code, start, end, text }, took) {
   const tests = await testsReaching(file, TESTS[room] ?? [room]);
   if (tests.length === 0) return { outcome: 'unreached' };
-  for (const test of tests) {
-    if (baseline.has(test)) continue;
-    const { passed, tookMs } = await runTest(test, WITHOUT_MUTATION_MS);
-    if (!passed)
-      console.log(`${relative('build/test', test)} is left out: it fails without any mutation, or is too slow`);
-    baseline.set(test, passed ? tookMs : Number.POSITIVE_INFINITY);
-  }
   const own = (test) => test.startsWith(join('build/test', room, '/'));
-  const cost = (test) => baseline.get(test) / (own(test) ? OWN_TESTS_SOONER : 1);
-  const usable = tests.filter((test) => baseline.get(test) < Number.POSITIVE_INFINITY);
+  const cost = (test) => (took.get(test) ?? UNKNOWN_MS) / (own(test) ? OWN_TESTS_SOONER : 1);
+  const usable = tests.filter((test) => took.get(test) !== Number.POSITIVE_INFINITY);
   usable.sort((a, b) => cost(a) - cost(b));
   const mutated = join(tree, file);
   const untilMs = performance.now() + ENOUGH_MS;
@@ -159,14 +155,18 @@ async function judge({ room, file, code, start, end, text }, baseline) {
     for (const test of usable) {
       if (performance.now() > untilMs) break;
       await writeFile(mutated, code.slice(0, start) + text + code.slice(end));
-      const timeoutMs = MORE_MS + SLOWER * baseline.get(test);
-      const { passed, hung } = await runTest(test, timeoutMs);
-      if (passed) continue;
+      const timeoutMs = took.has(test) ? MORE_MS + SLOWER * took.get(test) : WITHOUT_MUTATION_MS;
+      const { passed, hung, tookMs } = await runTest(test, timeoutMs);
+      if (passed) {
+        took.set(test, tookMs);
+        continue;
+      }
       await writeFile(mutated, code);
       const again = await runTest(test, WITHOUT_MUTATION_MS);
       const by = relative('build/test', test);
+      took.set(test, again.passed ? again.tookMs : Number.POSITIVE_INFINITY);
       if (again.passed && again.tookMs < timeoutMs / 2) return { outcome: hung ? 'hung' : 'killed', by };
-      console.log(`${by} is flaky: ${again.passed ? 'slow' : 'it fails'} without the mutation`);
+      if (!again.passed) console.log(`${by} is left out: it fails without any mutation, or is too slow`);
     }
     return { outcome: 'survived' };
   } finally {

@@ -1,10 +1,12 @@
 // What happens to queries when a batched socket closes.
+import assert from 'node:assert/strict';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { type TestContext, test } from 'node:test';
 import { composeMessage } from '../../src/dns/message/message.ts';
 import { parseName } from '../../src/dns/name.ts';
 import { type Libc, loadLibc } from '../../src/native/libc.ts';
+import { COUNTER } from '../../src/plane/counters.ts';
 import { type BatchedUdpSocket, openBatchedUdp } from '../../src/server/udp/udp-batched.ts';
 import { createInProcessPlane } from '../support/in-process.ts';
 import { requirement } from '../support/requirement.ts';
@@ -88,5 +90,31 @@ test(
     await until(answered, sent);
     reading = false;
     await other.close();
+  },
+);
+
+test(
+  'a late answer is sent while its socket is open, and dropped silently after that',
+  requirement('linux'),
+  async (context) => {
+    const libc = loadLibc() as Libc;
+    const { engine } = createInProcessPlane({ packetSlots: 64, allocate: libc.allocate });
+    const replies: ((response: Uint8Array) => void)[] = [];
+    const respondSlot = () => ({ resolve: (reply: (response: Uint8Array) => void) => void replies.push(reply) });
+    const handler = { ...engine, respondSlot };
+    const socket = openBatchedUdp(libc, handler, { address: '127.0.0.1', port: 0 }, OPTIONS);
+    const one = await client(context, '127.0.0.1', socket.bound.port);
+    for (let i = 0; i < 2; i++) await send(one.socket);
+    await until(() => {
+      socket.drain();
+      return replies.length;
+    }, 2);
+    assert.equal(socket.beganLater(), true);
+    assert.equal(socket.beganLater(), false);
+    replies[0](QUERY);
+    await until(() => one.answers, 1);
+    await socket.close();
+    replies[1](QUERY);
+    assert.equal(engine.counters[COUNTER.DROPPED_SEND], 0);
   },
 );

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { parseIp } from '../../src/dns/ip.ts';
 import { type Message, parseMessage } from '../../src/dns/message/message.ts';
 import { FLAG, RCODE } from '../../src/dns/types.ts';
+import { clientOf } from '../../src/forward/resolve/clients.ts';
 import { type ClientLimits, FORWARD_DEFAULTS } from '../../src/plane/forward-settings.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { composeQuestion, edeOf, forwarder, respondTo, type TestForwarder, upstream } from '../support/forwarding.ts';
@@ -171,4 +172,23 @@ test('a limit of 0 is no limit', async () => {
   for (let i = 0; i < 300; i++) client.ask('same.example. A');
   await until(() => client.responses.length, 300);
   assert.deepEqual([...new Set(rcodes(client.responses))], [RCODE.SERVFAIL]);
+});
+
+test('a client is an IPv4 address, also a mapped one, or the /64 of an IPv6 address', () => {
+  const client = (address: string) => clientOf(parseIp(address));
+  assert.equal(client('::ffff:10.1.2.3'), client('10.1.2.3'));
+  assert.equal(client('2001:db8::1'), client('2001:db8::2:0:0:1'));
+  assert.equal(client('::ff:a01:203'), client('::ff00:a01:203'), 'not mapped, and in one /64');
+  const others = [
+    '10.1.2.3',
+    '10.1.2.4',
+    '10.1.3.3',
+    '10.2.2.3',
+    '11.1.2.3',
+    '::ff:a01:203',
+    '2001:db8::1',
+    '2001:db8:0:1::1',
+  ];
+  assert.equal(new Set(others.map(client)).size, others.length);
+  assert.equal(clientOf(undefined), undefined);
 });

@@ -53,6 +53,11 @@ const requirements = {
     present: () => spawnSync('python3', ['-c', 'import boto3'], { stdio: 'ignore' }).status === 0,
     remedy: 'pip install boto3',
   },
+  'go-sdk': {
+    present: () =>
+      spawnSync('go', ['mod', 'download'], { cwd: 'test/ecs/go', stdio: 'ignore', timeout: 60_000 }).status === 0,
+    remedy: 'install Go 1.26 and let it reach a module proxy',
+  },
   'many-descriptors': {
     // Node raises its own limit as far as it may.
     present: () => process.platform !== 'linux' || maxDescriptors() >= 11_000,

@@ -7,6 +7,7 @@ import { instanceKey, type StoreChange } from '../cloudmap/records.ts';
 import type { ProcessesConfig } from '../config/config.ts';
 import { ProcessEngine } from '../ecs/engine/process-engine.ts';
 import { ServiceScheduler } from '../ecs/engine/service-scheduler.ts';
+import { serviceKey } from '../ecs/model/ecs-records.ts';
 import { FileState } from '../ecs/model/file-state.ts';
 import type { RunningTask } from '../ecs/model/running-task.ts';
 import { taskArn } from '../ecs/operations/ecs-api.ts';
@@ -31,7 +32,11 @@ export async function startEcsOnProcesses(config: ProcessesConfig, dependencies:
     },
   });
   followWeights(state, dependencies);
-  await engine.recover();
+  await engine.recover(({ service, cluster, deployment }) => {
+    if (service === undefined) return state.clusters.has(cluster);
+    const deployments = state.services.get(serviceKey({ cluster, name: service }))?.deployments ?? [];
+    return deployments.some(({ id }) => id === deployment);
+  });
   log.warn('ecs: tasks run as processes of this machine; images are not pulled', { directory: config.directory });
   const arn = (task: RunningTask) => taskArn({ region, account }, task);
   const scheduler = new ServiceScheduler({ ...{ state, engine, clock, log }, taskArn: arn });

@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: outputs differ by operation; tests look at what they need
 // Faults of tasks and of their supervisor.
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -27,47 +27,71 @@ function processesOf(folder: string): number[] {
     });
 }
 
-test('after kill -9 of the supervisor the next start ends its children and runs each task once', options, async (t) => {
-  const folder = await temporary();
-  const file = join(folder, 'zones.yaml');
-  await writeFile(
-    file,
-    `cloudMap: { writes: loopback, store: { path: store } }\necs: { engine: processes }\nzones: []\n`,
-  );
-  let server: Serving | undefined;
-  t.after(async () => {
-    await server?.stop();
-    await rm(folder, { recursive: true });
-  });
-  const start = async () => {
-    server = serving([file, '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0']);
-    const [, url] = await server.shows(/HTTP +(http:\S+?)\/?(\s|$)/);
-    return async (operation: string, input: object): Promise<any> => {
-      const target = `AmazonEC2ContainerServiceV20141113.${operation}`;
-      const headers = { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': target };
-      const response = await fetch(url!, { method: 'POST', headers, body: JSON.stringify(input) });
-      return response.json();
+test(
+  'after kill -9 of the supervisor the next start takes over its tasks, and ends what is not one',
+  options,
+  async (t) => {
+    const folder = await temporary();
+    const file = join(folder, 'zones.yaml');
+    await writeFile(
+      file,
+      `cloudMap: { writes: loopback, store: { path: store } }\necs: { engine: processes }\nzones: []\n`,
+    );
+    let server: Serving | undefined;
+    t.after(async () => {
+      await server?.stop();
+      await rm(folder, { recursive: true });
+    });
+    const start = async () => {
+      server = serving([file, '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0']);
+      const [, url] = await server.shows(/HTTP +(http:\S+?)\/?(\s|$)/);
+      return async (operation: string, input: object): Promise<any> => {
+        const target = `AmazonEC2ContainerServiceV20141113.${operation}`;
+        const headers = { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': target };
+        const response = await fetch(url!, { method: 'POST', headers, body: JSON.stringify(input) });
+        return response.json();
+      };
     };
-  };
-  const mine = () => processesOf(join(folder, 'ecs'));
-  const running = async (ecs: Awaited<ReturnType<typeof start>>) =>
-    (await ecs('DescribeServices', { services: ['s'] })).services[0].runningCount;
+    const mine = () => processesOf(join(folder, 'ecs'));
+    const running = async (ecs: Awaited<ReturnType<typeof start>>) =>
+      (await ecs('DescribeServices', { services: ['s'] })).services[0].runningCount;
 
-  const first = await start();
-  const containerDefinitions = [{ name: 'web', image: 'none', command: ['sleep', '600'] }];
-  await first('RegisterTaskDefinition', { family: 's', containerDefinitions });
-  await first('CreateService', { serviceName: 's', taskDefinition: 's', desiredCount: 3 });
-  await until(() => running(first), 3);
-  const before = mine();
-  await server!.stop('SIGKILL');
-  assert.deepEqual(mine().sort(), before.sort(), 'the children outlive their supervisor');
-  const second = await start();
-  await until(() => running(second), 3);
-  await until(() => mine().length, 3);
-  assert.equal(mine().filter((pid) => before.includes(pid)).length, 0);
-  await server!.stop();
-  assert.deepEqual(mine(), []);
-});
+    const first = await start();
+    const healthCheck = { command: ['CMD-SHELL', 'test ! -e sick'], interval: 5, timeout: 2, retries: 1 };
+    const containerDefinitions = [{ name: 'web', image: 'none', command: ['sleep', '600'], healthCheck }];
+    await first('RegisterTaskDefinition', { family: 's', containerDefinitions });
+    await first('CreateService', { serviceName: 's', taskDefinition: 's', desiredCount: 3 });
+    await until(() => running(first), 3);
+    const taskIds = async (ecs: Awaited<ReturnType<typeof start>>) =>
+      (await ecs('ListTasks', { serviceName: 's' })).taskArns.sort();
+    const tasks = await taskIds(first);
+    const argumentsOf = (pid: number) => readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0');
+    const sleeps = () => mine().filter((pid) => argumentsOf(pid)[1] === '600');
+    const before = sleeps();
+    // One that was being stopped, and one that no record tells of.
+    const { tasks: run } = await first('RunTask', { taskDefinition: 's' });
+    await until(() => sleeps().length, 4);
+    const [stray] = sleeps().filter((pid) => !before.includes(pid));
+    await until(() => existsSync(join(folder, 'ecs/tasks', run[0].taskArn.split('/').at(-1), 'task.json')), true);
+    await rm(join(folder, 'ecs/tasks', run[0].taskArn.split('/').at(-1), 'task.json'));
+    await server!.stop('SIGKILL');
+    assert.ok(sleeps().includes(stray!), 'the children outlive their supervisor');
+    const second = await start();
+    await until(() => running(second), 3);
+    assert.deepEqual(sleeps().sort(), before.sort());
+    assert.deepEqual(await taskIds(second), tasks);
+    const health = async () =>
+      (await second('DescribeTasks', { tasks })).tasks.map((task: any) => task.healthStatus).join(' ');
+    await until(health, 'HEALTHY HEALTHY HEALTHY');
+
+    // The end of a process that it did not start is noticed, and its task replaced.
+    process.kill(before[0]!, 'SIGKILL');
+    await until(async () => (await taskIds(second)).filter((id: string) => tasks.includes(id)).length, 2);
+    await until(() => running(second), 3);
+    await server!.stop();
+    assert.deepEqual(mine(), []);
+  },
+);
 
 test('a check that hangs fails at its timeout, and a flood of output only fills its log', options, async () => {
   const setup = await startEcsOnProcesses();

@@ -65,11 +65,16 @@ export function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
 }
 
 /** Kills every process whose environment has the variable with the value, whatever its group. Linux only. */
-export function killMarked(variable: string, value: string): number {
+export function killMarked(
+  variable: string,
+  value: string,
+  isSpared: (environment: readonly string[]) => boolean = () => false,
+): number {
   const marker = `${variable}=${value}`;
   let killed = 0;
   for (const entry of processIds()) {
-    if (entry === process.pid || !environmentOf(entry).includes(marker)) continue;
+    const environment = environmentOf(entry);
+    if (entry === process.pid || !environment.includes(marker) || isSpared(environment)) continue;
     try {
       process.kill(entry, 'SIGKILL');
       killed++;
@@ -88,7 +93,19 @@ function processIds(): number[] {
   }
 }
 
-function environmentOf(pid: number): string[] {
+/** When a process started, in ticks since the boot; undefined: it is gone, or a zombie. Linux only. */
+export function startTicks(pid: number): string | undefined {
+  try {
+    // After the command's name, which may contain anything: state, parent, … the 20th is the start.
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' ? undefined : fields[19];
+  } catch {
+    return undefined;
+  }
+}
+
+export function environmentOf(pid: number): string[] {
   try {
     return readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0');
   } catch {

@@ -48,7 +48,8 @@ export class StaticRecordsDraft {
   private count = 0;
   private offsets = new Float64Array(16);
   private places = new Float64Array(16);
-  private readonly sizes = new Uint32Array(BUCKETS + 1);
+  private buckets = new Int32Array(16);
+  private readonly sizes = new Uint32Array(BUCKETS);
   /** Of zones.yaml or a zone file, in the order they were added. */
   readonly delegations: Delegation[] = [];
   private readonly dnames = new Set<string>();
@@ -69,11 +70,14 @@ export class StaticRecordsDraft {
     if (this.count === this.offsets.length) {
       this.offsets = grown(this.offsets, growth(2 * this.count));
       this.places = grown(this.places, growth(2 * this.count));
+      this.buckets = grown(this.buckets, growth(2 * this.count));
     }
     this.offsets[this.count] = this.end;
-    this.places[this.count++] = place;
+    this.places[this.count] = place;
+    const bucket = bucketOf(name);
+    this.buckets[this.count++] = bucket;
+    this.sizes[bucket]++;
     this.end = writeRecord(this.bytes, this.end, { name, type, ttlSeconds, rdata });
-    this.sizes[bucketOf(name)] += 1;
     if (type === TYPE.DNAME) this.dnames.add(keyOf(name));
     if (type === TYPE.NS && !sameName(name, this.apex))
       this.delegations.push({ cut: name.slice(), server: rdata.slice(), place });
@@ -117,11 +121,7 @@ export class StaticRecordsDraft {
     const next = new Uint32Array(BUCKETS);
     for (let bucket = 1; bucket < BUCKETS; bucket++) next[bucket] = next[bucket - 1] + this.sizes[bucket - 1];
     const order = new Uint32Array(this.count);
-    for (let i = 0; i < this.count; i++) {
-      const start = this.offsets[i] + 1;
-      const name = this.bytes.subarray(start, start + this.bytes[start - 1]);
-      order[next[bucketOf(name)]++] = i;
-    }
+    for (let i = 0; i < this.count; i++) order[next[this.buckets[i]]++] = i;
     return order;
   }
 

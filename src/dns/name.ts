@@ -21,15 +21,20 @@ export const LOWER = Uint8Array.from({ length: 256 }, (_, byte) => (byte >= 0x41
  * the origin itself. Throws NameError.
  */
 export function parseName(text: string, origin?: WireName): WireName {
-  return lowerCased(parseNameKeepingCase(text, origin));
+  const name = parseNameKeepingCase(text, origin);
+  for (let i = 0; i < name.length; i++) name[i] = LOWER[name[i]];
+  return name;
 }
+
+/** Where names are put together: a new array of the longest name's size for each would be most of what parsing costs. */
+const scratch = new Uint8Array(MAX_NAME_BYTES);
 
 /** As `parseName`, with the letters as they were written: for queries, where the reply repeats them (RFC 4343). */
 export function parseNameKeepingCase(text: string, origin?: WireName): WireName {
   if (text === '.') return ROOT.slice();
   if (text === '@' && origin) return origin.slice();
   if (text === '') throw new NameError('a name cannot be empty (the root is ".")');
-  const wire = new Uint8Array(MAX_NAME_BYTES);
+  const wire = scratch;
   let labelStart = 0;
   let end = 1;
   let absolute = origin === undefined;

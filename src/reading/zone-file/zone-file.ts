@@ -207,10 +207,11 @@ class FileState {
     let hasClass = false;
     for (let token = start; token < entries.count; token++) {
       const text = entries.text(token);
-      const type = TYPES.get(text) ?? typeOf(text);
+      const isClass = !hasClass && (text === 'IN' || /^(IN|CLASS1)$/i.test(text));
+      const type = isClass ? undefined : (TYPES.get(text) ?? typeOf(text));
       if (type !== undefined) return { ttlSeconds, type, next: token + 1 };
-      if (/^\d/.test(text) && ttlSeconds === undefined) ttlSeconds = this.ttlAt(token);
-      else if (!hasClass && /^(IN|CLASS1)$/i.test(text)) hasClass = true;
+      if (isClass) hasClass = true;
+      else if (/^\d/.test(text) && ttlSeconds === undefined) ttlSeconds = this.ttlAt(token);
       else if (/^(CH|HS|CS|CLASS\d+)$/i.test(text)) throw entries.errorAt(token, `class ${text}: only IN is served`);
       else throw entries.errorAt(token, `"${shown(text)}" is not a TTL, a class or a record type`);
     }

@@ -19,6 +19,7 @@ import { descriptorLimit, descriptorsNeeded, descriptorWarning } from './wiring/
 import { warnOfFixedSettings } from './wiring/fixed-settings.ts';
 import { startHistory } from './wiring/history.ts';
 import { type RunningHttp, startHttp } from './wiring/http.ts';
+import { startObserving } from './wiring/observing.ts';
 import { onceLoaded } from './wiring/once-loaded.ts';
 import { planeSettings, presentAddresses, serverAddresses } from './wiring/plane-settings.ts';
 import { prepareAll } from './wiring/reload.ts';
@@ -71,13 +72,9 @@ async function start(
   let current = config;
   let isStopping = false;
   const { present, skipped } = presentAddresses(allAddresses(config.listen, config.views ?? []));
-  for (const address of skipped)
-    log.warn('no IPv6 on this host: not listening', { address: formatListenAddress(address) });
-
   lowerInliningLimits();
   const settings = planeSettings(config, present);
-  const tooFew = descriptorWarning(descriptorsNeeded(config, settings.threads), descriptorLimit());
-  if (tooFew !== undefined) log.warn(tooFew);
+  warnOfHost(config, settings.threads, skipped, log);
   const plane = await startDataPlane(settings, {
     log: (level, message) => log[level](message),
     refill: () => control.zones.refill(),
@@ -89,6 +86,7 @@ async function start(
 
   const nameServerAddresses = serverAddresses(present);
   const control = await createControlPlane({ config, plane, nameServerAddresses, clock, random, log, metrics });
+  const observing = startObserving(control, plane, { clock, log });
   const history = await startHistory(control, config.history, { clock, log, metrics });
   stops.push(history.stop, () => control.close());
   if ([settings, ...(settings.views ?? [])].some(({ forward }) => forward && readsFiles(forward)))
@@ -100,8 +98,8 @@ async function start(
 
   const census = createCensus(control);
   const overview = (limit: number) => overviewOf({ ...control, census, zones: control.servedZones() }, limit);
-  const sources = { control, plane, metrics, config, overview, history, isStopping: () => isStopping, clock, log };
-  const http = await startHttp(sources);
+  const parts = { control, plane, metrics, config, overview, history, observing, clock, log };
+  const http = await startHttp({ ...parts, isStopping: () => isStopping });
   stops.push(() => http.close());
 
   // Last: a check may target this server itself, as in the example.
@@ -141,6 +139,14 @@ async function start(
       await stopAll();
     },
   };
+}
+
+/** What the host does not give. */
+function warnOfHost(config: Config, threads: number, skipped: readonly ListenAddress[], log: Logger): void {
+  for (const address of skipped)
+    log.warn('no IPv6 on this host: not listening', { address: formatListenAddress(address) });
+  const tooFew = descriptorWarning(descriptorsNeeded(config, threads), descriptorLimit());
+  if (tooFew !== undefined) log.warn(tooFew);
 }
 
 interface Reloaded {

@@ -168,6 +168,11 @@ export const METRICS = {
     'Log lines dropped because the next stage did not keep up: `stderr`, or the control plane for `data threads`.',
     ['from'],
   ),
+  healthdns_dnstap_frames_total: counter(
+    'plane',
+    'Queries that dnstap has sent, or dropped because they could not be sent.',
+    ['result'],
+  ),
   process_cpu_seconds_total: counter('wiring', 'User and system CPU time, all threads.'),
   process_resident_memory_bytes: gauge('wiring', 'Resident memory, all threads.'),
   process_start_time_seconds: gauge('wiring', 'Start, Unix time.'),

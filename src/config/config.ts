@@ -1,6 +1,7 @@
 // The content of zones.yaml after validation: every default filled in, every path absolute, every name absolute and
 // lower case with the trailing dot. Other rooms read these types and never the YAML.
 import type { ForwardSettings, FrontSettings } from '../plane/forward-settings.ts';
+import type { DnstapSettings } from '../plane/settings.ts';
 import type { ViewSettings } from '../plane/view-settings.ts';
 import type { HealthCheck, ServicePolicy, ServicePort } from '../registry/model.ts';
 import type { StaticRecords } from './static-records.ts';
@@ -20,6 +21,9 @@ export interface Config {
   readonly threads: number | 'auto';
   readonly server: ServerConfig;
   readonly limits: LimitsConfig;
+  /** Counts who asks for what. */
+  readonly topQueries: boolean;
+  readonly dnstap?: DnstapSettings | undefined;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   readonly zones: readonly ZoneConfig[];
   /** undefined: neither the Cloud Map API nor ECS tasks. */

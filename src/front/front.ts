@@ -1,5 +1,5 @@
-// What stands before the responder where a configuration asks for it: access lists, rewriting, the search path, DNS64,
-// the query log. Works on copies and messages; without such configuration it is not there, and queries cost nothing more.
+// What stands before the responder where a configuration asks for it: access lists, rewriting, the search path, DNS64.
+// Works on copies and messages; without such configuration it is not there, and queries cost nothing more.
 
 import { emptyQueryEdns, readQueryEdns } from '../dns/fast/query-edns.ts';
 import { questionNameEnd } from '../dns/fast/question-reader.ts';
@@ -15,7 +15,6 @@ import type { Later, QueryHandler } from '../server/answer/query-handler.ts';
 import { type AclAction, createAcl } from './acl.ts';
 import { type Autopath, createAutopath } from './autopath.ts';
 import { createOwnDns64, forIpv4 } from './dns64-ours.ts';
-import { createQueryLog } from './query-log.ts';
 import { createRewriter, withAlias, withName, withNameBack } from './rewrite.ts';
 import { createVetting } from './vetting.ts';
 
@@ -30,12 +29,13 @@ export interface Front {
   ): number | Later;
 }
 
+/** Whether the settings need a front; the query log does not (observer.ts). */
+export const needsFront = ({ acl, rewrites, autopath, dns64 }: FrontSettings): boolean =>
+  acl.length > 0 || rewrites.length > 0 || autopath !== undefined || dns64 !== undefined;
+
 export interface FrontDeps {
-  readonly monotonicMs: () => number;
   /** A bug: the query is answered SERVFAIL. */
   onError(error: Error): void;
-  /** A line of the query log. */
-  logQuery(line: string): void;
 }
 
 interface Question {
@@ -64,7 +64,6 @@ export function createFront(settings: FrontSettings, inner: Pick<QueryHandler, '
   const rewriter = createRewriter(settings.rewrites);
   const autopath = settings.autopath && createAutopath(settings.autopath);
   const dns64 = settings.dns64 && createOwnDns64(settings.dns64);
-  const log = settings.queryLog && createQueryLog(settings.queryLog);
   const scratch = new Uint8Array(65_535);
 
   /** Asks the responder and gives its response at once or later. */
@@ -163,16 +162,12 @@ export function createFront(settings: FrontSettings, inner: Pick<QueryHandler, '
 
   return {
     respond(bytes, queryLength, out, overTcp, client) {
-      const startMs = deps.monotonicMs();
       const query = bytes.slice(0, queryLength);
       const nameEnd = questionNameEnd(query);
       const from = client.slice();
       let response: Uint8Array | undefined;
       let send: Reply | undefined;
       const reply = (given: Uint8Array) => {
-        const milliseconds = deps.monotonicMs() - startMs;
-        const line = log?.({ client: from, overTcp, query, queryLength, nameEnd, response: given, milliseconds });
-        if (line !== undefined) deps.logQuery(line);
         if (send !== undefined) send(given);
         else response = given.slice();
       };

@@ -1,9 +1,11 @@
 // A page for people: zones, services and the health of their instances. One document, nothing loaded from elsewhere.
 import type { Clock } from '../clock.ts';
 import type { HistoryChange } from '../history/history.ts';
+import { TOP_VIEWS } from '../plane/tally.ts';
 import { type Endpoint, onceASecond } from './endpoint.ts';
 import { answerText, transitionLine } from './explain-history.ts';
 import type { Overview, ServiceOverview, ZoneOverview } from './overview.ts';
+import type { TopList, TopReading } from './top.ts';
 
 /** Number of services listed per zone; a cluster has more than a page can show, and those in trouble come first. */
 const SERVICES_SHOWN = 200;
@@ -17,11 +19,13 @@ export interface PageSources {
   readonly replica: string;
   readonly overview: (limit: number) => Overview;
   readonly recent: (most: number) => readonly HistoryChange[];
+  /** undefined: queries are not counted. */
+  readonly top?: TopReading;
 }
 
 /** GET /: the status page. */
-export function statusPage({ version, replica, overview, recent }: PageSources, clock: Clock): Endpoint {
-  const body = onceASecond(clock, () => page(version, replica, overview(SERVICES_SHOWN), recent(CHANGES_SHOWN)));
+export function statusPage({ version, replica, overview, recent, top }: PageSources, clock: Clock): Endpoint {
+  const body = onceASecond(clock, () => page(version, replica, overview(SERVICES_SHOWN), recent(CHANGES_SHOWN), top));
   return {
     path: '/',
     methods: ['GET'],
@@ -39,6 +43,7 @@ const page = (
   replica: string,
   { zones, sources }: Overview,
   changes: readonly HistoryChange[],
+  top: TopReading | undefined,
 ) => `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -57,6 +62,7 @@ th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px soli
 ${sources.map(sourceLine).join('\n')}
 ${zones.map(zoneSection).join('\n')}
 ${timeline(changes)}
+${top === undefined ? '' : topSections(top)}
 </html>
 `;
 
@@ -110,6 +116,26 @@ function serviceRow(service: ServiceOverview): string {
   const answered = kind === 'instances' ? count : escapeHtml(fixed);
   return `<tr><td><a href="/explain/${encodeURIComponent(name)}?format=text">${escapeHtml(name)}</a><td>${answered}<td>${list.join('')}${more > 0 ? `… and ${more} more` : ''}</tr>`;
 }
+
+const TOP_SHOWN = 10;
+const TITLES = { names: 'Names', clients: 'Clients', nxdomain: 'NXDOMAIN', servfail: 'SERVFAIL' } as const;
+
+/** Who asked for what in the last minute; nothing without queries. */
+function topSections(top: TopReading): string {
+  const lists = TOP_VIEWS.map((view) => top(view, 'minute', TOP_SHOWN)).filter(({ entries }) => entries.length > 0);
+  if (lists.length === 0) return '';
+  return `<h2>Most frequent in the last minute</h2>\n${lists.map(topTable).join('\n')}`;
+}
+
+const topTable = ({ view, entries }: TopList) => `<table>
+<tr><th>${TITLES[view]}<th>Queries<th>Per second</tr>
+${entries
+  .map(
+    ({ key, count, perSecond, pod, namespace }) =>
+      `<tr><td>${escapeHtml(key)}${pod === undefined ? '' : ` <span class="quiet">pod ${escapeHtml(`${namespace}/${pod}`)}</span>`}<td>${count}<td>${perSecond}</tr>`,
+  )
+  .join('\n')}
+</table>`;
 
 const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
 const escapeHtml = (value: string) => value.replaceAll(/[&<>"']/g, (character) => entities[character]);

@@ -54,6 +54,10 @@ const SUMS: Partial<Record<MetricName, readonly (readonly [counter: number, ...l
   healthdns_table_bytes: [[COUNTER.TABLE_BYTES]],
   healthdns_changes_applied_total: [[COUNTER.APPLIED]],
   healthdns_log_lines_dropped_total: [[COUNTER.LOG_DROPPED, 'data threads']],
+  healthdns_dnstap_frames_total: [
+    [COUNTER.DNSTAP_SENT, 'sent'],
+    [COUNTER.DNSTAP_DROPPED, 'dropped'],
+  ],
 };
 
 /** Equal in every thread, except while one is being filled. */

@@ -52,6 +52,8 @@ export const COUNTER = {
   POSTED: take(),
   TAKEN: take(),
   LOG_DROPPED: take(),
+  DNSTAP_SENT: take(),
+  DNSTAP_DROPPED: take(),
   /** Heartbeats, from which the control plane sees that the thread responds (watchdog.ts). */
   BEATS: take(),
   /** poll() failed, or a descriptor was invalid. */

@@ -4,9 +4,10 @@ import type { Clock, Random, Timer } from '../clock.ts';
 import type { SocketAddress } from '../native/socket-address.ts';
 import { COUNTER, type Counters, createCounters } from './counters.ts';
 import { type DataThread, startDataThread } from './data-thread.ts';
+import type { QueryLogInstead } from './forward-settings.ts';
 import type { ForwardStatistics } from './forward-statistics.ts';
 import { encodeChanges } from './messages.ts';
-import type { ListeningAddress, PlaneEvents } from './plane.ts';
+import type { ListeningAddress, PlaneEvents, PlaneObserver } from './plane.ts';
 import type { Change } from './records.ts';
 import type { DataPlaneSettings } from './settings.ts';
 import type { Watched } from './watchdog.ts';
@@ -58,6 +59,9 @@ export interface CrewDeps extends PlaneEvents {
   /** A thread gets no more messages. */
   drop(member: Member): void;
   onBad(change: Change, error: Error): void;
+  /** In place of the configured query logs. */
+  queryLog(): QueryLogInstead;
+  observer(): PlaneObserver | undefined;
   onRestart(): void;
   onStatistics(): void;
 }
@@ -91,6 +95,7 @@ export function startCrew(settings: DataPlaneSettings, deps: CrewDeps): Crew {
       deps.threadUrl,
       {
         ...{ settings, slots: deps.slots, hashSeed, loopToken: deps.loopToken, index: member.index },
+        queryLog: deps.queryLog(),
         counters: member.counters.buffer as SharedArrayBuffer,
         rotationSeed: Math.floor(deps.random() * 0x7fff_ffff) + 1,
       },
@@ -98,6 +103,8 @@ export function startCrew(settings: DataPlaneSettings, deps: CrewDeps): Crew {
       {
         log,
         onDeath,
+        onQuery: (line) => deps.observer()?.onQuery(line),
+        onTally: (bytes) => deps.observer()?.onTally(bytes),
         onApplied: (id) => onApplied(member.index, id),
         onFilesRead() {
           withFiles.add(member.index);

@@ -5,8 +5,10 @@ import { closeOrphans, type ReportedDescriptor } from '../native/orphaned-descri
 import type { SocketAddress } from '../native/socket-address.ts';
 import type { CacheListing, FlushScope } from './cache-orders.ts';
 import { COUNTER, type Counters } from './counters.ts';
+import type { QueryLogInstead } from './forward-settings.ts';
 import type { ForwardStatistics } from './forward-statistics.ts';
 import type { ListeningAddress } from './plane.ts';
+import type { QueryLine } from './query-line.ts';
 import type { QueryPath, QueryPathRequest } from './query-path.ts';
 import type { FromThread, ThreadData, ToThread } from './thread-messages.ts';
 
@@ -21,6 +23,7 @@ export interface DataThread {
   share(on: boolean): Promise<boolean>;
   /** Closes the listening sockets, after what they have received has been answered. */
   stopListening(): Promise<void>;
+  setQueryLog(instead: QueryLogInstead): void;
   flushCache(scope: FlushScope): Promise<number>;
   listCache(limit: number, below?: Uint8Array): Promise<readonly CacheListing[]>;
   explainQuery(request: QueryPathRequest): Promise<QueryPath>;
@@ -38,10 +41,17 @@ export interface DataThreadEvents {
   onFilesRead(): void;
   /** About once a second while they change. */
   onForwardStatistics(statistics: ForwardStatistics): void;
+  /** A line of the query log. */
+  onQuery(line: QueryLine): void;
+  /** What it has counted (tally.ts). */
+  onTally(bytes: ArrayBuffer): void;
   /** It ended unexpectedly. */
   onDeath(cause: string): void;
   log(level: 'info' | 'warn' | 'error', message: string): void;
 }
+
+/** Counted by `mayPost`. */
+const OPTIONAL: ReadonlySet<FromThread['kind']> = new Set(['forward', 'log', 'query', 'tally']);
 
 const CLOSE_MS = 2000;
 /** Longer than DRAIN_MS of thread.ts. */
@@ -79,7 +89,7 @@ export function startDataThread(url: URL, data: ThreadData, name: string, events
 
   const counters: Counters = new Float64Array(data.counters);
   worker.on('message', (message: FromThread) => {
-    if (message.kind === 'forward' || message.kind === 'log') counters[COUNTER.TAKEN]++;
+    if (OPTIONAL.has(message.kind)) counters[COUNTER.TAKEN]++;
     switch (message.kind) {
       case 'applied':
         events.onApplied(message.id);
@@ -113,6 +123,12 @@ export function startDataThread(url: URL, data: ThreadData, name: string, events
         break;
       case 'log':
         events.log(message.level, message.message);
+        break;
+      case 'query':
+        events.onQuery(message.line);
+        break;
+      case 'tally':
+        events.onTally(message.bytes);
         break;
       case 'closed':
         ended = true;
@@ -169,6 +185,7 @@ export function startDataThread(url: URL, data: ThreadData, name: string, events
         tell({ kind: 'stop-listening' });
         if (hasExited) failAll();
       }),
+    setQueryLog: (instead) => tell({ kind: 'query-log', instead }),
     async flushCache(scope) {
       return (await askCache((id) => ({ kind: 'flush-cache', id, scope }))).flushed;
     },

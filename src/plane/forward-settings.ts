@@ -257,9 +257,23 @@ export interface AutopathSettings {
   readonly search: readonly string[];
 }
 
+/** Classes of responses as in CoreDNS's `log`: denial is NXDOMAIN or no records, error any other code. */
+export type LogClass = 'success' | 'denial' | 'error';
+
 export interface QueryLogSettings {
   /** Log one of this many queries; 1: all. */
   readonly every: number;
   /** Only responses with these codes; empty: all. */
   readonly rcodes: readonly number[];
+  /** Only responses of these classes; empty: all. */
+  readonly classes: readonly LogClass[];
+  /** Only names at or below these, absolute; empty: all. */
+  readonly names: readonly string[];
+  /** Only clients in these networks; empty: all. */
+  readonly networks: readonly string[];
+  /** A line with the fields of CoreDNS's `log`; undefined: structured fields. */
+  readonly format: string | undefined;
 }
+
+/** In place of all configured query logs; undefined: as configured. */
+export type QueryLogInstead = QueryLogSettings | 'off' | undefined;

@@ -3,7 +3,9 @@
 import type { Reading } from '../metrics.ts';
 import type { SocketAddress } from '../native/socket-address.ts';
 import type { CacheListing, FlushScope } from './cache-orders.ts';
+import type { QueryLogInstead } from './forward-settings.ts';
 import type { UpstreamCounters } from './forward-statistics.ts';
+import type { QueryLine } from './query-line.ts';
 import type { QueryPath, QueryPathRequest } from './query-path.ts';
 import type { Change, DataPlane } from './records.ts';
 import type { DataPlaneSettings } from './settings.ts';
@@ -27,6 +29,10 @@ export interface RunningDataPlane extends DataPlane {
   isStuck(): boolean;
   /** All counters of all threads, for `metrics.collect`. */
   counters(): Iterable<Reading>;
+  /** Who is told what the threads see of queries; until then it is lost. */
+  observe(observer: PlaneObserver): void;
+  /** Other query logs than the configured ones, also after a reload; undefined: as configured. */
+  setQueryLog(instead: QueryLogInstead): void;
   /** Removes cached answers in every thread; resolves to their number. */
   flushCache(scope: FlushScope): Promise<number>;
   /** The cached answers of the threads, at most `limit` entries of each. */
@@ -43,6 +49,13 @@ export interface ListeningAddress extends SocketAddress {
   readonly transport: 'udp' | 'tcp';
   /** For people: "batched", "plain". */
   readonly mode: string;
+}
+
+export interface PlaneObserver {
+  /** A line of the query log. */
+  onQuery(line: QueryLine): void;
+  /** What a thread has counted (tally.ts). */
+  onTally(bytes: ArrayBuffer): void;
 }
 
 export interface PlaneEvents {

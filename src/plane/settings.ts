@@ -20,8 +20,19 @@ export interface DataPlaneSettings {
   readonly front?: FrontSettings | undefined;
   /** For some of the queries, instead of `forward` and `front`. */
   readonly views?: readonly ViewSettings[];
+  /** Counts who asks for what. */
+  readonly topQueries?: boolean;
+  readonly dnstap?: DnstapSettings | undefined;
   /** Receive buffer per UDP socket. */
   readonly receiveBufferBytes: number;
+}
+
+/** Where queries and responses are copied to. */
+export interface DnstapSettings {
+  /** An absolute path of a unix socket, or "tcp://ADDRESS:PORT". */
+  readonly to: string;
+  readonly identity: string;
+  readonly version: string;
 }
 
 /** Settings that affect the answers. */

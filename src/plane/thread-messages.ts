@@ -3,8 +3,10 @@
 import type { ReportedDescriptor } from '../native/orphaned-descriptors.ts';
 import type { SocketAddress } from '../native/socket-address.ts';
 import type { CacheListing, FlushScope } from './cache-orders.ts';
+import type { QueryLogInstead } from './forward-settings.ts';
 import type { ForwardStatistics } from './forward-statistics.ts';
 import type { ListeningAddress } from './plane.ts';
+import type { QueryLine } from './query-line.ts';
 import type { QueryPath, QueryPathRequest } from './query-path.ts';
 import type { DataPlaneSettings } from './settings.ts';
 
@@ -19,6 +21,7 @@ export interface ThreadData {
   readonly loopToken: string;
   /** 0: reports for all threads what all of them see. */
   readonly index: number;
+  readonly queryLog: QueryLogInstead;
 }
 
 export type ToThread =
@@ -31,6 +34,7 @@ export type ToThread =
   | { readonly kind: 'stop-listening' }
   /** Ends it when no client waits any more. */
   | { readonly kind: 'drain' }
+  | { readonly kind: 'query-log'; readonly instead: QueryLogInstead }
   | { readonly kind: 'flush-cache'; readonly id: number; readonly scope: FlushScope }
   | { readonly kind: 'list-cache'; readonly id: number; readonly limit: number; readonly below?: Uint8Array }
   | { readonly kind: 'explain-query'; readonly id: number; readonly request: QueryPathRequest }
@@ -58,4 +62,7 @@ export type FromThread =
   | { readonly kind: 'query-path'; readonly id: number; readonly path: QueryPath }
   | { readonly kind: 'forward'; readonly statistics: ForwardStatistics }
   | { readonly kind: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly message: string }
+  | { readonly kind: 'query'; readonly line: QueryLine }
+  /** See tally.ts. */
+  | { readonly kind: 'tally'; readonly bytes: ArrayBuffer }
   | { readonly kind: 'closed' };

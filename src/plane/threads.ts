@@ -9,7 +9,8 @@ import { counterReadings } from './counter-readings.ts';
 import { type Counters, createCounters } from './counters.ts';
 import { type Crew, type CrewDeps, forgetGauges, HEALTHY_MS, type Member, startCrew } from './crew.ts';
 import { forwardReadings } from './forward-readings.ts';
-import type { PlaneEvents, RunningDataPlane } from './plane.ts';
+import type { QueryLogInstead } from './forward-settings.ts';
+import type { PlaneEvents, PlaneObserver, RunningDataPlane } from './plane.ts';
 import type { Change } from './records.ts';
 import type { DataPlaneSettings } from './settings.ts';
 import { createSlots, type SharedSlots } from './slots.ts';
@@ -48,6 +49,8 @@ export async function startDataPlane(
   /** When threads were replaced because they did not respond. */
   const hangs: number[] = [];
   let badChanges = 0;
+  let queryLog: QueryLogInstead;
+  let observer: PlaneObserver | undefined;
 
   /** The one that serves; beside it one that is being made ready, or one that still answers what it has received. */
   const crews = new Set<Crew>();
@@ -64,6 +67,8 @@ export async function startDataPlane(
     ...{ hashSeed, loopToken: randomUUID(), slots: slots.bytes.buffer as SharedArrayBuffer, onBad },
     acknowledge: queue.acknowledge,
     drop: queue.drop,
+    queryLog: () => queryLog,
+    observer: () => observer,
     onRestart: () => void restarts++,
     onStatistics: () => logUpstreams([...current.statistics()]),
   };
@@ -121,6 +126,13 @@ export async function startDataPlane(
       }),
       ...forwardReadings([...current.statistics()]),
     ],
+    observe(next) {
+      observer = next;
+    },
+    setQueryLog(instead) {
+      queryLog = instead;
+      for (const { thread } of members()) thread.setQueryLog(instead);
+    },
     async flushCache(scope) {
       const flushed = await Promise.all(current.members.map(({ thread }) => thread.flushCache(scope)));
       return flushed.reduce((sum, count) => sum + count, 0);

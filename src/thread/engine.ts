@@ -8,7 +8,8 @@ import { CLASS, FLAG, RCODE, TYPE } from '../dns/types.ts';
 import type { Forwarder, ForwarderDeps } from '../forward/forwarder.ts';
 import { emptyTarget, type OurAnswer } from '../forward/resolve/target.ts';
 import { explainFront } from '../front/explain-front.ts';
-import { createFront, type FrontDeps } from '../front/front.ts';
+import { createFront, needsFront } from '../front/front.ts';
+import type { Observer } from '../front/observer.ts';
 import { createPacketMemory, type PacketMemory } from '../native/packet-memory.ts';
 import type { SocketAddress } from '../native/socket-address.ts';
 import { COUNTER, type Counters } from '../plane/counters.ts';
@@ -38,7 +39,9 @@ export interface EngineDeps {
   /** Created here because it looks up own names; undefined: nothing is forwarded. */
   readonly createForwarder?: (ours: Pick<ForwarderDeps, 'isOurs' | 'ourAnswer'>) => Forwarder;
   /** undefined: every query goes straight to the responder. */
-  readonly front?: FrontSettings & Pick<FrontDeps, 'logQuery' | 'monotonicMs'>;
+  readonly front?: FrontSettings;
+  /** undefined: nobody sees queries. */
+  readonly observer?: Observer;
   readonly views?: readonly EngineView[];
   onError(error: Error): void;
 }
@@ -89,6 +92,9 @@ export function createEngine(deps: EngineDeps): Engine {
 
   return {
     ...main.handler,
+    get wantsClient() {
+      return main.handler.wantsClient;
+    },
     forwarders: [main, ...views.map(({ answering }) => answering)].flatMap(({ forwarder }) => forwarder ?? []),
     explainQuery(request) {
       const front = deps.front && explainFront(deps.front, request);
@@ -151,7 +157,8 @@ function createAnswering(
     return createResponder({ ...deps, ...own, ...common, zones, forwarder: undefined });
   };
   const responder = createResponder({ ...deps, ...common, zones, forwarder });
-  const front = deps.front && createFront(deps.front, responder, { ...deps.front, onError: deps.onError });
+  const { onError, observer } = deps;
+  const front = deps.front && needsFront(deps.front) ? createFront(deps.front, responder, { onError }) : undefined;
   const handler: QueryHandler = {
     ...responder,
     ...(front && {
@@ -163,7 +170,7 @@ function createAnswering(
     wantsClient: front !== undefined,
     limitsClients: forwarder !== undefined,
   };
-  return { zones, handler, forwarder };
+  return { zones, handler: observer?.observe(handler, deps.front?.queryLog) ?? handler, forwarder };
 }
 
 /** The answer for an own name that an upstream's CNAME leads to. */

@@ -3,13 +3,16 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../clock.ts';
 import { UDP_BYTES_WITHOUT_EDNS } from '../dns/limits.ts';
 import { createForwarder } from '../forward/forwarder.ts';
+import { type Counting, createCounting } from '../front/counting.ts';
+import { startDnstap } from '../front/dnstap.ts';
+import { createObserver } from '../front/observer.ts';
 import { NativeDatagrams, type OpenSocket, openDatagram } from '../native/connected-datagram.ts';
 import { loadLibc, trimFreedMemory } from '../native/libc.ts';
 import type { ListenError } from '../native/listen-error.ts';
 import { reportDescriptor } from '../native/orphaned-descriptors.ts';
 import { createPacketMemory } from '../native/packet-memory.ts';
 import { COUNTER, mayPost } from '../plane/counters.ts';
-import type { ForwardSettings, FrontSettings } from '../plane/forward-settings.ts';
+import type { ForwardSettings } from '../plane/forward-settings.ts';
 import { sumOfStatistics } from '../plane/forward-statistics.ts';
 import type { FromThread, ThreadData, ToThread } from '../plane/thread-messages.ts';
 import { type Listeners, openListeners } from '../server/listeners.ts';
@@ -17,6 +20,7 @@ import { createEngine, type EngineDeps } from './engine.ts';
 
 const REPORT_MS = 1000;
 const BEAT_MS = 250;
+const TALLY_MS = 5_000;
 /** The longest time until an upstream's answer or SERVFAIL is below this. */
 const DRAIN_MS = 5_000;
 const DRAIN_POLL_MS = 20;
@@ -51,11 +55,20 @@ const forwarderOf = (forward: ForwardSettings): EngineDeps['createForwarder'] =>
   const common = { clock: systemClock, log: logForwarding, loopToken: data.loopToken, openSocket };
   return (ours) => createForwarder(forward, { ...ours, ...common });
 };
-const frontOf = (front: FrontSettings): EngineDeps['front'] => ({
-  ...front,
-  monotonicMs: systemClock.monotonicMs,
-  logQuery: (line) => log('info', `query ${line}`),
+
+const counting = settings.topQueries
+  ? createCounting({ monotonicMs: systemClock.monotonicMs, random: Math.random })
+  : undefined;
+const dnstap = settings.dnstap && startDnstap(settings.dnstap, { clock: systemClock, counters, log: logForwarding });
+const observer = createObserver({
+  ...{ counting, counters, tap: dnstap?.send, monotonicMs: systemClock.monotonicMs },
+  logQuery(line) {
+    if (mayPost(counters)) tell({ kind: 'query', line });
+    else counters[COUNTER.LOG_DROPPED]++;
+  },
 });
+observer.setQueryLog(data.queryLog);
+
 const allocate = typeof libc === 'string' ? undefined : libc.allocate;
 
 const engine = createEngine({
@@ -66,12 +79,9 @@ const engine = createEngine({
   hashSeed: data.hashSeed,
   rotationSeed: data.rotationSeed,
   createForwarder: settings.forward && forwarderOf(settings.forward),
-  front: settings.front && frontOf(settings.front),
-  views: settings.views?.map(({ forward, front, ...view }) => ({
-    ...view,
-    createForwarder: forward && forwarderOf(forward),
-    front: front && frontOf(front),
-  })),
+  front: settings.front,
+  observer,
+  views: settings.views?.map(({ forward, ...view }) => ({ ...view, createForwarder: forward && forwarderOf(forward) })),
   onError: oncePerKind((error) => log('error', `a query could not be answered: ${error.stack ?? error}`)),
 });
 
@@ -80,6 +90,8 @@ if (forwarders.length > 0) {
   reportForwarding('');
   void Promise.all(forwarders.map(({ ready }) => ready)).then(() => tell({ kind: 'files-read' }));
 }
+
+if (counting !== undefined) reportTally(counting);
 
 beat();
 
@@ -139,6 +151,7 @@ async function close(): Promise<void> {
   await listeners?.close();
   for (const forwarder of forwarders) forwarder.close();
   datagrams?.close();
+  await dnstap?.close();
   tell({ kind: 'closed' });
   parentPort?.close();
 }
@@ -160,6 +173,9 @@ parentPort?.on('message', (message: ToThread) => {
       break;
     case 'drain':
       void drain();
+      break;
+    case 'query-log':
+      observer.setQueryLog(message.instead);
       break;
     case 'flush-cache': {
       const flushed = forwarders.reduce((sum, forwarder) => sum + forwarder.flush(message.scope), 0);
@@ -188,6 +204,14 @@ function oncePerKind(report: (error: Error) => void): (error: Error) => void {
     told.add(error.message);
     report(error);
   };
+}
+
+/** A tally that the control plane has no time for is lost. */
+function reportTally(counted: Counting): void {
+  const bytes = counted.take();
+  if (bytes !== undefined && mayPost(counters))
+    parentPort?.postMessage({ kind: 'tally', bytes } satisfies FromThread, [bytes]);
+  systemClock.setTimeout(() => reportTally(counted), TALLY_MS);
 }
 
 /** Of all forwarders; the receive loop asks after each batch, so the usual case is one call. */

@@ -115,6 +115,9 @@ export class ControlPlane {
     await this.flush();
   }
 
+  /** Pods that no service contains. */
+  readonly strayPods = () => this.#sources.strayPods();
+
   /** The zones of the file and of Cloud Map namespaces; the file wins if both have the same name. */
   servedZones(): readonly ZoneConfig[] {
     const names = new Set(this.#configured().map(({ name }) => name));

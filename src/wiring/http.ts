@@ -11,10 +11,12 @@ import { explainChain, explainEndpoint } from '../http/explain.ts';
 import { externalHealthEndpoint } from '../http/external-health.ts';
 import { explainForwarding } from '../http/forwarding.ts';
 import type { Overview } from '../http/overview.ts';
+import { queryLogEndpoints } from '../http/query-log.ts';
 import { healthEndpoint, metricsEndpoint, readyEndpoint } from '../http/safe.ts';
 import { type HttpServer, startHttpServer } from '../http/server.ts';
 import { statusPage } from '../http/status-page.ts';
 import { createTokenCheck, withToken } from '../http/token.ts';
+import { topEndpoint, topReading } from '../http/top.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { ListenError } from '../native/listen-error.ts';
@@ -22,6 +24,7 @@ import type { RunningDataPlane } from '../plane/plane.ts';
 import { VERSION } from '../version.ts';
 import type { ControlPlane } from './control-plane.ts';
 import type { RunningHistory } from './history.ts';
+import type { Observing } from './observing.ts';
 import type { Prepared } from './reload.ts';
 
 export interface HttpSources {
@@ -31,6 +34,7 @@ export interface HttpSources {
   readonly config: Config;
   readonly overview: (limit: number) => Overview;
   readonly history: RunningHistory;
+  readonly observing: Observing;
   readonly isStopping: () => boolean;
   readonly clock: Clock;
   readonly log: Logger;
@@ -151,7 +155,8 @@ const safeEndpoints = ({ control, plane, metrics, isStopping, clock }: HttpSourc
 ];
 
 /** The Cloud Map API has its own authorization (`cloudMap.writes`), which AWS clients support. */
-function adminEndpoints({ control, plane, config, overview, clock, history, log }: HttpSources): Endpoint[] {
+function adminEndpoints({ control, plane, config, overview, clock, history, observing, log }: HttpSources): Endpoint[] {
+  const readTop = topReading(observing.top, observing.addresses);
   const { registry, board, zones, reports, cloudMap, operators } = control;
   const endpoints = [
     explainEndpoint({
@@ -161,7 +166,16 @@ function adminEndpoints({ control, plane, config, overview, clock, history, log 
       replica: hostname(),
       ...{ history: history.history, settleHistory: history.settle, registry, clock },
     }),
-    statusPage({ version: VERSION, replica: hostname(), overview, recent: history.history.recent }, clock),
+    statusPage(
+      {
+        version: VERSION,
+        replica: hostname(),
+        overview,
+        recent: history.history.recent,
+        ...(config.topQueries && { top: readTop }),
+      },
+      clock,
+    ),
     externalHealthEndpoint({
       registry,
       reports,
@@ -169,6 +183,8 @@ function adminEndpoints({ control, plane, config, overview, clock, history, log 
       inForce: () => control.flush(),
     }),
     ...cacheEndpoints(plane),
+    topEndpoint(readTop, () => config.topQueries),
+    ...queryLogEndpoints(observing, log),
     ...drainEndpoints({
       ...{ operators, registry, log },
       explain: (name) => zones.explain(name),

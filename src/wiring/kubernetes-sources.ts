@@ -4,12 +4,15 @@ import type { KubernetesConfig, ZoneConfig } from '../config/config.ts';
 import type { Logger } from '../log.ts';
 import type { Registry } from '../registry/registry.ts';
 import { annotatePod } from '../sources/kubernetes/annotate-pod.ts';
+import type { StrayPod } from '../sources/kubernetes/kinds/pods.ts';
 import { type Source, startKubernetesSource } from '../sources/kubernetes/source.ts';
 import type { StatusBoard } from '../sources/status.ts';
 
 export interface KubernetesSources {
   /** Starts new sources, and withdraws removed ones once their replacements have synced. */
   replace(zones: readonly ZoneConfig[]): Promise<void>;
+  /** Pods that no service contains, of all clusters. */
+  strayPods(): Iterable<StrayPod>;
   /**
    * Sets an annotation of a pod; undefined removes it. Resolves to false if no source follows that cluster. Throws
    * AnnotationRefused.
@@ -74,6 +77,7 @@ export function createKubernetesSources(settings: KubernetesSourcesSettings): Ku
       retired.push(...leaving);
       withdrawRetired();
     },
+    strayPods: () => running.flatMap(({ source }) => [...source.strayPods()]),
     async annotate(pod, annotation) {
       const cluster = running.find(({ config }) => config.label === pod.cluster);
       if (cluster === undefined) return false;

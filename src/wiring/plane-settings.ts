@@ -32,6 +32,8 @@ export function planeSettings(config: Config, listen: readonly ListenAddress[]):
     forward: config.forward,
     front: config.front,
     ...(config.views && { views: config.views.map((view) => viewSettings(view, config.listen)) }),
+    topQueries: config.topQueries,
+    ...(config.dnstap && { dnstap: config.dnstap }),
     receiveBufferBytes: RECEIVE_BUFFER_BYTES,
   };
 }

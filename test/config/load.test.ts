@@ -26,6 +26,7 @@ describe('defaults of the configuration', () => {
       adminToken: undefined,
       threads: 'auto',
       logLevel: 'info',
+      topQueries: true,
       server: {
         udp: 'auto',
         versionBind: undefined,

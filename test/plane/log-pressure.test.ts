@@ -26,12 +26,14 @@ ask();`;
 
 test('at most 1,000 log lines wait for a busy control plane; others are dropped and counted', async () => {
   const lines: string[] = [];
-  const front = { acl: [], rewrites: [], autopath: undefined, dns64: undefined, queryLog: { every: 1, rcodes: [] } };
+  const queryLog = { every: 1, rcodes: [], classes: [], names: [], networks: [], format: undefined };
+  const front = { acl: [], rewrites: [], autopath: undefined, dns64: undefined, queryLog };
   const plane = await startDataPlane(testSettings({ front }), {
     threadUrl: new URL('../../src/thread/thread.js', import.meta.url),
     ...{ clock: systemClock, random: Math.random, slotCapacity: 1024, refill: () => [] },
-    log: (_, line) => void lines.push(line),
+    log: () => {},
   });
+  plane.observe({ onQuery: ({ name }) => void lines.push(name), onTally: () => {} });
   const [{ port }] = await plane.listen();
   const query = composeMessage({ id: 1, flags: 0, questions: [{ name: parseName('x.test.'), type: 1, class: 1 }] });
   const done = new Int32Array(new SharedArrayBuffer(4));

@@ -24,6 +24,7 @@ export interface InProcessOptions extends Partial<ResponderSettings> {
   /** Native memory for them, as batched UDP needs it. */
   readonly allocate?: Parameters<typeof createPacketMemory>[2];
   readonly front?: EngineDeps['front'];
+  readonly observer?: EngineDeps['observer'];
   readonly createForwarder?: EngineDeps['createForwarder'];
 }
 
@@ -45,6 +46,7 @@ export function createInProcessPlane(options: InProcessOptions = {}): InProcessP
     hashSeed,
     rotationSeed: options.rotationSeed ?? 1,
     front: options.front,
+    observer: options.observer,
     createForwarder: options.createForwarder,
     onError: fail,
   });

@@ -23,10 +23,7 @@ export async function throughEngine(
   forward?: Partial<ForwardSettings>,
 ) {
   const plane = createInProcessPlane({
-    front:
-      Object.keys(settings).length > 0
-        ? { ...NOTHING, ...settings, monotonicMs: () => 0, logQuery: () => {} }
-        : undefined,
+    front: Object.keys(settings).length > 0 ? { ...NOTHING, ...settings } : undefined,
     forwarding: ports.length > 0 || forward !== undefined,
     createForwarder: (ours) =>
       createForwarder(

@@ -21,6 +21,7 @@ import {
   parseListenAddress,
 } from '../sections/listen.ts';
 import { warnOfMissingGlue } from '../sections/missing-glue.ts';
+import { buildDnstap, observingEntries } from '../sections/observing.ts';
 import { buildServer, limitsEntry, serverEntry } from '../sections/server.ts';
 import { checkSnapshotFiles } from '../sections/snapshot-files.ts';
 import { buildViews, checkViews, checkViewZones, viewsEntry } from '../sections/views.ts';
@@ -58,6 +59,7 @@ export const fileSchema = mapping(
     ecs: ecsEntry,
     zones: zonesEntry,
     ...answeringEntries,
+    ...observingEntries,
     views: viewsEntry,
     history: historyEntry,
   },
@@ -144,6 +146,8 @@ export function buildConfig(
     threads: input.threads,
     server: buildServer(input.server),
     limits: input.limits,
+    topQueries: input.topQueries,
+    ...(input.dnstap && { dnstap: buildDnstap(input.dnstap, folder) }),
     logLevel: input.logLevel,
     zones,
     ...(cloudMap && { cloudMap }),

@@ -1,23 +1,15 @@
 // `acl`, `rewrite`, `autopath`, `queryLog`: applied to queries before they are answered, for our own and external names.
 import * as v from 'valibot';
-import { parseIp } from '../../dns/ip.ts';
 import { NameError, parseName } from '../../dns/name.ts';
 import { patternProblem, unknownGroup } from '../../dns/pattern.ts';
-import { parseType, RCODE } from '../../dns/types.ts';
+import { parseType } from '../../dns/types.ts';
 import type { AclRule, Dns64Settings, FrontSettings, RewriteRule } from '../../plane/forward-settings.ts';
 import { type Path, type Reporter, show } from '../../reading/problem.ts';
-import { choice, expecting, integer, list, mapping, text, whichever } from '../../reading/shape.ts';
+import { choice, list, mapping, text } from '../../reading/shape.ts';
 import type { ZoneConfig } from '../config.ts';
 import { absoluteName, domainName } from './names.ts';
-
-const NETWORK = 'an address or network such as 10.0.0.0/8';
-
-export const clientNetwork = text(NETWORK, 'An address, or a network in the form ADDRESS/BITS.', (value) => {
-  const [, ip, bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(value) ?? [];
-  const bytes = ip === undefined ? undefined : parseIp(ip);
-  const fits = bytes !== undefined && Number(bits ?? 0) <= bytes.length * 8;
-  return fits ? undefined : `expected ${NETWORK}, got ${show(value)}`;
-});
+import { clientNetwork } from './network.ts';
+import { buildQueryLog, queryLogEntry } from './query-log.ts';
 
 const recordType = text('a record type', 'A record type.', (value) =>
   parseType(value) === undefined ? `expected a record type such as A, got ${show(value)}` : undefined,
@@ -64,35 +56,11 @@ const autopathSchema = mapping(
   'Resolves the search path of pods on the server.',
 );
 
-const queryLogSchema = mapping(
-  {
-    every: v.optional(integer(1, 1_000_000_000, 'Log one of every N queries; 1: all.'), 1),
-    rcodes: v.optional(
-      list(
-        choice(['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED'], 'A response code.'),
-        'Log only queries with these response codes; empty means all.',
-      ),
-      [],
-    ),
-  },
-  'One log line per query.',
-);
-
 export const frontEntries = {
   acl: v.optional(list(aclSchema, 'Access control list.'), []),
   rewrite: v.optional(list(rewriteSchema, 'Rewrites names in queries.'), []),
   autopath: v.optional(autopathSchema),
-  queryLog: v.optional(
-    v.pipe(
-      whichever(
-        (input) => typeof input === 'boolean',
-        v.boolean(expecting('true, false or a mapping')),
-        queryLogSchema,
-      ),
-      v.description('Log queries: true for all, or settings.'),
-    ),
-    false,
-  ),
+  queryLog: queryLogEntry,
 };
 
 const inputSchema = v.object(frontEntries);
@@ -127,7 +95,6 @@ export function buildFront(
   const { acl, rewrite, autopath, queryLog } = input;
   const isEmpty = acl.length === 0 && rewrite.length === 0 && autopath === undefined && queryLog === false;
   if (isEmpty && dns64 === undefined) return undefined;
-  const log = queryLog === true ? { every: 1, rcodes: [] } : queryLog;
   if (autopath !== undefined) warnOfPods(absoluteName(autopath.zone), zones, reporter);
   return {
     acl: acl.map(buildAcl),
@@ -137,7 +104,7 @@ export function buildFront(
       search: autopath.search.map((domain) => absoluteName(domain)),
     },
     dns64,
-    queryLog: log === false ? undefined : { every: log.every, rcodes: log.rcodes.map((name) => RCODE[name]) },
+    queryLog: buildQueryLog(queryLog),
   };
 }
 

@@ -12,9 +12,9 @@ import {
   buildAnswering,
   checkAnswering,
 } from './answering.ts';
-import { clientNetwork } from './front.ts';
 import { formatListenAddress, listenAddress, parseListenAddress } from './listen.ts';
 import { absoluteName, domainName } from './names.ts';
+import { clientNetwork } from './network.ts';
 
 const viewSchema = mapping(
   {

@@ -130,12 +130,12 @@ export function labelledName(wire: WireName, seed: HashSeed): LabelledName {
 }
 
 /** The offset after the question's name, read in place; 0: not one question of an ordinary query (opcode QUERY). */
-export function questionNameEnd(query: Uint8Array): number {
+export function questionNameEnd(query: Uint8Array, length = query.length): number {
   if ((query[2] & 0xf8) !== 0 || query[4] !== 0 || query[5] !== 1) return 0;
   let at = HEADER_BYTES;
-  while (at < query.length && query[at] !== 0) {
+  while (at < length && query[at] !== 0) {
     if (query[at] > MAX_LABEL_BYTES) return 0;
     at += 1 + query[at];
   }
-  return at + 5 <= query.length && at - HEADER_BYTES < MAX_NAME_BYTES ? at + 1 : 0;
+  return at + 5 <= length && at - HEADER_BYTES < MAX_NAME_BYTES ? at + 1 : 0;
 }

@@ -17,9 +17,17 @@ export interface Later {
 export interface QueryHandler {
   /**
    * Writes the response to the query of `queryLength` bytes in slot `slot` of the memory into slot `to` of the responses.
-   * Returns its length, DROP or Later. `client` (4 or 16 bytes) is required if `wantsClient`.
+   * Returns its length, DROP or Later. `client` (4 or 16 bytes) is required if `wantsClient`, which is read anew for each
+   * query; `port` is that of the client, where it is known.
    */
-  respondSlot(slot: number, queryLength: number, to: number, overTcp: boolean, client?: Uint8Array): number | Later;
+  respondSlot(
+    slot: number,
+    queryLength: number,
+    to: number,
+    overTcp: boolean,
+    client?: Uint8Array,
+    port?: number,
+  ): number | Later;
   /** The same for a query from elsewhere: it is copied in, the response (at most as long as `out`) is copied out. */
   respond(
     query: Uint8Array,
@@ -27,6 +35,7 @@ export interface QueryHandler {
     out: Uint8Array,
     overTcp: boolean,
     client?: Uint8Array,
+    port?: number,
   ): number | Later;
   /** Notes the name that the query in `slot` asks for. */
   note(slot: number, queryLength: number): void;

@@ -80,6 +80,7 @@ export function openBatchedUdp(
         count,
         false,
         handler.wantsClient ? batch.client(i) : undefined,
+        batch.port(i),
       );
       if (typeof response !== 'number') {
         answerLater(i, response);

@@ -79,6 +79,7 @@ async function openOne(
       out,
       false,
       handler.wantsClient ? parseIp(withoutScope(host)) : undefined,
+      port,
     );
     if (typeof response !== 'number') response.resolve((late) => send(late, port, host), parseIp(withoutScope(host)));
     else if (response > 0) send(out.subarray(0, response), port, host);

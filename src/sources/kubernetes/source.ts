@@ -10,7 +10,7 @@ import { endpointSlicesKind } from './kinds/endpoint-slices.ts';
 import { endpointsKind } from './kinds/endpoints.ts';
 import { namespacesKind } from './kinds/namespaces.ts';
 import { nodesKind } from './kinds/nodes.ts';
-import { PodsKind } from './kinds/pods.ts';
+import { PodsKind, type StrayPod } from './kinds/pods.ts';
 import { createPublishedServices } from './kinds/published-services.ts';
 import { serviceImportsKind } from './kinds/service-imports.ts';
 import { servicesKind } from './kinds/services.ts';
@@ -29,6 +29,8 @@ export interface KubernetesSourceSettings extends WatchSettings {
 }
 
 export interface Source extends Pick<Watches, 'withdraw' | 'knows'> {
+  /** Pods that no service contains. */
+  strayPods(): Iterable<StrayPod>;
   /** Stops watching; its objects stay. Resolves when no request is in flight. */
   stop(): Promise<void>;
 }
@@ -42,7 +44,7 @@ export function startKubernetesSource(settings: KubernetesSourceSettings): Sourc
   const cluster: Cluster = { config, zone, registry: recorder ?? settings.registry, clock, log };
   const report = settings.status.add(name, [zone.name]);
   const watches = new Watches(settings, log, report);
-  addKinds(watches, cluster);
+  const pods = addKinds(watches, cluster);
 
   const snapshot =
     recorder &&
@@ -70,6 +72,7 @@ export function startKubernetesSource(settings: KubernetesSourceSettings): Sourc
       await snapshot?.stop();
       report.remove();
     },
+    strayPods: () => pods.flatMap((kind) => [...kind.strays()]),
     withdraw: (others) => watches.withdraw(others),
     knows: (kind, key) => watches.knows(kind, key),
   };
@@ -88,8 +91,9 @@ function watchAge(report: SourceReport, limitMs: number, clock: Clock): () => vo
 
 const MAX_LOOK_MS = 5_000;
 
-function addKinds(watches: Watches, cluster: Cluster): void {
+function addKinds(watches: Watches, cluster: Cluster): readonly PodsKind[] {
   const { config } = cluster;
+  const all: PodsKind[] = [];
   const published = createPublishedServices(cluster);
   watches.add(namespacesKind(cluster, published));
   watches.add(nodesKind(cluster));
@@ -98,8 +102,10 @@ function addKinds(watches: Watches, cluster: Cluster): void {
     else watches.add(servicesKind(cluster, published, namespace));
     const pods = new PodsKind(cluster, () => podWatch, namespace);
     const podWatch = watches.add(pods, { stop: () => pods.stop() });
+    all.push(pods);
     addEndpoints(watches, cluster, endpointSlicesKind(cluster, pods, namespace), namespace);
   }
+  return all;
 }
 
 /** A cluster without the Multi-Cluster Services API is not in a set: it has nothing to import. */

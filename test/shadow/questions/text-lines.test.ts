@@ -48,14 +48,18 @@ for (const [line, question] of COREDNS_LINES) {
 
 test('a line of our own query log is its question, alone and within the JSON of the log', () => {
   const query = composeQuery({ name: 'Web.Example.', type: 'AAAA', way: { transport: 'tcp' } });
-  const logged = { client: Uint8Array.of(10, 0, 0, 7), overTcp: true, query, queryLength: query.length };
-  const log = createQueryLog({ every: 1, rcodes: [] });
-  const line = log({ ...logged, nameEnd: query.length - 4, response: query, milliseconds: 0.1 });
-  for (const text of [
-    line!,
-    JSON.stringify({ level: 'info', msg: line }),
-    JSON.stringify({ msg: 'query', query: line }),
-  ]) {
+  const settings = { every: 1, rcodes: [], classes: [], names: [], networks: [] };
+  const seen = {
+    client: Uint8Array.of(10, 0, 0, 7),
+    port: 1,
+    overTcp: true,
+    query,
+    response: query,
+    milliseconds: 0.1,
+  };
+  const fields = createQueryLog({ ...settings, format: undefined })({ ...seen, from: 'own' });
+  const line = createQueryLog({ ...settings, format: '{common}' })({ ...seen, from: 'own' });
+  for (const text of [JSON.stringify({ msg: 'query', ...fields }), line!.text!]) {
     const question = readLine(text) as Question;
     assert.deepEqual([question.name, question.type, question.way.transport], ['Web.Example.', 'AAAA', 'tcp'], text);
   }

@@ -27,6 +27,13 @@ const VERIFY_MS = 5_000;
 
 const NOTHING: readonly Fact[] = Object.freeze([]);
 
+/** A pod of no service, with one of its addresses. */
+export interface StrayPod {
+  readonly address: string;
+  readonly namespace: string;
+  readonly pod: string;
+}
+
 /** The watch of pods: whether pods that it does not show do not exist. */
 type PodWatch = Pick<Watch, 'hasFollowedSince' | 'isBehind' | 'verify'>;
 
@@ -178,6 +185,14 @@ export class PodsKind implements WatchedKind {
       if (node !== undefined && addresses.includes(address)) return node;
     }
     return undefined;
+  }
+
+  /** Pods that no slice contains, with their addresses. */
+  *strays(): Generator<StrayPod> {
+    for (const [subject, { addresses }] of this.unnamed) {
+      const { namespace, name: pod } = POD_SUBJECT.parse(subject)!;
+      for (const address of addresses) yield { address, namespace, pod };
+    }
   }
 
   stop(): void {

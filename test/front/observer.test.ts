@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createObserver, type ObserverDeps } from '../../src/front/observer.ts';
+import { createCounters } from '../../src/plane/counters.ts';
+import type { QueryLogSettings } from '../../src/plane/forward-settings.ts';
+import type { QueryLine } from '../../src/plane/query-line.ts';
+import type { QueryHandler } from '../../src/server/answer/query-handler.ts';
+import { composeQuestion } from '../support/forwarding.ts';
+
+const ALL: QueryLogSettings = { every: 1, rcodes: [], classes: [], names: [], networks: [], format: undefined };
+const { bytes: QUERY } = composeQuestion('www.example. A');
+
+function observed(configured: QueryLogSettings | undefined, more: Partial<ObserverDeps> = {}) {
+  const lines: QueryLine[] = [];
+  const clients: (string | undefined)[] = [];
+  let isLate = false;
+  let sendLate: ((response: Uint8Array) => void) | undefined;
+  const inner = {
+    wantsClient: false,
+    memory: { queries: [], responses: [] },
+    respond(query: Uint8Array, length: number, out: Uint8Array, _overTcp: boolean, client?: Uint8Array) {
+      clients.push(client?.join('.'));
+      out.set(query.subarray(0, length));
+      if (!isLate) return length;
+      return {
+        resolve(send: (response: Uint8Array) => void) {
+          sendLate = send;
+        },
+      };
+    },
+  } as unknown as QueryHandler;
+  const observer = createObserver({
+    ...{ counting: undefined, tap: undefined, logQuery: (line) => void lines.push(line), counters: createCounters() },
+    ...{ monotonicMs: () => 0, ...more },
+  });
+  const handler = observer.observe(inner, configured);
+  const query = QUERY.slice();
+  const ask = () => {
+    const client = handler.wantsClient ? Uint8Array.of(10, 0, 0, 7) : undefined;
+    return handler.respond(query, query.length, new Uint8Array(512), false, client, 53);
+  };
+  return {
+    lines,
+    clients,
+    observer,
+    handler,
+    ask,
+    query,
+    late: () => (isLate = true),
+    send: (r: Uint8Array) => sendLate?.(r),
+  };
+}
+
+test('without a log nothing is seen, and clients are not asked for', () => {
+  const { lines, clients, ask } = observed(undefined);
+  ask();
+  assert.deepEqual([lines, clients], [[], [undefined]]);
+});
+
+test('a query log is switched on and off while queries are answered, in place of the configured one', () => {
+  const { lines, observer, ask } = observed(undefined);
+  const logged = (instead: QueryLogSettings | 'off' | undefined) => {
+    observer.setQueryLog(instead);
+    lines.length = 0;
+    for (let i = 0; i < 4; i++) ask();
+    return lines.length;
+  };
+  assert.deepEqual([logged(ALL), logged({ ...ALL, every: 2 }), logged('off'), logged(undefined)], [4, 2, 0, 0]);
+  const configured = observed(ALL);
+  configured.ask();
+  assert.equal(configured.lines[0].client, '10.0.0.7');
+  configured.observer.setQueryLog('off');
+  configured.ask();
+  configured.observer.setQueryLog(undefined);
+  configured.ask();
+  assert.equal(configured.lines.length, 2);
+});
+
+test('a response that comes later is logged when it comes, with its query although the buffer was used again', () => {
+  const { lines, ask, late, send, query } = observed(ALL);
+  late();
+  const response = ask();
+  assert.equal(lines.length, 0);
+  assert.ok(typeof response === 'object');
+  let sent = 0;
+  response.resolve((bytes) => (sent = bytes.length), undefined);
+  query.fill(0);
+  send(QUERY);
+  assert.deepEqual([lines[0].name, lines[0].from, sent], ['www.example.', 'upstream', QUERY.length]);
+});
+
+test('all handlers of an observer follow its switch', () => {
+  const first = observed(undefined);
+  first.observer.setQueryLog(ALL);
+  const added = first.observer.observe(first.handler, undefined);
+  added.respond(QUERY, QUERY.length, new Uint8Array(512), false, Uint8Array.of(1, 2, 3, 4));
+  assert.equal(first.lines.length, 2, 'one line by each');
+});

@@ -5,10 +5,13 @@ import {
   collectRegistries,
   parseAddress,
   parseCount,
+  parseDnsServer,
   parseEcsName,
   parseKubernetesNamespace,
+  parseLiveAddress,
   parseSeconds,
   parseThreads,
+  parseWhole,
   readText,
 } from './cli/arguments.ts';
 import { flushCache, listCache } from './cli/cache.ts';
@@ -18,6 +21,7 @@ import { addOperatingCommands } from './cli/operate.ts';
 import { serve } from './cli/serve.ts';
 import { httpOption, tokenOption } from './cli/server-options.ts';
 import type { ServerFlags } from './cli/server-request.ts';
+import { compareServers, type ShadowOptions } from './cli/shadow.ts';
 import { processSignals } from './cli/signals.ts';
 import { systemClock } from './clock.ts';
 import type { ListenAddress } from './config/config.ts';
@@ -163,6 +167,58 @@ Examples:
       report: options.report,
     };
     exitCode = await migrate(settings, { ...output, variable: (name) => process.env[name] });
+  });
+
+program
+  .command('shadow')
+  .summary('ask CoreDNS and healthdns the same, and report the differences')
+  .description(
+    'Asks CoreDNS and healthdns the questions of a capture, a dnstap stream or a query log, and reports how the answers differ.',
+  )
+  .argument(
+    '[file...]',
+    'pcap, pcapng, dnstap, query log of CoreDNS or healthdns, or lines NAME [TYPE]; gzipped or not; - reads stdin',
+  )
+  .requiredOption('--against <server>', 'ADDRESS[:PORT] of CoreDNS', parseDnsServer)
+  .option('--server <server>', 'ADDRESS[:PORT] of healthdns', parseDnsServer, { server: '127.0.0.1', port: 1053 })
+  .option('--kubeconfig <file>', "read the cluster's objects, so that differences made by health are told from faults")
+  .option('--context <name>', 'context of the kubeconfig')
+  .option('--cluster-domain <domain>', "the cluster's domain", 'cluster.local')
+  .addOption(
+    new Option('--pods <mode>', 'option `pods` of both servers')
+      .choices(['disabled', 'insecure', 'verified'])
+      .default('insecure'),
+  )
+  .option(
+    '--live <address>',
+    'receive questions as they are asked, by dnstap: ADDRESS:PORT or unix:PATH',
+    parseLiveAddress,
+  )
+  .option('--for <seconds>', 'stop reading after this time', parseWhole(1, 604_800))
+  .option('--port <port>', 'port of the DNS servers in captures', parseWhole(1, 65_535), 53)
+  .option('--rate <questions>', 'questions per second to each server at most', parseWhole(1, 1_000_000), 5_000)
+  .option('--again <seconds>', 'ask differences without a reason again after this time', parseWhole(0, 3_600), 2)
+  .option('--examples <n>', 'number of examples that are shown', parseWhole(0, 1_000), 10)
+  .option('--json', 'print JSON')
+  .addHelpText(
+    'after',
+    `
+Repeated questions are sent once a minute and counted. Ctrl-C ends the input and prints the report.
+
+Exit codes: 0 every difference is documented; 1 a server or file could not be read; 2 invalid command line;
+            3 answers differ without a documented reason; 4 no such difference, but the input is damaged or empty
+
+Examples:
+  tcpdump -i any -w - port 53 | healthdns shadow - --against 10.96.0.10 --kubeconfig ~/.kube/config
+  kubectl -n kube-system logs -f deploy/coredns | healthdns shadow - --against 10.96.0.10
+  healthdns shadow --live 127.0.0.1:6000 --for 600 --against 10.96.0.10    # dnstap tcp://127.0.0.1:6000 full`,
+  )
+  .action(async (files: string[], flags: ShadowFlags) => {
+    if ((files.length === 0) === (flags.live === undefined))
+      throw new CommandError('expected either files (- for stdin) or --live', EXIT.USAGE);
+    const { rate, again, for: forSeconds, json, ...rest } = flags;
+    const options = { ...rest, files, perSecond: rate, againSeconds: again, forSeconds, json: json === true };
+    exitCode = await compareServers(options, { ...output, onStop: processSignals().onStop });
   });
 
 program
@@ -329,6 +385,13 @@ interface ExplainFlags extends ServerFlags {
   readonly since?: string;
   readonly at?: string;
   readonly from?: string;
+}
+
+interface ShadowFlags extends Omit<ShadowOptions, 'files' | 'perSecond' | 'againSeconds' | 'forSeconds' | 'json'> {
+  readonly rate: number;
+  readonly again: number;
+  readonly for?: number;
+  readonly json?: boolean;
 }
 
 interface CacheFlags extends ServerFlags {

@@ -4,6 +4,8 @@ import { text } from 'node:stream/consumers';
 import { InvalidArgumentError } from 'commander';
 import type { ListenAddress } from '../config/config.ts';
 import { parseListenAddress } from '../config/sections/listen.ts';
+import { parseServer } from '../query/words.ts';
+import type { LiveAddress } from '../shadow/live.ts';
 import type { ServiceRegistry } from '../taskdef/deployment.ts';
 import { CommandError } from './exit-code.ts';
 
@@ -41,6 +43,31 @@ export function parseDuration(text: string): number {
   const seconds = Number(count) * UNITS[unit];
   if (!(seconds > 0)) throw new InvalidArgumentError('expected a duration such as 90s, 30m, 2h or 1d.');
   return seconds;
+}
+
+/** "10.96.0.10", "coredns:5353", "[fd00::a]:53"; the port is 53 by default. */
+export function parseDnsServer(text: string): { server: string; port: number } {
+  try {
+    return parseServer(text.replace(/^@/, ''));
+  } catch {
+    throw new InvalidArgumentError('expected an address such as 10.96.0.10, 127.0.0.1:1053 or [fd00::a]:53.');
+  }
+}
+
+/** "unix:/run/dnstap.sock", "127.0.0.1:6000" */
+export function parseLiveAddress(text: string): LiveAddress {
+  if (text.startsWith('unix:')) return { path: text.slice('unix:'.length) };
+  return parseAddress(text);
+}
+
+/** A whole number from `least` to `most`. */
+export function parseWhole(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < least || value > most)
+      throw new InvalidArgumentError(`expected ${least} to ${most}.`);
+    return value;
+  };
 }
 
 export function parseCount(text: string): number {

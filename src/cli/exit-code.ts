@@ -7,6 +7,10 @@ export const EXIT = {
   USAGE: 2,
   /** explain: the server does not know the name. */
   UNKNOWN_NAME: 3,
+  /** shadow: answers differ without a documented reason. */
+  DIFFERENT: 3,
+  /** shadow: no difference, but not all of the input could be read. */
+  INCOMPLETE: 4,
 } as const;
 
 /** An error that is printed as one line, without a stack trace. */

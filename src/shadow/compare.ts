@@ -5,14 +5,16 @@ import { askAll } from './answers/ask.ts';
 import { composeQuery, type Question, questionEnd, type Way } from './answers/question.ts';
 import { namesOf } from './cluster/names.ts';
 import type { PodMode, World } from './cluster/world.ts';
-import { explain } from './reasons/explain.ts';
-import type { Pair } from './reasons/reason.ts';
+import { explain, REASONS } from './reasons/explain.ts';
+import type { Pair, Reason } from './reasons/reason.ts';
 
 export interface Comparison {
   readonly coreDns: ServerAddress;
   readonly healthdns: ServerAddress;
   readonly world: World;
   readonly pods: PodMode;
+  /** REASONS by default. */
+  readonly reasons?: readonly Reason[];
   /** Questions a second to each server at most. */
   readonly perSecond?: number;
 }
@@ -100,12 +102,12 @@ async function judge(
   if (coreDns === undefined || healthdns === undefined) {
     return { question, coreDns, healthdns, reasons: undefined };
   }
-  const { world, pods } = comparison;
+  const { world, pods, reasons = REASONS } = comparison;
   const ask = (server: keyof Pair, other: Question) => askOne(comparison, server, other);
   const name = question.name.toLowerCase();
   const names = namesOf(world, pods);
   const found = { question, name, type: question.type, coreDns, healthdns, world, names, pods, ask };
-  const explained = await explain(found);
+  const explained = await explain(found, reasons);
   if (!sameAnswer(explained.coreDns, explained.healthdns)) {
     const left = [explained.coreDns, explained.healthdns] as const;
     return { question, coreDns, healthdns, reasons: undefined, left };

@@ -54,16 +54,26 @@ export interface World {
   isDead(endpoint: EndpointObject): boolean;
 }
 
-/** Resolves to the items of a list. */
-export type ReadList = (path: string) => Promise<readonly unknown[]>;
+/** The items of a list, in pages or not. */
+export type ReadList = (path: string) => AsyncIterable<unknown>;
 
+/** Rejects with what reading rejects with. */
 export async function readWorld(zone: string, readList: ReadList): Promise<World> {
-  const read = async <T>(path: string) => (await readList(path)) as readonly T[];
-  const namespaces = await read<{ metadata: { name: string } }>('/api/v1/namespaces');
-  const serviceObjects = await read<ServiceObject>('/api/v1/services');
-  const slices = await read<SliceObject>('/apis/discovery.k8s.io/v1/endpointslices');
-  const pods = await read<PodObject>('/api/v1/pods');
-  const nodes = await read<NodeObject>('/api/v1/nodes');
+  /** What is left of an object is kept: the whole ones of a large cluster would not fit. */
+  const read = async <T, Kept = T>(path: string, keep: (object: T) => Kept) => {
+    const kept: Kept[] = [];
+    for await (const object of readList(path)) kept.push(keep(object as T));
+    return kept;
+  };
+  const whole = <T>(object: T): T => object;
+  const namespaces = await read('/api/v1/namespaces', (object: NodeObject) => object.metadata.name);
+  const serviceObjects = await read('/api/v1/services', whole<ServiceObject>);
+  const slices = await read('/apis/discovery.k8s.io/v1/endpointslices', whole<SliceObject>);
+  const pods = await read('/api/v1/pods', essenceOfPod);
+  const nodes = await read('/api/v1/nodes', ({ metadata: { name }, status }: NodeObject) => ({
+    name,
+    isReady: isReady({ status }, true),
+  }));
 
   const slicesByService = new Map<string, SliceObject[]>();
   for (const slice of slices) {
@@ -86,11 +96,11 @@ export async function readWorld(zone: string, readList: ReadList): Promise<World
   /** With the empty one at the end. */
   const labels = zone.split('.').length + 3;
   const podsByKey = new Map(pods.map((pod) => [`${pod.metadata.namespace}/${pod.metadata.name}`, pod]));
-  const lostNodes = new Set(nodes.filter((node) => !isReady(node, true)).map(({ metadata }) => metadata.name));
+  const lostNodes = new Set(nodes.filter((node) => !node.isReady).map(({ name }) => name));
 
   return {
     zone,
-    namespaces: namespaces.map(({ metadata }) => metadata.name),
+    namespaces,
     services,
     pods,
     serviceOf: (name) => byName.get(name.split('.').slice(-labels).join('.')),
@@ -108,6 +118,16 @@ export async function readWorld(zone: string, readList: ReadList): Promise<World
 export function emptyWorld(zone: string): World {
   const none = { namespaces: [], services: [], pods: [], serviceOf: () => undefined };
   return { zone, ...none, endpointsAt: () => [], isDead: () => false };
+}
+
+function essenceOfPod({ metadata, spec, status }: PodObject): PodObject {
+  const { name, namespace, deletionTimestamp } = metadata;
+  const conditions = status?.conditions?.filter(({ type }) => type === 'Ready');
+  return {
+    metadata: { name, namespace, deletionTimestamp },
+    spec: { nodeName: spec.nodeName },
+    status: { phase: status?.phase, podIPs: status?.podIPs, conditions },
+  };
 }
 
 function isReady({ status }: Pick<PodObject, 'status'>, whenNotStated: boolean): boolean {

@@ -163,6 +163,7 @@ export const BELOW_POD_NAME: Reason = {
 /** CoreDNS overlooks that a pod begins to terminate, and sees it only where it starts after that. */
 export const TERMINATING_POD_NAME: Reason = {
   id: 'terminating-pod-name',
+  isHealth: true,
   rewrite(found) {
     const { name, world, coreDns, healthdns } = found;
     const pod = podLabels(found);

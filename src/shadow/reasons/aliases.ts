@@ -61,7 +61,9 @@ async function followed({
   const atTarget = await ask('healthdns', { ...question, name: target });
   const endsHere = isLoop || type === 'ANY' || atTarget.rcode === 'REFUSED';
   const sameRcode = healthdns.rcode === (endsHere ? 'NOERROR' : atTarget.rcode);
-  const text = (records: readonly AnswerRecord[]) => JSON.stringify(records);
+  // The target's TTLs count down where it is forwarded.
+  const text = (records: readonly AnswerRecord[]) =>
+    JSON.stringify(records.map((record) => ({ ...record, ttlSeconds: 0 })));
   const sameRest = text(rest) === text(endsHere ? [] : atTarget.answers);
   const sameAuthority = text(healthdns.authorities) === text(endsHere ? [] : atTarget.authorities);
   return sameRcode && sameRest && sameAuthority ? { healthdns: coreDns } : undefined;

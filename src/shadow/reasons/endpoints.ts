@@ -79,6 +79,7 @@ const isPublishedUnready = ({ service, endpoint }: Stated): boolean =>
 
 export const DEAD_POD: Reason = {
   id: 'dead-pod',
+  isHealth: true,
   rewrite(found) {
     const { coreDns, healthdns, world } = found;
     const alive = without(
@@ -95,6 +96,7 @@ export const DEAD_POD: Reason = {
 
 export const PUBLISH_NOT_READY: Reason = {
   id: 'publish-not-ready',
+  isHealth: true,
   rewrite(found) {
     const { coreDns, healthdns } = found;
     const ready = without(healthdns, found, (stated) => stated.every(isPublishedUnready), coreDns);
@@ -107,6 +109,7 @@ export const PUBLISH_NOT_READY: Reason = {
 /** The same endpoint in several slices, which disagree about its readiness or its ports. */
 export const SLICES_DISAGREE: Reason = {
   id: 'slices-disagree',
+  isHealth: true,
   rewrite(found) {
     const { coreDns, healthdns } = found;
     const said = ({ isReady, ports }: EndpointAddress) => JSON.stringify([isReady, ports]);
@@ -143,6 +146,7 @@ const sameEndpoint = (one: EndpointAddress, other: EndpointAddress): boolean =>
 
 export const ORPHAN_SLICE: Reason = {
   id: 'slice-without-service',
+  isHealth: true,
   rewrite({ type, coreDns, healthdns, world }) {
     if (type !== 'PTR') return undefined;
     // Slices outlive the service, and its becoming an alias.
@@ -172,6 +176,7 @@ export const GLUE_OF_NAME: Reason = {
 /** Weights that are equal among themselves in either answer say the same (RFC 2782). */
 export const SRV_WEIGHT: Reason = {
   id: 'srv-weight',
+  isHealth: true,
   rewrite({ type, coreDns, healthdns }) {
     const weight = ({ rdata }: AnswerRecord) => rdata.split(' ')[1]!;
     const [theirs, ours] = [coreDns, healthdns].map(({ answers }) => new Set(answers.map(weight)));

@@ -17,6 +17,7 @@ import {
 import { ALIASES } from './aliases.ts';
 import { DENIALS, REVERSE_SOA } from './denials.ts';
 import { DEAD_POD, GLUE_OF_NAME, ORPHAN_SLICE, PUBLISH_NOT_READY, SLICES_DISAGREE, SRV_WEIGHT } from './endpoints.ts';
+import { CACHED_TTL, FORWARDED_ANSWER, RECURSION_AVAILABLE, REVERSE_FALLTHROUGH } from './forwarding.ts';
 import type { Case, Reason } from './reason.ts';
 import { GLUE_LIMIT, TOO_LARGE, TRUNCATION } from './truncation.ts';
 
@@ -53,11 +54,22 @@ export interface Explained {
   readonly reasons: readonly string[];
 }
 
+/** Of servers that forward, and of a CoreDNS that caches its cluster's names. */
+export const REASONS_AS_INSTALLED: readonly Reason[] = [
+  TRUNCATION,
+  TOO_LARGE,
+  RECURSION_AVAILABLE,
+  CACHED_TTL,
+  FORWARDED_ANSWER,
+  REVERSE_FALLTHROUGH,
+  ...REASONS.filter((reason) => reason !== TRUNCATION && reason !== TOO_LARGE),
+];
+
 /** Applies reasons until both answers are the same, or none is left. */
-export async function explain(found: Case): Promise<Explained> {
+export async function explain(found: Case, all: readonly Reason[] = REASONS): Promise<Explained> {
   const reasons: string[] = [];
   let now = found;
-  for (const reason of REASONS) {
+  for (const reason of all) {
     if (sameAnswer(now.coreDns, now.healthdns)) break;
     const rewritten = await reason.rewrite(now);
     if (rewritten === undefined) continue;

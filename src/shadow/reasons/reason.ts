@@ -27,6 +27,8 @@ export interface Case extends Pair {
  */
 export interface Reason {
   readonly id: string;
+  /** Whose answer is right depends on what is alive. */
+  readonly isHealth?: boolean;
   rewrite(found: Case): Partial<Pair> | undefined | Promise<Partial<Pair> | undefined>;
 }
 

@@ -58,7 +58,9 @@ async function run(): Promise<number> {
     const [coreDns, healthdns] = servers;
     const ask = async (when: string) => {
       await settle(plane.client, servers, pods === 'verified');
-      const world = await readWorld(ZONE, async (path) => (await plane.client.get(path)).body.items);
+      const world = await readWorld(ZONE, async function* (path) {
+        yield* (await plane.client.get(path)).body.items;
+      });
       const names = namesToAsk(world, chance, size.nearly);
       const outcome = await compare({
         ...{ coreDns: coreDns!, healthdns: healthdns!, world, pods, names, types: TYPES },

@@ -1,0 +1,166 @@
+// Asks CoreDNS and healthdns the questions of a stream and counts how the answers differ. Repeated questions are sent once and
+// counted; differences without a documented reason are asked again after a while, with the cluster's objects read anew, because
+// the cluster may have changed between two answers.
+import type { Clock } from '../clock.ts';
+import { askAll, SilentServer } from './answers/ask.ts';
+import { composeQuery, type Question } from './answers/question.ts';
+import { batches } from './batches.ts';
+import type { PodMode, World } from './cluster/world.ts';
+import { type Comparison, compareAnswers, type Difference } from './compare.ts';
+import { REASONS_AS_INSTALLED } from './reasons/explain.ts';
+import { addVerdict, createTally, type Tally, type Verdict } from './tally.ts';
+
+export interface ShadowSettings extends Pick<Comparison, 'coreDns' | 'healthdns'> {
+  /** "cluster.local." */
+  readonly zone: string;
+  readonly pods: PodMode;
+  /** Questions a second to each server. */
+  readonly perSecond: number;
+  /** After this time a difference without a reason is asked again. */
+  readonly againMs: number;
+  /** Of each reason, and of the differences without one. */
+  readonly examples: number;
+}
+
+export interface ShadowDeps {
+  readonly clock: Clock;
+  /** The cluster as it is now. */
+  readWorld(): Promise<World>;
+  /** Ends the stream of questions. */
+  readonly stop: AbortSignal;
+}
+
+export interface ShadowResult {
+  readonly tally: Tally;
+  /** Why not all questions were asked. */
+  readonly failure?: string;
+}
+
+const BATCH = { size: 20_000, waitMs: 250 };
+const MAX_KNOWN = 100_000;
+/** After this time a question is asked anew. */
+const KNOWN_MS = 60_000;
+const MAX_SUSPECTS = 1_000;
+
+/** A question, and what is known of its answers. */
+interface Entry {
+  readonly question: Question;
+  readonly askedMs: number;
+  /** How often it was asked without having been counted. */
+  uncounted: number;
+  verdict: Verdict | undefined;
+}
+
+/** Rejects if the cluster cannot be read, or with what the stream of questions rejects with. */
+export async function shadow(
+  questions: AsyncIterable<Question>,
+  settings: ShadowSettings,
+  deps: ShadowDeps,
+): Promise<ShadowResult> {
+  const run = createRun(settings, deps, await deps.readWorld());
+  try {
+    await run.probe();
+    for await (const batch of batches(questions, BATCH, deps.clock, deps.stop)) await run.take(batch);
+    await run.askSuspectsAgain();
+  } catch (error) {
+    if (!(error instanceof SilentServer)) throw error;
+    run.giveUpSuspects();
+    return { tally: run.tally, failure: error.message };
+  }
+  return { tally: run.tally };
+}
+
+function createRun(settings: ShadowSettings, deps: ShadowDeps, firstWorld: World) {
+  const tally = createTally();
+  /** By query; the oldest first. */
+  const known = new Map<string, Entry>();
+  /** Answered differently without a reason. */
+  let suspects: Entry[] = [];
+  let world = firstWorld;
+  const compare = (entries: readonly Entry[]) =>
+    compareAnswers(
+      entries.map(({ question }) => question),
+      { ...settings, world, reasons: REASONS_AS_INSTALLED },
+    );
+
+  function count(entry: Entry, verdict: Verdict): void {
+    addVerdict(tally, verdict, entry.uncounted, entry.verdict === undefined, settings.examples);
+    entry.uncounted = 0;
+    entry.verdict = verdict;
+  }
+
+  /** Its entry, if it must be asked. */
+  function note(question: Question): Entry | undefined {
+    tally.asked++;
+    const key = `${question.way.transport} ${composeQuery(question).toString('latin1')}`;
+    const entry = known.get(key);
+    const nowMs = deps.clock.monotonicMs();
+    if (entry !== undefined && (entry.verdict === undefined || nowMs - entry.askedMs < KNOWN_MS)) {
+      entry.uncounted++;
+      if (entry.verdict !== undefined) count(entry, entry.verdict);
+      return undefined;
+    }
+    const added = { question, askedMs: nowMs, uncounted: 1, verdict: undefined };
+    known.delete(key);
+    known.set(key, added);
+    if (known.size > MAX_KNOWN) known.delete(known.keys().next().value!);
+    tally.distinct++;
+    return added;
+  }
+
+  async function askSuspectsAgain(): Promise<void> {
+    if (suspects.length === 0) return;
+    const waited = deps.clock.monotonicMs() - suspects[suspects.length - 1]!.askedMs;
+    if (!deps.stop.aborted && waited < settings.againMs) await pause(settings.againMs - waited, deps);
+    world = await deps.readWorld();
+    const differences = byIndex(await compare(suspects));
+    for (const [index, entry] of suspects.entries()) count(entry, differences.get(index) ?? 'changed');
+    suspects = [];
+  }
+
+  return {
+    tally,
+    askSuspectsAgain,
+    /** Rejects with SilentServer unless both answer. */
+    probe: () => Promise.all([settings.coreDns, settings.healthdns].map((server) => probe(server, settings.zone))),
+    async take(batch: readonly Question[]): Promise<void> {
+      const entries = batch.flatMap((question) => note(question) ?? []);
+      const differences = byIndex(await compare(entries));
+      for (const [index, entry] of entries.entries()) {
+        const verdict = differences.get(index) ?? 'same';
+        if (verdict === 'same' || verdict.reasons !== undefined) count(entry, verdict);
+        else suspects.push(entry);
+      }
+      const isOld = suspects.length > 0 && deps.clock.monotonicMs() - suspects[0]!.askedMs > settings.againMs;
+      if (isOld || suspects.length > MAX_SUSPECTS) await askSuspectsAgain();
+    },
+    /** A server is gone: they differed when they were asked. */
+    giveUpSuspects(): void {
+      const none = { index: 0, coreDns: undefined, healthdns: undefined, reasons: undefined };
+      for (const entry of suspects) count(entry, { ...none, question: entry.question });
+    },
+  };
+}
+
+const byIndex = (differences: readonly Difference[]) => new Map(differences.map((one) => [one.index, one]));
+
+async function probe(server: ShadowSettings['coreDns'], zone: string): Promise<void> {
+  const query = composeQuery({ name: zone, type: 'SOA', way: { transport: 'udp' } });
+  let isAnswered = false;
+  await askAll({ server, transport: 'udp' }, [query], (_, reply) => {
+    isAnswered = reply !== undefined;
+  });
+  const address = server.family === 6 ? `[${server.address}]` : server.address;
+  if (!isAnswered) throw new SilentServer(`${address}:${server.port} does not reply over UDP`);
+}
+
+/** Ends early when no more questions are wanted. */
+function pause(ms: number, { clock, stop }: ShadowDeps): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = clock.setTimeoutKeepingAlive(resolve, ms);
+    stop.addEventListener('abort', () => {
+      timer.cancel();
+      resolve();
+    });
+  });
+}

@@ -1,7 +1,8 @@
 // `npm run bench:cluster`: a large cluster on the real API server. Resident memory, processor time and time until everything
 // is answered, healthdns and CoreDNS in turn over the same objects, both watching pods; then a rolling restart.
-//   node build/bench/cluster.js [--services N] [--endpoints N] [--restart PODS] [--write]
+//   node build/bench/cluster.js [--services N] [--endpoints N] [--restart PODS] [--former DIR] [--write]
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { RCODE } from '../src/dns/types.ts';
@@ -20,6 +21,7 @@ const { values: options } = parseArgs({
     services: { type: 'string', default: '10000' },
     endpoints: { type: 'string', default: '10' },
     restart: { type: 'string', default: '1000' },
+    former: { type: 'string' },
     write: { type: 'boolean', default: false },
   },
 });
@@ -36,12 +38,20 @@ interface Figures {
   readonly cpuSecondsAtReady: number;
   readonly residentBytes: number;
   readonly peakBytes: number;
+  /** With an empty cluster. */
+  readonly bareBytes: number;
 }
 
 const startedMs = performance.now();
 const say = (text: string) =>
   console.log(`${((performance.now() - startedMs) / 1000).toFixed(0).padStart(5)} s  ${text}`);
-const starters = { CoreDNS: startCoreDns, healthdns: startHealthdns };
+const { former } = options;
+/** In the order of their starts, the table's from the end. */
+const starters = new Map<string, typeof startCoreDns>([
+  ['CoreDNS', startCoreDns],
+  ...(former ? [['former build', formerBuild(former)] as const] : []),
+  ['healthdns', startHealthdns],
+]);
 const plane = await startControlPlane();
 try {
   const report = await run();
@@ -52,18 +62,27 @@ try {
 }
 
 async function run(): Promise<string> {
-  const bare = { CoreDNS: await bareBytes('CoreDNS'), healthdns: await bareBytes('healthdns') };
+  const figures = new Map<string, Figures>();
+  const bare = new Map<string, number>();
+  for (const [name, start] of starters) bare.set(name, await bareBytes(start));
   say(`loading ${size.services} services of ${size.endpoints} endpoints and their ${instances} pods`);
   await loadCluster(plane.client, size, (share) => say(`${Math.round(share * 100)} %`));
   say('loaded');
-  const [coreDns, coreDnsFigures] = await measure('CoreDNS');
-  await coreDns.stop();
-  const [healthdns, healthdnsFigures] = await measure('healthdns');
-  const rows = figureRows({ CoreDNS: coreDnsFigures, healthdns: healthdnsFigures }, bare);
-  const restarted = await rollingRestart(healthdns);
-  await healthdns.stop();
-  const head = ['', 'healthdns', 'CoreDNS', 'healthdns / CoreDNS'];
-  return `${machine()}. \`npm run bench:cluster\`: ${size.services.toLocaleString('en')} headless Services of ${size.endpoints} endpoints, and their ${instances.toLocaleString('en')} Pods; both servers watch Services, EndpointSlices, Namespaces and Pods, healthdns also Nodes; one after the other over the same API server.\n\n${table(head, rows)}\n\n${restarted}`;
+  let restarted = '';
+  for (const [name, start] of starters) {
+    const server = await start(plane, { pods: 'verified' });
+    figures.set(name, { ...(await measure(name, server)), bareBytes: bare.get(name)! });
+    if (name === 'healthdns') restarted = await rollingRestart(server);
+    await server.stop();
+  }
+  const names = [...starters.keys()].reverse();
+  const head = ['', ...names, ...names.slice(1).map((name) => `healthdns / ${name}`)];
+  const rows = figureRows(names.map((name) => figures.get(name)!));
+  return `${machine()}. \`npm run bench:cluster\`: ${size.services.toLocaleString('en')} headless Services of ${size.endpoints} endpoints, and their ${instances.toLocaleString('en')} Pods; all servers watch Services, EndpointSlices, Namespaces and Pods, healthdns also Nodes; one after the other over the same API server.\n\n${table(head, rows)}\n\n${restarted}`;
+}
+
+function formerBuild(checkout: string): typeof startCoreDns {
+  return (plane, settings) => startHealthdns(plane, settings, join(checkout, 'bin/healthdns'));
 }
 
 function nameOf(service: number): string {
@@ -71,8 +90,8 @@ function nameOf(service: number): string {
 }
 
 /** With an empty cluster. */
-async function bareBytes(name: DnsServer['name']): Promise<number> {
-  const server = await starters[name](plane, { pods: 'verified' });
+async function bareBytes(start: typeof startCoreDns): Promise<number> {
+  const server = await start(plane, { pods: 'verified' });
   await answers(server, 'svc.cluster.local');
   await sleep(2_000);
   const bytes = residentBytes(server.pid);
@@ -80,9 +99,9 @@ async function bareBytes(name: DnsServer['name']): Promise<number> {
   return bytes;
 }
 
-async function measure(name: DnsServer['name']): Promise<[DnsServer, Figures]> {
+/** From the start of the server, which was just now. */
+async function measure(name: string, server: DnsServer): Promise<Omit<Figures, 'bareBytes'>> {
   const fromMs = performance.now();
-  const server = await starters[name](plane, { pods: 'verified' });
   const last = size.services - 1;
   await answers(server, nameOf(last).slice(0, -1));
   const address = addressOf(size, last, 0, size.endpoints - 1);
@@ -97,7 +116,7 @@ async function measure(name: DnsServer['name']): Promise<[DnsServer, Figures]> {
     peakBytes: peakBytes(server.pid),
   };
   say(`${name}: ${megabytes(figures.residentBytes)} MB, at most ${megabytes(figures.peakBytes)} MB`);
-  return [server, figures];
+  return figures;
 }
 
 async function answers(server: DnsServer, name: string): Promise<void> {
@@ -110,20 +129,20 @@ async function answers(server: DnsServer, name: string): Promise<void> {
   }
 }
 
-function figureRows(
-  figures: Readonly<Record<DnsServer['name'], Figures>>,
-  bare: Readonly<Record<DnsServer['name'], number>>,
-): string[][] {
-  const { healthdns, CoreDNS } = figures;
-  const line = (what: string, read: (one: Figures, name: DnsServer['name']) => number, digits = 0) => {
-    const [ours, theirs] = [read(healthdns, 'healthdns'), read(CoreDNS, 'CoreDNS')];
-    return [what, ours.toFixed(digits), theirs.toFixed(digits), ratio(ours, theirs)];
+function figureRows(figures: readonly Figures[]): string[][] {
+  const line = (what: string, read: (one: Figures) => number, digits = 0) => {
+    const values = figures.map(read);
+    return [
+      what,
+      ...values.map((value) => value.toFixed(digits)),
+      ...values.slice(1).map((value) => ratio(values[0], value)),
+    ];
   };
   return [
     line('resident memory, MB', (one) => one.residentBytes / 1e6),
     line('maximum, MB', (one) => one.peakBytes / 1e6),
-    line('with an empty cluster, MB', (_, name) => bare[name] / 1e6),
-    line('additional bytes per instance', (one, name) => (one.residentBytes - bare[name]) / instances),
+    line('with an empty cluster, MB', (one) => one.bareBytes / 1e6),
+    line('additional bytes per instance', (one) => (one.residentBytes - one.bareBytes) / instances),
     line('until everything is answered, s', (one) => one.readyMs / 1000, 1),
     line('CPU time until then, s', (one) => one.cpuSecondsAtReady, 1),
   ];

@@ -41,7 +41,8 @@ export async function startCoreDns(plane: ControlPlane, { pods }: Serving): Prom
   return { name: 'CoreDNS', ...LOOPBACK, port: port!, pid: pidOf(child, said), stop: () => stop(child) };
 }
 
-export async function startHealthdns(plane: ControlPlane, { pods }: Serving): Promise<DnsServer> {
+/** `command`: the launcher of another build. */
+export async function startHealthdns(plane: ControlPlane, { pods }: Serving, command?: string): Promise<DnsServer> {
   const [port, httpPort] = await freePorts(2);
   const file = join(plane.folder, `zones-${port}.yaml`);
   await writeFile(
@@ -55,7 +56,7 @@ zones:
     kubernetes: { kubeconfig: ./kubeconfig, context: admin, pods: ${pods} }
 `,
   );
-  const server = serving([file]);
+  const server = serving([file], command);
   const { pid } = server.process;
   if (pid === undefined) throw new Error('healthdns did not start');
   return { name: 'healthdns', ...LOOPBACK, port: port!, pid, stop: async () => void (await server.stop()) };

@@ -113,7 +113,7 @@ function statusMiB({ pid }: ChildProcess, field: string): number {
 
 /** www.start.test. A; a new socket each time, because an ICMP error closes the way for the next query. */
 function answersWithin(port: number, ms: number): Promise<boolean> {
-  const query = Buffer.from('00010100000100000000000003777777057374617274047465737400'.padEnd(64, '00010001'), 'hex');
+  const query = Buffer.from('0001010000010000000000000377777705737461727404746573740000010001', 'hex');
   return new Promise((resolve) => {
     const socket = createSocket('udp4');
     const done = (answered: boolean) => {

@@ -11,8 +11,7 @@ const build = await esbuild();
 const folder = `dist.${process.pid}`;
 await mkdir(folder);
 try {
-  const { metafile } = await build({
-    entryPoints: ['src/cli.ts', 'src/thread/thread.ts'],
+  const common = {
     outbase: 'src',
     outdir: folder,
     bundle: true,
@@ -29,8 +28,15 @@ try {
     banner: {
       js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
     },
-  });
-  await writeFile(join(folder, 'THIRD-PARTY-LICENSES.txt'), await licenses(Object.keys(metafile.inputs)));
+  };
+  // What a command or a configuration does not need is in files that are not loaded. The data thread is one file: a constant
+  // of another file would be looked up for every query.
+  // Names stay, so that a stack trace can be read; without white space a start takes about 15 ms less.
+  const small = { splitting: true, minifyWhitespace: true, minifySyntax: true };
+  const cli = await build({ ...common, ...small, entryPoints: ['src/cli.ts'] });
+  const thread = await build({ ...common, entryPoints: ['src/thread/thread.ts'] });
+  const inputs = [cli, thread].flatMap(({ metafile }) => Object.keys(metafile.inputs));
+  await writeFile(join(folder, 'THIRD-PARTY-LICENSES.txt'), await licenses(inputs));
   await rm('dist', { recursive: true, force: true });
   await rename(folder, 'dist');
 } finally {

@@ -1,4 +1,5 @@
-// The command line: the only place that reads argv and ends the process.
+// The command line: the only place that reads argv and ends the process. A command is loaded when it runs: what a start does
+// not need, it does not compile.
 import { Command, CommanderError, Option } from 'commander';
 import {
   collectAddresses,
@@ -18,18 +19,13 @@ import { flushCache, listCache } from './cli/cache.ts';
 import { CommandError, EXIT } from './cli/exit-code.ts';
 import { explain } from './cli/explain.ts';
 import { addOperatingCommands } from './cli/operate.ts';
-import { serve } from './cli/serve.ts';
 import { httpOption, tokenOption } from './cli/server-options.ts';
 import type { ServerFlags } from './cli/server-request.ts';
 import { compareServers, type ShadowOptions } from './cli/shadow.ts';
 import { processSignals } from './cli/signals.ts';
 import { systemClock } from './clock.ts';
 import type { ListenAddress } from './config/config.ts';
-import { check } from './config/loading/check.ts';
-import { migrate } from './migrate/migrate.ts';
-import { QUERY_DEFAULTS, query } from './query/query.ts';
-import { parseQueryWords, UsageError } from './query/words.ts';
-import { convertTaskDefinition } from './taskdef/convert.ts';
+import { parseQueryWords, QUERY_DEFAULTS, UsageError } from './query/words.ts';
 import type { ServiceRegistry } from './taskdef/deployment.ts';
 import { VERSION } from './version.ts';
 
@@ -117,6 +113,7 @@ Examples:
       watch: options.watch === true,
     };
     isServing = true;
+    const { serve } = await import('./cli/serve.ts');
     exitCode = await serve(settings, output, processSignals());
   });
 
@@ -130,6 +127,7 @@ program
     '\nExit codes: 0 valid; 1 problems, each as FILE:LINE:COLUMN; 2 invalid command line\n\nExample:\n  healthdns check zones.yaml',
   )
   .action(async (file: string) => {
+    const { check } = await import('./config/loading/check.ts');
     exitCode = await check(file, output);
   });
 
@@ -166,6 +164,7 @@ Examples:
       keepEnvironment: options.keepEnv === true,
       report: options.report,
     };
+    const { migrate } = await import('./migrate/migrate.ts');
     exitCode = await migrate(settings, { ...output, variable: (name) => process.env[name] });
   });
 
@@ -247,6 +246,7 @@ Examples:
     const format = flags.json === true ? 'json' : flags.short === true ? 'short' : 'text';
     const settings = { ...QUERY_DEFAULTS, tcp: flags.tcp === true, edns: flags.edns, timeoutMs: flags.timeout * 1000 };
     const asked = { ...settings, ...parseQueryWords([name, ...words]) };
+    const { query } = await import('./query/query.ts');
     exitCode = await query({ ...asked, format }, { out: output.out, error: output.err, clock: systemClock });
   });
 
@@ -277,6 +277,7 @@ Example:
     const text = await readText(file);
     const { json, registry, ...options } = flags;
     const format = json === true ? 'json' : 'yaml';
+    const { convertTaskDefinition } = await import('./taskdef/convert.ts');
     const result = convertTaskDefinition(text, file, { ...options, registries: registry, format });
     process.stderr.write(result.stderr);
     process.stdout.write(result.stdout);

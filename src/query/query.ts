@@ -46,15 +46,6 @@ export interface QueryOptions {
   readonly recursionDesired: boolean;
 }
 
-export const QUERY_DEFAULTS = {
-  class: 1,
-  tcp: false,
-  timeoutMs: 3000,
-  tries: 2,
-  edns: true,
-  recursionDesired: true,
-} as const satisfies Partial<QueryOptions>;
-
 export interface QueryIo {
   /** Writes whole lines; the line break is added. */
   out(text: string): void;

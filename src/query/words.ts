@@ -5,6 +5,15 @@ import { reverseName } from '../dns/name.ts';
 import { parseType, TYPE } from '../dns/types.ts';
 import type { ServerAddress } from './exchange.ts';
 
+export const QUERY_DEFAULTS = {
+  class: 1,
+  tcp: false,
+  timeoutMs: 3000,
+  tries: 2,
+  edns: true,
+  recursionDesired: true,
+} as const;
+
 /** The arguments are invalid. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';

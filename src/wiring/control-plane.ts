@@ -11,7 +11,7 @@ import { createRegistry, type Registry } from '../registry/registry.ts';
 import { stateStaticServices } from '../sources/static.ts';
 import { createStatusBoard, type StatusBoard } from '../sources/status.ts';
 import { Zones } from '../zone/zones.ts';
-import { type CloudMap, startCloudMap } from './cloud-map.ts';
+import type { CloudMap } from './cloud-map.ts';
 import { createFlushPace, type FlushPace } from './flush-pace.ts';
 import { createKubernetesSources, type KubernetesSources } from './kubernetes-sources.ts';
 import { createOperators, type RunningOperators } from './operators.ts';
@@ -86,20 +86,20 @@ export class ControlPlane {
   async startCloudMap(): Promise<void> {
     const { config, clock, random, log, metrics } = this.#settings;
     const { registry, board } = this;
-    this.cloudMap =
-      config.cloudMap &&
-      (await startCloudMap(config.cloudMap, {
-        ...{ registry, board, clock, random, log, metrics },
-        flush: () => this.flush(),
-        onVerdict: this.health.onVerdict,
-        ...(config.ecs && { ecs: config.ecs }),
-        concurrentChecks: config.limits.concurrentChecks,
-        configuredZones: () => this.#configured().map(({ name }) => name),
-        onZones: (next) => {
-          this.#cloudMapZones = next;
-          this.#showZones();
-        },
-      }));
+    if (config.cloudMap === undefined) return;
+    const { startCloudMap } = await import('./cloud-map.ts');
+    this.cloudMap = await startCloudMap(config.cloudMap, {
+      ...{ registry, board, clock, random, log, metrics },
+      flush: () => this.flush(),
+      onVerdict: this.health.onVerdict,
+      ...(config.ecs && { ecs: config.ecs }),
+      concurrentChecks: config.limits.concurrentChecks,
+      configuredZones: () => this.#configured().map(({ name }) => name),
+      onZones: (next) => {
+        this.#cloudMapZones = next;
+        this.#showZones();
+      },
+    });
   }
 
   /** Applies a configuration; resolves when the data plane has everything that is known immediately. */

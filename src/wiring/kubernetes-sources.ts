@@ -3,9 +3,8 @@ import type { Clock, Random } from '../clock.ts';
 import type { KubernetesConfig, ZoneConfig } from '../config/config.ts';
 import type { Logger } from '../log.ts';
 import type { Registry } from '../registry/registry.ts';
-import { annotatePod } from '../sources/kubernetes/annotate-pod.ts';
 import type { StrayPod } from '../sources/kubernetes/kinds/pods.ts';
-import { type Source, startKubernetesSource } from '../sources/kubernetes/source.ts';
+import type { Source } from '../sources/kubernetes/source.ts';
 import type { StatusBoard } from '../sources/status.ts';
 
 export interface KubernetesSources {
@@ -46,7 +45,8 @@ export function createKubernetesSources(settings: KubernetesSourcesSettings): Ku
   /** Stopped, but their objects are still served. */
   let retired: RunningSource[] = [];
 
-  function start(zone: ZoneConfig, config: KubernetesConfig, identity: string): RunningSource {
+  async function start(zone: ZoneConfig, config: KubernetesConfig, identity: string): Promise<RunningSource> {
+    const { startKubernetesSource } = await import('../sources/kubernetes/source.ts');
     const source = startKubernetesSource({ config, zone, registry, status: board, clock, random, log });
     return { identity, zone: zone.name, config, source };
   }
@@ -72,7 +72,7 @@ export function createKubernetesSources(settings: KubernetesSourcesSettings): Ku
       running = running.filter(isWanted);
       await Promise.all(leaving.map(({ source }) => source.stop()));
       for (const { zone, config, identity } of wanted) {
-        if (!running.some((one) => one.identity === identity)) running.push(start(zone, config, identity));
+        if (!running.some((one) => one.identity === identity)) running.push(await start(zone, config, identity));
       }
       retired.push(...leaving);
       withdrawRetired();
@@ -81,6 +81,7 @@ export function createKubernetesSources(settings: KubernetesSourcesSettings): Ku
     async annotate(pod, annotation) {
       const cluster = running.find(({ config }) => config.label === pod.cluster);
       if (cluster === undefined) return false;
+      const { annotatePod } = await import('../sources/kubernetes/annotate-pod.ts');
       await annotatePod(cluster.config, pod, annotation, clock);
       return true;
     },

@@ -6,7 +6,8 @@ import { type TestContext, test } from 'node:test';
 import type { Clock } from '../../src/clock.ts';
 import { composeMessage, type Message, type MessageParts, parseMessage } from '../../src/dns/message/message.ts';
 import { FLAG, OPTION, RCODE, TYPE } from '../../src/dns/types.ts';
-import { EXIT, QUERY_DEFAULTS, type QueryFormat, query } from '../../src/query/query.ts';
+import { EXIT, type QueryFormat, query } from '../../src/query/query.ts';
+import { QUERY_DEFAULTS } from '../../src/query/words.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { records } from '../support/zone-text.ts';
 

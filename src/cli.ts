@@ -18,6 +18,7 @@ import {
 import { flushCache, listCache } from './cli/cache.ts';
 import { CommandError, EXIT } from './cli/exit-code.ts';
 import { explain } from './cli/explain.ts';
+import { explainConfig } from './cli/explain-config.ts';
 import { addOperatingCommands } from './cli/operate.ts';
 import { httpOption, tokenOption } from './cli/server-options.ts';
 import type { ServerFlags } from './cli/server-request.ts';
@@ -111,6 +112,8 @@ Examples:
       threads: options.threads,
       logLevel: options.logLevel,
       watch: options.watch === true,
+      // Next to this file, both as built for tests and bundled.
+      loadThreadUrl: new URL('./config/loading/load-thread.js', import.meta.url),
     };
     isServing = true;
     const { serve } = await import('./cli/serve.ts');
@@ -288,7 +291,8 @@ program
   .command('explain')
   .summary('explain how a running server answers a name')
   .description('Asks a running server how it answers a name: the status, facts and deciding rule of each instance.')
-  .argument('<name>', 'domain name, also a short one such as web.shop, or an IP address')
+  .argument('[name]', 'domain name, also a short one such as web.shop, or an IP address')
+  .option('--config', 'instead of a name: which configuration is in force, and which was refused')
   .addOption(httpOption())
   .addOption(tokenOption())
   .option('--history', 'how the answers have changed, and why')
@@ -299,16 +303,24 @@ program
   .addHelpText(
     'after',
     `
-Exit codes: 0 explained; 1 the server did not reply; 2 invalid command line; 3 the server does not know the name
+Exit codes: 0 explained; 1 the server did not reply, or refused its configuration; 2 invalid command line; 3 the server does
+not know the name
 
 Examples:
   healthdns explain api.production.local
   healthdns explain api.production.local --history --since 2h
   healthdns explain api.production.local --at 02:47
   healthdns explain web.shop --from 10.1.2.3
-  healthdns explain api.production.local --json --http http://10.0.0.10:8053`,
+  healthdns explain api.production.local --json --http http://10.0.0.10:8053
+  healthdns explain --config`,
   )
-  .action(async (name: string, { json, history, since, at, from, ...server }: ExplainFlags) => {
+  .action(async (name: string | undefined, { json, history, since, at, from, config, ...server }: ExplainFlags) => {
+    if (config) {
+      if (name !== undefined) throw new CommandError('--config takes no name', EXIT.USAGE);
+      exitCode = await explainConfig(server, json === true, output.out);
+      return;
+    }
+    if (name === undefined) throw new CommandError('missing argument: name (or --config)', EXIT.USAGE);
     const asked = {
       ...(since !== undefined && { since }),
       ...(at !== undefined && { at }),
@@ -382,6 +394,7 @@ interface MigrateFlags {
 
 interface ExplainFlags extends ServerFlags {
   readonly json?: boolean;
+  config?: boolean;
   readonly history?: boolean;
   readonly since?: string;
   readonly at?: string;

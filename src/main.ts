@@ -1,6 +1,7 @@
 // Starts the modules in the order of the data flow, and stops them in reverse. Makes no other decisions.
 import type { Clock, Random } from './clock.ts';
-import type { Config, ListenAddress } from './config/config.ts';
+import type { AdminConfig, Config, ListenAddress } from './config/config.ts';
+import { type ConfigInForce, createConfigInForce } from './config/in-force.ts';
 import { formatListenAddress } from './config/sections/listen.ts';
 import { allAddresses } from './config/sections/views.ts';
 import { createCensus } from './http/census.ts';
@@ -16,13 +17,12 @@ import { firstChecks, type RunningChecks, startChecks } from './wiring/checks.ts
 import { type ControlPlane, createControlPlane } from './wiring/control-plane.ts';
 import { controlReadings } from './wiring/control-readings.ts';
 import { descriptorLimit, descriptorsNeeded, descriptorWarning } from './wiring/descriptor-limit.ts';
-import { warnOfFixedSettings } from './wiring/fixed-settings.ts';
 import { startHistory } from './wiring/history.ts';
 import { type RunningHttp, startHttp } from './wiring/http.ts';
 import { startObserving } from './wiring/observing.ts';
 import { onceLoaded } from './wiring/once-loaded.ts';
 import { planeSettings, presentAddresses, serverAddresses } from './wiring/plane-settings.ts';
-import { prepareAll } from './wiring/reload.ts';
+import { NOTHING_TO_DO, prepareAll } from './wiring/reload.ts';
 import type { NameExplanation } from './zone/explain/explain.ts';
 
 export interface Dependencies {
@@ -34,17 +34,19 @@ export interface Dependencies {
 
 export interface Running {
   readonly listening: readonly ListeningAddress[];
-  readonly http: ListenAddress | undefined;
+  readonly http: readonly ListenAddress[];
   /** Address of explain, the status page, the cache and the Cloud Map API; undefined: none. */
-  readonly admin: ListenAddress | undefined;
+  readonly admin: AdminConfig | undefined;
   /** At most `limit` services of each zone are listed. */
   overview(limit: number): Overview;
   /** Who has a name. Throws NameError. */
   explain(name: string): Pick<NameExplanation, 'owners'>;
   /** Resolves when every active check has a first result (true), or after a few seconds (false). */
   firstChecks(): Promise<boolean>;
-  /** Rejects if the new configuration cannot be served; the content applied so far stays. */
+  /** Rejects if the new configuration cannot be served; then nothing has changed. */
   reload(config: Config): Promise<void>;
+  /** A new configuration is invalid; for those who ask which one is in force. */
+  refused(hash: string | undefined, errors: readonly string[]): void;
   stop(): Promise<void>;
 }
 
@@ -98,15 +100,16 @@ async function start(
 
   const census = createCensus(control);
   const overview = (limit: number) => overviewOf({ ...control, census, zones: control.servedZones() }, limit);
+  const inForce = createConfigInForce(config.file, config.hash, clock);
   const parts = { control, plane, metrics, config, overview, history, observing, clock, log };
-  const http = await startHttp({ ...parts, isStopping: () => isStopping });
+  const http = await startHttp({ ...parts, isStopping: () => isStopping, configuration: inForce.status });
   stops.push(() => http.close());
 
   // Last: a check may target this server itself, as in the example.
   const checks = startChecks(control, config.limits.concurrentChecks, clock, random);
   stops.push(
     checks.stop,
-    metrics.collect(() => controlReadings({ ...control, census, checks, startedMs })),
+    metrics.collect(() => controlReadings({ ...control, census, checks, startedMs, inForce })),
     metrics.collect(history.readings),
   );
 
@@ -124,18 +127,14 @@ async function start(
     explain: (name) => control.zones.explain(name),
     firstChecks: () => firstChecks(control.registry, control.health, clock),
     async reload(next) {
-      await reload(next, { http, plane, checks, control });
-      warnOfFixedSettings(current, next, log);
+      await reload(next, { http, plane, checks, control, inForce });
       current = next;
       await history.reload(next.history);
     },
+    refused: inForce.refused,
     async stop() {
       isStopping = true;
-      const { lameduckSeconds } = current.server;
-      if (lameduckSeconds > 0) {
-        log.info('stopping after the lameduck time', { seconds: lameduckSeconds });
-        await new Promise<void>((resolve) => clock.setTimeout(resolve, lameduckSeconds * 1000));
-      }
+      await lameduck(current, log, clock);
       await stopAll();
     },
   };
@@ -149,27 +148,38 @@ function warnOfHost(config: Config, threads: number, skipped: readonly ListenAdd
   if (tooFew !== undefined) log.warn(tooFew);
 }
 
+/** Tells clients to move away, and still answers them. */
+async function lameduck({ server: { lameduckSeconds } }: Config, log: Logger, clock: Clock): Promise<void> {
+  if (lameduckSeconds === 0) return;
+  log.info('stopping after the lameduck time', { seconds: lameduckSeconds });
+  await new Promise<void>((resolve) => clock.setTimeout(resolve, lameduckSeconds * 1000));
+}
+
 interface Reloaded {
   readonly http: RunningHttp;
   readonly plane: RunningDataPlane;
   readonly checks: RunningChecks;
   readonly control: ControlPlane;
+  readonly inForce: ConfigInForce;
 }
 
 /** Whole or not at all. */
-async function reload(next: Config, { http, plane, checks, control }: Reloaded): Promise<void> {
+async function reload(next: Config, { http, plane, checks, control, inForce }: Reloaded): Promise<void> {
   const { present } = presentAddresses(allAddresses(next.listen, next.views ?? []));
-  const prepared = await prepareAll([() => http.prepare(next), () => control.operators.prepare(next.operatorFile)]);
-  try {
-    // The last that can fail: new data threads answer as soon as they listen.
-    await plane.replaceThreads(planeSettings(next, present));
-  } catch (error) {
-    await prepared.release();
+  const prepared = await prepareAll([
+    () => control.prepareCloudMap(next),
+    () => http.prepare(next),
+    () => control.operators.prepare(next.operatorFile),
+    // Last, because new data threads answer as soon as they listen.
+    () => plane.replaceThreads(planeSettings(next, present)).then(() => NOTHING_TO_DO),
+  ]).catch((error: Error) => {
+    inForce.refused(next.hash, [error.message]);
     throw error;
-  }
+  });
   checks.limit(next.limits.concurrentChecks);
   await prepared.commit();
   await control.state(next, serverAddresses(present));
+  inForce.took(next.hash);
 }
 
 /** External names are SERVFAIL until hosts files and lists of upstream servers have been read. */

@@ -136,6 +136,11 @@ export const METRICS = {
     'Seconds since the last sign of life of the kind of object that has been silent longest.',
     ['source'],
   ),
+  healthdns_source_degraded: gauge(
+    'sources',
+    '1 for a kind of object that the source is served without: RBAC denies it.',
+    ['source', 'kind'],
+  ),
   healthdns_source_objects: gauge('sources', 'Known objects of each kind.', ['source', 'kind']),
   healthdns_source_events_total: counter('sources', 'Events while watching a kind of object.', [
     'source',
@@ -162,7 +167,12 @@ export const METRICS = {
   healthdns_http_requests_total: counter('http', 'HTTP requests by endpoint and status.', ['endpoint', 'code']),
   healthdns_http_connections_dropped_total: counter('http', 'HTTP connections closed at limits.httpConnections.'),
   healthdns_reloads_total: counter('cli', 'Reloads of the configuration.', ['result']),
-  healthdns_reload_last_success_seconds: gauge('cli', 'When the configuration in force was read, Unix time.'),
+  healthdns_config_hash: gauge('wiring', 'The configuration in force, by the hash of the file; always 1.', ['hash']),
+  healthdns_config_reload_failed_total: counter('wiring', 'Reloads that were refused or failed, and changed nothing.'),
+  healthdns_config_last_reload_success_timestamp_seconds: gauge(
+    'wiring',
+    'When the configuration in force took effect, Unix time.',
+  ),
   healthdns_log_lines_dropped_total: counter(
     'wiring',
     'Log lines dropped because the next stage did not keep up: `stderr`, or the control plane for `data threads`.',

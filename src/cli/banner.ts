@@ -1,6 +1,6 @@
 // The output of `serve` for the person who starts it.
 import { join, relative } from 'node:path';
-import type { Config } from '../config/config.ts';
+import type { AdminConfig, Config } from '../config/config.ts';
 import { otherNames, viewLines, zoneContents } from '../config/loading/check.ts';
 import { formatListenAddress } from '../config/sections/listen.ts';
 import { NameError } from '../dns/name.ts';
@@ -21,13 +21,16 @@ export function describeServing(
   return [
     `healthdns ${VERSION} serves ${file}`,
     `  DNS   ${addresses.join(', ')} (UDP${modes.length === 0 ? '' : ` ${modes.join('/')}`} and TCP)`,
-    ...(http === undefined ? [] : [`  HTTP  http://${formatListenAddress(http)}`]),
-    ...(admin === undefined || admin === http ? [] : [`  admin http://${formatListenAddress(admin)}`]),
+    ...http.map((one) => `  HTTP  http://${formatListenAddress(one)}`),
+    ...(admin === undefined || http.includes(admin) ? [] : [`  admin ${urlOf(admin)}`]),
     ...config.zones.map((zone) => `  zone  ${zone.name}: ${zoneContents(zone)}`),
     `  rest  ${otherNames(config)}`,
     ...viewLines(config).map((line) => `  ${line}`),
   ];
 }
+
+const urlOf = (admin: AdminConfig): string =>
+  `${admin.tls === undefined ? 'http' : 'https'}://${formatListenAddress(admin)}`;
 
 type Described = Pick<Running, 'listening' | 'admin' | 'overview' | 'explain'>;
 
@@ -81,9 +84,7 @@ function tryLine({ listening, admin }: Described, services: readonly ServiceOver
   const name = service.name.replace(/\.$/, '');
   return [
     `Try:  dig @${asked} -p ${first.port} ${name}`,
-    ...(admin === undefined
-      ? []
-      : [`Why:  ${commandName()} explain ${name} --http http://${formatListenAddress(admin)}`]),
+    ...(admin === undefined ? [] : [`Why:  ${commandName()} explain ${name} --http ${urlOf(admin)}`]),
   ];
 }
 

@@ -12,6 +12,8 @@ const POLL_MS = 5_000;
 const SETTLE_MS = 200;
 
 export interface FileWatch {
+  /** Changes after this are noticed. */
+  readonly watching: Promise<void>;
   stop(): void;
 }
 
@@ -61,8 +63,9 @@ export function watchFiles(files: () => readonly string[], clock: Clock, log: Lo
   }
 
   follow(files());
-  void check();
+  const watching = check();
   return {
+    watching,
     stop() {
       stopped = true;
       timer?.cancel();

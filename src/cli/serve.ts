@@ -2,13 +2,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../clock.ts';
 import type { Config, ListenAddress } from '../config/config.ts';
+import { hashOf } from '../config/in-force.ts';
 import type { CheckOutput as Output } from '../config/loading/check.ts';
 import { type LoadResult, loadConfig } from '../config/loading/load.ts';
+import { loadConfigAside } from '../config/loading/load-aside.ts';
 import { createLogger, type LogLevel, type RootLogger } from '../log.ts';
 import { type Running, startHealthdns } from '../main.ts';
 import { createMetrics, type Metrics } from '../metrics.ts';
 import { ListenError } from '../native/listen-error.ts';
 import { formatProblem } from '../reading/problem.ts';
+import { readTextFile } from '../reading/text-file.ts';
 import { describeHealth, describeServing } from './banner.ts';
 import { CommandError, EXIT } from './exit-code.ts';
 import { watchFiles } from './file-watch.ts';
@@ -23,6 +26,8 @@ export interface ServeOptions {
   readonly logLevel: LogLevel | undefined;
   /** Reload when the file's content changes. */
   readonly watch: boolean;
+  /** The compiled config/loading/load-thread.ts. */
+  readonly loadThreadUrl: URL;
 }
 
 export interface ServeSignals {
@@ -33,7 +38,7 @@ export interface ServeSignals {
 
 /** Resolves to the exit code once stopped. Throws CommandError if it cannot start. */
 export async function serve(options: ServeOptions, output: Output, signals: ServeSignals): Promise<number> {
-  const files = new ReadFiles(options.file);
+  const files = new ReadFiles(options);
   const config = await readConfig(options, files, output);
   if (config === undefined) return EXIT.FAILED;
   const log = createLogger({ level: config.logLevel });
@@ -59,6 +64,12 @@ export async function serve(options: ServeOptions, output: Output, signals: Serv
       )
     : undefined;
 
+  // It may have changed since it was loaded.
+  void watch?.watching.then(async () => {
+    const hash = await hashOfFile(options.file);
+    if (hash !== undefined && hash !== config.hash) reload('file changed');
+  });
+
   for (const line of describeServing(options.file, config, running)) output.out(line);
   void running.firstChecks().then((complete) => {
     for (const line of describeHealth(running, complete)) output.out(line);
@@ -67,6 +78,11 @@ export async function serve(options: ServeOptions, output: Output, signals: Serv
   watch?.stop();
   await running.stop();
   return EXIT.OK;
+}
+
+async function hashOfFile(file: string): Promise<string | undefined> {
+  const read = await readTextFile(file);
+  return 'text' in read ? hashOf(read.text) : undefined;
 }
 
 /** Data threads have loaded their native code within this time. */
@@ -88,14 +104,17 @@ async function abandon(starting: Promise<Running>): Promise<void> {
 class ReadFiles {
   paths: readonly string[];
   private readonly file: string;
+  private readonly threadUrl: URL;
 
-  constructor(file: string) {
+  constructor({ file, loadThreadUrl }: Pick<ServeOptions, 'file' | 'loadThreadUrl'>) {
     this.file = file;
+    this.threadUrl = loadThreadUrl;
     this.paths = [file];
   }
 
-  async load(): Promise<LoadResult> {
-    const result = await loadConfig(this.file);
+  /** `aside`: large files in another thread, because there is something to do meanwhile. */
+  async load(aside = false): Promise<LoadResult> {
+    const result = await (aside ? loadConfigAside(this.file, this.paths, this.threadUrl) : loadConfig(this.file));
     // A file that is not YAML names none; those from before may be what is being repaired.
     if (result.ok || result.zoneFiles.length > 0) this.paths = [this.file, ...result.zoneFiles];
     return result;
@@ -114,8 +133,8 @@ function withOptions(config: Config, options: ServeOptions): Config {
   return {
     ...config,
     listen: options.listen ?? config.listen,
-    http: options.http ?? config.http,
-    admin: options.admin ?? config.admin,
+    http: options.http === undefined ? config.http : [options.http],
+    admin: options.admin === undefined ? config.admin : { ...config.admin, ...options.admin },
     threads: options.threads ?? config.threads,
     logLevel: options.logLevel ?? config.logLevel,
   };
@@ -139,8 +158,6 @@ function serializedReload(
   metrics: Metrics,
 ) {
   const reloads = metrics.counter('healthdns_reloads_total');
-  const lastGood = metrics.gauge('healthdns_reload_last_success_seconds');
-  lastGood.set(systemClock.now() / 1000);
   let busy = false;
   let again: string | undefined;
 
@@ -159,10 +176,11 @@ function serializedReload(
   };
 
   async function reloadOnce(cause: string): Promise<void> {
-    const result = await files.load();
+    const result = await files.load(true);
     if (!result.ok) {
       reloads.inc(1, 'refused');
       for (const problem of result.problems) log.error('configuration refused', { problem: formatProblem(problem) });
+      running.refused(result.hash, result.problems.map(formatProblem));
       log.error('the current configuration stays in effect', {
         cause,
         file: options.file,
@@ -173,10 +191,9 @@ function serializedReload(
     for (const warning of result.warnings) log.warn('configuration', { problem: formatProblem(warning) });
     try {
       const config = withOptions(result.config, options);
-      log.setLevel(config.logLevel);
       await running.reload(config);
+      log.setLevel(config.logLevel);
       reloads.inc(1, 'ok');
-      lastGood.set(systemClock.now() / 1000);
       log.info('configuration reloaded', { cause, file: options.file });
     } catch (error) {
       reloads.inc(1, 'failed');

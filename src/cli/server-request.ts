@@ -1,6 +1,7 @@
 // Asks a running healthdns over HTTP.
 import { readText } from './arguments.ts';
 import { CommandError, EXIT } from './exit-code.ts';
+import { fetchWithCertificate, hasClientTls } from './https-request.ts';
 
 const TIMEOUT_MS = 10_000;
 
@@ -19,8 +20,12 @@ export async function requestServer(
   const base = parseUrl(http);
   const token: Record<string, string> =
     tokenFile === undefined ? {} : { authorization: `Bearer ${(await readText(tokenFile)).trim()}` };
-  const request = { signal: AbortSignal.timeout(TIMEOUT_MS), headers: { ...headers, ...token }, ...init };
-  const response = await fetch(new URL(path, base), request).catch((error: Error) => {
+  const request: RequestInit = {
+    ...{ signal: AbortSignal.timeout(TIMEOUT_MS), headers: { ...(headers as Record<string, string>), ...token } },
+    ...init,
+  };
+  const send = base.protocol === 'https:' && hasClientTls() ? fetchWithCertificate : fetch;
+  const response = await send(new URL(path, base), request).catch((error: Error) => {
     throw new CommandError(`no reply from ${base.origin}: ${causeOf(error)}; is healthdns running there (--http URL)?`);
   });
   if (response.status === 401) throw new CommandError(`${base.origin} requires a token: --token-file FILE`);

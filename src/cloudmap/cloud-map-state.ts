@@ -28,7 +28,8 @@ export interface State {
   mutate<Result>(plan: () => { readonly changes: readonly StoreChange[]; readonly result: Result }): Promise<Result>;
   /** Takes in changes of other replicas. */
   absorb(changes: readonly StoreChange[]): void;
-  onChange(listener: (changes: readonly StoreChange[]) => void): void;
+  /** Returns what ends that. */
+  onChange(listener: (changes: readonly StoreChange[]) => void): () => void;
 }
 
 /** Operations are remembered for GetOperation and idempotent retries; older ones are forgotten. */
@@ -46,7 +47,7 @@ interface Waiting {
 export async function openState(store: Store, onStoreError: (error: unknown, writes: number) => void): Promise<State> {
   const tables = createTables();
   tables.put(oldestOperationFirst(await store.load()));
-  const listeners: ((changes: readonly StoreChange[]) => void)[] = [];
+  const listeners = new Set<(changes: readonly StoreChange[]) => void>();
   const waiting: Waiting[] = [];
   let writing = false;
   const tell = (changes: readonly StoreChange[]) => {
@@ -111,7 +112,10 @@ export async function openState(store: Store, onStoreError: (error: unknown, wri
       tables.put(tables.oldestOperations(MAX_OPERATIONS));
       tell(changes);
     },
-    onChange: (listener) => void listeners.push(listener),
+    onChange(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
   };
 }
 

@@ -45,16 +45,25 @@ const MULTIVALUE_ANSWERS = 8;
 /** Route 53 waits four seconds for the connection. */
 const CHECK_TIMEOUT_SECONDS = 4;
 
+export interface Publishing extends HealthView {
+  /** All of it again, by other defaults. */
+  republish(defaults: PublishDefaults): void;
+  /** What was published stays, until it is withdrawn. */
+  stop(): void;
+  withdraw(): void;
+}
+
 /** Publishes all of Cloud Map to the registry, and every change from then on. */
-export function publishCloudMap(options: PublishOptions): HealthView {
+export function publishCloudMap(options: PublishOptions): Publishing {
   const { state, registry } = options;
+  let { defaults } = options;
   const revisions = createRevisions(options);
   const zones = new Map<string, string>();
   const dirtyServices = new Set<string>(state.services.keys());
   for (const namespace of state.namespaces.values()) publishNamespace(namespace.id, namespace);
   publishDirty();
 
-  state.onChange((changes) => {
+  const stop = state.onChange((changes) => {
     for (const change of changes) take(change);
     publishDirty();
   });
@@ -86,7 +95,7 @@ export function publishCloudMap(options: PublishOptions): HealthView {
         registry.removeGroup(groupKey(id));
         continue;
       }
-      registry.replaceService(serviceOf(service, namespace, options.defaults));
+      registry.replaceService(serviceOf(service, namespace, defaults));
       registry.replaceGroup(groupKey(id), serviceKey(id), [...state.instancesOf(id).values()].map(instanceOf));
     }
     dirtyServices.clear();
@@ -99,6 +108,18 @@ export function publishCloudMap(options: PublishOptions): HealthView {
       service.customHealth || registry.service(serviceKey(service.id))?.service?.healthCheck !== undefined,
     discovered: (service) => discoveredInstances(registry, state, service),
     revision: (service) => revisions(service.id),
+    republish(next) {
+      defaults = next;
+      for (const id of state.services.keys()) dirtyServices.add(id);
+      publishDirty();
+    },
+    stop,
+    withdraw() {
+      for (const id of state.services.keys()) {
+        registry.removeService(serviceKey(id));
+        registry.removeGroup(groupKey(id));
+      }
+    },
   };
 }
 

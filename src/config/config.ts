@@ -9,11 +9,13 @@ import type { StaticRecords } from './static-records.ts';
 export interface Config {
   /** Absolute path of the file. */
   readonly file: string;
+  /** Of its text. */
+  readonly hash: string;
   readonly listen: readonly ListenAddress[];
-  /** undefined: no HTTP. */
-  readonly http: ListenAddress | undefined;
+  /** Empty: no HTTP. */
+  readonly http: readonly ListenAddress[];
   /** Where explain, the status page, the cache and the Cloud Map API are served; undefined: on `http`, if that is loopback. */
-  readonly admin: ListenAddress | undefined;
+  readonly admin: AdminConfig | undefined;
   /** Absolute path of the file with the token that admin requests must have; undefined: no token. */
   readonly adminToken: string | undefined;
   /** Absolute path of the file that keeps operators' orders for instances that are not pods; undefined: memory. */
@@ -43,6 +45,11 @@ export interface HistoryConfig {
   readonly inAll: number;
   /** Absolute; undefined: in memory only. */
   readonly file: string | undefined;
+}
+
+export interface AdminConfig extends ListenAddress {
+  /** Absolute paths of PEM files; undefined: plain HTTP. */
+  readonly tls?: { readonly cert: string; readonly key: string; readonly clientCa: string | undefined };
 }
 
 export interface CloudMapConfig {

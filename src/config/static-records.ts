@@ -44,6 +44,11 @@ export class StaticRecords {
     this.starts = starts;
   }
 
+  /** From another thread, whose messages keep no methods. */
+  static received({ count, bytes, starts }: StaticRecords): StaticRecords {
+    return new StaticRecords(count, bytes, starts);
+  }
+
   /** Numbers of the buckets that have names. */
   *buckets(): Generator<number> {
     for (let bucket = 0; this.starts !== undefined && bucket < BUCKETS; bucket++)

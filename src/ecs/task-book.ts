@@ -60,6 +60,11 @@ export class TaskBook {
     return changed.length > 0;
   }
 
+  /** No source states anything any more. */
+  clear(): void {
+    for (const key of [...this.#entries.keys()]) this.replace(key, undefined);
+  }
+
   /** Cloud Map services or registered instances changed. */
   changed(changes: readonly StoreChange[]): void {
     if (changes.some(({ collection }) => collection === 'service')) {

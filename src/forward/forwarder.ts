@@ -5,7 +5,7 @@ import type { WireName } from '../dns/name.ts';
 import { lowerCased } from '../dns/name.ts';
 import { RCODE, TYPE } from '../dns/types.ts';
 import { type OpenSocket, openDatagram } from '../native/connected-datagram.ts';
-import type { CacheListing, FlushScope } from '../plane/cache-orders.ts';
+import type { CacheHandover, CacheListing, FlushScope } from '../plane/cache-orders.ts';
 import { type ForwardSettings, readsFiles } from '../plane/forward-settings.ts';
 import {
   createForwardCounters,
@@ -22,6 +22,7 @@ import { AGE, createFreshness, type Freshness } from './cache/freshness.ts';
 import { createKeys } from './cache/key.ts';
 import { copyOf } from './cache/packed-entry.ts';
 import { ResponseWriter, writeFailure } from './cache/response.ts';
+import { type HandoverParts, handOver, takeIn } from './handover.ts';
 import { createDns64, type Dns64 } from './local/dns64.ts';
 import { isWildcard } from './local/hosts.ts';
 import { createLocal, type Local } from './local/local.ts';
@@ -254,6 +255,16 @@ export class Forwarder {
     return this.cache.flush(scope);
   }
 
+  /** What is cached, for the thread that takes over. */
+  handOver(): Generator<CacheHandover> {
+    return handOver(this.handoverParts(), this.clock.monotonicMs);
+  }
+
+  /** What was cached in the thread that leaves. */
+  takeIn(handed: CacheHandover): void {
+    takeIn(handed, this.handoverParts(), this.clock.monotonicMs());
+  }
+
   /** At most `limit` entries that may still be given, the most recently used first; of names at or below `below`. */
   list(limit: number, below?: WireName): CacheListing[] {
     return this.cache.list(limit, this.clock.monotonicMs(), below);
@@ -292,6 +303,11 @@ export class Forwarder {
     this.local?.stop();
     for (const route of this.allRoutes) route.close();
     this.deadlines.close();
+  }
+
+  private handoverParts(): HandoverParts {
+    const { settings, cache, local, allRoutes: routes, routeOf } = this;
+    return { settings, cache, local, routes, routeOf };
   }
 
   private resolverDeps(deps: ForwarderDeps, dns64: Dns64 | undefined): ResolverDeps {

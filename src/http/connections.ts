@@ -9,7 +9,8 @@ import type { Socket } from 'node:net';
 export function limitConnections(server: Server, limit: () => number, onClosed: () => void): void {
   /** In the order of their last request, or of their opening. */
   const open = new Set<Socket>();
-  server.on('connection', (socket) => {
+  // Of HTTPS, those whose handshake has succeeded; the others end after its timeout.
+  server.on('setSecureContext' in server ? 'secureConnection' : 'connection', (socket: Socket) => {
     for (const oldest of open) {
       if (open.size < limit()) break;
       open.delete(oldest);

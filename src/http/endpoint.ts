@@ -9,7 +9,7 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   /** The address that the server listens on. */
   readonly boundTo: string;
-  /** It came with the admin token. */
+  /** It came with the admin token, or a client certificate. */
   readonly isAuthenticated?: boolean;
   /** Empty unless the endpoint accepts POST. At most `limits.httpBodyBytes` long. */
   readonly body: Buffer;

@@ -2,12 +2,13 @@
 import type { InstanceState, ServiceState, Status } from '../registry/model.ts';
 import { publishedName } from '../registry/published-name.ts';
 import type { Registry } from '../registry/registry.ts';
-import type { SourceStatus, StatusBoard } from '../sources/status.ts';
+import type { DegradedSource, SourceStatus, StatusBoard } from '../sources/status.ts';
 import type { Census, ServiceCensus } from './census.ts';
 
 export interface Overview {
   readonly zones: readonly ZoneOverview[];
   readonly sources: readonly SourceStatus[];
+  readonly degraded: readonly DegradedSource[];
 }
 
 export interface ZoneOverview {
@@ -50,7 +51,7 @@ export interface OverviewSources {
   readonly zones: readonly { readonly name: string; readonly records: { readonly count: number } }[];
   readonly registry: Pick<Registry, 'service'>;
   readonly census: Census;
-  readonly board: Pick<StatusBoard, 'sources' | 'zone'>;
+  readonly board: Pick<StatusBoard, 'sources' | 'zone' | 'degraded'>;
 }
 
 /** `limit` bounds the services listed of each zone; the counts are of all. */
@@ -69,6 +70,7 @@ export function overviewOf({ zones, registry, census, board }: OverviewSources, 
       };
     }),
     sources: board.sources(),
+    degraded: board.degraded(),
   };
 }
 

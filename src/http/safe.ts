@@ -1,7 +1,8 @@
 // The endpoints that everyone may reach: probes and metrics.
 import type { Clock } from '../clock.ts';
+import { type ConfigStatus, describeConfig } from '../config/in-force.ts';
 import type { Metrics } from '../metrics.ts';
-import type { MissingSource, StatusBoard, UnpublishedSource } from '../sources/status.ts';
+import type { DegradedSource, MissingSource, StatusBoard, UnpublishedSource } from '../sources/status.ts';
 import { type Endpoint, json, onceASecond, text, wantsText } from './endpoint.ts';
 
 /**
@@ -19,11 +20,13 @@ export const healthEndpoint = (isStopping: () => boolean, isStuck: () => boolean
 
 /**
  * GET /ready: 503 with the missing sources until every data thread has the first data of every source, then 200. Sources
- * added by a reload are listed while they are missing, but do not change the status.
+ * added by a reload, and kinds that a source is served without, are listed, but do not change the status. The body also tells which configuration is
+ * in force.
  */
 export const readyEndpoint = (
   isStopping: () => boolean,
-  { isReady, missing, unpublished }: Pick<StatusBoard, 'isReady' | 'missing' | 'unpublished'>,
+  { isReady, missing, unpublished, degraded }: Pick<StatusBoard, 'isReady' | 'missing' | 'unpublished' | 'degraded'>,
+  configuration: () => ConfigStatus,
 ): Endpoint => ({
   path: '/ready',
   methods: ['GET'],
@@ -33,8 +36,15 @@ export const readyEndpoint = (
     const ready = isReady();
     const status = ready ? 200 : 503;
     const wantsJson = String(request.headers.accept).includes('json') && !wantsText(request);
-    if (wantsJson || request.query.get('format') === 'json') return json(status, { ready, missing: waiting });
-    return text(status, [ready ? 'OK' : 'not ready', ...waiting.map(describe)].join('\n'));
+    if (wantsJson || request.query.get('format') === 'json')
+      return json(status, { ready, missing: waiting, degraded: degraded(), configuration: configuration() });
+    const lines = [
+      ready ? 'OK' : 'not ready',
+      ...waiting.map(describe),
+      ...degraded().map(describeDegraded),
+      ...describeConfig(configuration()),
+    ];
+    return text(status, lines.join('\n'));
   },
 });
 
@@ -46,6 +56,9 @@ const beingPublished = ({ name, zones }: UnpublishedSource): MissingSource => ({
 
 const describe = ({ source, zones, detail }: MissingSource) =>
   `${source} (${zones.join(', ')}): ${detail === '' ? 'not synced yet' : detail}`;
+
+export const describeDegraded = ({ source, kind, detail }: DegradedSource) =>
+  `${source} is degraded: served without ${kind}, which the API server denies (${detail})`;
 
 /** GET /metrics: the Prometheus text format. */
 export function metricsEndpoint(metrics: Metrics, clock: Clock): Endpoint {

@@ -1,16 +1,19 @@
 // The HTTP server: sockets, limits and errors. The endpoints decide what is answered.
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer, type Server as HttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
+import type { Clock } from '../clock.ts';
 import type { ListenAddress } from '../config/config.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { limitConnections, oneAtATime } from './connections.ts';
 import { type Endpoint, type HttpResponse, text } from './endpoint.ts';
 import { route } from './route.ts';
+import { readTls, rereadTls, type TlsFiles } from './tls.ts';
 
 export interface HttpServer {
   readonly address: ListenAddress;
-  /** Requests that arrive from now on are answered by these, within these limits. */
+  /** Requests that arrive from now on are answered by these, within these limits. Rereads certificates. */
   replace(served: Served): void;
   /** Closes idle connections at once, others when answered, after `graceMs` all. */
   close(graceMs?: number): Promise<void>;
@@ -23,6 +26,9 @@ export interface Served {
 
 export interface HttpServerOptions extends Served {
   readonly listen: ListenAddress;
+  /** undefined: plain HTTP. */
+  readonly tls?: TlsFiles | undefined;
+  readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
 }
@@ -37,16 +43,8 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   const { listen, metrics } = options;
   let served: Served = options;
   const dropped = metrics.counter('healthdns_http_connections_dropped_total');
-  const server = createServer(
-    {
-      maxHeaderSize: HEADER_BYTES,
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      keepAliveTimeout: IDLE_TIMEOUT_MS,
-      connectionsCheckingInterval: 2_000,
-    },
-    oneAtATime(createHandler(options, () => served)),
-  );
+  const server = openServer(options.tls, oneAtATime(createHandler(options, () => served)));
+  const rereading = options.tls && rereadTls(server as HttpsServer, options.tls, options.clock, options.log);
   limitConnections(
     server,
     () => served.limits.httpConnections,
@@ -60,12 +58,30 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     address: { address: listen.address, port },
     replace(next) {
       served = next;
+      rereading?.now();
     },
-    close: (graceMs = 1_000) => close(server, graceMs),
+    close(graceMs = 1_000) {
+      rereading?.stop();
+      return close(server, graceMs);
+    },
   };
 }
 
-function createHandler({ listen, log, metrics }: HttpServerOptions, served: () => Served) {
+function openServer(tls: TlsFiles | undefined, handler: RequestListener): Server {
+  const timeouts = {
+    maxHeaderSize: HEADER_BYTES,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: IDLE_TIMEOUT_MS,
+    connectionsCheckingInterval: 2_000,
+  };
+  if (tls === undefined) return createServer(timeouts, handler);
+  const client = tls.clientCa === undefined ? {} : { requestCert: true, rejectUnauthorized: true };
+  const secure = { ...readTls(tls), ...client, handshakeTimeout: HEADERS_TIMEOUT_MS };
+  return createSecureServer({ ...timeouts, ...secure }, handler);
+}
+
+function createHandler({ listen, tls, log, metrics }: HttpServerOptions, served: () => Served) {
   const requests = metrics.counter('healthdns_http_requests_total');
   return (request: IncomingMessage, response: ServerResponse) => {
     let endpoint = 'none';
@@ -89,7 +105,10 @@ function createHandler({ listen, log, metrics }: HttpServerOptions, served: () =
       endpoint = routed.endpoint.path;
       const body = raw.method === 'POST' ? await readBody(incoming, limits.httpBodyBytes) : Buffer.alloc(0);
       if (body === undefined) return (routed.endpoint.tooLarge ?? tooLarge)(limits.httpBodyBytes);
-      return routed.endpoint.handle({ ...raw, boundTo: listen.address, rest: routed.rest, query: routed.query, body });
+      // A client without a certificate has not come so far.
+      const isAuthenticated = tls?.clientCa !== undefined;
+      const { rest, query } = routed;
+      return routed.endpoint.handle({ ...raw, boundTo: listen.address, isAuthenticated, rest, query, body });
     }
   };
 }

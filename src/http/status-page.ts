@@ -1,10 +1,12 @@
 // A page for people: zones, services and the health of their instances. One document, nothing loaded from elsewhere.
 import type { Clock } from '../clock.ts';
+import { type ConfigStatus, describeConfig } from '../config/in-force.ts';
 import type { HistoryChange } from '../history/history.ts';
 import { TOP_VIEWS } from '../plane/tally.ts';
 import { type Endpoint, onceASecond } from './endpoint.ts';
 import { answerText, transitionLine } from './explain-history.ts';
 import type { Overview, ServiceOverview, ZoneOverview } from './overview.ts';
+import { describeDegraded } from './safe.ts';
 import type { TopList, TopReading } from './top.ts';
 
 /** Number of services listed per zone; a cluster has more than a page can show, and those in trouble come first. */
@@ -19,13 +21,14 @@ export interface PageSources {
   readonly replica: string;
   readonly overview: (limit: number) => Overview;
   readonly recent: (most: number) => readonly HistoryChange[];
+  readonly configuration: () => ConfigStatus;
   /** undefined: queries are not counted. */
   readonly top?: TopReading;
 }
 
 /** GET /: the status page. */
-export function statusPage({ version, replica, overview, recent, top }: PageSources, clock: Clock): Endpoint {
-  const body = onceASecond(clock, () => page(version, replica, overview(SERVICES_SHOWN), recent(CHANGES_SHOWN), top));
+export function statusPage(sources: PageSources, clock: Clock): Endpoint {
+  const body = onceASecond(clock, () => page(sources));
   return {
     path: '/',
     methods: ['GET'],
@@ -38,13 +41,9 @@ export function statusPage({ version, replica, overview, recent, top }: PageSour
   };
 }
 
-const page = (
-  version: string,
-  replica: string,
-  { zones, sources }: Overview,
-  changes: readonly HistoryChange[],
-  top: TopReading | undefined,
-) => `<!doctype html>
+const page = ({ version, replica, overview, recent, configuration, top }: PageSources) => {
+  const { zones, sources, degraded } = overview(SERVICES_SHOWN);
+  return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -59,12 +58,20 @@ th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px soli
 </style>
 <h1>healthdns <small>${escapeHtml(version)} on ${escapeHtml(replica)}</small></h1>
 <p><a href="/ready">ready</a> · <a href="/health">health</a> · <a href="/metrics">metrics</a></p>
+${configLines(configuration())}
 ${sources.map(sourceLine).join('\n')}
+${degraded.map((one) => `<p class="unknown">${escapeHtml(describeDegraded(one))}</p>`).join('\n')}
 ${zones.map(zoneSection).join('\n')}
-${timeline(changes)}
+${timeline(recent(CHANGES_SHOWN))}
 ${top === undefined ? '' : topSections(top)}
 </html>
 `;
+};
+
+function configLines(status: ConfigStatus): string {
+  const [inForce, ...refused] = describeConfig(status).map(escapeHtml);
+  return `<p class="quiet">${inForce}</p>${refused.length === 0 ? '' : `\n<pre class="out">${refused.join('\n')}</pre>`}`;
+}
 
 function sourceLine({ name, synced, stale, ageMs }: Overview['sources'][number]): string {
   const state = synced

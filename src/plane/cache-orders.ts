@@ -16,3 +16,24 @@ export interface CacheListing {
   /** Of a failure, why. */
   readonly why?: string;
 }
+
+/** Cached answers on their way from a thread that leaves to the one that takes over; the entries are those of forward/cache. */
+export interface CacheHandover {
+  /** What decides about all of them, to be compared. */
+  readonly stated: string;
+  readonly filters: string;
+  readonly routes: readonly string[];
+  /** Now, by the clock of the thread that leaves. */
+  readonly atMs: number;
+  readonly entries: readonly HandedEntry[];
+}
+
+export interface HandedEntry {
+  readonly bytes: Uint8Array;
+  readonly storedMs: number;
+  readonly expiresMs: number;
+  readonly windowStartMs: number;
+  readonly staleUntilMs: number;
+  /** Its index in `routes`. */
+  readonly route: number;
+}

@@ -1,5 +1,5 @@
 // The control plane's view of one data thread: starting, feeding and querying it, and noticing its death.
-import { Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { ListenError } from '../native/listen-error.ts';
 import { closeOrphans, type ReportedDescriptor } from '../native/orphaned-descriptors.ts';
 import type { SocketAddress } from '../native/socket-address.ts';
@@ -29,6 +29,9 @@ export interface DataThread {
   explainQuery(request: QueryPathRequest): Promise<QueryPath>;
   /** Ends it at once; `cause` is that of its death. */
   kill(cause: string): void;
+  /** Hands what is cached to another thread; resolves when that has it. */
+  handCacheTo(other: DataThread): Promise<void>;
+  takeCacheIn(port: MessagePort): Promise<void>;
   /** Shuts it down when no client waits any more, or forcibly after a timeout. */
   drain(): Promise<void>;
   /** Shuts it down gracefully, or forcibly after a timeout. */
@@ -65,6 +68,7 @@ export function startDataThread(url: URL, data: ThreadData, name: string, events
   let onListen: ((reply: FromThread) => void) | undefined;
   let onShared: ((done: boolean) => void) | undefined;
   let onStopped: (() => void) | undefined;
+  let onTakenIn: (() => void) | undefined;
   let hasExited = false;
   let lastId = 0;
   let closing = false;
@@ -74,13 +78,15 @@ export function startDataThread(url: URL, data: ThreadData, name: string, events
   const descriptors: ReportedDescriptor[] = [];
   const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
 
-  const tell = (message: ToThread, transfer: readonly ArrayBuffer[] = []) => worker.postMessage(message, transfer);
+  const tell = (message: ToThread, transfer: readonly (ArrayBuffer | MessagePort)[] = []) =>
+    worker.postMessage(message, transfer);
 
   const failAll = (): void => {
     hasExited = true;
     onListen?.({ kind: 'listen-failed', message: `data thread: ${cause}`, code: 'EDIED' });
     onShared?.(false);
     onStopped?.();
+    onTakenIn?.();
     for (const [id, reply] of cacheReplies) reply({ kind: 'cache', id, flushed: 0, listing: [] });
     cacheReplies.clear();
     for (const reply of pathReplies.values()) reply({ rules: [] });
@@ -109,6 +115,9 @@ export function startDataThread(url: URL, data: ThreadData, name: string, events
         break;
       case 'stopped-listening':
         onStopped?.();
+        break;
+      case 'cache-taken-in':
+        onTakenIn?.();
         break;
       case 'cache':
         cacheReplies.get(message.id)?.(message);
@@ -203,6 +212,17 @@ export function startDataThread(url: URL, data: ThreadData, name: string, events
       cause = reason;
       void worker.terminate();
     },
+    handCacheTo(other) {
+      const { port1, port2 } = new MessageChannel();
+      tell({ kind: 'hand-cache-over', port: port1 }, [port1]);
+      return other.takeCacheIn(port2);
+    },
+    takeCacheIn: (port) =>
+      new Promise((resolve) => {
+        onTakenIn = resolve;
+        tell({ kind: 'take-cache-in', port }, [port]);
+        if (hasExited) failAll();
+      }),
     drain: () => end('drain', DRAIN_MS),
     close: () => end('close', CLOSE_MS),
   };

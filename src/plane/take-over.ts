@@ -7,6 +7,8 @@ import type { DataPlaneSettings } from './settings.ts';
 
 /** Hosts files and lists of upstreams are read by then, or retried. */
 const FILES_MS = 5_000;
+/** Caches of the default size take a tenth of that. */
+const CACHE_MS = 3_000;
 
 /**
  * The new threads listen, and the old ones do no longer. Rejects if an address is not available or the new threads fail; then
@@ -15,6 +17,7 @@ const FILES_MS = 5_000;
 export async function takeOver(old: Crew, fresh: Crew, staysShared: boolean, clock: Clock): Promise<void> {
   if (old.listening().length === 0) return;
   await readFiles(fresh, clock);
+  await within(CACHE_MS, handCachesOver(old, fresh), clock);
   const wanted = addressesToBind(old, fresh.settings);
   // The others first: nothing has been touched if one of them is not available.
   const isKept = (address: SocketAddress) => addressesOf(old.listening()).some((kept) => isSame(kept, address));
@@ -46,8 +49,24 @@ async function takeOverOneByOne(old: Crew, fresh: Crew, addresses: readonly Sock
 
 /** Without them, nobody knows where names are forwarded to. */
 async function readFiles(fresh: Crew, clock: Clock): Promise<void> {
-  if (fresh.settings.forward === undefined) return;
-  await Promise.race([fresh.filesRead, new Promise<void>((resolve) => void clock.setTimeout(resolve, FILES_MS))]);
+  if (![fresh.settings, ...(fresh.settings.views ?? [])].some(({ forward }) => forward !== undefined)) return;
+  await within(FILES_MS, fresh.filesRead, clock);
+}
+
+/** Each of the new threads gets what one or more of the old ones had. */
+async function handCachesOver(old: Crew, fresh: Crew): Promise<void> {
+  const givers = old.members;
+  const takers = fresh.members;
+  for (let i = 0; i < Math.max(givers.length, takers.length); i++) {
+    const giver = givers[i % givers.length];
+    const taker = takers[i % takers.length];
+    if (giver !== undefined && taker !== undefined) await giver.thread.handCacheTo(taker.thread);
+  }
+}
+
+/** What takes longer goes on beside the rest. */
+async function within(limitMs: number, work: Promise<void>, clock: Clock): Promise<void> {
+  await Promise.race([work, new Promise<void>((resolve) => void clock.setTimeout(resolve, limitMs))]);
 }
 
 /** Port 0 stands for the port that was chosen before, as long as the file asks for the same addresses. */

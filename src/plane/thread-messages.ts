@@ -1,5 +1,6 @@
 // Messages between the control plane and a data thread. Changes are sent as transferred bytes (messages.ts).
 
+import type { MessagePort } from 'node:worker_threads';
 import type { ReportedDescriptor } from '../native/orphaned-descriptors.ts';
 import type { SocketAddress } from '../native/socket-address.ts';
 import type { CacheListing, FlushScope } from './cache-orders.ts';
@@ -32,6 +33,8 @@ export type ToThread =
   | { readonly kind: 'share'; readonly on: boolean }
   /** Closes the listening sockets, after what they have received has been answered. */
   | { readonly kind: 'stop-listening' }
+  /** Sends what is cached through the port, or takes in what comes out of it until it is closed. */
+  | { readonly kind: 'hand-cache-over' | 'take-cache-in'; readonly port: MessagePort }
   /** Ends it when no client waits any more. */
   | { readonly kind: 'drain' }
   | { readonly kind: 'query-log'; readonly instead: QueryLogInstead }
@@ -56,6 +59,8 @@ export type FromThread =
   /** `done`: whether the sockets can be shared. */
   | { readonly kind: 'shared'; readonly done: boolean }
   | { readonly kind: 'stopped-listening' }
+  /** All that came through the port is in the cache. */
+  | { readonly kind: 'cache-taken-in' }
   /** The files of hosts and upstreams have been read. */
   | { readonly kind: 'files-read' }
   | { readonly kind: 'cache'; readonly id: number; readonly flushed: number; readonly listing: readonly CacheListing[] }

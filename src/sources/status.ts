@@ -60,6 +60,13 @@ export interface MissingSource {
   readonly claims?: readonly string[];
 }
 
+/** A kind that the server denies: the source is served without it. */
+export interface DegradedSource {
+  readonly source: string;
+  readonly kind: string;
+  readonly detail: string;
+}
+
 export interface UnpublishedSource {
   readonly name: string;
   readonly zones: readonly string[];
@@ -111,6 +118,8 @@ export interface StatusBoard {
   sources(): readonly SourceStatus[];
   /** Sources that have not synced; those served from a snapshot are not missing. */
   missing(): readonly MissingSource[];
+  /** What sources are served without, because the server denies it. */
+  degraded(): readonly DegradedSource[];
   /** Names below which it is not known yet what is ours: what missing sources claim. */
   claimed(): readonly string[];
   /**
@@ -130,6 +139,8 @@ interface MutableKind extends Omit<KindStatus, 'counters'> {
   objects: number;
   lastContactMs: number | undefined;
   contactAtMs: number;
+  /** The server denied it the last time; undefined: not, or no longer. */
+  denied: string | undefined;
   counters: Record<KindCounter, number>;
   /** Since it last synced. */
   isFailing: boolean;
@@ -194,6 +205,7 @@ export function createStatusBoard(clock: BoardClock): StatusBoard {
     sources: () => [...sources].map((source) => describeSource(source, clock)),
     claimed: () => [...new Set([...sources].filter(isMissing).flatMap(({ claims }) => claims))],
     missing: () => [...sources].filter(isMissing).map(describeMissing),
+    degraded: () => [...sources].filter((source) => !isMissing(source)).flatMap(describeDenied),
     zone(name) {
       const own = [...sources].filter((source) => source.zones.includes(name));
       const missing = own.filter(isMissing);
@@ -280,6 +292,7 @@ function reportKind({ source, clock, review, changed }: KindContext, name: strin
     objects: 0,
     lastContactMs: undefined,
     contactAtMs: 0,
+    denied: undefined,
     counters: emptyCounters(),
     isFailing: false,
   };
@@ -288,6 +301,8 @@ function reportKind({ source, clock, review, changed }: KindContext, name: strin
     state(state, detail = '') {
       kind.state = state;
       kind.detail = detail;
+      if (state === 'forbidden') kind.denied = detail;
+      if (state === 'watching') kind.denied = undefined;
       if (kind.isFailing || (state !== 'disconnected' && state !== 'forbidden')) return;
       kind.isFailing = true;
       changed();
@@ -335,7 +350,7 @@ function describeSource(source: MutableSource, clock: BoardClock): SourceStatus 
     zones: source.zones,
     synced: source.synced,
     stale: isStale(source),
-    kinds: [...source.kinds].map(({ contactAtMs: _, isFailing: __, ...kind }) => ({
+    kinds: [...source.kinds].map(({ contactAtMs: _contactAtMs, denied: _denied, isFailing: _isFailing, ...kind }) => ({
       ...kind,
       counters: { ...kind.counters },
     })),
@@ -348,6 +363,12 @@ function describeMissing(source: MutableSource): MissingSource {
   const detail = waiting.map((kind) => `${kind.kind}: ${kind.detail === '' ? kind.state : kind.detail}`).join('; ');
   const { name, zones, claims } = source;
   return { source: name, zones, detail, ...(claims.length > 0 && { claims }) };
+}
+
+function describeDenied({ name, kinds }: MutableSource): DegradedSource[] {
+  return [...kinds].flatMap(({ kind, denied }) =>
+    denied === undefined ? [] : [{ source: name, kind, detail: denied }],
+  );
 }
 
 const emptyCounters = (): Record<KindCounter, number> => ({

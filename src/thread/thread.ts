@@ -1,5 +1,5 @@
 // The entry point of a data thread: a table filled by messages, and sockets that answer from it.
-import { parentPort, workerData } from 'node:worker_threads';
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../clock.ts';
 import { UDP_BYTES_WITHOUT_EDNS } from '../dns/limits.ts';
 import { createForwarder } from '../forward/forwarder.ts';
@@ -136,6 +136,21 @@ async function listen({ addresses, shared }: Extract<ToThread, { kind: 'listen' 
   }
 }
 
+/** One batch in each turn of the event loop. Views are told apart by their position: what does not fit is not taken. */
+async function handCacheOver(port: MessagePort): Promise<void> {
+  for (const [forwarder, one] of forwarders.entries())
+    for (const handed of one.handOver()) {
+      port.postMessage({ forwarder, handed });
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  port.close();
+}
+
+function takeCacheIn(port: MessagePort): void {
+  port.on('message', ({ forwarder, handed }) => forwarders[forwarder]?.takeIn(handed));
+  port.on('close', () => tell({ kind: 'cache-taken-in' }));
+}
+
 /** Clients that wait for upstreams get their answers, and TCP connections end when they are idle. */
 async function drain(): Promise<void> {
   await listeners?.stop();
@@ -170,6 +185,12 @@ parentPort?.on('message', (message: ToThread) => {
       break;
     case 'stop-listening':
       void (listeners?.stop() ?? Promise.resolve()).then(() => tell({ kind: 'stopped-listening' }));
+      break;
+    case 'hand-cache-over':
+      void handCacheOver(message.port);
+      break;
+    case 'take-cache-in':
+      takeCacheIn(message.port);
       break;
     case 'drain':
       void drain();

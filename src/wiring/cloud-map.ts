@@ -55,13 +55,49 @@ export interface CloudMapDependencies {
 export interface CloudMap {
   readonly endpoints: readonly Endpoint[];
   readonly state: State;
+  /**
+   * Takes over a new configuration. What only changes who may do what, and by which rules, changes in place; a store that
+   * stays the same stays open, with all that is registered. Rejects if a store or a key file cannot be opened.
+   */
+  prepare(config: CloudMapConfig | undefined, ecs: EcsConfig | undefined): Promise<CloudMapChange>;
   stop(): Promise<void>;
+}
+
+export interface CloudMapChange {
+  /** undefined: there is none any more. */
+  commit(): Promise<CloudMap | undefined>;
+  release(): Promise<void>;
+}
+
+interface OpenedStore {
+  readonly config: CloudMapConfig;
+  readonly store: Store | KubernetesStore;
+  readonly state: State;
+  /** For the status of the store. */
+  readonly zoneNames: string[];
 }
 
 /** Rejects if the store or a key file cannot be opened. */
 export async function startCloudMap(config: CloudMapConfig, dependencies: CloudMapDependencies): Promise<CloudMap> {
-  const { registry, board, clock, random, log, metrics, timings } = dependencies;
   const keys = await readKeys(config);
+  return serveCloudMap(await openWithState(config, dependencies), config, keys, dependencies);
+}
+
+/** Prepares the first one, where there was none. */
+export async function prepareCloudMap(
+  config: CloudMapConfig,
+  dependencies: CloudMapDependencies,
+): Promise<CloudMapChange> {
+  const keys = await readKeys(config);
+  const opened = await openWithState(config, dependencies);
+  return {
+    commit: () => serveCloudMap(opened, config, keys, dependencies),
+    release: () => opened.store.close(),
+  };
+}
+
+async function openWithState(config: CloudMapConfig, dependencies: CloudMapDependencies): Promise<OpenedStore> {
+  const { clock, log, metrics } = dependencies;
   const zoneNames: string[] = [];
   const store = await openStore(config, zoneNames, dependencies);
   const failures = metrics.counter('healthdns_cloudmap_store_failures_total');
@@ -70,21 +106,34 @@ export async function startCloudMap(config: CloudMapConfig, dependencies: CloudM
     failures.inc();
     logRefused(error, writes);
   });
+  if ('follow' in store) store.follow(state);
+  return { config, store, state, zoneNames };
+}
 
+/** The store of a configuration; a cluster's is told the names that namespaces may have. */
+const storeOf = ({ store, namespaces }: CloudMapConfig): string =>
+  JSON.stringify([store, store.kind === 'kubernetes' && namespaces]);
+
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: connects the parts of Cloud Map, in order
+async function serveCloudMap(
+  opened: OpenedStore,
+  config: CloudMapConfig,
+  keys: readonly AccessKey[],
+  dependencies: CloudMapDependencies,
+): Promise<CloudMap> {
+  const { registry, board, clock, random, log, metrics, timings } = dependencies;
+  const { store, state, zoneNames } = opened;
   // Before `publishCloudMap`, which publishes the changes of both.
   const book = new TaskBook(state, registry);
-  state.onChange((changes) => book.changed(changes));
+  const stopBook = state.onChange((changes) => book.changed(changes));
   const published = new Published(dependencies, zoneNames);
   const health = publishCloudMap({
     ...{ state, registry, clock, defaults: config },
     onZone: (name, zone) => published.setZone(name, zone),
     judgeNow: () => published.flush(),
   });
-
-  const namespaceNames = { allowed: config.namespaces, zones: dependencies.configuredZones };
-  warnOfNames(state, namespaceNames, log);
+  const stopWarning = warnOfNames(state, () => api.namespaceNames, log);
   const inCluster = 'follow' in store ? store : undefined;
-  inCluster?.follow(state);
   const endpoints =
     inCluster && config.store.kind === 'kubernetes'
       ? startEndpoints({
@@ -92,37 +141,100 @@ export async function startCloudMap(config: CloudMapConfig, dependencies: CloudM
           ...{ onVerdict: dependencies.onVerdict, leaseTimings: dependencies.leaseTimings },
         })
       : undefined;
-
   const tasks = config.tasks.map((cluster) =>
     startTaskSource({ config: cluster, book, registry, status: board, clock, random, log, timings }),
   );
   const uncollect = metrics.collect(() => taskReadings(book));
-
-  const { region, account, limits } = config;
-  const api = {
-    ...{ state, clock, random, region, account, limits, health, namespaceNames },
-    notReady: inCluster?.notReady,
-  };
+  const api = { state, clock, random, health, notReady: inCluster?.notReady, ...rulesOf(config, dependencies) };
   const { concurrentChecks, leaseTimings } = dependencies;
   const ecs = await startEcs(dependencies.ecs, config, {
     ...{ cloudMap: api, book, board, clock, random, log, concurrentChecks, timings, leaseTimings },
     publishNow: () => published.flush(),
   });
   const services = [cloudMapService(api, () => published.done), ...(ecs ? [ecs.service] : [])];
-  return {
+  const endpointsFor = ({ writes }: CloudMapConfig, accepted: readonly AccessKey[]) => [
+    ...awsEndpoints({ services, writes, keys: accepted, clock, log, metrics }),
+    ...(ecs?.endpoints ?? []),
+  ];
+  let served = endpointsFor(config, keys);
+
+  const stopServing = async (): Promise<void> => {
+    uncollect();
+    stopBook();
+    stopWarning();
+    health.stop();
+    await ecs?.stop();
+    await Promise.all(tasks.map((source) => source.stop()));
+    await endpoints?.stop();
+  };
+  const cloudMap: CloudMap = {
     state,
-    endpoints: [
-      ...awsEndpoints({ services, writes: config.writes, keys, clock, log, metrics }),
-      ...(ecs?.endpoints ?? []),
-    ],
+    get endpoints() {
+      return served;
+    },
+    async prepare(next, nextEcs) {
+      if (next === undefined) return { commit: () => leave(undefined), release: async () => {} };
+      const nextKeys = await readKeys(next);
+      if (isInPlace(config, dependencies.ecs, next, nextEcs))
+        return {
+          async commit() {
+            Object.assign(api, rulesOf(next, dependencies));
+            health.republish(next);
+            served = endpointsFor(next, nextKeys);
+            return cloudMap;
+          },
+          release: async () => {},
+        };
+      const { ecs: _ecs, ...others } = dependencies;
+      const nextDependencies = nextEcs === undefined ? others : { ...others, ecs: nextEcs };
+      const isSameStore = storeOf(opened.config) === storeOf(next);
+      const nextOpened = isSameStore ? opened : await openWithState(next, nextDependencies);
+      return {
+        async commit() {
+          await leave(isSameStore ? opened : undefined);
+          return serveCloudMap(nextOpened, next, nextKeys, nextDependencies);
+        },
+        release: async () => (isSameStore ? undefined : nextOpened.store.close()),
+      };
+    },
     async stop() {
-      uncollect();
-      await ecs?.stop();
-      await Promise.all(tasks.map((source) => source.stop()));
-      await endpoints?.stop();
+      await stopServing();
       await store.close();
     },
   };
+
+  /** What only this one published is withdrawn. */
+  async function leave(kept: OpenedStore | undefined): Promise<undefined> {
+    await stopServing();
+    book.clear();
+    if (kept !== undefined) return;
+    await store.close();
+    health.withdraw();
+    published.withdraw();
+  }
+  return cloudMap;
+}
+
+const rulesOf = (
+  { region, account, limits, namespaces }: CloudMapConfig,
+  { configuredZones }: CloudMapDependencies,
+) => ({
+  ...{ region, account, limits },
+  namespaceNames: { allowed: namespaces, zones: configuredZones },
+});
+
+/** Nothing that was started has to be started anew. ECS has copies of the region and the account. */
+function isInPlace(
+  before: CloudMapConfig,
+  ecsBefore: EcsConfig | undefined,
+  after: CloudMapConfig,
+  ecsAfter: EcsConfig | undefined,
+): boolean {
+  const started = (config: CloudMapConfig, ecs: EcsConfig | undefined) => [
+    ...[storeOf(config), config.tasks, ecs],
+    ...(ecs === undefined ? [] : [config.region, config.account]),
+  ];
+  return isDeepStrictEqual(started(before, ecsBefore), started(after, ecsAfter));
 }
 
 /** Rejects if the state cannot be read. */
@@ -156,6 +268,12 @@ class Published {
     else this.#zones.set(name, zone);
   }
 
+  /** No namespace is served any more. */
+  withdraw(): void {
+    this.#zones.clear();
+    this.flush();
+  }
+
   /** Makes zones, verdicts and names take effect now. */
   flush(): void {
     const { onZones, flush, log } = this.#dependencies;
@@ -169,13 +287,16 @@ class Published {
 }
 
 /** Existing namespaces are always served; the operator is warned about those that could not be created now. */
-function warnOfNames(state: State, names: NamespaceNames, log: Logger): void {
+function warnOfNames(state: State, names: () => NamespaceNames, log: Logger): () => void {
   const check = ({ id, name, type }: NamespaceRecord) => {
-    const problem = type === 'HTTP' ? undefined : namespaceNameProblem(name, names);
+    const problem = type === 'HTTP' ? undefined : namespaceNameProblem(name, names());
     if (problem !== undefined) log.warn('a Cloud Map namespace has a name that is not allowed', { id, problem });
   };
-  for (const namespace of state.namespaces.values()) check(namespace);
-  state.onChange((changes) => {
+  // In a later turn: `names` is not known yet.
+  setImmediate(() => {
+    for (const namespace of state.namespaces.values()) check(namespace);
+  });
+  return state.onChange((changes) => {
     for (const { collection, value } of changes) if (collection === 'namespace' && value !== undefined) check(value);
   });
 }

@@ -1,4 +1,5 @@
 // Connects the modules of the control plane: sources → registry → health → zones → data plane.
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock, Random, Timer } from '../clock.ts';
 import type { Config, ZoneConfig } from '../config/config.ts';
 import { extraText } from '../dns/extra-text.ts';
@@ -11,10 +12,11 @@ import { createRegistry, type Registry } from '../registry/registry.ts';
 import { stateStaticServices } from '../sources/static.ts';
 import { createStatusBoard, type StatusBoard } from '../sources/status.ts';
 import { Zones } from '../zone/zones.ts';
-import type { CloudMap } from './cloud-map.ts';
+import type { CloudMap, CloudMapDependencies } from './cloud-map.ts';
 import { createFlushPace, type FlushPace } from './flush-pace.ts';
 import { createKubernetesSources, type KubernetesSources } from './kubernetes-sources.ts';
 import { createOperators, type RunningOperators } from './operators.ts';
+import { NOTHING_TO_DO, type Prepared } from './reload.ts';
 
 /** Changes of reasons are sent together: only the text of errors waits for them. */
 const REASONS_MS = 50;
@@ -84,22 +86,45 @@ export class ControlPlane {
   }
 
   async startCloudMap(): Promise<void> {
-    const { config, clock, random, log, metrics } = this.#settings;
-    const { registry, board } = this;
+    const { config } = this.#settings;
     if (config.cloudMap === undefined) return;
     const { startCloudMap } = await import('./cloud-map.ts');
-    this.cloudMap = await startCloudMap(config.cloudMap, {
+    this.cloudMap = await startCloudMap(config.cloudMap, this.#cloudMapDependencies(config));
+  }
+
+  /** Opens what the new Cloud Map needs. Rejects if it cannot be opened, and then nothing has changed. */
+  async prepareCloudMap(next: Config): Promise<Prepared> {
+    const { cloudMap } = this;
+    const previous = this.#stated ?? this.#settings.config;
+    if (isDeepStrictEqual([previous.cloudMap, previous.ecs], [next.cloudMap, next.ecs])) return NOTHING_TO_DO;
+    if (cloudMap === undefined && next.cloudMap === undefined) return NOTHING_TO_DO;
+    const { prepareCloudMap } = await import('./cloud-map.ts');
+    const change = await (cloudMap === undefined
+      ? prepareCloudMap(next.cloudMap!, this.#cloudMapDependencies(next))
+      : cloudMap.prepare(next.cloudMap, next.ecs));
+    return {
+      commit: async () => {
+        this.cloudMap = await change.commit();
+      },
+      release: change.release,
+    };
+  }
+
+  #cloudMapDependencies({ ecs, limits }: Config): CloudMapDependencies {
+    const { clock, random, log, metrics } = this.#settings;
+    const { registry, board } = this;
+    return {
       ...{ registry, board, clock, random, log, metrics },
       flush: () => this.flush(),
       onVerdict: this.health.onVerdict,
-      ...(config.ecs && { ecs: config.ecs }),
-      concurrentChecks: config.limits.concurrentChecks,
+      ...(ecs && { ecs }),
+      concurrentChecks: limits.concurrentChecks,
       configuredZones: () => this.#configured().map(({ name }) => name),
       onZones: (next) => {
         this.#cloudMapZones = next;
         this.#showZones();
       },
-    });
+    };
   }
 
   /** Applies a configuration; resolves when the data plane has everything that is known immediately. */

@@ -1,4 +1,5 @@
 // The metrics of the control plane, read from its modules at each scrape.
+import type { ConfigInForce } from '../config/in-force.ts';
 import type { HealthSync } from '../health/sync.ts';
 import type { Census } from '../http/census.ts';
 import type { Reading } from '../metrics.ts';
@@ -16,14 +17,27 @@ export interface Rooms {
   readonly zones: Zones;
   readonly board: StatusBoard;
   readonly startedMs: number;
+  readonly inForce: ConfigInForce;
 }
 
-export function controlReadings({ registry, health, census, checks, zones, board, startedMs }: Rooms): Reading[] {
+export function controlReadings({
+  registry,
+  health,
+  census,
+  checks,
+  zones,
+  board,
+  startedMs,
+  inForce,
+}: Rooms): Reading[] {
   const { services, instances, groups, subjects } = registry.size();
   const sync = health.counts();
   const check = checks.counts();
   return [
     { name: 'healthdns_build_info', labels: [VERSION, process.version], value: 1 },
+    { name: 'healthdns_config_hash', labels: [inForce.status().hash], value: 1 },
+    { name: 'healthdns_config_reload_failed_total', value: inForce.failures() },
+    { name: 'healthdns_config_last_reload_success_timestamp_seconds', value: inForce.tookMs() / 1000 },
     { name: 'healthdns_registry_services', value: services },
     { name: 'healthdns_registry_instances', value: instances },
     { name: 'healthdns_registry_groups', value: groups },
@@ -50,6 +64,9 @@ export function controlReadings({ registry, health, census, checks, zones, board
     { name: 'healthdns_name_conflicts', value: zones.size().conflicts },
     { name: 'healthdns_owners_dirty', value: zones.size().dirty },
     ...board.sources().flatMap(sourceReadings),
+    ...board
+      .degraded()
+      .map(({ source, kind }): Reading => ({ name: 'healthdns_source_degraded', labels: [source, kind], value: 1 })),
     ...processReadings(startedMs),
   ];
 }

@@ -2,9 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Clock } from '../clock.ts';
-import type { Config, ListenAddress } from '../config/config.ts';
+import type { AdminConfig, Config, ListenAddress } from '../config/config.ts';
+import type { ConfigStatus } from '../config/in-force.ts';
 import { formatListenAddress, isLoopback } from '../config/sections/listen.ts';
 import { cacheEndpoints } from '../http/cache.ts';
+import { configEndpoint } from '../http/config.ts';
 import { drainEndpoints } from '../http/drain.ts';
 import type { Endpoint } from '../http/endpoint.ts';
 import { explainChain, explainEndpoint } from '../http/explain.ts';
@@ -36,15 +38,16 @@ export interface HttpSources {
   readonly history: RunningHistory;
   readonly observing: Observing;
   readonly isStopping: () => boolean;
+  readonly configuration: () => ConfigStatus;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
 export interface RunningHttp {
-  /** undefined: off. */
-  http(): ListenAddress | undefined;
-  /** Address of the admin endpoints: a separate address, `http`, or none. */
-  admin(): ListenAddress | undefined;
+  /** Empty: off. */
+  http(): readonly ListenAddress[];
+  /** Address of the admin endpoints: a separate address, one of `http`, or none. */
+  admin(): AdminConfig | undefined;
   /** Binds new addresses beside the old ones. Rejects if one is not available, and then nothing has changed. */
   prepare(config: Config): Promise<Prepared>;
   close(): Promise<unknown>;
@@ -53,8 +56,8 @@ export interface RunningHttp {
 /** A server that a configuration asks for. */
 interface Wanted {
   readonly name: 'http' | 'admin';
-  readonly listen: ListenAddress;
-  readonly endpoints: readonly Endpoint[];
+  readonly listen: AdminConfig;
+  readonly isAdmin: boolean;
 }
 
 interface Listener {
@@ -65,82 +68,104 @@ interface Listener {
 /** Rejects with ListenError if an address is not available. */
 export async function startHttp(sources: HttpSources): Promise<RunningHttp> {
   let listeners: readonly Listener[] = [];
-  const addressOf = (name: Wanted['name']) => listeners.find(({ wanted }) => wanted.name === name)?.server.address;
   const close = (some: readonly Listener[]) => Promise.all(some.map(({ server }) => server.close()));
 
   async function prepare(config: Config): Promise<Prepared> {
-    // What Cloud Map is, a reload does not change.
-    const wanted = wantedServers({ ...sources, config: { ...config, cloudMap: sources.config.cloudMap } });
+    const wanted = wantedServers(config, sources.log);
     const before = new Map(listeners.map((listener) => [keyOf(listener.wanted), listener]));
-    const fresh: Listener[] = [];
-    try {
-      for (const one of wanted.filter((each) => !before.has(keyOf(each))))
-        fresh.push({ wanted: one, server: await listenOn(one, { ...sources, config }) });
-    } catch (error) {
-      await close(fresh);
-      throw error;
-    }
     const kept = wanted.flatMap((one) => {
       const server = before.get(keyOf(one))?.server;
       return server === undefined ? [] : [{ wanted: one, server }];
     });
+    const left = listeners.filter(({ server }) => !kept.some((one) => one.server === server));
+    const added = wanted.filter((each) => !before.has(keyOf(each)));
+    // An address that is to have other TLS is free once the old server has closed.
+    const isHeld = ({ listen }: Wanted) => left.some((one) => isSameSocket(one.wanted.listen, listen));
+    const fresh: Listener[] = [];
+    const open = async (one: Wanted) => {
+      fresh.push({ wanted: one, server: await listenOn(one, config, sources) });
+    };
+    try {
+      for (const one of added.filter((each) => !isHeld(each))) await open(one);
+    } catch (error) {
+      await close(fresh);
+      throw error;
+    }
     return {
       async commit() {
-        for (const { wanted: one, server } of kept) server.replace({ endpoints: one.endpoints, limits: config.limits });
-        const left = listeners.filter(({ server }) => !kept.some((one) => one.server === server));
-        listeners = [...kept, ...fresh];
         await close(left);
+        for (const one of added.filter(isHeld))
+          await open(one).catch(({ message }: Error) => sources.log.error('http: address lost', { error: message }));
+        listeners = [...kept, ...fresh];
+        // Those of Cloud Map are known now.
+        const endpoints = endpointsOf(config, sources);
+        for (const { wanted: one, server } of listeners)
+          server.replace({ endpoints: endpoints(one), limits: config.limits });
       },
       release: async () => void (await close(fresh)),
     };
   }
 
   await (await prepare(sources.config)).commit();
+  const addresses = (isWanted: (one: Wanted) => boolean) =>
+    listeners.filter(({ wanted }) => isWanted(wanted)).map(({ server }) => server.address);
   return {
-    http: () => addressOf('http'),
-    admin: () =>
-      addressOf('admin') ?? (isShared(listeners.map(({ wanted }) => wanted)) ? addressOf('http') : undefined),
+    http: () => addresses(({ name }) => name === 'http'),
+    admin() {
+      const admin = listeners.find(({ wanted }) => wanted.name === 'admin');
+      const [shared] = addresses(({ isAdmin }) => isAdmin);
+      return admin?.wanted.listen.tls === undefined
+        ? shared
+        : { ...admin.server.address, tls: admin.wanted.listen.tls };
+    },
     prepare,
     close: () => close(listeners),
   };
 }
 
-/** Whether `http` serves the admin endpoints as well. */
-const isShared = (wanted: readonly Pick<Wanted, 'name' | 'listen'>[]): boolean =>
-  wanted.length === 1 && wanted[0].name === 'http' && isLoopback(wanted[0].listen.address);
+/** One server for each; one of port 0 stays. */
+const keyOf = ({ name, listen: { tls, ...listen } }: Wanted): string =>
+  `${listen.port === 0 ? name : ''} ${formatListenAddress(listen)} ${JSON.stringify(tls)}`;
 
-/** One socket for one address; port 0 is another one for each. */
-const keyOf = ({ name, listen }: Wanted): string =>
-  listen.port === 0 ? `${name} ${listen.address}` : formatListenAddress(listen);
+const isSameSocket = (one: ListenAddress, other: ListenAddress): boolean =>
+  one.port !== 0 && one.port === other.port && one.address === other.address;
 
-function wantedServers(sources: HttpSources): Wanted[] {
-  const { http, admin, adminToken, cloudMap } = sources.config;
-  const { log } = sources;
-  if (admin !== undefined && !isLoopback(admin.address) && adminToken === undefined)
-    throw new ListenError(`the admin address ${formatListenAddress(admin)} needs \`adminToken\` in the file`, 'EACCES');
-  if (admin !== undefined && !isLoopback(admin.address) && cloudMap?.writes === 'loopback')
-    log.warn('writes of Cloud Map are refused: `writes: loopback` needs an admin address that is loopback', {
-      admin: formatListenAddress(admin),
-    });
-  const addresses = [
-    ...(http === undefined ? [] : [{ name: 'http' as const, listen: http }]),
-    ...(admin === undefined ? [] : [{ name: 'admin' as const, listen: admin }]),
-  ];
-  if (http !== undefined && admin === undefined && !isShared(addresses))
+function wantedServers({ http, admin, adminToken, cloudMap }: Config, log: Logger): Wanted[] {
+  if (admin !== undefined && !isLoopback(admin.address)) {
+    if (adminToken === undefined && admin.tls?.clientCa === undefined)
+      throw new ListenError(
+        `the admin address ${formatListenAddress(admin)} needs \`adminToken\` or \`tls.clientCa\` in the file`,
+        'EACCES',
+      );
+    if (cloudMap?.writes === 'loopback')
+      log.warn('writes of Cloud Map are refused: `writes: loopback` needs an admin address that is loopback', {
+        admin: formatListenAddress(admin),
+      });
+  }
+  const servers: Wanted[] = http.map((listen) => ({
+    ...{ name: 'http', listen, isAdmin: admin === undefined && isLoopback(listen.address) },
+  }));
+  if (admin !== undefined) servers.push({ name: 'admin', listen: admin, isAdmin: true });
+  if (servers.length > 0 && !servers.some(({ isAdmin }) => isAdmin))
     log.info('only health, ready and metrics are served, since `http` is not loopback; set `admin` for the others', {
-      http: formatListenAddress(http),
+      http: http.map(formatListenAddress).join(', '),
     });
-  const safe = safeEndpoints(sources);
-  const all = [...safe, ...adminEndpoints(sources)];
-  return addresses.map((one) => ({ ...one, endpoints: one.name === 'admin' || isShared(addresses) ? all : safe }));
+  return servers;
 }
 
-async function listenOn(
-  { name, listen, endpoints }: Wanted,
-  { config, log, metrics }: HttpSources,
-): Promise<HttpServer> {
+function endpointsOf(config: Config, sources: HttpSources): (wanted: Wanted) => readonly Endpoint[] {
+  const safe = safeEndpoints(sources);
+  const all = [...safe, ...adminEndpoints(config, sources)];
+  return ({ isAdmin }) => (isAdmin ? all : safe);
+}
+
+async function listenOn(wanted: Wanted, config: Config, sources: HttpSources): Promise<HttpServer> {
+  const { name, listen } = wanted;
+  const { log, metrics, clock } = sources;
+  const { tls, ...address } = listen;
   try {
-    return await startHttpServer({ listen, limits: config.limits, endpoints, log, metrics });
+    const endpoints = endpointsOf(config, sources)(wanted);
+    return await startHttpServer({ listen: address, tls, limits: config.limits, endpoints, log, metrics, clock });
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException;
     const why = { EADDRINUSE: 'address already in use', EACCES: 'permission denied' }[code] ?? message;
@@ -148,14 +173,15 @@ async function listenOn(
   }
 }
 
-const safeEndpoints = ({ control, plane, metrics, isStopping, clock }: HttpSources): Endpoint[] => [
+const safeEndpoints = ({ control, plane, metrics, isStopping, configuration, clock }: HttpSources): Endpoint[] => [
   healthEndpoint(isStopping, () => plane.isStuck()),
-  readyEndpoint(isStopping, control.board),
+  readyEndpoint(isStopping, control.board, configuration),
   metricsEndpoint(metrics, clock),
 ];
 
 /** The Cloud Map API has its own authorization (`cloudMap.writes`), which AWS clients support. */
-function adminEndpoints({ control, plane, config, overview, clock, history, observing, log }: HttpSources): Endpoint[] {
+function adminEndpoints(config: Config, sources: HttpSources): Endpoint[] {
+  const { control, plane, overview, configuration, clock, history, observing, log } = sources;
   const readTop = topReading(observing.top, observing.addresses);
   const { registry, board, zones, reports, cloudMap, operators } = control;
   const endpoints = [
@@ -172,10 +198,12 @@ function adminEndpoints({ control, plane, config, overview, clock, history, obse
         replica: hostname(),
         overview,
         recent: history.history.recent,
+        configuration,
         ...(config.topQueries && { top: readTop }),
       },
       clock,
     ),
+    configEndpoint(configuration),
     externalHealthEndpoint({
       registry,
       reports,

@@ -26,3 +26,6 @@ export async function prepareAll(parts: readonly (() => Promise<Prepared>)[]): P
     release,
   };
 }
+
+/** Of a part that has not changed, or that cannot be prepared without taking effect: the last one. */
+export const NOTHING_TO_DO: Prepared = { commit: async () => {}, release: async () => {} };

@@ -1,12 +1,15 @@
 // Two HTTP addresses: `http`, which everyone may reach, and `admin`.
 import assert from 'node:assert/strict';
+import { execFile, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { copyFile, rename, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { healthdns, serving, temporaryFolder } from '../support/command.ts';
+import { promisify } from 'node:util';
+import { healthdns, launcher, serving, temporaryFolder } from '../support/command.ts';
 import { freePorts } from '../support/control-plane.ts';
+import { requirement } from '../support/requirement.ts';
 
 const ADMIN = ['/', '/explain/api.a.local', '/cache'];
 
@@ -112,3 +115,47 @@ test('a reload moves the addresses of HTTP; one that is in use changes nothing',
   await server.shows(/address already in use.*reload failed/);
   assert.deepEqual(await Promise.all([second, admin].map((port) => status(port, '/explain/www.a.local'))), [404, 200]);
 });
+
+test(
+  'with TLS, only clients with a certificate of the authority are served; renewed files take effect',
+  requirement('openssl'),
+  async (t) => {
+    const folder = await temporaryFolder(t);
+    const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'ignore' });
+    const make = (name: string) =>
+      openssl(
+        ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
+        ...['-keyout', `${name}-key.pem`, '-out', `${name}.pem`, '-subj', `/CN=${name}`],
+        ...['-addext', 'subjectAltName=IP:127.0.0.1'],
+      );
+    for (const name of ['server', 'client', 'stranger']) make(name);
+    await copyFile(join(folder, 'client.pem'), join(folder, 'authority.pem'));
+    const [port] = await freePorts(1);
+    const tls = ['cert: server.pem', 'key: server-key.pem', 'clientCa: authority.pem'].map((one) =>
+      one.replace(' ', ` ${folder}/`),
+    );
+    const config = `admin: { address: "0.0.0.0:${port}", tls: { ${tls.join(', ')} } }`;
+    const { server } = await start(t, config, '--http', '127.0.0.1:0');
+    await server.shows(new RegExp(`admin https://0\\.0\\.0\\.0:${port}`));
+    const isServed = (client: string | undefined) => {
+      const own = client && {
+        HEALTHDNS_CERT_FILE: join(folder, `${client}.pem`),
+        HEALTHDNS_KEY_FILE: join(folder, `${client}-key.pem`),
+      };
+      const env = { ...process.env, HEALTHDNS_CA_FILE: join(folder, 'server.pem'), ...own };
+      const command = [launcher, 'explain', 'api.a.local', '--http', `https://127.0.0.1:${port}`];
+      return promisify(execFile)(process.execPath, command, { env }).then(
+        ({ stdout }) => /1 of 1 instances may be answered/.test(stdout),
+        () => false,
+      );
+    };
+    const clients = ['client', 'stranger', undefined];
+    assert.deepEqual(await Promise.all(clients.map(isServed)), [true, false, false]);
+    make('server');
+    await copyFile(join(folder, 'stranger.pem'), join(folder, 'ca.pem'));
+    await rename(join(folder, 'ca.pem'), join(folder, 'authority.pem'));
+    server.process.kill('SIGHUP');
+    await server.shows(/certificates of the admin address reread/);
+    assert.deepEqual(await Promise.all(clients.map(isServed)), [false, true, false]);
+  },
+);

@@ -61,6 +61,6 @@ test('what is served says which other names are forwarded, and that the rest is 
   const file = 'zones: [{ name: ours.test }]\nforward: [{ zone: up.test, to: [192.0.2.1] }]';
   const result = await parseConfig(file, '/zones.yaml');
   assert.ok(result.ok);
-  const lines = describeServing('zones.yaml', result.config, { listening: [], http: undefined, admin: undefined });
+  const lines = describeServing('zones.yaml', result.config, { listening: [], http: [], admin: undefined });
   assert.equal(lines.at(-1), '  rest  REFUSED, except up.test. (forwarded)');
 });

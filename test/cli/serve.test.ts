@@ -153,6 +153,12 @@ test('SIGHUP reloads the file; an invalid file is logged, counted, and changes n
   const lines = await logged(server, 'the current configuration stays in effect');
   assert.match(JSON.stringify(lines), /zones\.yaml:1:\d+: .*recods/);
   assert.deepEqual(await addresses('www.a.local', dns), ['192.0.2.1']);
+  const refused = /in force since \S+\nconfiguration \S+ refused at \S+:\n {2}\S+zones\.yaml:1:\d+: .*recods/;
+  assert.match(await (await fetch(`${http}/ready`)).text(), refused);
+  assert.match(await (await fetch(`${http}/`)).text(), /refused at/);
+  const explained = await healthdns('explain', '--config', '--http', http);
+  assert.match(explained.stdout, refused);
+  assert.equal(explained.code, 1);
 
   // A kubeconfig that cannot be used is a mistake of the file that names it.
   await writeFile(join(dirname(file), 'kc'), '');
@@ -168,8 +174,11 @@ test('SIGHUP reloads the file; an invalid file is logged, counted, and changes n
   await logged(server, 'configuration reloaded');
   assert.deepEqual(await addresses('www.a.local', dns), ['192.0.2.2']);
   assert.deepEqual(await addresses('b.local', dns), ['192.0.2.3']);
+  assert.equal((await healthdns('explain', '--config', '--http', http)).code, 0);
   const metrics = await (await fetch(`${http}/metrics`)).text();
   assert.match(metrics, /^healthdns_reloads_total\{result="refused"\} 2$/m);
+  assert.match(metrics, /^healthdns_config_reload_failed_total 2$/m);
+  assert.match(metrics, /^healthdns_config_hash\{hash="[0-9a-f]{16}"\} 1$/m);
   assert.match(metrics, /^healthdns_reloads_total\{result="ok"\} 1$/m);
 });
 
@@ -179,7 +188,10 @@ test('a reload that adds an unreachable cluster leaves the replica ready and nam
     const response = await fetch(`${http}/ready`);
     return [response.status, await response.text()] as const;
   };
-  assert.deepEqual(await ready(), [200, 'OK\n']);
+  assert.match(
+    (await ready()).join(' '),
+    /^200 OK\nconfiguration [0-9a-f]{16} of \S+zones\.yaml, in force since \S+\n$/,
+  );
   await writeFile(file, `${zone('192.0.2.1')}  - { name: far.local, kubernetes: { kubeconfig: absent } }\n`);
   server.process.kill('SIGHUP');
   await logged(server, 'configuration reloaded');

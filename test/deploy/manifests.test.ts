@@ -9,8 +9,10 @@ import { chartObjects, lintChart, type Manifest, manifestsOf, ofKind } from '../
 import { requirement } from '../support/requirement.ts';
 
 async function checked(t: TestContext, objects: readonly Manifest[]): Promise<string> {
-  const file = join(await temporaryFolder(t), 'zones.yaml');
-  await writeFile(file, ofKind(objects, 'ConfigMap').data['zones.yaml']);
+  const folder = await temporaryFolder(t);
+  const file = join(folder, 'zones.yaml');
+  // The folder of the snapshot exists in the pod alone.
+  await writeFile(file, ofKind(objects, 'ConfigMap').data['zones.yaml'].replaceAll('/var/lib/healthdns', folder));
   const { code, stdout, stderr } = await healthdns('check', file);
   assert.deepEqual([code, stderr], [0, '']);
   return stdout;
@@ -35,7 +37,11 @@ test('the zones.yaml of the chart passes `healthdns check`, with any values', re
   assert.match(summary, /zone {2}production\.local\.: 1 record/);
   const written = parse(ofKind(objects, 'ConfigMap').data['zones.yaml']);
   assert.deepEqual(written.forward, [{ to: ['192.0.2.53', '192.0.2.54:5353'] }]);
-  assert.deepEqual(written.zones[0].kubernetes, { fallthrough: ['in-addr.arpa', 'ip6.arpa'], pods: 'verified' });
+  assert.deepEqual(written.zones[0].kubernetes, {
+    fallthrough: ['in-addr.arpa', 'ip6.arpa'],
+    pods: 'verified',
+    snapshot: { file: '/var/lib/healthdns/snapshot' },
+  });
   assert.equal(written.limits.tcpConnections, 50);
   assert.equal(written.server.lameduckSeconds, 5);
 });
@@ -97,7 +103,24 @@ test('the chart runs the same pods behind the same Service as deploy/healthdns.y
   };
   assert.deepEqual(podSpec(chart), podSpec(manifest));
   assert.deepEqual(ofKind(chart, 'Service').spec, ofKind(manifest, 'Service').spec);
+  assert.deepEqual(ofKind(chart, 'NetworkPolicy').spec, ofKind(manifest, 'NetworkPolicy').spec);
   assert.deepEqual(ofKind(chart, 'PodDisruptionBudget').spec, ofKind(manifest, 'PodDisruptionBudget').spec);
+});
+
+test('no port but DNS and the safe one is published or reachable, and the snapshot is on a volume', async () => {
+  const objects = await manifestsOf('healthdns.yaml');
+  const { spec } = ofKind(objects, 'Deployment').spec.template;
+  const [{ ports, volumeMounts }] = spec.containers;
+  const isOpen = (port: { containerPort?: number; port?: number }) => port.containerPort ?? port.port;
+  const policy = ofKind(objects, 'NetworkPolicy').spec.ingress.flatMap((rule: { ports: object[] }) => rule.ports);
+  for (const open of [ports, ofKind(objects, 'Service').spec.ports, policy])
+    assert.deepEqual(open.map(isOpen), [53, 53, 8053]);
+  const { admin, zones } = parse(ofKind(objects, 'ConfigMap').data['zones.yaml']);
+  assert.match(admin, /^127\.0\.0\.1:/);
+  const [volume] = spec.volumes.filter(({ name }: { name: string }) => name === 'state');
+  assert.deepEqual(volume.emptyDir, {});
+  const { mountPath } = volumeMounts.find(({ name }: { name: string }) => name === 'state');
+  assert.ok(zones[0].kubernetes.snapshot.file.startsWith(`${mountPath}/`));
 });
 
 test('pods run without privileges', async () => {
@@ -132,12 +155,9 @@ test(
   },
 );
 
-test('pods restart for changes that require a restart, but not for zones', requirement('helm'), async () => {
-  const checksum = async (values: object) =>
-    ofKind(await chartObjects(values), 'Deployment').spec.template.metadata.annotations['checksum/start'];
-  const before = await checksum({});
-  assert.equal(await checksum({ zones: [{ name: 'a.local' }] }), before);
-  assert.notEqual(await checksum({ forward: ['192.0.2.53'] }), before);
+test('pods are not restarted for a change of the configuration, which is reloaded', requirement('helm'), async () => {
+  const template = async (values: object) => ofKind(await chartObjects(values), 'Deployment').spec.template;
+  assert.deepEqual(await template({ forward: ['192.0.2.53'], zones: [{ name: 'a.local' }] }), await template({}));
 });
 
 test('helm lint reports nothing, and unknown values are rejected', requirement('helm'), async () => {

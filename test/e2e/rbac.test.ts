@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { parseAllDocuments } from 'yaml';
 import { endpoint, NODES, PODS, pod, podStatus, SERVICES, SLICES, service, slice } from '../support/cluster-objects.ts';
 import { type ControlPlane, startControlPlane } from '../support/control-plane.ts';
-import { followCluster, testKubernetesConfig } from '../support/followed-cluster.ts';
+import { followCluster, IMPATIENT, testKubernetesConfig } from '../support/followed-cluster.ts';
 import { requirement } from '../support/requirement.ts';
 import { until } from '../support/until.ts';
 
@@ -67,6 +67,46 @@ test('all kinds are followed with the permissions of deploy/rbac.yaml', options,
     await cluster.stop();
   }
 });
+
+test(
+  'a role without pods and nodes: ready after the first refusal, marked as degraded until the rule is there',
+  options,
+  async () => {
+    const { client } = plane;
+    const role = `${COLLECTIONS.ClusterRole}/healthdns`;
+    const { body } = await client.get(role);
+    const withoutRule = body.rules.map((rule: { resources: string[] }) => ({
+      ...rule,
+      resources: rule.resources.filter((resource) => resource !== 'pods' && resource !== 'nodes'),
+    }));
+    await client.patch(role, { rules: withoutRule });
+    // Patience that no test waits for: kinds that were read before are kept for so long.
+    const timings = { ...IMPATIENT, refusedMs: 600_000 };
+    const kubeconfig = await serviceAccountKubeconfig();
+    const cluster = followCluster(testKubernetesConfig(kubeconfig, { pods: 'disabled' }), timings);
+    try {
+      await until(() => cluster.status.missing(), []);
+      await until(
+        () =>
+          cluster.status
+            .degraded()
+            .map(({ kind }) => kind)
+            .sort(),
+        ['nodes', 'pods'],
+      );
+      assert.match(
+        cluster.status.degraded()[0].detail,
+        /is forbidden: User "system:serviceaccount:kube-system:healthdns"/,
+      );
+      assert.equal(cluster.status.isReady(), false, 'the data threads have nothing yet');
+      await client.patch(role, { rules: body.rules });
+      await until(() => cluster.status.degraded(), []);
+    } finally {
+      await cluster.stop();
+      await client.patch(role, { rules: body.rules });
+    }
+  },
+);
 
 test('the role permits nothing but list and watch', options, async () => {
   const { body } = await plane.client.get(`${COLLECTIONS.ClusterRole}/healthdns`);

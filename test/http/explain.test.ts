@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createConfigInForce } from '../../src/config/in-force.ts';
 import { HealthSync } from '../../src/health/sync.ts';
 import { createHistory } from '../../src/history/history.ts';
 import { createCensus } from '../../src/http/census.ts';
@@ -195,12 +196,15 @@ test('explain of a zone that is not ready reports SERVFAIL and the missing sourc
 test('the status page shows zones, services and health, escaped, and loads nothing', async () => {
   const { registry, board, census } = rooms();
   const zones = [{ name: 'test.local.', records: { count: 2 } }];
+  const configuration = createConfigInForce('/etc/zones.yaml', 'abc', fakeClock());
+  configuration.refused('def', ['zones.yaml:1:1: <b>']);
   const page = statusPage(
     {
       version: '1.2.3',
       replica: 'healthdns-0',
       overview: (limit) => overviewOf({ zones, registry, board, census }, limit),
       recent: () => [],
+      configuration: configuration.status,
     },
     fakeClock(),
   );
@@ -214,6 +218,8 @@ test('the status page shows zones, services and health, escaped, and loads nothi
   });
   assert.ok(!(response instanceof Promise));
   const body = String(response.body);
+  assert.match(body, /configuration abc of \/etc\/zones\.yaml, in force since/);
+  assert.match(body, /configuration def refused at .*:\n {2}zones\.yaml:1:1: &lt;b&gt;/);
   assert.match(body, /1 services, 1 of 2 instances answered, 2 static records/);
   assert.match(body, /<span class="out">UNHEALTHY<\/span> api-2/);
   assert.match(body, /ECONNREFUSED &lt;script&gt;alert/);

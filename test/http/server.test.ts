@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
+import { systemClock } from '../../src/clock.ts';
+import { createConfigInForce } from '../../src/config/in-force.ts';
 import { type Endpoint, type HttpRequest, type HttpResponse, text } from '../../src/http/endpoint.ts';
 import { healthEndpoint, metricsEndpoint, readyEndpoint } from '../../src/http/safe.ts';
 import { startHttpServer } from '../../src/http/server.ts';
@@ -24,7 +26,7 @@ const fails: Endpoint = {
 async function serving(endpoints: Endpoint[], use: (url: string, port: number) => Promise<void>): Promise<string> {
   const metrics = createMetrics();
   const listen = { address: '127.0.0.1', port: 0 };
-  const server = await startHttpServer({ listen, limits, endpoints, log: silentLogger, metrics });
+  const server = await startHttpServer({ clock: systemClock, listen, limits, endpoints, log: silentLogger, metrics });
   try {
     await use(`http://127.0.0.1:${server.address.port}`, server.address.port);
   } finally {
@@ -70,30 +72,51 @@ test('/health is 200 while serving and 503 during shutdown, or while data thread
 
 test('/ready is 503 with the sources that have not synced and their zones, then 200', async () => {
   const prod = { source: 'kubernetes/prod', zones: ['cluster.local.'], detail: 'listing pods' };
+  const inForce = createConfigInForce('/zones.yaml', 'abc', { now: () => 0 });
+  const configuration = inForce.status();
+  const last = 'configuration abc of /zones.yaml, in force since 1970-01-01T00:00:00.000Z\n';
   let missing = [prod];
   let ready = false;
+  let degraded: { source: string; kind: string; detail: string }[] = [];
   let sending: (typeof prod)[] = [];
   const unpublished = () => sending.map(({ source, zones }) => ({ name: source, zones }));
-  const endpoint = readyEndpoint(() => false, { isReady: () => ready, missing: () => missing, unpublished });
+  const endpoint = readyEndpoint(
+    () => false,
+    { isReady: () => ready, missing: () => missing, unpublished, degraded: () => degraded },
+    inForce.status,
+  );
   await serving([endpoint], async (url) => {
     const before = await fetch(`${url}/ready`);
     assert.equal(before.status, 503);
-    assert.equal(await before.text(), 'not ready\nkubernetes/prod (cluster.local.): listing pods\n');
+    assert.equal(await before.text(), `not ready\nkubernetes/prod (cluster.local.): listing pods\n${last}`);
     const asJson = await fetch(`${url}/ready?format=json`);
-    assert.deepEqual(await asJson.json(), { ready: false, missing });
+    assert.deepEqual(await asJson.json(), { ready: false, missing, degraded, configuration });
     [missing, sending] = [[], [prod]];
     const heard = await fetch(`${url}/ready`);
     const line = 'kubernetes/prod (cluster.local.): its names are being sent to the data threads';
-    assert.deepEqual([heard.status, await heard.text()], [503, `not ready\n${line}\n`]);
+    assert.deepEqual([heard.status, await heard.text()], [503, `not ready\n${line}\n${last}`]);
     sending = [];
     ready = true;
     const after = await fetch(`${url}/ready`);
-    assert.deepEqual([after.status, await after.text()], [200, 'OK\n']);
+    assert.deepEqual([after.status, await after.text()], [200, `OK\n${last}`]);
     missing = [prod];
     const late = await fetch(`${url}/ready`);
-    assert.deepEqual([late.status, await late.text()], [200, 'OK\nkubernetes/prod (cluster.local.): listing pods\n']);
+    assert.deepEqual(
+      [late.status, await late.text()],
+      [200, `OK\nkubernetes/prod (cluster.local.): listing pods\n${last}`],
+    );
     const lateAsJson = await fetch(`${url}/ready?format=json`);
-    assert.deepEqual(await lateAsJson.json(), { ready: true, missing });
+    assert.deepEqual(await lateAsJson.json(), { ready: true, missing, degraded, configuration });
+    degraded = [{ source: 'kubernetes/prod', kind: 'pods', detail: 'no' }];
+    const without = await fetch(`${url}/ready`);
+    assert.equal(without.status, 200);
+    assert.match(
+      await without.text(),
+      /\nkubernetes\/prod is degraded: served without pods, which the API server denies \(no\)\n/,
+    );
+    inForce.refused('def', ['zones.yaml:3:1: unknown key']);
+    const refused = await (await fetch(`${url}/ready`)).text();
+    assert.match(refused, /configuration def refused at \S+:\n {2}zones\.yaml:3:1: unknown key\n$/);
   });
 });
 
@@ -209,7 +232,7 @@ test('a client that disconnects during its request is not an error', async () =>
   const log = { ...silentLogger, error: (message: string) => void logged.push(message) };
   const metrics = createMetrics();
   const listen = { address: '127.0.0.1', port: 0 };
-  const server = await startHttpServer({ listen, limits, endpoints: [echo], log, metrics });
+  const server = await startHttpServer({ clock: systemClock, listen, limits, endpoints: [echo], log, metrics });
   const socket = connect(server.address.port, '127.0.0.1').on('error', () => {});
   socket.write('POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nhalf');
   await once(socket, 'connect');
@@ -223,7 +246,9 @@ test('a client that disconnects during its request is not an error', async () =>
 test('a port in use rejects with EADDRINUSE', async () => {
   await serving([echo], async (_url, port) => {
     const options = { listen: { address: '127.0.0.1', port }, limits, endpoints: [], log: silentLogger };
-    await assert.rejects(startHttpServer({ ...options, metrics: createMetrics() }), { code: 'EADDRINUSE' });
+    await assert.rejects(startHttpServer({ clock: systemClock, ...options, metrics: createMetrics() }), {
+      code: 'EADDRINUSE',
+    });
   });
 });
 

@@ -71,6 +71,7 @@ export async function startCloudMapInCluster(
     leaseTimings,
   });
   const server = await startHttpServer({
+    clock: systemClock,
     listen: { address: '127.0.0.1', port: 0 },
     limits: { httpBodyBytes: 256 * 1024, httpConnections: 1000 },
     endpoints: [...cloudMap.endpoints],

@@ -67,6 +67,7 @@ export async function startCloudMapServer(settings: Settings = {}): Promise<Clou
     health,
   };
   const server = await startHttpServer({
+    clock: systemClock,
     listen: { address: '127.0.0.1', port: 0 },
     limits: { httpBodyBytes: 256 * 1024, httpConnections: 100 },
     endpoints: awsEndpoints({

@@ -31,7 +31,7 @@ export async function check(file: string, output: CheckOutput): Promise<0 | 1> {
 export function summary(config: Config): string[] {
   return [
     `DNS   ${config.listen.map(formatListenAddress).join(', ')} (UDP and TCP)`,
-    `HTTP  ${config.http ? formatListenAddress(config.http) : 'off'}`,
+    `HTTP  ${config.http.map(formatListenAddress).join(', ') || 'off'}`,
     ...(config.admin === undefined ? [] : [`admin ${formatListenAddress(config.admin)}`]),
     ...config.zones.map((zone) => `zone  ${zone.name}: ${zoneContents(zone)}`),
     `rest  ${otherNames(config)}`,

@@ -5,14 +5,17 @@ import * as v from 'valibot';
 import type { Reporter } from '../../reading/problem.ts';
 import { choice, expecting, integer, mapping, text } from '../../reading/shape.ts';
 import type { Soundness } from '../../reading/validate.ts';
-import type { Config } from '../config.ts';
+import type { Config, ListenAddress } from '../config.ts';
 import { answeringEntries, buildAnswering, checkAnswering } from '../sections/answering.ts';
 import { buildCloudMap, checkCloudMap, cloudMapEntry } from '../sections/cloud-map.ts';
 import { createClusterNames } from '../sections/cluster-names.ts';
 import { buildEcs, checkEcs, ecsEntry } from '../sections/ecs.ts';
 import { buildHistory, historyEntry } from '../sections/history.ts';
 import {
+  adminAddress,
   adminEntries,
+  buildAdmin,
+  buildHttp,
   checkAdmin,
   checkListen,
   httpEntry,
@@ -79,24 +82,16 @@ export async function checkFile(
   const { admin, http } = addressesOf(file, soundness);
   if (admin !== undefined) {
     const listen = soundness.isSound(['listen']) ? [file.listen].flat() : [];
-    checkAdmin(admin, file.adminToken, http === undefined ? listen : [...listen, http], reporter);
+    checkAdmin(admin, file.adminToken, [...listen, ...http], folder, reporter);
   }
+  const apiAddress = admin === undefined ? adminOf(http) : parseListenAddress(adminAddress(admin));
   if (file.cloudMap !== undefined && file.cloudMap !== null) {
-    const address = admin ?? http;
-    await checkCloudMap(
-      file.cloudMap,
-      address === undefined ? undefined : parseListenAddress(address),
-      folder,
-      soundness,
-      reporter,
-    );
-    if (admin === undefined && http !== undefined && !isLoopback(parseListenAddress(http).address))
+    await checkCloudMap(file.cloudMap, apiAddress, folder, soundness, reporter);
+    if (admin === undefined && apiAddress !== undefined && !isLoopback(apiAddress.address))
       reporter.warning(['cloudMap'], 'the API is not served: `http` is not loopback, so set `admin`');
   }
   if (file.ecs !== undefined && file.ecs !== null) {
-    const address = admin ?? http;
-    const parsed = address === undefined ? undefined : parseListenAddress(address);
-    checkEcs(file.ecs, file.cloudMap, parsed, soundness, reporter);
+    checkEcs(file.ecs, file.cloudMap, apiAddress, soundness, reporter);
   }
   checkAnswering(file, folder, (key) => soundness.isSound([key]), reporter);
   if (soundness.isContainer(['views'])) checkViews(file.views, file, folder, soundness, reporter);
@@ -113,18 +108,24 @@ export async function checkFile(
 type RecordsOfZones = Awaited<ReturnType<typeof checkZones>>;
 
 /** Those that are well-formed and not disabled. */
-function addressesOf(file: FileInput, soundness: Soundness): { readonly admin?: string; readonly http?: string } {
+function addressesOf({ admin, http }: FileInput, soundness: Soundness) {
   return {
-    admin: soundness.isSound(['admin']) ? file.admin : undefined,
-    http: soundness.isSound(['http']) && file.http !== false ? file.http : undefined,
+    admin: soundness.isSound(['admin']) ? admin : undefined,
+    http: soundness.isSound(['http']) && http !== false ? [http].flat() : [],
   };
+}
+
+/** Without `admin`, its endpoints are on those of `http` that are loopback. */
+function adminOf(http: readonly string[]): ListenAddress | undefined {
+  const addresses = http.map(parseListenAddress);
+  return addresses.find(({ address }) => isLoopback(address)) ?? addresses[0];
 }
 
 /** A file without problems → the configuration; may still warn. */
 export function buildConfig(
   input: FileInput,
   records: RecordsOfZones,
-  file: string,
+  source: Pick<Config, 'file' | 'hash'>,
   folder: string,
   reporter: Reporter,
 ): Config {
@@ -137,10 +138,10 @@ export function buildConfig(
   const cloudMap = input.cloudMap && buildCloudMap(input.cloudMap, folder, clusters);
   const limits = { ...input.limits, errorText: input.server.errorText };
   return {
-    file,
+    ...source,
     listen: [input.listen].flat().map(parseListenAddress),
-    http: input.http === false ? undefined : parseListenAddress(input.http),
-    admin: input.admin === undefined ? undefined : parseListenAddress(input.admin),
+    http: buildHttp(input.http),
+    admin: input.admin === undefined ? undefined : buildAdmin(input.admin, folder),
     adminToken: input.adminToken && resolve(folder, input.adminToken),
     ...(input.operatorFile !== undefined && { operatorFile: resolve(folder, input.operatorFile) }),
     threads: input.threads,

@@ -5,6 +5,7 @@ import { readTextFile } from '../../reading/text-file.ts';
 import { validate } from '../../reading/validate.ts';
 import { readYaml } from '../../reading/yaml.ts';
 import type { Config } from '../config.ts';
+import { hashOf } from '../in-force.ts';
 import { buildConfig, checkFile, fileSchema } from './file.ts';
 
 /** A generated file may have a million problems; a person needs the first ones. */
@@ -12,7 +13,12 @@ const MAX_PROBLEMS = 1000;
 
 export type LoadResult = (
   | { readonly ok: true; readonly config: Config }
-  | { readonly ok: false; readonly problems: readonly Problem[] }
+  | {
+      readonly ok: false;
+      /** undefined: the file could not be read. */
+      readonly hash?: string;
+      readonly problems: readonly Problem[];
+    }
 ) & {
   readonly warnings: readonly Problem[];
   /** Absolute paths of the zone files that were read, those that are missing included. */
@@ -22,7 +28,10 @@ export type LoadResult = (
 /** Reads and checks a file. Never throws for the content of the file or the disk: these are problems with a place. */
 export async function loadConfig(path: string): Promise<LoadResult> {
   const read = await readTextFile(path, ': split it over several servers');
-  if ('text' in read) return parseConfig(read.text, path);
+  if ('text' in read) {
+    const result = await parseConfig(read.text, path);
+    return result.ok ? result : { ...result, hash: hashOf(read.text) };
+  }
   return {
     ok: false,
     problems: [{ file: path, line: 1, column: 1, path: '', message: read.problem }],
@@ -65,7 +74,7 @@ export async function parseConfig(text: string, path: string): Promise<LoadResul
   const records = await checkFile(output, folder, soundness, reporter);
   const zoneFiles = [...records.values()].flatMap(({ files }) => files);
   if (problems.length > 0) return failed(problems, warnings, zoneFiles);
-  const config = buildConfig(output, records, resolve(path), folder, reporter);
+  const config = buildConfig(output, records, { file: resolve(path), hash: hashOf(text) }, folder, reporter);
   return { ok: true, config, warnings: sorted(warnings), zoneFiles };
 }
 

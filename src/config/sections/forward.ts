@@ -12,7 +12,7 @@ import {
 import { type Reporter, show, shown } from '../../reading/problem.ts';
 import { choice, flag, integer, list, mapping, oneOrMany, seconds, text, whichever } from '../../reading/shape.ts';
 import { absoluteName, domainName } from './names.ts';
-import { checkUpstreamTls } from './upstream-tls.ts';
+import { checkTlsFiles } from './upstream-tls.ts';
 
 const DNS_PORT = 53;
 const DNS_OVER_TLS_PORT = 853;
@@ -139,7 +139,7 @@ export function checkForward(input: ForwardInput, folder: string, reporter: Repo
     seen.add(zone);
     if ([route.to].flat().length === 0)
       reporter.problem(['forward', i, 'to'], `\`to\`: expected at least one ${EXPECTED}`);
-    checkUpstreamTls(route.tls, ['forward', i, 'tls'], folder, reporter);
+    checkTlsFiles(route.tls, ['forward', i, 'tls'], folder, reporter);
   }
 }
 

@@ -1,9 +1,11 @@
 // The addresses of the server: `listen` (DNS), `http` and `admin`.
+import { resolve } from 'node:path';
 import * as v from 'valibot';
 import { canonicalIp, ipFamily } from '../../dns/ip.ts';
 import { type Reporter, show, shown } from '../../reading/problem.ts';
-import { expecting, oneOrMany, text } from '../../reading/shape.ts';
-import type { ListenAddress } from '../config.ts';
+import { expecting, mapping, oneOrMany, text, whichever } from '../../reading/shape.ts';
+import type { AdminConfig, ListenAddress } from '../config.ts';
+import { checkTlsFiles } from './upstream-tls.ts';
 
 /**
  * Loopback and a port above 1023, as in the example: without these keys, no privilege is needed and nothing is open to
@@ -26,24 +28,73 @@ export const listenEntry = v.optional(
 
 export const httpEntry = v.optional(
   v.pipe(
-    v.union([v.literal(false), listenAddress], expecting(`${EXPECTED}, or false`)),
-    v.description('Address of /health, /ready and /metrics, and on loopback of what `admin` serves; false: none.'),
+    whichever(
+      Array.isArray,
+      v.array(listenAddress),
+      v.union([v.literal(false), listenAddress], expecting(`${EXPECTED}, or false`)),
+    ),
+    v.description(
+      'Address of /health, /ready and /metrics, or a list of them; one that is loopback also serves what `admin` does; false: none.',
+    ),
   ),
   DEFAULT_HTTP,
 );
 
+const adminTlsEntry = mapping(
+  {
+    cert: text('a path', 'PEM file with the certificate of this server, and those between it and its authority.'),
+    key: text('a path', 'PEM file with its private key.'),
+    clientCa: v.optional(
+      text('a path', 'PEM file with the authorities of client certificates; without one of them no request is served.'),
+    ),
+  },
+  'HTTPS. The files are reread when they change.',
+);
+
 export const adminEntries = {
   admin: v.optional(
-    text(
-      EXPECTED,
-      'Address of the status page, /explain, /cache, /external-health and the Cloud Map API; default: that of `http`, if it is loopback.',
-      problemOf,
+    v.pipe(
+      whichever(
+        (input) => typeof input === 'object' && input !== null && !Array.isArray(input),
+        mapping(
+          { address: text(EXPECTED, 'ADDRESS:PORT.', problemOf), tls: v.optional(adminTlsEntry) },
+          'The address, and how it is protected.',
+        ),
+        text(EXPECTED, 'ADDRESS:PORT.', problemOf),
+      ),
+      v.description(
+        'Address of the status page, /explain, /cache, /external-health and the Cloud Map API; default: that of `http`, if it is loopback.',
+      ),
     ),
   ),
   adminToken: v.optional(
-    text('a path', 'File with the bearer token that requests to `admin` need; required unless `admin` is loopback.'),
+    text(
+      'a path',
+      'File with the bearer token that requests to `admin` need; required unless `admin` is loopback or has `tls.clientCa`.',
+    ),
   ),
 };
+
+type AdminInput = NonNullable<v.InferOutput<typeof adminEntries.admin>>;
+
+export const adminAddress = (admin: AdminInput): string => (typeof admin === 'string' ? admin : admin.address);
+
+export function buildAdmin(admin: AdminInput, folder: string): AdminConfig {
+  const address = parseListenAddress(adminAddress(admin));
+  if (typeof admin === 'string' || admin.tls === undefined) return address;
+  const { cert, key, clientCa } = admin.tls;
+  return {
+    ...address,
+    tls: {
+      cert: resolve(folder, cert),
+      key: resolve(folder, key),
+      clientCa: clientCa === undefined ? undefined : resolve(folder, clientCa),
+    },
+  };
+}
+
+export const buildHttp = (http: false | string | readonly string[]): ListenAddress[] =>
+  http === false ? [] : [http].flat().map(parseListenAddress);
 
 /**
  * "127.0.0.1:53" or "[::1]:53" → address and port; for the command line, too.
@@ -62,7 +113,11 @@ export function formatListenAddress({ address, port }: ListenAddress): string {
 }
 
 /** No address twice; DNS over TCP, HTTP and admin cannot share one. */
-export function checkListen(values: string | readonly string[], http: string | false, reporter: Reporter): void {
+export function checkListen(
+  values: string | readonly string[],
+  http: string | readonly string[] | false,
+  reporter: Reporter,
+): void {
   const seen = new Set<string>();
   for (const [i, value] of [values].flat().entries()) {
     const path = Array.isArray(values) ? ['listen', i] : ['listen'];
@@ -70,31 +125,40 @@ export function checkListen(values: string | readonly string[], http: string | f
     if (seen.has(address) && !address.endsWith(':0')) reporter.problem(path, `duplicate address ${address}`);
     seen.add(address);
   }
-  if (http !== false && isTaken(http, seen))
-    reporter.problem(
-      ['http'],
-      `\`http\`: ${shown(http)} already serves DNS over TCP (see \`listen\`): expected another port`,
-    );
+  const taken = new Set(seen);
+  for (const one of http === false ? [] : [http].flat()) {
+    if (isTaken(one, seen))
+      reporter.problem(
+        ['http'],
+        `\`http\`: ${shown(one)} already serves DNS over TCP (see \`listen\`): expected another port`,
+      );
+    else if (isTaken(one, taken)) reporter.problem(['http'], `\`http\`: duplicate address ${shown(one)}`);
+    taken.add(formatListenAddress(parseListenAddress(one)));
+  }
   if (seen.size === 0) reporter.problem(['listen'], `\`listen\`: expected at least one ${EXPECTED}`);
 }
 
 /** `others`: the valid addresses of `listen` and `http`. */
 export function checkAdmin(
-  admin: string,
+  input: AdminInput,
   token: string | undefined,
   others: readonly string[],
+  folder: string,
   reporter: Reporter,
 ): void {
+  const admin = adminAddress(input);
+  const tls = typeof input === 'string' ? undefined : input.tls;
+  if (tls !== undefined) checkTlsFiles(tls, ['admin', 'tls'], folder, reporter);
   const taken = new Set(others.map((value) => formatListenAddress(parseListenAddress(value))));
   if (isTaken(admin, taken))
     reporter.problem(
       ['admin'],
       `\`admin\`: ${shown(admin)} is an address of \`listen\` or \`http\`: expected another port`,
     );
-  if (token === undefined && !isLoopback(parseListenAddress(admin).address))
+  if (token === undefined && tls?.clientCa === undefined && !isLoopback(parseListenAddress(admin).address))
     reporter.problem(
       ['admin'],
-      `\`admin\`: everyone who can reach ${shown(admin)} could read and write: use a loopback address, or set \`adminToken\``,
+      `\`admin\`: everyone who can reach ${shown(admin)} could read and write: use a loopback address, or set \`adminToken\` or \`tls.clientCa\``,
     );
 }
 

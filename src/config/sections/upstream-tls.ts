@@ -1,4 +1,5 @@
-// The PEM files of `forward[].tls`, loaded as the data threads will load them, so that problems are reported with their place.
+// PEM files of `forward[].tls` and `admin.tls`, loaded as they will be when they are used, so that problems are reported with
+// their place.
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
@@ -10,19 +11,21 @@ export interface TlsFiles {
   readonly ca?: string;
   readonly cert?: string;
   readonly key?: string;
+  readonly clientCa?: string;
 }
 
 /** Paths are relative to `folder`. */
-export function checkUpstreamTls(tls: TlsFiles, path: Path, folder: string, reporter: Reporter): void {
+export function checkTlsFiles(tls: TlsFiles, path: Path, folder: string, reporter: Reporter): void {
   const pem: { ca?: string; cert?: string; key?: string } = {};
-  for (const key of ['ca', 'cert', 'key'] as const) {
+  for (const key of ['ca', 'clientCa', 'cert', 'key'] as const) {
     const file = tls[key];
     if (file === undefined) continue;
     try {
       const text = readFileSync(resolve(folder, file), 'utf8');
+      const use = key === 'clientCa' ? 'ca' : key;
       const problem =
-        key !== 'key' && !CERTIFICATE.test(text) ? 'there is no certificate in it' : refusal({ [key]: text });
-      if (problem === undefined) pem[key] = text;
+        key !== 'key' && !CERTIFICATE.test(text) ? 'there is no certificate in it' : refusal({ [use]: text });
+      if (problem === undefined) pem[use] = text;
       else reporter.problem([...path, key], `cannot use ${shown(file)}: ${problem}`);
     } catch (error) {
       reporter.problem([...path, key], `cannot read ${shown(file)}: ${(error as Error).message}`);

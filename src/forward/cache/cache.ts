@@ -207,6 +207,25 @@ export class AnswerCache {
     return listings;
   }
 
+  /** Copies of all that may still be given, those used longest ago first; others may be stored meanwhile. */
+  *oldestFirst(nowMs: number): Generator<CacheEntry> {
+    for (const key of [...this.lru.rkeys()]) {
+      const handle = this.lru.peek(key);
+      if (handle === undefined) continue;
+      this.show(handle);
+      if (this.freshness.ageOf(this.view, nowMs) !== AGE.OVER) yield copyOf(this.view);
+    }
+  }
+
+  /** Stores an entry of another cache, if the settings would have it for so long. */
+  takeIn(entry: CacheEntry, name: WireName): void {
+    const { maxTtlSeconds, maxNegativeTtlSeconds } = this.settings;
+    const isFailure = entry.rcode === RCODE.SERVFAIL;
+    const longestSeconds = entry.hasData ? maxTtlSeconds : maxNegativeTtlSeconds;
+    if (!isFailure && entry.expiresMs - entry.storedMs > longestSeconds * 1000) return;
+    if (isFailure ? this.freshness.mayStoreFailure(name) : this.freshness.mayStore(entry, name)) this.store(entry);
+  }
+
   entries(): number {
     return this.lru.size;
   }

@@ -169,10 +169,9 @@ export class ListAndWatch {
     if (step.next.trouble?.is !== this.recovery.trouble?.is) this.logTrouble(step.next, detail);
     if (failure === 'unauthorized') server.forgetCredentials();
     if (failure === 'absent') absent?.();
-    if (step.abandons) {
-      report.waive();
-      known.abandon();
-    }
+    // Only a kind that has been read is worth waiting for: perhaps the role is being replaced.
+    if (step.abandons || (failure === 'forbidden' && !this.rules.essential && !this.reached)) report.waive();
+    if (step.abandons) known.abandon();
     this.rejectProtobuf(error);
     return step;
   }

@@ -139,6 +139,8 @@ const CHANGES: Readonly<Record<string, Change>> = {
     },
     expected: [false, true],
   },
+  topQueries: inThreads('topQueries: false', 'topQueries: true'),
+  dnstap: inThreads('dnstap: { to: /run/healthdns/dnstap.sock }'),
   cloudMap: {
     after: 'cloudMap: { writes: off, account: "123456789012" }',
     see: ({ call }) => call('Route53AutoNaming_v20170314.ListNamespaces'),
@@ -181,7 +183,7 @@ for (const [key, { before = '', after, see, expected }] of Object.entries(CHANGE
     const first = await configOf(folder, before);
     const second = await configOf(folder, after);
     const lines: string[] = [];
-    const logged = (message: string) => void lines.push(message);
+    const logged = (message: string, fields?: object) => void lines.push(`${message} ${JSON.stringify(fields)}`);
     const log: Logger = { ...silentLogger, info: logged, warn: logged, error: logged };
     const running = await startHealthdns(first, {
       ...{ log, metrics: createMetrics(), clock: systemClock, random: Math.random },
@@ -200,7 +202,7 @@ for (const [key, { before = '', after, see, expected }] of Object.entries(CHANGE
 /** Keys whose new value needs other settings of the data threads. */
 const OF_THREADS = [
   ...['listen', 'threads', 'server', 'limits', 'forward', 'cache', 'hosts', 'templates', 'dns64', 'rebindingFilter'],
-  ...['loopDetection', 'loadbalance', 'acl', 'rewrite', 'autopath', 'queryLog', 'views'],
+  ...['loopDetection', 'loadbalance', 'acl', 'rewrite', 'autopath', 'queryLog', 'views', 'topQueries', 'dnstap'],
 ];
 
 /** Scalars in these: those that do not concern data threads. */

@@ -37,7 +37,7 @@ const OWN_TESTS_SOONER = 4;
 /** Of a test that has not run yet. */
 const UNKNOWN_MS = 1000;
 /** Tests of one mutant that pass for so long are enough: it has survived. */
-const ENOUGH_MS = 120_000;
+const ENOUGH_MS = 60_000;
 /** What `importsOf` has read. */
 const importsByFile = new Map();
 

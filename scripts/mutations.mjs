@@ -92,7 +92,7 @@ function collect(node, code, found) {
 }
 
 /** Decimal numbers from here on are limits and times that were chosen: one more or less is no error, none at all is. */
-const CHOSEN = 100;
+const CHOSEN = 24;
 
 function otherNumber({ value, raw }) {
   const isChosen = value >= CHOSEN && !raw.startsWith('0x');

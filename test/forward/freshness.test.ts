@@ -374,3 +374,24 @@ test('failures in disabledZones are not cached', async () => {
     [false, false, true],
   );
 });
+
+test('serve-stale: a client that joins a refresh under way gets the expired answer once its patience is over', async () => {
+  const cache = { prefetch: PREFETCH_DEFAULTS, serveStale: SERVE_STALE_DEFAULTS };
+  const { clock, server, ask, cached } = await setUp({ cache });
+  server.script = answerFrom('www.example. 20 IN A 192.0.2.1');
+  await ask('www.example. A');
+  await clock.advance(19_000);
+  server.script = () => {};
+  for (let i = 0; i < 10; i++) cached('www.example. A');
+  await clock.advance(20);
+  await until(() => server.asked.length, 2);
+  await clock.advance(980);
+  let given: number | undefined;
+  void ask('www.example. A').then((response) => {
+    given = edeOf(response);
+  });
+  await clock.advance(SERVE_STALE_DEFAULTS.clientTimeoutMs - 1);
+  assert.equal(given, undefined);
+  await clock.advance(20);
+  assert.equal(given, EDE.STALE_ANSWER);
+});

@@ -44,7 +44,7 @@ async function start(context: TestContext, errnos: number[]) {
   };
   const listener = await listenTcp('epoll', plane.engine, SETTINGS, clock, { replaced });
   context.after(() => listener.close());
-  return { clock, port: listener.bound.port, counters: plane.engine.counters, attempts: () => attempts };
+  return { listener, clock, port: listener.bound.port, counters: plane.engine.counters, attempts: () => attempts };
 }
 
 test(
@@ -74,6 +74,18 @@ test(
     const { port, counters } = await start(context, [ECONNABORTED]);
     assert.equal((await talkTcp('127.0.0.1', port, QUERY)).length, 1);
     assert.equal(counters[COUNTER.TCP_REFUSED], 1);
+  },
+);
+
+test(
+  'connections that wait to be accepted are served when the listener stops',
+  requirement('linux'),
+  async (context) => {
+    const { listener, port, attempts } = await start(context, [EMFILE]);
+    const answers = talkTcp('127.0.0.1', port, QUERY);
+    await until(attempts, 1);
+    listener.stop();
+    assert.equal((await answers).length, 1);
   },
 );
 

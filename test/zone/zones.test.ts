@@ -477,3 +477,15 @@ test('svc and pod exist in a cluster without services, and only there', async ()
     assert.equal(zones.explain(`${label}.plain.local.`).exists, 'absent');
   }
 });
+
+test('a change of one zone’s readiness, and of nothing else, is sent', async () => {
+  const { plane, zones } = setUpZones([clusterZone('cluster.local.', { reverse: [] })]);
+  await zones.flush();
+  for (const ready of [true, false, true]) {
+    plane.log.length = 0;
+    zones.setState('cluster.local.', { ready, stale: false });
+    await zones.flush();
+    assert.deepEqual(plane.log, ['replace-zone cluster.local.']);
+    assert.equal(plane.zones.get('cluster.local.')?.ready, ready);
+  }
+});

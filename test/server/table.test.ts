@@ -146,6 +146,7 @@ test('change messages are decoded as they were encoded', () => {
     ready: true,
     stale: true,
     fallthrough: [parseName('.'), parseName('a.z.test.')],
+    why: 'its cluster has not been read',
   };
   const changes: Change[] = [
     { kind: 'replace-zone', zone },

@@ -16,7 +16,8 @@ export interface Installed {
   stop(): Promise<void>;
 }
 
-const UPSTREAM = (port: number) => `.:${port} {
+/** An upstream server that knows one name. */
+export const UPSTREAM = (port: number) => `.:${port} {
   bind 127.0.0.1
   hosts {
     192.0.2.80 www.example.org
@@ -55,14 +56,15 @@ export async function startInstalled(plane: ControlPlane, corefile: string, plan
     coreDnsPort: coreDnsPort!,
     healthdnsPort: healthdnsPort!,
     healthdns: server,
-    stopCoreDns: () => end(coreDns),
+    stopCoreDns: coreDns.stop,
     async stop() {
-      await Promise.all([server.stop(), end(coreDns), end(upstream)]);
+      await Promise.all([server.stop(), coreDns.stop(), upstream.stop()]);
     },
   };
 }
 
-function onLoopback(
+/** With addresses of this machine, and the kubeconfig. */
+export function onLoopback(
   corefile: string,
   { kubeconfig }: ControlPlane,
   port: number,
@@ -78,9 +80,14 @@ function onLoopback(
     .replace('/etc/resolv.conf', `127.0.0.1:${upstreamPort}`);
 }
 
-function startCoreDns(file: string): ChildProcess {
+export interface CoreDns {
+  stop(): Promise<void>;
+}
+
+export function startCoreDns(file: string): CoreDns {
   const program = join(process.env.KUBEBUILDER_ASSETS!, 'coredns');
-  return spawn(program, ['-conf', file, '-quiet'], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn(program, ['-conf', file, '-quiet'], { stdio: ['ignore', 'ignore', 'inherit'] });
+  return { stop: () => end(child) };
 }
 
 async function end(child: ChildProcess): Promise<void> {

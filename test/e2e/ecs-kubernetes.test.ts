@@ -97,7 +97,8 @@ test('the circuit breaker rolls back a revision whose containers end', options, 
   const deploymentCircuitBreaker = { enable: true, rollback: true };
   await createService('broken', { desiredCount: 1, deploymentConfiguration: { deploymentCircuitBreaker } });
   await one.stable('broken');
-  await define('broken', { command: ['sh', '-c', 'sleep 0.3; exit 1'] });
+  const healthCheck = { ...CONTAINER.healthCheck, command: ['CMD-SHELL', 'false'] };
+  await define('broken', { command: ['sh', '-c', 'sleep 0.3; exit 1'], healthCheck });
   await one.ecs('UpdateService', { service: 'broken', taskDefinition: 'broken' });
   const told = async () => (await one.service('broken')).events.map(({ message }: any) => message).join('\n');
   await until(async () => /rolling back to/.test(await told()), true);

@@ -136,3 +136,47 @@ test('a task whose port is taken does not start, and the event tells why', optio
     other.close();
   }
 });
+
+test(
+  'tasks go on when the Cloud Map service and namespace under them are deleted, and end with their service',
+  options,
+  async () => {
+    const setup = await startEcsOnProcesses();
+    try {
+      await setup.define('under');
+      const { serviceId } = await setup.createService('under', { desiredCount: 2 });
+      await setup.stable('under');
+      const { Service } = await setup.cloudMap.call('GetService', { Id: serviceId });
+      await setup.cloudMap.call('DeleteService', { Id: serviceId });
+      await setup.cloudMap.call('DeleteNamespace', { Id: Service.NamespaceId });
+      assert.equal((await setup.service('under')).runningCount, 2);
+      await setup.ecs('UpdateService', { service: 'under', desiredCount: 1 });
+      await setup.stable('under');
+      await setup.ecs('DeleteService', { service: 'under', force: true });
+      await until(async () => (await setup.service('under')).status, 'INACTIVE');
+    } finally {
+      await setup.stop();
+    }
+  },
+);
+
+test('a definition beyond ECS’s limits is refused with the limit, and leaves no revision behind', options, async () => {
+  const setup = await startEcsOnProcesses();
+  const web = { name: 'web', image: 'none', command: ['sleep', '600'] };
+  const refused = async (containerDefinitions: object[], message: RegExp) =>
+    assert.rejects(setup.ecs('RegisterTaskDefinition', { family: 'much', containerDefinitions }), (error: Error) => {
+      assert.ok(['ClientException', 'InvalidParameterException'].includes(error.name), error.name);
+      assert.match(error.message, message);
+      return true;
+    });
+  try {
+    const eleven = Array.from({ length: 11 }, (_, i) => ({ ...web, name: `web${i}` }));
+    await refused(eleven, /length.*10|10 containers/i);
+    await refused([{ ...web, environment: [{ name: 'A', value: 'x'.repeat(64 * 1024) }] }], /maximum of 65536 bytes/);
+    await refused([{ ...web, healthCheck: { command: ['CMD', 'true'], interval: 1 } }], /from 5 to 300/);
+    await refused([{ ...web, stopTimeout: 1e9 }], /from 0 to 86400/);
+    assert.deepEqual((await setup.ecs('ListTaskDefinitions', { familyPrefix: 'much' })).taskDefinitionArns, []);
+  } finally {
+    await setup.stop();
+  }
+});

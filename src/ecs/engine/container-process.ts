@@ -2,6 +2,7 @@
 // they are found again even if they left the group or the supervisor died.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import type { Clock } from '../../clock.ts';
 
 export const SUPERVISOR_VARIABLE = 'HEALTHDNS_SUPERVISOR';
 export const TASK_VARIABLE = 'HEALTHDNS_TASK_ID';
@@ -64,25 +65,71 @@ export function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
   }
 }
 
-/** Kills every process whose environment has the variable with the value, whatever its group. Linux only. */
+/**
+ * Kills every process whose environment has the variable with one of the values, whatever its group; returns the values that
+ * were found. Linux only.
+ */
 export function killMarked(
   variable: string,
-  value: string,
+  values: ReadonlySet<string>,
   isSpared: (environment: readonly string[]) => boolean = () => false,
-): number {
-  const marker = `${variable}=${value}`;
-  let killed = 0;
-  for (const entry of processIds()) {
-    const environment = environmentOf(entry);
-    if (entry === process.pid || !environment.includes(marker) || isSpared(environment)) continue;
+): string[] {
+  const start = `${variable}=`;
+  const found: string[] = [];
+  for (const pid of processIds()) {
+    if (pid === process.pid) continue;
+    const environment = environmentOf(pid);
+    const value = environment.find((entry) => entry.startsWith(start))?.slice(start.length);
+    if (value === undefined || !values.has(value) || isSpared(environment)) continue;
+    found.push(value);
     try {
-      process.kill(entry, 'SIGKILL');
-      killed++;
+      process.kill(pid, 'SIGKILL');
     } catch {
       // it has ended by itself
     }
   }
-  return killed;
+  return found;
+}
+
+/** A killed process is there until the kernel has ended it; one may have forked meanwhile. */
+const SWEEP_MS = 10;
+const MAX_SWEEPS = 100;
+
+/** Ends processes that have left the groups of their tasks. One look at all processes serves all tasks that end just now. */
+export class Strays {
+  readonly #clock: Clock;
+  readonly #waiting = new Map<string, { sweeps: number; readonly done: () => void }>();
+  #isPlanned = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Resolves when no process of the task is left. */
+  end(taskId: string): Promise<void> {
+    return new Promise((done) => {
+      this.#waiting.set(taskId, { sweeps: 0, done });
+      this.#plan();
+    });
+  }
+
+  #plan(): void {
+    if (this.#isPlanned) return;
+    this.#isPlanned = true;
+    this.#clock.setTimeoutKeepingAlive(() => this.#sweep(), SWEEP_MS);
+  }
+
+  #sweep(): void {
+    this.#isPlanned = false;
+    const found = new Set(killMarked(TASK_VARIABLE, new Set(this.#waiting.keys())));
+    for (const [taskId, task] of this.#waiting) {
+      task.sweeps++;
+      if (found.has(taskId) && task.sweeps < MAX_SWEEPS) continue;
+      this.#waiting.delete(taskId);
+      task.done();
+    }
+    if (this.#waiting.size > 0) this.#plan();
+  }
 }
 
 function processIds(): number[] {

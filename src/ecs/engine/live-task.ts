@@ -12,7 +12,7 @@ import type { RunningContainer, RunningTask, TaskRequest } from '../model/runnin
 import { checkContainer } from './container-check.ts';
 import {
   inheritedEnvironment,
-  killMarked,
+  type Strays,
   SUPERVISOR_VARIABLE,
   signalGroup,
   startContainer,
@@ -23,7 +23,6 @@ import { hasCheck } from './rollout.ts';
 import { type Port, removeTaskFile, type TaskFile, writeTaskFile } from './task-file.ts';
 
 const DEFAULT_STOP_SECONDS = 30;
-const KILL_ATTEMPTS = 100;
 /** How often the processes that an earlier supervisor started are looked at: they are not our children. */
 const LOOK_MS = 500;
 
@@ -36,6 +35,7 @@ export interface LiveTaskSettings {
   /** The task is to be answered, or not any more. Takes effect before it returns. */
   readonly publish: (task: RunningTask, isAnswered: boolean) => void;
   readonly scheduler: Scheduler;
+  readonly strays: Strays;
   readonly onChange: (task: RunningTask) => void;
 }
 
@@ -150,9 +150,7 @@ export class LiveTask {
     while (pids.some(isThere) && clock.monotonicMs() < deadlineMs)
       await new Promise<void>((resolve) => void clock.setTimeoutKeepingAlive(resolve, 10));
     for (const pid of pids) signalGroup(pid, 'SIGKILL');
-    // A killed process is there until the kernel has ended it; one may have forked meanwhile.
-    for (let i = 0; i < KILL_ATTEMPTS && killMarked(TASK_VARIABLE, this.task.id) > 0; i++)
-      await new Promise<void>((resolve) => void clock.setTimeoutKeepingAlive(resolve, 10));
+    await this.#settings.strays.end(this.task.id);
     const containers = this.task.containers.map((one) => ({ ...one, status: 'STOPPED' as const }));
     this.#change({ status: 'STOPPED', containers, stoppedMs: clock.now() });
   }

@@ -7,12 +7,12 @@ import type { Random, Timer } from '../../clock.ts';
 import { createScheduler, type Scheduler } from '../../health/checks/scheduler.ts';
 import type { Logger } from '../../log.ts';
 import type { RunningTask, TaskEngine, TaskRequest } from '../model/running-task.ts';
-import { killMarked, SUPERVISOR_VARIABLE, TASK_VARIABLE } from './container-process.ts';
+import { killMarked, Strays, SUPERVISOR_VARIABLE, TASK_VARIABLE } from './container-process.ts';
 import { LiveTask, type LiveTaskSettings } from './live-task.ts';
 import { forgetStopped } from './stopped-tasks.ts';
 import { isAlive, readTaskFile, type TaskFile } from './task-file.ts';
 
-export interface ProcessEngineSettings extends Omit<LiveTaskSettings, 'scheduler' | 'onChange'> {
+export interface ProcessEngineSettings extends Omit<LiveTaskSettings, 'scheduler' | 'strays' | 'onChange'> {
   readonly random: Random;
   readonly log: Logger;
   readonly concurrentChecks: number;
@@ -28,6 +28,7 @@ export class ProcessEngine implements TaskEngine {
   readonly tasks = new Map<string, RunningTask>();
   readonly #settings: ProcessEngineSettings;
   readonly #scheduler: Scheduler;
+  readonly #strays: Strays;
   readonly #live = new Map<string, LiveTask>();
   readonly #addresses = new Set<string>();
   readonly #listeners: ((task: RunningTask) => void)[] = [];
@@ -38,6 +39,7 @@ export class ProcessEngine implements TaskEngine {
   constructor(settings: ProcessEngineSettings) {
     this.#settings = settings;
     this.#scheduler = createScheduler(settings.clock, settings.random, settings.concurrentChecks);
+    this.#strays = new Strays(settings.clock);
     this.#limitLogs();
   }
 
@@ -57,7 +59,7 @@ export class ProcessEngine implements TaskEngine {
       this.#adopt(file);
     }
     const isAdopted = (environment: readonly string[]) => environment.some((variable) => adopted.has(variable));
-    const killed = killMarked(SUPERVISOR_VARIABLE, folder, isAdopted);
+    const killed = killMarked(SUPERVISOR_VARIABLE, new Set([folder]), isAdopted).length;
     if (killed + adopted.size > 0)
       log.warn('an earlier run left tasks behind', { adopted: adopted.size, endedProcesses: killed });
     for (const id of await readdir(tasks))
@@ -88,7 +90,7 @@ export class ProcessEngine implements TaskEngine {
   #track(id: string, address: string, request: TaskRequest): LiveTask {
     const live = new LiveTask(id, address, request, {
       ...this.#settings,
-      scheduler: this.#scheduler,
+      ...{ scheduler: this.#scheduler, strays: this.#strays },
       onChange: (task) => this.#changed(task),
     });
     this.#live.set(id, live);
@@ -116,7 +118,7 @@ export class ProcessEngine implements TaskEngine {
     this.#logTimer?.cancel();
     await Promise.all([...this.#live.values()].map((live) => live.end(CLOSE_MS)));
     await this.#scheduler.stop();
-    killMarked(SUPERVISOR_VARIABLE, this.#settings.folder);
+    killMarked(SUPERVISOR_VARIABLE, new Set([this.#settings.folder]));
   }
 
   #changed(task: RunningTask): void {

@@ -1,9 +1,11 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: outputs differ by operation; tests look at what they need
 // ECS services as Deployments, through two replicas of the API that have no rights but those of deploy/.
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
 import { CONTAINER, type EcsCluster, type EcsReplica, NAMESPACE, startEcsCluster } from '../support/ecs-in-cluster.ts';
 import { requirement } from '../support/requirement.ts';
 import { until } from '../support/until.ts';
@@ -146,6 +148,9 @@ test('a task outside of services runs, is described by each replica, and is stop
   for (const replica of [one, other]) await until(() => shown(replica), ['RUNNING', 'test', 'family:job']);
   const { body } = await cluster.plane.client.get(`/api/v1/namespaces/${NAMESPACE}/pods/${id}`);
   assert.deepEqual(body.spec.containers[0].env, [{ name: 'A', value: 'b' }]);
+  await other.ecs('TagResource', { resourceArn: tasks[0].taskArn, tags: [{ key: 'a', value: 'b' }] });
+  const tags = async () => (await one.ecs('ListTagsForResource', { resourceArn: tasks[0].taskArn })).tags;
+  await until(tags, [{ key: 'a', value: 'b' }]);
   await other.ecs('StopTask', { task: id, reason: 'enough' });
   const stopped = async (replica: EcsReplica) => {
     const [task] = (await replica.ecs('DescribeTasks', { tasks: [id] })).tasks;
@@ -190,6 +195,20 @@ test(
     assert.equal((await cluster.deployment('theirs')).spec.replicas, 0);
   },
 );
+
+test('any input generated from the service model gets an output or an error that the model allows', {
+  ...requirement('controller-manager', 'boto3'),
+  timeout: 120_000,
+}, async () => {
+  const operations = [
+    ...['CreateCluster', 'DescribeClusters', 'ListClusters', 'DeleteCluster', 'RegisterTaskDefinition'],
+    ...['DescribeTaskDefinition', 'ListTaskDefinitions', 'DeregisterTaskDefinition', 'CreateService', 'UpdateService'],
+    ...['DescribeServices', 'ListServices', 'DeleteService', 'RunTask', 'StopTask', 'ListTasks', 'DescribeTasks'],
+    ...['TagResource', 'UntagResource', 'ListTagsForResource'],
+  ];
+  const fuzz = ['test/support/aws_model_fuzz.py', one.cloudMap.url, 'ecs', '300', '7', operations.join(',')];
+  await promisify(execFile)('python3', fuzz);
+});
 
 test('when the writing replica is gone the other one writes', options, async () => {
   await define('lead');

@@ -85,6 +85,11 @@ call("tag_resource", resourceArn=service["serviceArn"], tags=[{"key": "a", "valu
 call("untag_resource", resourceArn=service["serviceArn"], tagKeys=["c"])
 assert call("list_tags_for_resource", resourceArn=service["serviceArn"])["tags"] == [{"key": "a", "value": "b"}]
 
+call("tag_resource", resourceArn=tasks[0], tags=[{"key": "a", "value": "b"}])
+assert call("describe_tasks", cluster="boto", tasks=tasks[:1], include=["TAGS"])["tasks"][0]["tags"] == [{"key": "a", "value": "b"}]
+call("untag_resource", resourceArn=tasks[0], tagKeys=["a"])
+assert call("list_tags_for_resource", resourceArn=tasks[0])["tags"] == []
+
 # The end
 refused("ClusterContainsServicesException", "delete_cluster", cluster="boto")
 refused("InvalidParameterException", "delete_service", cluster="boto", service="web")

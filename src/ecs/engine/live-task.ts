@@ -8,6 +8,7 @@ import type { Scheduler } from '../../health/checks/scheduler.ts';
 import { type CheckProgress, ecsTaskHealth } from '../../health/rules/ecs.ts';
 import type { Status } from '../../registry/model.ts';
 import type { ContainerDefinition } from '../../taskdef/task-definition.ts';
+import type { Tags } from '../model/ecs-records.ts';
 import type { RunningContainer, RunningTask, TaskRequest } from '../model/running-task.ts';
 import { checkContainer } from './container-check.ts';
 import {
@@ -111,6 +112,11 @@ export class LiveTask {
 
   logFiles(): string[] {
     return [...this.#started].map((name) => this.#logFile(name));
+  }
+
+  setTags(tags: Tags): void {
+    this.#change({ request: { ...this.task.request, tags } });
+    if (this.task.status === 'RUNNING') writeTaskFile(this.#folder, this.task, this.#ports);
   }
 
   /** Out of DNS first; containers end after the drain delay, if the task was answered at all. */

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { Random, Timer } from '../../clock.ts';
 import { createScheduler, type Scheduler } from '../../health/checks/scheduler.ts';
 import type { Logger } from '../../log.ts';
+import type { Tags } from '../model/ecs-records.ts';
 import type { RunningTask, TaskEngine, TaskRequest } from '../model/running-task.ts';
 import { killMarked, Strays, SUPERVISOR_VARIABLE, TASK_VARIABLE } from './container-process.ts';
 import { LiveTask, type LiveTaskSettings } from './live-task.ts';
@@ -99,6 +100,13 @@ export class ProcessEngine implements TaskEngine {
 
   async stop(id: string, code: NonNullable<RunningTask['stopCode']>, reason: string): Promise<void> {
     this.#live.get(id)?.stop(code, reason);
+  }
+
+  async setTags(id: string, tags: Tags): Promise<void> {
+    const task = this.tasks.get(id);
+    const live = this.#live.get(id);
+    if (live !== undefined) live.setTags(tags);
+    else if (task !== undefined) this.#changed({ ...task, request: { ...task.request, tags } });
   }
 
   /** Ends all tasks at once, and forgets them. */

@@ -12,6 +12,8 @@ export const SERVICE_ANNOTATION = 'healthdns.dev/ecs-service';
 export const DEPLOYMENT_ANNOTATION = 'healthdns.dev/ecs-deployment';
 /** What RunTask asked for. */
 export const REQUEST_ANNOTATION = 'healthdns.dev/ecs-request';
+/** The tags of a task. */
+export const TAGS_ANNOTATION = 'healthdns.dev/ecs-tags';
 /** Who stopped a task, and why. */
 export const STOPPED_ANNOTATION = 'healthdns.dev/ecs-stopped';
 

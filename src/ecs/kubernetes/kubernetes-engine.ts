@@ -15,10 +15,11 @@ import type { WatchedKind } from '../../sources/kubernetes/watch/watched-kind.ts
 import { deploymentOf, kubernetesName } from '../../taskdef/deployment.ts';
 import { type TaskDefinition, TaskDefinitionError } from '../../taskdef/task-definition.ts';
 import { forgetStopped } from '../engine/stopped-tasks.ts';
+import type { Tags } from '../model/ecs-records.ts';
 import type { EcsState } from '../model/ecs-state.ts';
 import type { RunningTask, TaskEngine, TaskRequest } from '../model/running-task.ts';
 import { judgeTask, NOTHING_SEEN, type Seen } from '../task-health.ts';
-import { ECS_LABEL, STOPPED_ANNOTATION } from './ecs-objects.ts';
+import { ECS_LABEL, STOPPED_ANNOTATION, TAGS_ANNOTATION } from './ecs-objects.ts';
 import { taskOfPod } from './pod-task.ts';
 import { podOfTask } from './service-deployment.ts';
 
@@ -29,6 +30,8 @@ export interface KubernetesEngineSettings {
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
+
+const ATTEMPTS = 5;
 
 interface Pod {
   readonly seen: Seen;
@@ -77,18 +80,37 @@ export class KubernetesEngine implements TaskEngine {
   async stop(id: string, stopCode: NonNullable<RunningTask['stopCode']>, stoppedReason: string): Promise<void> {
     if (this.tasks.get(id)?.desiredStatus !== 'RUNNING') return;
     const { server, signal } = this.#settings;
+    await this.#annotate(id, STOPPED_ANNOTATION, { stopCode, stoppedReason });
     try {
-      const pod = await server.exchange('GET', this.#path(id), undefined, signal);
-      const own = fields(pod.metadata, 'metadata');
-      const annotations = {
-        ...optionalFields(own.annotations, 'annotations'),
-        [STOPPED_ANNOTATION]: JSON.stringify({ stopCode, stoppedReason }),
-      };
-      await server.exchange('PUT', this.#path(id), { ...pod, metadata: { ...own, annotations } }, signal);
       const deleted = await server.exchange('DELETE', this.#path(id), undefined, signal);
       if (deleted.kind === 'Pod') this.#take(id, deleted);
     } catch (error) {
-      if (!(error instanceof ApiError && error.status === 404)) throw refusal(error);
+      if (!isGone(error)) throw refusal(error);
+    }
+  }
+
+  setTags(id: string, tags: Tags): Promise<void> {
+    return this.#annotate(id, TAGS_ANNOTATION, tags);
+  }
+
+  /** Another writer of the pod, such as the kubelet, may be faster once. */
+  async #annotate(id: string, key: string, value: object): Promise<void> {
+    const { server, signal } = this.#settings;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const pod = await server.exchange('GET', this.#path(id), undefined, signal);
+        const own = fields(pod.metadata, 'metadata');
+        const annotations = { ...optionalFields(own.annotations, 'annotations'), [key]: JSON.stringify(value) };
+        this.#take(
+          id,
+          await server.exchange('PUT', this.#path(id), { ...pod, metadata: { ...own, annotations } }, signal),
+        );
+        return;
+      } catch (error) {
+        if (isGone(error)) return;
+        const isOutdated = error instanceof ApiError && error.status === 409;
+        if (!isOutdated || attempt === ATTEMPTS) throw refusal(error);
+      }
     }
   }
 
@@ -166,6 +188,8 @@ export class KubernetesEngine implements TaskEngine {
     return `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods${name && `/${encodeURIComponent(name)}`}`;
   }
 }
+
+const isGone = (error: unknown): boolean => error instanceof ApiError && error.status === 404;
 
 /** What the API server refuses is the client's fault; that it cannot be reached is not. */
 function refusal(error: unknown): AwsError {

@@ -11,10 +11,16 @@ import {
 } from '../../sources/kubernetes/api/objects.ts';
 import { kubernetesName } from '../../taskdef/deployment.ts';
 import type { ContainerDefinition } from '../../taskdef/task-definition.ts';
-import type { EcsServiceRecord, TaskDefinitionRecord } from '../model/ecs-records.ts';
+import type { EcsServiceRecord, Tags, TaskDefinitionRecord } from '../model/ecs-records.ts';
 import type { RunningContainer, RunningTask, TaskRequest, TaskStatus } from '../model/running-task.ts';
 import type { JudgedTask } from '../task-health.ts';
-import { DEPLOYMENT_ANNOTATION, REQUEST_ANNOTATION, SERVICE_ANNOTATION, STOPPED_ANNOTATION } from './ecs-objects.ts';
+import {
+  DEPLOYMENT_ANNOTATION,
+  REQUEST_ANNOTATION,
+  SERVICE_ANNOTATION,
+  STOPPED_ANNOTATION,
+  TAGS_ANNOTATION,
+} from './ecs-objects.ts';
 
 export interface PodTask {
   readonly task: RunningTask;
@@ -69,13 +75,14 @@ function requestOf(metadata: Metadata, { definition, service }: PodOrigin): Task
   const record = definition(definitionKey);
   if (record === undefined) return undefined;
   const owner = service(says(SERVICE_ANNOTATION) ?? '');
-  const common = { definitionKey, definition: record.definition };
+  const tags = parse(says(TAGS_ANNOTATION)) as Tags | undefined;
+  const common = { definitionKey, definition: record.definition, ...(tags && { tags }) };
   if (owner !== undefined) {
     const deployment = says(DEPLOYMENT_ANNOTATION);
     return {
-      ...{ ...common, cluster: owner.cluster, service: owner.name, group: `service:${owner.name}` },
+      ...{ tags: {}, ...common, cluster: owner.cluster, service: owner.name, group: `service:${owner.name}` },
       ...(deployment && { deployment, startedBy: deployment }),
-      ...{ registries: owner.registries, overrides: [], launchType: owner.launchType, tags: {} },
+      ...{ registries: owner.registries, overrides: [], launchType: owner.launchType },
     };
   }
   const asked = parse(says(REQUEST_ANNOTATION));

@@ -76,6 +76,8 @@ export interface TaskEngine {
   run(request: TaskRequest): Promise<RunningTask>;
   /** Takes the task out of DNS, waits for the drain delay, and ends its containers. Resolves once that has begun. */
   stop(id: string, code: NonNullable<RunningTask['stopCode']>, reason: string): Promise<void>;
+  /** Rejects like `run`. */
+  setTags(id: string, tags: Tags): Promise<void>;
   /** Calls the listener after a task has changed. */
   onChange(listener: (task: RunningTask) => void): void;
   /** Ends all tasks at once. */

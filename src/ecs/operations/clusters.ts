@@ -21,7 +21,12 @@ import {
 
 /** Kept and described, without effect. */
 const settings = v.optional(
-  v.pipe(v.array(v.object({ name: v.picklist(['containerInsights']), value: v.string() })), v.maxLength(10)),
+  v.pipe(
+    v.array(
+      v.object({ name: v.picklist(['containerInsights']), value: v.picklist(['enabled', 'disabled', 'enhanced']) }),
+    ),
+    v.maxLength(10),
+  ),
 );
 const createInput = v.object({ clusterName: v.optional(name, DEFAULT_CLUSTER), tags, settings });
 

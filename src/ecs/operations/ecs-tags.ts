@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { AwsError, type AwsErrorCode } from '../../cloudmap/aws-error.ts';
 import type { Tags } from '../model/ecs-records.ts';
 import type { EcsChange } from '../model/ecs-state.ts';
+import type { RunningTask } from '../model/running-task.ts';
 import { DEFAULT_CLUSTER, type EcsApi, nameOf, readInput, tagList, tags, tagsOf } from './ecs-api.ts';
 
 const MAX_TAGS = 50;
@@ -11,14 +12,13 @@ const tagInput = v.object({ resourceArn, tags });
 
 export async function tagResource(api: EcsApi, input: unknown): Promise<object> {
   const request = readInput(tagInput, input);
-  return api.state.mutate(() => {
-    const { tags: before, withTags } = tagged(api, request.resourceArn);
-    const given = tagsOf(request.tags);
+  const given = tagsOf(request.tags);
+  return changeTags(api, request.resourceArn, (before) => {
     const kept = Object.entries(before).filter(([key]) => !Object.hasOwn(given, key));
     const merged = { ...Object.fromEntries(kept), ...given };
     if (Object.keys(merged).length > MAX_TAGS)
       throw new AwsError('ClientException', `a resource has at most ${MAX_TAGS} tags`);
-    return { changes: [withTags(merged)], result: {} };
+    return merged;
   });
 }
 
@@ -26,22 +26,41 @@ const untagInput = v.object({ resourceArn, tagKeys: v.pipe(v.array(v.string()), 
 
 export async function untagResource(api: EcsApi, input: unknown): Promise<object> {
   const request = readInput(untagInput, input);
+  return changeTags(api, request.resourceArn, (before) =>
+    Object.fromEntries(Object.entries(before).filter(([key]) => !request.tagKeys.includes(key))),
+  );
+}
+
+async function changeTags(api: EcsApi, arn: string, change: (before: Tags) => Tags): Promise<object> {
+  const task = taskOfArn(api, arn);
+  if (task !== undefined) {
+    await api.engine.setTags(task.id, change(task.request.tags));
+    return {};
+  }
   return api.state.mutate(() => {
-    const { tags: before, withTags } = tagged(api, request.resourceArn);
-    const left = Object.entries(before).filter(([key]) => !request.tagKeys.includes(key));
-    return { changes: [withTags(Object.fromEntries(left))], result: {} };
+    const { tags: before, withTags } = tagged(api, arn);
+    return { changes: [withTags(change(before))], result: {} };
   });
+}
+
+/** undefined: it is not the ARN of a task. @throws AwsError */
+function taskOfArn({ engine }: EcsApi, arn: string): RunningTask | undefined {
+  if (!/^arn:aws:ecs:[^:]*:[^:]*:task\//.test(arn)) return undefined;
+  const task = engine.tasks.get(nameOf(arn));
+  if (task === undefined) throw new AwsError('InvalidParameterException', 'The specified task was not found.');
+  return task;
 }
 
 const listInput = v.object({ resourceArn });
 
 export function listTagsForResource(api: EcsApi, input: unknown): object {
-  return { tags: tagList(tagged(api, readInput(listInput, input).resourceArn).tags) };
+  const { resourceArn: arn } = readInput(listInput, input);
+  return { tags: tagList(taskOfArn(api, arn)?.request.tags ?? tagged(api, arn).tags) };
 }
 
-/** Clusters, services and task definitions have tags; those of a task are set by RunTask. @throws AwsError */
-function tagged({ state, engine }: EcsApi, arn: string): { readonly tags: Tags; withTags(tags: Tags): EcsChange } {
-  const [, kind, key = ''] = /^arn:aws:ecs:[^:]*:[^:]*:(cluster|service|task-definition|task)\/(.+)$/.exec(arn) ?? [];
+/** Of clusters, services and task definitions, which the state has. @throws AwsError */
+function tagged({ state }: EcsApi, arn: string): { readonly tags: Tags; withTags(tags: Tags): EcsChange } {
+  const [, kind, key = ''] = /^arn:aws:ecs:[^:]*:[^:]*:(cluster|service|task-definition)\/(.+)$/.exec(arn) ?? [];
   const refuse = (code: AwsErrorCode, message: string) => new AwsError(code, message);
   switch (kind) {
     case 'cluster': {
@@ -67,16 +86,6 @@ function tagged({ state, engine }: EcsApi, arn: string): { readonly tags: Tags; 
         ...{ collection: 'definition', key, value: { ...record, tags: next } },
       });
       return { tags: record.tags, withTags };
-    }
-    case 'task': {
-      const task = engine.tasks.get(nameOf(key));
-      if (task === undefined) throw refuse('InvalidParameterException', 'The specified task was not found.');
-      return {
-        tags: task.request.tags,
-        withTags() {
-          throw refuse('InvalidParameterException', 'tags of a task are set by RunTask');
-        },
-      };
     }
     default:
       throw refuse('InvalidParameterException', 'The specified resource ARN does not refer to a resource.');

@@ -235,7 +235,9 @@ async function failingPod(): Promise<void> {
       times.push(Math.max(0, (await out) - writtenMs));
       await report(names[0]!, '10.1.0.1', true);
     }
-    console.log(`| Kubernetes: from the API server's response to the kubelet to an answer without the task, ms | ${figures(times)} |`);
+    console.log(
+      `| Kubernetes: from the API server's response to the kubelet to an answer without the task, ms | ${figures(times)} |`,
+    );
   } finally {
     await product.stop();
     await plane.stop();

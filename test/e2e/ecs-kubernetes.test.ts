@@ -85,6 +85,7 @@ test('an update replaces every task by the new revision, and never answers fewer
     fewest = Math.min(fewest, one.cloudMap.instances(serviceId, 'answered').length);
   }, 1);
   await other.ecs('UpdateService', { service: 'roll', taskDefinition: 'roll' });
+  await other.stable('roll'); // the other replica sees its own write at once
   await one.stable('roll');
   clearInterval(watch);
   assert.equal(fewest, 4);

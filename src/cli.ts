@@ -22,7 +22,7 @@ import { explainConfig } from './cli/explain-config.ts';
 import { addOperatingCommands } from './cli/operate.ts';
 import { httpOption, tokenOption } from './cli/server-options.ts';
 import type { ServerFlags } from './cli/server-request.ts';
-import { compareServers, type ShadowOptions } from './cli/shadow.ts';
+import type { ShadowOptions } from './cli/shadow.ts';
 import { processSignals } from './cli/signals.ts';
 import { systemClock } from './clock.ts';
 import type { ListenAddress } from './config/config.ts';
@@ -220,6 +220,7 @@ Examples:
       throw new CommandError('expected either files (- for stdin) or --live', EXIT.USAGE);
     const { rate, again, for: forSeconds, json, ...rest } = flags;
     const options = { ...rest, files, perSecond: rate, againSeconds: again, forSeconds, json: json === true };
+    const { compareServers } = await import('./cli/shadow.ts');
     exitCode = await compareServers(options, { ...output, onStop: processSignals().onStop });
   });
 

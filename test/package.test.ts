@@ -9,6 +9,21 @@ import { repository, serving, temporaryFolder } from './support/command.ts';
 
 const run = promisify(execFile);
 
+test('the command line does not load what its commands may not need', async () => {
+  const loaded = new Map<string, string>();
+  const load = async (name: string): Promise<void> => {
+    if (loaded.has(name)) return;
+    const text = await readFile(join(repository, 'dist', name), 'utf8');
+    loaded.set(name, text);
+    const imports = text.matchAll(/(?:from|import)\s*"\.\/([^"]+)"/g);
+    for (const [, path] of imports) await load(path!);
+  };
+  await load('cli.js');
+  const heavy = ['loadFromCluster', 'SignatureV4', 'RE2JS', 'parseAllDocuments', 'pino'];
+  const found = heavy.filter((word) => [...loaded.values()].some((text) => text.includes(word)));
+  assert.deepEqual(found, []);
+});
+
 test('the package contains exactly the files it needs, and serves once installed', async (t) => {
   const folder = await temporaryFolder(t);
   // The test command has built dist/ already; other tests are running from it.

@@ -1,6 +1,5 @@
 // Numbers that an attacker cannot guess (RFC 5452 section 9.2): from crypto, in blocks, since one call per ID costs more than
-// the rest of the query (bench/RESULTS.md, "miss, 1,000 outstanding").
-import { randomFillSync } from 'node:crypto';
+// the rest of the query (bench/RESULTS.md, "miss, 200 outstanding").
 
 export interface Unpredictable {
   /** 0 to 65535. */
@@ -11,7 +10,7 @@ export interface Unpredictable {
 
 /** `fill` writes random bytes; tests pass their own. */
 export function createUnpredictable(
-  fill: (block: Uint16Array) => void = (block) => randomFillSync(block),
+  fill: (block: Uint16Array) => void = (block) => void crypto.getRandomValues(block),
 ): Unpredictable {
   const block = new Uint16Array(2048);
   let used = block.length;

@@ -1,11 +1,18 @@
-// Writes the generated reference, after `npm run compile`: zones.schema.json and the tables of docs/configuration.md from
+// Writes the generated reference, after `npm run compile`: zones.schema.json, the chart's values.schema.json and the tables of docs/configuration.md from
 // the validator, those of docs/metrics.md from the table of metrics, those of
 // docs/migrating-from-coredns.md from the plugins that `healthdns migrate` knows.
 import { readFile, writeFile } from 'node:fs/promises';
 import { withPluginTables } from '../build/test/support/plugin-tables.js';
-import { jsonSchema, jsonSchemaText, withMetricTables, withTables } from '../build/test/support/reference.js';
+import {
+  chartSchemaText,
+  jsonSchema,
+  jsonSchemaText,
+  withMetricTables,
+  withTables,
+} from '../build/test/support/reference.js';
 
 await writeFile(new URL('../zones.schema.json', import.meta.url), jsonSchemaText());
+await writeFile(new URL('../deploy/helm/healthdns/values.schema.json', import.meta.url), chartSchemaText());
 await rewrite('configuration.md', (page) => withTables(page, jsonSchema()));
 await rewrite('metrics.md', withMetricTables);
 await rewrite('migrating-from-coredns.md', withPluginTables);

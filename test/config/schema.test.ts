@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { jsonSchema, jsonSchemaText, mappingsOf, withTables } from '../support/reference.ts';
+import { chartSchemaText, jsonSchema, jsonSchemaText, mappingsOf, withTables } from '../support/reference.ts';
 
 const MEND = 'out of date: run `npm run compile && node scripts/schema.mjs`';
 
 describe('the shipped JSON Schema', () => {
   test('zones.schema.json matches the validator', () => {
     assert.ok(readFileSync('zones.schema.json', 'utf8') === jsonSchemaText(), `zones.schema.json is ${MEND}`);
+  });
+
+  test("the chart's values.schema.json has the keys of zones.yaml", () => {
+    const present = readFileSync('deploy/helm/healthdns/values.schema.json', 'utf8');
+    assert.ok(present === chartSchemaText(), `values.schema.json is ${MEND}`);
   });
 
   test('zones.schema.json describes every key', () => {

@@ -155,6 +155,53 @@ test(
   },
 );
 
+test('in place of CoreDNS, the Service is the one that clients and monitoring know', requirement('helm'), async (t) => {
+  await assert.rejects(chartObjects({ shape: 'replace' }), /needs service\.clusterIP/);
+  const objects = await chartObjects({ shape: 'replace', 'service.clusterIP': '10.96.0.10' });
+  const { metadata, spec } = ofKind(objects, 'Service');
+  assert.deepEqual([metadata.name, metadata.labels['k8s-app'], spec.clusterIP], ['kube-dns', 'kube-dns', '10.96.0.10']);
+  assert.equal(metadata.annotations['helm.sh/resource-policy'], 'keep');
+  const metrics = spec.ports.find(({ name }: { name: string }) => name === 'metrics');
+  assert.deepEqual([metrics.port, metrics.targetPort], [9153, 'http']);
+  assert.deepEqual(spec.selector, ofKind(objects, 'Deployment').spec.selector.matchLabels);
+  await checked(t, objects);
+});
+
+test('on every node, the chart runs a cache at an address of the node', requirement('helm'), async (t) => {
+  await assert.rejects(chartObjects({ shape: 'node-local' }), /needs nodeLocal\.upstream/);
+  const nodeLocal = { upstream: '10.96.0.53', addresses: ['169.254.20.10', 'fd00::10'] };
+  const objects = await chartObjects({ shape: 'node-local', nodeLocal });
+  assert.match(await checked(t, objects), /DNS {3}169\.254\.20\.10:53, \[fd00::10\]:53/);
+  const { spec } = ofKind(objects, 'DaemonSet').spec.template;
+  assert.equal(spec.hostNetwork, true);
+  assert.match(spec.initContainers[0].command[2], /ip addr add fd00::10\/128 dev healthdns0/);
+  for (const kind of ['Service', 'Deployment', 'ClusterRole', 'PodDisruptionBudget'])
+    assert.equal(ofKind(objects, kind), undefined, kind);
+});
+
+test('volumes, spread, autoscaling and a PodMonitor are available as chart values', requirement('helm'), async () => {
+  const extraVolumes = [{ name: 'zones', configMap: { name: 'zone-files' } }];
+  const extraVolumeMounts = [{ name: 'zones', mountPath: '/zones' }];
+  const spread = { maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'DoNotSchedule' };
+  const objects = await chartObjects({
+    ...{ extraVolumes, extraVolumeMounts, topologySpreadConstraints: [spread] },
+    ...{ autoscaling: { enabled: true, maxReplicas: 5 }, podMonitor: { enabled: true } },
+  });
+  const { replicas, template } = ofKind(objects, 'Deployment').spec;
+  assert.equal(replicas, undefined);
+  assert.deepEqual(template.spec.topologySpreadConstraints, [spread]);
+  assert.deepEqual(template.spec.volumes.at(-1), extraVolumes[0]);
+  assert.deepEqual(template.spec.containers[0].volumeMounts.at(-1), extraVolumeMounts[0]);
+  assert.equal(ofKind(objects, 'HorizontalPodAutoscaler').spec.maxReplicas, 5);
+  assert.equal(ofKind(objects, 'PodMonitor').spec.podMetricsEndpoints[0].path, '/metrics');
+});
+
+test('a typo in what becomes zones.yaml is rejected with its key', requirement('helm'), async () => {
+  await assert.rejects(chartObjects({ 'kubernetes.pod': 'verified' }), /pod\b/);
+  await assert.rejects(chartObjects({ zones: [{ name: 'a.local', recods: [] }] }), /recods/);
+  await assert.rejects(chartObjects({ 'config.cache': { maxEntires: 5 } }), /maxEntires/);
+});
+
 test('pods are not restarted for a change of the configuration, which is reloaded', requirement('helm'), async () => {
   const template = async (values: object) => ofKind(await chartObjects(values), 'Deployment').spec.template;
   assert.deepEqual(await template({ forward: ['192.0.2.53'], zones: [{ name: 'a.local' }] }), await template({}));

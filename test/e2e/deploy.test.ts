@@ -70,7 +70,13 @@ test('the API server accepts every manifest of deploy/, as files and through kus
 test('the API server accepts the chart with every value', options, async () => {
   const cloudMap = '{"cloudMap":{"writeAccess":true,"namespace":"dns"},"kubernetes":{"pods":"verified"}}';
   const ecs = '{"ecs":{"writeAccess":true,"namespace":"dns"},"drain":{"writeAccess":true}}';
-  const values = ['{}', cloudMap, ecs, '{"kind":"DaemonSet","service":{"clusterIP":"10.96.0.54"},"secrets":["keys"]}'];
+  const more =
+    '"extraVolumes":[{"name":"zones","emptyDir":{}}],"extraVolumeMounts":[{"name":"zones","mountPath":"/zones"}]';
+  const values = [
+    ...['{}', cloudMap, ecs, '{"kind":"DaemonSet","service":{"clusterIP":"10.96.0.54"},"secrets":["keys"]}'],
+    `{"shape":"replace","service":{"clusterIP":"10.96.0.55"},"autoscaling":{"enabled":true},${more}}`,
+    '{"shape":"node-local","nodeLocal":{"upstream":"10.96.0.53","addresses":["169.254.20.10","10.96.0.10"]}}',
+  ];
   for (const [i, value] of values.entries()) {
     const file = join(plane.folder, `values-${i}.yaml`);
     await writeFile(file, value);
@@ -110,6 +116,25 @@ test('one command points the cluster’s DNS Service at healthdns, and one point
   await run('kubectl', ...there);
   await until(() => endpoints('kube-system', 'kube-dns'), healthdns);
   await run('kubectl', ...back);
+  await until(() => endpoints('kube-system', 'kube-dns'), coredns);
+});
+
+test('the chart takes over the cluster’s DNS Service, which stays when it is uninstalled', options, async () => {
+  const coredns = await endpoints('kube-system', 'kube-dns');
+  for (const verb of ['annotate', 'label']) {
+    const commands = await documentedCommands(`kubectl -n kube-system ${verb} service kube-dns`);
+    assert.equal(commands.length, 1);
+    await run('kubectl', ...commands[0]);
+  }
+  const shape = ['--set', 'shape=replace', '--set', 'service.clusterIP=10.96.0.10'];
+  await run('helm', 'install', 'dns', CHART, '-n', 'kube-system', ...shape, '--set', 'fullnameOverride=in-place');
+  const pods = async () => (await endpoints('kube-system', 'kube-dns')).filter((address) => !coredns.includes(address));
+  await until(async () => (await pods()).length, 2);
+  const kubeDns = await json('-n', 'kube-system', 'get', 'service', 'kube-dns');
+  assert.deepEqual([kubeDns.spec.clusterIP, kubeDns.spec.selector], ['10.96.0.10', { 'k8s-app': 'in-place' }]);
+  const [, back] = await documentedCommands('kubectl -n kube-system patch service kube-dns');
+  await run('kubectl', ...back);
+  await run('helm', 'uninstall', 'dns', '-n', 'kube-system');
   await until(() => endpoints('kube-system', 'kube-dns'), coredns);
 });
 

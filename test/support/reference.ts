@@ -1,5 +1,6 @@
 // The generated reference: zones.schema.json, and the tables of docs/configuration.md and docs/metrics.md. Tests check that they
 // are current; scripts/schema.mjs writes them.
+import { readFileSync } from 'node:fs';
 import { toJsonSchema } from '@valibot/to-json-schema';
 import { fileSchema } from '../../src/config/loading/file.ts';
 import { METRICS } from '../../src/metric-table.ts';
@@ -23,6 +24,28 @@ function inlined(node: unknown, definitions: Readonly<Record<string, unknown>>):
 /** The text of zones.schema.json. */
 export function jsonSchemaText(): string {
   return `${JSON.stringify(jsonSchema(), undefined, 2)}\n`;
+}
+
+/** Keys of zones.yaml that the chart writes itself. */
+const SET_BY_CHART = ['$schema', 'listen', 'http', 'forward', 'zones'];
+
+/**
+ * The text of the chart's values.schema.json: scripts/chart-values.schema.json, with what goes into zones.yaml checked as
+ * zones.yaml is, so that a mistake there fails at `helm install`.
+ */
+export function chartSchemaText(): string {
+  const chart = JSON.parse(readFileSync('scripts/chart-values.schema.json', 'utf8'));
+  const { properties = {} } = jsonSchema() as SchemaNode;
+  const zone = (properties.zones!.items as SchemaNode).properties ?? {};
+  const config = Object.entries(properties).filter(([key]) => !SET_BY_CHART.includes(key));
+  chart.properties.kubernetes = zone.kubernetes;
+  chart.properties.zones = properties.zones;
+  chart.properties.config = {
+    type: 'object',
+    additionalProperties: false,
+    properties: Object.fromEntries(config),
+  };
+  return `${JSON.stringify(chart, undefined, 1)}\n`;
 }
 
 interface SchemaNode {

@@ -15,6 +15,25 @@
 k8s-app: {{ include "healthdns.fullname" . }}
 {{- end -}}
 
+{{- define "healthdns.isDaemonSet" -}}
+{{- if or (eq .Values.kind "DaemonSet") (eq .Values.shape "node-local") -}}true{{- end -}}
+{{- end -}}
+
+{{- /* The Service's name. Monitoring and kubelets know the cluster's DNS Service by this one, whatever serves it. */ -}}
+{{- define "healthdns.serviceName" -}}
+{{- if .Values.service.name -}}
+{{- .Values.service.name -}}
+{{- else if eq .Values.shape "replace" -}}
+kube-dns
+{{- else -}}
+{{- include "healthdns.fullname" . -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "healthdns.httpPort" -}}
+{{- if eq .Values.shape "node-local" -}}9253{{- else -}}8053{{- end -}}
+{{- end -}}
+
 {{- define "healthdns.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
 app.kubernetes.io/name: healthdns
@@ -35,10 +54,28 @@ default
 
 {{- /* zones.yaml: the settings of the chart, merged with the user's. */ -}}
 {{- define "healthdns.zonesYaml" -}}
+{{- $fixed := dict -}}
+{{- if eq .Values.shape "node-local" -}}
+{{- $listen := list -}}
+{{- range .Values.nodeLocal.addresses -}}
+{{- $listen = append $listen (ternary (printf "[%s]:53" .) (printf "%s:53" .) (contains ":" .)) -}}
+{{- end -}}
+{{- $upstream := required "shape: node-local needs nodeLocal.upstream, the address of the healthdns in the cluster" .Values.nodeLocal.upstream -}}
+{{- $forward := list -}}
+{{- range list .Values.clusterDomain "in-addr.arpa" "ip6.arpa" -}}
+{{- $forward = append $forward (dict "zone" . "to" (list $upstream)) -}}
+{{- end -}}
+{{- if .Values.forward -}}
+{{- $forward = append $forward (dict "to" .Values.forward) -}}
+{{- end -}}
+{{- $fixed = dict "listen" $listen "http" "0.0.0.0:9253" "zones" .Values.zones "forward" $forward -}}
+{{- else -}}
 {{- $cluster := dict "name" .Values.clusterDomain "kubernetes" .Values.kubernetes -}}
-{{- $fixed := dict "listen" (list "0.0.0.0:53" "[::]:53") "http" "0.0.0.0:8053" "zones" (prepend .Values.zones $cluster) -}}
+{{- $fixed = dict "listen" (list "0.0.0.0:53" "[::]:53") "http" "0.0.0.0:8053" "zones" (prepend .Values.zones $cluster) -}}
 {{- if .Values.forward -}}
 {{- $_ := set $fixed "forward" (list (dict "to" .Values.forward)) -}}
 {{- end -}}
-{{- toYaml (merge $fixed .Values.config (dict "admin" "127.0.0.1:8054")) -}}
+{{- end -}}
+{{- $admin := ternary "127.0.0.1:9254" "127.0.0.1:8054" (eq .Values.shape "node-local") -}}
+{{- toYaml (merge $fixed .Values.config (dict "admin" $admin)) -}}
 {{- end -}}

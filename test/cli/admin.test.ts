@@ -10,6 +10,7 @@ import { promisify } from 'node:util';
 import { healthdns, launcher, serving, temporaryFolder } from '../support/command.ts';
 import { freePorts } from '../support/control-plane.ts';
 import { requirement } from '../support/requirement.ts';
+import { until } from '../support/until.ts';
 
 const ADMIN = ['/', '/explain/api.a.local', '/cache'];
 
@@ -159,3 +160,26 @@ test(
     assert.deepEqual(await Promise.all(clients.map(isServed)), [false, true, false]);
   },
 );
+
+test('what a health check prints is for admins, not for HTTP and DNS clients', async (t) => {
+  const check = `healthCheck: { type: exec, command: ["CMD-SHELL", "echo password-in-a-stack-trace; exit 1"], interval: 5, retries: 1 }`;
+  const folder = await temporaryFolder(t);
+  const file = join(folder, 'zones.yaml');
+  const service = `{ name: api, instances: [{ id: one, ipv4: 192.0.2.1, port: 80 }], ${check} }`;
+  await writeFile(file, `zones: [{ name: a.local, services: [${service}] }]\n`);
+  const server = serving([file, '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0', '--admin', '127.0.0.1:0']);
+  t.after(() => server.stop('SIGKILL'));
+  const [[, dns], [, http], [, admin]] = await Promise.all([
+    server.shows(/DNS {3}127\.0\.0\.1:(\d+)/),
+    server.shows(/HTTP {2}(http:\S+)/),
+    server.shows(/admin (http:\S+)/),
+  ]);
+  const printed = /password-in-a-stack-trace/;
+  const explained = async () => printed.test(await (await fetch(`${admin}/explain/api.a.local`)).text());
+  await until(explained, true);
+  for (const path of ['/ready', '/health', '/metrics'])
+    assert.doesNotMatch(await (await fetch(`${http}${path}`)).text(), printed, path);
+  const { stdout } = await healthdns('query', 'api.a.local', `@127.0.0.1:${dns}`);
+  assert.match(stdout, /api\.a\.local/);
+  assert.doesNotMatch(stdout, printed);
+});

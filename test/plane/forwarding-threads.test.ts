@@ -48,6 +48,8 @@ test(
     );
     context.after(() => plane.close());
     const [{ port }] = await plane.listen();
+    // Until then, answers are SERVFAIL without an upstream being asked.
+    await plane.filesRead;
     const values = (wanted: string) =>
       [...plane.counters()].filter(({ name }) => name === `healthdns_${wanted}`).map(({ value }) => value);
     // Which thread a client comes to is the kernel's choice, by its port.

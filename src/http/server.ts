@@ -50,6 +50,8 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     () => served.limits.httpConnections,
     () => dropped.inc(),
   );
+  // Of HTTPS, those in their handshake as well, which `limitConnections` does not know yet.
+  if (options.tls !== undefined) server.maxConnections = 2 * options.limits.httpConnections;
   server.on('clientError', refuse);
   await listening(server, listen);
   const bound = server.address();

@@ -4,6 +4,7 @@ import { systemClock } from '../clock.ts';
 import type { Config, ListenAddress } from '../config/config.ts';
 import { hashOf } from '../config/in-force.ts';
 import type { CheckOutput as Output } from '../config/loading/check.ts';
+import { filesMatching } from '../config/loading/include.ts';
 import { type LoadResult, loadConfig } from '../config/loading/load.ts';
 import { loadConfigAside } from '../config/loading/load-aside.ts';
 import { createLogger, type LogLevel, type RootLogger } from '../log.ts';
@@ -100,23 +101,29 @@ async function abandon(starting: Promise<Running>): Promise<void> {
   await running?.stop();
 }
 
-/** The configuration file and the zone files that it named when it was last read. */
+/** The configuration file, the files that it includes, and the zone files that it named when it was last read. */
 class ReadFiles {
-  paths: readonly string[];
   private readonly file: string;
   private readonly threadUrl: URL;
+  private zoneFiles: readonly string[] = [];
+  private include: readonly string[] = [];
 
   constructor({ file, loadThreadUrl }: Pick<ServeOptions, 'file' | 'loadThreadUrl'>) {
     this.file = file;
     this.threadUrl = loadThreadUrl;
-    this.paths = [file];
+  }
+
+  /** New files may match a pattern of `include` at any time. */
+  get paths(): readonly string[] {
+    return [this.file, ...filesMatching(this.include), ...this.zoneFiles];
   }
 
   /** `aside`: large files in another thread, because there is something to do meanwhile. */
   async load(aside = false): Promise<LoadResult> {
     const result = await (aside ? loadConfigAside(this.file, this.paths, this.threadUrl) : loadConfig(this.file));
     // A file that is not YAML names none; those from before may be what is being repaired.
-    if (result.ok || result.zoneFiles.length > 0) this.paths = [this.file, ...result.zoneFiles];
+    if (result.ok || result.zoneFiles.length > 0) this.zoneFiles = result.zoneFiles;
+    this.include = result.include;
     return result;
   }
 }

@@ -238,6 +238,8 @@ export interface KubernetesConfig {
   readonly endpointPodNames: boolean;
   /** Serves the ServiceImports of the Multi-Cluster Services API instead of Services. */
   readonly multicluster: boolean;
+  /** Serves the external addresses of Services: externalIPs and those of load balancers. */
+  readonly externalAddresses?: boolean;
   /** Its position in the zone's list: of clusters with the same service name, the first wins. */
   readonly rank: number;
   /** Headless services share their names with those of other clusters of the zone that have `merge`. */

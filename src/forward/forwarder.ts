@@ -31,7 +31,7 @@ import { Clients, clientOf } from './resolve/clients.ts';
 import { createLoopWatch, type LoopWatch } from './resolve/loop.ts';
 import { Miss, type MissDeps, Outstanding } from './resolve/outstanding.ts';
 import { Resolver, type ResolverDeps } from './resolve/resolver.ts';
-import { createRouting, Route } from './resolve/route.ts';
+import { createRouting, Route, type Routing } from './resolve/route.ts';
 import { emptyTarget, type OurAnswer, type TargetAnswer, targetOf } from './resolve/target.ts';
 import { createDeadlines, type Deadlines, deadline } from './upstream/deadlines.ts';
 import {
@@ -76,6 +76,7 @@ export class Forwarder {
   private readonly local: Local | undefined;
   private readonly loops: LoopWatch;
   private readonly allRoutes: readonly Route[];
+  private readonly routing: Routing;
   private readonly routeOf: (name: WireName) => Route | undefined;
   private readonly clients: Clients;
   private readonly outstanding: Outstanding;
@@ -108,7 +109,8 @@ export class Forwarder {
     this.allRoutes = settings.routes.map(
       (route) => new Route(route, { clock, deadlines, unpredictable, openSocket, bug, log, onUpstream }),
     );
-    this.routeOf = createRouting(this.allRoutes);
+    this.routing = createRouting(this.allRoutes);
+    this.routeOf = this.routing.routeOf;
     this.ready = Promise.all([this.local?.loaded, ...this.allRoutes.map(({ loaded }) => loaded)]).then(() => {
       this.isReady = true;
     });
@@ -316,6 +318,7 @@ export class Forwarder {
       clock,
       deadlines,
       routeOf,
+      routeAfter: this.routing.routeAfter,
       rules: { isOurs: deps.isOurs, isForbidden: rebindingFilter(settings, counters) },
       ourAnswer: deps.ourAnswer,
       dns64,

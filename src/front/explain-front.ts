@@ -1,5 +1,5 @@
 // Which access list rule, rewrite and search path apply to a query: for explanations, off the answer path.
-import { formatName, type WireName } from '../dns/name.ts';
+import { formatName, sameName, type WireName } from '../dns/name.ts';
 import type { FrontSettings } from '../plane/forward-settings.ts';
 import type { QueryPathRequest } from '../plane/query-path.ts';
 import { createAcl } from './acl.ts';
@@ -21,10 +21,12 @@ export function explainFront({ acl, rewrites, autopath }: FrontSettings, request
   const denied = acl.findIndex(isFor);
   if (denied >= 0) rules.push(`acl rule ${denied + 1}: ${acl[denied].action}`);
   else if (acl.length > 0) rules.push(`acl: allowed, no rule fits${client === undefined ? ' every client' : ''}`);
-  const rewriters = rewrites.map((rule) => createRewriter([rule]));
-  const at = rewriters.findIndex((rewriter) => rewriter(name) !== undefined);
-  const rewritten = rewriters[at]?.(name);
-  if (rewritten !== undefined) rules.push(`rewrite rule ${at + 1}: asks for ${formatName(rewritten)} instead`);
-  else if (autopath !== undefined) rules.push(`autopath: the search path of pods in ${autopath.zone} is walked here`);
-  return { rules, name: rewritten ?? name };
+  const rewritten = createRewriter(rewrites)(name, type);
+  if (rewritten !== undefined) {
+    const at = rewrites.findIndex((rule) => createRewriter([rule])(name, type) !== undefined);
+    const isRenamed = !sameName(rewritten.name, name);
+    const what = isRenamed ? `asks for ${formatName(rewritten.name)} instead` : 'changes the type or the answer';
+    rules.push(`rewrite rule ${at + 1}: ${what}`);
+  } else if (autopath !== undefined) rules.push(`autopath: the search path of pods in ${autopath.zone} is walked here`);
+  return { rules, name: rewritten?.name ?? name };
 }

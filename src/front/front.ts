@@ -15,7 +15,9 @@ import type { Later, QueryHandler } from '../server/answer/query-handler.ts';
 import { type AclAction, createAcl } from './acl.ts';
 import { type Autopath, createAutopath } from './autopath.ts';
 import { createOwnDns64, forIpv4 } from './dns64-ours.ts';
-import { createRewriter, withAlias, withName, withNameBack } from './rewrite.ts';
+import { createNsid } from './nsid.ts';
+import { redirectedAlias, withRest } from './redirect.ts';
+import { createRewriter, type Rewriting, withAlias, withName, withNameBack } from './rewrite.ts';
 import { createVetting } from './vetting.ts';
 
 export interface Front {
@@ -30,8 +32,8 @@ export interface Front {
 }
 
 /** Whether the settings need a front; the query log does not (observer.ts). */
-export const needsFront = ({ acl, rewrites, autopath, dns64 }: FrontSettings): boolean =>
-  acl.length > 0 || rewrites.length > 0 || autopath !== undefined || dns64 !== undefined;
+export const needsFront = ({ acl, rewrites, autopath, dns64, nsid }: FrontSettings): boolean =>
+  acl.length > 0 || rewrites.length > 0 || autopath !== undefined || dns64 !== undefined || nsid !== undefined;
 
 export interface FrontDeps {
   /** A bug: the query is answered SERVFAIL. */
@@ -49,6 +51,8 @@ interface Question {
   readonly name: WireName;
   readonly type: number;
   readonly maxBytes: number;
+  /** The name and type are not those that the client asked for. */
+  readonly isRewritten?: boolean;
 }
 
 type Reply = (response: Uint8Array) => void;
@@ -64,6 +68,7 @@ export function createFront(settings: FrontSettings, inner: Pick<QueryHandler, '
   const rewriter = createRewriter(settings.rewrites);
   const autopath = settings.autopath && createAutopath(settings.autopath);
   const dns64 = settings.dns64 && createOwnDns64(settings.dns64);
+  const withNsid = settings.nsid === undefined ? undefined : createNsid(settings.nsid);
   const scratch = new Uint8Array(65_535);
 
   /** Asks the responder and gives its response at once or later. */
@@ -92,8 +97,9 @@ export function createFront(settings: FrontSettings, inner: Pick<QueryHandler, '
   }
 
   function answerGuarded(question: Question, reply: Reply): void {
+    const { query, nameEnd, maxBytes } = question;
     try {
-      answer(question, reply);
+      answer(question, withNsid ? (response) => reply(withNsid(query, nameEnd, response, maxBytes)) : reply);
     } catch (error) {
       deps.onError(error as Error);
       reply(refusal(question, RCODE.SERVFAIL, EDE.OTHER));
@@ -107,11 +113,26 @@ export function createFront(settings: FrontSettings, inner: Pick<QueryHandler, '
       deny(question, action, reply);
       return;
     }
-    const rewritten = rewriter(name);
+    const rewritten = rewriter(name, question.type);
     if (rewritten !== undefined) {
-      lookUp(question, rewritten, reply, (response) => reply(withNameBack(response, asked, maxBytes)));
+      const instead = withQuestion(question, rewritten);
+      lookUp(instead, rewritten.name, reply, (response) =>
+        followAliases(instead, rewritten, response, reply, (whole) =>
+          reply(withNameBack(whole, rewritten, asked, question.type, maxBytes)),
+        ),
+      );
     } else if (autopath !== undefined) walkSearchPath(autopath, question, reply);
     else lookUp(question, name, reply, reply);
+  }
+
+  /** Aliases that a rule leads elsewhere are followed there, once. */
+  function followAliases(question: Question, { aliases }: Rewriting, response: Uint8Array, reply: Reply, then: Reply) {
+    const found = aliases.length === 0 ? undefined : redirectedAlias(response, aliases);
+    if (found === undefined) return then(response);
+    const before = response.slice();
+    lookUp(withQuestion(question, { name: found.target, type: question.type }), found.target, reply, (rest) =>
+      then(withRest(before, found, rest)),
+    );
   }
 
   function deny(question: Question, action: Exclude<AclAction, 'allow'>, reply: Reply): void {
@@ -124,7 +145,7 @@ export function createFront(settings: FrontSettings, inner: Pick<QueryHandler, '
   function lookUp(question: Question, name: WireName, reply: Reply, then: Reply): void {
     const { client, type, query, nameEnd } = question;
     const isAsked = name === question.name;
-    const action = isAsked ? 'allow' : acl(client, name, type);
+    const action = isAsked && !question.isRewritten ? 'allow' : acl(client, name, type);
     if (action !== 'allow') {
       deny(question, action, reply);
       return;
@@ -186,6 +207,15 @@ export function createFront(settings: FrontSettings, inner: Pick<QueryHandler, '
       };
     },
   };
+}
+
+/** The question with another name and type. */
+function withQuestion(question: Question, { name, type }: Pick<Question, 'name' | 'type'>): Question {
+  const query = withName(question.query, question.query.length, question.nameEnd, name);
+  const nameEnd = 12 + name.length;
+  query[nameEnd] = type >> 8;
+  query[nameEnd + 1] = type;
+  return { ...question, query, nameEnd, name, type, isRewritten: true };
 }
 
 function questionIn(

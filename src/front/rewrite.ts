@@ -2,34 +2,183 @@
 import { composeMessage, type Message, parseMessage } from '../dns/message/message.ts';
 import type { MessageRecord } from '../dns/message/record.ts';
 import type { WireName } from '../dns/name.ts';
-import { formatName, isSubdomain, NameError, parseName, sameName } from '../dns/name.ts';
+import { formatName, isSubdomain, lowerCased, NameError, parseName, sameName } from '../dns/name.ts';
 import { compilePattern } from '../dns/pattern.ts';
-import { FLAG } from '../dns/types.ts';
+import { FLAG, TYPE } from '../dns/types.ts';
 import type { RewriteRule } from '../plane/forward-settings.ts';
 
-/** The name to ask for instead; undefined: no rule fits. `name` is lower case. */
-export type Rewriter = (name: WireName) => WireName | undefined;
+/** What is asked instead of a question, and how its response is turned back into one to the question. */
+export interface Rewriting {
+  readonly name: WireName;
+  readonly type: number;
+  /** Aliases to these targets lead elsewhere. */
+  readonly aliases: readonly ((target: WireName) => WireName | undefined)[];
+  /** Applied to each record of all sections, in this order. */
+  readonly edits: readonly Edit[];
+  readonly rcodes: readonly { readonly from: number; readonly to: number }[];
+}
+
+type Edit = (record: MessageRecord) => MessageRecord;
+type Rename = (name: WireName) => WireName | undefined;
+
+/** undefined: no rule fits. `name` is lower case. */
+export type Rewriter = (name: WireName, type: number) => Rewriting | undefined;
 
 export function createRewriter(rules: readonly RewriteRule[]): Rewriter {
   const compiled = rules.map(compileRule);
-  return (name) => {
-    for (const rule of compiled) {
-      const text = rule(name);
-      if (text === undefined) continue;
-      try {
-        const wire = parseName(text);
-        return sameName(wire, name) ? undefined : wire;
-      } catch (error) {
-        // Too long, or an empty label: this name has no other.
-        if (error instanceof NameError) return undefined;
-        throw error;
-      }
+  return (name, type) => {
+    let now = { name, type };
+    const edits: Edit[] = [];
+    const rcodes: { from: number; to: number }[] = [];
+    const aliases: Rename[] = [];
+    let fits = false;
+    for (const { apply, rule } of compiled) {
+      const applied = apply(now.name, now.type);
+      if (applied === undefined) continue;
+      fits = true;
+      now = { name: applied.name, type: applied.type };
+      // The last replacement is undone first.
+      edits.unshift(...applied.edits);
+      if (rule.rcode !== undefined) rcodes.push(rule.rcode);
+      if (applied.alias !== undefined) aliases.push(applied.alias);
+      if (!rule.continues) break;
     }
-    return undefined;
+    const isSame = sameName(now.name, name) && now.type === type;
+    return !fits || (isSame && edits.length + rcodes.length + aliases.length === 0)
+      ? undefined
+      : { ...now, edits, rcodes, aliases };
   };
 }
 
-function compileRule({ kind, from, to }: RewriteRule): (name: WireName) => string | undefined {
+interface Applied {
+  readonly name: WireName;
+  readonly type: number;
+  readonly edits: readonly Edit[];
+  readonly alias: Rename | undefined;
+}
+
+function compileRule(rule: RewriteRule): {
+  readonly rule: RewriteRule;
+  apply(name: WireName, type: number): Applied | undefined;
+} {
+  const { type: types, ttl, cname } = rule;
+  const fits = matcherOf(rule);
+  const rename = rule.to === undefined ? undefined : renameOf({ ...rule, to: rule.to });
+  const fixed = [...answerEdits(rule), ...(ttl === undefined ? [] : [ttlEdit(ttl)])];
+  const alias = cname && renameOf({ kind: 'exact', ...cname });
+  return {
+    rule,
+    apply(name, type) {
+      if ((types !== undefined && types.from !== type) || !fits(name)) return undefined;
+      const renamed = rename?.(name);
+      // Too long, or an empty label: this name has no other.
+      if (rename !== undefined && renamed === undefined) return undefined;
+      const back =
+        renamed === undefined || sameName(renamed, name) ? [] : backTo(name, renamed, rule.answer === 'auto');
+      return { name: renamed ?? name, type: types?.to ?? type, edits: [...fixed, ...back], alias };
+    },
+  };
+}
+
+function matcherOf({ kind, from }: RewriteRule): (name: WireName) => boolean {
+  if (from === undefined) return () => true;
+  if (kind === 'prefix') return (name) => formatName(name).startsWith(from);
+  if (kind === 'regex') {
+    const pattern = compilePattern(from);
+    return (name) => pattern.exec(formatName(name)) !== null;
+  }
+  if (kind === 'suffix') {
+    const fits = suffixRule(from, from);
+    return (name) => fits(name) !== undefined;
+  }
+  const wire = parseName(from);
+  return (name) => sameName(name, wire);
+}
+
+/** `auto` of a suffix also concerns other names below it. */
+function answerEdits({ kind, from, to, answer }: RewriteRule): Edit[] {
+  if (answer === 'auto' && kind === 'suffix' && from !== undefined && to !== undefined) {
+    const back = renameOf({ kind, from: to, to: from });
+    return [ownerEdit(back), valueEdit(back)];
+  }
+  if (!Array.isArray(answer)) return [];
+  return answer.map(({ part, from: pattern, to: text }) => {
+    const rename = renameOf({ kind: 'regex', from: pattern, to: text });
+    return part === 'name' ? ownerEdit(rename) : valueEdit(rename);
+  });
+}
+
+/** Records of the name that was asked for instead are shown as those of the question. */
+function backTo(name: WireName, renamed: WireName, withValues: boolean): Edit[] {
+  const back: Rename = (one) => (sameName(lowerCased(one), renamed) ? name : undefined);
+  return withValues ? [ownerEdit(back), valueEdit(back)] : [ownerEdit(back)];
+}
+
+const ownerEdit =
+  (rename: Rename): Edit =>
+  (record) => {
+    const name = rename(lowerCased(record.name));
+    return name === undefined ? record : { ...record, name };
+  };
+
+const ttlEdit =
+  ({ least, most }: { readonly least: number; readonly most: number }): Edit =>
+  (record) => ({ ...record, ttlSeconds: Math.min(most, Math.max(least, record.ttlSeconds)) });
+
+/** Of the types whose rdata has one name that leads on. */
+const valueEdit =
+  (rename: Rename): Edit =>
+  (record) => {
+    const start = NAME_IN_RDATA[record.type];
+    if (start === undefined) return record;
+    const end = start + nameLength(record.rdata.subarray(start));
+    const name = rename(lowerCased(record.rdata.subarray(start, end)));
+    if (name === undefined) return record;
+    const rdata = Buffer.concat([record.rdata.subarray(0, start), name, record.rdata.subarray(end)]);
+    return { ...record, rdata: Uint8Array.from(rdata) };
+  };
+
+/** Type → where the name begins. */
+const NAME_IN_RDATA: Readonly<Record<number, number>> = {
+  [TYPE.CNAME]: 0,
+  [TYPE.DNAME]: 0,
+  [TYPE.NS]: 0,
+  [TYPE.SOA]: 0,
+  [TYPE.MX]: 2,
+  [TYPE.SRV]: 6,
+};
+
+function nameLength(bytes: Uint8Array): number {
+  let at = 0;
+  while (bytes[at] !== 0) at += 1 + bytes[at];
+  return at + 1;
+}
+
+/** The name as the rule has it; undefined: it does not fit, or has no such name. */
+function renameOf(rule: { readonly kind: RewriteRule['kind']; readonly from?: string; readonly to: string }): Rename {
+  const rename = textRule(rule);
+  return (name) => {
+    const text = rename(name);
+    if (text === undefined) return undefined;
+    try {
+      return parseName(text);
+    } catch (error) {
+      if (error instanceof NameError) return undefined;
+      throw error;
+    }
+  };
+}
+
+function textRule({
+  kind,
+  from,
+  to,
+}: {
+  readonly kind: RewriteRule['kind'];
+  readonly from?: string;
+  readonly to: string;
+}): (name: WireName) => string | undefined {
+  if (from === undefined) return () => to;
   if (kind === 'prefix') {
     return (name) => (formatName(name).startsWith(from) ? to + formatName(name).slice(from.length) : undefined);
   }
@@ -68,13 +217,24 @@ export function withName(query: Uint8Array, queryLength: number, nameEnd: number
   return rewritten;
 }
 
-/** The response to a rewritten query in the form of one to the client's query: restores question and owner names. */
-export function withNameBack(response: Uint8Array, asked: WireName, maxBytes: number): Uint8Array {
+/** The response to the rewritten query as one to the client's, which asked for `asked` and `type`. */
+export function withNameBack(
+  response: Uint8Array,
+  { edits, rcodes }: Rewriting,
+  asked: WireName,
+  type: number,
+  maxBytes: number,
+): Uint8Array {
   const message = parseMessage(response);
-  const rewritten = message.questions[0]?.name;
-  if (rewritten === undefined) return response;
-  const back = (record: MessageRecord) => (sameName(record.name, rewritten) ? { ...record, name: asked } : record);
-  return fitting({ ...message, answers: message.answers.map(back) }, asked, maxBytes);
+  if (message.questions.length === 0) return response;
+  // The spelling of the question is the client's.
+  const spelled: Edit = (record) => (sameName(lowerCased(asked), record.name) ? { ...record, name: asked } : record);
+  const edited = (records: readonly MessageRecord[]) =>
+    records.map((record) => [...edits, spelled].reduce((one, edit) => edit(one), record));
+  const rcode = rcodes.find(({ from }) => from === message.rcode)?.to ?? message.rcode;
+  const { answers, authorities, additionals, questions } = message;
+  const sections = { answers: edited(answers), authorities: edited(authorities), additionals: edited(additionals) };
+  return fitting({ ...message, rcode, ...sections, questions: [{ ...questions[0], type }] }, asked, maxBytes);
 }
 
 /** The response to a query for another name, as one to `asked` that is an alias of it. */

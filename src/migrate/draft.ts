@@ -15,15 +15,18 @@ export interface Finding {
   readonly differences: readonly string[];
 }
 
-/** Keys of zones.yaml with their values, in the order in which they are written. */
-export interface Draft {
+/** What becomes of one server block: keys of zones.yaml with their values. */
+export interface Draft extends SharedDraft {
+  /** Addresses that the block answers at. */
   readonly listen: Set<string>;
-  readonly http: Set<string>;
-  readonly server: Record<string, unknown>;
-  readonly limits: Record<string, unknown>;
-  readonly zones: Map<string, Record<string, unknown>>;
+  /** Networks of clients that it answers; empty: all. */
+  readonly clients: string[];
+  /** Names of `zones` that it fills. */
+  readonly zoneNames: Set<string>;
+  /** Without `zone`: for the zones of the block. */
   readonly forward: Record<string, unknown>[];
-  readonly cache: Record<string, unknown>;
+  /** undefined: the block caches nothing. */
+  cache: Record<string, unknown> | undefined;
   readonly hosts: {
     files: string[];
     entries: { address: string; names: string[] }[];
@@ -32,17 +35,28 @@ export interface Draft {
   readonly templates: Record<string, unknown>[];
   readonly acl: Record<string, unknown>[];
   readonly rewrite: Record<string, unknown>[];
-  /** Single values: dns64, autopath, queryLog, loadbalance, loopDetection. */
+  /** Single values: dns64, autopath, queryLog, loopDetection, nsid. */
   readonly single: Record<string, unknown>;
+  /** dns64 for clients over IPv6 only. */
+  isDns64ForIpv6: boolean;
   /** Key of zones.yaml → lines that explain where it comes from. */
   readonly comments: Map<string, string[]>;
+}
+
+/** Keys that all blocks fill together. */
+export interface SharedDraft {
+  readonly include: Set<string>;
+  readonly http: Set<string>;
+  readonly server: Record<string, unknown>;
+  readonly limits: Record<string, unknown>;
+  readonly zones: Map<string, Record<string, unknown>>;
 }
 
 /** The server block that a directive stands in. */
 export interface BlockContext {
   /** Lower case, absolute: "." or "example.org.". */
   readonly zones: readonly string[];
-  readonly port: number;
+  readonly ports: readonly number[];
   readonly draft: Draft;
   /** Notes what became of a directive or of one of its options. */
   note(directive: Directive, outcome: Outcome, text: string, ...differences: string[]): void;
@@ -50,20 +64,24 @@ export interface BlockContext {
   comment(key: string, directive: Directive): void;
 }
 
-export function emptyDraft(): Draft {
+export function emptySharedDraft(): SharedDraft {
+  return { include: new Set(), http: new Set(), server: {}, limits: {}, zones: new Map() };
+}
+
+export function emptyDraft(shared: SharedDraft): Draft {
   return {
+    ...shared,
     listen: new Set(),
-    http: new Set(),
-    server: {},
-    limits: {},
-    zones: new Map(),
+    clients: [],
+    zoneNames: new Set(),
     forward: [],
-    cache: {},
+    cache: undefined,
     hosts: { files: [], entries: [], settings: {} },
     templates: [],
     acl: [],
     rewrite: [],
     single: {},
+    isDns64ForIpv6: false,
     comments: new Map(),
   };
 }

@@ -1,4 +1,4 @@
-// `cache` (https://coredns.io/plugins/cache/) → `cache`, one for all names that are forwarded.
+// `cache` (https://coredns.io/plugins/cache/) → `cache`, of the file or of a view.
 import { seconds, zoneName } from './draft.ts';
 import { applyOptions, duration, keylessOption, type Option, type Plugin } from './plugin.ts';
 
@@ -90,18 +90,9 @@ export const cache: Plugin = {
       settings.maxNegativeTtlSeconds = Math.min(ttl, COREDNS_DEFAULTS.maxNegativeTtlSeconds);
     }
     applyOptions(cache, directive, settings, block);
-    const isMain = block.zones.includes('.') || Object.keys(block.draft.cache).length === 0;
-    if (isMain) {
-      merge(block.draft.cache, settings);
-      block.comment('cache', directive);
-      block.note(directive, 'same', 'forwarded names are cached; names of `zones` never are');
-    } else if (differs(settings, block.draft.cache)) {
-      block.note(
-        directive,
-        'changed',
-        `one cache for all forwarded names: these settings for ${block.zones.join(', ')} are not kept apart`,
-      );
-    } else block.note(directive, 'same', 'the same cache as for other names');
+    block.draft.cache = settings;
+    block.comment('cache', directive);
+    block.note(directive, 'same', 'forwarded names are cached; names of `zones` never are', 'short-ttl');
     if (zones.length > 0)
       block.note(
         directive,
@@ -126,17 +117,6 @@ function capacities(
   const min = seconds(minTtl);
   if (min !== undefined && min > 0) target[minKey] = Math.round(min);
   return undefined;
-}
-
-function merge(into: Record<string, unknown>, settings: Record<string, unknown>): void {
-  for (const [key, value] of Object.entries(settings)) {
-    const known = into[key];
-    into[key] = Array.isArray(known) && Array.isArray(value) ? [...new Set([...known, ...value])] : value;
-  }
-}
-
-function differs(settings: Record<string, unknown>, from: Record<string, unknown>): boolean {
-  return Object.entries(settings).some(([key, value]) => JSON.stringify(from[key]) !== JSON.stringify(value));
 }
 
 function withoutDot(name: string): string {

@@ -2,7 +2,6 @@
 import { seconds, zoneName } from './draft.ts';
 import { applyOptions, count, duration, flag, keylessOption, list, type Option, type Plugin } from './plugin.ts';
 
-const ANSWERS = 'NXDOMAIN and NODATA are answers and are given to the client';
 const ADDRESSES = 'servers are addresses, queried over UDP, TCP and TLS; the system selects the source address';
 const CONNECTIONS = 'at most 4 connections per server, kept while in use';
 
@@ -81,8 +80,28 @@ const OPTIONS: readonly Option[] = [
         ? '`failover NXDOMAIN` has no equivalent: NXDOMAIN is an answer and is given to the client'
         : undefined,
   },
-  keylessOption('next', 'dropped', 'none', ANSWERS),
-  keylessOption('next_on_nodata', 'dropped', 'none', ANSWERS),
+  {
+    name: 'next',
+    syntax: '`next RCODE…`',
+    healthdns: '`next`',
+    note: 'NXDOMAIN and SERVFAIL; other failures count as SERVFAIL',
+    outcome: 'same',
+    apply(args, target) {
+      const known = args.map((rcode) => (rcode.toUpperCase() === 'NXDOMAIN' ? 'NXDOMAIN' : 'SERVFAIL'));
+      target.next = [...new Set([...((target.next as string[] | undefined) ?? []), ...known])];
+      return undefined;
+    },
+  },
+  {
+    name: 'next_on_nodata',
+    syntax: '`next_on_nodata`',
+    healthdns: '`next: [NODATA]`',
+    outcome: 'same',
+    apply(_args, target) {
+      target.next = [...((target.next as string[] | undefined) ?? []), 'NODATA'];
+      return undefined;
+    },
+  },
   keylessOption('resolver', 'dropped', 'none', ADDRESSES),
   keylessOption('doh_method', 'dropped', 'none', ADDRESSES),
   keylessOption('source_address', 'dropped', 'none', ADDRESSES),
@@ -103,28 +122,19 @@ export const forward: Plugin = {
     const entry: Record<string, unknown> = {};
     const zone = from === '.' ? block.zones : [zoneName(from)];
     const usable = to.filter((target) => !/^(https|quic|grpc):\/\//.test(target));
-    const names = [
-      ...new Set(usable.map((target) => /^tls:\/\/[^%]+%(.+)$/.exec(target)?.[1]).filter((name) => name !== undefined)),
-    ];
     applyOptions(forward, directive, entry, block);
-    if (names.length > 0) entry.tls = { ...(entry.tls as object | undefined), serverName: names[0] };
-    const servers = usable.map((target) => target.replace(/^dns:\/\//, '').replace(/%.*$/, ''));
-    for (const name of zone) {
-      const isRoot = name === '.';
-      block.draft.forward.push({ ...(!isRoot && { zone: name.replace(/\.$/, '') }), to: servers, ...entry });
-    }
+    const servers = usable.map((target) => target.replace(/^dns:\/\//, ''));
+    block.draft.forward.push({
+      ...(from !== '.' && { zone: zoneName(from).replace(/\.$/, '') }),
+      to: servers,
+      ...entry,
+    });
     block.comment('forward', directive);
     if (usable.length < to.length)
       block.note(
         directive,
         'dropped',
         `${to.filter((target) => !usable.includes(target)).join(', ')}: servers are asked over UDP, TCP and TLS only`,
-      );
-    if (names.length > 1)
-      block.note(
-        directive,
-        'changed',
-        `one \`tls.serverName\` for all servers of an entry: ${names.slice(1).join(', ')} needs an entry of its own`,
       );
     block.note(
       directive,

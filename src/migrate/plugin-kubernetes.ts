@@ -1,6 +1,6 @@
 // `kubernetes` (https://coredns.io/plugins/kubernetes/) → a zone with `kubernetes`.
 import { seconds, zoneName } from './draft.ts';
-import { applyOptions, flag, keylessOption, list, type Option, type Plugin } from './plugin.ts';
+import { applyOptions, flag, keylessOption, list, type Option, type Plugin, text } from './plugin.ts';
 
 const STARTUP = 'answers begin at once: SERVFAIL (EDE 14) for what is not known yet, and `/ready` is 503 for as long';
 
@@ -109,6 +109,10 @@ const OPTIONS: readonly Option[] = [
     outcome: 'same',
     apply: () => undefined,
   },
+  {
+    ...keylessOption('zonal', 'dropped', 'none', 'names by topology zone are not part of the specification'),
+    differences: ['zonal-names'],
+  },
   keylessOption('startup_timeout', 'changed', 'none', STARTUP),
   ...['apiserver_qps', 'apiserver_burst', 'apiserver_max_inflight'].map((name) =>
     keylessOption(name, 'same', 'none', 'one watch for each kind; failures are retried with growing delays'),
@@ -136,6 +140,7 @@ export const kubernetes: Plugin = {
     const { ttlSeconds, ...settings } = cluster;
     for (const name of forward) {
       const isClusterSet = multicluster.includes(name);
+      block.draft.zoneNames.add(withoutDot(name));
       block.draft.zones.set(withoutDot(name), {
         ...(ttlSeconds !== undefined && { ttlSeconds }),
         ...(!isUsual(reverse) && { reverse: isClusterSet ? [] : reverse }),
@@ -151,6 +156,41 @@ export const kubernetes: Plugin = {
         `zone ${forward.map(withoutDot).join(', ')}, answered with what is ready`,
         'dead-pod',
       );
+  },
+};
+
+const EXTERNAL_OPTIONS: readonly Option[] = [
+  { ...text('apex', 'APEX', 'apex'), healthdns: '`nameServers`, `soa`' },
+  OPTIONS.find(({ name }) => name === 'ttl')!,
+  keylessOption('headless', 'dropped', 'none', "pods' addresses are names of the cluster's zone"),
+  { ...OPTIONS.find(({ name }) => name === 'fallthrough')! },
+];
+
+export const k8sExternal: Plugin = {
+  name: 'k8s_external',
+  syntax: '`k8s_external [ZONE…]`',
+  healthdns: '`zones: [{ name, kubernetes: { externalAddresses: true } }]`',
+  note: 'SERVICE.NAMESPACE.ZONE with externalIPs and what load balancers have; without PTR records',
+  options: EXTERNAL_OPTIONS,
+  migrate(directive, block) {
+    const zones = directive.args.length > 0 ? directive.args.map(zoneName) : block.zones;
+    const cluster: Record<string, unknown> = {};
+    applyOptions(k8sExternal, directive, cluster, block);
+    const { ttlSeconds, apex = 'dns', ...settings } = cluster;
+    const [first] = [...block.draft.zones.values()];
+    const { kubeconfig, context } = (first?.kubernetes ?? {}) as Record<string, unknown>;
+    const access = { ...(kubeconfig !== undefined && { kubeconfig }), ...(context !== undefined && { context }) };
+    for (const name of zones.filter((zone) => !isReverse(zone))) {
+      block.draft.zoneNames.add(withoutDot(name));
+      block.draft.zones.set(withoutDot(name), {
+        nameServers: [`ns1.${apex}`],
+        soa: { mname: `ns1.${apex}`, rname: `hostmaster.${apex}` },
+        ...(ttlSeconds !== undefined && { ttlSeconds }),
+        kubernetes: { ...access, externalAddresses: true, ...settings },
+      });
+    }
+    block.comment('zones', directive);
+    block.note(directive, 'same', `external addresses of Services in ${zones.map(withoutDot).join(', ')}`);
   },
 };
 

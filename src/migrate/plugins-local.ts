@@ -13,7 +13,7 @@ const HOSTS_OPTIONS: readonly Option[] = [
 export const hosts: Plugin = {
   name: 'hosts',
   syntax: '`hosts [FILE [ZONE…]]`, lines `ADDRESS NAME…`',
-  healthdns: '`hosts: { files, entries }`',
+  healthdns: '`hosts: { files, entries, zones }`',
   note: 'for names outside `zones`; a name of `hosts` is answered there for all types',
   options: HOSTS_OPTIONS,
   migrate(directive, block) {
@@ -27,12 +27,7 @@ export const hosts: Plugin = {
     if (file !== undefined) block.draft.hosts.files.push(file);
     else if (entries.length === 0) block.draft.hosts.files.push('/etc/hosts');
     block.comment('hosts', directive);
-    if (zones.length > 0 || !block.zones.includes('.'))
-      block.note(
-        directive,
-        'changed',
-        `answered for all names in it, not only for ${(zones.length > 0 ? zones : block.zones).join(', ')}`,
-      );
+    if (zones.length > 0) settings.zones = zones.map((zone) => zoneName(zone).replace(/\.$/, ''));
     const fallsThrough = directive.lines.some(({ name }) => name === 'fallthrough');
     if (fallsThrough)
       block.note(
@@ -77,8 +72,16 @@ export const template: Plugin = {
       healthdns: 'none',
       note: 'negative answers have a SOA of the zone',
       outcome: 'changed',
+      differences: ['template-soa'],
     },
-    ...['additional', 'upstream', 'ederror'].map((name) => keylessOption(name, 'dropped', 'none')),
+    keylessOption(
+      'additional',
+      'dropped',
+      'none',
+      'the additional section is optional (RFC 1034 section 4.3.2 step 6)',
+    ),
+    keylessOption('upstream', 'dropped', 'none', 'an alias that a template makes is left to the client to follow'),
+    keylessOption('ederror', 'dropped', 'none', 'extended errors say what the server knows'),
   ],
   migrate(directive, block) {
     const [recordClass = 'ANY', type = 'ANY', ...zones] = directive.args;
@@ -160,12 +163,13 @@ export const dns64: Plugin = {
   options: [
     text('prefix', 'PREFIX', 'prefix'),
     flag('translate_all', 'translateAll'),
-    keylessOption('allow_ipv4', 'changed', 'always', 'clients over IPv4 are served, too'),
+    keylessOption('allow_ipv4', 'same', '`dns64` of the file', 'without it, of a view for `clients: ["::/0"]`'),
   ],
   migrate(directive, block) {
     const settings: Record<string, unknown> = directive.args[0] === undefined ? {} : { prefix: directive.args[0] };
     applyOptions(dns64, directive, settings, block);
     block.draft.single.dns64 = Object.keys(settings).length === 0 ? true : settings;
+    block.draft.isDns64ForIpv6 = !directive.lines.some(({ name }) => name === 'allow_ipv4');
     block.comment('dns64', directive);
     block.note(directive, 'same', 'AAAA records are made of A records');
   },

@@ -4,12 +4,11 @@ import { applyOptions, duration, keyless, type Plugin } from './plugin.ts';
 export const bind: Plugin = {
   name: 'bind',
   syntax: '`bind ADDRESS…`, ports of server blocks',
-  healthdns: '`listen`',
-  note: 'one list for all zones',
+  healthdns: '`listen`; `views: [{ listen }]` for further server blocks',
   options: [{ name: 'except', syntax: '`except ADDRESS…`', healthdns: 'none', outcome: 'dropped' }],
   migrate(directive, block) {
     const addresses = directive.args.filter((word) => /^[0-9a-f.:]+$/i.test(word) && /[.:]/.test(word));
-    for (const address of addresses) block.draft.listen.add(socket(address, block.port));
+    for (const address of addresses) for (const port of block.ports) block.draft.listen.add(socket(address, port));
     applyOptions(bind, directive, {}, block);
     block.comment('listen', directive);
     const interfaces = directive.args.filter((word) => !addresses.includes(word));
@@ -32,11 +31,7 @@ export const health: Plugin = {
     applyOptions(health, directive, block.draft.server, block);
     httpAddress(directive.args[0] ?? ':8080', block.draft.http);
     block.comment('http', directive);
-    block.note(
-      directive,
-      'changed',
-      '`/health` on the address of `http`, together with `/ready` and `/metrics`: probes need its port',
-    );
+    block.note(directive, 'same', '`/health`, beside `/ready` and `/metrics` on each address of `http`');
   },
 };
 
@@ -46,7 +41,8 @@ export const ready: Plugin = {
   healthdns: '`/ready` on `http`',
   migrate(directive, block) {
     httpAddress(directive.args[0] ?? ':8181', block.draft.http);
-    block.note(directive, 'changed', '`/ready` on the address of `http`: probes need its port');
+    block.comment('http', directive);
+    block.note(directive, 'same', '`/ready`, on each address of `http`');
   },
 };
 
@@ -59,8 +55,9 @@ export const prometheus: Plugin = {
     block.note(
       directive,
       'changed',
-      '`/metrics` on the address of `http`; metrics have names of their own (see Metrics)',
+      '`/metrics` on each address of `http`; metrics have names of their own (see Metrics)',
     );
+    block.comment('http', directive);
   },
 };
 
@@ -87,13 +84,93 @@ export const chaos: Plugin = {
   migrate(directive, block) {
     const [version, ...authors] = directive.args;
     if (version !== undefined) block.draft.server.versionBind = version;
+    block.draft.server.idServer = '{$HOSTNAME}';
     block.comment('server', directive);
     if (authors.length > 0) block.note(directive, 'dropped', '`authors.bind` is not answered');
     block.note(
       directive,
-      'changed',
-      '`server.idServer` is the text for id.server and hostname.bind; CoreDNS answers with the name of its host',
+      'same',
+      `${version === undefined ? '' : 'version.bind, '}id.server and hostname.bind; the host's name is the variable HOSTNAME, which Pods have`,
     );
+  },
+};
+
+export const nsid: Plugin = {
+  name: 'nsid',
+  syntax: '`nsid [DATA]`',
+  healthdns: '`nsid`',
+  migrate(directive, block) {
+    // Without an argument CoreDNS answers with the name of its host.
+    block.draft.single.nsid = directive.args.join(' ') || '{$HOSTNAME}';
+    block.comment('nsid', directive);
+    block.note(directive, 'same', 'the identifier is sent to clients that ask for it');
+  },
+};
+
+const NETWORK = String.raw`incidr\(\s*client_ip\(\)\s*,\s*'([^']+)'\s*\)`;
+
+export const view: Plugin = {
+  name: 'view',
+  syntax: '`view NAME`, `expr incidr(client_ip(), CIDR)`',
+  healthdns: '`views: [{ clients }]`',
+  note: 'networks of clients, joined with `||`; no other expressions',
+  options: [{ name: 'expr', syntax: '`expr EXPRESSION`', healthdns: '`clients`', outcome: 'same' }],
+  migrate(directive, block) {
+    for (const line of directive.lines) {
+      const text = line.args.join(' ');
+      const isNetworks = new RegExp(`^${NETWORK}(\\s*\\|\\|\\s*${NETWORK})*$`).test(text);
+      if (line.name === 'expr' && isNetworks) {
+        block.draft.clients.push(...[...text.matchAll(new RegExp(NETWORK, 'g'))].map(([, network]) => network));
+        block.note(line, 'same', `clients in ${block.draft.clients.join(', ')}`);
+      } else block.note(line, 'dropped', 'a view is chosen by networks of clients only: write them as `clients`');
+    }
+    block.comment('clients', directive);
+    block.note(directive, 'same', 'a view of its own');
+  },
+};
+
+export const errors: Plugin = {
+  name: 'errors',
+  syntax: '`errors`',
+  healthdns: 'always',
+  note: 'on stderr as JSON; `logLevel`',
+  options: [
+    {
+      name: 'consolidate',
+      syntax: '`consolidate DURATION REGEX [LEVEL]`',
+      healthdns: 'always',
+      note: 'one line when a server goes down, comes back or loops, and none for each query',
+      outcome: 'same',
+    },
+    {
+      name: 'stacktrace',
+      syntax: '`stacktrace`',
+      healthdns: 'always',
+      note: 'for failures that are bugs',
+      outcome: 'same',
+    },
+  ],
+  migrate(directive, block) {
+    applyOptions(errors, directive, {}, block);
+    block.note(directive, 'same', 'always: on stderr as JSON; `logLevel`');
+  },
+};
+
+/** What CoreDNS's plugin answers of RFC 6761 and RFC 6303: addresses of localhost, and nothing below. */
+export const local: Plugin = {
+  name: 'local',
+  syntax: '`local`',
+  healthdns: '`hosts`, `templates`',
+  note: 'localhost and its reverse name; NXDOMAIN for other names in 0, 127 and 255.in-addr.arpa',
+  migrate(directive, block) {
+    block.draft.hosts.entries.push(
+      { address: '127.0.0.1', names: ['localhost'] },
+      { address: '::1', names: ['localhost'] },
+    );
+    for (const zone of ['localhost', '0.in-addr.arpa', '127.in-addr.arpa', '255.in-addr.arpa'])
+      block.draft.templates.push({ zone, rcode: 'NXDOMAIN' });
+    block.comment('templates', directive);
+    block.note(directive, 'same', 'localhost has its addresses');
   },
 };
 
@@ -120,8 +197,20 @@ export const loadbalance: Plugin = {
   syntax: '`loadbalance [round_robin\\|weighted FILE]`',
   healthdns: '`loadbalance`, always for `zones`; `routing: weighted` of a service',
   options: [
-    { name: 'reload', syntax: '`reload DURATION`', healthdns: 'none', outcome: 'dropped' },
-    { name: 'prefer', syntax: '`prefer CIDR…`', healthdns: 'none', outcome: 'dropped' },
+    {
+      name: 'reload',
+      syntax: '`reload DURATION`',
+      healthdns: 'none',
+      note: 'weights are part of the configuration',
+      outcome: 'dropped',
+    },
+    {
+      name: 'prefer',
+      syntax: '`prefer CIDR…`',
+      healthdns: 'none',
+      note: 'all addresses are alive, and clients choose (RFC 6724)',
+      outcome: 'dropped',
+    },
   ],
   migrate(directive, block) {
     applyOptions(loadbalance, directive, {}, block);
@@ -167,14 +256,11 @@ const WITHOUT_EQUIVALENT: Record<string, string> = {
   file: 'write the records as `records` of a zone',
   geoip: 'no answers by place',
   grpc: 'clients ask over UDP and TCP',
-  header: 'flags follow the RFCs',
+  header: 'flags follow the RFCs: AA for own zones, RA where anything is forwarded',
   https: 'clients ask over UDP and TCP',
-  k8s_external: 'no names for external addresses yet',
-  local: 'names below localhost are forwarded',
   metadata: 'nothing uses it here',
   minimal: 'answers are minimal: additional records only for SRV, MX and referrals',
   nomad: 'register the services with the Cloud Map API',
-  nsid: 'not answered; `server.idServer` names the server',
   pprof: '`node --cpu-prof` profiles a process',
   quic: 'clients ask over UDP and TCP',
   route53: 'register the services with the Cloud Map API',
@@ -184,12 +270,10 @@ const WITHOUT_EQUIVALENT: Record<string, string> = {
   trace: '`queryLog`',
   transfer: 'no zone transfers',
   tsig: 'signatures are ignored',
-  view: 'one view for all clients',
-  whoami: 'a plugin for tests',
+  whoami: 'a plugin for tests: the query log shows who asks',
 };
 
 export const others: readonly Plugin[] = [
-  keyless('errors', 'same', 'always', 'on stderr as JSON; `logLevel`'),
   keyless('any', 'same', 'always', 'RFC 8482, for names of `zones`'),
   keyless('cancel', 'same', '`forward[].deadlineSeconds`'),
   keyless('multisocket', 'changed', '`threads`'),

@@ -3,25 +3,31 @@
 import type { Plugin } from './plugin.ts';
 import { cache } from './plugin-cache.ts';
 import { forward } from './plugin-forward.ts';
-import { kubernetes } from './plugin-kubernetes.ts';
-import { acl, autopath, log, rewrite } from './plugins-front.ts';
+import { k8sExternal, kubernetes } from './plugin-kubernetes.ts';
+import { rewrite } from './plugin-rewrite.ts';
+import { acl, autopath, log } from './plugins-front.ts';
 import { dns64, hosts, template } from './plugins-local.ts';
 import {
   bind,
   bufsize,
   chaos,
+  errors,
   health,
   loadbalance,
+  local,
   loop,
+  nsid,
   others,
   prometheus,
   ready,
   reload,
   timeouts,
+  view,
 } from './plugins-server.ts';
 
 const all: readonly Plugin[] = [
   kubernetes,
+  k8sExternal,
   forward,
   cache,
   hosts,
@@ -37,6 +43,10 @@ const all: readonly Plugin[] = [
   prometheus,
   bufsize,
   chaos,
+  nsid,
+  view,
+  errors,
+  local,
   timeouts,
   loadbalance,
   loop,

@@ -39,6 +39,8 @@ export interface HostsSettings {
   readonly files: readonly string[];
   readonly entries: readonly { readonly address: string; readonly names: readonly string[] }[];
   readonly ttlSeconds: number;
+  /** Names at or below these, absolute, reverse names included; undefined: all. */
+  readonly zones?: readonly string[];
   /** Also answer PTR queries for the addresses. */
   readonly reverse: boolean;
 }
@@ -75,6 +77,8 @@ export interface RouteSettings {
   /** Names at or below these do not use this route. */
   readonly except: readonly string[];
   readonly upstreams: readonly UpstreamSettings[];
+  /** After these outcomes the next route of the same zone is asked; undefined: after none. */
+  readonly next?: readonly ('NXDOMAIN' | 'NODATA' | 'SERVFAIL')[];
   /** Absolute paths of resolv.conf files whose nameservers are also used; reread when they change. */
   readonly resolvConf: readonly string[];
   readonly policy: Policy;
@@ -227,6 +231,8 @@ export interface FrontSettings {
   /** For own names; external names use ForwardSettings. */
   readonly dns64: Dns64Settings | undefined;
   readonly queryLog: QueryLogSettings | undefined;
+  /** Sent to clients that ask for it (RFC 5001); at most 128 bytes. */
+  readonly nsid?: string | undefined;
 }
 
 export interface AclRule {
@@ -242,11 +248,30 @@ export interface AclRule {
 export interface RewriteRule {
   readonly kind: 'exact' | 'prefix' | 'suffix' | 'regex';
   /**
-   * exact: an absolute name; suffix: one, perhaps with a dot in front (names below it alone); prefix: text; regex: for the
-   * whole name, lower case, with the trailing dot.
+   * Which names: exact: an absolute name; suffix: one, perhaps with a dot in front (names below it alone); prefix: text; regex:
+   * for the whole name, lower case, with the trailing dot. undefined: all.
    */
+  readonly from: string | undefined;
+  /** The replacement; for a regex the whole name, with $1 … $9 for groups. undefined: the name stays. */
+  readonly to: string | undefined;
+  /** Only queries of a type, which becomes another. */
+  readonly type?: { readonly from: number; readonly to: number };
+  /** auto: names in record data that belong to the replacement are restored, too; or rules for names of the answer. */
+  readonly answer?: 'auto' | readonly AnswerNameRule[];
+  /** Bounds of the TTLs in the answer. */
+  readonly ttl?: { readonly least: number; readonly most: number };
+  readonly rcode?: { readonly from: number; readonly to: number };
+  /** An alias to a target, absolute, leads to another. */
+  readonly cname?: { readonly from: string; readonly to: string };
+  /** Later rules are applied, too. */
+  readonly continues?: boolean;
+}
+
+export interface AnswerNameRule {
+  /** name: owners; value: the names in the data of CNAME, DNAME, MX, NS, SOA and SRV records. */
+  readonly part: 'name' | 'value';
+  /** For the whole name, lower case, with the trailing dot. */
   readonly from: string;
-  /** The replacement; for a regex the whole name, with $1 … $9 for groups. */
   readonly to: string;
 }
 

@@ -118,7 +118,12 @@ test('Services', options, async () => {
     metadata: { name: 'bad' },
     spec: { type: 'ExternalName', externalName: '192.0.2.1' },
   });
-  await compare((cluster) => servicesKind(cluster, createPublishedServices(cluster)), 12);
+  await client.create(SERVICES, service('external', { clusterIP: undefined, externalIPs: ['192.0.2.1', '192.0.2.2'] }));
+  await client.create(SERVICES, service('balanced', { clusterIP: undefined, type: 'LoadBalancer' }));
+  await client.patch(`${SERVICES}/balanced/status`, {
+    status: { loadBalancer: { ingress: [{ ip: '192.0.2.3' }, { hostname: 'lb.example' }] } },
+  });
+  await compare((cluster) => servicesKind(cluster, createPublishedServices(cluster)), 16);
 });
 
 test('EndpointSlices', options, async () => {

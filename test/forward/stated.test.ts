@@ -67,6 +67,21 @@ test('hosts: PTR returns all names of a line and of other lines, except wildcard
   assertRecords(cached('1.2.0.192.in-addr.arpa. PTR')?.answers ?? [], names.join('\n'));
 });
 
+test('hosts: with zones, only names and reverse names in them are answered', () => {
+  const entries = [{ address: '192.0.2.1', names: ['a.in.example.', 'b.out.example.', '*.w.in.example.'] }];
+  const answered = (zones: readonly string[], question: string) => {
+    const { cached } = forwarder([], { settings: { hosts: { ...NO_HOSTS, entries, zones } } });
+    return (cached(question)?.answers.length ?? 0) > 0;
+  };
+  const zones = ['in.example.'];
+  assert.deepEqual([answered(zones, 'a.in.example. A'), answered(zones, 'x.w.in.example. A')], [true, true]);
+  assert.deepEqual(
+    [answered(zones, 'b.out.example. A'), answered(zones, '1.2.0.192.in-addr.arpa. PTR')],
+    [false, false],
+  );
+  assert.ok(answered(['192.in-addr.arpa.'], '1.2.0.192.in-addr.arpa. PTR'));
+});
+
 test('hosts: ::ffff:a.b.c.d is an IPv4 address, in both directions', async () => {
   const entries = [{ address: '::ffff:192.0.2.1', names: ['printer.office.'] }];
   const { cached } = forwarder([], { settings: { hosts: { ...NO_HOSTS, entries } } });

@@ -23,6 +23,8 @@ export interface Asking {
   readonly edns?: boolean;
   readonly maxBytes?: number;
   readonly id?: number;
+  /** With an empty NSID option. */
+  readonly nsid?: boolean;
 }
 
 export interface TestForwarder {
@@ -108,6 +110,8 @@ export function routeTo(zone: string, ports: readonly number[], more: Partial<Ro
   return { ...ROUTE_DEFAULTS, zone, upstreams, policy: 'sequential', ...more };
 }
 
+const NSID = { code: 3, data: new Uint8Array(0) };
+
 export function composeQuestion(question: string, asking: Asking = {}): { bytes: Uint8Array; questionEnd: number } {
   const [name, type] = question.split(' ');
   const wire = parseNameKeepingCase(name);
@@ -116,7 +120,7 @@ export function composeQuestion(question: string, asking: Asking = {}): { bytes:
     flags: asking.flags ?? FLAG.RD,
     questions: [{ name: wire, type: parseType(type) ?? 0, class: 1 }],
     ...(asking.edns !== false && {
-      edns: { version: 0, udpBytes: 1232, dnssecOk: asking.dnssecOk ?? false, options: [] },
+      edns: { version: 0, udpBytes: 1232, dnssecOk: asking.dnssecOk ?? false, options: asking.nsid ? [NSID] : [] },
     }),
   });
   return { bytes, questionEnd: 12 + wire.length + 4 };

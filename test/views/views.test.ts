@@ -93,7 +93,7 @@ views:
   assert.deepEqual(found, [
     '3 a view has `listen`, `clients` or `names`: without them it would answer every query',
     '6 `clients[0]`: expected an address or network such as 10.0.0.0/8, got "10.0.0.0/33"',
-    '7 duplicate zone a.: put all its servers in one `to`',
+    '7 duplicate zone a.: put all its servers in one `to`, or give the entry before it `next` or `except`',
   ]);
   const sound = await parseConfig(
     text.replace(/- clients[\s\S]*/, '').replace('- forward: 192.0.2.1', ''),

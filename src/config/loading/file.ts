@@ -3,7 +3,7 @@
 import { resolve } from 'node:path';
 import * as v from 'valibot';
 import type { Reporter } from '../../reading/problem.ts';
-import { choice, expecting, integer, mapping, text } from '../../reading/shape.ts';
+import { choice, expecting, integer, mapping, oneOrMany, text } from '../../reading/shape.ts';
 import type { Soundness } from '../../reading/validate.ts';
 import type { Config, ListenAddress } from '../config.ts';
 import { answeringEntries, buildAnswering, checkAnswering } from '../sections/answering.ts';
@@ -40,6 +40,12 @@ export const fileSchema = mapping(
       text(
         'a path',
         'File that keeps what `drain` and `force` order for instances that are neither pods nor in Cloud Map.',
+      ),
+    ),
+    include: v.optional(
+      oneOrMany(
+        text('a path or pattern', 'A path.'),
+        'Files with further keys of this file, or patterns such as custom/*.yaml, relative to this file.',
       ),
     ),
     threads: v.optional(

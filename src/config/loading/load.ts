@@ -3,10 +3,11 @@ import { dirname, resolve } from 'node:path';
 import { formatPath, formatProblem, type Path, type Problem, type Reporter } from '../../reading/problem.ts';
 import { readTextFile } from '../../reading/text-file.ts';
 import { validate } from '../../reading/validate.ts';
-import { readYaml } from '../../reading/yaml.ts';
 import type { Config } from '../config.ts';
 import { hashOf } from '../in-force.ts';
+import type { Environment } from './environment.ts';
 import { buildConfig, checkFile, fileSchema } from './file.ts';
+import { readWithIncludes, type WholeFile } from './include.ts';
 
 /** A generated file may have a million problems; a person needs the first ones. */
 const MAX_PROBLEMS = 1000;
@@ -23,7 +24,14 @@ export type LoadResult = (
   readonly warnings: readonly Problem[];
   /** Absolute paths of the zone files that were read, those that are missing included. */
   readonly zoneFiles: readonly string[];
+  /** What `include` names: absolute paths, and patterns of them. */
+  readonly include: readonly string[];
 };
+
+type Outcome =
+  | { readonly ok: true; readonly config: Config }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+type Checked = Outcome & Pick<LoadResult, 'warnings' | 'zoneFiles'>;
 
 /** Reads and checks a file. Never throws for the content of the file or the disk: these are problems with a place. */
 export async function loadConfig(path: string): Promise<LoadResult> {
@@ -37,25 +45,33 @@ export async function loadConfig(path: string): Promise<LoadResult> {
     problems: [{ file: path, line: 1, column: 1, path: '', message: read.problem }],
     warnings: [],
     zoneFiles: [],
+    include: [],
   };
 }
 
 /** As `loadConfig` for a text that was read already. `path` names it in problems, and relative paths are relative to it. */
-export async function parseConfig(text: string, path: string): Promise<LoadResult> {
-  const yaml = readYaml(text);
-  if (yaml.problems.length > 0)
+export async function parseConfig(
+  text: string,
+  path: string,
+  environment: Environment = (name) => process.env[name],
+): Promise<LoadResult> {
+  const whole = await readWithIncludes(text, path, environment);
+  return { ...(await checkWhole(whole, path)), include: whole.include };
+}
+
+async function checkWhole(whole: WholeFile, path: string): Promise<Checked> {
+  if (whole.problems.length > 0)
     return failed(
-      yaml.problems.map((problem) => ({ file: path, path: '', ...problem })),
+      whole.problems.map((problem) => ({ path: '', ...problem })),
       [],
     );
-  if (yaml.value === null) {
+  if (whole.value === null) {
     const message = 'the file is empty: expected `zones` (see zones.example.yaml)';
     return failed([{ file: path, line: 1, column: 1, path: '', message }], []);
   }
   const problems: Problem[] = [];
   const warnings: Problem[] = [];
-  const at = (of: Path, message: string, place = yaml.place(of, 'value')): Problem => ({
-    file: path,
+  const at = (of: Path, message: string, place = whole.place(of, 'value')): Problem => ({
     ...place,
     path: formatPath(of),
     message,
@@ -66,15 +82,15 @@ export async function parseConfig(text: string, path: string): Promise<LoadResul
     problemAt: (place, message) => void problems.push({ ...place, path: '', message }),
     warningAt: (place, message) => void warnings.push({ ...place, path: '', message }),
   };
-  const { output, problems: shapeProblems, ...soundness } = validate(fileSchema, yaml.value);
+  const { output, problems: shapeProblems, ...soundness } = validate(fileSchema, whole.value);
   for (const problem of shapeProblems)
-    problems.push(at(problem.path, problem.message, yaml.place(problem.at.path, problem.at.of)));
+    problems.push(at(problem.path, problem.message, whole.place(problem.at.path, problem.at.of)));
   const folder = dirname(resolve(path));
   if (!soundness.isContainer([])) return failed(problems, warnings);
   const records = await checkFile(output, folder, soundness, reporter);
   const zoneFiles = [...records.values()].flatMap(({ files }) => files);
   if (problems.length > 0) return failed(problems, warnings, zoneFiles);
-  const config = buildConfig(output, records, { file: resolve(path), hash: hashOf(text) }, folder, reporter);
+  const config = buildConfig(output, records, { file: resolve(path), hash: hashOf(whole.text) }, folder, reporter);
   return { ok: true, config, warnings: sorted(warnings), zoneFiles };
 }
 
@@ -82,7 +98,7 @@ function failed(
   problems: readonly Problem[],
   warnings: readonly Problem[],
   zoneFiles: readonly string[] = [],
-): LoadResult {
+): Checked {
   const all = sorted(problems);
   if (all.length <= MAX_PROBLEMS) return { ok: false, problems: all, warnings: sorted(warnings), zoneFiles };
   const shown = all.slice(0, MAX_PROBLEMS);

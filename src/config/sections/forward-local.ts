@@ -29,6 +29,13 @@ const hostsSchema = mapping(
       ),
       [],
     ),
+    zones: v.optional(
+      list(
+        domainName('a zone', 'A zone.'),
+        'Only names at or below these, and PTR records only if a reverse zone is among them; empty means all.',
+      ),
+      [],
+    ),
     ttlSeconds: v.optional(ttlSeconds('TTL of these answers.'), 3600),
     reverse: v.optional(flag('Also answer PTR queries for the addresses.'), true),
   },
@@ -157,7 +164,7 @@ export function buildForwardLocal(
   const { rebindingFilter } = input;
   const allow = typeof rebindingFilter === 'object' ? rebindingFilter.allow : [];
   return {
-    hosts: input.hosts && buildHosts(input.hosts, folder),
+    hosts: input.hosts && hasHosts(input.hosts) ? buildHosts(input.hosts, folder) : undefined,
     templates: input.templates.map(buildTemplate),
     dns64: buildDns64(input),
     rebinding: rebindingFilter === false ? undefined : { allow: allow.map((zone) => absoluteName(zone)) },
@@ -172,6 +179,8 @@ export function buildDns64({ dns64 }: Pick<ForwardLocalInput, 'dns64'>): Dns64Se
   return { ...parsePrefix(prefix)!, translateAll };
 }
 
+const hasHosts = ({ files, entries }: v.InferOutput<typeof hostsSchema>) => files.length + entries.length > 0;
+
 function buildHosts(input: v.InferOutput<typeof hostsSchema>, folder: string): HostsSettings {
   return {
     files: input.files.map((file) => resolve(folder, file)),
@@ -180,6 +189,7 @@ function buildHosts(input: v.InferOutput<typeof hostsSchema>, folder: string): H
       names: [names].flat().map((name) => absoluteName(name)),
     })),
     ttlSeconds: input.ttlSeconds,
+    ...(input.zones.length > 0 && { zones: input.zones.map((zone) => absoluteName(zone)) }),
     reverse: input.reverse,
   };
 }

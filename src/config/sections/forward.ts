@@ -16,11 +16,11 @@ import { checkTlsFiles } from './upstream-tls.ts';
 
 const DNS_PORT = 53;
 const DNS_OVER_TLS_PORT = 853;
-const EXPECTED = 'ADDRESS, ADDRESS:PORT, tls://ADDRESS[:PORT] or the path of a resolv.conf';
+const EXPECTED = 'ADDRESS, ADDRESS:PORT, tls://ADDRESS[%NAME][:PORT] or the path of a resolv.conf';
 
 const target = text(
   EXPECTED,
-  'ADDRESS or ADDRESS:PORT (IPv6 with a port in brackets), tls:// in front for DNS over TLS, or the path of a file like /etc/resolv.conf (with a slash in it, relative to this file), which is reread when it changes.',
+  'ADDRESS or ADDRESS:PORT (IPv6 with a port in brackets), tls:// in front for DNS over TLS (with %NAME after the address for the name in its certificate), or the path of a file like /etc/resolv.conf (with a slash in it, relative to this file), which is reread when it changes.',
   (value) => (parseTarget(value) === undefined ? `expected ${EXPECTED}, got ${show(value)}` : undefined),
 );
 
@@ -37,6 +37,13 @@ const routeSchema = mapping(
     to: targets,
     except: v.optional(
       list(domainName('a zone', 'A zone.'), 'Names at or below these are not forwarded by this entry.'),
+      [],
+    ),
+    next: v.optional(
+      list(
+        choice(['NXDOMAIN', 'NODATA', 'SERVFAIL'], 'An outcome; SERVFAIL: no server has answered.'),
+        'After these outcomes the next entry for the same zone is asked.',
+      ),
       [],
     ),
     policy: v.optional(
@@ -131,12 +138,16 @@ export type ForwardInput = v.InferOutput<typeof forwardEntry>;
 
 export function checkForward(input: ForwardInput, folder: string, reporter: Reporter): void {
   if (typeof input !== 'object') return;
-  const seen = new Set<string>();
+  const whole = new Set<string>();
   for (const [i, route] of input.entries()) {
     const zone = absoluteName(route.zone);
-    if (seen.has(zone))
-      reporter.problem(['forward', i], `duplicate zone ${shown(zone)}: put all its servers in one \`to\``);
-    seen.add(zone);
+    if (whole.has(zone))
+      reporter.problem(
+        ['forward', i],
+        `duplicate zone ${shown(zone)}: put all its servers in one \`to\`, or give the entry before it \`next\` or \`except\``,
+      );
+    // Only what another entry leaves is for this one.
+    if (route.next.length === 0 && route.except.length === 0) whole.add(zone);
     if ([route.to].flat().length === 0)
       reporter.problem(['forward', i, 'to'], `\`to\`: expected at least one ${EXPECTED}`);
     checkTlsFiles(route.tls, ['forward', i, 'tls'], folder, reporter);
@@ -168,6 +179,7 @@ function buildRoute(input: RouteInput, folder: string): RouteSettings {
     except: input.except.map((name) => absoluteName(name)),
     upstreams: parsed.flatMap(({ upstream }) => (upstream === undefined ? [] : [withTls(upstream, tls)])),
     resolvConf: parsed.flatMap(({ file }) => (file === undefined ? [] : [resolve(folder, file)])),
+    ...(input.next.length > 0 && { next: input.next }),
     policy: input.policy,
     maxFails: input.maxFails,
     probe: {
@@ -190,17 +202,26 @@ function buildRoute(input: RouteInput, folder: string): RouteSettings {
 const NO_TLS: TlsSettings = { serverName: undefined, ca: undefined, cert: undefined, key: undefined };
 
 function withTls(upstream: ParsedUpstream, tls: TlsSettings): UpstreamSettings {
-  return { address: upstream.address, port: upstream.port, tls: upstream.secure ? tls : undefined };
+  const { address, port, secure, serverName = tls.serverName } = upstream;
+  return { address, port, tls: secure ? { ...tls, serverName } : undefined };
 }
 
 interface ParsedUpstream {
   readonly address: string;
   readonly port: number;
   readonly secure: boolean;
+  /** Of this server alone. */
+  readonly serverName?: string;
 }
 
 /** undefined: neither a server nor a path. */
 function parseTarget(value: string): { upstream?: ParsedUpstream; file?: string } | undefined {
+  const named = /^tls:\/\/([^%]+)%([^:%]+)(:\d{1,5})?$/.exec(value);
+  if (named !== null) {
+    const [, server, serverName, at = ''] = named;
+    const { upstream } = parseTarget(`tls://${server}${at}`) ?? {};
+    return upstream && isServerName(serverName) ? { upstream: { ...upstream, serverName } } : undefined;
+  }
   const match = /^(?:(dns|tls):\/\/)?(?:\[([^\]]+)\]|([^[\]]*?))(?::(\d{1,5}))?$/.exec(value);
   const [, scheme, bracketed, bare, port] = match ?? [];
   // A bare IPv6 address has colons of its own; its last group is not a port.
@@ -213,6 +234,8 @@ function parseTarget(value: string): { upstream?: ParsedUpstream; file?: string 
   }
   return scheme === undefined && isPath(value) ? { file: value } : undefined;
 }
+
+const isServerName = (name: string): boolean => /^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/i.test(name);
 
 /** Has a slash, and is not meant as a server: not a URL, nor an address with a port or a mask after the slash. */
 function isPath(value: string): boolean {

@@ -84,6 +84,12 @@ const kubernetesSchema = mapping(
       ),
       false,
     ),
+    externalAddresses: v.optional(
+      flag(
+        'Serve the external addresses of Services (externalIPs, and addresses or host names of load balancers), for a zone of its own; `names` is ["{service}.{namespace}"] by default.',
+      ),
+      false,
+    ),
     staleAfterSeconds: v.optional(
       integer(
         0,
@@ -129,6 +135,7 @@ export async function checkKubernetes(
       source.labels,
       source.namespaceLabels,
       source.multicluster,
+      source.externalAddresses,
     ]);
     if (seen.has(identity))
       reporter.problem(path, 'duplicate kubernetes source: the same cluster is already in this zone');
@@ -162,6 +169,7 @@ export function buildKubernetes(
       typeof fallthrough === 'boolean' ? (fallthrough ? ['.'] : []) : fallthrough.map((zone) => absoluteName(zone)),
     endpointPodNames: source.endpointPodNames,
     multicluster: source.multicluster,
+    ...(source.externalAddresses && { externalAddresses: true }),
     rank: zone.rank,
     merge: source.merge,
     staleAfterSeconds: source.staleAfterSeconds,

@@ -78,6 +78,8 @@ export function nameMessage(error: unknown): string {
 
 const PLACEHOLDERS = ['service', 'namespace'] as const;
 /** As in Kubernetes' DNS-Based Service Discovery 1.1.0. */
+/** Of external addresses (CoreDNS's `k8s_external`). */
+export const EXTERNAL_NAMES: readonly string[] = ['{service}.{namespace}'];
 export const KUBERNETES_NAMES: readonly string[] = ['{service}.{namespace}.svc'];
 /** As in a Cloud Map namespace. */
 export const CLOUD_MAP_NAMES: readonly string[] = ['{service}'];

@@ -14,6 +14,7 @@ import {
   absoluteName,
   CLOUD_MAP_NAMES,
   domainName,
+  EXTERNAL_NAMES,
   expandTemplate,
   isInZone,
   KUBERNETES_NAMES,
@@ -213,8 +214,19 @@ function checkServices(
   }
 }
 
+/** External addresses belong to others, who have their reverse zones. */
+function reverseOf(zone: ZoneInput): readonly string[] | undefined {
+  const isExternal = zone.kubernetes !== undefined && areExternal(zone.kubernetes);
+  return zone.reverse?.map(zoneNameOf) ?? (isExternal ? [] : undefined);
+}
+
+const areExternal = (clusters: NonNullable<ZoneInput['kubernetes']>): boolean =>
+  [clusters].flat().every((cluster) => cluster?.externalAddresses === true);
+
 function namesOf(zone: ZoneInput): readonly string[] {
-  return zone.names ?? (zone.kubernetes === undefined ? CLOUD_MAP_NAMES : KUBERNETES_NAMES);
+  if (zone.names !== undefined) return zone.names;
+  if (zone.kubernetes === undefined) return CLOUD_MAP_NAMES;
+  return areExternal(zone.kubernetes) ? EXTERNAL_NAMES : KUBERNETES_NAMES;
 }
 
 /** Warnings for a zone without problems: names that are not answered as they are written. */
@@ -291,7 +303,7 @@ function buildZone(zone: ZoneInput, { records }: ZoneRecords, folder: string, cl
     kubernetes: kubernetes.map((source, rank) =>
       buildKubernetes(source, folder, { name, ttlSeconds: zone.ttlSeconds, rank }, clusters),
     ),
-    reverse: zone.reverse?.map(zoneNameOf),
+    reverse: reverseOf(zone),
   };
 }
 

@@ -2,7 +2,7 @@
 import type { Clock } from '../../clock.ts';
 import { formatIp, parseIp } from '../../dns/ip.ts';
 import type { WireName } from '../../dns/name.ts';
-import { formatName, NameError, parseName, reverseName } from '../../dns/name.ts';
+import { formatName, isSubdomain, NameError, parseName, reverseName } from '../../dns/name.ts';
 import { TYPE } from '../../dns/types.ts';
 import type { HostsSettings } from '../../plane/forward-settings.ts';
 import { type Answer, statedAnswer } from '../upstream/answer.ts';
@@ -109,7 +109,9 @@ type HostTable = ReadonlyMap<string, { readonly rdata: Uint8Array[]; readonly re
 
 function tableOf(entries: readonly HostEntry[], settings: HostsSettings): HostTable {
   const table = new Map<string, { rdata: Uint8Array[]; reverse: boolean }>();
+  const zones = (settings.zones ?? []).map((zone) => parseName(zone));
   const add = (name: string, rdata: Uint8Array, reverse: boolean) => {
+    if (zones.length > 0 && !zones.some((zone) => isSubdomain(parseName(name), zone))) return;
     const found = table.get(name);
     if (found === undefined) table.set(name, { rdata: [rdata], reverse });
     else if (!found.rdata.some((bytes) => Buffer.compare(bytes, rdata) === 0)) found.rdata.push(rdata);

@@ -16,6 +16,8 @@ import type { OurAnswer, TargetRecord } from './target.ts';
 export interface ResolverDeps extends AskDeps {
   readonly clock: Clock;
   routeOf(name: WireName): Route | undefined;
+  /** The next route of the same zone. */
+  routeAfter(route: Route, name: WireName): Route | undefined;
   /** What we answer for a name of ours; never cached. */
   ourAnswer(name: WireName, type: number): OurAnswer;
   readonly dns64: Dns64 | undefined;
@@ -106,12 +108,30 @@ export class Resolver {
           : { kind: 'answer', answer: before },
       );
     let stopRest = nothingToStop;
-    const stopFirst = askUpstreams(question, route, leftMs, deps, (outcome) => {
+    const stopFirst = this.askRoutes(question, route, endMs, (outcome) => {
       if (outcome.kind === 'failed') return done(outcome);
       const answer = before === undefined ? outcome.answer : joined(before, outcome.answer);
       if (answer.endsInOurs) return done({ kind: 'answer', answer: this.withOurs(answer, question.type) });
       if (!isOpenChain(outcome.answer, question)) return done({ kind: 'answer', answer });
       stopRest = this.resolveChain({ ...question, name: answer.finalName }, answer, followed + 1, endMs, done);
+    });
+    return () => {
+      stopFirst();
+      stopRest();
+    };
+  }
+
+  /** Asks the servers of the route, and those of the next route where its answer is one that another may better. */
+  private askRoutes(question: ForwardQuestion, route: Route, endMs: number, done: Done): Stop {
+    const { deps } = this;
+    const leftMs = endMs - deps.clock.monotonicMs();
+    const { next } = route.settings;
+    if (next === undefined) return askUpstreams(question, route, leftMs, deps, done);
+    let stopRest = nothingToStop;
+    const stopFirst = askUpstreams(question, route, leftMs, deps, (outcome) => {
+      const other = isToBeBettered(outcome, next) ? deps.routeAfter(route, question.name) : undefined;
+      if (other === undefined || endMs <= deps.clock.monotonicMs()) return done(outcome);
+      stopRest = this.askRoutes(question, other, endMs, done);
     });
     return () => {
       stopFirst();
@@ -136,6 +156,13 @@ export class Resolver {
       ttlSeconds: 0,
     };
   }
+}
+
+function isToBeBettered(outcome: Outcome, next: NonNullable<Route['settings']['next']>): boolean {
+  if (outcome.kind === 'failed') return next.includes('SERVFAIL');
+  const { rcode, hasData } = outcome.answer;
+  if (rcode === RCODE.NXDOMAIN) return next.includes('NXDOMAIN');
+  return rcode === RCODE.NOERROR && !hasData && next.includes('NODATA');
 }
 
 function stopped(done: Done, outcome: Outcome): Stop {

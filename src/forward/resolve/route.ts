@@ -100,19 +100,32 @@ export class Route {
   }
 }
 
-/** The route of the longest matching zone; undefined: the name is not forwarded. */
-export function createRouting(routes: readonly Route[]): (name: WireName) => Route | undefined {
-  const byZone = new Map<string, Route>(routes.map((route) => [keyOf(route.zone), route]));
+export interface Routing {
+  /** The route of the longest matching zone, of several the first; undefined: the name is not forwarded. */
+  routeOf(name: WireName): Route | undefined;
+  /** The next route of the same zone. */
+  routeAfter(route: Route, name: WireName): Route | undefined;
+}
+
+export function createRouting(routes: readonly Route[]): Routing {
+  const byZone = new Map<string, Route[]>();
+  for (const route of routes) byZone.set(keyOf(route.zone), [...(byZone.get(keyOf(route.zone)) ?? []), route]);
   const excepted = new Map(routes.map((route) => [route, route.settings.except.map((name) => parseName(name))]));
   const only = routes.length === 1 && routes[0].zone.length === 1 ? routes[0] : undefined;
   const takes = (route: Route, name: WireName) => !excepted.get(route)!.some((except) => isSubdomain(name, except));
-  return (name) => {
-    if (only !== undefined) return takes(only, name) ? only : undefined;
-    for (const offset of [...labelOffsets(name), name.length - 1]) {
-      const route = byZone.get(keyOf(name.subarray(offset)));
-      if (route !== undefined && takes(route, name)) return route;
-    }
-    return undefined;
+  return {
+    routeOf(name) {
+      if (only !== undefined) return takes(only, name) ? only : undefined;
+      for (const offset of [...labelOffsets(name), name.length - 1]) {
+        const route = byZone.get(keyOf(name.subarray(offset)))?.find((one) => takes(one, name));
+        if (route !== undefined) return route;
+      }
+      return undefined;
+    },
+    routeAfter(route, name) {
+      const same = byZone.get(keyOf(route.zone)) ?? [];
+      return same.slice(same.indexOf(route) + 1).find((one) => takes(one, name));
+    },
   };
 }
 

@@ -100,6 +100,8 @@ function addKinds(watches: Watches, cluster: Cluster): readonly PodsKind[] {
   for (const namespace of config.namespaces.length === 0 ? [undefined] : config.namespaces) {
     if (config.multicluster) addServiceImports(watches, serviceImportsKind(cluster, published, namespace));
     else watches.add(servicesKind(cluster, published, namespace));
+    // External addresses have no instances that could be alive or dead.
+    if (config.externalAddresses) continue;
     const pods = new PodsKind(cluster, () => podWatch, namespace);
     const podWatch = watches.add(pods, { stop: () => pods.stop() });
     all.push(pods);

@@ -82,6 +82,7 @@ function addServerAddresses(server: NameDraft, addresses: readonly string[], ttl
 
 /** "svc" and "pod" exist in every cluster, even an empty one (CoreDNS answers NODATA too). */
 function addClusterNames(drafts: Drafts, { kubernetes, records }: ZoneConfig, zone: WireName): void {
+  if (kubernetes.every(({ externalAddresses }) => externalAddresses)) return;
   drafts.at(parseName('svc', zone));
   drafts.at(parseName('pod', zone));
   const name = parseName('dns-version', zone);

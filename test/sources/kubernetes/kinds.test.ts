@@ -65,6 +65,25 @@ test('a Service with cluster IPs answers them in canonical form', () => {
   );
 });
 
+test('external addresses are those of externalIPs and load balancers, else a load balancer is an alias, else there is no name', () => {
+  const external = (spec: object, ingress: readonly object[] = []) => {
+    const object = named({ spec: { clusterIP: '10.96.0.10', ...spec }, status: { loadBalancer: { ingress } } });
+    const { kind, clusterIps, externalName } = translateService(
+      cluster({ externalAddresses: true }),
+      metadata(object),
+      object,
+    );
+    return [kind, clusterIps ?? externalName];
+  };
+  assert.deepEqual(external({ externalIPs: ['192.0.2.1'] }, [{ ip: '2001:DB8::1' }, { hostname: 'lb.example' }]), [
+    'clusterIp',
+    ['192.0.2.1', '2001:db8::1'],
+  ]);
+  assert.deepEqual(external({}, [{ hostname: 'LB.example' }]), ['externalName', 'lb.example.']);
+  assert.deepEqual(external({}), ['instances', undefined]);
+  assert.deepEqual(translate({ clusterIP: '10.96.0.10' }, { externalAddresses: true }).kind, 'instances');
+});
+
 test('a Service from before dual stack has its single cluster IP', () => {
   assert.deepEqual(translate({ clusterIP: '10.96.0.10' }).clusterIps, ['10.96.0.10']);
 });

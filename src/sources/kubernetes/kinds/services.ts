@@ -27,8 +27,11 @@ export function servicesKind(cluster: Cluster, published: PublishedServices, nam
     selectorKey: 'labels',
     essential: true,
     keyOf: (objectNamespace, name) => serviceKey(cluster, objectNamespace, name),
-    replace(_key, metadata, object) {
-      published.replace(translateService(cluster, metadata, object));
+    replace(key, metadata, object) {
+      const service = translateService(cluster, metadata, object);
+      // Without an external address, the external name does not exist.
+      if (cluster.config.externalAddresses && service.kind === 'instances') published.remove(key);
+      else published.replace(service);
       return undefined;
     },
     remove: (key) => published.remove(key),
@@ -54,7 +57,7 @@ export function translateService(cluster: Cluster, metadata: Metadata, object: F
     ports: portsOf(spec),
     createdMs: metadata.createdMs,
     ...rankOf(cluster),
-    ...target(cluster, spec),
+    ...(config.externalAddresses ? externalTarget(spec, object) : target(cluster, spec)),
   };
 }
 
@@ -71,6 +74,25 @@ function target(
     ...(config.ignoreEmptyService ? { ignoreEmpty: true } : {}),
   };
 }
+
+/** External addresses, else the host name of a load balancer; `instances`: neither. */
+function externalTarget(spec: Fields, object: Fields): Pick<Service, 'kind' | 'clusterIps' | 'externalName'> {
+  const ips = list(spec.externalIPs, 'spec.externalIPs').flatMap((ip) => optionalText(ip, 'spec.externalIPs') ?? []);
+  const { ingress } = optionalFields(optionalFields(object.status).loadBalancer);
+  const balancers = list(ingress, 'status.loadBalancer.ingress').map((one) =>
+    fields(one, 'status.loadBalancer.ingress'),
+  );
+  const addresses = balancers.flatMap(({ ip }) => optionalText(ip, 'status.loadBalancer.ingress.ip') || []);
+  const all = [...ips, ...addresses];
+  if (all.length > 0) return { kind: 'clusterIp', clusterIps: all.map(canonicalAddress) };
+  const hosts = balancers.flatMap(
+    ({ hostname }) => optionalText(hostname, 'status.loadBalancer.ingress.hostname') || [],
+  );
+  if (hosts.length === 0) return { kind: 'instances' };
+  return { kind: 'externalName', externalName: externalName({ externalName: hosts[0] }) };
+}
+
+const optionalFields = (value: unknown): Fields => (value === undefined ? {} : fields(value, 'status'));
 
 /** `clusterIPs`, or before dual stack (Kubernetes 1.20) `clusterIP` alone. Empty while none is allocated. */
 function clusterIps(spec: Fields): string[] {

@@ -33,12 +33,23 @@ const SERVICE_SPEC = schema({
   1: ['ports', SERVICE_PORT, 'repeated'],
   3: ['clusterIP', 'text'],
   4: ['type', 'word'],
+  5: ['externalIPs', 'text', 'repeated'],
   10: ['externalName', 'text'],
   13: ['publishNotReadyAddresses', 'boolean'],
   18: ['clusterIPs', 'text', 'repeated'],
 });
 
-export const SERVICE = schema({ 1: ['metadata', METADATA], 2: ['spec', SERVICE_SPEC] });
+const LOAD_BALANCER_INGRESS = schema({ 1: ['ip', 'text'], 2: ['hostname', 'text'] });
+
+const SERVICE_STATUS = schema({
+  1: ['loadBalancer', schema({ 1: ['ingress', LOAD_BALANCER_INGRESS, 'repeated'] })],
+});
+
+export const SERVICE = schema({
+  1: ['metadata', METADATA],
+  2: ['spec', SERVICE_SPEC],
+  3: ['status', SERVICE_STATUS],
+});
 
 const CONDITIONS = schema({ 1: ['ready', 'boolean'], 2: ['serving', 'boolean'], 3: ['terminating', 'boolean'] });
 

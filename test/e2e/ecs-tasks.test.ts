@@ -120,6 +120,23 @@ test('a converted task definition is registered, follows its health check and is
   await until(() => cloudMap.instances(serviceId), ['web-1 UNHEALTHY 10.1.0.1']);
 });
 
+test('a pod of a KECS task set is registered where its numbered annotations say', options, async () => {
+  const serviceId = await cloudMap.createService('sets.local', 'sets');
+  await plane.client.create(PODS, {
+    metadata: {
+      name: 'set-1',
+      labels: { 'kecs.io/service': 'sets', 'kecs.io/cluster': 'prod', 'kecs.io/taskset': 'ts-1' },
+      annotations: {
+        'kecs.io/service-registry-0-arn': `arn:aws:servicediscovery:us-east-1:000000000000:service/${serviceId}`,
+        'kecs.io/service-registry-0-port': '8080',
+      },
+    },
+    spec: { nodeName: 'node-1', containers: [{ name: 'app', image: 'app' }] },
+  });
+  await report('set-1', '10.3.0.1', { started: true, ready: true });
+  await until(() => cloudMap.instances(serviceId), ['set-1 UNKNOWN 10.3.0.1']);
+});
+
 test('a pod with a malformed annotation is skipped and counted; the others are registered', options, async () => {
   const serviceId = await cloudMap.createService('other.local', 'api');
   const pod = (name: string, annotations: object) => ({

@@ -45,8 +45,15 @@ export class KubernetesEngine implements TaskEngine {
   readonly #pods = new Map<string, Pod>();
   readonly #listeners: ((task: RunningTask) => void)[] = [];
 
+  /** Pods that came before the records that they were made from. */
+  readonly #unknown = new Map<string, { readonly metadata: Metadata; readonly pod: Fields }>();
+
   constructor(settings: KubernetesEngineSettings) {
     this.#settings = settings;
+    settings.state.onChange(({ collection }) => {
+      if (collection === 'cluster') return;
+      for (const [id, { metadata, pod }] of this.#unknown) this.#replace(id, metadata, pod);
+    });
   }
 
   /** Times that essential containers of the task ended or could not start. */
@@ -162,12 +169,15 @@ export class KubernetesEngine implements TaskEngine {
       service: (key) => state.services.get(key),
     });
     this.#pods.set(id, { seen: judged.seen, review, failures: known?.failures ?? 0 });
+    if (known === undefined) this.#unknown.set(id, { metadata, pod });
+    else this.#unknown.delete(id);
     if (known !== undefined) this.#changed(known.task);
   }
 
   #remove(id: string): void {
     this.#pods.get(id)?.review?.cancel();
     this.#pods.delete(id);
+    this.#unknown.delete(id);
     const task = this.tasks.get(id);
     if (task === undefined) return;
     const stoppedMs = task.stoppedMs ?? this.#settings.clock.now();

@@ -80,6 +80,13 @@ assert stopped["desiredStatus"] == "STOPPED", stopped
 client.get_waiter("tasks_stopped").wait(cluster="boto", tasks=[single["taskArn"]], WaiterConfig=FAST)
 assert call("describe_tasks", cluster="boto", tasks=[single["taskArn"]])["tasks"][0]["stoppedReason"] == "enough"
 
+call("register_task_definition", family="own", networkMode="awsvpc", containerDefinitions=[container])
+own = call("run_task", cluster="boto", taskDefinition="own")["tasks"][0]
+details = {one["name"]: one["value"] for one in own["attachments"][0]["details"]}
+assert details["privateIPv4Address"].startswith("127."), own
+call("stop_task", cluster="boto", task=own["taskArn"])
+client.get_waiter("tasks_stopped").wait(cluster="boto", tasks=[own["taskArn"]], WaiterConfig=FAST)
+
 # Tags
 call("tag_resource", resourceArn=service["serviceArn"], tags=[{"key": "a", "value": "b"}, {"key": "c", "value": "d"}])
 call("untag_resource", resourceArn=service["serviceArn"], tagKeys=["c"])

@@ -245,6 +245,7 @@ export async function deregisterTaskDefinition(api: EcsApi, input: unknown): Pro
 function describeDefinition(api: EcsApi, record: TaskDefinitionRecord): object {
   const { definition } = record;
   const member = (key: string) => (definition as Record<string, unknown>)[key];
+  const isFargate = (member('requiresCompatibilities') as string[] | undefined)?.includes('FARGATE') === true;
   return {
     taskDefinitionArn: definitionArn(api, definitionKey(record)),
     family: record.family,
@@ -259,14 +260,12 @@ function describeDefinition(api: EcsApi, record: TaskDefinitionRecord): object {
     })),
     taskRoleArn: member('taskRoleArn'),
     executionRoleArn: member('executionRoleArn'),
-    networkMode: member('networkMode') ?? 'bridge',
+    networkMode: member('networkMode') ?? (isFargate ? 'awsvpc' : 'bridge'),
     pidMode: member('pidMode'),
     volumes: [],
     placementConstraints: [],
     requiresAttributes: [],
-    compatibilities: (member('requiresCompatibilities') as string[] | undefined)?.includes('FARGATE')
-      ? ['EC2', 'FARGATE']
-      : ['EC2'],
+    compatibilities: isFargate ? ['EC2', 'FARGATE'] : ['EC2'],
     requiresCompatibilities: member('requiresCompatibilities'),
     cpu: member('cpu'),
     memory: member('memory'),

@@ -175,11 +175,18 @@ function describeTask(api: EcsApi, task: RunningTask, hasTags = true): object {
     version: task.version,
     connectivity: 'CONNECTED',
     overrides: { containerOverrides: request.overrides },
-    attachments: [],
+    attachments: attachmentsOf(task),
     attributes: [],
     ...withTags(request.tags, hasTags),
     enableExecuteCommand: false,
   };
+}
+
+/** With awsvpc, clients look for a task's address in its network interface. */
+function attachmentsOf({ id, address, status, request }: RunningTask) {
+  if (request.definition.networkMode !== 'awsvpc' || address === '') return [];
+  const details = [{ name: 'privateIPv4Address', value: address }];
+  return [{ id, type: 'ElasticNetworkInterface', status: status === 'STOPPED' ? 'DELETED' : 'ATTACHED', details }];
 }
 
 function describeContainer(api: EcsApi, task: RunningTask, container: RunningTask['containers'][number]): object {
@@ -194,6 +201,8 @@ function describeContainer(api: EcsApi, task: RunningTask, container: RunningTas
     exitCode: container.exitCode,
     reason: container.reason,
     networkBindings: container.ports.map((port) => ({ bindIP: task.address, ...port })),
-    networkInterfaces: [],
+    networkInterfaces: attachmentsOf(task).map(({ id }) => ({
+      ...{ attachmentId: id, privateIpv4Address: task.address },
+    })),
   };
 }

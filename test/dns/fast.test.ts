@@ -105,6 +105,14 @@ test('a name of 127 labels is read completely, one of 128 is rejected', () => {
   assert.equal(readInPlace(query(labels(128))), false);
 });
 
+test('the hash of a name is the same in any case', () => {
+  const letters = 'abcdefghijklmnopqrstuvwxyz';
+  const wire = (text: string) => Uint8Array.of(text.length, ...Buffer.from(text), 0);
+  assert.equal(hashName(wire(letters.toUpperCase()), SEED), hashName(wire(letters), SEED));
+  for (const [one, other] of ['@`', '[{', 'ab'])
+    assert.notEqual(hashName(wire(one), SEED), hashName(wire(other), SEED));
+});
+
 test('the hash of a wildcard equals the hash of its name', () => {
   assert.equal(wildcardHash(hashName(parseName('a.b.'), SEED)), hashName(parseName('*.a.b.'), SEED));
 });

@@ -188,6 +188,7 @@ test('a client is an IPv4 address, also a mapped one, or the /64 of an IPv6 addr
     '::ff:a01:203',
     '2001:db8::1',
     '2001:db8:0:1::1',
+    '3001:db8::1',
   ];
   assert.equal(new Set(others.map(client)).size, others.length);
   assert.equal(clientOf(undefined), undefined);

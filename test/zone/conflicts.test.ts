@@ -269,3 +269,15 @@ test('services without names are left out silently', async () => {
   await zones.flush();
   assert.deepEqual(leftOut, []);
 });
+
+test('a reverse name is answered for each service at the address, and explain says so of each', async () => {
+  const { state, zones } = setUpZones([clusterZone('cluster.local.')]);
+  state(kubernetesService('prod/a'), [instance('p', ['10.1.0.1'])]);
+  state(kubernetesService('prod/b'), [instance('q', ['10.1.0.1'])]);
+  await zones.flush();
+  const { owners } = zones.explain('1.0.1.10.in-addr.arpa.');
+  assert.deepEqual(
+    owners.map(({ answered }) => answered),
+    [['PTR'], ['PTR']],
+  );
+});

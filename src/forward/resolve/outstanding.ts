@@ -64,7 +64,7 @@ interface Task {
   nextOfBucket: Task | undefined;
 }
 
-/** Of the hash table of tasks, at most a few thousand. Not a Map: see memory/id-table.ts ("miss, 1,000 outstanding"). */
+/** Of the hash table of tasks, at most a few thousand. Not a Map: see memory/id-table.ts ("miss, 200 outstanding"). */
 const BUCKETS = 4096;
 const NO_EDE = -1;
 /** Beside EDE 0. */

@@ -1,5 +1,5 @@
 // One timer for everything that waits: a hashed timer wheel. A thousand queries in flight cost one setTimeout a tick, and a
-// query that is answered in time costs two pointer writes (bench/RESULTS.md, "miss, 1,000 outstanding").
+// query that is answered in time costs two pointer writes (bench/RESULTS.md, "miss, 200 outstanding").
 import type { Clock, Timer } from '../../clock.ts';
 
 /** Something that can wait. Embed it, so that waiting allocates nothing. */

@@ -55,7 +55,8 @@ export async function compareServers(options: ShadowOptions, output: ShadowOutpu
   const source = await openSource(options);
   try {
     const againMs = options.againSeconds * 1000;
-    const settings = { coreDns, healthdns, zone: zone.toLowerCase(), pods, perSecond, againMs, examples };
+    const servers = { coreDns, healthdns, zone: zone.toLowerCase(), pods };
+    const settings = { ...servers, perSecond, againMs, examples, echoes: options.live === undefined ? 0 : 2 };
     const deps = { clock: systemClock, readWorld: cluster.read, stop: stop.signal };
     const result = await shadow(source.questions, settings, deps);
     const report = { ...result, inputs: source.inputs, dropped: source.dropped() };

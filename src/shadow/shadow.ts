@@ -18,6 +18,10 @@ export interface ShadowSettings extends Pick<Comparison, 'coreDns' | 'healthdns'
   readonly perSecond: number;
   /** After this time a difference without a reason is asked again. */
   readonly againMs: number;
+  /**
+   * How many servers report live what they are asked: the comparison's own queries come back from each, and are not questions.
+   */
+  readonly echoes?: number;
   /** Of each reason, and of the differences without one. */
   readonly examples: number;
 }
@@ -41,6 +45,8 @@ const MAX_KNOWN = 100_000;
 /** After this time a question is asked anew. */
 const KNOWN_MS = 60_000;
 const MAX_SUSPECTS = 1_000;
+/** Within this time an own query comes back. */
+const ECHO_MS = 10_000;
 
 /** A question, and what is known of its answers. */
 interface Entry {
@@ -49,6 +55,9 @@ interface Entry {
   /** How often it was asked without having been counted. */
   uncounted: number;
   verdict: Verdict | undefined;
+  /** Own queries that have not come back yet, and until when they may. */
+  echoes: number;
+  echoUntilMs: number;
 }
 
 /** Rejects if the cluster cannot be read, or with what the stream of questions rejects with. */
@@ -91,16 +100,20 @@ function createRun(settings: ShadowSettings, deps: ShadowDeps, firstWorld: World
 
   /** Its entry, if it must be asked. */
   function note(question: Question): Entry | undefined {
-    tally.asked++;
-    const key = `${question.way.transport} ${composeQuery(question).toString('latin1')}`;
+    const key = keyOf(question);
     const entry = known.get(key);
     const nowMs = deps.clock.monotonicMs();
+    if (entry !== undefined && entry.echoes > 0 && nowMs < entry.echoUntilMs) {
+      entry.echoes--;
+      return undefined;
+    }
+    tally.asked++;
     if (entry !== undefined && (entry.verdict === undefined || nowMs - entry.askedMs < KNOWN_MS)) {
       entry.uncounted++;
       if (entry.verdict !== undefined) count(entry, entry.verdict);
       return undefined;
     }
-    const added = { question, askedMs: nowMs, uncounted: 1, verdict: undefined };
+    const added = { question, askedMs: nowMs, uncounted: 1, verdict: undefined, echoes: 0, echoUntilMs: 0 };
     known.delete(key);
     known.set(key, added);
     if (known.size > MAX_KNOWN) known.delete(known.keys().next().value!);
@@ -122,9 +135,17 @@ function createRun(settings: ShadowSettings, deps: ShadowDeps, firstWorld: World
     tally,
     askSuspectsAgain,
     /** Rejects with SilentServer unless both answer. */
-    probe: () => Promise.all([settings.coreDns, settings.healthdns].map((server) => probe(server, settings.zone))),
+    async probe(): Promise<void> {
+      const question = probeOf(settings.zone);
+      // Nobody has asked it yet: only its echoes are known.
+      const entry: Entry = { question, askedMs: -KNOWN_MS, uncounted: 0, verdict: 'same', echoes: 0, echoUntilMs: 0 };
+      known.set(keyOf(question), entry);
+      expectEchoes(entry, settings, deps.clock);
+      await Promise.all([settings.coreDns, settings.healthdns].map((server) => probe(server, question)));
+    },
     async take(batch: readonly Question[]): Promise<void> {
       const entries = batch.flatMap((question) => note(question) ?? []);
+      for (const entry of entries) expectEchoes(entry, settings, deps.clock);
       const differences = byIndex(await compare(entries));
       for (const [index, entry] of entries.entries()) {
         const verdict = differences.get(index) ?? 'same';
@@ -142,12 +163,21 @@ function createRun(settings: ShadowSettings, deps: ShadowDeps, firstWorld: World
   };
 }
 
+/** It is about to be asked. */
+function expectEchoes(entry: Entry, { echoes = 0 }: ShadowSettings, clock: Clock): void {
+  entry.echoes = echoes;
+  entry.echoUntilMs = clock.monotonicMs() + ECHO_MS;
+}
+
 const byIndex = (differences: readonly Difference[]) => new Map(differences.map((one) => [one.index, one]));
 
-async function probe(server: ShadowSettings['coreDns'], zone: string): Promise<void> {
-  const query = composeQuery({ name: zone, type: 'SOA', way: { transport: 'udp' } });
+const keyOf = (question: Question): string => `${question.way.transport} ${composeQuery(question).toString('latin1')}`;
+
+const probeOf = (zone: string): Question => ({ name: zone, type: 'SOA', way: { transport: 'udp' } });
+
+async function probe(server: ShadowSettings['coreDns'], question: Question): Promise<void> {
   let isAnswered = false;
-  await askAll({ server, transport: 'udp' }, [query], (_, reply) => {
+  await askAll({ server, transport: 'udp' }, [composeQuery(question)], (_, reply) => {
     isAnswered = reply !== undefined;
   });
   const address = server.family === 6 ? `[${server.address}]` : server.address;

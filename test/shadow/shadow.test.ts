@@ -196,6 +196,27 @@ test('a server that falls silent ends the run, with what was compared before', a
   assert.equal(tally.same, 500);
 });
 
+test('own queries that servers report live are not taken for questions', async (t) => {
+  let asked = 0;
+  let again = () => {};
+  const bothAsked = new Promise<void>((resolve) => {
+    again = resolve;
+  });
+  const answers: Answers = ({ text }) => {
+    if (text.startsWith('a.') && ++asked === 2) again();
+    return '10.0.0.1';
+  };
+  async function* reported() {
+    yield question('a');
+    await bothAsked;
+    yield question('a'); // of CoreDNS
+    yield question('a'); // of healthdns
+    yield question('a'); // of a client
+  }
+  const { tally } = await run(t, reported(), [answers, answers], { echoes: 2 });
+  assert.deepEqual([tally.asked, tally.same, asked], [2, 2, 2]);
+});
+
 test('a stream that does not end is compared as it arrives, until it is stopped', async (t) => {
   const stop = new AbortController();
   async function* endless() {

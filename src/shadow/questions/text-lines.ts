@@ -69,19 +69,17 @@ function readCoreDnsLine(line: string): Question | string | undefined {
   return questionOf(name!, type, way, classText);
 }
 
-/** `10.0.0.7 4711 udp www.example.org. A NOERROR 45 90 0.100ms`: CLIENT ID TRANSPORT NAME TYPE RCODE … */
-const OWN = /(?:^|[\s"])[0-9a-f.:]+ \d+ (udp|tcp) (\S+) (\S+) \S+ \d+ \d+ [0-9.]+ms/;
-
+/** A line of our log: JSON with the fields of the query. */
 function readOwnLine(line: string): Question | string | undefined {
   const fields = line.startsWith('{') ? parseJson(line) : undefined;
-  if (fields !== undefined && typeof fields.name === 'string' && typeof fields.type === 'string') {
-    const transport = [fields.transport, fields.proto, fields.protocol].includes('tcp') ? 'tcp' : 'udp';
-    return questionOf(fields.name, fields.type, { transport, edns: USUAL_EDNS });
-  }
-  const texts = fields === undefined ? [line] : Object.values(fields).filter((value) => typeof value === 'string');
-  const [, transport, name, type] = texts.map((text) => OWN.exec(text)).find((match) => match !== null) ?? [];
-  if (transport === undefined) return fields === undefined ? undefined : 'line without a question';
-  return questionOf(name!, type!, { transport: transport === 'tcp' ? 'tcp' : 'udp', edns: USUAL_EDNS });
+  if (fields === undefined) return undefined;
+  const { name, type, class: asked, protocol, flags } = fields;
+  if (typeof name !== 'string' || typeof type !== 'string' || fields.rcode === undefined)
+    return 'line without a question';
+  const hasRd = typeof flags !== 'string' || /\brd\b/.test(flags);
+  const transport = protocol === 'tcp' ? 'tcp' : 'udp';
+  const way: Way = { transport, edns: USUAL_EDNS, flags: hasRd ? FLAG.RD : 0 };
+  return questionOf(name, type, way, typeof asked === 'string' ? asked : undefined);
 }
 
 function parseJson(line: string): Record<string, unknown> | undefined {

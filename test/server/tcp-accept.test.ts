@@ -103,3 +103,35 @@ test('without descriptors the idlest connection is replaced by a new one', requi
     [1, 0, 2],
   );
 });
+
+test(
+  'a late answer for a client that has gone does not reach the next one with its descriptor',
+  requirement('linux'),
+  async (context) => {
+    const plane = createInProcessPlane();
+    const { engine } = plane;
+    await serveExample(plane);
+    const replies: ((response: Uint8Array) => void)[] = [];
+    let isLate = true;
+    const respondSlot: typeof engine.respondSlot = (...call) =>
+      isLate ? { resolve: (reply) => void replies.push(reply) } : engine.respondSlot(...call);
+    const listener = await listenTcp('epoll', { ...engine, respondSlot }, SETTINGS, fakeClock());
+    context.after(() => listener.close());
+    const { counters } = engine;
+    const gone = connect(listener.bound.port, '127.0.0.1');
+    gone.on('error', () => {});
+    gone.write(QUERY);
+    await until(() => replies.length, 1);
+    gone.resetAndDestroy();
+    await until(() => counters[COUNTER.TCP_OPEN], 0);
+    isLate = false;
+    const next = connect(listener.bound.port, '127.0.0.1');
+    context.after(() => next.destroy());
+    await until(() => counters[COUNTER.TCP_OPEN], 1);
+    replies[0](QUERY.subarray(2));
+    next.write(QUERY);
+    const [first] = (await once(next, 'data')) as [Buffer];
+    assert.equal(first[4] & 0x80, 0x80, 'its own response, not the other one');
+    assert.equal(counters[COUNTER.TCP_ABORTED], 1);
+  },
+);

@@ -96,7 +96,7 @@ test('during a rolling update of 10 tasks under load, no answer is empty and no 
 /** Asks again and again, and connects to one address of each tenth answer. */
 function startClients(dnsPort: number) {
   const totals = { answers: 0, empty: 0, refused: 0, connected: 0 };
-  const socket = createSocket('udp4');
+  const socket = createSocket({ type: 'udp4', recvBufferSize: 4 * 1024 * 1024 });
   const open = new Set<Promise<void>>();
   const name = parseName('web.roll.test.');
   const query = composeMessage({ questions: [{ name, type: TYPE.A, class: CLASS.IN }] });

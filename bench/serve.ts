@@ -38,6 +38,8 @@ const plane = await startDataPlane(
     },
     tcp: { connections: 10_000, idleMs: 10_000, totalMs: 3_600_000, unreadBytes: 65_536, unreadTotalBytes: 67_108_864 },
     forward: undefined,
+    // As by default; HEALTHDNS_BENCH_TOP=off is the same server without it.
+    topQueries: process.env.HEALTHDNS_BENCH_TOP !== 'off',
     receiveBufferBytes: 4 * 1024 * 1024,
   },
   {

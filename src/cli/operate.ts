@@ -1,9 +1,17 @@
-// The commands that operate a running server: drain, undrain, force.
-import { type Command, InvalidArgumentError, Option } from 'commander';
-import { parseDuration } from './arguments.ts';
+// The commands that operate a running server: status, top, query-log, drain, undrain, force; and completion, made of all.
+import { Argument, type Command, Option } from 'commander';
+import { systemClock } from '../clock.ts';
+import { TOP_VIEWS } from '../plane/tally.ts';
+import { parseCount, parseDuration } from './arguments.ts';
+import { completion, SHELLS, type Shell } from './completion.ts';
 import { order } from './drain.ts';
+import { manual } from './manual.ts';
+import { queryLog } from './query-log.ts';
 import { httpOption, tokenOption } from './server-options.ts';
 import type { ServerFlags } from './server-request.ts';
+import { status } from './status.ts';
+import { wantsColour } from './table.ts';
+import { top } from './top.ts';
 
 export interface CommandSurroundings {
   readonly out: (line: string) => void;
@@ -30,7 +38,160 @@ Examples:
   healthdns force healthy api.production.local api-1 --for 10m --reason 'its check is broken'`;
 
 export function addOperatingCommands(program: Command, surroundings: CommandSurroundings): void {
-  const { out, finish } = surroundings;
+  addOrderCommands(program, surroundings);
+  addViewCommands(program, surroundings);
+  addQueryLogCommand(program, surroundings);
+  program
+    .command('completion')
+    .summary('print a completion script')
+    .description('Prints a script that completes commands and options in a shell.')
+    .addArgument(new Argument('<shell>', 'the shell').choices(SHELLS))
+    .addHelpText(
+      'after',
+      `
+Examples:
+  source <(healthdns completion bash)
+  healthdns completion zsh > "\${fpath[1]}/_healthdns"
+  healthdns completion fish > ~/.config/fish/completions/healthdns.fish`,
+    )
+    .action((shell: Shell) => surroundings.out(completion(shell, program).trimEnd()));
+  program.command('manual', { hidden: true }).action(() => surroundings.out(manual(program).trimEnd()));
+}
+
+interface StatusFlags extends ServerFlags {
+  readonly json?: boolean;
+  readonly output?: 'wide';
+}
+
+interface TopFlags extends ServerFlags {
+  readonly over: 'minute' | 'hour';
+  readonly limit: number;
+  readonly once?: boolean;
+  readonly json?: boolean;
+}
+
+function addViewCommands(program: Command, { out, finish }: CommandSurroundings): void {
+  const isTerminal = process.stdout.isTTY === true;
+  const inColour = wantsColour(isTerminal, process.env);
+  program
+    .command('status')
+    .summary('show what is ready, and services in trouble')
+    .description('Shows zones, sources, upstream servers, and services with instances that are not answered.')
+    .addOption(new Option('-o, --output <format>', 'wide: more columns and all services in trouble').choices(['wide']))
+    .addOption(httpOption())
+    .addOption(tokenOption())
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      `
+Exit codes: 0 everything is ready; 1 a zone, a source or an upstream server is not, or the server did not reply;
+            2 invalid command line
+
+Examples:
+  healthdns status
+  healthdns status -o wide
+  kubectl -n kube-system exec deploy/healthdns -- healthdns status`,
+    )
+    .action(async ({ json, output, ...server }: StatusFlags) =>
+      finish(await status({ server, json: json === true, wide: output === 'wide', inColour }, out)),
+    );
+
+  program
+    .command('top')
+    .summary('show the most frequent names and clients')
+    .description('Shows who asks for what: live on a terminal until Ctrl-C, else once.')
+    .addArgument(new Argument('[view]', 'what to show; default: everything').choices(TOP_VIEWS))
+    .addOption(new Option('--over <period>', 'the last minute or hour').choices(['minute', 'hour']).default('minute'))
+    .option('-n, --limit <n>', 'lines of each view', parseCount, 10)
+    .option('--once', 'once, also on a terminal')
+    .addOption(httpOption())
+    .addOption(tokenOption())
+    .option('--json', 'print JSON, once')
+    .addHelpText(
+      'after',
+      `
+Counts are estimated from a sample. Clients that are pods have their name.
+
+Exit codes: 0 success; 1 the server did not reply, or does not count; 2 invalid command line
+
+Examples:
+  healthdns top
+  healthdns top clients --over hour
+  healthdns top nxdomain --once --limit 50`,
+    )
+    .action(async (view: string | undefined, { over, limit, once, json, ...server }: TopFlags) => {
+      const live = isTerminal && once !== true && json !== true;
+      finish(await top({ view, over, limit, server, json: json === true, live, inColour }, out, systemClock));
+    });
+}
+
+interface QueryLogFlags extends ServerFlags {
+  readonly name: string[];
+  readonly client: string[];
+  readonly rcode: string[];
+  readonly class: string[];
+  readonly every?: number;
+  readonly format?: string;
+  readonly for?: number;
+  readonly json?: boolean;
+}
+
+const collect = (word: string, previous: readonly string[]): string[] => [...previous, word];
+
+function addQueryLogCommand(program: Command, { out, finish }: CommandSurroundings): void {
+  program
+    .command('query-log')
+    .summary('switch the query log on and off')
+    .description(
+      'Switches the query log of a running server on or off, or shows its state. Lines go to the log of the server.',
+    )
+    .addArgument(
+      new Argument('[state]', 'configured: as in zones.yaml; default: show the state').choices([
+        'on',
+        'off',
+        'configured',
+      ]),
+    )
+    .option('--name <name>', 'only names at or below it (repeatable)', collect, [])
+    .option('--client <network>', 'only clients in it, such as 10.0.0.0/8 (repeatable)', collect, [])
+    .option('--rcode <rcode>', 'only responses with it, such as NXDOMAIN (repeatable)', collect, [])
+    .option('--class <class>', 'only success, denial or error (repeatable)', collect, [])
+    .option('--every <n>', 'one of every N queries', parseCount)
+    .option('--format <format>', "fields, or a line in the format of CoreDNS's log such as {common}")
+    .addOption(new Option('--for <duration>', 'then as configured again; default: 10m').argParser(parseDuration))
+    .addOption(httpOption())
+    .addOption(tokenOption())
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      `
+Exit codes: 0 success; 1 refused, or the server did not reply; 2 invalid command line
+
+Examples:
+  healthdns query-log on --name shop.svc.cluster.local --class error --for 5m
+  healthdns query-log on --client 10.4.0.7 --format {common}
+  healthdns query-log configured`,
+    )
+    .action(async (state: 'on' | 'off' | 'configured' | undefined, flags: QueryLogFlags) => {
+      const {
+        name: names,
+        client: clients,
+        rcode: rcodes,
+        class: classes,
+        every,
+        format,
+        for: seconds,
+        json,
+        ...server
+      } = flags;
+      const settings = { names, clients, rcodes, classes, ...(every && { every }), ...(format && { format }) };
+      const queryLogOf = { on: settings, off: false, configured: null };
+      const request = state && { queryLog: queryLogOf[state], ...(seconds !== undefined && { seconds }) };
+      finish(await queryLog({ request, server, json: json === true }, out));
+    });
+}
+
+function addOrderCommands(program: Command, { out, finish }: CommandSurroundings): void {
   const run = async (
     status: 'HEALTHY' | 'UNHEALTHY' | null,
     name: string,
@@ -48,12 +209,12 @@ export function addOperatingCommands(program: Command, surroundings: CommandSurr
   );
 
   orderCommand(program.command('force'), 'answer an instance, or leave it out, whatever its health', (command) =>
-    command.argument('<status>', 'healthy or unhealthy', parseStatus),
+    command.addArgument(new Argument('<status>', 'what it is to be').choices(['healthy', 'unhealthy'])),
   )
     .addOption(reasonOption())
     .addOption(forOption())
-    .action((status: 'HEALTHY' | 'UNHEALTHY', name: string, instance: string, flags: OrderFlags) =>
-      run(status, name, instance, flags),
+    .action((forced: string, name: string, instance: string, flags: OrderFlags) =>
+      run(forced === 'healthy' ? 'HEALTHY' : 'UNHEALTHY', name, instance, flags),
     );
 }
 
@@ -69,11 +230,6 @@ function orderCommand(
     .addOption(tokenOption())
     .option('--json', 'print JSON')
     .addHelpText('after', ORDER_HELP);
-}
-
-function parseStatus(word: string): 'HEALTHY' | 'UNHEALTHY' {
-  if (word !== 'healthy' && word !== 'unhealthy') throw new InvalidArgumentError('expected healthy or unhealthy.');
-  return word === 'healthy' ? 'HEALTHY' : 'UNHEALTHY';
 }
 
 const reasonOption = (): Option =>

@@ -138,10 +138,10 @@ function controlFrame(type: number): Buffer {
   return Buffer.concat([uint32(0), uint32(4 + field.length), uint32(type), field]);
 }
 
-/** undefined: the frame is not complete. */
+/** undefined: the frame is not complete; -1: it is none. */
 function controlType(bytes: Buffer): number | undefined {
-  if (bytes.length < 12 || bytes.length < 8 + bytes.readUInt32BE(4)) return undefined;
-  return bytes.readUInt32BE(0) === 0 ? bytes.readUInt32BE(8) : -1;
+  if (bytes.length >= 8 && (bytes.readUInt32BE(0) !== 0 || bytes.readUInt32BE(4) > MAX_CONTROL_BYTES)) return -1;
+  return bytes.length < 12 || bytes.length < 8 + bytes.readUInt32BE(4) ? undefined : bytes.readUInt32BE(8);
 }
 
 function uint32(value: number): Buffer {

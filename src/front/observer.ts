@@ -50,7 +50,8 @@ interface Watch extends Pick<Observer, 'setQueryLog'> {
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: short functions over one countdown, on the path of every answer
 function createWatch(inner: QueryHandler, configured: QueryLogSettings | undefined, deps: ObserverDeps): Watch {
   const { counting, tap, counters } = deps;
-  const { memory } = inner;
+  // Constants of the closure, which V8 compiles in.
+  const { memory, respondSlot, respond, wantsClient } = inner;
   let log: QueryLog | undefined;
   let seesAll = false;
   /** How many queries later the next one is counted, and looked at: 1 is the next. */
@@ -114,19 +115,25 @@ function createWatch(inner: QueryHandler, configured: QueryLogSettings | undefin
   const handler: QueryHandler = {
     ...inner,
     get wantsClient() {
-      return inner.wantsClient || left <= 1;
+      return wantsClient || left <= 1;
     },
-    respondSlot(slot, queryLength, to, overTcp, client, port = 0) {
-      if (--left > 0) return inner.respondSlot(slot, queryLength, to, overTcp, client, port);
+    respondSlot(slot, queryLength, to, overTcp, client, port) {
+      if (--left > 0) return respondSlot(slot, queryLength, to, overTcp, client, port);
       if (!seesAll) toCount = 1;
-      const asked = { query: memory.queries[slot], queryLength, overTcp, client: client ?? NO_ADDRESS, port };
-      return look(() => inner.respondSlot(slot, queryLength, to, overTcp, client, port), asked, memory.responses[to]);
+      const asked = {
+        query: memory.queries[slot],
+        queryLength,
+        overTcp,
+        client: client ?? NO_ADDRESS,
+        port: port ?? 0,
+      };
+      return look(() => respondSlot(slot, queryLength, to, overTcp, client, port), asked, memory.responses[to]);
     },
-    respond(query, queryLength, out, overTcp, client, port = 0) {
-      if (--left > 0) return inner.respond(query, queryLength, out, overTcp, client, port);
+    respond(query, queryLength, out, overTcp, client, port) {
+      if (--left > 0) return respond(query, queryLength, out, overTcp, client, port);
       if (!seesAll) toCount = 1;
-      const asked = { query, queryLength, overTcp, client: client ?? NO_ADDRESS, port };
-      return look(() => inner.respond(query, queryLength, out, overTcp, client, port), asked, out);
+      const asked = { query, queryLength, overTcp, client: client ?? NO_ADDRESS, port: port ?? 0 };
+      return look(() => respond(query, queryLength, out, overTcp, client, port), asked, out);
     },
   };
 

@@ -16,6 +16,7 @@ import type { Overview } from '../http/overview.ts';
 import { queryLogEndpoints } from '../http/query-log.ts';
 import { healthEndpoint, metricsEndpoint, readyEndpoint } from '../http/safe.ts';
 import { type HttpServer, startHttpServer } from '../http/server.ts';
+import { statusEndpoint } from '../http/status.ts';
 import { statusPage } from '../http/status-page.ts';
 import { createTokenCheck, withToken } from '../http/token.ts';
 import { topEndpoint, topReading } from '../http/top.ts';
@@ -211,6 +212,7 @@ function adminEndpoints(config: Config, sources: HttpSources): Endpoint[] {
       inForce: () => control.flush(),
     }),
     ...cacheEndpoints(plane),
+    statusEndpoint(overview, plane.upstreams),
     topEndpoint(readTop, () => config.topQueries),
     ...queryLogEndpoints(observing, log),
     ...drainEndpoints({

@@ -66,7 +66,7 @@ async function observedPlane(perSecond: number) {
 const queryFor = (name: string) =>
   composeMessage({ id: 1, flags: 0x100, questions: [{ name: parseName(name), type: 1, class: 1 }] });
 
-for (const perSecond of [1_000, 30_000]) {
+for (const perSecond of [1_000, 5_000]) {
   test(`of ${QUERIES} queries at ${perSecond} a second, the ten most frequent names and clients are right and within 5 %`, async () => {
     const { next, counting, ask } = await observedPlane(perSecond);
     const rank = zipf(next, NAMES);
@@ -135,7 +135,7 @@ test('at a hundred times the load, hardly more queries are counted', async () =>
       }
       if (second % 5 === 4) counting.take();
     }
-    assert.ok(counted > 900 && counted < 12_000, `${counted} of ${perSecond}`);
+    assert.ok(counted > 900 && counted < 5_000, `${counted} of ${perSecond}`);
   }
 });
 

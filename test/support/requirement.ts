@@ -31,6 +31,13 @@ const requirements = {
   curl: { present: onPath('curl'), remedy: 'apt-get install curl' },
   ip: { present: () => onPath('ip')() || existsSync('/usr/sbin/ip'), remedy: 'apt-get install iproute2' },
   tshark: { present: onPath('tshark'), remedy: 'apt-get install tshark' },
+  dnstap: {
+    present: () => onPath('fstrm_capture')() && onPath('dnstap-ldns')(),
+    remedy: 'apt-get install fstrm-bin dnstap-ldns',
+  },
+  zsh: { present: onPath('zsh'), remedy: 'apt-get install zsh' },
+  fish: { present: onPath('fish'), remedy: 'apt-get install fish' },
+  man: { present: onPath('man'), remedy: 'apt-get install man-db' },
   dnsperf: { present: onPath('dnsperf'), remedy: 'apt-get install dnsperf' },
   knotd: { present: () => onPath('knotd')() || existsSync('/usr/sbin/knotd'), remedy: 'apt-get install knot' },
   unbound: {

@@ -1,6 +1,7 @@
 // Bundles the shipped code into dist/: the command line with the control plane, the data thread, and the
 // thread that loads a large configuration. A bundle starts faster and uses about half the memory of the unbundled packages, and removes run-time dependencies: bundled packages are listed,
 // with their licenses, in dist/THIRD-PARTY-LICENSES.txt.
+import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -37,6 +38,8 @@ try {
   const thread = await build({ ...common, entryPoints: ['src/thread/thread.ts'] });
   const inputs = [cli, thread].flatMap(({ metafile }) => Object.keys(metafile.inputs));
   await writeFile(join(folder, 'THIRD-PARTY-LICENSES.txt'), await licenses(inputs));
+  // The manual page is made of the definitions of the commands.
+  await writeFile(join(folder, 'healthdns.1'), execFileSync(process.execPath, [join(folder, 'cli.js'), 'manual']));
   await rm('dist', { recursive: true, force: true });
   await rename(folder, 'dist');
 } finally {

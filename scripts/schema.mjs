@@ -1,8 +1,6 @@
 // Writes the generated reference, after `npm run compile`: zones.schema.json, the chart's values.schema.json and the tables of docs/configuration.md from
 // the validator, those of docs/metrics.md from the table of metrics, those of
-// docs/migrating-from-coredns.md from the plugins that `healthdns migrate` knows, and the manual page docs/healthdns.1 from the
-// definitions of the commands.
-import { execFileSync } from 'node:child_process';
+// docs/migrating-from-coredns.md from the plugins that `healthdns migrate` knows.
 import { readFile, writeFile } from 'node:fs/promises';
 import { withPluginTables } from '../build/test/support/plugin-tables.js';
 import {
@@ -18,10 +16,6 @@ await writeFile(new URL('../deploy/helm/healthdns/values.schema.json', import.me
 await rewrite('configuration.md', (page) => withTables(page, jsonSchema()));
 await rewrite('metrics.md', withMetricTables);
 await rewrite('migrating-from-coredns.md', withPluginTables);
-const manual = execFileSync(process.execPath, ['build/src/cli.js', 'manual'], {
-  cwd: new URL('..', import.meta.url),
-});
-await writeFile(new URL('../docs/healthdns.1', import.meta.url), manual);
 
 async function rewrite(name, change) {
   const page = new URL(`../docs/${name}`, import.meta.url);

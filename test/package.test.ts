@@ -35,6 +35,7 @@ test('the package contains exactly the files it needs, and serves once installed
   for (const path of [
     'bin/healthdns',
     'dist/cli.js',
+    'dist/healthdns.1',
     'dist/thread/thread.js',
     'zones.example.yaml',
     'zones.schema.json',

@@ -214,12 +214,14 @@ function explainInstance(state: InstanceState, policy: ServicePolicy): InstanceE
     reason: verdict.reason,
     since: verdict.sinceMs === 0 ? undefined : isoTime(verdict.sinceMs),
     ...(weightPercent !== undefined && { weightPercent }),
-    facts: facts.map((fact) => explainFact(fact, facts)),
+    facts: facts.map((fact) => explainFact(fact, facts, verdict.rule)),
   };
 }
 
-function explainFact(fact: Fact, facts: readonly Fact[]): FactExplanation {
-  const uncounted = whyUncounted(fact, facts);
+/** An operator's order outranks everything: if another rule decided, it has expired. */
+function explainFact(fact: Fact, facts: readonly Fact[], rule: string): FactExplanation {
+  const hasExpired = fact.untilMs !== undefined && rule !== 'operator';
+  const uncounted = hasExpired ? 'expired' : whyUncounted(fact, facts);
   return {
     source: fact.source,
     ...(fact.name === undefined ? {} : { name: fact.name }),

@@ -107,9 +107,15 @@ test(
 );
 
 test('a drain expires on every replica', options, async () => {
-  assert.equal((await drain('--reason', 'for a moment', '--for', '3s')).code, 0);
-  await until(answers, ['10.5.0.2', '10.5.0.2']);
-  await until(answers, [BOTH, BOTH]);
+  const { code, stdout: drained } = await drain('--reason', 'for a moment', '--for', '3s');
+  assert.equal(code, 0);
+  assert.match(drained, /OUT db-0 /);
+  const expired = async ({ http }: Replica) =>
+    /fact operator .*: for a moment \(not counted: expired\)/.test(
+      (await healthdns('explain', NAME, '--http', http)).stdout,
+    );
+  await until(() => Promise.all(replicas.map(expired)), [true, true]);
+  assert.deepEqual(await answers(), [BOTH, BOTH]);
 });
 
 test('an annotation by hand counts, one that cannot be read is none and is reported', options, async () => {

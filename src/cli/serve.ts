@@ -67,7 +67,8 @@ export async function serve(options: ServeOptions, output: Output, signals: Serv
 
   // It may have changed since it was loaded.
   void watch?.watching.then(async () => {
-    const hash = await hashOfFile(options.file);
+    // With included files the hash is that of all of them.
+    const hash = files.paths.length > 1 ? undefined : await hashOfFile(options.file);
     if (hash !== undefined && hash !== config.hash) reload('file changed');
   });
 

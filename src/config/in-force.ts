@@ -5,7 +5,7 @@ import type { Clock } from '../clock.ts';
 
 export interface ConfigStatus {
   readonly file: string;
-  /** Of the file's text; SHA-256, the first 16 digits. */
+  /** Of the text of the file and those that it includes; SHA-256, the first 16 digits. */
   readonly hash: string;
   readonly since: string;
   /** A reload after the one in force that changed nothing. */

@@ -54,6 +54,9 @@ const inThreads = (after: string, before = ''): Change => ({
 });
 
 const CHANGES: Readonly<Record<string, Change>> = {
+  // Read into the file before anything else: test/config/include.test.ts.
+  include: { after: 'include: []', see: () => true, expected: [true, true] },
+  nsid: inThreads('nsid: me'),
   listen: {
     after: 'listen: [127.0.0.1:0, 127.0.0.3:0]',
     see: ({ running }) => new Set(running.listening.map(({ address }) => address)).size,
@@ -202,7 +205,18 @@ for (const [key, { before = '', after, see, expected }] of Object.entries(CHANGE
 /** Keys whose new value needs other settings of the data threads. */
 const OF_THREADS = [
   ...['listen', 'threads', 'server', 'limits', 'forward', 'cache', 'hosts', 'templates', 'dns64', 'rebindingFilter'],
-  ...['loopDetection', 'loadbalance', 'acl', 'rewrite', 'autopath', 'queryLog', 'views', 'topQueries', 'dnstap'],
+  ...[
+    'loopDetection',
+    'loadbalance',
+    'acl',
+    'rewrite',
+    'autopath',
+    'queryLog',
+    'views',
+    'topQueries',
+    'dnstap',
+    'nsid',
+  ],
 ];
 
 /** Scalars in these: those that do not concern data threads. */

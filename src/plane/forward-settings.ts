@@ -39,7 +39,7 @@ export interface HostsSettings {
   readonly files: readonly string[];
   readonly entries: readonly { readonly address: string; readonly names: readonly string[] }[];
   readonly ttlSeconds: number;
-  /** Names at or below these, absolute, reverse names included; undefined: all. */
+  /** Only names at or below these, absolute; undefined: all. */
   readonly zones?: readonly string[];
   /** Also answer PTR queries for the addresses. */
   readonly reverse: boolean;

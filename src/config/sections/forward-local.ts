@@ -30,10 +30,7 @@ const hostsSchema = mapping(
       [],
     ),
     zones: v.optional(
-      list(
-        domainName('a zone', 'A zone.'),
-        'Only names at or below these, and PTR records only if a reverse zone is among them; empty means all.',
-      ),
+      list(domainName('a zone', 'A zone.'), 'Only names at or below these, and PTR records of them; empty means all.'),
       [],
     ),
     ttlSeconds: v.optional(ttlSeconds('TTL of these answers.'), 3600),

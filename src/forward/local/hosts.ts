@@ -110,13 +110,14 @@ type HostTable = ReadonlyMap<string, { readonly rdata: Uint8Array[]; readonly re
 function tableOf(entries: readonly HostEntry[], settings: HostsSettings): HostTable {
   const table = new Map<string, { rdata: Uint8Array[]; reverse: boolean }>();
   const zones = (settings.zones ?? []).map((zone) => parseName(zone));
+  const isListed = (name: WireName) => zones.length === 0 || zones.some((zone) => isSubdomain(name, zone));
   const add = (name: string, rdata: Uint8Array, reverse: boolean) => {
-    if (zones.length > 0 && !zones.some((zone) => isSubdomain(parseName(name), zone))) return;
     const found = table.get(name);
     if (found === undefined) table.set(name, { rdata: [rdata], reverse });
     else if (!found.rdata.some((bytes) => Buffer.compare(bytes, rdata) === 0)) found.rdata.push(rdata);
   };
-  for (const { address, names } of entries) {
+  for (const { address, names: all } of entries) {
+    const names = all.filter(isListed);
     for (const name of names) add(formatName(name), address, false);
     // All names, the canonical one first (hosts(5)), as in CoreDNS.
     if (!settings.reverse) continue;

@@ -1,5 +1,5 @@
 // A stream in groups: full ones where it is fast, small ones where it is slow.
-import type { Clock } from '../clock.ts';
+import type { Clock, Timer } from '../clock.ts';
 
 export interface BatchLimits {
   readonly size: number;
@@ -15,39 +15,32 @@ export async function* batches<T>(
   stop: AbortSignal,
 ): AsyncGenerator<T[]> {
   const iterator = source[Symbol.asyncIterator]();
-  const stopped = new Promise<'stopped'>((resolve) => {
-    if (stop.aborted) resolve('stopped');
-    stop.addEventListener('abort', () => resolve('stopped'), { once: true });
-  });
+  // Not Promise.race with promises that live as long as the stream: each race would stay with them.
+  let interrupt = (_: 'late' | 'stopped') => {};
+  const onStop = () => interrupt('stopped');
+  stop.addEventListener('abort', onStop);
+  const eventOf = (next: Promise<IteratorResult<T>>) =>
+    new Promise<IteratorResult<T> | 'late' | 'stopped'>((resolve, reject) => {
+      interrupt = resolve;
+      next.then(resolve, reject);
+      if (stop.aborted) resolve('stopped');
+    });
   for (let next = iterator.next(), isOver = false; !isOver; ) {
     const batch: T[] = [];
-    const late = createAlarm(clock, waitMs);
+    let late: Timer | undefined;
     while (batch.length < size) {
-      const event = await Promise.race(batch.length === 0 ? [next, stopped] : [next, stopped, late.rings]);
+      const event = await eventOf(next);
       if (event === 'late') break;
       isOver = event === 'stopped' || event.done === true;
       if (event === 'stopped' || event.done === true) break;
-      if (batch.length === 0) late.start();
+      late ??= clock.setTimeout(() => interrupt('late'), waitMs);
       batch.push(event.value);
       next = iterator.next();
     }
-    late.cancel();
+    late?.cancel();
     if (batch.length > 0) yield batch;
     // Its failure is of no more interest, and its end may be long in coming.
     if (isOver) next.catch(() => {});
   }
-}
-
-function createAlarm(clock: Clock, afterMs: number) {
-  let ring: (value: 'late') => void;
-  let timer: { cancel(): void } | undefined;
-  return {
-    rings: new Promise<'late'>((resolve) => {
-      ring = resolve;
-    }),
-    start() {
-      timer = clock.setTimeout(() => ring('late'), afterMs);
-    },
-    cancel: () => timer?.cancel(),
-  };
+  stop.removeEventListener('abort', onStop);
 }

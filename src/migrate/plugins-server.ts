@@ -249,7 +249,7 @@ const WITHOUT_EQUIVALENT: Record<string, string> = {
   clouddns: 'register the services with the Cloud Map API',
   debug: '`logLevel: debug`',
   dnssec: 'sign the zone elsewhere',
-  dnstap: '`queryLog`',
+  dnstap: 'set `dnstap: { to }`',
   dynupdate: 'register the services with the Cloud Map API',
   erratic: 'a plugin for tests',
   etcd: 'register the services with the Cloud Map API',

@@ -20,6 +20,7 @@ import { CommandError, EXIT } from './cli/exit-code.ts';
 import { explain } from './cli/explain.ts';
 import { explainConfig } from './cli/explain-config.ts';
 import { addOperatingCommands } from './cli/operate.ts';
+import { hintsFor } from './cli/query-hint.ts';
 import { httpOption, tokenOption } from './cli/server-options.ts';
 import type { ServerFlags } from './cli/server-request.ts';
 import type { ShadowOptions } from './cli/shadow.ts';
@@ -241,6 +242,8 @@ program
 Exit codes: 0 answered; 1 SERVFAIL, REFUSED or another error; 2 invalid command line;
             3 NXDOMAIN or no record of this type; 9 no reply
 
+If the name does not exist, names that may have been meant are taken from the HTTP address of the server (HEALTHDNS_HTTP).
+
 Examples:
   healthdns query api.production.local
   healthdns query _http._tcp.api.production.local SRV @127.0.0.1:1053 --tcp
@@ -252,6 +255,8 @@ Examples:
     const asked = { ...settings, ...parseQueryWords([name, ...words]) };
     const { query } = await import('./query/query.ts');
     exitCode = await query({ ...asked, format }, { out: output.out, error: output.err, clock: systemClock });
+    const hints = exitCode === EXIT.UNKNOWN_NAME ? await hintsFor(asked.name, asked.server, process.env) : [];
+    for (const hint of hints) output.err(hint);
   });
 
 program

@@ -89,7 +89,7 @@ async function start(
   const nameServerAddresses = serverAddresses(present);
   const control = await createControlPlane({ config, plane, nameServerAddresses, clock, random, log, metrics });
   const observing = startObserving(control, plane, { clock, log });
-  const history = await startHistory(control, config.history, { clock, log, metrics });
+  const history = await startHistory(control, config, { clock, log, metrics });
   stops.push(history.stop, () => control.close());
   if ([settings, ...(settings.views ?? [])].some(({ forward }) => forward && readsFiles(forward)))
     awaitFiles(control.board, plane.filesRead);
@@ -129,7 +129,7 @@ async function start(
     async reload(next) {
       await reload(next, { http, plane, checks, control, inForce });
       current = next;
-      await history.reload(next.history);
+      await history.reload(next);
     },
     refused: inForce.refused,
     async stop() {

@@ -91,6 +91,7 @@ export const METRICS = {
     'history',
     'Transitions without a log line, because their service, or all, had too many.',
   ),
+  healthdns_events_total: counter('history', 'Events for Kubernetes, by what became of them.', ['result']),
   healthdns_services_unanswered: gauge('history', 'Services that have nothing to answer.', ['zone']),
   healthdns_service_unanswered: gauge(
     'history',

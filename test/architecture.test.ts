@@ -47,7 +47,7 @@ const below: Record<string, readonly string[]> = {
   taskdef: truth,
   cloudmap: ['taskdef', 'sources', ...truth],
   ecs: ['cloudmap', 'taskdef', 'sources', ...truth],
-  endpoints: ['ecs', 'cloudmap', 'sources', ...truth],
+  endpoints: ['history', 'ecs', 'cloudmap', 'sources', ...truth],
   http: ['history', 'endpoints', 'ecs', 'cloudmap', 'taskdef', 'sources', ...truth],
   migrate: ['config', 'reading', ...bothPlanes],
   query: bothPlanes,

@@ -247,4 +247,6 @@ export interface KubernetesConfig {
   /** Answers carry EDE 3 while the API server has not confirmed the data for longer; 0: never. */
   readonly staleAfterSeconds: number;
   readonly snapshot: { readonly file: string; readonly maxAgeSeconds: number } | undefined;
+  /** Events are created on Pods that are left out, and on Services that have nothing to answer. */
+  readonly events?: boolean;
 }

@@ -73,6 +73,8 @@ export interface History {
   answerAt(service: string, atMs: number, now: Answered | undefined): AnswerThen;
   /** Wall-clock milliseconds before which nothing is known of the service; undefined: it never began. */
   knownSince(service: string): number | undefined;
+  /** False: nothing is kept, so nothing needs to be recorded. */
+  isOn(): boolean;
   /** Drops what exceeds them. */
   setLimits(limits: HistoryLimits): void;
   counts(): { readonly kept: number; readonly services: number; readonly dropped: number };
@@ -148,6 +150,7 @@ export function createHistory(initial: HistoryLimits = DEFAULT_HISTORY_LIMITS): 
         : { known: true, answer: now };
     },
     knownSince,
+    isOn: () => limits.inAll > 0,
     setLimits(next) {
       limits = next;
       for (const own of [...services.values()]) while (own.length > limits.perService) drop(own[0]);
@@ -173,4 +176,14 @@ function before({ transitions, after }: HistoryChange): Answered {
   }
   const outcome = answered > 0 ? 'answered' : 'nothing';
   return { outcome, answered, of, addresses: [...addresses].slice(0, MAX_ADDRESSES) };
+}
+
+/** Maximum number of addresses in a line. */
+const SHOWN = 8;
+
+/** For people. */
+export function answerTextOf({ outcome, answered, of, addresses }: Answered): string {
+  if (outcome !== 'answered') return of === 0 ? outcome : `${outcome} (${answered} of ${of} instances)`;
+  const more = addresses.length > SHOWN ? ', …' : '';
+  return `${addresses.slice(0, SHOWN).join(', ')}${more} (${answered} of ${of} instances)`;
 }

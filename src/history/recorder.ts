@@ -51,6 +51,7 @@ export function createRecorder({ registry, health, history, clock, isKnown }: Re
   let timer: Timer | undefined;
 
   function note(state: InstanceState, transition: () => Transition): void {
+    if (!history.isOn()) return;
     const { service } = state.service;
     // The pods of a namespace are instances of their services, too.
     if (service === undefined || service.kind === 'namespace') return;

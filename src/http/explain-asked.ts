@@ -3,7 +3,7 @@ import { NameError, reverseName } from '../dns/name.ts';
 import type { Registry } from '../registry/registry.ts';
 import { holdersOf, podWith } from './address-holders.ts';
 import type { Explanation, SearchStep } from './explanation.ts';
-import { addressText, type ForwardingExplanation } from './forwarding.ts';
+import { addressText, type ForwardingExplanation, forwardingSummary } from './forwarding.ts';
 import { suggestNames } from './suggestions.ts';
 
 export interface AskedContext {
@@ -134,7 +134,7 @@ async function withForwarding(
   if (target !== undefined) return { ...found, target: await withForwarding(target, client, explainForwarding) };
   const isForwarded = (isOutside(found) && !found.summary.startsWith('SERVFAIL')) || found.fallsThrough === true;
   const forwarding = await explainForwarding(found.name, client, isForwarded);
-  return forwarding.rules.length === 0 && !isForwarded
-    ? found
-    : { ...found, forwarding: { ...forwarding, isForwarded } };
+  if (forwarding.rules.length === 0 && !isForwarded) return found;
+  const summary = isOutside(found) && isForwarded ? forwardingSummary(forwarding) : found.summary;
+  return { ...found, summary, forwarding: { ...forwarding, isForwarded } };
 }

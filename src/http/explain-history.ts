@@ -1,5 +1,11 @@
 // The history of a name: what its services answered, and when and why that changed.
-import type { Answered, AnswerThen, History, HistoryChange, Transition } from '../history/history.ts';
+import {
+  type AnswerThen,
+  answerTextOf,
+  type History,
+  type HistoryChange,
+  type Transition,
+} from '../history/history.ts';
 import { answeredNow } from '../history/recorder.ts';
 import type { Registry } from '../registry/registry.ts';
 
@@ -64,7 +70,7 @@ function answerLines({ service, answer: found, knownSince }: ServiceHistory, at:
   }
   const { since, until, answer } = found;
   return [
-    `At ${at}, ${service} answered ${answerText(answer)}`,
+    `At ${at}, ${service} answered ${answerTextOf(answer)}`,
     ...(since === undefined ? [] : [`  since ${isoTime(since.atMs)}`, ...since.transitions.map(transitionLine)]),
     ...(until === undefined ? [] : [`  until ${isoTime(until.atMs)}`, ...until.transitions.map(transitionLine)]),
   ];
@@ -79,22 +85,13 @@ function changeLines({ service, changes, knownSince }: ServiceHistory, since: st
       `  ${at}`,
       ...transitions.map(transitionLine),
       ...(more > 0 ? [`    … and ${more} more`] : []),
-      `    then answered ${answerText(after)}`,
+      `    then answered ${answerTextOf(after)}`,
     ]),
   ];
 }
 
 export const transitionLine = ({ instance, from, to, answered, rule, reason }: Transition): string =>
   `    ${answered ? 'in ' : 'OUT'} ${instance}: ${from} → ${to}, rule ${rule}: ${reason}`;
-
-/** Maximum number of addresses in a line. */
-const SHOWN = 8;
-
-export function answerText({ outcome, answered, of, addresses }: Answered): string {
-  if (outcome !== 'answered') return of === 0 ? outcome : `${outcome} (${answered} of ${of} instances)`;
-  const more = addresses.length > SHOWN ? ', …' : '';
-  return `${addresses.slice(0, SHOWN).join(', ')}${more} (${answered} of ${of} instances)`;
-}
 
 /** An invalid date is shown as a number instead of throwing. */
 function isoTime(milliseconds: number): string {

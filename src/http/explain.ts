@@ -137,7 +137,7 @@ export function explainName(
     ...(wildcard !== undefined && { wildcard }),
     ...(cut !== undefined && { cut }),
     ...(found.fallsThrough && { fallsThrough: true }),
-    ...(stale && { stale: staleSources(board.sources(), filledBy) }),
+    ...((stale || (zone !== undefined && !ready)) && { stale: staleSources(board.sources(), filledBy) }),
     summary: summarize(
       found,
       services,

@@ -49,8 +49,8 @@ function askedLines({ askedFor, search }: Explanation): string[] {
 }
 
 function staleLine({ source, ageSeconds, problems }: StaleSource): string {
-  const age = ageSeconds === undefined ? 'never read' : `${ageSeconds} s old`;
-  return `  STALE ${source}: ${age}${problems.length > 0 ? ` (${problems.join('; ')})` : ''}`;
+  const age = ageSeconds === undefined ? `NOT READ ${source}` : `STALE ${source}: ${ageSeconds} s old`;
+  return `  ${age}${problems.length > 0 ? ` (${problems.join('; ')})` : ''}`;
 }
 
 function holderLines(address: string, holders: readonly AddressHolder[]): string[] {

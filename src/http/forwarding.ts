@@ -66,6 +66,25 @@ export async function explainForwarding(
   };
 }
 
+/** What becomes of a query for a name outside our zones, in a sentence. */
+export function forwardingSummary({ rules, route, upstreams }: ForwardingExplanation): string {
+  const denied = rules.find((rule) => /^acl rule \d+: (?!allow)/.test(rule));
+  if (denied !== undefined) return `${DENIALS[denied.split(': ')[1]]} by ${denied.split(':')[0]}.`;
+  const local = rules.find((rule) => rule.startsWith(ANSWERED_FROM));
+  if (local !== undefined) return `A${local.slice(1)}.`;
+  if (route === undefined) return 'REFUSED: not in a zone of this server, and no route of `forward` is for it.';
+  const isDown = upstreams.length > 0 && upstreams.every(({ up, loops }) => !up || loops);
+  const which = route === '.' ? 'default route' : `route for ${route.replace(/\.$/, '')}`;
+  return `Forwarded by the ${which}${isDown ? ', whose servers are all down' : ''}.`;
+}
+
+const DENIALS: Readonly<Record<string, string>> = {
+  block: 'REFUSED',
+  filter: 'An empty answer',
+  drop: 'No answer',
+};
+const ANSWERED_FROM = 'answered from';
+
 /** Of all data threads together. */
 function upstreamOf(upstream: string, counters: readonly UpstreamCounters[]): UpstreamExplanation {
   const last = counters.reduce<UpstreamCounters | undefined>(
@@ -92,13 +111,12 @@ export function forwardingLines(
   { rules, route, upstreams, cached }: ForwardingExplanation,
   isForwarded: boolean,
 ): string[] {
+  const isAsked = isForwarded && route !== undefined && !rules.some((rule) => rule.startsWith(ANSWERED_FROM));
   return [
     ...rules.map((rule) => `  rule: ${rule}`),
-    ...(!isForwarded
-      ? []
-      : [route === undefined ? '  no route of `forward` is for this name' : `  forwarded by the route for ${route}`]),
-    ...upstreams.map(upstreamLine),
-    ...(isForwarded ? cachedLines(cached) : []),
+    ...(isAsked
+      ? [`  forwarded by the route for ${route}`, ...upstreams.map(upstreamLine), ...cachedLines(cached)]
+      : []),
   ];
 }
 

@@ -1,10 +1,10 @@
 // A page for people: zones, services and the health of their instances. One document, nothing loaded from elsewhere.
 import type { Clock } from '../clock.ts';
 import { type ConfigStatus, describeConfig } from '../config/in-force.ts';
-import type { HistoryChange } from '../history/history.ts';
+import { answerTextOf, type HistoryChange } from '../history/history.ts';
 import { TOP_VIEWS } from '../plane/tally.ts';
 import { type Endpoint, onceASecond } from './endpoint.ts';
-import { answerText, transitionLine } from './explain-history.ts';
+import { transitionLine } from './explain-history.ts';
 import type { Overview, ServiceOverview, ZoneOverview } from './overview.ts';
 import { describeDegraded } from './safe.ts';
 import type { TopList, TopReading } from './top.ts';
@@ -108,7 +108,7 @@ function timelineEntry({ atMs, name, transitions, more, after }: HistoryChange):
   const what = transitions.map((one) => transitionLine(one).trim()).join('; ');
   const rest = more > 0 ? `; … and ${more} more` : '';
   const link = `<a href="/explain/${encodeURIComponent(name)}?format=text&amp;history">${escapeHtml(name)}</a>`;
-  return `<li><span class="quiet">${new Date(atMs).toISOString()}</span> ${link}: ${escapeHtml(what + rest)}; then answered ${escapeHtml(answerText(after))}</li>`;
+  return `<li><span class="quiet">${new Date(atMs).toISOString()}</span> ${link}: ${escapeHtml(what + rest)}; then answered ${escapeHtml(answerTextOf(after))}</li>`;
 }
 
 function serviceRow(service: ServiceOverview): string {

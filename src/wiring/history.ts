@@ -1,6 +1,7 @@
 // The history: restored, recorded, logged and written.
 import type { Clock } from '../clock.ts';
-import type { HistoryConfig } from '../config/config.ts';
+import type { Config, ZoneConfig } from '../config/config.ts';
+import { createEvents } from '../endpoints/events.ts';
 import { createHistory, type History, type HistoryChange } from '../history/history.ts';
 import { type HistoryFile, openHistoryFile, restoreHistory } from '../history/history-file.ts';
 import { createRecorder } from '../history/recorder.ts';
@@ -17,7 +18,7 @@ export interface RunningHistory {
   onChange(listener: (change: HistoryChange) => void): void;
   /** The first configuration has been applied: new instances are changes from now on. */
   begin(): void;
-  reload(config: HistoryConfig): Promise<void>;
+  reload(config: Pick<Config, 'history' | 'zones'>): Promise<void>;
   readings(): readonly Reading[];
   stop(): Promise<void>;
 }
@@ -25,9 +26,10 @@ export interface RunningHistory {
 /** Start it before the sources. */
 export async function startHistory(
   control: Pick<ControlPlane, 'registry' | 'health' | 'board'>,
-  { file, ...limits }: HistoryConfig,
+  config: Pick<Config, 'history' | 'zones'>,
   { clock, log, metrics }: { readonly clock: Clock; readonly log: Logger; readonly metrics: Metrics },
 ): Promise<RunningHistory> {
+  const { file, ...limits } = config.history;
   const history = createHistory(limits);
   let current = file;
   if (file !== undefined) await restoreHistory({ file, history, clock, log });
@@ -45,6 +47,10 @@ export async function startHistory(
     recorded.inc(1);
     written?.append(change);
   });
+  const eventCount = metrics.counter('healthdns_events_total');
+  const events = createEvents({ ...control, clock, log, count: (result) => eventCount.inc(1, result) });
+  events.setClusters(clustersWithEvents(config.zones));
+  recorder.onChange(events.note);
   return {
     history,
     settle: recorder.settle,
@@ -52,7 +58,8 @@ export async function startHistory(
     begin() {
       hasBegun = true;
     },
-    async reload({ file: next, ...changed }) {
+    async reload({ history: { file: next, ...changed }, zones }) {
+      events.setClusters(clustersWithEvents(zones));
       history.setLimits(changed);
       if (next === current) return;
       const before = written;
@@ -70,10 +77,14 @@ export async function startHistory(
     async stop() {
       recorder.settle();
       recorder.stop();
+      await events.stop();
       await written?.stop();
     },
   };
 }
+
+const clustersWithEvents = (zones: readonly ZoneConfig[]) =>
+  zones.flatMap(({ kubernetes }) => kubernetes).filter(({ events }) => events === true);
 
 /** Whether everything that the sources of a zone first reported is answered. */
 function knownZones(board: Pick<StatusBoard, 'zone' | 'unpublished' | 'onChange'>): (zone: string) => boolean {

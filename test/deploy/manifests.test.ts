@@ -87,12 +87,16 @@ test('the chart grants the permissions of deploy/rbac-ecs.yaml if enabled', requ
   await assert.rejects(chartObjects({ 'ecs.writeAccess': true }), /needs ecs\.namespace/);
 });
 
-test('the chart grants the permissions of deploy/rbac-drain.yaml if enabled', requirement('helm'), async () => {
-  const manifest = (await manifestsOf('rbac-drain.yaml')).find(({ kind }) => kind === 'ClusterRole');
-  const chart = await chartObjects({ drain: { writeAccess: true } });
-  const granted = chart.find(({ kind, metadata }) => kind === 'ClusterRole' && metadata.name === 'healthdns-drain');
-  assert.deepEqual(granted?.rules, manifest?.rules);
-});
+for (const what of ['drain', 'events']) {
+  test(`the chart grants the permissions of deploy/rbac-${what}.yaml if enabled`, requirement('helm'), async () => {
+    const manifest = (await manifestsOf(`rbac-${what}.yaml`)).find(({ kind }) => kind === 'ClusterRole');
+    const chart = await chartObjects({ [what]: { writeAccess: true } });
+    const name = `healthdns-${what}`;
+    const granted = chart.find(({ kind, metadata }) => kind === 'ClusterRole' && metadata.name === name);
+    assert.ok(manifest !== undefined);
+    assert.deepEqual(granted?.rules, manifest.rules);
+  });
+}
 
 test('the chart runs the same pods behind the same Service as deploy/healthdns.yaml', requirement('helm'), async () => {
   const [manifest, chart] = [await manifestsOf('healthdns.yaml'), await chartObjects()];

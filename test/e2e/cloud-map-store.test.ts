@@ -17,7 +17,7 @@ import { type ControlPlane, startControlPlane } from '../support/control-plane.t
 import { IMPATIENT } from '../support/followed-cluster.ts';
 import { requirement } from '../support/requirement.ts';
 import { temporary } from '../support/temporary.ts';
-import { until } from '../support/until.ts';
+import { readinessOf, until } from '../support/until.ts';
 
 const options = requirement('control-plane');
 const NAMESPACE = 'cloud';
@@ -281,7 +281,7 @@ test(
       const offline = await start(away);
       await until(() => offline.instances(stays), ['i-1 UNKNOWN 192.0.2.1']);
       assert.deepEqual(offline.board.missing(), []);
-      assert.deepEqual(offline.board.zone('stays.local.'), { ready: true, stale: true });
+      assert.deepEqual(readinessOf(offline.board.zone('stays.local.')), { ready: true, stale: true });
       assert.equal((await offline.call('ListInstances', { ServiceId: stays })).Instances.length, 1);
       await assert.rejects(register(offline, stays, 'i-2', {}), { name: 'ServiceUnavailable' });
       await offline.stop();
@@ -290,7 +290,7 @@ test(
       await one.call('DeleteService', { Id: goes });
       const online = await start(plane.kubeconfig);
       await until(() => online.board.sources().every(({ synced }) => synced), true);
-      assert.deepEqual(online.board.zone('stays.local.'), { ready: true, stale: false });
+      assert.deepEqual(readinessOf(online.board.zone('stays.local.')), { ready: true, stale: false });
       assert.equal(online.registry.service(`cloudmap/${goes}`), undefined);
       assert.equal(online.instances(stays).length, 1);
       await online.stop();

@@ -57,7 +57,7 @@ const json = async (...args: string[]) => JSON.parse(await run('kubectl', ...arg
 test('the API server accepts every manifest of deploy/, as files and through kustomize', options, async () => {
   const files = ['-f', 'deploy/rbac.yaml', '-f', 'deploy/healthdns.yaml'];
   await run('kubectl', 'create', 'namespace', 'healthdns');
-  for (const role of ['rbac-cloud-map', 'rbac-ecs', 'rbac-drain'])
+  for (const role of ['rbac-cloud-map', 'rbac-ecs', 'rbac-drain', 'rbac-events'])
     await run('kubectl', 'apply', '--dry-run=server', '-f', `deploy/${role}.yaml`);
   await run('kubectl', 'apply', '--dry-run=server', ...files);
   await run('kubectl', 'apply', '--dry-run=server', '-k', 'deploy');
@@ -69,7 +69,8 @@ test('the API server accepts every manifest of deploy/, as files and through kus
 
 test('the API server accepts the chart with every value', options, async () => {
   const cloudMap = '{"cloudMap":{"writeAccess":true,"namespace":"dns"},"kubernetes":{"pods":"verified"}}';
-  const ecs = '{"ecs":{"writeAccess":true,"namespace":"dns"},"drain":{"writeAccess":true}}';
+  const ecs =
+    '{"ecs":{"writeAccess":true,"namespace":"dns"},"drain":{"writeAccess":true},"events":{"writeAccess":true}}';
   const more =
     '"extraVolumes":[{"name":"zones","emptyDir":{}}],"extraVolumeMounts":[{"name":"zones","mountPath":"/zones"}]';
   const values = [

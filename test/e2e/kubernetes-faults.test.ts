@@ -9,7 +9,7 @@ import { type ControlPlane, startControlPlane } from '../support/control-plane.t
 import { type FollowedCluster, followCluster, testKubernetesConfig } from '../support/followed-cluster.ts';
 import { type Relay, startRelay } from '../support/relay.ts';
 import { requirement } from '../support/requirement.ts';
-import { until } from '../support/until.ts';
+import { readinessOf, until } from '../support/until.ts';
 
 const options = requirement('control-plane');
 let plane: ControlPlane;
@@ -80,7 +80,7 @@ test('a zone is stale while the API server has not confirmed its data for longer
   following(
     async (cluster) => {
       const isStale = () => cluster.status.zone('cluster.local.').stale;
-      await until(() => cluster.status.zone('cluster.local.'), { ready: true, stale: false });
+      await until(() => readinessOf(cluster.status.zone('cluster.local.')), { ready: true, stale: false });
       await plane.apiServer.stop();
       await until(isStale, true);
       await plane.apiServer.start();

@@ -17,7 +17,7 @@ import {
 import { type ControlPlane, startControlPlane } from '../support/control-plane.ts';
 import { type FollowedCluster, followCluster, testKubernetesConfig } from '../support/followed-cluster.ts';
 import { requirement } from '../support/requirement.ts';
-import { until } from '../support/until.ts';
+import { readinessOf, until } from '../support/until.ts';
 
 const options = requirement('control-plane');
 let plane: ControlPlane;
@@ -58,11 +58,11 @@ test(
     const second = followCluster(config(file));
     try {
       await until(() => second.answered('web'), ['10.5.0.1']);
-      assert.deepEqual(second.status.zone('cluster.local.'), { ready: true, stale: true });
+      assert.deepEqual(readinessOf(second.status.zone('cluster.local.')), { ready: true, stale: true });
       assert.deepEqual(second.status.missing(), []);
 
       await plane.apiServer.start();
-      await until(() => second.status.zone('cluster.local.'), { ready: true, stale: false });
+      await until(() => readinessOf(second.status.zone('cluster.local.')), { ready: true, stale: false });
       await plane.client.delete(`${SLICES}/web-a`);
       await until(() => second.answered('web'), []);
       await plane.client.create(SLICES, slice('web-b', 'web', [endpoint('10.5.0.1', 'web-1')]));
@@ -143,7 +143,7 @@ test('a snapshot that is too old, truncated or from another cluster is ignored',
     const cluster = followCluster(config(file, maxAgeSeconds));
     try {
       await until(() => cluster.logged.some(({ message }) => message.startsWith('snapshot')), true);
-      assert.deepEqual(cluster.status.zone('cluster.local.'), { ready: false, stale: false }, name);
+      assert.deepEqual(readinessOf(cluster.status.zone('cluster.local.')), { ready: false, stale: false }, name);
       assert.deepEqual([...cluster.registry.services()], [], name);
     } finally {
       await cluster.stop();
@@ -161,8 +161,8 @@ test('a snapshot is not served for longer than its maximum age', options, async 
 
   const second = followCluster(config(file, 6));
   try {
-    await until(() => second.status.zone('cluster.local.'), { ready: true, stale: true });
-    await until(() => second.status.zone('cluster.local.'), { ready: false, stale: false });
+    await until(() => readinessOf(second.status.zone('cluster.local.')), { ready: true, stale: true });
+    await until(() => readinessOf(second.status.zone('cluster.local.')), { ready: false, stale: false });
     assert.equal(second.status.missing().length, 1);
     assert.deepEqual([...second.registry.services()], []);
   } finally {
@@ -188,7 +188,7 @@ test(
     try {
       await until(() => second.answered('refused'), ['10.5.0.9']);
       await until(() => second.kind('pods').synced, true);
-      await until(() => second.status.zone('cluster.local.'), { ready: false, stale: false });
+      await until(() => readinessOf(second.status.zone('cluster.local.')), { ready: false, stale: false });
       assert.deepEqual(second.answered('refused'), []);
       const left = [...second.registry.services()].map(({ service }) => service?.kind);
       assert.ok(left.length > 0 && left.every((kind) => kind === 'namespace'), 'what has been heard of stays');

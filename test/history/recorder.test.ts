@@ -116,6 +116,15 @@ test('changes that take effect together are one, with a bounded list of transiti
   assert.equal(changes[0].after.answered, 100);
 });
 
+test('with a limit of 0 nothing is recorded', async () => {
+  const { clock, history, state, say } = rooms();
+  history.setLimits({ perService: 50, inAll: 0 });
+  state('api-1');
+  say('api-1', 'UNHEALTHY');
+  await clock.advance(100);
+  assert.deepEqual(history.counts(), { kept: 0, services: 0, dropped: 0 });
+});
+
 test('what waits is recorded when an explanation asks for it', () => {
   const { history, state, recorder } = rooms();
   state('api-1');

@@ -6,6 +6,7 @@ import { HealthSync } from '../../src/health/sync.ts';
 import { explainChain } from '../../src/http/explain.ts';
 import { type AskedContext, explainAsked } from '../../src/http/explain-asked.ts';
 import { explanationText } from '../../src/http/explanation-text.ts';
+import { forwardingSummary } from '../../src/http/forwarding.ts';
 import { createStatusBoard } from '../../src/sources/status.ts';
 import { fact } from '../support/model.ts';
 import { clusterZone, instance, kubernetesService, POLICY, setUpZones } from '../support/zone-setup.ts';
@@ -130,9 +131,27 @@ test('rules and upstream servers of a forwarded name are shown, those of an own 
     /DOWN 192\.0\.2\.53:53: 7 of 9 queries failed; last error at 2026-11-28T02:47:10.000Z: no reply in time/,
   );
   assert.match(shown, /cached: A SERVFAIL, for another 3 s: upstream timed out/);
+  assert.match(shown, /\n {2}REFUSED by acl rule 2\.\n/);
   await explainAsked('web.shop', undefined, { ...context, forwarding });
   assert.deepEqual(asked, [
     ['www.example.com.', '10.0.0.1', true],
     ['web.shop.svc.cluster.local.', undefined, false],
   ]);
+});
+
+test('the summary of an external name says what becomes of the query', () => {
+  const servers = (up: boolean) => [{ upstream: '192.0.2.53:53', up, loops: false, requests: 1, failures: 0 }];
+  const nothing = { rules: [], upstreams: [], cached: [] };
+  for (const [explanation, summary] of [
+    [{ ...nothing, rules: ['acl rule 1: drop'], route: '.' }, 'No answer by acl rule 1.'],
+    [{ ...nothing, rules: ['acl rule 3: filter'] }, 'An empty answer by acl rule 3.'],
+    [{ ...nothing, rules: ['acl rule 2: allow', 'answered from hosts'], route: '.' }, 'Answered from hosts.'],
+    [{ ...nothing, route: '.', upstreams: servers(true) }, 'Forwarded by the default route.'],
+    [
+      { ...nothing, route: 'corp.', upstreams: servers(false) },
+      'Forwarded by the route for corp, whose servers are all down.',
+    ],
+    [nothing, 'REFUSED: not in a zone of this server, and no route of `forward` is for it.'],
+  ] as const)
+    assert.equal(forwardingSummary(explanation), summary);
 });

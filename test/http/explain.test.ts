@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createConfigInForce } from '../../src/config/in-force.ts';
 import { HealthSync } from '../../src/health/sync.ts';
-import { createHistory } from '../../src/history/history.ts';
+import { createHistory, type HistoryChange } from '../../src/history/history.ts';
 import { createCensus } from '../../src/http/census.ts';
 import type { HttpRequest } from '../../src/http/endpoint.ts';
 import { explainChain, explainEndpoint, explainName } from '../../src/http/explain.ts';
@@ -193,6 +193,17 @@ test('explain of a zone that is not ready reports SERVFAIL and the missing sourc
   );
 });
 
+const HOSTILE: HistoryChange = {
+  ...{ atMs: 0, service: '<b>', name: '"><script>alert(2)</script>.', more: 3 },
+  transitions: [
+    {
+      ...{ instance: '<img onerror=alert(3)>', addresses: [], from: '<i>', to: '<u>', answered: false },
+      ...{ rule: '<s>', reason: '<script>' },
+    },
+  ],
+  after: { outcome: '<p onclick=x>', answered: 0, of: 1, addresses: [] },
+};
+
 test('the status page shows zones, services and health, escaped, and loads nothing', async () => {
   const { registry, board, census } = rooms();
   const zones = [{ name: 'test.local.', records: { count: 2 } }];
@@ -203,7 +214,7 @@ test('the status page shows zones, services and health, escaped, and loads nothi
       version: '1.2.3',
       replica: 'healthdns-0',
       overview: (limit) => overviewOf({ zones, registry, board, census }, limit),
-      recent: () => [],
+      recent: () => [HOSTILE],
       configuration: configuration.status,
     },
     fakeClock(),

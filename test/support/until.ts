@@ -14,3 +14,9 @@ export async function until<T>(actual: () => T | Promise<T>, expected: T, within
     await sleep(20);
   }
 }
+
+/** What a zone's state is, whatever its reason. */
+export const readinessOf = ({ ready, stale }: { readonly ready: boolean; readonly stale: boolean }) => ({
+  ready,
+  stale,
+});

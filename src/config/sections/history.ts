@@ -8,11 +8,18 @@ export const historyEntry = v.optional(
   mapping(
     {
       perService: v.optional(integer(1, 10_000, 'Changes that are kept of one service.'), 50),
-      inAll: v.optional(integer(1, 1_000_000, 'Changes that are kept of all services together.'), 10_000),
+      inAll: v.optional(
+        integer(
+          0,
+          1_000_000,
+          'Changes that are kept of all services together; 0: nothing is recorded, logged or written.',
+        ),
+        10_000,
+      ),
       file: v.optional(
         text(
           'a path',
-          'Where they survive a restart, relative to this file. Default: beside the first snapshot, or in the folder of the Cloud Map store; otherwise they are kept in memory only.',
+          'Where they survive a restart, relative to this file. Default: beside the first snapshot, or beside the folder of the Cloud Map store (FOLDER-history.jsonl); otherwise they are kept in memory only.',
         ),
       ),
     },

@@ -99,6 +99,12 @@ const kubernetesSchema = mapping(
       60,
     ),
     snapshot: snapshotEntry,
+    events: v.optional(
+      flag(
+        'Create Events on Pods that health leaves out and on Services that have nothing to answer, at most one a minute for each; needs deploy/rbac-events.yaml.',
+      ),
+      false,
+    ),
   },
   'A cluster. {} in a pod: the cluster that the pod runs in.',
 );
@@ -173,6 +179,7 @@ export function buildKubernetes(
     rank: zone.rank,
     merge: source.merge,
     staleAfterSeconds: source.staleAfterSeconds,
+    ...(source.events && { events: true }),
     snapshot: snapshot && { file: resolve(folder, snapshot.file), maxAgeSeconds: snapshot.maxAgeSeconds },
   };
 }

@@ -127,14 +127,18 @@ export function endReply(
 function addOpt(bytes: Uint8Array, reply: Reply, edns: QueryEdns, settings: ResponderSettings): void {
   const optAt = reply.at;
   const end = reply.base + reply.maxBytes;
-  if (optAt + OPT_BYTES_WITH_EDE > end) reply.ede = NO_EDE;
-  // The text is left out before the code is.
-  else if (optAt + OPT_BYTES_WITH_EDE + reply.why.length > end) reply.why = '';
-  reply.at = writeOpt(bytes, optAt, settings.udpPayloadBytes, reply.rcode, edns.dnssecOk, reply.ede, reply.why);
+  const text = reply.ede === NO_EDE ? '' : fittingText(reply, end);
+  reply.at = writeOpt(bytes, optAt, settings.udpPayloadBytes, reply.rcode, edns.dnssecOk, reply.ede, text);
   reply.counts[SECTION.ADDITIONAL]++;
   // RFC 7828 section 3.2.2: never over UDP.
   if (edns.keepalive && reply.overTcp && reply.at + KEEPALIVE_BYTES <= end)
     reply.at = writeKeepalive(bytes, reply.at, optAt, settings.tcpIdleMs);
+}
+
+/** The text of the extended error: where it does not fit, it is left out, and then the code. */
+function fittingText(reply: Reply, end: number): string {
+  if (reply.at + OPT_BYTES_WITH_EDE > end) reply.ede = NO_EDE;
+  return reply.at + OPT_BYTES_WITH_EDE + reply.why.length > end ? '' : reply.why;
 }
 
 /** Adds a record that is not in the table to the answer; where it does not fit, the reply is marked truncated. */

@@ -138,7 +138,7 @@ queryLog: { every: 100, rcodes: [SERVFAIL] }`,
     ],
     autopath: { zone: 'production.local.', search: [] },
     dns64: undefined,
-    queryLog: { every: 100, rcodes: [2] },
+    queryLog: { every: 100, rcodes: [2], format: undefined, classes: [], names: [], networks: [] },
   });
   assert.match(result.warnings[0].message, /`autopath` does nothing/);
 });

@@ -14,14 +14,15 @@ async function load(text: string, path = '/etc/healthdns/zones.yaml'): Promise<C
 describe('defaults of the configuration', () => {
   test('omitted keys have the documented defaults', async () => {
     const config = await load('zones: [{ name: Production.Local }]');
-    const { zones, ...top } = config;
+    const { zones, hash, ...top } = config;
+    assert.match(hash, /^[0-9a-f]{16}$/);
     assert.deepEqual(top, {
       file: '/etc/healthdns/zones.yaml',
       listen: [
         { address: '127.0.0.1', port: 1053 },
         { address: '::1', port: 1053 },
       ],
-      http: { address: '127.0.0.1', port: 8053 },
+      http: [{ address: '127.0.0.1', port: 8053 }],
       admin: undefined,
       adminToken: undefined,
       threads: 'auto',
@@ -223,7 +224,7 @@ zones:
         instances: [{ id: I, ipv6: "2001:DB8:0::1" }]
 `);
     const [service] = config.zones[0].services;
-    assert.deepEqual([config.listen, config.http], [[{ address: '::', port: 53 }], undefined]);
+    assert.deepEqual([config.listen, config.http], [[{ address: '::', port: 53 }], []]);
     assert.deepEqual(service.ports, [
       { name: '', protocol: 'tcp', port: 80 },
       { name: 'dns', protocol: 'udp', port: 53 },

@@ -112,7 +112,7 @@ says('admin on an address of listen or http is rejected', `admin: 127.0.0.1:8053
   '1:8 `admin`: 127.0.0.1:8053 is an address of `listen` or `http`: expected another port',
 ]);
 says('admin on a public address requires a token', `admin: 0.0.0.0:8054\n${zone()}`, [
-  '1:8 `admin`: everyone who can reach 0.0.0.0:8054 could read and write: use a loopback address, or set `adminToken`',
+  '1:8 `admin`: everyone who can reach 0.0.0.0:8054 could read and write: use a loopback address, or set `adminToken` or `tls.clientCa`',
 ]);
 says('admin with a token may be on any address', `admin: 0.0.0.0:8054\nadminToken: ./token\n${zone()}`, []);
 says(

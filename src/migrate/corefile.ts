@@ -28,12 +28,15 @@ export interface CorefileProblem {
   readonly text: string;
 }
 
+/** Its text, or why it cannot be read. */
+export type ImportedFile = { readonly file: string } & ({ readonly text: string } | { readonly unreadable: string });
+
 export interface CorefileSources {
   /**
    * The files that an import pattern matches, in the order of their names, relative to the file that imports; empty where
    * none does. An import without a match is an error for a path and none for a pattern, as in CoreDNS.
    */
-  filesOf(pattern: string, importingFile: string): readonly { readonly file: string; readonly text: string }[];
+  filesOf(pattern: string, importingFile: string): readonly ImportedFile[];
   /** The value for {$NAME} and {%NAME%}; undefined: the placeholder stays. */
   environment(name: string): string | undefined;
 }
@@ -49,7 +52,7 @@ export function parseCorefile(
   file: string,
   sources: CorefileSources,
 ): { readonly blocks: readonly ServerBlock[]; readonly problems: readonly CorefileProblem[] } {
-  const reading: Reading = { sources, problems: [], snippets: new Map(), tokens: 0, depth: 0 };
+  const reading: Reading = { sources, problems: [], snippets: new Map(), tokens: 0, isOverLimit: false, depth: 0 };
   const blocks = readBlocks(lineTokens(text, file, reading), reading);
   return { blocks, problems: reading.problems };
 }
@@ -68,6 +71,7 @@ interface Reading {
   readonly problems: CorefileProblem[];
   readonly snippets: Map<string, readonly Line[]>;
   tokens: number;
+  isOverLimit: boolean;
   depth: number;
 }
 
@@ -206,7 +210,11 @@ function importedLines(line: Line, reading: Reading): readonly Line[] {
     const files = reading.sources.filesOf(what.text, at.file);
     if (files.length === 0 && !/[*?[]/.test(what.text))
       report(reading, at, `imports "${what.text}", which is no snippet and no file`);
-    return files.flatMap(({ file, text }) => expanded(lineTokens(text, file, reading), reading));
+    return files.flatMap((imported) => {
+      if ('text' in imported) return expanded(lineTokens(imported.text, imported.file, reading), reading);
+      report(reading, at, `imports ${imported.file}, which cannot be read: ${imported.unreadable}`);
+      return [];
+    });
   } finally {
     reading.depth--;
   }
@@ -214,8 +222,9 @@ function importedLines(line: Line, reading: Reading): readonly Line[] {
 
 /** Imports inside imported lines are resolved here, where the depth is known. */
 function expanded(lines: readonly Line[], reading: Reading): readonly Line[] {
+  if (lines.length === 0) return [];
   reading.tokens += lines.length;
-  if (reading.tokens > COREFILE_LIMITS.tokens) return [];
+  if (isOverLimit(reading, lines[0][0].at)) return [];
   return lines.flatMap((line) =>
     line[0].text === 'import' && !line[0].quoted ? importedLines(line, reading) : [line],
   );
@@ -247,13 +256,20 @@ function lineTokens(text: string, file: string, reading: Reading): Line[] {
     } else if (found.trim() !== '' && !found.startsWith('#')) {
       current.push({ text: withEnvironment(found, reading), at, quoted: false });
     }
-    if (current.length > 0 && ++reading.tokens > COREFILE_LIMITS.tokens) {
-      report(reading, at, `more than ${COREFILE_LIMITS.tokens} words: the rest is not read`);
-      break;
-    }
+    if (current.length > 0 && found.trim() !== '') reading.tokens++;
+    if (isOverLimit(reading, at)) break;
   }
   endLine();
   return lines;
+}
+
+/** Words of imported lines count with each import. Reported once, where reading ended. */
+function isOverLimit(reading: Reading, at: Position): boolean {
+  if (reading.tokens <= COREFILE_LIMITS.tokens) return false;
+  if (!reading.isOverLimit)
+    report(reading, at, `more than ${COREFILE_LIMITS.tokens} words, with imports: the rest is not read`);
+  reading.isOverLimit = true;
+  return true;
 }
 
 function withEnvironment(text: string, reading: Reading): string {

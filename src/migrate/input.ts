@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { parseAllDocuments } from 'yaml';
-import { COREFILE_LIMITS, type CorefileSources } from './corefile.ts';
+import { COREFILE_LIMITS, type CorefileSources, type ImportedFile } from './corefile.ts';
 
 /** What is wrong with the input as a whole; the message names it and what to do. */
 export class InputError extends Error {
@@ -28,6 +28,8 @@ export function readMigrationInput(
   environment: (name: string) => string | undefined,
 ): MigrationInput {
   if (text.length > COREFILE_LIMITS.bytes) throw new InputError(`${path}: larger than ${COREFILE_LIMITS.bytes} bytes`);
+  if (text.trim() === '') throw new InputError(`${nameOf(path)}: empty`);
+  refuseBinary(text, nameOf(path));
   const maps = configMapsOf(text, path);
   if (maps === undefined) {
     const folder = path === '-' ? process.cwd() : dirname(resolve(path));
@@ -52,10 +54,19 @@ function nameOf(path: string): string {
   return path === '-' ? 'Corefile' : path;
 }
 
-/** The ConfigMaps in YAML or JSON; undefined where the text is none of them, which is then a Corefile. */
+/** PowerShell redirects what kubectl prints to files in UTF-16. */
+function refuseBinary(text: string, file: string): void {
+  const nul = text.indexOf('\0');
+  if (nul < 0) return;
+  const line = text.slice(0, nul).split('\n').length;
+  throw new InputError(
+    `${file}:${line}: not text in UTF-8: contains NUL; convert UTF-16 with iconv -f UTF-16 -t UTF-8`,
+  );
+}
+
+/** The ConfigMaps in YAML or JSON; undefined where the text is no object of Kubernetes, and then is a Corefile. */
 function configMapsOf(text: string, path: string): ConfigMap[] | undefined {
-  if (!/^\s*(\{\s*"|apiVersion:|kind:|---)/m.test(text) || !/\bConfigMap(List)?\b|"?kind"?\s*:\s*"?List\b/.test(text))
-    return undefined;
+  if (!/^\s*(\{\s*"|apiVersion:|kind:|---)/m.test(text) || !/"?kind"?\s*:\s*"?[A-Z]/.test(text)) return undefined;
   const documents = parseAllDocuments(text);
   if (!Array.isArray(documents)) return undefined;
   const problem = documents.flatMap(({ errors }) => errors)[0];
@@ -87,9 +98,25 @@ function importsFrom(folder: string): CorefileSources['filesOf'] {
   return (pattern, importingFile) => {
     const base = importingFile.includes('/') ? dirname(resolve(importingFile)) : folder;
     return matchingPaths(resolve(base, pattern))
-      .filter((path) => statSync(path).isFile() && statSync(path).size <= COREFILE_LIMITS.bytes)
-      .map((path) => ({ file: relative(process.cwd(), path), text: readFileSync(path, 'utf8') }));
+      .filter((path) => !isFolder(path))
+      .map(importedFile);
   };
+}
+
+function importedFile(path: string): ImportedFile {
+  const file = relative(process.cwd(), path);
+  try {
+    const { size } = statSync(path);
+    if (size > COREFILE_LIMITS.bytes) return { file, unreadable: `larger than ${COREFILE_LIMITS.bytes} bytes` };
+    const text = readFileSync(path, 'utf8');
+    return text.includes('\0') ? { file, unreadable: 'not text in UTF-8: contains NUL' } : { file, text };
+  } catch (error) {
+    return { file, unreadable: (error as Error).message };
+  }
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 /** The paths that exist and match, segment by segment, in the order of their names. */
@@ -109,18 +136,22 @@ function matchingPaths(pattern: string): string[] {
 }
 
 function namesIn(path: string): string[] {
-  return existsSync(path) && statSync(path).isDirectory() ? readdirSync(path).sort() : [];
+  return isFolder(path) ? readdirSync(path).sort() : [];
 }
 
-/** Go's filepath.Match for one segment: *, ? and [classes]. */
+/** filepath.Match of Go for one segment: *, ? and [classes]. A class that is not one, such as [z-a], matches nothing. */
 function isMatch(glob: string): (name: string) => boolean {
   const source = glob.replaceAll(/\[[^\]]*\]|[\s\S]/g, (part) => {
     if (part === '*') return '.*';
     if (part === '?') return '.';
     return part.length > 1 ? part : part.replace(/[.+^${}()|\\[\]]/, '\\$&');
   });
-  const pattern = new RegExp(`^${source}$`);
-  return (name) => pattern.test(name);
+  try {
+    const pattern = new RegExp(`^${source}$`);
+    return (name) => pattern.test(name);
+  } catch {
+    return () => false;
+  }
 }
 
 /** What other ConfigMaps hold, under the folder in which distributions mount it. */

@@ -48,7 +48,7 @@ export async function migrate(options: MigrateOptions, io: MigrateEnvironment): 
   }
   if (options.report === 'json')
     io.err(JSON.stringify({ findings: migration.findings, problems: migration.problems, check: refused }));
-  else for (const line of reportLines(migration, refused, options)) io.err(line);
+  else for (const line of reportLines(migration, refused, options)) io.err(onOneLine(line));
   return exitCode(migration, refused);
 }
 
@@ -78,7 +78,11 @@ const HEADINGS: Readonly<Record<Finding['outcome'], string>> = {
   dropped: 'Without an equivalent',
 };
 
-function reportLines({ findings, problems }: Migration, refused: readonly string[], options: MigrateOptions): string[] {
+function reportLines(
+  { findings, problems, zonesYaml }: Migration,
+  refused: readonly string[],
+  options: MigrateOptions,
+): string[] {
   const section = (outcome: Finding['outcome']) => {
     const lines = findings.filter((finding) => finding.outcome === outcome).map(formatFinding);
     return lines.length === 0 ? [] : [`${HEADINGS[outcome]}:`, ...lines.map((line) => `  ${line}`), ''];
@@ -93,8 +97,18 @@ function reportLines({ findings, problems }: Migration, refused: readonly string
     ...(refused.length > 0
       ? ['To be corrected before it can be served:', ...refused.map((line) => `  ${line}`), '']
       : []),
-    `${summaryOf(findings)} Next: healthdns check ${options.output ?? 'zones.yaml'}`,
+    zonesYaml === undefined
+      ? 'healthdns: no server block could be read, so there is no zones.yaml'
+      : `${summaryOf(findings)} Next: healthdns check ${options.output ?? 'zones.yaml'}`,
   ];
+}
+
+/** What a Corefile quotes may contain line breaks and escape sequences of terminals. */
+function onOneLine(line: string): string {
+  return line.replaceAll(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u${character.codePointAt(0)!.toString(16).padStart(4, '0')}`,
+  );
 }
 
 function formatFinding({ at, directive, text, differences }: Finding): string {

@@ -1,6 +1,7 @@
 // `rewrite` (https://coredns.io/plugins/rewrite/) → `rewrite`.
 import type { Directive } from './corefile.ts';
 import { type BlockContext, seconds } from './draft.ts';
+import { wholeName } from './pattern.ts';
 import type { Option, Plugin } from './plugin.ts';
 
 const KINDS = ['exact', 'prefix', 'suffix', 'substring', 'regex'];
@@ -122,13 +123,6 @@ function matchRule(kind: string, from: string): Record<string, unknown> {
 
 const literal = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
 const numbered = (text: string): string => text.replaceAll(/\{(\d)\}/g, '$$$1');
-
-/** CoreDNS searches anywhere in the name; here a pattern is for the whole name. */
-function wholeName(pattern: string): string {
-  const start = pattern.startsWith('^') ? '' : '.*';
-  const end = pattern.endsWith('$') ? '' : '.*';
-  return `${start}${pattern.replace(/^\^/, '').replace(/\$$/, '')}${end}`;
-}
 
 /** `answer name|value|auto …` after the rule, and the lines of the long form. */
 function answerOf(

@@ -1,6 +1,7 @@
 // `hosts`, `template`, `dns64`: answers without another server.
 import type { Directive } from './corefile.ts';
 import { zoneName } from './draft.ts';
+import { wholeName } from './pattern.ts';
 import { applyOptions, duration, flag, keylessOption, type Option, type Plugin, text } from './plugin.ts';
 
 const HOSTS_OPTIONS: readonly Option[] = [
@@ -147,13 +148,6 @@ function numberedGroups(pattern: string): { readonly pattern: string; readonly g
     return '(';
   });
   return { pattern: numbered, groups };
-}
-
-/** CoreDNS searches anywhere in the name; here a pattern is for the whole name. */
-function wholeName(pattern: string): string {
-  const start = pattern.startsWith('^') ? '' : '.*';
-  const end = pattern.endsWith('$') ? '' : '.*';
-  return `${start}${pattern.replace(/^\^/, '').replace(/\$$/, '')}${end}`;
 }
 
 export const dns64: Plugin = {

@@ -104,6 +104,25 @@ test('a file over the limits is rejected or cut, with a problem', () => {
   assert.match(problems(`. {\n${'a\n'.repeat(COREFILE_LIMITS.tokens)}}`)[0], /more than 200000 words/);
 });
 
+test('snippets that multiply beyond the limit are cut with one problem, and white space is no word', () => {
+  const levels = Array.from({ length: 8 }, (_, i) => `(s${i}) {\n${`import s${i + 1}\n`.repeat(10)}}\n`).join('');
+  assert.deepEqual(problems(`${levels}(s8) {\nerrors\n}\n. {\nimport s0\n}\n`), [
+    'Corefile:86: more than 200000 words, with imports: the rest is not read',
+  ]);
+  assert.deepEqual(problems(`. {\n${'  a  b  \n'.repeat(COREFILE_LIMITS.tokens / 2 - 3)}}`), []);
+});
+
+test('an imported file that cannot be read is a problem of the import', () => {
+  const filesOf = () => [
+    { file: 'custom/a', unreadable: 'ENOENT' },
+    { file: 'custom/b', text: 'errors' },
+  ];
+  assert.deepEqual(problems('. {\nimport custom/*\n}', { ...nothing, filesOf }), [
+    'Corefile:2: imports custom/a, which cannot be read: ENOENT',
+  ]);
+  assert.deepEqual(shape('. {\nimport custom/*\n}', { ...nothing, filesOf }), [{ '.': [['errors']] }]);
+});
+
 test('any text is parsed without throwing, and each directive has its line number', () => {
   const word = fc.constantFrom(
     '{',

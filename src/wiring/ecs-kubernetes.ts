@@ -10,7 +10,7 @@ import { ecsService } from '../http/aws-api.ts';
 import { connectApiServer } from '../sources/kubernetes/api/api-server.ts';
 import { DEFAULT_TIMINGS } from '../sources/kubernetes/watch/timings.ts';
 import { Watches } from '../sources/kubernetes/watch/watches.ts';
-import { type Ecs, type EcsDependencies, followWeights, ttlSeconds } from './ecs.ts';
+import { type Ecs, type EcsDependencies, followWeights, hasRegistry, ttlSeconds } from './ecs.ts';
 
 const LEASE_NAME = 'healthdns-ecs';
 /** Shorter than the lease's renew deadline. */
@@ -61,7 +61,7 @@ export function startEcsInCluster(
     ...{ writes: 'Deployments of ECS services', onChange: writer.setActive },
   });
   return {
-    service: ecsService({ state, engine, clock, region, account }, false),
+    service: ecsService({ state, engine, clock, region, account, hasRegistry: hasRegistry(cloudMap) }, false),
     endpoints: [],
     async stop() {
       await writer.stop();

@@ -10,11 +10,11 @@ import { ServiceScheduler } from '../ecs/engine/service-scheduler.ts';
 import { serviceKey } from '../ecs/model/ecs-records.ts';
 import { FileState } from '../ecs/model/file-state.ts';
 import type { RunningTask } from '../ecs/model/running-task.ts';
-import { taskArn } from '../ecs/operations/ecs-api.ts';
+import { activeCluster, taskArn } from '../ecs/operations/ecs-api.ts';
 import type { TaskStatement } from '../ecs/task-instance.ts';
 import { ecsService } from '../http/aws-api.ts';
 import { resetEndpoint } from '../http/reset.ts';
-import { type Ecs, type EcsDependencies, followWeights, ttlSeconds } from './ecs.ts';
+import { type Ecs, type EcsDependencies, followWeights, hasRegistry, ttlSeconds } from './ecs.ts';
 
 /** Rejects if the state cannot be read. */
 export async function startEcsOnProcesses(config: ProcessesConfig, dependencies: EcsDependencies): Promise<Ecs> {
@@ -33,7 +33,7 @@ export async function startEcsOnProcesses(config: ProcessesConfig, dependencies:
   });
   followWeights(state, dependencies);
   await engine.recover(({ service, cluster, deployment }) => {
-    if (service === undefined) return state.clusters.has(cluster);
+    if (service === undefined) return activeCluster(state, cluster) !== undefined;
     const deployments = state.services.get(serviceKey({ cluster, name: service }))?.deployments ?? [];
     return deployments.some(({ id }) => id === deployment);
   });
@@ -46,7 +46,7 @@ export async function startEcsOnProcesses(config: ProcessesConfig, dependencies:
     await Promise.all([state.save(), emptyCloudMap(cloudMap)]);
   };
   return {
-    service: ecsService({ state, engine, clock, region, account }, true),
+    service: ecsService({ state, engine, clock, region, account, hasRegistry: hasRegistry(cloudMap) }, true),
     endpoints: config.reset ? [resetEndpoint(reset)] : [],
     async stop() {
       scheduler.close();

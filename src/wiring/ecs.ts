@@ -44,11 +44,17 @@ export function followWeights(state: EcsState, { book, publishNow }: EcsDependen
 
 const DEFAULT_TTL_SECONDS = 60;
 
-/** The longest TTL of the Cloud Map services that a task is registered in: as long, clients may use its address. */
+/** The longest TTL of the Cloud Map services that a task is in: as long, clients may use its address. 0 if none exists. */
 export function ttlSeconds({ state }: Api, registries: readonly Pick<Registry, 'registryArn'>[]): number {
   const ttls = registries.flatMap(({ registryArn }) => {
     const service = state.services.get(idOf(registryArn));
-    return service?.dnsConfig?.records.map((record) => record.ttlSeconds) ?? [];
+    if (service === undefined) return [];
+    return service.dnsConfig?.records.map((record) => record.ttlSeconds) ?? [DEFAULT_TTL_SECONDS];
   });
-  return ttls.length === 0 ? DEFAULT_TTL_SECONDS : Math.max(...ttls);
+  return Math.max(0, ...ttls);
 }
+
+export const hasRegistry =
+  ({ state }: Api) =>
+  (registryArn: string): boolean =>
+    state.services.has(idOf(registryArn));

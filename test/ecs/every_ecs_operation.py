@@ -92,6 +92,8 @@ call("tag_resource", resourceArn=service["serviceArn"], tags=[{"key": "a", "valu
 call("untag_resource", resourceArn=service["serviceArn"], tagKeys=["c"])
 assert call("list_tags_for_resource", resourceArn=service["serviceArn"])["tags"] == [{"key": "a", "value": "b"}]
 
+refused("InvalidParameterException", "tag_resource", resourceArn=service["serviceArn"], tags=[{"key": "aws:a", "value": "b"}])
+
 call("tag_resource", resourceArn=tasks[0], tags=[{"key": "a", "value": "b"}])
 assert call("describe_tasks", cluster="boto", tasks=tasks[:1], include=["TAGS"])["tasks"][0]["tags"] == [{"key": "a", "value": "b"}]
 call("untag_resource", resourceArn=tasks[0], tagKeys=["a"])
@@ -103,4 +105,7 @@ refused("InvalidParameterException", "delete_service", cluster="boto", service="
 assert call("delete_service", cluster="boto", service="web", force=True)["service"]["status"] == "DRAINING"
 client.get_waiter("services_inactive").wait(cluster="boto", services=["web"], WaiterConfig=FAST)
 assert call("delete_cluster", cluster="boto")["cluster"]["status"] == "INACTIVE"
+assert call("describe_clusters", clusters=["boto"])["clusters"][0]["status"] == "INACTIVE"
+assert not [arn for arn in call("list_clusters")["clusterArns"] if arn.endswith("/boto")]
+refused("ClusterNotFoundException", "list_services", cluster="boto")
 print(len(called), "operations")

@@ -138,7 +138,7 @@ test('a task whose port is taken does not start, and the event tells why', optio
 });
 
 test(
-  'tasks go on when the Cloud Map service and namespace under them are deleted, and end with their service',
+  'a Cloud Map service with tasks cannot be deleted; without it a service still runs, and ends',
   options,
   async () => {
     const setup = await startEcsOnProcesses();
@@ -147,11 +147,15 @@ test(
       const { serviceId } = await setup.createService('under', { desiredCount: 2 });
       await setup.stable('under');
       const { Service } = await setup.cloudMap.call('GetService', { Id: serviceId });
+      assert.equal(Service.InstanceCount, 2);
+      await assert.rejects(setup.cloudMap.call('DeleteService', { Id: serviceId }), { name: 'ResourceInUse' });
+      await setup.ecs('UpdateService', { service: 'under', desiredCount: 0 });
+      await setup.stable('under');
       await setup.cloudMap.call('DeleteService', { Id: serviceId });
       await setup.cloudMap.call('DeleteNamespace', { Id: Service.NamespaceId });
-      assert.equal((await setup.service('under')).runningCount, 2);
-      await setup.ecs('UpdateService', { service: 'under', desiredCount: 1 });
+      await setup.ecs('UpdateService', { service: 'under', desiredCount: 2 });
       await setup.stable('under');
+      assert.equal((await setup.service('under')).runningCount, 2);
       await setup.ecs('DeleteService', { service: 'under', force: true });
       await until(async () => (await setup.service('under')).status, 'INACTIVE');
     } finally {

@@ -291,3 +291,46 @@ test(
     assert.deepEqual(weights(), { blue: 90, green: 10 });
   },
 );
+
+test('what names nothing, or something in another cluster, is refused and starts nothing', options, async () => {
+  await setup.define('astray');
+  await setup.createService('astray', { desiredCount: 0 });
+  const nowhere = 'arn:aws:servicediscovery:us-east-1:000000000000:service/srv-nowhere';
+  const unknown = { name: 'InvalidParameterException', message: /there is no Cloud Map service arn:.*srv-nowhere/ };
+  const serviceRegistries = [{ registryArn: nowhere }];
+  await assert.rejects(
+    setup.ecs('CreateService', { serviceName: 'lost', taskDefinition: 'astray', serviceRegistries }),
+    unknown,
+  );
+  await assert.rejects(setup.ecs('UpdateService', { service: 'astray', serviceRegistries }), unknown);
+  assert.equal((await setup.ecs('DescribeServices', { services: ['lost'] })).failures[0].reason, 'MISSING');
+
+  const elsewhere = 'arn:aws:ecs:us-east-1:000000000000:service/other/astray';
+  const foreign = { name: 'InvalidParameterException', message: 'Identifier is for other. Your cluster is default' };
+  await assert.rejects(setup.ecs('DescribeServices', { services: [elsewhere] }), foreign);
+  await assert.rejects(setup.ecs('UpdateService', { service: elsewhere, desiredCount: 1 }), foreign);
+  await assert.rejects(setup.ecs('DeleteService', { service: elsewhere }), foreign);
+  await assert.rejects(setup.ecs('ListTasks', { serviceName: elsewhere }), foreign);
+  assert.equal((await setup.service('astray')).status, 'ACTIVE');
+});
+
+test('a deleted cluster is described as INACTIVE, and can be created again', options, async () => {
+  await setup.ecs('CreateCluster', { clusterName: 'brief', tags: [{ key: 'a', value: 'b' }] });
+  await setup.ecs('DeleteCluster', { cluster: 'brief' });
+  const describe = async () =>
+    (await setup.ecs('DescribeClusters', { clusters: ['brief'], include: ['TAGS'] })).clusters;
+  assert.equal((await describe())[0].status, 'INACTIVE');
+  await setup.restart();
+  assert.equal((await describe())[0].status, 'INACTIVE');
+  const gone = { name: 'ClusterNotFoundException' };
+  await assert.rejects(setup.ecs('DeleteCluster', { cluster: 'brief' }), gone);
+  await assert.rejects(setup.ecs('ListServices', { cluster: 'brief' }), gone);
+  await assert.rejects(setup.ecs('RunTask', { cluster: 'brief', taskDefinition: 'astray' }), gone);
+  const { clusterArns } = await setup.ecs('ListClusters', {});
+  assert.ok(!clusterArns.some((arn: string) => arn.endsWith('/brief')));
+  await setup.ecs('CreateCluster', { clusterName: 'brief' });
+  assert.deepEqual(
+    (await describe()).map(({ status, tags }: any) => ({ status, tags })),
+    [{ status: 'ACTIVE', tags: [] }],
+  );
+});

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { type Api, namespaceOf, newServiceId, serviceArn, serviceOf } from '../api.ts';
+import { type Api, allInstances, namespaceOf, newServiceId, serviceArn, serviceOf } from '../api.ts';
 import { AwsError } from '../aws-error.ts';
 import { filtered, page } from '../list-pages.ts';
 import { type DnsConfig, type HealthCheckConfig, idOf, type NamespaceRecord, type ServiceRecord } from '../records.ts';
@@ -63,7 +63,7 @@ export function createService(api: Api, input: unknown): Promise<object> {
 function again(api: Api, existing: ServiceRecord, request: CreateInput): object {
   const isRetry = request.CreatorRequestId !== undefined && request.CreatorRequestId === existing.creatorRequestId;
   if (isRetry && fingerprintOf(request) === existing.fingerprint)
-    return describe(api, existing, api.state.instancesOf(existing.id).size);
+    return describe(api, existing, instanceCount(api, existing));
   throw new AwsError('ServiceAlreadyExists', `service ${request.Name} exists already in the namespace`, {
     ServiceId: existing.id,
     ServiceArn: serviceArn(api, existing.id),
@@ -135,7 +135,7 @@ const idInput = v.object({ Id: resourceId });
 
 export function getService(api: Api, input: unknown): object {
   const service = serviceOf(api, read(idInput, input).Id);
-  return { Service: describe(api, service, api.state.instancesOf(service.id).size) };
+  return { Service: describe(api, service, instanceCount(api, service)) };
 }
 
 const listInput = v.object({ NextToken: nextToken, MaxResults: maxResults, Filters: filters });
@@ -151,7 +151,7 @@ export function listServices(api: Api, input: unknown): object {
   });
   const { items, nextToken: token } = page(services, ({ id }) => id, request);
   const summary = (service: ServiceRecord) => ({
-    ...describe(api, service, api.state.instancesOf(service.id).size),
+    ...describe(api, service, instanceCount(api, service)),
     NamespaceId: undefined,
     CreatorRequestId: undefined,
   });
@@ -162,8 +162,11 @@ export function deleteService(api: Api, input: unknown): Promise<object> {
   const { Id } = read(idInput, input);
   return api.state.mutate(() => {
     const service = serviceOf(api, Id);
-    if (api.state.instancesOf(service.id).size > 0)
-      throw new AwsError('ResourceInUse', `service ${service.name} still has instances; deregister them first`);
+    if (instanceCount(api, service) > 0)
+      throw new AwsError(
+        'ResourceInUse',
+        `service ${service.name} still has instances; deregister them, and stop its ECS tasks, first`,
+      );
     return { changes: [{ collection: 'service', key: service.id, value: undefined }], result: {} };
   });
 }
@@ -254,7 +257,10 @@ export function deleteServiceAttributes(api: Api, input: unknown): Promise<objec
   });
 }
 
-function describe(api: Api, service: ServiceRecord, instanceCount: number): object {
+/** Also of ECS tasks, as in AWS. */
+const instanceCount = (api: Api, service: ServiceRecord): number => [...allInstances(api, service)].length;
+
+function describe(api: Api, service: ServiceRecord, instances: number): object {
   const { dnsConfig, healthCheckConfig: check } = service;
   return {
     Id: service.id,
@@ -264,7 +270,7 @@ function describe(api: Api, service: ServiceRecord, instanceCount: number): obje
     Name: service.name,
     NamespaceId: service.namespaceId,
     Description: service.description,
-    InstanceCount: instanceCount,
+    InstanceCount: instances,
     Type: dnsConfig ? 'DNS_HTTP' : 'HTTP',
     DnsConfig: dnsConfig && {
       NamespaceId: service.namespaceId,

@@ -8,6 +8,8 @@ export interface ClusterRecord {
   readonly createdMs: number;
   readonly tags: Tags;
   readonly settings?: readonly { readonly name: string; readonly value: string }[];
+  /** Since when it has been INACTIVE (deleted); such clusters are described for an hour. */
+  readonly inactiveMs?: number;
 }
 
 export interface TaskDefinitionRecord {

@@ -3,7 +3,13 @@ import * as v from 'valibot';
 import type { Clock } from '../../clock.ts';
 import { AwsError } from '../../cloudmap/aws-error.ts';
 import { read } from '../../cloudmap/request-shapes.ts';
-import { type EcsServiceRecord, serviceKey, type Tags, type TaskDefinitionRecord } from '../model/ecs-records.ts';
+import {
+  type ClusterRecord,
+  type EcsServiceRecord,
+  serviceKey,
+  type Tags,
+  type TaskDefinitionRecord,
+} from '../model/ecs-records.ts';
 import type { EcsChange, EcsState } from '../model/ecs-state.ts';
 import type { RunningTask, TaskEngine } from '../model/running-task.ts';
 import { weightProblem } from './weights.ts';
@@ -14,6 +20,8 @@ export interface EcsApi {
   readonly clock: Clock;
   readonly region: string;
   readonly account: string;
+  /** Whether there is a Cloud Map service with this ARN. */
+  readonly hasRegistry: (registryArn: string) => boolean;
 }
 
 export const DEFAULT_CLUSTER = 'default';
@@ -32,6 +40,13 @@ export const containerArn = (api: Arns, task: RunningTask, name: string): string
 /** The last part of an ARN; a name is returned as it is. */
 export const nameOf = (nameOrArn: string): string => nameOrArn.slice(nameOrArn.lastIndexOf('/') + 1);
 
+/** The name of a service. @throws AwsError InvalidParameterException if its ARN has another cluster, as in ECS */
+export function serviceNameOf(cluster: string, nameOrArn: string): string {
+  const [, other] = /^arn:.*:service\/([^/]+)\/[^/]+$/.exec(nameOrArn) ?? [];
+  if (other === undefined || other === cluster) return nameOf(nameOrArn);
+  throw new AwsError('InvalidParameterException', `Identifier is for ${other}. Your cluster is ${cluster}`);
+}
+
 /** @throws AwsError InvalidParameterException */
 export const readInput = <Schema extends v.GenericSchema>(schema: Schema, input: unknown): v.InferOutput<Schema> =>
   read(schema, input, 'InvalidParameterException');
@@ -39,8 +54,14 @@ export const readInput = <Schema extends v.GenericSchema>(schema: Schema, input:
 /** The name of a cluster that exists. @throws AwsError ClusterNotFoundException */
 export function clusterOf({ state }: EcsApi, nameOrArn: string | undefined): string {
   const name = nameOf(nameOrArn ?? DEFAULT_CLUSTER);
-  if (!state.clusters.has(name)) throw new AwsError('ClusterNotFoundException', 'Cluster not found.');
+  if (activeCluster(state, name) === undefined) throw new AwsError('ClusterNotFoundException', 'Cluster not found.');
   return name;
+}
+
+/** Undefined also for one that was deleted. */
+export function activeCluster({ clusters }: Pick<EcsState, 'clusters'>, name: string): ClusterRecord | undefined {
+  const cluster = clusters.get(name);
+  return cluster?.inactiveMs === undefined ? cluster : undefined;
 }
 
 /** The same for what is created there, which the default cluster need not be. @throws AwsError ClusterNotFoundException */
@@ -49,13 +70,13 @@ export const targetCluster = (api: EcsApi, nameOrArn: string | undefined): strin
 
 /** The default cluster gets its record with the first service or task in it. */
 export const clusterChange = ({ state, clock }: EcsApi, name: string): EcsChange[] =>
-  state.clusters.has(name)
+  activeCluster(state, name)
     ? []
     : [{ collection: 'cluster', key: name, value: { name, createdMs: clock.now(), tags: {} } }];
 
 /** An active service. @throws AwsError ServiceNotFoundException, ServiceNotActiveException */
 export function serviceOf(api: EcsApi, cluster: string, nameOrArn: string): EcsServiceRecord {
-  const service = api.state.services.get(serviceKey({ cluster, name: nameOf(nameOrArn) }));
+  const service = api.state.services.get(serviceKey({ cluster, name: serviceNameOf(cluster, nameOrArn) }));
   if (service === undefined) throw new AwsError('ServiceNotFoundException', 'Service not found.');
   if (service.status !== 'ACTIVE') throw new AwsError('ServiceNotActiveException', 'Service was not ACTIVE.');
   return service;
@@ -112,7 +133,9 @@ export const tags = v.optional(
 /** @throws AwsError InvalidParameterException */
 export function tagsOf(list: v.InferOutput<typeof tags>): Tags {
   const given = Object.fromEntries(list.map(({ key, value }) => [key, value]));
-  const problem = weightProblem(given);
+  const reserved = Object.keys(given).find((key) => key.toLowerCase().startsWith('aws:'));
+  const problem =
+    reserved === undefined ? weightProblem(given) : `tag ${reserved}: keys beginning with aws: are reserved`;
   if (problem !== undefined) throw new AwsError('InvalidParameterException', problem);
   return given;
 }

@@ -3,7 +3,7 @@ import { AwsError, type AwsErrorCode } from '../../cloudmap/aws-error.ts';
 import type { Tags } from '../model/ecs-records.ts';
 import type { EcsChange } from '../model/ecs-state.ts';
 import type { RunningTask } from '../model/running-task.ts';
-import { DEFAULT_CLUSTER, type EcsApi, nameOf, readInput, tagList, tags, tagsOf } from './ecs-api.ts';
+import { activeCluster, DEFAULT_CLUSTER, type EcsApi, nameOf, readInput, tagList, tags, tagsOf } from './ecs-api.ts';
 
 const MAX_TAGS = 50;
 const resourceArn = v.pipe(v.string(), v.minLength(1), v.maxLength(2048));
@@ -64,7 +64,7 @@ function tagged({ state }: EcsApi, arn: string): { readonly tags: Tags; withTags
   const refuse = (code: AwsErrorCode, message: string) => new AwsError(code, message);
   switch (kind) {
     case 'cluster': {
-      const record = state.clusters.get(key);
+      const record = activeCluster(state, key);
       if (record === undefined) throw refuse('ClusterNotFoundException', 'Cluster not found.');
       return { tags: record.tags, withTags: (next) => ({ collection: kind, key, value: { ...record, tags: next } }) };
     }

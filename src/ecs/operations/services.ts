@@ -23,13 +23,13 @@ import {
   LAUNCH_TYPE_PROBLEM,
   LAUNCH_TYPES,
   name,
-  nameOf,
   pageInput,
   pageOf,
   readInput,
   reference,
   references,
   serviceArn,
+  serviceNameOf,
   serviceOf,
   tags,
   tagsOf,
@@ -120,6 +120,7 @@ function newService(api: EcsApi, cluster: string, request: v.InferOutput<typeof 
   if (services.length >= MAX_SERVICES) throw new AwsError('ClientException', `at most ${MAX_SERVICES} services`);
   const definition = activeDefinition(api, request.taskDefinition);
   checkRegistries(definition, request.serviceRegistries ?? []);
+  checkExist(api, request.serviceRegistries ?? []);
   return {
     ...{ cluster, name: request.serviceName, status: 'ACTIVE', desiredCount: request.desiredCount ?? 1 },
     registries: request.serviceRegistries ?? [],
@@ -167,6 +168,16 @@ function checkRegistries({ definition }: TaskDefinitionRecord, given: EcsService
   }
 }
 
+/** Otherwise the tasks of a mistyped ARN would run, and have no name. */
+function checkExist(api: EcsApi, given: EcsServiceRecord['registries']): void {
+  const unknown = given.find(({ registryArn }) => !api.hasRegistry(registryArn));
+  if (unknown !== undefined)
+    throw new AwsError(
+      'InvalidParameterException',
+      `serviceRegistries: there is no Cloud Map service ${unknown.registryArn}; servicediscovery list-services has the ARNs`,
+    );
+}
+
 function newDeployment({ clock }: EcsApi, definition: TaskDefinitionRecord): DeploymentRecord {
   const id = `ecs-svc/${BigInt(`0x${randomUUID().replaceAll('-', '').slice(0, 15)}`)
     .toString()
@@ -210,6 +221,7 @@ function updated(api: EcsApi, before: EcsServiceRecord, request: v.InferOutput<t
       : activeDefinition(api, request.taskDefinition);
   const registriesNow = request.serviceRegistries ?? before.registries;
   checkRegistries(definition, registriesNow);
+  checkExist(api, request.serviceRegistries ?? []);
   const isNew =
     request.forceNewDeployment ||
     definitionKey(definition) !== primary?.taskDefinition ||
@@ -234,7 +246,7 @@ export function describeServices(api: EcsApi, input: unknown): object {
   const request = readInput(describeInput, input);
   const cluster = clusterOf(api, request.cluster);
   const found = request.services.map((one) => {
-    const own = nameOf(one);
+    const own = serviceNameOf(cluster, one);
     return { name: own, service: api.state.services.get(serviceKey({ cluster, name: own })) };
   });
   return {
@@ -278,7 +290,7 @@ const deleteInput = v.object({
 export async function deleteService(api: EcsApi, input: unknown): Promise<object> {
   const request = readInput(deleteInput, input);
   const cluster = clusterOf(api, request.cluster);
-  const key = serviceKey({ cluster, name: nameOf(request.service) });
+  const key = serviceKey({ cluster, name: serviceNameOf(cluster, request.service) });
   return api.state.mutate(() => {
     const before = api.state.services.get(key);
     if (before === undefined || before.status === 'INACTIVE')

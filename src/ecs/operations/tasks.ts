@@ -20,6 +20,7 @@ import {
   readInput,
   reference,
   references,
+  serviceNameOf,
   tags,
   tagsOf,
   targetCluster,
@@ -113,7 +114,7 @@ const listInput = v.object({
 export function listTasks(api: EcsApi, input: unknown): object {
   const request = readInput(listInput, input);
   const cluster = clusterOf(api, request.cluster);
-  const service = request.serviceName === undefined ? undefined : nameOf(request.serviceName);
+  const service = request.serviceName === undefined ? undefined : serviceNameOf(cluster, request.serviceName);
   if (service !== undefined && !api.state.services.has(serviceKey({ cluster, name: service })))
     throw new AwsError('ServiceNotFoundException', 'Service not found.');
   const tasks = [...api.engine.tasks.values()].filter(

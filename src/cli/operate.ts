@@ -2,9 +2,10 @@
 import { Argument, type Command, Option } from 'commander';
 import { systemClock } from '../clock.ts';
 import { TOP_VIEWS } from '../plane/tally.ts';
-import { parseCount, parseDuration } from './arguments.ts';
+import { parseDuration, parseWhole } from './arguments.ts';
 import { completion, SHELLS, type Shell } from './completion.ts';
 import { order } from './drain.ts';
+import { CommandError, EXIT } from './exit-code.ts';
 import { manual } from './manual.ts';
 import { queryLog } from './query-log.ts';
 import { httpOption, tokenOption } from './server-options.ts';
@@ -63,6 +64,9 @@ interface StatusFlags extends ServerFlags {
   readonly output?: 'wide';
 }
 
+/** As the server gives. */
+const MAX_LINES = 500;
+
 interface TopFlags extends ServerFlags {
   readonly over: 'minute' | 'hour';
   readonly limit: number;
@@ -102,7 +106,7 @@ Examples:
     .description('Shows who asks for what: live on a terminal until Ctrl-C, else once.')
     .addArgument(new Argument('[view]', 'what to show; default: everything').choices(TOP_VIEWS))
     .addOption(new Option('--over <period>', 'the last minute or hour').choices(['minute', 'hour']).default('minute'))
-    .option('-n, --limit <n>', 'lines of each view', parseCount, 10)
+    .option('-n, --limit <n>', 'lines of each view', parseWhole(1, MAX_LINES), 10)
     .option('--once', 'once, also on a terminal')
     .addOption(httpOption())
     .addOption(tokenOption())
@@ -156,7 +160,7 @@ function addQueryLogCommand(program: Command, { out, finish }: CommandSurroundin
     .option('--client <network>', 'only clients in it, such as 10.0.0.0/8 (repeatable)', collect, [])
     .option('--rcode <rcode>', 'only responses with it, such as NXDOMAIN (repeatable)', collect, [])
     .option('--class <class>', 'only success, denial or error (repeatable)', collect, [])
-    .option('--every <n>', 'one of every N queries', parseCount)
+    .option('--every <n>', 'one of every N queries', parseWhole(1, 1_000_000_000))
     .option('--format <format>', "fields, or a line in the format of CoreDNS's log such as {common}")
     .addOption(new Option('--for <duration>', 'then as configured again; default: 10m').argParser(parseDuration))
     .addOption(httpOption())
@@ -184,7 +188,19 @@ Examples:
         json,
         ...server
       } = flags;
-      const settings = { names, clients, rcodes, classes, ...(every && { every }), ...(format && { format }) };
+      const isFiltered = [names, clients, rcodes, classes].some((filter) => filter.length > 0) || every || format;
+      if (state !== 'on' && isFiltered)
+        throw new CommandError('filters and --format are for `query-log on`', EXIT.USAGE);
+      if (state === undefined && seconds !== undefined)
+        throw new CommandError('--for: expected on or off: `query-log on --for 10m`', EXIT.USAGE);
+      const settings = {
+        names,
+        clients,
+        rcodes: rcodes.map((rcode) => rcode.toUpperCase()),
+        classes,
+        ...(every && { every }),
+        ...(format && { format }),
+      };
       const queryLogOf = { on: settings, off: false, configured: null };
       const request = state && { queryLog: queryLogOf[state], ...(seconds !== undefined && { seconds }) };
       finish(await queryLog({ request, server, json: json === true }, out));

@@ -1,6 +1,9 @@
 // `healthdns query-log`: switches the query log of a running server on and off.
 import type { QueryLogRequest } from '../config/sections/query-log.ts';
+import { rcodeName } from '../dns/types.ts';
+import type { QueryLogSettings } from '../plane/forward-settings.ts';
 import { CommandError, EXIT } from './exit-code.ts';
+import { printable } from './printable.ts';
 import { requestServer, type ServerFlags } from './server-request.ts';
 
 export interface QueryLogOptions {
@@ -26,7 +29,23 @@ export async function queryLog(
   const body = (await response.text()).trimEnd();
   if (response.status === 400) throw new CommandError(body, EXIT.USAGE);
   if (!response.ok) throw new CommandError(body);
-  const { state, until } = JSON.parse(body) as { state: string; until?: string };
-  print(json ? body : `query log: ${state}${until === undefined ? '' : ` until ${until}`}`);
+  print(json ? body : printable(lineOf(JSON.parse(body) as InForce)));
   return EXIT.OK;
+}
+
+interface InForce {
+  readonly state: string;
+  readonly until?: string;
+  readonly settings?: QueryLogSettings;
+}
+
+function lineOf({ state, until, settings }: InForce): string {
+  const { names = [], networks = [], rcodes = [], classes = [], every = 1, format } = settings ?? {};
+  const filters = Object.entries({ name: names, client: networks, rcode: rcodes.map(rcodeName), class: classes });
+  return [
+    `query log: ${state}${until === undefined ? '' : ` until ${until}`}`,
+    ...filters.filter(([, words]) => words.length > 0).map(([filter, words]) => `${filter} ${words.join(', ')}`),
+    ...(every > 1 ? [`one of every ${every}`] : []),
+    ...(format === undefined ? [] : [`format ${format}`]),
+  ].join('; ');
 }

@@ -26,9 +26,15 @@ export async function requestServer(
   };
   const send = base.protocol === 'https:' && hasClientTls() ? fetchWithCertificate : fetch;
   const response = await send(new URL(path, base), request).catch((error: Error) => {
+    if (error instanceof CommandError) throw error;
     throw new CommandError(`no reply from ${base.origin}: ${causeOf(error)}; is healthdns running there (--http URL)?`);
   });
-  if (response.status === 401) throw new CommandError(`${base.origin} requires a token: --token-file FILE`);
+  if (response.status === 401)
+    throw new CommandError(
+      tokenFile === undefined
+        ? `${base.origin} requires a token: --token-file FILE`
+        : `${base.origin} does not accept the token in ${tokenFile}: expected the content of its \`adminToken\` file`,
+    );
   return response;
 }
 
@@ -40,9 +46,14 @@ function parseUrl(text: string): URL {
   return new URL('/', url);
 }
 
+/** Codes of OpenSSL for a certificate without a known issuer. */
+const UNTRUSTED = ['DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'];
+
 /** fetch hides the reason in `cause`, and an attempt at several addresses the reasons in `errors`. */
 function causeOf(error: Error): string {
   const cause = error.cause;
   if (cause instanceof AggregateError) return cause.errors.map((one: Error) => one.message).join(', ');
-  return cause instanceof Error ? cause.message : error.message;
+  if (!(cause instanceof Error)) return error.message;
+  const isUntrusted = UNTRUSTED.includes((cause as NodeJS.ErrnoException).code ?? '');
+  return isUntrusted ? `${cause.message} (HEALTHDNS_CA_FILE: the file with its CA, in PEM)` : cause.message;
 }

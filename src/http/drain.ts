@@ -9,6 +9,7 @@ import type { InstanceState } from '../registry/model.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { NameExplanation } from '../zone/explain/explain.ts';
 import { type Endpoint, type HttpRequest, type HttpResponse, json, text } from './endpoint.ts';
+import { type AskedContext, longerNames } from './explain-asked.ts';
 import { refusalOfWrite } from './writes.ts';
 
 /** What keeps an order. In memory it is lost at the next restart; in a file or in memory, other replicas do not see it. */
@@ -24,6 +25,8 @@ export interface Operators {
 export interface DrainOptions {
   readonly operators: Operators;
   readonly explain: (name: string) => Pick<NameExplanation, 'name' | 'owners'>;
+  /** The zones served, by which short names are completed. */
+  readonly zones: AskedContext['zones'];
   readonly registry: Pick<Registry, 'service' | 'services' | 'instancesOf'>;
   /** Makes verdicts take effect; resolves when DNS reflects them. */
   readonly inForce: () => Promise<void>;
@@ -107,18 +110,19 @@ async function carryOut(order: Order, { isAuthenticated }: HttpRequest, options:
 }
 
 /** The instances by their subjects, or why there are none. */
-function find({ name, instance: wanted }: Order, { explain, registry, operators }: DrainOptions) {
+function find({ name, instance: wanted }: Order, { explain, zones, registry, operators }: DrainOptions) {
   const found = new Map<string, InstanceState>();
-  const known: InstanceState[] = [];
-  let owners: NameExplanation['owners'];
-  try {
-    ({ owners } = explain(name));
-  } catch (error) {
-    if (error instanceof NameError) return error.message;
-    throw error;
+  let known: readonly InstanceState[] = [];
+  for (const asked of [name, ...longerNames(name, zones())]) {
+    try {
+      known = explain(asked).owners.flatMap(({ owner }) => [...(registry.service(owner)?.instances.values() ?? [])]);
+    } catch (error) {
+      if (!(error instanceof NameError)) throw error;
+      if (asked === name) return error.message;
+    }
+    if (known.length > 0) break;
   }
   const address = canonicalIp(wanted);
-  for (const { owner } of owners) known.push(...(registry.service(owner)?.instances.values() ?? []));
   for (const state of known) {
     const { id, hostname } = state.instance;
     const isMeant =
@@ -130,7 +134,7 @@ function find({ name, instance: wanted }: Order, { explain, registry, operators 
   const ids = [...new Set(known.map(({ instance }) => instance.id))];
   const meant = nearest(wanted, ids.slice(0, 1_000));
   const some = ids.length > MAX_NAMED ? `, … (${ids.length} in all)` : '';
-  const hint = meant === undefined ? '' : `: did you mean ${meant}?`;
+  const hint = meant === undefined ? '.' : `: did you mean ${meant}?`;
   return `${name} has no instance ${JSON.stringify(wanted)}${hint} It has ${ids.slice(0, MAX_NAMED).join(', ')}${some}`;
 }
 
@@ -150,7 +154,9 @@ function describe(
     ...(order?.untilMs !== undefined && { until: new Date(order.untilMs).toISOString() }),
     instances: concerned.slice(0, 1_000).map(overviewOf),
     remarks: [
-      ...(keptIn === 'memory' ? ['kept in memory: it is lost at a restart unless `operatorFile` is set'] : []),
+      ...(order !== undefined && keptIn === 'memory'
+        ? ['kept in memory: it is lost at a restart unless `operatorFile` is set']
+        : []),
       ...(keptIn === 'file' || keptIn === 'memory' ? ['other replicas do not see it'] : []),
       ...(hasClusterIp ? ['a service with a cluster IP answers that: its clients still reach the pod'] : []),
     ],

@@ -52,17 +52,21 @@ function withHolders(found: Explanation, address: string, { registry }: AskedCon
 function named(asked: string, context: AskedContext): Explanation {
   const found = context.explain(asked);
   if (!(isUnknown(found) || isOutside(found))) return found;
-  if (!asked.endsWith('.')) {
-    for (const { name, isCluster } of context.zones()) {
-      for (const middle of isCluster ? ['svc.', ''] : ['']) {
-        const longer = tryExplain(`${asked}.${middle}${name}`, context);
-        if (longer !== undefined && !isUnknown(longer) && longer.exists !== 'wildcard')
-          return { ...longer, askedFor: asked };
-      }
-    }
+  for (const name of longerNames(asked, context.zones())) {
+    const longer = tryExplain(name, context);
+    if (longer !== undefined && !isUnknown(longer) && longer.exists !== 'wildcard')
+      return { ...longer, askedFor: asked };
   }
   return withSuggestions(found, asked, context);
 }
+
+/** What a short name may stand for; none for a name with a final dot. */
+export const longerNames = (asked: string, zones: ReturnType<AskedContext['zones']>): readonly string[] =>
+  asked.endsWith('.')
+    ? []
+    : zones.flatMap(({ name, isCluster }) =>
+        (isCluster ? ['svc.', ''] : ['']).map((middle) => `${asked}.${middle}${name}`),
+      );
 
 function tryExplain(name: string, { explain }: AskedContext): Explanation | undefined {
   try {

@@ -47,7 +47,8 @@ export async function explainForwarding(
 ): Promise<ForwardingExplanation> {
   const client = from === undefined ? undefined : parseIp(from);
   const wire = parseName(name);
-  const { rules, rewritten, route } = await plane.explainQuery({ name: wire, type: TYPE.A, ...(client && { client }) });
+  const type = /\.(in-addr|ip6)\.arpa\.?$/i.test(name) ? TYPE.PTR : TYPE.A;
+  const { rules, rewritten, route } = await plane.explainQuery({ name: wire, type, ...(client && { client }) });
   const rest = rewritten === undefined ? {} : { rewritten };
   if (!isForwarded) return { rules, ...rest, upstreams: [], cached: [] };
   const asked = rewritten ?? name;

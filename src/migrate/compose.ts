@@ -20,6 +20,8 @@ const SWITCHED_OFF: Keys = {
 };
 /** The port of our own manifests; those of CoreDNS's probes and metrics are kept beside it. */
 const HTTP_PORT = 8053;
+/** As in our own manifests, whose HEALTHDNS_HTTP it is. */
+const ADMIN = '127.0.0.1:8054';
 
 /** `patterns`: what the blocks import. */
 export function composeZonesYaml(blocks: readonly DraftedBlock[], patterns: readonly string[], file: string): string {
@@ -51,12 +53,16 @@ export function composeZonesYaml(blocks: readonly DraftedBlock[], patterns: read
       http,
       [...blocks].flatMap(({ draft }) => [...draft.listen]),
     ),
+    admin: ADMIN,
     server,
     limits,
     ...ofFile,
     views: [...views, ...closingViews(blocks)],
     zones: [...zones].map(([name, zone]) => ({ name, ...zone })),
   };
+  comments.set('admin', [
+    'For `healthdns explain`, `status`, `drain` and the page: HEALTHDNS_HTTP=http://127.0.0.1:8054',
+  ]);
   if (include.size > 0)
     comments.set(
       'include',

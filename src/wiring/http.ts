@@ -218,6 +218,7 @@ function adminEndpoints(config: Config, sources: HttpSources): Endpoint[] {
     ...drainEndpoints({
       ...{ operators, registry, log },
       explain: (name) => zones.explain(name),
+      zones: () => servedZones(control),
       inForce: () => control.flush(),
       now: () => clock.now(),
     }),

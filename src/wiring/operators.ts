@@ -20,7 +20,10 @@ export interface OperatorsSettings {
 }
 
 export interface RunningOperators extends Operators {
-  /** Reads the orders of this file, in place of those of another one. Rejects if it cannot be read. */
+  /**
+   * Reads the orders of this file, in place of those of another one; those in memory stay in force and are written to it.
+   * Without a file, those in force stay in memory. Rejects if it cannot be read.
+   */
   prepare(file: string | undefined): Promise<Prepared>;
 }
 
@@ -74,16 +77,29 @@ export function createOperators({ registry, sources, cloudMap, clock }: Operator
     },
     subjectOf: (instance) => podOf(instance) ?? INSTANCE.format(instance.service.key, instance.instance.id),
     async prepare(next) {
-      const read: Orders | undefined = next === file ? undefined : next === undefined ? new Map() : readOrders(next);
+      if (next === undefined || next === file)
+        return {
+          async commit() {
+            file = next;
+          },
+          release: async () => {},
+        };
+      const read = readOrders(next);
+      const withThoseInMemory = (): Orders =>
+        new Map([...(file === undefined ? [...orders].filter(([, order]) => isInForce(order)) : []), ...read]);
+      const adds = withThoseInMemory().size > read.size;
+      if (adds) await writeOrders(next, withThoseInMemory());
       return {
         async commit() {
-          if (read === undefined) return;
+          const all = withThoseInMemory();
           for (const subject of orders.keys()) state(subject, undefined);
           file = next;
-          orders = read;
+          orders = all;
           for (const [subject, order] of orders) state(subject, order);
         },
-        release: async () => {},
+        release: async () => {
+          if (adds) await writeOrders(next, read);
+        },
       };
     },
   };

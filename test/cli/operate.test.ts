@@ -63,7 +63,9 @@ test('the query log is switched on with filters and off again, and top has the n
     '{name} {rcode} {>rflags}',
     ...http,
   );
-  assert.match(on.stdout, /^query log: on until \S+Z\n$/);
+  const shown = /^query log: on until \S+Z; name prod\.local\.; class denial; format \{name\} \{rcode\} \{>rflags\}\n$/;
+  assert.match(on.stdout, shown);
+  assert.match((await healthdns('query-log', ...http)).stdout, shown);
   for (const name of ['no.prod.local', 'api.prod.local', 'a\\027[31m.prod.local']) await healthdns('query', name, dns);
   await server.shows(/"message":"a\\\\027\[31m\.prod\.local\. NXDOMAIN qr,aa,rd"/);
   assert.match(server.stderr(), /"message":"no\.prod\.local\. NXDOMAIN qr,aa,rd"/);
@@ -84,6 +86,9 @@ test('the query log is switched on with filters and off again, and top has the n
 test('a server that is not there is 1, an unknown view 2', async () => {
   assert.equal((await healthdns('status', '--http', 'http://127.0.0.1:1')).code, 1);
   assert.equal((await healthdns('top', 'nothing', ...http)).code, 2);
+  assert.equal((await healthdns('top', '-n', '0', ...http)).code, 2);
+  assert.equal((await healthdns('query-log', '--name', 'x.test', ...http)).code, 2, 'neither on nor off');
+  assert.equal((await healthdns('query-log', 'on', '--every', '0', ...http)).code, 2);
   assert.equal((await healthdns('drain', 'api.prod.local', 'api-1', ...http)).code, 2, 'a reason is missing');
   assert.equal((await healthdns('drain', 'api.prod.local', 'api-9', '--reason', 'x', ...http)).code, 3);
 });

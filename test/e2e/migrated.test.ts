@@ -128,7 +128,7 @@ async function startOnFreePorts(name: string, context: Cleaning): Promise<{ core
 
   const zonesYaml = join(ours.folder, 'zones.yaml');
   await migrateInto(zonesYaml, await writePlayable(files, ours));
-  const server = serving([zonesYaml, '--http', `127.0.0.1:${ours.httpPorts[0]}`]);
+  const server = serving([zonesYaml, '--http', `127.0.0.1:${ours.httpPorts[0]}`, '--admin', '127.0.0.1:0']);
   context.after(() => server.stop());
   await server.shows(/rest /);
   await until(async () => (await fetch(`http://127.0.0.1:${ours.httpPorts[0]}/ready`)).status, 200);

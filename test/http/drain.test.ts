@@ -37,11 +37,11 @@ function setUp(keptIn: KeptIn | Error = 'pod') {
     },
     explain: (name) => ({
       name,
-      owners:
-        name === 'api.test'
-          ? [{ owner: 'k', isService: true, types: [], answered: [], reason: '', problems: [], slots: undefined }]
-          : [],
+      owners: ['api.test', 'api.test.'].includes(name)
+        ? [{ owner: 'k', isService: true, types: [], answered: [], reason: '', problems: [], slots: undefined }]
+        : [],
     }),
+    zones: () => [{ name: 'test.', isCluster: false }],
     registry,
     inForce: async () => health.flush(),
     now: clock.now,
@@ -81,6 +81,12 @@ test('a drained instance is reported as left out, listed, and in the audit log, 
   const withdrawn = await send({ ...DRAIN, status: null });
   assert.equal((JSON.parse(withdrawn.body) as Ordered).instances[0].answered, true);
   assert.deepEqual(await listed(), []);
+});
+
+test('short names are completed as by explain, names with a final dot are not', async () => {
+  assert.equal((await setUp().send({ ...DRAIN, name: 'api' })).status, 200);
+  assert.equal((await setUp().send({ ...DRAIN, name: 'api.' })).status, 404);
+  assert.equal((await setUp().send({ ...DRAIN, name: 'web' })).status, 404);
 });
 
 test('an instance is found by its id, its hostname and its address', async () => {

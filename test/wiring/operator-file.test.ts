@@ -62,6 +62,19 @@ test('without a file an order is kept in memory', async () => {
   assert.equal(facts('a').length, 1);
 });
 
+test('orders in memory stay in force when a reload names a file, and are in it; without a file those of the file stay', async (t) => {
+  const file = join(await temporaryFolder(t), 'operator.json');
+  const { operators, state, facts } = await server(undefined);
+  await operators.order(state('a'), DRAIN);
+  await (await operators.prepare(file)).release();
+  assert.equal(await readFile(file, 'utf8'), '{}\n', 'a reload that was refused has left nothing');
+  await (await operators.prepare(file)).commit();
+  assert.equal(facts('a').length, 1);
+  assert.deepEqual(Object.keys(JSON.parse(await readFile(file, 'utf8'))), [INSTANCE.format('k', 'a')]);
+  await (await operators.prepare(undefined)).commit();
+  assert.equal(facts('a').length, 1);
+});
+
 test('a damaged file is an error that names it, and changes nothing', async (t) => {
   const folder = await temporaryFolder(t);
   const { operators, state, facts } = await server(join(folder, 'operator.json'));

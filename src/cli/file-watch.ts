@@ -18,10 +18,16 @@ export interface FileWatch {
 }
 
 /**
- * Calls `changed` when the content of one of the files changes, or one is added; a file that is missing for a moment counts as
- * unchanged. `files` is asked each time: what is included may change with each reload.
+ * Calls `changed` when the content of one of the files changes, or when `isOutdated`: files were added or removed. A file that
+ * is missing for a moment counts as unchanged. `files` is asked each time: what is included may change with each reload.
  */
-export function watchFiles(files: () => readonly string[], clock: Clock, log: Logger, changed: () => void): FileWatch {
+export function watchFiles(
+  files: () => readonly string[],
+  clock: Clock,
+  log: Logger,
+  changed: () => void,
+  isOutdated: () => boolean = () => false,
+): FileWatch {
   const known = new Map<string, Seen>();
   const folders = new Map<string, FSWatcher | undefined>();
   let timer: Timer | undefined;
@@ -43,7 +49,7 @@ export function watchFiles(files: () => readonly string[], clock: Clock, log: Lo
       known.set(file, seen);
     }
     follow(present);
-    if (isChanged && !isFirst) changed();
+    if ((isChanged && !isFirst) || isOutdated()) changed();
     next(POLL_MS);
   }
 

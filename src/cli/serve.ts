@@ -62,6 +62,7 @@ export async function serve(options: ServeOptions, output: Output, signals: Serv
         systemClock,
         log,
         () => reload('file changed'),
+        () => files.isOutdated,
       )
     : undefined;
 
@@ -108,6 +109,7 @@ class ReadFiles {
   private readonly threadUrl: URL;
   private zoneFiles: readonly string[] = [];
   private include: readonly string[] = [];
+  private matched: readonly string[] = [];
 
   constructor({ file, loadThreadUrl }: Pick<ServeOptions, 'file' | 'loadThreadUrl'>) {
     this.file = file;
@@ -119,11 +121,18 @@ class ReadFiles {
     return [this.file, ...filesMatching(this.include), ...this.zoneFiles];
   }
 
+  /** Whether `include` matches other files than when they were read. */
+  get isOutdated(): boolean {
+    return String(filesMatching(this.include)) !== String(this.matched);
+  }
+
   /** `aside`: large files in another thread, because there is something to do meanwhile. */
   async load(aside = false): Promise<LoadResult> {
+    this.matched = filesMatching(this.include);
     const result = await (aside ? loadConfigAside(this.file, this.paths, this.threadUrl) : loadConfig(this.file));
     // A file that is not YAML names none; those from before may be what is being repaired.
     if (result.ok || result.zoneFiles.length > 0) this.zoneFiles = result.zoneFiles;
+    if (String(result.include) !== String(this.include)) this.matched = filesMatching(result.include);
     this.include = result.include;
     return result;
   }

@@ -116,7 +116,11 @@ function importedFile(path: string): ImportedFile {
 }
 
 function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 /** The paths that exist and match, segment by segment, in the order of their names. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -245,6 +245,34 @@ test('with --watch, a changed zone file is reloaded, also one that was refused',
   await writeFile(db, '@ SOA ns h 2 2 3 4 5\nwww A 192.0.2.2\n');
   await logged(server, 'configuration reloaded');
   assert.deepEqual(await addresses('www.a.local', dns), ['192.0.2.2']);
+});
+
+test('with --watch, included files are reloaded when they change, appear and vanish', async (t) => {
+  const folder = await temporaryFolder(t);
+  const included = (name: string) => join(folder, 'custom', `${name}.yaml`);
+  const other = (name: string, address: string) => zone(address).replace('a.local', `${name}.local`);
+  const file = join(folder, 'zones.yaml');
+  await mkdir(join(folder, 'custom'));
+  await writeFile(file, `include: custom/*.yaml\n${zone('192.0.2.1')}`);
+  await writeFile(included('b'), other('b', '192.0.2.2'));
+  const { server, dns } = await start(t, [file, ...LOCAL, '--watch']);
+  const reloaded = () => server.stderr().split('"message":"configuration reloaded"').length - 1;
+  assert.deepEqual(await addresses('www.b.local', dns), ['192.0.2.2']);
+  await writeFile(included('b'), other('b', '192.0.2.3'));
+  await until(reloaded, 1);
+  assert.deepEqual(await addresses('www.b.local', dns), ['192.0.2.3']);
+  await writeFile(`${included('c')}.new`, other('c', '192.0.2.4'));
+  await rename(`${included('c')}.new`, included('c'));
+  await until(reloaded, 2);
+  assert.deepEqual(await addresses('www.c.local', dns), ['192.0.2.4']);
+  await rm(included('b'));
+  await until(reloaded, 3);
+  assert.deepEqual(await addresses('www.b.local', dns), []);
+  // A link that leads nowhere is refused, and the server stays.
+  await symlink('absent', included('d'));
+  const lines = await logged(server, 'configuration refused');
+  assert.match(String(lines.find(({ problem }) => problem !== undefined).problem), /d\.yaml:1:1: cannot read the file/);
+  assert.deepEqual(await addresses('www.c.local', dns), ['192.0.2.4']);
 });
 
 test('external names are forwarded, cached, listed and flushed', async (t) => {

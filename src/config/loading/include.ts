@@ -195,7 +195,7 @@ function isMapping(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The files that exist and match, segment by segment, in the order of their names. */
+/** What matches and is no folder, segment by segment, in the order of their names. */
 function matchingPaths(pattern: string): string[] {
   const segments = pattern.split('/').filter((segment) => segment !== '');
   const paths = segments.reduce<string[]>(
@@ -205,13 +205,26 @@ function matchingPaths(pattern: string): string[] {
         : found.map((path) => join(path, segment)).filter((path) => existsSync(path)),
     ['/'],
   );
-  return paths.filter((path) => statSync(path).isFile());
+  return paths.filter((path) => !isFolder(path));
 }
 
+/** A folder that cannot be read has the pattern itself as its file, so that reading it is a problem and nothing is lost unseen. */
 function namesIn(path: string, glob: string): string[] {
-  if (!existsSync(path) || !statSync(path).isDirectory()) return [];
-  const matches = matcherOf(glob);
-  return readdirSync(path).sort().filter(matches);
+  if (!isFolder(path)) return [];
+  try {
+    return readdirSync(path).sort().filter(matcherOf(glob));
+  } catch {
+    return [glob];
+  }
+}
+
+/** A symbolic link that leads nowhere is none: reading it says so. */
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 /** One segment of a pattern: *, ? and [classes]. Names with a leading dot are matched only by one. */

@@ -174,10 +174,54 @@ const taskDefinitionSchema = v.looseObject(
           ),
         'a dependsOn names a container that is not in this task',
       ),
+      v.check(
+        (containers) =>
+          everyDependency(containers, ({ condition }, on) => condition !== 'HEALTHY' || hasHealthCheck(on)),
+        'a dependsOn HEALTHY names a container without a health check',
+      ),
+      v.check(
+        (containers) =>
+          everyDependency(
+            containers,
+            ({ condition }, on) => !on.essential || (condition !== 'COMPLETE' && condition !== 'SUCCESS'),
+          ),
+        'a dependsOn COMPLETE or SUCCESS names an essential container, whose end would stop the task',
+      ),
+      v.check((containers) => !hasCircle(containers), 'containers depend on each other in a circle (dependsOn)'),
     ),
   },
   'a task definition is a JSON object with "family" and "containerDefinitions"',
 );
+
+interface Dependent {
+  readonly name: string;
+  readonly essential: boolean;
+  readonly healthCheck?: { readonly command: readonly string[] } | undefined;
+  readonly dependsOn: readonly { readonly containerName: string; readonly condition: string }[];
+}
+
+/** Of dependencies on containers that exist. */
+const everyDependency = (
+  containers: readonly Dependent[],
+  holds: (dependency: Dependent['dependsOn'][number], on: Dependent) => boolean,
+): boolean =>
+  containers.every(({ dependsOn }) =>
+    dependsOn.every((dependency) => {
+      const on = containers.find(({ name }) => name === dependency.containerName);
+      return on === undefined || holds(dependency, on);
+    }),
+  );
+
+const hasHealthCheck = ({ healthCheck }: Dependent): boolean =>
+  healthCheck !== undefined && healthCheck.command[0] !== 'NONE';
+
+/** Whether some containers remain when those that wait for nothing are taken away, again and again. */
+function hasCircle(containers: readonly Dependent[]): boolean {
+  const waiting = containers.filter(({ dependsOn }) =>
+    dependsOn.some(({ containerName }) => containers.some(({ name }) => name === containerName)),
+  );
+  return waiting.length > 0 && (waiting.length === containers.length || hasCircle(waiting));
+}
 
 function parseJson(text: string): unknown {
   try {

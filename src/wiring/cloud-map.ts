@@ -75,6 +75,8 @@ interface OpenedStore {
   readonly state: State;
   /** For the status of the store. */
   readonly zoneNames: string[];
+  /** What an earlier process registered is forgotten. */
+  readonly isNewInMemory: boolean;
 }
 
 /** Rejects if the store or a key file cannot be opened. */
@@ -107,7 +109,7 @@ async function openWithState(config: CloudMapConfig, dependencies: CloudMapDepen
     logRefused(error, writes);
   });
   if ('follow' in store) store.follow(state);
-  return { config, store, state, zoneNames };
+  return { config, store, state, zoneNames, isNewInMemory: config.store.kind === 'memory' };
 }
 
 /** The store of a configuration; a cluster's is told the names that namespaces may have. */
@@ -149,6 +151,7 @@ async function serveCloudMap(
   const { concurrentChecks, leaseTimings } = dependencies;
   const ecs = await startEcs(dependencies.ecs, config, {
     ...{ cloudMap: api, book, board, clock, random, log, concurrentChecks, timings, leaseTimings },
+    isNewInMemory: opened.isNewInMemory,
     publishNow: () => published.flush(),
   });
   const services = [cloudMapService(api, () => published.done), ...(ecs ? [ecs.service] : [])];
@@ -188,7 +191,9 @@ async function serveCloudMap(
       const { ecs: _ecs, ...others } = dependencies;
       const nextDependencies = nextEcs === undefined ? others : { ...others, ecs: nextEcs };
       const isSameStore = storeOf(opened.config) === storeOf(next);
-      const nextOpened = isSameStore ? opened : await openWithState(next, nextDependencies);
+      const nextOpened = isSameStore
+        ? { ...opened, isNewInMemory: false }
+        : await openWithState(next, nextDependencies);
       return {
         async commit() {
           await leave(isSameStore ? opened : undefined);

@@ -21,7 +21,7 @@ export async function startEcsOnProcesses(config: ProcessesConfig, dependencies:
   const { cloudMap, book, clock, random, log, publishNow, concurrentChecks } = dependencies;
   const { region, account } = cloudMap;
   const state = new FileState(join(config.directory, 'state.json'));
-  await state.load();
+  if (!dependencies.isNewInMemory) await state.load();
   const engine = new ProcessEngine({
     ...{ folder: config.directory, clock, random, log, concurrentChecks },
     drainSeconds: (request) => config.drainSeconds ?? ttlSeconds(cloudMap, request.registries),

@@ -21,6 +21,8 @@ export interface EcsDependencies {
   readonly random: Random;
   readonly log: Logger;
   readonly concurrentChecks: number;
+  /** Cloud Map has forgotten what an earlier process registered, and ECS does too. */
+  readonly isNewInMemory: boolean;
   /** Makes verdicts and names take effect. */
   readonly publishNow: () => void;
   /** Shorter ones for tests. */

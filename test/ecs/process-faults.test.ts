@@ -93,6 +93,37 @@ test(
   },
 );
 
+test(
+  'with Cloud Map in memory, the next start begins without clusters, definitions and services',
+  options,
+  async (t) => {
+    const folder = await temporary();
+    const file = join(folder, 'zones.yaml');
+    await writeFile(file, 'cloudMap: { writes: loopback, store: memory }\necs: { engine: processes }\nzones: []\n');
+    let server: Serving | undefined;
+    t.after(async () => {
+      await server?.stop();
+      await rm(folder, { recursive: true });
+    });
+    const revision = async () => {
+      server = serving([file, '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0']);
+      const [, url] = await server.shows(/HTTP +(http:\S+?)\/?(\s|$)/);
+      const ecs = async (operation: string, input: object): Promise<any> => {
+        const target = `AmazonEC2ContainerServiceV20141113.${operation}`;
+        const headers = { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': target };
+        return (await fetch(url!, { method: 'POST', headers, body: JSON.stringify(input) })).json();
+      };
+      const containerDefinitions = [{ name: 'web', image: 'none', command: ['sleep', '600'] }];
+      const { taskDefinition } = await ecs('RegisterTaskDefinition', { family: 'm', containerDefinitions });
+      const { service } = await ecs('CreateService', { serviceName: 'm', taskDefinition: 'm', desiredCount: 1 });
+      return [taskDefinition.revision, service?.status];
+    };
+    assert.deepEqual(await revision(), [1, 'ACTIVE']);
+    await server!.stop('SIGKILL');
+    assert.deepEqual(await revision(), [1, 'ACTIVE']);
+  },
+);
+
 test('a check that hangs fails at its timeout, and a flood of output only fills its log', options, async () => {
   const setup = await startEcsOnProcesses();
   try {

@@ -137,6 +137,27 @@ test('the circuit breaker rolls back a revision whose tasks cannot start', optio
   assert.match(failed.stoppedReason, /CannotStartContainerError: .*ENOENT/);
 });
 
+test(
+  'a revision without a health check whose tasks end at once is rolled back, and replaces no task',
+  options,
+  async () => {
+    await setup.define('fragile');
+    const deploymentCircuitBreaker = { enable: true, rollback: true };
+    const more = { desiredCount: 2, deploymentConfiguration: { deploymentCircuitBreaker } };
+    await setup.createService('fragile', more);
+    await setup.stable('fragile');
+    const before = (await tasksOf('fragile')).map(idOf).sort();
+    await setup.define('fragile', { command: ['sh', '-c', 'exit 3'] });
+    await setup.ecs('UpdateService', { service: 'fragile', taskDefinition: 'fragile' });
+    await until(
+      async () => (await setup.service('fragile')).events.some((one: any) => /rolling back/.test(one.message)),
+      true,
+    );
+    await setup.stable('fragile');
+    assert.deepEqual((await tasksOf('fragile')).map(idOf).sort(), before);
+  },
+);
+
 test('an essential container that exits stops its task, and the service starts another', options, async () => {
   await setup.define('ends');
   await setup.createService('ends', { desiredCount: 1 });

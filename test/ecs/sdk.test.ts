@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import * as aws from '@aws-sdk/client-ecs';
 import { type EcsOnProcesses, startEcsOnProcesses } from '../support/ecs-on-processes.ts';
 import { requirement } from '../support/requirement.ts';
+import { until } from '../support/until.ts';
 
 const run = promisify(execFile);
 const options = requirement('linux');
@@ -55,8 +56,9 @@ test('the AWS SDK for JavaScript and its waiters work with every ECS operation',
   await aws.waitUntilServicesStable(waiter, { cluster, services: ['web'] });
   await client.send(new aws.UpdateServiceCommand({ cluster, service: 'web', desiredCount: 1 }));
   await aws.waitUntilServicesStable(waiter, { cluster, services: ['web'] });
-  const { services } = await client.send(new aws.DescribeServicesCommand({ cluster, services: ['web'] }));
-  assert.equal(services?.[0]?.deployments?.[0]?.rolloutState, 'COMPLETED');
+  const describe = new aws.DescribeServicesCommand({ cluster, services: ['web'] });
+  const rolloutState = async () => (await client.send(describe)).services?.[0]?.deployments?.[0]?.rolloutState;
+  await until(rolloutState, 'COMPLETED'); // the waiter does not wait for it
   const listed = await client.send(new aws.ListServicesCommand({ cluster }));
   assert.deepEqual(listed.serviceArns, [service?.serviceArn]);
 

@@ -81,6 +81,25 @@ const wrong: [what: string, json: string, problem: RegExp][] = [
     /portMappings\[0\]\.containerPort: containerPort must be/,
   ],
   ['dependsOn of nobody', task({ dependsOn: [{ containerName: 'db', condition: 'HEALTHY' }] }), /not in this task/],
+  [
+    'dependsOn HEALTHY of a container without a check',
+    task({ dependsOn: [{ containerName: 'db', condition: 'HEALTHY' }] }, { name: 'db', image: 'b' }),
+    /HEALTHY names a container without a health check/,
+  ],
+  [
+    'dependsOn SUCCESS of an essential container',
+    task({ dependsOn: [{ containerName: 'db', condition: 'SUCCESS' }] }, { name: 'db', image: 'b' }),
+    /SUCCESS names an essential container/,
+  ],
+  ['dependsOn itself', task({ dependsOn: [{ containerName: 'app', condition: 'START' }] }), /in a circle/],
+  [
+    'a circle of dependsOn',
+    task(
+      { dependsOn: [{ containerName: 'db', condition: 'START' }] },
+      { name: 'db', image: 'b', dependsOn: [{ containerName: 'app', condition: 'START' }] },
+    ),
+    /in a circle/,
+  ],
 ];
 for (const [what, json, problem] of wrong)
   test(`${what} is rejected`, () => assert.match(problemsOf(json).join('\n'), problem));

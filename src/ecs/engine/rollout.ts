@@ -27,9 +27,10 @@ export function withCompletion(
   fresh: readonly RunningTask[],
   others: number,
   context: RolloutContext,
+  good: (task: RunningTask) => boolean = isGood,
 ): EcsServiceRecord | undefined {
   const [primary] = service.deployments;
-  const isWhole = fresh.length === service.desiredCount && fresh.every(isGood) && others === 0;
+  const isWhole = fresh.length === service.desiredCount && fresh.every(good) && others === 0;
   if (primary === undefined || !isWhole) return undefined;
   if (primary.rolloutState === 'COMPLETED' && service.deployments.length === 1) return undefined;
   if (primary.rolloutState === 'FAILED' && service.deployments.length === 1) return undefined;

@@ -14,6 +14,7 @@ import type { RunningTask } from '../model/running-task.ts';
 import type { ProcessEngine } from './process-engine.ts';
 import {
   asInactive,
+  hasCheck,
   isGood,
   limitsOf,
   type RolloutContext,
@@ -32,10 +33,13 @@ export interface ServiceSchedulerSettings {
 
 const FIRST_BACKOFF_MS = 500;
 const MAX_BACKOFF_MS = 30_000;
+const SETTLE_MS = 1_000;
 /** As many failures in a row are no accident. */
 const PERSISTENT_FAILURES = 3;
 
 interface Failures {
+  /** Another deployment starts anew. */
+  readonly deployment: string | undefined;
   inARow: number;
   /** Monotonic; no task is started before. */
   notBeforeMs: number;
@@ -46,7 +50,7 @@ export class ServiceScheduler {
   readonly #dirty = new Set<string>();
   readonly #failures = new Map<string, Failures>();
   readonly #counted = new Set<string>();
-  readonly #timers = new Map<string, Timer>();
+  readonly #timers = new Map<string, { readonly timer: Timer; readonly dueMs: number }>();
   #isScheduled = false;
   #isClosed = false;
 
@@ -80,7 +84,7 @@ export class ServiceScheduler {
 
   close(): void {
     this.#isClosed = true;
-    for (const timer of this.#timers.values()) timer.cancel();
+    for (const { timer } of this.#timers.values()) timer.cancel();
   }
 
   /** Adds an event to the service, as DescribeServices shows it. */
@@ -111,6 +115,8 @@ export class ServiceScheduler {
     const remaining = [...this.#scaleDown(service, fresh), ...this.#retire(service, fresh, old)];
     this.#start(key, service, fresh.length, remaining.length);
     this.#complete(key, fresh, tasks.length - fresh.length);
+    const settling = fresh.map((task) => this.#settlesInMs(task)).filter((ms) => ms > 0);
+    if (settling.length > 0) this.#later(key, Math.min(...settling));
   }
 
   #tasksOf(key: string): RunningTask[] {
@@ -141,10 +147,20 @@ export class ServiceScheduler {
     return kept;
   }
 
+  /** A task without a health check must run for a while first, or one that crashes at once would complete a deployment. */
+  #isGood(task: RunningTask): boolean {
+    return isGood(task) && this.#settlesInMs(task) === 0;
+  }
+
+  #settlesInMs({ startedMs, request }: RunningTask): number {
+    if (startedMs === undefined || hasCheck(request.definition)) return 0;
+    return Math.min(SETTLE_MS, Math.max(0, startedMs + SETTLE_MS - this.#settings.clock.now()));
+  }
+
   /** Stops what is more than the desired count, the worst and newest first; returns the others. */
   #scaleDown(service: EcsServiceRecord, fresh: readonly RunningTask[]): RunningTask[] {
     const best = [...fresh].sort(
-      (one, other) => Number(isGood(other)) - Number(isGood(one)) || one.createdMs - other.createdMs,
+      (one, other) => Number(this.#isGood(other)) - Number(this.#isGood(one)) || one.createdMs - other.createdMs,
     );
     for (const task of best.slice(service.desiredCount)) this.#stop(task, 'Scaling activity initiated by deployment');
     return best.slice(0, service.desiredCount);
@@ -160,17 +176,20 @@ export class ServiceScheduler {
     const missing = Math.max(0, desiredCount - fresh.length);
     const room = maximum - fresh.length - old.length;
     // Needed to start what is missing, or left over because new tasks are good.
-    let excess = Math.max(missing - Math.max(0, room), fresh.filter(isGood).length + old.length - desiredCount);
-    let good = fresh.filter(isGood).length + old.filter(isGood).length;
+    let excess = Math.max(
+      missing - Math.max(0, room),
+      fresh.filter((task) => this.#isGood(task)).length + old.length - desiredCount,
+    );
+    let good = fresh.filter((task) => this.#isGood(task)).length + old.filter((task) => this.#isGood(task)).length;
     const stays: RunningTask[] = [];
-    for (const task of [...old].sort((one, other) => Number(isGood(one)) - Number(isGood(other)))) {
-      const mayGo = excess > 0 && (!isGood(task) || good - 1 >= minimum);
+    for (const task of [...old].sort((one, other) => Number(this.#isGood(one)) - Number(this.#isGood(other)))) {
+      const mayGo = excess > 0 && (!this.#isGood(task) || good - 1 >= minimum);
       if (!mayGo) {
         stays.push(task);
         continue;
       }
       excess--;
-      if (isGood(task)) good--;
+      if (this.#isGood(task)) good--;
       this.#stop(task, `Scaling activity initiated by (deployment ${service.deployments[0]?.id})`);
     }
     return stays;
@@ -183,7 +202,7 @@ export class ServiceScheduler {
     if (deployment === undefined || definition === undefined || deployment.rolloutState === 'FAILED') return;
     const count = Math.min(service.desiredCount - freshCount, limitsOf(service).maximum - activeCount);
     if (count <= 0) return;
-    const waitMs = (this.#failures.get(key)?.notBeforeMs ?? 0) - clock.monotonicMs();
+    const waitMs = (this.#failuresOf(key, deployment.id)?.notBeforeMs ?? 0) - clock.monotonicMs();
     if (waitMs > 0) {
       this.#later(key, waitMs);
       return;
@@ -199,7 +218,7 @@ export class ServiceScheduler {
 
   #complete(key: string, fresh: readonly RunningTask[], others: number): void {
     const service = this.#settings.state.services.get(key)!;
-    const completed = withCompletion(service, fresh, others, this.#context());
+    const completed = withCompletion(service, fresh, others, this.#context(), (task) => this.#isGood(task));
     if (completed !== undefined) this.#put(key, completed);
   }
 
@@ -213,12 +232,19 @@ export class ServiceScheduler {
     this.#counted.add(task.id);
     if (this.#counted.size > 10_000) this.#counted.clear();
     const { clock } = this.#settings;
-    const inARow = (this.#failures.get(key)?.inARow ?? 0) + 1;
+    const { deployment } = task.request;
+    const isLongLived = clock.now() - (task.startedMs ?? clock.now()) > MAX_BACKOFF_MS;
+    const inARow = (isLongLived ? 0 : (this.#failuresOf(key, deployment)?.inARow ?? 0)) + 1;
     const backoffMs = inARow === 1 ? 0 : Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (inARow - 2));
-    this.#failures.set(key, { inARow, notBeforeMs: clock.monotonicMs() + backoffMs });
+    this.#failures.set(key, { deployment, inARow, notBeforeMs: clock.monotonicMs() + backoffMs });
     this.note(key, `(task ${task.id}) stopped: ${task.stoppedReason ?? 'unknown'}.`);
     if (inARow === PERSISTENT_FAILURES) this.note(key, 'is unable to consistently start tasks successfully.');
     this.#breakCircuit(key, task.request.deployment);
+  }
+
+  #failuresOf(key: string, deployment: string | undefined): Failures | undefined {
+    const failures = this.#failures.get(key);
+    return failures?.deployment === deployment ? failures : undefined;
   }
 
   #breakCircuit(key: string, deploymentId: string | undefined): void {
@@ -234,12 +260,18 @@ export class ServiceScheduler {
     void this.#settings.engine.stop(task.id, 'ServiceSchedulerInitiated', reason);
   }
 
+  /** Reconciles the service then, or before. */
   #later(key: string, delayMs: number): void {
-    this.#timers.get(key)?.cancel();
-    this.#timers.set(
-      key,
-      this.#settings.clock.setTimeout(() => this.mark(key), delayMs),
-    );
+    const { clock } = this.#settings;
+    const dueMs = clock.monotonicMs() + delayMs;
+    const known = this.#timers.get(key);
+    if (known !== undefined && known.dueMs <= dueMs) return;
+    known?.timer.cancel();
+    const timer = clock.setTimeout(() => {
+      this.#timers.delete(key);
+      this.mark(key);
+    }, delayMs);
+    this.#timers.set(key, { timer, dueMs });
   }
 
   #put(key: string, service: EcsServiceRecord): void {

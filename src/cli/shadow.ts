@@ -81,7 +81,7 @@ function hintsFor({ failure, tally, inputs }: Report, isClusterKnown: boolean): 
     ...inputs.flatMap(({ name, notes }) =>
       notes.damage === undefined ? [] : [`${name} ends early at ${notes.damage}`],
     ),
-    ...(tally.asked === 0 ? ['the input contains no question'] : []),
+    ...(tally.asked === 0 && failure === undefined ? ['the input contains no question'] : []),
     ...(tally.unexplained.count > 0 && !isClusterKnown
       ? ['without --kubeconfig, differences made by the health of pods cannot be told from faults']
       : []),

@@ -64,3 +64,13 @@ test('differing weights are accepted only if all weights of each answer are equa
   assert.deepEqual(await reasons(srv(50, 50), srv(33, 33)), ['srv-weight']);
   assert.deepEqual(await reasons(srv(50, 50), srv(33, 34)), []);
 });
+
+test('SERVFAIL of CoreDNS for a name that nothing covers is REFUSED here, but not a name of the cluster, and not vice versa', async () => {
+  const [servfail, refused] = ['SERVFAIL', 'REFUSED'].map((rcode) => ({ ...noerror, rcode }));
+  const reasons = async (name: string, theirs: Answer, ours: Answer) =>
+    (await explain(found(name, 'A', theirs, ours), REASONS_AS_INSTALLED)).reasons;
+  assert.deepEqual(await reasons('www.example.org.', servfail!, refused!), ['refused']);
+  assert.deepEqual(await reasons('www.example.org.', refused!, servfail!), []);
+  assert.deepEqual(await reasons('www.example.org.', noerror, refused!), []);
+  assert.deepEqual(await reasons(address.name, servfail!, refused!), []);
+});

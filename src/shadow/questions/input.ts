@@ -24,13 +24,17 @@ export async function* readQuestions(
   const beginning = await bytes.peek(4);
   try {
     if (beginning.length >= 2 && beginning.readUInt16BE(0) === GZIP_MAGIC) {
-      yield* readFormat(createBytes(unpack(bytes)), port, notes);
-      notes.format += ', gzip';
+      try {
+        yield* readFormat(createBytes(unpack(bytes)), port, notes);
+      } finally {
+        notes.format += ', gzip';
+      }
     } else yield* readFormat(bytes, port, notes);
   } catch (error) {
     const isDamage = error instanceof Damaged || error instanceof CutShort || error instanceof BrokenFrames;
     if (!isDamage && !isUnpacking(error)) throw error;
-    notes.damage = (error as Error).message;
+    const { message } = error as Error;
+    notes.damage = isDamage ? message : `packed bytes that gzip cannot unpack: ${message}`;
   }
 }
 

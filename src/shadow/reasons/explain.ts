@@ -17,7 +17,7 @@ import {
 import { ALIASES } from './aliases.ts';
 import { DENIALS, REVERSE_SOA } from './denials.ts';
 import { DEAD_POD, GLUE_OF_NAME, ORPHAN_SLICE, PUBLISH_NOT_READY, SLICES_DISAGREE, SRV_WEIGHT } from './endpoints.ts';
-import { CACHED_TTL, FORWARDED_ANSWER, RECURSION_AVAILABLE, REVERSE_FALLTHROUGH } from './forwarding.ts';
+import { CACHED_TTL, FORWARDED_ANSWER, RECURSION_AVAILABLE, REFUSED, REVERSE_FALLTHROUGH } from './forwarding.ts';
 import type { Case, Reason } from './reason.ts';
 import { GLUE_LIMIT, TOO_LARGE, TRUNCATION } from './truncation.ts';
 
@@ -61,6 +61,7 @@ export const REASONS_AS_INSTALLED: readonly Reason[] = [
   RECURSION_AVAILABLE,
   CACHED_TTL,
   FORWARDED_ANSWER,
+  REFUSED,
   REVERSE_FALLTHROUGH,
   ...REASONS.filter((reason) => reason !== TRUNCATION && reason !== TOO_LARGE),
 ];

@@ -87,3 +87,15 @@ export const FORWARDED_ANSWER: Reason = {
     return has(coreDns) === has(healthdns) ? { coreDns: healthdns } : undefined;
   },
 };
+
+/** Nothing answers for the name: CoreDNS says SERVFAIL where a server block reaches its last plugin without an answer. */
+export const REFUSED: Reason = {
+  id: 'refused',
+  rewrite(found) {
+    const { coreDns, healthdns } = found;
+    const isBare = [coreDns, healthdns].every(({ answers, authorities }) => answers.length + authorities.length === 0);
+    if (!isBare || !isExternal(found) || coreDns.rcode !== 'SERVFAIL' || healthdns.rcode !== 'REFUSED')
+      return undefined;
+    return { coreDns: healthdns };
+  },
+};

@@ -1,4 +1,6 @@
 // zones.yaml while it is put together from a Corefile, and what the report says of each of its lines.
+import { parseIp } from '../dns/ip.ts';
+import { reverseName } from '../dns/name.ts';
 import type { Directive, Position } from './corefile.ts';
 
 /** same: answers as before; changed: works, but differs in what `text` says; dropped: has no equivalent. */
@@ -101,10 +103,29 @@ export function seconds(text: string | undefined): number | undefined {
   return parts.reduce((sum, [, number, unit]) => sum + Number(number) * units[unit], 0);
 }
 
-/** "Example.org" or "10.0.0.0/24" → the absolute lower-case name of the zone, as CoreDNS normalizes it. */
+const NETWORK = /^([0-9a-f.:]+)\/(\d{1,3})$/i;
+
+/** "Example.org" → the absolute lower-case name of the zone, as CoreDNS normalizes it. Networks stay, and so do {$NAME}. */
 export function zoneName(text: string): string {
-  const network = /^([0-9a-f.:]+)\/(\d{1,3})$/i.exec(text);
-  if (network !== null) return text.toLowerCase();
-  const name = text.toLowerCase();
-  return name.endsWith('.') ? name : `${name}.`;
+  const name = text.replaceAll(/\{[$%]\w+%?\}|[^{]+|\{/g, (part) => (/^\{[$%]/.test(part) ? part : part.toLowerCase()));
+  return NETWORK.test(text) || name.endsWith('.') ? name : `${name}.`;
+}
+
+/** As zoneName, but a network is its reverse zones: "10.0.0.0/23" → 0.0.10.in-addr.arpa. and 1.0.10.in-addr.arpa. */
+export function zoneNames(text: string): string[] {
+  const [, address, bits] = NETWORK.exec(text) ?? [];
+  const ip = address === undefined ? undefined : parseIp(address);
+  return ip === undefined || Number(bits) > ip.length * 8 ? [zoneName(text)] : reverseZones(address, Number(bits));
+}
+
+/** Labels are bytes of IPv4 addresses, and half bytes of IPv6 addresses; a network that ends within a label has several zones. */
+function reverseZones(address: string, bits: number): string[] {
+  const labels = reverseName(address).split('.');
+  const [unit, radix] = labels.at(-3) === 'in-addr' ? [8, 10] : [4, 16];
+  const whole = Math.ceil(bits / unit);
+  const [first, ...parents] = labels.slice(labels.length - 3 - whole);
+  const count = 2 ** (whole * unit - bits);
+  if (count === 1) return [[first, ...parents].join('.')];
+  const lowest = Number.parseInt(first, radix) & -count;
+  return Array.from({ length: count }, (_, i) => [(lowest + i).toString(radix), ...parents].join('.'));
 }

@@ -1,5 +1,5 @@
 // `cache` (https://coredns.io/plugins/cache/) → `cache`, of the file or of a view.
-import { seconds, zoneName } from './draft.ts';
+import { seconds, zoneNames } from './draft.ts';
 import { applyOptions, duration, keylessOption, type Option, type Plugin } from './plugin.ts';
 
 /** What CoreDNS keeps for how long when `cache` says nothing. */
@@ -66,7 +66,7 @@ const OPTIONS: readonly Option[] = [
       if (kind !== 'success' && kind !== 'denial')
         return `\`disable\` is followed by success or denial, not "${kind ?? ''}"`;
       const key = kind === 'success' ? 'disabledZones' : 'disabledNegativeZones';
-      const names = zones.length > 0 ? zones.map((zone) => withoutDot(zoneName(zone))) : ['.'];
+      const names = zones.length > 0 ? zones.flatMap(zoneNames).map(withoutDot) : ['.'];
       target[key] = [...((target[key] as string[] | undefined) ?? []), ...names];
       return undefined;
     },
@@ -83,7 +83,7 @@ export const cache: Plugin = {
   migrate(directive, block) {
     const [first, ...rest] = directive.args;
     const ttl = seconds(first);
-    const zones = (ttl === undefined ? directive.args : rest).map(zoneName);
+    const zones = (ttl === undefined ? directive.args : rest).flatMap(zoneNames);
     const settings: Record<string, unknown> = {};
     if (ttl !== undefined) {
       settings.maxTtlSeconds = ttl;

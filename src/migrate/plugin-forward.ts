@@ -1,5 +1,5 @@
 // `forward` (https://coredns.io/plugins/forward/) → an entry of `forward`.
-import { seconds, zoneName } from './draft.ts';
+import { seconds, zoneNames } from './draft.ts';
 import { applyOptions, count, duration, flag, keylessOption, list, type Option, type Plugin } from './plugin.ts';
 
 const ADDRESSES = 'servers are addresses, queried over UDP, TCP and TLS; the system selects the source address';
@@ -120,15 +120,12 @@ export const forward: Plugin = {
       return;
     }
     const entry: Record<string, unknown> = {};
-    const zone = from === '.' ? block.zones : [zoneName(from)];
+    const zone = from === '.' ? block.zones : zoneNames(from);
     const usable = to.filter((target) => !/^(https|quic|grpc):\/\//.test(target));
     applyOptions(forward, directive, entry, block);
     const servers = usable.map((target) => target.replace(/^dns:\/\//, ''));
-    block.draft.forward.push({
-      ...(from !== '.' && { zone: zoneName(from).replace(/\.$/, '') }),
-      to: servers,
-      ...entry,
-    });
+    for (const name of from === '.' ? [undefined] : zone)
+      block.draft.forward.push({ ...(name !== undefined && { zone: name.replace(/\.$/, '') }), to: servers, ...entry });
     block.comment('forward', directive);
     if (usable.length < to.length)
       block.note(

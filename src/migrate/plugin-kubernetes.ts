@@ -1,5 +1,5 @@
 // `kubernetes` (https://coredns.io/plugins/kubernetes/) → a zone with `kubernetes`.
-import { seconds, zoneName } from './draft.ts';
+import { seconds, zoneName, zoneNames } from './draft.ts';
 import { applyOptions, flag, keylessOption, list, type Option, type Plugin, text } from './plugin.ts';
 
 const STARTUP = 'answers begin at once: SERVFAIL (EDE 14) for what is not known yet, and `/ready` is 503 for as long';
@@ -87,7 +87,7 @@ const OPTIONS: readonly Option[] = [
     outcome: 'same',
     differences: ['fallthrough-nowhere'],
     apply(args, target) {
-      target.fallthrough = args.length === 0 ? true : args.map((zone) => withoutDot(zoneName(zone)));
+      target.fallthrough = args.length === 0 ? true : args.flatMap(zoneNames).map(withoutDot);
       return undefined;
     },
   },

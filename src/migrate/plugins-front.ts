@@ -1,5 +1,5 @@
 // `acl`, `log`, `autopath`: what happens to a query before it is answered.
-import { zoneName } from './draft.ts';
+import { zoneNames } from './draft.ts';
 import { applyOptions, type Plugin } from './plugin.ts';
 
 export const acl: Plugin = {
@@ -7,7 +7,7 @@ export const acl: Plugin = {
   syntax: '`acl [ZONE…]` `allow\\|block\\|filter\\|drop [type …] [net …]`',
   healthdns: '`acl: [{ action, types, clients, zones }]`',
   migrate(directive, block) {
-    const zones = (directive.args.length > 0 ? directive.args.map(zoneName) : block.zones).filter(
+    const zones = (directive.args.length > 0 ? directive.args.flatMap(zoneNames) : block.zones).filter(
       (zone) => zone !== '.',
     );
     for (const line of directive.lines) {

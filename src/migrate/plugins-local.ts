@@ -1,6 +1,6 @@
 // `hosts`, `template`, `dns64`: answers without another server.
 import type { Directive } from './corefile.ts';
-import { zoneName } from './draft.ts';
+import { zoneNames } from './draft.ts';
 import { wholeName } from './pattern.ts';
 import { applyOptions, duration, flag, keylessOption, type Option, type Plugin, text } from './plugin.ts';
 
@@ -28,7 +28,7 @@ export const hosts: Plugin = {
     if (file !== undefined) block.draft.hosts.files.push(file);
     else if (entries.length === 0) block.draft.hosts.files.push('/etc/hosts');
     block.comment('hosts', directive);
-    if (zones.length > 0) settings.zones = zones.map((zone) => zoneName(zone).replace(/\.$/, ''));
+    if (zones.length > 0) settings.zones = zones.flatMap(zoneNames).map((zone) => zone.replace(/\.$/, ''));
     const fallsThrough = directive.lines.some(({ name }) => name === 'fallthrough');
     if (fallsThrough)
       block.note(
@@ -105,7 +105,7 @@ export const template: Plugin = {
     }
     applyOptions(template, directive, {}, block);
     const ttls = answers.map((answer) => answer!.ttlSeconds);
-    for (const zone of zones.length > 0 ? zones.map(zoneName) : block.zones)
+    for (const zone of zones.length > 0 ? zones.flatMap(zoneNames) : block.zones)
       for (const match of matches.length > 0 ? matches.map(({ pattern }) => pattern) : [undefined])
         block.draft.templates.push({
           ...(zone !== '.' && { zone: zone.replace(/\.$/, '') }),

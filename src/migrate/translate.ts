@@ -8,7 +8,7 @@ import {
   type Finding,
   type SharedDraft,
   written,
-  zoneName,
+  zoneNames,
 } from './draft.ts';
 import { PLUGINS } from './plugins.ts';
 
@@ -45,7 +45,7 @@ export function migrateCorefile(text: string, file: string, sources: CorefileSou
 
 /** The first block for all names of all clients comes first: what it sets is the rule, and other blocks are compared with it. */
 function inOrder(blocks: readonly ServerBlock[]): ServerBlock[] {
-  const isRoot = ({ keys }: ServerBlock) => keys.some((key) => parseKey(key).zone === '.');
+  const isRoot = ({ keys }: ServerBlock) => keys.some((key) => parseKey(key).zones.includes('.'));
   const isForAll = ({ directives }: ServerBlock) => directives.every(({ name }) => name !== 'view');
   const main = blocks.find((block) => isRoot(block) && isForAll(block)) ?? blocks.find(isForAll);
   return main === undefined ? [...blocks] : [main, ...blocks.filter((block) => block !== main)];
@@ -56,7 +56,7 @@ function migrateBlock(block: ServerBlock, shared: SharedDraft, findings: Finding
   const unusable = keys.filter(({ scheme }) => scheme !== 'dns');
   const draft = emptyDraft(shared);
   const context: BlockContext = {
-    zones: keys.map(({ zone }) => zone),
+    zones: keys.flatMap(({ zones }) => zones),
     ports: [...new Set(keys.map(({ port }) => port))],
     draft,
     note: (directive, outcome, text, ...differences) =>
@@ -97,9 +97,9 @@ function notePlaceholders(directive: Directive, context: BlockContext): void {
     );
 }
 
-/** "dns://example.org:1053" → scheme, absolute zone, port. */
-function parseKey(key: string): { scheme: string; zone: string; port: number } {
+/** "dns://example.org:1053" → scheme, absolute zones, port. */
+function parseKey(key: string): { scheme: string; zones: string[]; port: number } {
   const [, scheme = 'dns', rest] = /^(?:(\w+):\/\/)?(.*)$/.exec(key)!;
   const [, name, port = '53'] = /^(.*?)(?::(\d{1,5}))?$/.exec(rest)!;
-  return { scheme, zone: zoneName(name === '' ? '.' : name), port: Number(port) };
+  return { scheme, zones: zoneNames(name === '' ? '.' : name), port: Number(port) };
 }

@@ -35,6 +35,9 @@ export async function requestServer(
         ? `${base.origin} requires a token: --token-file FILE`
         : `${base.origin} does not accept the token in ${tokenFile}: expected the content of its \`adminToken\` file`,
     );
+  // Too many wrong tokens, or the server has none.
+  if (response.status === 429 || response.status === 503)
+    throw new CommandError(`${base.origin}: ${(await response.text()).trim()} (${response.status})`);
   return response;
 }
 

@@ -1,6 +1,7 @@
 // `healthdns status`: zones, sources, upstream servers and services in trouble of a running server.
 import type { StatusReport } from '../http/status.ts';
 import { CommandError, EXIT } from './exit-code.ts';
+import { printable } from './printable.ts';
 import { requestServer, type ServerFlags } from './server-request.ts';
 import { type Cell, type Colour, coloured, table } from './table.ts';
 
@@ -41,14 +42,14 @@ const stateCell = (state: string): Cell => [state, COLOURS[state] ?? 'quiet'];
 type Look = Pick<StatusOptions, 'wide' | 'inColour'>;
 
 function linesOf(report: StatusReport, { wide, inColour }: Look): string[] {
-  const { version, replica, ready, zones, sources, upstreams, trouble } = report;
+  const { version, replica, zones, sources, upstreams, trouble } = report;
   const section = (header: readonly string[], rows: readonly (readonly Cell[])[]) =>
     rows.length === 0 ? [] : ['', ...table(header, rows, inColour)];
-  const state = coloured(ready ? 'ready' : 'not ready', ready ? 'good' : 'bad', inColour);
   const shown = wide ? trouble : trouble.slice(0, FEW_TROUBLED);
   const more = trouble.length - shown.length;
   return [
-    `healthdns ${version} on ${replica}: ${state}`,
+    `healthdns ${version} on ${replica}: ${headline(report, inColour)}`,
+    ...refusedLines(report, inColour),
     ...section(
       ['ZONE', 'STATE', 'SERVICES', 'INSTANCES', 'ANSWERED', 'RECORDS'],
       zones.map((zone) => [
@@ -88,6 +89,23 @@ function linesOf(report: StatusReport, { wide, inColour }: Look): string[] {
     ),
     ...(more > 0 ? [`… and ${more} more services (-o wide)`] : []),
   ];
+}
+
+/** An upstream server that is down does not make /ready fail, so it is not called that. */
+function headline({ ready, zones, sources, upstreams }: StatusReport, inColour: boolean): string {
+  if (ready) return coloured('ready', 'good', inColour);
+  const isReady = zones.every(({ state }) => state === 'ready') && sources.every(({ state }) => state === 'synced');
+  if (!isReady) return coloured('not ready', 'bad', inColour);
+  const down = upstreams.filter(({ state }) => state !== 'up').length;
+  return coloured(`ready, but ${down} of ${upstreams.length} upstream servers not usable`, 'doubtful', inColour);
+}
+
+function refusedLines({ refusedConfig }: StatusReport, inColour: boolean): string[] {
+  if (refusedConfig === undefined) return [];
+  const { at, errors, more } = refusedConfig;
+  const rest = errors.length - 1 + more;
+  const line = `configuration refused at ${at}: ${errors[0]}${rest > 0 ? ` (and ${rest} more: healthdns explain --config)` : ''}`;
+  return [coloured(printable(line), 'bad', inColour)];
 }
 
 const troubleCell = (answered: number, instances: number): Cell => [

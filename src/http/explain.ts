@@ -22,6 +22,7 @@ import type {
 } from './explanation.ts';
 import { summarize } from './explanation-summary.ts';
 import { explanationText, printableLines } from './explanation-text.ts';
+import { localRule } from './forwarding.ts';
 import { MOMENT, parseMoment } from './moment.ts';
 
 export interface ExplainSources extends AskedContext {
@@ -50,7 +51,7 @@ export const explainEndpoint = (sources: ExplainSources): Endpoint => ({
       const explanation = await explainAsked(name, request.query.get('from') ?? undefined, sources);
       const history = wanted && historyOf(explanation, sources, wanted);
       const isUnknown = explanation.exists === 'absent' && explanation.services.length === 0;
-      const isHeld = (explanation.holders?.length ?? 0) > 0;
+      const isHeld = (explanation.holders?.length ?? 0) > 0 || isAnsweredLocally(explanation);
       const status = isUnknown && !isHeld && (history?.services.length ?? 0) === 0 ? 404 : 200;
       const body = wantsText(request)
         ? text(status, textOf(explanation, history))
@@ -62,6 +63,9 @@ export const explainEndpoint = (sources: ExplainSources): Endpoint => ({
     }
   },
 });
+
+const isAnsweredLocally = ({ forwarding }: Explanation): boolean =>
+  forwarding !== undefined && localRule(forwarding) !== undefined;
 
 /** undefined: not asked for; a text: what is wrong. */
 function historyRequest({ query }: HttpRequest, nowMs: number): HistoryRequest | string | undefined {

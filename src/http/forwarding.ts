@@ -71,7 +71,7 @@ export async function explainForwarding(
 export function forwardingSummary({ rules, route, upstreams }: ForwardingExplanation): string {
   const denied = rules.find((rule) => /^acl rule \d+: (?!allow)/.test(rule));
   if (denied !== undefined) return `${DENIALS[denied.split(': ')[1]]} by ${denied.split(':')[0]}.`;
-  const local = rules.find((rule) => rule.startsWith(ANSWERED_FROM));
+  const local = localRule({ rules });
   if (local !== undefined) return `A${local.slice(1)}.`;
   if (route === undefined) return 'REFUSED: not in a zone of this server, and no route of `forward` is for it.';
   const isDown = upstreams.length > 0 && upstreams.every(({ up, loops }) => !up || loops);
@@ -85,6 +85,10 @@ const DENIALS: Readonly<Record<string, string>> = {
   drop: 'No answer',
 };
 const ANSWERED_FROM = 'answered from';
+
+/** The rule by which `hosts` or `templates` answer. */
+export const localRule = ({ rules }: Pick<ForwardingExplanation, 'rules'>): string | undefined =>
+  rules.find((rule) => rule.startsWith(ANSWERED_FROM));
 
 /** Of all data threads together. */
 function upstreamOf(upstream: string, counters: readonly UpstreamCounters[]): UpstreamExplanation {
@@ -112,7 +116,7 @@ export function forwardingLines(
   { rules, route, upstreams, cached }: ForwardingExplanation,
   isForwarded: boolean,
 ): string[] {
-  const isAsked = isForwarded && route !== undefined && !rules.some((rule) => rule.startsWith(ANSWERED_FROM));
+  const isAsked = isForwarded && route !== undefined && localRule({ rules }) === undefined;
   return [
     ...rules.map((rule) => `  rule: ${rule}`),
     ...(isAsked

@@ -1,5 +1,6 @@
 // GET /status: what is ready and what is not, in short; for `healthdns status`.
 import { hostname } from 'node:os';
+import type { ConfigStatus, RefusedConfig } from '../config/in-force.ts';
 import type { UpstreamCounters } from '../plane/forward-statistics.ts';
 import { VERSION } from '../version.ts';
 import { type Endpoint, json } from './endpoint.ts';
@@ -11,6 +12,8 @@ export interface StatusReport {
   readonly replica: string;
   /** Every zone and source is ready, and every upstream server is up. */
   readonly ready: boolean;
+  /** A configuration that a reload refused since the one in force. */
+  readonly refusedConfig?: RefusedConfig;
   readonly zones: readonly ZoneStatus[];
   readonly sources: readonly {
     readonly name: string;
@@ -51,13 +54,18 @@ const MAX_TROUBLED = 1_000;
 export const statusEndpoint = (
   overview: (limit: number) => Overview,
   upstreams: () => readonly UpstreamCounters[],
+  configuration: () => ConfigStatus,
 ): Endpoint => ({
   path: '/status',
   methods: ['GET'],
-  handle: () => json(200, statusOf(overview(MAX_TROUBLED), upstreams())),
+  handle: () => json(200, statusOf(overview(MAX_TROUBLED), upstreams(), configuration())),
 });
 
-export function statusOf({ zones, sources }: Overview, counters: readonly UpstreamCounters[]): StatusReport {
+export function statusOf(
+  { zones, sources }: Overview,
+  counters: readonly UpstreamCounters[],
+  { refused }: Pick<ConfigStatus, 'refused'>,
+): StatusReport {
   const states = zones.map(
     ({ name, ready, stale, serviceCount, instanceCount, answeredCount, records }): ZoneStatus => ({
       ...{ name, state: !ready ? 'not ready' : stale ? 'stale' : 'ready', services: serviceCount },
@@ -80,6 +88,7 @@ export function statusOf({ zones, sources }: Overview, counters: readonly Upstre
     upstreams.every(({ state }) => state === 'up');
   return {
     ...{ version: VERSION, replica: hostname(), ready: isReady, zones: states, sources: of, upstreams },
+    ...(refused && { refusedConfig: refused }),
     trouble: zones
       .flatMap(({ services }) => services)
       .filter(({ answeredCount, instanceCount }) => answeredCount < instanceCount)

@@ -72,6 +72,7 @@ export async function startHttp(sources: HttpSources): Promise<RunningHttp> {
   const close = (some: readonly Listener[]) => Promise.all(some.map(({ server }) => server.close()));
 
   async function prepare(config: Config): Promise<Prepared> {
+    checkToken(config, listeners.length > 0, sources.log);
     const wanted = wantedServers(config, sources.log);
     const before = new Map(listeners.map((listener) => [keyOf(listener.wanted), listener]));
     const kept = wanted.flatMap((one) => {
@@ -122,6 +123,14 @@ export async function startHttp(sources: HttpSources): Promise<RunningHttp> {
     prepare,
     close: () => close(listeners),
   };
+}
+
+/** A reload is refused without the token; at the start, DNS is served nevertheless. */
+function checkToken({ adminToken }: Config, isReload: boolean, log: Logger): void {
+  if (adminToken === undefined || readToken(adminToken)) return;
+  const problem = `the file of adminToken, ${adminToken}, cannot be read or is empty`;
+  if (isReload) throw new Error(problem);
+  log.warn(`${problem}: \`admin\` lets nobody in until it has a token`);
 }
 
 /** One server for each; one of port 0 stays. */
@@ -212,7 +221,7 @@ function adminEndpoints(config: Config, sources: HttpSources): Endpoint[] {
       inForce: () => control.flush(),
     }),
     ...cacheEndpoints(plane),
-    statusEndpoint(overview, plane.upstreams),
+    statusEndpoint(overview, plane.upstreams, configuration),
     topEndpoint(readTop, () => config.topQueries),
     ...queryLogEndpoints(observing, log),
     ...drainEndpoints({

@@ -67,7 +67,7 @@ test('an admin address that is not loopback without a token is rejected, also on
 });
 
 test('an admin address that is not loopback requires the token, which the commands send', async (t) => {
-  const { admin, folder } = await start(t, 'admin: 0.0.0.0:0\nadminToken: token', '--http', '127.0.0.1:0');
+  const { admin, folder, server } = await start(t, 'admin: 0.0.0.0:0\nadminToken: token', '--http', '127.0.0.1:0');
   const url = await admin();
   assert.deepEqual(await statuses(url, ['/health', ...ADMIN]), [200, 401, 401, 401]);
   assert.deepEqual(await statuses(url, ADMIN, { authorization: 'Bearer secret' }), [200, 200, 200]);
@@ -80,6 +80,19 @@ test('an admin address that is not loopback requires the token, which the comman
   assert.match(explained.stdout, /1 of 1 instances may be answered/);
   const flushed = await healthdns('cache', 'flush', '--http', url, '--token-file', join(folder, 'token'));
   assert.equal(flushed.stdout, '0 answers forgotten\n');
+  await writeFile(join(folder, 'other'), 'wrong');
+  const wrong = await healthdns('status', '--http', url, '--token-file', join(folder, 'other'));
+  assert.match(wrong.stderr, /does not accept the token in .*other: expected the content of its `adminToken` file/);
+
+  await writeFile(join(folder, 'token'), '');
+  server.process.kill('SIGHUP');
+  await server.shows(/reload failed/);
+  assert.match(server.stderr(), /the file of adminToken, \S+token, cannot be read or is empty/);
+  await until(async () => (await fetch(`${url}/status`)).status, 503);
+  assert.match(
+    (await healthdns('status', '--http', url)).stderr,
+    /: the file of adminToken cannot be read, or is empty \(503\)/,
+  );
 });
 
 test('a reload moves the addresses of HTTP; one that is in use changes nothing', async (t) => {

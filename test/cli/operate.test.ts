@@ -51,6 +51,39 @@ test('status is a table of zones, services in trouble, and 0 while everything is
   assert.equal((await healthdns('undrain', 'api.prod.local', 'api-2', ...http)).code, 0);
 });
 
+test('status says that upstream servers are down and that a configuration was refused; names of hosts are known', async (t) => {
+  const folder = await temporaryFolder(t);
+  const [dnsPort, httpPort, nobody] = [await freePort(), await freePort(), await freePort()];
+  const file = join(folder, 'zones.yaml');
+  const settings = {
+    ...{ listen: `127.0.0.1:${dnsPort}`, http: `127.0.0.1:${httpPort}`, threads: 1 },
+    forward: [{ to: `127.0.0.1:${nobody}`, maxFails: 1 }],
+    hosts: { entries: [{ address: '192.0.2.9', names: 'nine.example' }] },
+    zones: [{ name: 'prod.local' }],
+  };
+  await writeFile(file, JSON.stringify(settings));
+  const own = serving([file]);
+  t.after(() => own.stop());
+  await own.shows(/rest /);
+  const to = ['--http', `http://127.0.0.1:${httpPort}`];
+  await healthdns('query', 'other.example', `@127.0.0.1:${dnsPort}`);
+  await own.shows(/is down: /);
+  const { code, stdout } = await healthdns('status', ...to);
+  assert.deepEqual([code, stdout.split('\n')[0].split(': ')[1]], [1, 'ready, but 1 of 1 upstream servers not usable']);
+  await writeFile(file, 'zonez: []');
+  own.process.kill('SIGHUP');
+  await own.shows(/the current configuration stays in effect/);
+  assert.match(
+    (await healthdns('status', ...to)).stdout,
+    /\nconfiguration refused at \S+Z: \S+zones\.yaml:1:1: .*`zonez`/,
+  );
+  for (const name of ['nine.example', '192.0.2.9']) {
+    const explained = await healthdns('explain', name, ...to);
+    assert.match(explained.stdout, /Answered from hosts/, name);
+    assert.equal(explained.code, 0, name);
+  }
+});
+
 test('the query log is switched on with filters and off again, and top has the names that were asked for', async () => {
   const on = await healthdns(
     'query-log',

@@ -355,3 +355,32 @@ test('a deleted cluster is described as INACTIVE, and can be created again', opt
     [{ status: 'ACTIVE', tags: [] }],
   );
 });
+
+test('a client that deletes what each page lists sees everything', options, async () => {
+  const names = Array.from({ length: 7 }, (_, i) => `paged-${i}`);
+  for (const clusterName of names) await setup.ecs('CreateCluster', { clusterName });
+  for (let i = 0; i < 12; i++) await setup.define('paged');
+  const listed: string[] = [];
+  for (let nextToken: string | undefined, more = true; more; more = nextToken !== undefined) {
+    const page: any = await setup.ecs('ListClusters', { maxResults: 2, nextToken });
+    for (const arn of page.clusterArns.filter((one: string) => one.includes('/paged-'))) {
+      listed.push(arn.split('/').at(-1)!);
+      await setup.ecs('DeleteCluster', { cluster: arn });
+    }
+    nextToken = page.nextToken;
+  }
+  assert.deepEqual(listed, names);
+
+  const revisions: number[] = [];
+  for (let nextToken: string | undefined, more = true; more; more = nextToken !== undefined) {
+    const request = { familyPrefix: 'paged', sort: 'DESC', maxResults: 5, nextToken };
+    const page: any = await setup.ecs('ListTaskDefinitions', request);
+    for (const taskDefinition of page.taskDefinitionArns) {
+      revisions.push(Number(taskDefinition.split(':').at(-1)));
+      await setup.ecs('DeregisterTaskDefinition', { taskDefinition });
+    }
+    nextToken = page.nextToken;
+  }
+  assert.deepEqual(revisions, [12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]);
+  await assert.rejects(setup.ecs('ListClusters', { nextToken: 'zzz' }), /Invalid token in request/);
+});

@@ -80,7 +80,7 @@ const listInput = v.object(pageInput);
 
 export function listClusters(api: EcsApi, input: unknown): object {
   const active = [...api.state.clusters.values()].filter(({ inactiveMs }) => inactiveMs === undefined);
-  const { items, nextToken } = pageOf(active, readInput(listInput, input));
+  const { items, nextToken } = pageOf(active, (one) => one.name, readInput(listInput, input));
   return { clusterArns: items.map((one) => clusterArn(api, one.name)), nextToken };
 }
 

@@ -150,21 +150,37 @@ export const pageInput = {
   maxResults: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100)), 100),
 };
 
-/** One page of items; the token is the position of the next one. @throws AwsError InvalidParameterException */
+/**
+ * One page in the order of the items' keys, so that new or deleted items do not disturb it. The token holds the last key.
+ * @throws AwsError InvalidParameterException for a token that no page returned
+ */
 export function pageOf<Item>(
   items: readonly Item[],
-  { nextToken, maxResults }: { readonly nextToken?: string; readonly maxResults: number },
+  keyOf: (item: Item) => string,
+  { nextToken, maxResults, sort }: PageRequest,
 ): { readonly items: readonly Item[]; readonly nextToken: string | undefined } {
-  const start = nextToken === undefined ? 0 : positionIn(nextToken);
-  const end = start + maxResults;
+  const direction = sort === 'DESC' ? -1 : 1;
+  const compare = (one: string, other: string) => direction * (one < other ? -1 : one > other ? 1 : 0);
+  const after = nextToken === undefined ? undefined : keyIn(nextToken);
+  const rest = items
+    .filter((item) => after === undefined || compare(keyOf(item), after) > 0)
+    .sort((one, other) => compare(keyOf(one), keyOf(other)));
+  const shown = rest.slice(0, maxResults);
+  const isLast = shown.length === rest.length;
   return {
-    items: items.slice(start, end),
-    nextToken: end < items.length ? Buffer.from(`1:${end}`).toString('base64url') : undefined,
+    items: shown,
+    nextToken: isLast ? undefined : Buffer.from(`1:${keyOf(shown.at(-1)!)}`).toString('base64url'),
   };
 }
 
-function positionIn(nextToken: string): number {
-  const match = /^1:(\d{1,9})$/.exec(Buffer.from(nextToken, 'base64url').toString());
-  if (match === null) throw new AwsError('InvalidParameterException', 'Invalid token in request.');
-  return Number(match[1]);
+interface PageRequest {
+  readonly nextToken?: string;
+  readonly maxResults: number;
+  readonly sort?: 'ASC' | 'DESC';
+}
+
+function keyIn(nextToken: string): string {
+  const text = Buffer.from(nextToken, 'base64url').toString();
+  if (!text.startsWith('1:')) throw new AwsError('InvalidParameterException', 'Invalid token in request.');
+  return text.slice(2);
 }

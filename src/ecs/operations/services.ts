@@ -277,7 +277,7 @@ export function listServices(api: EcsApi, input: unknown): object {
       one.launchType === (request.launchType ?? one.launchType) &&
       request.schedulingStrategy !== 'DAEMON',
   );
-  const { items, nextToken } = pageOf(services, request);
+  const { items, nextToken } = pageOf(services, (one) => one.name, request);
   return { serviceArns: items.map((one) => serviceArn(api, one)), nextToken };
 }
 

@@ -198,15 +198,16 @@ const listInput = v.object({
 
 export function listTaskDefinitions(api: EcsApi, input: unknown): object {
   const request = readInput(listInput, input);
-  const keys = [...api.state.definitions.values()]
-    .filter(({ family, status }) => status === request.status && family === (request.familyPrefix ?? family))
-    .sort((one, other) =>
-      one.family === other.family ? one.revision - other.revision : one.family < other.family ? -1 : 1,
-    )
-    .map(definitionKey);
-  const { items, nextToken } = pageOf(request.sort === 'ASC' ? keys : keys.reverse(), request);
-  return { taskDefinitionArns: items.map((key) => definitionArn(api, key)), nextToken };
+  const definitions = [...api.state.definitions.values()].filter(
+    ({ family, status }) => status === request.status && family === (request.familyPrefix ?? family),
+  );
+  const { items, nextToken } = pageOf(definitions, sortKey, request);
+  return { taskDefinitionArns: items.map((one) => definitionArn(api, definitionKey(one))), nextToken };
 }
+
+/** By family, then by number of the revision. No character of a family sorts before a space. */
+const sortKey = ({ family, revision }: TaskDefinitionRecord): string =>
+  `${family} ${String(revision).padStart(10, '0')}`;
 
 const familiesInput = v.object({
   ...pageInput,
@@ -220,9 +221,8 @@ export function listTaskDefinitionFamilies(api: EcsApi, input: unknown): object 
   const active = new Set(all.filter(({ status }) => status === 'ACTIVE').map(({ family }) => family));
   const families = [...new Set(all.map(({ family }) => family))]
     .filter((family) => request.status === 'ALL' || active.has(family) === (request.status === 'ACTIVE'))
-    .filter((family) => family.startsWith(request.familyPrefix))
-    .sort();
-  const { items, nextToken } = pageOf(families, request);
+    .filter((family) => family.startsWith(request.familyPrefix));
+  const { items, nextToken } = pageOf(families, (family) => family, request);
   return { families: items, nextToken };
 }
 

@@ -126,7 +126,7 @@ export function listTasks(api: EcsApi, input: unknown): object {
       own.startedBy === (request.startedBy ?? own.startedBy) &&
       own.launchType === (request.launchType ?? own.launchType),
   );
-  const { items, nextToken } = pageOf(tasks, request);
+  const { items, nextToken } = pageOf(tasks, ({ id }) => id, request);
   return { taskArns: items.map((task) => taskArn(api, task)), nextToken };
 }
 

@@ -135,12 +135,13 @@ function viewOf(block: DraftedBlock, main: DraftedBlock, ofFile: Keys): Keys {
   const forward = block.draft.forward.length > 0 && { forward: block.draft.forward };
   const names = block.zones.includes('.') ? [] : block.zones.map(withoutDot);
   const elsewhere = !isSameAddresses(block, main);
-  const { zones } = block.draft;
+  const { view, zones } = block.draft;
   const seesAll = !elsewhere || block.draft.zoneNames.size === zones.size;
   return {
-    name: [...(names.length > 0 ? names : ['all']), ...(elsewhere ? [`at ${[...block.draft.listen][0]}`] : [])].join(
-      ' ',
-    ),
+    name: [
+      ...(view === undefined ? (names.length > 0 ? names : ['all']) : [view]),
+      ...(elsewhere ? [`at ${[...block.draft.listen][0]}`] : []),
+    ].join(' '),
     ...(elsewhere && { listen: [...block.draft.listen] }),
     ...(block.draft.clients.length > 0 && { clients: block.draft.clients }),
     ...(names.length > 0 && { names }),

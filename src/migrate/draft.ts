@@ -21,6 +21,8 @@ export interface Finding {
 export interface Draft extends SharedDraft {
   /** Addresses that the block answers at. */
   readonly listen: Set<string>;
+  /** The name that the plugin `view` gives it. */
+  view?: string;
   /** Networks of clients that it answers; empty: all. */
   readonly clients: string[];
   /** Names of `zones` that it fills. */

@@ -36,7 +36,7 @@ export const rewrite: Plugin = {
   name: 'rewrite',
   syntax: '`rewrite [stop\\|continue] name [KIND] FROM TO`',
   healthdns: '`rewrite: [{ kind, from, to }]`',
-  note: 'KIND is exact, prefix, suffix, substring or regex; a suffix matches whole labels',
+  note: 'KIND is exact, prefix, suffix, substring or regex; a prefix and a suffix match whole labels',
   options: OPTIONS,
   migrate(directive, block) {
     // The long form has the rule inside braces, with lines for what happens to the answer.
@@ -111,6 +111,8 @@ function nameRule(kind: string, from: string, to: string): Record<string, unknow
   const groups = numbered(to);
   if (kind === 'substring') return { kind: 'regex', from: `(.*)${literal(from)}(.*)`, to: `$1${groups}$2` };
   if (kind === 'regex') return { kind, from: wholeName(from), to: groups };
+  // CoreDNS completes both to absolute names, so that "pre" is the first label and not what it begins with.
+  if (kind === 'prefix') return { kind, from: absolute(from), to: absolute(groups) };
   return { ...(kind !== 'exact' && { kind }), from, to: groups };
 }
 
@@ -118,9 +120,11 @@ function nameRule(kind: string, from: string, to: string): Record<string, unknow
 function matchRule(kind: string, from: string): Record<string, unknown> {
   if (kind === 'substring') return { kind: 'regex', from: `.*${literal(from)}.*` };
   if (kind === 'regex') return { kind, from: wholeName(from) };
+  if (kind === 'prefix') return { kind, from: absolute(from) };
   return { ...(kind !== 'exact' && { kind }), from };
 }
 
+const absolute = (text: string): string => (text.endsWith('.') ? text : `${text}.`);
 const literal = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
 const numbered = (text: string): string => text.replaceAll(/\{(\d)\}/g, '$$$1');
 

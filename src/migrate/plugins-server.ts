@@ -124,6 +124,7 @@ export const view: Plugin = {
         block.note(line, 'same', `clients in ${block.draft.clients.join(', ')}`);
       } else block.note(line, 'dropped', 'a view is chosen by networks of clients only: write them as `clients`');
     }
+    block.draft.view = directive.args[0];
     block.comment('clients', directive);
     block.note(directive, 'same', 'a view of its own');
   },
@@ -274,7 +275,7 @@ const WITHOUT_EQUIVALENT: Record<string, string> = {
 };
 
 export const others: readonly Plugin[] = [
-  keyless('any', 'same', 'always', 'RFC 8482, for names of `zones`'),
+  keyless('any', 'changed', 'always', 'RFC 8482, for names of `zones` only: forwarded names are asked upstream'),
   keyless('cancel', 'same', '`forward[].deadlineSeconds`'),
   keyless('multisocket', 'changed', '`threads`'),
   keyless('root', 'changed', 'none', 'relative paths are relative to zones.yaml'),

@@ -167,6 +167,7 @@ async function close(): Promise<void> {
   for (const forwarder of forwarders) forwarder.close();
   datagrams?.close();
   await dnstap?.close();
+  sendTally(counting);
   tell({ kind: 'closed' });
   parentPort?.close();
 }
@@ -229,10 +230,14 @@ function oncePerKind(report: (error: Error) => void): (error: Error) => void {
 
 /** A tally that the control plane has no time for is lost. */
 function reportTally(counted: Counting): void {
-  const bytes = counted.take();
+  sendTally(counted);
+  systemClock.setTimeout(() => reportTally(counted), TALLY_MS);
+}
+
+function sendTally(counted: Counting | undefined): void {
+  const bytes = counted?.take();
   if (bytes !== undefined && mayPost(counters))
     parentPort?.postMessage({ kind: 'tally', bytes } satisfies FromThread, [bytes]);
-  systemClock.setTimeout(() => reportTally(counted), TALLY_MS);
 }
 
 /** Of all forwarders; the receive loop asks after each batch, so the usual case is one call. */

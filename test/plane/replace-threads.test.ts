@@ -7,6 +7,7 @@ import { composeMessage, parseMessage } from '../../src/dns/message/message.ts';
 import { formatName, parseName } from '../../src/dns/name.ts';
 import { FORWARD_DEFAULTS, type ForwardSettings, ROUTE_DEFAULTS } from '../../src/plane/forward-settings.ts';
 import type { Change } from '../../src/plane/records.ts';
+import { decodeTally } from '../../src/plane/tally.ts';
 import { askTcp, startTestPlane, testSettings, udpClient } from '../support/transports.ts';
 
 const linux = { skip: process.platform === 'linux' ? false : 'needs Linux' };
@@ -49,6 +50,29 @@ for (const udp of ['batched', 'plain'] as const) {
     assert.deepEqual(plane.listening()[0].port, port);
   });
 }
+
+test('what the old threads have counted of names and clients is not lost', linux, async (t) => {
+  const counting = testSettings({ udp: 'batched', topQueries: true });
+  const { plane, address, port } = await startFilled(counting);
+  let tallies = 0;
+  let counted = 0;
+  plane.observe({
+    onQuery() {},
+    onTally(bytes) {
+      tallies++;
+      for (const { count } of decodeTally(bytes).views.names) counted += count;
+    },
+  });
+  const client = await udpClient(address, port);
+  t.after(() => client.close());
+  for (let i = 0; i < 20; i++) {
+    await client.ask(question(`n${i}.test.`));
+    if (i === 10) await plane.replaceThreads({ ...counting, responder: { ...counting.responder, versionBind: 'new' } });
+  }
+  await plane.close();
+  assert.equal(counted, 20);
+  assert.ok(tallies >= 2);
+});
 
 test('under load, one thread becomes three, then one: each query is answered, none wrongly', linux, async (t) => {
   const { plane, address, port } = await startFilled({ udp: 'batched' });

@@ -97,6 +97,7 @@ async function carryOut(order: Order, { isAuthenticated }: HttpRequest, options:
     order: status === null ? 'withdrawn' : status,
     ...{ name: order.name, instance: order.instance, reason, seconds, authenticated: isAuthenticated === true },
   };
+  const hadOrder = [...found.values()].some((state) => state.facts().some(({ source }) => source === 'operator'));
   let keptIn: KeptIn = 'memory';
   try {
     for (const instance of found.values()) keptIn = await operators.order(instance, stated);
@@ -106,7 +107,9 @@ async function carryOut(order: Order, { isAuthenticated }: HttpRequest, options:
   }
   await inForce().catch(() => {});
   log.warn('operator order', { ...said, subjects: [...found.keys()].slice(0, MAX_NAMED), keptIn });
-  return json(200, describe(found, stated, keptIn, options));
+  const described = describe(found, stated, keptIn, options);
+  if (status !== null || hadOrder) return json(200, described);
+  return json(200, { ...described, remarks: ['there was no order to withdraw'] });
 }
 
 /** The instances by their subjects, or why there are none. */
@@ -157,7 +160,7 @@ function describe(
       ...(order !== undefined && keptIn === 'memory'
         ? ['kept in memory: it is lost at a restart unless `operatorFile` is set']
         : []),
-      ...(keptIn === 'file' || keptIn === 'memory' ? ['other replicas do not see it'] : []),
+      ...(order !== undefined && (keptIn === 'file' || keptIn === 'memory') ? ['other replicas do not see it'] : []),
       ...(hasClusterIp ? ['a service with a cluster IP answers that: its clients still reach the pod'] : []),
     ],
   };

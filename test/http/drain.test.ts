@@ -80,6 +80,9 @@ test('a drained instance is reported as left out, listed, and in the audit log, 
   assert.match(logged[0], /^operator order .*"order":"UNHEALTHY".*"reason":"new disk".*instance\/k\/api-1/);
   const withdrawn = await send({ ...DRAIN, status: null });
   assert.equal((JSON.parse(withdrawn.body) as Ordered).instances[0].answered, true);
+  assert.deepEqual((JSON.parse(withdrawn.body) as Ordered).remarks, []);
+  const again = await send({ ...DRAIN, status: null });
+  assert.deepEqual((JSON.parse(again.body) as Ordered).remarks, ['there was no order to withdraw']);
   assert.deepEqual(await listed(), []);
 });
 

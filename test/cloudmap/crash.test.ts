@@ -9,9 +9,8 @@ import { openState } from '../../src/cloudmap/cloud-map-state.ts';
 import { openLevelStore } from '../../src/cloudmap/level-store.ts';
 
 const writer = fileURLToPath(new URL('../support/level-writer.js', import.meta.url));
-/** Each starts a process, which takes seconds where others need the processor. */
-const KILLS = 40;
-const ACKNOWLEDGED_AT_LEAST = 4_000;
+const KILLS = 200;
+const ACKNOWLEDGED_AT_LEAST = 20_000;
 
 /** Runs the writer until it has acknowledged `count` writes, kills it with SIGKILL, and returns all it acknowledged. */
 function writeAndKill(folder: string, first: number, count: number): Promise<string[]> {

@@ -1,4 +1,4 @@
-// `npm run mutate [-- ROOM …] [--seed N] [--count N] [--only N,…] [--seconds N] [--list]`: changes one operator, constant or condition of a room at a
+// `npm run mutate [-- ROOM …] [--seed N] [--count N] [--only N,N-N,…] [--seconds N] [--list]`: changes one operator, constant or condition of a room at a
 // time, runs the tests of that room that reach the changed file, and lists the mutants that no test notices. Mutates a
 // copy of the compiled code. A mutant counts as killed only if the test that failed passes again without it; one that
 // hangs is counted by itself. Stryker has no runner for a random sample over node:test; this needs a parser only.
@@ -32,8 +32,9 @@ const EQUIVALENT = 'scripts/equivalent-mutants.txt';
 const SLOWER = 2;
 const MORE_MS = 10_000;
 const WITHOUT_MUTATION_MS = 60_000;
-/** A test of the room is run before one of another room that takes up to so many times less. */
+/** A test of the room is run before one of another room that takes up to so many times less; likewise for each import nearer. */
 const OWN_TESTS_SOONER = 4;
+const NEARER_SOONER = 1.5;
 /** Of a test that has not run yet. */
 const UNKNOWN_MS = 1000;
 /** Tests of one mutant that pass for so long are enough: it has survived. */
@@ -47,7 +48,7 @@ const { values: options, positionals } = parseArgs({
     seed: { type: 'string', default: '1' },
     count: { type: 'string', default: '20' },
     seconds: { type: 'string', default: '1800' },
-    /** Numbers of the list. */
+    /** Numbers and ranges of the list. */
     only: { type: 'string' },
     list: { type: 'boolean', default: false },
   },
@@ -70,7 +71,7 @@ async function main() {
     for (const [index, mutant] of mutants.entries()) console.log(`${index + 1} ${await describe(mutant)}`);
     return 0;
   }
-  const only = options.only?.split(',').map(Number);
+  const isWanted = ranges(options.only);
   const equivalent = await readEquivalent();
   /** How long a test took when it last passed; infinite: it does not pass without a mutation. */
   const took = new Map();
@@ -81,7 +82,7 @@ async function main() {
       console.log(`stopped after ${options.seconds} s`);
       break;
     }
-    if (only !== undefined && !only.includes(index + 1)) continue;
+    if (!isWanted(index + 1)) continue;
     const title = await describe(mutant);
     const isEquivalent = equivalent.has(title.replace(/:\d+:/, ':'));
     const { outcome, by } = isEquivalent ? { outcome: 'equivalent' } : await judge(mutant, took);
@@ -107,6 +108,13 @@ function inWords({ killed, hung, survived, unreached, equivalent }) {
   const judged = killed + hung + survived + unreached;
   const share = ((100 * (killed + hung)) / Math.max(1, judged)).toFixed(0);
   return `${killed + hung} of ${judged} mutants killed (${share} %), of which ${hung} hung; ${survived} survived, ${unreached} in files that no test of the room imports; ${equivalent} equivalent`;
+}
+
+/** `3,10-20` as a predicate. */
+function ranges(text) {
+  if (text === undefined) return () => true;
+  const all = text.split(',').map((range) => range.split('-').map(Number));
+  return (number) => all.some(([first, last = first]) => number >= first && number <= last);
 }
 
 /** Titles without the line; a line that begins with `#` is the reason for those after it. */
@@ -141,13 +149,14 @@ async function sample(count, random) {
   return chosen;
 }
 
-/** Runs the tests that import the mutated file until one fails: the quick ones first, and sooner those of the room. */
+/** Runs the tests that import the mutated file until one fails: quick and near ones first, and sooner those of the room. */
 async function judge({ room, file, code, start, end, text }, took) {
-  const tests = await testsReaching(file, TESTS[room] ?? [room]);
-  if (tests.length === 0) return { outcome: 'unreached' };
+  const distances = await testsReaching(file, TESTS[room] ?? [room]);
+  if (distances.size === 0) return { outcome: 'unreached' };
   const own = (test) => test.startsWith(join('build/test', room, '/'));
-  const cost = (test) => (took.get(test) ?? UNKNOWN_MS) / (own(test) ? OWN_TESTS_SOONER : 1);
-  const usable = tests.filter((test) => took.get(test) !== Number.POSITIVE_INFINITY);
+  const cost = (test) =>
+    ((took.get(test) ?? UNKNOWN_MS) * NEARER_SOONER ** distances.get(test)) / (own(test) ? OWN_TESTS_SOONER : 1);
+  const usable = [...distances.keys()].filter((test) => took.get(test) !== Number.POSITIVE_INFINITY);
   usable.sort((a, b) => cost(a) - cost(b));
   const mutated = join(tree, file);
   const untilMs = performance.now() + ENOUGH_MS;
@@ -200,22 +209,25 @@ function killGroup(pid) {
   }
 }
 
-/** Compiled test files in these folders that import `file`, also indirectly. */
+/** Compiled test files in these folders that import `file`, also indirectly, with how many imports are between. */
 async function testsReaching(file, folders) {
   const tests = (await Promise.all(folders.map((folder) => filesUnder(join('build/test', folder), '.test.js')))).flat();
-  const reaching = [];
-  for (const test of tests) if (await reaches(test, file)) reaching.push(test);
+  const reaching = new Map();
+  for (const test of tests) {
+    const distance = await distanceBetween(test, file);
+    if (distance !== undefined) reaching.set(test, distance);
+  }
   return reaching;
 }
 
-async function reaches(from, to) {
-  const seen = new Set([from]);
-  for (const file of seen) {
-    if (file === to) return true;
+async function distanceBetween(from, to) {
+  const distances = new Map([[from, 0]]);
+  for (const [file, distance] of distances) {
+    if (file === to) return distance;
     if (!importsByFile.has(file)) importsByFile.set(file, await importsOf(file));
-    for (const imported of importsByFile.get(file)) seen.add(imported);
+    for (const imported of importsByFile.get(file)) if (!distances.has(imported)) distances.set(imported, distance + 1);
   }
-  return false;
+  return undefined;
 }
 
 /** Relative imports, and modules that are named by URL (the thread's entry). */

@@ -56,6 +56,8 @@ interface Question {
 }
 
 type Reply = (response: Uint8Array) => void;
+/** Answers the question that the client asked, whatever was looked up for it. */
+type Deny = (action: Exclude<AclAction, 'allow'>) => void;
 
 const NOTHING = new Uint8Array(0);
 /** Of the alias from the name asked for to the name that the search path found. */
@@ -108,62 +110,57 @@ export function createFront(settings: FrontSettings, inner: Pick<QueryHandler, '
 
   function answer(question: Question, reply: Reply): void {
     const { asked, name, maxBytes } = question;
+    const deny: Deny = (action) => reply(denied(question, action));
     const action = acl(question.client, name, question.type);
     if (action !== 'allow') {
-      deny(question, action, reply);
+      deny(action);
       return;
     }
     const rewritten = rewriter(name, question.type);
     if (rewritten !== undefined) {
       const instead = withQuestion(question, rewritten);
-      lookUp(instead, rewritten.name, reply, (response) =>
-        followAliases(instead, rewritten, response, reply, (whole) =>
+      lookUp(instead, rewritten.name, deny, (response) =>
+        followAliases(instead, rewritten, response, deny, (whole) =>
           reply(withNameBack(whole, rewritten, asked, question.type, maxBytes)),
         ),
       );
-    } else if (autopath !== undefined) walkSearchPath(autopath, question, reply);
-    else lookUp(question, name, reply, reply);
+    } else if (autopath !== undefined) walkSearchPath(autopath, question, deny, reply);
+    else lookUp(question, name, deny, reply);
   }
 
   /** Aliases that a rule leads elsewhere are followed there, once. */
-  function followAliases(question: Question, { aliases }: Rewriting, response: Uint8Array, reply: Reply, then: Reply) {
+  function followAliases(question: Question, { aliases }: Rewriting, response: Uint8Array, deny: Deny, then: Reply) {
     const found = aliases.length === 0 ? undefined : redirectedAlias(response, aliases);
     if (found === undefined) return then(response);
     const before = response.slice();
-    lookUp(withQuestion(question, { name: found.target, type: question.type }), found.target, reply, (rest) =>
+    lookUp(withQuestion(question, { name: found.target, type: question.type }), found.target, deny, (rest) =>
       then(withRest(before, found, rest)),
     );
   }
 
-  function deny(question: Question, action: Exclude<AclAction, 'allow'>, reply: Reply): void {
-    if (action === 'drop') reply(NOTHING);
-    else if (action === 'block') reply(refusal(question, RCODE.REFUSED, EDE.PROHIBITED));
-    else reply(refusal(question, RCODE.NOERROR, EDE.FILTERED));
-  }
-
   /** Looks up `name` for the client: `then` gets the response, unless the client may not see all names in it. */
-  function lookUp(question: Question, name: WireName, reply: Reply, then: Reply): void {
+  function lookUp(question: Question, name: WireName, deny: Deny, then: Reply): void {
     const { client, type, query, nameEnd } = question;
     const isAsked = name === question.name;
     const action = isAsked && !question.isRewritten ? 'allow' : acl(client, name, type);
     if (action !== 'allow') {
-      deny(question, action, reply);
+      deny(action);
       return;
     }
     askIpv6(isAsked ? query : withName(query, query.length, nameEnd, name), question, (response) => {
       if (response.length === 0) {
-        reply(NOTHING);
+        deny('drop');
         return;
       }
       const vetted = vet?.(client, name, type, response) ?? { action: 'allow', response };
-      if (vetted.action !== 'allow') deny(question, vetted.action, reply);
+      if (vetted.action !== 'allow') deny(vetted.action);
       else then(vetted.response);
     });
   }
 
-  function walkSearchPath(path: Autopath, question: Question, reply: Reply): void {
+  function walkSearchPath(path: Autopath, question: Question, deny: Deny, reply: Reply): void {
     const { name, overTcp, asked, maxBytes } = question;
-    lookUp(question, name, reply, (first) => {
+    lookUp(question, name, deny, (first) => {
       const plan = isNxdomain(first) ? path.plan(name, question.client) : undefined;
       if (plan === undefined) return reply(first);
       const nothing = first.slice();
@@ -172,7 +169,7 @@ export function createFront(settings: FrontSettings, inner: Pick<QueryHandler, '
           reply(nothing);
           return;
         }
-        lookUp(question, plan.rest[i], reply, (response) => {
+        lookUp(question, plan.rest[i], deny, (response) => {
           if (isNxdomain(response)) tryFrom(i + 1);
           else reply(withAlias(response, asked, ALIAS_TTL_SECONDS, maxBytes));
         });
@@ -192,9 +189,10 @@ export function createFront(settings: FrontSettings, inner: Pick<QueryHandler, '
         if (send !== undefined) send(given);
         else response = given.slice();
       };
-      // What cannot be read here is for the responder to refuse.
-      if (nameEnd === 0) ask(query, overTcp, from, reply);
-      else answerGuarded(questionIn(query, nameEnd, overTcp, from, out.length), reply);
+      const question = nameEnd === 0 ? undefined : questionIn(query, nameEnd, overTcp, from, out.length);
+      // What cannot be read is for the responder to refuse.
+      if (question === undefined) ask(query, overTcp, from, reply);
+      else answerGuarded(question, reply);
       if (response !== undefined) {
         out.set(response);
         return response.length;
@@ -218,16 +216,17 @@ function withQuestion(question: Question, { name, type }: Pick<Question, 'name' 
   return { ...question, query, nameEnd, name, type, isRewritten: true };
 }
 
+/** undefined: what follows the question is malformed. */
 function questionIn(
   query: Uint8Array,
   nameEnd: number,
   overTcp: boolean,
   client: Uint8Array,
   outBytes: number,
-): Question {
-  const asked = query.slice(12, nameEnd);
+): Question | undefined {
   const edns = emptyQueryEdns();
-  readQueryEdns(query, 0, nameEnd + 4, query.length, edns);
+  if (!readQueryEdns(query, 0, nameEnd + 4, query.length, edns)) return undefined;
+  const asked = query.slice(12, nameEnd);
   const offered = edns.present ? Math.max(UDP_BYTES_WITHOUT_EDNS, edns.udpBytes) : UDP_BYTES_WITHOUT_EDNS;
   return {
     query,
@@ -239,6 +238,13 @@ function questionIn(
     type: (query[nameEnd] << 8) | query[nameEnd + 1],
     maxBytes: overTcp ? 65_535 : Math.min(offered, outBytes),
   };
+}
+
+function denied(question: Question, action: Exclude<AclAction, 'allow'>): Uint8Array {
+  if (action === 'drop') return NOTHING;
+  return action === 'block'
+    ? refusal(question, RCODE.REFUSED, EDE.PROHIBITED)
+    : refusal(question, RCODE.NOERROR, EDE.FILTERED);
 }
 
 /** Over UDP no longer than its query: nothing is amplified for a forged sender. */

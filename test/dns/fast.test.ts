@@ -156,6 +156,7 @@ test('counts that are not those of the records make a query malformed', () => {
     version: 0,
     dnssecOk: false,
     keepalive: false,
+    nsid: false,
   });
   assert.equal(withCounts(0, 0, 2, ...opt), undefined);
   assert.equal(withCounts(0, 0, 0, ...opt), undefined);
@@ -166,13 +167,12 @@ test('counts that are not those of the records make a query malformed', () => {
   assert.equal(withCounts(0, 1, 1, ...opt, ...opt), undefined);
 });
 
+const KNOWN = [OPTION.TCP_KEEPALIVE, OPTION.NSID];
+
 test('the OPT reader and the message reader agree on the OPT of a query', () => {
   fc.assert(
-    fc.property(messageParts, queryRecords, fc.boolean(), ({ edns }, records, keepalive) => {
-      const options = [
-        ...(edns?.options ?? []),
-        ...(keepalive ? [{ code: OPTION.TCP_KEEPALIVE, data: new Uint8Array(2) }] : []),
-      ];
+    fc.property(messageParts, queryRecords, fc.subarray(KNOWN), ({ edns }, records, known) => {
+      const options = [...(edns?.options ?? []), ...known.map((code) => ({ code, data: new Uint8Array(2) }))];
       const name = parseName('a.example.');
       const query = composeMessage({
         ...records,
@@ -185,12 +185,10 @@ test('the OPT reader and the message reader agree on the OPT of a query', () => 
       assert.equal(read?.present, byValue !== undefined);
       if (byValue === undefined) return;
       assert.deepEqual(
-        [read?.udpBytes, read?.version, read?.dnssecOk, read?.keepalive],
+        [read?.udpBytes, read?.version, read?.dnssecOk, read?.keepalive, read?.nsid],
         [
-          byValue.udpBytes,
-          byValue.version,
-          byValue.dnssecOk,
-          byValue.options.some(({ code }) => code === OPTION.TCP_KEEPALIVE),
+          ...[byValue.udpBytes, byValue.version, byValue.dnssecOk],
+          ...KNOWN.map((known) => byValue.options.some(({ code }) => code === known)),
         ],
       );
     }),

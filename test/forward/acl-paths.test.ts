@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatRecord } from '../../src/dns/message/format-message.ts';
 import { extendedErrors } from '../../src/dns/message/opt.ts';
-import { EDE, OPCODE, RCODE, rcodeName } from '../../src/dns/types.ts';
+import { formatName } from '../../src/dns/name.ts';
+import { EDE, OPCODE, RCODE, rcodeName, typeName } from '../../src/dns/types.ts';
 import type { AclRule, FrontSettings } from '../../src/plane/forward-settings.ts';
 import { upstream } from '../support/forwarding.ts';
 import { answerFrom } from '../support/scripted-upstream.ts';
@@ -111,9 +112,10 @@ for (const [path, settings, question, expected] of PATHS) {
   test(`an access list that blocks a name applies to ${path}`, async () => {
     const one = await startUpstream();
     const { ask, close } = await throughEngine(ZONE, { acl: [denied], ...settings }, [one.port]);
-    const { rcode, answers, additionals } = await ask(question);
+    const { rcode, questions, answers, additionals } = await ask(question);
     const lines = [...answers, ...additionals].map(formatRecord).sort();
     assert.equal([rcodeName(rcode), lines.join(' / ')].filter(Boolean).join(' '), expected);
+    assert.equal(`${formatName(questions[0].name)} ${typeName(questions[0].type)}`, question);
     close();
   });
 }

@@ -11,10 +11,12 @@ export interface QueryEdns {
   dnssecOk: boolean;
   /** The edns-tcp-keepalive option is present (RFC 7828). */
   keepalive: boolean;
+  /** The name server identifier is requested (RFC 5001). */
+  nsid: boolean;
 }
 
 export function emptyQueryEdns(): QueryEdns {
-  return { present: false, udpBytes: 0, version: 0, dnssecOk: false, keepalive: false };
+  return { present: false, udpBytes: 0, version: 0, dnssecOk: false, keepalive: false, nsid: false };
 }
 
 const PLAIN_OPT_BYTES = 11;
@@ -33,6 +35,7 @@ export function readQueryEdns(
 ): boolean {
   edns.present = false;
   edns.keepalive = false;
+  edns.nsid = false;
   const before = uint16(bytes, queryAt + 6) + uint16(bytes, queryAt + 8);
   const count = before + uint16(bytes, queryAt + 10);
   if (count === 0) return start === end;
@@ -84,7 +87,9 @@ function readRecords(
 function readOptions(bytes: Uint8Array, start: number, end: number, edns: QueryEdns): boolean {
   let at = start;
   while (at + 4 <= end) {
-    if (uint16(bytes, at) === OPTION.TCP_KEEPALIVE) edns.keepalive = true;
+    const code = uint16(bytes, at);
+    if (code === OPTION.TCP_KEEPALIVE) edns.keepalive = true;
+    else if (code === OPTION.NSID) edns.nsid = true;
     at += 4 + uint16(bytes, at + 2);
   }
   return at === end;

@@ -11,7 +11,7 @@ import {
   optionalText,
   portNumber,
 } from '../sources/kubernetes/api/objects.ts';
-import { kubernetesName, type ServiceRegistry } from '../taskdef/deployment.ts';
+import { DEFINITION_ANNOTATION, kubernetesName, type ServiceRegistry } from '../taskdef/deployment.ts';
 
 export interface Task {
   /** Kubernetes' namespace and name of the pod. */
@@ -66,7 +66,7 @@ export function translateTask(metadata: Metadata, pod: Fields): TranslatedTask |
   const says = (key: string) =>
     optionalText(metadata.labels[key], `label ${key}`) ?? optionalText(metadata.annotations[key], `annotation ${key}`);
   const arn = arnParts(says(ECS_TASK));
-  const definition = says('kecs.dev/task-definition') ?? says('kecs.io/task-definition');
+  const definition = says(DEFINITION_ANNOTATION) ?? says('kecs.io/task-definition');
   const { registries, problem } = says(KECS_TASK_SET) ? taskSetRegistries(says) : registriesOf(says(REGISTRIES));
   const task: Task = {
     namespace: metadata.namespace,

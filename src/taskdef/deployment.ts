@@ -32,6 +32,9 @@ export interface Conversion {
 /** Names of the pod's containers that decide the task's health: in ECS, only essential ones do. */
 export const ESSENTIAL_CONTAINERS = 'healthdns.dev/essential-containers';
 
+/** Which revision a Deployment and its pods were made from: "family:revision". */
+export const DEFINITION_ANNOTATION = 'kecs.dev/task-definition';
+
 /**
  * The Deployment of an ECS service. Pure: the same input gives the same manifest.
  * @throws TaskDefinitionError if the containers cannot share a pod, or a registry refers to an undefined container
@@ -47,7 +50,7 @@ export function deploymentOf(task: TaskDefinition, options: DeploymentOptions): 
     'app.kubernetes.io/managed-by': 'healthdns',
   };
   const definition = task.taskDefinitionArn ?? (task.revision ? `${task.family}:${task.revision}` : task.family);
-  const annotations = { 'kecs.dev/task-definition': definition };
+  const annotations = { [DEFINITION_ANNOTATION]: definition };
   const essential = task.containerDefinitions
     .filter((container) => container.essential)
     .map((container) => kubernetesName(container.name));

@@ -89,7 +89,7 @@ test('an update replaces every task by the new revision, and never answers fewer
   await one.stable('roll');
   clearInterval(watch);
   assert.equal(fewest, 4);
-  assert.deepEqual((await one.tasks('roll')).map(revisionOf), [2, 2, 2, 2]);
+  await until(async () => (await one.tasks('roll')).map(revisionOf), [2, 2, 2, 2]);
   await one.ecs('UpdateService', { service: 'roll', desiredCount: 1 });
   await one.stable('roll');
   assert.equal((await cluster.deployment('roll')).spec.replicas, 1);

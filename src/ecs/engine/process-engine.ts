@@ -73,6 +73,9 @@ export class ProcessEngine implements TaskEngine {
     live.resume(file);
   }
 
+  /** There is no other replica. */
+  async refresh(): Promise<void> {}
+
   async run(request: TaskRequest): Promise<RunningTask> {
     return this.start(request);
   }

@@ -12,14 +12,14 @@ import {
   optionalFields,
 } from '../../sources/kubernetes/api/objects.ts';
 import type { WatchedKind } from '../../sources/kubernetes/watch/watched-kind.ts';
-import { deploymentOf, kubernetesName } from '../../taskdef/deployment.ts';
+import { DEFINITION_ANNOTATION, deploymentOf, kubernetesName } from '../../taskdef/deployment.ts';
 import { type TaskDefinition, TaskDefinitionError } from '../../taskdef/task-definition.ts';
 import { forgetStopped } from '../engine/stopped-tasks.ts';
 import type { Tags } from '../model/ecs-records.ts';
 import type { EcsState } from '../model/ecs-state.ts';
 import type { RunningTask, TaskEngine, TaskRequest } from '../model/running-task.ts';
 import { judgeTask, NOTHING_SEEN, type Seen } from '../task-health.ts';
-import { ECS_LABEL, STOPPED_ANNOTATION, TAGS_ANNOTATION } from './ecs-objects.ts';
+import { ECS_LABEL, SERVICE_ANNOTATION, STOPPED_ANNOTATION, TAGS_ANNOTATION } from './ecs-objects.ts';
 import { taskOfPod } from './pod-task.ts';
 import { podOfTask } from './service-deployment.ts';
 
@@ -32,6 +32,14 @@ export interface KubernetesEngineSettings {
 }
 
 const ATTEMPTS = 5;
+
+const POD_NAME = /^[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?$/;
+
+/** The records that a pod was made from, by the annotations that name them. */
+const MADE_FROM = [
+  ['definition', DEFINITION_ANNOTATION],
+  ['service', SERVICE_ANNOTATION],
+] as const;
 
 interface Pod {
   readonly seen: Seen;
@@ -68,6 +76,23 @@ export class KubernetesEngine implements TaskEngine {
     } catch (error) {
       if (error instanceof TaskDefinitionError) return error.problems.join('; ');
       throw error;
+    }
+  }
+
+  async refresh(id: string): Promise<void> {
+    if (!POD_NAME.test(id)) return;
+    const { server, state, signal } = this.#settings;
+    try {
+      const pod = await server.exchange('GET', this.#path(id), undefined, signal);
+      const { labels, annotations } = metadataOf(pod);
+      if (labels[ECS_LABEL] !== 'task') return;
+      for (const [collection, annotation] of MADE_FROM) {
+        const key = annotations[annotation];
+        if (typeof key === 'string') await state.refresh(collection, key);
+      }
+      this.#take(id, pod);
+    } catch (error) {
+      if (!isGone(error)) throw refusal(error);
     }
   }
 

@@ -51,8 +51,16 @@ export class KubernetesState extends EcsTables implements EcsState {
         const isOutdated = error instanceof ApiError && (error.status === 409 || error.status === 404);
         if (!isOutdated || attempt === ATTEMPTS)
           throw new AwsError('ServiceUnavailable', `not stored: ${(error as Error).message}`);
-        for (const change of changes) await this.#refresh(recordObjectName(change));
+        for (const change of changes) await this.#read(recordObjectName(change));
       }
+    }
+  }
+
+  async refresh(collection: EcsChange['collection'], key: string): Promise<void> {
+    try {
+      await this.#read(recordObjectName({ collection, key }));
+    } catch (error) {
+      throw new AwsError('ServiceUnavailable', (error as Error).message);
     }
   }
 
@@ -71,7 +79,7 @@ export class KubernetesState extends EcsTables implements EcsState {
         return undefined;
       },
       // One of the same name may have been created since.
-      remove: (name) => void this.#refresh(name).catch(() => this.#forget(name)),
+      remove: (name) => void this.#read(name).catch(() => this.#forget(name)),
     };
   }
 
@@ -89,7 +97,7 @@ export class KubernetesState extends EcsTables implements EcsState {
     }
   }
 
-  async #refresh(name: string): Promise<void> {
+  async #read(name: string): Promise<void> {
     const { server, signal } = this.#settings;
     try {
       this.#take(await server.exchange('GET', this.#path(name), undefined, signal));

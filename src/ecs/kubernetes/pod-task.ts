@@ -9,7 +9,7 @@ import {
   optionalText,
   timeMs,
 } from '../../sources/kubernetes/api/objects.ts';
-import { kubernetesName } from '../../taskdef/deployment.ts';
+import { DEFINITION_ANNOTATION, kubernetesName } from '../../taskdef/deployment.ts';
 import type { ContainerDefinition } from '../../taskdef/task-definition.ts';
 import type { EcsServiceRecord, Tags, TaskDefinitionRecord } from '../model/ecs-records.ts';
 import type { RunningContainer, RunningTask, TaskRequest, TaskStatus } from '../model/running-task.ts';
@@ -71,7 +71,7 @@ export function taskOfPod(metadata: Metadata, pod: Fields, judged: JudgedTask, o
 
 function requestOf(metadata: Metadata, { definition, service }: PodOrigin): TaskRequest | undefined {
   const says = (key: string) => optionalText(metadata.annotations[key], `annotation ${key}`);
-  const definitionKey = says('kecs.dev/task-definition') ?? '';
+  const definitionKey = says(DEFINITION_ANNOTATION) ?? '';
   const record = definition(definitionKey);
   if (record === undefined) return undefined;
   const owner = service(says(SERVICE_ANNOTATION) ?? '');

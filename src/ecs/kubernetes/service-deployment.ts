@@ -1,7 +1,7 @@
 // An ECS service as a Deployment, and a task outside of services as a Pod: what `taskdef convert` writes, with the rules of
 // the service's deployment, its drain delay, and the annotations by which tasks are recognized again.
 import { createHash } from 'node:crypto';
-import { deploymentOf, kubernetesName } from '../../taskdef/deployment.ts';
+import { DEFINITION_ANNOTATION, deploymentOf, kubernetesName } from '../../taskdef/deployment.ts';
 import type { TaskDefinition } from '../../taskdef/task-definition.ts';
 import { limitsOf } from '../engine/rollout.ts';
 import { type EcsServiceRecord, serviceKey, type TaskDefinitionRecord } from '../model/ecs-records.ts';
@@ -121,7 +121,7 @@ export function podOfTask(id: string, request: TaskRequest): object {
       labels: { ...labels, [ECS_LABEL]: 'task', 'kecs.dev/task-id': id.slice(0, 63) },
       annotations: {
         ...metadata.annotations,
-        'kecs.dev/task-definition': request.definitionKey,
+        [DEFINITION_ANNOTATION]: request.definitionKey,
         [REQUEST_ANNOTATION]: JSON.stringify(asked),
       },
     },

@@ -24,6 +24,8 @@ export interface EcsState {
    * replica was faster. Rejects with ServiceUnavailable if the changes cannot be stored, and then nothing has changed.
    */
   mutate<Result>(plan: () => EcsPlan<Result>): Promise<Result>;
+  /** Reads the record anew, which another replica may have written. Rejects with ServiceUnavailable if it cannot be read. */
+  refresh(collection: EcsChange['collection'], key: string): Promise<void>;
   /** Calls the listener after a record has changed, here or in another replica. */
   onChange(listener: (change: EcsChange) => void): void;
   /** The reason why requests cannot be answered yet. */

@@ -56,6 +56,9 @@ export class FileState extends EcsTables implements EcsState {
     return undefined;
   }
 
+  /** Nobody else writes the file. */
+  async refresh(): Promise<void> {}
+
   async mutate<Result>(plan: () => EcsPlan<Result>): Promise<Result> {
     const { changes, result } = plan();
     const undo = changes.map((change) => ({ made: change, undo: this.put(change) })).reverse();

@@ -72,6 +72,8 @@ export interface TaskEngine {
   readonly tasks: ReadonlyMap<string, RunningTask>;
   /** Why the engine could not run the definition; undefined: it can. */
   problemOf?(definition: TaskDefinition): string | undefined;
+  /** Finds out about a task that another replica may have started. Rejects with ServiceUnavailable if that is impossible. */
+  refresh(id: string): Promise<void>;
   /** Rejects with AwsError or the engine's own error. */
   run(request: TaskRequest): Promise<RunningTask>;
   /** Takes the task out of DNS, waits for the drain delay, and ends its containers. Resolves once that has begun. */

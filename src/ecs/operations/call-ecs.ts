@@ -1,5 +1,6 @@
 // The operations of the Amazon ECS API (ecs, 2014-11-13) by name. http/ reads and writes the wire.
 import { AwsError } from '../../cloudmap/aws-error.ts';
+import { catchUp } from './catch-up.ts';
 import { createCluster, deleteCluster, describeClusters, listClusters } from './clusters.ts';
 import type { EcsApi } from './ecs-api.ts';
 import { listTagsForResource, tagResource, untagResource } from './ecs-tags.ts';
@@ -50,8 +51,10 @@ export function ecsOperationWrites(name: string): boolean {
 
 /** Runs one operation. Times in the output are Date objects; encoders omit undefined members. @throws AwsError */
 export async function callEcsOperation(api: EcsApi, name: string, input: unknown): Promise<object> {
-  const operation = ecsOperationWrites(name) ? WRITES[name]! : READS[name]!;
+  const writes = ecsOperationWrites(name);
+  const operation = writes ? WRITES[name]! : READS[name]!;
   const missing = api.state.notReady();
   if (missing !== undefined) throw new AwsError('ServiceUnavailable', missing);
+  await catchUp(api, input, writes);
   return operation(api, input);
 }

@@ -83,6 +83,7 @@ function compileRule(rule: RewriteRule): {
 function matcherOf({ kind, from }: RewriteRule): (name: WireName) => boolean {
   if (from === undefined) return () => true;
   if (kind === 'prefix') return (name) => formatName(name).startsWith(from);
+  if (kind === 'substring') return (name) => formatName(name).includes(from);
   if (kind === 'regex') {
     const pattern = compilePattern(from);
     return (name) => pattern.exec(formatName(name)) !== null;
@@ -181,6 +182,9 @@ function textRule({
   if (from === undefined) return () => to;
   if (kind === 'prefix') {
     return (name) => (formatName(name).startsWith(from) ? to + formatName(name).slice(from.length) : undefined);
+  }
+  if (kind === 'substring') {
+    return (name) => (formatName(name).includes(from) ? formatName(name).replaceAll(from, () => to) : undefined);
   }
   if (kind === 'regex') {
     const pattern = compilePattern(from);

@@ -51,7 +51,8 @@ export function composeZonesYaml(blocks: readonly DraftedBlock[], patterns: read
     listen: [...main.draft.listen],
     http: httpOf(
       http,
-      [...blocks].flatMap(({ draft }) => [...draft.listen]),
+      [...zones.values()].some((zone) => 'kubernetes' in zone),
+      blocks.flatMap(({ draft }) => [...draft.listen]),
     ),
     admin: ADMIN,
     server,
@@ -167,9 +168,12 @@ function closingViews(blocks: readonly DraftedBlock[]): Keys[] {
   return [{ name: 'other names', listen: [...closed], ...off }];
 }
 
-/** 0.0.0.0:8053 for our own manifests, and where CoreDNS's probes and metrics are expected. */
-function httpOf(wanted: ReadonlySet<string>, listen: readonly string[]): string | string[] | false {
-  if (wanted.size === 0) return false;
+/**
+ * 0.0.0.0:8053 for the probes of our own manifests, even if the Corefile has none, and where CoreDNS's probes and metrics are
+ * expected. Empty: the default, which is loopback.
+ */
+function httpOf(wanted: ReadonlySet<string>, isInCluster: boolean, listen: readonly string[]): string | string[] {
+  if (wanted.size === 0 && !isInCluster) return [];
   const dns = listen.map((address) => /:(\d+)$/.exec(address)![1]);
   const addresses = [`:${HTTP_PORT}`, ...wanted]
     .map((address) => address.replace(/^:/, '0.0.0.0:').replace(/^localhost:/, '127.0.0.1:'))

@@ -25,6 +25,8 @@ export interface Draft extends SharedDraft {
   view?: string;
   /** Networks of clients that it answers; empty: all. */
   readonly clients: string[];
+  /** Where zone files are. */
+  root?: string;
   /** Names of `zones` that it fills. */
   readonly zoneNames: Set<string>;
   /** Without `zone`: for the zones of the block. */

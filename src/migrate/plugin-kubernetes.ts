@@ -1,5 +1,5 @@
 // `kubernetes` (https://coredns.io/plugins/kubernetes/) → a zone with `kubernetes`.
-import { seconds, zoneName, zoneNames } from './draft.ts';
+import { type BlockContext, seconds, zoneName, zoneNames } from './draft.ts';
 import { applyOptions, flag, keylessOption, list, type Option, type Plugin, text } from './plugin.ts';
 
 const STARTUP = 'answers begin at once: SERVFAIL (EDE 14) for what is not known yet, and `/ready` is 503 for as long';
@@ -142,6 +142,7 @@ export const kubernetes: Plugin = {
       const isClusterSet = multicluster.includes(name);
       block.draft.zoneNames.add(withoutDot(name));
       block.draft.zones.set(withoutDot(name), {
+        ...zoneFileOf(block, name),
         ...(ttlSeconds !== undefined && { ttlSeconds }),
         ...(!isUsual(reverse) && { reverse: isClusterSet ? [] : reverse }),
         kubernetes: { ...settings, ...(isClusterSet && { multicluster: true }) },
@@ -183,6 +184,7 @@ export const k8sExternal: Plugin = {
     for (const name of zones.filter((zone) => !isReverse(zone))) {
       block.draft.zoneNames.add(withoutDot(name));
       block.draft.zones.set(withoutDot(name), {
+        ...zoneFileOf(block, name),
         nameServers: [`ns1.${apex}`],
         soa: { mname: `ns1.${apex}`, rname: `hostmaster.${apex}` },
         ...(ttlSeconds !== undefined && { ttlSeconds }),
@@ -193,6 +195,12 @@ export const k8sExternal: Plugin = {
     block.note(directive, 'same', `external addresses of Services in ${zones.map(withoutDot).join(', ')}`);
   },
 };
+
+/** A zone may have a zone file as well. */
+function zoneFileOf({ draft }: BlockContext, name: string): Record<string, unknown> {
+  const file = draft.zones.get(withoutDot(name))?.file;
+  return file === undefined ? {} : { file };
+}
 
 function isReverse(zone: string): boolean {
   return zone.endsWith('.arpa.') || zone.includes('/');

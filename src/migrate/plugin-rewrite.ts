@@ -109,7 +109,7 @@ const kindOf = (words: string[]): string => (KINDS.includes(words[0]) ? words.sh
 
 function nameRule(kind: string, from: string, to: string): Record<string, unknown> {
   const groups = numbered(to);
-  if (kind === 'substring') return { kind: 'regex', from: `(.*)${literal(from)}(.*)`, to: `$1${groups}$2` };
+  if (kind === 'substring') return { kind, from, to };
   if (kind === 'regex') return { kind, from: wholeName(from), to: groups };
   // CoreDNS completes both to absolute names, so that "pre" is the first label and not what it begins with.
   if (kind === 'prefix') return { kind, from: absolute(from), to: absolute(groups) };
@@ -118,14 +118,12 @@ function nameRule(kind: string, from: string, to: string): Record<string, unknow
 
 /** A rule for names without a replacement. */
 function matchRule(kind: string, from: string): Record<string, unknown> {
-  if (kind === 'substring') return { kind: 'regex', from: `.*${literal(from)}.*` };
   if (kind === 'regex') return { kind, from: wholeName(from) };
   if (kind === 'prefix') return { kind, from: absolute(from) };
   return { ...(kind !== 'exact' && { kind }), from };
 }
 
 const absolute = (text: string): string => (text.endsWith('.') ? text : `${text}.`);
-const literal = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
 const numbered = (text: string): string => text.replaceAll(/\{(\d)\}/g, '$$$1');
 
 /** `answer name|value|auto …` after the rule, and the lines of the long form. */

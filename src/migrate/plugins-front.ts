@@ -1,5 +1,5 @@
 // `acl`, `log`, `autopath`: what happens to a query before it is answered.
-import { zoneNames } from './draft.ts';
+import { zoneName, zoneNames } from './draft.ts';
 import { applyOptions, type Plugin } from './plugin.ts';
 
 export const acl: Plugin = {
@@ -37,32 +37,51 @@ function wordsAfter(args: readonly string[], keyword: string): string[] {
   return args.slice(start + 1, end < 0 ? undefined : end);
 }
 
-/** CoreDNS's classes: an answer without an error, one that denies, and everything else. */
-const CLASS_RCODES: Record<string, readonly string[]> = {
-  success: ['NOERROR'],
-  denial: ['NXDOMAIN'],
-  error: ['SERVFAIL', 'REFUSED', 'FORMERR', 'NOTIMP'],
-};
-
 export const log: Plugin = {
   name: 'log',
   syntax: '`log [NAME…] [FORMAT]`, `class all\\|success\\|denial\\|error`',
-  healthdns: '`queryLog: { rcodes }`',
-  note: 'one line of JSON for a query; NODATA counts as NOERROR',
-  options: [{ name: 'class', syntax: '`class …`', healthdns: '`rcodes`', outcome: 'same' }],
+  healthdns: '`queryLog: { names, classes, format }`',
+  note: 'without FORMAT, one line of JSON for a query',
+  options: [{ name: 'class', syntax: '`class …`', healthdns: '`classes`', outcome: 'same' }],
   migrate(directive, block) {
     const classes = directive.lines.filter(({ name }) => name === 'class').flatMap(({ args }) => args);
-    const all = classes.length === 0 || classes.includes('all');
-    block.draft.single.queryLog = all ? true : { rcodes: classes.flatMap((name) => CLASS_RCODES[name] ?? []) };
+    const names = directive.args.filter((word) => !isFormat(word)).map((name) => zoneName(name).replace(/\.$/, ''));
+    const format = directive.args.find(isFormat);
+    const settings: QueryLog = {
+      ...(!names.includes('') && names.length > 0 && { names }),
+      ...(!classes.includes('all') && classes.length > 0 && { classes: [...new Set(classes)] }),
+      ...(format !== undefined && { format }),
+    };
+    const earlier = block.draft.single.queryLog as QueryLog | true | undefined;
+    const all = earlier === undefined ? settings : either(earlier === true ? {} : earlier, settings);
+    block.draft.single.queryLog = Object.keys(all).length === 0 ? true : all;
     applyOptions(log, directive, {}, block);
     block.comment('queryLog', directive);
-    const names = directive.args.filter((word) => !word.includes('{') && word !== '.');
-    const isForAll = names.length === 0;
-    if (!isForAll || directive.args.some((word) => word.includes('{')))
-      block.note(directive, 'changed', 'every name is logged, in one format (JSON)');
-    else block.note(directive, 'same', 'a line of JSON for each query');
+    if (earlier !== undefined)
+      block.note(directive, 'changed', 'one `queryLog` for what any of these lines logs, in the format of the first');
+    else if (format !== undefined) block.note(directive, 'same', 'a line in this format for each query');
+    else block.note(directive, 'same', "a line of JSON for each query; `format: '{common}'` for lines as in CoreDNS");
   },
 };
+
+interface QueryLog {
+  readonly names?: readonly string[];
+  readonly classes?: readonly string[];
+  readonly format?: string;
+}
+
+const isFormat = (word: string): boolean => word.includes('{');
+
+/** What at least logs all that one of the two does. */
+function either(one: QueryLog, other: QueryLog): QueryLog {
+  const union = (a?: readonly string[], b?: readonly string[]) => a && b && [...new Set([...a, ...b])];
+  const [names, classes, format] = [
+    union(one.names, other.names),
+    union(one.classes, other.classes),
+    one.format ?? other.format,
+  ];
+  return { ...(names && { names }), ...(classes && { classes }), ...(format !== undefined && { format }) };
+}
 
 export const autopath: Plugin = {
   name: 'autopath',

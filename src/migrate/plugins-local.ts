@@ -1,4 +1,5 @@
 // `hosts`, `template`, `dns64`: answers without another server.
+import { isAbsolute, join } from 'node:path';
 import type { Directive } from './corefile.ts';
 import { zoneNames } from './draft.ts';
 import { wholeName } from './pattern.ts';
@@ -42,6 +43,54 @@ export const hosts: Plugin = {
         'changed',
         'names that are not listed are forwarded; CoreDNS answers NXDOMAIN without `fallthrough`',
       );
+  },
+};
+
+const FILE_OPTIONS: readonly Option[] = [
+  keylessOption('reload', 'same', '`healthdns serve --watch`', 'a change is a reload, whatever the serial is'),
+  keylessOption('reload_by_mtime', 'same', '`healthdns serve --watch`'),
+  keylessOption('upstream', 'same', 'always', 'targets of aliases are forwarded'),
+  keylessOption('fallthrough', 'dropped', 'none', 'names that a zone file does not have are NXDOMAIN'),
+];
+
+export const file: Plugin = {
+  name: 'file',
+  syntax: '`file DBFILE [ZONE…]`',
+  healthdns: '`zones: [{ name, file }]`',
+  note: 'paths are relative to zones.yaml, or to what `root` says',
+  options: FILE_OPTIONS,
+  migrate(directive, block) {
+    const [path, ...args] = directive.args;
+    if (path === undefined) return block.note(directive, 'dropped', '`file` needs the path of a zone file');
+    const zones = (args.length > 0 ? args.flatMap(zoneNames) : block.zones).map((zone) =>
+      zone.replace(/(?<=.)\.$/, ''),
+    );
+    for (const name of zones) {
+      block.draft.zoneNames.add(name);
+      block.draft.zones.set(name, { ...block.draft.zones.get(name), file: inRoot(path, block.draft.root) });
+    }
+    applyOptions(file, directive, {}, block);
+    block.comment('zones', directive);
+    const isRelative = !isAbsolute(inRoot(path, block.draft.root));
+    block.note(
+      directive,
+      'same',
+      `zone ${zones.join(', ')}${isRelative ? '; the path is relative to zones.yaml' : ''}`,
+    );
+  },
+};
+
+const inRoot = (path: string, root: string | undefined): string =>
+  root === undefined || isAbsolute(path) ? path : join(root, path);
+
+export const root: Plugin = {
+  name: 'root',
+  syntax: '`root PATH`',
+  healthdns: '`zones: [{ file }]`',
+  note: 'part of the path of each zone file',
+  migrate(directive, block) {
+    [block.draft.root] = directive.args;
+    block.note(directive, 'same', 'zone files are found there; other relative paths are relative to zones.yaml');
   },
 };
 

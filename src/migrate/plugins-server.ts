@@ -245,7 +245,7 @@ export const reload: Plugin = {
 
 /** The name of a plugin without any equivalent, with what to do. */
 const WITHOUT_EQUIVALENT: Record<string, string> = {
-  auto: 'write the records as `records` of a zone',
+  auto: 'write each file as `file` of a zone',
   azure: 'register the services with the Cloud Map API',
   clouddns: 'register the services with the Cloud Map API',
   debug: '`logLevel: debug`',
@@ -254,7 +254,6 @@ const WITHOUT_EQUIVALENT: Record<string, string> = {
   dynupdate: 'register the services with the Cloud Map API',
   erratic: 'a plugin for tests',
   etcd: 'register the services with the Cloud Map API',
-  file: 'write the records as `records` of a zone',
   geoip: 'no answers by place',
   grpc: 'clients ask over UDP and TCP',
   header: 'flags follow the RFCs: AA for own zones, RA where anything is forwarded',
@@ -278,7 +277,6 @@ export const others: readonly Plugin[] = [
   keyless('any', 'changed', 'always', 'RFC 8482, for names of `zones` only: forwarded names are asked upstream'),
   keyless('cancel', 'same', '`forward[].deadlineSeconds`'),
   keyless('multisocket', 'changed', '`threads`'),
-  keyless('root', 'changed', 'none', 'relative paths are relative to zones.yaml'),
   keyless('import', 'same', 'read in place', 'what the imported files contain is part of zones.yaml'),
   ...Object.entries(WITHOUT_EQUIVALENT).map(([name, note]) => keyless(name, 'dropped', 'none', note)),
 ];

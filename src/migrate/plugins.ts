@@ -6,7 +6,7 @@ import { forward } from './plugin-forward.ts';
 import { k8sExternal, kubernetes } from './plugin-kubernetes.ts';
 import { rewrite } from './plugin-rewrite.ts';
 import { acl, autopath, log } from './plugins-front.ts';
-import { dns64, hosts, template } from './plugins-local.ts';
+import { dns64, file, hosts, root, template } from './plugins-local.ts';
 import {
   bind,
   bufsize,
@@ -31,6 +31,8 @@ const all: readonly Plugin[] = [
   forward,
   cache,
   hosts,
+  file,
+  root,
   template,
   dns64,
   rewrite,

@@ -74,7 +74,7 @@ function migrateBlock(block: ServerBlock, shared: SharedDraft, findings: Finding
     for (const port of context.ports) for (const address of ['0.0.0.0', '[::]']) draft.listen.add(`${address}:${port}`);
     context.comment('listen', head);
   }
-  for (const directive of block.directives) {
+  for (const directive of rootFirst(block.directives)) {
     notePlaceholders(directive, context);
     const plugin = PLUGINS.get(directive.name);
     if (plugin !== undefined) plugin.migrate(directive, context);
@@ -82,6 +82,12 @@ function migrateBlock(block: ServerBlock, shared: SharedDraft, findings: Finding
   }
   return { zones: context.zones, draft, head: `${head.at.file}:${head.at.line}: ${head.name}` };
 }
+
+/** It concerns paths of other directives wherever it stands. */
+const rootFirst = (directives: readonly Directive[]): Directive[] => [
+  ...directives.filter(({ name }) => name === 'root'),
+  ...directives.filter(({ name }) => name !== 'root'),
+];
 
 /** A value that was kept as {$NAME} is filled in when zones.yaml is read. */
 function notePlaceholders(directive: Directive, context: BlockContext): void {

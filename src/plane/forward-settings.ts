@@ -246,7 +246,7 @@ export interface AclRule {
 }
 
 export interface RewriteRule {
-  readonly kind: 'exact' | 'prefix' | 'suffix' | 'regex';
+  readonly kind: 'exact' | 'prefix' | 'suffix' | 'substring' | 'regex';
   /**
    * Which names: exact: an absolute name; suffix: one, perhaps with a dot in front (names below it alone); prefix: text; regex:
    * for the whole name, lower case, with the trailing dot. undefined: all.

@@ -45,6 +45,11 @@ const CASES: Readonly<Record<string, readonly [rules: string, question: string, 
     'mail.b.test. MX',
     'NOERROR mail.b.test. 30 IN MX 10 web.c.test. + web.svc.test. 30 IN A 192.0.2.1',
   ],
+  'a substring is replaced wherever it occurs': [
+    '- { kind: substring, from: .B., to: . }',
+    'web.b.svc.b.test. A',
+    'NOERROR web.b.svc.b.test. 30 IN A 192.0.2.1',
+  ],
   'the first rule that matches ends the search': [
     '- { from: a.test, to: other.svc.test }\n- { from: a.test, to: web.svc.test }',
     'a.test. A',

@@ -32,7 +32,7 @@ const aclSchema = mapping(
   'A rule; the first match wins, and queries that match none are allowed.',
 );
 
-const KINDS = ['exact', 'prefix', 'suffix', 'regex'] as const;
+const KINDS = ['exact', 'prefix', 'suffix', 'substring', 'regex'] as const;
 
 const RCODES = ['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED'] as const;
 const PATTERN = 'Regular expression (RE2) for the whole name, in lower case, with the trailing dot.';
@@ -55,7 +55,7 @@ const rewriteSchema = mapping(
     from: v.optional(
       text(
         'a name, part of one, or a regular expression',
-        'What to replace, or which names the rule is for; default: all. A suffix with a leading dot (.example.com) matches only names below it. A regular expression (RE2) applies to the whole name, in lower case, with the trailing dot.',
+        'What to replace, or which names the rule is for; default: all. A suffix with a leading dot (.example.com) matches only names below it. A substring is replaced wherever it occurs. A regular expression (RE2) applies to the whole name, in lower case, with the trailing dot.',
       ),
     ),
     to: v.optional(
@@ -174,15 +174,27 @@ function checkReplacement(
   if (dotted && from !== '.' && to !== '.' && !(hasLeadingDot(from) && hasLeadingDot(to)))
     reporter.problem(path, '`from` and `to` of a suffix: both begin with a dot, or neither does');
   const [first, second] = dotted ? [from, to].map(withoutLeadingDot) : [from, to];
-  const problem = kind === 'regex' ? patternProblem(from) : kind === 'prefix' ? undefined : nameProblem(first);
+  const problem = fromProblem(kind, first);
   if (problem !== undefined) reporter.problem([...path, 'from'], `\`from\` ${show(from)}: ${problem}`);
   if (to === from) return;
   const group = kind === 'regex' && problem === undefined ? unknownGroup(from, to) : undefined;
   if (group !== undefined) reporter.problem([...path, 'to'], `\`to\` ${show(to)}: \`from\` has no group ${group}`);
   // The groups are not known yet; each stands for at least one character.
-  const example = kind === 'regex' ? to.replace(/\$\d/g, 'x') : kind === 'prefix' ? `${to}x` : second;
-  const wrong = nameProblem(example);
+  const wrong = nameProblem(exampleOf(kind, second));
   if (wrong !== undefined) reporter.problem([...path, 'to'], `\`to\` ${show(to)}: ${wrong}`);
+}
+
+function fromProblem(kind: RewriteRule['kind'], from: string): string | undefined {
+  if (kind === 'regex') return patternProblem(from);
+  if (kind === 'substring') return from === '' ? 'it is empty' : undefined;
+  return kind === 'prefix' ? undefined : nameProblem(from);
+}
+
+/** A name that `to` may lead to. */
+function exampleOf(kind: RewriteRule['kind'], to: string): string {
+  if (kind === 'regex') return to.replace(/\$\d/g, 'x');
+  if (kind === 'substring') return `x${to}x`;
+  return kind === 'prefix' ? `${to}x` : to;
 }
 
 /** undefined: nothing is configured. */
@@ -244,7 +256,7 @@ function buildRewrite(input: FrontInput['rewrite'][number]): RewriteRule {
 
 function nameOf(kind: RewriteRule['kind'], value: string): string {
   if (kind === 'regex') return value;
-  if (kind === 'prefix') return value.toLowerCase();
+  if (kind === 'prefix' || kind === 'substring') return value.toLowerCase();
   return kind === 'suffix' ? absoluteSuffix(value) : absoluteName(value);
 }
 

@@ -3,8 +3,10 @@
 // with their licenses, in dist/THIRD-PARTY-LICENSES.txt.
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, relative } from 'node:path';
+import { asScript } from './as-script.mjs';
+import { writeCodeCache } from './code-cache.mjs';
 
 const build = await esbuild();
 
@@ -19,31 +21,49 @@ try {
     platform: 'node',
     target: 'node20.19',
     format: 'esm',
-    external: ['koffi', 'classic-level'],
+    // Event streams are none of the operations that are served.
+    external: ['koffi', 'classic-level', '@smithy/core/event-streams'],
     // node-fetch uses it for URL, which Node.js has; it would load Node's `punycode`, which triggers a warning on Node 22.
     alias: { 'whatwg-url': 'node:url' },
     legalComments: 'none',
     logLevel: 'warning',
     metafile: true,
-    // Bundled CommonJS packages call require() for built-in modules.
-    banner: {
-      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
-    },
+    write: false,
+    // Names stay, so that a stack trace can be read.
+    minifyWhitespace: true,
+    minifySyntax: true,
   };
   // What a command or a configuration does not need is in files that are not loaded. The data thread is one file: a constant
   // of another file would be looked up for every query.
-  // Names stay, so that a stack trace can be read; without white space a start takes about 15 ms less.
-  const small = { splitting: true, minifyWhitespace: true, minifySyntax: true };
-  const cli = await build({ ...common, ...small, entryPoints: ['src/cli.ts', 'src/config/loading/load-thread.ts'] });
-  const thread = await build({ ...common, entryPoints: ['src/thread/thread.ts'] });
+  const threads = ['src/config/loading/load-thread.ts', 'src/thread/thread.ts'];
+  const cli = await build({ ...common, splitting: true, entryPoints: ['src/cli.ts', threads[0]] });
+  const thread = await build({ ...common, entryPoints: [threads[1]] });
+  for (const { path, text } of [...cli.outputFiles, ...thread.outputFiles]) await writeBundle(path, text);
+  await writeFile(join(folder, 'package.json'), '{"type":"commonjs"}\n');
+  await copyFile('scripts/load.cjs', join(folder, 'load.js'));
   const inputs = [cli, thread].flatMap(({ metafile }) => Object.keys(metafile.inputs));
   await writeFile(join(folder, 'THIRD-PARTY-LICENSES.txt'), await licenses(inputs));
+  await writeCodeCache(folder).catch((error) =>
+    console.error(`healthdns: built without a code cache: ${error.message}`),
+  );
   // The manual page is made of the definitions of the commands.
   await writeFile(join(folder, 'healthdns.1'), execFileSync(process.execPath, [join(folder, 'cli.js'), 'manual']));
   await rm('dist', { recursive: true, force: true });
   await rename(folder, 'dist');
 } finally {
   await rm(folder, { recursive: true, force: true });
+}
+
+/** An entry point is a file that loads its bundle, which is beside it. */
+async function writeBundle(path, text) {
+  const name = relative(join(process.cwd(), folder), path);
+  await mkdir(dirname(path), { recursive: true });
+  const entry = /^(cli|thread|load-thread)\.js$/.test(basename(path));
+  const bundle = entry ? name.replace(/js$/, 'bundle.js') : name;
+  await writeFile(join(folder, bundle), asScript(text, name), 'utf8');
+  if (!entry) return;
+  const loader = `${'../'.repeat(name.split('/').length - 1) || './'}load.js`;
+  await writeFile(path, `require(${JSON.stringify(loader)}).load(${JSON.stringify(bundle)});\n`);
 }
 
 /**

@@ -456,8 +456,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (!isServing) process.exit(error.code === 'EPIPE' ? EXIT.OK : EXIT.FAILED);
 });
 process.stderr.on('error', () => {});
-const code = await run(process.argv);
-// Exits explicitly: a handle leaked by a library must not keep a stopped server alive. Output is flushed first, which with a
-// pipe takes as long as its reader; a server does not wait for a reader that has stopped.
-if (isServing) setTimeout(() => process.exit(code), FLUSH_MS);
-process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
+void run(process.argv).then((code) => {
+  // Exits explicitly: a handle leaked by a library must not keep a stopped server alive. Output is flushed first, which with a
+  // pipe takes as long as its reader; a server does not wait for a reader that has stopped.
+  if (isServing) setTimeout(() => process.exit(code), FLUSH_MS);
+  process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
+});

@@ -1,7 +1,7 @@
 // What `npm pack` gives, and that it runs where it is installed.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
@@ -9,19 +9,63 @@ import { repository, serving, temporaryFolder } from './support/command.ts';
 
 const run = promisify(execFile);
 
+/** The text of a bundle in dist/ and of all that it needs to run. */
+async function bundlesOf(name: string, loaded = new Map<string, string>()): Promise<Map<string, string>> {
+  if (loaded.has(name)) return loaded;
+  const text = await readFile(join(repository, 'dist', name), 'utf8');
+  loaded.set(name, text);
+  for (const [, path] of text.matchAll(/(?<!=>)require\("\.\/([^"]+)"\)/g)) await bundlesOf(path!, loaded);
+  return loaded;
+}
+
+const wordsIn = (bundles: ReadonlyMap<string, string>, words: readonly string[]) =>
+  words.filter((word) => [...bundles.values()].some((text) => text.includes(word)));
+
 test('the command line does not load what its commands may not need', async () => {
-  const loaded = new Map<string, string>();
-  const load = async (name: string): Promise<void> => {
-    if (loaded.has(name)) return;
-    const text = await readFile(join(repository, 'dist', name), 'utf8');
-    loaded.set(name, text);
-    const imports = text.matchAll(/(?:from|import)\s*"\.\/([^"]+)"/g);
-    for (const [, path] of imports) await load(path!);
+  const cli = await bundlesOf('cli.bundle.js');
+  const all = ['loadFromCluster', 'SignatureV4', 'RE2JS', 'parseAllDocuments', 'pino'];
+  assert.deepEqual(wordsIn(cli, all), []);
+  const serve = /require\("\.\/(serve-[^"]+)"\)/.exec(cli.get('cli.bundle.js')!)?.[1];
+  const needed = await bundlesOf(serve!);
+  assert.deepEqual(wordsIn(needed, all.slice(0, 2)), []);
+  assert.deepEqual(
+    wordsIn(needed, ['parseAllDocuments']),
+    ['parseAllDocuments'],
+    'the words are still there to be found',
+  );
+});
+
+test('what V8 compiled when the bundle was built is used; where it does not fit, commands work without it', async (t) => {
+  const folder = await temporaryFolder(t);
+  await cp(join(repository, 'dist'), join(folder, 'dist'), { recursive: true });
+  const report = join(folder, 'report.cjs');
+  await writeFile(
+    report,
+    `process.on('exit', () => {
+       const { loaded } = require('./dist/load.js');
+       console.log([...new Set([...loaded.values()].map(({ script }) => String(script.cachedDataRejected)))].join());
+     });`,
+  );
+  const example = join(repository, 'zones.example.yaml');
+  const rejected = async (...flags: string[]) => {
+    const args = [...flags, '--require', report, join(folder, 'dist/cli.js'), 'check', example];
+    const { stdout } = await run(process.execPath, args);
+    assert.match(stdout, /fine/);
+    return stdout
+      .trim()
+      .split('\n')
+      .at(-1)!
+      .split(',')
+      .filter((one) => one !== 'undefined');
   };
-  await load('cli.js');
-  const heavy = ['loadFromCluster', 'SignatureV4', 'RE2JS', 'parseAllDocuments', 'pino'];
-  const found = heavy.filter((word) => [...loaded.values()].some((text) => text.includes(word)));
-  assert.deepEqual(found, []);
+  const caches = join(folder, 'dist/code-cache');
+  assert.deepEqual(await rejected(), ['false']);
+  assert.deepEqual(await rejected('--stack-size=900'), ['true'], 'other flags');
+  for (const file of await readdir(caches, { recursive: true, withFileTypes: true }))
+    if (file.isFile()) await truncate(join(file.parentPath, file.name), 100);
+  assert.deepEqual(await rejected(), ['true'], 'truncated files');
+  await rm(caches, { recursive: true });
+  assert.deepEqual(await rejected(), [], 'as for another version of Node.js');
 });
 
 test('the package contains exactly the files it needs, and serves once installed', async (t) => {

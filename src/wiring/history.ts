@@ -1,7 +1,7 @@
 // The history: restored, recorded, logged and written.
 import type { Clock } from '../clock.ts';
 import type { Config, ZoneConfig } from '../config/config.ts';
-import { createEvents } from '../endpoints/events.ts';
+import type { EventsWriter } from '../endpoints/events.ts';
 import { createHistory, type History, type HistoryChange } from '../history/history.ts';
 import { type HistoryFile, openHistoryFile, restoreHistory } from '../history/history-file.ts';
 import { createRecorder } from '../history/recorder.ts';
@@ -48,9 +48,18 @@ export async function startHistory(
     written?.append(change);
   });
   const eventCount = metrics.counter('healthdns_events_total');
-  const events = createEvents({ ...control, clock, log, count: (result) => eventCount.inc(1, result) });
-  events.setClusters(clustersWithEvents(config.zones));
-  recorder.onChange(events.note);
+  let events: EventsWriter | undefined;
+  /** Loaded for the first cluster that gets Events: the client of its API server is 1 MB of code. */
+  const setEvents = async (zones: readonly ZoneConfig[]): Promise<void> => {
+    const clusters = clustersWithEvents(zones);
+    if (events === undefined && clusters.length > 0) {
+      const { createEvents } = await import('../endpoints/events.ts');
+      events = createEvents({ ...control, clock, log, count: (result) => eventCount.inc(1, result) });
+      recorder.onChange(events.note);
+    }
+    events?.setClusters(clusters);
+  };
+  await setEvents(config.zones);
   return {
     history,
     settle: recorder.settle,
@@ -59,7 +68,7 @@ export async function startHistory(
       hasBegun = true;
     },
     async reload({ history: { file: next, ...changed }, zones }) {
-      events.setClusters(clustersWithEvents(zones));
+      await setEvents(zones);
       history.setLimits(changed);
       if (next === current) return;
       const before = written;
@@ -77,7 +86,7 @@ export async function startHistory(
     async stop() {
       recorder.settle();
       recorder.stop();
-      await events.stop();
+      await events?.stop();
       await written?.stop();
     },
   };

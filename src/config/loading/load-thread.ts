@@ -12,4 +12,4 @@ try {
 } catch {
   // The system's scheduler decides.
 }
-parentPort?.postMessage(await loadConfig(workerData as string));
+void loadConfig(workerData as string).then((result) => parentPort?.postMessage(result));

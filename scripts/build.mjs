@@ -1,5 +1,5 @@
-// Bundles the shipped code into dist/: the command line with the control plane, the data thread, and the
-// thread that loads a large configuration. A bundle starts faster and uses about half the memory of the unbundled packages, and removes run-time dependencies: bundled packages are listed,
+// Bundles the shipped code into dist/: the command line with the control plane, the data thread, the thread that loads a large
+// configuration, and what the page loads into browsers. A bundle starts faster and uses about half the memory of the unbundled packages, and removes run-time dependencies: bundled packages are listed,
 // with their licenses, in dist/THIRD-PARTY-LICENSES.txt.
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -41,7 +41,19 @@ try {
   for (const { path, text } of [...cli.outputFiles, ...thread.outputFiles]) await writeBundle(path, text);
   await writeFile(join(folder, 'package.json'), '{"type":"commonjs"}\n');
   await copyFile('scripts/load.cjs', join(folder, 'load.js'));
-  const inputs = [cli, thread].flatMap(({ metafile }) => Object.keys(metafile.inputs));
+  const page = await build({
+    entryPoints: { page: 'src/http/page/client.tsx', style: 'src/http/page/page.css' },
+    outdir: join(folder, 'page'),
+    bundle: true,
+    minify: true,
+    platform: 'browser',
+    target: ['chrome123', 'firefox120', 'safari17.5'],
+    format: 'esm',
+    legalComments: 'none',
+    logLevel: 'warning',
+    metafile: true,
+  });
+  const inputs = [cli, thread, page].flatMap(({ metafile }) => Object.keys(metafile.inputs));
   await writeFile(join(folder, 'THIRD-PARTY-LICENSES.txt'), await licenses(inputs));
   await writeCodeCache(folder).catch((error) =>
     console.error(`healthdns: built without a code cache: ${error.message}`),

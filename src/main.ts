@@ -101,7 +101,7 @@ async function start(
   const census = createCensus(control);
   const overview = (limit: number) => overviewOf({ ...control, census, zones: control.servedZones() }, limit);
   const inForce = createConfigInForce(config.file, config.hash, clock);
-  const parts = { control, plane, metrics, config, overview, history, observing, clock, log };
+  const parts = { control, plane, metrics, config, overview, census, history, observing, clock, log };
   const http = await startHttp({ ...parts, isStopping: () => isStopping, configuration: inForce.status });
   stops.push(() => http.close());
 

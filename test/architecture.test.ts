@@ -13,15 +13,17 @@ interface Import {
   readonly typeOnly: boolean;
 }
 
+const isCode = (path: string) => /\.tsx?$/.test(path);
+
 const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
-  .filter((path) => path.endsWith('.ts'))
+  .filter(isCode)
   .map((path) => ({ path, code: withoutComments(readFileSync(join(root, path), 'utf8')) }));
 const imports = files.flatMap(({ path, code }) => importsOf(path, code));
 
 /** The room of a file: its folder under src/, or the file itself at the top. The language of zones.yaml is below its meaning. */
 const roomOf = (path: string) => path.split('/')[0];
-const isForeign = ({ to }: Import) => !to.startsWith('node:') && !to.endsWith('.ts');
-const isInside = ({ to }: Import) => to.endsWith('.ts');
+const isForeign = ({ to }: Import) => !to.startsWith('node:') && !isCode(to);
+const isInside = ({ to }: Import) => isCode(to);
 
 const leaves = ['clock.ts', 'log.ts', 'metrics.ts', 'metric-table.ts', 'version.ts'];
 const bothPlanes = ['plane', 'native', 'memory', 'dns', ...leaves];
@@ -75,6 +77,8 @@ const homes: Record<string, readonly string[]> = {
   '@smithy/signature-v4': ['http'],
   '@smithy/hash-node': ['http'],
   tldts: ['cloudmap'],
+  preact: ['http/page'],
+  'preact-render-to-string': ['http/page'],
 };
 
 const within = (path: string, places: readonly string[]) =>

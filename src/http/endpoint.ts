@@ -43,12 +43,13 @@ export const json = (status: number, value: unknown): HttpResponse => ({
   body: `${JSON.stringify(value, null, 2)}\n`,
 });
 
-/** `?format=` decides, then whether Accept names text/plain or text/html before JSON. */
-export function wantsText({ query, headers }: HttpRequest): boolean {
+/** `?format=` decides, then Accept: browsers name text/html first. */
+export function formatFor({ query, headers }: Pick<HttpRequest, 'query' | 'headers'>): 'html' | 'text' | 'json' {
   const format = query.get('format');
-  if (format !== null) return format === 'text';
+  if (format !== null) return format === 'html' || format === 'text' ? format : 'json';
   const accept = String(headers.accept ?? '');
-  return accept.startsWith('text/');
+  if (accept.startsWith('text/html')) return 'html';
+  return accept.startsWith('text/') ? 'text' : 'json';
 }
 
 /** Calls `make` at most once a second; in between returns its last result. */

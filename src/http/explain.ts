@@ -10,7 +10,7 @@ import type { Registry } from '../registry/registry.ts';
 import type { SourceStatus, StatusBoard } from '../sources/status.ts';
 import type { NameExplanation } from '../zone/explain/explain.ts';
 import type { OwnerExplanation } from '../zone/explain/explain-owner.ts';
-import { type Endpoint, type HttpRequest, json, text, wantsText } from './endpoint.ts';
+import { type Endpoint, formatFor, type HttpRequest, type HttpResponse, json, text } from './endpoint.ts';
 import { type AskedContext, explainAsked } from './explain-asked.ts';
 import { explainHistory, type HistoryExplanation, type HistoryRequest, historyLines } from './explain-history.ts';
 import type {
@@ -24,8 +24,11 @@ import { summarize } from './explanation-summary.ts';
 import { explanationText, printableLines } from './explanation-text.ts';
 import { localRule } from './forwarding.ts';
 import { MOMENT, parseMoment } from './moment.ts';
+import { policyText } from './policy-text.ts';
 
 export interface ExplainSources extends AskedContext {
+  /** For browsers. */
+  readonly page: (explained: Explained) => HttpResponse;
   readonly history: History;
   /** Records what waits to be recorded. */
   readonly settleHistory: () => void;
@@ -33,8 +36,18 @@ export interface ExplainSources extends AskedContext {
   readonly clock: Pick<Clock, 'now'>;
 }
 
+export interface Explained {
+  readonly status: 200 | 404;
+  /** As it was written. */
+  readonly asked: string;
+  readonly query: URLSearchParams;
+  readonly explanation: Explanation;
+  readonly history?: HistoryExplanation;
+}
+
 /**
- * GET /explain/NAME: why NAME is answered as it is. JSON, or text with `Accept: text/plain` or `?format=text`. 404 if
+ * GET /explain/NAME: why NAME is answered as it is. A page for browsers, text with `Accept: text/plain`, else JSON; or as
+ * `?format=` says. 404 if
  * the name is unknown (with the explanation), 400 if it is not a domain name. `?name=NAME` is for the root, because "." is
  * removed from the path of a URL (RFC 3986 section 5.2.4). `?from=ADDRESS` explains it as for the pod with that address. `?history` adds how the answers have changed (`&since=2h`), `?at=TIME`
  * what was answered then.
@@ -45,7 +58,8 @@ export const explainEndpoint = (sources: ExplainSources): Endpoint => ({
   async handle(request) {
     const name = request.rest === '' ? request.query.get('name') : request.rest;
     if (name === null || name === '') return text(400, 'a name is missing: /explain/api.production.local');
-    const wanted = historyRequest(request, sources.clock.now());
+    const format = formatFor(request);
+    const wanted = historyRequest(request, format, sources.clock.now());
     if (typeof wanted === 'string') return text(400, wanted);
     try {
       const explanation = await explainAsked(name, request.query.get('from') ?? undefined, sources);
@@ -53,9 +67,12 @@ export const explainEndpoint = (sources: ExplainSources): Endpoint => ({
       const isUnknown = explanation.exists === 'absent' && explanation.services.length === 0;
       const isHeld = (explanation.holders?.length ?? 0) > 0 || isAnsweredLocally(explanation);
       const status = isUnknown && !isHeld && (history?.services.length ?? 0) === 0 ? 404 : 200;
-      const body = wantsText(request)
-        ? text(status, textOf(explanation, history))
-        : json(status, { ...explanation, ...(history && { history }) });
+      if (format === 'html')
+        return sources.page({ status, asked: name, query: request.query, explanation, ...(history && { history }) });
+      const body =
+        format === 'text'
+          ? text(status, textOf(explanation, history))
+          : json(status, { ...explanation, ...(history && { history }) });
       return { ...body, headers: { 'x-healthdns-explanation': '1' } }; // Distinguishes this 404 from that of another server.
     } catch (error) {
       if (error instanceof NameError) return text(400, error.message);
@@ -68,10 +85,10 @@ const isAnsweredLocally = ({ forwarding }: Explanation): boolean =>
   forwarding !== undefined && localRule(forwarding) !== undefined;
 
 /** undefined: not asked for; a text: what is wrong. */
-function historyRequest({ query }: HttpRequest, nowMs: number): HistoryRequest | string | undefined {
+function historyRequest({ query }: HttpRequest, format: string, nowMs: number): HistoryRequest | string | undefined {
   const since = query.get('since');
   const at = query.get('at');
-  if (!query.has('history') && at === null) return undefined;
+  if (!query.has('history') && at === null && format !== 'html') return undefined;
   const sinceMs = since === null ? undefined : parseMoment(since, nowMs);
   const atMs = at === null ? undefined : parseMoment(at, nowMs);
   if (since !== null && sinceMs === undefined) return `since: expected ${MOMENT}`;
@@ -186,6 +203,7 @@ function explainService(
     ...(service.clusterIps === undefined ? {} : { clusterIps: service.clusterIps }),
     ...(service.externalName === undefined ? {} : { externalName: service.externalName }),
     policy: service.policy,
+    policyText: policyText(service.policy),
     instances: inTroubleFirst(instances)
       .slice(0, MAX_INSTANCES)
       .map((instance) => explainInstance(instance, service.policy)),

@@ -1,6 +1,4 @@
 // An explanation as text for a terminal.
-import { describePolicies } from '../health/policies/policies.ts';
-import type { ServicePolicy } from '../registry/model.ts';
 import type { RRsetAnswer } from '../zone/explain/answers.ts';
 import type { AddressHolder } from './address-holders.ts';
 import type {
@@ -84,7 +82,7 @@ const claimLine = ({ owner, types, answered, reason }: Explanation['claims'][num
   `  ${owner} (${types.join(', ')}): ${answered.length === 0 ? 'not answered' : `answers ${answered.join(', ')}`}; ${reason}`;
 
 function serviceLines(service: ServiceExplanation): string[] {
-  const { key, kind, namespace, isWhole, clusterIps, externalName, policy, instances, more, problems } = service;
+  const { key, kind, namespace, isWhole, clusterIps, externalName, policyText, instances, more, problems } = service;
   const answered = instances.filter((instance) => instance.answered).length;
   return [
     kind === 'namespace' ? `Pods of the namespace ${namespace}` : `Service ${key}`,
@@ -92,23 +90,12 @@ function serviceLines(service: ServiceExplanation): string[] {
       ? [`  answers its cluster IP ${(clusterIps ?? []).join(', ')}, regardless of health`]
       : []),
     ...(externalName === undefined ? [] : [`  is an alias of ${externalName}`]),
-    `  policy: ${policyText(policy)}`,
+    `  policy: ${policyText}`,
     ...problems.map((problem) => `  left out: ${problem}`),
     ...(instances.length === 0 || !isWhole ? [] : [`  ${answered} of ${instances.length} instances may be answered`]),
     ...instances.flatMap(instanceLines),
     ...(more === 0 ? [] : [`  … and ${more} more`]),
   ];
-}
-
-function policyText(policy: ServicePolicy): string {
-  return [
-    `unknown is ${policy.unknown === 'answer' ? 'answered' : 'excluded'}`,
-    `if none may be answered: ${policy.whenAllUnhealthy}`,
-    ...(policy.maxAnswers === 0 ? [] : [`at most ${policy.maxAnswers} answers`]),
-    ...(policy.routing === 'weighted' ? ['one answer, by weight'] : []),
-    ...(policy.publishNotReady ? ['published regardless of health'] : []),
-    ...describePolicies(policy),
-  ].join('; ');
 }
 
 function instanceLines(instance: InstanceExplanation): string[] {

@@ -67,6 +67,8 @@ export interface ServiceExplanation {
   readonly clusterIps?: readonly string[];
   readonly externalName?: string;
   readonly policy: ServicePolicy;
+  /** The policy in words. */
+  readonly policyText: string;
   readonly instances: readonly InstanceExplanation[];
   /** Number of instances omitted from a long list. */
   readonly more: number;

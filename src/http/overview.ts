@@ -91,9 +91,14 @@ function firstOf<Item>(all: Iterable<Item>, limit: number, isWanted: (item: Item
   return found;
 }
 
-function inTroubleFirst(instances: ServiceState['instances'], hasTrouble: boolean): readonly InstanceState[] {
-  const left = hasTrouble ? firstOf(instances.values(), MAX_INSTANCES, ({ verdict }) => !verdict.answered) : [];
-  const wanted = MAX_INSTANCES - left.length;
+/** At most `limit`, those that are left out first. */
+export function inTroubleFirst(
+  instances: ServiceState['instances'],
+  hasTrouble: boolean,
+  limit: number,
+): readonly InstanceState[] {
+  const left = hasTrouble ? firstOf(instances.values(), limit, ({ verdict }) => !verdict.answered) : [];
+  const wanted = limit - left.length;
   return [...left, ...firstOf(instances.values(), wanted, ({ verdict }) => verdict.answered)];
 }
 
@@ -106,12 +111,14 @@ function describe({ service, instances }: ServiceState, { size, answered }: Serv
     instanceCount: size,
     answeredCount: answered,
     ...(service!.clusterIps && { clusterIps: service!.clusterIps }),
-    instances: inTroubleFirst(instances, size > answered).map(({ instance, verdict }) => ({
-      id: instance.id,
-      addresses: instance.addresses,
-      status: verdict.status,
-      answered: verdict.answered,
-      reason: verdict.reason,
-    })),
+    instances: inTroubleFirst(instances, size > answered, MAX_INSTANCES).map(instanceOverview),
   };
 }
+
+export const instanceOverview = ({ instance, verdict }: InstanceState): InstanceOverview => ({
+  id: instance.id,
+  addresses: instance.addresses,
+  status: verdict.status,
+  answered: verdict.answered,
+  reason: verdict.reason,
+});

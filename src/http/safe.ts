@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import { type ConfigStatus, describeConfig } from '../config/in-force.ts';
 import type { Metrics } from '../metrics.ts';
 import type { DegradedSource, MissingSource, StatusBoard, UnpublishedSource } from '../sources/status.ts';
-import { type Endpoint, json, onceASecond, text, wantsText } from './endpoint.ts';
+import { type Endpoint, formatFor, json, onceASecond, text } from './endpoint.ts';
 
 /**
  * GET /health: 200 while the process serves; 503 during shutdown, so that clients move away, and if a data thread does not
@@ -35,7 +35,7 @@ export const readyEndpoint = (
     const waiting = [...missing(), ...unpublished().map(beingPublished)];
     const ready = isReady();
     const status = ready ? 200 : 503;
-    const wantsJson = String(request.headers.accept).includes('json') && !wantsText(request);
+    const wantsJson = String(request.headers.accept).includes('json') && formatFor(request) === 'json';
     if (wantsJson || request.query.get('format') === 'json')
       return json(status, { ready, missing: waiting, degraded: degraded(), configuration: configuration() });
     const lines = [

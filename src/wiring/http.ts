@@ -6,6 +6,7 @@ import type { AdminConfig, Config, ListenAddress } from '../config/config.ts';
 import type { ConfigStatus } from '../config/in-force.ts';
 import { formatListenAddress, isLoopback } from '../config/sections/listen.ts';
 import { cacheEndpoints } from '../http/cache.ts';
+import type { Census } from '../http/census.ts';
 import { configEndpoint } from '../http/config.ts';
 import { drainEndpoints } from '../http/drain.ts';
 import type { Endpoint } from '../http/endpoint.ts';
@@ -13,13 +14,13 @@ import { explainChain, explainEndpoint } from '../http/explain.ts';
 import { externalHealthEndpoint } from '../http/external-health.ts';
 import { explainForwarding } from '../http/forwarding.ts';
 import type { Overview } from '../http/overview.ts';
+import { type PageEndpoints, pageEndpoints } from '../http/page/endpoints.ts';
 import { queryLogEndpoints } from '../http/query-log.ts';
 import { healthEndpoint, metricsEndpoint, readyEndpoint } from '../http/safe.ts';
 import { type HttpServer, startHttpServer } from '../http/server.ts';
 import { statusEndpoint } from '../http/status.ts';
-import { statusPage } from '../http/status-page.ts';
 import { createTokenCheck, withToken } from '../http/token.ts';
-import { topEndpoint, topReading } from '../http/top.ts';
+import { type TopReading, topEndpoint, topReading } from '../http/top.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { ListenError } from '../native/listen-error.ts';
@@ -36,6 +37,7 @@ export interface HttpSources {
   readonly metrics: Metrics;
   readonly config: Config;
   readonly overview: (limit: number) => Overview;
+  readonly census: Census;
   readonly history: RunningHistory;
   readonly observing: Observing;
   readonly isStopping: () => boolean;
@@ -66,8 +68,15 @@ interface Listener {
   readonly server: HttpServer;
 }
 
+/** With what is kept over reloads. */
+interface Started extends HttpSources {
+  readonly page: PageEndpoints;
+  readonly readTop: TopReading;
+}
+
 /** Rejects with ListenError if an address is not available. */
-export async function startHttp(sources: HttpSources): Promise<RunningHttp> {
+export async function startHttp(given: HttpSources): Promise<RunningHttp> {
+  const sources = withPage(given);
   let listeners: readonly Listener[] = [];
   const close = (some: readonly Listener[]) => Promise.all(some.map(({ server }) => server.close()));
 
@@ -125,6 +134,17 @@ export async function startHttp(sources: HttpSources): Promise<RunningHttp> {
   };
 }
 
+function withPage(sources: HttpSources): Started {
+  const { control, plane, history, observing, clock } = sources;
+  const readTop = topReading(observing.top, observing.addresses);
+  const page = pageEndpoints({
+    ...sources,
+    ...{ version: VERSION, replica: hostname(), now: () => clock.now(), registry: control.registry },
+    ...{ upstreams: plane.upstreams, isStuck: plane.isStuck, recent: history.history.recent, top: readTop },
+  });
+  return { ...sources, page, readTop };
+}
+
 /** A reload is refused without the token; at the start, DNS is served nevertheless. */
 function checkToken({ adminToken }: Config, isReload: boolean, log: Logger): void {
   if (adminToken === undefined || readToken(adminToken)) return;
@@ -163,13 +183,13 @@ function wantedServers({ http, admin, adminToken, cloudMap }: Config, log: Logge
   return servers;
 }
 
-function endpointsOf(config: Config, sources: HttpSources): (wanted: Wanted) => readonly Endpoint[] {
+function endpointsOf(config: Config, sources: Started): (wanted: Wanted) => readonly Endpoint[] {
   const safe = safeEndpoints(sources);
   const all = [...safe, ...adminEndpoints(config, sources)];
   return ({ isAdmin }) => (isAdmin ? all : safe);
 }
 
-async function listenOn(wanted: Wanted, config: Config, sources: HttpSources): Promise<HttpServer> {
+async function listenOn(wanted: Wanted, config: Config, sources: Started): Promise<HttpServer> {
   const { name, listen } = wanted;
   const { log, metrics, clock } = sources;
   const { tls, ...address } = listen;
@@ -190,29 +210,18 @@ const safeEndpoints = ({ control, plane, metrics, isStopping, configuration, clo
 ];
 
 /** The Cloud Map API has its own authorization (`cloudMap.writes`), which AWS clients support. */
-function adminEndpoints(config: Config, sources: HttpSources): Endpoint[] {
-  const { control, plane, overview, configuration, clock, history, observing, log } = sources;
-  const readTop = topReading(observing.top, observing.addresses);
+function adminEndpoints(config: Config, sources: Started): Endpoint[] {
+  const { control, plane, overview, configuration, clock, history, observing, log, page, readTop } = sources;
   const { registry, board, zones, reports, cloudMap, operators } = control;
   const endpoints = [
     explainEndpoint({
       explain: (name) => explainChain(name, (one) => zones.explain(one), registry, board),
       zones: () => servedZones(control),
       forwarding: (name, from, isForwarded) => explainForwarding(plane, name, from, isForwarded),
-      replica: hostname(),
+      ...{ replica: hostname(), page: page.explained },
       ...{ history: history.history, settleHistory: history.settle, registry, clock },
     }),
-    statusPage(
-      {
-        version: VERSION,
-        replica: hostname(),
-        overview,
-        recent: history.history.recent,
-        configuration,
-        ...(config.topQueries && { top: readTop }),
-      },
-      clock,
-    ),
+    ...page.endpoints,
     configEndpoint(configuration),
     externalHealthEndpoint({
       registry,

@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createConfigInForce } from '../../src/config/in-force.ts';
 import { HealthSync } from '../../src/health/sync.ts';
-import { createHistory, type HistoryChange } from '../../src/history/history.ts';
+import { createHistory } from '../../src/history/history.ts';
 import { createCensus } from '../../src/http/census.ts';
 import type { HttpRequest } from '../../src/http/endpoint.ts';
 import { explainChain, explainEndpoint, explainName } from '../../src/http/explain.ts';
 import { explanationText } from '../../src/http/explanation-text.ts';
 import { overviewOf } from '../../src/http/overview.ts';
-import { statusPage } from '../../src/http/status-page.ts';
 import { createRegistry } from '../../src/registry/registry.ts';
 import { createStatusBoard } from '../../src/sources/status.ts';
 import type { NameExplanation } from '../../src/zone/explain/explain.ts';
@@ -74,6 +72,7 @@ async function ask(owners: NameExplanation, more: Partial<HttpRequest> = {}) {
     ...{ explain, history, settleHistory() {}, registry, clock: fakeClock() },
     zones: () => [],
     replica: 'healthdns-0',
+    page: ({ status, explanation }) => ({ status, type: 'text/html', body: `page of ${explanation.name}` }),
   });
   const request = {
     method: 'GET',
@@ -156,6 +155,16 @@ test('explain as text is readable and contains no control sequences', async () =
   }
 });
 
+test('explain is a page for browsers, text for terminals and JSON for programs, and `format` overrides Accept', async () => {
+  const browser = { headers: { accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8' } };
+  assert.equal((await ask(OWNERS, browser)).body, 'page of api.test.local.');
+  assert.equal((await ask(ABSENT, browser)).status, 404);
+  assert.match((await ask(OWNERS, { headers: { accept: 'text/plain' } })).body, /^api\.test\.local\.\n/);
+  assert.match((await ask(OWNERS, { headers: { accept: '*/*' } })).body, /^\{/);
+  const query = new URLSearchParams('format=json');
+  assert.match((await ask(OWNERS, { ...browser, query })).body, /^\{/);
+});
+
 test('explain of a name with two claimants names the winner and the rule', async () => {
   const loser = { ...claim('kubernetes/b/x', true, ['A']), answered: [], reason: `${API} is older` };
   const { body } = await ask(
@@ -191,51 +200,6 @@ test('explain of a zone that is not ready reports SERVFAIL and the missing sourc
     explainName(name, registry, board).summary,
     'SERVFAIL (EDE 14, not ready): kubernetes/prod has not synced, so the content of test.local is not known.',
   );
-});
-
-const HOSTILE: HistoryChange = {
-  ...{ atMs: 0, service: '<b>', name: '"><script>alert(2)</script>.', more: 3 },
-  transitions: [
-    {
-      ...{ instance: '<img onerror=alert(3)>', addresses: [], from: '<i>', to: '<u>', answered: false },
-      ...{ rule: '<s>', reason: '<script>' },
-    },
-  ],
-  after: { outcome: '<p onclick=x>', answered: 0, of: 1, addresses: [] },
-};
-
-test('the status page shows zones, services and health, escaped, and loads nothing', async () => {
-  const { registry, board, census } = rooms();
-  const zones = [{ name: 'test.local.', records: { count: 2 } }];
-  const configuration = createConfigInForce('/etc/zones.yaml', 'abc', fakeClock());
-  configuration.refused('def', ['zones.yaml:1:1: <b>']);
-  const page = statusPage(
-    {
-      version: '1.2.3',
-      replica: 'healthdns-0',
-      overview: (limit) => overviewOf({ zones, registry, board, census }, limit),
-      recent: () => [HOSTILE],
-      configuration: configuration.status,
-    },
-    fakeClock(),
-  );
-  const response = page.handle({
-    method: 'GET',
-    rest: '',
-    query: new URLSearchParams(),
-    headers: {},
-    boundTo: '127.0.0.1',
-    body: Buffer.alloc(0),
-  });
-  assert.ok(!(response instanceof Promise));
-  const body = String(response.body);
-  assert.match(body, /configuration abc of \/etc\/zones\.yaml, in force since/);
-  assert.match(body, /configuration def refused at .*:\n {2}zones\.yaml:1:1: &lt;b&gt;/);
-  assert.match(body, /1 services, 1 of 2 instances answered, 2 static records/);
-  assert.match(body, /<span class="out">UNHEALTHY<\/span> api-2/);
-  assert.match(body, /ECONNREFUSED &lt;script&gt;alert/);
-  assert.doesNotMatch(body, /<script|src=|<link|@import|url\(/);
-  assert.match(response.headers!['content-security-policy'], /default-src 'none'/);
 });
 
 test('an overview of many services lists those in trouble first and counts the rest', async () => {

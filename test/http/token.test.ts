@@ -4,12 +4,16 @@ import { type Endpoint, type HttpResponse, text } from '../../src/http/endpoint.
 import { createTokenCheck, withToken } from '../../src/http/token.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 
-const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+const asked = (authorization?: string, method = 'GET') => ({
+  method,
+  headers: authorization === undefined ? {} : { authorization },
+});
+const bearer = (token: string) => asked(`Bearer ${token}`);
 
 test('the admin token is accepted, anything else is 401', () => {
   const check = createTokenCheck(() => 'secret', fakeClock());
   assert.equal(check(bearer('secret')), undefined);
-  assert.equal(check({ authorization: 'bearer  secret' }), undefined);
+  assert.equal(check(asked('bearer  secret')), undefined);
   for (const authorization of [
     '',
     'secret',
@@ -19,8 +23,17 @@ test('the admin token is accepted, anything else is 401', () => {
     'Bearer secre',
     'Bearer Secret',
   ])
-    assert.equal(check({ authorization })?.status, 401, authorization);
-  assert.equal(check({})?.headers?.['www-authenticate'], 'Bearer');
+    assert.equal(check(asked(authorization))?.status, 401, authorization);
+  assert.match(check(asked())?.headers?.['www-authenticate'] ?? '', /^Bearer, Basic realm=/);
+});
+
+test('browsers give the token as a password, which reads but never writes', () => {
+  const check = createTokenCheck(() => 'secret', fakeClock());
+  const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`;
+  for (const text of [':secret', 'admin:secret']) assert.equal(check(asked(basic(text))), undefined, text);
+  for (const text of ['secret', 'secret:', 'secret:x', ':Secret', ''])
+    assert.equal(check(asked(basic(text)))?.status, 401, text);
+  assert.equal(check(asked(basic(':secret'), 'POST'))?.status, 401);
 });
 
 test('wrong tokens are 429 after ten in a second, while the right one is always accepted', async () => {
@@ -49,7 +62,7 @@ test('without a readable token no request is accepted', async () => {
     const check = createTokenCheck(() => token, fakeClock());
     assert.equal(check(bearer(''))?.status, 503);
     assert.equal(check(bearer('undefined'))?.status, 503);
-    assert.equal(check({})?.status, 503);
+    assert.equal(check(asked())?.status, 503);
   }
 });
 
@@ -67,18 +80,17 @@ test('an endpoint behind the token only sees authenticated requests', async () =
     endpoint,
     createTokenCheck(() => 'secret', fakeClock()),
   );
-  const ask = async (headers: Record<string, string>) => {
+  const ask = async (given: ReturnType<typeof asked>) => {
     const request = {
-      method: 'GET',
+      ...given,
       rest: '',
       query: new URLSearchParams(),
-      headers,
       boundTo: '::',
       body: Buffer.alloc(0),
     };
     const response: HttpResponse = await handle(request);
     return response.status;
   };
-  assert.deepEqual([await ask(bearer('secret')), await ask({}), await ask(bearer('x'))], [200, 401, 401]);
+  assert.deepEqual([await ask(bearer('secret')), await ask(asked()), await ask(bearer('x'))], [200, 401, 401]);
   assert.deepEqual(seen, [true]);
 });

@@ -10,7 +10,7 @@ export interface Unpredictable {
 
 /** `fill` writes random bytes; tests pass their own. */
 export function createUnpredictable(
-  fill: (block: Uint16Array) => void = (block) => void crypto.getRandomValues(block),
+  fill: (block: Uint16Array<ArrayBuffer>) => void = (block) => void crypto.getRandomValues(block),
 ): Unpredictable {
   const block = new Uint16Array(2048);
   let used = block.length;

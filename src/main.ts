@@ -16,6 +16,7 @@ import type { StatusBoard } from './sources/status.ts';
 import { firstChecks, type RunningChecks, startChecks } from './wiring/checks.ts';
 import { type ControlPlane, createControlPlane } from './wiring/control-plane.ts';
 import { controlReadings } from './wiring/control-readings.ts';
+import { corednsReadings } from './wiring/coredns-readings.ts';
 import { descriptorLimit, descriptorsNeeded, descriptorWarning } from './wiring/descriptor-limit.ts';
 import { startHistory } from './wiring/history.ts';
 import { type RunningHttp, startHttp } from './wiring/http.ts';
@@ -111,6 +112,7 @@ async function start(
     checks.stop,
     metrics.collect(() => controlReadings({ ...control, census, checks, startedMs, inForce })),
     metrics.collect(history.readings),
+    metrics.collect(() => corednsReadings(current, plane, inForce)),
   );
 
   return {

@@ -15,17 +15,22 @@ const counter = metric('counter');
 const gauge = metric('gauge');
 const histogram = metric('histogram');
 
+/** Labels of CoreDNS's server blocks, and of its cache in one. */
+const BLOCK = ['server', 'zone', 'view'];
+const CACHE = ['server', 'zones', 'view'];
+
 export const METRICS = {
   healthdns_build_info: gauge('wiring', 'The running version, as labels; always 1.', ['version', 'node']),
 
   healthdns_dns_requests_total: counter('server', 'Messages that arrived.', ['proto', 'family']),
   healthdns_dns_request_type_total: counter('server', 'Well-formed queries by type.', ['type']),
-  healthdns_dns_responses_total: counter(
+  healthdns_dns_do_requests_total: counter('server', 'Well-formed queries with the DO bit.'),
+  healthdns_dns_responses_total: counter('server', 'Responses by rcode and by what answered.', ['rcode', 'by']),
+  healthdns_dns_response_size_bytes: histogram('server', 'Sizes of responses.', ['proto']),
+  healthdns_dns_request_duration_seconds: histogram(
     'server',
-    'Responses by rcode; forwarded queries are counted by healthdns_dns_forwarded_total.',
-    ['rcode'],
+    'From reading a query to its response: one response in 64, for those between as well, and all that wait for upstream servers.',
   ),
-  healthdns_dns_response_size_bytes: histogram('server', 'Sizes of responses.'),
   healthdns_dns_truncated_total: counter('server', 'Responses with TC set.'),
   healthdns_dns_forwarded_total: counter('server', 'Queries for names outside our zones.'),
   healthdns_dns_dropped_total: counter('server', 'Messages without a response.', ['reason']),
@@ -184,6 +189,59 @@ export const METRICS = {
     'Queries that dnstap has sent, or dropped because they could not be sent.',
     ['result'],
   ),
+  coredns_build_info: gauge('coredns', 'The running version, as labels; always 1.', [
+    'version',
+    'revision',
+    'goversion',
+  ]),
+  coredns_plugin_enabled: gauge('coredns', 'Plugins that the configuration corresponds to; always 1.', [
+    ...BLOCK,
+    'name',
+  ]),
+  coredns_dns_requests_total: counter('coredns', 'Well-formed queries.', [...BLOCK, 'proto', 'family', 'type']),
+  coredns_dns_do_requests_total: counter('coredns', 'Of these, with the DO bit.', BLOCK),
+  coredns_dns_request_size_bytes: histogram('coredns', 'Sizes of queries.', [...BLOCK, 'proto']),
+  coredns_dns_request_duration_seconds: histogram(
+    'coredns',
+    'As healthdns_dns_request_duration_seconds, with the bounds of CoreDNS.',
+    BLOCK,
+  ),
+  coredns_dns_response_size_bytes: histogram('coredns', 'Sizes of responses.', [...BLOCK, 'proto']),
+  coredns_dns_responses_total: counter('coredns', 'Responses.', [...BLOCK, 'rcode', 'plugin']),
+  coredns_cache_entries: gauge('coredns', 'Answers in the cache.', [...CACHE, 'type']),
+  coredns_cache_requests_total: counter('coredns', 'Questions to the cache.', CACHE),
+  coredns_cache_hits_total: counter('coredns', 'Answers from the cache.', [...CACHE, 'type']),
+  coredns_cache_misses_total: counter('coredns', 'Questions that the cache had no answer for.', CACHE),
+  coredns_cache_evictions_total: counter('coredns', 'Answers dropped to make room.', [...CACHE, 'type']),
+  coredns_cache_prefetch_total: counter('coredns', 'Answers refreshed before they expired.', CACHE),
+  coredns_cache_served_stale_total: counter('coredns', 'Answers given past their TTL.', CACHE),
+  coredns_cache_drops_total: counter('coredns', 'Replies that matched no question, or came late.', CACHE),
+  coredns_forward_requests_total: counter('coredns', 'Messages sent to an upstream.', ['to']),
+  coredns_forward_responses_total: counter('coredns', 'Accepted replies of an upstream.', ['to', 'rcode']),
+  coredns_forward_request_duration_seconds: histogram('coredns', 'From question to reply.', ['to', 'rcode']),
+  coredns_forward_healthcheck_failures_total: counter('coredns', 'Failed health checks of an upstream.', ['to']),
+  coredns_forward_healthcheck_broken_total: counter('coredns', 'Questions while every upstream of a zone was down.'),
+  coredns_forward_max_concurrent_rejects_total: counter('coredns', 'SERVFAIL because too many clients waited.'),
+  coredns_forward_conn_cache_hits_total: counter('coredns', 'Messages over an open socket.', ['to', 'proto']),
+  coredns_forward_conn_cache_misses_total: counter('coredns', 'Sockets opened.', ['to', 'proto']),
+  coredns_proxy_request_duration_seconds: histogram('coredns', 'From question to reply.', [
+    'proxy_name',
+    'to',
+    'rcode',
+  ]),
+  coredns_proxy_healthcheck_failures_total: counter('coredns', 'Failed health checks of an upstream.', [
+    'proxy_name',
+    'to',
+  ]),
+  coredns_proxy_conn_cache_hits_total: counter('coredns', 'Messages over an open socket.', [
+    'proxy_name',
+    'to',
+    'proto',
+  ]),
+  coredns_proxy_conn_cache_misses_total: counter('coredns', 'Sockets opened.', ['proxy_name', 'to', 'proto']),
+  coredns_panics_total: counter('coredns', 'Queries answered SERVFAIL because of a bug, and data threads that died.'),
+  coredns_reload_failed_total: counter('coredns', 'Reloads that were refused or failed, and changed nothing.'),
+
   process_cpu_seconds_total: counter('wiring', 'User and system CPU time, all threads.'),
   process_resident_memory_bytes: gauge('wiring', 'Resident memory, all threads.'),
   process_start_time_seconds: gauge('wiring', 'Start, Unix time.'),

@@ -23,6 +23,8 @@ export interface Config {
   readonly threads: number | 'auto';
   readonly server: ServerConfig;
   readonly limits: LimitsConfig;
+  /** coredns: its metrics beside ours. */
+  readonly metrics: 'healthdns' | 'coredns';
   /** Counts who asks for what. */
   readonly topQueries: boolean;
   readonly dnstap?: DnstapSettings | undefined;

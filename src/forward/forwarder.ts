@@ -94,12 +94,10 @@ export class Forwarder {
     this.clock = clock;
     this.deadlines = createDeadlines(clock, undefined, bug);
     this.freshness = createFreshness(settings.cache);
-    this.cache = new AnswerCache(
-      settings.cache,
-      this.freshness,
-      createKeys(seed(), seed()),
-      () => void counters.evictions++,
-    );
+    this.cache = new AnswerCache(settings.cache, this.freshness, createKeys(seed(), seed()), (negative) => {
+      counters.evictions++;
+      if (negative) counters.negativeEvictions++;
+    });
     this.writer = new ResponseWriter(settings.cache, settings.loadbalance, counters);
     this.local = createLocal(settings, dns64, { ...deps, onChange: (names) => this.forget(names) });
     this.loops = createLoopWatch(loopToken, this.deadlines, () => void counters.loops++);
@@ -290,6 +288,7 @@ export class Forwarder {
   gauges(): ForwarderGauges {
     return {
       entries: this.cache.entries(),
+      negativeEntries: this.cache.negativeEntries(),
       bytes: this.cache.bytes(),
       waiting: this.outstanding.waiting(),
       questions: this.outstanding.questions(),

@@ -1,6 +1,9 @@
 // Sees queries with their responses without being in their way: for the query log and dnstap every one, for counting (who asks
-// for what) a sample. A query that is not looked at costs a decrement and a comparison.
-import { COUNTER, type Counters } from '../plane/counters.ts';
+// for what) and for durations a sample. A query that is not looked at costs a decrement and a comparison. Responses that come
+// later, which cost much more, are all timed and counted.
+import type { Random } from '../clock.ts';
+import { HEADER_BYTES } from '../dns/limits.ts';
+import { COUNTER, countDuration, countResponse } from '../plane/counters.ts';
 import type { QueryLogSettings } from '../plane/forward-settings.ts';
 import type { QueryLine } from '../plane/query-line.ts';
 import type { Later, QueryHandler } from '../server/answer/query-handler.ts';
@@ -20,11 +23,15 @@ export interface ObserverDeps {
   /** Passes each query on; undefined: nowhere. */
   readonly tap: ((observed: ObservedQuery) => void) | undefined;
   readonly logQuery: (line: QueryLine) => void;
-  readonly counters: Counters;
   readonly monotonicMs: () => number;
+  readonly random: Random;
 }
 
 const NO_ADDRESS = new Uint8Array(0);
+/** Of so many responses the time is taken, on average. */
+const TIMED_EVERY = 64;
+/** Of ANSWERED_BY. */
+const BY_UPSTREAM = 2;
 
 export function createObserver(deps: ObserverDeps): Observer {
   const watches: Watch[] = [];
@@ -49,17 +56,35 @@ interface Watch extends Pick<Observer, 'setQueryLog'> {
 
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: short functions over one countdown, on the path of every answer
 function createWatch(inner: QueryHandler, configured: QueryLogSettings | undefined, deps: ObserverDeps): Watch {
-  const { counting, tap, counters } = deps;
+  const { counting, tap, monotonicMs, random } = deps;
   // Constants of the closure, which V8 compiles in.
-  const { memory, respondSlot, respond, wantsClient } = inner;
+  const { memory, counters, respondSlot, respond, wantsClient } = inner;
   let log: QueryLog | undefined;
   let seesAll = false;
-  /** How many queries later the next one is counted, and looked at: 1 is the next. */
-  let toCount = counting === undefined ? Number.POSITIVE_INFINITY : counting.skip();
-  let left = toCount;
+  /** How many queries later the next one is counted, timed, and looked at for any reason: 1 is the next. */
+  let toCount = counting === undefined ? Number.MAX_SAFE_INTEGER : counting.skip();
+  let toTime = 1;
+  let left = 1;
+  /** `left` when it was planned. */
+  let planned = 1;
+  /** The next one that is looked at needs the time before it is answered. */
+  let isTimed = true;
+  /** The next one that is looked at is so with its client. */
+  let isOfClient = false;
+  /** Queries that the next duration stands for: those since the last one. */
+  let weight = 1;
 
   const plan = (): void => {
-    left = seesAll ? 1 : toCount;
+    left = seesAll ? 1 : Math.min(toCount, toTime);
+    planned = left;
+    isTimed = seesAll || toTime === left;
+    isOfClient = seesAll || toCount === left;
+  };
+
+  /** Skips are random, or of traffic with a period (A and AAAA in turn) some would never be timed. */
+  const timeNext = (): void => {
+    toTime = 1 + Math.floor(random() * (2 * TIMED_EVERY - 1));
+    weight = toTime;
   };
 
   /** Counts a query if its turn has come. */
@@ -69,7 +94,7 @@ function createWatch(inner: QueryHandler, configured: QueryLogSettings | undefin
   };
 
   const report = (seen: Omit<ObservedQuery, 'milliseconds'>, startMs: number): void => {
-    const observed = { ...seen, milliseconds: deps.monotonicMs() - startMs };
+    const observed = { ...seen, milliseconds: monotonicMs() - startMs };
     tap?.(observed);
     const line = log?.(observed);
     if (line !== undefined) deps.logQuery(line);
@@ -77,14 +102,18 @@ function createWatch(inner: QueryHandler, configured: QueryLogSettings | undefin
 
   /** A response that comes later is seen when it comes; until then the query is kept. */
   const later = (response: Later, asked: Asked, startMs: number, isCounted: boolean): Later => {
-    const query = asked.query.slice(0, asked.queryLength);
-    const client = asked.client.slice();
+    const { overTcp } = asked;
+    const isSeen = seesAll || isCounted;
+    const query = isSeen ? asked.query.slice(0, asked.queryLength) : asked.query;
+    const client = isSeen ? asked.client.slice() : asked.client;
     if (isCounted) toCount = counting!.skip();
     return {
       resolve: (send, asker) =>
         response.resolve((late) => {
+          countDuration(counters, monotonicMs() - startMs, 1);
+          if (late.length >= HEADER_BYTES) countResponse(counters, BY_UPSTREAM, late[3] & 15, late.length, overTcp);
           if (isCounted) counting!.count(query, query.length, late, late.length, client);
-          if (seesAll) report({ ...asked, query, client, response: late, from: 'upstream' }, startMs);
+          if (isSeen && seesAll) report({ ...asked, query, client, response: late, from: 'upstream' }, startMs);
           send(late);
         }, asker),
     };
@@ -98,14 +127,21 @@ function createWatch(inner: QueryHandler, configured: QueryLogSettings | undefin
     startMs: number,
     forwarded: number,
   ): number | Later => {
-    if (!seesAll) toCount = 1;
-    const isCounted = counting !== undefined && toCount <= 1;
-    if (!isCounted) toCount--;
+    const passed = planned - left;
+    toCount -= passed;
+    toTime -= passed;
+    const isCounted = toCount <= 0;
     const { query, queryLength, client } = asked;
     if (typeof response !== 'number') {
-      const watched = later(response, asked, startMs, isCounted);
+      // It is timed by itself, so the sample does not stand for it.
+      toTime++;
+      const watched = later(response, asked, startMs === 0 ? monotonicMs() : startMs, isCounted);
       plan();
       return watched;
+    }
+    if (toTime <= 0) {
+      countDuration(counters, monotonicMs() - startMs, weight);
+      timeNext();
     }
     if (isCounted) count(query, queryLength, out, response, client);
     if (seesAll) {
@@ -119,24 +155,24 @@ function createWatch(inner: QueryHandler, configured: QueryLogSettings | undefin
   const handler: QueryHandler = {
     ...inner,
     get wantsClient() {
-      return wantsClient || left <= 1;
+      return wantsClient || (left <= 1 && isOfClient);
     },
     // One call for queries that are looked at and for others: with two, V8 no longer compiles the answer into it, and cache
     // hits took 8 to 15 % longer (bench/RESULTS.md).
     respondSlot(slot, queryLength, to, overTcp, client, port) {
-      const startMs = seesAll ? deps.monotonicMs() : 0;
+      const startMs = left <= 1 && isTimed ? monotonicMs() : 0;
       const forwarded = seesAll ? counters[COUNTER.FORWARDED] : 0;
       const response = respondSlot(slot, queryLength, to, overTcp, client, port);
-      if (--left > 0) return response;
+      if (--left > 0 && typeof response === 'number') return response;
       const query = memory.queries[slot];
       const asked = { query, queryLength, overTcp, client: client ?? NO_ADDRESS, port: port ?? 0 };
       return look(response, asked, memory.responses[to], startMs, forwarded);
     },
     respond(query, queryLength, out, overTcp, client, port) {
-      const startMs = seesAll ? deps.monotonicMs() : 0;
+      const startMs = left <= 1 && isTimed ? monotonicMs() : 0;
       const forwarded = seesAll ? counters[COUNTER.FORWARDED] : 0;
       const response = respond(query, queryLength, out, overTcp, client, port);
-      if (--left > 0) return response;
+      if (--left > 0 && typeof response === 'number') return response;
       const asked = { query, queryLength, overTcp, client: client ?? NO_ADDRESS, port: port ?? 0 };
       return look(response, asked, out, startMs, forwarded);
     },
@@ -146,7 +182,8 @@ function createWatch(inner: QueryHandler, configured: QueryLogSettings | undefin
     handler,
     setQueryLog(instead) {
       const settings = instead === 'off' ? undefined : (instead ?? configured);
-      if (!seesAll) toCount = left;
+      toCount -= planned - left;
+      toTime -= planned - left;
       log = settings && createQueryLog(settings);
       seesAll = log !== undefined || tap !== undefined;
       plan();

@@ -16,6 +16,8 @@ export interface PacketMemory {
   readonly spareAt: number;
   /** Native address of `bytes`, if they are in native memory. */
   readonly address: bigint | undefined;
+  /** How the query arrived that is answered next, as the distance of its counters from those of UDP over IPv4. */
+  arrival: number;
 }
 
 /** Longer queries over UDP are cut, and answered FORMERR. */
@@ -48,6 +50,7 @@ export function createPacketMemory(
     responseAt,
     spareAt: 0,
     address: native?.address,
+    arrival: 0,
   };
 }
 

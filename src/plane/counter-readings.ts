@@ -1,8 +1,18 @@
 // The counters of the data threads as metrics, summed over threads.
-import { rcodeName, typeName } from '../dns/types.ts';
+import { RCODE, rcodeName, typeName } from '../dns/types.ts';
 import type { MetricName } from '../metric-table.ts';
 import type { Reading } from '../metrics.ts';
-import { COUNTED_TYPES, COUNTER, type Counters, RCODE_SLOTS, SIZE_BOUNDS } from './counters.ts';
+import {
+  ANSWERED_BY,
+  COUNTED_TYPES,
+  COUNTER,
+  type Counters,
+  DURATION_BOUNDS_US,
+  RCODE_SLOTS,
+  TRANSPORTS,
+  TYPE_SLOTS,
+} from './counters.ts';
+import { durations, responseSizes, sumOf } from './distributions.ts';
 
 export interface PlaneTotals {
   readonly threads: number;
@@ -21,14 +31,7 @@ const SUMS: Partial<Record<MetricName, readonly (readonly [counter: number, ...l
     [COUNTER.TCP4, 'tcp', '4'],
     [COUNTER.TCP6, 'tcp', '6'],
   ],
-  healthdns_dns_request_type_total: [
-    ...COUNTED_TYPES.map((type, i) => [COUNTER.TYPES + i, typeName(type)] as const),
-    [COUNTER.TYPES + COUNTED_TYPES.length, 'other'],
-  ],
-  healthdns_dns_responses_total: Array.from(
-    { length: RCODE_SLOTS },
-    (_, rcode) => [COUNTER.RCODES + rcode, rcodeName(rcode)] as const,
-  ),
+  healthdns_dns_do_requests_total: [[COUNTER.DNSSEC_OK]],
   healthdns_dns_truncated_total: [[COUNTER.TRUNCATED]],
   healthdns_dns_forwarded_total: [[COUNTER.FORWARDED]],
   healthdns_dns_dropped_total: [
@@ -60,6 +63,14 @@ const SUMS: Partial<Record<MetricName, readonly (readonly [counter: number, ...l
   ],
 };
 
+const PROTOS = ['udp', 'tcp'] as const;
+const SIZE_BOUNDS = [64, 128, 256, 512, 1232, 4096, 65_535];
+/** Those that the responder gives; others are shown once an upstream server has sent them. */
+const OWN_RCODES: ReadonlySet<number> = new Set([
+  ...[RCODE.NOERROR, RCODE.FORMERR, RCODE.SERVFAIL, RCODE.NXDOMAIN, RCODE.NOTIMP, RCODE.REFUSED],
+  ...[RCODE.YXDOMAIN, RCODE.BADVERS],
+]);
+
 /** Equal in every thread, except while one is being filled. */
 const SHARED: readonly (readonly [MetricName, counter: number])[] = [
   ['healthdns_zones', COUNTER.ZONES],
@@ -67,21 +78,23 @@ const SHARED: readonly (readonly [MetricName, counter: number])[] = [
   ['healthdns_records', COUNTER.RECORDS],
 ];
 
+/** `rows` are those of all threads and views. */
 export function counterReadings(rows: readonly Counters[], totals: PlaneTotals): Reading[] {
-  const sum = (counter: number) => rows.reduce((total, row) => total + row[counter], 0);
   const sums = Object.entries(SUMS).flatMap(([name, series]) =>
-    series.map(([counter, ...labels]): Reading => ({ name: name as MetricName, labels, value: sum(counter) })),
+    series.map(([counter, ...labels]): Reading => ({ name: name as MetricName, labels, value: sumOf(rows, counter) })),
   );
   const shared = SHARED.map(([name, counter]) => ({ name, value: Math.max(...rows.map((row) => row[counter])) }));
-  const sizes = {
-    upperBounds: SIZE_BOUNDS,
-    counts: [...SIZE_BOUNDS.map((_, i) => sum(COUNTER.SIZES + i)), 0],
-    sum: sum(COUNTER.SIZE_SUM),
-  };
   return [
     ...sums,
     ...shared,
-    { name: 'healthdns_dns_response_size_bytes', value: sizes },
+    ...typeReadings(rows),
+    ...rcodeReadings(rows),
+    ...PROTOS.map((proto, i) => ({
+      name: 'healthdns_dns_response_size_bytes' as const,
+      labels: [proto],
+      value: responseSizes(rows, [i as 0 | 1], SIZE_BOUNDS),
+    })),
+    { name: 'healthdns_dns_request_duration_seconds', value: durations(rows, DURATION_BOUNDS_US) },
     { name: 'healthdns_changes_waiting', value: totals.waitingChanges },
     { name: 'healthdns_changes_bad_total', value: totals.badChanges },
     { name: 'healthdns_data_threads', value: totals.threads },
@@ -89,4 +102,23 @@ export function counterReadings(rows: readonly Counters[], totals: PlaneTotals):
     { name: 'healthdns_data_thread_hangs_total', value: totals.hangs },
     { name: 'healthdns_health_slots', value: totals.slotsInUse },
   ];
+}
+
+function typeReadings(rows: readonly Counters[]): Reading[] {
+  return Array.from({ length: TYPE_SLOTS }, (_, slot): Reading => {
+    const type = COUNTED_TYPES[slot];
+    const counters = TRANSPORTS.map((_transport, i) => COUNTER.TYPES + i * TYPE_SLOTS + slot);
+    const value = counters.reduce((total, counter) => total + sumOf(rows, counter), 0);
+    return { name: 'healthdns_dns_request_type_total', labels: [type === undefined ? 'other' : typeName(type)], value };
+  });
+}
+
+function rcodeReadings(rows: readonly Counters[]): Reading[] {
+  return ANSWERED_BY.flatMap((by, i) =>
+    Array.from({ length: RCODE_SLOTS }, (_, rcode) => rcode).flatMap((rcode): Reading[] => {
+      const value = sumOf(rows, COUNTER.RCODES + i * RCODE_SLOTS + rcode);
+      if (value === 0 && !(by === 'own' && OWN_RCODES.has(rcode))) return [];
+      return [{ name: 'healthdns_dns_responses_total', labels: [rcodeName(rcode), by], value }];
+    }),
+  );
 }

@@ -1,12 +1,29 @@
 // The counters of the data threads, in shared memory: each thread is the only writer of its row, so counting is one addition
 // and reading never waits. 64-bit floats: exact up to 2^53, and written atomically.
 
-/** Query types with a separate counter; all others are "other". */
-export const COUNTED_TYPES = [1, 2, 5, 6, 12, 15, 16, 28, 33, 64, 65, 255] as const;
-const TYPE_SLOTS = COUNTED_TYPES.length + 1;
+/** Query types with a separate counter, all below 256; all others are "other". */
+export const COUNTED_TYPES = [1, 2, 5, 6, 12, 15, 16, 28, 33, 43, 46, 47, 48, 50, 64, 65, 251, 252, 255] as const;
+export const TYPE_SLOTS = COUNTED_TYPES.length + 1;
+/** How a query arrived, in the order of its counters. */
+export const TRANSPORTS = [
+  { proto: 'udp', family: '4' },
+  { proto: 'udp', family: '6' },
+  { proto: 'tcp', family: '4' },
+  { proto: 'tcp', family: '6' },
+] as const;
 export const RCODE_SLOTS = 17;
-/** Upper bounds of response sizes, as CoreDNS's histogram has them in part; the last is everything above. */
-export const SIZE_BOUNDS = [64, 128, 256, 512, 1232, 4096, 65_535] as const;
+/** What answered: own names; the cache, hosts and templates; upstream servers. */
+export const ANSWERED_BY = ['own', 'cache', 'upstream'] as const;
+/** Upper bounds of sizes: those of our histograms and of CoreDNS's. */
+export const SIZE_BOUNDS = [
+  64, 100, 128, 200, 256, 300, 400, 511, 512, 1023, 1232, 2047, 4095, 4096, 8291, 16_000, 32_000, 48_000, 64_000,
+  65_535,
+] as const;
+/** Upper bounds of durations in microseconds: from 250 on those of CoreDNS. */
+export const DURATION_BOUNDS_US = [
+  1, 2, 4, 8, 16, 32, 64, 125, 250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 128_000, 256_000, 512_000,
+  1_024_000, 2_048_000, 4_096_000, 8_192_000,
+] as const;
 
 let next = 0;
 const take = (count = 1): number => {
@@ -19,10 +36,19 @@ export const COUNTER = {
   UDP6: take(),
   TCP4: take(),
   TCP6: take(),
-  TYPES: take(TYPE_SLOTS),
-  RCODES: take(RCODE_SLOTS),
-  SIZES: take(SIZE_BOUNDS.length),
-  SIZE_SUM: take(),
+  /** By transport. */
+  TYPES: take(TRANSPORTS.length * TYPE_SLOTS),
+  /** By what answered. */
+  RCODES: take(ANSWERED_BY.length * RCODE_SLOTS),
+  /** Of UDP, then of TCP; so are the following. */
+  SIZES: take(2 * SIZE_BOUNDS.length),
+  SIZE_SUM: take(2),
+  QUERY_SIZES: take(2 * SIZE_BOUNDS.length),
+  QUERY_SIZE_SUM: take(2),
+  /** A sample, in which each response stands for those since the last one. */
+  DURATIONS: take(DURATION_BOUNDS_US.length + 1),
+  DURATION_SUM_MS: take(),
+  DNSSEC_OK: take(),
   TRUNCATED: take(),
   FORWARDED: take(),
   DROPPED_SHORT: take(),
@@ -64,8 +90,14 @@ export const COUNTERS = next;
 
 export type Counters = Float64Array;
 
-export function createCounters(): Counters {
-  return new Float64Array(new SharedArrayBuffer(COUNTERS * 8));
+/** Of a thread, and of each of its views, which count what they answer themselves; see `countersOfView`. */
+export function createCounters(views = 0): Counters {
+  return new Float64Array(new SharedArrayBuffer((1 + views) * COUNTERS * 8), 0, COUNTERS);
+}
+
+/** The counters of the view at this place in the settings, beside those of its thread. */
+export function countersOfView(counters: Counters, index: number): Counters {
+  return new Float64Array(counters.buffer, (1 + index) * COUNTERS * 8, COUNTERS);
 }
 
 /** Types → their counter, for types below 256. */
@@ -74,15 +106,35 @@ const TYPE_COUNTERS = Uint8Array.from({ length: 256 }, (_, type) => {
   return COUNTER.TYPES + (known < 0 ? TYPE_SLOTS - 1 : known);
 });
 
+/** Of the first transport. */
 export function typeCounter(type: number): number {
   return type < 256 ? TYPE_COUNTERS[type] : COUNTER.TYPES + TYPE_SLOTS - 1;
 }
 
-/** The size of a response in steps of 16 bytes, rounded up → its counter. All bounds are multiples of 16. */
-export const SIZE_COUNTERS = Uint8Array.from({ length: 0x1000 + 1 }, (_, sixteenths) => {
-  const bound = SIZE_BOUNDS.findIndex((most) => sixteenths * 16 <= most);
-  return COUNTER.SIZES + (bound < 0 ? SIZE_BOUNDS.length - 1 : bound);
-});
+/** For `PacketMemory.arrival`: from the counter of arrivals. */
+export const arrivalOf = (arrived: number): number => (arrived - COUNTER.UDP4) * TYPE_SLOTS;
+
+/** The size of a message → its place among SIZE_BOUNDS. */
+export const SIZE_SLOTS = Uint8Array.from({ length: 65_536 }, (_, size) =>
+  SIZE_BOUNDS.findIndex((most) => size <= most),
+);
+
+/** How long responses took, each of them for `weight`. */
+export function countDuration(counters: Counters, milliseconds: number, weight: number): void {
+  const microseconds = milliseconds * 1_000;
+  let bucket = 0;
+  while (bucket < DURATION_BOUNDS_US.length && microseconds > DURATION_BOUNDS_US[bucket]) bucket++;
+  counters[COUNTER.DURATIONS + bucket] += weight;
+  counters[COUNTER.DURATION_SUM_MS] += milliseconds * weight;
+}
+
+/** A response that came from the cache or, later, from an upstream server. */
+export function countResponse(counters: Counters, by: 1 | 2, rcode: number, length: number, overTcp: boolean): void {
+  const proto = overTcp ? 1 : 0;
+  counters[COUNTER.RCODES + by * RCODE_SLOTS + rcode]++;
+  counters[COUNTER.SIZES + proto * SIZE_BOUNDS.length + SIZE_SLOTS[length]]++;
+  counters[COUNTER.SIZE_SUM + proto] += length;
+}
 
 /** Maximum number of messages waiting for the control plane; a worker's port is unbounded. */
 export const MAX_POSTED = 1_000;

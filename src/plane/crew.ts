@@ -196,7 +196,7 @@ export function startCrew(settings: DataPlaneSettings, deps: CrewDeps): Crew {
     for (const member of [...members]) removeMember(member);
   };
 
-  const rows = Array.from({ length: settings.threads }, createCounters);
+  const rows = Array.from({ length: settings.threads }, () => createCounters(settings.views?.length));
   rows.forEach((counters, index) => {
     addMember(index, counters, FIRST_DELAY_MS);
   });

@@ -4,7 +4,7 @@ import { ListenError } from '../native/listen-error.ts';
 import { closeOrphans, type ReportedDescriptor } from '../native/orphaned-descriptors.ts';
 import type { SocketAddress } from '../native/socket-address.ts';
 import type { CacheListing, FlushScope } from './cache-orders.ts';
-import { COUNTER, type Counters } from './counters.ts';
+import { COUNTER, COUNTERS, type Counters } from './counters.ts';
 import type { QueryLogInstead } from './forward-settings.ts';
 import type { ForwardStatistics } from './forward-statistics.ts';
 import type { ListeningAddress } from './plane.ts';
@@ -93,7 +93,7 @@ export function startDataThread(url: URL, data: ThreadData, name: string, events
     pathReplies.clear();
   };
 
-  const counters: Counters = new Float64Array(data.counters);
+  const counters: Counters = new Float64Array(data.counters, 0, COUNTERS);
   worker.on('message', (message: FromThread) => {
     if (OPTIONAL.has(message.kind)) counters[COUNTER.TAKEN]++;
     switch (message.kind) {

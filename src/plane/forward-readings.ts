@@ -1,6 +1,7 @@
 // The counters of the forwarders as metrics, summed over threads. Names follow CoreDNS's `cache` and `forward`.
 import type { MetricName } from '../metric-table.ts';
 import type { Reading } from '../metrics.ts';
+import { latency } from './distributions.ts';
 import type { ForwardStatistics, RouteCounters, UpstreamCounters } from './forward-statistics.ts';
 
 type Read<Of> = Partial<Record<MetricName, (of: Of) => number>>;
@@ -63,7 +64,11 @@ export function forwardReadings(statistics: readonly ForwardStatistics[]): Readi
     ...[...groupedBy(upstreams, ({ upstream }) => upstream)].flatMap(([to, same]): Reading[] => [
       // A server that one thread skips is worth reporting.
       { name: 'healthdns_forward_up', labels: [to], value: Math.min(...same.map(({ up }) => up)) },
-      { name: 'healthdns_forward_request_duration_seconds', labels: [to], value: latency(same) },
+      {
+        name: 'healthdns_forward_request_duration_seconds',
+        labels: [to],
+        value: latency(same.flatMap(({ replies }) => replies)),
+      },
     ]),
   ];
 }
@@ -74,15 +79,6 @@ function sums<Of>(table: Read<Of>, all: readonly Of[], labelOf: (of: Of) => stri
   return Object.entries(table).flatMap(([name, read]) =>
     groups.map(([label, same]) => ({ name: name as MetricName, labels: [label], value: sum(same, read) })),
   );
-}
-
-function latency(same: readonly UpstreamCounters[]) {
-  const [{ latencyBoundsMs, latencyBuckets }] = same;
-  return {
-    upperBounds: latencyBoundsMs.map((bound) => bound / 1000),
-    counts: latencyBuckets.map((_, i) => sum(same, (one) => one.latencyBuckets[i])),
-    sum: sum(same, ({ latencyMs }) => latencyMs) / 1000,
-  };
 }
 
 function groupedBy<Of>(all: readonly Of[], labelOf: (of: Of) => string): Map<string, Of[]> {

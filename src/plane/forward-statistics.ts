@@ -13,10 +13,13 @@ export interface UpstreamCounters {
   /** Messages ignored: wrong ID, question or source, or too late. */
   ignored: number;
   socketsOpened: number;
-  /** Sum of the times from query to reply, and the count under each bound of LATENCY_BOUNDS_MS. */
+  /** Of these and of `requests`: over TCP or TLS. */
+  streamSocketsOpened: number;
+  streamRequests: number;
+  /** Sum of the times from query to reply. */
   latencyMs: number;
-  readonly latencyBuckets: number[];
-  readonly latencyBoundsMs: readonly number[];
+  /** One for each rcode that it has sent. */
+  readonly replies: ReplyCounters[];
   /** 0 or 1. */
   up: number;
   /** The reason for `up`. */
@@ -28,6 +31,13 @@ export interface UpstreamCounters {
   loops: boolean;
 }
 
+export interface ReplyCounters {
+  readonly rcode: number;
+  /** Sum of the times from query to reply, and the count under each bound of LATENCY_BOUNDS_MS. */
+  ms: number;
+  readonly buckets: number[];
+}
+
 /** Clients that wait for the servers of one route. */
 export interface RouteCounters {
   readonly zone: string;
@@ -35,6 +45,8 @@ export interface RouteCounters {
   waiting: number;
   /** Rejected because too many were waiting. */
   rejected: number;
+  /** Questions while every server was down. */
+  broken: number;
 }
 
 export interface ForwardCounters {
@@ -45,6 +57,8 @@ export interface ForwardCounters {
   servedStale: number;
   prefetches: number;
   evictions: number;
+  /** Of the evictions: negative answers. */
+  negativeEvictions: number;
   coalesced: number;
   /** SERVFAIL because no upstream server answered. */
   failed: number;
@@ -65,6 +79,8 @@ export interface ForwardCounters {
 
 export interface ForwarderGauges {
   readonly entries: number;
+  /** Of these: negative answers. */
+  readonly negativeEntries: number;
   readonly bytes: number;
   readonly waiting: number;
   readonly questions: number;
@@ -98,7 +114,9 @@ function sumOfNumbers<Numbers extends ForwardCounters | ForwarderGauges>(all: re
   return Object.fromEntries(sums) as Numbers;
 }
 
-export const LATENCY_BOUNDS_MS: readonly number[] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096];
+export const LATENCY_BOUNDS_MS: readonly number[] = [
+  0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192,
+];
 
 export function createForwardCounters(): ForwardCounters {
   return {
@@ -108,6 +126,7 @@ export function createForwardCounters(): ForwardCounters {
     servedStale: 0,
     prefetches: 0,
     evictions: 0,
+    negativeEvictions: 0,
     coalesced: 0,
     failed: 0,
     malformed: 0,
@@ -131,9 +150,10 @@ export function createUpstreamCounters(upstream: string, zone: string): Upstream
     healthCheckFailures: 0,
     ignored: 0,
     socketsOpened: 0,
+    streamSocketsOpened: 0,
+    streamRequests: 0,
     latencyMs: 0,
-    latencyBuckets: new Array(LATENCY_BOUNDS_MS.length + 1).fill(0),
-    latencyBoundsMs: LATENCY_BOUNDS_MS,
+    replies: [],
     up: 1,
     lastError: '',
     lastErrorMs: 0,
@@ -142,9 +162,19 @@ export function createUpstreamCounters(upstream: string, zone: string): Upstream
   };
 }
 
-export function countLatency(counters: UpstreamCounters, milliseconds: number): void {
+/** A reply with this rcode. */
+export function countReply(counters: UpstreamCounters, rcode: number, milliseconds: number): void {
+  counters.responses++;
   counters.latencyMs += milliseconds;
+  const reply = counters.replies.find((one) => one.rcode === rcode) ?? addReply(counters, rcode);
+  reply.ms += milliseconds;
   let bucket = 0;
   while (bucket < LATENCY_BOUNDS_MS.length && milliseconds > LATENCY_BOUNDS_MS[bucket]) bucket++;
-  counters.latencyBuckets[bucket]++;
+  reply.buckets[bucket]++;
+}
+
+function addReply({ replies }: UpstreamCounters, rcode: number): ReplyCounters {
+  const reply = { rcode, ms: 0, buckets: new Array<number>(LATENCY_BOUNDS_MS.length + 1).fill(0) };
+  replies.push(reply);
+  return reply;
 }

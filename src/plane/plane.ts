@@ -29,6 +29,8 @@ export interface RunningDataPlane extends DataPlane {
   isStuck(): boolean;
   /** All counters of all threads, for `metrics.collect`. */
   counters(): Iterable<Reading>;
+  /** Those of CoreDNS. `ownPlugin` names the plugin that has own names. */
+  corednsCounters(ownPlugin: string): Iterable<Reading>;
   /** Who is told what the threads see of queries; until then it is lost. */
   observe(observer: PlaneObserver): void;
   /** Other query logs than the configured ones, also after a reload; undefined: as configured. */

@@ -5,9 +5,11 @@ import { randomInt, randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock, Random } from '../clock.ts';
 import { createChangeQueue } from './change-queue.ts';
+import { corednsReadings, serverLabel } from './coredns-readings.ts';
 import { counterReadings } from './counter-readings.ts';
-import { type Counters, createCounters } from './counters.ts';
+import { COUNTER, type Counters, countersOfView, createCounters } from './counters.ts';
 import { type Crew, type CrewDeps, forgetGauges, HEALTHY_MS, type Member, startCrew } from './crew.ts';
+import { sumOf } from './distributions.ts';
 import { forwardReadings } from './forward-readings.ts';
 import type { QueryLogInstead } from './forward-settings.ts';
 import type { PlaneEvents, PlaneObserver, RunningDataPlane } from './plane.ts';
@@ -45,6 +47,7 @@ export async function startDataPlane(
   const logUpstreams = createUpstreamLog(log);
   /** Sums of the threads that a reload has ended: counters must not decrease. */
   const ended = createCounters();
+  const endedViews = new Map<string, Counters>();
   let restarts = 0;
   /** When threads were replaced because they did not respond. */
   const hangs: number[] = [];
@@ -89,6 +92,29 @@ export async function startDataPlane(
   function forget(crew: Crew): void {
     crews.delete(crew);
     for (const row of crew.rows) addTo(ended, row);
+    for (const [view, rows] of viewRows(crew)) {
+      const sums = endedViews.get(view) ?? createCounters();
+      endedViews.set(view, sums);
+      for (const row of rows) addTo(sums, row);
+    }
+  }
+
+  /** Bugs: queries answered SERVFAIL, replies not handled, threads that died. */
+  function panics(): number {
+    const errors = sumOf([...rowsByView().values()].flat(), COUNTER.ERRORS);
+    return [...current.statistics()].reduce((sum, { counters }) => sum + counters.bugs, errors + restarts);
+  }
+
+  /** The counters of each view, past and present; of what is no view's, ''. */
+  function rowsByView(): Map<string, Counters[]> {
+    const byView = new Map<string, Counters[]>([['', [ended]]]);
+    const add = (view: string, rows: readonly Counters[]) => byView.set(view, [...(byView.get(view) ?? []), ...rows]);
+    for (const [view, row] of endedViews) add(view, [row]);
+    for (const crew of crews) {
+      add('', crew.rows);
+      for (const [view, rows] of viewRows(crew)) add(view, rows);
+    }
+    return byView;
   }
 
   return {
@@ -116,7 +142,7 @@ export async function startDataPlane(
     listening: () => current.listening(),
     isStuck: () => watchdog.isSilent() || clock.monotonicMs() - (hangs.at(-2) ?? Number.NEGATIVE_INFINITY) < HEALTHY_MS,
     counters: () => [
-      ...counterReadings([ended, ...[...crews].flatMap(({ rows }) => rows)], {
+      ...counterReadings([...rowsByView().values()].flat(), {
         threads: current.members.length,
         restarts,
         hangs: hangs.length,
@@ -125,6 +151,14 @@ export async function startDataPlane(
         slotsInUse: slots.inUse(),
       }),
       ...forwardReadings([...current.statistics()]),
+    ],
+    corednsCounters: (ownPlugin) => [
+      ...corednsReadings({
+        ...{ server: serverLabel(current.listening()), ownPlugin },
+        views: rowsByView(),
+        statistics: [...current.statistics()],
+      }),
+      { name: 'coredns_panics_total', value: panics() },
     ],
     observe(next) {
       observer = next;
@@ -150,6 +184,10 @@ export async function startDataPlane(
     },
   };
 }
+
+/** The counters of each view in each thread. */
+const viewRows = ({ settings: { views = [] }, rows }: Crew) =>
+  views.map(({ name }, index) => [name, rows.map((row) => countersOfView(row, index))] as const);
 
 /** Several threads bind the same addresses all the time. */
 const isAlwaysShared = ({ threads, reusePort }: DataPlaneSettings): boolean => threads > 1 || reusePort === true;

@@ -48,7 +48,7 @@ export interface EngineDeps {
 
 /** What some of the queries are answered by, instead. */
 export type EngineView = Pick<ViewSettings, 'name' | 'listen' | 'networks' | 'names' | 'zones'> &
-  Pick<EngineDeps, 'createForwarder' | 'front'>;
+  Pick<EngineDeps, 'createForwarder' | 'front' | 'counters'>;
 
 export interface Engine extends QueryHandler {
   /** Of the views as well. */
@@ -67,11 +67,11 @@ export function createEngine(deps: EngineDeps): Engine {
   const common = { table, reasons };
   const main = createAnswering(deps, common, createZones());
   const views = (deps.views ?? []).map((view) => {
-    const { createForwarder, front } = view;
+    const { createForwarder, front, counters } = view;
     const settings = { ...deps.settings, forwarding: createForwarder !== undefined };
     return {
       ...view,
-      answering: createAnswering({ ...deps, settings, createForwarder, front }, common, createZones()),
+      answering: createAnswering({ ...deps, settings, createForwarder, front, counters }, common, createZones()),
     };
   });
   const { counters } = deps;

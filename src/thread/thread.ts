@@ -11,7 +11,7 @@ import { loadLibc, trimFreedMemory } from '../native/libc.ts';
 import type { ListenError } from '../native/listen-error.ts';
 import { reportDescriptor } from '../native/orphaned-descriptors.ts';
 import { createPacketMemory } from '../native/packet-memory.ts';
-import { COUNTER, mayPost } from '../plane/counters.ts';
+import { COUNTER, COUNTERS, type Counters, countersOfView, mayPost } from '../plane/counters.ts';
 import type { ForwardSettings } from '../plane/forward-settings.ts';
 import { sumOfStatistics } from '../plane/forward-statistics.ts';
 import type { FromThread, ThreadData, ToThread } from '../plane/thread-messages.ts';
@@ -32,7 +32,7 @@ trimFreedMemory();
 const data = workerData as ThreadData;
 const { settings } = data;
 const tell = (message: FromThread) => parentPort?.postMessage(message);
-const counters = new Float64Array(data.counters);
+const counters: Counters = new Float64Array(data.counters, 0, COUNTERS);
 const log = (level: 'info' | 'warn' | 'error', message: string) => {
   if (mayPost(counters)) tell({ kind: 'log', level, message });
   else counters[COUNTER.LOG_DROPPED]++;
@@ -61,7 +61,7 @@ const counting = settings.topQueries
   : undefined;
 const dnstap = settings.dnstap && startDnstap(settings.dnstap, { clock: systemClock, counters, log: logForwarding });
 const observer = createObserver({
-  ...{ counting, counters, tap: dnstap?.send, monotonicMs: systemClock.monotonicMs },
+  ...{ counting, tap: dnstap?.send, monotonicMs: systemClock.monotonicMs, random: Math.random },
   logQuery(line) {
     if (mayPost(counters)) tell({ kind: 'query', line });
     else counters[COUNTER.LOG_DROPPED]++;
@@ -81,7 +81,11 @@ const engine = createEngine({
   createForwarder: settings.forward && forwarderOf(settings.forward),
   front: settings.front,
   observer,
-  views: settings.views?.map(({ forward, ...view }) => ({ ...view, createForwarder: forward && forwarderOf(forward) })),
+  views: settings.views?.map(({ forward, ...view }, index) => ({
+    ...view,
+    counters: countersOfView(counters, index),
+    createForwarder: forward && forwarderOf(forward),
+  })),
   onError: oncePerKind((error) => log('error', `a query could not be answered: ${error.stack ?? error}`)),
 });
 

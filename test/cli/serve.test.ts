@@ -88,7 +88,7 @@ test('the metrics exposition contains each series once, under a single HELP and 
   const lines = (await (await fetch(`${http}/metrics`)).text()).trimEnd().split('\n');
   assert.deepEqual(repeatedSeries(lines), []);
   assert.ok(lines.includes('healthdns_instances{zone="production.local.",status="UNHEALTHY",answered="false"} 1'));
-  assert.ok(lines.some((line) => /^healthdns_dns_responses_total\{rcode="NOERROR"\} [1-9]/.test(line)));
+  assert.ok(lines.some((line) => /^healthdns_dns_responses_total\{rcode="NOERROR",by="own"\} [1-9]/.test(line)));
 });
 
 function repeatedSeries(lines: readonly string[]): string[] {

@@ -27,6 +27,7 @@ describe('defaults of the configuration', () => {
       adminToken: undefined,
       threads: 'auto',
       logLevel: 'info',
+      metrics: 'healthdns',
       topQueries: true,
       server: {
         udp: 'auto',

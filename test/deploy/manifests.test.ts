@@ -167,6 +167,7 @@ test('in place of CoreDNS, the Service is the one that clients and monitoring kn
   assert.equal(metadata.annotations['helm.sh/resource-policy'], 'keep');
   const metrics = spec.ports.find(({ name }: { name: string }) => name === 'metrics');
   assert.deepEqual([metrics.port, metrics.targetPort], [9153, 'http']);
+  assert.equal(parse(ofKind(objects, 'ConfigMap').data['zones.yaml']).metrics, 'coredns');
   assert.deepEqual(spec.selector, ofKind(objects, 'Deployment').spec.selector.matchLabels);
   await checked(t, objects);
 });

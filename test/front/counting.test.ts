@@ -7,7 +7,6 @@ import { formatName, parseName } from '../../src/dns/name.ts';
 import { createCounting } from '../../src/front/counting.ts';
 import { createObserver } from '../../src/front/observer.ts';
 import { createTopQueries } from '../../src/history/top-queries.ts';
-import { createCounters } from '../../src/plane/counters.ts';
 import { decodeTally, type Tally } from '../../src/plane/tally.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { createInProcessPlane } from '../support/in-process.ts';
@@ -48,8 +47,7 @@ async function observedPlane(perSecond: number) {
   // Time passes with the queries.
   const monotonicMs = () => (queries / perSecond) * 1_000;
   const counting = createCounting({ monotonicMs, random: next });
-  const counters = createCounters();
-  const observer = createObserver({ counting, tap: undefined, logQuery: () => {}, counters, monotonicMs });
+  const observer = createObserver({ counting, tap: undefined, logQuery: () => {}, monotonicMs, random: next });
   const plane = createInProcessPlane({ observer });
   const served = createServed(plane);
   const text = 'scenario here\nzone example.';

@@ -1,23 +1,29 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { seededRandom } from '../../bench/random.ts';
 import { createObserver, type ObserverDeps } from '../../src/front/observer.ts';
-import { createCounters } from '../../src/plane/counters.ts';
+import { counterReadings } from '../../src/plane/counter-readings.ts';
+import { type Counters, createCounters } from '../../src/plane/counters.ts';
+import { countOf, durations } from '../../src/plane/distributions.ts';
 import type { QueryLogSettings } from '../../src/plane/forward-settings.ts';
 import type { QueryLine } from '../../src/plane/query-line.ts';
 import type { QueryHandler } from '../../src/server/answer/query-handler.ts';
 import { composeQuestion } from '../support/forwarding.ts';
 
+const TOTALS = { threads: 1, restarts: 0, hangs: 0, badChanges: 0, waitingChanges: 0, slotsInUse: 0 };
 const ALL: QueryLogSettings = { every: 1, rcodes: [], classes: [], names: [], networks: [], format: undefined };
 const { bytes: QUERY } = composeQuestion('www.example. A');
 
 function observed(configured: QueryLogSettings | undefined, more: Partial<ObserverDeps> = {}) {
   const lines: QueryLine[] = [];
   const clients: (string | undefined)[] = [];
+  const counters = createCounters();
   let isLate = false;
   let sendLate: ((response: Uint8Array) => void) | undefined;
   const inner = {
     wantsClient: false,
     memory: { queries: [], responses: [] },
+    counters,
     respond(query: Uint8Array, length: number, out: Uint8Array, _overTcp: boolean, client?: Uint8Array) {
       clients.push(client?.join('.'));
       out.set(query.subarray(0, length));
@@ -30,8 +36,8 @@ function observed(configured: QueryLogSettings | undefined, more: Partial<Observ
     },
   } as unknown as QueryHandler;
   const observer = createObserver({
-    ...{ counting: undefined, tap: undefined, logQuery: (line) => void lines.push(line), counters: createCounters() },
-    ...{ monotonicMs: () => 0, ...more },
+    ...{ counting: undefined, tap: undefined, logQuery: (line) => void lines.push(line) },
+    ...{ monotonicMs: () => 0, random: () => 0.5, ...more },
   });
   const handler = observer.observe(inner, configured);
   const query = QUERY.slice();
@@ -41,12 +47,13 @@ function observed(configured: QueryLogSettings | undefined, more: Partial<Observ
   };
   return {
     lines,
+    counters,
     clients,
     observer,
     handler,
     ask,
     query,
-    late: () => (isLate = true),
+    late: (value = true) => (isLate = value),
     send: (r: Uint8Array) => sendLate?.(r),
   };
 }
@@ -95,4 +102,56 @@ test('all handlers of an observer follow its switch', () => {
   const added = first.observer.observe(first.handler, undefined);
   added.respond(QUERY, QUERY.length, new Uint8Array(512), false, Uint8Array.of(1, 2, 3, 4));
   assert.equal(first.lines.length, 2, 'one line by each');
+});
+
+const took = (counters: Counters) => durations([counters], [1_000, 64_000]);
+
+test('the durations of one query in 64 stand for all of them', () => {
+  let nowMs = 1;
+  let clockReads = 0;
+  const monotonicMs = () => {
+    clockReads++;
+    return nowMs++;
+  };
+  const { counters, ask } = observed(undefined, { monotonicMs, random: seededRandom(5) });
+  for (let i = 0; i < 64_000; i++) ask();
+  const count = countOf(took(counters));
+  assert.ok(count > 64_000 - 127 && count <= 64_000, `${count} of 64000`);
+  assert.ok(clockReads < 2_400, `the clock was read ${clockReads} times`);
+  assert.deepEqual(took(counters).counts, [count, 0, 0]);
+});
+
+test('responses that come later are all timed, and the sample does not stand for them', () => {
+  let nowMs = 1;
+  const { counters, ask, late, send, query } = observed(undefined, { monotonicMs: () => nowMs });
+  // With 0.5 for a random number every 64th is timed, after the first.
+  for (let i = 0; i < 64; i++) ask();
+  late();
+  for (let i = 0; i < 10; i++) {
+    const response = ask();
+    assert.ok(typeof response !== 'number');
+    response.resolve(() => {}, undefined);
+    nowMs += 5;
+    send(query);
+  }
+  assert.deepEqual(took(counters).counts, [1, 10, 0]);
+  late(false);
+  ask();
+  assert.deepEqual(took(counters).counts, [65, 10, 0]);
+});
+
+test('responses from upstream servers are counted by rcode and size', () => {
+  const { counters, ask, late, send } = observed(undefined);
+  late();
+  const response = ask();
+  assert.ok(typeof response !== 'number');
+  response.resolve(() => {}, undefined);
+  const servfail = QUERY.slice();
+  servfail[3] = 2;
+  send(servfail);
+  const readings = counterReadings([counters], TOTALS).filter(({ name }) => name === 'healthdns_dns_responses_total');
+  assert.deepEqual(
+    readings.filter(({ value }) => value !== 0).map(({ labels, value }) => [labels, value]),
+    [[['SERVFAIL', 'upstream'], 1]],
+  );
 });

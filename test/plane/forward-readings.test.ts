@@ -7,7 +7,7 @@ import {
   type ForwardStatistics,
 } from '../../src/plane/forward-statistics.ts';
 
-const GAUGES = { entries: 2, bytes: 100, waiting: 3, questions: 3, sockets: 1, deadlines: 1 };
+const GAUGES = { entries: 2, negativeEntries: 0, bytes: 100, waiting: 3, questions: 3, sockets: 1, deadlines: 1 };
 
 function statistics(ups: readonly number[], rejected: number): ForwardStatistics {
   return {
@@ -15,8 +15,8 @@ function statistics(ups: readonly number[], rejected: number): ForwardStatistics
     gauges: GAUGES,
     upstreams: ups.map((up, i) => ({ ...createUpstreamCounters(`192.0.2.${i}:53`, '.'), up, requests: 5 })),
     routes: [
-      { zone: '.', maxWaiting: 10, waiting: 1, rejected },
-      { zone: 'corp.test.', maxWaiting: 10, waiting: 2, rejected: 0 },
+      { zone: '.', maxWaiting: 10, waiting: 1, rejected, broken: 0 },
+      { zone: 'corp.test.', maxWaiting: 10, waiting: 2, rejected: 0, broken: 0 },
     ],
   };
 }

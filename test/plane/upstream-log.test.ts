@@ -9,7 +9,7 @@ import { createUpstreamLog } from '../../src/plane/upstream-log.ts';
 
 type State = Partial<Pick<ForwardStatistics['upstreams'][number], 'up' | 'reason' | 'loops'>>;
 
-const GAUGES = { entries: 0, bytes: 0, waiting: 0, questions: 0, sockets: 0, deadlines: 0 };
+const GAUGES = { entries: 0, negativeEntries: 0, bytes: 0, waiting: 0, questions: 0, sockets: 0, deadlines: 0 };
 
 /** One thread, in which each of these zones has the same upstream in a state. */
 function thread(states: Readonly<Record<string, State>>): ForwardStatistics {

@@ -142,6 +142,11 @@ const CHANGES: Readonly<Record<string, Change>> = {
     },
     expected: [false, true],
   },
+  metrics: {
+    after: 'metrics: coredns',
+    see: async ({ get }) => (await get('/metrics')).includes('coredns_build_info'),
+    expected: [false, true],
+  },
   topQueries: inThreads('topQueries: false', 'topQueries: true'),
   dnstap: inThreads('dnstap: { to: /run/healthdns/dnstap.sock }'),
   cloudMap: {

@@ -153,6 +153,7 @@ export function buildConfig(
     threads: input.threads,
     server: buildServer(input.server),
     limits: input.limits,
+    metrics: input.metrics,
     topQueries: input.topQueries,
     ...(input.dnstap && { dnstap: buildDnstap(input.dnstap, folder) }),
     logLevel: input.logLevel,

@@ -1,11 +1,11 @@
-// `topQueries` and `dnstap`: seeing who asks for what.
+// `metrics`, `topQueries` and `dnstap`: seeing who asks for what.
 import { hostname } from 'node:os';
 import { isAbsolute, resolve } from 'node:path';
 import * as v from 'valibot';
 import { parseIp } from '../../dns/ip.ts';
 import type { DnstapSettings } from '../../plane/settings.ts';
 import { show } from '../../reading/problem.ts';
-import { expecting, mapping, text } from '../../reading/shape.ts';
+import { choice, expecting, mapping, text } from '../../reading/shape.ts';
 import { VERSION } from '../../version.ts';
 
 const EXPECTED = 'the path of a unix socket, or tcp://ADDRESS:PORT';
@@ -26,6 +26,13 @@ const dnstapSchema = mapping(
 );
 
 export const observingEntries = {
+  metrics: v.optional(
+    choice(
+      ['healthdns', 'coredns'],
+      "Metrics at /metrics; coredns: CoreDNS's as well, for dashboards and alerts that were made for it.",
+    ),
+    'healthdns',
+  ),
   topQueries: v.optional(
     v.pipe(
       v.boolean(expecting('true or false')),

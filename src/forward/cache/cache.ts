@@ -21,7 +21,7 @@ import {
 import { type CacheEntry, entryOf, failureEntry, makeEntry, standIn } from './entry.ts';
 import { AGE, type Freshness } from './freshness.ts';
 import type { Keys } from './key.ts';
-import { copyOf, pack, packedBytes, packState, unpack } from './packed-entry.ts';
+import { copyOf, isNegative, pack, packedBytes, packState, unpack } from './packed-entry.ts';
 
 /** Cost of an entry beyond its slot: its places in the map and in the list. */
 const ENTRY_OVERHEAD_BYTES = 96;
@@ -40,11 +40,12 @@ export class AnswerCache {
   /** Filled by each look-up, so that a hit allocates nothing. */
   private readonly view = makeEntry();
   private viewed = -1;
+  private negatives = 0;
   private viewedKey = -1;
   /** By key, of failures. */
   private readonly whys = new Map<number, string>();
 
-  constructor(settings: CacheSettings, freshness: Freshness, keys: Keys, onEvict: () => void) {
+  constructor(settings: CacheSettings, freshness: Freshness, keys: Keys, onEvict: (negative: boolean) => void) {
     this.settings = settings;
     this.freshness = freshness;
     this.keys = keys;
@@ -52,8 +53,10 @@ export class AnswerCache {
       max: settings.maxEntries,
       maxSize: settings.maxBytes,
       dispose: (handle, _key, reason) => {
+        const negative = isNegative(this.slab.chunkOf(handle), this.slab.offsetOf(handle));
+        if (negative) this.negatives--;
         this.slab.free(handle);
-        if (reason === 'evict') onEvict();
+        if (reason === 'evict') onEvict(negative);
       },
     });
   }
@@ -230,6 +233,10 @@ export class AnswerCache {
     return this.lru.size;
   }
 
+  negativeEntries(): number {
+    return this.negatives;
+  }
+
   bytes(): number {
     return this.lru.calculatedSize;
   }
@@ -252,6 +259,7 @@ export class AnswerCache {
     if (size > this.settings.maxBytes) return;
     const handle = this.slab.allocate(bytes);
     pack(entry, this.slab.chunkOf(handle), this.slab.offsetOf(handle));
+    if (!entry.hasData) this.negatives++;
     this.lru.set(this.keyOf(entry.bytes, entry.questionEnd, entry.bits), handle, { size });
   }
 }

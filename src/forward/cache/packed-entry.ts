@@ -45,6 +45,9 @@ export function packState(entry: CacheEntry, { words, doubles }: Chunk, offset: 
   doubles[(offset >> 3) + 7] = entry.staleUntilMs;
 }
 
+/** Whether the packed entry is a negative answer or a failure. */
+export const isNegative = ({ words }: Chunk, offset: number): boolean => (words[(offset >> 2) + 3] & HAS_DATA) === 0;
+
 export function unpack(view: EntryView, { bytes, words, doubles }: Chunk, offset: number): void {
   const word = offset >> 2;
   const double = (offset >> 3) + 4;

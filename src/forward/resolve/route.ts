@@ -29,7 +29,7 @@ export class Route {
     this.deps = deps;
     this.zone = parseName(settings.zone);
     const maxWaiting = settings.maxConcurrent ?? Number.POSITIVE_INFINITY;
-    this.counters = { zone: settings.zone, maxWaiting, waiting: 0, rejected: 0 };
+    this.counters = { zone: settings.zone, maxWaiting, waiting: 0, rejected: 0, broken: 0 };
     this.replaceUpstreams();
     const warn = (message: string) => deps.log('warn', message);
     this.watches = settings.resolvConf.map((file) =>
@@ -53,6 +53,7 @@ export class Route {
     const usable = list.filter((upstream) => !upstream.counters.loops);
     const alive = usable.filter((upstream) => !upstream.isDown());
     if (alive.length > 0) return this.arranged(alive);
+    if (usable.length > 0) this.counters.broken++;
     return this.settings.failFast ? [] : this.arranged(usable);
   }
 

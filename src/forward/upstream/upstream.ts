@@ -4,7 +4,7 @@ import { parseName } from '../../dns/name.ts';
 import { TYPE } from '../../dns/types.ts';
 import type { OpenSocket } from '../../native/connected-datagram.ts';
 import type { RouteSettings, UpstreamSettings } from '../../plane/forward-settings.ts';
-import { countLatency, createUpstreamCounters, type UpstreamCounters } from '../../plane/forward-statistics.ts';
+import { countReply, createUpstreamCounters, type UpstreamCounters } from '../../plane/forward-statistics.ts';
 import { type Attempt, TOO_BUSY, type Transport } from './attempt.ts';
 import { type Deadlines, deadline, NOT_WAITING } from './deadlines.ts';
 import { composeUpstreamQuery, isTruncated, saysCannotRead } from './exchange.ts';
@@ -77,8 +77,15 @@ export class Upstream {
       ignored: () => void this.counters.ignored++,
       socketOpened: () => void this.counters.socketsOpened++,
     };
+    const streamCounters = {
+      ...counters,
+      socketOpened: () => {
+        this.counters.socketsOpened++;
+        this.counters.streamSocketsOpened++;
+      },
+    };
     const streamSettings = { ...settings, ...STREAM_DEFAULTS, idleMs: route.idleMs };
-    this.stream = new StreamTransport(streamSettings, deadlines, unpredictable, counters);
+    this.stream = new StreamTransport(streamSettings, deadlines, unpredictable, streamCounters);
     this.udp = new UdpTransport({ ...settings, ...UDP_DEFAULTS }, deadlines, unpredictable, counters, openSocket);
     this.first = settings.tls !== undefined || route.forceTcp ? this.stream : this.udp;
   }
@@ -140,6 +147,7 @@ export class Upstream {
     const { randomCase } = this.route;
     const { clock, unpredictable } = this.deps;
     this.counters.requests++;
+    if (transport === this.stream) this.counters.streamRequests++;
     const query = composeUpstreamQuery(question, edns, randomCase ? unpredictable : undefined);
     const sending = new Sending(this, query, randomCase, transport, question, edns, listener, clock.monotonicMs());
     transport.send(sending);
@@ -149,7 +157,7 @@ export class Upstream {
   /** For Sending. */
   handleReply(sending: Sending, message: Uint8Array): void {
     const { transport, question, edns, listener } = sending;
-    this.noteReply(sending.sentMs);
+    this.noteReply(sending.sentMs, message[3] & 15);
     if (edns && !saysCannotRead(message)) this.knowsEdns = true;
     if (isTruncated(message) && transport === this.udp)
       sending.second = this.sendOver(this.stream, question, edns, listener);
@@ -216,12 +224,11 @@ export class Upstream {
     });
   }
 
-  private noteReply(sentMs: number): void {
+  private noteReply(sentMs: number, rcode: number): void {
     this.lastReplyMs = this.deps.clock.monotonicMs();
     const took = this.lastReplyMs - sentMs;
     this.smoothedMs = this.smoothedMs < 0 ? took : this.smoothedMs + (took - this.smoothedMs) / 8;
-    this.counters.responses++;
-    countLatency(this.counters, took);
+    countReply(this.counters, rcode, took);
     this.failsInRow = 0;
     if (this.down) this.setDown(false, 'it answers again');
   }

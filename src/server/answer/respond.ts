@@ -30,7 +30,7 @@ import type { Miss } from '../../forward/resolve/outstanding.ts';
 import type { TargetAnswer } from '../../forward/resolve/target.ts';
 import { chunkOf, wordOf } from '../../memory/arena.ts';
 import type { PacketMemory } from '../../native/packet-memory.ts';
-import { COUNTER, type Counters, SIZE_COUNTERS, typeCounter } from '../../plane/counters.ts';
+import { COUNTER, type Counters, countResponse, SIZE_BOUNDS, SIZE_SLOTS, typeCounter } from '../../plane/counters.ts';
 import { BLOCK, POLICY, RRSET } from '../../plane/layout.ts';
 import type { ResponderSettings } from '../../plane/settings.ts';
 import { createLookup, type Found, fallsThrough, rrsetOf, type Zone, type Zones } from '../table/lookup.ts';
@@ -75,6 +75,8 @@ export interface ResponderDeps {
   onError(error: Error): void;
 }
 
+/** Of ANSWERED_BY. */
+const BY_CACHE = 1;
 /** Neither a length nor DROP. */
 const WELL_FORMED = -1;
 /** RFC 8482 section 4.2: CPU "RFC8482", OS "". */
@@ -130,23 +132,35 @@ export function createResponder(deps: ResponderDeps): QueryHandler {
     if (rcode === RCODE.REFUSED && !reply.overTcp && reply.at + OPT_BYTES_WITH_EDE > reply.base + queryLength)
       reply.ede = NO_EDE;
     const length = endReply(memory, reply, memory.queryAt[slot], edns, settings);
-    counters[SIZE_COUNTERS[(length + 15) >> 4]]++;
-    counters[COUNTER.SIZE_SUM] += length;
-    counters[COUNTER.RCODES + rcode]++;
     if (reply.truncated) counters[COUNTER.TRUNCATED]++;
+    // What comes later is counted when it comes (front/observer.ts).
+    if (target === undefined) countOwn(rcode, length);
     return length;
+  };
+
+  const countOwn = (rcode: number, length: number): void => {
+    const proto = reply.overTcp ? 1 : 0;
+    counters[COUNTER.SIZES + proto * SIZE_BOUNDS.length + SIZE_SLOTS[length]]++;
+    counters[COUNTER.SIZE_SUM + proto] += length;
+    counters[COUNTER.RCODES + rcode]++;
+  };
+
+  const countQuery = (queryLength: number, overTcp: boolean): void => {
+    const proto = overTcp ? 1 : 0;
+    counters[memory.arrival + typeCounter(question.type)]++;
+    counters[COUNTER.QUERY_SIZES + proto * SIZE_BOUNDS.length + SIZE_SLOTS[queryLength]]++;
+    counters[COUNTER.QUERY_SIZE_SUM + proto] += queryLength;
+    if (edns.present && edns.dnssecOk) counters[COUNTER.DNSSEC_OK]++;
   };
 
   const forward = (slot: number, queryLength: number, to: number): number | Miss => {
     counters[COUNTER.FORWARDED]++;
-    return forwarder!.answer(
-      memory.queries[slot],
-      queryLength,
-      question.length,
-      memory.responses[to],
-      0,
-      reply.maxBytes,
-    );
+    const response = memory.responses[to];
+    const { maxBytes, overTcp } = reply;
+    const answered = forwarder!.answer(memory.queries[slot], queryLength, question.length, response, 0, maxBytes);
+    if (typeof answered === 'number' && answered > 0)
+      countResponse(counters, BY_CACHE, response[3] & 15, answered, overTcp);
+    return answered;
   };
 
   const respondWith = (
@@ -159,7 +173,7 @@ export function createResponder(deps: ResponderDeps): QueryHandler {
     try {
       const refused = read(slot, queryLength, to);
       if (refused !== WELL_FORMED) return refused;
-      counters[typeCounter(question.type)]++;
+      if (target === undefined) countQuery(queryLength, overTcp);
       const outcome = answer(to, overTcp, target, true);
       if (outcome === OUTCOME.OUTSIDE || outcome === OUTCOME.FALLTHROUGH) {
         if (!forwarder!.isReady) {

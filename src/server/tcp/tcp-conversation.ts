@@ -2,6 +2,7 @@
 // as they are ready, a part of them in each turn, and not read further while too many answers wait or are left unread.
 
 import type { SocketAddress } from '../../native/socket-address.ts';
+import { arrivalOf } from '../../plane/counters.ts';
 import type { TcpSettings } from '../../plane/settings.ts';
 import type { QueryHandler } from '../answer/query-handler.ts';
 import { DROP, type Later } from '../answer/query-handler.ts';
@@ -134,6 +135,7 @@ export function createConversations<C extends Conversation>(
     work += QUERY_WORK;
     copyBytes(reader.bytes, reader.start + 2, query, length);
     skip(reader, length);
+    memory.arrival = arrivalOf(arrived);
     const response = handler.respondSlot(slot, length, slot, true, connection.client);
     if (typeof response !== 'number') answerLater(connection, response);
     else if (response > 0) frame(response);

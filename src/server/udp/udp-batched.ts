@@ -7,7 +7,7 @@ import { createPacketMemory } from '../../native/packet-memory.ts';
 import type { ReadableSocket } from '../../native/receive-loop.ts';
 import type { SocketAddress } from '../../native/socket-address.ts';
 import { boundAddress, composeSocketAddress, isWildcard } from '../../native/socket-address.ts';
-import { COUNTER } from '../../plane/counters.ts';
+import { arrivalOf, COUNTER } from '../../plane/counters.ts';
 import type { Later, QueryHandler } from '../answer/query-handler.ts';
 import type { UdpSocket } from './udp.ts';
 
@@ -40,7 +40,7 @@ export function openBatchedUdp(
   const lateMemory = createPacketMemory(1, options.responseBytes, libc.allocate);
   const late = new PacketBatch(libc, lateMemory, addressBytes, wildcard);
   const [lateResponse] = lateMemory.responses;
-  const { counters } = handler;
+  const { counters, memory } = handler;
   const arrived = address.address.includes(':') ? COUNTER.UDP6 : COUNTER.UDP4;
   let open = true;
   let stopped = false;
@@ -68,6 +68,7 @@ export function openBatchedUdp(
     counters[COUNTER.BATCHED] += received;
     for (let i = 0; i < received; i++) handler.note(i, batch.queryLength(i));
     handler.touch(received);
+    memory.arrival = arrivalOf(arrived);
     let count = 0;
     for (let i = 0; i < received; i++) {
       if (batch.port(i) === 0) {

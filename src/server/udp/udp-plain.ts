@@ -8,7 +8,7 @@ import { parseIp } from '../../dns/ip.ts';
 import { listenError } from '../../native/listen-error.ts';
 import type { SocketAddress } from '../../native/socket-address.ts';
 import { isWildcard, withoutScope } from '../../native/socket-address.ts';
-import { COUNTER } from '../../plane/counters.ts';
+import { arrivalOf, COUNTER } from '../../plane/counters.ts';
 import type { QueryHandler } from '../answer/query-handler.ts';
 import type { UdpSocket } from './udp.ts';
 
@@ -73,6 +73,7 @@ async function openOne(
       counters[COUNTER.DROPPED_PORT]++;
       return;
     }
+    handler.memory.arrival = arrivalOf(arrived);
     const response = handler.respond(
       query,
       query.length,

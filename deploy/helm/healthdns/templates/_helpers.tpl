@@ -77,5 +77,7 @@ default
 {{- end -}}
 {{- end -}}
 {{- $admin := ternary "127.0.0.1:9254" "127.0.0.1:8054" (eq .Values.shape "node-local") -}}
-{{- toYaml (merge $fixed .Values.config (dict "admin" $admin)) -}}
+{{- /* Dashboards and alerts of the server that it replaces go on working. */ -}}
+{{- $metrics := ternary "coredns" "healthdns" (eq .Values.shape "replace") -}}
+{{- toYaml (merge $fixed .Values.config (dict "admin" $admin "metrics" $metrics)) -}}
 {{- end -}}

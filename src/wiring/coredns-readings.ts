@@ -1,0 +1,63 @@
+// What CoreDNS tells of itself as a whole, with `metrics: coredns`.
+import type { Config } from '../config/config.ts';
+import type { ConfigInForce } from '../config/in-force.ts';
+import type { Reading } from '../metrics.ts';
+import { serverLabel } from '../plane/coredns-readings.ts';
+import type { ForwardSettings, FrontSettings } from '../plane/forward-settings.ts';
+import type { RunningDataPlane } from '../plane/plane.ts';
+import { VERSION } from '../version.ts';
+
+export function corednsReadings(
+  config: Config,
+  plane: Pick<RunningDataPlane, 'corednsCounters' | 'listening'>,
+  inForce: Pick<ConfigInForce, 'failures'>,
+): Reading[] {
+  if (config.metrics !== 'coredns') return [];
+  const server = serverLabel(plane.listening());
+  const own = config.zones.some(({ kubernetes }) => kubernetes.length > 0) ? 'kubernetes' : 'file';
+  return [
+    // The server is told apart from CoreDNS where both are scraped.
+    { name: 'coredns_build_info', labels: [`healthdns-${VERSION}`, '', `node-${process.version}`], value: 1 },
+    { name: 'coredns_reload_failed_total', value: inForce.failures() },
+    ...plane.corednsCounters(own),
+    ...blocksOf(config).flatMap(({ view, ...block }) =>
+      pluginsOf(config, block).map(
+        (name): Reading => ({ name: 'coredns_plugin_enabled', labels: [server, '.', view, name], value: 1 }),
+      ),
+    ),
+  ];
+}
+
+interface Block {
+  readonly forward: ForwardSettings | undefined;
+  readonly front?: FrontSettings | undefined;
+}
+
+const blocksOf = (config: Config): (Block & { readonly view: string })[] => [
+  { view: '', forward: config.forward, front: config.front },
+  ...(config.views ?? []).map(({ name, forward, front }) => ({ view: name, forward, front })),
+];
+
+/** CoreDNS's names of what is configured. */
+function pluginsOf({ zones, dnstap }: Config, { forward, front }: Block): string[] {
+  const enabled: Readonly<Record<string, boolean>> = {
+    prometheus: true,
+    errors: true,
+    loadbalance: true,
+    kubernetes: zones.some(({ kubernetes }) => kubernetes.length > 0),
+    file: zones.some(({ kubernetes }) => kubernetes.length === 0),
+    forward: (forward?.routes.length ?? 0) > 0,
+    cache: forward !== undefined,
+    hosts: forward?.hosts !== undefined,
+    template: (forward?.templates.length ?? 0) > 0,
+    dns64: forward?.dns64 !== undefined,
+    loop: forward?.loopDetection === true,
+    acl: (front?.acl.length ?? 0) > 0,
+    rewrite: (front?.rewrites.length ?? 0) > 0,
+    autopath: front?.autopath !== undefined,
+    nsid: front?.nsid !== undefined,
+    log: front?.queryLog !== undefined,
+    dnstap: dnstap !== undefined,
+  };
+  return Object.keys(enabled).filter((name) => enabled[name]);
+}

@@ -17,6 +17,8 @@ export interface Api {
   readonly health: HealthView;
   /** The reason why requests cannot be answered yet: the store has not been read. */
   readonly notReady?: () => string | undefined;
+  /** Looks for what other replicas have written a moment ago. Rejects if that is impossible. */
+  readonly catchUp?: () => Promise<void>;
 }
 
 export interface CloudMapLimits {

@@ -147,7 +147,8 @@ async function serveCloudMap(
     startTaskSource({ config: cluster, book, registry, status: board, clock, random, log, timings }),
   );
   const uncollect = metrics.collect(() => taskReadings(book));
-  const api = { state, clock, random, health, notReady: inCluster?.notReady, ...rulesOf(config, dependencies) };
+  const { notReady, catchUp } = inCluster ?? {};
+  const api = { state, clock, random, health, notReady, catchUp, ...rulesOf(config, dependencies) };
   const { concurrentChecks, leaseTimings } = dependencies;
   const ecs = await startEcs(dependencies.ecs, config, {
     ...{ cloudMap: api, book, board, clock, random, log, concurrentChecks, timings, leaseTimings },

@@ -83,6 +83,20 @@ test(
   },
 );
 
+test('each of consecutive requests may reach another replica', options, async () => {
+  const [one, other] = replicas as [CloudMapInCluster, CloudMapInCluster];
+  for (let round = 0; round < 5; round++) {
+    const { OperationId } = await one.call('CreatePrivateDnsNamespace', { Name: `hop${round}.local`, Vpc: 'vpc-1' });
+    const { Operation } = await other.call('GetOperation', { OperationId });
+    const NamespaceId = Operation.Targets.NAMESPACE;
+    const DnsConfig = { DnsRecords: [{ Type: 'A', TTL: 5 }] };
+    const { Service } = await other.call('CreateService', { Name: 'api', NamespaceId, DnsConfig });
+    await register(one, Service.Id, 'i-1', {});
+    assert.equal((await other.call('GetInstance', { ServiceId: Service.Id, InstanceId: 'i-1' })).Instance.Id, 'i-1');
+    await assert.rejects(other.call('GetService', { Id: 'srv-none' }), { name: 'ServiceNotFound' });
+  }
+});
+
 test('a service is a headless Service whose slices hold its instances, by family and port', options, async () => {
   const [one] = replicas as [CloudMapInCluster];
   const id = await one.createService('plain.local', 'web', custom);

@@ -13,6 +13,7 @@ import type { StatusBoard } from '../../sources/status.ts';
 import type { State } from '../cloud-map-state.ts';
 import type { Store } from '../cloud-map-store.ts';
 import { type Collection, instanceKey, parseInstanceKey, type StoreChange } from '../records.ts';
+import { createCatchUp } from './catch-up.ts';
 import { type HeldObject, KIND_LABEL, readHeldObject } from './held-object.ts';
 import type { WriteContext } from './object-client.ts';
 import { createObjectClient, groupVersionPath, type ObjectClient } from './object-client.ts';
@@ -47,6 +48,8 @@ export interface KubernetesStore extends Store {
   follow(state: State): void;
   /** The reason why requests cannot be answered yet; undefined once all kinds were listed. */
   notReady(): string | undefined;
+  /** Looks for what other replicas have written and the watches have not brought yet. Rejects if the cluster cannot be read. */
+  readonly catchUp: () => Promise<void>;
   /** A slice from the server's response; undefined: it is gone. */
   readonly takeSlice: (slice: HeldObject | undefined, name: string) => void;
   /** Calls the listener when objects of a Cloud Map service changed; undefined: any may have. */
@@ -97,6 +100,7 @@ export function openKubernetesStore(settings: KubernetesStoreSettings): Kubernet
       });
     },
     notReady: () => (followed.isRestored ? undefined : unread()),
+    catchUp: createCatchUp(client, RESOURCES, (object) => followed.take(object), clock),
     takeSlice: (slice, sliceName) =>
       slice === undefined ? followed.forget('endpointslices', sliceName) : followed.take(slice),
     onObserved: (listener) => void followed.listeners.push(listener),

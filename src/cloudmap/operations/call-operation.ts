@@ -89,8 +89,28 @@ export async function callOperation(api: Api, name: string, input: unknown): Pro
   const operation = operationNamed(name);
   const missing = api.notReady?.();
   if (missing !== undefined) throw new AwsError('ServiceUnavailable', missing);
-  return operation.run(api, input);
+  try {
+    return await operation.run(api, input);
+  } catch (error) {
+    const isMissing = error instanceof AwsError && NOT_FOUND.has(error.code);
+    if (!isMissing || api.catchUp === undefined || EVENTUAL.has(name)) throw error;
+    await api.catchUp().catch(({ message }: Error) => {
+      throw new AwsError(
+        'ServiceUnavailable',
+        `${error.message} is not known here, and the store cannot be read: ${message}`,
+      );
+    });
+    return operation.run(api, input);
+  }
 }
+
+/** What another replica may have made a moment ago. */
+const NOT_FOUND: ReadonlySet<string> = new Set([
+  ...['NamespaceNotFound', 'ServiceNotFound', 'InstanceNotFound', 'OperationNotFound', 'ResourceNotFoundException'],
+]);
+
+/** Asked often, also for what does not exist, and eventually consistent in AWS as well. */
+const EVENTUAL: ReadonlySet<string> = new Set(['DiscoverInstances', 'DiscoverInstancesRevision']);
 
 function operationNamed(name: string): OperationEntry {
   if (Object.hasOwn(OPERATIONS, name)) return OPERATIONS[name]!;

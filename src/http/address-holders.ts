@@ -1,7 +1,7 @@
 // Who has an address: instances, pods and cluster IPs.
 import type { InstanceState } from '../registry/model.ts';
 import { publishedName } from '../registry/published-name.ts';
-import { POD } from '../registry/reference.ts';
+import { lastPart, POD } from '../registry/reference.ts';
 import type { Registry } from '../registry/registry.ts';
 
 export interface AddressHolder {
@@ -18,7 +18,10 @@ export interface AddressHolder {
 
 const MAX_HOLDERS = 20;
 
-export function holdersOf(address: string, registry: Pick<Registry, 'services'>): readonly AddressHolder[] {
+export function holdersOf(
+  address: string,
+  registry: Pick<Registry, 'service' | 'services' | 'podAddresses'>,
+): readonly AddressHolder[] {
   const holders: AddressHolder[] = [];
   for (const state of registry.services()) {
     const { service, key } = state;
@@ -28,10 +31,21 @@ export function holdersOf(address: string, registry: Pick<Registry, 'services'>)
     if (service.clusterIps?.includes(address)) holders.push({ service: key, name, as: 'cluster IP' });
     for (const instance of instancesWith(address, state.instances.values())) {
       const { verdict } = instance;
-      const as = service.kind === 'namespace' ? 'pod' : 'instance';
       const { answered, reason } = verdict;
-      holders.push({ service: key, name, as, instance: instance.instance.id, answered, reason });
+      holders.push({ service: key, name, as: 'instance', instance: instance.instance.id, answered, reason });
     }
+  }
+  return [...holders, ...podsWith(address, registry)].slice(0, MAX_HOLDERS);
+}
+
+/** Of `pods: verified`: they have names below their namespace. */
+function podsWith(address: string, registry: Pick<Registry, 'service' | 'podAddresses'>): AddressHolder[] {
+  const holders: AddressHolder[] = [];
+  for (const { subject, namespaceKey, address: own } of registry.podAddresses()) {
+    const service = own === address ? registry.service(namespaceKey)?.service : undefined;
+    if (service === undefined) continue;
+    const name = publishedName(service);
+    holders.push({ service: namespaceKey, name, as: 'pod', instance: lastPart(subject), answered: true });
   }
   return holders;
 }

@@ -9,7 +9,7 @@ import { suggestNames } from './suggestions.ts';
 export interface AskedContext {
   /** Explains one absolute name, and the names that its CNAMEs lead to. Throws NameError. */
   readonly explain: (name: string) => Explanation;
-  readonly registry: Pick<Registry, 'services'>;
+  readonly registry: Pick<Registry, 'service' | 'services' | 'podAddresses'>;
   /** The zones served, those of clusters first. */
   readonly zones: () => readonly { readonly name: string; readonly isCluster: boolean }[];
   /** undefined: nothing is forwarded, and no rules apply. */

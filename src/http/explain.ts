@@ -32,7 +32,7 @@ export interface ExplainSources extends AskedContext {
   readonly history: History;
   /** Records what waits to be recorded. */
   readonly settleHistory: () => void;
-  readonly registry: Pick<Registry, 'service' | 'services'>;
+  readonly registry: Pick<Registry, 'service' | 'services' | 'podAddresses'>;
   readonly clock: Pick<Clock, 'now'>;
 }
 

@@ -1,4 +1,5 @@
 // An explanation in a sentence or two: what is answered, and why.
+import { lastPart } from '../registry/reference.ts';
 import type { NameExplanation } from '../zone/explain/explain.ts';
 import type { ServiceExplanation } from './explanation.ts';
 
@@ -30,10 +31,12 @@ function mayChange(missing: readonly string[]): string {
 }
 
 /** Describes the answered records; undefined: there are none. */
-function answered({ exists, alias, wildcard, rrsets }: NameExplanation): string | undefined {
+function answered({ exists, pods, alias, wildcard, rrsets }: NameExplanation): string | undefined {
   const alive = rrsets.filter(({ outcome }) => outcome === 'answered');
   if (alive.length === 0) return undefined;
   const [{ type, answered: records }] = alive;
+  if (pods !== undefined)
+    return `Has the ${type} record ${records[0]}: the address of ${pods.length > 1 ? 'the pods' : 'the pod'} ${pods.map(lastPart).join(', ')}.`;
   if (exists === 'pod-address') {
     return `Has the ${type} record ${records[0]}, which is part of the name (pods: insecure), whether or not a pod has that address.`;
   }
@@ -70,7 +73,7 @@ function denied(
 
 function ofService({ kind, isWhole, policy, instances, more }: ServiceExplanation): string {
   if (more > 0 || kind === 'externalName') return '';
-  if (!isWhole) return ofInstances(kind, instances);
+  if (!isWhole) return ofInstances(instances);
   if (kind !== 'instances') return '';
   const decides = `policy whenAllUnhealthy: ${policy.whenAllUnhealthy} decides`;
   if (instances.length === 0) return ` It has no instances: ${decides}.`;
@@ -79,15 +82,14 @@ function ofService({ kind, isWhole, policy, instances, more }: ServiceExplanatio
 }
 
 /** A name of instances only: of an endpoint, an address or a port. */
-function ofInstances(kind: string, instances: ServiceExplanation['instances']): string {
+function ofInstances(instances: ServiceExplanation['instances']): string {
   if (instances.length === 0) return '';
-  const what = kind === 'namespace' ? 'pod' : 'instance';
   if (instances.length === 1) {
     const [{ id, answered: isAnswered }] = instances;
-    return ` It is about the ${what} ${id}, which may ${isAnswered ? '' : 'not '}be answered.`;
+    return ` It is about the instance ${id}, which may ${isAnswered ? '' : 'not '}be answered.`;
   }
   const alive = instances.filter((instance) => instance.answered).length;
-  return ` It is about ${instances.length} ${what}s, of which ${alive} may be answered.`;
+  return ` It is about ${instances.length} instances, of which ${alive} may be answered.`;
 }
 
 const short = (name: string) => name.replace(/(?<=.)\.$/, '');

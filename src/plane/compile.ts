@@ -43,6 +43,7 @@ const isSaid = (rrset: RRset): boolean => rrset.records.length > 0 || rrset.when
 
 function flagsOf(records: NameRecords): number {
   let flags = records.synthesizesPodAddresses ? BLOCK_FLAG.SYNTHESIZES_PODS : 0;
+  if (records.synthesizesPodAddresses?.isVerified) flags |= BLOCK_FLAG.VERIFIES_PODS;
   if (records.name[0] === 1 && records.name[1] === 0x2a) flags |= BLOCK_FLAG.WILDCARD;
   for (const rrset of records.rrsets) {
     if (rrset.type === TYPE.NS && rrset.records.length > 0) flags |= BLOCK_FLAG.HAS_NS;

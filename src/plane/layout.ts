@@ -32,6 +32,8 @@ export const BLOCK_FLAG = {
   WILDCARD: 8,
   /** It has a DNAME RRset: names below it are aliases. */
   HAS_DNAME: 16,
+  /** With SYNTHESIZES_PODS: only names that exist (pod-names.ts). */
+  VERIFIES_PODS: 32,
 } as const;
 
 export const RRSET = {
@@ -72,7 +74,14 @@ export const DUPLICATE = 0x8000_0000 | 0;
 export const SLOT_MASK = 0x00ff_ffff;
 
 /** Kinds of entries in a message to the data threads; each is | kind | words that follow | … |. */
-export const ENTRY = { REPLACE_NAME: 1, REMOVE_NAME: 2, REPLACE_ZONE: 3, REMOVE_ZONE: 4, REPLACE_REASON: 5 } as const;
+export const ENTRY = {
+  REPLACE_NAME: 1,
+  REMOVE_NAME: 2,
+  REPLACE_ZONE: 3,
+  REMOVE_ZONE: 4,
+  REPLACE_REASON: 5,
+  POD_NAME: 6,
+} as const;
 export const ENTRY_HEADER_WORDS = 2;
 
 export const ZONE_FLAG = { READY: 1, STALE: 2 } as const;

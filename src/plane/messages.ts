@@ -5,6 +5,7 @@ import { type HashSeed, hashName } from '../dns/name-hash.ts';
 import { createWordWriter, type WordWriter } from '../memory/word-writer.ts';
 import { compileName } from './compile.ts';
 import { ENTRY, ENTRY_HEADER_WORDS, ZONE_FLAG } from './layout.ts';
+import { keyOfName } from './pod-names.ts';
 import type { Change, ZoneState } from './records.ts';
 
 /** A message ends after the change that exceeds this: small enough to be applied in well under 1 ms. */
@@ -46,6 +47,7 @@ export interface ChangeTarget {
   replaceZone(hash: number, zone: ZoneState): void;
   removeZone(hash: number, name: WireName): void;
   replaceReason(slot: number, text: string): void;
+  podName(hash: number, key: number, exists: boolean): void;
 }
 
 /** Applies the entry at `at` and returns the offset of the next. */
@@ -66,6 +68,9 @@ export function applyEntry(words: Int32Array, at: number, target: ChangeTarget):
       break;
     case ENTRY.REPLACE_REASON:
       target.replaceReason(words[body], textOf(bytesAt(words, body + 1)));
+      break;
+    case ENTRY.POD_NAME:
+      target.podName(words[body], words[body + 1], words[body + 2] === 1);
       break;
     default:
       throw new Error(`a message to a data thread has an entry of kind ${words[at]} at word ${at}`);
@@ -90,6 +95,10 @@ function encodeChange(writer: WordWriter, change: Change, seed: HashSeed): void 
     case 'remove-zone':
       writer.put(ENTRY.REMOVE_ZONE, 0, hashName(change.name, seed));
       putCounted(writer, change.name);
+      break;
+    case 'pod-name':
+      writer.put(ENTRY.POD_NAME, 0, hashName(change.name, seed));
+      writer.put(keyOfName(change.name), change.exists ? 1 : 0);
       break;
     case 'replace-reason':
       writer.put(ENTRY.REPLACE_REASON, 0, change.slot);
@@ -142,5 +151,8 @@ export function changeKey(change: Change): string {
       : change.kind === 'replace-zone'
         ? change.zone.name
         : change.name;
-  return (zone ? 'z' : 'n') + Buffer.from(name.buffer, name.byteOffset, name.length).toString('latin1');
+  return (
+    (zone ? 'z' : change.kind === 'pod-name' ? 'p' : 'n') +
+    Buffer.from(name.buffer, name.byteOffset, name.length).toString('latin1')
+  );
 }

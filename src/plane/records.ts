@@ -32,10 +32,10 @@ export interface NameRecords {
   readonly name: WireName;
   readonly rrsets: readonly RRset[];
   /**
-   * Unlisted names one label below resolve to the address in the label: Kubernetes pod names with `pods: insecure`.
-   * "1-2-3-4" is A 1.2.3.4; "fd00--1" AAAA fd00::1.
+   * Unlisted names one label below resolve to the address in the label: Kubernetes pod names, "1-2-3-4" as A 1.2.3.4,
+   * "fd00--1" as AAAA fd00::1. All of them (`pods: insecure`), or if `isVerified` those that a `pod-name` has said to exist.
    */
-  readonly synthesizesPodAddresses?: { readonly ttlSeconds: number };
+  readonly synthesizesPodAddresses?: { readonly ttlSeconds: number; readonly isVerified?: boolean };
 }
 
 /** The data of a zone besides its names. SOA and NS are in the NameRecords of the apex. */
@@ -56,6 +56,8 @@ export type Change =
   | { readonly kind: 'remove-name'; readonly name: WireName }
   | { readonly kind: 'replace-zone'; readonly zone: ZoneState }
   | { readonly kind: 'remove-zone'; readonly name: WireName }
+  /** Of the names below one that has `synthesizesPodAddresses`. */
+  | { readonly kind: 'pod-name'; readonly name: WireName; readonly exists: boolean }
   /** Why the instance of a slot is not answered; ASCII. Empty: it is, or the slot is no longer its own. */
   | { readonly kind: 'replace-reason'; readonly slot: number; readonly text: string };
 

@@ -6,13 +6,11 @@ import type { ChangeListener, Fact, FactSource } from './model.ts';
 import { unpackFacts } from './packed-time.ts';
 import { INSTANCE } from './reference.ts';
 import type { InstanceEntry, ServiceEntry } from './service-entry.ts';
-import { createSubjects } from './subjects.ts';
+import type { Subjects } from './subjects.ts';
 
 export interface FactIndex {
   replace(subject: string, source: FactSource, facts: readonly Fact[]): void;
   ofInstance(entry: InstanceEntry): readonly Fact[];
-  ofSubject(subject: string): readonly Fact[];
-  keptSubject(subject: string): string;
   instancesOf(subject: string): Iterable<InstanceEntry>;
   /** Links the entry to its subjects. */
   link(entry: InstanceEntry, subjects: readonly string[]): void;
@@ -22,18 +20,17 @@ export interface FactIndex {
   unlink(entry: InstanceEntry): void;
   /** See Registry.setStale. */
   setStale(prefix: string, sinceMs: number | undefined): void;
-  subjects(): number;
 }
 
 const OWN = INSTANCE.prefix();
 const NONE: readonly Fact[] = [];
 
 export function createFactIndex(
+  subjects: Subjects<InstanceEntry>,
   services: ReadonlyMap<string, ServiceEntry>,
   limits: RegistryLimits,
   tell: ChangeListener,
 ): FactIndex {
-  const subjects = createSubjects<InstanceEntry>();
   /** Number of single-instance subjects with facts. While it is 0, as in most clusters, none is looked up. */
   let ownSubjects = 0;
   /** Prefixes of subjects whose source is silent, and since when. Nearly always empty. */
@@ -82,8 +79,6 @@ export function createFactIndex(
       if (shared.length === 0) return own.length === 0 ? stated : [...stated, ...own];
       return [...stated, ...shared.flatMap((subject) => concerning(entry, sharedFacts(subject))), ...own];
     },
-    ofSubject: (subject) => subjects.facts(subject),
-    keptSubject: (subject) => subjects.kept(subject),
     instancesOf,
     link(entry, texts) {
       entry.setSubjects(texts.map((text) => subjects.link(text, entry)));
@@ -103,7 +98,6 @@ export function createFactIndex(
         if (hasSubjectBelow(service, prefix)) tell(service.key, 'facts');
       }
     },
-    subjects: () => subjects.size(),
   };
 }
 

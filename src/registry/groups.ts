@@ -6,9 +6,10 @@ import type { FactIndex } from './fact-index.ts';
 import { RegistryLimitError, type RegistryLimits } from './limits.ts';
 import type { ChangeListener, Instance } from './model.ts';
 import { type Common, commonOf } from './packed-instance.ts';
-import { difference, identity, sameTexts } from './same-instance.ts';
+import { difference, identity } from './same-instance.ts';
 import { type Group, InstanceEntry, type ServiceEntry } from './service-entry.ts';
 import { type SlotKeeper, shareAddresses } from './slots.ts';
+import { sameTexts } from './subjects.ts';
 
 export interface GroupsContext {
   /** The service with this key, created if missing. Throws RegistryLimitError. */

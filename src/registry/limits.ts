@@ -6,6 +6,7 @@ export interface RegistryLimits {
   readonly instancesPerGroup: number;
   readonly subjects: number;
   readonly factsPerStatement: number;
+  readonly addressesPerPod: number;
 }
 
 export const DEFAULT_REGISTRY_LIMITS: RegistryLimits = {
@@ -14,6 +15,7 @@ export const DEFAULT_REGISTRY_LIMITS: RegistryLimits = {
   instancesPerGroup: 100_000,
   subjects: 2_000_000,
   factsPerStatement: 64,
+  addressesPerPod: 16,
 };
 
 /** A limit of the registry was exceeded. Nothing has changed: the previous data is still served. */

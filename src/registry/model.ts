@@ -123,12 +123,12 @@ export interface Service {
   /**
    * instances: the name resolves to the instances (headless, static, Cloud Map). clusterIp: the name resolves to
    * `clusterIps`, and instances have names below it, as in CoreDNS. namespace: not a service, but the existence of a
-   * namespace: `names` is ["{namespace}.svc"], `name` is ''; see `podNames`.
+   * namespace: `names` is ["{namespace}.svc"], `name` is ''; see `podNames`. It has no instances.
    */
   readonly kind: 'instances' | 'clusterIp' | 'externalName' | 'namespace';
   /**
    * namespace only: whether "<dashed address>.<namespace>.pod" is answered. insecure: for any address; verified: for
-   * the addresses of its instances, which are the namespace's pods (with publishNotReady).
+   * those of Registry.replacePodAddresses.
    */
   readonly podNames?: 'disabled' | 'insecure' | 'verified';
   /** clusterIp only, CoreDNS's `ignore empty_service`: the names do not exist while no instance is eligible. */

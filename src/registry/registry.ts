@@ -4,10 +4,12 @@ import { createFactIndex } from './fact-index.ts';
 import { Groups } from './groups.ts';
 import { DEFAULT_REGISTRY_LIMITS, RegistryLimitError, type RegistryLimits } from './limits.ts';
 import type { ChangeListener, Fact, FactSource, Instance, InstanceState, Service, ServiceState } from './model.ts';
+import { createPodAddresses, type PodAddresses } from './pod-addresses.ts';
 import { InstanceEntry, ServiceEntry } from './service-entry.ts';
 import { createSlotKeeper } from './slots.ts';
+import { createSubjects } from './subjects.ts';
 
-export interface Registry {
+export interface Registry extends PodAddresses {
   replaceService(service: Service): void;
   removeService(key: string): void;
   /**
@@ -58,7 +60,8 @@ export function createRegistry(
     for (const listener of listeners) listener(serviceKey, what, concerned);
   };
 
-  const facts = createFactIndex(services, limits, tell);
+  const subjects = createSubjects<InstanceEntry>();
+  const facts = createFactIndex(subjects, services, limits, tell);
   const keeper = createSlotKeeper(slots);
 
   function obtain(key: string): ServiceEntry {
@@ -95,6 +98,7 @@ export function createRegistry(
     replaceGroup: (groupKey, serviceKey, instances) => groups.replace(groupKey, serviceKey, instances),
     removeGroup: (groupKey) => groups.remove(groupKey),
     replaceFacts: facts.replace,
+    ...createPodAddresses(subjects, services, limits),
     setStale: facts.setStale,
     addSubject(state, subject) {
       if (!(state instanceof InstanceEntry) || !state.isKnown()) return;
@@ -113,18 +117,16 @@ export function createRegistry(
     },
     service: (key) => services.get(key),
     services: () => services.values(),
-    factsOf: facts.ofSubject,
+    factsOf: subjects.facts,
     instancesOf: facts.instancesOf,
-    keptSubject: facts.keptSubject,
+    keptSubject: subjects.kept,
     onChange: (listener) => void listeners.push(listener),
     onRemove: (listener) => void removeListeners.push(listener),
     takeRemovedSlots: keeper.takeRemoved,
-    size: () => ({
-      services: services.size,
-      instances: groups.instances,
-      groups: groups.count,
-      subjects: facts.subjects(),
-    }),
+    size: () => {
+      const { count, instances } = groups;
+      return { services: services.size, instances, groups: count, subjects: subjects.size() };
+    },
   };
 }
 

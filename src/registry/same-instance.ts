@@ -1,6 +1,6 @@
 // What changed in a repeated instance: names and records, only its health, or nothing.
 import type { HealthCheck, Instance, ServicePort } from './model.ts';
-import { sameFacts } from './subjects.ts';
+import { sameFacts, sameTexts } from './subjects.ts';
 
 export type Difference = 'structure' | 'facts' | 'none';
 
@@ -22,11 +22,6 @@ function sameStructure(one: Instance, other: Instance): boolean {
     samePorts(one.ports, other.ports) &&
     sameAttributes(one.attributes, other.attributes)
   );
-}
-
-/** Same texts in the same order. */
-export function sameTexts(one: readonly string[], other: readonly string[]): boolean {
-  return one === other || (one.length === other.length && one.every((text, index) => text === other[index]));
 }
 
 const sameCheck = (one: HealthCheck | undefined, other: HealthCheck | undefined): boolean =>

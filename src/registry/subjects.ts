@@ -3,9 +3,10 @@
 import { added, type OneOrMany, removed, valuesOf } from '../memory/one-or-many.ts';
 import { TextTable } from '../memory/text-table.ts';
 import type { Fact, FactSource } from './model.ts';
+import { type PackedAddresses, packAddresses, unpackAddresses } from './packed-instance.ts';
 import { type PackedFacts, packFacts, unpackFacts, WHOLE } from './packed-time.ts';
 
-/** A class, because there is one for each of 100,000 pods: 56 bytes. */
+/** A class, because there is one for each of 100,000 pods: 72 bytes. */
 export class Subject<Member extends object> {
   /** The same string object as its key, so that there is only one copy. */
   readonly text: string;
@@ -13,6 +14,9 @@ export class Subject<Member extends object> {
   private stated: PackedFacts['stated'] = NO_FACTS;
   private seconds: number = WHOLE;
   members: OneOrMany<Member> = undefined;
+  /** Of a pod: see Registry.replacePodAddresses. */
+  private addresses: PackedAddresses = NO_ADDRESSES;
+  private namespaces: string | readonly string[] = NO_TEXTS;
 
   constructor(text: string) {
     this.text = text;
@@ -28,8 +32,26 @@ export class Subject<Member extends object> {
     this.seconds = seconds;
   }
 
+  addressesIn(namespace: string): readonly string[] {
+    return this.namespaceList().includes(namespace) ? unpackAddresses(this.addresses) : NO_TEXTS;
+  }
+
+  /** Keys of the namespaces that its addresses have names in: one, unless several sources or zones have its cluster. */
+  namespaceList(): readonly string[] {
+    return typeof this.namespaces === 'string' ? [this.namespaces] : this.namespaces;
+  }
+
+  /** Without addresses it has no more names in this namespace. */
+  setAddresses(namespace: string, addresses: readonly string[]): void {
+    const others = this.namespaceList().filter((other) => other !== namespace);
+    const namespaces = addresses.length > 0 ? [...others, namespace] : others;
+    this.namespaces = namespaces.length === 1 ? namespaces[0] : namespaces.length === 0 ? NO_TEXTS : namespaces;
+    if (addresses.length > 0) this.addresses = packAddresses(addresses);
+    else if (namespaces.length === 0) this.addresses = NO_ADDRESSES;
+  }
+
   isIdle(): boolean {
-    return this.stated === NO_FACTS && this.members === undefined;
+    return this.stated === NO_FACTS && this.members === undefined && this.namespaces === NO_TEXTS;
   }
 }
 
@@ -39,6 +61,10 @@ export interface Subjects<Member extends object> {
   /** Returns whether anything changed. */
   replace(text: string, source: FactSource, facts: readonly Fact[]): boolean;
   facts(text: string): readonly Fact[];
+  /** Calls `changed` with what the subject gains and loses. */
+  replaceAddresses(text: string, namespace: string, addresses: readonly string[], changed: AddressListener): void;
+  /** Subjects with addresses. */
+  withAddresses(): Iterable<Subject<Member>>;
   /** The stored string of a subject, or `text` if it is unknown. */
   kept(text: string): string;
   /** The instances that depend on the subject; implicit `instance/…` subjects are not linked and have none. */
@@ -46,7 +72,12 @@ export interface Subjects<Member extends object> {
   size(): number;
 }
 
+/** One more subject has the address in that namespace, or one fewer. */
+export type AddressListener = (namespaceKey: string, address: string, isGained: boolean) => void;
+
 const NO_FACTS: readonly Fact[] = [];
+const NO_TEXTS: readonly string[] = [];
+const NO_ADDRESSES: readonly never[] = [];
 
 /** An empty index of facts. Subjects exist only while they have a fact or a member. */
 export function createSubjects<Member extends object>(): Subjects<Member> {
@@ -85,6 +116,23 @@ export function createSubjects<Member extends object>(): Subjects<Member> {
       return true;
     },
     facts: (text) => subjects.get(text)?.facts ?? NO_FACTS,
+    replaceAddresses(text, namespace, addresses, changed) {
+      const known = subjects.get(text);
+      if (sameTexts(known?.addressesIn(namespace) ?? NO_TEXTS, addresses)) return;
+      const subject = known ?? ensure(text);
+      const namespaces = [...new Set([...subject.namespaceList(), namespace])];
+      const before = namespaces.map((one) => subject.addressesIn(one));
+      subject.setAddresses(namespace, addresses);
+      namespaces.forEach((one, i) => {
+        const after = subject.addressesIn(one);
+        for (const address of after) if (!before[i].includes(address)) changed(one, address, true);
+        for (const address of before[i]) if (!after.includes(address)) changed(one, address, false);
+      });
+      forgetIfIdle(subject);
+    },
+    *withAddresses() {
+      for (const subject of subjects.values()) if (subject.namespaceList().length > 0) yield subject;
+    },
     kept: (text) => subjects.get(text)?.text ?? text,
     members: (text) => valuesOf(subjects.get(text)?.members),
     size: () => subjects.size,
@@ -115,6 +163,10 @@ function sameFact(one: Fact, other: Fact): boolean {
       one.untilMs === other.untilMs)
   );
 }
+
+/** Same texts in the same order. */
+export const sameTexts = (one: readonly string[], other: readonly string[]): boolean =>
+  one === other || (one.length === other.length && one.every((text, index) => text === other[index]));
 
 const sameAddresses = (one: Fact['addresses'], other: Fact['addresses']): boolean =>
   one === other || (one?.length === other?.length && one?.every((address, i) => address === other?.[i]) === true);

@@ -87,6 +87,7 @@ export function createEngine(deps: EngineDeps): Engine {
       for (const view of views) if (hasZone(view, name)) view.answering.zones.remove(hash, name);
     },
     replaceReason: reasons.replace,
+    podName: (hash, key, exists) => table.podNames.set(hash, key, exists),
   };
   const choices = views.map((view) => ({ ...view, handler: view.answering.handler }));
 

@@ -2,11 +2,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock, Random } from '../clock.ts';
 import type { ZoneConfig } from '../config/config.ts';
-import { parseName } from '../dns/name.ts';
+import { parseName, type WireName } from '../dns/name.ts';
 import type { Change, DataPlane } from '../plane/records.ts';
 import type { InstanceState } from '../registry/model.ts';
 import type { Registry } from '../registry/registry.ts';
 import { explainName, type NameExplanation } from './explain/explain.ts';
+import { PodPublication } from './publish/pod-publication.ts';
 import { Publication } from './publish/publication.ts';
 import { Reasons } from './publish/reasons.ts';
 import { refillChanges } from './publish/refill.ts';
@@ -22,7 +23,10 @@ import {
 } from './publish/zone-table.ts';
 
 export interface ZonesSettings {
-  readonly registry: Pick<Registry, 'service' | 'services' | 'onChange' | 'takeRemovedSlots'>;
+  readonly registry: Pick<
+    Registry,
+    'service' | 'services' | 'onChange' | 'takeRemovedSlots' | 'podAddresses' | 'onPodAddress'
+  >;
   readonly plane: DataPlane;
   readonly zones: readonly ZoneConfig[];
   readonly clock: Pick<Clock, 'now'>;
@@ -69,6 +73,7 @@ export class Zones {
   private claimed: readonly string[] = [];
   private readonly sentClaims = new Set<string>();
   private readonly reasons = new Reasons();
+  private readonly pods: PodPublication;
   private isAnnounced = false;
   private running: Promise<void> | undefined;
   private queued: Promise<void> | undefined;
@@ -81,6 +86,10 @@ export class Zones {
       ...{ registry, random, keptFrom, leftOut },
       isAnswered: (slot) => plane.slots.get(slot),
       zone: (name) => this.table.get(name),
+    });
+    this.pods = new PodPublication(random);
+    registry.onPodAddress((key, address, isGained) => {
+      if (this.pods.change(key, address, isGained)) this.announce();
     });
     registry.onChange((key, what) => {
       if (what === 'structure') this.markDirty(key);
@@ -151,13 +160,16 @@ export class Zones {
   explain(name: string): NameExplanation {
     const { publication, table, settings } = this;
     const { registry, plane } = settings;
-    return explainName({ publication, table, registry, isAnswered: (slot) => plane.slots.get(slot) }, parseName(name));
+    const isAnswered = (slot: number) => plane.slots.get(slot);
+    const podsNamed = (pod: WireName) => this.pods.named(pod, registry.podAddresses());
+    return explainName({ publication, table, registry, isAnswered, podsNamed }, parseName(name));
   }
 
   /** Everything published now, for a replaced data thread. */
   *refill(): Iterable<Change> {
     for (const name of this.sentClaims) yield claimOf(name);
     yield* refillChanges(this.publication, () => this.table);
+    yield* this.pods.refill(this.settings.registry.podAddresses());
     yield* this.reasons.refill();
   }
 
@@ -170,7 +182,9 @@ export class Zones {
   size(): ZonesSize {
     const { table, publication, dirty } = this;
     const { tree, conflicts } = publication;
-    return { zones: table.size, names: tree.size(), dirty: dirty.size, conflicts, bytes: publication.bytes() };
+    const names = tree.size() + this.pods.size;
+    const bytes = publication.bytes() + this.pods.bytes;
+    return { zones: table.size, names, dirty: dirty.size, conflicts, bytes };
   }
 
   private markDirty(key: string): void {
@@ -269,7 +283,7 @@ export class Zones {
     let changes: Change[] = this.reasons.forget(slots);
     let applied: Promise<void> = Promise.resolve();
     do {
-      changes = changes.concat(this.announceZones());
+      changes = changes.concat(this.announceZones(), this.podChanges(changedZones));
       const touched = this.touched;
       this.touched = new Set();
       const pass = this.publication.pass(batch, namesPerPass, touched);
@@ -308,6 +322,12 @@ export class Zones {
       entry.sent = zoneState(entry, { ready: false, stale: false });
       changes.push({ kind: 'replace-zone', zone: entry.sent });
     }
+    return changes;
+  }
+
+  private podChanges(changedZones: Set<Node>): readonly Change[] {
+    const { changes, zones } = this.pods.take();
+    for (const zone of zones) changedZones.add(this.publication.tree.find(zone));
     return changes;
   }
 

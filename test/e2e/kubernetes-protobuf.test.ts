@@ -50,6 +50,7 @@ async function stated(kindOf: (cluster: Cluster) => WatchedKind, encoding: 'prot
     instancesOf: () => [],
     keptSubject: (subject) => subject,
     setStale() {},
+    replacePodAddresses: (subject, key, addresses) => say('addresses', subject, key, addresses),
     addSubject: (state, subject) => say('subject', state, subject),
   };
   const config = testKubernetesConfig(plane.kubeconfig, { pods: 'verified', multicluster: false });

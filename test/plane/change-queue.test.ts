@@ -166,6 +166,7 @@ function namesIn(bytes: ArrayBuffer): string[] {
     replaceZone: fail,
     removeZone: fail,
     replaceReason: fail,
+    podName: fail,
   };
   for (let at = 0; at < words.length; ) at = applyEntry(words, at, target);
   return names;

@@ -8,6 +8,8 @@ import { createSlots, type SharedSlots } from '../../src/plane/slots.ts';
 export interface Content {
   readonly names: Map<string, NameRecords>;
   readonly zones: Map<string, ZoneState>;
+  /** Names of verified pods. */
+  readonly pods: Set<string>;
   take(change: Change): void;
 }
 
@@ -67,13 +69,18 @@ export function modelPlane(isLate = false): ModelPlane {
 export function emptyContent(): Content {
   const names = new Map<string, NameRecords>();
   const zones = new Map<string, ZoneState>();
+  const pods = new Set<string>();
   return {
     names,
     zones,
+    pods,
     take(change) {
       if (change.kind === 'replace-reason') return;
       const name = formatName(nameOf(change));
-      if (change.kind === 'replace-name') names.set(name, change.records);
+      if (change.kind === 'pod-name') {
+        if (change.exists) pods.add(name);
+        else pods.delete(name);
+      } else if (change.kind === 'replace-name') names.set(name, change.records);
       else if (change.kind === 'remove-name') names.delete(name);
       else if (change.kind === 'replace-zone') zones.set(name, change.zone);
       else zones.delete(name);
@@ -88,14 +95,16 @@ function nameOf(change: Exclude<Change, { kind: 'replace-reason' }>): Uint8Array
 
 /**
  * One line a record, sorted and each once: "api.production.local. 5 A 10.0.0.1". Names without records are "name -", synthesized pod
- * names "name TTL pod-addresses". Serials are 0; slots are left out.
+ * names "name TTL pod-addresses" or "verified-pod-addresses". Serials are 0; slots are left out.
  */
 export function zoneText(names: Iterable<NameRecords>): string {
   const lines: string[] = [];
   for (const { name, rrsets, synthesizesPodAddresses } of names) {
     const owner = formatName(name);
-    if (synthesizesPodAddresses) lines.push(`${owner} ${synthesizesPodAddresses.ttlSeconds} pod-addresses`);
-    else if (rrsets.length === 0) lines.push(`${owner} -`);
+    if (synthesizesPodAddresses) {
+      const { ttlSeconds, isVerified } = synthesizesPodAddresses;
+      lines.push(`${owner} ${ttlSeconds} ${isVerified ? 'verified-' : ''}pod-addresses`);
+    } else if (rrsets.length === 0) lines.push(`${owner} -`);
     for (const rrset of rrsets) lines.push(...rrsetLines(owner, rrset));
   }
   return [...new Set(lines)].sort().join('\n');

@@ -13,7 +13,8 @@ export type Step =
   | { readonly kind: 'remove-zone'; readonly name: string }
   | { readonly kind: 'record'; readonly line: RecordLine }
   | { readonly kind: 'policy'; readonly name: string; readonly type: number; readonly values: Values }
-  | { readonly kind: 'pods'; readonly name: string; readonly ttlSeconds: number }
+  /** `verified`: the labels of pods, without which every address is answered. */
+  | { readonly kind: 'pods'; readonly name: string; readonly ttlSeconds: number; readonly verified: readonly string[] }
   | { readonly kind: 'health'; readonly labels: readonly string[]; readonly up: boolean }
   | { readonly kind: 'ask'; readonly place: string; readonly ask: Ask; readonly expect: Expectation };
 
@@ -92,7 +93,7 @@ function parseStep(line: string): Step {
     case 'policy':
       return { kind: 'policy', name: words[0], type: typeOf(words[1]), values: valuesOf(words.slice(2)) };
     case 'pods':
-      return { kind: 'pods', name: words[0], ttlSeconds: Number(words[1]) };
+      return { kind: 'pods', name: words[0], ttlSeconds: Number(words[1]), verified: words.slice(2) };
     case 'up':
     case 'down':
       return { kind: 'health', labels: words, up: first === 'up' };

@@ -90,8 +90,13 @@ export function createServed(plane: DataPlane): Served {
       else if (step.kind === 'remove-zone') changes.push({ kind: 'remove-zone', name: parseName(step.name) });
       else if (step.kind === 'record') addRecord(step.line);
       else if (step.kind === 'policy') setPolicy(step.name, step.type, step.values);
-      else if (step.kind === 'pods') nameOf(step.name).synthesizesPodAddresses = { ttlSeconds: step.ttlSeconds };
-      else for (const label of step.labels) plane.slots.set(slotOf(label), step.up);
+      else if (step.kind === 'pods') {
+        const { ttlSeconds, verified } = step;
+        const isVerified = verified.length > 0;
+        nameOf(step.name).synthesizesPodAddresses = { ttlSeconds, isVerified };
+        for (const pod of verified)
+          changes.push({ kind: 'pod-name', name: parseName(`${pod}.${step.name}`, origin), exists: true });
+      } else for (const label of step.labels) plane.slots.set(slotOf(label), step.up);
     },
     async flush() {
       const replaced = [...names.values()].map((records): Change => ({ kind: 'replace-name', records }));
@@ -115,6 +120,7 @@ export function clearing(plane: DataPlane): DataPlane & { clear(): Promise<void>
     apply(changes) {
       for (const change of changes) {
         if (change.kind === 'replace-name') made.push({ kind: 'remove-name', name: change.records.name });
+        if (change.kind === 'pod-name') made.push({ ...change, exists: false });
         if (change.kind === 'replace-zone') made.push({ kind: 'remove-zone', name: change.zone.name });
       }
       return plane.apply(changes);

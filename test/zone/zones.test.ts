@@ -295,12 +295,15 @@ test('two instances with one address each have their own health at their own nam
 });
 
 test('namespaces exist, and their pods have names according to the option', async () => {
-  const { plane, state, zones } = setUpZones([clusterZone('cluster.local.', { reverse: [] })]);
+  const { plane, registry, state, zones } = setUpZones([clusterZone('cluster.local.', { reverse: [] })]);
   const namespace = (name: string, podNames: 'disabled' | 'insecure' | 'verified') =>
     kubernetesService(`${name}/`, { kind: 'namespace', names: ['{namespace}.svc'], podNames });
   state(namespace('one', 'disabled'), []);
   state(namespace('two', 'insecure'), []);
-  state(namespace('three', 'verified'), [instance('p', ['10.1.0.1'], { hostname: 'p' }), instance('q', ['fd00::1'])]);
+  const three = namespace('three', 'verified');
+  state(three, []);
+  registry.replacePodAddresses('pod/test/three/p', three.key, ['10.1.0.1']);
+  registry.replacePodAddresses('pod/test/three/q', three.key, ['fd00::1', '10.1.0.1']);
   await zones.flush();
   assert.equal(
     [namesBelow(plane, 'svc.cluster.local.'), namesBelow(plane, 'pod.cluster.local.')].join('\n'),
@@ -313,11 +316,51 @@ test('namespaces exist, and their pods have names according to the option', asyn
       lines(`
         pod.cluster.local.                -
         two.pod.cluster.local.            5 pod-addresses
-        three.pod.cluster.local.          -
-        10-1-0-1.three.pod.cluster.local. 5 A 10.1.0.1
-        fd00--1.three.pod.cluster.local.  5 AAAA fd00::1`),
+        three.pod.cluster.local. 5 verified-pod-addresses
+`),
     ].join('\n'),
   );
+  const names = ['10-1-0-1.three.pod.cluster.local.', 'fd00--1.three.pod.cluster.local.'];
+  assert.deepEqual([...plane.content.pods], names);
+  const joined = plane.join();
+  for (const change of zones.refill()) joined.take(change);
+  assert.deepEqual([...joined.pods].sort(), names, 'a new data thread has them');
+});
+
+test('a pod has its name until no pod of its namespace has the address', async () => {
+  const { plane, registry, zones } = setUpZones([clusterZone('cluster.local.', { reverse: [] })]);
+  const [one, two] = ['one', 'two'].map((each) => `kubernetes/test/cluster.local./${each}/`);
+  const names = async () => {
+    await zones.flush();
+    return [...plane.content.pods].map((name) => name.replace('.pod.cluster.local.', '')).sort();
+  };
+  registry.replacePodAddresses('pod/a', one, ['10.1.0.1']);
+  registry.replacePodAddresses('pod/b', one, ['10.1.0.1']);
+  registry.replacePodAddresses('pod/c', two, ['10.1.0.1', 'nonsense']);
+  assert.deepEqual(await names(), ['10-1-0-1.one', '10-1-0-1.two']);
+  registry.replacePodAddresses('pod/a', one, []);
+  assert.deepEqual(await names(), ['10-1-0-1.one', '10-1-0-1.two'], 'another pod of the host has it as well');
+  registry.replacePodAddresses('pod/b', one, ['10.1.0.2', 'fd00::2']);
+  assert.deepEqual(await names(), ['10-1-0-1.two', '10-1-0-2.one', 'fd00--2.one']);
+  registry.replacePodAddresses('pod/b', two, ['10.1.0.2']);
+  assert.deepEqual(
+    await names(),
+    ['10-1-0-1.two', '10-1-0-2.one', '10-1-0-2.two'],
+    'two sources agree on its addresses',
+  );
+  for (const key of [one, two]) for (const pod of ['pod/b', 'pod/c']) registry.replacePodAddresses(pod, key, []);
+  assert.deepEqual(await names(), []);
+  assert.deepEqual([...registry.podAddresses()], []);
+  assert.equal(registry.size().subjects, 0);
+});
+
+test('a pod that appears gives its zone a new serial', async () => {
+  const { plane, registry, zones } = setUpZones([clusterZone('cluster.local.', { reverse: [] })]);
+  await zones.flush();
+  plane.log.length = 0;
+  registry.replacePodAddresses('pod/a', 'kubernetes/test/cluster.local./one/', ['10.1.0.1']);
+  await zones.flush();
+  assert.deepEqual(plane.log, ['pod-name 10-1-0-1.one.pod.cluster.local.', 'replace-name cluster.local.']);
 });
 
 test('AAAA records of a service may have a separate TTL', async () => {

@@ -109,9 +109,15 @@ export function createLookup(table: Table, zones: Zones, name: HashedName): Look
     const words = chunks[chunkOf(encloser)];
     const block = wordOf(encloser);
     const labels = (words[block + BLOCK.NAME] >> 8) & 0xff;
-    if ((flagsOf(encloser) & BLOCK_FLAG.SYNTHESIZES_PODS) !== 0 && labels + 1 === name.labels) {
+    const flags = flagsOf(encloser);
+    if ((flags & BLOCK_FLAG.SYNTHESIZES_PODS) !== 0 && labels + 1 === name.labels) {
       found.addressLength = readPodAddress(name.bytes, 0, found.address);
       found.podTtl = words[block + BLOCK.POD_TTL];
+      if ((flags & BLOCK_FLAG.VERIFIES_PODS) !== 0 && found.addressLength > 0) {
+        // It exists, and needs no wildcard.
+        if (table.podNames.has(hashes[name.labels], found.address, found.addressLength)) return -1;
+        found.addressLength = 0;
+      }
     }
     if (table.wildcards() === 0) return -1;
     const start = name.starts[labels];

@@ -3,6 +3,7 @@
 import { Arena, chunkOf, wordOf } from '../../memory/arena.ts';
 import { HashIndex } from '../../memory/hash-index.ts';
 import { BLOCK, BLOCK_FLAG, RRSET } from '../../plane/layout.ts';
+import { PodNames } from '../../plane/pod-names.ts';
 
 const FEWEST_BUCKETS = 1024;
 const CACHE_LINE_WORDS = 16;
@@ -22,6 +23,9 @@ export interface Table {
   replace(words: Int32Array, at: number): void;
   /** False where there was none. */
   remove(hash: number, name: Uint8Array): boolean;
+  /** Those that exist of the names below one with VERIFIES_PODS. */
+  readonly podNames: PodNames;
+  /** Pod names included. */
   names(): number;
   records(): number;
   /** Names with an NS RRset. */
@@ -37,6 +41,7 @@ export interface Table {
 export function createTable(): Table {
   const arena = new Arena();
   const index = new NameIndex(arena);
+  const podNames = new PodNames();
   let records = 0;
   let cuts = 0;
   let dnames = 0;
@@ -102,12 +107,13 @@ export function createTable(): Table {
       arena.tidy(moveBlock);
       return true;
     },
-    names: () => index.handles.size,
+    podNames,
+    names: () => index.handles.size + podNames.size,
     records: () => records,
     cuts: () => cuts,
     dnames: () => dnames,
     wildcards: () => wildcards,
-    bytes: () => arena.totalWords() * 4 + index.handles.bytes,
+    bytes: () => arena.totalWords() * 4 + index.handles.bytes + podNames.bytes,
   };
 }
 

@@ -66,8 +66,9 @@ function isGone(rrsets: readonly RRset[], isAnswered: (slot: number) => boolean)
 }
 
 /**
- * Of names like "10-1-0-1.<namespace>.pod", which are in no table: with `pods: insecure` they answer the address that they
- * spell. `parent`: what the name one label above has; undefined where the name spells no address, or none is answered.
+ * Of names like "10-1-0-1.<namespace>.pod", which are in no table and answer the address that they spell. `parent`: what the
+ * name one label above has; undefined where the name spells no address, or none is answered. Whether a pod has to have the
+ * address is for the caller to see (`isVerified`).
  */
 export function podAddressAnswer(parent: NameRecords, name: WireName, isReady: boolean): NameAnswer | undefined {
   const { synthesizesPodAddresses } = parent;

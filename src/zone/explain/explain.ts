@@ -28,6 +28,8 @@ export interface NameExplanation extends NameAnswer {
     | 'delegated'
     | 'redirected'
     | 'absent';
+  /** Of a pod address with `pods: verified`: the subjects of the pods that have it. */
+  readonly pods?: readonly string[];
   /** The wildcard that answers for the name, or the zone cut or DNAME that it is below. */
   readonly wildcard?: string;
   readonly cut?: string;
@@ -47,6 +49,8 @@ export interface ExplainContext {
   readonly table: ReadonlyMap<string, ZoneEntry>;
   readonly registry: Pick<Registry, 'service' | 'services'>;
   readonly isAnswered: (slot: number) => boolean;
+  /** The subjects of the pods that have this name. */
+  readonly podsNamed: (name: WireName) => readonly string[];
 }
 
 interface Asked {
@@ -94,11 +98,12 @@ function explainIn(asked: Asked): Found {
   const node = tree.find(name);
   // A node without content: its service has lost it to an earlier one, which publishes nothing.
   if (node !== NO_NODE && (asked.claimsAt(node).length > 0 || tree.childCount(node) > 0)) return at(asked, node);
+  const pod = podAddress(asked);
   const wildcard = wildcardFor(asked);
-  if (wildcard !== undefined) {
+  if (wildcard !== undefined && pod?.pods === undefined) {
     return { ...at(asked, tree.find(wildcard)), exists: 'wildcard', wildcard: formatName(wildcard) };
   }
-  return podAddress(asked) ?? absent(asked, isReady ? 'NXDOMAIN' : 'SERVFAIL');
+  return pod ?? absent(asked, isReady ? 'NXDOMAIN' : 'SERVFAIL');
 }
 
 /** Owners that claim a name may publish nothing there any more, until the next pass. */
@@ -152,8 +157,10 @@ function podAddress(asked: Asked): Found | undefined {
   const merged = merge(asked, claims);
   const answer = podAddressAnswer(merged, name, isReady);
   if (answer === undefined) return undefined;
+  const pods = merged.synthesizesPodAddresses?.isVerified ? context.podsNamed(name) : undefined;
+  if (pods?.length === 0) return undefined;
   const owners = claims.map((claim) => explainClaim(claim, claims, merged, context));
-  return { exists: 'pod-address', ...answer, owners };
+  return { exists: 'pod-address', ...answer, ...(pods && { pods }), owners };
 }
 
 /** Below a DNAME (RFC 6672), whatever else is published there. */

@@ -59,7 +59,7 @@ export function compileService(
 
 function compileKind(compilation: Compilation, endpoints: () => Endpoint[]): void {
   const { kind } = compilation.service;
-  if (kind === 'namespace') namespaceNames(compilation, endpoints);
+  if (kind === 'namespace') namespaceNames(compilation);
   else if (kind === 'externalName') externalNames(compilation);
   else if (kind === 'clusterIp') clusterIpService(compilation, endpoints());
   else instancesService(compilation, endpoints());

@@ -20,7 +20,7 @@ export function published(records: NameRecords, below = NO_BASE): PublishedName 
 /** A name and its RRsets, while they are being put together. Without RRsets, the name exists (RFC 8020). */
 export interface NameDraft extends NameRecords {
   readonly rrsets: RRsetDraft[];
-  synthesizesPodAddresses?: { readonly ttlSeconds: number };
+  synthesizesPodAddresses?: { readonly ttlSeconds: number; readonly isVerified?: boolean };
 }
 
 export interface RRsetDraft extends RRset {
@@ -74,6 +74,7 @@ const POLICIES: readonly RRset['whenAllUnhealthy'][] = ['nodata', 'nxdomain', 's
 export function contentHash({ rrsets, synthesizesPodAddresses }: Omit<NameRecords, 'name'>): number {
   const hash = new Hash();
   hash.add(synthesizesPodAddresses === undefined ? -1 : synthesizesPodAddresses.ttlSeconds);
+  if (synthesizesPodAddresses?.isVerified) hash.add(-1);
   for (const { type, ttlSeconds, records, routing, maxAnswers, whenAllUnhealthy } of rrsets) {
     hash.add(type | (ROUTINGS.indexOf(routing) << 16) | (POLICIES.indexOf(whenAllUnhealthy) << 17));
     hash.add(ttlSeconds);

@@ -23,7 +23,10 @@ export function mergeClaims(claims: readonly Claim[]): NameRecords {
   let synthesizesPodAddresses: NameRecords['synthesizesPodAddresses'];
   for (const { name, owner } of claims) {
     const { records } = name;
-    synthesizesPodAddresses ??= records.synthesizesPodAddresses;
+    const pods = records.synthesizesPodAddresses;
+    // The first, unless a later one answers every address.
+    if (pods && (synthesizesPodAddresses === undefined || (synthesizesPodAddresses.isVerified && !pods.isVerified)))
+      synthesizesPodAddresses = pods;
     const hasName = winner === undefined || !excludes(winner, owner);
     for (const rrset of records.rrsets) {
       const isPtr = rrset.type === TYPE.PTR;

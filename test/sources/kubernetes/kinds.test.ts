@@ -10,7 +10,7 @@ import { translateSlice } from '../../../src/sources/kubernetes/kinds/endpoint-s
 import { translateEndpoints } from '../../../src/sources/kubernetes/kinds/endpoints.ts';
 import { nodeFacts } from '../../../src/sources/kubernetes/kinds/nodes.ts';
 import { podAddresses, podFacts } from '../../../src/sources/kubernetes/kinds/pod-facts.ts';
-import { podNames } from '../../../src/sources/kubernetes/kinds/pods.ts';
+import { hasName } from '../../../src/sources/kubernetes/kinds/pods.ts';
 import { translateService } from '../../../src/sources/kubernetes/kinds/services.ts';
 import { endpoint, podStatus, slice } from '../../support/cluster-objects.ts';
 import { fakeClock } from '../../support/fake-clock.ts';
@@ -177,8 +177,7 @@ for (const [what, status, reason] of REASONS) {
 }
 
 test('a pod has a name for each address, regardless of readiness, until it ends or is being deleted', () => {
-  const names = (object: Fields) =>
-    podNames(cluster(), metadata(named(object)), object, podAddresses(object)!).flatMap((one) => one.addresses);
+  const names = (object: Fields) => (hasName(metadata(named(object)), object) ? podAddresses(object) : []);
   const { status } = podStatus('10.1.0.1', false);
   assert.deepEqual(names({ status: { ...status, podIPs: [{ ip: '10.1.0.1' }, { ip: 'FD00:0::1' }] } }), [
     '10.1.0.1',

@@ -332,9 +332,10 @@ test('with `pods: verified`, a pod has a name while it exists', () =>
     server.put('namespaces', { metadata: { name: 'default', namespace: undefined } });
     server.put('pods', readyPod('web-1', '10.0.0.1', false));
     const cluster = await follow({ pods: 'verified' });
-    assert.deepEqual(cluster.answered(''), ['10.0.0.1']);
+    const named = () => [...cluster.registry.podAddresses()].map(({ address }) => address);
+    assert.deepEqual(named(), ['10.0.0.1']);
     server.remove('pods', 'web-1');
-    await until(() => cluster.answered(''), []);
+    await until(named, []);
   }));
 
 test('configured namespaces are watched individually', () =>

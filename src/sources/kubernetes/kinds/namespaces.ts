@@ -46,8 +46,7 @@ export function namespaceService(cluster: Cluster, namespace: string, createdMs:
     name: '',
     names: ['{namespace}.svc'],
     ttlSeconds: config.ttlSeconds,
-    // Pod names are answered regardless of health, as in CoreDNS: they only contain an address.
-    policy: { ...zone.policy, publishNotReady: true },
+    policy: zone.policy,
     kind: 'namespace',
     podNames: config.pods,
     ports: [],

@@ -10,8 +10,7 @@ import { MalformedObject, optionalFields, optionalText } from '../api/objects.ts
 import { POD } from '../protobuf/schemas.ts';
 import type { WatchedKind } from '../watch/watched-kind.ts';
 import type { Watch } from '../watch/watches.ts';
-import { type Cluster, groupKey, nodeSubject, podSubject, podSubjects, serviceKey } from './cluster.ts';
-import { endpointInstance } from './endpoint-instance.ts';
+import { type Cluster, nodeSubject, podSubject, podSubjects, serviceKey } from './cluster.ts';
 import { podAddresses, podFacts, podStatus } from './pod-facts.ts';
 
 /** Interval for cleaning up deleted pods. */
@@ -105,9 +104,8 @@ export class PodsKind implements WatchedKind {
     );
     const problem = this.takeOrder(subject, metadata.annotations[ORDER_ANNOTATION]);
     if (this.isVerified) {
-      const group = groupKey(this.cluster, 'pods', metadata.namespace, metadata.name);
-      const names = serviceKey(this.cluster, metadata.namespace, '');
-      registry.replaceGroup(group, names, podNames(this.cluster, metadata, pod, addresses ?? []));
+      const names = hasName(metadata, pod) ? (addresses ?? []) : [];
+      registry.replacePodAddresses(subject, serviceKey(this.cluster, metadata.namespace, ''), names);
     }
     return addresses === undefined ? new MalformedObject('status.podIPs contains an invalid IP address') : problem;
   }
@@ -134,9 +132,13 @@ export class PodsKind implements WatchedKind {
     this.takeOrder(subject, undefined);
     this.unnamed.delete(subject);
     this.outdated.delete(subject);
+    this.removeName(subject);
+  }
+
+  private removeName(subject: string): void {
     if (!this.isVerified) return;
-    const { namespace, name } = POD_SUBJECT.parse(subject)!;
-    this.cluster.registry.removeGroup(groupKey(this.cluster, 'pods', namespace, name));
+    const { namespace } = POD_SUBJECT.parse(subject)!;
+    this.cluster.registry.replacePodAddresses(subject, serviceKey(this.cluster, namespace, ''), []);
   }
 
   setStale(sinceMs: number | undefined): void {
@@ -144,8 +146,10 @@ export class PodsKind implements WatchedKind {
   }
 
   abandon(subjects: Iterable<string>): void {
-    for (const subject of [...subjects, ...this.gone.keys()])
+    for (const subject of [...subjects, ...this.gone.keys()]) {
       for (const source of ['pod', 'operator'] as const) this.cluster.registry.replaceFacts(subject, source, NOTHING);
+      this.removeName(subject);
+    }
     this.gone.clear();
     this.ordered.clear();
     this.unseen.clear();
@@ -333,19 +337,11 @@ const repeatsPod = ({ facts }: Pick<Instance, 'facts'>): boolean => facts[0]?.re
 const ENDED: ReadonlySet<unknown> = new Set(['Succeeded', 'Failed', 'Unknown']);
 
 /**
- * For `pods: verified`: the pod's addresses, under the namespace that answers "<dashed address>.<namespace>.pod". As in
- * CoreDNS a pod has its name regardless of readiness, until it ends or is being deleted, because another may get its address.
+ * For `pods: verified`: whether the pod has names, "<dashed address>.<namespace>.pod". As in CoreDNS it has them regardless of
+ * readiness, until it ends or is being deleted, because another may get its address.
  */
-export function podNames(
-  cluster: Cluster,
-  { name, deletingSinceMs }: Metadata,
-  pod: Fields,
-  addresses: readonly string[],
-): readonly Instance[] {
-  if (deletingSinceMs !== undefined || ENDED.has(podStatus(pod).phase)) return [];
-  const none = { ports: [], hostname: undefined, target: undefined, nodeName: undefined, facts: NOTHING };
-  return addresses.map((address) => ({ ...endpointInstance(cluster, { ...none, address }), id: name }));
-}
+export const hasName = ({ deletingSinceMs }: Pick<Metadata, 'deletingSinceMs'>, pod: Fields): boolean =>
+  deletingSinceMs === undefined && !ENDED.has(podStatus(pod).phase);
 
 function nodeOf(cluster: Cluster, pod: Fields): string | undefined {
   const name = optionalText(optionalFields(pod.spec, 'spec').nodeName, 'spec.nodeName');

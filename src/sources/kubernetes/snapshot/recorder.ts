@@ -16,12 +16,14 @@ export type Statements = Pick<
   | 'keptSubject'
   | 'setStale'
   | 'addSubject'
+  | 'replacePodAddresses'
 >;
 
 export type Statement =
   | { readonly service: Service }
   | { readonly group: string; readonly serviceKey: string; readonly instances: readonly Instance[] }
-  | { readonly subject: string; readonly source: FactSource; readonly facts: readonly Fact[] };
+  | { readonly subject: string; readonly source: FactSource; readonly facts: readonly Fact[] }
+  | { readonly pod: string; readonly namespaceKey: string; readonly addresses: readonly string[] };
 
 /** Passes everything on to the registry, and records what the registry accepts. */
 export class Recorder implements Statements {
@@ -29,11 +31,16 @@ export class Recorder implements Statements {
   private readonly services = new Map<string, Service>();
   private readonly groups = new Map<string, { readonly serviceKey: string; readonly instances: readonly Instance[] }>();
   private readonly facts = new Map<string, { readonly source: FactSource; readonly facts: readonly Fact[] }>();
+  private readonly addresses = new Map<
+    string,
+    { readonly namespaceKey: string; readonly addresses: readonly string[] }
+  >();
   /** Keys known only from a snapshot. */
   private readonly restored = {
     services: new Set<string>(),
     groups: new Set<string>(),
     facts: new Set<string>(),
+    addresses: new Set<string>(),
   };
 
   constructor(registry: Statements) {
@@ -72,6 +79,13 @@ export class Recorder implements Statements {
     else this.facts.delete(key);
   }
 
+  replacePodAddresses(pod: string, namespaceKey: string, addresses: readonly string[]): void {
+    this.registry.replacePodAddresses(pod, namespaceKey, addresses);
+    this.restored.addresses.delete(pod);
+    if (addresses.length > 0) this.addresses.set(pod, { namespaceKey, addresses });
+    else this.addresses.delete(pod);
+  }
+
   setStale(prefix: string, sinceMs: number | undefined): void {
     this.registry.setStale(prefix, sinceMs);
   }
@@ -96,6 +110,7 @@ export class Recorder implements Statements {
     for (const service of this.services.values()) yield { service };
     for (const [group, stated] of this.groups) yield { group, ...stated };
     for (const [key, stated] of this.facts) yield { subject: subjectOf(key), ...stated };
+    for (const [pod, stated] of this.addresses) yield { pod, ...stated };
   }
 
   /** Restores all lines of a snapshot, or none. Returns its keys by kind. Throws DamagedSnapshot and the errors of the registry. */
@@ -114,6 +129,8 @@ export class Recorder implements Statements {
   withdrawRestored(): void {
     for (const key of [...this.restored.services]) this.removeService(key);
     for (const group of [...this.restored.groups]) this.removeGroup(group);
+    for (const pod of [...this.restored.addresses])
+      this.replacePodAddresses(pod, this.addresses.get(pod)!.namespaceKey, []);
     for (const key of [...this.restored.facts]) this.replaceFacts(subjectOf(key), this.facts.get(key)!.source, []);
   }
 
@@ -124,6 +141,9 @@ export class Recorder implements Statements {
     } else if ('group' in statement) {
       this.replaceGroup(statement.group, statement.serviceKey, statement.instances);
       this.restored.groups.add(statement.group);
+    } else if ('pod' in statement) {
+      this.replacePodAddresses(statement.pod, statement.namespaceKey, statement.addresses);
+      this.restored.addresses.add(statement.pod);
     } else {
       this.replaceFacts(statement.subject, statement.source, statement.facts);
       this.restored.facts.add(factsKey(statement.subject, statement.source));
@@ -158,5 +178,7 @@ function isStatement(line: Line): line is Line & Statement {
   if ('service' in line) return typeof (line.service as { key?: unknown } | null)?.key === 'string';
   if ('group' in line)
     return typeof line.group === 'string' && typeof line.serviceKey === 'string' && Array.isArray(line.instances);
+  if ('pod' in line)
+    return typeof line.pod === 'string' && typeof line.namespaceKey === 'string' && Array.isArray(line.addresses);
   return typeof line.subject === 'string' && typeof line.source === 'string' && Array.isArray(line.facts);
 }

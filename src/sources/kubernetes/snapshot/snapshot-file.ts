@@ -21,7 +21,7 @@ interface Header {
 }
 
 /** Increased when the format changes: older files are then ignored. */
-const VERSION = 2;
+const VERSION = 3;
 const MAX_LINES = 5_000_000;
 const MAX_LINE_BYTES = 64 * 1024 * 1024;
 const LINES_A_WRITE = 500;

@@ -31,6 +31,11 @@ export function asScript(code, name) {
   for (const { start, end, text: to } of edits.sort((a, b) => b.start - a.start))
     script = script.slice(0, start) + to + script.slice(end);
   const last = exported.map(([as, local]) => `exports[${JSON.stringify(as)}]=${local};`).join('');
+  // Read as Latin-1, which takes no time and half the memory.
+  script = script.replaceAll(
+    /[^\0-\x7f]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
   return `(function(exports,require,__meta){"use strict";${imports.join('')}${script}\n${last}})`;
 }
 

@@ -22,8 +22,9 @@ function load(name) {
   const known = loaded.get(name);
   if (known !== undefined) return known.exports;
   const filename = join(__dirname, name);
-  const script = new vm.Script(readFileSync(filename, 'utf8'), {
-    filename,
+  const script = new vm.Script(readFileSync(filename, 'latin1'), {
+    // What V8 compiled names it as well, so it must not depend on where dist/ is.
+    filename: `dist/${name}`,
     cachedData: isCached ? cacheOf(name) : undefined,
     importModuleDynamically: vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   });

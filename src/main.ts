@@ -12,6 +12,7 @@ import { readsFiles } from './plane/forward-settings.ts';
 import { lowerInliningLimits, raiseInliningLimits } from './plane/inlining.ts';
 import type { ListeningAddress, RunningDataPlane } from './plane/plane.ts';
 import { startDataPlane } from './plane/threads.ts';
+import type { WaitingThread } from './plane/waiting-thread.ts';
 import type { StatusBoard } from './sources/status.ts';
 import { firstChecks, type RunningChecks, startChecks } from './wiring/checks.ts';
 import { type ControlPlane, createControlPlane } from './wiring/control-plane.ts';
@@ -31,6 +32,8 @@ export interface Dependencies {
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly random: Random;
+  /** A data thread that was started while the configuration was read. */
+  readonly waitingThread?: WaitingThread | undefined;
 }
 
 export interface Running {
@@ -67,7 +70,7 @@ export async function startHealthdns(config: Config, dependencies: Dependencies)
 
 async function start(
   config: Config,
-  { log, metrics, clock, random }: Dependencies,
+  { log, metrics, clock, random, waitingThread }: Dependencies,
   stops: (() => unknown)[],
   stopAll: () => Promise<void>,
 ): Promise<Running> {
@@ -83,7 +86,7 @@ async function start(
     refill: () => control.zones.refill(),
     // Next to this file, both as built for tests and bundled.
     threadUrl: new URL('./thread/thread.js', import.meta.url),
-    ...{ clock, random },
+    ...{ clock, random, waitingThread },
   });
   stops.push(plane.close, metrics.collect(plane.counters));
 
@@ -96,8 +99,8 @@ async function start(
     awaitFiles(control.board, plane.filesRead);
   await control.state(config);
   history.begin();
-  stops.push(onceLoaded(raiseInliningLimits, control, clock));
   await plane.listen();
+  stops.push(onceLoaded(raiseInliningLimits, control, clock));
 
   const census = createCensus(control);
   const overview = (limit: number) => overviewOf({ ...control, census, zones: control.servedZones() }, limit);

@@ -1,7 +1,5 @@
 // Requests to an admin address with TLS: fetch has neither client certificates nor authorities of its own.
 import { readFileSync } from 'node:fs';
-import { request } from 'node:https';
-import { buffer } from 'node:stream/consumers';
 import { CommandError } from './exit-code.ts';
 
 /** In every command; paths of PEM files. */
@@ -18,12 +16,16 @@ export function fetchWithCertificate(url: URL, { method, headers, body, signal }
     signal: signal!,
   };
   return new Promise((resolve, reject) => {
+    const { request } = process.getBuiltinModule('node:https');
     const sent = request(url, options, (response) => {
-      buffer(response).then((bytes) => {
-        const { statusCode: status = 0, headers: received } = response;
-        const pairs = Object.entries(received).map(([name, value]): [string, string] => [name, String(value)]);
-        resolve(new Response(status === 204 ? null : bytes, { status, headers: pairs }));
-      }, reject);
+      process
+        .getBuiltinModule('node:stream/consumers')
+        .buffer(response)
+        .then((bytes) => {
+          const { statusCode: status = 0, headers: received } = response;
+          const pairs = Object.entries(received).map(([name, value]): [string, string] => [name, String(value)]);
+          resolve(new Response(status === 204 ? null : bytes, { status, headers: pairs }));
+        }, reject);
     });
     sent.once('error', reject);
     sent.end(body ?? undefined);

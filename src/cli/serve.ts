@@ -8,9 +8,10 @@ import { filesMatching } from '../config/loading/include.ts';
 import { type LoadResult, loadConfig } from '../config/loading/load.ts';
 import { loadConfigAside } from '../config/loading/load-aside.ts';
 import { createLogger, type LogLevel, type RootLogger } from '../log.ts';
-import { type Running, startHealthdns } from '../main.ts';
+import { type Dependencies, type Running, startHealthdns } from '../main.ts';
 import { createMetrics, type Metrics } from '../metrics.ts';
 import { ListenError } from '../native/listen-error.ts';
+import type { WaitingThread } from '../plane/waiting-thread.ts';
 import { formatProblem } from '../reading/problem.ts';
 import { readTextFile } from '../reading/text-file.ts';
 import { describeHealth, describeServing } from './banner.ts';
@@ -27,6 +28,8 @@ export interface ServeOptions {
   readonly logLevel: LogLevel | undefined;
   /** Reload when the file's content changes. */
   readonly watch: boolean;
+  /** Loads its code while the file is read. */
+  readonly waitingThread?: WaitingThread | undefined;
   /** The compiled config/loading/load-thread.ts. */
   readonly loadThreadUrl: URL;
 }
@@ -47,7 +50,7 @@ export async function serve(options: ServeOptions, output: Output, signals: Serv
   metrics.collect(() => [{ name: 'healthdns_log_lines_dropped_total', labels: ['stderr'], value: log.dropped() }]);
   const stopped = new Promise<void>((resolve) => signals.onStop(resolve));
   // Start-up may wait for others (a store, a cluster); signals are handled meanwhile.
-  const starting = start(config, log, metrics);
+  const starting = start(config, { log, metrics, waitingThread: options.waitingThread });
   const running = await Promise.race([starting, stopped.then(() => undefined)]);
   if (running === undefined) {
     await abandon(starting);
@@ -157,9 +160,11 @@ function withOptions(config: Config, options: ServeOptions): Config {
   };
 }
 
-async function start(config: Config, log: RootLogger, metrics: Metrics): Promise<Running> {
+type Parts = Pick<Dependencies, 'log' | 'metrics' | 'waitingThread'>;
+
+async function start(config: Config, parts: Parts): Promise<Running> {
   try {
-    return await startHealthdns(config, { log, metrics, clock: systemClock, random: Math.random });
+    return await startHealthdns(config, { ...parts, clock: systemClock, random: Math.random });
   } catch (error) {
     if (error instanceof ListenError) throw new CommandError(error.message);
     throw error;

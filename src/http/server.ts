@@ -1,6 +1,6 @@
 // The HTTP server: sockets, limits and errors. The endpoints decide what is answered.
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
-import { createServer as createSecureServer, type Server as HttpsServer } from 'node:https';
+import type { Server as HttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Clock } from '../clock.ts';
 import type { ListenAddress } from '../config/config.ts';
@@ -80,7 +80,7 @@ function openServer(tls: TlsFiles | undefined, handler: RequestListener): Server
   if (tls === undefined) return createServer(timeouts, handler);
   const client = tls.clientCa === undefined ? {} : { requestCert: true, rejectUnauthorized: true };
   const secure = { ...readTls(tls), ...client, handshakeTimeout: HEADERS_TIMEOUT_MS };
-  return createSecureServer({ ...timeouts, ...secure }, handler);
+  return process.getBuiltinModule('node:https').createServer({ ...timeouts, ...secure }, handler);
 }
 
 function createHandler({ listen, tls, log, metrics }: HttpServerOptions, served: () => Served) {

@@ -10,6 +10,7 @@ import { encodeChanges } from './messages.ts';
 import type { ListeningAddress, PlaneEvents, PlaneObserver } from './plane.ts';
 import type { Change } from './records.ts';
 import type { DataPlaneSettings } from './settings.ts';
+import { hasEnded, startWaitingThread, type WaitingThread } from './waiting-thread.ts';
 import type { Watched } from './watchdog.ts';
 
 export interface Member extends Watched {
@@ -49,6 +50,8 @@ export interface Crew {
 
 export interface CrewDeps extends PlaneEvents {
   readonly threadUrl: URL;
+  /** The first thread, if it was started before there were settings. */
+  readonly waitingThread?: WaitingThread | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly hashSeed: number;
@@ -90,16 +93,22 @@ export function startCrew(settings: DataPlaneSettings, deps: CrewDeps): Crew {
     };
   });
 
+  let waiting = deps.waitingThread;
+  const waitingThread = (index: number): WaitingThread => {
+    const early = waiting;
+    waiting = undefined;
+    return early === undefined || hasEnded(early) ? startWaitingThread(deps.threadUrl, `data-${index}`) : early;
+  };
+
   const start = (member: Pick<Member, 'index' | 'counters'>, onDeath: (cause: string) => void): DataThread =>
     startDataThread(
-      deps.threadUrl,
+      waitingThread(member.index),
       {
         ...{ settings, slots: deps.slots, hashSeed, loopToken: deps.loopToken, index: member.index },
         queryLog: deps.queryLog(),
         counters: member.counters.buffer as SharedArrayBuffer,
         rotationSeed: Math.floor(deps.random() * 0x7fff_ffff) + 1,
       },
-      `data-${member.index}`,
       {
         log,
         onDeath,

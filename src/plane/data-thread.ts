@@ -1,5 +1,5 @@
 // The control plane's view of one data thread: starting, feeding and querying it, and noticing its death.
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { ListenError } from '../native/listen-error.ts';
 import { closeOrphans, type ReportedDescriptor } from '../native/orphaned-descriptors.ts';
 import type { SocketAddress } from '../native/socket-address.ts';
@@ -11,6 +11,7 @@ import type { ListeningAddress } from './plane.ts';
 import type { QueryLine } from './query-line.ts';
 import type { QueryPath, QueryPathRequest } from './query-path.ts';
 import type { FromThread, ThreadData, ToThread } from './thread-messages.ts';
+import { type WaitingThread, wakeThread } from './waiting-thread.ts';
 
 export interface DataThread {
   sendChanges(id: number, bytes: ArrayBuffer): void;
@@ -61,8 +62,8 @@ const CLOSE_MS = 2000;
 const DRAIN_MS = 8000;
 
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: short functions over the state of one worker thread
-export function startDataThread(url: URL, data: ThreadData, name: string, events: DataThreadEvents): DataThread {
-  const worker = new Worker(url, { workerData: data, name, resourceLimits: { maxYoungGenerationSizeMb: 24 } });
+export function startDataThread(waiting: WaitingThread, data: ThreadData, events: DataThreadEvents): DataThread {
+  const worker = wakeThread(waiting, data);
   const cacheReplies = new Map<number, (reply: Extract<FromThread, { kind: 'cache' }>) => void>();
   const pathReplies = new Map<number, (path: QueryPath) => void>();
   let onListen: ((reply: FromThread) => void) | undefined;

@@ -18,6 +18,7 @@ import type { DataPlaneSettings } from './settings.ts';
 import { createSlots, type SharedSlots } from './slots.ts';
 import { takeOver } from './take-over.ts';
 import { createUpstreamLog } from './upstream-log.ts';
+import type { WaitingThread } from './waiting-thread.ts';
 import { Watchdog } from './watchdog.ts';
 
 export interface DataPlaneOptions extends PlaneEvents {
@@ -25,6 +26,8 @@ export interface DataPlaneOptions extends PlaneEvents {
   readonly threadUrl: URL;
   readonly clock: Clock;
   readonly random: Random;
+  /** Started before there were settings. */
+  readonly waitingThread?: WaitingThread | undefined;
   /** Number of health slots; the default suffices for 16 million instances. */
   readonly slotCapacity?: number;
 }
@@ -125,7 +128,7 @@ export async function startDataPlane(
     async replaceThreads(next) {
       if (isDeepStrictEqual(next, current.settings)) return;
       await draining;
-      const fresh = startCrew(next, crewDeps);
+      const fresh = startCrew(next, { ...crewDeps, waitingThread: undefined });
       crews.add(fresh);
       try {
         await fresh.fill();

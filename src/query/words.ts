@@ -1,5 +1,4 @@
 // The command's words, in any order as with dig: NAME [TYPE] [@server[:port]].
-import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { reverseName } from '../dns/name.ts';
 import { parseType, TYPE } from '../dns/types.ts';
@@ -68,7 +67,7 @@ export async function resolveServer(server: string, port: number): Promise<Serve
   const family = isIP(server);
   if (family !== 0) return { address: server, port, family: family === 4 ? 4 : 6 };
   try {
-    const found = await lookup(server);
+    const found = await process.getBuiltinModule('node:dns/promises').lookup(server);
     return { address: found.address, port, family: found.family === 4 ? 4 : 6 };
   } catch (error) {
     throw new UsageError(`the server's name "${server}" has no address: ${(error as Error).message}`);

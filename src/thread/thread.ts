@@ -14,7 +14,8 @@ import { createPacketMemory } from '../native/packet-memory.ts';
 import { COUNTER, COUNTERS, type Counters, countersOfView, mayPost } from '../plane/counters.ts';
 import type { ForwardSettings } from '../plane/forward-settings.ts';
 import { sumOfStatistics } from '../plane/forward-statistics.ts';
-import type { FromThread, ThreadData, ToThread } from '../plane/thread-messages.ts';
+import type { FromThread, ToThread } from '../plane/thread-messages.ts';
+import { awaitData } from '../plane/waiting-thread.ts';
 import { type Listeners, openListeners } from '../server/listeners.ts';
 import { createEngine, type EngineDeps } from './engine.ts';
 
@@ -27,9 +28,9 @@ const DRAIN_POLL_MS = 20;
 /** Packets per batch. */
 const BATCH = 64;
 
+const data = awaitData(workerData as Int32Array, parentPort!);
 trimFreedMemory();
 
-const data = workerData as ThreadData;
 const { settings } = data;
 const tell = (message: FromThread) => parentPort?.postMessage(message);
 const counters: Counters = new Float64Array(data.counters, 0, COUNTERS);

@@ -2,7 +2,7 @@
 // their place.
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import type { SecureContextOptions } from 'node:tls';
 import { type Path, type Reporter, shown } from '../../reading/problem.ts';
 
 const CERTIFICATE = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----/;
@@ -47,7 +47,7 @@ export function checkTlsFiles(tls: TlsFiles, path: Path, folder: string, reporte
 /** OpenSSL's own words, without its numbers; undefined: it takes them. */
 function refusal(options: SecureContextOptions): string | undefined {
   try {
-    createSecureContext(options);
+    process.getBuiltinModule('node:tls').createSecureContext(options);
     return undefined;
   } catch (error) {
     return (error as Error).message.replace(/^error:[0-9A-F]+:([^:]*):[^:]*:/, '$1: ');

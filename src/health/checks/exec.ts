@@ -1,5 +1,5 @@
 // Commands as health checks. Each runs in a separate process group, so that none of its processes outlives the check.
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import type { CheckResult } from '../rules/ecs.ts';
 import { type CheckTarget, failed, failedBy, passed } from './probe.ts';
 
@@ -25,7 +25,7 @@ export function runCheckCommand(
   return new Promise((resolve) => {
     let child: ChildProcess;
     try {
-      child = spawn(file, parameters, {
+      child = process.getBuiltinModule('node:child_process').spawn(file, parameters, {
         ...options,
         detached: true,
         stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,6 +1,5 @@
 // HTTP and HTTPS checks: one request on a new connection, decided by the status code.
 import { type RequestOptions, request as requestHttp, STATUS_CODES } from 'node:http';
-import { request as requestHttps } from 'node:https';
 import { isIP } from 'node:net';
 import type { CheckResult } from '../rules/ecs.ts';
 import { type CheckTarget, endpoint, failed, failedBy, passed } from './probe.ts';
@@ -64,7 +63,7 @@ function get(
   };
   return new Promise((resolve) => {
     let outcome: Answer | CheckResult = failed('connection closed before a response');
-    const request = (secure ? requestHttps : requestHttp)(options);
+    const request = (secure ? process.getBuiltinModule('node:https').request : requestHttp)(options);
     const abort = () => request.destroy();
     request.once('response', (response) => {
       outcome = { status: response.statusCode ?? 0, location: response.headers.location };

@@ -58,7 +58,7 @@ interface Watch extends Pick<Observer, 'setQueryLog'> {
 function createWatch(inner: QueryHandler, configured: QueryLogSettings | undefined, deps: ObserverDeps): Watch {
   const { counting, tap, monotonicMs, random } = deps;
   // Constants of the closure, which V8 compiles in.
-  const { memory, counters, respondSlot, respond, wantsClient } = inner;
+  const { memory, counters, respondSlot, respond } = inner;
   let log: QueryLog | undefined;
   let seesAll = false;
   /** How many queries later the next one is counted, timed, and looked at for any reason: 1 is the next. */
@@ -69,8 +69,6 @@ function createWatch(inner: QueryHandler, configured: QueryLogSettings | undefin
   let planned = 1;
   /** The next one that is looked at needs the time before it is answered. */
   let isTimed = true;
-  /** The next one that is looked at is so with its client. */
-  let isOfClient = false;
   /** Queries that the next duration stands for: those since the last one. */
   let weight = 1;
 
@@ -78,7 +76,6 @@ function createWatch(inner: QueryHandler, configured: QueryLogSettings | undefin
     left = seesAll ? 1 : Math.min(toCount, toTime);
     planned = left;
     isTimed = seesAll || toTime === left;
-    isOfClient = seesAll || toCount === left;
   };
 
   /** Skips are random, or of traffic with a period (A and AAAA in turn) some would never be timed. */
@@ -154,9 +151,6 @@ function createWatch(inner: QueryHandler, configured: QueryLogSettings | undefin
 
   const handler: QueryHandler = {
     ...inner,
-    get wantsClient() {
-      return wantsClient || (left <= 1 && isOfClient);
-    },
     // One call for queries that are looked at and for others: with two, V8 no longer compiles the answer into it, and cache
     // hits took 8 to 15 % longer (bench/RESULTS.md).
     respondSlot(slot, queryLength, to, overTcp, client, port) {

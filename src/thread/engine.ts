@@ -93,9 +93,6 @@ export function createEngine(deps: EngineDeps): Engine {
 
   return {
     ...main.handler,
-    get wantsClient() {
-      return main.handler.wantsClient;
-    },
     forwarders: [main, ...views.map(({ answering }) => answering)].flatMap(({ forwarder }) => forwarder ?? []),
     explainQuery(request) {
       const front = deps.front && explainFront(deps.front, request);
@@ -168,8 +165,6 @@ function createAnswering(
       respondSlot: (slot, queryLength, to, overTcp, client = NO_ADDRESS) =>
         front.respond(memory.queries[slot], queryLength, memory.responses[to], overTcp, client),
     }),
-    wantsClient: front !== undefined,
-    limitsClients: forwarder !== undefined,
   };
   return { zones, handler: observer?.observe(handler, deps.front?.queryLog) ?? handler, forwarder };
 }

@@ -26,8 +26,6 @@ export function handlerOf(main: QueryHandler, views: readonly View[], address: S
       if (isBelow(query, nameEnd, name) && (isForAll || (client !== undefined && covers(client)))) return handler;
     return main;
   };
-  const dependsOnClient = choices.some(({ isForAll }) => !isForAll);
-  const all = [main, ...choices.map(({ handler }) => handler)];
   return {
     ...main,
     respondSlot: (slot, queryLength, to, overTcp, client, port) =>
@@ -41,10 +39,6 @@ export function handlerOf(main: QueryHandler, views: readonly View[], address: S
       ),
     respond: (query, queryLength, out, overTcp, client, port) =>
       choose(query.subarray(0, queryLength), client).respond(query, queryLength, out, overTcp, client, port),
-    get wantsClient() {
-      return dependsOnClient || all.some(({ wantsClient }) => wantsClient);
-    },
-    limitsClients: all.some(({ limitsClients }) => limitsClients),
   };
 }
 

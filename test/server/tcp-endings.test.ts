@@ -240,7 +240,6 @@ for (const mode of TCP_MODES) {
         context,
         mode,
         {
-          wantsClient: true,
           memory: plane.engine.memory,
           respondSlot(slot, length, to, overTcp, client) {
             clients.push(client);

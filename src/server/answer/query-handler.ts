@@ -17,8 +17,7 @@ export interface Later {
 export interface QueryHandler {
   /**
    * Writes the response to the query of `queryLength` bytes in slot `slot` of the memory into slot `to` of the responses.
-   * Returns its length, DROP or Later. `client` (4 or 16 bytes) is required if `wantsClient`, which is read anew for each
-   * query; `port` is that of the client, where it is known.
+   * Returns its length, DROP or Later. `client` (4 or 16 bytes) and `port` are the client's, if known.
    */
   respondSlot(
     slot: number,
@@ -44,9 +43,6 @@ export interface QueryHandler {
    * (bench/RESULTS.md, "What helps": prefetching).
    */
   touch(count: number): void;
-  readonly wantsClient: boolean;
-  /** Later responses are limited by client. */
-  readonly limitsClients: boolean;
   readonly memory: PacketMemory;
   readonly counters: Counters;
 }

@@ -228,8 +228,6 @@ export function createResponder(deps: ResponderDeps): QueryHandler {
       noted[slot] = hashName(memory.bytes, hashSeed, at + HEADER_BYTES, at + queryLength);
     },
     touch: (count) => table.touch(noted, count),
-    wantsClient: false,
-    limitsClients: deps.forwarder !== undefined,
     memory,
     counters,
   };

@@ -10,13 +10,12 @@ export interface AcceptorDeps {
   readonly counters: Counters;
   /** The listening socket. */
   readonly fd: number;
-  readonly wantsClient: boolean;
   /** Whether epoll is to report connections that can be accepted. */
   setListening(on: boolean): void;
   /** Closes the connection that has been idle for longest; false: all are active. */
   makeRoom(): boolean;
-  /** A connection, with the client's address where that is wanted. */
-  serve(fd: number, client: Uint8Array | undefined): void;
+  /** A connection, with the client's address. */
+  serve(fd: number, client: Uint8Array): void;
 }
 
 export interface Acceptor {
@@ -35,7 +34,7 @@ const ACCEPTS_A_TURN = 32;
 const ACCEPT_AGAIN_MS = 100;
 
 export function createAcceptor(deps: AcceptorDeps): Acceptor {
-  const { clock, counters, fd: listener, wantsClient, setListening, makeRoom, serve } = deps;
+  const { clock, counters, fd: listener, setListening, makeRoom, serve } = deps;
   const { accept, client } = createAccept(deps.libc);
   let again: Timer | undefined;
 
@@ -45,7 +44,7 @@ export function createAcceptor(deps: AcceptorDeps): Acceptor {
     for (let i = 0; i < limit; i++) {
       const fd = accept(listener);
       if (fd >= 0) {
-        serve(fd, wantsClient ? client() : undefined);
+        serve(fd, client());
         madeRoom = false;
         continue;
       }

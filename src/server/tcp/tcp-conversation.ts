@@ -22,7 +22,7 @@ export interface TcpListener {
 
 export interface Conversation extends TimedConnection {
   readonly reader: StreamReader;
-  /** The client's address, if the handler needs it. */
+  /** The client's address; undefined: it has gone already. */
   readonly client: Uint8Array | undefined;
   /** The client sends nothing more (it may still read). */
   ended: boolean;

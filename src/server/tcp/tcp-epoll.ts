@@ -74,7 +74,6 @@ export function listenEpollTcp(
   { libc, clock, connections, shared }: EpollTcpDeps,
 ): EpollTcpListener {
   const { counters } = handler;
-  const wantsClient = handler.wantsClient || handler.limitsClients;
   const epoll = createEpoll(libc, EVENTS_A_TURN);
   const listener = openWatched(libc, epoll, address, shared);
   const input = libc.allocate(READ_BYTES);
@@ -189,7 +188,7 @@ export function listenEpollTcp(
     } else if (!isTransient(libc.errno())) abort(connection);
   };
 
-  const serve = (fd: number, client: Uint8Array | undefined): void => {
+  const serve = (fd: number, client: Uint8Array): void => {
     if (!connections.admit()) {
       libc.close(fd);
       return;
@@ -228,7 +227,6 @@ export function listenEpollTcp(
     clock,
     counters,
     fd: listener,
-    wantsClient,
     setListening: (on) => epoll.change(listener, LISTENER, on ? EPOLLIN : 0),
     makeRoom: connections.makeRoom,
     serve,

@@ -75,14 +75,12 @@ export async function listenPlainTcp(
       socket.destroy();
       return;
     }
-    const client =
-      handler.wantsClient || handler.limitsClients ? parseIp(withoutScope(socket.remoteAddress ?? '')) : undefined;
     const nowMs = clock.monotonicMs();
     const connection: PlainConnection = {
       openedMs: nowMs,
       lastActiveMs: nowMs,
       reader: createStreamReader(),
-      client,
+      client: parseIp(withoutScope(socket.remoteAddress ?? '')),
       waiting: 0,
       heldBytes: 0,
       close: close as PlainConnection['close'],

@@ -75,14 +75,7 @@ export function openBatchedUdp(
         counters[COUNTER.DROPPED_PORT]++;
         continue;
       }
-      const response = handler.respondSlot(
-        i,
-        batch.queryLength(i),
-        count,
-        false,
-        handler.wantsClient ? batch.client(i) : undefined,
-        batch.port(i),
-      );
+      const response = handler.respondSlot(i, batch.queryLength(i), count, false, batch.client(i), batch.port(i));
       if (typeof response !== 'number') {
         answerLater(i, response);
         began = true;

@@ -74,15 +74,9 @@ async function openOne(
       return;
     }
     handler.memory.arrival = arrivalOf(arrived);
-    const response = handler.respond(
-      query,
-      query.length,
-      out,
-      false,
-      handler.wantsClient ? parseIp(withoutScope(host)) : undefined,
-      port,
-    );
-    if (typeof response !== 'number') response.resolve((late) => send(late, port, host), parseIp(withoutScope(host)));
+    const client = parseIp(withoutScope(host));
+    const response = handler.respond(query, query.length, out, false, client, port);
+    if (typeof response !== 'number') response.resolve((late) => send(late, port, host), client);
     else if (response > 0) send(out.subarray(0, response), port, host);
   });
 

@@ -34,6 +34,14 @@ interface Message<Receiver> {
   readonly waitsFor: Set<Receiver>;
 }
 
+/** The later state of a name, zone or slot; of a name in parts, the parts that it does not state remain as stated earlier. */
+function joined(earlier: Change, later: Change): Change {
+  if (earlier.kind !== 'replace-parts' || later.kind !== 'replace-parts' || later.isWhole) return later;
+  const stated = new Set(later.parts.map(({ part }) => part));
+  const parts = [...earlier.parts.filter(({ part }) => !stated.has(part)), ...later.parts];
+  return { ...later, isWhole: earlier.isWhole, parts };
+}
+
 export function createChangeQueue<Receiver>(deps: ChangeQueueDeps<Receiver>): ChangeQueue<Receiver> {
   /** A later state replaces the earlier one, so waiting for the earlier one needs nothing more. */
   const pending = new Map<string, { number: number; change: Change }>();
@@ -86,7 +94,10 @@ export function createChangeQueue<Receiver>(deps: ChangeQueueDeps<Receiver>): Ch
       for (const change of changes) {
         const key = changeKey(change);
         const earlier = pending.get(key);
-        pending.set(key, { number: earlier?.number ?? ++lastNumber, change });
+        pending.set(key, {
+          number: earlier?.number ?? ++lastNumber,
+          change: earlier === undefined ? change : joined(earlier.change, change),
+        });
       }
       if (changes.length === 0) return Promise.resolve();
       return new Promise<void>((resolve, reject) => {

@@ -81,6 +81,7 @@ export const ENTRY = {
   REMOVE_ZONE: 4,
   REPLACE_REASON: 5,
   POD_NAME: 6,
+  REPLACE_PARTS: 7,
 } as const;
 export const ENTRY_HEADER_WORDS = 2;
 

@@ -1,10 +1,11 @@
-// Changes ↔ bytes. Whole names are sent as blocks ready to be copied into a table (layout.ts), in messages of bounded size.
+// Changes ↔ bytes. Names, and parts of large ones, are sent as blocks ready to be copied into a table (layout.ts), in messages of
+// bounded size.
 
 import type { WireName } from '../dns/name.ts';
 import { type HashSeed, hashName } from '../dns/name-hash.ts';
 import { createWordWriter, type WordWriter } from '../memory/word-writer.ts';
 import { compileName } from './compile.ts';
-import { ENTRY, ENTRY_HEADER_WORDS, ZONE_FLAG } from './layout.ts';
+import { BLOCK, ENTRY, ENTRY_HEADER_WORDS, ZONE_FLAG } from './layout.ts';
 import { keyOfName } from './pod-names.ts';
 import type { Change, ZoneState } from './records.ts';
 
@@ -39,10 +40,18 @@ export function encodeChanges(
   return writer.length === 0 ? undefined : writer.finish();
 }
 
+/** A part of a name: a block of that name which has only the part's records. */
+export interface PartBlock {
+  readonly part: number;
+  readonly words: Int32Array;
+}
+
 /** The handlers of a data thread for the entries of a message. */
 export interface ChangeTarget {
   /** The block begins at `words[at]`; it is copied. */
   replaceName(words: Int32Array, at: number): void;
+  /** `blocks` are copies. */
+  replaceParts(isWhole: boolean, blocks: readonly PartBlock[]): void;
   removeName(hash: number, name: WireName): void;
   replaceZone(hash: number, zone: ZoneState): void;
   removeZone(hash: number, name: WireName): void;
@@ -56,6 +65,9 @@ export function applyEntry(words: Int32Array, at: number, target: ChangeTarget):
   switch (words[at]) {
     case ENTRY.REPLACE_NAME:
       target.replaceName(words, body);
+      break;
+    case ENTRY.REPLACE_PARTS:
+      target.replaceParts(words[body] === 1, decodeParts(words, body + 1));
       break;
     case ENTRY.REMOVE_NAME:
       target.removeName(words[body], bytesAt(words, body + 1));
@@ -84,6 +96,13 @@ function encodeChange(writer: WordWriter, change: Change, seed: HashSeed): void 
       writer.put(ENTRY.REPLACE_NAME, 0);
       compileName(writer, change.records, seed);
       break;
+    case 'replace-parts':
+      writer.put(ENTRY.REPLACE_PARTS, 0, change.isWhole ? 1 : 0, change.parts.length);
+      for (const { part, rrsets } of change.parts) {
+        writer.putWord(part);
+        compileName(writer, { name: change.name, rrsets }, seed);
+      }
+      break;
     case 'remove-name':
       writer.put(ENTRY.REMOVE_NAME, 0, hashName(change.name, seed));
       putCounted(writer, change.name);
@@ -105,6 +124,15 @@ function encodeChange(writer: WordWriter, change: Change, seed: HashSeed): void 
       putCounted(writer, Buffer.from(change.text, 'latin1'));
       break;
   }
+}
+
+function decodeParts(words: Int32Array, at: number): PartBlock[] {
+  let next = at + 1;
+  return Array.from({ length: words[at] }, () => {
+    const [part, block] = [words[next], next + 1];
+    next = block + words[block + BLOCK.SIZE];
+    return { part, words: words.slice(block, next) };
+  });
 }
 
 function encodeZone(writer: WordWriter, zone: ZoneState): void {

@@ -1,4 +1,4 @@
-// The data sent from the control plane to the data plane: whole names. See src/README.md, "How they meet".
+// The data sent from the control plane to the data plane: whole names, and parts of large ones. See src/README.md, "How they meet".
 import type { WireName } from '../dns/name.ts';
 
 /** The answer if none of a name's instances may be answered. */
@@ -38,6 +38,16 @@ export interface NameRecords {
   readonly synthesizesPodAddresses?: { readonly ttlSeconds: number; readonly isVerified?: boolean };
 }
 
+/**
+ * The records that some of a large service's instances have at a name: they are replaced alone, and the name has the records of all
+ * its parts. No two parts of a name have equal rdata. Without RRsets: the part is gone.
+ */
+export interface NamePart {
+  /** Unique within the name. */
+  readonly part: number;
+  readonly rrsets: readonly RRset[];
+}
+
 /** The data of a zone besides its names. SOA and NS are in the NameRecords of the apex. */
 export interface ZoneState {
   readonly name: WireName;
@@ -53,6 +63,13 @@ export interface ZoneState {
 
 export type Change =
   | { readonly kind: 'replace-name'; readonly records: NameRecords }
+  /** `isWhole`: the name has no other parts, and is no longer what it was before. */
+  | {
+      readonly kind: 'replace-parts';
+      readonly name: WireName;
+      readonly isWhole: boolean;
+      readonly parts: readonly NamePart[];
+    }
   | { readonly kind: 'remove-name'; readonly name: WireName }
   | { readonly kind: 'replace-zone'; readonly zone: ZoneState }
   | { readonly kind: 'remove-zone'; readonly name: WireName }

@@ -178,7 +178,7 @@ export class Groups {
     try {
       shareAddresses(service, this.context.keeper, [...fresh, ...gone]);
     } finally {
-      if (structure) this.context.tell(service.key, 'structure', concerned);
+      if (structure) this.context.tell(service.key, 'structure', [...concerned, ...gone]);
       else if (concerned.length > 0) this.context.tell(service.key, 'facts', concerned);
     }
   }

@@ -212,7 +212,7 @@ export interface ServiceState {
   >;
 }
 
-/** `concerned`: the instances that are new or changed; undefined: possibly all of the service. */
+/** `concerned`: the instances that are new, changed or gone; undefined: possibly all of the service. */
 export type ChangeListener = (
   serviceKey: string,
   what: 'structure' | 'facts',

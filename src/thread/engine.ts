@@ -22,6 +22,7 @@ import type { QueryHandler } from '../server/answer/query-handler.ts';
 import { createReasons, type Reasons } from '../server/answer/reasons.ts';
 import { createResponder } from '../server/answer/respond.ts';
 import { claimOn, createZones, type Zones } from '../server/table/lookup.ts';
+import { SplitNames } from '../server/table/split-names.ts';
 import { createTable, type Table } from '../server/table/table.ts';
 import { handlerOf } from './views.ts';
 
@@ -63,6 +64,7 @@ export interface Engine extends QueryHandler {
 
 export function createEngine(deps: EngineDeps): Engine {
   const table = createTable();
+  const splitNames = new SplitNames(table);
   const reasons = createReasons();
   const common = { table, reasons };
   const main = createAnswering(deps, common, createZones());
@@ -76,8 +78,15 @@ export function createEngine(deps: EngineDeps): Engine {
   });
   const { counters } = deps;
   const target: ChangeTarget = {
-    replaceName: table.replace,
-    removeName: table.remove,
+    replaceName(words, at) {
+      splitNames.forget(words, at);
+      table.replace(words, at);
+    },
+    replaceParts: (isWhole, blocks) => splitNames.replace(isWhole, blocks),
+    removeName(hash, name) {
+      splitNames.forgetName(hash, name);
+      table.remove(hash, name);
+    },
     replaceZone(hash, zone) {
       main.zones.replace(hash, zone);
       for (const view of views) if (hasZone(view, zone.name)) view.answering.zones.replace(hash, zone);

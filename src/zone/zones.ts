@@ -37,10 +37,10 @@ export interface ZonesSettings {
   readonly onDirty?: () => void;
   /** Called once for each name or address that cannot be expressed in DNS and is left out. */
   readonly leftOut?: (owner: string, problem: string) => void;
-  /** Names compiled between two turns of the event loop; a service is never split. */
+  /** Names compiled between two turns of the event loop; a service that is not published in parts is never split. */
   readonly namesPerPass?: number;
-  /** Services with at least this many instances keep compiled data until the next time; see kept-endpoints.ts. */
-  readonly keptFrom?: number;
+  /** Services with at least this many instances are published in parts; see publish/split-services.ts. */
+  readonly splitFrom?: number;
   /** A turn of the event loop, between two passes. Without it a flush is one turn. */
   readonly pause?: () => Promise<void>;
 }
@@ -80,10 +80,10 @@ export class Zones {
 
   constructor(settings: ZonesSettings) {
     this.settings = settings;
-    const { registry, plane, random, keptFrom, leftOut = () => {} } = settings;
+    const { registry, plane, random, splitFrom, leftOut = () => {} } = settings;
     this.addresses = settings.nameServerAddresses ?? [];
     this.publication = new Publication({
-      ...{ registry, random, keptFrom, leftOut },
+      ...{ registry, random, splitFrom, leftOut },
       isAnswered: (slot) => plane.slots.get(slot),
       zone: (name) => this.table.get(name),
     });
@@ -91,8 +91,8 @@ export class Zones {
     registry.onPodAddress((key, address, isGained) => {
       if (this.pods.change(key, address, isGained)) this.announce();
     });
-    registry.onChange((key, what) => {
-      if (what === 'structure') this.markDirty(key);
+    registry.onChange((key, what, concerned) => {
+      if (what === 'structure') for (const owner of this.publication.keysFor(key, concerned)) this.markDirty(owner);
     });
     this.load(settings.zones);
   }

@@ -162,6 +162,7 @@ function namesIn(bytes: ArrayBuffer): string[] {
       const name = new Uint8Array(block.buffer, (at + BLOCK.NAME_BYTES) * 4, length);
       names.push(`${formatName(name)} ${block[at + BLOCK.NAME_BYTES + ((length + 3) >> 2) + 1]}`);
     },
+    replaceParts: fail,
     removeName: (_hash: number, name: Uint8Array) => void names.push(`${formatName(name)} removed`),
     replaceZone: fail,
     removeZone: fail,

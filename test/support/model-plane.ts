@@ -70,6 +70,7 @@ export function emptyContent(): Content {
   const names = new Map<string, NameRecords>();
   const zones = new Map<string, ZoneState>();
   const pods = new Set<string>();
+  const parts = new Map<string, ReadonlyMap<number, readonly RRset[]>>();
   return {
     names,
     zones,
@@ -81,11 +82,30 @@ export function emptyContent(): Content {
         if (change.exists) pods.add(name);
         else pods.delete(name);
       } else if (change.kind === 'replace-name') names.set(name, change.records);
-      else if (change.kind === 'remove-name') names.delete(name);
+      else if (change.kind === 'replace-parts') {
+        const before = change.isWhole ? undefined : parts.get(name);
+        const after = new Map(before);
+        for (const { part, rrsets } of change.parts) after.set(part, rrsets);
+        for (const { part, rrsets } of change.parts) if (rrsets.length === 0) after.delete(part);
+        parts.set(name, after);
+        names.set(name, { name: change.name, rrsets: joinedRRsets([...after.values()].flat()) });
+        return;
+      } else if (change.kind === 'remove-name') names.delete(name);
       else if (change.kind === 'replace-zone') zones.set(name, change.zone);
       else zones.delete(name);
+      if (change.kind === 'replace-name' || change.kind === 'remove-name') parts.delete(name);
     },
   };
+}
+
+/** Of all parts of a name. */
+function joinedRRsets(rrsets: readonly RRset[]): RRset[] {
+  const byType = new Map<number, RRset>();
+  for (const rrset of rrsets) {
+    const known = byType.get(rrset.type);
+    byType.set(rrset.type, known ? { ...known, records: [...known.records, ...rrset.records] } : rrset);
+  }
+  return [...byType.values()];
 }
 
 function nameOf(change: Exclude<Change, { kind: 'replace-reason' }>): Uint8Array {

@@ -141,7 +141,7 @@ export interface ZoneSetup {
   state(service: Service, instances: readonly Instance[]): void;
 }
 
-export interface ZoneSetupOptions extends Pick<ZonesSettings, 'namesPerPass' | 'keptFrom'> {
+export interface ZoneSetupOptions extends Pick<ZonesSettings, 'namesPerPass' | 'splitFrom'> {
   /** Others run between two passes, and what is sent arrives in a later turn of the event loop. */
   readonly hasTurns?: boolean;
 }

@@ -36,8 +36,8 @@ test('after any changes, the incremental messages equal those of a fresh start',
       fc.array(event, { minLength: 10, maxLength: 50 }),
       fc.record({
         namesPerPass: fc.integer({ min: 1, max: 30 }),
-        // What is compared with keeps nothing of what was compiled before: its services are too small.
-        keptFrom: fc.constantFrom(1, 2, undefined),
+        // What is compared with publishes every service whole: they are too small.
+        splitFrom: fc.constantFrom(1, 2, undefined),
         // Between two passes others run, and what is sent arrives later.
         hasTurns: fc.boolean(),
       }),
@@ -56,7 +56,7 @@ test('after any changes, the incremental messages equal those of a fresh start',
 
         const fresh = await startedAnew(setup, configuration);
         assert.equal(detailed(plane.names, false), detailed(fresh.plane.names, false));
-        assert.equal(plane.text(), fresh.plane.text());
+        assert.equal(withoutSrvWeights(plane.text()), withoutSrvWeights(fresh.plane.text()));
         everySlotIsOfALivingInstance(setup);
         noEmptyNonTerminalIsMissing(plane.names, [...plane.zones.keys()]);
       },
@@ -127,18 +127,27 @@ async function startedAnew({ registry, plane }: ZoneSetup, configuration: readon
   return fresh;
 }
 
-/** Everything that a name says, records in any order; slots as well when they were given by the same allocator. */
+/** In a service that is published in parts, SRV records have the weight of many. */
+const withoutSrvWeights = (text: string): string => text.replaceAll(/ SRV 0 \d+ /g, ' SRV 0 0 ');
+
+/** Everything that a name says, SRV weights aside, records in any order; slots as well when they were given by the same allocator. */
 function detailed(names: ReadonlyMap<string, NameRecords>, withSlots = true): string {
   const lines: string[] = [];
   for (const [name, { rrsets }] of names) {
     for (const { records, type, ...answering } of rrsets) {
       for (const { rdata, slot, weight } of records) {
-        const data = type === TYPE.SOA ? '' : Buffer.from(rdata).toString('hex');
+        const data = type === TYPE.SOA ? '' : dataOf(type, rdata);
         lines.push(JSON.stringify([name, type, answering, data, weight, withSlots ? slot : slot > 0]));
       }
     }
   }
   return lines.sort().join('\n');
+}
+
+function dataOf(type: number, rdata: Uint8Array): string {
+  const data = Buffer.from(rdata);
+  if (type === TYPE.SRV && data.readUInt16BE(0) === 0) data.writeUInt16BE(0, 2);
+  return data.toString('hex');
 }
 
 /** A byte is not given to an instance while a record of another one has it. */

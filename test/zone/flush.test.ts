@@ -18,10 +18,10 @@ test('a change of one of many endpoints sends only the names that contain it', a
     'replace-name 10-1-9-9.big.prod.svc.cluster.local.',
     'replace-name 9.1.10.in-addr.arpa.',
     'replace-name 9.9.1.10.in-addr.arpa.',
-    'replace-name _http._tcp.big.prod.svc.cluster.local.',
-    'replace-name big.prod.svc.cluster.local.',
     'replace-name cluster.local.',
     'replace-name in-addr.arpa.',
+    'replace-parts _http._tcp.big.prod.svc.cluster.local.',
+    'replace-parts big.prod.svc.cluster.local.',
   ]);
   plane.log.length = 0;
   await zones.flush();

@@ -6,7 +6,7 @@ import type { ServiceState } from '../../registry/model.ts';
 import type { Registry } from '../../registry/registry.ts';
 import { basesOf } from '../names/compilation.ts';
 import { type Claim, winnerOf } from '../publish/merge.ts';
-import { excludes, type Owner, type Owners, titleOf } from '../publish/owner.ts';
+import { excludes, type Owner, type Owners, serviceKeyOf, share, titleOf } from '../publish/owner.ts';
 import type { ZoneEntry } from '../publish/zone-table.ts';
 
 export interface OwnerExplanation {
@@ -49,8 +49,8 @@ export function explainClaim(
   };
 }
 
-function isOwnName({ key }: Owner, name: WireName, { table, registry }: Sources): boolean {
-  const service = registry.service(key)?.service;
+function isOwnName(owner: Owner, name: WireName, { table, registry }: Sources): boolean {
+  const service = registry.service(serviceKeyOf(owner.key))?.service;
   const zone = service && table.get(service.zone)?.name;
   if (service === undefined || zone === undefined || service.kind === 'namespace') return false;
   return basesOf(service, { zone, leftOut() {} }).some((base) => sameName(base, name));
@@ -68,7 +68,7 @@ function isAnswered(owner: Owner, type: number, claims: readonly Claim[], merged
     (winner === undefined || !excludes(winner, other)) && name.records.rrsets.some((rrset) => rrset.type === type);
   const first = claims.find(isGiven);
   if (first === undefined || first.owner === owner) return true;
-  return first.owner.merges && owner.merges && (winner === undefined || !excludes(winner, owner));
+  return share(first.owner, owner) && (winner === undefined || !excludes(winner, owner));
 }
 
 function reasonFor(owner: Owner, claims: readonly Claim[], allAnswered: boolean): string {

@@ -5,6 +5,7 @@ import { TYPE } from '../../dns/types.ts';
 import type { NameRecords } from '../../plane/records.ts';
 import type { Registry } from '../../registry/registry.ts';
 import { type Claim, mergeClaims } from '../publish/merge.ts';
+import { titleOf } from '../publish/owner.ts';
 import { CurrentNames, type Publication } from '../publish/publication.ts';
 import { NO_NODE, type Node } from '../publish/tree.ts';
 import { closestZone, type ZoneEntry } from '../publish/zone-table.ts';
@@ -78,7 +79,7 @@ export function explainName(context: ExplainContext, name: WireName): NameExplan
   if (entry === undefined) return found;
   const current = new CurrentNames(publication);
   const { ready: isReady, stale } = entry.sent ?? NOTHING;
-  const claimsAt = (node: Node) => publication.claimsAt(node, current);
+  const claimsAt = (node: Node) => withJoinedParts(publication.claimsAt(node, current));
   const asked: Asked = { context, entry, name, isReady, claimsAt };
   return { ...found, ready: isReady, stale, filledBy: [entry.config.name, ...entry.filledBy], ...explainIn(asked) };
 }
@@ -121,9 +122,31 @@ function at(asked: Asked, node: Node): Found {
     ...(alias && { alias: formatName(alias) }),
     owners: [
       ...joinedStatic(claims.map((claim) => explainClaim(claim, claims, merged, context))),
-      ...silentServices(asked, new Set(claims.map(({ owner }) => owner.key))),
+      ...silentServices(asked, new Set(claims.map(({ owner }) => titleOf(owner)))),
     ],
   };
+}
+
+/** The parts of a service are one owner for people. */
+function withJoinedParts(claims: readonly Claim[]): Claim[] {
+  const services = new Map<string, Claim[]>();
+  const joined: Claim[][] = [];
+  for (const claim of claims) {
+    const parts = claim.owner.isStatic ? undefined : services.get(titleOf(claim.owner));
+    if (parts !== undefined) {
+      parts.push(claim);
+      continue;
+    }
+    joined.push([claim]);
+    if (!claim.owner.isStatic) services.set(titleOf(claim.owner), joined.at(-1)!);
+  }
+  return joined.map((parts) => (parts.length === 1 ? parts[0] : joinedClaim(parts)));
+}
+
+function joinedClaim(parts: readonly Claim[]): Claim {
+  const [first] = parts;
+  const problems = new Set(parts.flatMap(({ owner }) => [...owner.problems]));
+  return { owner: { ...first.owner, problems }, name: { ...first.name, records: mergeClaims(parts) } };
 }
 
 /** A zone's generated names and its static records are one owner for people. */

@@ -22,6 +22,8 @@ export interface Compilation {
   /** The names that the templates give the service itself. */
   readonly bases: readonly WireName[];
   readonly names: PublishedName[];
+  /** Of a large service, of which only some instances are here. */
+  readonly isPart: boolean;
   /** Every address belongs to one instance. */
   readonly hasDistinctAddresses: boolean;
   readonly context: CompileContext;

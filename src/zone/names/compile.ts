@@ -1,14 +1,13 @@
 // One service and its instances → the names it publishes. Pure: the same state gives the same names.
 import type { WireName } from '../../dns/name.ts';
-import type { ServiceState } from '../../registry/model.ts';
+import type { InstanceState, ServiceState } from '../../registry/model.ts';
 import { clusterIpNames } from './cluster-ip.ts';
 import { basesOf, type Compilation, type CompileContext } from './compilation.ts';
-import { type Endpoint, endpointsOf } from './endpoint.ts';
+import { endpointsOf } from './endpoint.ts';
 import { externalNames } from './external-name.ts';
-import { KeptService, type KeptServices } from './kept-endpoints.ts';
 import { namespaceNames } from './pod-names.ts';
 import { NO_BASE, type PublishedName } from './published-name.ts';
-import { reverseNames } from './reverse.ts';
+import { reverseNames, reverseNamesOfClusterIps } from './reverse.ts';
 import { instanceNames, serviceNames } from './service-names.ts';
 
 export interface CompiledService {
@@ -18,76 +17,69 @@ export interface CompiledService {
   readonly names: readonly PublishedName[];
   /** Bases that it has without publishing anything there; see held-names.ts. */
   readonly held: readonly WireName[];
-  /** For a large service: data kept until the next compilation. */
-  readonly kept: KeptService | undefined;
 }
 
-const NOTHING: CompiledService = { bases: [], names: [], held: [], kept: undefined };
+/** What is compiled of a large service (publish/split-services.ts): the names that need none of its instances, or those of some. */
+export type Share = 'common' | readonly InstanceState[];
+
+const NOTHING: CompiledService = { bases: [], names: [], held: [] };
 
 /** Never throws because of a source's data: anything that cannot be expressed is skipped and reported. */
-export function compileService(
-  state: ServiceState,
-  context: CompileContext,
-  keptServices?: KeptServices,
-): CompiledService {
-  const { service, key } = state;
-  if (service === undefined) return NOTHING;
-  const { zone, reverseZones } = context;
-  const origin = { service, zone, reverseZones };
-  const known = keptServices?.find(key, origin);
-  const bases = known?.bases ?? basesOf(service, context);
-  // Problems of a template are reported at each compilation.
-  const isKept =
-    keptServices?.isWorthKeeping(state) && bases.length > 0 && bases.length === new Set(service.names).size;
-  const kept = isKept ? (known ?? new KeptService(origin, bases)) : undefined;
-  if (kept === undefined) keptServices?.forget(key);
-  else keptServices?.keep(state, kept);
-  if (bases.length === 0) return NOTHING;
+export function compileService(state: ServiceState, context: CompileContext, share?: Share): CompiledService {
+  const { service } = state;
+  // Problems of a template are those of the whole service.
+  const told = Array.isArray(share) ? { ...context, leftOut() {} } : context;
+  const bases = service === undefined ? [] : basesOf(service, told);
+  if (service === undefined || bases.length === 0) return NOTHING;
   const names: PublishedName[] = [];
   const hasDistinctAddresses = state.sharedAddresses.size === 0;
-  const compilation = { service, state, bases, names, hasDistinctAddresses, context };
-  const make = (one: Parameters<typeof endpointsOf>[1]) => endpointsOf(compilation, one);
-  compileKind(compilation, () =>
-    kept === undefined
-      ? [...state.instances.values()].flatMap((one) => make(one).endpoints)
-      : kept.endpointsOf(state, make),
-  );
+  const isPart = Array.isArray(share);
+  const compilation: Compilation = { service, state, bases, names, isPart, hasDistinctAddresses, context };
+  const isIgnored = isIgnoredService(state, context);
+  if (share === undefined || share === 'common') commonNames(compilation, isIgnored);
+  if (share !== 'common') namesOfInstances(compilation, share ?? state.instances.values(), isIgnored);
   // `ignoreEmptyService` gives the name away, so that another cluster may answer.
-  const held = names.length === 0 && service.ignoreEmpty !== true ? bases : [];
-  return { bases, names: bases.length > 1 ? distinctNames(names) : names, held, kept };
+  const held = share === undefined && names.length === 0 && service.ignoreEmpty !== true ? bases : [];
+  return { bases, names: bases.length > 1 ? distinctNames(names, bases) : names, held };
 }
 
-function compileKind(compilation: Compilation, endpoints: () => Endpoint[]): void {
+/** CoreDNS's `ignore empty_service`, which keeps the reverse name. */
+function isIgnoredService({ service, instances }: ServiceState, { isAnswered }: CompileContext): boolean {
+  if (service?.kind !== 'clusterIp' || service.ignoreEmpty !== true) return false;
+  for (const { slot } of instances.values()) if (isAnswered(slot)) return false;
+  return true;
+}
+
+function commonNames(compilation: Compilation, isIgnored: boolean): void {
   const { kind } = compilation.service;
   if (kind === 'namespace') namespaceNames(compilation);
   else if (kind === 'externalName') externalNames(compilation);
-  else if (kind === 'clusterIp') clusterIpService(compilation, endpoints());
-  else instancesService(compilation, endpoints());
+  else if (kind === 'clusterIp') {
+    reverseNamesOfClusterIps(compilation);
+    if (!isIgnored) clusterIpNames(compilation);
+  }
 }
 
-function clusterIpService(compilation: Compilation, endpoints: readonly Endpoint[]): void {
-  const { service, context } = compilation;
-  const named = service.hidesInstances ? [] : endpoints;
-  reverseNames(compilation, named);
-  // As in CoreDNS, `ignore empty_service` keeps the reverse name.
-  if (service.ignoreEmpty && !endpoints.some(({ slot }) => context.isAnswered(slot))) return;
-  clusterIpNames(compilation);
-  instanceNames(compilation, named);
-}
-
-function instancesService(compilation: Compilation, endpoints: readonly Endpoint[]): void {
+function namesOfInstances(compilation: Compilation, instances: Iterable<InstanceState>, isIgnored: boolean): void {
+  const { kind, hidesInstances } = compilation.service;
+  if (hidesInstances || kind === 'namespace' || kind === 'externalName') return;
+  const endpoints = [...instances].flatMap((one) => endpointsOf(compilation, one));
   reverseNames(compilation, endpoints);
-  serviceNames(compilation, endpoints);
-  instanceNames(compilation, endpoints);
+  if (kind === 'instances') serviceNames(compilation, endpoints);
+  if (!isIgnored) instanceNames(compilation, endpoints);
 }
 
 /** With several templates, an instance's name under one may be the service's name under another: that one stays. */
-function distinctNames(names: readonly PublishedName[]): PublishedName[] {
-  const byName = new Map<string, PublishedName>();
+function distinctNames(names: readonly PublishedName[], bases: readonly WireName[]): PublishedName[] {
+  const taken = new Set(bases.map(textOf));
   const isBase = ({ below }: PublishedName) => below === NO_BASE;
-  for (const each of [...names.filter(isBase), ...names.filter((one) => !isBase(one))]) {
-    const name = Buffer.from(each.records.name).toString('latin1');
-    if (!byName.has(name)) byName.set(name, each);
-  }
-  return [...byName.values()];
+  const below = names.filter((one) => !isBase(one) && isFirst(taken, textOf(one.records.name)));
+  return [...names.filter(isBase), ...below];
+}
+
+const textOf = (name: WireName): string => Buffer.from(name).toString('latin1');
+
+function isFirst(taken: Set<string>, text: string): boolean {
+  const { size } = taken;
+  return taken.add(text).size > size;
 }

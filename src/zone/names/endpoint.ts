@@ -1,8 +1,6 @@
 // The instances of a service as addresses with names: what A, AAAA, SRV and PTR records are made from.
 import { parseIp } from '../../dns/ip.ts';
-import type { WireName } from '../../dns/name.ts';
 import { TYPE } from '../../dns/types.ts';
-import type { ResourceRecord } from '../../plane/records.ts';
 import type { Instance, InstanceState, Service, ServicePort } from '../../registry/model.ts';
 import { type Compilation, isOfKubernetes } from './compilation.ts';
 import { dashedAddress, isLabel } from './label.ts';
@@ -26,40 +24,13 @@ export interface Endpoint {
   readonly ports: readonly ServicePort[];
   /** For `routing: weighted`; slow start changes it. */
   readonly weight: number;
-  /** Made from this endpoint alone and used again with it, see kept-endpoints.ts. */
-  ownNames: readonly PublishedName[] | undefined;
-  reverseNames: readonly PublishedName[] | undefined;
-  record: ResourceRecord | undefined;
-  srv: SrvRecord | undefined;
 }
 
-/** An SRV record and, beside the endpoint, what it was made from. */
-export interface SrvRecord extends ResourceRecord {
-  readonly base: WireName;
-  readonly port: number;
-  readonly srvWeight: number;
-}
-
-export interface EndpointsOfInstance {
-  readonly statement: object;
-  readonly weight: number;
-  readonly endpoints: readonly Endpoint[];
-  /** Nothing of it is skipped. */
-  readonly isWhole: boolean;
-}
-
-export function endpointsOf(
-  { service, state, context }: Compilation,
-  instanceState: InstanceState,
-): EndpointsOfInstance {
-  const { instance, slot: instanceSlot, weight, statement } = instanceState;
+export function endpointsOf({ service, state, context }: Compilation, instanceState: InstanceState): Endpoint[] {
+  const { instance, slot: instanceSlot, weight } = instanceState;
   // A Kubernetes endpoint has the ports of its slice, even none; the Service's are those of the cluster IP.
   const ports = instance.ports.length > 0 || isOfKubernetes(service) ? instance.ports : service.ports;
-  let isWhole = true;
-  const leftOut = (problem: string) => {
-    isWhole = false;
-    context.leftOut(`instance ${instance.id}: ${problem}`);
-  };
+  const leftOut = (problem: string) => context.leftOut(`instance ${instance.id}: ${problem}`);
   const endpoints: Endpoint[] = [];
   for (const address of instance.addresses.length > 1 ? new Set(instance.addresses) : instance.addresses) {
     const rdata = parseIp(address);
@@ -79,13 +50,9 @@ export function endpointsOf(
       instanceSlot,
       ports,
       weight,
-      ownNames: undefined,
-      reverseNames: undefined,
-      record: undefined,
-      srv: undefined,
     });
   }
-  return { statement, weight, endpoints, isWhole };
+  return endpoints;
 }
 
 /**
@@ -116,31 +83,19 @@ function clusterLabel({ cluster }: Instance, leftOut: (problem: string) => void)
 /** Which endpoints share a name: one pod has two addresses, or two pods one hostname. */
 export interface Sharing {
   readonly keyOf: (endpoint: Endpoint) => string;
-  /** None do, as nearly always: the names of each endpoint are made from it alone, and kept with it. */
+  /** None do, as nearly always. */
   readonly areDistinct: boolean;
-  readonly keptAs: 'ownNames' | 'reverseNames';
 }
 
 /** Adds the names that `make` gives the endpoints that share one. */
 export function addNames(
   names: PublishedName[],
   endpoints: readonly Endpoint[],
-  { keyOf, areDistinct, keptAs }: Sharing,
+  { keyOf, areDistinct }: Sharing,
   make: (members: readonly Endpoint[]) => readonly PublishedName[],
 ): void {
-  if (!areDistinct) {
-    for (const members of groupsOf(endpoints, keyOf)) names.push(...make(members));
-    return;
-  }
-  for (const endpoint of endpoints) {
-    let made = endpoint[keptAs];
-    if (made === undefined) {
-      made = make([endpoint]);
-      if (made.length > 0) endpoint[keptAs] = made;
-    }
-    if (made.length === 1) names.push(made[0]);
-    else names.push(...made);
-  }
+  if (areDistinct) for (const endpoint of endpoints) names.push(...make([endpoint]));
+  else for (const members of groupsOf(endpoints, keyOf)) names.push(...make(members));
 }
 
 function groupsOf(endpoints: readonly Endpoint[], keyOf: Sharing['keyOf']): Iterable<readonly Endpoint[]> {

@@ -9,6 +9,8 @@ export interface PublishedName {
   readonly hash: number;
   /** The place, among the bases of a service, of the one that the name is below; NO_BASE for a base itself and for PTR. */
   readonly below: number;
+  /** The records are those of a part of the service: at this name, it is sent alone. */
+  readonly isPart?: boolean;
 }
 
 export const NO_BASE = -1;

@@ -8,16 +8,21 @@ import { addNames, type Endpoint } from './endpoint.ts';
 import { childName, fitsBelow } from './label.ts';
 import { type Answering, draftOf, type PublishedName, published, rrsetOf } from './published-name.ts';
 
+export function reverseNamesOfClusterIps(compilation: Compilation): void {
+  const { service, bases, names } = compilation;
+  for (const text of new Set(service.clusterIps)) {
+    const address = parseIp(text);
+    const target = { target: bases[0], slot: ALWAYS_ANSWERED };
+    if (address !== undefined) names.push(...ptrNames(compilation, address, [target]));
+  }
+}
+
 /** Targets are below the first of the service's names: an address has one canonical name in a service. */
 export function reverseNames(compilation: Compilation, endpoints: readonly Endpoint[]): void {
   const { service, bases, names, context, hasDistinctAddresses: areDistinct } = compilation;
   if (context.reverseZones.length === 0) return;
   const [base] = bases;
-  for (const text of service.kind === 'clusterIp' ? new Set(service.clusterIps) : []) {
-    const address = parseIp(text);
-    if (address !== undefined) names.push(...ptrNames(compilation, address, [{ target: base, slot: ALWAYS_ANSWERED }]));
-  }
-  addNames(names, endpoints, { keyOf: ({ address }) => address, areDistinct, keptAs: 'reverseNames' }, (members) => {
+  addNames(names, endpoints, { keyOf: ({ address }) => address, areDistinct }, (members) => {
     const [{ address, rdata }] = members;
     if (!members.every(({ label }) => fitsBelow(label, base)) || service.clusterIps?.includes(address)) return [];
     const targets = members.map(({ label, instanceSlot: slot }) => ({ target: childName(label, base), slot }));

@@ -17,28 +17,34 @@ import {
 } from './published-name.ts';
 import { addSrv, type PortGroup, portGroups, portName, type SrvMember, srvRecords } from './srv.ts';
 
+/** More SRV records than divide the weight: see srvWeight. */
+const MANY = 1_000;
+
 export function serviceNames(compilation: Compilation, endpoints: readonly Endpoint[]): void {
-  const { service, bases, names, context } = compilation;
+  const { service, bases, names, context, isPart } = compilation;
   const answering = answersAsService(service.policy, service.ttlSeconds);
+  const srvOf = (base: WireName, members: readonly SrvMember[]) =>
+    srvRecords(service, base, members, isPart ? MANY : members.length);
+  const add = (draft: NameDraft, below?: number) => names.push({ ...published(draft, below), isPart });
   const cnames = publishes(service, 'CNAME') ? instanceCnames(compilation) : [];
   // A service without instances answers as one without healthy instances.
   if (endpoints.length + cnames.length === 0 && service.policy.whenAllUnhealthy === 'nxdomain') return;
   const groups = publishes(service, 'SRV') ? portGroups(endpoints) : [];
   const all = publishes(service, 'SRV') ? allPorts(endpoints, groups) : [];
   bases.forEach((base, below) => {
-    const srv = srvRecords(service, base, all);
+    const srv = srvOf(base, all);
     const draft = draftOf(base);
     fillAddresses(draft, compilation, endpoints, answering);
     // A name has one CNAME (RFC 2181 section 10.1): one of them is answered.
     for (const cname of cnames) rrsetOf(draft, TYPE.CNAME, { ...answering, maxAnswers: 1 }).records.push(cname);
     if (all.length > 0) addSrv(draft, srv, answering);
-    names.push(published(draft));
+    add(draft);
     for (const { port, members } of groups) {
       const name = portName(port, base, context.leftOut);
       if (name === undefined) continue;
       const portDraft = draftOf(name);
-      addSrv(portDraft, members === all ? srv : srvRecords(service, base, members), answering);
-      names.push(published(portDraft, below));
+      addSrv(portDraft, members === all ? srv : srvOf(base, members), answering);
+      add(portDraft, below);
     }
   });
 }
@@ -64,8 +70,7 @@ function fillAddresses(
   for (const endpoint of endpoints) {
     const { type, rdata, slot, weight } = endpoint;
     if (!publishes(service, type === TYPE.A ? 'A' : 'AAAA')) continue;
-    endpoint.record ??= { rdata, slot, weight };
-    rrsetOf(draft, type, type === TYPE.A ? answering : answeringAaaa).records.push(endpoint.record);
+    rrsetOf(draft, type, type === TYPE.A ? answering : answeringAaaa).records.push({ rdata, slot, weight });
   }
 }
 
@@ -90,7 +95,7 @@ export function instanceNames(compilation: Compilation, endpoints: readonly Endp
   const { service, bases, names, context } = compilation;
   const answering = answersAsInstance(service.policy, service.ttlSeconds);
   const areDistinct = endpoints.every((endpoint) => endpoint.hasAddressLabel) && compilation.hasDistinctAddresses;
-  addNames(names, endpoints, { keyOf: ({ label }) => label, areDistinct, keptAs: 'ownNames' }, (members) => {
+  addNames(names, endpoints, { keyOf: ({ label }) => label, areDistinct }, (members) => {
     const { label } = members[0];
     return bases.flatMap((base, below) => {
       if (!fitsBelow(label, base)) {

@@ -7,7 +7,7 @@ import { TYPE } from '../../dns/types.ts';
 import type { ResourceRecord } from '../../plane/records.ts';
 import type { Service, ServicePort } from '../../registry/model.ts';
 import { isOfKubernetes } from './compilation.ts';
-import type { Endpoint, SrvRecord } from './endpoint.ts';
+import type { Endpoint } from './endpoint.ts';
 import { childName, fitsBelow, isLabel } from './label.ts';
 import { type Answering, type NameDraft, rrsetOf } from './published-name.ts';
 
@@ -29,26 +29,23 @@ export function addSrv(draft: NameDraft, srv: readonly ResourceRecord[], answeri
   for (const record of srv) records.push(record);
 }
 
-/** One record for each member, except those whose names are too long. */
-export function srvRecords(service: Service, base: WireName, members: readonly SrvMember[]): ResourceRecord[] {
+/** One record for each member, except those whose names are too long. `all`: how many the RRset has. */
+export function srvRecords(
+  service: Service,
+  base: WireName,
+  members: readonly SrvMember[],
+  all = members.length,
+): ResourceRecord[] {
   const kubernetes = isOfKubernetes(service);
+  const priority = kubernetes ? 0 : CLOUD_MAP_PRIORITY;
   const records: ResourceRecord[] = [];
   for (const { endpoint, port } of members) {
-    const { label, instance } = endpoint;
+    const { label, instance, instanceSlot: slot, weight } = endpoint;
     if (!fitsBelow(label, base)) continue;
-    const weight = kubernetes ? srvWeight(members.length) : Math.min(0xffff, Math.max(0, Math.round(instance.weight)));
-    records.push(srvRecord(endpoint, base, port, weight, kubernetes ? 0 : CLOUD_MAP_PRIORITY));
+    const srvShare = kubernetes ? srvWeight(all) : Math.min(0xffff, Math.max(0, Math.round(instance.weight)));
+    records.push({ rdata: srvRdata(priority, srvShare, port, base, label), slot, weight });
   }
   return records;
-}
-
-/** The previous one if equal: see kept-endpoints.ts. */
-function srvRecord(endpoint: Endpoint, base: WireName, port: number, weight: number, priority: number): SrvRecord {
-  const { srv, label, instanceSlot: slot } = endpoint;
-  if (srv !== undefined && srv.port === port && srv.srvWeight === weight && srv.base === base) return srv;
-  const rdata = srvRdata(priority, weight, port, base, label);
-  endpoint.srv = { rdata, slot, weight: endpoint.weight, base, port, srvWeight: weight };
-  return endpoint.srv;
 }
 
 /** Ports of one key have one SRV name. */

@@ -2,7 +2,7 @@
 import { TYPE } from '../../dns/types.ts';
 import type { NameRecords, RRset } from '../../plane/records.ts';
 import type { PublishedName } from '../names/published-name.ts';
-import { excludes, type Owner } from './owner.ts';
+import { excludes, type Owner, share } from './owner.ts';
 
 export interface Claim {
   readonly owner: Owner;
@@ -11,8 +11,8 @@ export interface Claim {
 
 /**
  * The rule: static records come first, type by type; of services the first one (see compareOwners) has the name alone: half
- * of one service mixed with half of another is neither. Services that merge share it, all their records of a type being one
- * RRset. PTR records and bare existence are everybody's. `claims` are in the order of compareOwners.
+ * of one service mixed with half of another is neither. Services that merge share it, and so do the parts of one service, all their
+ * records of a type being one RRset. PTR records and bare existence are everybody's. `claims` are in the order of compareOwners.
  */
 export function mergeClaims(claims: readonly Claim[]): NameRecords {
   const first = claims[0].name.records;
@@ -31,7 +31,7 @@ export function mergeClaims(claims: readonly Claim[]): NameRecords {
     for (const rrset of records.rrsets) {
       const isPtr = rrset.type === TYPE.PTR;
       const at = rrsets.findIndex(({ type }) => type === rrset.type);
-      if (at >= 0 && (isPtr || (givers[at].merges && owner.merges))) rrsets[at] = joined(rrsets[at], rrset);
+      if (at >= 0 && (isPtr || share(givers[at], owner))) rrsets[at] = joined(rrsets[at], rrset);
       if (at >= 0 || !(hasName || isPtr)) continue;
       rrsets.push(rrset);
       givers.push(owner);

@@ -1,4 +1,4 @@
-// The publishers of names: a zone, a bucket of its static records, or a service. Owners are numbered, so that a name's owner is
+// The publishers of names: a zone, a bucket of its static records, a service, or a part of a large one. Owners are numbered, so that a name's owner is
 // 4 bytes.
 
 import { TextTable } from '../../memory/text-table.ts';
@@ -6,10 +6,10 @@ import type { Service } from '../../registry/model.ts';
 
 export interface Owner {
   readonly number: number;
-  /** Of a service, its key. */
+  /** Of a service, its key; of a part, see partKey. */
   readonly key: string;
   readonly isStatic: boolean;
-  /** Of static records; undefined: the zone's generated names, or a service. */
+  /** Of static records, or of a service's instances; undefined: the zone's generated names, or a service. */
   readonly bucket: number | undefined;
   /** The zone it publishes in. */
   readonly zone: string;
@@ -27,7 +27,7 @@ export interface Owners {
   ofKey(key: string): Owner | undefined;
   ofNumber(number: number): Owner;
   /** Creates the owner, or recreates it if its rank has changed. */
-  ensureService(service: Service): Owner;
+  ensureService(service: Service, bucket?: number): Owner;
   ensureStatic(zone: string, bucket?: number): Owner;
   forget(owner: Owner): void;
   all(): Iterable<Owner>;
@@ -41,8 +41,31 @@ export function compareOwners(a: Owner, b: Owner): number {
 
 /** A service's key, or "static records of ZONE". */
 export function titleOf({ isStatic, zone, key }: Owner): string {
-  return isStatic ? `static records of ${zone}` : key;
+  return isStatic ? `static records of ${zone}` : serviceKeyOf(key);
 }
+
+/** The key of a part of a service. No key of a service has a line feed. */
+export const partKey = (serviceKey: string, bucket: number): string => `${serviceKey}\n${bucket}`;
+
+export function serviceKeyOf(key: string): string {
+  const end = key.indexOf('\n');
+  return end < 0 ? key : key.slice(0, end);
+}
+
+export function bucketOfKey(key: string): number | undefined {
+  const end = key.indexOf('\n');
+  return end < 0 ? undefined : Number(key.slice(end + 1));
+}
+
+/** Parts of one service, or such a part and the service. */
+export const areOneService = (one: Owner, other: Owner): boolean =>
+  (one.bucket !== undefined || other.bucket !== undefined) &&
+  !one.isStatic &&
+  !other.isStatic &&
+  serviceKeyOf(one.key) === serviceKeyOf(other.key);
+
+/** Their records of one type are one RRset. */
+export const share = (one: Owner, other: Owner): boolean => (one.merges && other.merges) || areOneService(one, other);
 
 /** No key of a service begins like this. */
 const STATIC_KEY = 'static records of ';
@@ -66,7 +89,7 @@ const STATIC: Omit<Ranked, 'zone' | 'bucket'> = {
 
 /** Whether `other`, which comes first, has a name alone that both claim. */
 export const excludes = (other: Owner, owner: Owner): boolean =>
-  other !== owner && other.competes && owner.competes && !(other.merges && owner.merges);
+  other !== owner && other.competes && owner.competes && !share(other, owner);
 
 export const NO_PROBLEMS: ReadonlySet<string> = new Set<string>();
 
@@ -92,11 +115,11 @@ export function createOwners(): Owners {
       if (owner === undefined) throw new RangeError(`no owner ${number}`);
       return owner;
     },
-    ensureService({ key, zone, kind, rank = 0, createdMs = 0, merge = false }) {
+    ensureService({ key, zone, kind, rank = 0, createdMs = 0, merge = false }, bucket) {
       const merges = merge && kind === 'instances';
-      return ensure(key, {
+      return ensure(bucket === undefined ? key : partKey(key, bucket), {
         isStatic: false,
-        bucket: undefined,
+        bucket,
         zone,
         competes: kind !== 'namespace',
         merges,

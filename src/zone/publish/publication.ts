@@ -1,25 +1,37 @@
 // The publication of names. Owners claim names; the content of a name is merged from the claims on it; differences from the
-// data plane are sent. Everything follows from the current registry and zones: no compiled data is kept, except for large
-// services.
+// data plane are sent. Everything follows from the current registry and zones: no compiled data is kept.
 import type { Random } from '../../clock.ts';
 import { formatName, type WireName } from '../../dns/name.ts';
 import { grown, growth } from '../../memory/runs.ts';
-import type { Change, NameRecords } from '../../plane/records.ts';
+import type { Change, NamePart, NameRecords } from '../../plane/records.ts';
+import type { InstanceState } from '../../registry/model.ts';
 import type { Registry } from '../../registry/registry.ts';
 import { type CompiledService, compileService } from '../names/compile.ts';
-import { findAhead, KeptServices } from '../names/kept-endpoints.ts';
 import { contentHash, NO_BASE, type PublishedName, published } from '../names/published-name.ts';
 import { Claims } from './claims.ts';
 import { HeldNames } from './held-names.ts';
 import { type Claim, mergeClaims } from './merge.ts';
-import { compareOwners, createOwners, excludes, NO_PROBLEMS, type Owner } from './owner.ts';
+import {
+  areOneService,
+  bucketOfKey,
+  compareOwners,
+  createOwners,
+  excludes,
+  NO_PROBLEMS,
+  type Owner,
+  serviceKeyOf,
+  titleOf,
+} from './owner.ts';
+import { SplitNames } from './split-names.ts';
+import { InstancesOfParts, SplitServices } from './split-services.ts';
 import { isReverse, NameTree, NO_NODE, type Node, ROOT_NODE } from './tree.ts';
 import { generatedNamesOf, staticNamesOf, type ZoneEntry } from './zone-table.ts';
 
 export interface PublicationSettings {
   readonly registry: Pick<Registry, 'service'>;
   readonly random: Random;
-  readonly keptFrom?: number;
+  /** Services with at least this many instances are published in parts. */
+  readonly splitFrom?: number;
   readonly isAnswered: (slot: number) => boolean;
   readonly zone: (name: string) => ZoneEntry | undefined;
   /** Called once for each text when a part of an owner is skipped. */
@@ -54,6 +66,8 @@ interface Content {
 
 /** In place of a hash: threads may have different content. */
 const DIFFERENT = -1;
+/** In place of a hash: the data plane has the name in parts, see split-names.ts. */
+const IN_PARTS = -2;
 
 export class Publication {
   readonly tree: NameTree;
@@ -65,7 +79,8 @@ export class Publication {
   /** Number of passes. */
   passes = 0;
   private readonly settings: PublicationSettings;
-  private readonly keptServices: KeptServices;
+  readonly splitServices: SplitServices;
+  readonly splitNames = new SplitNames();
   /** Numbers of owners whose own name another owner has. */
   private readonly losers = new Set<number>();
   /** By node: the hash of what the data plane has, 0 for nothing. */
@@ -74,7 +89,7 @@ export class Publication {
   constructor(settings: PublicationSettings) {
     this.settings = settings;
     this.tree = new NameTree(settings.random);
-    this.keptServices = new KeptServices(settings.keptFrom);
+    this.splitServices = new SplitServices(settings.splitFrom);
   }
 
   /** Takes owners from `keys` until `budget` names are compiled; then sends what differs at their names and at `touched`. */
@@ -83,12 +98,17 @@ export class Publication {
     const current = new CurrentNames(this);
     const work = new Work(touched);
     const idle: Owner[] = [];
+    /** Of a service that is published and is being split or put together: its names are never missing meanwhile. */
+    const together = new Set<string>();
     let left = budget;
     for (const key of keys) {
-      if (left <= 0) break;
+      if (left <= 0 && together.size === 0) break;
+      if (left <= 0 && !together.has(key)) continue;
       keys.delete(key);
+      together.delete(key);
       const owner = this.ownerOf(key, work);
       if (owner === undefined) continue;
+      if (!owner.isStatic && owner.bucket === undefined) this.splitUp(owner, keys, together);
       left -= 1 + this.claims.nodesOf(owner).length;
       const compiled = current.of(owner);
       left -= compiled.names.length;
@@ -96,34 +116,61 @@ export class Publication {
       if (compiled.names.length + compiled.held.length === 0) idle.push(owner);
     }
     for (const node of touched) this.settle(node, current, work);
-    for (const owner of idle) if (owner.problems.size === 0) this.owners.forget(owner);
+    for (const owner of idle) if (owner.problems.size === 0) this.forget(owner);
     return work;
+  }
+
+  /** The owners to compile because these instances of a service have changed; undefined: possibly all. */
+  keysFor(serviceKey: string, changed: readonly InstanceState[] | undefined): string[] {
+    return this.splitServices.keysFor(serviceKey, this.settings.registry.service(serviceKey), changed);
+  }
+
+  /** Adds the parts of a service to `keys`, and to `together` those that must not wait. */
+  private splitUp(owner: Owner, keys: Set<string>, together: Set<string>): void {
+    const wasSplit = this.splitServices.has(owner.key);
+    const parts = this.splitServices.update(owner.key, this.settings.registry.service(owner.key));
+    const isSplit = this.splitServices.has(owner.key);
+    const isMoving = isSplit !== wasSplit && (wasSplit || this.claims.nodesOf(owner).length > 0);
+    for (const part of parts) {
+      keys.add(part);
+      if (isMoving) together.add(part);
+    }
+  }
+
+  private forget(owner: Owner): void {
+    // Its parts are found by it.
+    if (this.splitServices.has(owner.key)) return;
+    if (!owner.isStatic && owner.bucket !== undefined) this.splitServices.forgetPart(owner.key, owner.bucket);
+    this.owners.forget(owner);
   }
 
   /** The owner of a key. If its rank has changed, the old owner gives up its names first. */
   private ownerOf(key: string, work: Work): Owner | undefined {
     const known = this.owners.ofKey(key);
-    const service = this.settings.registry.service(key)?.service;
+    const service = this.settings.registry.service(serviceKeyOf(key))?.service;
     if (known?.isStatic || service === undefined) return known;
-    const owner = this.owners.ensureService(service);
-    if (known !== undefined && known !== owner) {
-      this.keptServices.forget(key);
-      this.claim(known, NOTHING, work);
-    }
+    const owner = this.owners.ensureService(service, bucketOfKey(key));
+    if (known !== undefined && known !== owner) this.claim(known, NOTHING, work);
     return owner;
   }
 
   /** The current names of an owner. */
-  compile(owner: Owner): Compiled {
-    if (owner.isStatic) return { names: this.namesOfStatic(owner), held: [], kept: undefined };
-    const known = owner.problems;
+  compile(owner: Owner, instances: InstancesOfParts): Compiled {
+    if (owner.isStatic) return { names: this.namesOfStatic(owner), held: [] };
     const problems = new Set<string>();
-    const compiled = this.compileService(owner, (problem) => {
-      if (!known.has(problem) && !problems.has(problem)) this.settings.leftOut(owner.key, problem);
+    const compiled = this.compileService(owner, instances, (problem) => {
+      if (!problems.has(problem) && !this.isReported(owner, problem)) this.settings.leftOut(titleOf(owner), problem);
       problems.add(problem);
     });
     owner.problems = problems.size > 0 ? problems : NO_PROBLEMS;
     return compiled;
+  }
+
+  /** Of this owner, or of another part of the same service. */
+  private isReported(owner: Owner, problem: string): boolean {
+    if (owner.problems.has(problem) || owner.bucket === undefined) return owner.problems.has(problem);
+    const parts = this.splitServices.partsOf(serviceKeyOf(owner.key));
+    return parts.some((key) => this.owners.ofKey(key)?.problems.has(problem) === true);
   }
 
   private namesOfStatic({ zone, bucket }: Owner): PublishedName[] {
@@ -131,37 +178,43 @@ export class Publication {
     return bucket === undefined ? generatedNamesOf(entry) : staticNamesOf(entry, bucket);
   }
 
-  private compileService(owner: Owner, leftOut: (problem: string) => void): Compiled {
+  private compileService(owner: Owner, instances: InstancesOfParts, leftOut: (problem: string) => void): Compiled {
     const { registry, isAnswered } = this.settings;
-    const state = registry.service(owner.key);
+    const state = registry.service(serviceKeyOf(owner.key));
     const zone = state?.service && this.settings.zone(state.service.zone);
-    if (state === undefined || zone === undefined) {
-      this.keptServices.forget(owner.key);
+    const isSplit = state !== undefined && this.splitServices.has(state.key);
+    if (state === undefined || zone === undefined || (owner.bucket !== undefined && !isSplit)) {
       this.losers.delete(owner.number);
-      if (state?.service && state.service.names.length > 0)
+      if (owner.bucket === undefined && state?.service && state.service.names.length > 0)
         leftOut(`it is published in the zone ${state.service.zone}, which is not served`);
       return NOTHING;
     }
     const context = { zone: zone.name, reverseZones: zone.reverseZones, isAnswered, leftOut };
-    return this.withoutLostNames(owner, compileService(state, context, this.keptServices), leftOut);
+    if (!isSplit) return this.withoutLostNames(owner, compileService(state, context), leftOut);
+    if (owner.bucket === undefined)
+      return this.withoutLostNames(owner, compileService(state, context, 'common'), leftOut);
+    const some = instances.of(state, owner.bucket);
+    if (some.length === 0) return NOTHING;
+    // The service reports the names that it has lost.
+    return this.withoutLostNames(owner, compileService(state, context, some), () => {});
   }
 
   /** An owner that lost a name publishes nothing below it, or it would be half of one service and half of another. */
   private withoutLostNames(
     owner: Owner,
-    { bases, names, held, kept }: CompiledService,
+    { bases, names, held }: CompiledService,
     leftOut: (problem: string) => void,
   ): Compiled {
     const winners = bases.map((base) => this.winnerOver(owner, base));
     if (!winners.some((winner) => winner !== undefined)) {
       this.losers.delete(owner.number);
-      return { names, held, kept };
+      return { names, held };
     }
-    this.losers.add(owner.number);
+    if (owner.bucket === undefined) this.losers.add(owner.number);
     winners.forEach((winner, i) => {
-      if (winner) leftOut(`${formatName(bases[i])} is answered from ${winner.key}, which comes first`);
+      if (winner) leftOut(`${formatName(bases[i])} is answered from ${titleOf(winner)}, which comes first`);
     });
-    return { names: names.filter(({ below }) => below === NO_BASE || winners[below] === undefined), held, kept };
+    return { names: names.filter(({ below }) => below === NO_BASE || winners[below] === undefined), held };
   }
 
   /** The first owner that wins the name over this one. */
@@ -173,11 +226,10 @@ export class Publication {
   }
 
   /** Makes `names` all that the owner claims. Returns those whose name was not sent with that content. */
-  private claim(owner: Owner, { names, held, kept }: Compiled, work: Work): ReadonlyMap<Node, PublishedName> {
+  private claim(owner: Owner, { names, held }: Compiled, work: Work): ReadonlyMap<Node, PublishedName> {
     const { claims, tree } = this;
     this.hold(owner, held, work);
     const before = claims.nodesOf(owner);
-    const known = kept?.claimed ?? NO_NAMES;
     const after = new Int32Array(names.length);
     const stays = new Uint8Array(before.length);
     const fresh = new Map<Node, PublishedName>();
@@ -185,18 +237,17 @@ export class Publication {
     let next = 0;
     for (let i = 0; i < names.length; i++) {
       const name = names[i];
-      let at = findAhead(known, next, name);
       // The names of most owners are the same as before, in the same order.
-      if (at < 0 && next < before.length && tree.isAt(before[next], name.records.name)) at = next;
+      const at = next < before.length && tree.isAt(before[next], name.records.name) ? next : -1;
       const node = at >= 0 ? before[at] : tree.ensure(name.records.name, (created) => this.touchNew(created, work));
       after[i] = node;
       if (at >= 0) {
         stays[at] = 1;
         next = at + 1;
       } else moved.add(node);
-      const sent = this.sent[node];
-      // Of a name that was claimed before, what was sent is the same, unless it was taken back or sent to some.
-      if ((known[at] === name ? sent > 0 : sent === name.hash) && claims.isOwnedByOnly(node, owner)) continue;
+      if (name.isPart) this.splitNames.claim(node, owner, name.hash);
+      else this.splitNames.giveUp(node, owner);
+      if (this.isSentFor(node, owner, name)) continue;
       fresh.set(node, name);
       work.touched.add(node);
     }
@@ -205,8 +256,13 @@ export class Publication {
       if (stays[i] === 0 && !moved.has(before[i])) this.lose(owner, before[i], work);
     }
     claims.setNodes(owner, after);
-    if (kept !== undefined) kept.claimed = names;
     return fresh;
+  }
+
+  /** The data plane has what the owner claims, and no other owner has a say. */
+  private isSentFor(node: Node, owner: Owner, { hash, isPart }: PublishedName): boolean {
+    if (!isPart) return this.sent[node] === hash && this.claims.isOwnedByOnly(node, owner);
+    return this.sent[node] === IN_PARTS && this.splitNames.isSent(node, owner, hash);
   }
 
   /** Makes `names` all that the owner holds without publishing them. */
@@ -226,6 +282,7 @@ export class Publication {
   }
 
   private lose(owner: Owner, node: Node, work: Work): void {
+    this.splitNames.giveUp(node, owner);
     this.claims.removeOwner(node, owner);
     this.contest(owner, node, work);
     work.touched.add(node);
@@ -237,7 +294,8 @@ export class Publication {
     if (!owner.competes || numbers.length === 0 || isReverse(this.tree, node)) return;
     for (const number of numbers) {
       const other = this.owners.ofNumber(number);
-      if (other.competes && other !== owner) work.contested.add(other.key);
+      if (other.competes && other !== owner && !areOneService(other, owner))
+        work.contested.add(serviceKeyOf(other.key));
     }
   }
 
@@ -249,11 +307,42 @@ export class Publication {
       if (this.isHeld(left)) this.settle(left, current, work);
       return;
     }
+    if (this.isInParts(node)) this.settleParts(node, current, work);
+    else this.settleWhole(node, current, work);
+  }
+
+  private settleWhole(node: Node, current: CurrentNames, work: Work): void {
+    this.splitNames.forgetSent(node);
     const content = this.contentAt(node, current);
     if (this.isSentAs(node, content)) return;
     if (content !== undefined) work.changes.push({ kind: 'replace-name', records: content.records });
     else work.changes.push({ kind: 'remove-name', name: this.tree.nameOf(node) });
     this.markSent(node, content?.hash ?? 0, work);
+  }
+
+  /** Only parts of one service claim the name. */
+  isInParts(node: Node): boolean {
+    const claimants = this.splitNames.claimants(node);
+    if (claimants === 0 || this.isHeld(node) || this.apexOf(node) === undefined) return false;
+    const numbers = this.claims.ownersOf(node);
+    if (claimants !== numbers.length) return false;
+    const [first, ...others] = numbers.map((number) => this.owners.ofNumber(number));
+    return others.every((other) => areOneService(first, other));
+  }
+
+  /** Sends what differs of a name that is in parts. */
+  private settleParts(node: Node, current: CurrentNames, work: Work): void {
+    const { isWhole, changed, gone } = this.splitNames.toSend(node);
+    const parts: NamePart[] = gone.map((part) => ({ part, rrsets: [] }));
+    for (const part of changed) {
+      const name = current.at(this.owners.ofNumber(part), node);
+      parts.push({ part, rrsets: name?.records.rrsets ?? [] });
+      this.splitNames.markSent(node, part, name?.hash);
+    }
+    for (const part of gone) this.splitNames.markSent(node, part, undefined);
+    if (parts.length === 0) return;
+    work.changes.push({ kind: 'replace-parts', name: this.tree.nameOf(node), isWhole, parts });
+    this.markSent(node, IN_PARTS, work);
   }
 
   /** A held name exists only while there are names below it. */
@@ -344,6 +433,11 @@ export class Publication {
     if (!this.isSentAs(node, content)) this.sent[node] = DIFFERENT;
   }
 
+  /** The same for what a part has at a name. */
+  notePartSentToOne(node: Node, owner: Owner, hash: number): void {
+    if (!this.splitNames.isSent(node, owner, hash)) this.splitNames.forgetSentPart(node, owner);
+  }
+
   /** How many services have lost their name to another. */
   get conflicts(): number {
     return this.losers.size;
@@ -354,14 +448,15 @@ export class Publication {
   }
 }
 
-type Compiled = Pick<CompiledService, 'names' | 'held' | 'kept'>;
+type Compiled = Pick<CompiledService, 'names' | 'held'>;
 
 const NO_NAMES: readonly PublishedName[] = [];
-const NOTHING: Compiled = { names: NO_NAMES, held: [], kept: undefined };
+const NOTHING: Compiled = { names: NO_NAMES, held: [] };
 
 /** The current names of owners, each compiled once on demand. Must not be kept beyond a pass. */
 export class CurrentNames {
   private readonly publication: Publication;
+  private readonly instances = new InstancesOfParts();
   private readonly compiled = new Map<number, Compiled>();
   private readonly noted = new Map<number, ReadonlyMap<Node, PublishedName>>();
   private readonly indexed = new Map<number, ReadonlyMap<Node, PublishedName>>();
@@ -373,7 +468,7 @@ export class CurrentNames {
   of(owner: Owner): Compiled {
     const known = this.compiled.get(owner.number);
     if (known !== undefined) return known;
-    const compiled = this.publication.compile(owner);
+    const compiled = this.publication.compile(owner, this.instances);
     this.compiled.set(owner.number, compiled);
     return compiled;
   }

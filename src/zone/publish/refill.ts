@@ -2,7 +2,8 @@
 // now. Much may be sent between two of these changes, since a thread takes one message at a time. It receives that as well,
 // and nothing older may follow, or it would answer with an instance that is gone.
 import { grown, growth } from '../../memory/runs.ts';
-import type { Change, NameRecords } from '../../plane/records.ts';
+import type { Change } from '../../plane/records.ts';
+import type { Owner } from './owner.ts';
 import { CurrentNames, type Publication } from './publication.ts';
 import type { Node } from './tree.ts';
 import { type ZoneEntry, zoneState } from './zone-table.ts';
@@ -21,21 +22,24 @@ export function* refillChanges(
   }
   const given = new NodeSet();
   for (const owner of [...owners.all()]) {
-    const contentOf = contentAsSent(publication);
+    const asSent = new AsSent(publication);
     // A copy: what is claimed later is sent to every thread.
     for (const node of claims.nodesOf(owner).slice()) {
+      if (publication.isInParts(node)) {
+        given.add(node);
+        yield* asSent.part(node, owner);
+      }
       if (claims.ownersOf(node).length > 1) continue;
       given.add(node);
-      const records = contentOf(node);
-      if (records !== undefined) yield { kind: 'replace-name', records };
+      yield* asSent.name(node);
     }
   }
   // Names of several owners, of none, and those that went from an owner to an earlier one meanwhile.
-  const contentOf = contentAsSent(publication);
+  const asSent = new AsSent(publication);
   for (const node of tree.nodes()) {
     if (given.has(node)) continue;
-    const records = contentOf(node);
-    if (records !== undefined) yield { kind: 'replace-name', records };
+    if (!publication.isInParts(node)) yield* asSent.name(node);
+    else for (const number of [...claims.ownersOf(node)]) yield* asSent.part(node, owners.ofNumber(number));
   }
   for (const { sent } of sentZones(table)) if (sent) yield { kind: 'replace-zone', zone: sent };
 }
@@ -48,20 +52,43 @@ function* sentZones(table: () => ReadonlyMap<string, ZoneEntry>): Generator<Zone
   }
 }
 
-/** The current content of a sent name. Data compiled before a pass is not used after it. */
-function contentAsSent(publication: Publication): (node: Node) => NameRecords | undefined {
-  let { passes } = publication;
-  let current = new CurrentNames(publication);
-  return (node) => {
-    if (!publication.isSent(node)) return undefined;
-    if (publication.passes !== passes) {
-      passes = publication.passes;
-      current = new CurrentNames(publication);
-    }
-    const content = publication.contentAt(node, current);
+/** The current content of sent names. Data compiled before a pass is not used after it. */
+class AsSent {
+  private readonly publication: Publication;
+  private passes: number;
+  private current: CurrentNames;
+
+  constructor(publication: Publication) {
+    this.publication = publication;
+    this.passes = publication.passes;
+    this.current = new CurrentNames(publication);
+  }
+
+  *name(node: Node): Generator<Change> {
+    const { publication } = this;
+    if (!publication.isSent(node)) return;
+    const content = publication.contentAt(node, this.names());
     publication.noteSentToOne(node, content);
-    return content?.records;
-  };
+    if (content !== undefined) yield { kind: 'replace-name', records: content.records };
+  }
+
+  /** What a part has at a name. */
+  *part(node: Node, owner: Owner): Generator<Change> {
+    const { publication } = this;
+    const name = publication.isSent(node) ? this.names().at(owner, node) : undefined;
+    if (name === undefined) return;
+    const { rrsets } = name.records;
+    publication.notePartSentToOne(node, owner, name.hash);
+    yield { kind: 'replace-parts', name: name.records.name, isWhole: false, parts: [{ part: owner.number, rrsets }] };
+  }
+
+  private names(): CurrentNames {
+    if (this.publication.passes !== this.passes) {
+      this.passes = this.publication.passes;
+      this.current = new CurrentNames(this.publication);
+    }
+    return this.current;
+  }
 }
 
 /** A byte for each node: a set of a million numbers would take 40 MB. */

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { formatName, parseName } from '../../src/dns/name.ts';
 import { createChangeQueue } from '../../src/plane/change-queue.ts';
 import { BLOCK } from '../../src/plane/layout.ts';
-import { applyEntry } from '../../src/plane/messages.ts';
+import { applyEntry, type PartBlock } from '../../src/plane/messages.ts';
 import type { Change } from '../../src/plane/records.ts';
 
 /** A queue whose receivers keep what they get; nothing is acknowledged by itself. */
@@ -89,6 +89,20 @@ test('a change resolves with its own message, not with one before, also if other
   assert.equal(resolved.size, names.length);
 });
 
+test('parts of a name that wait are joined: the last state of each, and all are the whole if the earlier ones were', () => {
+  const { queue, sent, acknowledgeAll } = queueFor(['a']);
+  const parts = (isWhole: boolean, ...stated: [part: number, ttlSeconds: number][]): Change => ({
+    ...{ kind: 'replace-parts', name: parseName('x.test.'), isWhole },
+    parts: stated.map(([part, ttl]) => ({ part, rrsets: replace('x.test.', ttl).records.rrsets })),
+  });
+  for (const name of ['one.test.', 'two.test.', 'three.test.', 'four.test.']) void queue.add([replace(name, 1)]);
+  void queue.add([replace('x.test.', 1)]);
+  void queue.add([parts(true, [1, 11], [2, 12])]);
+  void queue.add([parts(false, [2, 22], [3, 23])]);
+  acknowledgeAll();
+  assert.deepEqual(sent.splice(0)[0].names, ['whole: 1 x.test. 11, 2 x.test. 22, 3 x.test. 23']);
+});
+
 test('a receiver that is gone is not waited for', async () => {
   const { queue, sent } = queueFor(['a', 'b']);
   const done = settled(queue.add([replace('x.test.', 5)]));
@@ -162,7 +176,14 @@ function namesIn(bytes: ArrayBuffer): string[] {
       const name = new Uint8Array(block.buffer, (at + BLOCK.NAME_BYTES) * 4, length);
       names.push(`${formatName(name)} ${block[at + BLOCK.NAME_BYTES + ((length + 3) >> 2) + 1]}`);
     },
-    replaceParts: fail,
+    replaceParts(isWhole: boolean, blocks: readonly PartBlock[]) {
+      const parts: string[] = [];
+      for (const { part, words } of blocks) {
+        target.replaceName(words, 0);
+        parts.push(`${part} ${names.pop()}`);
+      }
+      names.push(`${isWhole ? 'whole: ' : ''}${parts.join(', ')}`);
+    },
     removeName: (_hash: number, name: Uint8Array) => void names.push(`${formatName(name)} removed`),
     replaceZone: fail,
     removeZone: fail,

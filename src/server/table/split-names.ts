@@ -1,5 +1,6 @@
 // Names of large services, which cross the bridge in parts. A part is a block of the name that has only its own records; the table
 // has the block that is joined from all of them, so that an answer reads one block, as for any name.
+import { growth } from '../../memory/runs.ts';
 import { BLOCK, RRSET } from '../../plane/layout.ts';
 import type { PartBlock } from '../../plane/messages.ts';
 import { type Table, wordsOf } from './table.ts';
@@ -75,7 +76,15 @@ interface Piece {
   readonly end: number;
 }
 
-/** One block with the records of all, which have the same name. */
+/** Joining is synchronous, so all of it uses the same memory. */
+let memory = new Int32Array(1024);
+
+function room(size: number): Int32Array {
+  if (size > memory.length) memory = new Int32Array(growth(size));
+  return memory;
+}
+
+/** One block with the records of all, which have the same name. Overwritten by the next. */
 export function joinBlocks(blocks: readonly Int32Array[]): Int32Array {
   const [first] = blocks;
   const headers = headersOf(first);
@@ -85,7 +94,7 @@ export function joinBlocks(blocks: readonly Int32Array[]): Int32Array {
   for (const { pieces, stride } of rrsets) {
     for (const { words, at, start, end } of pieces) size += end - start + (stride > 0 ? 0 : words[at + RRSET.COUNT]);
   }
-  const joined = new Int32Array(size);
+  const joined = room(size);
   joined.set(first.subarray(0, headers));
   joined[BLOCK.SIZE] = size;
   joined[BLOCK.RRSETS] = rrsets.length;
@@ -130,17 +139,25 @@ function putRRset(joined: Int32Array, header: number, from: number, pieces: read
   joined[header + RRSET.COUNT] = count;
   joined[header + RRSET.FIRST] = from;
   joined[header + RRSET.STRIDE] = stride;
-  let offset = from;
+  let list = from;
   let next = stride > 0 ? from : from + count;
-  for (const { words, at, start, end } of pieces) {
+  for (const piece of pieces) {
+    const { words, at, start, end } = piece;
     joined.set(words.subarray(start, end), next);
     if (stride === 0) {
-      const [own, list] = [words[at + RRSET.STRIDE], words[at + RRSET.FIRST]];
-      for (let i = 0; i < words[at + RRSET.COUNT]; i++) {
-        joined[offset++] = next + (own > 0 ? i * own : words[list + i] - start);
-      }
+      putOffsets(joined, list, piece, next);
+      list += words[at + RRSET.COUNT];
     }
     next += end - start;
   }
   return next;
+}
+
+/** The offsets of records that begin at `to` in the joined block. */
+function putOffsets(joined: Int32Array, list: number, { words, at, start }: Piece, to: number): void {
+  const count = words[at + RRSET.COUNT];
+  const stride = words[at + RRSET.STRIDE];
+  const first = words[at + RRSET.FIRST];
+  if (stride > 0) for (let i = 0; i < count; i++) joined[list + i] = to + i * stride;
+  else for (let i = 0; i < count; i++) joined[list + i] = to + words[first + i] - start;
 }

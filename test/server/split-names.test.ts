@@ -26,7 +26,7 @@ const part = fc.record({
 const command = fc.record({
   name: fc.constantFrom(...NAMES),
   do: fc.constantFrom('parts', 'parts', 'parts', 'whole', 'replace', 'remove'),
-  parts: fc.array(part, { minLength: 1, maxLength: 4 }),
+  parts: fc.uniqueArray(part, { minLength: 1, maxLength: 4, selector: (one) => one.part }),
 });
 
 test('a name in parts is answered as one with the records of all its parts', () => {

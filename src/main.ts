@@ -42,7 +42,7 @@ export interface Running {
   /** Address of explain, the status page, the cache and the Cloud Map API; undefined: none. */
   readonly admin: AdminConfig | undefined;
   /** At most `limit` services of each zone are listed. */
-  overview(limit: number): Overview;
+  overview(limit: number, wholeLimit?: number): Overview;
   /** Who has a name. Throws NameError. */
   explain(name: string): Pick<NameExplanation, 'owners'>;
   /** Resolves when every active check has a first result (true), or after a few seconds (false). */
@@ -103,7 +103,8 @@ async function start(
   stops.push(onceLoaded(raiseInliningLimits, control, clock));
 
   const census = createCensus(control);
-  const overview = (limit: number) => overviewOf({ ...control, census, zones: control.servedZones() }, limit);
+  const overview = (limit: number, wholeLimit?: number) =>
+    overviewOf({ ...control, census, zones: control.servedZones() }, limit, wholeLimit);
   const inForce = createConfigInForce(config.file, config.hash, clock);
   const parts = { control, plane, metrics, config, overview, census, history, observing, clock, log };
   const http = await startHttp({ ...parts, isStopping: () => isStopping, configuration: inForce.status });

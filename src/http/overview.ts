@@ -54,8 +54,15 @@ export interface OverviewSources {
   readonly board: Pick<StatusBoard, 'sources' | 'zone' | 'degraded'>;
 }
 
-/** `limit` bounds the services listed of each zone; the counts are of all. */
-export function overviewOf({ zones, registry, census, board }: OverviewSources, limit: number): Overview {
+/**
+ * `limit` bounds the services listed of each zone, `wholeLimit` those of them whose instances are all answered; the counts are of
+ * all.
+ */
+export function overviewOf(
+  { zones, registry, census, board }: OverviewSources,
+  limit: number,
+  wholeLimit = limit,
+): Overview {
   return {
     zones: zones.map(({ name, records }) => {
       const { services, troubled, instanceCount, answeredCount } = census.zone(name);
@@ -63,7 +70,9 @@ export function overviewOf({ zones, registry, census, board }: OverviewSources, 
         name,
         ...board.zone(name),
         records: records.count,
-        services: listed(services, troubled, limit).map((key) => describe(registry.service(key)!, services.get(key)!)),
+        services: listed(services, troubled, limit, wholeLimit).map((key) =>
+          describe(registry.service(key)!, services.get(key)!),
+        ),
         serviceCount: services.size,
         instanceCount,
         answeredCount,
@@ -74,10 +83,15 @@ export function overviewOf({ zones, registry, census, board }: OverviewSources, 
   };
 }
 
-/** Services in trouble first, then the others, each by name, up to `limit`. */
-function listed(services: ReadonlyMap<string, unknown>, troubled: ReadonlySet<string>, limit: number): string[] {
+/** Services in trouble first, then the others, each by name. */
+function listed(
+  services: ReadonlyMap<string, unknown>,
+  troubled: ReadonlySet<string>,
+  limit: number,
+  wholeLimit: number,
+): string[] {
   const first = firstOf(troubled, limit);
-  const whole = firstOf(services.keys(), limit - first.length, (key) => !troubled.has(key));
+  const whole = firstOf(services.keys(), Math.min(limit - first.length, wholeLimit), (key) => !troubled.has(key));
   return [...first.sort(), ...whole.sort()];
 }
 

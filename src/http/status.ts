@@ -52,13 +52,13 @@ export interface UpstreamStatus {
 const MAX_TROUBLED = 1_000;
 
 export const statusEndpoint = (
-  overview: (limit: number) => Overview,
+  overview: (limit: number, wholeLimit?: number) => Overview,
   upstreams: () => readonly UpstreamCounters[],
   configuration: () => ConfigStatus,
 ): Endpoint => ({
   path: '/status',
   methods: ['GET'],
-  handle: () => json(200, statusOf(overview(MAX_TROUBLED), upstreams(), configuration())),
+  handle: () => json(200, statusOf(overview(MAX_TROUBLED, 0), upstreams(), configuration())),
 });
 
 export function statusOf(

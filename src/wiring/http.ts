@@ -36,7 +36,7 @@ export interface HttpSources {
   readonly plane: RunningDataPlane;
   readonly metrics: Metrics;
   readonly config: Config;
-  readonly overview: (limit: number) => Overview;
+  readonly overview: (limit: number, wholeLimit?: number) => Overview;
   readonly census: Census;
   readonly history: RunningHistory;
   readonly observing: Observing;

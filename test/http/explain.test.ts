@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createConfigInForce } from '../../src/config/in-force.ts';
 import { HealthSync } from '../../src/health/sync.ts';
 import { createHistory } from '../../src/history/history.ts';
 import { createCensus } from '../../src/http/census.ts';
-import type { HttpRequest } from '../../src/http/endpoint.ts';
+import type { HttpRequest, HttpResponse } from '../../src/http/endpoint.ts';
 import { explainChain, explainEndpoint, explainName } from '../../src/http/explain.ts';
 import { explanationText } from '../../src/http/explanation-text.ts';
 import { overviewOf } from '../../src/http/overview.ts';
+import { statusEndpoint } from '../../src/http/status.ts';
 import { createRegistry } from '../../src/registry/registry.ts';
 import { createStatusBoard } from '../../src/sources/status.ts';
 import type { NameExplanation } from '../../src/zone/explain/explain.ts';
@@ -215,6 +217,31 @@ test('an overview of many services lists those in trouble first and counts the r
     ['api.test.local.', 'a0.test.local.'],
   );
   assert.deepEqual([zone.serviceCount, zone.instanceCount, zone.answeredCount], [6, 2, 1]);
+});
+
+test('a status of 1,000 healthy services and one in trouble describes that one', () => {
+  const { registry, board, census } = rooms();
+  for (let index = 0; index < 1_000; index++)
+    registry.replaceService(service(`a${index}`, { key: `static/test.local./default/a${index}` }));
+  let described = 0;
+  const counting = {
+    service(key: string) {
+      described++;
+      return registry.service(key);
+    },
+  };
+  const zones = [{ name: 'test.local.', records: { count: 0 } }];
+  const { handle } = statusEndpoint(
+    (limit, wholeLimit) => overviewOf({ zones, registry: counting, board, census }, limit, wholeLimit),
+    () => [],
+    createConfigInForce('/etc/zones.yaml', 'abc', fakeClock()).status,
+  );
+  const { trouble } = JSON.parse(String((handle(undefined as never) as HttpResponse).body));
+  assert.deepEqual(
+    trouble.map(({ name }: { name: string }) => name),
+    ['api.test.local.'],
+  );
+  assert.equal(described, 1);
 });
 
 test('explain of a slow start shows the current share of the weight', async () => {

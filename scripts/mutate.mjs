@@ -3,6 +3,7 @@
 // copy of the compiled code. A mutant counts as killed only if the test that failed passes again without it; one that
 // hangs is counted by itself. Stryker has no runner for a random sample over node:test; this needs a parser only.
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { SourceMap } from 'node:module';
@@ -66,7 +67,7 @@ try {
 }
 
 async function main() {
-  const mutants = await sample(Number(options.count), seeded(Number(options.seed)));
+  const mutants = await sample(Number(options.count), options.seed);
   if (options.list) {
     for (const [index, mutant] of mutants.entries()) console.log(`${index + 1} ${await describe(mutant)}`);
     return 0;
@@ -83,12 +84,12 @@ async function main() {
       break;
     }
     if (!isWanted(index + 1)) continue;
-    const title = await describe(mutant);
-    const isEquivalent = equivalent.has(title.replace(/:\d+:/, ':'));
-    const { outcome, by } = isEquivalent ? { outcome: 'equivalent' } : await judge(mutant, took);
+    const { outcome, by } = equivalent.has(keyOf(mutant)) ? { outcome: 'equivalent' } : await judge(mutant, took);
     byRoom.get(mutant.room)[outcome]++;
     const word = outcome === 'survived' || outcome === 'unreached' ? outcome.toUpperCase() : outcome;
-    console.log(`${index + 1}/${mutants.length} ${word.padEnd(10)} ${title}${by === undefined ? '' : ` (${by})`}`);
+    console.log(
+      `${index + 1}/${mutants.length} ${word.padEnd(10)} ${await describe(mutant)}${by === undefined ? '' : ` (${by})`}`,
+    );
   }
   return report(byRoom);
 }
@@ -130,23 +131,28 @@ async function copyTree() {
   await cp('build', join(tree, 'build'), { recursive: true });
 }
 
-/** So many mutants of the rooms, each file's chance being in proportion to what can be mutated in it. */
-async function sample(count, random) {
+/**
+ * So many mutants of the rooms, each file's chance being in proportion to what can be mutated in it. The choice among those of
+ * unchanged lines is the same whatever else has changed.
+ */
+async function sample(count, seed) {
   const all = [];
   for (const room of rooms) {
     const files = await filesUnder(join('build/src', room), '.js');
     if (files.length === 0) throw new Error(`src/${room} does not exist or has not been compiled`);
     for (const file of files) {
       const code = await readFile(file, 'utf8');
-      for (const mutation of mutationsOf(code)) all.push({ room, file, code, ...mutation });
+      for (const mutation of mutationsOf(code)) {
+        const mutant = { room, file, code, ...mutation };
+        const rank = createHash('sha1')
+          .update(`${seed} ${keyOf(mutant)} ${placeIn(mutant).column}`)
+          .digest('hex');
+        all.push({ ...mutant, rank });
+      }
     }
   }
-  const chosen = [];
-  while (chosen.length < count && all.length > 0) {
-    const index = Math.floor(random() * all.length);
-    chosen.push(...all.splice(index, 1));
-  }
-  return chosen;
+  all.sort((a, b) => (a.rank < b.rank ? -1 : 1));
+  return all.slice(0, count);
 }
 
 /** Runs the tests that import the mutated file until one fails: quick and near ones first, and sooner those of the room. */
@@ -171,16 +177,25 @@ async function judge({ room, file, code, start, end, text }, took) {
         continue;
       }
       await writeFile(mutated, code);
-      const again = await runTest(test, WITHOUT_MUTATION_MS);
+      const again = await runTwice(test, WITHOUT_MUTATION_MS);
       const by = relative('build/test', test);
       took.set(test, again.passed ? again.tookMs : Number.POSITIVE_INFINITY);
-      if (again.passed && again.tookMs < timeoutMs / 2) return { outcome: hung ? 'hung' : 'killed', by };
-      if (!again.passed) console.log(`${by} is left out: it fails without any mutation, or is too slow`);
+      if (again.passed && !hung) return { outcome: 'killed', by };
+      if (again.passed && again.tookMs < timeoutMs / 2) return { outcome: 'hung', by };
+      console.log(
+        `${by}: ${again.passed ? 'not judged, the machine is busy' : 'left out, it fails without any mutation'}`,
+      );
     }
     return { outcome: 'survived' };
   } finally {
     await writeFile(mutated, code);
   }
+}
+
+/** Again if it fails: the machine may have been busy. */
+async function runTwice(test, timeoutMs) {
+  const once = await runTest(test, timeoutMs);
+  return once.passed ? once : await runTest(test, timeoutMs);
 }
 
 /** In a process group of its own, which a timeout ends with all that the test has started. */
@@ -250,24 +265,26 @@ function sourceOf(file) {
   return file.replace(/^build\//, '').replace(/\.js$/, '.ts');
 }
 
-/** "src/dns/name.ts:41: < became <=: `while (at < end)`". */
-async function describe({ file, code, start, end, text, what }) {
-  const line = code.slice(0, start).split('\n').length;
-  const column = start - code.lastIndexOf('\n', start - 1) - 1;
-  const map = new SourceMap(JSON.parse(await readFile(`${file}.map`, 'utf8')));
-  const { originalLine } = map.findEntry(line - 1, column);
-  const source = sourceOf(file);
-  const shown = code.split('\n')[line - 1].trim();
-  return `${source}:${(originalLine ?? line - 1) + 1}: ${what ?? `${code.slice(start, end)} became ${text}`}: ${shown}`;
+/** "src/dns/name.ts: < became <=: `while (at < end)`". */
+function keyOf(mutant) {
+  const { file, code, start, end, text, what } = mutant;
+  const shown = code
+    .split('\n', placeIn(mutant).line + 1)
+    .at(-1)
+    .trim();
+  return `${sourceOf(file)}: ${what ?? `${code.slice(start, end)} became ${text}`}: ${shown}`;
 }
 
-/** Numbers in [0, 1), the same for the same seed (mulberry32). */
-function seeded(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+/** In the compiled code, from 0. */
+function placeIn({ code, start }) {
+  const before = code.slice(0, start).split('\n');
+  return { line: before.length - 1, column: before.at(-1).length };
+}
+
+/** The key with the line of the source: "src/dns/name.ts:41: …". */
+async function describe(mutant) {
+  const { line, column } = placeIn(mutant);
+  const map = new SourceMap(JSON.parse(await readFile(`${mutant.file}.map`, 'utf8')));
+  const { originalLine } = map.findEntry(line, column);
+  return keyOf(mutant).replace(':', `:${(originalLine ?? line) + 1}:`);
 }

@@ -1,7 +1,7 @@
 // The data plane in this thread, for tests: the same table and the same answers, no worker. With `listen` it opens plain
 // UDP and TCP sockets here.
 
-import { createCounters } from '../../src/plane/counters.ts';
+import { type Counters, createCounters } from '../../src/plane/counters.ts';
 import { encodeChanges } from '../../src/plane/messages.ts';
 import type { DataPlane } from '../../src/plane/records.ts';
 import type { ResponderSettings } from '../../src/plane/settings.ts';
@@ -11,6 +11,7 @@ import { createEngine, createPacketMemory, type Engine, type EngineDeps } from '
 export interface InProcessPlane extends DataPlane {
   readonly slots: SharedSlots;
   readonly engine: Engine;
+  readonly counters: Counters;
   /** The response to a query, undefined where there is none (or it comes later). */
   respond(query: Uint8Array, transport?: 'udp' | 'tcp'): Uint8Array | undefined;
 }
@@ -32,10 +33,11 @@ export interface InProcessOptions extends Partial<ResponderSettings> {
 export function createInProcessPlane(options: InProcessOptions = {}): InProcessPlane {
   const hashSeed = options.hashSeed ?? 0x1234_5678;
   const slots = createSlots(options.slotCapacity ?? 1 << 16);
+  const counters = createCounters();
   const engine = createEngine({
     memory: createPacketMemory(options.packetSlots ?? 1, 4096, options.allocate),
     slots: slots.bytes,
-    counters: createCounters(),
+    counters,
     settings: {
       udpPayloadBytes: options.udpPayloadBytes ?? 1232,
       versionBind: options.versionBind,
@@ -55,6 +57,7 @@ export function createInProcessPlane(options: InProcessOptions = {}): InProcessP
   return {
     slots,
     engine,
+    counters,
     async apply(changes) {
       const rest = changes[Symbol.iterator]();
       for (;;) {

@@ -1,5 +1,9 @@
 // One data thread's engine in this thread: zone text in, responses out, with a forwarder and what stands before the answers.
+
+import { parseIp } from '../../src/dns/ip.ts';
 import { type Message, parseMessage } from '../../src/dns/message/message.ts';
+import { parseName } from '../../src/dns/name.ts';
+import { parseType } from '../../src/dns/types.ts';
 import { createForwarder } from '../../src/forward/forwarder.ts';
 import { FORWARD_DEFAULTS, type ForwardSettings, type FrontSettings } from '../../src/plane/forward-settings.ts';
 import { fakeClock } from './fake-clock.ts';
@@ -45,6 +49,15 @@ export async function throughEngine(
   const { engine } = plane;
   return {
     change,
+    /** The rules that apply to a question of this client, or of any. */
+    explain(question: string, client?: string) {
+      const [name, type] = question.split(' ');
+      return engine.explainQuery({
+        name: parseName(name),
+        type: parseType(type) ?? 0,
+        client: client === undefined ? undefined : parseIp(client),
+      });
+    },
     close: () => void engine.forwarders.map((forwarder) => forwarder.close()),
     async ask(question: string, { overTcp = false, class: asked = 1, ...asking }: EngineAsking = {}): Promise<Message> {
       const { bytes, questionEnd } = composeQuestion(question, asking);

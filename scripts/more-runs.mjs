@@ -2,11 +2,12 @@
 // HEALTHDNS_FUZZ_TIMES as many. A failure prints its seed and the smallest case.
 import { register } from 'node:module';
 
+process.env.HEALTHDNS_FUZZ_TIMES ??= '10';
 const REAL = import.meta.resolve('fast-check');
 const WITH_MORE_RUNS = `
 import fc from ${JSON.stringify(REAL)};
 const USUAL_RUNS = 100;
-const times = Number(process.env.HEALTHDNS_FUZZ_TIMES ?? 10);
+const times = Number(process.env.HEALTHDNS_FUZZ_TIMES);
 const assert = (property, parameters = {}) =>
   fc.assert(property, { ...parameters, numRuns: times * (parameters.numRuns ?? USUAL_RUNS) });
 export default { ...fc, assert };

@@ -1,5 +1,5 @@
 // `npm run mutate [-- ROOM …] [--seed N] [--count N] [--only N,N-N,…] [--seconds N] [--list]`: changes one operator, constant or condition of a room at a
-// time, runs the tests of that room that reach the changed file, and lists the mutants that no test notices. Mutates a
+// time, runs the tests of that room that run the changed code, and lists the mutants that no test notices. Mutates a
 // copy of the compiled code. A mutant counts as killed only if the test that failed passes again without it; one that
 // hangs is counted by itself. Stryker has no runner for a random sample over node:test; this needs a parser only.
 import { spawn } from 'node:child_process';
@@ -10,6 +10,7 @@ import { SourceMap } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { covers, readCoverage } from './covered.mjs';
 import { mutationsOf } from './mutations.mjs';
 
 /** The test folders of a room, where they are not just test/ROOM. */
@@ -32,13 +33,13 @@ const EQUIVALENT = 'scripts/equivalent-mutants.txt';
 /** A mutant whose test takes so much longer than with the unchanged code hangs: noticed. */
 const SLOWER = 2;
 const MORE_MS = 10_000;
-const WITHOUT_MUTATION_MS = 60_000;
+const WITHOUT_MUTATION_MS = 120_000;
 /** A test of the room is run before one of another room that takes up to so many times less; likewise for each import nearer. */
 const OWN_TESTS_SOONER = 4;
 const NEARER_SOONER = 1.5;
 /** Of a test that has not run yet. */
 const UNKNOWN_MS = 1000;
-/** Tests of one mutant that pass for so long are enough: it has survived. */
+/** Tests that pass with one mutant for so long are enough: it has survived. */
 const ENOUGH_MS = 180_000;
 /** What `importsOf` has read. */
 const importsByFile = new Map();
@@ -74,8 +75,8 @@ async function main() {
   }
   const isWanted = ranges(options.only);
   const equivalent = await readEquivalent();
-  /** How long a test took when it last passed; infinite: it does not pass without a mutation. */
-  const took = new Map();
+  /** What has been recorded of tests. */
+  const known = new Map();
   const byRoom = new Map(rooms.map((room) => [room, { killed: 0, hung: 0, survived: 0, unreached: 0, equivalent: 0 }]));
   const untilMs = performance.now() + 1000 * Number(options.seconds);
   for (const [index, mutant] of mutants.entries()) {
@@ -84,7 +85,7 @@ async function main() {
       break;
     }
     if (!isWanted(index + 1)) continue;
-    const { outcome, by } = equivalent.has(keyOf(mutant)) ? { outcome: 'equivalent' } : await judge(mutant, took);
+    const { outcome, by } = equivalent.has(keyOf(mutant)) ? { outcome: 'equivalent' } : await judge(mutant, known);
     byRoom.get(mutant.room)[outcome]++;
     const word = outcome === 'survived' || outcome === 'unreached' ? outcome.toUpperCase() : outcome;
     console.log(
@@ -155,36 +156,35 @@ async function sample(count, seed) {
   return all.slice(0, count);
 }
 
-/** Runs the tests that import the mutated file until one fails: quick and near ones first, and sooner those of the room. */
-async function judge({ room, file, code, start, end, text }, took) {
+/**
+ * Runs the tests that run the mutated code until one fails: quick and near ones first, and sooner those of the room. What a test
+ * runs is recorded when it is needed for the first time.
+ */
+async function judge({ room, file, code, start, end, text }, known) {
   const distances = await testsReaching(file, TESTS[room] ?? [room]);
   if (distances.size === 0) return { outcome: 'unreached' };
   const own = (test) => test.startsWith(join('build/test', room, '/'));
   const cost = (test) =>
-    ((took.get(test) ?? UNKNOWN_MS) * NEARER_SOONER ** distances.get(test)) / (own(test) ? OWN_TESTS_SOONER : 1);
-  const usable = [...distances.keys()].filter((test) => took.get(test) !== Number.POSITIVE_INFINITY);
-  usable.sort((a, b) => cost(a) - cost(b));
+    ((known.get(test)?.tookMs ?? UNKNOWN_MS) * NEARER_SOONER ** distances.get(test)) /
+    (own(test) ? OWN_TESTS_SOONER : 1);
   const mutated = join(tree, file);
-  const untilMs = performance.now() + ENOUGH_MS;
+  let leftMs = ENOUGH_MS;
   try {
-    for (const test of usable) {
-      if (performance.now() > untilMs) break;
+    for (const test of [...distances.keys()].sort((a, b) => cost(a) - cost(b))) {
+      if (!known.has(test)) known.set(test, await record(test));
+      const { tookMs, covered } = known.get(test);
+      if (covered === undefined || !covers(covered.get(file) ?? [], start) || leftMs < 0) continue;
       await writeFile(mutated, code.slice(0, start) + text + code.slice(end));
-      const timeoutMs = took.has(test) ? MORE_MS + SLOWER * took.get(test) : WITHOUT_MUTATION_MS;
-      const { passed, hung, tookMs } = await runTest(test, timeoutMs);
-      if (passed) {
-        took.set(test, tookMs);
-        continue;
-      }
+      const timeoutMs = MORE_MS + SLOWER * tookMs;
+      const run = await runTest(test, timeoutMs);
       await writeFile(mutated, code);
-      const again = await runTwice(test, WITHOUT_MUTATION_MS);
+      leftMs -= run.tookMs;
+      if (run.passed) continue;
+      const again = await runTest(test, WITHOUT_MUTATION_MS);
       const by = relative('build/test', test);
-      took.set(test, again.passed ? again.tookMs : Number.POSITIVE_INFINITY);
-      if (again.passed && !hung) return { outcome: 'killed', by };
+      if (again.passed && !run.hung) return { outcome: 'killed', by };
       if (again.passed && again.tookMs < timeoutMs / 2) return { outcome: 'hung', by };
-      console.log(
-        `${by}: ${again.passed ? 'not judged, the machine is busy' : 'left out, it fails without any mutation'}`,
-      );
+      console.log(`${by}: not judged, ${again.passed ? 'the machine is busy' : 'it also fails without the mutation'}`);
     }
     return { outcome: 'survived' };
   } finally {
@@ -192,16 +192,24 @@ async function judge({ room, file, code, start, end, text }, took) {
   }
 }
 
-/** Again if it fails: the machine may have been busy. */
-async function runTwice(test, timeoutMs) {
-  const once = await runTest(test, timeoutMs);
-  return once.passed ? once : await runTest(test, timeoutMs);
+/** How long a test takes, and what it runs; `covered` is undefined where it fails. */
+async function record(test) {
+  const folder = await mkdtemp(join(tmpdir(), 'healthdns-covered-'));
+  try {
+    const { passed, tookMs } = await runTest(test, WITHOUT_MUTATION_MS, { NODE_V8_COVERAGE: folder });
+    if (passed) return { tookMs, covered: await readCoverage(folder, tree) };
+    console.log(`${relative('build/test', test)} is left out: it fails without any mutation, or is too slow`);
+    return { tookMs };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 /** In a process group of its own, which a timeout ends with all that the test has started. */
-function runTest(test, timeoutMs) {
+function runTest(test, timeoutMs, variables = {}) {
   const startMs = performance.now();
-  const child = spawn(process.execPath, [join(tree, test)], { cwd: tree, stdio: 'ignore', detached: true });
+  const env = { ...process.env, ...variables };
+  const child = spawn(process.execPath, [join(tree, test)], { cwd: tree, stdio: 'ignore', detached: true, env });
   let hung = false;
   const timer = setTimeout(() => {
     hung = true;

@@ -18,7 +18,7 @@ const TESTS = {
   dns: ['dns', 'server', 'forward', 'zone'],
   memory: ['memory', 'registry', 'forward'],
   native: ['native', 'server', 'forward'],
-  plane: ['plane', 'zone', 'server'],
+  plane: ['plane', 'forward', 'zone', 'server'],
   server: ['server', 'scenarios', 'forward', 'plane'],
   front: ['front', 'forward'],
   thread: ['thread', 'plane'],

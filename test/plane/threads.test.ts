@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { systemClock } from '../../src/clock.ts';
 import { composeMessage, parseMessage } from '../../src/dns/message/message.ts';
 import { parseName } from '../../src/dns/name.ts';
-import type { Change, NameRecords } from '../../src/plane/records.ts';
+import type { Change, NameRecords, RRset } from '../../src/plane/records.ts';
 import { startDataPlane } from '../../src/plane/threads.ts';
 import { askTcp, startTestPlane, testSettings, udpClient } from '../support/transports.ts';
 import { until } from '../support/until.ts';
@@ -302,7 +302,7 @@ test('replies on a wildcard address leave from the address that was queried', li
 
 test('counters of the data threads are reported', async () => {
   const plane = await startTestPlane();
-  await plane.apply([zone(), addresses('x.test.', [0], 1)]);
+  await plane.apply([zone(), addresses('x.test.', [0], 1), unencodable()]);
   const [{ address, port }] = await plane.listen();
   const client = await udpClient(address, port);
   await client.ask(query('x.test.'));
@@ -315,6 +315,7 @@ test('counters of the data threads are reported', async () => {
   assert.equal(sample('healthdns_dns_dropped_total', 'short'), 1);
   assert.equal(sample('healthdns_dns_responses_total', 'NOTIMP,own'), 2);
   assert.equal(sample('healthdns_names', ''), 1);
+  assert.equal(sample('healthdns_changes_bad_total', ''), 1);
   assert.equal(sample('healthdns_data_threads', ''), 1);
   await plane.close();
 });
@@ -336,7 +337,18 @@ function zone(): Change {
 }
 
 function addresses(name: string, slots: readonly number[], third: number): Change {
-  const records = slots.map((slot, i) => ({ rdata: Uint8Array.of(10, 0, third, i), slot, weight: 1 }));
+  return replace(
+    name,
+    slots.map((slot, i) => ({ rdata: Uint8Array.of(10, 0, third, i), slot, weight: 1 })),
+  );
+}
+
+/** Its rdata are longer than a record can have. */
+function unencodable(): Change {
+  return replace('long.test.', [{ rdata: new Uint8Array(70_000), slot: 0, weight: 1 }]);
+}
+
+function replace(name: string, records: RRset['records']): Change {
   const rrset = {
     type: 1,
     ttlSeconds: 5,

@@ -244,3 +244,24 @@ test('the name of a zone that was added and removed during a flush is gone with 
     [],
   );
 });
+
+test('a service leaves no name behind, however many it has', async () => {
+  const { plane, state, zones, registry } = setUpZones([clusterZone()]);
+  await zones.flush();
+  const before = plane.text();
+  // With and without a name for its port: any number of names, odd or even.
+  const services = Array.from({ length: 100 }, (_, n) => kubernetesService(`prod/s${n}`));
+  for (const [n, service] of services.entries()) {
+    const ports = n % 2 === 0 ? [] : [port('http', 80)];
+    const instances = Array.from({ length: n >> 1 }, (_, i) => instance(`i${i}`, [`10.${n}.0.${i}`], { ports }));
+    state({ ...service, ports }, instances);
+  }
+  await zones.flush();
+  assert.ok(plane.names.size > 2_000);
+  for (const { key } of services) {
+    registry.removeGroup(key);
+    registry.removeService(key);
+  }
+  await zones.flush();
+  assert.equal(plane.text(), before);
+});

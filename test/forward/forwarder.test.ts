@@ -87,6 +87,24 @@ test('after a truncated reply over TCP the next server is queried; else the part
   assert.equal(better.flags & FLAG.TC, 0);
 });
 
+test('a reply whose names the upstream compressed so well that the response is too long has TC, and is not cached', async () => {
+  const COUNT = 1000;
+  const name = `${'a'.repeat(60)}.${'b'.repeat(60)}.example.`;
+  const one = await upstream((asked) => {
+    if (asked.transport === 'udp') return asked.send(asked.reply({ flags: FLAG.QR | FLAG.TC }));
+    // The owner and the target of each SRV record are pointers to the question.
+    const record = [0xc0, 12, 0, TYPE.SRV, 0, 1, 0, 0, 1, 44, 0, 8, 0, 0, 0, 0, 0, 53, 0xc0, 12];
+    const empty = asked.reply({});
+    empty.set([COUNT >> 8, COUNT & 0xff], 6);
+    asked.send(Uint8Array.from([...empty, ...Array.from({ length: COUNT }, () => record).flat()]));
+  });
+  const { ask, cached } = forwarder([one], { clock: fakeClock() });
+  const response = await ask(`${name} SRV`, { maxBytes: 65_535 });
+  assert.equal(response.flags & FLAG.TC, FLAG.TC);
+  assert.ok(response.answers.length > 400 && response.answers.length < COUNT);
+  assert.equal(cached(`${name} SRV`, { maxBytes: 65_535 }), undefined);
+});
+
 test('a truncated reply over TCP without a matching record is SERVFAIL', async () => {
   const one = await upstream((asked) => asked.send(asked.reply({ flags: FLAG.QR | FLAG.TC, authorities: SOA })));
   const { ask } = forwarder([one], { clock: fakeClock() });

@@ -24,7 +24,7 @@ export interface CacheEntry {
   readonly rcode: number;
   /** Validated by the upstream server; AD is set for clients that sent AD or DO. */
   readonly authentic: boolean;
-  /** The upstream could not send all of it, not even over TCP: clients get TC. Such an entry is never stored. */
+  /** Not all of it fits into a message, the upstream's or ours: clients get TC. Such an entry is never stored. */
   readonly truncated: boolean;
   /** RFC 8914 info code; -1: none. */
   readonly ede: number;
@@ -115,8 +115,8 @@ export function standIn(entry: CacheEntry, bits: number): CacheEntry {
     type === entry.type || (type !== TYPE.RRSIG && type !== TYPE.NSEC && type !== TYPE.NSEC3);
   const plain = answers.filter(isPlain);
   const content = { rcode: entry.rcode, answers: plain, authority: authorities.filter(isPlain) };
-  const [question] = questions;
-  return makeEntry(entry, composeMessage(question, content), rotatable(plain, entry.type), { start: 0, bits });
+  const { bytes, length, ttlCount } = composeMessage(questions[0], content);
+  return makeEntry(entry, { bytes, length, ttlCount }, rotatable(plain, entry.type), { start: 0, bits });
 }
 
 /** How long an answer is kept: its TTL within the bounds of its kind; 0: not at all. */
@@ -133,7 +133,7 @@ type Content = Pick<Answer, 'rcode' | 'authentic' | 'truncated' | 'ede' | 'hasDa
 
 function compose(question: ForwardQuestion, content: Content, seconds: number, nowMs: number): CacheEntry {
   const entry = makeEntry();
-  const { bytes, length, ttlCount } = composeMessage(question, content);
+  const { bytes, length, ttlCount, isWhole } = composeMessage(question, content);
   entry.bytes = bytes;
   entry.length = length;
   entry.ttlCount = ttlCount;
@@ -142,7 +142,7 @@ function compose(question: ForwardQuestion, content: Content, seconds: number, n
   entry.bits = bitsOf(question);
   entry.rcode = content.rcode;
   entry.authentic = content.authentic;
-  entry.truncated = content.truncated;
+  entry.truncated = content.truncated || !isWhole;
   entry.ede = content.ede;
   entry.hasData = content.hasData;
   const { rotateFrom, rotateCount } = rotatable(content.answers, question.type);
@@ -150,7 +150,7 @@ function compose(question: ForwardQuestion, content: Content, seconds: number, n
   entry.rotateCount = rotateCount;
   entry.addressBytes = question.type === TYPE.A ? 4 : 16;
   entry.storedMs = nowMs;
-  entry.expiresMs = nowMs + 1000 * seconds;
+  entry.expiresMs = nowMs + (isWhole ? 1000 * seconds : 0);
   entry.windowStartMs = nowMs;
   entry.staleUntilMs = 0;
   return entry;
@@ -160,8 +160,7 @@ const scratch = new Uint8Array(MAX_MESSAGE_BYTES);
 
 /**
  * Header, question, answer and authority records, then the offset of each TTL. Records that do not fit into 64 KiB are left
- * out (a reply that came in one message fits, unless its names were compressed better than ours: then TC is the client's
- * only use of it anyway).
+ * out: a reply that came in one message fits, unless its names were compressed better than ours.
  */
 function composeMessage(
   question: Pick<ForwardQuestion, 'name' | 'type'>,
@@ -186,10 +185,11 @@ function composeMessage(
   writeUint16(scratch, 6, writeAll(answers));
   writeUint16(scratch, 8, writeAll(authority));
   const length = writer.at;
+  const isWhole = ttlOffsets.length === answers.length + authority.length;
   const bytes = new Uint8Array(length + 2 * ttlOffsets.length);
   bytes.set(scratch.subarray(0, length));
   for (const [i, offset] of ttlOffsets.entries()) writeUint16(bytes, length + 2 * i, offset);
-  return { bytes, length, ttlCount: ttlOffsets.length };
+  return { bytes, length, ttlCount: ttlOffsets.length, isWhole };
 }
 
 /** The run of A or AAAA records at the end of the chain. */

@@ -234,10 +234,10 @@ test('however often an instance flapped, three half-lives without a fall are eno
   );
 });
 
-test('slow start begins with a tenth and ends with the full weight, never decreasing', () => {
+test('slow start adds a tenth of the weight after each tenth of its time, up to the full weight', () => {
   const at = (nowMs: number) => slowStartWeight(2, 0, 100, nowMs);
-  assert.deepEqual(at(0), { weight: 20, untilMs: 10_000 });
-  assert.deepEqual(at(10_000), { weight: 40, untilMs: 20_000 });
+  for (let step = 0; step < 9; step++)
+    assert.deepEqual(at(step * 10_000), { weight: (step + 1) * 20, untilMs: (step + 1) * 10_000 });
   assert.deepEqual(at(90_000), { weight: 200 });
   assert.equal(slowStartWeight(0, 0, 100, 50_000).weight, 0);
   fc.assert(

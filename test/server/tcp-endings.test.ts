@@ -1,6 +1,7 @@
 // How TCP connections end, and what clients do that no good client does.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { composeMessage, parseMessage } from '../../src/dns/message/message.ts';
@@ -268,4 +269,16 @@ function answersLater(resolve: Later['resolve']): Partial<Engine> {
       return type === 28 ? engine.respondSlot(slot, length, to, overTcp) : { resolve };
     },
   };
+}
+
+for (const mode of TCP_MODES) {
+  test(`a listener that was closed leaves no descriptor open (${mode})`, requirement('linux'), async () => {
+    const plane = createInProcessPlane();
+    const descriptors = async () => readdirSync('/proc/self/fd').length;
+    const openAndClose = async () => (await listenTcp(mode, plane.engine, TCP_SETTINGS, fakeClock())).close();
+    await openAndClose();
+    const before = await descriptors();
+    for (let i = 0; i < 5; i++) await openAndClose();
+    await until(descriptors, before);
+  });
 }

@@ -22,7 +22,7 @@ test('a response is counted by its size, with an upper bound in its own bucket',
     assert.equal(plane.respond(bytes, 'tcp')?.length, size);
   }
   const reading = counterReadings([plane.counters], TOTALS).find(
-    ({ name }) => name === 'healthdns_dns_response_size_bytes',
+    ({ name, labels }) => name === 'healthdns_dns_response_size_bytes' && labels?.[0] === 'tcp',
   );
   assert.deepEqual(reading?.value, {
     upperBounds: [64, 128, 256, 512, 1232, 4096, 65_535],

@@ -6,11 +6,13 @@ import { TYPE, typeName } from '../dns/types.ts';
 import { grown, growth } from '../memory/runs.ts';
 import {
   BUCKETS,
-  bucketOf,
+  bucketOfHash,
+  copyRecord,
   NO_STATIC_RECORDS,
   RECORD_HEAD_BYTES,
   readRecord,
   StaticRecords,
+  staticHash,
   writeRecord,
 } from './static-records.ts';
 
@@ -41,6 +43,13 @@ interface Added {
   readonly place: number;
 }
 
+/** Records in buckets. */
+interface Packed {
+  readonly bytes: Buffer;
+  end: number;
+  count: number;
+}
+
 export class StaticRecordsDraft {
   private readonly apex: WireName;
   private bytes = Buffer.alloc(1024);
@@ -48,7 +57,7 @@ export class StaticRecordsDraft {
   private count = 0;
   private offsets = new Float64Array(16);
   private places = new Float64Array(16);
-  private buckets = new Int32Array(16);
+  private hashes = new Int32Array(16);
   private readonly sizes = new Uint32Array(BUCKETS);
   /** Of zones.yaml or a zone file, in the order they were added. */
   readonly delegations: Delegation[] = [];
@@ -70,14 +79,14 @@ export class StaticRecordsDraft {
     if (this.count === this.offsets.length) {
       this.offsets = grown(this.offsets, growth(2 * this.count));
       this.places = grown(this.places, growth(2 * this.count));
-      this.buckets = grown(this.buckets, growth(2 * this.count));
+      this.hashes = grown(this.hashes, growth(2 * this.count));
     }
     this.offsets[this.count] = this.end;
     this.places[this.count] = place;
-    const bucket = bucketOf(name);
-    this.buckets[this.count++] = bucket;
-    this.sizes[bucket]++;
-    this.end = writeRecord(this.bytes, this.end, { name, type, ttlSeconds, rdata });
+    const hash = staticHash(name);
+    this.hashes[this.count++] = hash;
+    this.sizes[bucketOfHash(hash)]++;
+    this.end = writeRecord(this.bytes, this.end, name, type, ttlSeconds, rdata);
     if (type === TYPE.DNAME) this.dnames.add(keyOf(name));
     if (type === TYPE.NS && !sameName(name, this.apex))
       this.delegations.push({ cut: name.slice(), server: rdata.slice(), place });
@@ -91,23 +100,20 @@ export class StaticRecordsDraft {
   *finish(reporter: RecordReporter): Generator<void, StaticRecords> {
     if (this.count === 0) return NO_STATIC_RECORDS;
     const order = this.byBucket();
-    const packed = Buffer.alloc(this.end);
+    const packed: Packed = { bytes: Buffer.allocUnsafeSlow(this.end), end: 0, count: 0 };
     const starts = new Uint32Array(BUCKETS + 1);
-    let [count, end, next] = [0, 0, 0];
+    const groups = new Groups(this.bytes, this.offsets, this.hashes);
+    let next = 0;
     for (let bucket = 0; bucket < BUCKETS; bucket++) {
-      starts[bucket] = end;
-      const names = this.namesOf(order.subarray(next, next + this.sizes[bucket]));
-      next += this.sizes[bucket];
-      for (const { name, records } of names) {
-        for (const record of this.settled(name, records, reporter)) {
-          end = writeRecord(packed, end, { name, ...record });
-          count++;
-        }
-      }
+      starts[bucket] = packed.end;
+      const numbers = order.subarray(next, next + this.sizes[bucket]);
+      next += numbers.length;
+      groups.group(numbers);
+      for (let i = 0; i < numbers.length; i++) if (groups.isFirst(i)) this.pack(packed, numbers, i, groups, reporter);
       if (bucket % BUCKETS_PER_STEP === 0) yield;
     }
-    starts[BUCKETS] = end;
-    return new StaticRecords(count, packed.subarray(0, end), starts);
+    starts[BUCKETS] = packed.end;
+    return new StaticRecords(packed.count, packed.bytes.subarray(0, packed.end), starts);
   }
 
   private growBytes(length: number): void {
@@ -116,25 +122,34 @@ export class StaticRecordsDraft {
     this.bytes = bytes;
   }
 
+  /** Appends the records of the name whose first one is `numbers[first]`. */
+  private pack(packed: Packed, numbers: Uint32Array, first: number, groups: Groups, reporter: RecordReporter): void {
+    const offset = this.offsets[numbers[first]];
+    // The usual case: nothing to check.
+    if (groups.next(first) < 0 && this.dnames.size === 0 && this.bytes[offset] !== this.apex.length) {
+      packed.end = copyRecord(this.bytes, offset, packed.bytes, packed.end);
+      packed.count++;
+      return;
+    }
+    const records: Added[] = [];
+    for (let i = first; i >= 0; i = groups.next(i)) {
+      const { type, ttlSeconds, rdata } = readRecord(this.bytes, this.offsets[numbers[i]]);
+      records.push({ type, ttlSeconds, rdata, place: this.places[numbers[i]] });
+    }
+    const { name } = readRecord(this.bytes, offset);
+    for (const { type, ttlSeconds, rdata } of this.settled(name, records, reporter)) {
+      packed.end = writeRecord(packed.bytes, packed.end, name, type, ttlSeconds, rdata);
+      packed.count++;
+    }
+  }
+
   /** The records' numbers, bucket by bucket, in the order they were added. */
   private byBucket(): Uint32Array {
     const next = new Uint32Array(BUCKETS);
     for (let bucket = 1; bucket < BUCKETS; bucket++) next[bucket] = next[bucket - 1] + this.sizes[bucket - 1];
     const order = new Uint32Array(this.count);
-    for (let i = 0; i < this.count; i++) order[next[this.buckets[i]]++] = i;
+    for (let i = 0; i < this.count; i++) order[next[bucketOfHash(this.hashes[i])]++] = i;
     return order;
-  }
-
-  private namesOf(numbers: Uint32Array): Iterable<{ readonly name: WireName; readonly records: Added[] }> {
-    const names = new Map<string, { readonly name: WireName; readonly records: Added[] }>();
-    for (const number of numbers) {
-      const { name, type, ttlSeconds, rdata } = readRecord(this.bytes, this.offsets[number]);
-      const key = keyOf(name);
-      const known = names.get(key) ?? { name, records: [] };
-      if (known.records.length === 0) names.set(key, known);
-      known.records.push({ type, ttlSeconds, rdata, place: this.places[number] });
-    }
-    return names.values();
   }
 
   /** A name's records without duplicates, those of a type together and with the lowest of their TTLs. */
@@ -173,6 +188,77 @@ export class StaticRecordsDraft {
         );
       return;
     }
+  }
+}
+
+/** The records of a bucket by their names, in the order that the names were first seen in. */
+class Groups {
+  private readonly bytes: Uint8Array;
+  private readonly offsets: Float64Array;
+  private readonly hashes: Int32Array;
+  /** Open addressing: places in the bucket of the first records of names, or -1. */
+  private index = new Int32Array(0);
+  private firsts = new Uint8Array(0);
+  private followers = new Int32Array(0);
+  /** Of a first record: the last one of its name. */
+  private lasts = new Int32Array(0);
+
+  constructor(bytes: Uint8Array, offsets: Float64Array, hashes: Int32Array) {
+    this.bytes = bytes;
+    this.offsets = offsets;
+    this.hashes = hashes;
+  }
+
+  isFirst(i: number): boolean {
+    return this.firsts[i] === 1;
+  }
+
+  /** The place of the next record of the same name, or -1. */
+  next(i: number): number {
+    return this.followers[i];
+  }
+
+  group(numbers: Uint32Array): void {
+    const { length } = numbers;
+    if (length > this.firsts.length) this.grow(2 * length);
+    const mask = this.index.length - 1;
+    this.index.fill(-1);
+    this.firsts.fill(0, 0, length);
+    this.followers.fill(-1, 0, length);
+    for (let i = 0; i < length; i++) {
+      let place = this.hashes[numbers[i]] & mask;
+      let first = this.index[place];
+      while (first >= 0 && !this.isSameName(numbers[first], numbers[i])) {
+        place = (place + 1) & mask;
+        first = this.index[place];
+      }
+      if (first < 0) {
+        this.index[place] = i;
+        this.firsts[i] = 1;
+        this.lasts[i] = i;
+      } else {
+        this.followers[this.lasts[first]] = i;
+        this.lasts[first] = i;
+      }
+    }
+  }
+
+  private isSameName(one: number, other: number): boolean {
+    if (this.hashes[one] !== this.hashes[other]) return false;
+    const { bytes, offsets } = this;
+    const at = offsets[one];
+    const otherAt = offsets[other];
+    for (let i = 0, length = bytes[at]; i <= length; i++) if (bytes[at + i] !== bytes[otherAt + i]) return false;
+    return true;
+  }
+
+  private grow(length: number): void {
+    let size = 16;
+    while (size < 2 * length) size *= 2;
+    this.index = new Int32Array(size);
+    this.firsts = new Uint8Array(length);
+    this.followers = new Int32Array(length);
+    this.lasts = new Int32Array(length);
   }
 }
 

@@ -22,7 +22,11 @@ interface NameDraft extends StaticName {
 /** Few enough for a table of them, and many enough that a bucket of 1,000,000 names has some 250. */
 export const BUCKETS = 4096;
 
-export const bucketOf = (name: WireName): number => hashName(name, SEED) >>> 20;
+export const staticHash = (name: WireName): number => hashName(name, SEED);
+
+export const bucketOfHash = (hash: number): number => hash >>> 20;
+
+export const bucketOf = (name: WireName): number => bucketOfHash(staticHash(name));
 
 /** Names of static records are the operator's own, so the seed need not be random; it makes buckets comparable. */
 const SEED = 0x2f0b4c47;
@@ -97,15 +101,44 @@ interface PackedRecord {
 /** Bytes of a record beside its name and its rdata. */
 export const RECORD_HEAD_BYTES = 9;
 
-export function writeRecord(bytes: Buffer, at: number, record: PackedRecord): number {
-  const { name, type, ttlSeconds, rdata } = record;
+/** Returns where the next one begins. */
+export function writeRecord(
+  bytes: Uint8Array,
+  at: number,
+  name: WireName,
+  type: number,
+  ttlSeconds: number,
+  rdata: Uint8Array,
+): number {
+  const head = at + 1 + name.length;
   bytes[at] = name.length;
-  bytes.set(name, at + 1);
-  let end = bytes.writeUInt16BE(type, at + 1 + name.length);
-  end = bytes.writeUInt32BE(ttlSeconds, end);
-  end = bytes.writeUInt16BE(rdata.length, end);
-  bytes.set(rdata, end);
-  return end + rdata.length;
+  copyBytes(name, 0, bytes, at + 1, name.length);
+  bytes[head] = type >> 8;
+  bytes[head + 1] = type;
+  bytes[head + 2] = ttlSeconds >>> 24;
+  bytes[head + 3] = ttlSeconds >>> 16;
+  bytes[head + 4] = ttlSeconds >>> 8;
+  bytes[head + 5] = ttlSeconds;
+  bytes[head + 6] = rdata.length >> 8;
+  bytes[head + 7] = rdata.length;
+  copyBytes(rdata, 0, bytes, head + 8, rdata.length);
+  return head + 8 + rdata.length;
+}
+
+/** Copies the record at `from`; returns where the next one begins in `to`. */
+export function copyRecord(source: Uint8Array, from: number, to: Uint8Array, at: number): number {
+  const head = from + 1 + source[from];
+  const length = head + 8 + ((source[head + 6] << 8) | source[head + 7]) - from;
+  copyBytes(source, from, to, at, length);
+  return at + length;
+}
+
+const LONG = 64;
+
+/** Most are short, and then a loop is faster than `set`. */
+function copyBytes(source: Uint8Array, from: number, to: Uint8Array, at: number, length: number): void {
+  if (length > LONG) to.set(source.subarray(from, from + length), at);
+  else for (let i = 0; i < length; i++) to[at + i] = source[from + i];
 }
 
 /** The record at `at`, with `end`, where the next one begins. */

@@ -1,6 +1,9 @@
 // The entries of a master file (RFC 1035 section 5.1) as tokens: comments dropped, parentheses and quotes resolved. It works
 // on bytes and keeps only offsets, since a file may have millions of entries.
 
+import { MAX_LABEL_BYTES, MAX_NAME_BYTES } from '../../dns/limits.ts';
+import type { WireName } from '../../dns/name.ts';
+
 /** What is wrong in a file, and where; lines and columns start at 1. */
 export class ZoneFileError extends Error {
   override readonly name = 'ZoneFileError';
@@ -28,6 +31,19 @@ const BACKSLASH = 0x5c;
 const ENDS = Uint8Array.from({ length: 256 }, (_, byte) =>
   [TAB, NEWLINE, RETURN, SPACE, OPEN, CLOSE, SEMICOLON].includes(byte) ? 1 : 0,
 );
+
+const DOT = 0x2e;
+
+/** The bytes of plain names in lower case; 0 for others. */
+const PLAIN = Uint8Array.from({ length: 256 }, (_, byte) =>
+  /[A-Za-z0-9_*-]/.test(String.fromCharCode(byte)) ? (byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte) : 0,
+);
+/** Where a name is put together. */
+const scratch = new Uint8Array(MAX_NAME_BYTES + 1);
+
+/** As `Entries.word`. */
+export const wordOf = (text: string): number =>
+  [...text].reduce((word, letter) => (word << 8) | letter.charCodeAt(0), 0);
 
 /** A record of a TXT type has at most 65,535 bytes of rdata, so no entry needs more. */
 const MAX_TOKENS = 70_000;
@@ -110,6 +126,54 @@ export class Entries {
     if (part !== 3 || value < 0) return undefined;
     address[3] = value;
     return address;
+  }
+
+  /** A name of letters, digits, `-`, `_` and `*`, as most are; undefined for any other, which takes longer. */
+  plainName(token: number, origin: WireName): WireName | undefined {
+    const { bytes } = this;
+    const start = this.starts[token];
+    const end = this.ends[token];
+    if (end - start > MAX_NAME_BYTES - 2) return undefined;
+    let label = 0;
+    let length = 1;
+    for (let at = start; at < end; at++) {
+      const byte = PLAIN[bytes[at]];
+      if (byte > 0) scratch[length++] = byte;
+      else {
+        const labelLength = length - label - 1;
+        if (bytes[at] !== DOT || labelLength === 0 || labelLength > MAX_LABEL_BYTES) return undefined;
+        scratch[label] = labelLength;
+        label = length++;
+      }
+    }
+    const lastLength = length - label - 1;
+    if (lastLength > MAX_LABEL_BYTES) return undefined;
+    scratch[label] = lastLength;
+    // After a dot at the end comes the root.
+    const suffix = lastLength === 0 ? 0 : origin.length;
+    if (length + suffix > MAX_NAME_BYTES) return undefined;
+    const name = new Uint8Array(length + suffix);
+    for (let i = 0; i < length; i++) name[i] = scratch[i];
+    for (let i = 0; i < suffix; i++) name[length + i] = origin[i];
+    return name;
+  }
+
+  /** A token of up to four letters as one number, in upper case: see `wordOf`. 0 for any other. */
+  word(token: number): number {
+    const start = this.starts[token];
+    const end = this.ends[token];
+    if (end - start > 4) return 0;
+    let word = 0;
+    for (let at = start; at < end; at++) {
+      const letter = this.bytes[at] & 0xdf;
+      if (letter < 0x41 || letter > 0x5a) return 0;
+      word = (word << 8) | letter;
+    }
+    return word;
+  }
+
+  startsWith(token: number, byte: number): boolean {
+    return this.bytes[this.starts[token]] === byte;
   }
 
   /** The line of a token. */

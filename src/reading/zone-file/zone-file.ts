@@ -7,7 +7,7 @@ import { NameError, parseName, type WireName } from '../../dns/name.ts';
 import { composeRdata, RdataError } from '../../dns/rdata/rdata.ts';
 import { parseType, TYPE } from '../../dns/types.ts';
 import { shown } from '../problem.ts';
-import { Entries, ZoneFileError } from './entries.ts';
+import { Entries, wordOf, ZoneFileError } from './entries.ts';
 import { expand, parseRange } from './generate.ts';
 
 const MAX_FILE_BYTES = 1024 * 1024 * 1024;
@@ -184,7 +184,7 @@ class FileState {
   /** Handles the present entry. Left to the caller: an $INCLUDE, or the records of a $GENERATE one by one. Throws ZoneFileError. */
   entry(): Include | Generator<void> | undefined {
     const { entries } = this;
-    if (!entries.startsBlank && entries.text(0).startsWith('$')) return this.directive(entries.text(0).toUpperCase());
+    if (!entries.startsBlank && entries.startsWith(0, DOLLAR)) return this.directive(entries.text(0).toUpperCase());
     let next = 0;
     if (!entries.startsBlank) this.owner = this.nameAt(next++);
     if (this.owner === undefined)
@@ -206,6 +206,9 @@ class FileState {
     let ttlSeconds: number | undefined;
     let hasClass = false;
     for (let token = start; token < entries.count; token++) {
+      const word = entries.word(token);
+      const known = TYPE_OF_WORD.get(word);
+      if (known !== undefined) return { ttlSeconds, type: known, next: token + 1 };
       const text = entries.text(token);
       const isClass = !hasClass && (text === 'IN' || /^(IN|CLASS1)$/i.test(text));
       const type = isClass ? undefined : (TYPES.get(text) ?? typeOf(text));
@@ -251,6 +254,8 @@ class FileState {
   }
 
   private nameAt(token: number): WireName {
+    const plain = this.entries.plainName(token, this.origin);
+    if (plain !== undefined) return plain;
     try {
       return parseName(this.entries.text(token), this.origin);
     } catch (error) {
@@ -329,6 +334,13 @@ class FileState {
     }
   }
 }
+
+const DOLLAR = 0x24;
+
+/** Types of up to four letters, by their letters as a number. */
+const TYPE_OF_WORD: ReadonlyMap<number, number> = new Map(
+  Object.entries(TYPE).flatMap(([mnemonic, type]) => (/^[A-Z]{1,4}$/.test(mnemonic) ? [[wordOf(mnemonic), type]] : [])),
+);
 
 /** The mnemonics of types, as most files write them. */
 const TYPES: ReadonlyMap<string, number> = new Map(Object.entries(TYPE));

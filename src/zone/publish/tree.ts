@@ -1,4 +1,4 @@
-// Every name of every zone as a tree of labels, in typed arrays: about 20 bytes a name and its first label's bytes
+// Every name of every zone as a tree of labels, in typed arrays: about 21 bytes a name and its first label's bytes
 // (bench:memory, row "zone"; an index that also keeps hashes would cost 12 bytes an instance more). Empty non-terminals
 // (RFC 8020) are the nodes that have children and no owner.
 import type { Random } from '../../clock.ts';
@@ -18,6 +18,8 @@ export class NameTree {
   private parents = new Int32Array(64);
   private offsets = new Int32Array(64);
   private children = new Int32Array(64);
+  /** A byte of each node's hash: most comparisons end here, in an array that fits into the processor's caches. */
+  private tags = new Uint8Array(64);
   /** Open addressing with linear probing, half to three quarters full: node numbers, 0 is free. */
   private index = new Int32Array(128);
   private used = 2;
@@ -36,9 +38,11 @@ export class NameTree {
   ensure(name: WireName, created: (node: Node) => void): Node {
     let node = ROOT_NODE;
     for (let label = this.split(name) - 1; label >= 0; label--) {
-      const place = this.probe(node, name, this.starts[label]);
+      const start = this.starts[label];
+      const hash = this.hashOf(node, name, start);
+      const place = this.probe(hash, node, name, start);
       const child = this.index[place];
-      node = child === NO_NODE ? this.insert(place, node, name, this.starts[label]) : child;
+      node = child === NO_NODE ? this.insert(place, hash, node, name, start) : child;
       if (child === NO_NODE) created(node);
     }
     return node;
@@ -48,7 +52,8 @@ export class NameTree {
   find(name: WireName): Node {
     let node = ROOT_NODE;
     for (let label = this.split(name) - 1; label >= 0 && node !== NO_NODE; label--) {
-      node = this.index[this.probe(node, name, this.starts[label])];
+      const start = this.starts[label];
+      node = this.index[this.probe(this.hashOf(node, name, start), node, name, start)];
     }
     return node;
   }
@@ -93,7 +98,8 @@ export class NameTree {
     const { labels, offsets, parents, children } = this;
     if (children[node] > 0 || node === ROOT_NODE) throw new RangeError(`node ${node} has children`);
     const parent = parents[node];
-    this.vacate(this.probe(parent, labels.numbers, offsets[node]));
+    const hash = this.hashOf(parent, labels.numbers, offsets[node]);
+    this.vacate(this.probe(hash, parent, labels.numbers, offsets[node]));
     labels.giveUp(offsets[node], 1 + labels.numbers[offsets[node]]);
     parents[node] = NO_NODE;
     children[parent]--;
@@ -112,8 +118,11 @@ export class NameTree {
   }
 
   bytes(): number {
-    const { parents, offsets, children, index, labels } = this;
-    return [parents, offsets, children, index, labels.numbers].reduce((sum, { byteLength }) => sum + byteLength, 0);
+    const { parents, offsets, children, tags, index, labels } = this;
+    return [parents, offsets, children, tags, index, labels.numbers].reduce(
+      (sum, { byteLength }) => sum + byteLength,
+      0,
+    );
   }
 
   private hashOf(parent: Node, bytes: Uint8Array, at: number): number {
@@ -124,18 +133,24 @@ export class NameTree {
   }
 
   /** The position in `index` of the child, or of the free place where it belongs. */
-  private probe(parent: Node, bytes: Uint8Array, at: number): number {
-    const { index, parents, offsets, labels } = this;
-    let place = this.homeOf(parent, bytes, at);
+  private probe(hash: number, parent: Node, bytes: Uint8Array, at: number): number {
+    const { index, parents, offsets, labels, tags } = this;
+    const tag = hash & 0xff;
+    let place = this.homeOf(hash);
     for (let node = index[place]; node !== NO_NODE; node = index[place]) {
-      if (parents[node] === parent && sameLabel(labels.numbers, offsets[node], bytes, at)) return place;
+      if (tags[node] === tag && parents[node] === parent && sameLabel(labels.numbers, offsets[node], bytes, at))
+        return place;
       place = place + 1 === index.length ? 0 : place + 1;
     }
     return place;
   }
 
-  private homeOf(parent: Node, bytes: Uint8Array, at: number): number {
-    return Math.floor(((this.hashOf(parent, bytes, at) >>> 0) / 0x1_0000_0000) * this.index.length);
+  private homeOf(hash: number): number {
+    return Math.floor(((hash >>> 0) / 0x1_0000_0000) * this.index.length);
+  }
+
+  private hashAt(node: Node): number {
+    return this.hashOf(this.parents[node], this.labels.numbers, this.offsets[node]);
   }
 
   /** The offsets of the labels of `name` go to `starts`; returns how many. */
@@ -145,7 +160,7 @@ export class NameTree {
     return count;
   }
 
-  private insert(place: number, parent: Node, bytes: Uint8Array, at: number): Node {
+  private insert(place: number, hash: number, parent: Node, bytes: Uint8Array, at: number): Node {
     const node = this.free.pop() ?? this.used++;
     if (node >= this.parents.length) this.growNodes();
     const { labels, children } = this;
@@ -154,6 +169,7 @@ export class NameTree {
     for (let i = 0; i < length; i++) labels.numbers[offset + i] = bytes[at + i];
     this.parents[node] = parent;
     this.offsets[node] = offset;
+    this.tags[node] = hash;
     children[node] = 0;
     children[parent]++;
     this.index[place] = node;
@@ -167,24 +183,29 @@ export class NameTree {
     this.parents = grown(this.parents, length);
     this.offsets = grown(this.offsets, length);
     this.children = grown(this.children, length);
+    this.tags = grown(this.tags, length);
   }
 
   private rebuildIndex(length: number): void {
-    const { parents, offsets, labels } = this;
-    this.index = new Int32Array(length);
+    const index = new Int32Array(length);
+    this.index = index;
     for (let node = ROOT_NODE + 1; node < this.used; node++) {
-      if (parents[node] > 0) this.index[this.probe(parents[node], labels.numbers, offsets[node])] = node;
+      if (this.parents[node] <= 0) continue;
+      // No two nodes are the same, so a free place is all that is looked for.
+      let place = this.homeOf(this.hashAt(node));
+      while (index[place] !== NO_NODE) place = place + 1 === length ? 0 : place + 1;
+      index[place] = node;
     }
   }
 
   /** Closes the gap (Knuth 6.4 R), so that probing may stop at the first free place. */
   private vacate(gap: number): void {
-    const { index, parents, offsets, labels } = this;
+    const { index } = this;
     const { length } = index;
     index[gap] = NO_NODE;
     for (let place = (gap + 1) % length; index[place] !== NO_NODE; place = (place + 1) % length) {
       const node = index[place];
-      const home = this.homeOf(parents[node], labels.numbers, offsets[node]);
+      const home = this.homeOf(this.hashAt(node));
       if ((place - home + length) % length >= (place - gap + length) % length) {
         index[gap] = node;
         index[place] = NO_NODE;

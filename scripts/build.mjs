@@ -7,6 +7,7 @@ import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:
 import { basename, dirname, join, relative } from 'node:path';
 import { asScript } from './as-script.mjs';
 import { writeCodeCache } from './code-cache.mjs';
+import { billOfMaterials } from './sbom.mjs';
 
 const build = await esbuild();
 
@@ -54,7 +55,10 @@ try {
     metafile: true,
   });
   const inputs = [cli, thread, page].flatMap(({ metafile }) => Object.keys(metafile.inputs));
-  await writeFile(join(folder, 'THIRD-PARTY-LICENSES.txt'), await licenses(inputs));
+  const bundled = bundledPackages(inputs);
+  await writeFile(join(folder, 'THIRD-PARTY-LICENSES.txt'), await licenses(bundled));
+  const [own, lock] = await Promise.all(['package.json', 'package-lock.json'].map(readJson));
+  await writeFile(join(folder, 'sbom.cdx.json'), `${JSON.stringify(billOfMaterials(own, lock, bundled), null, 2)}\n`);
   await writeCodeCache(folder).catch((error) =>
     console.error(`healthdns: built without a code cache: ${error.message}`),
   );
@@ -92,13 +96,20 @@ async function esbuild() {
   }
 }
 
-/** Name, version and license text of every bundled package. */
-async function licenses(inputs) {
-  const packages = new Set(
-    inputs.map((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0]).filter((path) => path !== undefined),
-  );
-  const texts = [...packages].sort().map(async (path) => {
-    const { name, version, license } = JSON.parse(await readFile(join(path, 'package.json'), 'utf8'));
+async function readJson(file) {
+  return JSON.parse(await readFile(file, 'utf8'));
+}
+
+/** The folders of packages that the bundler has read. */
+function bundledPackages(inputs) {
+  const folders = inputs.map((path) => /node_modules\/(?:.*node_modules\/)?(?:@[^/]+\/)?[^/]+/.exec(path)?.[0]);
+  return [...new Set(folders)].filter((path) => path !== undefined).sort();
+}
+
+/** Name, version and license text of every package. */
+async function licenses(packages) {
+  const texts = packages.map(async (path) => {
+    const { name, version, license } = await readJson(join(path, 'package.json'));
     const file = (await readdir(path)).find((entry) => /^(licen[cs]e|copying)/i.test(entry));
     const text = file !== undefined && existsSync(join(path, file)) ? await readFile(join(path, file), 'utf8') : '';
     return `${name} ${version} (${license})\n\n${text.trim()}\n`;

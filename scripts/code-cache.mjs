@@ -46,7 +46,7 @@ async function run(folder, temporary, config) {
   let shown = '';
   for await (const text of server.stdout.setEncoding('utf8')) {
     shown += text;
-    const port = /^DNS .*:(\d+)/m.exec(shown)?.[1];
+    const port = /^ *DNS .*:(\d+)/m.exec(shown)?.[1];
     if (port === undefined) continue;
     await ask(Number(port));
     await new Promise((resolve) => setTimeout(resolve, RUNS_MS));

@@ -4,7 +4,6 @@ import type { AdminConfig, Config, ListenAddress } from './config/config.ts';
 import { type ConfigInForce, createConfigInForce } from './config/in-force.ts';
 import { formatListenAddress } from './config/sections/listen.ts';
 import { allAddresses } from './config/sections/views.ts';
-import { createCensus } from './http/census.ts';
 import { type Overview, overviewOf } from './http/overview.ts';
 import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
@@ -14,13 +13,13 @@ import type { ListeningAddress, RunningDataPlane } from './plane/plane.ts';
 import { startDataPlane } from './plane/threads.ts';
 import type { WaitingThread } from './plane/waiting-thread.ts';
 import type { StatusBoard } from './sources/status.ts';
+import { startCensus } from './wiring/census.ts';
 import { firstChecks, type RunningChecks, startChecks } from './wiring/checks.ts';
 import { type ControlPlane, createControlPlane } from './wiring/control-plane.ts';
-import { controlReadings } from './wiring/control-readings.ts';
-import { corednsReadings } from './wiring/coredns-readings.ts';
 import { descriptorLimit, descriptorsNeeded, descriptorWarning } from './wiring/descriptor-limit.ts';
 import { startHistory } from './wiring/history.ts';
 import { type RunningHttp, startHttp } from './wiring/http.ts';
+import { collectMetrics } from './wiring/metrics.ts';
 import { startObserving } from './wiring/observing.ts';
 import { onceLoaded } from './wiring/once-loaded.ts';
 import { planeSettings, presentAddresses, serverAddresses } from './wiring/plane-settings.ts';
@@ -88,7 +87,7 @@ async function start(
     threadUrl: new URL('./thread/thread.js', import.meta.url),
     ...{ clock, random, waitingThread },
   });
-  stops.push(plane.close, metrics.collect(plane.counters));
+  stops.push(plane.close);
 
   const nameServerAddresses = serverAddresses(present);
   const control = await createControlPlane({ config, plane, nameServerAddresses, clock, random, log, metrics });
@@ -102,7 +101,8 @@ async function start(
   await plane.listen();
   stops.push(onceLoaded(raiseInliningLimits, control, clock));
 
-  const census = createCensus(control);
+  const { census, stop: stopCounting } = startCensus(control, clock);
+  stops.push(stopCounting);
   const overview = (limit: number, wholeLimit?: number) =>
     overviewOf({ ...control, census, zones: control.servedZones() }, limit, wholeLimit);
   const inForce = createConfigInForce(config.file, config.hash, clock);
@@ -112,12 +112,8 @@ async function start(
 
   // Last: a check may target this server itself, as in the example.
   const checks = startChecks(control, config.limits.concurrentChecks, clock, random);
-  stops.push(
-    checks.stop,
-    metrics.collect(() => controlReadings({ ...control, census, checks, startedMs, inForce })),
-    metrics.collect(history.readings),
-    metrics.collect(() => corednsReadings(current, plane, inForce)),
-  );
+  const measured = { control, plane, history, census, checks, inForce, startedMs, config: () => current };
+  stops.push(checks.stop, ...collectMetrics(metrics, measured, clock));
 
   return {
     get listening() {

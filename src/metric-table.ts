@@ -148,6 +148,10 @@ export const METRICS = {
     ['source', 'kind'],
   ),
   healthdns_source_objects: gauge('sources', 'Known objects of each kind.', ['source', 'kind']),
+  healthdns_programming_duration_seconds: histogram(
+    'wiring',
+    'From a change of the endpoints of a headless service, as dated by its controller, until every data thread has it.',
+  ),
   healthdns_source_events_total: counter('sources', 'Events while watching a kind of object.', [
     'source',
     'kind',
@@ -239,13 +243,33 @@ export const METRICS = {
     'proto',
   ]),
   coredns_proxy_conn_cache_misses_total: counter('coredns', 'Sockets opened.', ['proxy_name', 'to', 'proto']),
+  coredns_hosts_entries: gauge('coredns', 'Names and addresses of `hosts`.', ['hostsfile']),
+  coredns_hosts_reload_timestamp_seconds: gauge('coredns', 'When a file of `hosts` was read last, Unix time.'),
+  coredns_health_request_duration_seconds: histogram(
+    'coredns',
+    'How long the event loop would have kept a health request waiting, once a second.',
+  ),
+  coredns_health_request_failures_total: counter('coredns', 'Always 0: nothing can fail.'),
+  coredns_kubernetes_dns_programming_duration_seconds: histogram(
+    'coredns',
+    'As healthdns_programming_duration_seconds.',
+    ['service_kind'],
+  ),
   coredns_panics_total: counter('coredns', 'Queries answered SERVFAIL because of a bug, and data threads that died.'),
   coredns_reload_failed_total: counter('coredns', 'Reloads that were refused or failed, and changed nothing.'),
 
   process_cpu_seconds_total: counter('wiring', 'User and system CPU time, all threads.'),
   process_resident_memory_bytes: gauge('wiring', 'Resident memory, all threads.'),
   process_start_time_seconds: gauge('wiring', 'Start, Unix time.'),
-  nodejs_heap_used_bytes: gauge('wiring', "Heap of the control plane's thread."),
+  process_virtual_memory_bytes: gauge('wiring', 'Virtual memory (Linux).'),
+  process_open_fds: gauge('wiring', 'Open file descriptors (Linux).'),
+  process_max_fds: gauge('wiring', 'File descriptors that may be open (Linux).'),
+  nodejs_heap_size_used_bytes: gauge('wiring', "Heap of the control plane's thread in use."),
+  nodejs_heap_size_total_bytes: gauge('wiring', 'Memory of this heap.'),
+  nodejs_external_memory_bytes: gauge('wiring', "Memory of the control plane's thread beside its heap."),
+  nodejs_eventloop_lag_seconds: gauge('wiring', "How late the control plane's event loop was within the last second."),
+  healthdns_event_loop_delay_seconds: histogram('wiring', 'The same, once a second.'),
+  healthdns_event_loop_active_seconds_total: counter('wiring', "Time that the control plane's event loop was busy."),
 } as const satisfies Record<string, MetricSpec>;
 
 /** The names of all metrics, or of those of one type. */

@@ -9,9 +9,11 @@ export interface Metrics {
   histogram(name: MetricName<'histogram'>, upperBounds: readonly number[]): Histogram;
   /** Adds values that are read at each scrape. Returns the function that removes them. */
   collect(read: () => Iterable<Reading>): () => void;
-  /** Prometheus text exposition format 0.0.4. */
-  render(): string;
+  /** The Prometheus text format 0.0.4, or OpenMetrics 1.0. */
+  render(format?: MetricFormat): string;
 }
+
+export type MetricFormat = 'text' | 'openmetrics';
 
 /** A value as it is read at a scrape. `labels` are the labels' values in the order of the table. */
 export interface Reading {
@@ -67,62 +69,73 @@ export function createMetrics(): Metrics {
       };
     },
     histogram(name, upperBounds) {
-      const series = seriesOf<Observed>(name, () => ({
-        upperBounds,
-        counts: new Array<number>(upperBounds.length + 1).fill(0),
-        sum: 0,
-      }));
+      const series = seriesOf<Observed>(name, () => emptyDistribution(upperBounds));
       return { observe: (value, ...labels) => series.update(labels, (seen) => observed(seen, value)) };
     },
     collect(read) {
       collectors.add(read);
       return () => void collectors.delete(read);
     },
-    render() {
+    render(format = 'text') {
       const own = [...counted].flatMap(([name, series]) => series.readings(name));
-      return renderReadings([...own, ...[...collectors].flatMap((read) => [...read()])]);
+      return renderReadings([...own, ...[...collectors].flatMap((read) => [...read()])], format);
     },
   };
 }
 
 /** In table order; HELP and TYPE of a name appear once, whoever counts it. */
-export function renderReadings(readings: readonly Reading[]): string {
+export function renderReadings(readings: readonly Reading[], format: MetricFormat = 'text'): string {
   const byName = new Map<MetricName, Reading[]>();
   for (const reading of readings) {
     const same = byName.get(reading.name);
     if (same === undefined) byName.set(reading.name, [reading]);
     else same.push(reading);
   }
-  return (Object.keys(METRICS) as MetricName[])
-    .filter((name) => byName.has(name))
-    .map((name) => {
-      const { help, type } = METRICS[name];
-      return `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${type}\n${byName.get(name)!.map(renderReading).join('')}`;
-    })
-    .join('');
+  let out = '';
+  for (const name of Object.keys(METRICS) as MetricName[]) {
+    const same = byName.get(name);
+    if (same === undefined) continue;
+    const { help, type } = METRICS[name];
+    // OpenMetrics names a counter without its suffix.
+    const family = format === 'openmetrics' && type === 'counter' ? name.replace(/_total$/, '') : name;
+    out += `# HELP ${family} ${escapeHelp(help)}\n# TYPE ${family} ${type}\n`;
+    for (const reading of same) out += renderReading(reading);
+  }
+  return format === 'openmetrics' ? `${out}# EOF\n` : out;
 }
 
 function renderReading({ name, labels = [], value }: Reading): string {
-  const pairs = METRICS[name].labels.map((label, i): [string, string] => [label, labels[i] ?? '']);
-  if (typeof value === 'number') return line(name, pairs, value);
-  const bounds = [...value.upperBounds.map(renderValue), '+Inf'];
+  let pairs = '';
+  for (const [i, label] of METRICS[name].labels.entries())
+    pairs += `${pairs === '' ? '' : ','}${label}="${escapeLabel(labels[i] ?? '')}"`;
+  const braced = pairs === '' ? '' : `{${pairs}}`;
+  if (typeof value === 'number') return `${name}${braced} ${renderValue(value)}\n`;
   let below = 0;
-  const buckets = bounds.map((le, i) => {
+  let out = '';
+  for (let i = 0; i <= value.upperBounds.length; i++) {
     below += value.counts[i];
-    return line(`${name}_bucket`, [...pairs, ['le', le]], below);
-  });
-  return [...buckets, line(`${name}_sum`, pairs, value.sum), line(`${name}_count`, pairs, below)].join('');
-}
-
-function line(name: string, labels: readonly (readonly [string, string])[], value: number): string {
-  const pairs = labels.map(([label, text]) => `${label}="${escapeLabel(text)}"`).join(',');
-  return `${name}${pairs === '' ? '' : `{${pairs}}`} ${renderValue(value)}\n`;
+    const le = renderValue(value.upperBounds[i] ?? Number.POSITIVE_INFINITY);
+    out += `${name}_bucket{${pairs === '' ? '' : `${pairs},`}le="${le}"} ${below}\n`;
+  }
+  return `${out}${name}_sum${braced} ${renderValue(value.sum)}\n${name}_count${braced} ${below}\n`;
 }
 
 interface Observed extends Distribution {
   readonly counts: number[];
   sum: number;
 }
+
+/** A distribution that several metrics show. */
+export function createDistribution(upperBounds: readonly number[]): Distribution & { observe(value: number): void } {
+  const seen = emptyDistribution(upperBounds);
+  return Object.assign(seen, { observe: (value: number) => void observed(seen, value) });
+}
+
+const emptyDistribution = (upperBounds: readonly number[]): Observed => ({
+  upperBounds,
+  counts: new Array<number>(upperBounds.length + 1).fill(0),
+  sum: 0,
+});
 
 function observed(seen: Observed, value: number): Observed {
   const bucket = seen.upperBounds.findIndex((bound) => value <= bound);
@@ -160,5 +173,12 @@ function renderValue(value: number): string {
   return String(value);
 }
 
+/** No help text has quotes, which only OpenMetrics escapes. */
 const escapeHelp = (text: string) => text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
-const escapeLabel = (text: string) => escapeHelp(text).replaceAll('"', '\\"');
+/** Names of people: a service's, a file's, a zone's. None of theirs is longer. */
+const MAX_LABEL_LENGTH = 1_024;
+const NEEDS_ESCAPE = /["\\\n]/;
+function escapeLabel(text: string): string {
+  const bounded = text.length > MAX_LABEL_LENGTH ? text.slice(0, MAX_LABEL_LENGTH) : text;
+  return NEEDS_ESCAPE.test(bounded) ? escapeHelp(bounded).replaceAll('"', '\\"') : bounded;
+}

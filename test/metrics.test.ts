@@ -58,6 +58,12 @@ test('a label value cannot escape its quotes', () => {
   );
 });
 
+test('a label value of any length is bounded', () => {
+  const metrics = createMetrics();
+  metrics.counter('healthdns_reloads_total').inc(1, 'x'.repeat(100_000));
+  assert.ok(metrics.render().length < 2_000);
+});
+
 test('requesting a metric twice returns the same metric', () => {
   const metrics = createMetrics();
   metrics.counter('healthdns_endpoints_writes_total').inc();

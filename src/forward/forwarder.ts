@@ -11,6 +11,7 @@ import {
   createForwardCounters,
   type ForwardCounters,
   type ForwarderGauges,
+  type HostsCounts,
   type RouteCounters,
   type UpstreamCounters,
 } from '../plane/forward-statistics.ts';
@@ -282,6 +283,11 @@ export class Forwarder {
   /** Of the upstreams in use now. */
   upstreams(): readonly UpstreamCounters[] {
     return this.allUpstreams().map((upstream) => upstream.counters);
+  }
+
+  /** undefined: there are none. */
+  hosts(): HostsCounts | undefined {
+    return this.local?.hosts();
   }
 
   /** Cache entries, their bytes, clients that wait, open sockets, deadlines. */

@@ -4,7 +4,14 @@ import type { VerdictListener } from '../health/sync.ts';
 import type { Service, ServiceState } from '../registry/model.ts';
 import type { Registry } from '../registry/registry.ts';
 
-export interface Census {
+export interface Census extends Counts {
+  /** Counts at most so many of the services that have changed; whether all are counted. */
+  settle(most: number): boolean;
+  /** The same counts as of the last `settle`: of a large cluster that is being read, those so far. */
+  readonly settled: Counts;
+}
+
+export interface Counts {
   zone(name: string): ZoneCensus;
   /** Names of zones that have services. */
   zones(): readonly string[];
@@ -23,6 +30,8 @@ export interface ZoneCensus {
 }
 
 export interface CensusSources {
+  /** A service has changed, and there was none that waits to be counted. */
+  readonly onDirty?: () => void;
   readonly registry: Pick<Registry, 'services' | 'service' | 'onChange'>;
   readonly health: { onVerdict(listener: VerdictListener): void };
 }
@@ -48,16 +57,58 @@ interface Share extends ServiceCensus {
   readonly verdicts: ReadonlyMap<string, number>;
 }
 
-export function createCensus({ registry, health }: CensusSources): Census {
+export function createCensus({ registry, health, onDirty }: CensusSources): Census {
   const shares = new Map<string, Share>();
+  const dirty = new Set<string>();
+  const { add, settled } = createTally();
+  for (const { key } of registry.services()) dirty.add(key);
+  const mark = (key: string): void => {
+    if (dirty.size === 0) onDirty?.();
+    dirty.add(key);
+  };
+  registry.onChange((key, what) => {
+    if (what === 'structure') mark(key);
+  });
+  health.onVerdict(({ service }) => mark(service.key));
+
+  function settle(most: number): boolean {
+    let left = most;
+    for (const key of dirty) {
+      if (left-- <= 0) break;
+      dirty.delete(key);
+      const before = shares.get(key);
+      const after = shareOf(registry.service(key));
+      if (before !== undefined) add(key, before, -1);
+      if (after !== undefined) add(key, after, 1);
+      if (after === undefined) shares.delete(key);
+      else shares.set(key, after);
+    }
+    return dirty.size === 0;
+  }
+
+  const settleAll = () => settle(Number.POSITIVE_INFINITY);
+  return {
+    settle,
+    settled,
+    zone(name) {
+      settleAll();
+      return settled.zone(name);
+    },
+    zones() {
+      settleAll();
+      return settled.zones();
+    },
+    instances() {
+      settleAll();
+      return settled.instances();
+    },
+  };
+}
+
+/** The sums of shares. */
+function createTally(): { add(key: string, share: Share, sign: 1 | -1): void; readonly settled: Counts } {
   const zones = new Map<string, MutableZone>();
   const combinations = new Map<string, number>();
-  const dirty = new Set<string>();
-  for (const { key } of registry.services()) dirty.add(key);
-  registry.onChange((key, what) => {
-    if (what === 'structure') dirty.add(key);
-  });
-  health.onVerdict(({ service }) => dirty.add(service.key));
 
   function zoneOf(name: string): MutableZone {
     const known = zones.get(name);
@@ -73,53 +124,35 @@ export function createCensus({ registry, health }: CensusSources): Census {
     return zone;
   }
 
-  /** `sign` -1 subtracts it. */
-  function add(key: string, share: Share, sign: 1 | -1): void {
-    const zone = zoneOf(share.zone);
-    if (sign > 0) zone.services.set(key, share);
-    else zone.services.delete(key);
-    if (sign > 0 && share.answered < share.size) zone.troubled.add(key);
-    else zone.troubled.delete(key);
-    if (sign > 0 && share.isUnanswered) zone.unanswered.add(key);
-    else zone.unanswered.delete(key);
-    zone.instanceCount += sign * share.size;
-    zone.answeredCount += sign * share.answered;
-    for (const [verdict, n] of share.verdicts) {
-      const id = `${share.zone} ${verdict}`;
-      const left = (combinations.get(id) ?? 0) + sign * n;
-      if (left === 0) combinations.delete(id);
-      else combinations.set(id, left);
-    }
-    if (zone.services.size === 0) zones.delete(share.zone);
-  }
-
-  function settle(): void {
-    for (const key of dirty) {
-      const before = shares.get(key);
-      const after = shareOf(registry.service(key));
-      if (before !== undefined) add(key, before, -1);
-      if (after !== undefined) add(key, after, 1);
-      if (after === undefined) shares.delete(key);
-      else shares.set(key, after);
-    }
-    dirty.clear();
-  }
-
   return {
-    zone(name) {
-      settle();
-      return zones.get(name) ?? EMPTY;
-    },
-    zones() {
-      settle();
-      return [...zones.keys()];
-    },
-    *instances() {
-      settle();
-      for (const [id, n] of combinations) {
-        const [zone, status, answered] = id.split(' ');
-        yield { zone, status, answered: answered === 'true', n };
+    /** `sign` -1 subtracts it. */
+    add(key, share, sign) {
+      const zone = zoneOf(share.zone);
+      if (sign > 0) zone.services.set(key, share);
+      else zone.services.delete(key);
+      if (sign > 0 && share.answered < share.size) zone.troubled.add(key);
+      else zone.troubled.delete(key);
+      if (sign > 0 && share.isUnanswered) zone.unanswered.add(key);
+      else zone.unanswered.delete(key);
+      zone.instanceCount += sign * share.size;
+      zone.answeredCount += sign * share.answered;
+      for (const [verdict, n] of share.verdicts) {
+        const id = `${share.zone} ${verdict}`;
+        const left = (combinations.get(id) ?? 0) + sign * n;
+        if (left === 0) combinations.delete(id);
+        else combinations.set(id, left);
       }
+      if (zone.services.size === 0) zones.delete(share.zone);
+    },
+    settled: {
+      zone: (name) => zones.get(name) ?? EMPTY,
+      zones: () => [...zones.keys()],
+      *instances() {
+        for (const [id, n] of combinations) {
+          const [zone, status, answered] = id.split(' ');
+          yield { zone, status, answered: answered === 'true', n };
+        }
+      },
     },
   };
 }

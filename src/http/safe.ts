@@ -1,7 +1,9 @@
 // The endpoints that everyone may reach: probes and metrics.
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import type { Clock } from '../clock.ts';
 import { type ConfigStatus, describeConfig } from '../config/in-force.ts';
-import type { Metrics } from '../metrics.ts';
+import type { MetricFormat, Metrics } from '../metrics.ts';
 import type { DegradedSource, MissingSource, StatusBoard, UnpublishedSource } from '../sources/status.ts';
 import { type Endpoint, formatFor, json, onceASecond, text } from './endpoint.ts';
 
@@ -60,12 +62,45 @@ const describe = ({ source, zones, detail }: MissingSource) =>
 export const describeDegraded = ({ source, kind, detail }: DegradedSource) =>
   `${source} is degraded: served without ${kind}, which the API server denies (${detail})`;
 
-/** GET /metrics: the Prometheus text format. */
+const METRIC_TYPES: Readonly<Record<MetricFormat, string>> = {
+  text: 'text/plain; version=0.0.4; charset=utf-8',
+  openmetrics: 'application/openmetrics-text; version=1.0.0; charset=utf-8',
+};
+
+/** GET /metrics: the Prometheus text format or, where it is preferred, OpenMetrics; compressed where that is accepted. */
 export function metricsEndpoint(metrics: Metrics, clock: Clock): Endpoint {
-  const body = onceASecond(clock, metrics.render);
+  const compress = promisify(gzip);
+  const rendered = (format: MetricFormat) => {
+    const plain = onceASecond(clock, () => metrics.render(format));
+    const compressed = onceASecond(clock, () => compress(plain(), { level: 1 }));
+    return { plain, compressed };
+  };
+  const formats = { text: rendered('text'), openmetrics: rendered('openmetrics') };
   return {
     path: '/metrics',
     methods: ['GET'],
-    handle: () => ({ status: 200, type: 'text/plain; version=0.0.4; charset=utf-8', body: body() }),
+    async handle({ headers }) {
+      const accepts = qualities(headers.accept);
+      const asked = accepts.get('application/openmetrics-text') ?? 0;
+      const format = asked > 0 && asked >= (accepts.get('text/plain') ?? 0) ? 'openmetrics' : 'text';
+      const { plain, compressed } = formats[format];
+      const zips = (qualities(headers['accept-encoding']).get('gzip') ?? 0) > 0;
+      const body = zips ? await compressed() : plain();
+      const vary = 'accept, accept-encoding';
+      const more: Record<string, string> = zips ? { vary, 'content-encoding': 'gzip' } : { vary };
+      return { status: 200, type: METRIC_TYPES[format], body, headers: more };
+    },
   };
+}
+
+/** "a/b;q=0.5, c/d" → the quality of each (RFC 9110 section 12.4.2). Of a header of at most 8 KiB. */
+function qualities(header: string | string[] | undefined): ReadonlyMap<string, number> {
+  const all = new Map<string, number>();
+  for (const item of String(header ?? '').split(',')) {
+    const [name, ...parameters] = item.split(';').map((part) => part.trim().toLowerCase());
+    const quality = parameters.find((parameter) => parameter.startsWith('q='));
+    const value = quality === undefined ? 1 : Number(quality.slice(2));
+    all.set(name, Math.max(all.get(name) ?? 0, Number.isNaN(value) ? 0 : value));
+  }
+  return all;
 }

@@ -39,7 +39,8 @@ export function corednsReadings(source: CorednsSource): Reading[] {
   const { server, statistics } = source;
   const readings: Reading[] = [];
   for (const [view, rows] of source.views) readings.push(...dnsReadings(source, view, rows));
-  if (statistics.length > 0) readings.push(...cacheReadings(server, statistics), ...proxyReadings(statistics));
+  if (statistics.length > 0)
+    readings.push(...cacheReadings(server, statistics), ...proxyReadings(statistics), ...hostsReadings(statistics));
   return readings;
 }
 
@@ -121,6 +122,18 @@ function cacheReadings(server: string, statistics: readonly ForwardStatistics[])
       'coredns_cache_drops_total',
       counted(({ upstreams }) => sum(upstreams, ({ ignored }) => ignored)),
     ),
+  ];
+}
+
+/** Every thread reads the same files. */
+function hostsReadings([{ hosts }]: readonly ForwardStatistics[]): Reading[] {
+  const files = new Map(hosts.map((one) => [one.file, one]));
+  const readMs = Math.max(0, ...hosts.map((one) => one.readMs));
+  return [
+    ...[...files].map(
+      ([file, { entries }]): Reading => ({ name: 'coredns_hosts_entries', labels: [file], value: entries }),
+    ),
+    ...(readMs > 0 ? [{ name: 'coredns_hosts_reload_timestamp_seconds' as const, value: readMs / 1_000 }] : []),
   ];
 }
 

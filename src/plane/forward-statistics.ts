@@ -88,12 +88,21 @@ export interface ForwarderGauges {
   readonly deadlines: number;
 }
 
+/** Of `hosts` of one forwarder. */
+export interface HostsCounts {
+  /** Its files; '': only the configuration. */
+  readonly file: string;
+  readonly entries: number;
+  readonly readMs: number;
+}
+
 /** All counters, as sent to the control plane. */
 export interface ForwardStatistics {
   readonly counters: ForwardCounters;
   readonly gauges: ForwarderGauges;
   readonly upstreams: readonly UpstreamCounters[];
   readonly routes: readonly RouteCounters[];
+  readonly hosts: readonly HostsCounts[];
 }
 
 /** Those of several forwarders of one thread together. */
@@ -105,6 +114,7 @@ export function sumOfStatistics(all: readonly ForwardStatistics[]): ForwardStati
     gauges: sumOfNumbers(all.map(({ gauges }) => gauges)),
     upstreams: all.flatMap(({ upstreams }) => upstreams),
     routes: all.flatMap(({ routes }) => routes),
+    hosts: all.flatMap(({ hosts }) => hosts),
   };
 }
 

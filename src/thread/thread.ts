@@ -261,6 +261,7 @@ function reportForwarding(before: string): void {
       gauges: forwarder.gauges(),
       upstreams: forwarder.upstreams(),
       routes: forwarder.routes(),
+      hosts: [forwarder.hosts()].flatMap((hosts) => hosts ?? []),
     })),
   );
   const now = JSON.stringify(statistics);

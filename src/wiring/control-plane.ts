@@ -16,6 +16,7 @@ import type { CloudMap, CloudMapDependencies } from './cloud-map.ts';
 import { createFlushPace, type FlushPace } from './flush-pace.ts';
 import { createKubernetesSources, type KubernetesSources } from './kubernetes-sources.ts';
 import { createOperators, type RunningOperators } from './operators.ts';
+import { createProgramming, type Programming } from './programming.ts';
 import { NOTHING_TO_DO, type Prepared } from './reload.ts';
 
 /** Changes of reasons are sent together: only the text of errors waits for them. */
@@ -47,6 +48,7 @@ export class ControlPlane {
   readonly board: StatusBoard;
   readonly zones: Zones;
   readonly operators: RunningOperators;
+  readonly programming: Programming;
   cloudMap: CloudMap | undefined;
 
   readonly #settings: ControlPlaneSettings;
@@ -73,7 +75,16 @@ export class ControlPlane {
       pause: () => new Promise((resolve) => setImmediate(resolve)),
       leftOut: (owner, problem) => log.warn('left out of DNS', { owner, problem }),
     });
-    this.#sources = createKubernetesSources({ registry, board: this.board, clock, random, log });
+    this.programming = createProgramming({
+      concerns: (key) => {
+        const service = registry.service(key)?.service;
+        return service?.kind === 'instances' && this.board.zone(service.zone).ready;
+      },
+      flush: () => this.flush(),
+      ...{ schedule, clock },
+    });
+    const { changed } = this.programming;
+    this.#sources = createKubernetesSources({ registry, board: this.board, clock, random, log, changed });
     this.operators = createOperators({
       ...{ registry, sources: this.#sources, clock },
       cloudMap: () => this.cloudMap?.state,

@@ -1,13 +1,15 @@
 // The metrics of the control plane, read from its modules at each scrape.
 import type { ConfigInForce } from '../config/in-force.ts';
 import type { HealthSync } from '../health/sync.ts';
-import type { Census } from '../http/census.ts';
-import type { Reading } from '../metrics.ts';
+import type { Census, Counts } from '../http/census.ts';
+import type { Distribution, Reading } from '../metrics.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { SourceStatus, StatusBoard } from '../sources/status.ts';
 import { VERSION } from '../version.ts';
 import type { Zones } from '../zone/zones.ts';
 import type { RunningChecks } from './checks.ts';
+import type { EventLoopWatch } from './event-loop.ts';
+import { processReadings } from './process-readings.ts';
 
 export interface Rooms {
   readonly registry: Registry;
@@ -18,7 +20,12 @@ export interface Rooms {
   readonly board: StatusBoard;
   readonly startedMs: number;
   readonly inForce: ConfigInForce;
+  readonly eventLoop: EventLoopWatch;
+  readonly programming: Distribution;
 }
+
+/** Services that a scrape counts anew, some 10 µs each. */
+const MOST_SETTLED = 50;
 
 export function controlReadings({
   registry,
@@ -29,9 +36,12 @@ export function controlReadings({
   board,
   startedMs,
   inForce,
+  eventLoop,
+  programming,
 }: Rooms): Reading[] {
   const { services, instances, groups, subjects } = registry.size();
   const sync = health.counts();
+  census.settle(MOST_SETTLED);
   const check = checks.counts();
   return [
     { name: 'healthdns_build_info', labels: [VERSION, process.version], value: 1 },
@@ -42,14 +52,14 @@ export function controlReadings({
     { name: 'healthdns_registry_instances', value: instances },
     { name: 'healthdns_registry_groups', value: groups },
     { name: 'healthdns_registry_subjects', value: subjects },
-    ...[...census.instances()].map(
+    ...[...census.settled.instances()].map(
       ({ zone, status, answered, n }): Reading => ({
         name: 'healthdns_instances',
         labels: [zone, status, String(answered)],
         value: n,
       }),
     ),
-    ...census.zones().flatMap((zone) => unansweredReadings(zone, census, registry)),
+    ...unansweredReadings(census.settled, registry),
     { name: 'healthdns_health_passes_total', value: sync.passes },
     { name: 'healthdns_health_judged_total', value: sync.judged },
     { name: 'healthdns_health_changes_total', value: sync.changes },
@@ -68,20 +78,30 @@ export function controlReadings({
       .degraded()
       .map(({ source, kind }): Reading => ({ name: 'healthdns_source_degraded', labels: [source, kind], value: 1 })),
     ...processReadings(startedMs),
+    ...eventLoop.readings(),
+    { name: 'healthdns_programming_duration_seconds', value: programming },
   ];
 }
 
-/** Services of a zone that have a metric of their own. */
+/** Services that have a metric of their own: of one zone, and of all. */
 const MAX_UNANSWERED = 100;
+const MAX_UNANSWERED_IN_ALL = 1_000;
 
-function unansweredReadings(zone: string, census: Census, registry: Pick<Registry, 'service'>): Reading[] {
-  const { unanswered } = census.zone(zone);
-  const readings: Reading[] = [{ name: 'healthdns_services_unanswered', labels: [zone], value: unanswered.size }];
-  for (const key of unanswered) {
-    if (readings.length > MAX_UNANSWERED) break;
-    const service = registry.service(key)?.service;
-    if (service === undefined) continue;
-    readings.push({ name: 'healthdns_service_unanswered', labels: [zone, service.namespace, service.name], value: 1 });
+function unansweredReadings(counts: Counts, registry: Pick<Registry, 'service'>): Reading[] {
+  const readings: Reading[] = [];
+  let left = MAX_UNANSWERED_IN_ALL;
+  for (const zone of counts.zones()) {
+    const { unanswered } = counts.zone(zone);
+    readings.push({ name: 'healthdns_services_unanswered', labels: [zone], value: unanswered.size });
+    let leftOfZone = MAX_UNANSWERED;
+    for (const key of unanswered) {
+      if (leftOfZone-- <= 0 || left <= 0) break;
+      const service = registry.service(key)?.service;
+      if (service === undefined) continue;
+      left--;
+      const labels = [zone, service.namespace, service.name];
+      readings.push({ name: 'healthdns_service_unanswered', labels, value: 1 });
+    }
   }
   return readings;
 }
@@ -99,16 +119,5 @@ function sourceReadings({ name: source, synced, stale, ageMs, kinds }: SourceSta
         ([event, value]): Reading => ({ name: 'healthdns_source_events_total', labels: [source, kind, event], value }),
       ),
     ]),
-  ];
-}
-
-function processReadings(startedMs: number): Reading[] {
-  const { user, system } = process.cpuUsage();
-  const { rss, heapUsed } = process.memoryUsage();
-  return [
-    { name: 'process_cpu_seconds_total', value: (user + system) / 1e6 },
-    { name: 'process_resident_memory_bytes', value: rss },
-    { name: 'process_start_time_seconds', value: startedMs / 1000 },
-    { name: 'nodejs_heap_used_bytes', value: heapUsed },
   ];
 }

@@ -1,16 +1,28 @@
 // What CoreDNS tells of itself as a whole, with `metrics: coredns`.
 import type { Config } from '../config/config.ts';
 import type { ConfigInForce } from '../config/in-force.ts';
-import type { Reading } from '../metrics.ts';
+import type { Distribution, Reading } from '../metrics.ts';
 import { serverLabel } from '../plane/coredns-readings.ts';
+import { coarser } from '../plane/distributions.ts';
 import type { ForwardSettings, FrontSettings } from '../plane/forward-settings.ts';
 import type { RunningDataPlane } from '../plane/plane.ts';
 import { VERSION } from '../version.ts';
+import type { EventLoopWatch } from './event-loop.ts';
+import type { Programming } from './programming.ts';
+
+export interface CorednsRooms {
+  readonly plane: Pick<RunningDataPlane, 'corednsCounters' | 'listening'>;
+  readonly inForce: Pick<ConfigInForce, 'failures'>;
+  readonly eventLoop: Pick<EventLoopWatch, 'delays'>;
+  readonly programming: Pick<Programming, 'durations'>;
+}
+
+/** Of the time that a health request takes. */
+const HEALTH_BOUNDS_SECONDS = [0.00025, 0.0025, 0.025, 0.25, 2.5];
 
 export function corednsReadings(
   config: Config,
-  plane: Pick<RunningDataPlane, 'corednsCounters' | 'listening'>,
-  inForce: Pick<ConfigInForce, 'failures'>,
+  { plane, inForce, eventLoop: { delays }, programming }: CorednsRooms,
 ): Reading[] {
   if (config.metrics !== 'coredns') return [];
   const server = serverLabel(plane.listening());
@@ -20,6 +32,12 @@ export function corednsReadings(
     { name: 'coredns_build_info', labels: [`healthdns-${VERSION}`, '', `node-${process.version}`], value: 1 },
     { name: 'coredns_reload_failed_total', value: inForce.failures() },
     ...plane.corednsCounters(own),
+    {
+      name: 'coredns_health_request_duration_seconds',
+      value: coarser(delays.upperBounds, delays.counts, HEALTH_BOUNDS_SECONDS, delays.sum),
+    },
+    { name: 'coredns_health_request_failures_total', value: 0 },
+    ...(own === 'kubernetes' ? [programmingReading(programming.durations)] : []),
     ...blocksOf(config).flatMap(({ view, ...block }) =>
       pluginsOf(config, block).map(
         (name): Reading => ({ name: 'coredns_plugin_enabled', labels: [server, '.', view, name], value: 1 }),
@@ -27,6 +45,13 @@ export function corednsReadings(
     ),
   ];
 }
+
+/** CoreDNS counts headless services with a selector only: of others the endpoints are no answer, or nobody dates them. */
+const programmingReading = (durations: Distribution): Reading => ({
+  name: 'coredns_kubernetes_dns_programming_duration_seconds',
+  labels: ['headless_with_selector'],
+  value: durations,
+});
 
 interface Block {
   readonly forward: ForwardSettings | undefined;

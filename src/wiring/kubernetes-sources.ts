@@ -29,6 +29,8 @@ export interface KubernetesSourcesSettings {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  /** See Cluster. */
+  readonly changed: (service: string, atMs: number) => void;
 }
 
 interface RunningSource {
@@ -40,14 +42,14 @@ interface RunningSource {
 }
 
 export function createKubernetesSources(settings: KubernetesSourcesSettings): KubernetesSources {
-  const { registry, board, clock, random, log } = settings;
+  const { registry, board, clock, random, log, changed } = settings;
   let running: RunningSource[] = [];
   /** Stopped, but their objects are still served. */
   let retired: RunningSource[] = [];
 
   async function start(zone: ZoneConfig, config: KubernetesConfig, identity: string): Promise<RunningSource> {
     const { startKubernetesSource } = await import('../sources/kubernetes/source.ts');
-    const source = startKubernetesSource({ config, zone, registry, status: board, clock, random, log });
+    const source = startKubernetesSource({ config, zone, registry, status: board, clock, random, log, changed });
     return { identity, zone: zone.name, config, source };
   }
 

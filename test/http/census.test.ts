@@ -51,6 +51,22 @@ const step = fc.oneof(
   fc.record({ do: fc.constantFrom('remove-service' as const, 'remove-group' as const, 'read' as const), key }),
 );
 
+test('services are counted a few at a time, and who asks for all counts gets them', () => {
+  const slots = fakeSlots();
+  const registry = createRegistry(slots);
+  const health = new HealthSync({ registry, slots, clock: fakeClock(), schedule: () => {} });
+  let dirty = 0;
+  const census = createCensus({ registry, health, onDirty: () => void dirty++ });
+  for (let i = 0; i < 5; i++) registry.replaceService(service(`s${i}`, { zone: 'a.test.' }));
+  const settled = () => census.settled.zone('a.test.').services.size;
+  assert.deepEqual([dirty, settled()], [1, 0]);
+  assert.deepEqual([census.settle(2), settled()], [false, 2]);
+  assert.deepEqual([census.zone('a.test.').services.size, settled()], [5, 5]);
+  assert.equal(census.settle(2), true);
+  registry.removeService(service('s0').key);
+  assert.deepEqual([dirty, census.settle(2), settled()], [2, true, 4]);
+});
+
 test('a service that has nothing to answer is counted, until it has', () => {
   const slots = fakeSlots();
   const registry = createRegistry(slots);

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
 import { systemClock } from '../../src/clock.ts';
 import { createConfigInForce } from '../../src/config/in-force.ts';
-import { type Endpoint, type HttpRequest, type HttpResponse, text } from '../../src/http/endpoint.ts';
+import { type Endpoint, type HttpRequest, text } from '../../src/http/endpoint.ts';
 import { healthEndpoint, metricsEndpoint, readyEndpoint } from '../../src/http/safe.ts';
 import { startHttpServer } from '../../src/http/server.ts';
 import { silentLogger } from '../../src/log.ts';
@@ -305,10 +306,40 @@ test('metrics are rendered at most once a second', async () => {
   const clock = fakeClock();
   let rendered = 0;
   const endpoint = metricsEndpoint({ ...createMetrics(), render: () => String(++rendered) }, clock);
-  const body = () => (endpoint.handle({} as HttpRequest) as HttpResponse).body;
-  assert.deepEqual([body(), body()], ['1', '1']);
+  const body = async () => (await endpoint.handle({ headers: {} } as HttpRequest)).body;
+  assert.deepEqual([await body(), await body()], ['1', '1']);
   await clock.advance(999);
-  assert.equal(body(), '1');
+  assert.equal(await body(), '1');
   await clock.advance(1);
-  assert.equal(body(), '2');
+  assert.equal(await body(), '2');
+});
+
+test('metrics are OpenMetrics where that is preferred, and compressed where that is accepted', async () => {
+  const metrics = createMetrics();
+  metrics.counter('healthdns_endpoints_writes_total').inc();
+  const endpoint = metricsEndpoint(metrics, fakeClock());
+  const get = async (accept?: string, encoding?: string) => {
+    const { type, body, headers } = await endpoint.handle({
+      headers: { accept, 'accept-encoding': encoding },
+    } as unknown as HttpRequest);
+    const isZipped = headers?.['content-encoding'] === 'gzip';
+    return { type: type.split(';')[0], isZipped, text: (isZipped ? gunzipSync(body) : body).toString() };
+  };
+  const [text, open] = ['text/plain', 'application/openmetrics-text'];
+  const cases: [string | undefined, string | undefined, string, boolean][] = [
+    [undefined, undefined, text, false],
+    ['*/*', 'gzip, deflate, br', text, true],
+    // Prometheus 2 and 3.
+    [`${open};version=1.0.0,${open};version=0.0.1;q=0.75,${text};version=0.0.4;q=0.5,*/*;q=0.1`, 'gzip', open, true],
+    [`${text};version=0.0.4, ${open};q=0.5`, 'gzip;q=0', text, false],
+    [`${open};q=0`, 'identity', text, false],
+    [`${open};q=nonsense`, 'GZIP', text, true],
+  ];
+  for (const [accept, encoding, type, isZipped] of cases) {
+    const answered = await get(accept, encoding);
+    assert.deepEqual([answered.type, answered.isZipped], [type, isZipped], `${accept} ${encoding}`);
+    assert.match(answered.text, /^healthdns_endpoints_writes_total 1$/m);
+    assert.equal(answered.text.endsWith('# EOF\n'), type === open);
+    assert.equal(answered.text.includes('# TYPE healthdns_endpoints_writes counter'), type === open);
+  }
 });

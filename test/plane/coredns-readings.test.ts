@@ -103,6 +103,7 @@ test('forwarding is counted under both names of its metrics, without the scheme 
     gauges: { entries: 4, negativeEntries: 1, bytes: 1, waiting: 0, questions: 0, sockets: 0, deadlines: 0 },
     upstreams: [upstream],
     routes: [{ zone: '.', maxWaiting: 1, waiting: 0, rejected: 6, broken: 2 }],
+    hosts: [{ file: '/etc/hosts', entries: 4, readMs: 1_500 }],
   };
   const found = lines({ statistics: [statistics] });
   const to = 'to="192.0.2.1:853"';

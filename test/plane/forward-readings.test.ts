@@ -14,6 +14,7 @@ function statistics(ups: readonly number[], rejected: number): ForwardStatistics
     counters: createForwardCounters(),
     gauges: GAUGES,
     upstreams: ups.map((up, i) => ({ ...createUpstreamCounters(`192.0.2.${i}:53`, '.'), up, requests: 5 })),
+    hosts: [],
     routes: [
       { zone: '.', maxWaiting: 10, waiting: 1, rejected, broken: 0 },
       { zone: 'corp.test.', maxWaiting: 10, waiting: 2, rejected: 0, broken: 0 },

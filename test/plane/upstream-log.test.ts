@@ -17,7 +17,7 @@ function thread(states: Readonly<Record<string, State>>): ForwardStatistics {
     ...createUpstreamCounters('192.0.2.1:53', zone),
     ...state,
   }));
-  return { counters: createForwardCounters(), gauges: GAUGES, upstreams, routes: [] };
+  return { counters: createForwardCounters(), gauges: GAUGES, upstreams, routes: [], hosts: [] };
 }
 
 const DOWN = { up: 0, reason: 'no reply in time' };

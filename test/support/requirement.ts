@@ -38,6 +38,10 @@ const requirements = {
   zsh: { present: onPath('zsh'), remedy: 'apt-get install zsh' },
   fish: { present: onPath('fish'), remedy: 'apt-get install fish' },
   man: { present: onPath('man'), remedy: 'apt-get install man-db' },
+  prometheus: {
+    present: () => onPath('prometheus')() && onPath('promtool')(),
+    remedy: 'apt-get install prometheus (which has promtool)',
+  },
   dnsperf: { present: onPath('dnsperf'), remedy: 'apt-get install dnsperf' },
   knotd: { present: () => onPath('knotd')() || existsSync('/usr/sbin/knotd'), remedy: 'apt-get install knot' },
   unbound: {

@@ -26,7 +26,14 @@ async function setUp(t: TestContext) {
   }
   const registry = createRegistry(createSlots(64));
   const board = createStatusBoard(systemClock);
-  const sources = createKubernetesSources({ registry, board, clock: systemClock, random: () => 0, log: silentLogger });
+  const sources = createKubernetesSources({
+    changed: () => {},
+    registry,
+    board,
+    clock: systemClock,
+    random: () => 0,
+    log: silentLogger,
+  });
   t.after(async () => {
     await sources.stop();
     await cluster.close();

@@ -5,6 +5,7 @@ import type { WireName } from '../../dns/name.ts';
 import { formatName, isSubdomain, NameError, parseName, reverseName } from '../../dns/name.ts';
 import { TYPE } from '../../dns/types.ts';
 import type { HostsSettings } from '../../plane/forward-settings.ts';
+import type { HostsCounts } from '../../plane/forward-statistics.ts';
 import { type Answer, statedAnswer } from '../upstream/answer.ts';
 import type { ForwardQuestion } from '../upstream/question.ts';
 import { type FileWatch, watchText } from '../upstream/resolv-conf.ts';
@@ -13,6 +14,8 @@ import { isMapped } from './dns64.ts';
 export interface Hosts {
   /** The answer, if the name stands there. Types that it has nothing of are NODATA, but PTR of a name with addresses (CoreDNS). */
   answerTo(question: ForwardQuestion): Answer | undefined;
+  /** Names and addresses, and when a file was read last (wall-clock milliseconds; 0: never). */
+  counts(): HostsCounts;
   /** Resolves when every file has been read, or could not be, for the first time. */
   readonly loaded: Promise<unknown>;
   stop(): void;
@@ -61,11 +64,13 @@ export function createHosts(
   const inline = settings.entries.flatMap(({ address, names }) => hostEntry(address, names) ?? []);
   const fromFiles = new Map<string, readonly HostEntry[]>();
   let table = tableOf(inline, settings);
+  let readMs = 0;
 
   function replace(file: string, text: string): void {
     const { entries, wrong } = parseHosts(text);
     const before = fromFiles.get(file) ?? [];
     fromFiles.set(file, entries);
+    readMs = clock.now();
     table = tableOf([...inline, ...[...fromFiles.values()].flat()], settings);
     const remark = wrong.length === 0 ? '' : `, ${wrong.length} invalid lines: ${firstOf(wrong)}`;
     log(wrong.length > 0 ? 'warn' : 'info', `${file}: ${entries.length} hosts${remark}`);
@@ -95,6 +100,7 @@ export function createHosts(
         type === TYPE.PTR || (type === TYPE.A && bytes.length === 4) || (type === TYPE.AAAA && bytes.length === 16);
       return statedAnswer(question, found.rdata.filter(ofType), settings.ttlSeconds);
     },
+    counts: () => ({ file: settings.files.join(', '), entries: table.size, readMs }),
     stop() {
       for (const watch of watches) watch.stop();
     },

@@ -3,6 +3,7 @@ import type { Clock } from '../../clock.ts';
 import type { WireName } from '../../dns/name.ts';
 import { TYPE } from '../../dns/types.ts';
 import type { ForwardSettings } from '../../plane/forward-settings.ts';
+import type { HostsCounts } from '../../plane/forward-statistics.ts';
 import type { Answer } from '../upstream/answer.ts';
 import type { ForwardQuestion } from '../upstream/question.ts';
 import type { Dns64 } from './dns64.ts';
@@ -14,6 +15,7 @@ export interface Local {
   answerTo(question: ForwardQuestion): Answer | undefined;
   /** What states the answer: "hosts", "a template", for explanations; undefined: nothing does. */
   sourceOf(question: ForwardQuestion): string | undefined;
+  hosts(): HostsCounts | undefined;
   /** See Hosts. */
   readonly loaded: Promise<unknown>;
   stop(): void;
@@ -36,6 +38,7 @@ export function createLocal(settings: ForwardSettings, dns64: Dns64 | undefined,
     hosts?.answerTo(question) ?? fromTemplate(question) ?? ipv4Only?.(question);
 
   return {
+    hosts: () => hosts?.counts(),
     loaded: hosts?.loaded ?? Promise.resolve(),
     answerTo(question) {
       const found = findStated(question);

@@ -26,6 +26,8 @@ export interface KubernetesSourceSettings extends WatchSettings {
   readonly registry: Statements;
   readonly status: StatusBoard;
   readonly log: Logger;
+  /** See Cluster. */
+  readonly changed?: Cluster['changed'];
 }
 
 export interface Source extends Pick<Watches, 'withdraw' | 'knows'> {
@@ -41,7 +43,8 @@ export function startKubernetesSource(settings: KubernetesSourceSettings): Sourc
   const { name } = config;
   const log = settings.log.child({ source: name, zone: zone.name });
   const recorder = config.snapshot === undefined ? undefined : new Recorder(settings.registry);
-  const cluster: Cluster = { config, zone, registry: recorder ?? settings.registry, clock, log };
+  const { changed } = settings;
+  const cluster: Cluster = { config, zone, registry: recorder ?? settings.registry, clock, log, changed };
   const report = settings.status.add(name, [zone.name]);
   const watches = new Watches(settings, log, report);
   const pods = addKinds(watches, cluster);

@@ -13,6 +13,8 @@ export interface Cluster {
   readonly registry: Statements;
   readonly clock: Clock;
   readonly log: Logger;
+  /** The endpoints of a service, by key, have changed at this time (wall-clock milliseconds), as their controller says. */
+  readonly changed?: ((service: string, atMs: number) => void) | undefined;
 }
 
 /** "kubernetes/CONTEXT" */

@@ -55,7 +55,10 @@ export function endpointSlicesKind(
       }
       const { instances, problem } = translateSlice(cluster, metadata, object);
       const placed = instances.map((instance) => pods.placed(instance));
-      registry.replaceGroup(key, serviceKey(cluster, metadata.namespace, service), placed);
+      const owner = serviceKey(cluster, metadata.namespace, service);
+      registry.replaceGroup(key, owner, placed);
+      const changedMs = timeMs(metadata.annotations[LAST_CHANGE]);
+      if (changedMs !== undefined) cluster.changed?.(owner, changedMs);
       for (const { facts, subjects, addresses } of instances)
         if (facts[0]?.repeats === 'pod') pods.noteNamed(subjects[0], addresses[0], facts[0], metadata.resourceVersion);
       return problem;

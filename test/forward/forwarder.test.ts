@@ -87,6 +87,23 @@ test('after a truncated reply over TCP the next server is queried; else the part
   assert.equal(better.flags & FLAG.TC, 0);
 });
 
+test('the longest reply that there can be is passed on whole, and from the cache again', async () => {
+  const one = await upstream((asked) => {
+    if (asked.transport === 'udp') return asked.send(asked.reply({ flags: FLAG.QR | FLAG.TC }));
+    const empty = asked.reply({});
+    const length = 65_535 - empty.length - 12;
+    const record = [0xc0, 12, 0, TYPE.NULL, 0, 1, 0, 0, 1, 44, length >> 8, length & 0xff, ...new Uint8Array(length)];
+    empty[7] = 1;
+    asked.send(Uint8Array.from([...empty, ...record]));
+  });
+  const { ask, cached } = forwarder([one], { clock: fakeClock() });
+  const asking = { maxBytes: 65_535, edns: false };
+  for (const response of [await ask('www.example. NULL', asking), cached('www.example. NULL', asking)]) {
+    assert.equal((response?.flags ?? 0) & FLAG.TC, 0);
+    assert.equal(response?.answers[0].rdata.length, 65_535 - 12 - 13 - 4 - 12);
+  }
+});
+
 test('a reply whose names the upstream compressed so well that the response is too long has TC, and is not cached', async () => {
   const COUNT = 1000;
   const name = `${'a'.repeat(60)}.${'b'.repeat(60)}.example.`;

@@ -118,6 +118,18 @@ test('TCP connections are reused, with many queries in flight, answered in any o
   assert.equal(new Set(one.asked.map(({ port }) => port)).size, 1);
 });
 
+test('a TCP connection is not idle while a query waits for its answer', async () => {
+  const clock = fakeClock();
+  const one = await upstream();
+  const { ask } = forwarder([one], { clock, route: { forceTcp: true, idleMs: 500, attemptTimeoutMs: 4_000 } });
+  const answer = ask('www.example. A');
+  await until(() => one.asked.length, 1);
+  await clock.advance(1_500);
+  one.asked[0].send(one.asked[0].reply({ answers: WWW }));
+  assert.equal((await answer).answers.length, 1);
+  assert.equal(one.asked.length, 1);
+});
+
 test('a TCP connection that is reset fails its queries, which are retried', async () => {
   let resets = 0;
   const one = await upstream((asked) => (resets++ === 0 ? asked.reset() : answerFrom(WWW)(asked)));

@@ -191,6 +191,21 @@ test('a fact about one of two instances at one address affects the slot of the a
   }
 });
 
+test('an address of several instances is left out once the last healthy one of them is removed', () => {
+  const { registry, sync, slots } = setUp();
+  const all = ['a', 'b', 'c'].map((id) => instance(id, '10.0.0.1'));
+  for (const id of ['b', 'c']) registry.replaceFacts(INSTANCE.format('k', id), 'check', [fact('UNHEALTHY')]);
+  registry.replaceGroup('g', 'k', all);
+  sync.flush();
+  const state = registry.service('k')!;
+  const shared = state.slotFor([...state.instances.values()][1], '10.0.0.1');
+  assert.equal(slots.get(shared), true);
+  registry.replaceGroup('g', 'k', all.slice(1));
+  sync.flush();
+  assert.equal(state.slotFor([...state.instances.values()][0], '10.0.0.1'), shared);
+  assert.equal(slots.get(shared), false);
+});
+
 test('a removed instance does not write the slot that another instance has been given', () => {
   const { registry, slots, turn } = setUp(1);
   registry.replaceGroup('g', 'k', ten.slice(0, 1));

@@ -265,3 +265,17 @@ test('a service leaves no name behind, however many it has', async () => {
   await zones.flush();
   assert.equal(plane.text(), before);
 });
+
+test('a name between a zone and one far below it exists while there are both', async () => {
+  const below = zoneConfig('deep.a.b.example.');
+  const { plane, zones } = setUpZones([below]);
+  await zones.flush();
+  const between = () => [...plane.names.keys()].filter((name) => name === 'a.b.example.' || name === 'b.example.');
+  assert.deepEqual(between(), []);
+  zones.reload([below, zoneConfig('example.')]);
+  await zones.flush();
+  assert.deepEqual(between().sort(), ['a.b.example.', 'b.example.']);
+  zones.reload([below]);
+  await zones.flush();
+  assert.deepEqual(between(), []);
+});

@@ -1,7 +1,7 @@
 // An answer as the cache keeps it: a composed message and what is known about it. Cache hits copy the bytes; response.ts
 // writes what differs for each client.
 import { NO_EDE } from '../../dns/fast/response-writer.ts';
-import { HEADER_BYTES, MAX_MESSAGE_BYTES } from '../../dns/limits.ts';
+import { HEADER_BYTES, MAX_MESSAGE_BYTES, MAX_NAME_BYTES } from '../../dns/limits.ts';
 import { type Message, parseMessage } from '../../dns/message/message.ts';
 import { type MessageRecord, writeQuestion, writeRecord } from '../../dns/message/record.ts';
 import { CLASS, FLAG, RCODE, TYPE } from '../../dns/types.ts';
@@ -145,7 +145,7 @@ function compose(question: ForwardQuestion, content: Content, seconds: number, n
   entry.truncated = content.truncated || !isWhole;
   entry.ede = content.ede;
   entry.hasData = content.hasData;
-  const { rotateFrom, rotateCount } = rotatable(content.answers, question.type);
+  const { rotateFrom, rotateCount } = rotatable(isWhole ? content.answers : [], question.type);
   entry.rotateFrom = rotateFrom;
   entry.rotateCount = rotateCount;
   entry.addressBytes = question.type === TYPE.A ? 4 : 16;
@@ -156,7 +156,8 @@ function compose(question: ForwardQuestion, content: Content, seconds: number, n
   return entry;
 }
 
-const scratch = new Uint8Array(MAX_MESSAGE_BYTES);
+/** The longest record may follow the longest message, and be taken back. */
+const scratch = new Uint8Array(2 * MAX_MESSAGE_BYTES + MAX_NAME_BYTES + 10);
 
 /**
  * Header, question, answer and authority records, then the offset of each TTL. Records that do not fit into 64 KiB are left
@@ -174,18 +175,21 @@ function composeMessage(
   writeUint16(scratch, 4, 1);
   writer.at = HEADER_BYTES;
   writeQuestion(writer, { name: question.name, type: question.type, class: CLASS.IN });
+  let isWhole = true;
   const writeAll = (records: readonly MessageRecord[]): number => {
     const before = ttlOffsets.length;
-    for (const record of records) {
-      if (writer.at + record.name.length + 10 + record.rdata.length > scratch.length) break;
-      ttlOffsets.push(writeRecord(writer, record));
+    for (let i = 0; i < records.length && isWhole; i++) {
+      const { at } = writer;
+      const ttlOffset = writeRecord(writer, records[i]);
+      isWhole = writer.at <= MAX_MESSAGE_BYTES;
+      if (isWhole) ttlOffsets.push(ttlOffset);
+      else writer.at = at;
     }
     return ttlOffsets.length - before;
   };
   writeUint16(scratch, 6, writeAll(answers));
   writeUint16(scratch, 8, writeAll(authority));
   const length = writer.at;
-  const isWhole = ttlOffsets.length === answers.length + authority.length;
   const bytes = new Uint8Array(length + 2 * ttlOffsets.length);
   bytes.set(scratch.subarray(0, length));
   for (const [i, offset] of ttlOffsets.entries()) writeUint16(bytes, length + 2 * i, offset);

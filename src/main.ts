@@ -17,6 +17,7 @@ import { startCensus } from './wiring/census.ts';
 import { firstChecks, type RunningChecks, startChecks } from './wiring/checks.ts';
 import { type ControlPlane, createControlPlane } from './wiring/control-plane.ts';
 import { descriptorLimit, descriptorsNeeded, descriptorWarning } from './wiring/descriptor-limit.ts';
+import { collectEarly } from './wiring/heap.ts';
 import { startHistory } from './wiring/history.ts';
 import { type RunningHttp, startHttp } from './wiring/http.ts';
 import { collectMetrics } from './wiring/metrics.ts';
@@ -78,6 +79,7 @@ async function start(
   let isStopping = false;
   const { present, skipped } = presentAddresses(allAddresses(config.listen, config.views ?? []));
   lowerInliningLimits();
+  collectEarly();
   const settings = planeSettings(config, present);
   warnOfHost(config, settings.threads, skipped, log);
   const plane = await startDataPlane(settings, {

@@ -74,21 +74,23 @@ export class Groups {
   }
 
   private place(groupKey: string, service: ServiceEntry, instances: readonly Instance[], old: Group | undefined): void {
-    const fresh = this.createMissing(groupKey, service, instances);
+    const { entries, fresh } = this.obtainEntries(groupKey, service, instances);
     const group: Group = old ?? { key: groupKey, service, entries: NO_ENTRIES, displaced: undefined };
     const before = new Set(group.entries);
     const change: GroupChange = { structure: fresh.length > 0, fresh, gone: [], concerned: [...fresh] };
     const seen = new Set<InstanceEntry>();
-    for (const instance of instances) {
-      const entry = service.instances.find(instance)!;
-      if (seen.has(entry)) continue; // listed twice in one object: the first counts
+    entries.forEach((entry, i) => {
+      if (seen.has(entry)) return; // listed twice in one object: the first counts
       seen.add(entry);
       before.delete(entry);
-      displaceOther(entry, group);
-      this.restate(entry, instance, change);
+      // One without a group was just made.
+      if (entry.groups !== undefined) {
+        displaceOther(entry, group);
+        this.restate(entry, instances[i], change);
+      }
       // Adding it again makes this group the most recent one, which counts.
       entry.groups = added(removed(entry.groups, group), group);
-    }
+    });
     for (const entry of before) this.withdraw(entry, group, change);
     // A copy has no room to grow, which would be half as much again.
     group.entries = service.instances.sameArray([...seen].slice());
@@ -99,43 +101,53 @@ export class Groups {
     this.announce(service, change);
   }
 
-  /** Entries for new instances; all or none, so that exceeding a limit changes nothing. */
-  private createMissing(
+  /** The entries of the instances; all or none of those that are missing are made, so that exceeding a limit changes nothing. */
+  private obtainEntries(
     groupKey: string,
     service: ServiceEntry,
     instances: readonly Instance[],
-  ): readonly InstanceEntry[] {
-    const { limits, facts } = this.context;
-    const missing = new Map<string, Instance>();
-    for (const instance of instances) {
-      if (service.instances.find(instance) === undefined) missing.set(identity(instance), instance);
-    }
-    if (this.instanceCount + missing.size > limits.instances) {
-      throw new RegistryLimitError(`${groupKey} is dropped: the registry holds at most ${limits.instances} instances`);
-    }
-    const slots = this.takeSlots(service, missing);
-    let common: Common | undefined;
-    const entries = [...missing.values()].map((instance, index) => {
-      common = commonOf(instance, common);
-      const entry = new InstanceEntry(service, instance, slots[index], common);
-      facts.link(entry, instance.subjects);
-      service.instances.add(entry);
-      return entry;
-    });
-    this.instanceCount += entries.length;
-    return entries;
-  }
-
-  private takeSlots(service: ServiceEntry, missing: ReadonlyMap<string, Instance>): number[] {
-    const { keeper } = this.context;
-    const taken: [string, number][] = [];
+  ): { readonly entries: readonly InstanceEntry[]; readonly fresh: readonly InstanceEntry[] } {
+    const fresh: InstanceEntry[] = [];
     try {
-      for (const key of missing.keys()) taken.push([slotKey(service, key), keeper.take(slotKey(service, key))]);
+      const entries = instances.map((instance) => {
+        const known = service.instances.find(instance);
+        if (known !== undefined) return known;
+        const entry = this.create(groupKey, service, instance, fresh.at(-1)?.common);
+        fresh.push(entry);
+        return entry;
+      });
+      return { entries, fresh };
     } catch (error) {
-      for (const [key, slot] of taken) keeper.giveUp(key, slot);
+      for (const entry of fresh) this.release(entry);
       throw error;
     }
-    return taken.map(([, slot]) => slot);
+  }
+
+  private create(
+    groupKey: string,
+    service: ServiceEntry,
+    instance: Instance,
+    neighbour: Common | undefined,
+  ): InstanceEntry {
+    const { limits, facts, keeper } = this.context;
+    if (this.instanceCount >= limits.instances) {
+      throw new RegistryLimitError(`${groupKey} is dropped: the registry holds at most ${limits.instances} instances`);
+    }
+    const slot = keeper.take(() => slotKey(service, instance));
+    const entry = new InstanceEntry(service, instance, slot, commonOf(instance, neighbour));
+    facts.link(entry, instance.subjects);
+    service.instances.add(entry);
+    this.instanceCount++;
+    return entry;
+  }
+
+  private release(entry: InstanceEntry): void {
+    const { facts, keeper } = this.context;
+    entry.service.instances.delete(entry);
+    entry.service.setWeights?.delete(entry);
+    facts.unlink(entry);
+    keeper.giveUp(slotKey(entry.service, entry), entry.slot);
+    this.instanceCount--;
   }
 
   private restate(entry: InstanceEntry, instance: Instance, change: GroupChange): void {
@@ -154,7 +166,6 @@ export class Groups {
 
   /** `group` no longer lists the entry: the version of another group counts now, or the entry is removed. */
   private withdraw(entry: InstanceEntry, group: Group, change: GroupChange): void {
-    const { facts, keeper } = this.context;
     const wasLast = lastOf(entry.groups) === group;
     group.displaced?.delete(entry);
     entry.groups = removed(entry.groups, group);
@@ -164,11 +175,7 @@ export class Groups {
       if (wasLast) last.displaced!.delete(entry);
       return;
     }
-    entry.service.instances.delete(entry);
-    entry.service.setWeights?.delete(entry);
-    facts.unlink(entry);
-    keeper.giveUp(slotKey(entry.service, identity(entry)), entry.slot);
-    this.instanceCount--;
+    this.release(entry);
     for (const listener of this.context.removeListeners) listener(entry);
     change.gone.push(entry);
     change.structure = true;
@@ -202,6 +209,7 @@ function displaceOther(entry: InstanceEntry, group: Group): void {
   group.displaced?.delete(entry);
 }
 
-const slotKey = (service: ServiceEntry, identityText: string): string => `${service.key}\n${identityText}`;
+const slotKey = (service: ServiceEntry, instance: Pick<Instance, 'id' | 'addresses'>): string =>
+  `${service.key}\n${identity(instance)}`;
 
 const NO_ENTRIES: readonly InstanceEntry[] = [];

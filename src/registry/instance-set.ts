@@ -3,8 +3,8 @@
 
 import { added, type OneOrMany, removed, valuesOf } from '../memory/one-or-many.ts';
 import type { Instance } from './model.ts';
-import type { PackedAddress } from './packed-instance.ts';
-import { identity, isOf } from './same-instance.ts';
+import { type PackedAddress, type PackedAddresses, packAddresses, sameAddresses } from './packed-instance.ts';
+import { identity } from './same-instance.ts';
 
 /** Up to this size a linear search is as fast as a Map. */
 const LARGEST_ARRAY = 16;
@@ -13,6 +13,7 @@ const LARGEST_ARRAY = 16;
 export interface Identified {
   readonly id: string;
   readonly addresses: readonly string[];
+  readonly packedAddresses: PackedAddresses;
   packedAddressList(): readonly PackedAddress[];
 }
 
@@ -36,9 +37,12 @@ export class InstanceSet<Entry extends Identified> {
 
   /** The one with the instance's id and addresses. */
   find(instance: Instance): Entry | undefined {
-    if (this.many === undefined) return this.few.find((entry) => isOf(entry, instance));
+    const addresses = packAddresses(instance.addresses);
+    // Addresses first: an id may have to be cut from a subject.
+    const isIt = (entry: Entry) => sameAddresses(entry.packedAddresses, addresses) && entry.id === instance.id;
+    if (this.many === undefined) return this.few.find(isIt);
     const entry = this.many.get(instance.id);
-    if (entry !== undefined && isOf(entry, instance)) return entry;
+    if (entry !== undefined && isIt(entry)) return entry;
     return this.namesakes === 0 ? undefined : this.many.get(identity(instance));
   }
 
@@ -49,9 +53,15 @@ export class InstanceSet<Entry extends Identified> {
     return entry === undefined ? [] : [entry];
   }
 
+  /** Whether another entry has the address as well. */
+  isShared(address: PackedAddress, entry: Entry): boolean {
+    if (this.holders !== undefined) return this.holders.get(address) !== entry;
+    return this.few.some((other) => other !== entry && hasAddress(other.packedAddresses, address));
+  }
+
   /** All with this address. */
   withAddress(address: PackedAddress): Entry[] {
-    if (this.holders === undefined) return this.few.filter((entry) => entry.packedAddressList().includes(address));
+    if (this.holders === undefined) return this.few.filter((entry) => hasAddress(entry.packedAddresses, address));
     return [...valuesOf(this.holders.get(address))];
   }
 
@@ -103,5 +113,8 @@ export class InstanceSet<Entry extends Identified> {
     }
   }
 }
+
+const hasAddress = (addresses: PackedAddresses, address: PackedAddress): boolean =>
+  typeof addresses === 'object' ? addresses.includes(address) : addresses === address;
 
 const NONE: readonly Identified[] = [];

@@ -47,6 +47,12 @@ export function packAddresses(addresses: readonly string[]): PackedAddresses {
   return addresses.length === 1 ? packAddress(addresses[0]) : addresses.map(packAddress);
 }
 
+/** Compares without unpacking. */
+export function sameAddresses(one: PackedAddresses, other: PackedAddresses): boolean {
+  if (typeof one !== 'object' || typeof other !== 'object') return one === other;
+  return one.length === other.length && one.every((address, i) => address === other[i]);
+}
+
 function packAddress(address: string): PackedAddress {
   const bits = bitsOf(address);
   return bits !== undefined && textOf(bits) === address ? bits : address;

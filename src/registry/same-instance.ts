@@ -43,6 +43,3 @@ function sameAttributes(one: Instance['attributes'], other: Instance['attributes
 /** Identifies an instance within its service. Neither addresses nor, by validation, ids contain a line feed. */
 export const identity = ({ id, addresses }: Pick<Instance, 'id' | 'addresses'>): string =>
   `${id}\n${addresses.join(' ')}`;
-
-export const isOf = (entry: Pick<Instance, 'id' | 'addresses'>, instance: Instance): boolean =>
-  entry.id === instance.id && sameTexts(entry.addresses, instance.addresses);

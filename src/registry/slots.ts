@@ -7,7 +7,7 @@ import { type InstanceEntry, NONE_SHARED, type ServiceEntry } from './service-en
 
 export interface SlotKeeper {
   /** A slot for a key: its previous one, if that was released and not collected yet. Throws RegistryLimitError. */
-  take(key: string): number;
+  take(key: () => string): number;
   giveUp(key: string, slot: number): void;
   takeRemoved(): number[];
 }
@@ -15,21 +15,20 @@ export interface SlotKeeper {
 export function createSlotKeeper(slots: Pick<Slots, 'allocate' | 'set'>): SlotKeeper {
   const removed = new Map<string, number>();
 
-  function allocate(key: string): number {
+  function allocate(key: () => string): number {
     try {
       return slots.allocate();
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      throw new RegistryLimitError(`${key.replaceAll('\n', ' ')} is left out: ${error.message}`, { cause: error });
+      throw new RegistryLimitError(`${key().replaceAll('\n', ' ')} is left out: ${error.message}`, { cause: error });
     }
   }
 
   return {
     take(key) {
-      // A lookup in an empty Map would still flatten and hash the key.
-      const known = removed.size === 0 ? undefined : removed.get(key);
+      const known = removed.size === 0 ? undefined : removed.get(key());
       if (known === undefined) return allocate(key);
-      removed.delete(key);
+      removed.delete(key());
       return known;
     },
     giveUp: (key, slot) => void removed.set(key, slot),
@@ -50,9 +49,8 @@ export function createSlotKeeper(slots: Pick<Slots, 'allocate' | 'set'>): SlotKe
 export function shareAddresses(service: ServiceEntry, keeper: SlotKeeper, changed: readonly InstanceEntry[]): void {
   for (const entry of changed) {
     for (const packed of entry.packedAddressList()) {
-      const instances = service.instances.withAddress(packed);
-      if (instances.length < 2 && service.sharedAddresses === NONE_SHARED) continue;
-      share(service, keeper, unpackAddress(packed), instances);
+      if (service.sharedAddresses === NONE_SHARED && !service.instances.isShared(packed, entry)) continue;
+      share(service, keeper, unpackAddress(packed), service.instances.withAddress(packed));
     }
   }
 }
@@ -60,7 +58,7 @@ export function shareAddresses(service: ServiceEntry, keeper: SlotKeeper, change
 function share(service: ServiceEntry, keeper: SlotKeeper, address: string, instances: readonly InstanceEntry[]): void {
   const known = service.sharedAddresses.get(address);
   if (instances.length > 1) {
-    const slot = known?.slot ?? keeper.take(addressKey(service, address));
+    const slot = known?.slot ?? keeper.take(() => addressKey(service, address));
     if (service.sharedAddresses === NONE_SHARED) service.sharedAddresses = new Map();
     service.sharedAddresses.set(address, { slot, instances });
   } else if (known !== undefined) {

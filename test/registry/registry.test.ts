@@ -188,6 +188,8 @@ test('exceeding a limit changes nothing, and the error names the limit', () => {
     message: 'g is dropped: the registry holds at most 2 instances',
   });
   assert.deepEqual(ids('k'), ['a']);
+  assert.equal(registry.size().instances, 1);
+  for (const slot of registry.takeRemovedSlots()) slots.release(slot, Promise.resolve());
   assert.equal(slots.taken(), 1);
   assert.throws(() => registry.replaceGroup('g2', 'k2', []), RegistryLimitError);
   assert.throws(() => registry.replaceFacts('pod/a', 'pod', [fact('HEALTHY'), fact('HEALTHY')]), RegistryLimitError);

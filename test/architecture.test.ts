@@ -178,6 +178,14 @@ test('only the command line reads argv and ends the process', () => {
   assert.deepEqual(wrong, []);
 });
 
+test('data threads transfer no buffers, after which V8 would check every access to a typed array', () => {
+  const below = new Set(['thread', 'front', 'server', 'forward', 'native', 'memory', 'dns']);
+  const wrong = files
+    .filter(({ path, code }) => below.has(roomOf(path)) && /postMessage\([^;]*, \[|\btransfer\b/.test(code))
+    .map(({ path }) => path);
+  assert.deepEqual(wrong, []);
+});
+
 const show = ({ from, to }: Import) => `${from} imports ${to}`;
 
 /** The strongly connected components of more than one node (Tarjan), each in the order of its names. */

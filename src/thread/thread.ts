@@ -233,7 +233,10 @@ function oncePerKind(report: (error: Error) => void): (error: Error) => void {
   };
 }
 
-/** A tally that the control plane has no time for is lost. */
+/**
+ * A tally that the control plane has no time for is lost. It is copied: the first buffer that a thread transfers makes V8 check
+ * every access to a typed array from then on, in case its buffer is gone (bench/RESULTS.md, "What helps": nothing detached).
+ */
 function reportTally(counted: Counting): void {
   sendTally(counted);
   systemClock.setTimeout(() => reportTally(counted), TALLY_MS);
@@ -241,8 +244,7 @@ function reportTally(counted: Counting): void {
 
 function sendTally(counted: Counting | undefined): void {
   const bytes = counted?.take();
-  if (bytes !== undefined && mayPost(counters))
-    parentPort?.postMessage({ kind: 'tally', bytes } satisfies FromThread, [bytes]);
+  if (bytes !== undefined && mayPost(counters)) tell({ kind: 'tally', bytes });
 }
 
 /** Of all forwarders; the receive loop asks after each batch, so the usual case is one call. */

@@ -95,7 +95,7 @@ async function start(
   const control = await createControlPlane({ config, plane, nameServerAddresses, clock, random, log, metrics });
   const observing = startObserving(control, plane, { clock, log });
   const history = await startHistory(control, config, { clock, log, metrics });
-  stops.push(history.stop, () => control.close());
+  stops.push(observing.stop, history.stop, () => control.close());
   if ([settings, ...(settings.views ?? [])].some(({ forward }) => forward && readsFiles(forward)))
     awaitFiles(control.board, plane.filesRead);
   await control.state(config);

@@ -175,6 +175,12 @@ export const METRICS = {
   healthdns_endpoints_write_seconds: histogram('endpoints', 'From a change of health to the slice that shows it.'),
 
   healthdns_http_requests_total: counter('http', 'HTTP requests by endpoint and status.', ['endpoint', 'code']),
+  healthdns_page_streams: gauge('http', 'Open pages that are told what changes.'),
+  healthdns_page_streams_total: counter(
+    'http',
+    'Of these: `opened`, `refused` (too many are open), `slow` (closed, because the browser did not read).',
+    ['event'],
+  ),
   healthdns_http_connections_dropped_total: counter('http', 'HTTP connections closed at limits.httpConnections.'),
   healthdns_reloads_total: counter('cli', 'Reloads of the configuration.', ['result']),
   healthdns_config_hash: gauge('wiring', 'The configuration in force, by the hash of the file; always 1.', ['hash']),

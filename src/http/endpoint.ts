@@ -20,6 +20,19 @@ export interface HttpResponse {
   readonly type: string;
   readonly body: string | Uint8Array;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Called instead of sending `body`: the response stays open. */
+  readonly stream?: (out: OutgoingStream) => void;
+}
+
+/** A response that is written as time goes by, until either side closes it. */
+export interface OutgoingStream {
+  send(text: string): void;
+  /** What the client has not taken yet of what was sent. */
+  unreadBytes(): number;
+  end(): void;
+  /** Closes the connection without sending what is unread. */
+  abort(): void;
+  onClose(listener: () => void): void;
 }
 
 export interface Endpoint {

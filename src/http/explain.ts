@@ -28,7 +28,7 @@ import { policyText } from './policy-text.ts';
 
 export interface ExplainSources extends AskedContext {
   /** For browsers. */
-  readonly page: (explained: Explained) => HttpResponse;
+  readonly page: (explained: Explained) => HttpResponse | Promise<HttpResponse>;
   readonly history: History;
   /** Records what waits to be recorded. */
   readonly settleHistory: () => void;

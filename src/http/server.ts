@@ -7,7 +7,7 @@ import type { ListenAddress } from '../config/config.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { limitConnections, oneAtATime } from './connections.ts';
-import { type Endpoint, type HttpResponse, text } from './endpoint.ts';
+import { type Endpoint, type HttpResponse, type OutgoingStream, text } from './endpoint.ts';
 import { route } from './route.ts';
 import { readTls, rereadTls, type TlsFiles } from './tls.ts';
 
@@ -130,19 +130,32 @@ async function readBody(request: IncomingMessage, limitBytes: number): Promise<B
   return Buffer.concat(chunks);
 }
 
-function send(request: IncomingMessage, response: ServerResponse, { status, type, body, headers }: HttpResponse): void {
+function send(request: IncomingMessage, response: ServerResponse, result: HttpResponse): void {
+  const { status, type, body, headers, stream } = result;
   if (response.destroyed) return;
   response.writeHead(status, {
     'content-type': type,
-    'content-length': Buffer.byteLength(body),
+    ...(stream === undefined && { 'content-length': Buffer.byteLength(body) }),
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
     // The rest of an unread body must not be parsed as the next request.
     ...(request.complete ? {} : { connection: 'close' }),
     ...headers,
   });
-  response.end(body);
+  if (stream === undefined || request.method === 'HEAD') response.end(body);
+  else {
+    response.flushHeaders();
+    stream(outgoing(response));
+  }
 }
+
+const outgoing = (response: ServerResponse): OutgoingStream => ({
+  send: (text) => void response.write(text),
+  unreadBytes: () => response.writableLength,
+  end: () => void response.end(),
+  abort: () => void response.destroy(),
+  onClose: (listener) => void response.once('close', listener),
+});
 
 /** A request that is not HTTP, is too large or too slow gets only a status. */
 function refuse(error: NodeJS.ErrnoException, socket: Socket): void {

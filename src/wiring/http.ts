@@ -112,6 +112,7 @@ export async function startHttp(given: HttpSources): Promise<RunningHttp> {
         const endpoints = endpointsOf(config, sources);
         for (const { wanted: one, server } of listeners)
           server.replace({ endpoints: endpoints(one), limits: config.limits });
+        sources.page.streams.closeAll();
       },
       release: async () => void (await close(fresh)),
     };
@@ -130,7 +131,10 @@ export async function startHttp(given: HttpSources): Promise<RunningHttp> {
         : { ...admin.server.address, tls: admin.wanted.listen.tls };
     },
     prepare,
-    close: () => close(listeners),
+    close() {
+      sources.page.streams.closeAll();
+      return close(listeners);
+    },
   };
 }
 
@@ -141,6 +145,7 @@ function withPage(sources: HttpSources): Started {
     ...sources,
     ...{ version: VERSION, replica: hostname(), now: () => clock.now(), registry: control.registry },
     ...{ upstreams: plane.upstreams, isStuck: plane.isStuck, recent: history.history.recent, top: readTop },
+    load: observing.load,
   });
   return { ...sources, page, readTop };
 }

@@ -1,5 +1,6 @@
 // What data threads see of queries, brought to people: the query log, and who asks for what.
 import type { Clock, Timer } from '../clock.ts';
+import { createLoadHistory, type Load } from '../history/load.ts';
 import { createPodAddresses, type PodAddresses } from '../history/pod-addresses.ts';
 import { createTopQueries, type TopQueries } from '../history/top-queries.ts';
 import type { QueryLogControl } from '../http/query-log.ts';
@@ -11,15 +12,18 @@ import type { ControlPlane } from './control-plane.ts';
 export interface Observing extends QueryLogControl {
   readonly top: TopQueries;
   readonly addresses: PodAddresses;
+  readonly load: () => Load;
+  stop(): void;
 }
 
 export function startObserving(
   { registry, strayPods }: Pick<ControlPlane, 'registry' | 'strayPods'>,
-  plane: Pick<RunningDataPlane, 'setQueryLog' | 'observe'>,
+  plane: Pick<RunningDataPlane, 'setQueryLog' | 'observe' | 'counters'>,
   { clock, log }: { readonly clock: Clock; readonly log: Logger },
 ): Observing {
   const addresses = createPodAddresses(registry, strayPods, clock);
   const top = createTopQueries(clock);
+  const load = createLoadHistory(plane.counters, clock);
   let instead: QueryLogInstead;
   let untilMs: number | undefined;
   let timer: Timer | undefined;
@@ -40,5 +44,5 @@ export function startObserving(
       else log.info(text);
     },
   });
-  return { top, addresses, set, current: () => ({ instead, untilMs }) };
+  return { top, addresses, load: load.current, stop: load.stop, set, current: () => ({ instead, untilMs }) };
 }

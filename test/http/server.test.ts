@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { systemClock } from '../../src/clock.ts';
 import { createConfigInForce } from '../../src/config/in-force.ts';
-import { type Endpoint, type HttpRequest, text } from '../../src/http/endpoint.ts';
+import { type Endpoint, type HttpRequest, type OutgoingStream, text } from '../../src/http/endpoint.ts';
 import { healthEndpoint, metricsEndpoint, readyEndpoint } from '../../src/http/safe.ts';
 import { startHttpServer } from '../../src/http/server.ts';
 import { silentLogger } from '../../src/log.ts';
@@ -342,4 +342,34 @@ test('metrics are OpenMetrics where that is preferred, and compressed where that
     assert.equal(answered.text.endsWith('# EOF\n'), type === open);
     assert.equal(answered.text.includes('# TYPE healthdns_endpoints_writes counter'), type === open);
   }
+});
+
+test('a response may stay open and be written as time goes by; closing the server ends it', async () => {
+  let out: OutgoingStream | undefined;
+  let isClosed = false;
+  const streaming: Endpoint = {
+    path: '/events',
+    methods: ['GET'],
+    handle: () => ({
+      ...{ status: 200, type: 'text/event-stream', body: '' },
+      stream(opened) {
+        out = opened;
+        opened.onClose(() => {
+          isClosed = true;
+        });
+      },
+    }),
+  };
+  await serving([streaming], async (url) => {
+    const head = await fetch(`${url}/events`, { method: 'HEAD' });
+    assert.deepEqual([head.status, out], [200, undefined]);
+    const response = await fetch(`${url}/events`);
+    assert.equal(response.headers.get('content-type'), 'text/event-stream');
+    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+    out?.send('one\n');
+    assert.equal((await reader.read()).value, 'one\n');
+    out?.end();
+    assert.equal((await reader.read()).done, true);
+  });
+  assert.equal(isClosed, true);
 });

@@ -2,12 +2,14 @@
 import { createConfigInForce } from '../../src/config/in-force.ts';
 import { HealthSync } from '../../src/health/sync.ts';
 import type { HistoryChange } from '../../src/history/history.ts';
+import { createLoadHistory } from '../../src/history/load.ts';
 import { createCensus } from '../../src/http/census.ts';
 import type { HttpResponse } from '../../src/http/endpoint.ts';
 import { overviewOf } from '../../src/http/overview.ts';
 import { pageEndpoints } from '../../src/http/page/endpoints.ts';
 import { route } from '../../src/http/route.ts';
 import type { TopLine } from '../../src/http/top.ts';
+import { createMetrics, type Reading } from '../../src/metrics.ts';
 import type { UpstreamCounters } from '../../src/plane/forward-statistics.ts';
 import { createRegistry } from '../../src/registry/registry.ts';
 import { createStatusBoard } from '../../src/sources/status.ts';
@@ -25,9 +27,13 @@ export function pageRooms() {
   const changes: HistoryChange[] = [];
   const upstreams: UpstreamCounters[] = [];
   const clients: TopLine[] = [];
+  const readings: Reading[] = [];
   const zones = ['test.local.'].map((name) => ({ name, records: { count: 2 } }));
+  const metrics = createMetrics();
+  const load = createLoadHistory(() => readings, clock);
   const page = pageEndpoints({
     ...{ version: '1.2.3', replica: 'healthdns-0', now: clock.now, clock, census, registry },
+    ...{ load: load.current, metrics },
     overview: (limit) => overviewOf({ zones, registry, board, census }, limit),
     upstreams: () => upstreams,
     isStuck: () => false,
@@ -37,18 +43,21 @@ export function pageRooms() {
   });
 
   /** The response to GET, a second later, so that it is made anew. */
-  async function get(url: string): Promise<Omit<HttpResponse, 'body'> & { readonly body: string }> {
+  async function get(
+    url: string,
+    headers: Record<string, string> = { accept: 'text/html' },
+  ): Promise<Omit<HttpResponse, 'body'> & { readonly body: string }> {
     health.flush();
     await clock.advance(1_000);
-    const routed = route(page.endpoints, { method: 'GET', url, headers: {} });
+    const routed = route(page.endpoints, { method: 'GET', url, headers });
     if (!('endpoint' in routed)) return { ...routed, body: String(routed.body) };
     const { endpoint, rest, query } = routed;
-    const request = { method: 'GET', headers: {}, boundTo: '127.0.0.1', body: Buffer.alloc(0), rest, query };
+    const request = { method: 'GET', headers, boundTo: '127.0.0.1', body: Buffer.alloc(0), rest, query };
     const response = await endpoint.handle(request);
     return { ...response, body: String(response.body) };
   }
 
-  return { registry, board, health, clock, inForce, changes, upstreams, clients, page, get };
+  return { readings, load, metrics, registry, board, health, clock, inForce, changes, upstreams, clients, page, get };
 }
 
 /** The text of a page, as a person reads it: without tags, with entities resolved. */

@@ -2,11 +2,9 @@
 import { renderToString } from 'preact-render-to-string';
 import type { HttpResponse } from '../endpoint.ts';
 import type { Assets } from './assets.ts';
-import { cleanText } from './clean.ts';
-import type { Model, View } from './model.ts';
-import { headline } from './overview.tsx';
+import type { Model } from './model.ts';
 import { Page } from './page.tsx';
-import { short } from './parts.tsx';
+import { titleOf } from './words.ts';
 
 /** Nothing from elsewhere, nothing inline, and no text of others becomes code. */
 const POLICY = [
@@ -57,20 +55,4 @@ export function documentOf(
     </html>,
   );
   return { status, type: 'text/html; charset=utf-8', body: `<!doctype html>${html}`, headers: HEADERS };
-}
-
-export const titleOf = ({ view, live }: Pick<Model, 'view' | 'live'>): string =>
-  cleanText(`${subject(view, live)} · healthdns`);
-
-function subject(view: View, live: Model['live']): string {
-  switch (view.page) {
-    case 'overview':
-      return headline(live);
-    case 'services':
-      return 'Services';
-    case 'explain':
-      return short(view.explanation.name);
-    case 'error':
-      return view.title;
-  }
 }

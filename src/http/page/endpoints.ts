@@ -1,30 +1,49 @@
-// GET / and /services: the page for people. GET /explain/NAME is one too, where a browser asks (http/explain.ts).
+// GET / and /services: the page for people, and what it is told while it is open. GET /explain/NAME is a page too, where a
+// browser asks (http/explain.ts).
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../../clock.ts';
-import { type Endpoint, type HttpResponse, onceASecond, text } from '../endpoint.ts';
+import type { Load } from '../../history/load.ts';
+import type { Metrics } from '../../metrics.ts';
+import { type Endpoint, formatFor, type HttpResponse, json, onceASecond, text } from '../endpoint.ts';
 import type { Explained } from '../explain.ts';
 import { type Assets, readAssets } from './assets.ts';
-import { documentOf } from './document.tsx';
 import { findServices } from './find.ts';
 import { askedIn, queryOf } from './links.ts';
 import { type LiveSources, liveOf } from './live.ts';
 import type { Asked, Found, View } from './model.ts';
+import { createStreams, type Streams } from './streams.ts';
+
+export interface PageSources extends LiveSources {
+  readonly load: () => Load;
+  readonly clock: Pick<Clock, 'monotonicMs' | 'setTimeout'>;
+  readonly metrics: Pick<Metrics, 'counter' | 'gauge'>;
+}
 
 export interface PageEndpoints {
   readonly endpoints: readonly Endpoint[];
   /** The explanation of a name as a page. */
-  readonly explained: (explained: Explained) => HttpResponse;
+  readonly explained: (explained: Explained) => Promise<HttpResponse>;
+  readonly streams: Pick<Streams, 'closeAll'>;
 }
 
-/** Searches under way; more are refused. */
-const MAX_SEARCHES = 8;
-
-export function pageEndpoints(sources: LiveSources & { readonly clock: Pick<Clock, 'monotonicMs'> }): PageEndpoints {
+export function pageEndpoints(sources: PageSources): PageEndpoints {
+  const { clock, load, metrics } = sources;
   const assets: Assets = readAssets();
-  const live = onceASecond(sources.clock, () => liveOf(sources));
-  const show = (view: View, status = 200) => documentOf(status, { live: live(), view, connection: 'static' }, assets);
-  const overview = onceASecond(sources.clock, () => show({ page: 'overview' }));
   const search = createSearch(sources);
+  const live = onceASecond(clock, () => liveOf(sources));
+  const streams = createStreams({
+    events: [
+      { type: 'live', data: onceASecond(clock, () => JSON.stringify(live())) },
+      { type: 'load', data: onceASecond(clock, () => JSON.stringify(load())) },
+    ],
+    ...{ clock, metrics },
+  });
+  /** What renders is loaded when a browser first comes. */
+  const show = async (view: View, status = 200) => {
+    const { documentOf } = await import('./document.tsx');
+    return documentOf(status, { live: live(), load: load(), view, connection: 'static' }, assets);
+  };
+  const overview = onceASecond(clock, () => show({ page: 'overview' }));
 
   return {
     endpoints: [
@@ -32,25 +51,30 @@ export function pageEndpoints(sources: LiveSources & { readonly clock: Pick<Cloc
       {
         path: '/services',
         methods: ['GET'],
-        async handle({ query }) {
-          const found = await search(askedIn(query));
+        async handle(request) {
+          const found = await search(askedIn(request.query));
           if (found === undefined) return { ...text(503, 'too many searches at once; try again'), headers: RETRY };
-          return show({ page: 'services', found });
+          return formatFor(request) === 'json' ? json(200, found) : show({ page: 'services', found });
         },
       },
+      { path: '/page/events', methods: ['GET'], handle: streams.open },
+      { path: '/page/state', methods: ['GET'], handle: () => json(200, { live: live(), load: load() }) },
       ...assets.endpoints,
     ],
     explained({ status, asked, query, explanation, history }) {
       const list = queryOf(askedIn(new URLSearchParams(query.get('list') ?? '')));
       return show({ page: 'explain', asked, list, explanation, ...(history && { history }) }, status);
     },
+    streams,
   };
 }
 
 const RETRY = { 'retry-after': '2' };
+/** Searches under way; more are refused. */
+const MAX_SEARCHES = 8;
 
 /** Searches for the same that come within a second are one. undefined: too many are under way. */
-function createSearch({ registry, census, clock }: Parameters<typeof pageEndpoints>[0]) {
+function createSearch({ registry, census, clock }: Pick<PageSources, 'registry' | 'census' | 'clock'>) {
   const searches = new Map<string, { readonly found: Promise<Found>; readonly sinceMs: number }>();
   let running = 0;
 

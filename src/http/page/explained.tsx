@@ -3,8 +3,9 @@ import type { RRsetAnswer } from '../../zone/explain/answers.ts';
 import type { Explanation, FactExplanation, InstanceExplanation, ServiceExplanation } from '../explanation.ts';
 import { explainHref, servicesHref } from './links.ts';
 import type { View } from './model.ts';
-import { Answered, Badge, count, More, plural, short, Table } from './parts.tsx';
+import { Answered, Badge, More, Table } from './parts.tsx';
 import { Timeline } from './timeline.tsx';
+import { count, plural, short } from './words.ts';
 
 type Props = Extract<View, { readonly page: 'explain' }>;
 

@@ -1,6 +1,7 @@
 // What the page shows, as data: the server renders it to HTML, and the browser renders what changes.
 import type { ConfigStatus } from '../../config/in-force.ts';
 import type { HistoryChange } from '../../history/history.ts';
+import type { Load } from '../../history/load.ts';
 import type { HistoryExplanation } from '../explain-history.ts';
 import type { Explanation } from '../explanation.ts';
 import type { InstanceOverview } from '../overview.ts';
@@ -9,6 +10,7 @@ import type { TopList } from '../top.ts';
 
 export interface Model {
   readonly live: Live;
+  readonly load: Load;
   readonly view: View;
   readonly connection: Connection;
 }

@@ -1,11 +1,13 @@
 // The first view: what is wrong, then what is served, from where, and who asks.
 import { answerTextOf, type HistoryChange } from '../../history/history.ts';
 import type { TopList } from '../top.ts';
+import { Charts } from './chart.tsx';
 import { explainHref, queryOf, servicesHref } from './links.ts';
-import type { Live, ProblemGroup } from './model.ts';
-import { Badge, count, More, plural, short, Table, Time } from './parts.tsx';
+import type { Live, Model, ProblemGroup } from './model.ts';
+import { Badge, More, Table, Time } from './parts.tsx';
+import { count, headline, plural, short } from './words.ts';
 
-export function Overview({ live }: { readonly live: Live }) {
+export function Overview({ live, load }: Pick<Model, 'live' | 'load'>) {
   const { problems, totals } = live;
   return (
     <>
@@ -19,6 +21,7 @@ export function Overview({ live }: { readonly live: Live }) {
       {problems.map((group) => (
         <ProblemList key={group.title} {...group} />
       ))}
+      <Charts load={load} />
       <Zones {...live} />
       <Upstreams {...live} />
       <Sources {...live} />
@@ -203,11 +206,4 @@ function TopTable({ view, entries }: TopList) {
       ))}
     </Table>
   );
-}
-
-/** What is wrong, in a line: the title of the window, the heading of the overview. */
-export function headline({ problems }: Pick<Live, 'problems'>): string {
-  const wrong = problems.reduce((sum, { items, more }) => sum + items.length + more, 0);
-  if (wrong > 0) return plural(wrong, 'problem');
-  return 'All services are answered';
 }

@@ -9,7 +9,7 @@ import { Time } from './parts.tsx';
 import { ServiceList } from './services.tsx';
 
 export function Page({ model }: { readonly model: Model }) {
-  const { live, view, connection } = cleaned(model);
+  const { live, load, view, connection } = cleaned(model);
   return (
     <>
       <a class="skip" href="#main">
@@ -32,7 +32,7 @@ export function Page({ model }: { readonly model: Model }) {
         </div>
       </header>
       <main id="main" tabIndex={-1}>
-        <Content live={live} view={view} />
+        <Content {...{ live, load, view }} />
       </main>
       <footer>
         <p>
@@ -46,10 +46,10 @@ export function Page({ model }: { readonly model: Model }) {
   );
 }
 
-function Content({ live, view }: { readonly live: Live; readonly view: View }) {
+function Content({ live, load, view }: Omit<Model, 'connection'>) {
   switch (view.page) {
     case 'overview':
-      return <Overview live={live} />;
+      return <Overview {...{ live, load }} />;
     case 'services':
       return <ServiceList found={view.found} />;
     case 'explain':

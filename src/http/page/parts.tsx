@@ -1,12 +1,7 @@
 // Small parts that the views share.
 import type { ComponentChildren } from 'preact';
 import type { InstanceOverview } from '../overview.ts';
-
-export const count = (number: number): string => number.toLocaleString('en-US');
-export const plural = (number: number, noun: string): string => `${count(number)} ${noun}${number === 1 ? '' : 's'}`;
-
-/** Without the final dot. */
-export const short = (name: string): string => name.replace(/(?<=.)\.$/, '');
+import { count } from './words.ts';
 
 /** To the second, in UTC: replicas and logs say the same. */
 export function Time({ ms }: { readonly ms: number }) {

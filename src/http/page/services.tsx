@@ -1,7 +1,8 @@
 // The list of services: what was searched for, a page of it, and the way to the next.
 import { explainHref, queryOf, servicesHref } from './links.ts';
 import { type Asked, type Found, type FoundService, SHOWN, type Shown } from './model.ts';
-import { Answered, count, InstanceLine, plural, short } from './parts.tsx';
+import { Answered, InstanceLine } from './parts.tsx';
+import { count, plural, short } from './words.ts';
 
 const LABELS: Readonly<Record<Shown, string>> = {
   all: 'All',

@@ -1,7 +1,8 @@
 // The history of a name: how the answers of its services have changed, the newest first.
 import { answerTextOf } from '../../history/history.ts';
 import type { HistoryExplanation, ServiceHistory } from '../explain-history.ts';
-import { Badge, count } from './parts.tsx';
+import { Badge } from './parts.tsx';
+import { count } from './words.ts';
 
 export function Timeline({ services }: HistoryExplanation) {
   return (

@@ -96,8 +96,9 @@ test('hostile names, reasons and outputs are text, short, and without characters
   });
   for (const url of ['/', `/services?q=${encodeURIComponent('<script>alert(3)</script>')}`, '/services?q=192.0.2.1']) {
     const { body, headers } = await rooms.get(url);
-    assert.deepEqual(body.match(/<script(?! type="module" src="\/page\.js\?[0-9a-f]{12}"><\/script>)/g), null, url);
-    assert.doesNotMatch(body, /<img|[\u0000-\u0009\u000b-\u001f\u202a-\u202e\u2028]/u, url);
+    const tags = body.replaceAll(/="[^"<]*[<>][^"]*"/g, '=""');
+    assert.deepEqual(tags.match(/<script(?! type="module" src="\/page\.js\?[0-9a-f]{12}"><\/script>)/g), null, url);
+    assert.doesNotMatch(tags, /<img|[\u0000-\u0009\u000b-\u001f\u202a-\u202e\u2028]/u, url);
     assert.doesNotMatch(body, /\s(style|on\w+)="/, url);
     assert.ok(body.length < 20_000, `${url}: ${body.length}`);
     assert.match(headers!['content-security-policy'], /^default-src 'none'; script-src 'self'; style-src 'self';/);

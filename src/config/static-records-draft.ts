@@ -29,7 +29,7 @@ export interface RecordReporter {
 
 export type RecordPart = 'name' | 'type' | 'value';
 
-/** NS of a name below the apex: its server may need glue. */
+/** NS of the apex, in a zone file, or of a name below it: its server may need glue. */
 export interface Delegation {
   readonly cut: WireName;
   readonly server: WireName;
@@ -88,8 +88,7 @@ export class StaticRecordsDraft {
     this.sizes[bucketOfHash(hash)]++;
     this.end = writeRecord(this.bytes, this.end, name, type, ttlSeconds, rdata);
     if (type === TYPE.DNAME) this.dnames.add(keyOf(name));
-    if (type === TYPE.NS && !sameName(name, this.apex))
-      this.delegations.push({ cut: name.slice(), server: rdata.slice(), place });
+    if (type === TYPE.NS) this.delegations.push({ cut: name.slice(), server: rdata.slice(), place });
     return true;
   }
 

@@ -16,6 +16,7 @@ export interface Accept {
   accept(listener: number): number;
   /** The address of the client accepted last, 4 or 16 bytes. */
   client(): Uint8Array;
+  port(): number;
 }
 
 export function createAccept(libc: Libc): Accept {
@@ -34,6 +35,7 @@ export function createAccept(libc: Libc): Accept {
       return exhausted ? ACCEPT_EXHAUSTED : ACCEPT_FAILED;
     },
     client: () => ipOf(bytes).slice(),
+    port: () => (bytes[2] << 8) | bytes[3],
   };
 }
 

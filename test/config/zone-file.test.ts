@@ -34,6 +34,19 @@ function reads(what: string, db: string, expected: string[], more: Readonly<Reco
 }
 
 reads(
+  'a name server of the zone without an address is a warning',
+  '@ SOA ns1 h 1 2 3 4 5\n NS ns1\n NS ns2\n NS ns.other.test.\nns1 A 192.0.2.1\n',
+  [
+    'example.org. 5 NS ns.other.test.',
+    'example.org. 5 NS ns1.example.org.',
+    'example.org. 5 NS ns2.example.org.',
+    'example.org. 5 SOA ns1.example.org. h.example.org. 1 2 3 4 5',
+    'ns1.example.org. 5 A 192.0.2.1',
+    'warning: db.example:3:1 the name server ns2.example.org. has no A or AAAA record: nobody can reach that server; add its address as a record',
+  ],
+);
+
+reads(
   'a zone file as BIND reads it',
   `; the zone
 $TTL 1h30m

@@ -111,6 +111,21 @@ testEachTcp('a client that has ended its side and reads late gets every answer',
   assert.equal(counters[COUNTER.TCP_ABORTED], 0);
 });
 
+testEachTcp('queries come with the address and the port of their client', async (context, mode) => {
+  const seen: unknown[] = [];
+  const { engine } = createInProcessPlane();
+  const { open } = await start(context, mode, {
+    respondSlot(slot, length, to, overTcp, client, port) {
+      seen.push([[...client!], port]);
+      return engine.respondSlot(slot, length, to, overTcp);
+    },
+  });
+  const socket = await open();
+  socket.write(question());
+  await until(() => seen, [[[127, 0, 0, 1], socket.localPort]]);
+  socket.destroy();
+});
+
 testEachTcp('messages without a header get no answer and do no harm', async (context, mode) => {
   const { listener, counters } = await start(context, mode);
   const short = [framed(Buffer.alloc(0)), framed(Buffer.alloc(1)), framed(Buffer.alloc(11))];

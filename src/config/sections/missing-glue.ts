@@ -1,4 +1,4 @@
-// Warnings of delegations to a server that nobody can reach.
+// Warnings of name servers that nobody can reach.
 import { formatName, isSubdomain } from '../../dns/name.ts';
 import { TYPE } from '../../dns/types.ts';
 import type { ZoneConfig } from '../config.ts';
@@ -24,10 +24,11 @@ export function warnOfMissingGlue(
     if (!isSubdomain(server, cut) || hasType(zone.records.find(server), TYPE.A, TYPE.AAAA)) continue;
     const name = formatName(server);
     if (services.has(name) || isServedBelow(name)) continue;
-    reporter.warning(
-      place,
-      'value',
-      `${formatName(cut)} is delegated to ${name}, which is inside of it and has no A or AAAA record: nobody can reach that server; add its address as a record (glue)`,
-    );
+    const missing = 'has no A or AAAA record: nobody can reach that server; add its address as a record';
+    const message =
+      formatName(cut) === zone.name
+        ? `the name server ${name} ${missing}`
+        : `${formatName(cut)} is delegated to ${name}, which is inside of it and ${missing} (glue)`;
+    reporter.warning(place, 'value', message);
   }
 }

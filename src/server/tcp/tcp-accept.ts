@@ -14,8 +14,8 @@ export interface AcceptorDeps {
   setListening(on: boolean): void;
   /** Closes the connection that has been idle for longest; false: all are active. */
   makeRoom(): boolean;
-  /** A connection, with the client's address. */
-  serve(fd: number, client: Uint8Array): void;
+  /** A connection, with the client's address and port. */
+  serve(fd: number, client: Uint8Array, port: number): void;
 }
 
 export interface Acceptor {
@@ -35,7 +35,7 @@ const ACCEPT_AGAIN_MS = 100;
 
 export function createAcceptor(deps: AcceptorDeps): Acceptor {
   const { clock, counters, fd: listener, setListening, makeRoom, serve } = deps;
-  const { accept, client } = createAccept(deps.libc);
+  const { accept, client, port } = createAccept(deps.libc);
   let again: Timer | undefined;
 
   /** At most `limit`. */
@@ -44,7 +44,7 @@ export function createAcceptor(deps: AcceptorDeps): Acceptor {
     for (let i = 0; i < limit; i++) {
       const fd = accept(listener);
       if (fd >= 0) {
-        serve(fd, client());
+        serve(fd, client(), port());
         madeRoom = false;
         continue;
       }

@@ -24,6 +24,7 @@ export interface Conversation extends TimedConnection {
   readonly reader: StreamReader;
   /** The client's address; undefined: it has gone already. */
   readonly client: Uint8Array | undefined;
+  readonly port: number | undefined;
   /** The client sends nothing more (it may still read). */
   ended: boolean;
   open: boolean;
@@ -136,7 +137,7 @@ export function createConversations<C extends Conversation>(
     copyBytes(reader.bytes, reader.start + 2, query, length);
     skip(reader, length);
     memory.arrival = arrivalOf(arrived);
-    const response = handler.respondSlot(slot, length, slot, true, connection.client);
+    const response = handler.respondSlot(slot, length, slot, true, connection.client, connection.port);
     if (typeof response !== 'number') answerLater(connection, response);
     else if (response > 0) frame(response);
     return response !== DROP;

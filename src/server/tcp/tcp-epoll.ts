@@ -188,7 +188,7 @@ export function listenEpollTcp(
     } else if (!isTransient(libc.errno())) abort(connection);
   };
 
-  const serve = (fd: number, client: Uint8Array): void => {
+  const serve = (fd: number, client: Uint8Array, port: number): void => {
     if (!connections.admit()) {
       libc.close(fd);
       return;
@@ -201,6 +201,7 @@ export function listenEpollTcp(
       lastActiveMs: nowMs,
       reader: createStreamReader(),
       client,
+      port,
       waiting: 0,
       heldBytes: 0,
       close: close as EpollConnection['close'],

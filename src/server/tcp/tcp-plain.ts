@@ -81,6 +81,7 @@ export async function listenPlainTcp(
       lastActiveMs: nowMs,
       reader: createStreamReader(),
       client: parseIp(withoutScope(socket.remoteAddress ?? '')),
+      port: socket.remotePort,
       waiting: 0,
       heldBytes: 0,
       close: close as PlainConnection['close'],

@@ -16,7 +16,7 @@ import type { StatusBoard } from './sources/status.ts';
 import { startCensus } from './wiring/census.ts';
 import { firstChecks, type RunningChecks, startChecks } from './wiring/checks.ts';
 import { type ControlPlane, createControlPlane } from './wiring/control-plane.ts';
-import { descriptorLimit, descriptorsNeeded, descriptorWarning } from './wiring/descriptor-limit.ts';
+import { descriptorLimit, descriptorWarning } from './wiring/descriptor-limit.ts';
 import { collectEarly } from './wiring/heap.ts';
 import { startHistory } from './wiring/history.ts';
 import { type RunningHttp, startHttp } from './wiring/http.ts';
@@ -148,7 +148,7 @@ async function start(
 function warnOfHost(config: Config, threads: number, skipped: readonly ListenAddress[], log: Logger): void {
   for (const address of skipped)
     log.warn('no IPv6 on this host: not listening', { address: formatListenAddress(address) });
-  const tooFew = descriptorWarning(descriptorsNeeded(config, threads), descriptorLimit());
+  const tooFew = descriptorWarning(config, threads, descriptorLimit());
   if (tooFew !== undefined) log.warn(tooFew);
 }
 

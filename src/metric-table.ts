@@ -120,7 +120,11 @@ export const METRICS = {
   healthdns_checks: gauge('health', 'Instances with an active check.'),
   healthdns_checks_running: gauge('health', 'Active checks under way.'),
   healthdns_checks_waiting: gauge('health', 'Active checks that are due but wait for others.'),
-  healthdns_check_results_total: counter('health', 'Results of active checks.', ['result']),
+  healthdns_check_results_total: counter(
+    'health',
+    'Results of active checks; `not_run`: this host had no descriptors, memory or processes left for it.',
+    ['result'],
+  ),
   healthdns_checks_late_total: counter(
     'health',
     'Active checks begun over a second late: limits.concurrentChecks is too small.',

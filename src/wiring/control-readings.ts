@@ -70,6 +70,7 @@ export function controlReadings({
     { name: 'healthdns_check_results_total', labels: ['passed'], value: check.passed },
     { name: 'healthdns_check_results_total', labels: ['failed'], value: check.failed },
     { name: 'healthdns_check_results_total', labels: ['timeout'], value: check.timedOut },
+    { name: 'healthdns_check_results_total', labels: ['not_run'], value: check.notRun },
     { name: 'healthdns_checks_late_total', value: check.late },
     { name: 'healthdns_name_conflicts', value: zones.size().conflicts },
     { name: 'healthdns_owners_dirty', value: zones.size().dirty },

@@ -1,15 +1,24 @@
 // The settings of the data plane from the configuration and the addresses of this host.
 import { availableParallelism, networkInterfaces } from 'node:os';
 import type { Config, ListenAddress } from '../config/config.ts';
+import type { ForwardSettings } from '../plane/forward-settings.ts';
 import type { DataPlaneSettings } from '../plane/settings.ts';
 import type { ViewSettings } from '../plane/view-settings.ts';
+import { descriptorLimit, fittingLimits } from './descriptor-limit.ts';
 
 /** Room for bursts: a query waits here while the thread answers others. */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 
-export function planeSettings(config: Config, listen: readonly ListenAddress[]): DataPlaneSettings {
+/** `descriptors`: how many the process may open, if known. */
+export function planeSettings(
+  config: Config,
+  listen: readonly ListenAddress[],
+  descriptors = descriptorLimit(),
+): DataPlaneSettings {
   const { server, limits } = config;
   const threads = config.threads === 'auto' ? automaticThreads() : config.threads;
+  const { tcpConnections, forwardedQueries } = fittingLimits(config, threads, descriptors);
+  const fitting = (forward: ForwardSettings) => ({ ...forward, maxConcurrent: forwardedQueries });
   return {
     listen,
     threads,
@@ -23,23 +32,28 @@ export function planeSettings(config: Config, listen: readonly ListenAddress[]):
       tcpIdleMs: limits.tcpIdleSeconds * 1000,
     },
     tcp: {
-      connections: Math.max(1, Math.ceil(limits.tcpConnections / threads)),
+      connections: Math.max(1, Math.ceil(tcpConnections / threads)),
       idleMs: limits.tcpIdleSeconds * 1000,
       totalMs: limits.tcpTotalSeconds * 1000,
       unreadBytes: limits.tcpUnreadBytes,
       unreadTotalBytes: Math.ceil(limits.tcpUnreadTotalBytes / threads),
     },
-    forward: config.forward,
+    forward: config.forward && fitting(config.forward),
     front: config.front,
-    ...(config.views && { views: config.views.map((view) => viewSettings(view, config.listen)) }),
+    ...(config.views && { views: config.views.map((view) => viewSettings(view, config.listen, fitting)) }),
     topQueries: config.topQueries,
     ...(config.dnstap && { dnstap: config.dnstap }),
     receiveBufferBytes: RECEIVE_BUFFER_BYTES,
   };
 }
 
-const viewSettings = (view: ViewSettings, listen: readonly ListenAddress[]): ViewSettings => ({
+const viewSettings = (
+  view: ViewSettings,
+  listen: readonly ListenAddress[],
+  fitting: (forward: ForwardSettings) => ForwardSettings,
+): ViewSettings => ({
   ...view,
+  forward: view.forward && fitting(view.forward),
   listen: view.listen.length > 0 ? view.listen : listen,
 });
 

@@ -30,8 +30,13 @@ export const passed = (reason: string): CheckResult => ({ passed: true, reason }
 export const failed = (reason: string): CheckResult => ({ passed: false, reason });
 
 /** An error of the network or the system for people: "connect ECONNREFUSED 127.0.0.1:9". One line; OpenSSL has more. */
-export const failedBy = (error: Error): CheckResult =>
-  failed((error.message || error.name).trim().replace(/\s+/g, ' '));
+export const failedBy = (error: NodeJS.ErrnoException): CheckResult => ({
+  ...failed((error.message || error.name).trim().replace(/\s+/g, ' ')),
+  ...(EXHAUSTED.has(error.code) && { isInconclusive: true }),
+});
+
+/** This process or host is out of descriptors, memory, processes or local ports. */
+const EXHAUSTED: ReadonlySet<string | undefined> = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'EAGAIN']);
 
 /** Address and port as people write them: "[::1]:53". */
 export const endpoint = (address: string, port: number): string =>

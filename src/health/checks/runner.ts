@@ -32,6 +32,8 @@ export interface CheckCounts {
   readonly passed: number;
   readonly failed: number;
   readonly timedOut: number;
+  /** This host had no descriptors, memory or processes left for them. */
+  readonly notRun: number;
   /** Started more than a second late: `concurrentChecks` is too small. */
   readonly late: number;
   /** Results that the registry rejected. */
@@ -50,7 +52,7 @@ export class CheckRunner {
   private readonly settings: CheckRunnerSettings;
   private readonly scheduler: Scheduler;
   private readonly byService = new Map<string, Map<string, RunningCheck>>();
-  private readonly totals = { passed: 0, failed: 0, timedOut: 0, refused: 0 };
+  private readonly totals = { passed: 0, failed: 0, timedOut: 0, notRun: 0, refused: 0 };
   private readonly stopListening: () => void;
 
   constructor(settings: CheckRunnerSettings) {
@@ -132,6 +134,10 @@ export class CheckRunner {
     const beganMs = this.settings.clock.monotonicMs();
     let result = await (this.settings.probes ?? PROBES)[target.check.type](target, signal).catch(failedBy);
     if (check.removed) return;
+    if (result.isInconclusive) {
+      this.totals.notRun++;
+      return;
+    }
     if (!result.passed && timedOut()) {
       this.totals.timedOut++;
       result = failed(`timed out after ${target.check.timeout} s`);

@@ -26,6 +26,8 @@ export function ecsTaskHealth(containers: readonly ContainerHealth[]): { status:
 
 export interface CheckResult {
   readonly passed: boolean;
+  /** This host could not run the check, which says nothing of the instance. */
+  readonly isInconclusive?: boolean;
   /** "200 OK", "connect ECONNREFUSED 127.0.0.1:9". */
   readonly reason: string;
 }

@@ -57,6 +57,26 @@ test('the first check runs soon, and the following ones once per interval', asyn
   assert.ok(times.length >= 9 && times.length <= 12, `${times.length} checks`);
 });
 
+test('a check that this host could not run decides nothing, and is counted', async () => {
+  let error: NodeJS.ErrnoException | undefined;
+  const { clock, runner, state, said } = setUp(async (target, signal) => {
+    if (error !== undefined) throw error;
+    return passing(target, signal);
+  });
+  state('k', ['a']);
+  await clock.advance(30_000);
+  for (const code of ['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'EAGAIN']) {
+    error = Object.assign(new Error(`connect ${code} 127.0.0.1:80`), { code });
+    await clock.advance(200_000);
+    assert.equal(said('k', 'a'), 'HEALTHY: fine', code);
+  }
+  const { notRun, failed } = runner.counts();
+  assert.ok(notRun > 50 && failed === 0, `${notRun} not run, ${failed} failed`);
+  error = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+  await clock.advance(200_000);
+  assert.match(said('k', 'a')!, /^UNHEALTHY/);
+});
+
 test('as many failures as retries make an instance unhealthy, with the count in the reason', async () => {
   const { clock, state, said } = setUp(failing);
   state('k', ['a'], { retries: 2 });

@@ -1,5 +1,5 @@
 // DNS64 for names of our own: AAAA records made of the A records that may be answered at this moment. Works on responses.
-import { composeMessage, parseMessage } from '../dns/message/message.ts';
+import { composeTruncating, parseMessage } from '../dns/message/message.ts';
 import type { MessageRecord } from '../dns/message/record.ts';
 import { FLAG, RCODE, TYPE } from '../dns/types.ts';
 import { createEmbedding, DNS64_TTL_SECONDS } from '../forward/local/dns64.ts';
@@ -43,10 +43,7 @@ export function createOwnDns64(settings: Dns64Settings): OwnDns64 {
       };
       const questions = made.questions.map((question) => ({ ...question, type: TYPE.AAAA }));
       const answers = made.answers.map(mapped);
-      const whole = composeMessage({ ...made, questions, answers, authorities: [], additionals: [] });
-      if (whole.length <= maxBytes) return whole;
-      const flags = made.flags | FLAG.TC;
-      return composeMessage({ ...made, flags, questions, answers: [], authorities: [], additionals: [] });
+      return composeTruncating({ ...made, questions, answers, authorities: [], additionals: [] }, maxBytes);
     },
   };
 }

@@ -1,6 +1,6 @@
 // The identifier of this server, for clients that ask for it (NSID, RFC 5001).
 import { emptyQueryEdns, readQueryEdns } from '../dns/fast/query-edns.ts';
-import { composeMessage, parseMessage } from '../dns/message/message.ts';
+import { composeIfFits, parseMessage } from '../dns/message/message.ts';
 import { OPTION } from '../dns/types.ts';
 
 /** Adds the option to responses that have an OPT and room for it. The question's name ends at `nameEnd`. */
@@ -13,7 +13,7 @@ export function createNsid(text: string) {
     const message = parseMessage(response);
     const { edns } = message;
     if (edns === undefined) return response;
-    const whole = composeMessage({ ...message, edns: { ...edns, options: [...edns.options, nsid] } });
-    return whole.length <= maxBytes ? whole : response;
+    const options = [...edns.options, nsid];
+    return composeIfFits({ ...message, edns: { ...edns, options } }, maxBytes) ?? response;
   };
 }

@@ -1,5 +1,5 @@
 // Aliases in an answer that lead to another target: CoreDNS's `rewrite cname`.
-import { composeMessage, parseMessage } from '../dns/message/message.ts';
+import { composeTruncating, parseMessage } from '../dns/message/message.ts';
 import { lowerCased, type WireName } from '../dns/name.ts';
 import { TYPE } from '../dns/types.ts';
 
@@ -27,7 +27,7 @@ export function withRest(response: Uint8Array, { at, target }: Redirected, rest:
   const message = parseMessage(response);
   const found = parseMessage(rest);
   const alias = { ...message.answers[at], rdata: target };
-  return composeMessage({
+  return composeTruncating({
     ...found,
     id: message.id,
     questions: message.questions,

@@ -1,10 +1,10 @@
 // Replaces queried names by others, and restores the names in answers, so that the client sees the name it queried.
-import { composeMessage, type Message, parseMessage } from '../dns/message/message.ts';
+import { composeTruncating, type Message, parseMessage } from '../dns/message/message.ts';
 import type { MessageRecord } from '../dns/message/record.ts';
 import type { WireName } from '../dns/name.ts';
 import { formatName, isSubdomain, lowerCased, NameError, parseName, sameName } from '../dns/name.ts';
 import { compilePattern } from '../dns/pattern.ts';
-import { FLAG, TYPE } from '../dns/types.ts';
+import { TYPE } from '../dns/types.ts';
 import type { RewriteRule } from '../plane/forward-settings.ts';
 
 /** What is asked instead of a question, and how its response is turned back into one to the question. */
@@ -251,9 +251,5 @@ export function withAlias(response: Uint8Array, asked: WireName, ttlSeconds: num
 }
 
 function fitting(message: Message, asked: WireName, maxBytes: number): Uint8Array {
-  const questions = [{ ...message.questions[0], name: asked }];
-  const whole = composeMessage({ ...message, questions });
-  if (whole.length <= maxBytes) return whole;
-  const flags = message.flags | FLAG.TC;
-  return composeMessage({ ...message, questions, flags, answers: [], authorities: [], additionals: [] });
+  return composeTruncating({ ...message, questions: [{ ...message.questions[0], name: asked }] }, maxBytes);
 }

@@ -2,7 +2,7 @@
 // records that DNS64 translates, and names whose addresses are added.
 import { parseIp } from '../dns/ip.ts';
 import { HEADER_BYTES } from '../dns/limits.ts';
-import { composeMessage, parseMessage } from '../dns/message/message.ts';
+import { composeTruncating, parseMessage } from '../dns/message/message.ts';
 import type { MessageRecord } from '../dns/message/record.ts';
 import { lowerCased, sameName, type WireName } from '../dns/name.ts';
 import { TYPE } from '../dns/types.ts';
@@ -37,7 +37,7 @@ export function createVetting(acl: Acl, dns64: Dns64Settings | undefined): Vetti
       (record) => acl(client, lowerCased(record.name), record.type) === 'allow',
     );
     const same = answers.length === message.answers.length && additionals.length === message.additionals.length;
-    return { action: 'allow', response: same ? response : composeMessage({ ...message, answers, additionals }) };
+    return { action: 'allow', response: same ? response : composeTruncating({ ...message, answers, additionals }) };
   };
 }
 

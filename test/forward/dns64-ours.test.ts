@@ -83,6 +83,14 @@ test('a synthesized answer that does not fit is truncated, and a rewritten name 
   assert.equal((await ask('v4.corp. AAAA')).answers.length, 2);
 });
 
+test('synthesized records that do not fit into 64 KiB make the answer truncated over TCP', async () => {
+  const addresses = Array.from({ length: 3_000 }, (_, i) => `many 60 A 10.0.${i >> 8}.${i & 255}`).join('\n');
+  const { ask } = await throughEngine(`${ZONE}\n${addresses}`, { dns64: DNS64 });
+  assert.equal((await ask('many.example.test. A', { overTcp: true })).answers.length, 3_000);
+  const { rcode, flags, answers } = await ask('many.example.test. AAAA', { overTcp: true });
+  assert.deepEqual([rcode, flags & FLAG.TC, answers.length], [RCODE.NOERROR, FLAG.TC, 0]);
+});
+
 test('a reverse zone with fallthrough answers its own names and forwards the rest', async () => {
   const one = await upstream(answerFrom('33.2.0.192.in-addr.arpa. 60 IN PTR outside.example.'));
   const zone = 'zone in-addr.arpa. fallthrough=.\n34.2.0.192 5 PTR pod.ours.';

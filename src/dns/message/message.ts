@@ -3,7 +3,7 @@
 import { HEADER_BYTES, MAX_MESSAGE_BYTES, MAX_QUESTIONS_PER_MESSAGE, MAX_RECORDS_PER_MESSAGE } from '../limits.ts';
 import { MessageError, WireReader } from '../reader.ts';
 import { FLAG, TYPE } from '../types.ts';
-import { WireWriter } from '../writer.ts';
+import { type Compression, WireWriter } from '../writer.ts';
 import { composeOpt, type Edns, parseOpt } from './opt.ts';
 import { type MessageRecord, type Question, readQuestion, readRecord, writeQuestion, writeRecord } from './record.ts';
 
@@ -74,22 +74,36 @@ export function parseMessage(bytes: Uint8Array, options: { readonly trailingByte
  * and for malformed names.
  */
 export function composeMessage(parts: MessageParts, options: { readonly compress?: boolean } = {}): Uint8Array {
+  const bytes = compose(parts, options.compress === false ? 'none' : 'exact');
+  if (bytes.length > MAX_MESSAGE_BYTES)
+    throw new MessageError(`the message has ${bytes.length} bytes, at most ${MAX_MESSAGE_BYTES} fit`);
+  return bytes;
+}
+
+/** The same; undefined if it is longer than `maxBytes`. */
+export function composeIfFits(parts: MessageParts, maxBytes: number): Uint8Array | undefined {
+  const bytes = compose(parts, 'exact');
+  return bytes.length <= Math.min(maxBytes, MAX_MESSAGE_BYTES) ? bytes : undefined;
+}
+
+/** The same; with TC and without records if it is longer than `maxBytes`. */
+export function composeTruncating(parts: MessageParts, maxBytes = MAX_MESSAGE_BYTES): Uint8Array {
+  const cut = { flags: (parts.flags ?? 0) | FLAG.TC, answers: [], authorities: [], additionals: [] };
+  return composeIfFits(parts, maxBytes) ?? compose({ ...parts, ...cut }, 'exact');
+}
+
+function compose(parts: MessageParts, compression: Compression): Uint8Array {
   const rcode = parts.rcode ?? 0;
   if (rcode > 15 && !parts.edns) throw new MessageError(`rcode ${rcode} needs EDNS`);
   const { questions = [], answers = [], authorities = [] } = parts;
   const additionals = [...(parts.additionals ?? []), ...(parts.edns ? [composeOpt(parts.edns, rcode)] : [])];
   const records = [...answers, ...authorities, ...additionals];
-  const writer = new WireWriter(
-    new Uint8Array(uncompressedBytes(questions, records)),
-    options.compress === false ? 'none' : 'exact',
-  );
+  const writer = new WireWriter(new Uint8Array(uncompressedBytes(questions, records)), compression);
   const word = (parts.flags ?? 0) | ((parts.opcode ?? 0) << 11) | (rcode & 15);
   const counts = [questions, answers, authorities, additionals].map((section) => section.length);
   for (const value of [parts.id ?? 0, word, ...counts]) writer.uint16(value);
   for (const question of questions) writeQuestion(writer, question);
   for (const record of records) writeRecord(writer, record);
-  if (writer.at > MAX_MESSAGE_BYTES)
-    throw new MessageError(`the message has ${writer.at} bytes, at most ${MAX_MESSAGE_BYTES} fit`);
   return writer.bytes.slice(0, writer.at);
 }
 

@@ -1,0 +1,121 @@
+// What the documents tell people to type exists: configurations, commands and their options, metrics, values of the chart.
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { parse, parseAllDocuments } from 'yaml';
+import { parseConfig } from '../src/config/loading/load.ts';
+import { formatProblem } from '../src/reading/problem.ts';
+import { healthdns, repository } from './support/command.ts';
+
+const read = (file: string) => readFileSync(join(repository, file), 'utf8');
+const documents = ['README.md', ...readdirSync(join(repository, 'docs')).map((file) => `docs/${file}`)].filter((file) =>
+  file.endsWith('.md'),
+);
+
+interface Block {
+  readonly document: string;
+  readonly language: string;
+  readonly text: string;
+}
+
+const blocks: readonly Block[] = documents.flatMap((document) =>
+  [...read(document).matchAll(/^```(\S*)\n(.*?)^```$/gms)].map(([, language, text]) => ({
+    ...{ document, language: language!, text: text! },
+  })),
+);
+
+/** What can be typed: fenced blocks of shell, lines after a prompt, and indented lines. */
+const typed: readonly { readonly document: string; readonly line: string }[] = documents.flatMap((document) => {
+  const shell = blocks.filter((one) => one.document === document && ['sh', 'console'].includes(one.language));
+  const indented = [...read(document).matchAll(/(?<=\n\n)(?: {4}\S.*\n)+/g)].map(([text]) => text);
+  return [...shell.map(({ text }) => text), ...indented]
+    .flatMap((text) => text.replaceAll(/\\\n\s*/g, '').split('\n'))
+    .map((line) => ({ document, line: line.trim() }));
+});
+
+test('every configuration is accepted, except for files that it only names', async () => {
+  const keys = new Set(Object.keys(JSON.parse(read('zones.schema.json')).properties));
+  let accepted = 0;
+  for (const { document, text } of blocks.filter(({ language }) => language === 'yaml')) {
+    const [first] = parseAllDocuments(text, { uniqueKeys: false });
+    assert.deepEqual(first!.errors, [], `${document}:\n${text}`);
+    const top = Object.keys(first!.toJS() ?? {});
+    if (!top.every((key) => keys.has(key))) continue; // Kubernetes objects, and parts of the file
+    const whole = top.includes('zones') ? text : `${text}\nzones: [{ name: example.test }]\n`;
+    const result = await parseConfig(whole, '/etc/healthdns/zones.yaml', () => '192.0.2.53');
+    const problems = result.ok ? [] : result.problems.map(formatProblem);
+    assert.deepEqual(
+      problems.filter(
+        (problem) =>
+          !/\/etc\/healthdns\/|no such file|does not exist|cannot be read/.test(
+            problem.replace('/etc/healthdns/zones.yaml', ''),
+          ),
+      ),
+      [],
+      `${document}:\n${text}`,
+    );
+    accepted++;
+  }
+  assert.ok(accepted >= 20, `${accepted} configurations`);
+});
+
+/** The words of a healthdns command in a line of shell, up to a pipe or a comment. */
+function commandIn(line: string): string[] | undefined {
+  const [, rest] = /^(?:\$ )?(?:kubectl\b.* -- |docker exec \S+ )?(?:bin\/)?healthdns ([a-z].*)$/.exec(line) ?? [];
+  return rest?.replace(/\s+[|#>].*$/, '').split(/\s+/);
+}
+
+test('every command exists and has the options that are shown', async () => {
+  const help = new Map<string, string>();
+  const helpOf = async (path: string) => {
+    if (!help.has(path)) {
+      const { code, stdout } = await healthdns(...path.split(' '), '--help');
+      assert.equal(code, 0, path);
+      help.set(path, stdout);
+    }
+    return help.get(path)!;
+  };
+  let checked = 0;
+  for (const { document, line } of typed) {
+    const words = commandIn(line);
+    if (words === undefined) continue;
+    const program = await healthdns('--help');
+    assert.match(program.stdout, new RegExp(`^  ${words[0]}\\b`, 'm'), `${document}: ${line}`);
+    let path = words[0]!;
+    if (
+      /^[a-z-]+$/.test(words[1] ?? '') &&
+      new RegExp(`^  ${words[1]}\\b`, 'm').test((await helpOf(path)).split('Commands:')[1] ?? '')
+    )
+      path += ` ${words[1]}`;
+    for (const [option] of line.slice(line.indexOf('healthdns')).matchAll(/(?<=[\s[])--[a-z][a-z-]*/g))
+      assert.ok((await helpOf(path)).includes(option), `${document}: ${line}: ${path} has no ${option}`);
+    checked++;
+  }
+  assert.ok(checked >= 40, `${checked} commands`);
+});
+
+test('every metric that is named exists', () => {
+  const listed = new Set([...read('docs/metrics.md').matchAll(/^\| `([a-z_]+)` \|/gm)].map(([, name]) => name!));
+  for (const document of documents)
+    for (const [name] of read(document).matchAll(/\bhealthdns_[a-z_]*[a-z]\b/g)) {
+      const family = name.replace(/_(?:bucket|sum|count)$/, '');
+      assert.ok(listed.has(name) || listed.has(family), `${document}: ${name}`);
+    }
+});
+
+test('every value of the chart and every file of deploy/ that is named exists', () => {
+  const values = parse(read('deploy/helm/healthdns/values.yaml'));
+  // Keys of zones.yaml are values without a default.
+  const schema = read('deploy/helm/healthdns/values.schema.json');
+  for (const document of documents) {
+    const text = read(document);
+    for (const [, path] of text.matchAll(/--set[= ]([A-Za-z.]+)=/g)) {
+      const [first, ...more] = path!.split('.');
+      assert.ok(first! in values, `${document}: --set ${path}`);
+      for (const key of more) assert.ok(schema.includes(`"${key}":`), `${document}: --set ${path}`);
+    }
+    for (const [file] of text.matchAll(/(?<![\w/.-])deploy\/(?:[\w./-]+\.(?:yaml|json)|helm\/[\w/-]+|Dockerfile)/g))
+      assert.ok(existsSync(join(repository, file)), `${document}: ${file}`);
+  }
+});

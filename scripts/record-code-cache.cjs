@@ -2,12 +2,13 @@
 'use strict';
 const { existsSync, mkdirSync, writeFileSync } = require('node:fs');
 const { dirname, join } = require('node:path');
-const { setFlagsFromString } = require('node:v8');
+const v8 = require('node:v8');
+const { caches, loaded } = require(process.env.HEALTHDNS_RECORDED);
+
+// V8 accepts only what was compiled with the flags that it has, which are those of a start: the server must not set others later.
+v8.setFlagsFromString = () => {};
 
 process.on('exit', () => {
-  const { caches, loaded } = require(process.env.HEALTHDNS_RECORDED);
-  // The flags that a start has are part of what is written.
-  setFlagsFromString('--max-inlined-bytecode-size-cumulative=300');
   for (const [name, { script }] of loaded) {
     const file = join(caches, `${name}.cache`);
     if (existsSync(file)) continue;

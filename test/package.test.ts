@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { cp, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join, normalize } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { repository, serving, temporaryFolder } from './support/command.ts';
@@ -94,9 +94,17 @@ test('the package contains exactly the files it needs, and serves once installed
   for (const path of ['README.md', 'LICENSE', 'dist/THIRD-PARTY-LICENSES.txt'])
     assert.ok(paths.includes(path), `${path} is missing`);
   assert.deepEqual(
-    paths.filter((path) => /\.map$|\.ts$|^(test|bench|build|src|node_modules)\//.test(path)),
+    paths.filter((path) =>
+      /\.map$|\.ts$|^(test|bench|build|src|node_modules)\/(?!README|RESULTS)|code-cache/.test(path),
+    ),
     [],
   );
+  for (const page of paths.filter((path) => path.endsWith('.md')))
+    for (const [, target] of (await readFile(join(repository, page), 'utf8')).matchAll(/\]\((?!https?:)([^)\s#]+)/g)) {
+      const file = normalize(join(dirname(page), target!)).replace(/\/$/, '');
+      const isPacked = paths.some((path) => path === file || path.startsWith(`${file}/`));
+      assert.ok(isPacked, `${page} links to ${target}, which is not in the package`);
+    }
   const scripts = paths.filter((path) => /^dist\/.*\.js$/.test(path));
   for (const text of await Promise.all(scripts.map((path) => readFile(join(repository, path), 'utf8')))) {
     assert.doesNotMatch(text, /\/\/# sourceMappingURL=/);

@@ -13,7 +13,7 @@ export const LOAD_SERIES = [
   'refused',
   'otherCodes',
   'cachePercent', // of the questions to the cache
-  'medianMs', // from question to reply of an upstream server
+  'medianMs', // from query to response
   'slowMs', // 99 of 100 were faster
 ] as const;
 export type LoadSeries = (typeof LOAD_SERIES)[number];
@@ -106,7 +106,7 @@ const CODES: Readonly<Record<string, LoadSeries>> = {
   SERVFAIL: 'servfail',
   REFUSED: 'refused',
 };
-const LATENCY: MetricName = 'healthdns_forward_request_duration_seconds';
+const LATENCY: MetricName = 'healthdns_dns_request_duration_seconds';
 
 function totalsOf(readings: Iterable<Reading>, atMs: number): Totals {
   const counted = new Map<string, number>();

@@ -28,12 +28,18 @@ import { policyText } from './policy-text.ts';
 
 export interface ExplainSources extends AskedContext {
   /** For browsers. */
-  readonly page: (explained: Explained) => HttpResponse | Promise<HttpResponse>;
+  readonly page: ExplainPage;
   readonly history: History;
   /** Records what waits to be recorded. */
   readonly settleHistory: () => void;
   readonly registry: Pick<Registry, 'service' | 'services' | 'podAddresses'>;
   readonly clock: Pick<Clock, 'now'>;
+}
+
+export interface ExplainPage {
+  of(explained: Explained): HttpResponse | Promise<HttpResponse>;
+  /** What was asked makes no sense. */
+  refused(problem: string): HttpResponse | Promise<HttpResponse>;
 }
 
 export interface Explained {
@@ -57,10 +63,11 @@ export const explainEndpoint = (sources: ExplainSources): Endpoint => ({
   methods: ['GET'],
   async handle(request) {
     const name = request.rest === '' ? request.query.get('name') : request.rest;
-    if (name === null || name === '') return text(400, 'a name is missing: /explain/api.production.local');
     const format = formatFor(request);
+    const refuse = (problem: string) => (format === 'html' ? sources.page.refused(problem) : text(400, problem));
+    if (name === null || name === '') return refuse('a name is missing: /explain/api.production.local');
     const wanted = historyRequest(request, format, sources.clock.now());
-    if (typeof wanted === 'string') return text(400, wanted);
+    if (typeof wanted === 'string') return refuse(wanted);
     try {
       const explanation = await explainAsked(name, request.query.get('from') ?? undefined, sources);
       const history = wanted && historyOf(explanation, sources, wanted);
@@ -68,14 +75,14 @@ export const explainEndpoint = (sources: ExplainSources): Endpoint => ({
       const isHeld = (explanation.holders?.length ?? 0) > 0 || isAnsweredLocally(explanation);
       const status = isUnknown && !isHeld && (history?.services.length ?? 0) === 0 ? 404 : 200;
       if (format === 'html')
-        return sources.page({ status, asked: name, query: request.query, explanation, ...(history && { history }) });
+        return sources.page.of({ status, asked: name, query: request.query, explanation, ...(history && { history }) });
       const body =
         format === 'text'
           ? text(status, textOf(explanation, history))
           : json(status, { ...explanation, ...(history && { history }) });
       return { ...body, headers: { 'x-healthdns-explanation': '1' } }; // Distinguishes this 404 from that of another server.
     } catch (error) {
-      if (error instanceof NameError) return text(400, error.message);
+      if (error instanceof NameError) return refuse(error.message);
       throw error;
     }
   },

@@ -26,8 +26,7 @@ function recorder() {
 }
 
 const latency = (counts: readonly number[]): Reading => ({
-  name: 'healthdns_forward_request_duration_seconds',
-  labels: ['192.0.2.53:53'],
+  name: 'healthdns_dns_request_duration_seconds',
   value: { upperBounds: [0.001, 0.002, 0.004], counts, sum: 0 },
 });
 

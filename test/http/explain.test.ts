@@ -74,7 +74,10 @@ async function ask(owners: NameExplanation, more: Partial<HttpRequest> = {}) {
     ...{ explain, history, settleHistory() {}, registry, clock: fakeClock() },
     zones: () => [],
     replica: 'healthdns-0',
-    page: ({ status, explanation }) => ({ status, type: 'text/html', body: `page of ${explanation.name}` }),
+    page: {
+      of: ({ status, explanation }) => ({ status, type: 'text/html', body: `page of ${explanation.name}` }),
+      refused: (problem) => ({ status: 400, type: 'text/html', body: `page: ${problem}` }),
+    },
   });
   const request = {
     method: 'GET',

@@ -373,3 +373,32 @@ test('a response may stay open and be written as time goes by; closing the serve
   });
   assert.equal(isClosed, true);
 });
+
+test('what a client does not read of an open response is known, and can be cut off', async () => {
+  let out: OutgoingStream | undefined;
+  const streaming: Endpoint = {
+    path: '/events',
+    methods: ['GET'],
+    handle: () => ({
+      ...{ status: 200, type: 'text/event-stream', body: '' },
+      stream(opened) {
+        out = opened;
+      },
+    }),
+  };
+  await serving([streaming], async (_, port) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => {}); // A reset is how it is cut off.
+    socket.write('GET /events HTTP/1.1\r\nHost: x\r\n\r\n');
+    await once(socket, 'readable');
+    // More than the kernel keeps for both ends.
+    const bytes = 64 * 1024 * 1024;
+    out?.send('x'.repeat(bytes));
+    assert.ok(out!.unreadBytes() > 0 && out!.unreadBytes() < bytes + 100);
+    const closed = once(socket, 'close');
+    out?.abort();
+    socket.resume();
+    await closed;
+    assert.ok(socket.bytesRead < bytes);
+  });
+});

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { chromiumPath } from './chromium-path.ts';
 
 interface Requirement {
   readonly present: () => boolean;
@@ -34,6 +35,10 @@ const requirements = {
   dnstap: {
     present: () => onPath('fstrm_capture')() && onPath('dnstap-ldns')(),
     remedy: 'apt-get install fstrm-bin dnstap-ldns',
+  },
+  chromium: {
+    present: () => chromiumPath() !== undefined,
+    remedy: 'apt-get install chromium, or set CHROMIUM to its path',
   },
   zsh: { present: onPath('zsh'), remedy: 'apt-get install zsh' },
   fish: { present: onPath('fish'), remedy: 'apt-get install fish' },

@@ -43,7 +43,7 @@ export function Charts({ load }: { readonly load: Load }) {
           lines={[{ of: 'cachePercent', label: 'hits' }]}
         />
         <Chart
-          {...{ load, title: 'Latency of upstream servers', unit: ' ms' }}
+          {...{ load, title: 'Time to respond', unit: ' ms' }}
           lines={[
             { of: 'medianMs', label: 'median' },
             { of: 'slowMs', label: '99th percentile' },

@@ -4,8 +4,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../../clock.ts';
 import type { Load } from '../../history/load.ts';
 import type { Metrics } from '../../metrics.ts';
-import { type Endpoint, formatFor, type HttpResponse, json, onceASecond, text } from '../endpoint.ts';
-import type { Explained } from '../explain.ts';
+import { type Endpoint, formatFor, json, onceASecond, text } from '../endpoint.ts';
+import type { ExplainPage } from '../explain.ts';
 import { type Assets, readAssets } from './assets.ts';
 import { findServices } from './find.ts';
 import { askedIn, queryOf } from './links.ts';
@@ -22,7 +22,7 @@ export interface PageSources extends LiveSources {
 export interface PageEndpoints {
   readonly endpoints: readonly Endpoint[];
   /** The explanation of a name as a page. */
-  readonly explained: (explained: Explained) => Promise<HttpResponse>;
+  readonly explained: ExplainPage;
   readonly streams: Pick<Streams, 'closeAll'>;
 }
 
@@ -61,9 +61,12 @@ export function pageEndpoints(sources: PageSources): PageEndpoints {
       { path: '/page/state', methods: ['GET'], handle: () => json(200, { live: live(), load: load() }) },
       ...assets.endpoints,
     ],
-    explained({ status, asked, query, explanation, history }) {
-      const list = queryOf(askedIn(new URLSearchParams(query.get('list') ?? '')));
-      return show({ page: 'explain', asked, list, explanation, ...(history && { history }) }, status);
+    explained: {
+      of({ status, asked, query, explanation, history }) {
+        const list = queryOf(askedIn(new URLSearchParams(query.get('list') ?? '')));
+        return show({ page: 'explain', asked, list, explanation, ...(history && { history }) }, status);
+      },
+      refused: (problem) => show({ page: 'error', title: 'That cannot be explained', text: problem }, 400),
     },
     streams,
   };

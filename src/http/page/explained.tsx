@@ -7,9 +7,9 @@ import { Answered, Badge, More, Table } from './parts.tsx';
 import { Timeline } from './timeline.tsx';
 import { count, plural, short } from './words.ts';
 
-type Props = Extract<View, { readonly page: 'explain' }>;
+type Props = Extract<View, { readonly page: 'explain' }> & { readonly nowMs: number };
 
-export function Explained({ asked, list, explanation, history }: Props) {
+export function Explained({ asked, list, explanation, history, nowMs }: Props) {
   return (
     <>
       <nav class="crumbs" aria-label="Way back">
@@ -17,10 +17,10 @@ export function Explained({ asked, list, explanation, history }: Props) {
         <a href={servicesHref(list)}>{list === '' ? 'Services' : 'List of services'}</a>
       </nav>
       <Name {...explanation} isFirst />
-      {history === undefined ? null : <Timeline {...history} />}
+      {history === undefined ? null : <Timeline {...{ history, asked, list, nowMs }} />}
       <p class="quiet">
-        The same as <a href={`/explain/${encodeURIComponent(asked)}?format=text`}>text</a> or{' '}
-        <a href={`/explain/${encodeURIComponent(asked)}?format=json`}>JSON</a>
+        The same as <a href={explainHref(asked, { format: 'text' })}>text</a> or{' '}
+        <a href={explainHref(asked, { format: 'json' })}>JSON</a>
         {explanation.replica === undefined ? '' : `, answered by ${explanation.replica}`}
       </p>
     </>

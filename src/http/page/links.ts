@@ -1,8 +1,12 @@
 // The addresses of the page's views. Texts from outside reach them only encoded.
 import { type Asked, SHOWN, type Shown } from './model.ts';
 
-export const explainHref = (name: string, list = ''): string =>
-  `/explain/${encodeURIComponent(name)}${list === '' ? '' : `?${new URLSearchParams({ list })}`}`;
+/** Browsers remove "." from a path. */
+export const explainHref = (name: string, query: Readonly<Record<string, string>> = {}): string => {
+  const pairs = Object.entries({ ...(name === '.' && { name }), ...query }).filter(([, value]) => value !== '');
+  const rest = new URLSearchParams(pairs).toString();
+  return `/explain/${name === '.' ? '' : encodeURIComponent(name)}${rest === '' ? '' : `?${rest}`}`;
+};
 
 export const servicesHref = (query: string): string => `/services${query === '' ? '' : `?${query}`}`;
 

@@ -53,10 +53,13 @@ function Content({ live, load, view }: Omit<Model, 'connection'>) {
     case 'services':
       return <ServiceList found={view.found} />;
     case 'explain':
-      return <Explained {...view} />;
+      return <Explained {...view} nowMs={live.atMs} />;
     case 'error':
       return (
         <>
+          <nav class="crumbs" aria-label="Way back">
+            <a href="/">Overview</a>
+          </nav>
           <h1>{view.title}</h1>
           <p>{view.text}</p>
         </>

@@ -27,7 +27,7 @@ export function ServiceList({ found }: { readonly found: Found }) {
       </p>
       {text !== '' && !text.includes(' ') ? (
         <p>
-          <a href={explainHref(text, list)}>Explain the name or address “{text}”</a>
+          <a href={explainHref(text, { list })}>Explain the name or address “{text}”</a>
         </p>
       ) : null}
       <ul class="services">
@@ -63,7 +63,7 @@ function ServiceItem(service: FoundService & { readonly list: string }) {
   const { name, kind, source, size, answered, clusterIps, instances, list } = service;
   return (
     <li>
-      <a class="name" href={explainHref(name, list)}>
+      <a class="name" href={explainHref(name, { list })}>
         {short(name)}
       </a>
       <Answered {...{ answered, size, kind }} />

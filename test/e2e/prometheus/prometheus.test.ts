@@ -10,6 +10,8 @@ import { NODES, PODS, pod, podStatus, SERVICES, service } from '../../support/cl
 import { type Serving, serving } from '../../support/command.ts';
 import { type ControlPlane, freePorts, startControlPlane } from '../../support/control-plane.ts';
 import { dig, digAddresses } from '../../support/dig.ts';
+import { ALERTS } from '../../support/monitoring/alerts.ts';
+import { ROWS } from '../../support/monitoring/dashboard.ts';
 import { requirement } from '../../support/requirement.ts';
 import { until } from '../../support/until.ts';
 import { EXPRESSIONS } from './expressions.ts';
@@ -148,6 +150,29 @@ test('every expression of common dashboards and alerts has series for both serve
         );
     });
 });
+
+test('every panel of our dashboard has series', options, async (t) => {
+  for (const { title, panels } of ROWS)
+    for (const { title: panel, targets, isOptional } of panels)
+      await t.test(`${title}: ${panel}`, async () => {
+        const queries = targets.map(([expr]) =>
+          expr.replaceAll('$job', 'healthdns').replaceAll('$instance', '.+').replaceAll('$__rate_interval', '1m'),
+        );
+        const found = await Promise.all(queries.map((query) => prometheus.query(query)));
+        assert.ok(isOptional || found.some((series) => series.length > 0), queries.join('\n'));
+      });
+});
+
+test(
+  'every alert of ours can be evaluated, and none that tells of an outage fires for a server that answers',
+  options,
+  async () => {
+    for (const { name, expr } of ALERTS) {
+      const firing = await prometheus.query(expr);
+      if (name === 'HealthdnsDown' || name === 'HealthdnsSourceNotSynced') assert.deepEqual(firing, [], name);
+    }
+  },
+);
 
 test('both servers count the same questions alike', options, async () => {
   const counts = async (job: keyof typeof metrics) => {

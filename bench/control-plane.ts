@@ -76,6 +76,8 @@ export interface BenchedControlPlane {
   readonly pods: (line: Buffer) => void;
   /** From now on what changes is judged and published as in the running server, in a later turn. */
   follow(): void;
+  /** The same configuration once more. */
+  reload(): void;
   /** All of the cluster was read. */
   loaded(): void;
   /** Bytes for the data plane so far. */
@@ -120,7 +122,7 @@ export function startControlPlane({
   let isLoading = true;
   const pace = createFlushPace({
     async flush() {
-      health.flush();
+      await health.settle(() => new Promise((resolve) => setImmediate(resolve)));
       await zones.flush();
     },
     schedule: setImmediate,
@@ -172,6 +174,7 @@ export function startControlPlane({
       isLoading = false;
       pace.loaded();
     },
+    reload: () => zones.reload([ZONE]),
     messageBytes: () => messageBytes,
     takeMessages() {
       const taken = messages;

@@ -17,12 +17,12 @@ export interface HealthSyncSettings {
   readonly clock: Clock;
   /** Runs the callback in a later turn of the event loop: setImmediate. At most one pass is waiting at a time. */
   readonly schedule: (pass: () => void) => void;
-  /** Number of instances that a pass judges before it yields; a service is never split. */
+  /** Number of instances that a pass judges before it yields; a service whose instances depend on each other is never split. */
   readonly instancesPerPass?: number;
   readonly fullPassSeconds?: number;
 }
 
-const INSTANCES_PER_PASS = 5_000;
+const INSTANCES_PER_PASS = 2_000;
 const FULL_PASS_SECONDS = 30;
 
 export class HealthSync {
@@ -36,7 +36,9 @@ export class HealthSync {
   private readonly wakeUps: WakeUps;
   private waiting = false;
   private stopped = false;
-  private fullPass: Timer | undefined;
+  private nextFullPass: Timer | undefined;
+  /** The rest of a full pass. Nobody waits for it. */
+  private fullPass: Iterator<number> | undefined;
 
   /** Starts the loop. Existing instances are judged in the first pass. */
   constructor(settings: HealthSyncSettings) {
@@ -56,7 +58,15 @@ export class HealthSync {
   }
 
   /** Judges everything dirty and writes its slots before it returns: acknowledges all previous facts. */
-  readonly flush = (): void => this.pass(Number.POSITIVE_INFINITY);
+  readonly flush = (): void => {
+    while (this.isDirty()) this.pass(Number.POSITIVE_INFINITY);
+  };
+
+  /** The same, with `pause` between passes where one does not suffice; undefined: it did. */
+  settle(pause: () => Promise<void>): Promise<void> | undefined {
+    this.pass(this.budget());
+    return this.isDirty() && !this.stopped ? pause().then(() => this.settle(pause)) : undefined;
+  }
 
   readonly onVerdict = (listener: VerdictListener): void => void this.listeners.push(listener);
 
@@ -69,7 +79,7 @@ export class HealthSync {
 
   stop(): void {
     this.stopped = true;
-    this.fullPass?.cancel();
+    this.nextFullPass?.cancel();
     this.wakeUps.stop();
   }
 
@@ -83,11 +93,20 @@ export class HealthSync {
     this.waiting = true;
     this.settings.schedule(() => {
       this.waiting = false;
-      if (!this.stopped) this.pass(this.settings.instancesPerPass ?? INSTANCES_PER_PASS);
+      if (!this.stopped) this.continueFullPass(this.pass(this.budget()));
     });
   }
 
-  private pass(budget: number): void {
+  private budget(): number {
+    return this.settings.instancesPerPass ?? INSTANCES_PER_PASS;
+  }
+
+  private isDirty(): boolean {
+    return this.dirtyServices.size > 0 || this.dirtyInstances.size > 0;
+  }
+
+  /** Returns what is left of the budget. */
+  private pass(budget: number): number {
     this.totals.passes++;
     let left = budget;
     for (const state of this.dirtyInstances) {
@@ -100,9 +119,33 @@ export class HealthSync {
       this.dirtyServices.delete(key);
       const service = this.settings.registry.service(key);
       if (service === undefined) this.wakeUps.set(key, undefined);
+      else if (this.isSplit(service)) for (const state of service.instances.values()) this.dirtyInstances.add(state);
       else left -= this.syncService(service);
     }
-    if (this.dirtyServices.size > 0 || this.dirtyInstances.size > 0) this.wake();
+    if (this.isDirty()) this.wake();
+    return left;
+  }
+
+  private continueFullPass(budget: number): void {
+    for (let left = budget; left > 0 && this.fullPass !== undefined; ) {
+      const next = this.fullPass.next();
+      if (next.done) this.fullPass = undefined;
+      else left -= next.value;
+    }
+    if (this.fullPass !== undefined) this.wake();
+  }
+
+  /** Judges everything; yields how many were judged in each step. */
+  private *judgeEverything(): Generator<number, void> {
+    for (const service of this.settings.registry.services()) {
+      if (this.isSplit(service)) for (const state of service.instances.values()) yield this.syncInstance(state);
+      else yield this.syncService(service);
+    }
+  }
+
+  /** The service is too large for one pass, and each of its instances can be judged alone. */
+  private isSplit(service: ServiceState): boolean {
+    return service.instances.size > this.budget() && !this.judge.needsAll(service);
   }
 
   /** Judges one instance, or all of its service if that is needed; returns how many were judged. */
@@ -110,7 +153,8 @@ export class HealthSync {
     if (!state.isKnown()) return 1;
     const facts = state.facts();
     if (this.judge.needsAll(state.service, facts)) return this.syncService(state.service);
-    this.settle(state, this.judge.one(state, facts));
+    this.settleVerdict(state, this.judge.one(state, facts));
+    this.settings.registry.setWeight(state, undefined);
     if (state.service.sharedAddresses.size > 0) {
       for (const address of state.addresses) this.writeShared(state.service, address);
     }
@@ -120,7 +164,8 @@ export class HealthSync {
   private syncService(service: ServiceState): number {
     const { instances, untilMs } = this.judge.all(service, this.settings.clock.now());
     for (const { state, verdict, weight } of instances) {
-      this.settle(state, verdict);
+      this.dirtyInstances.delete(state);
+      this.settleVerdict(state, verdict);
       this.settings.registry.setWeight(state, weight);
     }
     this.wakeUps.set(service.key, untilMs);
@@ -128,7 +173,7 @@ export class HealthSync {
     return Math.max(1, service.instances.size);
   }
 
-  private settle(state: InstanceState, verdict: Verdict): void {
+  private settleVerdict(state: InstanceState, verdict: Verdict): void {
     const previous = state.verdict;
     this.totals.judged++;
     this.settings.slots.set(state.slot, verdict.answered);
@@ -160,9 +205,10 @@ export class HealthSync {
   }
 
   private planFullPass(): void {
-    this.fullPass = this.settings.clock.setTimeout(
+    this.nextFullPass = this.settings.clock.setTimeout(
       () => {
-        this.markAll();
+        this.fullPass ??= this.judgeEverything();
+        this.wake();
         this.planFullPass();
       },
       (this.settings.fullPassSeconds ?? FULL_PASS_SECONDS) * 1000,

@@ -72,7 +72,7 @@ export class ControlPlane {
     this.zones = new Zones({
       ...{ registry, plane, zones: config.zones, clock, random, nameServerAddresses },
       onDirty: () => this.#pace.wake(),
-      pause: () => new Promise((resolve) => setImmediate(resolve)),
+      pause,
       leftOut: (owner, problem) => log.warn('left out of DNS', { owner, problem }),
     });
     this.programming = createProgramming({
@@ -167,8 +167,8 @@ export class ControlPlane {
 
   /** Resolves when the data plane has everything known now. Verdicts first, so that a new name is answered correctly at once. */
   flush(): Promise<void> {
-    this.health.flush();
-    return this.zones.flush();
+    const judged = this.health.settle(pause);
+    return judged === undefined ? this.zones.flush() : judged.then(() => this.zones.flush());
   }
 
   async close(): Promise<void> {
@@ -236,6 +236,8 @@ function stateStatic(registry: Registry, zones: readonly ZoneConfig[], previous:
   }
   for (const zone of before.values()) stateStaticServices(undefined, registry, zone);
 }
+
+const pause = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 function schedule(callback: () => void): void {
   setImmediate(callback);

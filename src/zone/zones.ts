@@ -151,10 +151,11 @@ export class Zones {
 
   /** Off: extended errors have no text that says why instances are not answered. */
   setReasons(isOn: boolean): void {
-    this.reasons.setOn(isOn);
-    if (!isOn) return;
-    for (const { instances } of this.settings.registry.services())
-      for (const state of instances.values()) this.reasons.note(state);
+    this.reasons.setOn(isOn, this.instances());
+  }
+
+  private *instances(): Generator<InstanceState> {
+    for (const { instances } of this.settings.registry.services()) yield* instances.values();
   }
 
   explain(name: string): NameExplanation {

@@ -88,6 +88,55 @@ test('a full pass repairs a wrong slot', async () => {
   assert.equal(clock.pendingTimers(), 0);
 });
 
+test('a full pass is spread over turns, and a flush waits for none of it', async () => {
+  const { registry, sync, clock, turn } = setUp(20);
+  for (let group = 0; group < 10; group++) registry.replaceGroup(`g${group}`, `k${group}`, ten);
+  sync.flush();
+  const judged = () => sync.counts().judged;
+  let before = judged();
+  await clock.advance(30_000);
+  turn();
+  assert.equal(judged() - before, 20);
+  before = judged();
+  registry.replaceFacts(INSTANCE.format('k9', 'i0'), 'check', [fact('UNHEALTHY', 'check')]);
+  assert.equal(
+    sync.settle(() => assert.fail()),
+    undefined,
+  );
+  assert.equal(judged() - before, 1);
+  for (let turns = 0; turns < 4; turns++) turn();
+  assert.equal(judged() - before, 81);
+  sync.stop();
+});
+
+test('what is more than a pass is settled with others in between', async () => {
+  const { registry, sync } = setUp(20);
+  for (let group = 0; group < 5; group++) registry.replaceGroup(`g${group}`, `k${group}`, ten);
+  const judged: number[] = [];
+  await sync.settle(async () => void judged.push(sync.counts().judged));
+  assert.deepEqual([...judged, sync.counts().judged], [20, 40, 50]);
+  sync.stop();
+});
+
+test('a service larger than a pass is judged instance by instance, unless they depend on each other', () => {
+  const { registry, sync, turn } = setUp(20);
+  const many = Array.from({ length: 50 }, (_, i) => ({ ...ten[0], id: `m${i}`, addresses: [`10.9.0.${i}`] }));
+  registry.replaceGroup('g', 'k', many);
+  turn();
+  assert.equal(sync.counts().judged, 20);
+  sync.flush();
+  assert.equal(sync.counts().judged, 50);
+  // A fact that expires: one of them needs all, and then all are judged once.
+  registry.replaceGroup(
+    'g',
+    'k',
+    many.map((one) => ({ ...one, facts: [fact('HEALTHY', 'check', { untilMs: 1e15 })] })),
+  );
+  sync.flush();
+  assert.equal(sync.counts().judged, 100);
+  sync.stop();
+});
+
 test('listeners are called only if the status or the verdict changes', () => {
   const { registry, sync } = setUp();
   const heard: string[] = [];

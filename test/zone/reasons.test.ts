@@ -74,7 +74,7 @@ test('switched off, what was sent is taken back and nothing more is noted', () =
   const { reasons, state, sent } = rooms();
   state(instance('api-1', '192.0.2.1', bad('not ready')));
   sent();
-  reasons.setOn(false);
+  reasons.setOn(false, []);
   assert.deepEqual(sent(), ['']);
   state(instance('api-1', '192.0.2.1', bad('other')));
   assert.deepEqual(sent(), []);

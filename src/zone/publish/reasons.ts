@@ -8,11 +8,14 @@ const MAX_BYTES = 80;
 /** Instances with a text; the others are only counted in the text of an answer. */
 const MAX_TEXTS = 50_000;
 const CHANGES_AT_ONCE = 2_000;
+const NOTED_AT_ONCE = 5_000;
 
 export class Reasons {
   private readonly texts = new Map<number, string>();
   private readonly waiting = new Set<number>();
   private isOn = true;
+  /** Instances that are still to be noted. */
+  private unread: Iterator<InstanceState> | undefined;
 
   /** Notes the present verdict of an instance. Returns whether there is something to send. */
   note(state: InstanceState): boolean {
@@ -39,6 +42,7 @@ export class Reasons {
 
   /** What has changed; not more than a message or two. */
   take(): Change[] {
+    this.readOn();
     const changes: Change[] = [];
     for (const slot of this.waiting) {
       if (changes.length >= CHANGES_AT_ONCE) break;
@@ -49,12 +53,13 @@ export class Reasons {
   }
 
   isWaiting(): boolean {
-    return this.waiting.size > 0;
+    return this.waiting.size > 0 || this.unread !== undefined;
   }
 
-  /** Off: nothing is noted, and what was sent is taken back. */
-  setOn(isOn: boolean): void {
+  /** Off: nothing is noted, and what was sent is taken back. On: `states` are noted, some with each `take`. */
+  setOn(isOn: boolean, states: Iterable<InstanceState>): void {
     this.isOn = isOn;
+    this.unread = isOn ? states[Symbol.iterator]() : undefined;
     if (isOn) return;
     for (const slot of this.texts.keys()) this.waiting.add(slot);
     this.texts.clear();
@@ -63,6 +68,14 @@ export class Reasons {
   /** Everything, for a new data thread. */
   *refill(): Generator<Change> {
     for (const [slot, text] of this.texts) yield { kind: 'replace-reason', slot, text };
+  }
+
+  private readOn(): void {
+    for (let noted = 0; noted < NOTED_AT_ONCE && this.unread !== undefined; noted++) {
+      const next = this.unread.next();
+      if (next.done) this.unread = undefined;
+      else this.note(next.value);
+    }
   }
 
   private set(slot: number, text: string | undefined): boolean {

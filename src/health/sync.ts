@@ -22,7 +22,7 @@ export interface HealthSyncSettings {
   readonly fullPassSeconds?: number;
 }
 
-const INSTANCES_PER_PASS = 2_000;
+const INSTANCES_PER_PASS = 1_000;
 const FULL_PASS_SECONDS = 30;
 
 export class HealthSync {

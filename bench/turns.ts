@@ -110,7 +110,9 @@ await watched('a data thread is filled', async () => {
 });
 await watched('names are explained', async () => {
   for (let i = 0; i < 20; i++) {
-    many.zones.explain(i % 2 === 0 ? `backend-000${10 + i}.team-${10 + i}.svc.cluster.local.` : `nothing-${i}.cluster.local.`);
+    many.zones.explain(
+      i % 2 === 0 ? `backend-000${10 + i}.team-${10 + i}.svc.cluster.local.` : `nothing-${i}.cluster.local.`,
+    );
     await pause();
   }
 });

@@ -7,7 +7,7 @@ import { validate } from '../reading/validate.ts';
 import type { ServicePolicy } from '../registry/model.ts';
 import { AwsError } from './aws-error.ts';
 
-export const POLICY_ATTRIBUTE = 'healthdns.policy';
+const POLICY_ATTRIBUTE = 'healthdns.policy';
 
 /**
  * Routing comes from the DnsConfig. External sources come from the configuration, so that API clients cannot make healthdns

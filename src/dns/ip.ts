@@ -47,7 +47,7 @@ export function parseIpv4(text: string): Uint8Array | undefined {
 }
 
 /** RFC 4291 section 2.2 text, with `::` and a dotted IPv4 end. */
-export function parseIpv6(text: string): Uint8Array | undefined {
+function parseIpv6(text: string): Uint8Array | undefined {
   if (text.length > 45) return undefined;
   const halves = text.split('::');
   if (halves.length > 2) return undefined;

@@ -14,7 +14,7 @@ export interface LeaseTimings {
   readonly retryMs: number;
 }
 
-export const CLIENT_GO_TIMINGS: LeaseTimings = { leaseSeconds: 15, renewDeadlineMs: 10_000, retryMs: 2_000 };
+const CLIENT_GO_TIMINGS: LeaseTimings = { leaseSeconds: 15, renewDeadlineMs: 10_000, retryMs: 2_000 };
 
 export interface LeaseSettings {
   readonly server: ApiServer;

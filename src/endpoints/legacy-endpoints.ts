@@ -73,7 +73,7 @@ export function createLegacyEndpoints(server: ApiServer, namespace: string, sign
 }
 
 /** One subset per port, with addresses of both families. */
-export function subsetsOf(endpoints: readonly (EndpointSource & { readonly port: number })[]): object[] {
+function subsetsOf(endpoints: readonly (EndpointSource & { readonly port: number })[]): object[] {
   const byPort = new Map<number, (EndpointSource & { readonly port: number })[]>();
   for (const endpoint of endpoints.slice(0, MAX_ADDRESSES))
     byPort.set(endpoint.port, [...(byPort.get(endpoint.port) ?? []), endpoint]);

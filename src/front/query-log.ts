@@ -114,7 +114,7 @@ const flagsText = (response: Uint8Array): string =>
         .map(([, , name]) => name)
         .join(',');
 
-export const COMMON =
+const COMMON =
   '{remote}:{port} - {>id} "{type} {class} {name} {proto} {size} {>do} {>bufsize}" {rcode} {>rflags} {rsize} {duration}';
 
 /** Fields are replaced in one pass, so that a name that looks like a field stays as it is. What is not known is '-'. */

@@ -51,7 +51,7 @@ export interface HistoryLimits {
   readonly inAll: number;
 }
 
-export const DEFAULT_HISTORY_LIMITS: HistoryLimits = { perService: 50, inAll: 10_000 };
+const DEFAULT_HISTORY_LIMITS: HistoryLimits = { perService: 50, inAll: 10_000 };
 
 /** The answer at some time: known, or why not. */
 export type AnswerThen =

@@ -90,7 +90,7 @@ function changeLines({ service, changes, knownSince }: ServiceHistory, since: st
   ];
 }
 
-export const transitionLine = ({ instance, from, to, answered, rule, reason }: Transition): string =>
+const transitionLine = ({ instance, from, to, answered, rule, reason }: Transition): string =>
   `    ${answered ? 'in ' : 'OUT'} ${instance}: ${from} → ${to}, rule ${rule}: ${reason}`;
 
 /** An invalid date is shown as a number instead of throwing. */

@@ -5,7 +5,6 @@
 // Counters are in a binary heap with the rarest at the top, and found by chains of entries with the same hash bits. All is
 // typed arrays: nothing is allocated after construction.
 
-export const MAX_KEY_BYTES = 255;
 /** Keys are a power of two apart. */
 const KEY_SHIFT = 8;
 const NONE = -1;
@@ -49,7 +48,7 @@ export class SpaceSaving {
     return this.used;
   }
 
-  /** Counts the first `length` bytes (at most MAX_KEY_BYTES) of `key` as `weight` occurrences. */
+  /** Counts the first `length` bytes (at most 255) of `key` as `weight` occurrences. */
   add(key: Uint8Array, length: number, hash: number, weight: number): void {
     const known = this.find(key, length, hash);
     if (known !== NONE) {

@@ -49,7 +49,7 @@ export function applyOptions(
 }
 
 /** "`key`: note". */
-export function noteOf({ healthdns, note }: Pick<Option, 'healthdns' | 'note'>): string {
+function noteOf({ healthdns, note }: Pick<Option, 'healthdns' | 'note'>): string {
   return note === undefined ? healthdns : `${healthdns}: ${note}`;
 }
 

@@ -22,7 +22,7 @@ export function composeSocketAddress({ address, port }: SocketAddress): Uint8Arr
   return bytes;
 }
 
-export function parseSocketAddress(bytes: Uint8Array): SocketAddress {
+function parseSocketAddress(bytes: Uint8Array): SocketAddress {
   return { address: formatIp(ipOf(bytes)), port: (bytes[2] << 8) | bytes[3] };
 }
 

@@ -7,7 +7,7 @@ const { EAGAIN, EMFILE, ENFILE, ENOBUFS, ENOMEM } = os.constants.errno;
 
 export const NOTHING_TO_ACCEPT = -1;
 /** The connection was aborted before it was accepted; the next one may be fine (accept(2)). */
-export const ACCEPT_FAILED = -2;
+const ACCEPT_FAILED = -2;
 /** No descriptor or no memory is left: the connection keeps waiting. */
 export const ACCEPT_EXHAUSTED = -3;
 

@@ -137,7 +137,7 @@ export function countResponse(counters: Counters, by: 1 | 2, rcode: number, leng
 }
 
 /** Maximum number of messages waiting for the control plane; a worker's port is unbounded. */
-export const MAX_POSTED = 1_000;
+const MAX_POSTED = 1_000;
 
 /** Counts an optional message to the control plane; false: too many are waiting, so drop it. */
 export function mayPost(counters: Counters): boolean {

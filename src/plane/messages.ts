@@ -10,7 +10,7 @@ import { keyOfName } from './pod-names.ts';
 import type { Change, ZoneState } from './records.ts';
 
 /** A message ends after the change that exceeds this: small enough to be applied in well under 1 ms. */
-export const MESSAGE_BYTES = 64 * 1024;
+const MESSAGE_BYTES = 64 * 1024;
 
 /** Encoding is synchronous, so all of it uses the same memory. */
 const writer = createWordWriter();

@@ -3,7 +3,7 @@
 import { ALWAYS_ANSWERED, type Slots } from './records.ts';
 
 /** 16 MiB of address space; the kernel commits pages on first write. A slot fits into 24 bits of a record's word. */
-export const MAX_SLOTS = 1 << 24;
+const MAX_SLOTS = 1 << 24;
 
 export interface SharedSlots extends Slots {
   /** The memory that data threads read. */

@@ -71,7 +71,7 @@ export async function query(options: QueryOptions & { readonly format: QueryForm
 }
 
 /** One query and its reply; a truncated UDP reply is retried over TCP. Throws UsageError or NoReplyError. */
-export async function runQuery(options: QueryOptions, clock: Clock): Promise<QueryResult> {
+async function runQuery(options: QueryOptions, clock: Clock): Promise<QueryResult> {
   const question = { name: questionName(options.name), type: options.type, class: options.class };
   const server = await resolveServer(options.server, options.port);
   const query = composeQuery(question, options);

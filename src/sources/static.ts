@@ -22,7 +22,7 @@ export function stateStaticServices(zone: ZoneConfig | undefined, registry: Stat
   if (zone !== undefined) for (const service of zone.services) stateService(zone, service, registry);
 }
 
-export function staticServiceKey(zone: ZoneConfig, { namespace, name }: StaticService): string {
+function staticServiceKey(zone: ZoneConfig, { namespace, name }: StaticService): string {
   return STATIC_SERVICE.format(zone.name, namespace, name);
 }
 

@@ -78,7 +78,7 @@ function instanceEdits(
 
 const ATTEMPTS = 8;
 
-export async function writeNamespace(
+async function writeNamespace(
   context: WriteContext,
   record: NamespaceRecord,
   operations: readonly OperationRecord[],
@@ -92,7 +92,7 @@ export async function writeNamespace(
   }
 }
 
-export async function writeService(
+async function writeService(
   context: WriteContext,
   record: ServiceRecord,
   operations: readonly OperationRecord[],
@@ -222,7 +222,7 @@ async function deleteEmpty(context: WriteContext, held: HeldObject, empty: () =>
 }
 
 /** Operations whose object is gone. */
-export async function writeOperations(context: WriteContext, operations: readonly OperationRecord[]): Promise<void> {
+async function writeOperations(context: WriteContext, operations: readonly OperationRecord[]): Promise<void> {
   const { mirror, client, take } = context;
   const held =
     mirror.get('configmaps', OPERATIONS_CONFIG_MAP) ?? (await client.get('configmaps', OPERATIONS_CONFIG_MAP));
@@ -232,7 +232,7 @@ export async function writeOperations(context: WriteContext, operations: readonl
 
 const isTaken = (error: unknown): boolean => error instanceof ApiError && error.status === 409;
 
-export const newNamespace = (record: NamespaceRecord, operations: readonly OperationRecord[]): object => ({
+const newNamespace = (record: NamespaceRecord, operations: readonly OperationRecord[]): object => ({
   apiVersion: 'v1',
   kind: 'ConfigMap',
   metadata: {
@@ -242,7 +242,7 @@ export const newNamespace = (record: NamespaceRecord, operations: readonly Opera
   },
 });
 
-export const newOperationsHolder = (operations: readonly OperationRecord[]): object => ({
+const newOperationsHolder = (operations: readonly OperationRecord[]): object => ({
   apiVersion: 'v1',
   kind: 'ConfigMap',
   metadata: {
@@ -272,10 +272,7 @@ export interface RecordEdit {
 }
 
 /** The object with another record, more operations, or the mark of deletion. Labels and annotations of others stay. */
-export function withEdit(
-  { raw, operations: before }: HeldObject,
-  { record, operations, deleting }: RecordEdit,
-): object {
+function withEdit({ raw, operations: before }: HeldObject, { record, operations, deleting }: RecordEdit): object {
   const metadata = fields(raw.metadata, 'metadata');
   const { [DELETING]: mark, ...annotations } = optionalFields(metadata.annotations, 'annotations');
   const kept = deleting === undefined ? mark : deleting;

@@ -11,8 +11,8 @@ import { checkTlsFiles } from './upstream-tls.ts';
  * Loopback and a port above 1023, as in the example: without these keys, no privilege is needed and nothing is open to
  * other machines. A server for a cluster has `listen: ["0.0.0.0:53", "[::]:53"]`.
  */
-export const DEFAULT_LISTEN = ['127.0.0.1:1053', '[::1]:1053'] as const;
-export const DEFAULT_HTTP = '127.0.0.1:8053';
+const DEFAULT_LISTEN = ['127.0.0.1:1053', '[::1]:1053'] as const;
+const DEFAULT_HTTP = '127.0.0.1:8053';
 
 const EXPECTED = 'ADDRESS:PORT such as "127.0.0.1:53" or "[::]:53"';
 

@@ -42,7 +42,7 @@ export function nameProblem(value: string): string | undefined {
   }
 }
 
-export function labelProblem(value: string): string | undefined {
+function labelProblem(value: string): string | undefined {
   if (/^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/i.test(value)) return undefined;
   if (value.length > 63) return `"${shown(value)}" has ${value.length} characters, at most 63 fit a DNS label`;
   return `expected letters, digits, hyphens or underscores (no hyphen at either end), got "${shown(value)}"`;

@@ -5,7 +5,7 @@ import type { EcsState } from '../model/ecs-state.ts';
 import type { Task } from '../task.ts';
 
 /** A tag of a task definition; with "/3" after it, a tag of a service for its revision 3, which goes before. */
-export const WEIGHT_TAG = 'healthdns.dev/weight';
+const WEIGHT_TAG = 'healthdns.dev/weight';
 /** As in Route 53. */
 const MAX_WEIGHT = 255;
 const DEFAULT_WEIGHT = 1;

@@ -29,7 +29,7 @@ interface HostEntry {
 const MAX_LINES = 200_000;
 
 /** The entries of a file. Invalid lines are skipped and counted. */
-export function parseHosts(text: string): { entries: HostEntry[]; wrong: number[] } {
+function parseHosts(text: string): { entries: HostEntry[]; wrong: number[] } {
   const entries: HostEntry[] = [];
   const wrong: number[] = [];
   for (const [i, line] of text.split('\n', MAX_LINES).entries()) {

@@ -20,7 +20,7 @@ const POLICY = [
   "trusted-types 'none'",
 ].join('; ');
 
-export const HEADERS = {
+const HEADERS = {
   'content-security-policy': POLICY,
   'referrer-policy': 'no-referrer',
   'cross-origin-opener-policy': 'same-origin',

@@ -16,7 +16,7 @@ export interface FindSources {
 }
 
 /** Services of one page. */
-export const PAGE_SIZE = 100;
+const PAGE_SIZE = 100;
 const INSTANCES_SHOWN = 3;
 const TURN_MS = 5;
 /** Longer searches are cut. */

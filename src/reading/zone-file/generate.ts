@@ -1,7 +1,7 @@
 // $GENERATE: one entry for each number of a range, as in BIND's Administrator Reference Manual.
 
 /** More names than any network needs; a range is easily mistyped. */
-export const MAX_GENERATED = 1 << 20;
+const MAX_GENERATED = 1 << 20;
 
 export interface Range {
   readonly start: number;

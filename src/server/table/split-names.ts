@@ -85,7 +85,7 @@ function room(size: number): Int32Array {
 }
 
 /** One block with the records of all, which have the same name. Overwritten by the next. */
-export function joinBlocks(blocks: readonly Int32Array[]): Int32Array {
+function joinBlocks(blocks: readonly Int32Array[]): Int32Array {
   const [first] = blocks;
   const headers = headersOf(first);
   const types = piecesOf(blocks);

@@ -50,7 +50,7 @@ const IN_ADDR_ARPA = parseName('in-addr.arpa.');
 const IP6_ARPA = parseName('ip6.arpa.');
 
 /** RFC 1035 section 3.5 (4 bytes), RFC 3596 section 2.5 (16 bytes), straight to wire form. */
-export function reverseWireName(address: Uint8Array): WireName {
+function reverseWireName(address: Uint8Array): WireName {
   const labels: number[] = [];
   for (let i = address.length - 1; i >= 0; i--) {
     if (address.length === 4) pushLabel(labels, String(address[i]));

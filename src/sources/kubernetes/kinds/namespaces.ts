@@ -36,7 +36,7 @@ export function namespacesKind(cluster: Cluster, published: PublishedServices): 
   };
 }
 
-export function namespaceService(cluster: Cluster, namespace: string, createdMs: number | undefined): Service {
+function namespaceService(cluster: Cluster, namespace: string, createdMs: number | undefined): Service {
   const { config, zone } = cluster;
   return {
     key: serviceKey(cluster, namespace, ''),

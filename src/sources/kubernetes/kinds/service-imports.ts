@@ -27,7 +27,7 @@ export function serviceImportsKind(cluster: Cluster, published: PublishedService
 }
 
 /** A ServiceImport object as the registry's service. Throws MalformedObject. */
-export function translateServiceImport(cluster: Cluster, metadata: Metadata, object: Fields): Service {
+function translateServiceImport(cluster: Cluster, metadata: Metadata, object: Fields): Service {
   const { config, zone } = cluster;
   const spec = fields(object.spec, 'spec');
   if (spec.type !== 'ClusterSetIP' && spec.type !== 'Headless') {

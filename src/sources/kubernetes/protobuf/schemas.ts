@@ -3,7 +3,7 @@
 // test/e2e/kubernetes-protobuf.test.ts compares both encodings.
 import { schema } from '../../../reading/protobuf.ts';
 
-export const METADATA = schema({
+const METADATA = schema({
   1: ['name', 'text'],
   3: ['namespace', 'word'],
   6: ['resourceVersion', 'text'],

@@ -25,14 +25,32 @@ export function addressOf(size: ClusterSize, serviceNumber: number, generation: 
 
 /** `onProgress` is told the share that is done. */
 export async function loadCluster(client: RestClient, size: ClusterSize, onProgress: (share: number) => void) {
-  for (let i = 0; i < NAMESPACES; i++) await client.create('/api/v1/namespaces', { metadata: { name: `ns-${i}` } });
-  for (let i = 0; i < NODES; i++) await client.create('/api/v1/nodes', { metadata: { name: `node-${i}` } });
+  await inParallel(NAMESPACES, (i) => client.create('/api/v1/namespaces', { metadata: { name: `ns-${i}` } }));
+  await inParallel(NODES, (i) => client.create('/api/v1/nodes', { metadata: { name: `node-${i}` } }));
+  await inParallel(size.services, (number) => loadService(client, size, number), onProgress);
+}
+
+/** Services with a cluster IP and no endpoints. */
+export async function loadClusterIps(
+  client: RestClient,
+  size: { readonly services: number; readonly namespaces: number },
+  onProgress: (share: number) => void,
+) {
+  await inParallel(size.namespaces, (i) => client.create('/api/v1/namespaces', { metadata: { name: `ns-${i}` } }));
+  const load = (number: number) => {
+    const path = `/api/v1/namespaces/ns-${number % size.namespaces}/services`;
+    return client.create(path, service(serviceName(number), { clusterIP: undefined }));
+  };
+  await inParallel(size.services, load, onProgress);
+}
+
+async function inParallel(count: number, work: (number: number) => Promise<unknown>, onProgress = (_: number) => {}) {
   let next = 0;
   const worker = async () => {
-    while (next < size.services) {
+    while (next < count) {
       const number = next++;
-      await loadService(client, size, number);
-      if (number % Math.ceil(size.services / 10) === 0) onProgress(number / size.services);
+      await work(number);
+      if (number % Math.ceil(count / 10) === 0) onProgress(number / count);
     }
   };
   await Promise.all(Array.from({ length: PARALLEL }, worker));

@@ -1,6 +1,8 @@
-// `npm run bench:cluster`: a large cluster on the real API server. Resident memory, processor time and time until everything
-// is answered, healthdns and CoreDNS in turn over the same objects, both watching pods; then a rolling restart.
-//   node build/bench/cluster.js [--services N] [--endpoints N] [--restart PODS] [--former DIR] [--write]
+// `npm run bench:cluster`: large clusters on the real API server. Resident memory, processor time and time until everything is
+// answered, healthdns and CoreDNS in turn over the same objects; then a rolling restart.
+//   node build/bench/cluster.js [--clusters 10000x10,3000x10,5000/2000] [--restart PODS] [--former DIR] [--write]
+// 10000x10 are 10,000 headless Services of 10 endpoints with their Pods; 5000/2000, 5,000 Services with cluster IPs in 2,000
+// namespaces.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,8 +10,8 @@ import { parseArgs } from 'node:util';
 import { RCODE } from '../src/dns/types.ts';
 import { type DnsServer, startCoreDns, startHealthdns } from '../test/e2e/compare/servers.ts';
 import { rcodeOf } from '../test/e2e/compare/settle.ts';
-import { startControlPlane } from '../test/support/control-plane.ts';
-import { addressOf, type ClusterSize, loadCluster, namespaceOf, serviceName } from './cluster-load.ts';
+import { type ControlPlane, startControlPlane } from '../test/support/control-plane.ts';
+import { addressOf, type ClusterSize, loadCluster, loadClusterIps, namespaceOf, serviceName } from './cluster-load.ts';
 import { cpuSeconds, residentBytes } from './measure.ts';
 import { machine, ratio, table } from './report.ts';
 import { replaceSection } from './results.ts';
@@ -18,94 +20,126 @@ import { askDuring, LATE_MS } from './steady-questions.ts';
 
 const { values: options } = parseArgs({
   options: {
-    services: { type: 'string', default: '10000' },
-    endpoints: { type: 'string', default: '10' },
+    clusters: { type: 'string', default: '10000x10,3000x10,5000/2000' },
     restart: { type: 'string', default: '1000' },
     former: { type: 'string' },
     write: { type: 'boolean', default: false },
   },
 });
-const size: ClusterSize = { services: Number(options.services), endpoints: Number(options.endpoints) };
-const instances = size.services * size.endpoints;
 
 /** After everything is answered, so that what was needed to read it can be given back. */
 const REST_MS = 20_000;
 const READY_WITHIN_MS = 300_000;
 const PATIENCE_MS = 100;
 
+interface Cluster {
+  readonly title: string;
+  load(plane: ControlPlane): Promise<void>;
+  /** A server that answers these has read everything. */
+  readonly lastNames: readonly string[];
+  /** Of a cluster with pods. */
+  readonly size?: ClusterSize;
+}
+
 interface Figures {
   readonly readyMs: number;
   readonly cpuSecondsAtReady: number;
   readonly residentBytes: number;
   readonly peakBytes: number;
-  /** With an empty cluster. */
-  readonly bareBytes: number;
 }
+
+type Start = (plane: ControlPlane) => Promise<DnsServer>;
 
 const startedMs = performance.now();
 const say = (text: string) =>
   console.log(`${((performance.now() - startedMs) / 1000).toFixed(0).padStart(5)} s  ${text}`);
+const sayShare = (share: number) => say(`${Math.round(share * 100)} % loaded`);
 const { former } = options;
-/** In the order of their starts, the table's from the end. */
-const starters = new Map<string, typeof startCoreDns>([
-  ['CoreDNS', startCoreDns],
-  ...(former ? [['former build', formerBuild(former)] as const] : []),
-  ['healthdns', startHealthdns],
+const formerCommand = former === undefined ? undefined : join(former, 'bin/healthdns');
+/** The first one is compared with the others; started from the last to the first. */
+const starters = new Map<string, Start>([
+  ['healthdns', (plane) => startHealthdns(plane, { pods: 'verified' })],
+  ...(formerCommand
+    ? [['former build', (plane: ControlPlane) => startHealthdns(plane, { pods: 'verified' }, formerCommand)] as const]
+    : []),
+  ['CoreDNS', (plane) => startCoreDns(plane, { pods: 'verified' })],
+  // As kubeadm installs it: it does not watch pods, and answers for endpoints that are gone until their slice says so.
+  ['CoreDNS without pods', (plane) => startCoreDns(plane, { pods: 'insecure' })],
 ]);
-const plane = await startControlPlane();
-try {
-  const report = await run();
-  console.log(`\n${report}`);
-  if (options.write) replaceSection('cluster', report);
-} finally {
-  await plane.stop();
+
+const empty: Cluster = { title: 'an empty cluster', load: async () => {}, lastNames: ['svc.cluster.local'] };
+const report = await run([empty, ...options.clusters.split(',').map(clusterOf)]);
+console.log(`\n${report}`);
+if (options.write) replaceSection('cluster', report);
+
+function clusterOf(text: string): Cluster {
+  const [first, second] = text.split(/[x/]/).map(Number);
+  if (!(first > 0 && second > 0)) throw new Error(`--clusters: ${text} is neither like 3000x10 nor like 5000/2000`);
+  return text.includes('x')
+    ? headlessCluster({ services: first, endpoints: second })
+    : addressCluster({ services: first, namespaces: second });
 }
 
-async function run(): Promise<string> {
-  const figures = new Map<string, Figures>();
-  const bare = new Map<string, number>();
-  for (const [name, start] of starters) bare.set(name, await bareBytes(start));
-  say(`loading ${size.services} services of ${size.endpoints} endpoints and their ${instances} pods`);
-  await loadCluster(plane.client, size, (share) => say(`${Math.round(share * 100)} %`));
-  say('loaded');
-  let restarted = '';
-  for (const [name, start] of starters) {
-    const server = await start(plane, { pods: 'verified' });
-    figures.set(name, { ...(await measure(name, server)), bareBytes: bare.get(name)! });
-    if (name === 'healthdns') restarted = await rollingRestart(server);
-    await server.stop();
-  }
-  const names = [...starters.keys()].reverse();
+function headlessCluster(size: ClusterSize): Cluster {
+  const last = size.services - 1;
+  const address = addressOf(size, last, 0, size.endpoints - 1).replaceAll('.', '-');
+  const pods = (size.services * size.endpoints).toLocaleString('en');
+  return {
+    title: `${size.services.toLocaleString('en')} headless Services, ${pods} Pods`,
+    load: (plane) => loadCluster(plane.client, size, sayShare),
+    lastNames: [nameOf(last).slice(0, -1), `${address}.${namespaceOf(last)}.pod.cluster.local`],
+    size,
+  };
+}
+
+function addressCluster(size: { readonly services: number; readonly namespaces: number }): Cluster {
+  const last = size.services - 1;
+  return {
+    title: `${size.services.toLocaleString('en')} Services with cluster IPs, ${size.namespaces.toLocaleString('en')} namespaces`,
+    load: (plane) => loadClusterIps(plane.client, size, sayShare),
+    lastNames: [`${serviceName(last)}.ns-${last % size.namespaces}.svc.cluster.local`],
+  };
+}
+
+async function run(clusters: readonly Cluster[]): Promise<string> {
+  const names = [...starters.keys()];
   const head = ['', ...names, ...names.slice(1).map((name) => `healthdns / ${name}`)];
-  const rows = figureRows(names.map((name) => figures.get(name)!));
-  return `${machine()}. \`npm run bench:cluster\`: ${size.services.toLocaleString('en')} headless Services of ${size.endpoints} endpoints, and their ${instances.toLocaleString('en')} Pods; all servers watch Services, EndpointSlices, Namespaces and Pods, healthdns also Nodes; one after the other over the same API server.\n\n${table(head, rows)}\n\n${restarted}`;
-}
-
-function formerBuild(checkout: string): typeof startCoreDns {
-  return (plane, settings) => startHealthdns(plane, settings, join(checkout, 'bin/healthdns'));
+  const rows: string[][] = [];
+  let restarted = '';
+  for (const cluster of clusters) {
+    const plane = await startControlPlane();
+    try {
+      say(`loading ${cluster.title}`);
+      await cluster.load(plane);
+      const figures = new Map<string, Figures>();
+      for (const [name, start] of [...starters].reverse()) {
+        const server = await start(plane);
+        figures.set(name, await measure(cluster, name, server));
+        if (name === 'healthdns' && cluster.size !== undefined && restarted === '')
+          restarted = await rollingRestart(plane, server, cluster.size);
+        await server.stop();
+      }
+      rows.push(
+        ...figureRows(
+          cluster,
+          names.map((name) => figures.get(name)!),
+        ),
+      );
+    } finally {
+      await plane.stop();
+    }
+  }
+  return `${machine()}. \`npm run bench:cluster\`: each cluster on an API server of its own, read by one server after the other. healthdns and CoreDNS watch Services, EndpointSlices, Namespaces and Pods, healthdns also Nodes; the last column watches no Pods (\`pods insecure\`, as kubeadm installs CoreDNS).\n\n${table(head, rows)}\n\n${restarted}`;
 }
 
 function nameOf(service: number): string {
   return `${serviceName(service)}.${namespaceOf(service)}.svc.cluster.local.`;
 }
 
-/** With an empty cluster. */
-async function bareBytes(start: typeof startCoreDns): Promise<number> {
-  const server = await start(plane, { pods: 'verified' });
-  await answers(server, 'svc.cluster.local');
-  await sleep(2_000);
-  const bytes = residentBytes(server.pid);
-  await server.stop();
-  return bytes;
-}
-
 /** From the start of the server, which was just now. */
-async function measure(name: string, server: DnsServer): Promise<Omit<Figures, 'bareBytes'>> {
+async function measure({ lastNames }: Cluster, name: string, server: DnsServer): Promise<Figures> {
   const fromMs = performance.now();
-  const last = size.services - 1;
-  await answers(server, nameOf(last).slice(0, -1));
-  const address = addressOf(size, last, 0, size.endpoints - 1);
-  await answers(server, `${address.replaceAll('.', '-')}.${namespaceOf(last)}.pod.cluster.local`);
+  for (const each of lastNames) await answers(server, each);
   const readyMs = performance.now() - fromMs;
   const cpuSecondsAtReady = cpuSeconds(server.pid);
   say(`${name} answers everything after ${(readyMs / 1000).toFixed(1)} s`);
@@ -129,7 +163,7 @@ async function answers(server: DnsServer, name: string): Promise<void> {
   }
 }
 
-function figureRows(figures: readonly Figures[]): string[][] {
+function figureRows({ title }: Cluster, figures: readonly Figures[]): string[][] {
   const line = (what: string, read: (one: Figures) => number, digits = 0) => {
     const values = figures.map(read);
     return [
@@ -139,22 +173,20 @@ function figureRows(figures: readonly Figures[]): string[][] {
     ];
   };
   return [
-    line('resident memory, MB', (one) => one.residentBytes / 1e6),
+    line(`${title}: resident, MB`, (one) => one.residentBytes / 1e6),
     line('maximum, MB', (one) => one.peakBytes / 1e6),
-    line('with an empty cluster, MB', (one) => one.bareBytes / 1e6),
-    line('additional bytes per instance', (one) => (one.residentBytes - one.bareBytes) / instances),
     line('until everything is answered, s', (one) => one.readyMs / 1000, 1),
-    line('CPU time until then, s', (one) => one.cpuSecondsAtReady, 1),
+    line('CPU time until then, s', (one) => one.cpuSecondsAtReady, 2),
   ];
 }
 
-async function rollingRestart(server: DnsServer): Promise<string> {
+async function rollingRestart(plane: ControlPlane, server: DnsServer, size: ClusterSize): Promise<string> {
   const services = Math.min(size.services, Math.ceil(Number(options.restart) / size.endpoints));
   if (services === 0) return '';
   say(`restarting ${services * size.endpoints} pods`);
   const names = Array.from({ length: services }, (_, number) => nameOf(number));
   const asked = await askDuring(server.port, names, restartPods(plane.client, size, services));
-  const text = `${(services * size.endpoints).toLocaleString('en')} pods restarted one after the other in ${services} services, which were asked ${asked.questions.toLocaleString('en')} questions meanwhile: ${asked.lost} lost, ${asked.empty} answered without an address, ${asked.late} answered after more than ${LATE_MS / 1000} s (the slowest after ${asked.slowestMs.toFixed(0)} ms). The kernel dropped ${asked.droppedAtServer} questions for want of room in the server's socket and ${asked.droppedAtClient} replies in the client's.`;
+  const text = `${(services * size.endpoints).toLocaleString('en')} pods of the first cluster restarted one after the other in ${services} services, which were asked ${asked.questions.toLocaleString('en')} questions meanwhile: ${asked.lost} lost, ${asked.empty} answered without an address, ${asked.late} answered after more than ${LATE_MS / 1000} s (the slowest after ${asked.slowestMs.toFixed(0)} ms). The kernel dropped ${asked.droppedAtServer} questions for want of room in the server's socket and ${asked.droppedAtClient} replies in the client's.`;
   say(text);
   return text;
 }

@@ -54,6 +54,14 @@ test('RegisterInstance with a used CreatorRequestId registers again after the in
   assert.notEqual(again.OperationId, first.OperationId);
   assert.ok((await call('GetInstance', { ServiceId, InstanceId: 'i' })).Instance);
   assert.equal((await call('RegisterInstance', request)).OperationId, again.OperationId);
+  await call('DeregisterInstance', { ServiceId, InstanceId: 'i' });
+  await call('RegisterInstance', { ...request, Attributes: two });
+  const { Instance } = await call('GetInstance', { ServiceId, InstanceId: 'i' });
+  assert.deepEqual(
+    (Instance as { Attributes: object }).Attributes,
+    two,
+    'nor is it a duplicate of a request for what is gone',
+  );
 });
 
 test('a request repeated after a later one changed the same object is carried out again', async () => {

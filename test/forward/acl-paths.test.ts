@@ -21,6 +21,7 @@ four.secret.test. 60 A 192.0.2.66
 open.example.test. 60 A 192.0.2.1
 alias.example.test. 60 CNAME host.secret.test.
 second.example.test. 60 CNAME alias.example.test.
+led.example.test. 60 CNAME open.example.test.
 old.example.test. 60 DNAME secret.test.
 _sip._udp.example.test. 60 SRV 0 0 5060 host.secret.test.
 _sip._udp.example.test. 60 SRV 0 0 5060 open.example.test.
@@ -51,6 +52,21 @@ const PATHS: readonly (readonly [string, Partial<FrontSettings>, string, string]
     'REFUSED',
   ],
   ['the target of an alias', {}, 'alias.example.test. A', 'REFUSED'],
+  [
+    'the target to which a rule leads an alias',
+    {
+      rewrites: [
+        {
+          kind: 'exact',
+          from: undefined,
+          to: undefined,
+          cname: { from: 'open.example.test.', to: 'host.secret.test.' },
+        },
+      ],
+    },
+    'led.example.test. A',
+    'REFUSED',
+  ],
   ['the target of an alias, without records of the type', {}, 'alias.example.test. TXT', 'REFUSED'],
   ['the target of the second alias', {}, 'second.example.test. A', 'REFUSED'],
   ['the target of a DNAME', {}, 'host.old.example.test. A', 'REFUSED'],

@@ -177,7 +177,10 @@ export async function startDataPlane(
     async listCache(limit, below) {
       return (await Promise.all(current.members.map(({ thread }) => thread.listCache(limit, below)))).flat();
     },
-    explainQuery: async (request) => (await current.members[0]?.thread.explainQuery(request)) ?? { rules: [] },
+    explainQuery: async (request) => {
+      const at = { at: current.settings.listen[0] };
+      return (await current.members[0]?.thread.explainQuery({ ...at, ...request })) ?? { rules: [] };
+    },
     upstreams: () => [...current.statistics()].flatMap(({ upstreams }) => upstreams),
     restarts: () => restarts,
     async close() {

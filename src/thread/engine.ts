@@ -24,7 +24,7 @@ import { createResponder } from '../server/answer/respond.ts';
 import { claimOn, createZones, type Zones } from '../server/table/lookup.ts';
 import { SplitNames } from '../server/table/split-names.ts';
 import { createTable, type Table } from '../server/table/table.ts';
-import { handlerOf } from './views.ts';
+import { explainViews, handlerOf } from './views.ts';
 
 const NO_ADDRESS = new Uint8Array(0);
 
@@ -54,7 +54,7 @@ export type EngineView = Pick<ViewSettings, 'name' | 'listen' | 'networks' | 'na
 export interface Engine extends QueryHandler {
   /** Of the views as well. */
   readonly forwarders: readonly Forwarder[];
-  /** For explanations; of what is no view's. */
+  /** For explanations. */
   explainQuery(request: QueryPathRequest): QueryPath;
   /** Applies one message of changes (plane/messages.ts). */
   apply(message: ArrayBuffer): void;
@@ -104,14 +104,11 @@ export function createEngine(deps: EngineDeps): Engine {
     ...main.handler,
     forwarders: [main, ...views.map(({ answering }) => answering)].flatMap(({ forwarder }) => forwarder ?? []),
     explainQuery(request) {
-      const front = deps.front && explainFront(deps.front, request);
-      const name = front?.name ?? request.name;
-      const behind = main.forwarder?.explain(name, request.type);
-      return {
-        rules: [...(front?.rules ?? []), ...(behind?.rules ?? [])],
-        ...(front && name !== request.name && { rewritten: formatName(name) }),
-        ...(behind?.route && { route: behind.route }),
-      };
+      const { view, forClients } = explainViews(choices, request);
+      const claim = (zones: Zones) => claimOn(zones, request.name, deps.hashSeed);
+      const isHidden = view !== undefined && claim(main.zones) !== 'none' && claim(view.answering.zones) === 'none';
+      const path = explainPath(view === undefined ? deps.front : view.front, view?.answering ?? main, request);
+      return { ...path, rules: [...viewRules(view?.name, forClients, isHidden), ...path.rules] };
     },
     handlerAt: (address) => handlerOf(main.handler, choices, address),
     apply(message) {
@@ -127,6 +124,28 @@ export function createEngine(deps: EngineDeps): Engine {
     },
   };
 }
+
+function explainPath(
+  settings: FrontSettings | undefined,
+  { forwarder }: Answering,
+  request: QueryPathRequest,
+): QueryPath {
+  const front = settings && explainFront(settings, request);
+  const name = front?.name ?? request.name;
+  const behind = forwarder?.explain(name, request.type);
+  return {
+    rules: [...(front?.rules ?? []), ...(behind?.rules ?? [])],
+    ...(front && name !== request.name && { rewritten: formatName(name) }),
+    ...(behind?.route && { route: behind.route }),
+  };
+}
+
+/** Which view's settings the other rules are. */
+const viewRules = (name: string | undefined, forClients: readonly string[], isHidden: boolean): string[] => [
+  ...(name === undefined ? [] : [`the settings of the view "${name}" apply`]),
+  ...(isHidden ? ['the view does not have the zone of this name: it answers nothing of what follows'] : []),
+  ...(forClients.length === 0 ? [] : [`certain clients get the settings of the view "${forClients.join('" or "')}"`]),
+];
 
 const hasZone = ({ zones }: EngineView, name: WireName): boolean =>
   zones === undefined || zones.includes(formatName(name));

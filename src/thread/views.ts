@@ -2,9 +2,10 @@
 // longest name answers, then the first; if none does, the file's own settings.
 import { questionNameEnd } from '../dns/fast/question-reader.ts';
 import { HEADER_BYTES } from '../dns/limits.ts';
-import { parseName, type WireName } from '../dns/name.ts';
+import { isSubdomain, parseName, type WireName } from '../dns/name.ts';
 import { createNetworks } from '../front/networks.ts';
 import type { SocketAddress } from '../native/socket-address.ts';
+import type { QueryPathRequest } from '../plane/query-path.ts';
 import type { ViewSettings } from '../plane/view-settings.ts';
 import type { QueryHandler } from '../server/answer/query-handler.ts';
 
@@ -39,6 +40,31 @@ export function handlerOf(main: QueryHandler, views: readonly View[], address: S
       ),
     respond: (query, queryLength, out, overTcp, client, port) =>
       choose(query.subarray(0, queryLength), client).respond(query, queryLength, out, overTcp, client, port),
+  };
+}
+
+export interface ViewPath<V> {
+  /** The view that answers; undefined: the file's own settings do. */
+  readonly view: V | undefined;
+  /** Names of the views that would answer other clients instead. */
+  readonly forClients: readonly string[];
+}
+
+/** As handlerOf, for an explanation. */
+export function explainViews<V extends View & Pick<ViewSettings, 'name'>>(
+  views: readonly V[],
+  { name, client, at }: QueryPathRequest,
+): ViewPath<V> {
+  const here = views.filter(({ listen }) => at !== undefined && listen.some((one) => isSame(one, at)));
+  const fitting = here
+    .flatMap((view) => choicesOf(view).map((choice) => ({ ...choice, view })))
+    .filter((choice) => isSubdomain(name, choice.name))
+    .sort((a, b) => b.name.length - a.name.length);
+  const chosen = fitting.findIndex(({ isForAll, covers }) => isForAll || (client !== undefined && covers(client)));
+  const before = chosen < 0 ? fitting : fitting.slice(0, chosen);
+  return {
+    view: fitting[chosen]?.view,
+    forClients: client === undefined ? [...new Set(before.map(({ view }) => view.name))] : [],
   };
 }
 

@@ -78,6 +78,42 @@ async function answerTo([address, client, question]: Expected, port: number, tra
   return status === 'NOERROR' ? records.map((line) => line.split(/\s+/).slice(4).join(' ')).join() : status;
 }
 
+test('explain tells the view of a client and a name, and its rules', async (context) => {
+  const folder = await temporaryFolder(context);
+  const [port, http] = [await freePort(), await freePort()];
+  const acl = '[{ action: block, zones: [bad.test] }]';
+  const views = [
+    '{ name: lan, clients: [192.0.2.0/24], zones: [one.test], acl: [], rewrite: [{ from: x.test, to: y.test }] }',
+    '{ names: [corp.test], acl: [{ action: drop }] }',
+    `{ name: elsewhere, listen: ["127.0.0.2:${port}"], acl: [] }`,
+  ];
+  const text = file(port, 'auto').replace(/views:[\s\S]*/, `acl: ${acl}\nviews: [${views.join()}]\n`);
+  await writeFile(join(folder, 'zones.yaml'), text.replace('http: false', `http: 127.0.0.1:${http}`));
+  const server = serving([join(folder, 'zones.yaml')]);
+  context.after(() => server.stop());
+  await server.shows(/rest /);
+  const rulesOf = async (query: string) => {
+    const response = await fetch(`http://127.0.0.1:${http}/explain/${query}`, { headers: { accept: 'text/plain' } });
+    const lines = (await response.text()).split('\n').filter((line) => line.startsWith('  rule: '));
+    return lines.map((line) => line.slice(8)).filter((rule) => !rule.startsWith('answered from'));
+  };
+  const others = 'certain clients get the settings of the view "lan"';
+  assert.deepEqual(await rulesOf('bad.test'), [others, 'acl rule 1: block']);
+  assert.deepEqual(await rulesOf('bad.test?from=192.0.2.1'), ['the settings of the view "lan" apply']);
+  assert.deepEqual(await rulesOf('x.test?from=192.0.2.1'), [
+    'the settings of the view "lan" apply',
+    'rewrite rule 1: asks for y.test. instead',
+  ]);
+  const corp = ['the settings of the view "view 2" apply', 'acl rule 1: drop'];
+  assert.deepEqual(await rulesOf('a.corp.test'), corp);
+  assert.deepEqual(await rulesOf('a.corp.test?from=192.0.2.1'), corp);
+  assert.deepEqual(await rulesOf('www.two.test?from=192.0.2.1'), [
+    'the settings of the view "lan" apply',
+    'the view does not have the zone of this name: it answers nothing of what follows',
+  ]);
+  assert.deepEqual(await rulesOf('www.one.test?from=192.0.2.1'), ['the settings of the view "lan" apply']);
+});
+
 test('a view needs something to be chosen by, and its sections are checked at their place', async () => {
   const text = `zones: [{ name: one.test }]
 views:

@@ -40,7 +40,7 @@ const NEARER_SOONER = 1.5;
 /** Of a test that has not run yet. */
 const UNKNOWN_MS = 1000;
 /** Tests that pass with one mutant for so long are enough: it has survived. */
-const ENOUGH_MS = 180_000;
+const ENOUGH_MS = 120_000;
 /** What `importsOf` has read. */
 const importsByFile = new Map();
 
@@ -138,6 +138,7 @@ async function copyTree() {
  */
 async function sample(count, seed) {
   const all = [];
+  const seen = new Map();
   for (const room of rooms) {
     const files = await filesUnder(join('build/src', room), '.js');
     if (files.length === 0) throw new Error(`src/${room} does not exist or has not been compiled`);

@@ -146,8 +146,11 @@ async function sample(count, seed) {
       const code = await readFile(file, 'utf8');
       for (const mutation of mutationsOf(code)) {
         const mutant = { room, file, code, ...mutation };
+        const key = `${keyOf(mutant)} ${placeIn(mutant).column}`;
+        const sameBefore = seen.get(key) ?? 0;
+        seen.set(key, sameBefore + 1);
         const rank = createHash('sha1')
-          .update(`${seed} ${keyOf(mutant)} ${placeIn(mutant).column}`)
+          .update(`${seed} ${key}${' again'.repeat(sameBefore)}`)
           .digest('hex');
         all.push({ ...mutant, rank });
       }

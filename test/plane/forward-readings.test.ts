@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { corednsReadings } from '../../src/plane/coredns-readings.ts';
 import { forwardReadings } from '../../src/plane/forward-readings.ts';
 import {
   createForwardCounters,
   createUpstreamCounters,
   type ForwardStatistics,
 } from '../../src/plane/forward-statistics.ts';
+import { forwarderTo } from '../support/forwarding.ts';
 
 const GAUGES = { entries: 2, negativeEntries: 0, bytes: 100, waiting: 3, questions: 3, sockets: 1, deadlines: 1 };
 
@@ -38,4 +40,26 @@ test('waiting and rejected clients are reported per zone', () => {
   const threads = [statistics([1], 1), statistics([1], 4)];
   assert.deepEqual(samplesOf(threads, 'forward_waiting'), { '.': 2, 'corp.test.': 4 });
   assert.deepEqual(samplesOf(threads, 'forward_max_concurrent_rejects_total'), { '.': 5, 'corp.test.': 0 });
+});
+
+test('a forwarder that nobody has asked has counted nothing', async () => {
+  const { forwarder } = forwarderTo([53]);
+  const fresh: ForwardStatistics = {
+    counters: forwarder.counters,
+    gauges: forwarder.gauges(),
+    upstreams: forwarder.upstreams(),
+    routes: forwarder.routes(),
+    hosts: [],
+  };
+  const readings = [
+    ...forwardReadings([fresh]),
+    ...corednsReadings({ server: 'dns://:53', ownPlugin: 'file', views: [], statistics: [fresh] }),
+  ];
+  const totals = readings.filter(({ name }) => /_(total|waiting)$/.test(name));
+  assert.ok(totals.length > 20);
+  assert.deepEqual(
+    totals.filter(({ value }) => value !== 0),
+    [],
+  );
+  forwarder.close();
 });

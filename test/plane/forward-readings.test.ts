@@ -6,6 +6,7 @@ import {
   createForwardCounters,
   createUpstreamCounters,
   type ForwardStatistics,
+  sumOfStatistics,
 } from '../../src/plane/forward-statistics.ts';
 import { forwarderTo } from '../support/forwarding.ts';
 
@@ -34,6 +35,18 @@ test('an upstream server is up only if all threads consider it up, and counters 
   assert.deepEqual(samplesOf(threads, 'forward_up'), { '192.0.2.0:53': 1, '192.0.2.1:53': 0, '192.0.2.2:53': 0 });
   assert.equal(samplesOf(threads, 'forward_requests_total')['192.0.2.0:53'], 10);
   assert.equal(samplesOf([statistics([1], 0)], 'forward_up')['192.0.2.0:53'], 1);
+});
+
+test('forwarders of one thread, as views have them, are counted together', () => {
+  const [one, other] = [statistics([1, 1], 1), statistics([1], 2)];
+  one.counters.hits = 3;
+  other.counters.hits = 4;
+  const both = [sumOfStatistics([one, other])];
+  assert.equal(samplesOf(both, 'cache_hits_total').success, 7);
+  assert.equal(samplesOf(both, 'cache_entries')[''], 2 * GAUGES.entries);
+  assert.deepEqual(samplesOf(both, 'forward_requests_total'), { '192.0.2.0:53': 10, '192.0.2.1:53': 5 });
+  assert.deepEqual(samplesOf(both, 'forward_max_concurrent_rejects_total'), { '.': 3, 'corp.test.': 0 });
+  assert.equal(samplesOf([sumOfStatistics([one])], 'cache_hits_total').success, 3);
 });
 
 test('waiting and rejected clients are reported per zone', () => {

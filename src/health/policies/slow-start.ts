@@ -70,7 +70,6 @@ export function slowStartWeight(
   const stepsDone = stepMs === 0 ? STEPS : Math.floor(Math.max(0, nowMs - answeredSinceMs) / stepMs);
   const full = weight * SLOW_START_SCALE;
   if (stepsDone >= STEPS - 1) return { weight: full };
-  const share = Math.round((full * (stepsDone + 1)) / STEPS);
   const untilMs = Math.ceil(answeredSinceMs + (stepsDone + 1) * stepMs);
-  return { weight: full === 0 ? 0 : Math.max(1, share), untilMs };
+  return { weight: (full * (stepsDone + 1)) / STEPS, untilMs };
 }

@@ -33,7 +33,7 @@ const EQUIVALENT = 'scripts/equivalent-mutants.txt';
 /** A mutant whose test takes so much longer than with the unchanged code hangs: noticed. */
 const SLOWER = 2;
 const MORE_MS = 10_000;
-const WITHOUT_MUTATION_MS = 120_000;
+const WITHOUT_MUTATION_MS = 240_000;
 /** A test of the room is run before one of another room that takes up to so many times less; likewise for each import nearer. */
 const OWN_TESTS_SOONER = 4;
 const NEARER_SOONER = 1.5;
@@ -146,7 +146,7 @@ async function sample(count, seed) {
       const code = await readFile(file, 'utf8');
       for (const mutation of mutationsOf(code)) {
         const mutant = { room, file, code, ...mutation };
-        const key = `${keyOf(mutant)} ${placeIn(mutant).column}`;
+        const key = `${keyOf(mutant).replace('▸', '')} ${placeIn(mutant).column}`;
         const sameBefore = seen.get(key) ?? 0;
         seen.set(key, sameBefore + 1);
         const rank = createHash('sha1')
@@ -277,14 +277,13 @@ function sourceOf(file) {
   return file.replace(/^build\//, '').replace(/\.js$/, '.ts');
 }
 
-/** "src/dns/name.ts: < became <=: `while (at < end)`". */
+/** "src/dns/name.ts: < became <=: while (at ▸< end)". */
 function keyOf(mutant) {
   const { file, code, start, end, text, what } = mutant;
-  const shown = code
-    .split('\n', placeIn(mutant).line + 1)
-    .at(-1)
-    .trim();
-  return `${sourceOf(file)}: ${what ?? `${code.slice(start, end)} became ${text}`}: ${shown}`;
+  const { line, column } = placeIn(mutant);
+  const shown = code.split('\n', line + 1).at(-1);
+  const marked = `${shown.slice(0, column)}▸${shown.slice(column)}`.trim();
+  return `${sourceOf(file)}: ${what ?? `${code.slice(start, end)} became ${text}`}: ${marked}`;
 }
 
 /** In the compiled code, from 0. */

@@ -39,7 +39,7 @@ export function checkContainer(settings: ContainerCheckSettings): () => void {
     const checkedMs = clock.monotonicMs();
     const { folder, environment } = settings;
     let result = await runCheckCommand(check.command, { cwd: folder, env: environment }, signal);
-    if (isOver) return;
+    if (isOver || result.isInconclusive) return;
     if (!result.passed && timedOut()) result = { passed: false, reason: `timed out after ${check.timeout} s` };
     const counts = result.passed || checkedMs - startedMs >= check.interval * 1000;
     if (counts) {

@@ -16,6 +16,7 @@ export type AwsErrorCode =
   | 'TooManyTagsException'
   | 'ServiceAttributesLimitExceededException'
   | 'ClientException'
+  | 'ConflictException'
   | 'InvalidParameterException'
   | 'ClusterNotFoundException'
   | 'ClusterContainsServicesException'
@@ -48,8 +49,8 @@ const STATUS_CODES: Partial<Record<AwsErrorCode, number>> = {
 /** An error that goes to the client under the API's own name. `details` are members beside Message. */
 export class AwsError extends Error {
   readonly code: AwsErrorCode;
-  readonly details: Readonly<Record<string, string>>;
-  constructor(code: AwsErrorCode, message: string, details: Readonly<Record<string, string>> = {}) {
+  readonly details: Readonly<Record<string, string | readonly string[]>>;
+  constructor(code: AwsErrorCode, message: string, details: Readonly<Record<string, string | readonly string[]>> = {}) {
     super(message);
     this.name = 'AwsError';
     this.code = code;

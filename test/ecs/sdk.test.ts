@@ -16,6 +16,30 @@ before(async () => {
 });
 after(() => setup.stop());
 
+test('a client token makes RunTask and CreateService idempotent, for the same request only', options, async () => {
+  const { ecs } = setup;
+  const container = { name: 'web', image: 'none', command: ['sleep', '600'] };
+  await ecs('RegisterTaskDefinition', { family: 'tokens', containerDefinitions: [container] });
+  const once = { taskDefinition: 'tokens', clientToken: 'one', count: 2 };
+  const arnsOf = async (request: object): Promise<string[]> =>
+    (await ecs('RunTask', request)).tasks.map(({ taskArn }: { taskArn: string }) => taskArn);
+  const [first, again] = await Promise.all([arnsOf(once), arnsOf(once)]);
+  assert.equal(first.length, 2);
+  assert.deepEqual(again, first);
+  await assert.rejects(arnsOf({ ...once, count: 1 }), { name: 'ConflictException' });
+  const [other] = await arnsOf({ ...once, count: 1, clientToken: 'two' });
+  assert.ok(!first.includes(other!));
+  await assert.rejects(arnsOf({ taskDefinition: 'none', clientToken: 'three' }), { name: 'ClientException' });
+  for (const task of [...first, other]) await ecs('StopTask', { task });
+
+  const service = { serviceName: 'tokens', taskDefinition: 'tokens', desiredCount: 0, clientToken: 'one' };
+  const { service: created } = await ecs('CreateService', service);
+  assert.equal((await ecs('CreateService', service)).service.serviceArn, created.serviceArn);
+  for (const more of [{ clientToken: 'two' }, { desiredCount: 1 }])
+    await assert.rejects(ecs('CreateService', { ...service, ...more }), /Creation of service was not idempotent/);
+  await ecs('DeleteService', { service: 'tokens' });
+});
+
 test('the AWS SDK for JavaScript and its waiters work with every ECS operation', {
   ...options,
   timeout: 120_000,

@@ -63,6 +63,8 @@ export interface EcsServiceRecord {
   readonly gracePeriodSeconds: number;
   readonly createdMs: number;
   readonly clientToken?: string;
+  /** Of the request with that token. */
+  readonly fingerprint?: string;
   readonly launchType: 'EC2' | 'FARGATE' | 'EXTERNAL';
   /** The primary one first, then those that are being replaced. */
   readonly deployments: readonly DeploymentRecord[];

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import * as v from 'valibot';
 import { AwsError } from '../../cloudmap/aws-error.ts';
+import { fingerprintOf } from '../../cloudmap/operations/operations.ts';
 import { isGood } from '../engine/rollout.ts';
 import {
   type DeploymentRecord,
@@ -94,7 +95,7 @@ export async function createService(api: EcsApi, input: unknown): Promise<object
   return state.mutate(() => {
     const known = state.services.get(key);
     if (known !== undefined && known.status !== 'INACTIVE')
-      return { changes: [], result: { service: repeated(api, known, request.clientToken) } };
+      return { changes: [], result: { service: repeated(api, known, request) } };
     const service = newService(api, cluster, request);
     const changes: EcsChange[] = [
       ...clusterChange(api, cluster),
@@ -127,15 +128,19 @@ function newService(api: EcsApi, cluster: string, request: v.InferOutput<typeof 
     rules: rulesOf(request.deploymentConfiguration, undefined),
     gracePeriodSeconds: request.healthCheckGracePeriodSeconds ?? 0,
     createdMs: clock.now(),
-    ...(request.clientToken !== undefined && { clientToken: request.clientToken }),
+    ...(request.clientToken !== undefined && { clientToken: request.clientToken, fingerprint: fingerprintOf(request) }),
     launchType: request.launchType,
     deployments: [newDeployment(api, definition)],
     ...{ events: [], tags: tagsOf(request.tags) },
   };
 }
 
-function repeated(api: EcsApi, service: EcsServiceRecord, clientToken: string | undefined): object {
-  if (clientToken !== undefined && clientToken === service.clientToken) return describeService(api, service);
+type CreateInput = v.InferOutput<typeof createInput>;
+
+function repeated(api: EcsApi, service: EcsServiceRecord, request: CreateInput): object {
+  const { clientToken, fingerprint = fingerprintOf(request) } = service;
+  if (clientToken !== undefined && clientToken === request.clientToken && fingerprint === fingerprintOf(request))
+    return describeService(api, service);
   const message =
     service.status === 'DRAINING'
       ? 'Unable to Start a service that is still Draining.'

@@ -28,6 +28,7 @@ import {
   taskOf,
   withTags,
 } from './ecs-api.ts';
+import { runOnce } from './repeated-runs.ts';
 
 const text = v.pipe(v.string(), v.maxLength(1024));
 const environment = v.array(v.object({ name: text, value: v.optional(v.pipe(v.string(), v.maxLength(8192)), '') }));
@@ -50,6 +51,7 @@ const overrides = v.optional(
 );
 
 const runInput = v.object({
+  clientToken: v.optional(v.pipe(v.string(), v.maxLength(64))),
   cluster: v.optional(reference),
   taskDefinition: reference,
   count: v.optional(v.pipe(count(10), v.minValue(1)), 1),
@@ -84,7 +86,9 @@ export async function runTask(api: EcsApi, input: unknown): Promise<object> {
     });
   await api.state.mutate(() => ({ changes: clusterChange(api, cluster), result: undefined }));
   try {
-    const tasks = await Promise.all(Array.from({ length: request.count }, run));
+    const { clientToken } = request;
+    const runAll = () => Promise.all(Array.from({ length: request.count }, run));
+    const tasks = await runOnce(api, { cluster, clientToken, request }, runAll);
     return { tasks: tasks.map((task) => describeTask(api, task)), failures: [] };
   } catch (error) {
     if (error instanceof AwsError) throw error;

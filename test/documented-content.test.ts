@@ -119,3 +119,19 @@ test('every value of the chart and every file of deploy/ that is named exists', 
       assert.ok(existsSync(join(repository, file)), `${document}: ${file}`);
   }
 });
+
+test('the HTTP API that is documented is the one that is served', () => {
+  const served = new Set<string>();
+  const folder = join(repository, 'src/http');
+  for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((one) => one.endsWith('.ts'))) {
+    const text = readFileSync(join(folder, file), 'utf8');
+    for (const [, path, method] of text.matchAll(/path: '(\/[^']*)',\s*methods: \['([A-Z]+)'\]/g))
+      served.add(`${method} ${path}`);
+    for (const [, path] of text.matchAll(/endpoint\('(\/[^']*)'/g)) served.add(`POST ${path}`); // of AWS
+  }
+  const listed = [...read('docs/http-api.md').matchAll(/^\| (GET|POST) \| `([^`]+)`/gm)].map(
+    ([, method, path]) => `${method} ${path!.replace('NAME', '')}`,
+  );
+  assert.ok(served.size > 15);
+  assert.deepEqual(listed.sort(), [...served].sort());
+});

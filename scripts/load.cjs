@@ -8,8 +8,7 @@ const { pathToFileURL } = require('node:url');
 const { setFlagsFromString } = require('node:v8');
 const vm = require('node:vm');
 
-// As src/plane/inlining.ts sets them until everything is loaded. V8 accepts only what was compiled with the same flags.
-setFlagsFromString('--max-inlined-bytecode-size=1500');
+// As src/plane/inlining.ts sets it until everything is loaded. V8 accepts only what was compiled with the same flags.
 setFlagsFromString('--max-inlined-bytecode-size-cumulative=300');
 
 const caches = join(__dirname, 'code-cache', `${process.version}-${process.arch}`);

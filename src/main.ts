@@ -79,7 +79,6 @@ async function start(
   let isStopping = false;
   const { present, skipped } = presentAddresses(allAddresses(config.listen, config.views ?? []));
   lowerInliningLimits();
-  collectEarly();
   const settings = planeSettings(config, present);
   warnOfHost(config, settings.threads, skipped, log);
   const plane = await startDataPlane(settings, {
@@ -99,6 +98,9 @@ async function start(
   if ([settings, ...(settings.views ?? [])].some(({ forward }) => forward && readsFiles(forward)))
     awaitFiles(control.board, plane.filesRead);
   await control.state(config);
+  // When all code is loaded, since V8 accepts what the build compiled only with the flags that it had; and after data threads have
+  // started, since V8 takes a part of it back for each.
+  collectEarly();
   history.begin();
   await plane.listen();
   stops.push(onceLoaded(raiseInliningLimits, control, clock));

@@ -4,17 +4,8 @@ import { formatName, parentOf, sameName, type WireName } from '../dns/name.ts';
 import { formatRdata } from '../dns/rdata/rdata.ts';
 import { TYPE, typeName } from '../dns/types.ts';
 import { grown, growth } from '../memory/runs.ts';
-import {
-  BUCKETS,
-  bucketOfHash,
-  copyRecord,
-  NO_STATIC_RECORDS,
-  RECORD_HEAD_BYTES,
-  readRecord,
-  StaticRecords,
-  staticHash,
-  writeRecord,
-} from './static-records.ts';
+import { copyRecord, RECORD_HEAD_BYTES, readRecord, writeRecord } from '../plane/packed-names.ts';
+import { bucketOf, bucketsFor, MOST_BUCKETS, NO_STATIC_RECORDS, StaticRecords, staticHash } from './static-records.ts';
 
 /** Of one zone; 100 bytes each are 1 GB. */
 const MAX_RECORDS = 10_000_000;
@@ -58,7 +49,7 @@ export class StaticRecordsDraft {
   private offsets = new Float64Array(16);
   private places = new Float64Array(16);
   private hashes = new Int32Array(16);
-  private readonly sizes = new Uint32Array(BUCKETS);
+  private readonly sizes = new Uint32Array(MOST_BUCKETS);
   /** Of zones.yaml or a zone file, in the order they were added. */
   readonly delegations: Delegation[] = [];
   private readonly dnames = new Set<string>();
@@ -85,7 +76,7 @@ export class StaticRecordsDraft {
     this.places[this.count] = place;
     const hash = staticHash(name);
     this.hashes[this.count++] = hash;
-    this.sizes[bucketOfHash(hash)]++;
+    this.sizes[bucketOf(hash, MOST_BUCKETS)]++;
     this.end = writeRecord(this.bytes, this.end, name, type, ttlSeconds, rdata);
     if (type === TYPE.DNAME) this.dnames.add(keyOf(name));
     if (type === TYPE.NS) this.delegations.push({ cut: name.slice(), server: rdata.slice(), place });
@@ -100,10 +91,10 @@ export class StaticRecordsDraft {
     if (this.count === 0) return NO_STATIC_RECORDS;
     const order = this.byBucket();
     const packed: Packed = { bytes: Buffer.allocUnsafeSlow(this.end), end: 0, count: 0 };
-    const starts = new Uint32Array(BUCKETS + 1);
+    const starts = new Uint32Array(MOST_BUCKETS + 1);
     const groups = new Groups(this.bytes, this.offsets, this.hashes);
     let next = 0;
-    for (let bucket = 0; bucket < BUCKETS; bucket++) {
+    for (let bucket = 0; bucket < MOST_BUCKETS; bucket++) {
       starts[bucket] = packed.end;
       const numbers = order.subarray(next, next + this.sizes[bucket]);
       next += numbers.length;
@@ -111,8 +102,13 @@ export class StaticRecordsDraft {
       for (let i = 0; i < numbers.length; i++) if (groups.isFirst(i)) this.pack(packed, numbers, i, groups, reporter);
       if (bucket % BUCKETS_PER_STEP === 0) yield;
     }
-    starts[BUCKETS] = packed.end;
-    return new StaticRecords(packed.count, packed.bytes.subarray(0, packed.end), starts);
+    starts[MOST_BUCKETS] = packed.end;
+    const joined = MOST_BUCKETS / bucketsFor(packed.count);
+    return new StaticRecords(
+      packed.count,
+      packed.bytes.subarray(0, packed.end),
+      starts.filter((_, bucket) => bucket % joined === 0),
+    );
   }
 
   private growBytes(length: number): void {
@@ -144,10 +140,10 @@ export class StaticRecordsDraft {
 
   /** The records' numbers, bucket by bucket, in the order they were added. */
   private byBucket(): Uint32Array {
-    const next = new Uint32Array(BUCKETS);
-    for (let bucket = 1; bucket < BUCKETS; bucket++) next[bucket] = next[bucket - 1] + this.sizes[bucket - 1];
+    const next = new Uint32Array(MOST_BUCKETS);
+    for (let bucket = 1; bucket < MOST_BUCKETS; bucket++) next[bucket] = next[bucket - 1] + this.sizes[bucket - 1];
     const order = new Uint32Array(this.count);
-    for (let i = 0; i < this.count; i++) order[next[bucketOfHash(this.hashes[i])]++] = i;
+    for (let i = 0; i < this.count; i++) order[next[bucketOf(this.hashes[i], MOST_BUCKETS)]++] = i;
     return order;
   }
 

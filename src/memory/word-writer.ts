@@ -8,6 +8,8 @@ export interface WordWriter {
   put(...values: number[]): void;
   putWord(value: number): void;
   putBytes(bytes: Uint8Array): void;
+  /** As putBytes of a part. */
+  putSlice(bytes: Uint8Array, start: number, end: number): void;
   /** Discards everything written after `length`. */
   truncate(length: number): void;
   /** A copy of the written bytes. */
@@ -51,6 +53,13 @@ export function createWordWriter(capacityWords = 16_384): WordWriter {
       // Most are short, and then a loop is faster than `set`.
       if (source.length > LONG) bytes.set(source, length * 4);
       else for (let i = 0, at = length * 4; i < source.length; i++, at++) bytes[at] = source[i];
+      length += count;
+    },
+    putSlice(source, start, end) {
+      const count = (end - start + 3) >> 2;
+      reserve(count);
+      if (count > 0) words[length + count - 1] = 0;
+      for (let i = start, at = length * 4; i < end; i++, at++) bytes[at] = source[i];
       length += count;
     },
     truncate(to) {

@@ -48,6 +48,8 @@ export function createChangeQueue<Receiver>(deps: ChangeQueueDeps<Receiver>): Ch
   const waiters: { readonly number: number; readonly resolve: () => void; readonly reject: (error: Error) => void }[] =
     [];
   const sent: Message<Receiver>[] = [];
+  /** Counts changes of many names among `pending`: what is added after one must not be sent before it. */
+  let era = 0;
   let lastNumber = 0;
   let lastId = 0;
   let closed = false;
@@ -91,8 +93,11 @@ export function createChangeQueue<Receiver>(deps: ChangeQueueDeps<Receiver>): Ch
   return {
     add(changes) {
       if (closed) return Promise.reject(new Error('the data plane is closed'));
+      if (pending.size === 0) era = 0;
       for (const change of changes) {
-        const key = changeKey(change);
+        const isPacked = change.kind === 'replace-names';
+        if (isPacked) era++;
+        const key = isPacked ? `packed ${era}` : era === 0 ? changeKey(change) : `${changeKey(change)} ${era}`;
         const earlier = pending.get(key);
         pending.set(key, {
           number: earlier?.number ?? ++lastNumber,

@@ -5,12 +5,17 @@ import type { WireName } from '../dns/name.ts';
 import { type HashSeed, hashName } from '../dns/name-hash.ts';
 import { createWordWriter, type WordWriter } from '../memory/word-writer.ts';
 import { compileName } from './compile.ts';
+import { compilePackedName } from './compile-packed.ts';
 import { BLOCK, ENTRY, ENTRY_HEADER_WORDS, ZONE_FLAG } from './layout.ts';
+import { nameEnd, unpackName } from './packed-names.ts';
 import { keyOfName } from './pod-names.ts';
 import type { Change, ZoneState } from './records.ts';
 
 /** A message ends after the change that exceeds this: small enough to be applied in well under 1 ms. */
 const MESSAGE_BYTES = 64 * 1024;
+
+/** A change of one name, zone or slot. */
+type Single = Exclude<Change, { kind: 'replace-names' }>;
 
 /** Encoding is synchronous, so all of it uses the same memory. */
 const writer = createWordWriter();
@@ -28,6 +33,10 @@ export function encodeChanges(
   while (writer.length * 4 < MESSAGE_BYTES) {
     const next = changes.next();
     if (next.done) break;
+    if (next.value.kind === 'replace-names') {
+      encodePacked(next.value.packed, seed, onBad);
+      continue;
+    }
     const start = writer.length;
     try {
       encodeChange(writer, next.value, seed);
@@ -38,6 +47,24 @@ export function encodeChanges(
     }
   }
   return writer.length === 0 ? undefined : writer.finish();
+}
+
+/** An entry for each name. */
+function encodePacked(packed: Uint8Array, seed: HashSeed, onBad: (change: Change, error: Error) => void): void {
+  for (let at = 0; at < packed.length; ) {
+    const end = nameEnd(packed, at);
+    const start = writer.length;
+    try {
+      writer.putWord(ENTRY.REPLACE_NAME);
+      writer.putWord(0);
+      compilePackedName(writer, packed, at, end, seed);
+      writer.words[start + 1] = writer.length - start - ENTRY_HEADER_WORDS;
+    } catch (error) {
+      writer.truncate(start);
+      onBad({ kind: 'replace-name', records: unpackName(packed.subarray(at, end)) }, error as Error);
+    }
+    at = end;
+  }
 }
 
 /** A part of a name: a block of that name which has only the part's records. */
@@ -90,7 +117,7 @@ export function applyEntry(words: Int32Array, at: number, target: ChangeTarget):
   return body + words[at + 1];
 }
 
-function encodeChange(writer: WordWriter, change: Change, seed: HashSeed): void {
+function encodeChange(writer: WordWriter, change: Single, seed: HashSeed): void {
   switch (change.kind) {
     case 'replace-name':
       writer.put(ENTRY.REPLACE_NAME, 0);
@@ -170,7 +197,7 @@ function bytesAt(words: Int32Array, at: number): Uint8Array {
 }
 
 /** Identifies changes that replace each other while they wait: later states of the same name, zone or slot. */
-export function changeKey(change: Change): string {
+export function changeKey(change: Single): string {
   if (change.kind === 'replace-reason') return `r${change.slot}`;
   const zone = change.kind === 'replace-zone' || change.kind === 'remove-zone';
   const name =

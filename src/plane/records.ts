@@ -70,6 +70,8 @@ export type Change =
       readonly isWhole: boolean;
       readonly parts: readonly NamePart[];
     }
+  /** Many names without health: see packed-names.ts. */
+  | { readonly kind: 'replace-names'; readonly packed: Uint8Array }
   | { readonly kind: 'remove-name'; readonly name: WireName }
   | { readonly kind: 'replace-zone'; readonly zone: ZoneState }
   | { readonly kind: 'remove-zone'; readonly name: WireName }

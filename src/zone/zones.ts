@@ -193,6 +193,12 @@ export class Zones {
     this.announce();
   }
 
+  /** After all that is dirty already. */
+  private markDirtyLast(key: string): void {
+    this.dirty.delete(key);
+    this.markDirty(key);
+  }
+
   private announce(): void {
     if (this.isAnnounced) return;
     this.isAnnounced = true;
@@ -223,7 +229,7 @@ export class Zones {
     const { owners } = this.publication;
     for (const zone of new Set([...previous.keys(), ...this.table.keys()])) {
       const [before, after] = [previous.get(zone), this.table.get(zone)];
-      for (const bucket of changedBuckets(before, after)) this.markDirty(owners.ensureStatic(zone, bucket).key);
+      for (const bucket of changedBuckets(before, after)) this.markDirtyLast(owners.ensureStatic(zone, bucket).key);
       if (!all || after === undefined) continue;
       for (const bucket of after.config.records.buckets()) this.markDirty(owners.ensureStatic(zone, bucket).key);
     }

@@ -4,6 +4,7 @@ import { formatName, parseName } from '../../src/dns/name.ts';
 import { createChangeQueue } from '../../src/plane/change-queue.ts';
 import { BLOCK } from '../../src/plane/layout.ts';
 import { applyEntry, type PartBlock } from '../../src/plane/messages.ts';
+import { writeRecord } from '../../src/plane/packed-names.ts';
 import type { Change } from '../../src/plane/records.ts';
 
 /** A queue whose receivers keep what they get; nothing is acknowledged by itself. */
@@ -52,6 +53,25 @@ test('at most four messages are in flight, and changes made meanwhile are sent o
   assert.deepEqual(await Promise.all(waits.map((wait) => wait.now())), [false, false, false]);
   acknowledgeAll();
   assert.deepEqual(await Promise.all(waits.map((wait) => wait.now())), [true, true, true]);
+});
+
+test('what is added after many packed names is not sent before them', async () => {
+  const { queue, sent, acknowledgeAll } = queueFor(['a']);
+  for (const name of ['one.test.', 'two.test.', 'three.test.', 'four.test.']) void queue.add([replace(name, 1)]);
+  void queue.add([replace('x.test.', 3)]);
+  const bytes = new Uint8Array(100);
+  const end = writeRecord(bytes, 0, parseName('x.test.'), 1, 4, Uint8Array.of(1, 2, 3, 4));
+  const packed = settled(queue.add([{ kind: 'replace-names', packed: bytes.subarray(0, end) }]));
+  void queue.add([replace('x.test.', 5)]);
+  void queue.add([replace('x.test.', 6)]);
+  acknowledgeAll();
+  assert.deepEqual(
+    sent.map(({ names }) => names),
+    [['x.test. 3', 'x.test. 4', 'x.test. 6']],
+  );
+  assert.equal(await packed.now(), false);
+  acknowledgeAll();
+  assert.equal(await packed.now(), true);
 });
 
 test('a superseded change resolves only after its successor has been applied', async () => {

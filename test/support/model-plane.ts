@@ -1,6 +1,7 @@
 import { formatName } from '../../src/dns/name.ts';
 import { formatRdata } from '../../src/dns/rdata/rdata.ts';
 import { TYPE, typeName } from '../../src/dns/types.ts';
+import { unpackNames } from '../../src/plane/packed-names.ts';
 import type { Change, DataPlane, NameRecords, RRset, ZoneState } from '../../src/plane/records.ts';
 import { createSlots, type SharedSlots } from '../../src/plane/slots.ts';
 
@@ -38,7 +39,7 @@ export function modelPlane(isLate = false): ModelPlane {
   let arrived: Promise<void> = Promise.resolve();
 
   function arrive(changes: readonly Change[]): void {
-    for (const change of changes) {
+    for (const change of changes.flatMap(singly)) {
       if (change.kind === 'replace-reason') continue;
       log.push(`${change.kind} ${formatName(nameOf(change))}`);
       for (const member of members) member.take(change);
@@ -76,7 +77,8 @@ export function emptyContent(): Content {
     zones,
     pods,
     take(change) {
-      if (change.kind === 'replace-reason') return;
+      if (change.kind === 'replace-names') for (const one of singly(change)) this.take(one);
+      if (change.kind === 'replace-reason' || change.kind === 'replace-names') return;
       const name = formatName(nameOf(change));
       if (change.kind === 'pod-name') {
         if (change.exists) pods.add(name);
@@ -108,7 +110,15 @@ function joinedRRsets(rrsets: readonly RRset[]): RRset[] {
   return [...byType.values()];
 }
 
-function nameOf(change: Exclude<Change, { kind: 'replace-reason' }>): Uint8Array {
+type Single = Exclude<Change, { kind: 'replace-names' }>;
+
+/** Many names in one change as a change each. */
+function singly(change: Change): Single[] {
+  if (change.kind !== 'replace-names') return [change];
+  return [...unpackNames(change.packed)].map((records) => ({ kind: 'replace-name', records }));
+}
+
+function nameOf(change: Exclude<Single, { kind: 'replace-reason' }>): Uint8Array {
   if (change.kind === 'replace-name') return change.records.name;
   return change.kind === 'replace-zone' ? change.zone.name : change.name;
 }

@@ -5,7 +5,7 @@ import { parseName, type WireName } from '../../dns/name.ts';
 import { TYPE } from '../../dns/types.ts';
 import type { Path, Reporter } from '../../reading/problem.ts';
 import { type Soundness, soundItems } from '../../reading/validate.ts';
-import { BUCKETS, hasType, type StaticRecords } from '../static-records.ts';
+import { hasType, MOST_BUCKETS, type StaticRecords } from '../static-records.ts';
 import { type Delegation, type RecordReporter, StaticRecordsDraft } from '../static-records-draft.ts';
 import { addRecords, type RecordInput, recordReporter } from './records.ts';
 import { addZoneFile, FilePlaces } from './zone-file.ts';
@@ -55,7 +55,7 @@ export async function readZoneRecords(
   const list = [...path, 'records'];
   addRecords(soundItems(zone.records, list, soundness), { name, ttlSeconds }, draft, reporter);
   const together = reporterOf(places, recordReporter(list, reporter), reporter);
-  const records = await finished(draft.finish(together), draft.size > BUCKETS);
+  const records = await finished(draft.finish(together), draft.size > MOST_BUCKETS);
   if (zone.file !== undefined) warnOfUnused(zone, records, apex, path, reporter);
   const files = file === undefined ? [] : [...new Set([file, ...places.files])];
   return { records, files, delegations: draft.delegations, reporter: together };

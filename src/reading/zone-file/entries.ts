@@ -38,8 +38,6 @@ const DOT = 0x2e;
 const PLAIN = Uint8Array.from({ length: 256 }, (_, byte) =>
   /[A-Za-z0-9_*-]/.test(String.fromCharCode(byte)) ? (byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte) : 0,
 );
-/** Where a name is put together. */
-const scratch = new Uint8Array(MAX_NAME_BYTES + 1);
 
 /** As `Entries.word`. */
 export const wordOf = (text: string): number =>
@@ -47,6 +45,12 @@ export const wordOf = (text: string): number =>
 
 /** A record of a TXT type has at most 65,535 bytes of rdata, so no entry needs more. */
 const MAX_TOKENS = 70_000;
+
+/** Where a plain name is put together, and its beginnings by their length. */
+class NameRoom {
+  readonly scratch = new Uint8Array(MAX_NAME_BYTES + 1);
+  readonly names: Uint8Array[] = [];
+}
 
 export class Entries {
   /** Of the present entry: the number of its tokens. */
@@ -57,6 +61,10 @@ export class Entries {
   private at = 0;
   private line = 1;
   private lineStart = 0;
+  private room = new NameRoom();
+  /** Has the name that was returned last. */
+  private lastRoom = new NameRoom();
+  private readonly address = new Uint8Array(4);
   private readonly starts: number[] = [];
   private readonly ends: number[] = [];
   private readonly lines: number[] = [];
@@ -105,10 +113,9 @@ export class Entries {
     return this.bytes[this.starts[token]] === QUOTE;
   }
 
-  /** The four bytes of a token in the usual form of an IPv4 address; undefined for any other. */
+  /** The four bytes of a token in the usual form of an IPv4 address, until the next call; undefined for any other. */
   ipv4(token: number): Uint8Array | undefined {
-    const { bytes } = this;
-    const address = new Uint8Array(4);
+    const { bytes, address } = this;
     let part = 0;
     let value = -1;
     for (let at = this.starts[token], end = this.ends[token]; at < end; at++) {
@@ -128,9 +135,13 @@ export class Entries {
     return address;
   }
 
-  /** A name of letters, digits, `-`, `_` and `*`, as most are; undefined for any other, which takes longer. */
+  /**
+   * A name of letters, digits, `-`, `_` and `*`, as most are, until another one is returned; undefined for any other, which takes longer. An
+   * array for each of a million names would be most of what reading them costs.
+   */
   plainName(token: number, origin: WireName): WireName | undefined {
     const { bytes } = this;
+    const { scratch, names } = this.room;
     const start = this.starts[token];
     const end = this.ends[token];
     if (end - start > MAX_NAME_BYTES - 2) return undefined;
@@ -152,10 +163,10 @@ export class Entries {
     // After a dot at the end comes the root.
     const suffix = lastLength === 0 ? 0 : origin.length;
     if (length + suffix > MAX_NAME_BYTES) return undefined;
-    const name = new Uint8Array(length + suffix);
-    for (let i = 0; i < length; i++) name[i] = scratch[i];
-    for (let i = 0; i < suffix; i++) name[length + i] = origin[i];
-    return name;
+    for (let i = 0; i < suffix; i++) scratch[length + i] = origin[i];
+    names[length + suffix] ??= scratch.subarray(0, length + suffix);
+    [this.room, this.lastRoom] = [this.lastRoom, this.room];
+    return names[length + suffix];
   }
 
   /** A token of up to four letters as one number, in upper case: see `wordOf`. 0 for any other. */

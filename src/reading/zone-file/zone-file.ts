@@ -26,7 +26,7 @@ export interface Place {
 export interface ZoneFileTarget {
   /** A file is read from now on; its absolute path. */
   opened(path: string): void;
-  /** A record as it was read; names in rdata are absolute and in lower case. */
+  /** A record as it was read; names in rdata are absolute and in lower case. Name and rdata are those of the next one later. */
   record(name: WireName, type: number, ttlSeconds: number, rdata: Uint8Array, place: Place): void;
   /** False: enough problems, stop reading. */
   problem(place: Place, message: string): boolean;
@@ -186,7 +186,8 @@ class FileState {
     const { entries } = this;
     if (!entries.startsBlank && entries.startsWith(0, DOLLAR)) return this.directive(entries.text(0).toUpperCase());
     let next = 0;
-    if (!entries.startsBlank) this.owner = this.nameAt(next++);
+    if (!entries.startsBlank) this.owner = entries.plainName(next, this.origin) ?? this.nameAt(next);
+    if (!entries.startsBlank) next++;
     if (this.owner === undefined)
       throw entries.errorAt(0, 'the first record has no owner name: begin the line with it');
     const head = this.head(next);
@@ -254,8 +255,6 @@ class FileState {
   }
 
   private nameAt(token: number): WireName {
-    const plain = this.entries.plainName(token, this.origin);
-    if (plain !== undefined) return plain;
     try {
       return parseName(this.entries.text(token), this.origin);
     } catch (error) {

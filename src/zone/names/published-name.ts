@@ -1,5 +1,6 @@
 // A name that an owner publishes: its finished RRsets, and their hash, which shows whether the data plane has them.
 import type { WireName } from '../../dns/name.ts';
+import { packedHash, unpackName } from '../../plane/packed-names.ts';
 import { ALWAYS_ANSWERED, type NameRecords, type ResourceRecord, type RRset } from '../../plane/records.ts';
 import type { ServicePolicy } from '../../registry/model.ts';
 
@@ -18,6 +19,13 @@ export const NO_BASE = -1;
 export function published(records: NameRecords, below = NO_BASE): PublishedName {
   return { records, hash: contentHash(records), below };
 }
+
+/** The name whose packed records these are. */
+export const publishedStatic = (packed: Uint8Array): PublishedName => ({
+  records: unpackName(packed),
+  hash: packedHash(packed, 0, packed.length),
+  below: NO_BASE,
+});
 
 /** A name and its RRsets, while they are being put together. Without RRsets, the name exists (RFC 8020). */
 export interface NameDraft extends NameRecords {

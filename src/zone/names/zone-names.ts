@@ -14,18 +14,6 @@ const DNS_VERSION = '1.1.0';
 const CLUSTER_SET_DNS_VERSION = '1.0.0';
 const DNS_VERSION_TTL_SECONDS = 28_800;
 
-/** The names of one bucket of a zone's static records, wildcards included. */
-export function staticNames(records: StaticRecords, bucket: number): NameRecords[] {
-  return records.namesIn(bucket).map(({ name, rrsets }) => ({
-    name,
-    rrsets: rrsets.map(({ type, ttlSeconds, rdatas }) => {
-      // Not spread from answersAlways: a million of them.
-      const [routing, whenAllUnhealthy] = ['multivalue', 'nodata'] as const;
-      return { type, ttlSeconds, records: rdatas.map(always), routing, maxAnswers: 0, whenAllUnhealthy };
-    }),
-  }));
-}
-
 /** What `zone` has besides its services and where its static records have nothing, without its SOA. */
 export function generatedNames(zone: ZoneConfig, nameServerAddresses: readonly string[]): readonly NameRecords[] {
   const drafts = new Drafts();

@@ -1,8 +1,10 @@
 // The publication of names. Owners claim names; the content of a name is merged from the claims on it; differences from the
 // data plane are sent. Everything follows from the current registry and zones: no compiled data is kept.
 import type { Random } from '../../clock.ts';
+import { MAX_NAME_BYTES } from '../../dns/limits.ts';
 import { formatName, type WireName } from '../../dns/name.ts';
 import { grown, growth } from '../../memory/runs.ts';
+import { nameEnd, packedHash } from '../../plane/packed-names.ts';
 import type { Change, NamePart, NameRecords } from '../../plane/records.ts';
 import type { InstanceState } from '../../registry/model.ts';
 import type { Registry } from '../../registry/registry.ts';
@@ -109,6 +111,11 @@ export class Publication {
       const owner = this.ownerOf(key, work);
       if (owner === undefined) continue;
       if (!owner.isStatic && owner.bucket === undefined) this.splitUp(owner, keys, together);
+      const fresh = this.freshRecordsOf(owner);
+      if (fresh !== undefined) {
+        left -= this.claimFresh(owner, fresh, work) / FRESH_NAMES;
+        continue;
+      }
       left -= 1 + this.claims.nodesOf(owner).length;
       const compiled = current.of(owner);
       left -= compiled.names.length;
@@ -263,6 +270,53 @@ export class Publication {
   private isSentFor(node: Node, owner: Owner, { hash, isPart }: PublishedName): boolean {
     if (!isPart) return this.sent[node] === hash && this.claims.isOwnedByOnly(node, owner);
     return this.sent[node] === IN_PARTS && this.splitNames.isSent(node, owner, hash);
+  }
+
+  /** The packed static records of an owner that claims nothing yet. */
+  private freshRecordsOf(owner: Owner): Uint8Array | undefined {
+    const { zone, bucket } = owner;
+    if (!owner.isStatic || bucket === undefined || this.claims.nodesOf(owner).length > 0) return undefined;
+    const packed = this.settings.zone(zone)?.config.records.bytesOf(bucket);
+    return packed?.length ? packed : undefined;
+  }
+
+  /**
+   * As `claim` and `settle` for static records of names that nobody has claimed: these are most of a large zone, and cross as
+   * they are. Returns the number of names.
+   */
+  private claimFresh(owner: Owner, packed: Uint8Array, work: Work): number {
+    const { tree, claims } = this;
+    const nodes: Node[] = [];
+    let last: Node = NO_NODE;
+    const created = (node: Node) => {
+      // Nodes above the name, which is the last one.
+      if (last !== NO_NODE) this.touchNew(last, work);
+      last = node;
+    };
+    let runStart = 0;
+    const endRun = (end: number) => {
+      if (end > runStart) work.changes.push({ kind: 'replace-names', packed: packed.subarray(runStart, end) });
+    };
+    for (let at = 0; at < packed.length; ) {
+      const end = nameEnd(packed, at);
+      last = NO_NODE;
+      const node = tree.ensure(nameAt(packed, at), created);
+      nodes.push(node);
+      if (node === last && !this.isHeld(tree.parentOf(node))) {
+        claims.addOwner(node, owner);
+        this.markSent(node, packedHash(packed, at, end), work);
+      } else {
+        if (node === last) this.touchNew(node, work);
+        this.gain(owner, node, work);
+        work.touched.add(node);
+        endRun(at);
+        runStart = end;
+      }
+      at = end;
+    }
+    endRun(packed.length);
+    claims.setNodes(owner, Int32Array.from(nodes));
+    return nodes.length;
   }
 
   /** Makes `names` all that the owner holds without publishing them. */
@@ -446,6 +500,16 @@ export class Publication {
   bytes(): number {
     return this.tree.bytes() + this.claims.bytes() + this.sent.byteLength;
   }
+}
+
+/** Fresh names that take as long as one that is compiled. */
+const FRESH_NAMES = 8;
+const scratch = new Uint8Array(MAX_NAME_BYTES);
+
+/** The name of the packed record at `at`, until the next call. */
+function nameAt(packed: Uint8Array, at: number): WireName {
+  for (let i = 0, length = packed[at]; i < length; i++) scratch[i] = packed[at + 1 + i];
+  return scratch;
 }
 
 type Compiled = Pick<CompiledService, 'names' | 'held'>;

@@ -2,9 +2,10 @@
 import type { ZoneConfig } from '../../config/config.ts';
 import { NO_STATIC_RECORDS } from '../../config/static-records.ts';
 import { isSubdomain, parseName, sameName, type WireName } from '../../dns/name.ts';
+import { nameEnd } from '../../plane/packed-names.ts';
 import type { NameRecords, ZoneState } from '../../plane/records.ts';
-import { type PublishedName, published } from '../names/published-name.ts';
-import { generatedNames, staticNames, withSoa } from '../names/zone-names.ts';
+import { type PublishedName, published, publishedStatic } from '../names/published-name.ts';
+import { generatedNames, withSoa } from '../names/zone-names.ts';
 
 export interface Readiness {
   readonly ready: boolean;
@@ -98,13 +99,25 @@ export function closestZone(name: WireName, table: ReadonlyMap<string, ZoneEntry
 
 /** The names of a bucket of static records. */
 export function staticNamesOf(entry: ZoneEntry | undefined, bucket: number): PublishedName[] {
-  return entry === undefined ? [] : staticNames(entry.config.records, bucket).map((records) => published(records));
+  const names: PublishedName[] = [];
+  const packed = entry?.config.records.bytesOf(bucket) ?? NOTHING;
+  for (let at = 0; at < packed.length; ) {
+    const end = nameEnd(packed, at);
+    names.push(publishedStatic(packed.subarray(at, end)));
+    at = end;
+  }
+  return names;
 }
 
-/** The buckets in which the static records of two configurations of a zone differ; of one alone, all that have records. */
+const NOTHING = new Uint8Array(0);
+
+/**
+ * The buckets in which the static records of two configurations of a zone differ; of one alone, all that have records. Those of
+ * `other`, the later one, first: where names are in other buckets than before, they are claimed before they are given up.
+ */
 export function* changedBuckets(one: ZoneEntry | undefined, other: ZoneEntry | undefined): Generator<number> {
   const [records, others] = [one, other].map((entry) => entry?.config.records ?? NO_STATIC_RECORDS);
-  for (const bucket of new Set([...records.buckets(), ...others.buckets()])) {
+  for (const bucket of new Set([...others.buckets(), ...records.buckets()])) {
     if (Buffer.compare(records.bytesOf(bucket), others.bytesOf(bucket)) !== 0) yield bucket;
   }
 }

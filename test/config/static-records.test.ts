@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { formatName, parseName } from '../../src/dns/name.ts';
+import { lines } from '../support/model-plane.ts';
+import { recordTexts, setUpZones, staticRecords, type TextRecord, zoneConfig } from '../support/zone-setup.ts';
+
+const hosts = (count: number): TextRecord[] =>
+  Array.from({ length: count }, (_, i) => ({
+    name: `host-${i}.example.test.`,
+    type: 'A',
+    value: `10.0.${i >> 8}.${i & 255}`,
+    ttlSeconds: 5,
+  }));
+
+test('each name is in the bucket in which it is looked for, in zones of any size', () => {
+  for (const count of [1, 16, 4_096, 4_097, 20_000]) {
+    const records = staticRecords('example.test.', hosts(count));
+    assert.equal(recordTexts(records).length, count);
+    for (const i of [0, count >> 1, count - 1]) {
+      const found = records.find(parseName(`host-${i}.example.test.`));
+      assert.equal(found && formatName(found.name), `host-${i}.example.test.`);
+    }
+    assert.equal(records.find(parseName(`host-${count}.example.test.`)), undefined);
+    const buckets = [...records.buckets()].length;
+    assert.ok(buckets <= Math.max(16, count / 64), `${buckets} buckets for ${count} records`);
+  }
+});
+
+test('a zone that grows so that its names stand in other buckets never loses one', async () => {
+  const few = zoneConfig('example.test.', { records: hosts(4_000) });
+  const more = zoneConfig('example.test.', { records: hosts(4_100) });
+  const { plane, zones } = setUpZones([few], { namesPerPass: 1 });
+  await zones.flush();
+  for (const [next, count] of [
+    [more, 4_100],
+    [few, 4_000],
+  ] as const) {
+    plane.log.length = 0;
+    zones.reload([next]);
+    await zones.flush();
+    const removed = plane.log.filter((line) => line.startsWith('remove-name'));
+    assert.equal(removed.length, next === few ? 100 : 0);
+    assert.equal([...plane.names.keys()].filter((name) => name.startsWith('host-')).length, count);
+  }
+  zones.reload([more]);
+  await zones.flush();
+  const { plane: fresh, zones: started } = setUpZones([more]);
+  await started.flush();
+  assert.equal(lines(plane.text()), lines(fresh.text()));
+});

@@ -7,21 +7,30 @@ const { dirname, join, normalize } = require('node:path');
 const { pathToFileURL } = require('node:url');
 const { setFlagsFromString } = require('node:v8');
 const vm = require('node:vm');
-
-// As src/plane/inlining.ts sets it until everything is loaded. V8 accepts only what was compiled with the same flags.
-setFlagsFromString('--max-inlined-bytecode-size-cumulative=300');
+const { getEnvironmentData, isMainThread, setEnvironmentData } = require('node:worker_threads');
 
 const caches = join(__dirname, 'code-cache', `${process.version}-${process.arch}`);
 const isCached = existsSync(caches);
-/** By name: `exports`, and `script` for code-cache.mjs. */
+
+/** Where V8 writes a hash of its flags, as a 32-bit number: it accepts only what was compiled with those that it has. */
+const FLAGS_AT = 12;
+const flagsNow = () => new vm.Script('0').createCachedData().readUInt32LE(FLAGS_AT);
+/** Those that the process was started with. All that changes later is when a server optimizes and collects. */
+if (isMainThread) setEnvironmentData('healthdns flags', flagsNow());
+const flagsAtStart = getEnvironmentData('healthdns flags');
+
+// As src/wiring/heap.ts, and before there is garbage. V8 takes it back for each new thread, so each sets it.
+setFlagsFromString('--semi-space-growth-factor=1');
+
+/** By name: `exports`, and `script` for record-code-cache.cjs. */
 const loaded = new Map();
 
 /** The exports of a bundle, `name` being its path in dist/. */
 function load(name) {
   const known = loaded.get(name);
   if (known !== undefined) return known.exports;
-  const filename = join(__dirname, name);
-  const script = new vm.Script(readFileSync(filename, 'latin1'), {
+  const file = join(__dirname, name);
+  const script = new vm.Script(readFileSync(file, 'latin1'), {
     // What V8 compiled names it as well, so it must not depend on where dist/ is.
     filename: `dist/${name}`,
     cachedData: isCached ? cacheOf(name) : undefined,
@@ -30,16 +39,18 @@ function load(name) {
   const exports = {};
   loaded.set(name, { exports, script });
   const requireFrom = (path) => (path.startsWith('.') ? load(normalize(join(dirname(name), path))) : require(path));
-  script.runInThisContext()(exports, requireFrom, { url: pathToFileURL(filename).href });
+  script.runInThisContext()(exports, requireFrom, { url: pathToFileURL(file).href });
   return exports;
 }
 
 function cacheOf(name) {
   try {
-    return readFileSync(join(caches, `${name}.cache`));
+    const cache = readFileSync(join(caches, `${name}.cache`));
+    if (cache.readUInt32LE(FLAGS_AT) === flagsAtStart) cache.writeUInt32LE(flagsNow(), FLAGS_AT);
+    return cache;
   } catch {
     return undefined;
   }
 }
 
-module.exports = { load, loaded, caches };
+module.exports = { load, loaded, caches, flagsAtStart, FLAGS_AT };

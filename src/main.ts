@@ -98,8 +98,7 @@ async function start(
   if ([settings, ...(settings.views ?? [])].some(({ forward }) => forward && readsFiles(forward)))
     awaitFiles(control.board, plane.filesRead);
   await control.state(config);
-  // When all code is loaded, since V8 accepts what the build compiled only with the flags that it had; and after data threads have
-  // started, since V8 takes a part of it back for each.
+  // After data threads have started: V8 takes a part of it back for each.
   collectEarly();
   history.begin();
   await plane.listen();

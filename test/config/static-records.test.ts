@@ -2,7 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatName, parseName } from '../../src/dns/name.ts';
 import { lines } from '../support/model-plane.ts';
-import { recordTexts, setUpZones, staticRecords, type TextRecord, zoneConfig } from '../support/zone-setup.ts';
+import {
+  clusterZone,
+  instance,
+  kubernetesService,
+  recordTexts,
+  setUpZones,
+  staticRecords,
+  type TextRecord,
+  zoneConfig,
+} from '../support/zone-setup.ts';
 
 const hosts = (count: number): TextRecord[] =>
   Array.from({ length: count }, (_, i) => ({
@@ -47,4 +56,18 @@ test('a zone that grows so that its names stand in other buckets never loses one
   const { plane: fresh, zones: started } = setUpZones([more]);
   await started.flush();
   assert.equal(lines(plane.text()), lines(fresh.text()));
+});
+
+test('records that come to the name of a service are answered beside those of the service', async () => {
+  const name = 'web.prod.svc.cluster.local.';
+  const record = { name, type: 'A', value: '192.0.2.1', ttlSeconds: 60 };
+  const { plane, zones, state } = setUpZones([clusterZone()]);
+  state(kubernetesService('prod/web'), [instance('a', ['10.0.0.1', 'fd00::1'])]);
+  await zones.flush();
+  zones.reload([clusterZone('cluster.local.', { records: [record] })]);
+  await zones.flush();
+  const answered = lines(plane.text())
+    .split('\n')
+    .filter((line) => line.startsWith(`${name} `));
+  assert.deepEqual(answered, [`${name} 5 AAAA fd00::1`, `${name} 60 A 192.0.2.1`]);
 });

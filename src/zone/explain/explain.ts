@@ -175,7 +175,8 @@ function podAddress(asked: Asked): Found | undefined {
   const { context, name, isReady, claimsAt } = asked;
   const parent = parentOf(name);
   const node = parent === undefined ? NO_NODE : context.publication.tree.find(parent);
-  if (node === NO_NODE) return undefined;
+  // What is in parts is the name of a large service; all of it would be compiled.
+  if (node === NO_NODE || context.publication.isInParts(node)) return undefined;
   const claims = claimsAt(node);
   const merged = merge(asked, claims);
   const answer = podAddressAnswer(merged, name, isReady);

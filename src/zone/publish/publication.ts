@@ -25,7 +25,7 @@ import {
   titleOf,
 } from './owner.ts';
 import { SplitNames } from './split-names.ts';
-import { InstancesOfParts, SplitServices } from './split-services.ts';
+import { instancesIn, SplitServices } from './split-services.ts';
 import { isReverse, NameTree, NO_NODE, type Node, ROOT_NODE } from './tree.ts';
 import { generatedNamesOf, staticNamesOf, type ZoneEntry } from './zone-table.ts';
 
@@ -162,10 +162,10 @@ export class Publication {
   }
 
   /** The current names of an owner. */
-  compile(owner: Owner, instances: InstancesOfParts): Compiled {
+  compile(owner: Owner): Compiled {
     if (owner.isStatic) return { names: this.namesOfStatic(owner), held: [] };
     const problems = new Set<string>();
-    const compiled = this.compileService(owner, instances, (problem) => {
+    const compiled = this.compileService(owner, (problem) => {
       if (!problems.has(problem) && !this.isReported(owner, problem)) this.settings.leftOut(titleOf(owner), problem);
       problems.add(problem);
     });
@@ -185,7 +185,7 @@ export class Publication {
     return bucket === undefined ? generatedNamesOf(entry) : staticNamesOf(entry, bucket);
   }
 
-  private compileService(owner: Owner, instances: InstancesOfParts, leftOut: (problem: string) => void): Compiled {
+  private compileService(owner: Owner, leftOut: (problem: string) => void): Compiled {
     const { registry, isAnswered } = this.settings;
     const state = registry.service(serviceKeyOf(owner.key));
     const zone = state?.service && this.settings.zone(state.service.zone);
@@ -200,7 +200,7 @@ export class Publication {
     if (!isSplit) return this.withoutLostNames(owner, compileService(state, context), leftOut);
     if (owner.bucket === undefined)
       return this.withoutLostNames(owner, compileService(state, context, 'common'), leftOut);
-    const some = instances.of(state, owner.bucket);
+    const some = instancesIn(state, owner.bucket);
     if (some.length === 0) return NOTHING;
     // The service reports the names that it has lost.
     return this.withoutLostNames(owner, compileService(state, context, some), () => {});
@@ -520,7 +520,6 @@ const NOTHING: Compiled = { names: NO_NAMES, held: [] };
 /** The current names of owners, each compiled once on demand. Must not be kept beyond a pass. */
 export class CurrentNames {
   private readonly publication: Publication;
-  private readonly instances = new InstancesOfParts();
   private readonly compiled = new Map<number, Compiled>();
   private readonly noted = new Map<number, ReadonlyMap<Node, PublishedName>>();
   private readonly indexed = new Map<number, ReadonlyMap<Node, PublishedName>>();
@@ -532,7 +531,7 @@ export class CurrentNames {
   of(owner: Owner): Compiled {
     const known = this.compiled.get(owner.number);
     if (known !== undefined) return known;
-    const compiled = this.publication.compile(owner, this.instances);
+    const compiled = this.publication.compile(owner);
     this.compiled.set(owner.number, compiled);
     return compiled;
   }

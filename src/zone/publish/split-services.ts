@@ -71,26 +71,5 @@ export class SplitServices {
 
 const NONE: ReadonlySet<number> = new Set();
 
-/** The instances of services by bucket, each service looked through once. */
-export class InstancesOfParts {
-  private readonly services = new Map<string, ReadonlyMap<number, readonly InstanceState[]>>();
-
-  of(state: ServiceState, bucket: number): readonly InstanceState[] {
-    let buckets = this.services.get(state.key);
-    if (buckets === undefined) {
-      buckets = byBucket(state);
-      this.services.set(state.key, buckets);
-    }
-    return buckets.get(bucket) ?? [];
-  }
-}
-
-function byBucket({ instances }: ServiceState): ReadonlyMap<number, readonly InstanceState[]> {
-  const buckets = new Map<number, InstanceState[]>();
-  for (const state of instances.values()) {
-    const bucket = buckets.get(bucketOf(state));
-    if (bucket === undefined) buckets.set(bucketOf(state), [state]);
-    else bucket.push(state);
-  }
-  return buckets;
-}
+export const instancesIn = ({ instances }: ServiceState, bucket: number): readonly InstanceState[] =>
+  [...instances.values()].filter((state) => bucketOf(state) === bucket);

@@ -488,7 +488,7 @@ export class Publication {
   }
 
   /** The same for what a part has at a name. */
-  notePartSentToOne(node: Node, owner: Owner, hash: number): void {
+  notePartSentToOne(node: Node, owner: Owner, hash: number | undefined): void {
     if (!this.splitNames.isSent(node, owner, hash)) this.splitNames.forgetSentPart(node, owner);
   }
 

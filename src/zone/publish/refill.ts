@@ -3,7 +3,6 @@
 // and nothing older may follow, or it would answer with an instance that is gone.
 import { grown, growth } from '../../memory/runs.ts';
 import type { Change } from '../../plane/records.ts';
-import type { Owner } from './owner.ts';
 import { CurrentNames, type Publication } from './publication.ts';
 import type { Node } from './tree.ts';
 import { type ZoneEntry, zoneState } from './zone-table.ts';
@@ -27,7 +26,8 @@ export function* refillChanges(
     for (const node of claims.nodesOf(owner).slice()) {
       if (publication.isInParts(node)) {
         given.add(node);
-        yield* asSent.part(node, owner);
+        yield* asSent.part(node, owner.number);
+        continue;
       }
       if (claims.ownersOf(node).length > 1) continue;
       given.add(node);
@@ -39,7 +39,7 @@ export function* refillChanges(
   for (const node of tree.nodes()) {
     if (given.has(node)) continue;
     if (!publication.isInParts(node)) yield* asSent.name(node);
-    else for (const number of [...claims.ownersOf(node)]) yield* asSent.part(node, owners.ofNumber(number));
+    else for (const number of [...claims.ownersOf(node)]) yield* asSent.part(node, number);
   }
   for (const { sent } of sentZones(table)) if (sent) yield { kind: 'replace-zone', zone: sent };
 }
@@ -73,12 +73,14 @@ class AsSent {
   }
 
   /** What a part has at a name. */
-  *part(node: Node, owner: Owner): Generator<Change> {
+  *part(node: Node, number: number): Generator<Change> {
     const { publication } = this;
-    const name = publication.isSent(node) ? this.names().at(owner, node) : undefined;
+    if (!publication.isSent(node) || !publication.claims.ownersOf(node).includes(number)) return;
+    const owner = publication.owners.ofNumber(number);
+    const name = this.names().at(owner, node);
+    publication.notePartSentToOne(node, owner, name?.hash);
     if (name === undefined) return;
     const { rrsets } = name.records;
-    publication.notePartSentToOne(node, owner, name.hash);
     yield { kind: 'replace-parts', name: name.records.name, isWhole: false, parts: [{ part: owner.number, rrsets }] };
   }
 

@@ -33,7 +33,7 @@ export class SplitNames {
   }
 
   /** Whether the data plane has what the part claims. */
-  isSent(node: Node, { number }: Owner, hash: number): boolean {
+  isSent(node: Node, { number }: Owner, hash: number | undefined): boolean {
     return this.names.get(node)?.sent?.get(number) === hash;
   }
 

@@ -20,7 +20,7 @@ export function Charts({ load }: { readonly load: Load }) {
   return (
     <section>
       <h2>The last hour</h2>
-      <div class="columns">
+      <div class="columns charts">
         <Chart
           {...{ load, title: 'Queries', unit: '/s' }}
           lines={[
@@ -43,7 +43,7 @@ export function Charts({ load }: { readonly load: Load }) {
           lines={[{ of: 'cachePercent', label: 'hits' }]}
         />
         <Chart
-          {...{ load, title: 'Time to respond', unit: ' ms' }}
+          {...{ load, title: 'Time to respond', unit: 'ms' }}
           lines={[
             { of: 'medianMs', label: 'median' },
             { of: 'slowMs', label: '99th percentile' },
@@ -100,29 +100,34 @@ function Chart({ load, title, unit, lines, top }: ChartProps) {
   );
 }
 
-const shownValue = (value: number | null | undefined, unit: string): string =>
-  value === null || value === undefined
-    ? 'unknown'
-    : `${value >= 100 ? count(Math.round(value)) : Number(value.toPrecision(3))}${unit}`;
+function shownValue(value: number | null | undefined, unit: string): string {
+  if (value === null || value === undefined) return 'unknown';
+  if (unit === 'ms') return value < 0.1 ? shownValue(value * 1_000, ' µs') : shownValue(value, ' ms');
+  return `${value >= 100 ? count(Math.round(value)) : Number(value.toPrecision(3))}${unit}`;
+}
 
 /** 1, 2 or 5 times a power of ten. */
 function niceTop(largest: number): number {
-  const power = 10 ** Math.floor(Math.log10(Math.max(largest, 1)));
+  if (largest === 0) return 1;
+  const power = 10 ** Math.floor(Math.log10(largest));
   return [1, 2, 5, 10].map((factor) => factor * power).find((top) => top >= largest) ?? 10 * power;
 }
 
-/** In whole units of the view box: shorter, and finer than a screen. Interrupted where nothing is known. */
+/** Steps without a value (nothing was asked of the cache) that a line goes through; a longer silence interrupts it. */
+const MAX_GAP = 20;
+
+/** In whole units of the view box: shorter, and finer than a screen. */
 function pathOf(values: readonly (number | null)[], top: number): string {
   let path = '';
-  let before: number | undefined;
-  for (const [x, value] of values.entries()) {
-    if (value === null) {
-      before = undefined;
-      continue;
-    }
+  let before = { x: Number.NEGATIVE_INFINITY, y: 0 };
+  for (const [index, value] of values.entries()) {
+    if (value === null) continue;
+    const x = index + 1;
     const y = 1 + Math.round(HEIGHT * (1 - Math.min(1, value / top)));
-    path += before === undefined ? `M${x} ${y}h1` : y === before ? 'h1' : `l1 ${y - before}`;
-    before = y;
+    const gap = x - before.x;
+    if (gap > MAX_GAP) path += `M${index} ${y}h1`;
+    else path += gap === 1 && y === before.y ? 'h1' : `l${gap} ${y - before.y}`;
+    before = { x, y };
   }
   // A path such as h1h1h1 is h3.
   return path.replaceAll(/(?:h1){2,}/g, (run) => `h${run.length / 2}`);

@@ -3,7 +3,7 @@ import type { RRsetAnswer } from '../../zone/explain/answers.ts';
 import type { Explanation, FactExplanation, InstanceExplanation, ServiceExplanation } from '../explanation.ts';
 import { explainHref, servicesHref } from './links.ts';
 import type { View } from './model.ts';
-import { Answered, Badge, More, Table } from './parts.tsx';
+import { Answered, Badge, More, Table, Time } from './parts.tsx';
 import { Timeline } from './timeline.tsx';
 import { count, plural, short } from './words.ts';
 
@@ -254,7 +254,11 @@ function Instance({ id, addresses, status, answered, rule, reason, since, weight
         <bdi>{reason}</bdi>{' '}
         <span class="quiet">
           rule {rule}
-          {since === undefined ? '' : `, since ${since}`}
+          {since === undefined ? null : (
+            <>
+              , since <Time at={since} />
+            </>
+          )}
           {weightPercent === undefined ? '' : `, slow start: ${weightPercent} % of its weight by now`}
         </span>
       </p>
@@ -280,7 +284,7 @@ function Fact({ source, name, status, reason, since, uncounted }: FactExplanatio
       </strong>{' '}
       {status} <bdi>{reason}</bdi>{' '}
       <span class="quiet">
-        since {since}
+        since <Time at={since} />
         {uncounted === undefined ? '' : ` (not counted: ${uncounted})`}
       </span>
     </li>

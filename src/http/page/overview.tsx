@@ -28,7 +28,8 @@ export function Overview({ live, load }: Pick<Model, 'live' | 'load'>) {
       <Changes {...live} />
       <Top {...live} />
       <p class="quiet">
-        Configuration {live.configuration.hash} of {live.configuration.file}, in force since {live.configuration.since}
+        Configuration {live.configuration.hash} of {live.configuration.file}, in force since{' '}
+        <Time at={live.configuration.since} />
       </p>
     </>
   );
@@ -156,7 +157,7 @@ export function Change({ atMs, name, transitions, more, after }: HistoryChange) 
   const left = more + transitions.length - shown.length;
   return (
     <li>
-      <Time ms={atMs} /> <a href={explainHref(name)}>{short(name)}</a>
+      <Time at={atMs} /> <a href={explainHref(name)}>{short(name)}</a>
       <ul>
         {shown.map(({ instance, from, to, answered, reason }) => (
           <li key={instance}>

@@ -98,7 +98,7 @@ function Moment({ connection, atMs }: Pick<Model, 'connection'> & Pick<Live, 'at
   if (connection === 'live') return <span class="live">live</span>;
   return (
     <>
-      {connection === 'lost' ? 'connection lost; ' : ''}as of <Time ms={atMs} />
+      {connection === 'lost' ? 'connection lost; ' : ''}as of <Time at={atMs} />
     </>
   );
 }

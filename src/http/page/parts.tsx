@@ -4,9 +4,9 @@ import type { InstanceOverview } from '../overview.ts';
 import { count } from './words.ts';
 
 /** To the second, in UTC: replicas and logs say the same. */
-export function Time({ ms }: { readonly ms: number }) {
-  const date = new Date(ms);
-  if (Number.isNaN(date.getTime())) return <>{ms}</>;
+export function Time({ at }: { readonly at: number | string }) {
+  const date = new Date(at);
+  if (Number.isNaN(date.getTime())) return <>{at}</>;
   const iso = date.toISOString();
   return <time dateTime={iso}>{`${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`}</time>;
 }

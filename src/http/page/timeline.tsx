@@ -18,7 +18,7 @@ export function Timeline({ history: { services, at }, asked, list, nowMs }: Prop
       <h2>History</h2>
       <form class="at" action={`/explain/${encodeURIComponent(asked)}`}>
         <label for="at">What was answered at</label>
-        <input id="at" name="at" defaultValue={at ?? ''} placeholder="02:47 or 2h ago: 2h" maxLength={40} required />
+        <input id="at" name="at" defaultValue={at ?? ''} placeholder="02:47 or 2h" maxLength={40} required />
         {list === '' ? null : <input type="hidden" name="list" value={list} />}
         <button type="submit">Show</button>
       </form>
@@ -35,7 +35,7 @@ function ServiceTimeline(props: ServiceHistory & Pick<HistoryExplanation, 'at'> 
     <>
       {answer === undefined || at === undefined ? null : (
         <p class="then">
-          At <Time ms={Date.parse(at)} />:{' '}
+          At <Time at={at} />:{' '}
           <strong>{answer.known ? `answered ${answerTextOf(answer.answer)}` : `not known: ${answer.why}`}</strong>
         </p>
       )}
@@ -46,7 +46,7 @@ function ServiceTimeline(props: ServiceHistory & Pick<HistoryExplanation, 'at'> 
         ) : (
           <>
             {' '}
-            since <Time ms={Date.parse(knownSince)} />
+            since <Time at={knownSince} />
           </>
         )}
       </p>
@@ -63,7 +63,7 @@ function ServiceTimeline(props: ServiceHistory & Pick<HistoryExplanation, 'at'> 
 function Change({ at, transitions, more, after }: ServiceHistory['changes'][number]) {
   return (
     <li>
-      <Time ms={Date.parse(at)} />
+      <Time at={at} />
       <ul>
         {transitions.map(({ instance, from, to, answered, rule, reason }) => (
           <li key={instance}>
@@ -111,7 +111,7 @@ function Strip({ changes, nowMs }: Pick<ServiceHistory, 'changes'> & Pick<Props,
       </svg>
       <p class="axis quiet">
         <span>
-          <Time ms={first.ms} />
+          <Time at={first.ms} />
         </span>
         <span>now</span>
       </p>

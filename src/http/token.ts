@@ -26,11 +26,16 @@ export function createTokenCheck(read: () => string | undefined, clock: Pick<Clo
     wrong = now === second ? wrong + 1 : 1;
     second = now;
     if (wrong > WRONG_PER_SECOND) return text(429, 'too many requests without the token');
-    return { ...text(401, 'a bearer token is required (adminToken)'), headers: { 'www-authenticate': CHALLENGE } };
+    return {
+      ...text(401, 'a bearer token is required (adminToken)'),
+      headers: { 'www-authenticate': challengeFor(method) },
+    };
   };
 }
 
-const CHALLENGE = 'Bearer, Basic realm="healthdns: the admin token is the password"';
+/** One for each, because Chromium reads only the first challenge of a header. */
+const challengeFor = (method: string): string =>
+  method !== 'POST' ? 'Basic realm="healthdns: the admin token is the password"' : 'Bearer';
 
 /**
  * Browsers ask people for a password, and then send it with every request, also with those that other sites make them send:

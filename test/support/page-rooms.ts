@@ -57,7 +57,22 @@ export function pageRooms() {
     return { ...response, body: String(response.body) };
   }
 
-  return { readings, load, metrics, registry, board, health, clock, inForce, changes, upstreams, clients, page, get };
+  return {
+    readings,
+    census,
+    load,
+    metrics,
+    registry,
+    board,
+    health,
+    clock,
+    inForce,
+    changes,
+    upstreams,
+    clients,
+    page,
+    get,
+  };
 }
 
 /** The text of a page, as a person reads it: without tags, with entities resolved. */

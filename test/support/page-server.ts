@@ -42,13 +42,16 @@ function configuration(names: readonly string[]): string {
   ].join('');
 }
 
-/** `folder`: for its configuration. */
-export async function startPageServer(folder: string, names: readonly string[]): Promise<PageServer> {
-  const file = join(folder, 'zones.yaml');
-  await writeFile(file, configuration(names));
+/** `folder`: for its configuration. With a token, the page is on an address of its own. */
+export async function startPageServer(folder: string, names: readonly string[], token?: string): Promise<PageServer> {
+  const file = join(folder, token === undefined ? 'zones.yaml' : 'with-token.yaml');
+  if (token !== undefined) await writeFile(join(folder, 'token'), token);
+  const admin = token === undefined ? '' : 'admin: 0.0.0.0:0\nadminToken: token\n';
+  await writeFile(file, admin + configuration(names));
   const server: Serving = serving([file]);
   const [, dns] = await server.shows(/DNS +127\.0\.0\.1:(\d+)/);
-  const [, origin] = await server.shows(/HTTP +(http:\/\/\S+)/);
+  const [, shown] = await server.shows(token === undefined ? /HTTP +(http:\/\/\S+)/ : /admin +(http:\/\/\S+)/);
+  const origin = shown.replace('0.0.0.0', '127.0.0.1');
   return {
     ...{ origin, dnsPort: Number(dns) },
     async report(name, status, reason) {

@@ -12,6 +12,8 @@ import { titleOf } from './words.ts';
 /** Where the server has no room for one more live page, this one asks again, some earlier, some later. */
 const POLL_MS = 15_000;
 const VIEW_MS = 5_000;
+/** A search costs the server more than an explanation. */
+const LIST_MS = 15_000;
 const TYPING_MS = 200;
 
 let live: Live | undefined;
@@ -142,7 +144,12 @@ function seen(): void {
 
 document.addEventListener('visibilitychange', seen);
 window.addEventListener('popstate', () => void refreshView());
-setInterval(() => {
-  if (document.visibilityState === 'visible' && window.location.pathname !== '/') void refreshView();
-}, VIEW_MS);
+function refreshWhileSeen(path: string, everyMs: number): void {
+  setInterval(() => {
+    if (document.visibilityState === 'visible' && window.location.pathname.startsWith(path)) void refreshView();
+  }, everyMs);
+}
+
+refreshWhileSeen('/explain/', VIEW_MS);
+refreshWhileSeen('/services', LIST_MS);
 seen();

@@ -129,6 +129,22 @@ test('the search works by keyboard, while typing, and survives the way to an exp
   });
 });
 
+test('with an admin token, a browser asks for it as a password, and is live with it', needs, async () => {
+  const guarded = await startPageServer(folder, ['a'], 'secret');
+  const context = await browser.newContext({ httpCredentials: { username: 'anyone', password: 'secret' } });
+  try {
+    const page = await context.newPage();
+    await page.goto(`${guarded.origin}/explain/cart.shop.test`);
+    await page.locator('footer .live').waitFor({ timeout: WAIT_MS });
+    const headers = { 'content-type': 'application/json' };
+    const write = (init: RequestInit) => fetch('/cache/flush', init).then(({ status }) => status);
+    assert.equal(await page.evaluate(write, { method: 'POST', headers }), 401);
+  } finally {
+    await context.close();
+    await guarded.stop();
+  }
+});
+
 test('the first Tab leads to a link that skips to the content', needs, async () => {
   await opened('/', {}, async ({ page }) => {
     await page.keyboard.press('Tab');

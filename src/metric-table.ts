@@ -214,7 +214,10 @@ export const METRICS = {
   ]),
   coredns_dns_requests_total: counter('coredns', 'Well-formed queries.', [...BLOCK, 'proto', 'family', 'type']),
   coredns_dns_do_requests_total: counter('coredns', 'Of these, with the DO bit.', BLOCK),
-  coredns_dns_request_size_bytes: histogram('coredns', 'Sizes of queries.', [...BLOCK, 'proto']),
+  coredns_dns_request_size_bytes: histogram('coredns', 'Sizes of queries, sampled as their durations.', [
+    ...BLOCK,
+    'proto',
+  ]),
   coredns_dns_request_duration_seconds: histogram(
     'coredns',
     'As healthdns_dns_request_duration_seconds, with the bounds of CoreDNS.',

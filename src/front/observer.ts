@@ -3,7 +3,7 @@
 // later, which cost much more, are all timed and counted.
 import type { Random } from '../clock.ts';
 import { HEADER_BYTES } from '../dns/limits.ts';
-import { COUNTER, countDuration, countResponse } from '../plane/counters.ts';
+import { COUNTER, countDuration, countQuerySize, countResponse } from '../plane/counters.ts';
 import type { QueryLogSettings } from '../plane/forward-settings.ts';
 import type { QueryLine } from '../plane/query-line.ts';
 import type { Later, QueryHandler } from '../server/answer/query-handler.ts';
@@ -132,12 +132,14 @@ function createWatch(inner: QueryHandler, configured: QueryLogSettings | undefin
     if (typeof response !== 'number') {
       // It is timed by itself, so the sample does not stand for it.
       toTime++;
+      countQuerySize(counters, queryLength, asked.overTcp, 1);
       const watched = later(response, asked, startMs === 0 ? monotonicMs() : startMs, isCounted);
       plan();
       return watched;
     }
     if (toTime <= 0) {
       countDuration(counters, monotonicMs() - startMs, weight);
+      countQuerySize(counters, queryLength, asked.overTcp, weight);
       timeNext();
     }
     if (isCounted) count(query, queryLength, out, response, client);

@@ -43,6 +43,7 @@ export const COUNTER = {
   /** Of UDP, then of TCP; so are the following. */
   SIZES: take(2 * SIZE_BOUNDS.length),
   SIZE_SUM: take(2),
+  /** A sample, as DURATIONS. */
   QUERY_SIZES: take(2 * SIZE_BOUNDS.length),
   QUERY_SIZE_SUM: take(2),
   /** A sample, in which each response stands for those since the last one. */
@@ -126,6 +127,13 @@ export function countDuration(counters: Counters, milliseconds: number, weight: 
   while (bucket < DURATION_BOUNDS_US.length && microseconds > DURATION_BOUNDS_US[bucket]) bucket++;
   counters[COUNTER.DURATIONS + bucket] += weight;
   counters[COUNTER.DURATION_SUM_MS] += milliseconds * weight;
+}
+
+/** The size of a query, which stands for `weight` of them. */
+export function countQuerySize(counters: Counters, length: number, overTcp: boolean, weight: number): void {
+  const proto = overTcp ? 1 : 0;
+  counters[COUNTER.QUERY_SIZES + proto * SIZE_BOUNDS.length + SIZE_SLOTS[length]] += weight;
+  counters[COUNTER.QUERY_SIZE_SUM + proto] += length * weight;
 }
 
 /** A response that came from the cache or, later, from an upstream server. */

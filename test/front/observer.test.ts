@@ -4,7 +4,7 @@ import { seededRandom } from '../../bench/random.ts';
 import { createObserver, type ObserverDeps } from '../../src/front/observer.ts';
 import { counterReadings } from '../../src/plane/counter-readings.ts';
 import { type Counters, createCounters } from '../../src/plane/counters.ts';
-import { countOf, durations } from '../../src/plane/distributions.ts';
+import { countOf, durations, querySizes } from '../../src/plane/distributions.ts';
 import type { QueryLogSettings } from '../../src/plane/forward-settings.ts';
 import type { QueryLine } from '../../src/plane/query-line.ts';
 import type { QueryHandler } from '../../src/server/answer/query-handler.ts';
@@ -115,6 +115,8 @@ test('the durations of one query in 64 stand for all of them', () => {
   assert.ok(count > 64_000 - 127 && count <= 64_000, `${count} of 64000`);
   assert.ok(clockReads < 2_400, `the clock was read ${clockReads} times`);
   assert.deepEqual(took(counters).counts, [count, 0, 0]);
+  const sizes = querySizes([counters], [0], [64]);
+  assert.deepEqual([countOf(sizes), sizes.sum], [count, count * QUERY.length]);
 });
 
 test('responses that come later are all timed, and the sample does not stand for them', () => {

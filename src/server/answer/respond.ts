@@ -145,11 +145,8 @@ export function createResponder(deps: ResponderDeps): QueryHandler {
     counters[COUNTER.RCODES + rcode]++;
   };
 
-  const countQuery = (queryLength: number, overTcp: boolean): void => {
-    const proto = overTcp ? 1 : 0;
+  const countQuery = (): void => {
     counters[memory.arrival + typeCounter(question.type)]++;
-    counters[COUNTER.QUERY_SIZES + proto * SIZE_BOUNDS.length + SIZE_SLOTS[queryLength]]++;
-    counters[COUNTER.QUERY_SIZE_SUM + proto] += queryLength;
     if (edns.present && edns.dnssecOk) counters[COUNTER.DNSSEC_OK]++;
   };
 
@@ -173,7 +170,7 @@ export function createResponder(deps: ResponderDeps): QueryHandler {
     try {
       const refused = read(slot, queryLength, to);
       if (refused !== WELL_FORMED) return refused;
-      if (target === undefined) countQuery(queryLength, overTcp);
+      if (target === undefined) countQuery();
       const outcome = answer(to, overTcp, target, true);
       if (outcome === OUTCOME.OUTSIDE || outcome === OUTCOME.FALLTHROUGH) {
         if (!forwarder!.isReady) {

@@ -1,5 +1,5 @@
 // `npm run bench:operate`: what it costs to remember and to explain. The same server twice, with the history and the text of
-// extended errors and without, in the same rounds; while nothing changes, and while an instance flaps.
+// extended errors and without, in the same rounds; while nothing changes, and while an instance flaps. Then what a scrape costs.
 //   node build/bench/operate.js [--rounds N] [--seconds N] [--only PART] [--write]
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 import { type Measured, measure, median } from './measure.ts';
 import { machine, table } from './report.ts';
 import { replaceSection } from './results.ts';
+import { measureScrapes, type Scrapes } from './scrape.ts';
 import { type BenchServer, running } from './servers.ts';
 import type { Workload } from './workloads.ts';
 
@@ -25,6 +26,7 @@ const { values: options } = parseArgs({
 const rounds = Number(options.rounds);
 const seconds = Number(options.seconds);
 
+const METRICS_ROW = '/metrics at 10,000 services × 10';
 const ZONE = 'operate.test';
 const SERVICES = 200;
 /** Pushed verdicts, each of which changes the answer. */
@@ -136,14 +138,21 @@ async function main(): Promise<void> {
           runs.set(key, [...(runs.get(key) ?? []), measured]);
           console.log(`${round}/${rounds} ${key}: ${measured.cpuMicrosecondsPerQuery.toFixed(3)} µs`);
         }
-    report(cases, runs);
+    const scrapes = METRICS_ROW.includes(options.only)
+      ? await measureScrapes({ dns: 5403, http: 5413 }, seconds * rounds)
+      : undefined;
+    report(cases, runs, scrapes);
   } finally {
     await Promise.all(servers.map((server) => server.stop()));
   }
 }
 
 /** The ratio is the median of the ratios of each round. */
-function report(cases: readonly Case[], runs: ReadonlyMap<string, readonly Measured[]>): void {
+function report(
+  cases: readonly Case[],
+  runs: ReadonlyMap<string, readonly Measured[]>,
+  scrapes: Scrapes | undefined,
+): void {
   const cost = (name: string, server: string) =>
     (runs.get(`${name}/${server}`) ?? []).map(({ cpuMicrosecondsPerQuery }) => cpuMicrosecondsPerQuery);
   const rows = cases.map(({ name }) => {
@@ -151,12 +160,19 @@ function report(cases: readonly Case[], runs: ReadonlyMap<string, readonly Measu
     const ratio = median(on.map((value, round) => value / off[round]));
     return [name, median(on).toFixed(2), median(off).toFixed(2), ratio.toFixed(3)];
   });
-  const text = table(['µs of CPU per answer', 'with history and text', 'without', 'ratio'], rows);
+  const answers = table(['µs of CPU per answer', 'with history and text', 'without', 'ratio'], rows);
+  const text = scrapes === undefined ? answers : `${answers}\n\n${scrapeTable(scrapes)}`;
   console.log(`\n${text}`);
   if (!options.write) return;
   const how = `${machine()}. \`npm run bench:operate\`: ${rounds} rounds of ${seconds} s, in turn, medians.`;
   replaceSection('operate', `${how}\n\n${text}`);
 }
+
+const scrapeTable = ({ firstMs, medianMs, longestMs, bytes }: Scrapes): string =>
+  table(
+    [`${METRICS_ROW}, ms`, 'first', 'median', 'longest', 'bytes'],
+    [['once a second, 350 verdicts/s', ...[firstMs, medianMs, longestMs].map((ms) => ms.toFixed(2)), String(bytes)]],
+  );
 
 try {
   await main();

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { METRICS } from '../src/metric-table.ts';
-import { createMetrics, type Reading } from '../src/metrics.ts';
+import { METRICS, type MetricName } from '../src/metric-table.ts';
+import { createMetrics, type Reading, renderReadings } from '../src/metrics.ts';
 import { withMetricTables } from './support/reference.ts';
+import { requirement } from './support/requirement.ts';
 
 test('counters, gauges and histograms are rendered as Prometheus text, in table order', () => {
   const metrics = createMetrics();
@@ -56,6 +58,27 @@ test('a label value cannot escape its quotes', () => {
       );
     }),
   );
+});
+
+test('hostile values of every label of every metric are read by promtool', requirement('prometheus'), () => {
+  const hostile = [
+    'a"} 1\nevil_total 2\n',
+    '\\',
+    '\u0000\r\u2028',
+    '\ud800',
+    '# EOF',
+    'x'.repeat(5_000),
+    '{{ $labels }}',
+  ];
+  const readings = (Object.keys(METRICS) as MetricName[]).map((name, i): Reading => {
+    const { labels, type } = METRICS[name];
+    const values = labels.map((_, j) => hostile[(i + j) % hostile.length]!);
+    return { name, labels: values, value: type === 'histogram' ? { upperBounds: [1], counts: [1, 1], sum: 3 } : 1 };
+  });
+  const input = renderReadings(readings);
+  assert.doesNotMatch(input, /^evil/m);
+  const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input, encoding: 'utf8' });
+  assert.deepEqual([status, stdout, stderr], [0, '', '']);
 });
 
 test('a label value of any length is bounded', () => {

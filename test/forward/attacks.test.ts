@@ -3,13 +3,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatIp, parseIp } from '../../src/dns/ip.ts';
-import { parseName } from '../../src/dns/name.ts';
+import { formatName, parseName } from '../../src/dns/name.ts';
 import { EDE, FLAG, parseType, RCODE } from '../../src/dns/types.ts';
 import { CACHE_DEFAULTS } from '../../src/plane/forward-settings.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { edeOf, forwarder, respondTo, routeTo, upstream } from '../support/forwarding.ts';
 import type { Asked } from '../support/scripted-upstream.ts';
-import { SOA } from '../support/scripted-upstream.ts';
+import { answerFrom, SOA } from '../support/scripted-upstream.ts';
 import { until } from '../support/until.ts';
 import { assertRecords, record } from '../support/zone-text.ts';
 
@@ -70,6 +70,16 @@ test('a duplicate or late reply is ignored and counted', async () => {
   await ask('other.example. A');
   assertRecords(cached('www.example. A')?.answers ?? [], GOOD);
   assert.ok(made.upstreams()[0].ignored >= 1);
+});
+
+test('with randomCase, every letter may be asked for in upper case, and nothing else changes', async () => {
+  const one = await upstream(answerFrom(''));
+  const { ask } = forwarder([one], { route: { randomCase: true } });
+  const name = `${'a'.repeat(60)}.${'z'.repeat(60)}.@[\`{09-.`;
+  await ask(`${name} A`);
+  const [spelled] = one.asked.map(({ text }) => text.split(' ')[0]);
+  assert.equal(spelled.toLowerCase(), formatName(parseName(name)).toLowerCase());
+  for (const letter of ['a', 'A', 'z', 'Z']) assert.ok(spelled.includes(letter), letter);
 });
 
 test('with randomCase, a reply with a different case is ignored', async () => {

@@ -21,7 +21,6 @@ const OPERATORS = {
   '^': '&',
   '&&': '||',
   '||': '&&',
-  '??': '&&',
   '+=': '-=',
   '-=': '+=',
   '|=': '&=',
@@ -59,7 +58,12 @@ function collect(node, code, found) {
     case 'AssignmentExpression': {
       const text = OPERATORS[node.operator];
       const start = code.indexOf(node.operator, node.left.end);
-      if (text !== undefined && !isStringSum(node)) found.push({ start, end: start + node.operator.length, text });
+      // Beside another `??`, `&&` needs parentheses.
+      if (node.operator === '??') {
+        const [left, right] = [node.left, node.right].map((side) => code.slice(side.start, side.end));
+        found.push({ start: node.start, end: node.end, text: `((${left}) && (${right}))`, what: '?? became &&' });
+      } else if (text !== undefined && !isStringSum(node))
+        found.push({ start, end: start + node.operator.length, text });
       break;
     }
     case 'UpdateExpression': {

@@ -63,6 +63,19 @@ test('an upstream server that failed twice is taken out of use, probed, and used
   assertRecords((await ask('d.example. A')).answers, 'd.example. 1 IN A 192.0.2.4');
 });
 
+test('each attempt that is not answered counts against its server once', async () => {
+  const clock = fakeClock();
+  const silent = [await upstream(), await upstream()];
+  const { ask, forwarder: made } = forwarder(silent, { clock, route: { maxFails: 0 } });
+  const answer = ask('www.example. A');
+  await clock.advance(ROUTE_DEFAULTS.deadlineMs + 100);
+  assert.equal((await answer).rcode, RCODE.SERVFAIL);
+  for (const { requests, failures } of made.upstreams()) {
+    assert.ok(requests > 1);
+    assert.ok(failures <= requests, `${failures} failures of ${requests} requests`);
+  }
+});
+
 test('if all upstream servers are down, they are tried anyway, unless failFast is set', async () => {
   for (const failFast of [false, true]) {
     const one = await upstream(answerFrom(WWW));

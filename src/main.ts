@@ -17,7 +17,7 @@ import { startCensus } from './wiring/census.ts';
 import { firstChecks, type RunningChecks, startChecks } from './wiring/checks.ts';
 import { type ControlPlane, createControlPlane } from './wiring/control-plane.ts';
 import { descriptorLimit, descriptorWarning } from './wiring/descriptor-limit.ts';
-import { collectEarly } from './wiring/heap.ts';
+import { collectEarly, growYoungGeneration } from './wiring/heap.ts';
 import { startHistory } from './wiring/history.ts';
 import { type RunningHttp, startHttp } from './wiring/http.ts';
 import { collectMetrics } from './wiring/metrics.ts';
@@ -102,7 +102,11 @@ async function start(
   collectEarly();
   history.begin();
   await plane.listen();
-  stops.push(onceLoaded(raiseInliningLimits, control, clock));
+  const loaded = () => {
+    raiseInliningLimits();
+    growYoungGeneration();
+  };
+  stops.push(onceLoaded(loaded, control, clock));
 
   const { census, stop: stopCounting } = startCensus(control, clock);
   stops.push(stopCounting);

@@ -27,6 +27,8 @@ export function createPodAddresses(
   limits: RegistryLimits,
 ): PodAddresses {
   const listeners: AddressListener[] = [];
+  /** Of the last pod: those of a namespace are listed one after the other. */
+  let lastKey = '';
   const tell: AddressListener = (namespaceKey, address, isGained) => {
     for (const listener of listeners) listener(namespaceKey, address, isGained);
   };
@@ -38,8 +40,8 @@ export function createPodAddresses(
         );
       }
       // One string for all pods of the namespace.
-      const key = services.get(namespaceKey)?.key ?? namespaceKey;
-      subjects.replaceAddresses(subject, key, addresses, tell);
+      if (lastKey !== namespaceKey) lastKey = services.get(namespaceKey)?.key ?? namespaceKey;
+      subjects.replaceAddresses(subject, lastKey, addresses, tell);
     },
     *podAddresses() {
       for (const subject of subjects.withAddresses())

@@ -45,6 +45,15 @@ const damaged = (file: string, problem: string): Error =>
 
 /** Replaces the file as a whole; resolves once the orders would survive a crash. */
 export async function writeOrders(file: string, orders: Orders): Promise<void> {
+  try {
+    await replaceFile(file, orders);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new Error(`operatorFile ${file} cannot be written: ${message}`, { cause: error });
+  }
+}
+
+async function replaceFile(file: string, orders: Orders): Promise<void> {
   const lines = Object.fromEntries([...orders].map(([subject, order]) => [subject, formatOrder(order)]));
   const temporary = `${file}.new`;
   const handle = await open(temporary, 'w', 0o600);

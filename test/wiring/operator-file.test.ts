@@ -90,6 +90,9 @@ test('a damaged file is an error that names it, and changes nothing', async (t) 
 test('an order that cannot be written is refused and not in force', async (t) => {
   const folder = await temporaryFolder(t);
   const { operators, state, facts } = await server(join(folder, 'missing', 'operator.json'));
-  await assert.rejects(operators.order(state('a'), DRAIN), /ENOENT/);
+  await assert.rejects(
+    operators.order(state('a'), DRAIN),
+    /^Error: operatorFile .*missing.operator\.json cannot be written: ENOENT/,
+  );
   assert.deepEqual(facts('a'), []);
 });

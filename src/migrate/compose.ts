@@ -45,7 +45,7 @@ export function composeZonesYaml(blocks: readonly DraftedBlock[], patterns: read
     viewComments.push(main.draft.comments.get('dns64') ?? []);
     delete ofFile.dns64;
   }
-  const { include, http, server, limits, zones } = main.draft;
+  const { include, http, metrics, server, limits, zones } = main.draft;
   const values: Keys = {
     include: [...include],
     listen: [...main.draft.listen],
@@ -55,6 +55,7 @@ export function composeZonesYaml(blocks: readonly DraftedBlock[], patterns: read
       blocks.flatMap(({ draft }) => [...draft.listen]),
     ),
     admin: ADMIN,
+    ...metrics,
     server,
     limits,
     ...ofFile,
@@ -74,7 +75,7 @@ export function composeZonesYaml(blocks: readonly DraftedBlock[], patterns: read
 }
 
 /** Keys that belong to all blocks. */
-const SHARED = ['http', 'server', 'limits', 'zones'];
+const SHARED = ['http', 'metrics', 'server', 'limits', 'zones'];
 
 function addComments(comments: Map<string, string[]>, key: string, lines: readonly string[] = []): void {
   if (lines.length > 0) comments.set(key, [...new Set([...(comments.get(key) ?? []), ...lines])]);

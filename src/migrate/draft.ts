@@ -53,6 +53,8 @@ export interface Draft extends SharedDraft {
 export interface SharedDraft {
   readonly include: Set<string>;
   readonly http: Set<string>;
+  /** Empty unless CoreDNS's metrics are wanted. */
+  readonly metrics: { metrics?: 'coredns' };
   readonly server: Record<string, unknown>;
   readonly limits: Record<string, unknown>;
   readonly zones: Map<string, Record<string, unknown>>;
@@ -71,7 +73,7 @@ export interface BlockContext {
 }
 
 export function emptySharedDraft(): SharedDraft {
-  return { include: new Set(), http: new Set(), server: {}, limits: {}, zones: new Map() };
+  return { include: new Set(), http: new Set(), metrics: {}, server: {}, limits: {}, zones: new Map() };
 }
 
 export function emptyDraft(shared: SharedDraft): Draft {

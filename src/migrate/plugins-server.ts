@@ -49,15 +49,17 @@ export const ready: Plugin = {
 export const prometheus: Plugin = {
   name: 'prometheus',
   syntax: '`prometheus [ADDRESS]`',
-  healthdns: '`/metrics` on `http`',
+  healthdns: '`/metrics` on `http`, `metrics: coredns`',
   migrate(directive, block) {
     httpAddress(directive.args[0] ?? 'localhost:9153', block.draft.http);
+    block.draft.metrics.metrics = 'coredns';
     block.note(
       directive,
-      'changed',
-      '`/metrics` on each address of `http`; metrics have names of their own (see Metrics)',
+      'same',
+      "`/metrics` on each address of `http`, with CoreDNS's metrics beside those of healthdns (see Metrics)",
     );
     block.comment('http', directive);
+    block.comment('metrics', directive);
   },
 };
 

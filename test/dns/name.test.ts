@@ -84,6 +84,7 @@ test('errors describe the problem with a name', () => {
     ['a b', /a space or control character/],
     ['bücher.de', /outside ASCII \(write it in punycode/],
     ['\\256.', /bad escape \\256/],
+    ['\\900.', /bad escape \\900/],
     ['a\\', /bad escape/],
     [`${'x'.repeat(64)}.`, /label of 64 bytes, at most 63/],
     [`${'x'.repeat(63)}.`.repeat(4), /too long: at most 255 bytes/],

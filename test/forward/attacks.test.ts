@@ -228,6 +228,7 @@ test('rebinding filter: an answer without its addresses is NODATA, whatever the 
 
 const HINTS: Record<string, [value: string, passes: boolean]> = {
   'a private IPv4 hint': ['1 . alpn=h2 ipv4hint=192.0.2.1,10.0.0.1', false],
+  'a private IPv4 hint of another block': ['1 . alpn=h2 ipv4hint=192.0.2.1,192.168.0.1', false],
   'a private IPv6 hint': ['1 . ipv6hint=2001:db8::1,fd00::1 port=443', false],
   'a mapped private address': ['1 . ipv6hint=::ffff:192.168.0.1', false],
   'public hints': ['1 www.example. alpn=h2 ipv4hint=192.0.2.1 ipv6hint=2001:db8::1', true],

@@ -98,6 +98,18 @@ test('serve-stale: after 1.8 seconds the expired answer is served, and the late 
   assertRecords(cached('www.example. A')?.answers ?? [], NEW);
 });
 
+test('serve-stale: where no more clients may wait, the expired answer is served at once', async () => {
+  const { clock, server, ask } = await setUp({ cache: stale, settings: { maxConcurrent: 1 } });
+  await ask('www.example. A');
+  server.script = () => {};
+  await clock.advance(301_000);
+  const waiting = ask('other.example. A');
+  await until(() => server.asked.length, 2);
+  assert.equal(edeOf(await ask('www.example. A')), EDE.STALE_ANSWER);
+  await clock.advance(5_000);
+  assert.equal((await waiting).rcode, RCODE.SERVFAIL);
+});
+
 test('serve-stale: a name that was never answered has its late answer', async () => {
   const { clock, server, ask } = await setUp({ cache: stale });
   const held: Asked[] = [];

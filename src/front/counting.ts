@@ -14,7 +14,7 @@ export interface Counting {
   skip(): number;
   /** Counts a query with its response of `responseLength` bytes (0: none). `client`: 4 or 16 bytes. */
   count(query: Uint8Array, queryLength: number, response: Uint8Array, responseLength: number, client: Uint8Array): void;
-  /** What was counted since the last call; undefined: nothing. */
+  /** The counts since the last call; undefined: none. */
   take(): ArrayBuffer | undefined;
 }
 

@@ -7,7 +7,7 @@ import { createRewriter } from './rewrite.ts';
 
 export interface FrontPath {
   readonly rules: readonly string[];
-  /** What the rest of the data thread is asked for. */
+  /** The question that the rest of the data thread answers. */
   readonly name: WireName;
 }
 

@@ -1,4 +1,4 @@
-// What stands before the responder where a configuration asks for it: access lists, rewriting, the search path, DNS64.
+// Before the responder, if configured: access lists, rewriting, the search path, DNS64.
 // Works on copies and messages; without such configuration it is not there, and queries cost nothing more.
 
 import { emptyQueryEdns, readQueryEdns } from '../dns/fast/query-edns.ts';
@@ -190,7 +190,7 @@ export function createFront(settings: FrontSettings, inner: Pick<QueryHandler, '
         else response = given.slice();
       };
       const question = nameEnd === 0 ? undefined : questionIn(query, nameEnd, overTcp, from, out.length);
-      // What cannot be read is for the responder to refuse.
+      // The responder refuses malformed queries.
       if (question === undefined) ask(query, overTcp, from, reply);
       else answerGuarded(question, reply);
       if (response !== undefined) {

@@ -64,7 +64,7 @@ async function handCachesOver(old: Crew, fresh: Crew): Promise<void> {
   }
 }
 
-/** What takes longer goes on beside the rest. */
+/** A transfer that takes longer continues in the background. */
 async function within(limitMs: number, work: Promise<void>, clock: Clock): Promise<void> {
   await Promise.race([work, new Promise<void>((resolve) => void clock.setTimeout(resolve, limitMs))]);
 }

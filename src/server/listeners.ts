@@ -47,11 +47,11 @@ export interface ListenerDeps {
   readonly shared: boolean;
   /** The prerequisites of batches and epoll, or why they are not available. */
   readonly libc: Libc | string;
-  /** What the receive loop waits for beside our sockets. */
+  /** Other descriptors that the receive loop waits for. */
   readonly alsoReadable?: readonly ReadableSocket[];
   /** Milliseconds until the event loop must have a turn; undefined: timers may be late. */
   readonly nextDeadlineMs?: () => number;
-  /** Who answers at an address; default: the same everywhere. */
+  /** The handler of queries to an address; default: the same everywhere. */
   readonly handlerAt?: (address: SocketAddress) => QueryHandler;
   /** A descriptor that stays open when the thread dies; see ReadableSocket for `marker`. */
   onDescriptor(fd: number, marker: number | undefined): void;

@@ -47,7 +47,7 @@ export interface EngineDeps {
   onError(error: Error): void;
 }
 
-/** What some of the queries are answered by, instead. */
+/** Settings that answer some of the queries instead. */
 export type EngineView = Pick<ViewSettings, 'name' | 'listen' | 'networks' | 'names' | 'zones'> &
   Pick<EngineDeps, 'createForwarder' | 'front' | 'counters'>;
 
@@ -156,7 +156,7 @@ interface Answering {
   readonly forwarder: Forwarder | undefined;
 }
 
-/** Who answers from the table by one set of settings: the responder, what is in front of it, and the forwarder behind it. */
+/** Answers from the table with one set of settings: the responder, what is in front of it, and the forwarder behind it. */
 function createAnswering(
   deps: EngineDeps,
   common: { readonly table: Table; readonly reasons: Reasons },

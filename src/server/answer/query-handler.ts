@@ -1,4 +1,4 @@
-// What transports pass queries to: the responder, or the front before it.
+// The interface that transports pass queries to: the responder, or the front before it.
 import type { PacketMemory } from '../../native/packet-memory.ts';
 import type { Counters } from '../../plane/counters.ts';
 

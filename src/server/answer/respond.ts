@@ -133,7 +133,7 @@ export function createResponder(deps: ResponderDeps): QueryHandler {
       reply.ede = NO_EDE;
     const length = endReply(memory, reply, memory.queryAt[slot], edns, settings);
     if (reply.truncated) counters[COUNTER.TRUNCATED]++;
-    // What comes later is counted when it comes (front/observer.ts).
+    // Later responses are counted when they come (front/observer.ts).
     if (target === undefined) countOwn(rcode, length);
     return length;
   };

@@ -248,7 +248,7 @@ export function fallsThrough(zone: Zone, name: LabelledName): boolean {
   return false;
 }
 
-/** What the zones claim of a wire name (any case): its truth whole, only what they know of it, nothing. Off the answer path. */
+/** Whether the zones answer a wire name (any case) in every case, only if they know it, or never. Off the answer path. */
 export function claimOn(zones: Zones, wire: WireName, seed: HashSeed): 'whole' | 'known-names' | 'none' {
   const name = labelledName(wire, seed);
   const zone = zones.enclosing(name, name.hashes, name.labels);

@@ -2,7 +2,7 @@
 // the transport put them; only what waits for its rest is copied.
 
 export interface StreamReader {
-  /** What has arrived and is not answered yet is from `start` to `end`. */
+  /** Bytes that have arrived and are not yet answered: from `start` to `end`. */
   bytes: Uint8Array;
   start: number;
   end: number;
@@ -45,7 +45,7 @@ export function skip(reader: StreamReader, length: number): void {
   reader.start += 2 + length;
 }
 
-/** What is left no longer depends on the transport's chunk. Nothing is held while idle between messages. */
+/** Copies the rest out of the transport's chunk. Nothing is held while idle between messages. */
 export function keep(reader: StreamReader): void {
   if (reader.start === reader.end) {
     reader.bytes = NOTHING;

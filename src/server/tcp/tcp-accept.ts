@@ -28,7 +28,7 @@ export interface Acceptor {
 
 /** Connections that the kernel has accepted and we have not. */
 export const TCP_BACKLOG = 1024;
-/** What one turn accepts at most, so that neither transport keeps the other waiting. */
+/** Connections accepted in one turn at most, so that neither transport keeps the other waiting. */
 const ACCEPTS_A_TURN = 32;
 /** Pause of accepting if no descriptor is left: epoll would report the next connection repeatedly. */
 const ACCEPT_AGAIN_MS = 100;

@@ -10,7 +10,7 @@ export interface TimedConnection {
   lastActiveMs: number;
   /** Queries that wait for upstreams. */
   waiting: number;
-  /** What we keep for it: answers that it has not read, the beginning of a query. */
+  /** Bytes kept for it: unread answers, the beginning of a query. */
   heldBytes: number;
   /** Ends it; what has been sent still reaches the client. It may have been forgotten already. */
   close(connection: TimedConnection): void;

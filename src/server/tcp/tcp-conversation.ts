@@ -33,13 +33,13 @@ export interface Conversation extends TimedConnection {
 
 export interface TcpTransport<C extends Conversation> {
   readonly connections: TcpConnections;
-  /** What is to be sent is put here; at least OUT_BYTES. */
+  /** The buffer of bytes to send; at least OUT_BYTES. */
   readonly out: Uint8Array;
   /** Sends the first `length` bytes of `out`; the rest is kept and sent later. May close the connection. */
   send(connection: C, length: number): void;
-  /** Bytes kept because the client does not read. When that changes, `sent` is to be called. */
+  /** Bytes kept because the client does not read. Call `sent` when that changes. */
   unsentBytes(connection: C): number;
-  /** What it waits for: `reading`, more from the client; `postponed`, another turn, in which `answer` is to be called. */
+  /** Waits for more from the client (`reading`), or for another turn (`postponed`), which then calls `answer`. */
   expect(connection: C, reading: boolean, postponed: boolean): void;
   /** Closes it when all is sent. */
   end(connection: C): void;
@@ -52,7 +52,7 @@ export interface Conversations<C extends Conversation> {
   sent(connection: C): void;
   /** Answers what has been received, as much as one turn allows. */
   answer(connection: C): void;
-  /** What answering has cost since it was last asked; see TURN_WORK. */
+  /** The cost of answering since the last call; see TURN_WORK. */
   work(): number;
   /** Whether answering began something that needs the event loop, since it was last asked. */
   beganLater(): boolean;
@@ -63,7 +63,7 @@ const MAX_WAITING = 100;
 /** Answers of one connection are sent together up to about this many bytes; then the others have their turn. */
 const SEND_BYTES = 65_536;
 /**
- * What one turn does over TCP before UDP is served again, and at most for one connection: bytes of answers, where a query by
+ * The work of one turn over TCP before UDP is served again, and at most for one connection: bytes of answers, where a query by
  * itself costs about as much as QUERY_WORK bytes. Some 120 short answers or 4 of the longest, a third of a millisecond.
  */
 export const TURN_WORK = 262_144;
@@ -163,14 +163,14 @@ export function createConversations<C extends Conversation>(
   /** After answering: how the connection continues. */
   const settle = (connection: C, asked: boolean): void => {
     const unsent = transport.unsentBytes(connection);
-    // What deserves no response does not keep the connection, nor does asking without reading.
+    // Messages that deserve no response do not keep the connection open, nor does asking without reading.
     if (asked && unsent === 0) connections.active(connection);
     connections.holds(connection, unsent + connection.reader.bytes.length);
     if (!connection.open) return;
     const held = isHeld(connection);
     const more = nextLength(connection.reader) >= 0;
     if (!held && !more && connection.ended && connection.waiting === 0) transport.end(connection);
-    // What is left of a turn waits until the turn's answers are sent.
+    // The rest of a turn waits until the turn's answers are sent.
     else transport.expect(connection, !held && !more && !connection.ended, !held && more && unsent === 0);
   };
 

@@ -43,14 +43,14 @@ interface EpollConnection extends Conversation {
   readonly fd: number;
   /** Tells an event of this connection from one of an earlier one with the same descriptor. */
   readonly generation: number;
-  /** What the kernel did not take, in order. */
+  /** Bytes that the kernel did not accept, in order. */
   unsent: Uint8Array[];
   unsentBytes: number;
   reading: boolean;
   /** It has queries waiting for its next turn: epoll reports it once it is writable, after all others. */
   postponed: boolean;
   ending: boolean;
-  /** What epoll watches it for. */
+  /** The events that epoll watches. */
   watched: number;
 }
 
@@ -101,8 +101,8 @@ export function listenEpollTcp(
     close(connection, connection.unsentBytes > 0 || untakenBytes(connection.fd) > 0);
   };
   /**
-   * The kernel has all that is for a client that says nothing more. Until it has taken it, the connection counts as any other;
-   * epoll tells once of what happens to it, which is that it ends.
+   * The client has ended its side, and the kernel has all answers for it. Until the client has received them, the connection
+   * counts like any other; epoll reports its end once.
    */
   const finish = (connection: EpollConnection): void => {
     if (untakenBytes(connection.fd) === 0) close(connection);

@@ -15,7 +15,7 @@ import type { UdpSocket } from './udp.ts';
 export interface PlainUdpOptions {
   readonly receiveBufferBytes: number;
   readonly responseBytes: number;
-  /** What a wildcard address stands for; default: the addresses of this machine. */
+  /** The addresses that a wildcard stands for; default: the addresses of this machine. */
   readonly localAddresses?: readonly string[];
 }
 

@@ -1,4 +1,4 @@
-// What the two UDP transports have in common: udp-batched.ts and udp-plain.ts.
+// The interface of both UDP transports: udp-batched.ts and udp-plain.ts.
 
 import type { SocketAddress } from '../../native/socket-address.ts';
 

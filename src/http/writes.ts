@@ -1,8 +1,8 @@
-// Whether a request may write. Browsers run third-party code beside an operator's port-forward, and DNS rebinding lets that
-// code reach a loopback address under a foreign name.
+// Whether a request may write, or read what is for operators. Browsers run third-party code beside an operator's port-forward,
+// and DNS rebinding lets that code reach a loopback address under a foreign name.
 import { isIP } from 'node:net';
 import { isLoopback } from '../config/sections/listen.ts';
-import type { HttpRequest } from './endpoint.ts';
+import { type Endpoint, type HttpRequest, text } from './endpoint.ts';
 
 /**
  * Why a request must not write; undefined: it may. `access` tells who may: anyone who reaches the address; anyone, where it is
@@ -17,10 +17,19 @@ export function refusalOfWrite(
   if (access === 'signed' || isAuthenticated) return undefined;
   if (access === 'loopback' && !isLoopback(boundTo))
     return `unsigned writes require a loopback address, but HTTP listens on ${boundTo}`;
-  if (!isOwnHost(String(headers.host ?? '')))
-    return 'the Host header must be an IP address or localhost: use that in the URL';
-  return undefined;
+  return isOwnHost(String(headers.host ?? '')) ? undefined : FOREIGN_HOST;
 }
+
+const FOREIGN_HOST = 'the Host header must be an IP address or localhost: use that in the URL';
+
+/** The endpoint of a loopback address without a token: reads need a Host of their own as well. */
+export const withOwnHost = (endpoint: Endpoint): Endpoint => ({
+  ...endpoint,
+  handle: (request) =>
+    isLoopback(request.boundTo) && !isOwnHost(String(request.headers.host ?? ''))
+      ? text(403, FOREIGN_HOST)
+      : endpoint.handle(request),
+});
 
 /** A name could belong to anyone. */
 function isOwnHost(host: string): boolean {

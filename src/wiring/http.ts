@@ -21,6 +21,7 @@ import { type HttpServer, startHttpServer } from '../http/server.ts';
 import { statusEndpoint } from '../http/status.ts';
 import { createTokenCheck, withToken } from '../http/token.ts';
 import { type TopReading, topEndpoint, topReading } from '../http/top.ts';
+import { withOwnHost } from '../http/writes.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { ListenError } from '../native/listen-error.ts';
@@ -248,7 +249,9 @@ function adminEndpoints(config: Config, sources: Started): Endpoint[] {
   ];
   const { adminToken } = config;
   const check = adminToken === undefined ? undefined : createTokenCheck(() => readToken(adminToken), clock);
-  const guarded = check === undefined ? endpoints : endpoints.map((endpoint) => withToken(endpoint, check));
+  const guarded = endpoints.map((endpoint) =>
+    check === undefined ? withOwnHost(endpoint) : withToken(endpoint, check),
+  );
   return [...guarded, ...(cloudMap?.endpoints ?? [])];
 }
 

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { refusalOfWrite } from '../../src/http/writes.ts';
+import { repository, serving } from '../support/command.ts';
+
+const example = join(repository, 'zones.example.yaml');
 
 const from = (headers: Record<string, string>, boundTo = '127.0.0.1') => ({ headers, boundTo });
 
@@ -27,4 +33,23 @@ test('an unsigned write requires a loopback address', () => {
 
 test('a signature covers the Host header, so a signed write may use any name', () => {
   assert.equal(refusalOfWrite(from({ host: 'cloudmap.prod.svc' }, '0.0.0.0'), 'signed'), undefined);
+});
+
+test('without a token, what is for operators is not read under a foreign name', async (t) => {
+  const server = serving([example, '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0']);
+  t.after(() => server.stop());
+  const [, port] = await server.shows(/HTTP {2}http:\/\/127\.0\.0\.1:(\d+)/);
+  const status = async (path: string, host: string) => {
+    const request = get({ host: '127.0.0.1', port, path, headers: { host } });
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    response.resume();
+    return response.statusCode;
+  };
+  for (const path of ['/', '/services', '/explain/api.production.local', '/status', '/config', '/top', '/cache'])
+    assert.deepEqual(
+      [await status(path, `rebound.example:${port}`), await status(path, `localhost:${port}`)],
+      [403, 200],
+      path,
+    );
+  for (const path of ['/health', '/metrics']) assert.equal(await status(path, 'monitoring.example'), 200, path);
 });

@@ -164,7 +164,7 @@ async function sample(count, seed) {
  * Runs the tests that run the mutated code until one fails: quick and near ones first, and sooner those of the room. What a test
  * runs is recorded when it is needed for the first time.
  */
-async function judge({ room, file, code, start, end, text }, known) {
+async function judge({ room, file, code, start, end, text, runsAt = start }, known) {
   const distances = await testsReaching(file, TESTS[room] ?? [room]);
   if (distances.size === 0) return { outcome: 'unreached' };
   const own = (test) => test.startsWith(join('build/test', room, '/'));
@@ -177,7 +177,7 @@ async function judge({ room, file, code, start, end, text }, known) {
     for (const test of [...distances.keys()].sort((a, b) => cost(a) - cost(b))) {
       if (!known.has(test)) known.set(test, await record(test));
       const { tookMs, covered } = known.get(test);
-      if (covered === undefined || !covers(covered.get(file) ?? [], start) || leftMs < 0) continue;
+      if (covered === undefined || !covers(covered.get(file) ?? [], runsAt) || leftMs < 0) continue;
       await writeFile(mutated, code.slice(0, start) + text + code.slice(end));
       const timeoutMs = MORE_MS + SLOWER * tookMs;
       const run = await runTest(test, timeoutMs);

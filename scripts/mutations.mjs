@@ -1,4 +1,5 @@
-// The small changes that scripts/mutate.mjs makes to JavaScript: each a range of the text and what takes its place.
+// The small changes that scripts/mutate.mjs makes to JavaScript: each a range of the text and what takes its place. Of an operator
+// `runsAt` is where its left side begins: V8 counts the operator itself with the right side, which may not be run.
 import { parse } from 'acorn';
 
 const OPERATORS = {
@@ -63,7 +64,7 @@ function collect(node, code, found) {
         const [left, right] = [node.left, node.right].map((side) => code.slice(side.start, side.end));
         found.push({ start: node.start, end: node.end, text: `((${left}) && (${right}))`, what: '?? became &&' });
       } else if (text !== undefined && !isStringSum(node))
-        found.push({ start, end: start + node.operator.length, text });
+        found.push({ start, end: start + node.operator.length, text, runsAt: node.start });
       break;
     }
     case 'UpdateExpression': {

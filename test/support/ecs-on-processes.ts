@@ -62,7 +62,10 @@ export async function startEcsOnProcesses(drainSeconds = 0): Promise<EcsOnProces
       await until(async () => {
         const { deployments, runningCount, desiredCount } = await service(name);
         return deployments.length === 1 && deployments[0].rolloutState === 'COMPLETED' && runningCount === desiredCount;
-      }, true);
+      }, true).catch(async (error: Error) => {
+        error.message += `\n${JSON.stringify(await service(name), null, 2)}`; // its events say what kept it
+        throw error;
+      });
     },
     async restart() {
       await cloudMap.stop();

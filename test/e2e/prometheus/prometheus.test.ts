@@ -1,10 +1,11 @@
 // Dashboards and alerts that were made for CoreDNS, evaluated by a real Prometheus that scrapes both servers while they serve the
 // same cluster and are asked the same questions.
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
 import { METRICS } from '../../../src/metric-table.ts';
 import { NODES, PODS, pod, podStatus, SERVICES, service } from '../../support/cluster-objects.ts';
 import { type Serving, serving } from '../../support/command.ts';
@@ -132,8 +133,17 @@ async function ask(): Promise<void> {
         await dig(port, name, type, transport, '+dnssec', '+timeout=5', '+tries=1');
 }
 
+/** Sizes and durations are those of one response in 64. */
+async function askMany(): Promise<void> {
+  const file = join(plane.folder, 'many');
+  await writeFile(file, `${NAME} A\n`.repeat(1_000));
+  for (const port of Object.values(ports))
+    await promisify(execFile)('dig', ['@127.0.0.1', '-p', String(port), '-f', file, '+tcp', '+keepopen', '+noall']);
+}
+
 test('every expression of common dashboards and alerts has series for both servers', options, async (t) => {
   for (let round = 0; round < ROUNDS; round++) await ask();
+  await askMany();
   // Rates need two scrapes that saw the counters.
   const counted = 'sum(count_over_time(coredns_dns_responses_total{rcode="SERVFAIL"}[1m])) by (job) > 3';
   await until(async () => (await prometheus.query(counted)).length, 2);

@@ -202,17 +202,16 @@ test('both servers count the same questions alike', options, async () => {
   };
   const before = { coredns: await counts('coredns'), healthdns: await counts('healthdns') };
   await ask();
-  const [theirs, ours] = await Promise.all(
-    (['coredns', 'healthdns'] as const).map(async (job) =>
-      Object.fromEntries(
-        [...(await counts(job))]
-          .map(([key, value]) => [key, value - (before[job].get(key) ?? 0)] as const)
-          .filter(([, value]) => value > 0)
-          .sort(),
-      ),
-    ),
-  );
-  assert.deepEqual(ours, theirs);
+  const counted = async (job: keyof typeof metrics) =>
+    Object.fromEntries(
+      [...(await counts(job))]
+        .map(([key, value]) => [key, value - (before[job].get(key) ?? 0)] as const)
+        .filter(([, value]) => value > 0)
+        .sort(),
+    );
+  const theirs = await counted('coredns');
+  assert.ok(Object.keys(theirs).length > 0);
+  await until(() => counted('healthdns'), theirs); // our text is kept for a second
 });
 
 /** Those of which one query counts one. */

@@ -86,6 +86,7 @@ test('an update replaces every task by the new revision, and never answers fewer
   }, 1);
   await other.ecs('UpdateService', { service: 'roll', taskDefinition: 'roll' });
   await other.stable('roll'); // the other replica sees its own write at once
+  assert.deepEqual((await other.tasks('roll')).map(revisionOf), [2, 2, 2, 2]);
   await one.stable('roll');
   clearInterval(watch);
   assert.equal(fewest, 4);

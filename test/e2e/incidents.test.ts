@@ -239,6 +239,7 @@ test('an API server that hangs is shown as stale, with the age of its data', opt
   });
   const page = await (await fetch(`${replica.http}/`)).text();
   assert.match(page, /Not confirmed for \d+ s; last known data are served/);
+  assert.match(page, /<td><span class="badge bad">stale<\/span><\/td><td>\d+ s ago<\/td>/);
 });
 
 test(

@@ -68,7 +68,7 @@ function Zones({ zones: { items, more } }: Live) {
               <a href={servicesHref(queryOf({ zone: name }))}>{short(name)}</a>
             </th>
             <td>
-              <Badge tone={state === 'ready' ? 'good' : state === 'stale' ? 'warn' : 'bad'}>{state}</Badge>
+              <Badge tone={state === 'ready' ? 'good' : 'bad'}>{state}</Badge>
             </td>
             <td>{count(services)}</td>
             <td>{count(instances)}</td>
@@ -123,7 +123,7 @@ function Sources({ sources }: Live) {
             <th scope="row">{name}</th>
             <td>{zones.map(short).join(', ')}</td>
             <td>
-              <Badge tone={state === 'synced' ? 'good' : state === 'stale' ? 'warn' : 'bad'}>{state}</Badge>
+              <Badge tone={state === 'synced' ? 'good' : 'bad'}>{state}</Badge>
             </td>
             <td>{ageSeconds === undefined ? 'never' : `${count(ageSeconds)} s ago`}</td>
             <td>

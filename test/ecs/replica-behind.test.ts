@@ -70,6 +70,10 @@ test('services, clusters and tasks that another replica made are neither missing
   const { tasks } = await one('RunTask', { cluster: 'blue', taskDefinition: 'web' });
   const seen = await other('DescribeTasks', { cluster: 'blue', tasks: [tasks[0].taskArn] });
   assert.deepEqual([seen.tasks[0]?.lastStatus, seen.failures], [tasks[0].lastStatus, []]);
+  const late = replicaOf(server);
+  const arns = [described.services[0].serviceArn, tasks[0].taskArn, described.services[0].taskDefinition];
+  for (const resourceArn of [...arns, described.services[0].clusterArn])
+    assert.deepEqual((await late('ListTagsForResource', { resourceArn })).tags, [], resourceArn);
   const gone = await other('DescribeTasks', { cluster: 'blue', tasks: ['nothing'] });
   assert.equal(gone.failures[0].reason, 'MISSING');
 });

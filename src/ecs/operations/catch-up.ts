@@ -17,13 +17,21 @@ export async function catchUp(api: EcsApi, input: unknown, writes: boolean): Pro
     serviceKey({ cluster, name: nameOf(one) }),
   );
   const tasks = [...named('task'), ...named('tasks')].map(nameOf);
+  const definitions = named('taskDefinition').map(nameOf);
+  for (const arn of named('resourceArn')) {
+    const [, kind, path] = /^arn:aws:ecs:[^:]*:[^:]*:([a-z-]+)\/(.+)$/.exec(arn) ?? [];
+    if (kind === 'cluster') clusters.push(path);
+    else if (kind === 'service') services.push(path);
+    else if (kind === 'task') tasks.push(nameOf(arn));
+    else if (kind === 'task-definition') definitions.push(path);
+  }
   const reread = (known: ReadonlyMap<string, unknown>, keys: readonly string[]) =>
     keys.filter((key) => key !== '' && (writes || !known.has(key)));
   await Promise.all([
     ...reread(state.clusters, clusters).map((key) => state.refresh('cluster', key)),
     ...reread(state.services, services).map((key) => state.refresh('service', key)),
     ...reread(engine.tasks, tasks).map((id) => engine.refresh(id)),
-    ...named('taskDefinition').map((one) => refreshDefinition(api, nameOf(one))),
+    ...definitions.map((one) => refreshDefinition(api, one)),
   ]);
 }
 

@@ -116,9 +116,10 @@ export function typeCounter(type: number): number {
 export const arrivalOf = (arrived: number): number => (arrived - COUNTER.UDP4) * TYPE_SLOTS;
 
 /** The size of a message → its place among SIZE_BOUNDS. */
-export const SIZE_SLOTS = Uint8Array.from({ length: 65_536 }, (_, size) =>
-  SIZE_BOUNDS.findIndex((most) => size <= most),
-);
+export const SIZE_SLOTS = new Uint8Array(65_536);
+SIZE_BOUNDS.forEach((most, slot) => {
+  SIZE_SLOTS.fill(slot, slot === 0 ? 0 : SIZE_BOUNDS[slot - 1] + 1, most + 1);
+});
 
 /** How long responses took, each of them for `weight`. */
 export function countDuration(counters: Counters, milliseconds: number, weight: number): void {

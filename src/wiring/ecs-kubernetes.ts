@@ -30,8 +30,8 @@ export function startEcsInCluster(
   const stopping = new AbortController();
   const { signal } = stopping;
   const server = connectApiServer(cluster, clock, HEADERS_MS);
-  const state = new KubernetesState({ server, namespace, signal });
-  const engine = new KubernetesEngine({ state, server, namespace, clock, signal });
+  const state = new KubernetesState({ server, namespace, clock, random, signal });
+  const engine = new KubernetesEngine({ state, server, namespace, clock, random, signal });
   const writer = new DeploymentWriter({
     ...{ state, engine, server, namespace, clock, log, signal },
     drainSeconds: ({ registries }) => drainSeconds ?? (registries.length === 0 ? 0 : ttlSeconds(cloudMap, registries)),

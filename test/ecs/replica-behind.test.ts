@@ -2,6 +2,7 @@
 // Two replicas over one API server, whose watches have not brought anything yet.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { systemClock } from '../../src/clock.ts';
 import { KubernetesEngine } from '../../src/ecs/kubernetes/kubernetes-engine.ts';
 import { KubernetesState } from '../../src/ecs/kubernetes/kubernetes-state.ts';
 import { callEcsOperation } from '../../src/ecs/operations/call-ecs.ts';
@@ -34,8 +35,10 @@ function apiServerInMemory(): ApiServer & { failing: boolean } {
 }
 
 function replicaOf(server: ApiServer): (operation: string, input: object) => Promise<any> {
-  const clock = fakeClock();
-  const settings = { server, namespace: 'tasks', clock, signal: new AbortController().signal };
+  // Waits between attempts pass by themselves.
+  const { setTimeoutKeepingAlive } = systemClock;
+  const clock = { ...fakeClock(), setTimeoutKeepingAlive };
+  const settings = { server, namespace: 'tasks', clock, random: () => 0, signal: new AbortController().signal };
   const state = new KubernetesState(settings);
   state.listed();
   const engine = new KubernetesEngine({ ...settings, state });
@@ -86,4 +89,18 @@ test('what cannot be read is not called missing', async () => {
   for (const input of [{ services: ['web'] }, { cluster: 'green', services: ['web'] }])
     await assert.rejects(one('DescribeServices', input), { code: 'ServiceUnavailable', message: /etcd is down/ });
   await assert.rejects(one('DescribeTasks', { cluster: 'blue', tasks: ['x'] }), { code: 'ServiceUnavailable' });
+});
+
+test('registrations of one family, however many at the same time, get a revision each', async () => {
+  const server = apiServerInMemory();
+  const replicas = [replicaOf(server), replicaOf(server), replicaOf(server)];
+  const count = 60;
+  const all = await Promise.all(
+    Array.from({ length: count }, (_, i) => replicas[i % 3]!('RegisterTaskDefinition', definition)),
+  );
+  const revisions = all.map(({ taskDefinition }) => taskDefinition.revision).sort((a, b) => a - b);
+  assert.deepEqual(
+    revisions,
+    Array.from({ length: count }, (_, i) => i + 1),
+  );
 });

@@ -86,7 +86,7 @@ export function openKubernetesStore(settings: KubernetesStoreSettings): Kubernet
       ? undefined
       : `the API server of ${config.label} has not been read yet: ${[...followed.unread].join(', ')}`;
   const context: WriteContext = {
-    ...{ mirror, client, clock },
+    ...{ mirror, client, clock, random: settings.random },
     take: (object) => followed.take(object),
     feed: (changes) => followed.feed(changes),
   };

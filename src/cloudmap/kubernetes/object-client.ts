@@ -1,6 +1,7 @@
 // Reading and writing Cloud Map's objects in one namespace of a cluster.
 import type { Clock } from '../../clock.ts';
 import { ApiError, type ApiServer } from '../../sources/kubernetes/api/api-server.ts';
+import type { ConflictTimes } from '../../sources/kubernetes/api/conflicts.ts';
 import { type Fields, fields, list, optionalFields, timeMs } from '../../sources/kubernetes/api/objects.ts';
 import type { StoreChange } from '../records.ts';
 import { DELETING, type HeldObject, readHeldObject } from './held-object.ts';
@@ -62,10 +63,9 @@ export function createObjectClient(server: ApiServer, namespace: string, signal:
   };
 }
 
-export interface WriteContext {
+export interface WriteContext extends ConflictTimes {
   readonly mirror: Mirror;
   readonly client: ObjectClient;
-  readonly clock: Clock;
   /** Takes in an object of a response; undefined: there was none. */
   readonly take: (object: HeldObject | undefined) => void;
   /** Takes in records that may have changed. */

@@ -2,6 +2,7 @@
 // each operation with the object that it concerns.
 
 import { ApiError } from '../../sources/kubernetes/api/api-server.ts';
+import { conflictRetries } from '../../sources/kubernetes/api/conflicts.ts';
 import { fields, optionalFields } from '../../sources/kubernetes/api/objects.ts';
 import {
   type NamespaceRecord,
@@ -76,8 +77,6 @@ function instanceEdits(
   return edits;
 }
 
-const ATTEMPTS = 8;
-
 async function writeNamespace(
   context: WriteContext,
   record: NamespaceRecord,
@@ -143,26 +142,28 @@ async function editRecord(context: WriteContext, first: HeldObject, edit: Record
 
 /** Applies `change` to the latest version of the object, again after each conflict; returns the written object. */
 async function replaceUntilCurrent(
-  { client, take, mirror, feed }: WriteContext,
+  context: WriteContext,
   first: HeldObject,
   change: (held: HeldObject) => object,
 ): Promise<HeldObject> {
+  const { client, take, mirror, feed } = context;
   const resource = resourceOf(first.kind);
+  const shallRetry = conflictRetries(context);
   let held = first;
-  for (let attempt = 1; ; attempt++) {
+  for (;;) {
     try {
       const written = await client.replace(resource, held.name, change(held));
       take(written);
       return written;
     } catch (error) {
-      if (!(error instanceof ApiError) || (error.status !== 409 && error.status !== 404) || attempt === ATTEMPTS)
-        throw error;
+      if (!(error instanceof ApiError) || (error.status !== 409 && error.status !== 404)) throw error;
       const present = error.status === 409 ? await client.get(resource, held.name) : undefined;
       if (present === undefined) {
         feed(mirror.forget(resource, held.name));
         throw new WriteConflict(`${held.name} was deleted by another replica`);
       }
       take(present);
+      if (!(await shallRetry())) throw error;
       held = present;
     }
   }

@@ -1,6 +1,7 @@
 // Writes instances of one Cloud Map service into its slices: one write for each affected slice, based on the version that
 // was read, and planned again when another replica was faster.
 import { ApiError } from '../../sources/kubernetes/api/api-server.ts';
+import { conflictRetries } from '../../sources/kubernetes/api/conflicts.ts';
 import type { InstanceRecord, OperationRecord } from '../records.ts';
 import type { HeldObject, KeptInstance } from './held-object.ts';
 import { DELETING } from './held-object.ts';
@@ -26,8 +27,6 @@ export interface InstanceEdit {
   readonly operations: readonly OperationRecord[];
 }
 
-const ATTEMPTS = 8;
-
 /** Rejects with WriteConflict if another replica changed one of these instances, else with the server's error. */
 export async function writeInstances(
   context: WriteContext,
@@ -37,7 +36,8 @@ export async function writeInstances(
   const { mirror } = context;
   const found = (id: string) => JSON.stringify(mirror.locate(serviceId, id)?.kept.record);
   const before = new Map(edits.map(({ id }) => [id, found(id)]));
-  for (let attempt = 1; ; attempt++) {
+  const shallRetry = conflictRetries(context);
+  for (;;) {
     for (const { id, record } of edits) {
       const now = found(id);
       if (now !== before.get(id) && now !== JSON.stringify(record))
@@ -47,7 +47,7 @@ export async function writeInstances(
     if (service === undefined) throw new WriteConflict(`service ${serviceId} is gone`);
     const plans = planSlices(context, service, edits);
     if (await carryOut(context, service, plans)) return;
-    if (attempt === ATTEMPTS)
+    if (!(await shallRetry()))
       throw new WriteConflict('other replicas write to the same slices all the time; ask again');
   }
 }

@@ -1,9 +1,10 @@
 // Tasks as pods of one namespace. Those of services are made by their Deployments; RunTask makes pods itself. Every replica
 // watches all of them.
 import { randomBytes } from 'node:crypto';
-import type { Clock, Timer } from '../../clock.ts';
+import type { Timer } from '../../clock.ts';
 import { AwsError } from '../../cloudmap/aws-error.ts';
 import { ApiError, type ApiServer } from '../../sources/kubernetes/api/api-server.ts';
+import { type ConflictTimes, conflictRetries } from '../../sources/kubernetes/api/conflicts.ts';
 import {
   type Fields,
   fields,
@@ -23,15 +24,12 @@ import { ECS_LABEL, SERVICE_ANNOTATION, STOPPED_ANNOTATION, TAGS_ANNOTATION } fr
 import { taskOfPod } from './pod-task.ts';
 import { podOfTask } from './service-deployment.ts';
 
-export interface KubernetesEngineSettings {
+export interface KubernetesEngineSettings extends ConflictTimes {
   readonly state: EcsState;
   readonly server: ApiServer;
   readonly namespace: string;
-  readonly clock: Clock;
   readonly signal: AbortSignal;
 }
-
-const ATTEMPTS = 5;
 
 const POD_NAME = /^[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?$/;
 
@@ -125,10 +123,11 @@ export class KubernetesEngine implements TaskEngine {
     return this.#annotate(id, TAGS_ANNOTATION, tags);
   }
 
-  /** Another writer of the pod, such as the kubelet, may be faster once. */
+  /** Another writer of the pod, such as the kubelet, may be faster. */
   async #annotate(id: string, key: string, value: object): Promise<void> {
     const { server, signal } = this.#settings;
-    for (let attempt = 1; ; attempt++) {
+    const shallRetry = conflictRetries(this.#settings);
+    for (;;) {
       try {
         const pod = await server.exchange('GET', this.#path(id), undefined, signal);
         const own = fields(pod.metadata, 'metadata');
@@ -141,7 +140,7 @@ export class KubernetesEngine implements TaskEngine {
       } catch (error) {
         if (isGone(error)) return;
         const isOutdated = error instanceof ApiError && error.status === 409;
-        if (!isOutdated || attempt === ATTEMPTS) throw refusal(error);
+        if (!isOutdated || !(await shallRetry())) throw refusal(error);
       }
     }
   }

@@ -2,12 +2,13 @@
 // version that it knows, and plans again if another one was faster.
 import { AwsError } from '../../cloudmap/aws-error.ts';
 import { ApiError, type ApiServer } from '../../sources/kubernetes/api/api-server.ts';
+import { type ConflictTimes, conflictRetries } from '../../sources/kubernetes/api/conflicts.ts';
 import { type Fields, fields, metadata } from '../../sources/kubernetes/api/objects.ts';
 import type { WatchedKind } from '../../sources/kubernetes/watch/watched-kind.ts';
 import { type EcsChange, type EcsPlan, type EcsState, EcsTables } from '../model/ecs-state.ts';
 import { RECORDS, readRecordObject, recordObject, recordObjectName } from './ecs-objects.ts';
 
-export interface KubernetesStateSettings {
+export interface KubernetesStateSettings extends ConflictTimes {
   readonly server: ApiServer;
   readonly namespace: string;
   readonly signal: AbortSignal;
@@ -20,11 +21,11 @@ interface Held {
   readonly raw: Fields;
 }
 
-const ATTEMPTS = 8;
-
 export class KubernetesState extends EcsTables implements EcsState {
   readonly #settings: KubernetesStateSettings;
   readonly #held = new Map<string, Held>();
+  /** Objects that a request of this replica is writing right now. */
+  readonly #writing = new Map<string, Promise<void>>();
   #isListed = false;
 
   constructor(settings: KubernetesStateSettings) {
@@ -42,17 +43,46 @@ export class KubernetesState extends EcsTables implements EcsState {
   }
 
   async mutate<Result>(plan: () => EcsPlan<Result>): Promise<Result> {
-    for (let attempt = 1; ; attempt++) {
+    const shallRetry = conflictRetries(this.#settings);
+    for (;;) {
       const { changes, result } = plan();
-      try {
-        for (const change of changes) await this.#write(change);
-        return result;
-      } catch (error) {
-        const isOutdated = error instanceof ApiError && (error.status === 409 || error.status === 404);
-        if (!isOutdated || attempt === ATTEMPTS)
-          throw new AwsError('ServiceUnavailable', `not stored: ${(error as Error).message}`);
-        for (const change of changes) await this.#read(recordObjectName(change));
+      const names = changes.map(recordObjectName);
+      const before = names.find((name) => this.#writing.has(name));
+      if (before !== undefined) {
+        // In turn, in the order of the requests: against each other, some would lose every time.
+        await this.#writing.get(before);
+        continue;
       }
+      const conflict = await this.#whileWriting(names, () => this.#writeAll(changes));
+      if (conflict === undefined) return result;
+      if (!(await shallRetry())) throw notStored(conflict);
+    }
+  }
+
+  /** Resolves to the conflict if another replica was faster; its version is known then. */
+  async #writeAll(changes: readonly EcsChange[]): Promise<ApiError | undefined> {
+    try {
+      for (const change of changes) await this.#write(change);
+      return undefined;
+    } catch (error) {
+      const isOutdated = error instanceof ApiError && (error.status === 409 || error.status === 404);
+      if (!isOutdated) throw notStored(error);
+      for (const { collection, key } of changes) await this.refresh(collection, key);
+      return error;
+    }
+  }
+
+  async #whileWriting<Result>(names: readonly string[], write: () => Promise<Result>): Promise<Result> {
+    let done = () => {};
+    const written = new Promise<void>((resolve) => {
+      done = resolve;
+    });
+    for (const name of names) this.#writing.set(name, written);
+    try {
+      return await write();
+    } finally {
+      for (const name of names) this.#writing.delete(name);
+      done();
     }
   }
 
@@ -133,3 +163,6 @@ export class KubernetesState extends EcsTables implements EcsState {
     this.tell([change]);
   }
 }
+
+const notStored = (error: unknown): AwsError =>
+  new AwsError('ServiceUnavailable', `not stored: ${(error as Error).message}`);

@@ -1,6 +1,7 @@
 // Writes of several replicas to one cluster, in the orders that go wrong by chance only once in a while.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { systemClock } from '../../../src/clock.ts';
 import { readHeldObject } from '../../../src/cloudmap/kubernetes/held-object.ts';
 import type { ObjectClient } from '../../../src/cloudmap/kubernetes/object-client.ts';
 import { Mirror, type Resource } from '../../../src/cloudmap/kubernetes/object-mirror.ts';
@@ -16,7 +17,10 @@ type Hook = (method: string, resource: Resource) => Promise<void> | void;
 function cluster() {
   const objects = new Map<string, Fields>();
   let version = 100;
-  const clock = fakeClock();
+  // Waits between attempts pass by themselves.
+  const { setTimeoutKeepingAlive } = systemClock;
+  const clock = { ...fakeClock(), setTimeoutKeepingAlive };
+  const random = () => 0;
 
   function put(resource: Resource, name: string, object: object): Fields {
     const metadata = fields((object as Fields).metadata, 'metadata');
@@ -67,7 +71,7 @@ function cluster() {
     const take = (object: Parameters<typeof mirror.observe>[0] | undefined) => void (object && mirror.observe(object));
     return {
       mirror,
-      write: (...changes: StoreChange[]) => writeAll({ mirror, client, clock, take, feed() {} }, changes),
+      write: (...changes: StoreChange[]) => writeAll({ mirror, client, clock, random, take, feed() {} }, changes),
       /** As its watch would. */
       see() {
         for (const object of objects.values()) mirror.observe(readHeldObject(object));
@@ -133,6 +137,20 @@ test('concurrent writes of two replicas to different instances of one slice are 
   other.see();
   for (const replica of [one, other])
     assert.deepEqual(replica.instances('srv-1'), ['a 10.0.0.1', 'b 10.0.0.2', 'c 10.0.0.3']);
+});
+
+test('a write to a slice that another replica writes to all the time is made in the end', async () => {
+  let left = 0;
+  const { one, other } = await withService(async (method, resource) => {
+    if (method === 'replace' && resource === 'endpointslices' && left-- > 0)
+      await other.write(instance('a', `10.0.0.${left + 1}`));
+  });
+  await other.write(instance('a', '10.0.0.30'));
+  one.see();
+  left = 25;
+  await one.write(instance('b', '10.0.1.1'));
+  other.see();
+  for (const replica of [one, other]) assert.deepEqual(replica.instances('srv-1'), ['a 10.0.0.1', 'b 10.0.1.1']);
 });
 
 test('a write based on a record that another replica has changed is rejected', async () => {

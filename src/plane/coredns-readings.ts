@@ -21,7 +21,7 @@ export interface CorednsSource {
   readonly server: string;
   /** The plugin that has own names: "kubernetes" or "file". */
   readonly ownPlugin: string;
-  /** The counters of each view; of what is no view's, ''. */
+  /** The counters of each view; those outside of any view are at ''. */
   readonly views: Iterable<readonly [view: string, rows: readonly Counters[]]>;
   readonly statistics: readonly ForwardStatistics[];
 }

@@ -1,5 +1,5 @@
 // The control plane's view of one data thread: starting, feeding and querying it, and noticing its death.
-import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import { ListenError } from '../native/listen-error.ts';
 import { closeOrphans, type ReportedDescriptor } from '../native/orphaned-descriptors.ts';
 import type { SocketAddress } from '../native/socket-address.ts';
@@ -10,7 +10,7 @@ import type { ForwardStatistics } from './forward-statistics.ts';
 import type { ListeningAddress } from './plane.ts';
 import type { QueryLine } from './query-line.ts';
 import type { QueryPath, QueryPathRequest } from './query-path.ts';
-import type { FromThread, ThreadData, ToThread } from './thread-messages.ts';
+import type { FromThread, Replies, Request, ThreadData, ToThread } from './thread-messages.ts';
 import { type WaitingThread, wakeThread } from './waiting-thread.ts';
 
 export interface DataThread {
@@ -61,107 +61,23 @@ const CLOSE_MS = 2000;
 /** Longer than DRAIN_MS of thread.ts. */
 const DRAIN_MS = 8000;
 
-// biome-ignore lint/complexity/noExcessiveLinesPerFunction: short functions over the state of one worker thread
 export function startDataThread(waiting: WaitingThread, data: ThreadData, events: DataThreadEvents): DataThread {
   const worker = wakeThread(waiting, data);
-  const cacheReplies = new Map<number, (reply: Extract<FromThread, { kind: 'cache' }>) => void>();
-  const pathReplies = new Map<number, (path: QueryPath) => void>();
-  let onListen: ((reply: FromThread) => void) | undefined;
-  let onShared: ((done: boolean) => void) | undefined;
-  let onStopped: (() => void) | undefined;
-  let onTakenIn: (() => void) | undefined;
-  let hasExited = false;
-  let lastId = 0;
-  let closing = false;
-  /** It has closed its sockets itself. */
-  let ended = false;
-  let cause = 'it ended';
-  const descriptors: ReportedDescriptor[] = [];
-  const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
-
   const tell = (message: ToThread, transfer: readonly (ArrayBuffer | MessagePort)[] = []) =>
     worker.postMessage(message, transfer);
+  const requests = createRequests(tell);
+  const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+  let closing = false;
+  let cause = 'it ended';
 
-  const failAll = (): void => {
-    hasExited = true;
-    onListen?.({ kind: 'listen-failed', message: `data thread: ${cause}`, code: 'EDIED' });
-    onShared?.(false);
-    onStopped?.();
-    onTakenIn?.();
-    for (const [id, reply] of cacheReplies) reply({ kind: 'cache', id, flushed: 0, listing: [] });
-    cacheReplies.clear();
-    for (const reply of pathReplies.values()) reply({ rules: [] });
-    pathReplies.clear();
-  };
-
-  const counters: Counters = new Float64Array(data.counters, 0, COUNTERS);
-  worker.on('message', (message: FromThread) => {
-    if (OPTIONAL.has(message.kind)) counters[COUNTER.TAKEN]++;
-    switch (message.kind) {
-      case 'applied':
-        events.onApplied(message.id);
-        break;
-      case 'files-read':
-        events.onFilesRead();
-        break;
-      case 'opened':
-        descriptors.push(message.descriptor);
-        break;
-      case 'listening':
-      case 'listen-failed':
-        onListen?.(message);
-        break;
-      case 'shared':
-        onShared?.(message.done);
-        break;
-      case 'stopped-listening':
-        onStopped?.();
-        break;
-      case 'cache-taken-in':
-        onTakenIn?.();
-        break;
-      case 'cache':
-        cacheReplies.get(message.id)?.(message);
-        cacheReplies.delete(message.id);
-        break;
-      case 'query-path':
-        pathReplies.get(message.id)?.(message.path);
-        pathReplies.delete(message.id);
-        break;
-      case 'forward':
-        events.onForwardStatistics(message.statistics);
-        break;
-      case 'log':
-        events.log(message.level, message.message);
-        break;
-      case 'query':
-        events.onQuery(message.line);
-        break;
-      case 'tally':
-        events.onTally(message.bytes);
-        break;
-      case 'closed':
-        ended = true;
-        break;
-    }
-  });
+  followThread(worker, new Float64Array(data.counters, 0, COUNTERS), { ...events, onReply: requests.settle });
   worker.on('error', (error) => {
     cause = error.message;
   });
   worker.once('exit', () => {
-    failAll();
-    counters[COUNTER.TAKEN] = counters[COUNTER.POSTED];
-    if (!ended) closeOrphans(descriptors);
+    requests.fail();
     if (!closing) events.onDeath(cause);
   });
-
-  const askCache = (message: (id: number) => ToThread) =>
-    new Promise<Extract<FromThread, { kind: 'cache' }>>((resolve) => {
-      const id = ++lastId;
-      cacheReplies.set(id, resolve);
-      tell(message(id));
-      if (hasExited) failAll();
-    });
 
   const end = async (kind: 'drain' | 'close', timeoutMs: number): Promise<void> => {
     closing = true;
@@ -173,42 +89,18 @@ export function startDataThread(waiting: WaitingThread, data: ThreadData, events
 
   return {
     sendChanges: (id, bytes) => tell({ kind: 'changes', id, bytes }, [bytes]),
-    listen: (addresses, shared) =>
-      new Promise((resolve, reject) => {
-        onListen = (reply) => {
-          onListen = undefined;
-          if (reply.kind === 'listening') resolve({ addresses: reply.addresses, fallback: reply.fallback });
-          else if (reply.kind === 'listen-failed') reject(new ListenError(reply.message, reply.code));
-        };
-        tell({ kind: 'listen', addresses, shared });
-        if (hasExited) failAll();
-      }),
-    share: (on) =>
-      new Promise((resolve) => {
-        onShared = resolve;
-        tell({ kind: 'share', on });
-        if (hasExited) failAll();
-      }),
-    stopListening: () =>
-      new Promise((resolve) => {
-        onStopped = resolve;
-        tell({ kind: 'stop-listening' });
-        if (hasExited) failAll();
-      }),
+    async listen(addresses, shared) {
+      const reply = await requests.ask({ kind: 'listen', addresses, shared });
+      if (reply === undefined) throw new ListenError(`data thread: ${cause}`, 'EDIED');
+      if ('problem' in reply) throw new ListenError(reply.problem, reply.code);
+      return reply;
+    },
+    share: async (on) => (await requests.ask({ kind: 'share', on })) ?? false,
+    stopListening: () => requests.ask({ kind: 'stop-listening' }),
     setQueryLog: (instead) => tell({ kind: 'query-log', instead }),
-    async flushCache(scope) {
-      return (await askCache((id) => ({ kind: 'flush-cache', id, scope }))).flushed;
-    },
-    async listCache(limit, below) {
-      return (await askCache((id) => ({ kind: 'list-cache', id, limit, below }))).listing;
-    },
-    explainQuery: (request) =>
-      new Promise((resolve) => {
-        const id = ++lastId;
-        pathReplies.set(id, resolve);
-        tell({ kind: 'explain-query', id, request });
-        if (hasExited) failAll();
-      }),
+    flushCache: async (scope) => (await requests.ask({ kind: 'flush-cache', scope })) ?? 0,
+    listCache: async (limit, below) => (await requests.ask({ kind: 'list-cache', limit, below })) ?? [],
+    explainQuery: async (request) => (await requests.ask({ kind: 'explain-query', request })) ?? { rules: [] },
     kill(reason) {
       cause = reason;
       void worker.terminate();
@@ -218,13 +110,83 @@ export function startDataThread(waiting: WaitingThread, data: ThreadData, events
       tell({ kind: 'hand-cache-over', port: port1 }, [port1]);
       return other.takeCacheIn(port2);
     },
-    takeCacheIn: (port) =>
-      new Promise((resolve) => {
-        onTakenIn = resolve;
-        tell({ kind: 'take-cache-in', port }, [port]);
-        if (hasExited) failAll();
-      }),
+    takeCacheIn: (port) => requests.ask({ kind: 'take-cache-in', port }, [port]),
     drain: () => end('drain', DRAIN_MS),
     close: () => end('close', CLOSE_MS),
   };
+}
+
+interface Requests {
+  /** Undefined: the thread has ended without a reply. */
+  ask<Kind extends Request['kind']>(
+    request: Extract<Request, { kind: Kind }>,
+    transfer?: readonly MessagePort[],
+  ): Promise<Replies[Kind] | undefined>;
+  settle(id: number, reply: Replies[keyof Replies]): void;
+  /** There will be no further replies. */
+  fail(): void;
+}
+
+function createRequests(tell: (message: ToThread, transfer?: readonly MessagePort[]) => void): Requests {
+  const waiting = new Map<number, (reply: Replies[keyof Replies] | undefined) => void>();
+  let lastId = 0;
+  let hasEnded = false;
+  return {
+    ask<Kind extends Request['kind']>(request: Extract<Request, { kind: Kind }>, transfer?: readonly MessagePort[]) {
+      if (hasEnded) return Promise.resolve(undefined);
+      const id = ++lastId;
+      return new Promise<Replies[Kind] | undefined>((resolve) => {
+        waiting.set(id, (reply) => resolve(reply as Replies[Kind] | undefined));
+        tell({ kind: 'request', id, request }, transfer);
+      });
+    },
+    settle(id, reply) {
+      waiting.get(id)?.(reply);
+      waiting.delete(id);
+    },
+    fail() {
+      hasEnded = true;
+      for (const settle of waiting.values()) settle(undefined);
+      waiting.clear();
+    },
+  };
+}
+
+interface Followed extends DataThreadEvents {
+  onReply(id: number, reply: Replies[keyof Replies]): void;
+}
+
+/** Passes its messages on, and closes its sockets where it has died with them open. */
+function followThread(worker: Worker, counters: Counters, events: Followed): void {
+  const descriptors: ReportedDescriptor[] = [];
+  /** It has closed its sockets itself. */
+  let ended = false;
+  worker.on('message', (message: FromThread) => {
+    if (OPTIONAL.has(message.kind)) counters[COUNTER.TAKEN]++;
+    switch (message.kind) {
+      case 'applied':
+        return events.onApplied(message.id);
+      case 'reply':
+        return events.onReply(message.id, message.reply);
+      case 'files-read':
+        return events.onFilesRead();
+      case 'opened':
+        descriptors.push(message.descriptor);
+        return;
+      case 'forward':
+        return events.onForwardStatistics(message.statistics);
+      case 'log':
+        return events.log(message.level, message.message);
+      case 'query':
+        return events.onQuery(message.line);
+      case 'tally':
+        return events.onTally(message.bytes);
+      case 'closed':
+        ended = true;
+    }
+  });
+  worker.once('exit', () => {
+    counters[COUNTER.TAKEN] = counters[COUNTER.POSTED];
+    if (!ended) closeOrphans(descriptors);
+  });
 }

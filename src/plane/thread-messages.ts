@@ -25,46 +25,55 @@ export interface ThreadData {
   readonly queryLog: QueryLogInstead;
 }
 
-export type ToThread =
-  | { readonly kind: 'changes'; readonly id: number; readonly bytes: ArrayBuffer }
+/** What the control plane asks of a thread. */
+export type Request =
   /** `shared`: beside the sockets of other threads. */
   | { readonly kind: 'listen'; readonly addresses: readonly SocketAddress[]; readonly shared: boolean }
   /** Lets others bind the same addresses, or no longer. */
   | { readonly kind: 'share'; readonly on: boolean }
   /** Closes the listening sockets, after what they have received has been answered. */
   | { readonly kind: 'stop-listening' }
-  /** Sends what is cached through the port, or takes in what comes out of it until it is closed. */
-  | { readonly kind: 'hand-cache-over' | 'take-cache-in'; readonly port: MessagePort }
+  /** Puts what comes out of the port, until it is closed, into the cache. */
+  | { readonly kind: 'take-cache-in'; readonly port: MessagePort }
+  | { readonly kind: 'flush-cache'; readonly scope: FlushScope }
+  | { readonly kind: 'list-cache'; readonly limit: number; readonly below?: Uint8Array }
+  | { readonly kind: 'explain-query'; readonly request: QueryPathRequest };
+
+/** The reply to each kind of request. */
+export interface Replies {
+  listen:
+    | { readonly addresses: readonly ListeningAddress[]; readonly fallback: string | undefined }
+    | { readonly problem: string; readonly code: string };
+  /** Whether the sockets can be shared. */
+  share: boolean;
+  'stop-listening': undefined;
+  'take-cache-in': undefined;
+  /** The number of answers. */
+  'flush-cache': number;
+  'list-cache': readonly CacheListing[];
+  'explain-query': QueryPath;
+}
+
+export type ToThread =
+  | { readonly kind: 'changes'; readonly id: number; readonly bytes: ArrayBuffer }
+  | { readonly kind: 'request'; readonly id: number; readonly request: Request }
+  /** Sends what is cached through the port. */
+  | { readonly kind: 'hand-cache-over'; readonly port: MessagePort }
+  | { readonly kind: 'query-log'; readonly instead: QueryLogInstead }
   /** Ends it when no client waits any more. */
   | { readonly kind: 'drain' }
-  | { readonly kind: 'query-log'; readonly instead: QueryLogInstead }
-  | { readonly kind: 'flush-cache'; readonly id: number; readonly scope: FlushScope }
-  | { readonly kind: 'list-cache'; readonly id: number; readonly limit: number; readonly below?: Uint8Array }
-  | { readonly kind: 'explain-query'; readonly id: number; readonly request: QueryPathRequest }
   | { readonly kind: 'close' };
 
 export type FromThread =
   | { readonly kind: 'applied'; readonly id: number }
+  | { readonly kind: 'reply'; readonly id: number; readonly reply: Replies[keyof Replies] }
   /**
    * A socket that is not Node's, or an epoll descriptor with all that it watches: if the thread dies, the control plane
    * closes it, or it would go on taking queries.
    */
   | { readonly kind: 'opened'; readonly descriptor: ReportedDescriptor }
-  | {
-      readonly kind: 'listening';
-      readonly addresses: readonly ListeningAddress[];
-      readonly fallback: string | undefined;
-    }
-  | { readonly kind: 'listen-failed'; readonly message: string; readonly code: string }
-  /** `done`: whether the sockets can be shared. */
-  | { readonly kind: 'shared'; readonly done: boolean }
-  | { readonly kind: 'stopped-listening' }
-  /** All that came through the port is in the cache. */
-  | { readonly kind: 'cache-taken-in' }
   /** The files of hosts and upstreams have been read. */
   | { readonly kind: 'files-read' }
-  | { readonly kind: 'cache'; readonly id: number; readonly flushed: number; readonly listing: readonly CacheListing[] }
-  | { readonly kind: 'query-path'; readonly id: number; readonly path: QueryPath }
   | { readonly kind: 'forward'; readonly statistics: ForwardStatistics }
   | { readonly kind: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly message: string }
   | { readonly kind: 'query'; readonly line: QueryLine }

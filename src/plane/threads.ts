@@ -22,7 +22,7 @@ import type { WaitingThread } from './waiting-thread.ts';
 import { Watchdog } from './watchdog.ts';
 
 export interface DataPlaneOptions extends PlaneEvents {
-  /** The compiled src/server/thread.ts. */
+  /** The compiled src/thread/thread.ts. */
   readonly threadUrl: URL;
   readonly clock: Clock;
   readonly random: Random;
@@ -108,7 +108,7 @@ export async function startDataPlane(
     return [...current.statistics()].reduce((sum, { counters }) => sum + counters.bugs, errors + restarts);
   }
 
-  /** The counters of each view, past and present; of what is no view's, ''. */
+  /** The counters of each view, past and present; those outside of any view are at ''. */
   function rowsByView(): Map<string, Counters[]> {
     const byView = new Map<string, Counters[]>([['', [ended]]]);
     const add = (view: string, rows: readonly Counters[]) => byView.set(view, [...(byView.get(view) ?? []), ...rows]);

@@ -14,7 +14,7 @@ import { createPacketMemory } from '../native/packet-memory.ts';
 import { COUNTER, COUNTERS, type Counters, countersOfView, mayPost } from '../plane/counters.ts';
 import type { ForwardSettings } from '../plane/forward-settings.ts';
 import { sumOfStatistics } from '../plane/forward-statistics.ts';
-import type { FromThread, ToThread } from '../plane/thread-messages.ts';
+import type { FromThread, Replies, Request, ToThread } from '../plane/thread-messages.ts';
 import { awaitData } from '../plane/waiting-thread.ts';
 import { type Listeners, openListeners } from '../server/listeners.ts';
 import { createEngine, type EngineDeps } from './engine.ts';
@@ -118,7 +118,7 @@ function applyNext(): void {
   if (changes.length > 0) setImmediate(applyNext);
 }
 
-async function listen({ addresses, shared }: Extract<ToThread, { kind: 'listen' }>): Promise<void> {
+async function listen({ addresses, shared }: Extract<Request, { kind: 'listen' }>): Promise<Replies['listen']> {
   try {
     await listeners?.close();
     listeners = await openListeners(engine, settings, addresses, {
@@ -134,10 +134,10 @@ async function listen({ addresses, shared }: Extract<ToThread, { kind: 'listen' 
       },
     });
     loopRuns = listeners.addresses.some(({ mode }) => mode === 'batched');
-    tell({ kind: 'listening', addresses: listeners.addresses, fallback: listeners.fallback });
+    return { addresses: listeners.addresses, fallback: listeners.fallback };
   } catch (error) {
     const { message, code } = error as ListenError;
-    tell({ kind: 'listen-failed', message, code: code ?? 'UNKNOWN' });
+    return { problem: message, code: code ?? 'UNKNOWN' };
   }
 }
 
@@ -151,9 +151,10 @@ async function handCacheOver(port: MessagePort): Promise<void> {
   port.close();
 }
 
-function takeCacheIn(port: MessagePort): void {
+/** Resolves when all that came through the port is in the cache. */
+function takeCacheIn(port: MessagePort): Promise<undefined> {
   port.on('message', ({ forwarder, handed }) => forwarders[forwarder]?.takeIn(handed));
-  port.on('close', () => tell({ kind: 'cache-taken-in' }));
+  return new Promise((resolve) => port.on('close', () => resolve(undefined)));
 }
 
 /** Clients that wait for upstreams get their answers, and TCP connections end when they are idle. */
@@ -183,20 +184,11 @@ parentPort?.on('message', (message: ToThread) => {
       changes.push(message);
       if (changes.length === 1) setImmediate(applyNext);
       break;
-    case 'listen':
-      void listen(message);
-      break;
-    case 'share':
-      tell({ kind: 'shared', done: listeners?.share(message.on) ?? false });
-      break;
-    case 'stop-listening':
-      void (listeners?.stop() ?? Promise.resolve()).then(() => tell({ kind: 'stopped-listening' }));
+    case 'request':
+      reply(message.id, message.request);
       break;
     case 'hand-cache-over':
       void handCacheOver(message.port);
-      break;
-    case 'take-cache-in':
-      takeCacheIn(message.port);
       break;
     case 'drain':
       void drain();
@@ -204,24 +196,37 @@ parentPort?.on('message', (message: ToThread) => {
     case 'query-log':
       observer.setQueryLog(message.instead);
       break;
-    case 'flush-cache': {
-      const flushed = forwarders.reduce((sum, forwarder) => sum + forwarder.flush(message.scope), 0);
-      tell({ kind: 'cache', id: message.id, flushed, listing: [] });
-      break;
-    }
-    case 'list-cache': {
-      const listing = forwarders.flatMap((forwarder) => forwarder.list(message.limit, message.below));
-      tell({ kind: 'cache', id: message.id, flushed: 0, listing });
-      break;
-    }
-    case 'explain-query':
-      tell({ kind: 'query-path', id: message.id, path: engine.explainQuery(message.request) });
-      break;
     case 'close':
       void close();
       break;
   }
 });
+
+/** At once, where the request does not have to wait for anything. */
+function reply(id: number, request: Request): void {
+  const answered = answerTo(request);
+  if (answered instanceof Promise) void answered.then((later) => tell({ kind: 'reply', id, reply: later }));
+  else tell({ kind: 'reply', id, reply: answered });
+}
+
+function answerTo(request: Request): Replies[keyof Replies] | Promise<Replies[keyof Replies]> {
+  switch (request.kind) {
+    case 'listen':
+      return listen(request);
+    case 'share':
+      return listeners?.share(request.on) ?? false;
+    case 'stop-listening':
+      return listeners?.stop().then(() => undefined);
+    case 'take-cache-in':
+      return takeCacheIn(request.port);
+    case 'flush-cache':
+      return forwarders.reduce((sum, forwarder) => sum + forwarder.flush(request.scope), 0);
+    case 'list-cache':
+      return forwarders.flatMap((forwarder) => forwarder.list(request.limit, request.below));
+    case 'explain-query':
+      return engine.explainQuery(request.request);
+  }
+}
 
 /** A bug in the answer path may occur with every query; each is reported once. */
 function oncePerKind(report: (error: Error) => void): (error: Error) => void {

@@ -85,6 +85,8 @@ export const RCODE = {
   NXRRSET: 8,
   NOTAUTH: 9,
   NOTZONE: 10,
+  /** RFC 8490 section 10.2. */
+  DSOTYPENI: 11,
   BADVERS: 16,
   BADCOOKIE: 23,
 } as const;

@@ -219,7 +219,7 @@ test('a PUSH is refused that has no change, is too long, or names ANY where one 
     return parsePush(message, parseTlvs(message));
   };
   const record = (type: string, recordClass: string, ttl: string, rest: string) =>
-    `0041 ${(11 + rest.length / 2).toString(16).padStart(4, '0')} 00 ${type} ${recordClass} ${ttl} ${rest}`;
+    `0041 ${(9 + rest.length / 2).toString(16).padStart(4, '0')} 00 ${type} ${recordClass} ${ttl} ${rest}`;
   assert.throws(() => parse('0041 0000'), /without a change/);
   assert.throws(() => parse(record('00ff', '0001', '00000005', '000400000000')), MessageError);
   assert.throws(() => parse(record('0001', '00ff', 'ffffffff', '000400000000')), MessageError);

@@ -36,6 +36,15 @@ export interface LogOptions {
 /** Lines waiting for a slow reader. */
 const MAX_BUFFERED_BYTES = 1024 * 1024;
 
+/** What JSON leaves as it is and a terminal obeys: DEL, C1 controls (U+009B begins a sequence as ESC [ does), order of text. */
+const OBEYED = /[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/u;
+const ALL_OBEYED = new RegExp(OBEYED, 'gu');
+
+const escaped = (line: string): string => (OBEYED.test(line) ? line.replaceAll(ALL_OBEYED, unicodeEscapes) : line);
+
+const unicodeEscapes = (text: string): string =>
+  text.split('').reduce((all, unit) => `${all}\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`, '');
+
 /** JSON, so that no value can forge a line or reach a terminal as a control sequence. stdout is for results. Never throws. */
 export function createLogger({ level, output = process.stderr }: LogOptions): RootLogger {
   let dropped = 0;
@@ -57,7 +66,7 @@ export function createLogger({ level, output = process.stderr }: LogOptions): Ro
     },
     {
       write(line) {
-        write(line);
+        write(escaped(line));
         if (dropped === reported || (output.writableLength ?? 0) > MAX_BUFFERED_BYTES / 2) return;
         const lines = dropped - reported;
         reported = dropped;

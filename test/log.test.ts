@@ -24,6 +24,14 @@ test('external input can forge neither a log line nor a control sequence', () =>
   assert.equal(lines[0].includes('\u001b'), false);
 });
 
+test('what a terminal obeys although JSON permits it is escaped in a log line, and read back as it was', () => {
+  const { lines, log } = collecting('info');
+  const hostile = 'a\u007f\u009b31m\u202e\u2028\u{e0041}b';
+  log.info('checked', { reason: hostile });
+  assert.doesNotMatch(lines[0].trimEnd(), /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+  assert.equal(JSON.parse(lines[0]).reason, hostile);
+});
+
 test('the log level suppresses less severe lines and can be changed', () => {
   const { lines, log } = collecting('warn');
   log.info('no');

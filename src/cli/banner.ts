@@ -7,6 +7,7 @@ import { NameError } from '../dns/name.ts';
 import type { ServiceOverview } from '../http/overview.ts';
 import type { Running } from '../main.ts';
 import { VERSION } from '../version.ts';
+import { printable } from './printable.ts';
 
 /** No more than fits on a screen; the status page has all. */
 const SERVICES_SHOWN = 12;
@@ -47,7 +48,7 @@ export function describeHealth(running: Described, complete: boolean): string[] 
   return [
     ...(lines.length === 0 ? [] : [complete ? 'Health after the first checks:' : 'Health so far:', ...lines]),
     ...tryLine(running, services),
-  ];
+  ].map(printable);
 }
 
 /** Whether DNS answers from the service at its name: another cluster's service, or a record, may have the name instead. */

@@ -44,7 +44,7 @@ let isServing = false;
 const FLUSH_MS = 1_000;
 let exitCode: number = EXIT.OK;
 
-const program = new Command('healthdns')
+export const program = new Command('healthdns')
   .description(
     'An authoritative DNS server for Kubernetes that answers only with live instances and explains every answer.',
   )

@@ -11,16 +11,17 @@ export interface Expectation {
   readonly expected: string;
 }
 
-export function expecting(expected: string): Expectation {
+/** `accepts`: which texts would do; a number or truth value whose text would do lacks quotes. */
+export function expecting(expected: string, accepts: (text: string) => boolean = () => false): Expectation {
   const message = ({ input }: v.BaseIssue<unknown>) =>
-    `expected ${expected}, got ${show(input)}${hint(expected, input)}`;
+    `expected ${expected}, got ${show(input)}${hint(expected, input, accepts)}`;
   return Object.assign(message, { expected });
 }
 
-function hint(expected: string, input: unknown): string {
+function hint(expected: string, input: unknown, accepts: (text: string) => boolean): string {
   if (typeof input === 'string' && /number/.test(expected) && input.trim() !== '' && Number.isFinite(Number(input)))
     return ' in quotes: remove the quotes';
-  if ((typeof input === 'number' || typeof input === 'boolean') && !/number|true/.test(expected))
+  if ((typeof input === 'number' || typeof input === 'boolean') && accepts(String(input)))
     return `: put it in quotes, "${input}"`;
   return '';
 }
@@ -28,7 +29,7 @@ function hint(expected: string, input: unknown): string {
 /** Text. `check` returns the problem with a text, or undefined. */
 export function text(expected: string, description: string, check?: (text: string) => string | undefined) {
   return v.pipe(
-    v.string(expecting(expected)),
+    v.string(expecting(expected, (value) => check?.(value) === undefined)),
     v.check(
       (value) => check?.(value) === undefined,
       (issue) => check?.(issue.input) ?? '',

@@ -57,6 +57,15 @@ test('services of two clusters that share a name are shown with their clusters',
   ]);
 });
 
+test('a reason that a check printed cannot control the terminal', async () => {
+  const { state, lines } = setUp();
+  const facts = [
+    { source: 'check' as const, status: 'UNHEALTHY' as const, reason: 'pwned \u009b31m\u202e', sinceMs: 0 },
+  ];
+  state(inCluster('a', 0), [instance('b', ['10.2.0.1'], { facts })]);
+  assert.deepEqual((await lines()).slice(-1), ['    left out: b, UNHEALTHY (pwned ?31m?)']);
+});
+
 test('what is served says which other names are forwarded, and that the rest is refused', async () => {
   const file = 'zones: [{ name: ours.test }]\nforward: [{ zone: up.test, to: [192.0.2.1] }]';
   const result = await parseConfig(file, '/zones.yaml');

@@ -82,6 +82,11 @@ says('a number in quotes is not a number', zone('ttlSeconds: "5"'), [
 says('text that YAML parses as a number is rejected', record('{ name: x, type: TXT, value: 42 }'), [
   '4:38 `value`: expected a value, got 42: put it in quotes, "42"',
 ]);
+says('quotes are not suggested where a text would be refused as well', `zones: 3\nlogLevel: 3\nhttp: 8053`, [
+  '1:8 `zones`: expected a list, got 3',
+  '2:11 `logLevel`: expected one of debug, info, warn, error, silent, got 3',
+  '3:7 `http`: expected ADDRESS:PORT such as "127.0.0.1:53" or "[::]:53", or false, got 8053',
+]);
 says('control characters of the file do not reach the terminal', 'http: "\\e[31mred\\u202e"', [
   '1:1 `zones` is missing: expected at least one zone to answer for',
   '1:7 `http`: expected ADDRESS:PORT such as "127.0.0.1:53" or "[::]:53", got "\\u001b[31mred\\u202e"',

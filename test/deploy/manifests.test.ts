@@ -1,6 +1,6 @@
 // deploy/ without a cluster: the manifests and the chart say the same, and what they configure is sound.
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { parse } from 'yaml';
@@ -201,6 +201,35 @@ test('volumes, spread, autoscaling and a PodMonitor are available as chart value
   assert.equal(ofKind(objects, 'PodMonitor').spec.podMetricsEndpoints[0].path, '/metrics');
 });
 
+const MIB = /^(\d+)Mi$/;
+
+test(
+  'the memory limit is the formula of docs/install.md for the cluster in `sizing`',
+  requirement('helm'),
+  async () => {
+    const page = await readFile('docs/install.md', 'utf8');
+    const formula = /^ {4}(\d+) MiB \+ (\d+) KiB × Pods \+ (\d+) KiB × \(Services \+ namespaces\)$/m.exec(page);
+    const [base, perPod, perName] = formula!.slice(1).map(Number) as [number, number, number];
+    const unread = Number(/(\d+) KiB for each\s+TCP connection whose client does not read/.exec(page)![1]);
+    const limit = async (values: object) => {
+      const { resources } = ofKind(await chartObjects(values), 'Deployment').spec.template.spec.containers[0];
+      return Number(MIB.exec(resources.limits.memory)![1]);
+    };
+    for (const [pods, services, namespaces, unreadConnections] of [
+      [100_000, 10_000, 1_000, 700],
+      [500, 100, 20, 0],
+      [1_000_000, 50_000, 5_000, 1_000],
+    ] as const) {
+      const needed = base + (perPod * pods + perName * (services + namespaces) + unread * unreadConnections) / 1024;
+      const given = await limit({ sizing: { pods, services, namespaces, unreadConnections } });
+      assert.ok(given >= needed && given < needed + 32, `${given} MiB for ${needed}`);
+    }
+    assert.equal(await limit({}), 512);
+    assert.ok((await limit({ threads: 2 })) > 512);
+    assert.equal(await limit({ 'resources.limits.memory': '1000Mi' }), 1000);
+  },
+);
+
 test('a typo in what becomes zones.yaml is rejected with its key', requirement('helm'), async () => {
   await assert.rejects(chartObjects({ 'kubernetes.pod': 'verified' }), /pod\b/);
   await assert.rejects(chartObjects({ zones: [{ name: 'a.local', recods: [] }] }), /recods/);
@@ -217,4 +246,7 @@ test('helm lint reports nothing, and unknown values are rejected', requirement('
   await assert.rejects(chartObjects({ 'config.listen': ['0.0.0.0:5353'] }), /config/);
   await assert.rejects(chartObjects({ replica: 3 }), /replica/);
   await assert.rejects(chartObjects({ kind: 'StatefulSet' }), /kind/);
+  await assert.rejects(chartObjects({ 'sizing.pod': 5 }), /sizing[\s\S]*pod/);
+  await assert.rejects(chartObjects({ threads: 'many' }), /threads/);
+  await assert.rejects(chartObjects({ 'podMonitor.interval': '30 s' }), /podMonitor\/interval/);
 });

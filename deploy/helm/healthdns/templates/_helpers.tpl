@@ -52,6 +52,47 @@ default
 {{- end -}}
 {{- end -}}
 
+{{- /* Values that would be silently ignored, or grant rights that nothing uses. values.schema.json sees each value alone. */ -}}
+{{- define "healthdns.refuse" -}}
+{{- range list "autoscaling" "proportional" -}}
+{{- if and (include "healthdns.isDaemonSet" $) (index $.Values .).enabled -}}
+{{- fail (printf "%s.enabled: a DaemonSet has one pod on each node" .) -}}
+{{- end -}}
+{{- end -}}
+{{- if and .Values.autoscaling.enabled .Values.proportional.enabled -}}
+{{- fail "autoscaling.enabled and proportional.enabled: only one of them can set the replicas" -}}
+{{- end -}}
+{{- if eq .Values.shape "node-local" -}}
+{{- if .Values.serviceMonitor.enabled -}}
+{{- fail "serviceMonitor.enabled: shape node-local has no Service; use podMonitor.enabled" -}}
+{{- end -}}
+{{- range list "cloudMap" "ecs" "drain" "events" -}}
+{{- if (index $.Values .).writeAccess -}}
+{{- fail (printf "%s.writeAccess: shape node-local does not talk to the API server" .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- /*
+The memory limit of a pod in MiB (docs/install.md, "Memory"): a multiple of 32. A further data thread has tables and a cache of its own.
+*/ -}}
+{{- define "healthdns.memoryMiB" -}}
+{{- with .Values.sizing -}}
+{{- $names := add .services .namespaces -}}
+{{- $kib := add (mul 144 1024) (mul 2 .pods) (mul 5 $names) (mul 160 .unreadConnections) -}}
+{{- $perThread := add (mul 36 1024) (div .pods 2) $names -}}
+{{- $kib = add $kib (mul $perThread (sub (int $.Values.threads | max 1) 1)) -}}
+{{- mul 32 (div (add $kib 32767) 32768) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "healthdns.resources" -}}
+{{- $resources := deepCopy (.Values.resources | default dict) -}}
+{{- $memory := dict "memory" (printf "%sMi" (include "healthdns.memoryMiB" .)) -}}
+{{- toYaml (set $resources "limits" (mergeOverwrite $memory ($resources.limits | default dict))) -}}
+{{- end -}}
+
 {{- /* zones.yaml: the settings of the chart, merged with the user's. */ -}}
 {{- define "healthdns.zonesYaml" -}}
 {{- $fixed := dict -}}

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { walks } from './support/walks.ts';
 
 const root = fileURLToPath(new URL('../../src', import.meta.url));
 
@@ -93,12 +94,9 @@ const walkLimits: Record<string, number> = {
 };
 
 test('the walks of src/README.md list files that exist, none of them twice, and are no longer than their limits', () => {
-  const text = readFileSync(join(root, 'README.md'), 'utf8').match(/^## Walks\n(.*?)^## /ms)?.[1] ?? '';
-  const walks = text.split(/^### /m).slice(1);
-  assert.deepEqual(walks.map((walk) => walk.split('\n')[0]).sort(), Object.keys(walkLimits).sort());
-  for (const walk of walks) {
-    const [title] = walk.split('\n');
-    const paths = [...walk.matchAll(/^\d+\. `([^`]+)`/gm)].map(([, path]) => path);
+  const listed = walks();
+  assert.deepEqual([...listed.keys()].sort(), Object.keys(walkLimits).sort());
+  for (const [title, paths] of listed) {
     const missing = paths.filter((path) => !files.some((file) => file.path === path));
     assert.deepEqual(missing, [], title);
     assert.equal(new Set(paths).size, paths.length, title);

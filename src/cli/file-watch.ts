@@ -1,11 +1,12 @@
 // Reports changes of the content of files. A ConfigMap mount is a symlink into a folder that is replaced as a whole: the file
 // itself has no events, so folders are watched, and a slow poll catches changes that the kernel does not report.
 import { createHash } from 'node:crypto';
-import { createReadStream, type FSWatcher, watch } from 'node:fs';
+import { type FSWatcher, watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Clock, Timer } from '../clock.ts';
 import type { Logger } from '../log.ts';
+import { openRegularFile } from '../native/regular-file.ts';
 
 const POLL_MS = 5_000;
 /** Editors write a file in several steps. */
@@ -93,7 +94,8 @@ async function seenAt(file: string, before: Seen | undefined): Promise<Seen | un
     const mark = `${ino} ${size} ${mtimeMs} ${ctimeMs}`;
     if (mark === before?.mark) return before;
     const hash = createHash('sha256');
-    for await (const chunk of createReadStream(file)) hash.update(chunk);
+    const handle = await openRegularFile(file);
+    for await (const chunk of handle.createReadStream()) hash.update(chunk);
     return { mark, hash: hash.digest('hex') };
   } catch {
     return undefined;

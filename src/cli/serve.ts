@@ -132,7 +132,9 @@ class ReadFiles {
   /** `aside`: large files in another thread, because there is something to do meanwhile. */
   async load(aside = false): Promise<LoadResult> {
     this.matched = filesMatching(this.include);
-    const result = await (aside ? loadConfigAside(this.file, this.paths, this.threadUrl) : loadConfig(this.file));
+    const result = await (aside
+      ? loadConfigAside(this.file, this.paths, this.threadUrl)
+      : loadConfig(this.file, false));
     // A file that is not YAML names none; those from before may be what is being repaired.
     if (result.ok || result.zoneFiles.length > 0) this.zoneFiles = result.zoneFiles;
     if (String(result.include) !== String(this.include)) this.matched = filesMatching(result.include);

@@ -1,8 +1,10 @@
 // The history on disk, so that it survives a restart: a line of JSON for each change, appended; when the file is full it
 // becomes the previous file, so two of them are read at the start.
-import { appendFile, open, rename, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { rename, stat } from 'node:fs/promises';
 import type { Clock, Timer } from '../clock.ts';
 import type { Logger } from '../log.ts';
+import { openRegularFile } from '../native/regular-file.ts';
 import type { Answered, History, HistoryChange, Transition } from './history.ts';
 
 export interface HistoryFileSettings {
@@ -36,7 +38,7 @@ export async function restoreHistory({ file, history, log, maxBytes = MAX_BYTES 
   if (skipped > 0) log.warn('lines of the history file that cannot be read are skipped', { file, lines: skipped });
 }
 
-/** Appends from now on, first that a process has begun. */
+/** Appends from now on, first and at once that a process has begun. */
 export function openHistoryFile({
   file,
   clock,
@@ -62,7 +64,7 @@ export function openHistoryFile({
     try {
       const { size } = await stat(file).catch(() => ({ size: 0 }));
       if (size > 0 && size + text.length > maxBytes) await rename(file, previousOf(file));
-      await appendFile(file, text, { mode: 0o600 });
+      await append(file, text);
       isFailing = false;
     } catch (error) {
       if (!isFailing) log.warn('the history is not written', { file, error: (error as Error).message });
@@ -70,7 +72,7 @@ export function openHistoryFile({
     }
   }
 
-  writeSoon();
+  writing = write();
   return {
     append(change) {
       if (waiting.length < MAX_WAITING) waiting.push(`${JSON.stringify(change)}\n`);
@@ -83,10 +85,15 @@ export function openHistoryFile({
   };
 }
 
+async function append(file: string, text: string): Promise<void> {
+  const handle = await openRegularFile(file, constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND, 0o600);
+  await handle.writeFile(text).finally(() => handle.close());
+}
+
 /** The last `maxBytes` of a file; empty where there is none. */
 async function linesOf(file: string, maxBytes: number, log: Pick<Logger, 'warn'>): Promise<readonly string[]> {
   try {
-    const handle = await open(file);
+    const handle = await openRegularFile(file);
     try {
       const { size } = await handle.stat();
       const length = Math.min(size, maxBytes);

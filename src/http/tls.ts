@@ -1,10 +1,10 @@
 // HTTPS of the admin address: its files, reread when they change, so that renewed certificates take effect.
-import { readFileSync } from 'node:fs';
 import type { Server } from 'node:https';
 import type { SecureContextOptions } from 'node:tls';
 import type { Clock } from '../clock.ts';
 import type { AdminConfig } from '../config/config.ts';
 import type { Logger } from '../log.ts';
+import { readRegularFileSync } from '../native/regular-file.ts';
 
 export type TlsFiles = NonNullable<AdminConfig['tls']>;
 
@@ -12,9 +12,9 @@ export type TlsFiles = NonNullable<AdminConfig['tls']>;
 export function readTls({ cert, key, clientCa }: TlsFiles): SecureContextOptions {
   return {
     minVersion: 'TLSv1.2',
-    cert: readFileSync(cert),
-    key: readFileSync(key),
-    ...(clientCa !== undefined && { ca: readFileSync(clientCa) }),
+    cert: readRegularFileSync(cert),
+    key: readRegularFileSync(key),
+    ...(clientCa !== undefined && { ca: readRegularFileSync(clientCa) }),
   };
 }
 

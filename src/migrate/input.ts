@@ -1,7 +1,8 @@
 // What `healthdns migrate` is given: a Corefile, or a ConfigMap as kubectl prints it, with a Corefile or kube-dns's settings.
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { parseAllDocuments } from 'yaml';
+import { readRegularFileSync } from '../native/regular-file.ts';
 import { COREFILE_LIMITS, type CorefileSources, type ImportedFile } from './corefile.ts';
 
 /** What is wrong with the input as a whole; the message names it and what to do. */
@@ -108,7 +109,7 @@ function importedFile(path: string): ImportedFile {
   try {
     const { size } = statSync(path);
     if (size > COREFILE_LIMITS.bytes) return { file, unreadable: `larger than ${COREFILE_LIMITS.bytes} bytes` };
-    const text = readFileSync(path, 'utf8');
+    const text = readRegularFileSync(path);
     return text.includes('\0') ? { file, unreadable: 'not text in UTF-8: contains NUL' } : { file, text };
   } catch (error) {
     return { file, unreadable: (error as Error).message };

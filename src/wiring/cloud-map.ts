@@ -1,5 +1,4 @@
 // The configured Cloud Map API: opens its store, serves its namespaces as zones, and creates its HTTP endpoints.
-import { readFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock, Random } from '../clock.ts';
 import { openState, type State } from '../cloudmap/cloud-map-state.ts';
@@ -23,6 +22,7 @@ import type { AccessKey } from '../http/aws-signature.ts';
 import type { Endpoint } from '../http/endpoint.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics, Reading } from '../metrics.ts';
+import { readRegularFile } from '../native/regular-file.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { WatchTimings } from '../sources/kubernetes/watch/timings.ts';
 import type { StatusBoard } from '../sources/status.ts';
@@ -354,7 +354,7 @@ function readKeys({ keys }: CloudMapConfig): Promise<AccessKey[]> {
     keys.map(async ({ accessKeyId, secretAccessKey, secretAccessKeyFile }) => {
       if (secretAccessKey !== undefined) return { accessKeyId, secretAccessKey };
       try {
-        const secret = (await readFile(secretAccessKeyFile!, 'utf8')).trim();
+        const secret = (await readRegularFile(secretAccessKeyFile!)).trim();
         if (secret === '') throw new Error('it is empty');
         return { accessKeyId, secretAccessKey: secret };
       } catch (error) {

@@ -1,5 +1,4 @@
 // The HTTP servers with their endpoints: `http`, which is safe for everyone, and `admin`.
-import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Clock } from '../clock.ts';
 import type { AdminConfig, Config, ListenAddress } from '../config/config.ts';
@@ -25,6 +24,7 @@ import { withOwnHost } from '../http/writes.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { ListenError } from '../native/listen-error.ts';
+import { readRegularFileSync } from '../native/regular-file.ts';
 import type { RunningDataPlane } from '../plane/plane.ts';
 import { VERSION } from '../version.ts';
 import type { ControlPlane } from './control-plane.ts';
@@ -263,7 +263,7 @@ function servedZones(control: Pick<ControlPlane, 'servedZones'>) {
 
 function readToken(file: string): string | undefined {
   try {
-    return readFileSync(file, 'utf8').trim();
+    return readRegularFileSync(file).trim();
   } catch {
     return undefined; // answered with 503 until it can be read
   }

@@ -1,8 +1,8 @@
 // Orders of operators about instances that neither a pod nor Cloud Map can keep: in a file, or in memory without one.
-import { readFileSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { formatOrder, type OperatorOrder, parseOrder } from '../health/operator-order.ts';
+import { readRegularFileSync } from '../native/regular-file.ts';
 
 /** By the subjects of the instances. */
 export type Orders = ReadonlyMap<string, OperatorOrder>;
@@ -25,7 +25,7 @@ export function readOrders(file: string): Orders {
 function readObject(file: string): object {
   let text: string;
   try {
-    text = readFileSync(file, 'utf8');
+    text = readRegularFileSync(file);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
     throw damaged(file, (error as Error).message);

@@ -14,7 +14,10 @@ import { endpoint, service, slice } from '../support/cluster-objects.ts';
 import { healthdns, serving, temporaryFolder } from '../support/command.ts';
 import { startFakeApiServer } from '../support/fake-api-server.ts';
 import { startRelay } from '../support/relay.ts';
+import { requirement } from '../support/requirement.ts';
 import { until } from '../support/until.ts';
+
+const linux = requirement('linux');
 
 /** An upstream that answers every query with NXDOMAIN, and the names that it was asked. */
 async function startUpstream(t: TestContext) {
@@ -33,10 +36,10 @@ async function startUpstream(t: TestContext) {
   return { port: socket.address().port, asked };
 }
 
-async function serve(t: TestContext, config: string) {
+async function serve(t: TestContext, config: string, environment: NodeJS.ProcessEnv = {}) {
   const file = join(await temporaryFolder(t), 'zones.yaml');
   await writeFile(file, config);
-  const server = serving([file, '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0']);
+  const server = serving([file, '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0'], undefined, environment);
   t.after(() => server.stop('SIGKILL'));
   const [, port] = await server.shows(/DNS {3}127\.0\.0\.1:(\d+)/);
   const [, http] = await server.shows(/HTTP {2}(http:\S+)/);
@@ -45,7 +48,8 @@ async function serve(t: TestContext, config: string) {
     const { status, extendedErrors } = JSON.parse(stdout);
     return { rcode: status, edes: extendedErrors.map(({ infoCode }: { infoCode: number }) => infoCode) };
   };
-  return { ask, port: Number(port), isReady: async () => (await fetch(`${http}/ready`)).status === 200 };
+  const isReady = async () => (await fetch(`${http}/ready`)).status === 200;
+  return { ask, isReady, server, port: Number(port) };
 }
 
 test('before the Cloud Map store has been read, no name is REFUSED, NXDOMAIN or forwarded', async (t) => {
@@ -101,16 +105,30 @@ forward: 127.0.0.1:${upstream.port}
   assert.equal(upstream.asked.length, 1);
 });
 
-/** A file that is read when it is written to, and not before. */
-async function slowFile(t: TestContext, name: string): Promise<string> {
-  const file = join(await temporaryFolder(t), name);
-  await promisify(execFile)('mkfifo', [file]);
-  return file;
+/** A disk or network file system that is slow: opening a file that is called so waits until there is another beside it. */
+const SLOW = `
+const promises = require('node:fs/promises');
+const { existsSync } = require('node:fs');
+const { open } = promises;
+promises.open = async (path, ...more) => {
+  while (/slow$/.test(path) && !existsSync(path + '.open')) await new Promise((resolve) => setTimeout(resolve, 20));
+  return open(path, ...more);
+};
+`;
+
+/** A file, how to let a server open it, and the environment in which it is slow. */
+async function slowFile(t: TestContext, content: string) {
+  const folder = await temporaryFolder(t);
+  const file = join(folder, 'slow');
+  await writeFile(file, content);
+  const preload = join(folder, 'preload.cjs');
+  await writeFile(preload, SLOW);
+  return { file, release: () => writeFile(`${file}.open`, ''), environment: { NODE_OPTIONS: `--require=${preload}` } };
 }
 
 test('before a hosts file has been read, no name is forwarded', async (t) => {
   const upstream = await startUpstream(t);
-  const hosts = await slowFile(t, 'hosts');
+  const hosts = await slowFile(t, '192.0.2.7 h.example\n');
   const { ask, isReady } = await serve(
     t,
     `
@@ -118,14 +136,15 @@ threads: 1
 zones:
   - { name: static.local, records: [{ name: www, type: A, value: 192.0.2.1 }, { name: out, type: CNAME, value: h.example. }] }
 forward: 127.0.0.1:${upstream.port}
-hosts: { files: [${hosts}] }
+hosts: { files: [${hosts.file}] }
 `,
+    hosts.environment,
   );
   assert.deepEqual(await ask('h.example'), { rcode: 'SERVFAIL', edes: [14] });
   assert.equal((await ask('out.static.local')).rcode, 'SERVFAIL');
   assert.deepEqual(await ask('www.static.local'), { rcode: 'NOERROR', edes: [] });
   assert.deepEqual([await isReady(), upstream.asked], [false, []]);
-  await Promise.race([writeFile(hosts, '192.0.2.7 h.example\n'.repeat(9)), until(isReady, true)]);
+  await hosts.release();
   await until(isReady, true);
   assert.equal((await ask('h.example')).rcode, 'NOERROR');
   assert.deepEqual(upstream.asked, []);
@@ -133,14 +152,40 @@ hosts: { files: [${hosts}] }
 
 test('a file of upstream servers is waited for, unless it cannot be read', async (t) => {
   const upstream = await startUpstream(t);
-  const resolvConf = await slowFile(t, 'resolv.conf');
-  const slow = await serve(t, `threads: 1\nforward: ${resolvConf}\n`);
+  const resolvConf = await slowFile(t, '# none\n');
+  const slow = await serve(t, `threads: 1\nforward: ${resolvConf.file}\n`, resolvConf.environment);
   assert.deepEqual(await slow.ask('www.example'), { rcode: 'SERVFAIL', edes: [14] });
   assert.equal(await slow.isReady(), false);
+  await resolvConf.release();
+  await until(slow.isReady, true);
   const absent = await serve(t, `forward: 127.0.0.1:${upstream.port}\nhosts: { files: [/nowhere/hosts] }\n`);
   await until(absent.isReady, true);
   assert.equal((await absent.ask('www.example')).rcode, 'NXDOMAIN');
 });
+
+test('a hosts file that is a named pipe is reported, not waited for, and does not delay the end', linux, async (t) => {
+  const upstream = await startUpstream(t);
+  const pipe = join(await temporaryFolder(t), 'hosts');
+  await promisify(execFile)('mkfifo', [pipe]);
+  const config = `threads: 1\nforward: 127.0.0.1:${upstream.port}\nhosts: { files: [${pipe}] }\n`;
+  const { ask, isReady, server } = await serve(t, config);
+  await server.shows(/cannot read \S+: '\S+' is a named pipe, not a regular file/);
+  await until(isReady, true);
+  assert.equal((await ask('www.example')).rcode, 'NXDOMAIN');
+  assert.equal(await server.stop(), 0);
+});
+
+test(
+  'a configuration file that is a named pipe is refused by a server, which would read it again',
+  linux,
+  async (t) => {
+    const pipe = join(await temporaryFolder(t), 'zones.yaml');
+    await promisify(execFile)('mkfifo', [pipe]);
+    const { code, stderr } = await healthdns('serve', pipe);
+    assert.equal(code, 1);
+    assert.match(stderr, /zones\.yaml:1:1: .*cannot read the file: it is a named pipe/);
+  },
+);
 
 /** The RCODEs of the answers to A queries for these names, sent at once; a lost query is sent again. */
 async function rcodes(port: number, names: readonly string[]): Promise<number[]> {

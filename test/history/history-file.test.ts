@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { createHistory, type HistoryChange } from '../../src/history/history.ts';
@@ -7,6 +7,7 @@ import { type HistoryFileSettings, openHistoryFile, restoreHistory } from '../..
 import { createTransitionLog } from '../../src/history/transition-log.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { temporary } from '../support/temporary.ts';
+import { until } from '../support/until.ts';
 
 /** As a process does at its start. */
 async function begin(settings: HistoryFileSettings) {
@@ -64,6 +65,13 @@ test('a process that is killed loses no more than the last second', async (t) =>
   const history = createHistory();
   await begin({ file, history, clock: fakeClock(), log });
   assert.equal(history.changesOf('api').length, 1);
+});
+
+test('that a process has begun is written at once', async (t) => {
+  const file = join(await temporaryFolder(t), 'history.jsonl');
+  const clock = fakeClock();
+  await begin({ file, history: createHistory(), clock, log: logged().log });
+  await until(() => readFile(file, 'utf8').catch(() => ''), `{"startedMs":${clock.now()}}\n`);
 });
 
 test('the files are bounded, and the newest changes are kept', async (t) => {

@@ -34,13 +34,21 @@ export interface Serving {
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
-/** Starts `healthdns serve …`; the test must stop it. `command` is another launcher than the repository's. */
-export function serving(args: readonly string[], command = launcher): Serving {
-  return start(command, ['serve', ...args]);
+/**
+ * Starts `healthdns serve …`; the test must stop it. `command` is another launcher than the repository's; `environment` is added to
+ * that of the test.
+ */
+export function serving(
+  args: readonly string[],
+  command = launcher,
+  environment: Readonly<NodeJS.ProcessEnv> = {},
+): Serving {
+  return start(command, ['serve', ...args], environment);
 }
 
-function start(command: string, args: readonly string[]): Serving {
-  const child = spawn(process.execPath, [command, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+function start(command: string, args: readonly string[], environment: Readonly<NodeJS.ProcessEnv> = {}): Serving {
+  const env = { ...process.env, ...environment };
+  const child = spawn(process.execPath, [command, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env });
   let stdout = '';
   let stderr = '';
   const lookers = new Set<() => void>();

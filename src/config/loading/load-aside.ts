@@ -21,7 +21,7 @@ export async function loadConfigAside(path: string, paths: readonly string[], th
         .catch(() => 0),
     ),
   );
-  if (sizes.reduce((sum, size) => sum + size, 0) < LARGE_BYTES) return loadConfig(path);
+  if (sizes.reduce((sum, size) => sum + size, 0) < LARGE_BYTES) return loadConfig(path, false);
   const worker = new Worker(threadUrl, { workerData: path, name: 'configuration' });
   try {
     const [result] = (await once(worker, 'message')) as [LoadResult];

@@ -12,4 +12,4 @@ try {
 } catch {
   // The system's scheduler decides.
 }
-void loadConfig(workerData as string).then((result) => parentPort?.postMessage(result));
+void loadConfig(workerData as string, false).then((result) => parentPort?.postMessage(result));

@@ -33,9 +33,12 @@ type Outcome =
   | { readonly ok: false; readonly problems: readonly Problem[] };
 type Checked = Outcome & Pick<LoadResult, 'warnings' | 'zoneFiles'>;
 
-/** Reads and checks a file. Never throws for the content of the file or the disk: these are problems with a place. */
-export async function loadConfig(path: string): Promise<LoadResult> {
-  const read = await readTextFile(path, ': split it over several servers');
+/**
+ * Reads and checks a file. Never throws for the content of the file or the disk: these are problems with a place. What is read
+ * only once may be a pipe.
+ */
+export async function loadConfig(path: string, takesPipes = true): Promise<LoadResult> {
+  const read = await readTextFile(path, { advice: ': split it over several servers', takesPipes });
   if ('text' in read) {
     const result = await parseConfig(read.text, path);
     return result.ok ? result : { ...result, hash: hashOf(read.text) };

@@ -1,8 +1,8 @@
 // `forward`: the upstream servers for external names. Keys are named as in CoreDNS's `forward`.
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import * as v from 'valibot';
 import { canonicalIp } from '../../dns/ip.ts';
+import { readRegularFileSync } from '../../native/regular-file.ts';
 import {
   ROUTE_DEFAULTS,
   type RouteSettings,
@@ -167,7 +167,7 @@ export function buildRoutes(input: ForwardInput, folder: string): RouteSettings[
 function buildRoute(input: RouteInput, folder: string): RouteSettings {
   const parsed = [input.to].flat().map((one) => parseTarget(one)!);
   const pem = (file: string | undefined) =>
-    file === undefined ? undefined : readFileSync(resolve(folder, file), 'utf8');
+    file === undefined ? undefined : readRegularFileSync(resolve(folder, file));
   const tls: TlsSettings = {
     serverName: input.tls.serverName?.replace(/\.$/, ''),
     ca: pem(input.tls.ca),

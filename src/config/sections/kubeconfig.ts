@@ -1,6 +1,6 @@
 // Checks the kubeconfigs of a configuration before a source uses them.
-import { access, constants } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { NotRegularFile, openRegularFile } from '../../native/regular-file.ts';
 import { type Path, type Reporter, shown } from '../../reading/problem.ts';
 import { readTextFile } from '../../reading/text-file.ts';
 import { readYaml } from '../../reading/yaml.ts';
@@ -32,9 +32,11 @@ export async function checkKubeconfig(
       return;
     }
     for (const [key, name] of filesOf(found)) {
-      if (await isReadable(resolve(dirname(file), name))) continue;
-      const what = `${key} ${shown(name)}`;
-      reporter.warning(at, `kubeconfig ${shown(file)}: ${what} cannot be read: the zone is not ready until it can`);
+      const error = await readingError(resolve(dirname(file), name));
+      if (error === undefined) continue;
+      const what = `kubeconfig ${shown(file)}: ${key} ${shown(name)}`;
+      if (error instanceof NotRegularFile) reporter.problem(at, `${what} is ${error.kind}, not a regular file`);
+      else reporter.warning(at, `${what} cannot be read: the zone is not ready until it can`);
     }
   } else if (read.isAbsent) {
     reporter.warning(at, `kubeconfig ${shown(file)} cannot be read: the zone is not ready until it can`);
@@ -104,10 +106,10 @@ function filesOf({ cluster, user }: Kubeconfig): (readonly [key: string, file: s
   });
 }
 
-const isReadable = (file: string): Promise<boolean> =>
-  access(file, constants.R_OK).then(
-    () => true,
-    () => false,
+const readingError = (file: string): Promise<Error | undefined> =>
+  openRegularFile(file).then(
+    (handle) => handle.close().then(() => undefined),
+    (error: Error) => error,
   );
 
 const fields = (value: unknown): Readonly<Record<string, unknown>> =>

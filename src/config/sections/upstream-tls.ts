@@ -1,8 +1,8 @@
 // PEM files of `forward[].tls` and `admin.tls`, loaded as they will be when they are used, so that problems are reported with
 // their place.
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { SecureContextOptions } from 'node:tls';
+import { readRegularFileSync } from '../../native/regular-file.ts';
 import { type Path, type Reporter, shown } from '../../reading/problem.ts';
 
 const CERTIFICATE = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----/;
@@ -21,7 +21,7 @@ export function checkTlsFiles(tls: TlsFiles, path: Path, folder: string, reporte
     const file = tls[key];
     if (file === undefined) continue;
     try {
-      const text = readFileSync(resolve(folder, file), 'utf8');
+      const text = readRegularFileSync(resolve(folder, file));
       const use = key === 'clientCa' ? 'ca' : key;
       const problem =
         key !== 'key' && !CERTIFICATE.test(text) ? 'there is no certificate in it' : refusal({ [use]: text });

@@ -1,8 +1,8 @@
 // What the next supervisor must know of a running task to take it over after a crash: FOLDER/tasks/ID/task.json. A process is
 // known by its id together with the time of its start and the task's id in its environment, so that no other is taken for it.
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readRegularFile } from '../../native/regular-file.ts';
 import type { RunningTask, TaskRequest } from '../model/running-task.ts';
 import { environmentOf, startTicks, TASK_VARIABLE } from './container-process.ts';
 
@@ -58,7 +58,7 @@ export function removeTaskFile(folder: string): void {
 /** undefined: there is none, or it is damaged. */
 export async function readTaskFile(folder: string): Promise<TaskFile | undefined> {
   try {
-    const file = JSON.parse(await readFile(join(folder, FILE), 'utf8')) as TaskFile;
+    const file = JSON.parse(await readRegularFile(join(folder, FILE))) as TaskFile;
     const names = file.request.definition.containerDefinitions.map(({ name }) => name).sort();
     const isWhole = JSON.stringify(file.containers.map(({ name }) => name).sort()) === JSON.stringify(names);
     return isWhole ? file : undefined;

@@ -1,8 +1,9 @@
 // The state of ECS in memory and in one file: a line of JSON and a line with its hash, believed as a whole or not at all.
 import { createHash } from 'node:crypto';
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { AwsError } from '../../cloudmap/aws-error.ts';
+import { readRegularFile } from '../../native/regular-file.ts';
 import {
   type ClusterRecord,
   definitionKey,
@@ -13,6 +14,7 @@ import {
 import { type EcsChange, type EcsPlan, type EcsState, EcsTables } from './ecs-state.ts';
 
 const VERSION = 2;
+const MAX_BYTES = 1024 * 1024 * 1024;
 
 interface Content {
   readonly healthdnsEcs: number;
@@ -37,7 +39,7 @@ export class FileState extends EcsTables implements EcsState {
     if (this.#file === undefined) return;
     let text: string;
     try {
-      text = await readFile(this.#file, 'utf8');
+      text = await readRegularFile(this.#file, MAX_BYTES);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
       throw new Error(`${this.#file} cannot be read: ${(error as Error).message}`);

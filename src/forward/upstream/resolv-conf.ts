@@ -1,8 +1,8 @@
 // The nameservers of /etc/resolv.conf (resolv.conf(5)), read again when the file changes. A poll that compares the text
 // works for files that are edited, renamed over, and swapped by links as ConfigMap mounts are.
-import { readFile } from 'node:fs/promises';
 import type { Clock, Timer } from '../../clock.ts';
 import { canonicalIp } from '../../dns/ip.ts';
+import { readRegularFile } from '../../native/regular-file.ts';
 import type { UpstreamSettings } from '../../plane/forward-settings.ts';
 
 const POLL_MS = 5000;
@@ -36,7 +36,7 @@ export function watchText(
   clock: Clock,
   log: (message: string) => void,
   onText: (text: string) => void,
-  read: (file: string) => Promise<string> = (name) => readFile(name, 'utf8'),
+  read: (file: string) => Promise<string> = (name) => readRegularFile(name),
 ): FileWatch {
   let stopped = false;
   let timer: Timer | undefined;

@@ -1,10 +1,10 @@
 // Where a cluster is and the credentials for it. client-node's KubeConfig applies them: exec plugins, identity providers,
 // token files, in-cluster tokens and certificates.
-import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type Cluster, KubeConfig, type User } from '@kubernetes/client-node';
 import type { ClusterAccess } from '../../../config/config.ts';
 import { type Kubeconfig, readKubeconfig } from '../../../config/sections/kubeconfig.ts';
+import { readRegularFileSync } from '../../../native/regular-file.ts';
 
 const DEFAULT = 'the default kubeconfig';
 
@@ -28,7 +28,7 @@ export function createCredentials(config: ClusterAccess): { current(): KubeConfi
 }
 
 const textOf = ({ kubeconfig }: ClusterAccess): string =>
-  kubeconfig === undefined ? '' : readFileSync(kubeconfig, 'utf8');
+  kubeconfig === undefined ? '' : readRegularFileSync(kubeconfig);
 
 /** Without a configured file the pod's own or the default kubeconfig. Throws an Error that names the file and the problem. */
 export function loadKubeConfig(config: ClusterAccess, text = textOf(config)): KubeConfig {

@@ -1,9 +1,9 @@
 // A snapshot on disk: one JSON object per line, first a header, last a footer with the number of lines and a hash over all
 // preceding bytes. A file is used completely or not at all.
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { openRegularFile } from '../../../native/regular-file.ts';
 
 export interface Snapshot {
   /** Wall-clock milliseconds at which its source was last confirmed. */
@@ -105,7 +105,7 @@ export async function removeStrays(file: string, nowMs: number): Promise<void> {
 
 /** Checked before reading everything: the file of another program may be a single line of any length. */
 async function readHeader(file: string, of: string): Promise<Header> {
-  const handle = await open(file);
+  const handle = await openRegularFile(file);
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(MAX_HEADER_BYTES));
     const end = buffer.subarray(0, bytesRead).indexOf(NEWLINE);
@@ -144,7 +144,8 @@ async function readLines(file: string): Promise<Line[]> {
 async function* splitLines(file: string): AsyncGenerator<Buffer> {
   let rest: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) {
+  const handle = await openRegularFile(file);
+  for await (const chunk of handle.createReadStream() as AsyncIterable<Buffer>) {
     let start = 0;
     for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
       yield Buffer.concat([...rest, chunk.subarray(start, end)]);

@@ -40,7 +40,7 @@ test('the command line does not load what its commands may not need', async () =
   );
 });
 
-test('what V8 compiled when the bundle was built is used; where it does not fit, commands work without it', async (t) => {
+test('the code cache of the bundle is used; if it does not fit this version of Node.js, commands work without it', async (t) => {
   const folder = await temporaryFolder(t);
   await cp(join(repository, 'dist'), join(folder, 'dist'), { recursive: true });
   const report = join(folder, 'report.cjs');

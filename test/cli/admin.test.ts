@@ -174,7 +174,7 @@ test(
   },
 );
 
-test('what a health check prints is for admins, not for HTTP and DNS clients', async (t) => {
+test('the output of a health check is shown on the admin address only, not to other HTTP clients or in DNS', async (t) => {
   const check = `healthCheck: { type: exec, command: ["CMD-SHELL", "echo password-in-a-stack-trace; exit 1"], interval: 5, retries: 1 }`;
   const folder = await temporaryFolder(t);
   const file = join(folder, 'zones.yaml');

@@ -66,7 +66,7 @@ test('a reason that a check printed cannot control the terminal', async () => {
   assert.deepEqual((await lines()).slice(-1), ['    left out: b, UNHEALTHY (pwned ?31m?)']);
 });
 
-test('what is served says which other names are forwarded, and that the rest is refused', async () => {
+test('the start-up summary lists the forwarded names and states that all others are refused', async () => {
   const file = 'zones: [{ name: ours.test }]\nforward: [{ zone: up.test, to: [192.0.2.1] }]';
   const result = await parseConfig(file, '/zones.yaml');
   assert.ok(result.ok);

@@ -126,7 +126,7 @@ async function slowFile(t: TestContext, content: string) {
   return { file, release: () => writeFile(`${file}.open`, ''), environment: { NODE_OPTIONS: `--require=${preload}` } };
 }
 
-test('before a hosts file has been read, no name is forwarded', async (t) => {
+test('no name is forwarded before the hosts file has been read', async (t) => {
   const upstream = await startUpstream(t);
   const hosts = await slowFile(t, '192.0.2.7 h.example\n');
   const { ask, isReady } = await serve(
@@ -150,7 +150,7 @@ hosts: { files: [${hosts.file}] }
   assert.deepEqual(upstream.asked, []);
 });
 
-test('a file of upstream servers is waited for, unless it cannot be read', async (t) => {
+test('queries wait for a file of upstream servers, unless it cannot be read', async (t) => {
   const upstream = await startUpstream(t);
   const resolvConf = await slowFile(t, '# none\n');
   const slow = await serve(t, `threads: 1\nforward: ${resolvConf.file}\n`, resolvConf.environment);

@@ -31,7 +31,7 @@ after(async () => {
   for (const cleanUp of cleanUps) await cleanUp();
 });
 
-test('status is a table of zones, services in trouble, and 0 while everything is ready', async () => {
+test('healthdns status prints tables of zones and of services in trouble, and exits with 0 while the server is ready', async () => {
   const before = await healthdns('status', ...http);
   assert.equal(before.code, 0);
   assert.match(
@@ -51,7 +51,7 @@ test('status is a table of zones, services in trouble, and 0 while everything is
   assert.equal((await healthdns('undrain', 'api.prod.local', 'api-2', ...http)).code, 0);
 });
 
-test('status says that upstream servers are down and that a configuration was refused; names of hosts are known', async (t) => {
+test('healthdns status reports an upstream server that is down and a rejected configuration; explain knows the names of hosts', async (t) => {
   const folder = await temporaryFolder(t);
   const [dnsPort, httpPort, nobody] = [await freePort(), await freePort(), await freePort()];
   const file = join(folder, 'zones.yaml');
@@ -84,7 +84,7 @@ test('status says that upstream servers are down and that a configuration was re
   }
 });
 
-test('the query log is switched on with filters and off again, and top has the names that were asked for', async () => {
+test('healthdns query-log switches the log on with filters and off again, and healthdns top lists the queried names', async () => {
   const on = await healthdns(
     'query-log',
     'on',
@@ -116,7 +116,7 @@ test('the query log is switched on with filters and off again, and top has the n
   assert.match(stdout, /CLIENT +POD\n3 .* 100\.0 % +127\.0\.0\.1\n/);
 });
 
-test('a server that is not there is 1, an unknown view 2', async () => {
+test('commands exit with 1 if the server is unreachable, and with 2 or 3 for invalid arguments and unknown instances', async () => {
   assert.equal((await healthdns('status', '--http', 'http://127.0.0.1:1')).code, 1);
   assert.equal((await healthdns('top', 'nothing', ...http)).code, 2);
   assert.equal((await healthdns('top', '-n', '0', ...http)).code, 2);
@@ -126,7 +126,7 @@ test('a server that is not there is 1, an unknown view 2', async () => {
   assert.equal((await healthdns('drain', 'api.prod.local', 'api-9', '--reason', 'x', ...http)).code, 3);
 });
 
-test('tables are as wide as needed, and names cannot control the terminal', () => {
+test('the columns of a table are as wide as needed, and names in it cannot control the terminal', () => {
   assert.deepEqual(
     table(
       ['A', 'STATE'],

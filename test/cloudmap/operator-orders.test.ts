@@ -12,7 +12,7 @@ interface Reply {
   readonly Service: { readonly Id: string };
 }
 
-test('an order is part of the record: durable, kept when the instance is registered again, gone when it is deregistered', async () => {
+test("an operator's order is part of the instance's record: durable, kept when the instance is registered again, removed with it", async () => {
   const store = memoryStore();
   const server = await startCloudMapServer({ store });
   const call = async (name: string, input: object) => callOperation(server.api, name, input) as Promise<Reply>;

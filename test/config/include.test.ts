@@ -54,7 +54,7 @@ describe('included files', () => {
     assert.deepEqual([maxTtlSeconds, maxNegativeTtlSeconds], [60, 5]);
   });
 
-  test('a pattern may match nothing, a path must exist', async (context) => {
+  test('an included pattern may match no file, but an included path must exist', async (context) => {
     assert.deepEqual(problemsOf(await load(context, { 'zones.yaml': base })), ['fine']);
     const missing = { 'zones.yaml': base.replace('[custom/*.yaml]', 'custom.yaml') };
     assert.deepEqual(problemsOf(await load(context, missing)), [
@@ -94,7 +94,7 @@ describe('included files', () => {
       );
     });
 
-  test('a wrong value of the first file is reported at its place, however many files are included', async (context) => {
+  test('an invalid value in the main file is reported at its location, however many files are included', async (context) => {
     const first = `${base}  - { name: bad..test }\n`;
     const found = problemsOf(
       await load(context, { 'zones.yaml': first, 'custom/a.yaml': 'zones: [{ name: b.test }]\n' }),
@@ -104,7 +104,7 @@ describe('included files', () => {
 });
 
 describe('environment variables', () => {
-  test('variables are filled in, numbers and words become what they say, defaults and escapes apply', async (context) => {
+  test('environment variables are expanded with defaults and escapes, and their values are typed like YAML scalars', async (context) => {
     const result = await load(
       context,
       {
@@ -121,13 +121,13 @@ describe('environment variables', () => {
     assert.equal(result.config.server.idServer, '${PREFIX}');
   });
 
-  test('a variable that is not set is a problem at its place', async (context) => {
+  test('an unset variable without a default is reported at its location', async (context) => {
     assert.deepEqual(problemsOf(await load(context, { 'zones.yaml': 'zones: []\nforward: ${UPSTREAM}\n' })), [
       'zones.yaml:2:10 the environment variable UPSTREAM is not set: set it, or write ${UPSTREAM:-DEFAULT}',
     ]);
   });
 
-  test('the groups of patterns are no variables', async (context) => {
+  test('references to the groups of a pattern, such as $1, are not expanded as variables', async (context) => {
     const text = 'zones: [{ name: a.test }]\nrewrite: [{ kind: regex, from: "(.*)[.]b[.]", to: "$1.c." }]\n';
     assert.deepEqual(problemsOf(await load(context, { 'zones.yaml': text })), ['fine']);
   });

@@ -110,7 +110,7 @@ users: null
     }
   });
 
-  test('a kubeconfig that refers to missing files is a warning, unless it contains their data', async () => {
+  test('a kubeconfig that refers to missing files causes a warning, unless it contains their data', async () => {
     const authority = { server: 'https://127.0.0.1:6443', 'certificate-authority': 'ca.crt' };
     const user = { 'client-certificate': 'absent.crt', 'client-key': '/absent/key', tokenFile: 'absent.token' };
     await writeFile(join(folder, 'ca.crt'), '');

@@ -13,7 +13,7 @@ const records = Array.from(
 );
 const large = `${['forward: 192.0.2.1', 'acl: [{ action: block, net: 10.0.0.0/8 }]', 'zones:', '  - name: a.local', '    records:', ...records].join('\n')}\n`;
 
-test('a large file is loaded in another thread, with the same result, while this one goes on', async (t) => {
+test('a large configuration is loaded in another thread, with the same result, without blocking this one', async (t) => {
   const file = join(await temporaryFolder(t), 'zones.yaml');
   await writeFile(file, large);
   let turns = 0;
@@ -28,7 +28,7 @@ test('a large file is loaded in another thread, with the same result, while this
   assert.deepEqual(refused, await loadConfig(file));
 });
 
-test('a file that is not there is a problem with a place', async () => {
+test('a missing file is reported with its location', async () => {
   const result = await loadConfigAside('/nowhere/zones.yaml', ['/nowhere/zones.yaml'], threadUrl);
   assert.ok(!result.ok && /no such file/.test(result.problems[0].message));
 });

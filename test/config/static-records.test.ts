@@ -21,7 +21,7 @@ const hosts = (count: number): TextRecord[] =>
     ttlSeconds: 5,
   }));
 
-test('each name is in the bucket in which it is looked for, in zones of any size', () => {
+test('a static name is found in its bucket, in zones of any size', () => {
   for (const count of [1, 16, 4_096, 4_097, 20_000]) {
     const records = staticRecords('example.test.', hosts(count));
     assert.equal(recordTexts(records).length, count);
@@ -35,7 +35,7 @@ test('each name is in the bucket in which it is looked for, in zones of any size
   }
 });
 
-test('a zone that grows so that its names stand in other buckets never loses one', async () => {
+test('a static zone that grows into more buckets loses no name', async () => {
   const few = zoneConfig('example.test.', { records: hosts(4_000) });
   const more = zoneConfig('example.test.', { records: hosts(4_100) });
   const { plane, zones } = setUpZones([few], { namesPerPass: 1 });
@@ -58,7 +58,7 @@ test('a zone that grows so that its names stand in other buckets never loses one
   assert.equal(lines(plane.text()), lines(fresh.text()));
 });
 
-test('records that come to the name of a service are answered beside those of the service', async () => {
+test("static records at the name of a service are answered together with the service's own", async () => {
   const name = 'web.prod.svc.cluster.local.';
   const record = { name, type: 'A', value: '192.0.2.1', ttlSeconds: 60 };
   const { plane, zones, state } = setUpZones([clusterZone()]);

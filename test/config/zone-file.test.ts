@@ -194,7 +194,7 @@ test('the records of a file and of zones.yaml are checked together', async (t) =
   ]);
 });
 
-test('SOA and NS of zones.yaml are not used where the file has them', async (t) => {
+test('SOA and NS records of a zone file replace those of zones.yaml', async (t) => {
   const config = 'zones: [{ name: example.org, file: db.example, nameServers: [x], soa: { rname: y } }]';
   assert.deepEqual((await read(t, '@ NS ns.other.\n@ SOA a. b. 1 2 3 4 5\n', {}, config)).slice(2), [
     'warning: zones.yaml:1:61 `nameServers` is not used: db.example has NS records of the zone',
@@ -202,7 +202,7 @@ test('SOA and NS of zones.yaml are not used where the file has them', async (t) 
   ]);
 });
 
-test('a large RRset and many names are read whole', async (t) => {
+test('a zone file with a large RRset and many names is read completely', async (t) => {
   const folder = await folderWith(t, {
     'db.example': '$GENERATE 0-65535 many A 10.0.0.1\n$GENERATE 0-19999 n-$ A 10.0.0.1\n',
   });
@@ -214,7 +214,7 @@ test('a large RRset and many names are read whole', async (t) => {
   assert.equal(records.find(parseName('n-20000.example.org.')), undefined);
 });
 
-test('any bytes yield records or problems', async (t) => {
+test('any bytes as a zone file yield records or problems', async (t) => {
   const words = fc.constantFrom(
     'a',
     '@',

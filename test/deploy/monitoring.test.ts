@@ -19,7 +19,7 @@ test('alerts.yaml and dashboard.json are current', () => {
   assert.ok(readFileSync(`${CHART}/dashboard.json`, 'utf8') === dashboardText(), outdated);
 });
 
-test('each alert has a section in the runbooks, in the same order, that tells what is answered and what to do first', () => {
+test('each alert has a section in the runbooks, in the same order, with what is answered and what to do first', () => {
   const page = readFileSync('docs/runbooks.md', 'utf8');
   const sections = page.split(/^## /m).slice(1);
   assert.deepEqual(

@@ -77,7 +77,7 @@ test('the steps of the workflows are valid shell, in jobs that exist, by actions
   }
 });
 
-test('before the first release nobody is told to run a package that is not published', async () => {
+test('before the first release, no document tells readers to install a package that is not published', async () => {
   const changelog = await readFile(join(repository, 'CHANGELOG.md'), 'utf8');
   if (/^## \d/m.test(changelog)) return;
   const pages = (await readdir(join(repository, 'docs'), { recursive: true })).filter((file) => file.endsWith('.md'));

@@ -118,7 +118,7 @@ test('a drain expires on every replica', options, async () => {
   assert.deepEqual(await answers(), [BOTH, BOTH]);
 });
 
-test('an annotation by hand counts, one that cannot be read is none and is reported', options, async () => {
+test('an annotation set by hand is honoured; a malformed one is ignored and reported', options, async () => {
   const annotate = (value: string | null) =>
     plane.client.patch(`${PODS}/db-1`, { metadata: { annotations: { 'healthdns.dev/health': value } } });
   await annotate('UNHEALTHY: by kubectl');

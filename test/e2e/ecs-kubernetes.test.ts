@@ -61,18 +61,22 @@ test('a service becomes a Deployment; its tasks are described, registered and an
   assert.match(events[0].message, /^\(service web\) has reached a steady state\.$/);
 });
 
-test('a task that fails its check is out at once, and every replica says so', options, async () => {
-  await define('sick');
-  const serviceId = await createService('sick', { desiredCount: 2 });
-  await one.stable('sick');
-  const [victim] = await one.tasks('sick');
-  await writeFile(join(cluster.kubelet.folderOf(idOf(victim)), 'sick'), '');
-  await until(() => one.cloudMap.instances(serviceId, 'answered').length, 1);
-  const health = async () => (await other.ecs('DescribeTasks', { tasks: [victim.taskArn] })).tasks[0].healthStatus;
-  await until(health, 'UNHEALTHY');
-  const told = async () => (await other.service('sick')).events.map(({ message }: any) => message).join('\n');
-  await until(async () => (await told()).includes(`(task ${idOf(victim)}) failed container health checks`), true);
-});
+test(
+  'a task that fails its check leaves every answer at once, and every replica describes it as unhealthy',
+  options,
+  async () => {
+    await define('sick');
+    const serviceId = await createService('sick', { desiredCount: 2 });
+    await one.stable('sick');
+    const [victim] = await one.tasks('sick');
+    await writeFile(join(cluster.kubelet.folderOf(idOf(victim)), 'sick'), '');
+    await until(() => one.cloudMap.instances(serviceId, 'answered').length, 1);
+    const health = async () => (await other.ecs('DescribeTasks', { tasks: [victim.taskArn] })).tasks[0].healthStatus;
+    await until(health, 'UNHEALTHY');
+    const told = async () => (await other.service('sick')).events.map(({ message }: any) => message).join('\n');
+    await until(async () => (await told()).includes(`(task ${idOf(victim)}) failed container health checks`), true);
+  },
+);
 
 test('an update replaces every task by the new revision, and never answers fewer', options, async () => {
   await define('roll');
@@ -112,7 +116,7 @@ test('the circuit breaker rolls back a revision whose containers end', options, 
 });
 
 test(
-  'of two replicas that create the same service one wins, and a client token makes it the same',
+  'when two replicas create the same service at once, one is rejected; with a shared client token, both return the same service',
   options,
   async () => {
     await define('twice');
@@ -173,7 +177,7 @@ test('a service that is deleted takes its Deployment and tasks with it', options
 });
 
 test(
-  'a Deployment that somebody changes or deletes is put right; one of somebody else is left alone',
+  'a Deployment that was changed or deleted by others is restored; a foreign Deployment is left alone',
   options,
   async () => {
     const path = `/apis/apps/v1/namespaces/${NAMESPACE}/deployments`;
@@ -212,7 +216,7 @@ test('any input generated from the service model gets an output or an error that
   await promisify(execFile)('python3', fuzz);
 });
 
-test('when the writing replica is gone the other one writes', options, async () => {
+test('when the writing replica is gone, another replica takes over writing', options, async () => {
   await define('lead');
   const third = await cluster.startReplica();
   await one.stop();
@@ -224,7 +228,7 @@ test('when the writing replica is gone the other one writes', options, async () 
 });
 
 test(
-  'while the API server is away requests are 503 and change nothing; what is known is still told',
+  'while the API server is unreachable, ECS requests that write fail with ServiceUnavailable and change nothing, and reads return what is known',
   options,
   async () => {
     const before = await one.ecs('ListServices', { maxResults: 100 });

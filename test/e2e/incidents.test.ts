@@ -211,7 +211,7 @@ test('incidents of instances, checks, upstream servers and names are explained',
   await edeOf(replica, 'www.example.com');
   for (const incident of INCIDENTS) await t.test(incident.what, () => play(replica, incident));
 
-  await t.test('an instance flaps', async () => {
+  await t.test('explain shows the history of an instance that flaps', async () => {
     for (const status of ['HEALTHY', 'UNHEALTHY', 'HEALTHY', 'UNHEALTHY', 'HEALTHY']) await push(replica, status);
     await play(replica, {
       what: 'flapping',

@@ -80,7 +80,7 @@ async function compare(kindOf: (cluster: Cluster) => WatchedKind, least: number)
   assert.ok(protobuf.length >= least, `${protobuf.length} statements`);
 }
 
-test('Namespaces and Nodes', options, async () => {
+test('Namespaces and Nodes read as protobuf equal those read as JSON', options, async () => {
   const { client } = plane;
   await client.create('/api/v1/namespaces', { metadata: { name: 'shop', labels: { a: '', 'b.example/c': 'd' } } });
   const node = async (name: string, status: object) => {
@@ -100,7 +100,7 @@ test('Namespaces and Nodes', options, async () => {
   await compare(nodesKind, 6);
 });
 
-test('Services', options, async () => {
+test('Services read as protobuf equal those read as JSON', options, async () => {
   const { client } = plane;
   const ports = [
     { name: 'dns', protocol: 'UDP', port: 53 },
@@ -127,7 +127,7 @@ test('Services', options, async () => {
   await compare((cluster) => servicesKind(cluster, createPublishedServices(cluster)), 16);
 });
 
-test('EndpointSlices', options, async () => {
+test('EndpointSlices read as protobuf equal those read as JSON', options, async () => {
   const { client } = plane;
   const target = { kind: 'Pod', namespace: 'default', name: 'web-1', uid: '0' };
   await client.create(
@@ -181,7 +181,7 @@ const podStates: Record<string, object> = {
   'init-failed': { conditions: ready, initContainerStatuses: [container({ terminated: { exitCode: 137 } })] },
 };
 
-test('Pods', options, async () => {
+test('Pods read as protobuf equal those read as JSON', options, async () => {
   const { client } = plane;
   for (const [name, status] of Object.entries(podStates)) {
     await client.create(PODS, pod(name, 'app'));

@@ -4,7 +4,7 @@ import { checkContainer } from '../../src/ecs/engine/container-check.ts';
 import { createScheduler } from '../../src/health/checks/scheduler.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 
-test('a container check that this host cannot run says nothing of the container', async (context) => {
+test("a container check that this host cannot run does not change the container's health", async (context) => {
   const error = Object.assign(new Error('spawn true EMFILE'), { code: 'EMFILE' });
   const fails = () => {
     throw error;

@@ -24,7 +24,7 @@ async function stored(): Promise<{ file: string; bytes: Buffer }> {
   return { file, bytes: await readFile(file) };
 }
 
-test('the stored state is read back', async () => {
+test('the stored ECS state is read back unchanged', async () => {
   const { file } = await stored();
   const state = new FileState(file);
   await state.load();

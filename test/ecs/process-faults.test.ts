@@ -28,7 +28,7 @@ function processesOf(folder: string): number[] {
 }
 
 test(
-  'after kill -9 of the supervisor the next start takes over its tasks, and ends what is not one',
+  'after kill -9 of the supervisor, the next start takes over its tasks and ends other leftover processes',
   options,
   async (t) => {
     const folder = await temporary();

@@ -313,27 +313,31 @@ test(
   },
 );
 
-test('what names nothing, or something in another cluster, is refused and starts nothing', options, async () => {
-  await setup.define('astray');
-  await setup.createService('astray', { desiredCount: 0 });
-  const nowhere = 'arn:aws:servicediscovery:us-east-1:000000000000:service/srv-nowhere';
-  const unknown = { name: 'InvalidParameterException', message: /there is no Cloud Map service arn:.*srv-nowhere/ };
-  const serviceRegistries = [{ registryArn: nowhere }];
-  await assert.rejects(
-    setup.ecs('CreateService', { serviceName: 'lost', taskDefinition: 'astray', serviceRegistries }),
-    unknown,
-  );
-  await assert.rejects(setup.ecs('UpdateService', { service: 'astray', serviceRegistries }), unknown);
-  assert.equal((await setup.ecs('DescribeServices', { services: ['lost'] })).failures[0].reason, 'MISSING');
+test(
+  'a request that refers to a missing resource, or to one in another cluster, is rejected and starts nothing',
+  options,
+  async () => {
+    await setup.define('astray');
+    await setup.createService('astray', { desiredCount: 0 });
+    const nowhere = 'arn:aws:servicediscovery:us-east-1:000000000000:service/srv-nowhere';
+    const unknown = { name: 'InvalidParameterException', message: /there is no Cloud Map service arn:.*srv-nowhere/ };
+    const serviceRegistries = [{ registryArn: nowhere }];
+    await assert.rejects(
+      setup.ecs('CreateService', { serviceName: 'lost', taskDefinition: 'astray', serviceRegistries }),
+      unknown,
+    );
+    await assert.rejects(setup.ecs('UpdateService', { service: 'astray', serviceRegistries }), unknown);
+    assert.equal((await setup.ecs('DescribeServices', { services: ['lost'] })).failures[0].reason, 'MISSING');
 
-  const elsewhere = 'arn:aws:ecs:us-east-1:000000000000:service/other/astray';
-  const foreign = { name: 'InvalidParameterException', message: 'Identifier is for other. Your cluster is default' };
-  await assert.rejects(setup.ecs('DescribeServices', { services: [elsewhere] }), foreign);
-  await assert.rejects(setup.ecs('UpdateService', { service: elsewhere, desiredCount: 1 }), foreign);
-  await assert.rejects(setup.ecs('DeleteService', { service: elsewhere }), foreign);
-  await assert.rejects(setup.ecs('ListTasks', { serviceName: elsewhere }), foreign);
-  assert.equal((await setup.service('astray')).status, 'ACTIVE');
-});
+    const elsewhere = 'arn:aws:ecs:us-east-1:000000000000:service/other/astray';
+    const foreign = { name: 'InvalidParameterException', message: 'Identifier is for other. Your cluster is default' };
+    await assert.rejects(setup.ecs('DescribeServices', { services: [elsewhere] }), foreign);
+    await assert.rejects(setup.ecs('UpdateService', { service: elsewhere, desiredCount: 1 }), foreign);
+    await assert.rejects(setup.ecs('DeleteService', { service: elsewhere }), foreign);
+    await assert.rejects(setup.ecs('ListTasks', { serviceName: elsewhere }), foreign);
+    assert.equal((await setup.service('astray')).status, 'ACTIVE');
+  },
+);
 
 test('a deleted cluster is described as INACTIVE, and can be created again', options, async () => {
   await setup.ecs('CreateCluster', { clusterName: 'brief', tags: [{ key: 'a', value: 'b' }] });

@@ -48,7 +48,7 @@ function replicaOf(server: ApiServer): (operation: string, input: object) => Pro
 
 const definition = { family: 'web', containerDefinitions: [{ name: 'web', image: 'web' }] };
 
-test('a family is its newest revision also where another replica registered it', async () => {
+test('a family refers to its newest revision, even if another replica registered it', async () => {
   const server = apiServerInMemory();
   const [one, other] = [replicaOf(server), replicaOf(server)];
   await one('RegisterTaskDefinition', definition);
@@ -81,7 +81,7 @@ test('services, clusters and tasks that another replica made are neither missing
   assert.equal(gone.failures[0].reason, 'MISSING');
 });
 
-test('what cannot be read is not called missing', async () => {
+test('a resource that cannot be read from the cluster is not reported as missing', async () => {
   const server = apiServerInMemory();
   const one = replicaOf(server);
   await one('CreateCluster', { clusterName: 'blue' });

@@ -118,7 +118,7 @@ test('a refusal has the DO bit of its query', async () => {
     assert.equal((await ask('host.secret.test. A', { dnssecOk })).edns!.dnssecOk, dnssecOk);
 });
 
-test('what is not an ordinary query is left to the server to refuse, whatever its name', async () => {
+test('messages that are not ordinary queries bypass access lists, and the server refuses them', async () => {
   const { ask } = await throughEngine(ZONE, { acl: [denied] });
   const notify = OPCODE.NOTIFY << 11;
   assert.equal((await ask('host.secret.test. A', { flags: notify })).rcode, RCODE.NOTIMP);
@@ -136,7 +136,7 @@ for (const [path, settings, question, expected] of PATHS) {
   });
 }
 
-test('without a rule, the same queries are answered', async () => {
+test('without an access list, the same queries are answered', async () => {
   for (const [path, { acl: _acl, ...settings }, question] of PATHS) {
     const one = await startUpstream();
     const { ask, close } = await throughEngine(ZONE, settings, [one.port]);

@@ -13,14 +13,14 @@ const fails = (asked: Asked) => asked.send(asked.reply({ rcode: RCODE.SERVFAIL }
 const errorOf = (message: Message) => extendedErrors(message.edns)[0];
 const SHORT = { deadlineMs: 300, attemptTimeoutMs: 100 };
 
-test('a server that does not reply has timed out', async () => {
+test('the error text of a silent upstream server is a timeout', async () => {
   const silent = await upstream();
   const { ask } = forwarder([silent], { route: SHORT });
   const text = `upstream 127.0.0.1:${silent.port} timed out`;
   assert.deepEqual(errorOf(await ask('www.example. A')), { infoCode: EDE.NO_REACHABLE_AUTHORITY, text });
 });
 
-test('a server that answers with an error is named with it, also in answers from the cache', async () => {
+test('the error text names the upstream server and its RCODE, also in cached answers', async () => {
   const broken = await upstream(fails);
   const { ask, cached } = forwarder([broken]);
   const text = `upstream 127.0.0.1:${broken.port} answered SERVFAIL`;
@@ -28,7 +28,7 @@ test('a server that answers with an error is named with it, also in answers from
   assert.deepEqual(errorOf(cached('www.example. A')!), { infoCode: EDE.NETWORK_ERROR, text });
 });
 
-test('where nothing listens, the error of the socket is given; of several servers, the last', async () => {
+test("the error text of a closed port is the socket's error; of several servers, the last one's", async () => {
   const gone = await upstream();
   await gone.close();
   gone.close = async () => {};
@@ -42,7 +42,7 @@ test('where nothing listens, the error of the socket is given; of several server
   );
 });
 
-test('a SERVFAIL behind our CNAME says why', async () => {
+test('a SERVFAIL behind an own CNAME carries the error text of the upstream server', async () => {
   const broken = await upstream(fails);
   const zone = 'zone our.test.\nwww.our.test. 5 CNAME www.example.';
   const { ask, close } = await throughEngine(zone, {}, [broken.port]);
@@ -57,7 +57,7 @@ test('a SERVFAIL behind our CNAME says why', async () => {
   close();
 });
 
-test('switched off, failures have the code alone', async () => {
+test('with errorText: false, failures carry the code without a text', async () => {
   const broken = await upstream(fails);
   const { ask, cached } = forwarder([broken], { settings: { errorText: false } });
   assert.equal(FORWARD_DEFAULTS.errorText, true);

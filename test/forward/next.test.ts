@@ -41,7 +41,7 @@ describe('the next entry of the same zone', () => {
       assert.equal(`${rcodeName(rcode)} ${records.length}`, answer);
     });
 
-  test('names that an entry excepts are for the next, and for none if there is none', async (context) => {
+  test('names excepted by a forward entry go to the next entry of the zone, or to none', async (context) => {
     const [first, second] = [
       await upstream(answers('@ 60 IN A 192.0.2.1')),
       await upstream(answers('@ 60 IN A 192.0.2.2')),
@@ -57,7 +57,7 @@ describe('the next entry of the same zone', () => {
     assert.equal((await ask('www.none.example. A')).rcode, RCODE.REFUSED);
   });
 
-  test('the answer of the last entry stands', async (context) => {
+  test('the answer of the last forward entry of a zone is final', async (context) => {
     const [first, second] = [await upstream(fails(RCODE.NXDOMAIN)), await upstream(fails(RCODE.NXDOMAIN))];
     const routes = [first, second].map(({ port }) => routeTo('.', [port], { next: ['NXDOMAIN'] }));
     const { ask, forwarder } = forwarderTo([], { routes });
@@ -66,7 +66,7 @@ describe('the next entry of the same zone', () => {
   });
 });
 
-test('two entries for a zone need something that the first leaves', async () => {
+test('a second forward entry for a zone is rejected if the first leaves nothing to it', async () => {
   const problems = async (entries: string) => {
     const result = await parseConfig(`zones: [{ name: a.test }]\nforward: ${entries}\n`, 'zones.yaml');
     return result.ok ? 0 : result.problems.length;
@@ -77,7 +77,7 @@ test('two entries for a zone need something that the first leaves', async () => 
   assert.equal(await problems('[{ to: 192.0.2.1, next: [NXDOMAIN] }, { to: 192.0.2.2 }, { to: 192.0.2.3 }]'), 1);
 });
 
-test('a TLS server may have a name of its own', async () => {
+test('each TLS upstream server may have its own server name', async () => {
   const result = await parseConfig(
     'zones: [{ name: a.test }]\nforward: [{ to: ["tls://192.0.2.1%dns.one.test", "tls://192.0.2.2%dns.two.test:8853", "tls://192.0.2.3"], tls: { serverName: dns.three.test } }]\n',
     'zones.yaml',

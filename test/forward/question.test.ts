@@ -10,7 +10,7 @@ import {
 } from '../../src/forward/upstream/question.ts';
 import { type Asking, composeQuestion } from '../support/forwarding.ts';
 
-test('each bit of a query is read by itself', () => {
+test('the RD, CD, AD and DO bits of a query are read independently', () => {
   const asked = (asking: Asking, rcode = 0) => {
     const { bytes, questionEnd } = composeQuestion('www.example. A', asking);
     bytes[3] |= rcode;

@@ -113,7 +113,7 @@ describe('rewriting', () => {
       close();
     });
 
-  test('the question of the client comes back', async () => {
+  test("a response to a rewritten query repeats the client's question", async () => {
     const rewrites = [{ kind: 'exact', from: 'a.test.', to: 'web.svc.test.', type: { from: 16, to: 1 } }] as const;
     const { ask, close } = await throughEngine(ZONE, { rewrites });
     const { questions } = await ask('a.test. TXT');
@@ -124,7 +124,7 @@ describe('rewriting', () => {
     close();
   });
 
-  test('a name that may not be asked for is refused as a replacement, too', async () => {
+  test('an access list also applies to the name that a rewrite leads to', async () => {
     const rewrites = [{ kind: 'exact', from: 'a.test.', to: 'web.svc.test.' }] as const;
     const acl = [{ action: 'block', zones: ['svc.test.'], types: [], networks: [] }] as const;
     const { ask, close } = await throughEngine(ZONE, { rewrites, acl });
@@ -145,7 +145,7 @@ describe('rewriting', () => {
 });
 
 describe('NSID', () => {
-  test('a client that asks for it gets the identifier, others do not', async () => {
+  test('a client that requests NSID gets the identifier, others do not', async () => {
     const { ask, close } = await throughEngine(ZONE, { nsid: 'node-7' });
     const idOf = async (nsid: boolean) =>
       (await ask('web.svc.test. A', { nsid })).edns?.options.map(({ code, data }) => `${code} ${Buffer.from(data)}`);

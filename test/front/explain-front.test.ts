@@ -49,7 +49,7 @@ for (const [question, client, rules, rewritten] of CASES) {
   });
 }
 
-test('explain says that the search path is walked, unless a rewrite comes first', async () => {
+test('explain reports the autopath of a query, unless a rewrite precedes it', async () => {
   const { explain } = await throughEngine('zone ours.test.', {
     rewrites: [{ kind: 'suffix', from: 'corp.', to: 'example.test.' }],
     autopath: { zone: 'cluster.local.', search: [] },

@@ -67,7 +67,7 @@ test('each of 30,000 well-formed queries gets one well-formed response to its qu
   fc.assert(property, { numRuns: 30_000 });
 });
 
-test('what the server cannot read, it refuses as without anything in front of it', () => {
+test('a malformed query is refused in the same way with and without a front', () => {
   const packet = fc.oneof(mutated(query), fc.uint8Array({ maxLength: 200 }));
   const property = fc.property(packet, (bytes) => {
     const expected = plain.respond(bytes) ?? new Uint8Array(0);

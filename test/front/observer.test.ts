@@ -92,7 +92,7 @@ test('a response that comes later is logged when it comes, with its query althou
   assert.deepEqual([lines[0].name, lines[0].from, sent], ['www.example.', 'upstream', QUERY.length]);
 });
 
-test('all handlers of an observer follow its switch', () => {
+test('the query log is switched for all handlers of an observer', () => {
   const first = observed(undefined);
   first.observer.setQueryLog(ALL);
   const added = first.observer.observe(first.handler, undefined);

@@ -109,7 +109,7 @@ test('a full pass is spread over turns, and a flush waits for none of it', async
   sync.stop();
 });
 
-test('what is more than a pass is settled with others in between', async () => {
+test('settling more than one pass yields to other work between passes', async () => {
   const { registry, sync } = setUp(20);
   for (let group = 0; group < 5; group++) registry.replaceGroup(`g${group}`, `k${group}`, ten);
   const judged: number[] = [];

@@ -48,12 +48,12 @@ test('a service without a change answered then what it answers now', () => {
   assert.equal(watched().answerAt('web', 1_500, undefined).known, false);
 });
 
-test('nothing is claimed of the time before healthdns began', () => {
+test('the history states nothing about the time before healthdns started', () => {
   assert.equal(watched().answerAt('api', 999, now).known, false);
   assert.equal(createHistory().answerAt('api', 999, now).known, false);
 });
 
-test('after a restart the last change before it no longer tells the answer; the next one does', () => {
+test('after a restart, the answer at a time follows from the next change, not from the last one before the restart', () => {
   const history = watched();
   history.began(10_000);
   history.record(change(12_000, [], out('api-1', '192.0.2.1')));
@@ -64,7 +64,7 @@ test('after a restart the last change before it no longer tells the answer; the 
   assert.ok(before.known && before.since?.atMs === 3_000);
 });
 
-test('what was dropped for lack of room is not known, and what is kept still is', () => {
+test('dropped changes are reported as unknown, and kept ones remain available', () => {
   const history = createHistory({ perService: 2, inAll: 100 });
   history.began(0);
   for (const at of [1, 2, 3]) history.record(change(at * 1_000, ['192.0.2.1'], out('api-2', '192.0.2.2')));

@@ -125,7 +125,7 @@ test('with a limit of 0 nothing is recorded', async () => {
   assert.deepEqual(history.counts(), { kept: 0, services: 0, dropped: 0 });
 });
 
-test('what waits is recorded when an explanation asks for it', () => {
+test('pending transitions are recorded before an explanation reads the history', () => {
   const { history, state, recorder } = rooms();
   state('api-1');
   assert.deepEqual(history.changesOf(API), []);

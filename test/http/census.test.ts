@@ -51,7 +51,7 @@ const step = fc.oneof(
   fc.record({ do: fc.constantFrom('remove-service' as const, 'remove-group' as const, 'read' as const), key }),
 );
 
-test('services are counted a few at a time, and who asks for all counts gets them', () => {
+test("services are counted a few at a time, and reading a zone's counts completes them", () => {
   const slots = fakeSlots();
   const registry = createRegistry(slots);
   const health = new HealthSync({ registry, slots, clock: fakeClock(), schedule: () => {} });

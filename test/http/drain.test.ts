@@ -142,13 +142,13 @@ test('control characters of a reason do not reach a view', async () => {
   assert.match((JSON.parse(body) as Ordered).instances[0].reason, /: a \[2J b$/);
 });
 
-test('an order that cannot be kept is 502 with the reason, and logged', async () => {
+test('an order that cannot be stored is 502 with the reason, and logged', async () => {
   const { send, logged } = setUp(new Error('pod shop/db-0: healthdns may not patch pods'));
   assert.deepEqual(await send(DRAIN), { status: 502, body: 'pod shop/db-0: healthdns may not patch pods' });
   assert.match(logged[0], /^operator order refused .*may not patch pods/);
 });
 
-test('an order kept in memory says that it is lost at a restart', async () => {
+test('the response to an order in memory warns that it is lost at a restart', async () => {
   const { body } = await setUp('memory').send(DRAIN);
   assert.match((JSON.parse(body) as Ordered).remarks.join(), /lost at a restart.*other replicas do not see it/);
 });

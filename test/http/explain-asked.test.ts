@@ -65,12 +65,12 @@ for (const [typed, meant] of TYPOS) {
   });
 }
 
-test('what resembles nothing has no suggestion, whatever characters it has', async () => {
+test('explain of a name that resembles no other has no suggestion, whatever characters it has', async () => {
   for (const typed of ['qqqqqqqq.zzzzzz.example.com', `${'a'.repeat(60)}.${'b'.repeat(60)}`, '<script>.shop', '*.*'])
     assert.equal((await explainAsked(typed, undefined, context)).suggestions, undefined, typed);
 });
 
-test('an address is explained by who has it', async () => {
+test('explain of an address explains the instances that have it', async () => {
   assert.match(await text('10.0.0.2'), /OUT instance web-1 of web\.shop\.svc\.cluster\.local\.: pod says UNHEALTHY/);
   assert.match(await text('10.96.0.9'), /cluster IP of cart\.shop\.svc\.cluster\.local\./);
   assert.match(await text('192.0.2.77'), /no service, instance or pod has 192\.0\.2\.77/);
@@ -78,7 +78,7 @@ test('an address is explained by who has it', async () => {
   assert.match(await text('2001:db8::1'), /ip6\.arpa\./);
 });
 
-test('from a pod, the names of its search path are asked in order until one exists', async () => {
+test('explain from a pod tries the names of its search path in order until one exists', async () => {
   const { search, name } = await explainAsked('web', '10.0.0.1', context);
   assert.equal(name, 'web.shop.svc.cluster.local.');
   assert.deepEqual(search?.steps, [{ name, outcome: 'answered' }]);
@@ -94,7 +94,7 @@ test('from a pod, the names of its search path are asked in order until one exis
   assert.equal(absolute.search?.steps.length, 1);
 });
 
-test('from an address that no pod has, that is said', async () => {
+test('explain from an address that no pod has reports that', async () => {
   assert.match(await text('web.shop', '192.0.2.1'), /^From 192\.0\.2\.1: no pod with the address/);
   await assert.rejects(() => explainAsked('web.shop', 'nonsense', context), NameError);
 });
@@ -106,7 +106,7 @@ test('instances in trouble are listed first, a cluster IP is called that, and th
   assert.match(shown, /\nanswered by healthdns-7d9f-abc$/);
 });
 
-test('rules and upstream servers of a forwarded name are shown, those of an own name are its rules alone', async () => {
+test('explain shows rules and upstream servers of a forwarded name, and only the rules of an own name', async () => {
   const asked: unknown[] = [];
   const forwarding: AskedContext['forwarding'] = async (name, from, isForwarded) => {
     asked.push([name, from, isForwarded]);
@@ -139,7 +139,7 @@ test('rules and upstream servers of a forwarded name are shown, those of an own 
   ]);
 });
 
-test('the summary of an external name says what becomes of the query', () => {
+test('the summary of an external name states how its query is answered', () => {
   const servers = (up: boolean) => [{ upstream: '192.0.2.53:53', up, loops: false, requests: 1, failures: 0 }];
   const nothing = { rules: [], upstreams: [], cached: [] };
   for (const [explanation, summary] of [

@@ -27,7 +27,7 @@ function setUp() {
   };
 }
 
-test('the log is switched on for ten minutes unless said otherwise, off, and back to the configuration', async () => {
+test('the query log is switched on, for ten minutes by default, off, and back to the configuration', async () => {
   const { send, state, show } = setUp();
   assert.deepEqual(await show(), { state: 'as configured' });
   await send({ queryLog: { names: ['Shop.Example'], rcodes: ['NXDOMAIN'], clients: ['10.0.0.0/8'] } });
@@ -50,7 +50,7 @@ test('the log is switched on for ten minutes unless said otherwise, off, and bac
   assert.deepEqual(state(), { instead: undefined, untilMs: undefined });
 });
 
-test('wrong requests change nothing and say what is wrong', async () => {
+test('an invalid request to the query log changes nothing and reports the problem', async () => {
   const { send, state } = setUp();
   for (const [value, expected] of [
     ['{', /not JSON/],

@@ -375,7 +375,7 @@ test('a response may stay open and be written as time goes by; closing the serve
   assert.equal(isClosed, true);
 });
 
-test('what a client does not read of an open response is known, and can be cut off', async () => {
+test('the unread part of an open response is known, and can be discarded', async () => {
   let out: OutgoingStream | undefined;
   const streaming: Endpoint = {
     path: '/events',

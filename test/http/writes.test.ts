@@ -35,7 +35,7 @@ test('a signature covers the Host header, so a signed write may use any name', (
   assert.equal(refusalOfWrite(from({ host: 'cloudmap.prod.svc' }, '0.0.0.0'), 'signed'), undefined);
 });
 
-test('without a token, what is for operators is not read under a foreign name', async (t) => {
+test('without a token, operator endpoints reject requests for a foreign host name', async (t) => {
   const server = serving([example, '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0']);
   t.after(() => server.stop());
   const [, port] = await server.shows(/HTTP {2}http:\/\/127\.0\.0\.1:(\d+)/);

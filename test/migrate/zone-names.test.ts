@@ -12,7 +12,7 @@ test('networks are their reverse zones, with several where they end within a lab
   assert.equal(zoneNames('fd00::/126').length, 4);
 });
 
-test('what is no network is one name, and variables keep their case', () => {
+test('text that is not a network is a single name, and variables keep their case', () => {
   assert.deepEqual(zoneNames('Example.ORG'), ['example.org.']);
   assert.deepEqual(zoneNames('10.0.0.0/33'), ['10.0.0.0/33']);
   assert.equal(zoneName('A.{$Zone}.{%Other%}.B{'), 'a.{$Zone}.{%Other%}.b{.');

@@ -57,7 +57,7 @@ async function turnsWith(
   return { longestMs, polls };
 }
 
-test('occasional queries do not keep the event loop from its timers', async () => {
+test('occasional queries do not delay the timers of the event loop', async () => {
   for (const everyMs of [1, 10, 100, 149]) {
     const { longestMs } = await turnsWith(everyMs, 150);
     assert.ok(longestMs <= 150 + everyMs, `${longestMs} ms without a turn, a query every ${everyMs} ms`);
@@ -71,7 +71,7 @@ test('a turn ends by the next deadline, with queries and without', async () => {
   }
 });
 
-test('continuous load does not keep the event loop from its timers', async () => {
+test('continuous load does not delay the timers of the event loop', async () => {
   const { longestMs } = await turnsWith(0.001, 150, 20, 5);
   assert.ok(longestMs <= 25, `${longestMs} ms without a turn`);
   assert.ok((await turnsWith(0.001, 150, undefined, 5)).longestMs <= 155);

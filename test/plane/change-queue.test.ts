@@ -55,7 +55,7 @@ test('at most four messages are in flight, and changes made meanwhile are sent o
   assert.deepEqual(await Promise.all(waits.map((wait) => wait.now())), [true, true, true]);
 });
 
-test('what is added after many packed names is not sent before them', async () => {
+test('a change added after packed names is not sent before them', async () => {
   const { queue, sent, acknowledgeAll } = queueFor(['a']);
   for (const name of ['one.test.', 'two.test.', 'three.test.', 'four.test.']) void queue.add([replace(name, 1)]);
   void queue.add([replace('x.test.', 3)]);

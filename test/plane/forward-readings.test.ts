@@ -55,7 +55,7 @@ test('waiting and rejected clients are reported per zone', () => {
   assert.deepEqual(samplesOf(threads, 'forward_max_concurrent_rejects_total'), { '.': 5, 'corp.test.': 0 });
 });
 
-test('a forwarder that nobody has asked has counted nothing', async () => {
+test('a forwarder without queries reports no counts', async () => {
   const { forwarder } = forwarderTo([53]);
   const fresh: ForwardStatistics = {
     counters: forwarder.counters,

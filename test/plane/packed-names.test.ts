@@ -43,7 +43,7 @@ test('the block of a packed name is that of its records', () => {
   }
 });
 
-test('packed names are told apart, whatever follows them', () => {
+test('packed names are separated correctly, whatever follows them', () => {
   const bytes = packed(NAMES);
   const counts = [...unpackNames(bytes)].map(({ rrsets }) => rrsets.map(({ records }) => records.length).join());
   assert.deepEqual(counts, ['1', '1', '1', '1', '1', '1', '1', '2,1', '1']);

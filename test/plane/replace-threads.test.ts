@@ -51,7 +51,7 @@ for (const udp of ['batched', 'plain'] as const) {
   });
 }
 
-test('what the old threads have counted of names and clients is not lost', linux, async (t) => {
+test('names and clients counted by replaced threads are not lost', linux, async (t) => {
   const counting = testSettings({ udp: 'batched', topQueries: true });
   const { plane, address, port } = await startFilled(counting);
   let tallies = 0;
@@ -175,58 +175,67 @@ test('clients that wait for an upstream get its answer from the threads that the
   assert.equal(rcodeOf(bytes), 0);
 });
 
-test('what is cached stays, unless the new settings would answer it in another way', linux, async (t) => {
-  const upstream = createSocket('udp4').bind(0, '127.0.0.1');
-  await once(upstream, 'listening');
-  t.after(() => upstream.close());
-  let asked: string[] = [];
-  upstream.on('message', (query, { port, address }) => {
-    const { id, questions } = parseMessage(query);
-    const [{ name }] = questions;
-    if (name.length === 1) return;
-    asked.push(formatName(name));
-    const rdata = Uint8Array.of(192, 0, 2, 1);
-    const answers = [{ name, type: 1, class: 1, ttlSeconds: 600, rdata }];
-    upstream.send(composeMessage({ id, flags: 0x8180, questions, answers }), port, address);
-  });
-  const server = (at: string) => ({ address: at, port: upstream.address().port, tls: undefined });
-  const route = (zone: string, at = '127.0.0.1') => ({ ...ROUTE_DEFAULTS, zone, upstreams: [server(at)] });
-  const forward: ForwardSettings = {
-    ...FORWARD_DEFAULTS,
-    loopDetection: false,
-    routes: [route('.'), route('b.example.')],
-  };
-  const settings = (changed: Partial<ForwardSettings>, threads = 1) =>
-    testSettings({
-      ...{ udp: 'batched', threads, forward: { ...forward, ...changed } },
-      responder: { ...testSettings().responder, forwarding: true },
+test(
+  'cached answers survive the replacement of threads, unless the new settings would change them',
+  linux,
+  async (t) => {
+    const upstream = createSocket('udp4').bind(0, '127.0.0.1');
+    await once(upstream, 'listening');
+    t.after(() => upstream.close());
+    let asked: string[] = [];
+    upstream.on('message', (query, { port, address }) => {
+      const { id, questions } = parseMessage(query);
+      const [{ name }] = questions;
+      if (name.length === 1) return;
+      asked.push(formatName(name));
+      const rdata = Uint8Array.of(192, 0, 2, 1);
+      const answers = [{ name, type: 1, class: 1, ttlSeconds: 600, rdata }];
+      upstream.send(composeMessage({ id, flags: 0x8180, questions, answers }), port, address);
     });
-  const { plane, address, port } = await startFilled(settings({}));
-  t.after(() => plane.close());
-  const names = ['a.example.', 'b.example.', 'c.example.'];
-  const askAll = async () => {
-    asked = [];
-    for (const name of names) await askTcp(address, port, question(name));
-    return asked.sort();
-  };
-  assert.deepEqual(await askAll(), names);
-  assert.deepEqual(await askAll(), []);
-  await plane.replaceThreads(settings({ cache: { ...FORWARD_DEFAULTS.cache, servfailTtlSeconds: 9 } }, 2));
-  assert.deepEqual(await askAll(), [], 'every thread has it');
-  const hosts = { files: [], entries: [{ address: '10.0.0.9', names: ['c.example.'] }], ttlSeconds: 5, reverse: false };
-  await plane.replaceThreads(settings({ hosts }));
-  assert.deepEqual(await askAll(), []);
-  const [stated] = parseMessage((await askTcp(address, port, question('c.example.')))!).answers;
-  assert.deepEqual([...stated.rdata], [10, 0, 0, 9]);
-  await plane.replaceThreads(settings({ routes: [route('.'), { ...route('b.example.'), upstreams: [] }] }));
-  assert.deepEqual(
-    await askAll(),
-    ['c.example.'],
-    'nothing remains of hosts, or of servers that are not asked any more',
-  );
-  await plane.replaceThreads(settings({ cache: { ...FORWARD_DEFAULTS.cache, maxTtlSeconds: 60 } }));
-  assert.deepEqual(await askAll(), names, 'kept for longer than is permitted now');
-});
+    const server = (at: string) => ({ address: at, port: upstream.address().port, tls: undefined });
+    const route = (zone: string, at = '127.0.0.1') => ({ ...ROUTE_DEFAULTS, zone, upstreams: [server(at)] });
+    const forward: ForwardSettings = {
+      ...FORWARD_DEFAULTS,
+      loopDetection: false,
+      routes: [route('.'), route('b.example.')],
+    };
+    const settings = (changed: Partial<ForwardSettings>, threads = 1) =>
+      testSettings({
+        ...{ udp: 'batched', threads, forward: { ...forward, ...changed } },
+        responder: { ...testSettings().responder, forwarding: true },
+      });
+    const { plane, address, port } = await startFilled(settings({}));
+    t.after(() => plane.close());
+    const names = ['a.example.', 'b.example.', 'c.example.'];
+    const askAll = async () => {
+      asked = [];
+      for (const name of names) await askTcp(address, port, question(name));
+      return asked.sort();
+    };
+    assert.deepEqual(await askAll(), names);
+    assert.deepEqual(await askAll(), []);
+    await plane.replaceThreads(settings({ cache: { ...FORWARD_DEFAULTS.cache, servfailTtlSeconds: 9 } }, 2));
+    assert.deepEqual(await askAll(), [], 'every thread has it');
+    const hosts = {
+      files: [],
+      entries: [{ address: '10.0.0.9', names: ['c.example.'] }],
+      ttlSeconds: 5,
+      reverse: false,
+    };
+    await plane.replaceThreads(settings({ hosts }));
+    assert.deepEqual(await askAll(), []);
+    const [stated] = parseMessage((await askTcp(address, port, question('c.example.')))!).answers;
+    assert.deepEqual([...stated.rdata], [10, 0, 0, 9]);
+    await plane.replaceThreads(settings({ routes: [route('.'), { ...route('b.example.'), upstreams: [] }] }));
+    assert.deepEqual(
+      await askAll(),
+      ['c.example.'],
+      'nothing remains of hosts, or of servers that are not asked any more',
+    );
+    await plane.replaceThreads(settings({ cache: { ...FORWARD_DEFAULTS.cache, maxTtlSeconds: 60 } }));
+    assert.deepEqual(await askAll(), names, 'kept for longer than is permitted now');
+  },
+);
 
 const question = (name: string, type = 1, of = 1) =>
   composeMessage({ id: 7, flags: 0, questions: [{ name: parseName(name), type, class: of }] });

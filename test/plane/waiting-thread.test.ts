@@ -26,7 +26,7 @@ test('a thread that waits for its settings becomes the first data thread', async
   assert.equal(plane.restarts(), 0);
 });
 
-test('a thread that sleeps until there are settings can be ended, and another one starts in its place', async () => {
+test('a thread that has ended while it waited for settings is replaced', async () => {
   const waiting = startWaitingThread(threadUrl, 'data-0');
   await once(waiting.worker, 'online');
   await waiting.worker.terminate();

@@ -16,7 +16,7 @@ function setUp() {
   return { clock, one, silent, watchdog, remove: () => void all.splice(0) };
 }
 
-test('one that beats is never reported', async () => {
+test('a thread that beats is never reported as silent', async () => {
   const { clock, one, silent, watchdog } = setUp();
   for (let i = 0; i < 100; i++) {
     one.count++;
@@ -25,7 +25,7 @@ test('one that beats is never reported', async () => {
   assert.deepEqual([silent.length, watchdog.isSilent()], [0, false]);
 });
 
-test('one that stops beating is reported once, after some seconds, until it beats again or is gone', async () => {
+test('a thread that stops beating is reported once, after some seconds, until it beats again or is gone', async () => {
   for (const way of ['beats', 'gone']) {
     const { clock, one, silent, watchdog, remove } = setUp();
     await clock.advance(1000);
@@ -41,7 +41,7 @@ test('one that stops beating is reported once, after some seconds, until it beat
   }
 });
 
-test('a new one has more time for its first beat, whatever was counted before it', async () => {
+test('a new thread has more time for its first beat, whatever was counted before it', async () => {
   const { clock, silent } = setUp();
   await clock.advance(30_500);
   assert.equal(silent.length, 0);

@@ -72,7 +72,7 @@ test('a name that does not exist because of health says so for every type', asyn
   assert.equal(ask('db.test.', TYPE.AAAA).errors[0]?.text, '0 of 3 healthy: db-1 not ready');
 });
 
-test('answers with records, and negative answers that health did not make, have no text', async () => {
+test('answers with records, and negative answers not caused by health, carry no error text', async () => {
   const { ask, say, slots } = await plane('nodata');
   await say(1, 'db-0 not ready');
   assert.deepEqual(ask('db.test.', TYPE.AAAA).errors, []);
@@ -81,7 +81,7 @@ test('answers with records, and negative answers that health did not make, have 
   assert.deepEqual(ask('db.test.').errors, []);
 });
 
-test('a reason that is withdrawn is not given any more', async () => {
+test('a withdrawn reason is no longer sent', async () => {
   const { ask, say } = await plane('nodata');
   await say(1, 'db-0 not ready');
   await say(1, '');
@@ -96,7 +96,7 @@ test('the text never has more than 200 bytes, names several instances and repeat
   assert.match(text, /^0 of 20 healthy: db-1 x+, db-2 x+$/);
 });
 
-test('the text is left out where it does not fit, before the code is', async () => {
+test('a text that does not fit is left out before its code is', async () => {
   const label = 'a'.repeat(60);
   const { ask, apply, slots } = await plane('nodata', 1);
   const name = parseName(`${label}.${label}.${label}.${label.slice(0, 50)}.test.`);
@@ -127,7 +127,7 @@ test('a zone that is not ready or stale says why, in positive and in negative an
   assert.deepEqual(ask('db.test.').errors, []);
 });
 
-test('a text from one answer is not in the next', async () => {
+test('the error text of one answer does not appear in the next', async () => {
   const { ask, say } = await plane('servfail');
   await say(1, 'db-0 not ready');
   ask('db.test.');

@@ -42,7 +42,7 @@ test('questions of several senders arrive over a socket; a broken one does not d
   assert.equal((await questions.next()).value.name, 'c.example.');
 });
 
-test('what arrives faster than it is asked is dropped and counted, and the sender never waits', async (t) => {
+test('questions that arrive faster than they are asked are dropped and counted, and the sender never waits', async (t) => {
   const { path, notes, live, questions } = await listening(t);
   const socket = sender(t, path);
   socket.write(START);

@@ -121,7 +121,7 @@ test('TTLs that count down in the cache of CoreDNS, and RA, are slight differenc
   assert.deepEqual([...tally.explained.keys()], ['recursion-available', 'cached-ttl']);
 });
 
-test('what forwarded names are answered may differ in records, not in whether there are any', async (t) => {
+test('answers to forwarded names may differ in their records, but not in whether there are any', async (t) => {
   const external = (name: string): Question => ({ name, type: 'A', way });
   const ours: Answers = ({ text }) => (text.startsWith('absent.') ? undefined : '192.0.2.2');
   const { tally } = await run(t, stream(external('www.example.'), external('absent.example.')), [same, ours]);

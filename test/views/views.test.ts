@@ -78,7 +78,7 @@ async function answerTo([address, client, question]: Expected, port: number, tra
   return status === 'NOERROR' ? records.map((line) => line.split(/\s+/).slice(4).join(' ')).join() : status;
 }
 
-test('explain tells the view of a client and a name, and its rules', async (context) => {
+test('explain reports the view of a client and a name, and its rules', async (context) => {
   const folder = await temporaryFolder(context);
   const [port, http] = [await freePort(), await freePort()];
   const acl = '[{ action: block, zones: [bad.test] }]';
@@ -114,7 +114,7 @@ test('explain tells the view of a client and a name, and its rules', async (cont
   assert.deepEqual(await rulesOf('www.one.test?from=192.0.2.1'), ['the settings of the view "lan" apply']);
 });
 
-test('a view needs something to be chosen by, and its sections are checked at their place', async () => {
+test('a view without a selector is rejected, and its sections are validated at their location', async () => {
   const text = `zones: [{ name: one.test }]
 views:
   - forward: 192.0.2.1

@@ -7,7 +7,7 @@ import { fakeClock } from '../support/fake-clock.ts';
 import { fakeSlots } from '../support/fake-slots.ts';
 import { instance, service } from '../support/model.ts';
 
-test('the checks of services are counted', async () => {
+test('health checks of services are counted', async () => {
   const clock = fakeClock();
   const registry = createRegistry(fakeSlots());
   const reports = createExternalReports(registry, clock, setImmediate);

@@ -24,7 +24,7 @@ test('each limit counts the descriptors that it allows, forwarding per thread', 
   assert.equal(await needed(`${limits(', forwardedQueries: 100')}\n${FORWARD}`), 128 + 10 + 20 + 20 + 300);
 });
 
-test('a limit that is sufficient or unknown causes no warning and lowers no limit', async () => {
+test('a descriptor limit that is sufficient or unknown causes no warning and lowers no other limit', async () => {
   const config = await configOf(`${limits(', forwardedQueries: 100')}\n${FORWARD}`);
   for (const limit of [478, undefined]) {
     assert.equal(descriptorWarning(config, 3, limit), undefined);

@@ -33,7 +33,7 @@ async function server(file: string | undefined) {
 
 const DRAIN: OperatorOrder = { status: 'UNHEALTHY', reason: 'disk' };
 
-test('orders for instances that are no pods survive a restart in the operators’ file', async (t) => {
+test('orders for instances other than pods survive a restart in the operators’ file', async (t) => {
   const file = join(await temporaryFolder(t), 'operator.json');
   const first = await server(file);
   assert.equal(await first.operators.order(first.state('b/1'), DRAIN), 'file');
@@ -62,7 +62,7 @@ test('without a file an order is kept in memory', async () => {
   assert.equal(facts('a').length, 1);
 });
 
-test('orders in memory stay in force when a reload names a file, and are in it; without a file those of the file stay', async (t) => {
+test('orders in memory are written to a file that a reload adds; orders of a file that a reload removes stay in force', async (t) => {
   const file = join(await temporaryFolder(t), 'operator.json');
   const { operators, state, facts } = await server(undefined);
   await operators.order(state('a'), DRAIN);

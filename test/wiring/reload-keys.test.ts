@@ -181,7 +181,7 @@ const CHANGES: Readonly<Record<string, Change>> = {
 
 const topLevel = Object.keys((jsonSchema() as { properties: object }).properties).filter((key) => key !== '$schema');
 
-test('every key of the file is in the table', () => {
+test('every key of zones.yaml is in the table of reload effects', () => {
   assert.deepEqual(
     topLevel.filter((key) => !(key in CHANGES)),
     [],
@@ -238,7 +238,7 @@ const ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
 };
 
 for (const [section, elsewhere] of Object.entries(ELSEWHERE)) {
-  test(`every number, choice and flag of ${section} reaches the data threads, or is in the table`, async () => {
+  test(`every number, choice and flag of ${section} takes effect in the data threads, or is listed as an exception`, async () => {
     const { properties } = (jsonSchema() as { properties: Record<string, Schema> }).properties[section];
     const folder = '/etc';
     const missing: string[] = [];

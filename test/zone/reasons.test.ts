@@ -51,7 +51,7 @@ test('the output of a command is not in the text', () => {
   assert.deepEqual(sent(), ['api-1 fails its check']);
 });
 
-test('slots that are released take their reasons with them, also those not sent yet', () => {
+test('released slots lose their reasons, including those not sent yet', () => {
   const { registry, reasons, state } = rooms();
   state(instance('api-1', '192.0.2.1', bad('not ready')));
   const [{ slot }] = [...registry.service(service('api').key)!.instances.values()];
@@ -70,7 +70,7 @@ test('an address of several instances has the reason of one of them', () => {
   assert.ok(texts.some(([slot, text]) => slot === shared && /^api-[12] [ab]$/.test(String(text))));
 });
 
-test('switched off, what was sent is taken back and nothing more is noted', () => {
+test('when reasons are switched off, those already sent are withdrawn and no more are recorded', () => {
   const { reasons, state, sent } = rooms();
   state(instance('api-1', '192.0.2.1', bad('not ready')));
   sent();

@@ -9,7 +9,7 @@ import { fakeClock } from '../../support/fake-clock.ts';
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
-test('what is not found is looked for in the cluster first, and not called missing if that fails', async (t) => {
+test('a resource that is not known is read from the cluster before it is reported missing; if that fails, it is not reported missing', async (t) => {
   const server = await startCloudMapServer();
   t.after(() => server.close());
   let looks = 0;
@@ -35,7 +35,7 @@ test('what is not found is looked for in the cluster first, and not called missi
   await assert.rejects(callOperation(cut, 'GetNamespace', { Id: 'ns-b' }), refused);
 });
 
-test('requests share a list that begins after them, and lists are a second apart', async () => {
+test('concurrent requests share the next list, and lists are at least a second apart', async () => {
   const clock = fakeClock();
   const started: number[] = [];
   let answer: (() => void) | undefined;
@@ -63,7 +63,7 @@ test('requests share a list that begins after them, and lists are a second apart
   await second;
 });
 
-test('a failed list rejects those who waited for it, and the next one runs', async () => {
+test('a failed list rejects the requests that waited for it, and the next list is made', async () => {
   const clock = fakeClock();
   let fails = true;
   const list = async () => (fails ? Promise.reject(new Error('etcd is down')) : []);

@@ -18,7 +18,7 @@ import { startCoreDns } from './installed.ts';
 const ZONE = 'live.example.';
 
 test(
-  'what CoreDNS and healthdns are asked arrives by dnstap, and is asked of both',
+  'queries to CoreDNS and healthdns arrive over dnstap, and both servers are asked the same',
   requirement('coredns'),
   async (t) => {
     const folder = await temporaryFolder(t);

@@ -96,7 +96,7 @@ test('a page is whole without scripts, and with everything that it loads has les
   });
 });
 
-test('an open page shows a change of health by itself, and says so to screen readers', needs, async () => {
+test('an open page shows a change of health without a reload, and announces it to screen readers', needs, async () => {
   await server.report('cart', 'HEALTHY', 'fine');
   await opened('/', {}, async ({ page }) => {
     const problem = page.getByRole('region', { name: 'Services answered in part' }).getByText('the canary died');
@@ -167,7 +167,7 @@ test('hostile output of a check is shown as text, cut, with what cannot be seen 
   }
 });
 
-test('a page that nobody sees has no stream', needs, async () => {
+test('a hidden page keeps no stream open', needs, async () => {
   await opened('/', {}, async ({ page }) => {
     const streams = async () => Number(/^healthdns_page_streams (\d+)/m.exec(await metrics())?.[1]);
     assert.ok((await streams()) >= 1);

@@ -24,6 +24,9 @@ const { values: options } = parseArgs({
 });
 const rounds = Number(options.rounds);
 
+// With it, Node.js parses the certificates of a file before it runs anything: 37 ms for those of Debian.
+delete process.env.NODE_EXTRA_CA_CERTS;
+
 const FIRST_PORT = 5481;
 const TIMEOUT_MS = 30_000;
 /** Until garbage of the start has been collected. */

@@ -5,7 +5,6 @@
 const { existsSync, readFileSync } = require('node:fs');
 const { dirname, join, normalize } = require('node:path');
 const { pathToFileURL } = require('node:url');
-const { setFlagsFromString } = require('node:v8');
 const vm = require('node:vm');
 const { getEnvironmentData, isMainThread, setEnvironmentData } = require('node:worker_threads');
 
@@ -18,9 +17,6 @@ const flagsNow = () => new vm.Script('0').createCachedData().readUInt32LE(FLAGS_
 /** Those that the process was started with. All that changes later is when a server optimizes and collects. */
 if (isMainThread) setEnvironmentData('healthdns flags', flagsNow());
 const flagsAtStart = getEnvironmentData('healthdns flags');
-
-// As src/wiring/heap.ts, and before there is garbage. V8 takes it back for each new thread, so each sets it.
-setFlagsFromString('--semi-space-growth-factor=1');
 
 /** By name: `exports`, and `script` for record-code-cache.cjs. */
 const loaded = new Map();

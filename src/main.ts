@@ -78,7 +78,6 @@ async function start(
   let current = config;
   let isStopping = false;
   const { present, skipped } = presentAddresses(allAddresses(config.listen, config.views ?? []));
-  lowerInliningLimits();
   const settings = planeSettings(config, present);
   warnOfHost(config, settings.threads, skipped, log);
   const plane = await startDataPlane(settings, {
@@ -98,7 +97,9 @@ async function start(
   if ([settings, ...(settings.views ?? [])].some(({ forward }) => forward && readsFiles(forward)))
     awaitFiles(control.board, plane.filesRead);
   await control.state(config);
-  // After data threads have started: V8 takes a part of it back for each.
+  // After data threads have started: V8 takes a part of it back for each, and Node.js uses no code that it was built with from
+  // then on.
+  lowerInliningLimits();
   collectEarly();
   history.begin();
   await plane.listen();

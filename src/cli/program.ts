@@ -2,6 +2,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { systemClock } from '../clock.ts';
 import type { ListenAddress } from '../config/config.ts';
+import { untilLoaded } from '../plane/waiting-thread.ts';
 import { parseQueryWords, QUERY_DEFAULTS, UsageError } from '../query/words.ts';
 import type { ServiceRegistry } from '../taskdef/deployment.ts';
 import { VERSION } from '../version.ts';
@@ -459,7 +460,8 @@ export function runCommandLine(of: typeof entry): void {
     if (!isServing) process.exit(error.code === 'EPIPE' ? EXIT.OK : EXIT.FAILED);
   });
   process.stderr.on('error', () => {});
-  void run(process.argv).then((code) => {
+  void run(process.argv).then(async (code) => {
+    if (of.waitingThread !== undefined) await untilLoaded(of.waitingThread);
     // Exits explicitly: a handle leaked by a library must not keep a stopped server alive. Output is flushed first, which with a
     // pipe takes as long as its reader; a server does not wait for a reader that has stopped.
     if (isServing) setTimeout(() => process.exit(code), FLUSH_MS);

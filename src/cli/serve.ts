@@ -14,6 +14,7 @@ import { ListenError } from '../native/listen-error.ts';
 import type { WaitingThread } from '../plane/waiting-thread.ts';
 import { formatProblem } from '../reading/problem.ts';
 import { readTextFile } from '../reading/text-file.ts';
+import { keepYoungGenerationSmall } from '../wiring/heap.ts';
 import { describeHealth, describeServing } from './banner.ts';
 import { CommandError, EXIT } from './exit-code.ts';
 import { watchFiles } from './file-watch.ts';
@@ -42,6 +43,7 @@ export interface ServeSignals {
 
 /** Resolves to the exit code once stopped. Throws CommandError if it cannot start. */
 export async function serve(options: ServeOptions, output: Output, signals: ServeSignals): Promise<number> {
+  keepYoungGenerationSmall();
   const files = new ReadFiles(options);
   const config = await readConfig(options, files, output);
   if (config === undefined) return EXIT.FAILED;

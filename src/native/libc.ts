@@ -24,6 +24,8 @@ export interface Libc {
   poll(fds: bigint, count: number, timeoutMs: number): number;
   ioctl(fd: number, request: number, value: bigint): number;
   shutdown(fd: number, how: number): number;
+  /** The flags have the values of SOCK_NONBLOCK and SOCK_CLOEXEC. */
+  pipe2(ends: Uint8Array, flags: number): number;
   close(fd: number): number;
   errno(): number;
   /** Zeroed memory at a fixed address for as long as its buffer, or a view of it, is referenced. */
@@ -130,6 +132,7 @@ function declare(koffi: Koffi): Libc {
     poll: process.func('int poll(void *fds, unsigned long count, int timeout)'),
     ioctl: process.func('int ioctl(int fd, unsigned long request, void *value)'),
     shutdown: process.func('int shutdown(int fd, int how)'),
+    pipe2: process.func('int pipe2(void *ends, int flags)'),
     close: process.func('int close(int fd)'),
     errno: koffi.errno,
     allocate(bytes) {

@@ -2,11 +2,10 @@
 // way around: one poll() waits for the sockets and for the event loop's own epoll descriptor; when that is ready (changes from
 // the control plane, upstream replies), the event loop runs one turn. A query does not cost a turn of the event loop, and an
 // idle thread wakes up a few times a second, for timers.
-import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { Socket } from 'node:net';
 import os from 'node:os';
-import { type Libc, POLLIN, POLLNVAL } from './libc.ts';
+import { type Libc, POLLIN, POLLNVAL, SOCK_CLOEXEC, SOCK_NONBLOCK } from './libc.ts';
 
 const { EINTR } = os.constants.errno;
 
@@ -148,23 +147,30 @@ function drainBusy(socket: ReadableSocket): boolean {
   return socket.beganLater();
 }
 
+/** libuv adds a descriptor to epoll when the loop waits next. */
+const MOST_TURNS = 10;
+
 /**
- * The epoll descriptor of this thread's event loop: the one that watches a socket opened in this thread. Undefined if it
- * cannot be found (no /proc).
+ * The epoll descriptor of this thread's event loop: the one that watches a pipe opened in this thread. Undefined if it cannot be
+ * found (no /proc).
  */
-export async function findEventLoopFd(): Promise<number | undefined> {
-  const marker = createServer();
+export async function findEventLoopFd(libc: Libc): Promise<number | undefined> {
+  const ends = new Int32Array(2);
+  if (libc.pipe2(new Uint8Array(ends.buffer), SOCK_CLOEXEC | SOCK_NONBLOCK) < 0) return undefined;
+  const [fd, writeEnd] = ends;
+  const marker = new Socket({ fd, writable: false }).on('error', () => {});
   try {
-    marker.listen({ host: '127.0.0.1', port: 0, exclusive: true });
-    await once(marker, 'listening');
-    // libuv adds descriptors to epoll when the loop next waits.
-    for (let turns = 0; turns < 3; turns++) await new Promise((resolve) => setTimeout(resolve, 1));
-    const { fd } = (marker as unknown as { _handle: { fd: number } })._handle;
-    return epollDescriptors().find((candidate) => watches(candidate, fd));
+    for (let turns = 0; turns < MOST_TURNS; turns++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      const found = epollDescriptors().find((candidate) => watches(candidate, fd));
+      if (found !== undefined) return found;
+    }
+    return undefined;
   } catch {
     return undefined;
   } finally {
-    marker.close();
+    marker.destroy();
+    libc.close(writeEnd);
   }
 }
 

@@ -4,29 +4,43 @@ import type { ThreadData } from './thread-messages.ts';
 
 export interface WaitingThread {
   readonly worker: Worker;
-  /** It sleeps as long as this is 0. */
-  readonly hasData: Int32Array;
+  readonly state: Int32Array;
 }
+
+/** Places in `state`, all 0 at first. The thread sleeps as long as there are no settings. */
+const STATE = { HAS_DATA: 0, IS_LOADED: 1 };
+/** A thread has loaded its native calls within this time. */
+const LOADING_MS = 2_000;
 
 /** `url`: the compiled thread/thread.ts. */
 export function startWaitingThread(url: URL, name: string): WaitingThread {
-  const hasData = new Int32Array(new SharedArrayBuffer(4));
-  const worker = new Worker(url, { workerData: hasData, name, resourceLimits: { maxYoungGenerationSizeMb: 24 } });
-  return { worker, hasData };
+  const state = new Int32Array(new SharedArrayBuffer(4 * Object.keys(STATE).length));
+  const worker = new Worker(url, { workerData: state, name, resourceLimits: { maxYoungGenerationSizeMb: 24 } });
+  return { worker, state };
 }
 
 /** It has ended while it waited. */
 export const hasEnded = ({ worker }: WaitingThread): boolean => worker.threadId < 0;
 
-export function wakeThread({ worker, hasData }: WaitingThread, data: ThreadData): Worker {
+export function wakeThread({ worker, state }: WaitingThread, data: ThreadData): Worker {
   worker.postMessage(data);
-  Atomics.store(hasData, 0, 1);
-  Atomics.notify(hasData, 0);
+  Atomics.store(state, STATE.HAS_DATA, 1);
+  Atomics.notify(state, STATE.HAS_DATA);
   return worker;
 }
 
-/** In the thread: sleeps until there are settings. */
-export function awaitData(hasData: Int32Array, port: MessagePort): ThreadData {
-  Atomics.wait(hasData, 0, 0);
+/**
+ * Resolves when the thread has loaded its native calls. A process that ends meanwhile aborts: the library throws in a terminating
+ * thread.
+ */
+export async function untilLoaded({ state }: WaitingThread): Promise<void> {
+  await Atomics.waitAsync(state, STATE.IS_LOADED, 0, LOADING_MS).value;
+}
+
+/** In the thread: everything that needs no settings is loaded. Sleeps until there are settings. */
+export function awaitData(state: Int32Array, port: MessagePort): ThreadData {
+  Atomics.store(state, STATE.IS_LOADED, 1);
+  Atomics.notify(state, STATE.IS_LOADED);
+  Atomics.wait(state, STATE.HAS_DATA, 0);
   return receiveMessageOnPort(port)?.message as ThreadData;
 }

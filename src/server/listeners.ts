@@ -181,7 +181,7 @@ async function nativeFor(libc: Libc | string): Promise<Native | string> {
   if (typeof libc === 'string') return libc;
   const refused = refusedCall(libc);
   if (refused !== undefined) return refused;
-  const eventLoopFd = await findEventLoopFd();
+  const eventLoopFd = await findEventLoopFd(libc);
   if (eventLoopFd === undefined) return 'the descriptor of the event loop was not found in /proc/self/fdinfo';
   return { libc, eventLoopFd };
 }

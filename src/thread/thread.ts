@@ -28,8 +28,10 @@ const DRAIN_POLL_MS = 20;
 /** Packets per batch. */
 const BATCH = 64;
 
-const data = awaitData(workerData as Int32Array, parentPort!);
+// While the control plane reads the configuration.
 trimFreedMemory();
+const available = loadLibc();
+const data = awaitData(workerData as Int32Array, parentPort!);
 
 const { settings } = data;
 const tell = (message: FromThread) => parentPort?.postMessage(message);
@@ -39,7 +41,7 @@ const log = (level: 'info' | 'warn' | 'error', message: string) => {
   else counters[COUNTER.LOG_DROPPED]++;
 };
 
-const libc = settings.udp === 'plain' ? 'switched off' : loadLibc();
+const libc = settings.udp === 'plain' ? 'switched off' : available;
 const forwards = [settings, ...(settings.views ?? [])].some(({ forward }) => forward !== undefined);
 const datagrams = !forwards || typeof libc === 'string' ? undefined : new NativeDatagrams(libc);
 /** Only the receive loop reads native sockets. */

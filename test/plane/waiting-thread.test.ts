@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { systemClock } from '../../src/clock.ts';
 import { startDataPlane } from '../../src/plane/threads.ts';
-import { startWaitingThread, type WaitingThread } from '../../src/plane/waiting-thread.ts';
+import { startWaitingThread, untilLoaded, type WaitingThread } from '../../src/plane/waiting-thread.ts';
 import { testSettings } from '../support/transports.ts';
 
 const threadUrl = new URL('../../src/thread/thread.js', import.meta.url);
@@ -24,6 +24,15 @@ test('a thread that waits for its settings becomes the first data thread', async
   await plane.close();
   await ended;
   assert.equal(plane.restarts(), 0);
+});
+
+test('a thread without settings can be ended as soon as it has loaded its native calls', async () => {
+  const waiting = startWaitingThread(threadUrl, 'data-0');
+  const errors: Error[] = [];
+  waiting.worker.on('error', (error) => errors.push(error));
+  await untilLoaded(waiting);
+  await waiting.worker.terminate();
+  assert.deepEqual(errors, []);
 });
 
 test('a thread that has ended while it waited for settings is replaced', async () => {

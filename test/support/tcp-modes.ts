@@ -67,7 +67,7 @@ async function listen(
   const loaded = loadLibc();
   if (typeof loaded === 'string') throw new Error(loaded);
   const libc: Libc = { ...loaded, ...replaced };
-  const eventLoopFd = await findEventLoopFd();
+  const eventLoopFd = await findEventLoopFd(libc);
   if (eventLoopFd === undefined) throw new Error('no descriptor of the event loop');
   const listener = listenEpollTcp(engine, address, settings, { libc, clock, connections, shared: false });
   const loop = startReceiveLoop(libc, [listener], eventLoopFd, {

@@ -69,7 +69,7 @@ function commandIn(line: string): string[] | undefined {
   if (rest === undefined) return undefined;
   let required = rest.replace(/\s+[|#>].*$/, '');
   while (/\[[^[\]]*\]…?/.test(required)) required = required.replace(/\[[^[\]]*\]…?/, '');
-  const words = [...required.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare!);
+  const words = [...required.matchAll(/'([^']*)'|(<\([^)]*\)|\S+)/g)].map(([, quoted, bare]) => quoted ?? bare!);
   return words.map((word) => (/^[a-z]+(\|[a-z]+)+$/.test(word) ? word.split('|')[0]! : (PLACEHOLDERS[word] ?? word)));
 }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { parse } from 'yaml';
 import { healthdns, temporaryFolder } from '../support/command.ts';
-import { chartObjects, lintChart, type Manifest, manifestsOf, ofKind } from '../support/manifests.ts';
+import { chartObjects, lintChart, type Manifest, manifestsOf, notesOfChart, ofKind } from '../support/manifests.ts';
 import { requirement } from '../support/requirement.ts';
 
 async function checked(t: TestContext, objects: readonly Manifest[]): Promise<string> {
@@ -234,6 +234,57 @@ test('a typo in what becomes zones.yaml is rejected with its key', requirement('
   await assert.rejects(chartObjects({ 'kubernetes.pod': 'verified' }), /pod\b/);
   await assert.rejects(chartObjects({ zones: [{ name: 'a.local', recods: [] }] }), /recods/);
   await assert.rejects(chartObjects({ 'config.cache': { maxEntires: 5 } }), /maxEntires/);
+});
+
+test('a typo in an object of Kubernetes is rejected with its key or place', requirement('helm'), async () => {
+  const cases: readonly (readonly [object, RegExp])[] = [
+    [{ 'resources.limit': { memory: '1Gi' } }, /resources.*'limit' not allowed/s],
+    [{ 'resources.limits': { memory: '512 MB' } }, /resources\/limits\/memory/],
+    [{ tolerations: [{ ky: 'a' }] }, /tolerations\/0.*'ky'/s],
+    [{ 'affinity.nodeAfinity': {} }, /affinity.*'nodeAfinity'/s],
+    [{ topologySpreadConstraints: [{ maxSkw: 1 }] }, /topologySpreadConstraints\/0.*'maxSkw'/s],
+    [{ extraVolumes: [{ nam: 'zones', emptyDir: {} }] }, /extraVolumes\/0.*name/s],
+    [{ extraVolumeMounts: [{ name: 'zones', mountpath: '/zones' }] }, /extraVolumeMounts\/0.*mountPath/s],
+    [{ 'podDisruptionBudget.maxUnavailble': 1 }, /podDisruptionBudget.*'maxUnavailble'/s],
+    [{ 'networkPolicy.metricsFrom': [{ podSelectr: {} }] }, /metricsFrom\/0.*'podSelectr'/s],
+    [{ 'serviceMonitor.relabelings': [{ targetLable: 'job' }] }, /relabelings\/0.*'targetLable'/s],
+    [{ 'prometheusRule.disabled': ['HealthdnsDwn'] }, /disabled\/0/],
+    [{ podAnnotations: { restarted: true } }, /podAnnotations\/restarted/],
+    [{ forward: ['dns.example'] }, /forward\/0/],
+    [{ 'service.clusterIP': '10.96.0.300' }, /clusterIP/],
+    [{ clusterDomain: 'cluster local' }, /clusterDomain/],
+    [{ threads: 'two' }, /threads/],
+  ];
+  for (const [values, message] of cases) await assert.rejects(chartObjects(values), message, JSON.stringify(values));
+});
+
+test('what Kubernetes permits is accepted as a chart value', requirement('helm'), async () => {
+  const objects = await chartObjects({
+    'resources.limits': { memory: '1.5Gi', cpu: 2, 'hugepages-2Mi': '4Mi' },
+    tolerations: [{ operator: 'Exists' }],
+    affinity: { podAntiAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [] } },
+    forward: ['192.0.2.53', '192.0.2.53:5353', '2001:db8::53', '[2001:db8::53]:53', 'tls://192.0.2.53%dns.example:853'],
+    'podDisruptionBudget.minAvailable': '50%',
+    'networkPolicy.metricsFrom': [{ ipBlock: { cidr: '192.0.2.0/24' } }],
+    threads: 2,
+  });
+  const { minAvailable, maxUnavailable } = ofKind(objects, 'PodDisruptionBudget').spec;
+  assert.deepEqual([minAvailable, maxUnavailable], ['50%', undefined]);
+});
+
+test('after the installation helm says what each shape has become', requirement('helm'), async (t) => {
+  const notesOf = async (values?: object) => notesOfChart(join(await temporaryFolder(t), 'chart'), values);
+  assert.match(
+    await notesOf(),
+    /serves cluster\.local\.\n\nAddress: .* get service healthdns\n.*No client uses it yet/s,
+  );
+  const replace = await notesOf({ shape: 'replace', 'service.clusterIP': '10.96.0.10' });
+  assert.match(
+    replace,
+    /the Service kube-dns, 10\.96\.0\.10, selects its pods.*exec deployment\/healthdns -- healthdns explain/s,
+  );
+  const nodeLocal = await notesOf({ shape: 'node-local', 'nodeLocal.upstream': '10.96.0.53' });
+  assert.match(nodeLocal, /on every node, at 169\.254\.20\.10, what 10\.96\.0\.53 answers.*exec daemonset\/healthdns/s);
 });
 
 test('pods are not restarted for a change of the configuration, which is reloaded', requirement('helm'), async () => {

@@ -1,6 +1,6 @@
 // What deploy/ has, read as its users' tools read it.
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { cp, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { parseAllDocuments } from 'yaml';
@@ -20,6 +20,19 @@ export async function manifestsOf(file: string): Promise<Manifest[]> {
 /** The objects of the chart with these values, as release "healthdns" in kube-system. */
 export async function chartObjects(values: object = {}): Promise<Manifest[]> {
   return objectsIn(await helm('template', 'healthdns', chart, '-n', 'kube-system', ...KUBERNETES, ...set(values)));
+}
+
+/** What `helm install` prints in the end, which `helm template` does not show: rendered as an object of a copy in `folder`. */
+export async function notesOfChart(folder: string, values: object = {}): Promise<string> {
+  await cp(chart, folder, { recursive: true });
+  await rename(join(folder, 'templates/NOTES.txt'), join(folder, 'notes'));
+  await writeFile(
+    join(folder, 'templates/notes.yaml'),
+    'kind: Notes\ntext: |\n{{ tpl (.Files.Get "notes") . | indent 2 }}\n',
+  );
+  const show = ['-n', 'kube-system', '--show-only', 'templates/notes.yaml'];
+  const [notes] = objectsIn(await helm('template', 'healthdns', folder, ...show, ...KUBERNETES, ...set(values)));
+  return notes.text;
 }
 
 /** A helm that is not asked about a cluster thinks of the Kubernetes version that it was built with. */

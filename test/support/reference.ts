@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { toJsonSchema } from '@valibot/to-json-schema';
 import { fileSchema } from '../../src/config/loading/file.ts';
 import { METRICS } from '../../src/metric-table.ts';
+import { ALERTS } from './monitoring/alerts.ts';
 
 /** Draft-07, which the YAML language server reads. Checks that JSON Schema cannot express are left to `healthdns check`. */
 export function jsonSchema(): object {
@@ -40,6 +41,7 @@ export function chartSchemaText(): string {
   const config = Object.entries(properties).filter(([key]) => !SET_BY_CHART.includes(key));
   chart.properties.kubernetes = zone.kubernetes;
   chart.properties.zones = properties.zones;
+  chart.properties.prometheusRule.properties.disabled.items = { enum: ALERTS.map(({ name }) => name) };
   chart.properties.config = {
     type: 'object',
     additionalProperties: false,

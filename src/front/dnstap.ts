@@ -32,75 +32,34 @@ const CONTROL = { ACCEPT: 1, START: 2, STOP: 3, READY: 4, FINISH: 5 } as const;
 const CONTENT_TYPE = Buffer.from('protobuf:dnstap.Dnstap');
 const MAX_CONTROL_BYTES = 512;
 
-// biome-ignore lint/complexity/noExcessiveLinesPerFunction: short functions over one connection
-export function startDnstap(settings: DnstapSettings, { clock, counters, log }: DnstapDeps): Dnstap {
+export function startDnstap(settings: DnstapSettings, deps: DnstapDeps): Dnstap {
+  const { clock, counters } = deps;
   const identity = Buffer.from(settings.identity);
   const version = Buffer.from(settings.version);
-  let socket: Socket | undefined;
-  /** The receiver has accepted the content type. */
-  let isOpen = false;
-  let isClosing = false;
-  let failures = 0;
+  const connection = new Connection(settings.to, deps);
   let frames: Buffer[] = [];
   let bytes = 0;
   let flushing: Timer | undefined;
-  let waiting: Timer | undefined;
 
-  const flush = (): void => {
+  const take = (): Buffer[] => {
     flushing?.cancel();
     flushing = undefined;
-    if (bytes === 0 || socket === undefined) return;
-    socket.write(Buffer.concat(frames));
-    counters[COUNTER.DNSTAP_SENT] += frames.length;
+    const taken = frames;
     frames = [];
     bytes = 0;
+    return taken;
+  };
+  const flush = (): void => {
+    const taken = take();
+    if (taken.length > 0) connection.write(taken);
+  };
+  connection.onLost = () => {
+    counters[COUNTER.DNSTAP_DROPPED] += take().length;
   };
 
-  const lost = (problem: string): void => {
-    if (socket === undefined) return;
-    socket.destroy();
-    socket = undefined;
-    isOpen = false;
-    counters[COUNTER.DNSTAP_DROPPED] += frames.length;
-    frames = [];
-    bytes = 0;
-    if (isClosing) return;
-    if (failures === 0) log('warn', `dnstap ${settings.to}: ${problem}; queries are not sent until it is back`);
-    waiting = clock.setTimeout(open, RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)]);
-  };
-
-  function open(): void {
-    const target = addressOf(settings.to);
-    const opened = connect(target);
-    socket = opened;
-    const deadline = clock.setTimeout(() => lost('the receiver does not accept the stream'), HANDSHAKE_MS);
-    let reply = Buffer.alloc(0);
-    opened.unref();
-    opened.on('connect', () => opened.write(controlFrame(CONTROL.READY)));
-    opened.on('data', (chunk) => {
-      reply = Buffer.concat([reply, chunk]);
-      const type = controlType(reply);
-      if (type === undefined && reply.length <= MAX_CONTROL_BYTES) return;
-      deadline.cancel();
-      if (isOpen || isClosing) return; // FINISH
-      if (type !== CONTROL.ACCEPT) return lost('the receiver does not speak Frame Streams');
-      reply = Buffer.alloc(0);
-      opened.write(controlFrame(CONTROL.START));
-      isOpen = true;
-      if (failures > 0) log('info', `dnstap ${settings.to}: connected again`);
-      failures = 0;
-    });
-    opened.on('error', ({ message }) => socket === opened && lost(message));
-    opened.on('close', () => {
-      deadline.cancel();
-      if (socket === opened) lost('the receiver closed the connection');
-    });
-  }
-
-  open();
   return {
     send(observed) {
-      if (!isOpen || socket === undefined || socket.writableLength + bytes > MAX_WAITING_BYTES) {
+      if (!connection.isOpen || connection.unsentBytes + bytes > MAX_WAITING_BYTES) {
         counters[COUNTER.DNSTAP_DROPPED]++;
         return;
       }
@@ -110,19 +69,101 @@ export function startDnstap(settings: DnstapSettings, { clock, counters, log }: 
       if (bytes >= CHUNK_BYTES) flush();
       else flushing ??= clock.setTimeout(flush, FLUSH_MS);
     },
-    async close() {
-      isClosing = true;
-      waiting?.cancel();
-      const open = socket;
-      if (open === undefined) return;
-      if (isOpen) flush();
-      const ended = new Promise<void>((resolve) => open.once('close', () => resolve()));
-      open.end(isOpen ? controlFrame(CONTROL.STOP) : Buffer.alloc(0));
-      const timer = clock.setTimeout(() => open.destroy(), CLOSE_MS);
-      await ended;
-      timer.cancel();
-    },
+    close: () => connection.close(flush),
   };
+}
+
+/** One connection after the other to the receiver, with the handshake of a bidirectional stream. */
+class Connection {
+  /** The receiver has accepted the content type. */
+  isOpen = false;
+  onLost = () => {};
+  readonly #to: string;
+  readonly #deps: DnstapDeps;
+  #socket: Socket | undefined;
+  #isClosing = false;
+  #failures = 0;
+  #retry: Timer | undefined;
+
+  constructor(to: string, deps: DnstapDeps) {
+    this.#to = to;
+    this.#deps = deps;
+    this.#connect();
+  }
+
+  get unsentBytes(): number {
+    return this.#socket?.writableLength ?? 0;
+  }
+
+  write(frames: readonly Buffer[]): void {
+    this.#socket?.write(Buffer.concat(frames));
+    this.#deps.counters[COUNTER.DNSTAP_SENT] += frames.length;
+  }
+
+  /** `flush` writes what waits. */
+  async close(flush: () => void): Promise<void> {
+    this.#isClosing = true;
+    this.#retry?.cancel();
+    const socket = this.#socket;
+    if (socket === undefined) return;
+    if (this.isOpen) flush();
+    const ended = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+    socket.end(this.isOpen ? controlFrame(CONTROL.STOP) : Buffer.alloc(0));
+    const timer = this.#deps.clock.setTimeout(() => socket.destroy(), CLOSE_MS);
+    await ended;
+    timer.cancel();
+  }
+
+  #connect(): void {
+    const socket = connect(addressOf(this.#to));
+    this.#socket = socket;
+    const deadline = this.#deps.clock.setTimeout(
+      () => this.#lose('the receiver does not accept the stream'),
+      HANDSHAKE_MS,
+    );
+    let reply = Buffer.alloc(0);
+    socket.unref();
+    socket.on('connect', () => socket.write(controlFrame(CONTROL.READY)));
+    socket.on('data', (chunk) => {
+      reply = Buffer.concat([reply, chunk]);
+      const type = controlType(reply);
+      if (type === undefined && reply.length <= MAX_CONTROL_BYTES) return;
+      deadline.cancel();
+      reply = Buffer.alloc(0);
+      this.#receive(socket, type);
+    });
+    socket.on('error', ({ message }) => this.#socket === socket && this.#lose(message));
+    socket.on('close', () => {
+      deadline.cancel();
+      if (this.#socket === socket) this.#lose('the receiver closed the connection');
+    });
+  }
+
+  /** `type` is that of a control frame; undefined: it is none. */
+  #receive(socket: Socket, type: number | undefined): void {
+    if (this.isOpen || this.#isClosing) return; // FINISH
+    if (type !== CONTROL.ACCEPT) {
+      this.#lose('the receiver does not speak Frame Streams');
+      return;
+    }
+    socket.write(controlFrame(CONTROL.START));
+    this.isOpen = true;
+    if (this.#failures > 0) this.#deps.log('info', `dnstap ${this.#to}: connected again`);
+    this.#failures = 0;
+  }
+
+  #lose(problem: string): void {
+    const { clock, log } = this.#deps;
+    if (this.#socket === undefined) return;
+    this.#socket.destroy();
+    this.#socket = undefined;
+    this.isOpen = false;
+    this.onLost();
+    if (this.#isClosing) return;
+    if (this.#failures === 0) log('warn', `dnstap ${this.#to}: ${problem}; queries are not sent until it is back`);
+    const delayMs = RETRY_MS[Math.min(this.#failures++, RETRY_MS.length - 1)];
+    this.#retry = clock.setTimeout(() => this.#connect(), delayMs);
+  }
 }
 
 /** "tcp://ADDRESS:PORT", or the path of a unix socket. */

@@ -10,6 +10,7 @@ import { encodeChanges } from './messages.ts';
 import type { ListeningAddress, PlaneEvents, PlaneObserver } from './plane.ts';
 import type { Change } from './records.ts';
 import type { DataPlaneSettings } from './settings.ts';
+import type { ThreadData } from './thread-messages.ts';
 import { hasEnded, startWaitingThread, type WaitingThread } from './waiting-thread.ts';
 import type { Watched } from './watchdog.ts';
 
@@ -74,187 +75,212 @@ const MAX_DELAY_MS = 10_000;
 /** A thread that lived at least this long is replaced after the first delay again. */
 export const HEALTHY_MS = 60_000;
 
-// biome-ignore lint/complexity/noExcessiveLinesPerFunction: short functions over the threads of a crew
 export function startCrew(settings: DataPlaneSettings, deps: CrewDeps): Crew {
-  const { clock, log, hashSeed } = deps;
-  const members: Member[] = [];
-  const statistics = new Map<number, ForwardStatistics>();
-  const timers = new Set<Timer>();
+  return new RunningCrew(settings, deps);
+}
+
+class RunningCrew implements Crew {
+  readonly settings: DataPlaneSettings;
+  readonly members: Member[] = [];
+  readonly rows: readonly Counters[];
+  readonly filesRead: Promise<void>;
+  readonly #deps: CrewDeps;
+  readonly #statistics = new Map<number, ForwardStatistics>();
+  readonly #replacements = new Set<Timer>();
   /** Threads that have read their files. */
-  const withFiles = new Set<number>();
-  let listening: readonly ListeningAddress[] = [];
-  let isShared = false;
-  let isLeaving = false;
-  let fillId = 0;
-  let noteFiles = () => {};
-  const filesRead = new Promise<void>((resolve) => {
-    noteFiles = () => {
-      if (members.every(({ index }) => withFiles.has(index))) resolve();
-    };
-  });
+  readonly #withFiles = new Set<number>();
+  #noteFiles = () => {};
+  #waitingThread: WaitingThread | undefined;
+  #listening: readonly ListeningAddress[] = [];
+  #isShared = false;
+  #isLeaving = false;
+  #fillId = 0;
 
-  let waiting = deps.waitingThread;
-  const waitingThread = (index: number): WaitingThread => {
-    const early = waiting;
-    waiting = undefined;
-    return early === undefined || hasEnded(early) ? startWaitingThread(deps.threadUrl, `data-${index}`) : early;
-  };
+  constructor(settings: DataPlaneSettings, deps: CrewDeps) {
+    this.settings = settings;
+    this.#deps = deps;
+    this.#waitingThread = deps.waitingThread;
+    this.filesRead = new Promise<void>((resolve) => {
+      this.#noteFiles = () => {
+        if (this.members.every(({ index }) => this.#withFiles.has(index))) resolve();
+      };
+    });
+    this.rows = Array.from({ length: settings.threads }, () => createCounters(settings.views?.length));
+    this.rows.forEach((counters, index) => {
+      this.#addMember(index, counters, FIRST_DELAY_MS);
+    });
+  }
 
-  const start = (member: Pick<Member, 'index' | 'counters'>, onDeath: (cause: string) => void): DataThread =>
-    startDataThread(
-      waitingThread(member.index),
-      {
-        ...{ settings, slots: deps.slots, hashSeed, loopToken: deps.loopToken, index: member.index },
-        queryLog: deps.queryLog(),
-        counters: member.counters.buffer as SharedArrayBuffer,
-        rotationSeed: Math.floor(deps.random() * 0x7fff_ffff) + 1,
-      },
-      {
-        log,
-        onDeath,
-        onQuery: (line) => deps.observer()?.onQuery(line),
-        onTally: (bytes) => deps.observer()?.onTally(bytes),
-        onApplied: (id) => onApplied(member.index, id),
-        onFilesRead() {
-          withFiles.add(member.index);
-          noteFiles();
-        },
-        onForwardStatistics(latest) {
-          statistics.set(member.index, latest);
-          deps.onStatistics();
-        },
-      },
-    );
+  statistics(): Iterable<ForwardStatistics> {
+    return this.#statistics.values();
+  }
 
-  /** Ids above 0 are the queue's, below 0 those of a thread being filled. */
-  const onApplied = (index: number, id: number): void => {
-    const member = members.find((one) => one.index === index);
-    if (member === undefined) return;
-    if (id > 0) deps.acknowledge(id, member);
-    else member.filling.get(id)?.();
-  };
+  listening(): readonly ListeningAddress[] {
+    return this.#listening;
+  }
 
-  const addMember = (index: number, counters: Counters, delayMs: number): Member => {
+  async fill(): Promise<void> {
+    const all = [...this.members];
+    await Promise.all(all.map((member) => this.#fill(member)));
+    if (all.some((member) => !this.members.includes(member))) throw new Error('a new data thread died');
+  }
+
+  async listen(addresses: readonly SocketAddress[], shared: boolean): Promise<readonly ListeningAddress[]> {
+    const [first, ...rest] = [...this.members];
+    if (first === undefined) throw new Error('a new data thread died');
+    const opened = await first.thread.listen(addresses, shared);
+    const plain = opened.addresses.some(({ transport, mode }) => transport === 'udp' && mode === 'plain');
+    const alone = plain && rest.length > 0;
+    const remarks = [
+      ...(opened.fallback === undefined
+        ? []
+        : [`UDP batches are not available, packets are read one by one: ${opened.fallback}`]),
+      ...(alone ? ['plain UDP sockets cannot be shared between threads: one data thread answers'] : []),
+    ];
+    if (remarks.length > 0) this.#deps.log('warn', remarks.join('; '));
+    if (alone) {
+      for (const member of rest) this.#removeMember(member);
+      this.#noteFiles();
+      await Promise.all(rest.map(({ thread }) => thread.close()));
+    } else {
+      const same = addressesOf(opened.addresses);
+      await Promise.all(rest.map(({ thread }) => thread.listen(same, shared)));
+    }
+    this.#isShared = shared;
+    this.#listening = opened.addresses;
+    return this.#listening;
+  }
+
+  async share(on: boolean): Promise<boolean> {
+    const shared = await Promise.all(this.members.map(({ thread }) => thread.share(on)));
+    this.#isShared = on && shared.every((one) => one);
+    return this.#isShared;
+  }
+
+  async stopListening(): Promise<void> {
+    await Promise.all(this.members.map(({ thread }) => thread.stopListening()));
+  }
+
+  drain(): Promise<void> {
+    return this.#leave((thread) => thread.drain());
+  }
+
+  close(): Promise<void> {
+    return this.#leave((thread) => thread.close());
+  }
+
+  #addMember(index: number, counters: Counters, delayMs: number): Member {
     const member: Member = {
       index,
       counters,
       beats: () => counters[COUNTER.BEATS],
       startBeats: counters[COUNTER.BEATS],
       filling: new Map(),
-      startedMs: clock.monotonicMs(),
+      startedMs: this.#deps.clock.monotonicMs(),
       delayMs,
-      thread: start({ index, counters }, (cause) => onDeath(member, cause)),
+      thread: this.#start(index, counters, (cause) => this.#onDeath(member, cause)),
     };
-    members.push(member);
+    this.members.push(member);
     return member;
-  };
+  }
 
-  const removeMember = (member: Member): void => {
-    const at = members.indexOf(member);
-    if (at >= 0) members.splice(at, 1);
-    deps.drop(member);
+  #removeMember(member: Member): void {
+    const at = this.members.indexOf(member);
+    if (at >= 0) this.members.splice(at, 1);
+    this.#deps.drop(member);
     for (const done of member.filling.values()) done();
-  };
+  }
 
-  const onDeath = (member: Member, cause: string): void => {
-    removeMember(member);
-    if (isLeaving) return;
-    deps.onRestart();
+  #start(index: number, counters: Counters, onDeath: (cause: string) => void): DataThread {
+    const { slots, hashSeed, loopToken, log, random, queryLog, observer, onStatistics } = this.#deps;
+    const data: ThreadData = {
+      ...{ settings: this.settings, slots, hashSeed, loopToken, index, queryLog: queryLog() },
+      counters: counters.buffer as SharedArrayBuffer,
+      rotationSeed: Math.floor(random() * 0x7fff_ffff) + 1,
+    };
+    return startDataThread(this.#takeWaitingThread(index), data, {
+      log,
+      onDeath,
+      onQuery: (line) => observer()?.onQuery(line),
+      onTally: (bytes) => observer()?.onTally(bytes),
+      onApplied: (id) => this.#onApplied(index, id),
+      onFilesRead: () => {
+        this.#withFiles.add(index);
+        this.#noteFiles();
+      },
+      onForwardStatistics: (latest) => {
+        this.#statistics.set(index, latest);
+        onStatistics();
+      },
+    });
+  }
+
+  /** The one that was started early is used once. */
+  #takeWaitingThread(index: number): WaitingThread {
+    const early = this.#waitingThread;
+    this.#waitingThread = undefined;
+    return early === undefined || hasEnded(early) ? startWaitingThread(this.#deps.threadUrl, `data-${index}`) : early;
+  }
+
+  /** Ids above 0 are the queue's, below 0 those of a thread being filled. */
+  #onApplied(index: number, id: number): void {
+    const member = this.members.find((one) => one.index === index);
+    if (member === undefined) return;
+    if (id > 0) this.#deps.acknowledge(id, member);
+    else member.filling.get(id)?.();
+  }
+
+  #onDeath(member: Member, cause: string): void {
+    const { clock, log, onRestart } = this.#deps;
+    this.#removeMember(member);
+    if (this.#isLeaving) return;
+    onRestart();
     forgetGauges(member.counters);
     const lived = clock.monotonicMs() - member.startedMs;
     const delayMs = lived > HEALTHY_MS ? FIRST_DELAY_MS : Math.min(MAX_DELAY_MS, member.delayMs * 2);
     log('error', `data thread ${member.index} died and is replaced in ${delayMs} ms: ${cause}`);
     // The last thread may have been the only thing keeping the process alive.
     const timer = clock.setTimeoutKeepingAlive(() => {
-      timers.delete(timer);
-      void replace(addMember(member.index, member.counters, delayMs));
+      this.#replacements.delete(timer);
+      void this.#replace(this.#addMember(member.index, member.counters, delayMs));
     }, delayMs);
-    timers.add(timer);
-  };
+    this.#replacements.add(timer);
+  }
+
+  async #replace(member: Member): Promise<void> {
+    const { log } = this.#deps;
+    await this.#fill(member);
+    if (this.#isLeaving || this.#listening.length === 0 || !this.members.includes(member)) return;
+    try {
+      await member.thread.listen(addressesOf(this.#listening), this.#isShared);
+      log('info', `data thread ${member.index} answers again`);
+    } catch (error) {
+      log('error', `data thread ${member.index} cannot listen: ${(error as Error).message}`);
+    }
+  }
 
   /** Fills the table of a new thread, one message at a time, interleaved with new changes. */
-  const fill = async (member: Member): Promise<void> => {
-    const changes = deps.refill()[Symbol.iterator]();
-    while (members.includes(member)) {
-      const bytes = encodeChanges(changes, hashSeed, deps.onBad);
+  async #fill(member: Member): Promise<void> {
+    const { refill, hashSeed, onBad } = this.#deps;
+    const changes = refill()[Symbol.iterator]();
+    while (this.members.includes(member)) {
+      const bytes = encodeChanges(changes, hashSeed, onBad);
       if (bytes === undefined) break;
-      const id = --fillId;
+      const id = --this.#fillId;
       await new Promise<void>((resolve) => {
         member.filling.set(id, resolve);
         member.thread.sendChanges(id, bytes);
       });
       member.filling.delete(id);
     }
-  };
+  }
 
-  const replace = async (member: Member): Promise<void> => {
-    await fill(member);
-    if (isLeaving || listening.length === 0 || !members.includes(member)) return;
-    try {
-      await member.thread.listen(addressesOf(listening), isShared);
-      log('info', `data thread ${member.index} answers again`);
-    } catch (error) {
-      log('error', `data thread ${member.index} cannot listen: ${(error as Error).message}`);
-    }
-  };
-
-  const leave = async (end: (thread: DataThread) => Promise<void>): Promise<void> => {
-    isLeaving = true;
-    for (const timer of timers) timer.cancel();
-    await Promise.all([...members].map(({ thread }) => end(thread)));
-    for (const member of [...members]) removeMember(member);
-  };
-
-  const rows = Array.from({ length: settings.threads }, () => createCounters(settings.views?.length));
-  rows.forEach((counters, index) => {
-    addMember(index, counters, FIRST_DELAY_MS);
-  });
-
-  return {
-    ...{ settings, members, rows, filesRead },
-    statistics: () => statistics.values(),
-    listening: () => listening,
-    async fill() {
-      const all = [...members];
-      await Promise.all(all.map(fill));
-      if (all.some((member) => !members.includes(member))) throw new Error('a new data thread died');
-    },
-    async listen(addresses, shared) {
-      const [first, ...rest] = [...members];
-      if (first === undefined) throw new Error('a new data thread died');
-      const opened = await first.thread.listen(addresses, shared);
-      const plain = opened.addresses.some(({ transport, mode }) => transport === 'udp' && mode === 'plain');
-      const alone = plain && rest.length > 0;
-      const remarks = [
-        ...(opened.fallback === undefined
-          ? []
-          : [`UDP batches are not available, packets are read one by one: ${opened.fallback}`]),
-        ...(alone ? ['plain UDP sockets cannot be shared between threads: one data thread answers'] : []),
-      ];
-      if (remarks.length > 0) log('warn', remarks.join('; '));
-      if (alone) {
-        for (const member of rest) removeMember(member);
-        noteFiles();
-        await Promise.all(rest.map(({ thread }) => thread.close()));
-      } else {
-        const same = addressesOf(opened.addresses);
-        await Promise.all(rest.map(({ thread }) => thread.listen(same, shared)));
-      }
-      isShared = shared;
-      listening = opened.addresses;
-      return listening;
-    },
-    async share(on) {
-      const shared = await Promise.all(members.map(({ thread }) => thread.share(on)));
-      isShared = on && shared.every((one) => one);
-      return isShared;
-    },
-    async stopListening() {
-      await Promise.all(members.map(({ thread }) => thread.stopListening()));
-    },
-    drain: () => leave((thread) => thread.drain()),
-    close: () => leave((thread) => thread.close()),
-  };
+  async #leave(end: (thread: DataThread) => Promise<void>): Promise<void> {
+    this.#isLeaving = true;
+    for (const timer of this.#replacements) timer.cancel();
+    await Promise.all([...this.members].map(({ thread }) => end(thread)));
+    for (const member of [...this.members]) this.#removeMember(member);
+  }
 }
 
 /** Gauges of the dead thread are reset, its counters are kept. */

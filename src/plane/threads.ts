@@ -9,9 +9,11 @@ import { corednsReadings, serverLabel } from './coredns-readings.ts';
 import { counterReadings } from './counter-readings.ts';
 import { COUNTER, type Counters, countersOfView, createCounters } from './counters.ts';
 import { type Crew, type CrewDeps, forgetGauges, HEALTHY_MS, type Member, startCrew } from './crew.ts';
+import type { DataThread } from './data-thread.ts';
 import { sumOf } from './distributions.ts';
 import { forwardReadings } from './forward-readings.ts';
 import type { QueryLogInstead } from './forward-settings.ts';
+import type { ForwardStatistics } from './forward-statistics.ts';
 import type { PlaneEvents, PlaneObserver, RunningDataPlane } from './plane.ts';
 import type { Change } from './records.ts';
 import type { DataPlaneSettings } from './settings.ts';
@@ -39,7 +41,6 @@ export interface ThreadedDataPlane extends RunningDataPlane {
 }
 
 /** Starts the threads; sockets are opened by `listen`. */
-// biome-ignore lint/complexity/noExcessiveLinesPerFunction: short functions over the threads that run
 export async function startDataPlane(
   settings: DataPlaneSettings,
   options: DataPlaneOptions,
@@ -48,147 +49,201 @@ export async function startDataPlane(
   const slots = createSlots(options.slotCapacity);
   const hashSeed = randomInt(-0x8000_0000, 0x8000_0000);
   const logUpstreams = createUpstreamLog(log);
-  /** Sums of the threads that a reload has ended: counters must not decrease. */
-  const ended = createCounters();
-  const endedViews = new Map<string, Counters>();
-  let restarts = 0;
-  /** When threads were replaced because they did not respond. */
-  const hangs: number[] = [];
-  let badChanges = 0;
+  const counts = { restarts: 0, badChanges: 0 };
   let queryLog: QueryLogInstead;
   let observer: PlaneObserver | undefined;
 
-  /** The one that serves; beside it one that is being made ready, or one that still answers what it has received. */
-  const crews = new Set<Crew>();
-  const members = (): Member[] => [...crews].flatMap((crew) => crew.members);
-
+  const onBad = (change: Change, error: Error): void => {
+    counts.badChanges++;
+    log('error', `skipped a change of kind ${change.kind} that cannot be expressed in DNS: ${error.message}`);
+  };
   const queue = createChangeQueue<Member>({
     hashSeed,
-    receivers: members,
+    receivers: () => crews.members(),
     send: (member, id, bytes) => member.thread.sendChanges(id, bytes),
     onBad,
   });
-  const crewDeps: CrewDeps = {
+  const crews = new Crews(settings, {
     ...options,
     ...{ hashSeed, loopToken: randomUUID(), slots: slots.bytes.buffer as SharedArrayBuffer, onBad },
     acknowledge: queue.acknowledge,
     drop: queue.drop,
     queryLog: () => queryLog,
     observer: () => observer,
-    onRestart: () => void restarts++,
-    onStatistics: () => logUpstreams([...current.statistics()]),
-  };
-  let current = startCrew(settings, crewDeps);
-  crews.add(current);
-  let draining = Promise.resolve();
-
-  const watchdog = new Watchdog<Member>(clock, members, (member) => {
-    hangs.push(clock.monotonicMs());
-    member.thread.kill('it did not respond');
+    onRestart: () => void counts.restarts++,
+    onStatistics: () => logUpstreams(crews.statistics()),
   });
+  const stuck = watchForSilence(crews, clock);
 
-  function onBad(change: Change, error: Error): void {
-    badChanges++;
-    log('error', `skipped a change of kind ${change.kind} that cannot be expressed in DNS: ${error.message}`);
+  return {
+    slots,
+    apply: queue.add,
+    filesRead: crews.current.filesRead,
+    listen: () => crews.current.listen(settings.listen, isAlwaysShared(settings)),
+    replaceThreads: (next) => crews.replace(next),
+    listening: () => crews.current.listening(),
+    isStuck: stuck.is,
+    ...readingsOf(crews, () => ({
+      ...counts,
+      ...{ hangs: stuck.hangs(), waitingChanges: queue.waiting(), slotsInUse: slots.inUse() },
+    })),
+    ...ordersTo(crews),
+    observe(next) {
+      observer = next;
+    },
+    setQueryLog(instead) {
+      queryLog = instead;
+      for (const { thread } of crews.members()) thread.setQueryLog(instead);
+    },
+    restarts: () => counts.restarts,
+    async close() {
+      stuck.stop();
+      await crews.close();
+      queue.close();
+    },
+  };
+}
+
+/** The crew that serves, and beside it one that is being made ready, or one that still answers what it has received. */
+class Crews {
+  current: Crew;
+  readonly #ended = new EndedCounters();
+  readonly #all = new Set<Crew>();
+  readonly #deps: CrewDeps;
+  #draining: Promise<void> = Promise.resolve();
+
+  constructor(settings: DataPlaneSettings, deps: CrewDeps) {
+    this.#deps = deps;
+    this.current = startCrew(settings, deps);
+    this.#all.add(this.current);
   }
 
-  function forget(crew: Crew): void {
-    crews.delete(crew);
-    for (const row of crew.rows) addTo(ended, row);
+  members(): Member[] {
+    return [...this.#all].flatMap((crew) => crew.members);
+  }
+
+  statistics(): ForwardStatistics[] {
+    return [...this.current.statistics()];
+  }
+
+  rowsByView(): Map<string, Counters[]> {
+    return this.#ended.withRowsOf(this.#all);
+  }
+
+  async replace(next: DataPlaneSettings): Promise<void> {
+    if (isDeepStrictEqual(next, this.current.settings)) return;
+    await this.#draining;
+    const fresh = startCrew(next, { ...this.#deps, waitingThread: undefined });
+    this.#all.add(fresh);
+    try {
+      await fresh.fill();
+      await takeOver(this.current, fresh, isAlwaysShared(next), this.#deps.clock);
+    } catch (error) {
+      await fresh.close();
+      this.#forget(fresh);
+      throw error;
+    }
+    const leaving = this.current;
+    this.current = fresh;
+    this.#draining = leaving.drain().then(() => this.#forget(leaving));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#all].map((crew) => crew.close()));
+  }
+
+  #forget(crew: Crew): void {
+    this.#all.delete(crew);
+    this.#ended.add(crew);
+  }
+}
+
+/** Ends threads that do not respond. Stuck: one does not respond, or that happened twice in a short time. */
+function watchForSilence(crews: Crews, clock: Clock) {
+  const hangsMs: number[] = [];
+  const watchdog = new Watchdog<Member>(
+    clock,
+    () => crews.members(),
+    (member) => {
+      hangsMs.push(clock.monotonicMs());
+      member.thread.kill('it did not respond');
+    },
+  );
+  return {
+    is: () => watchdog.isSilent() || clock.monotonicMs() - (hangsMs.at(-2) ?? Number.NEGATIVE_INFINITY) < HEALTHY_MS,
+    hangs: () => hangsMs.length,
+    stop: () => watchdog.stop(),
+  };
+}
+
+function readingsOf(
+  crews: Crews,
+  counts: () => Omit<Parameters<typeof counterReadings>[1], 'threads'>,
+): Pick<RunningDataPlane, 'counters' | 'corednsCounters'> {
+  return {
+    counters: () => [
+      ...counterReadings([...crews.rowsByView().values()].flat(), {
+        threads: crews.current.members.length,
+        ...counts(),
+      }),
+      ...forwardReadings(crews.statistics()),
+    ],
+    corednsCounters(ownPlugin) {
+      const [views, statistics] = [crews.rowsByView(), crews.statistics()];
+      // Bugs: queries answered SERVFAIL, replies not handled, threads that died.
+      const errors = sumOf([...views.values()].flat(), COUNTER.ERRORS) + counts().restarts;
+      const panics = statistics.reduce((sum, { counters }) => sum + counters.bugs, errors);
+      return [
+        ...corednsReadings({ server: serverLabel(crews.current.listening()), ownPlugin, views, statistics }),
+        { name: 'coredns_panics_total', value: panics },
+      ];
+    },
+  };
+}
+
+/** What each thread has of its own: its cache, and its view of upstream servers. */
+function ordersTo(crews: Crews): Pick<RunningDataPlane, 'flushCache' | 'listCache' | 'explainQuery' | 'upstreams'> {
+  const each = <T>(ask: (thread: DataThread) => Promise<T>): Promise<T[]> =>
+    Promise.all(crews.current.members.map(({ thread }) => ask(thread)));
+  return {
+    async flushCache(scope) {
+      const flushed = await each((thread) => thread.flushCache(scope));
+      return flushed.reduce((sum, count) => sum + count, 0);
+    },
+    listCache: async (limit, below) => (await each((thread) => thread.listCache(limit, below))).flat(),
+    async explainQuery(request) {
+      const at = { at: crews.current.settings.listen[0] };
+      return (await crews.current.members[0]?.thread.explainQuery({ ...at, ...request })) ?? { rules: [] };
+    },
+    upstreams: () => crews.statistics().flatMap(({ upstreams }) => upstreams),
+  };
+}
+
+/** Sums of the threads that a reload has ended: counters must not decrease. */
+class EndedCounters {
+  readonly #outside = createCounters();
+  readonly #byView = new Map<string, Counters>();
+
+  add(crew: Crew): void {
+    for (const row of crew.rows) addTo(this.#outside, row);
     for (const [view, rows] of viewRows(crew)) {
-      const sums = endedViews.get(view) ?? createCounters();
-      endedViews.set(view, sums);
+      const sums = this.#byView.get(view) ?? createCounters();
+      this.#byView.set(view, sums);
       for (const row of rows) addTo(sums, row);
     }
   }
 
-  /** Bugs: queries answered SERVFAIL, replies not handled, threads that died. */
-  function panics(): number {
-    const errors = sumOf([...rowsByView().values()].flat(), COUNTER.ERRORS);
-    return [...current.statistics()].reduce((sum, { counters }) => sum + counters.bugs, errors + restarts);
-  }
-
   /** The counters of each view, past and present; those outside of any view are at ''. */
-  function rowsByView(): Map<string, Counters[]> {
-    const byView = new Map<string, Counters[]>([['', [ended]]]);
+  withRowsOf(crews: Iterable<Crew>): Map<string, Counters[]> {
+    const byView = new Map<string, Counters[]>([['', [this.#outside]]]);
     const add = (view: string, rows: readonly Counters[]) => byView.set(view, [...(byView.get(view) ?? []), ...rows]);
-    for (const [view, row] of endedViews) add(view, [row]);
+    for (const [view, row] of this.#byView) add(view, [row]);
     for (const crew of crews) {
       add('', crew.rows);
       for (const [view, rows] of viewRows(crew)) add(view, rows);
     }
     return byView;
   }
-
-  return {
-    slots,
-    apply: queue.add,
-    filesRead: current.filesRead,
-    listen: () => current.listen(settings.listen, isAlwaysShared(settings)),
-    async replaceThreads(next) {
-      if (isDeepStrictEqual(next, current.settings)) return;
-      await draining;
-      const fresh = startCrew(next, { ...crewDeps, waitingThread: undefined });
-      crews.add(fresh);
-      try {
-        await fresh.fill();
-        await takeOver(current, fresh, isAlwaysShared(next), clock);
-      } catch (error) {
-        await fresh.close();
-        forget(fresh);
-        throw error;
-      }
-      const leaving = current;
-      current = fresh;
-      draining = leaving.drain().then(() => forget(leaving));
-    },
-    listening: () => current.listening(),
-    isStuck: () => watchdog.isSilent() || clock.monotonicMs() - (hangs.at(-2) ?? Number.NEGATIVE_INFINITY) < HEALTHY_MS,
-    counters: () => [
-      ...counterReadings([...rowsByView().values()].flat(), {
-        threads: current.members.length,
-        restarts,
-        hangs: hangs.length,
-        badChanges,
-        waitingChanges: queue.waiting(),
-        slotsInUse: slots.inUse(),
-      }),
-      ...forwardReadings([...current.statistics()]),
-    ],
-    corednsCounters: (ownPlugin) => [
-      ...corednsReadings({
-        ...{ server: serverLabel(current.listening()), ownPlugin },
-        views: rowsByView(),
-        statistics: [...current.statistics()],
-      }),
-      { name: 'coredns_panics_total', value: panics() },
-    ],
-    observe(next) {
-      observer = next;
-    },
-    setQueryLog(instead) {
-      queryLog = instead;
-      for (const { thread } of members()) thread.setQueryLog(instead);
-    },
-    async flushCache(scope) {
-      const flushed = await Promise.all(current.members.map(({ thread }) => thread.flushCache(scope)));
-      return flushed.reduce((sum, count) => sum + count, 0);
-    },
-    async listCache(limit, below) {
-      return (await Promise.all(current.members.map(({ thread }) => thread.listCache(limit, below)))).flat();
-    },
-    explainQuery: async (request) => {
-      const at = { at: current.settings.listen[0] };
-      return (await current.members[0]?.thread.explainQuery({ ...at, ...request })) ?? { rules: [] };
-    },
-    upstreams: () => [...current.statistics()].flatMap(({ upstreams }) => upstreams),
-    restarts: () => restarts,
-    async close() {
-      watchdog.stop();
-      await Promise.all([...crews].map((crew) => crew.close()));
-      queue.close();
-    },
-  };
 }
 
 /** The counters of each view in each thread. */

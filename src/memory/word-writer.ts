@@ -7,6 +7,7 @@ export interface WordWriter {
   readonly length: number;
   put(...values: number[]): void;
   putWord(value: number): void;
+  putZeros(count: number): void;
   putBytes(bytes: Uint8Array): void;
   /** As putBytes of a part. */
   putSlice(bytes: Uint8Array, start: number, end: number): void;
@@ -45,6 +46,10 @@ export function createWordWriter(capacityWords = 16_384): WordWriter {
     putWord(value) {
       reserve(1);
       words[length++] = value;
+    },
+    putZeros(count) {
+      reserve(count);
+      for (let i = 0; i < count; i++) words[length++] = 0;
     },
     putBytes(source) {
       const count = (source.length + 3) >> 2;

@@ -42,40 +42,88 @@ function joined(earlier: Change, later: Change): Change {
   return { ...later, isWhole: earlier.isWhole, parts };
 }
 
-export function createChangeQueue<Receiver>(deps: ChangeQueueDeps<Receiver>): ChangeQueue<Receiver> {
-  /** A later state replaces the earlier one, so waiting for the earlier one needs nothing more. */
-  const pending = new Map<string, { number: number; change: Change }>();
-  const waiters: { readonly number: number; readonly resolve: () => void; readonly reject: (error: Error) => void }[] =
-    [];
-  const sent: Message<Receiver>[] = [];
-  /** Counts changes of many names among `pending`: what is added after one must not be sent before it. */
-  let era = 0;
-  let lastNumber = 0;
-  let lastId = 0;
-  let closed = false;
+/** A later state replaces the earlier one, so waiting for the earlier one needs nothing more. */
+class WaitingChanges {
+  private readonly changes = new Map<string, { readonly number: number; readonly change: Change }>();
+  /** Counts changes of many names: what is added after one must not be sent before it. */
+  private era = 0;
 
-  /** Removes changes from `pending` as they are consumed. */
-  function* taken(): Generator<Change> {
-    for (const [key, { change }] of pending) {
-      pending.delete(key);
+  get size(): number {
+    return this.changes.size;
+  }
+
+  /** Returns whether it has this number, and not that of an earlier state. */
+  add(change: Change, number: number): boolean {
+    if (this.changes.size === 0) this.era = 0;
+    const isPacked = change.kind === 'replace-names';
+    if (isPacked) this.era++;
+    const { era } = this;
+    const key = isPacked ? `packed ${era}` : era === 0 ? changeKey(change) : `${changeKey(change)} ${era}`;
+    const earlier = this.changes.get(key);
+    this.changes.set(
+      key,
+      earlier === undefined ? { number, change } : { ...earlier, change: joined(earlier.change, change) },
+    );
+    return earlier === undefined;
+  }
+
+  /** Removes changes as they are consumed. */
+  *take(): Generator<Change> {
+    for (const [key, { change }] of this.changes) {
+      this.changes.delete(key);
       yield change;
     }
   }
 
+  firstNumber(otherwise: number): number {
+    for (const { number } of this.changes.values()) return number;
+    return otherwise;
+  }
+
+  clear(): void {
+    this.changes.clear();
+  }
+}
+
+export function createChangeQueue<Receiver>(deps: ChangeQueueDeps<Receiver>): ChangeQueue<Receiver> {
+  const waiting = new WaitingChanges();
+  const waiters: { readonly number: number; readonly resolve: () => void; readonly reject: (error: Error) => void }[] =
+    [];
+  const sent: Message<Receiver>[] = [];
+  let lastNumber = 0;
+  let lastId = 0;
+  let closed = false;
+
+  /** Sends as many of these as a message takes. */
+  const sendSome = (changes: Iterator<Change>, lastSent: () => number): void => {
+    const bytes = encodeChanges(changes, deps.hashSeed, deps.onBad);
+    const receivers = deps.receivers();
+    const id = ++lastId;
+    sent.push({ id, upTo: lastSent(), waitsFor: new Set(bytes === undefined ? [] : receivers) });
+    if (bytes === undefined) return;
+    receivers.forEach((receiver, i) => {
+      deps.send(receiver, id, i === receivers.length - 1 ? bytes : bytes.slice(0));
+    });
+  };
+
   const pump = (): void => {
-    while (sent.length < WINDOW && pending.size > 0) {
-      const bytes = encodeChanges(taken(), deps.hashSeed, deps.onBad);
-      const [next] = pending.values();
-      const upTo = next === undefined ? lastNumber : next.number - 1;
-      const receivers = deps.receivers();
-      const id = ++lastId;
-      sent.push({ id, upTo, waitsFor: new Set(bytes === undefined ? [] : receivers) });
-      if (bytes === undefined) continue;
-      receivers.forEach((receiver, i) => {
-        deps.send(receiver, id, i === receivers.length - 1 ? bytes : bytes.slice(0));
-      });
-    }
+    const lastSent = () => waiting.firstNumber(lastNumber + 1) - 1;
+    while (sent.length < WINDOW && waiting.size > 0) sendSome(waiting.take(), lastSent);
     settle();
+  };
+
+  /** Sends what need not wait; returns the number of changes that were sent. */
+  const sendAtOnce = (changes: readonly Change[]): number => {
+    let next = 0;
+    const rest: Iterator<Change> = {
+      next() {
+        if (next === changes.length) return { done: true, value: undefined };
+        lastNumber++;
+        return { done: false, value: changes[next++] };
+      },
+    };
+    while (waiting.size === 0 && sent.length < WINDOW && next < changes.length) sendSome(rest, () => lastNumber);
+    return next;
   };
 
   /** Messages are acknowledged in the order in which they were sent. */
@@ -93,18 +141,9 @@ export function createChangeQueue<Receiver>(deps: ChangeQueueDeps<Receiver>): Ch
   return {
     add(changes) {
       if (closed) return Promise.reject(new Error('the data plane is closed'));
-      if (pending.size === 0) era = 0;
-      for (const change of changes) {
-        const isPacked = change.kind === 'replace-names';
-        if (isPacked) era++;
-        const key = isPacked ? `packed ${era}` : era === 0 ? changeKey(change) : `${changeKey(change)} ${era}`;
-        const earlier = pending.get(key);
-        pending.set(key, {
-          number: earlier?.number ?? ++lastNumber,
-          change: earlier === undefined ? change : joined(earlier.change, change),
-        });
-      }
       if (changes.length === 0) return Promise.resolve();
+      for (let next = sendAtOnce(changes); next < changes.length; next++)
+        if (waiting.add(changes[next], lastNumber + 1)) lastNumber++;
       return new Promise<void>((resolve, reject) => {
         waiters.push({ number: lastNumber, resolve, reject });
         pump();
@@ -118,10 +157,10 @@ export function createChangeQueue<Receiver>(deps: ChangeQueueDeps<Receiver>): Ch
       for (const message of sent) message.waitsFor.delete(receiver);
       settle();
     },
-    waiting: () => pending.size,
+    waiting: () => waiting.size,
     close() {
       closed = true;
-      pending.clear();
+      waiting.clear();
       for (const waiter of waiters.splice(0)) waiter.reject(new Error('the data plane was closed'));
     },
   };

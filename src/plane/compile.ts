@@ -25,16 +25,17 @@ const MAX_WEIGHT = 0xffff;
 /** Appends the block of one name. Throws RangeError or NameError where a record cannot be encoded. */
 export function compileName(writer: WordWriter, records: NameRecords, seed: HashSeed): void {
   const start = writer.length;
-  const rrsets = records.rrsets.filter(isSaid);
-  writer.put(0, hashName(records.name, seed));
-  writer.put(records.name.length | (labelCount(records.name) << 8) | (flagsOf(records) << 16));
-  writer.put(rrsets.length, records.synthesizesPodAddresses?.ttlSeconds ?? 0);
-  writer.putBytes(records.name);
+  const { name } = records;
+  const rrsets = records.rrsets.every(isSaid) ? records.rrsets : records.rrsets.filter(isSaid);
+  writer.putWord(0);
+  writer.putWord(hashName(name, seed));
+  writer.putWord(name.length | (labelCount(name) << 8) | (flagsOf(records) << 16));
+  writer.putWord(rrsets.length);
+  writer.putWord(records.synthesizesPodAddresses?.ttlSeconds ?? 0);
+  writer.putBytes(name);
   const headers = writer.length;
-  for (let i = 0; i < rrsets.length * RRSET.WORDS; i++) writer.put(0);
-  rrsets.forEach((rrset, i) => {
-    compileRRset(writer, records.name, rrset, start, headers + i * RRSET.WORDS, seed);
-  });
+  writer.putZeros(rrsets.length * RRSET.WORDS);
+  for (let i = 0; i < rrsets.length; i++) compileRRset(writer, name, rrsets[i], start, headers + i * RRSET.WORDS, seed);
   writer.words[start + BLOCK.SIZE] = writer.length - start;
 }
 
@@ -72,13 +73,13 @@ function compileRRset(
     (names > 0 ? RRSET_FLAG.COMPRESSIBLE : 0) |
     (POLICIES.indexOf(rrset.whenAllUnhealthy) << RRSET_FLAG.POLICY_SHIFT);
   const first = writer.length;
-  if (!uniform) for (let i = 0; i < records.length; i++) writer.put(0);
+  if (!uniform) writer.putZeros(records.length);
   const firstRecord = writer.length;
-  records.forEach((record, i) => {
+  for (let i = 0; i < records.length; i++) {
     if (!uniform) writer.words[first + i] = writer.length - block;
-    const repeats = records !== rrset.records && i > 0 && sameRdata(record.rdata, records[i - 1].rdata);
-    compileRecord(writer, owner, rrset.type, record, repeats, seed);
-  });
+    const repeats = records !== rrset.records && i > 0 && sameRdata(records[i].rdata, records[i - 1].rdata);
+    compileRecord(writer, owner, rrset.type, records[i], repeats, seed);
+  }
   const { words } = writer;
   words[header + RRSET.TYPE] = rrset.type | (flags << 16);
   words[header + RRSET.TTL] = rrset.ttlSeconds;
@@ -111,12 +112,19 @@ function compileRecord(
 }
 
 function putWithShares(writer: WordWriter, owner: WireName, rdata: Uint8Array, start: number, names: number): void {
-  const ends = [start];
-  for (let i = 0; i < names; i++) ends.push(nameEnd(rdata, ends[i]));
-  for (let i = 0; i < names; i++) writer.putWord(shareWith(owner, rdata, ends[i], ends[i + 1]));
-  if (start > 0) writer.putBytes(rdata.subarray(0, start));
-  for (let i = 0; i < names; i++) writer.putBytes(rdata.subarray(ends[i], ends[i + 1]));
-  writer.putBytes(rdata.subarray(ends[names]));
+  for (let i = 0, at = start; i < names; i++) {
+    const end = nameEnd(rdata, at);
+    writer.putWord(shareWith(owner, rdata, at, end));
+    at = end;
+  }
+  writer.putSlice(rdata, 0, start);
+  let at = start;
+  for (let i = 0; i < names; i++) {
+    const end = nameEnd(rdata, at);
+    writer.putSlice(rdata, at, end);
+    at = end;
+  }
+  writer.putSlice(rdata, at, rdata.length);
 }
 
 /** The part that the name from `at` to `end` shares with the owner name (SHARE). */
@@ -134,7 +142,8 @@ function shareWith(owner: WireName, rdata: Uint8Array, at: number, end: number):
     nameAt += 1 + rdata[nameAt];
     before++;
   }
-  const labels = labelCount(owner.subarray(ownerAt));
+  let labels = 0;
+  for (let next = ownerAt; owner[next] !== 0; next += 1 + owner[next]) labels++;
   const kept = labels === 0 ? end - at : nameAt - at;
   const compared = before > 1 ? SHARE.COMPARED : 0;
   return kept | (labels << SHARE.LABELS_SHIFT) | ((end - at) << SHARE.LENGTH_SHIFT) | compared;
@@ -170,6 +179,7 @@ const FEW = 8;
 /** Whether no two are equal, as nearly always. */
 function isDistinct(records: readonly ResourceRecord[]): boolean {
   const { length } = records;
+  if (length < 2) return true;
   if (length <= FEW) return records.every(({ rdata }, i) => !isAmong(rdata, records, i));
   const seen = new HashIndex(2 ** Math.ceil(Math.log2(2 * length)));
   for (let i = 0; i < length; i++) {

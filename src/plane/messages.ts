@@ -120,7 +120,8 @@ export function applyEntry(words: Int32Array, at: number, target: ChangeTarget):
 function encodeChange(writer: WordWriter, change: Single, seed: HashSeed): void {
   switch (change.kind) {
     case 'replace-name':
-      writer.put(ENTRY.REPLACE_NAME, 0);
+      writer.putWord(ENTRY.REPLACE_NAME);
+      writer.putWord(0);
       compileName(writer, change.records, seed);
       break;
     case 'replace-parts':

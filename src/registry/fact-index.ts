@@ -56,10 +56,10 @@ export function createFactIndex(
     }
   }
 
-  function* instancesOf(subject: string): Generator<InstanceEntry> {
-    yield* subjects.members(subject);
+  function instancesOf(subject: string): Iterable<InstanceEntry> {
     const own = subject.startsWith(OWN) ? INSTANCE.parse(subject) : undefined;
-    if (own !== undefined) yield* services.get(own.service)?.instances.withId(own.id) ?? [];
+    // Implicit subjects are not linked: see Subjects.members.
+    return own === undefined ? subjects.members(subject) : (services.get(own.service)?.instances.withId(own.id) ?? []);
   }
 
   return {
@@ -77,7 +77,10 @@ export function createFactIndex(
       const stated = unpackFacts(common);
       const shared = entry.subjects();
       if (shared.length === 0) return own.length === 0 ? stated : [...stated, ...own];
-      return [...stated, ...shared.flatMap((subject) => concerning(entry, sharedFacts(subject))), ...own];
+      const all = stated.slice();
+      for (const subject of shared) for (const fact of concerning(entry, sharedFacts(subject))) all.push(fact);
+      for (const fact of own) all.push(fact);
+      return all;
     },
     instancesOf,
     link(entry, texts) {
@@ -106,9 +109,11 @@ function hasSubjectBelow({ instances }: ServiceEntry, prefix: string): boolean {
   return false;
 }
 
+const isUnlimited = ({ addresses }: Fact): boolean => addresses === undefined;
+
 /** The facts without those that concern only other addresses of the subject. */
 function concerning(entry: InstanceEntry, facts: readonly Fact[]): readonly Fact[] {
-  if (facts.every(({ addresses }) => addresses === undefined)) return facts;
+  if (facts.length === 0 || facts.every(isUnlimited)) return facts;
   const own = entry.addresses;
   return facts.filter(({ addresses }) => addresses === undefined || addresses.some((one) => own.includes(one)));
 }

@@ -177,9 +177,15 @@ export interface Instance {
 /** An instance as the registry holds it. */
 export interface InstanceState {
   readonly service: ServiceState;
-  /** Assembled on every read. */
+  /** Assembled on every read, unlike some of its properties. */
   readonly instance: Instance;
+  readonly id: string;
   readonly addresses: readonly string[];
+  readonly ports: readonly ServicePort[];
+  readonly hostname: string | undefined;
+  readonly cluster: string | undefined;
+  /** `instance.weight`. */
+  readonly ownWeight: number;
   /** How many subjects it shares the fate of. */
   readonly subjectCount: number;
   /** The same object as long as nothing but id and addresses of the instance changes. */

@@ -14,7 +14,7 @@ import {
 } from './packed-instance.ts';
 import { packVerdict, unpackFacts, unpackVerdict, WHOLE } from './packed-time.ts';
 import { lastPart } from './reference.ts';
-import type { Subject } from './subjects.ts';
+import { Subject } from './subjects.ts';
 
 /** All instances that one object of a source lists. */
 export interface Group {
@@ -34,6 +34,8 @@ const NOT_JUDGED: Verdict = {
   reason: 'seen, and not judged yet',
   sinceMs: 0,
 };
+
+const NO_SUBJECTS: readonly never[] = [];
 
 export class InstanceEntry implements InstanceState {
   readonly service: ServiceEntry;
@@ -67,6 +69,22 @@ export class InstanceEntry implements InstanceState {
     return unpackAddresses(this.packedAddresses);
   }
 
+  get ports(): Instance['ports'] {
+    return this.common.ports;
+  }
+
+  get hostname(): string | undefined {
+    return this.common.hostname === undefined ? undefined : hostnameOf(this.common, this.id);
+  }
+
+  get cluster(): string | undefined {
+    return this.common.cluster;
+  }
+
+  get ownWeight(): number {
+    return this.common.weight;
+  }
+
   get subjectCount(): number {
     return this.subjects().length;
   }
@@ -97,7 +115,10 @@ export class InstanceEntry implements InstanceState {
   }
 
   subjects(): readonly Subject<InstanceEntry>[] {
-    return this.subject === undefined ? [] : [this.subject, ...valuesOf(this.furtherSubjects)];
+    const { subject, furtherSubjects } = this;
+    if (subject === undefined) return NO_SUBJECTS;
+    if (furtherSubjects === undefined) return [subject];
+    return furtherSubjects instanceof Subject ? [subject, furtherSubjects] : [subject, ...valuesOf(furtherSubjects)];
   }
 
   setSubjects([first, ...further]: readonly Subject<InstanceEntry>[]): void {

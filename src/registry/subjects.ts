@@ -33,7 +33,9 @@ export class Subject<Member extends object> {
   }
 
   addressesIn(namespace: string): readonly string[] {
-    return this.namespaceList().includes(namespace) ? unpackAddresses(this.addresses) : NO_TEXTS;
+    if (this.namespaces === NO_TEXTS) return NO_TEXTS;
+    const isIn = this.namespaces === namespace || this.namespaceList().includes(namespace);
+    return isIn ? unpackAddresses(this.addresses) : NO_TEXTS;
   }
 
   /** Keys of the namespaces that its addresses have names in: one, unless several sources or zones have its cluster. */
@@ -41,13 +43,20 @@ export class Subject<Member extends object> {
     return typeof this.namespaces === 'string' ? [this.namespaces] : this.namespaces;
   }
 
+  isOnlyIn(namespace: string): boolean {
+    return this.namespaces === namespace || this.namespaces === NO_TEXTS;
+  }
+
   /** Without addresses it has no more names in this namespace. */
   setAddresses(namespace: string, addresses: readonly string[]): void {
-    const others = this.namespaceList().filter((other) => other !== namespace);
-    const namespaces = addresses.length > 0 ? [...others, namespace] : others;
-    this.namespaces = namespaces.length === 1 ? namespaces[0] : namespaces.length === 0 ? NO_TEXTS : namespaces;
+    if (this.isOnlyIn(namespace)) this.namespaces = addresses.length > 0 ? namespace : NO_TEXTS;
+    else {
+      const others = this.namespaceList().filter((other) => other !== namespace);
+      const namespaces = addresses.length > 0 ? [...others, namespace] : others;
+      this.namespaces = namespaces.length === 1 ? namespaces[0] : namespaces;
+    }
     if (addresses.length > 0) this.addresses = packAddresses(addresses);
-    else if (namespaces.length === 0) this.addresses = NO_ADDRESSES;
+    else if (this.namespaces === NO_TEXTS) this.addresses = NO_ADDRESSES;
   }
 
   isIdle(): boolean {
@@ -106,11 +115,14 @@ export function createSubjects<Member extends object>(): Subjects<Member> {
       forgetIfIdle(subject);
     },
     replace(text, source, facts) {
-      const known = subjects.get(text)?.facts ?? NO_FACTS;
-      if (sameFacts(ofSource(known, source), facts)) return false;
-      const others = known.filter((fact) => fact.source !== source);
-      const all = others.length === 0 ? facts : [...others, ...facts];
       const subject = ensure(text);
+      const known = subject.facts;
+      if (sameFacts(ofSource(known, source), facts)) {
+        forgetIfIdle(subject);
+        return false;
+      }
+      const others = known.length === 0 ? known : known.filter((fact) => fact.source !== source);
+      const all = others.length === 0 ? facts : [...others, ...facts];
       subject.facts = all.length === 0 ? NO_FACTS : all;
       forgetIfIdle(subject);
       return true;
@@ -118,16 +130,20 @@ export function createSubjects<Member extends object>(): Subjects<Member> {
     facts: (text) => subjects.get(text)?.facts ?? NO_FACTS,
     replaceAddresses(text, namespace, addresses, changed) {
       const known = subjects.get(text);
-      if (sameTexts(known?.addressesIn(namespace) ?? NO_TEXTS, addresses)) return;
+      const own = known?.addressesIn(namespace) ?? NO_TEXTS;
+      if (sameTexts(own, addresses)) return;
       const subject = known ?? ensure(text);
-      const namespaces = [...new Set([...subject.namespaceList(), namespace])];
-      const before = namespaces.map((one) => subject.addressesIn(one));
-      subject.setAddresses(namespace, addresses);
-      namespaces.forEach((one, i) => {
-        const after = subject.addressesIn(one);
-        for (const address of after) if (!before[i].includes(address)) changed(one, address, true);
-        for (const address of before[i]) if (!after.includes(address)) changed(one, address, false);
-      });
+      if (subject.isOnlyIn(namespace)) {
+        subject.setAddresses(namespace, addresses);
+        tellChange(namespace, own, addresses, changed);
+      } else {
+        const namespaces = [...new Set([...subject.namespaceList(), namespace])];
+        const before = namespaces.map((one) => subject.addressesIn(one));
+        subject.setAddresses(namespace, addresses);
+        namespaces.forEach((one, i) => {
+          tellChange(one, before[i], subject.addressesIn(one), changed);
+        });
+      }
       forgetIfIdle(subject);
     },
     *withAddresses() {
@@ -137,6 +153,16 @@ export function createSubjects<Member extends object>(): Subjects<Member> {
     members: (text) => valuesOf(subjects.get(text)?.members),
     size: () => subjects.size,
   };
+}
+
+function tellChange(
+  namespace: string,
+  before: readonly string[],
+  after: readonly string[],
+  changed: AddressListener,
+): void {
+  for (const address of after) if (!before.includes(address)) changed(namespace, address, true);
+  for (const address of before) if (!after.includes(address)) changed(namespace, address, false);
 }
 
 const ofSource = (facts: readonly Fact[], source: FactSource): readonly Fact[] =>

@@ -12,10 +12,7 @@ export function clusterIpNames(compilation: Compilation): void {
   const { service, bases, names, context } = compilation;
   const { ttlSeconds } = service;
   const addresses = clusterAddresses(compilation);
-  const named = new Map<string, ServicePort[]>();
-  for (const port of addresses.length === 0 ? [] : service.ports) {
-    if (port.name !== '') named.set(portKey(port), [...(named.get(portKey(port)) ?? []), port]);
-  }
+  const named = addresses.length === 0 ? [] : portsByName(service.ports);
   bases.forEach((base, below) => {
     const draft = draftOf(base);
     for (const rdata of addresses) {
@@ -25,7 +22,7 @@ export function clusterIpNames(compilation: Compilation): void {
     // As CoreDNS, SRV at the service's own name lists every port, also those without a name.
     fillPorts(draft, base, service.ports, addresses.length, ttlSeconds);
     names.push(published(draft));
-    for (const ports of named.values()) {
+    for (const ports of named) {
       const name = portName(ports[0], base, context.leftOut);
       if (name === undefined) continue;
       const portDraft = draftOf(name);
@@ -33,6 +30,15 @@ export function clusterIpNames(compilation: Compilation): void {
       names.push(published(portDraft, below));
     }
   });
+}
+
+/** Those that have names, together where they have the same. */
+function portsByName(ports: readonly ServicePort[]): Iterable<readonly ServicePort[]> {
+  const named = ports.filter(({ name }) => name !== '');
+  if (named.length < 2) return named.length === 0 ? [] : [named];
+  const byKey = new Map<string, ServicePort[]>();
+  for (const port of named) byKey.set(portKey(port), [...(byKey.get(portKey(port)) ?? []), port]);
+  return byKey.values();
 }
 
 function clusterAddresses({ service, context }: Compilation): Uint8Array[] {

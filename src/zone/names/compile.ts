@@ -3,7 +3,7 @@ import type { WireName } from '../../dns/name.ts';
 import type { InstanceState, ServiceState } from '../../registry/model.ts';
 import { clusterIpNames } from './cluster-ip.ts';
 import { basesOf, type Compilation, type CompileContext } from './compilation.ts';
-import { endpointsOf } from './endpoint.ts';
+import { addEndpoints, type Endpoint } from './endpoint.ts';
 import { externalNames } from './external-name.ts';
 import { namespaceNames } from './pod-names.ts';
 import { NO_BASE, type PublishedName } from './published-name.ts';
@@ -63,7 +63,8 @@ function commonNames(compilation: Compilation, isIgnored: boolean): void {
 function namesOfInstances(compilation: Compilation, instances: Iterable<InstanceState>, isIgnored: boolean): void {
   const { kind, hidesInstances } = compilation.service;
   if (hidesInstances || kind === 'namespace' || kind === 'externalName') return;
-  const endpoints = [...instances].flatMap((one) => endpointsOf(compilation, one));
+  const endpoints: Endpoint[] = [];
+  for (const one of instances) addEndpoints(endpoints, compilation, one);
   reverseNames(compilation, endpoints);
   if (kind === 'instances') serviceNames(compilation, endpoints);
   if (!isIgnored) instanceNames(compilation, endpoints);

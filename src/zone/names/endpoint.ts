@@ -1,14 +1,13 @@
 // The instances of a service as addresses with names: what A, AAAA, SRV and PTR records are made from.
 import { parseIp } from '../../dns/ip.ts';
 import { TYPE } from '../../dns/types.ts';
-import type { Instance, InstanceState, Service, ServicePort } from '../../registry/model.ts';
+import type { InstanceState, Service, ServicePort } from '../../registry/model.ts';
 import { type Compilation, isOfKubernetes } from './compilation.ts';
 import { dashedAddress, isLabel } from './label.ts';
-import type { PublishedName } from './published-name.ts';
 
 /** One address of one instance. */
 export interface Endpoint {
-  readonly instance: Instance;
+  readonly state: InstanceState;
   readonly address: string;
   readonly type: typeof TYPE.A | typeof TYPE.AAAA;
   /** A or AAAA rdata. */
@@ -26,53 +25,53 @@ export interface Endpoint {
   readonly weight: number;
 }
 
-export function endpointsOf({ service, state, context }: Compilation, instanceState: InstanceState): Endpoint[] {
-  const { instance, slot: instanceSlot, weight } = instanceState;
+/** Appends those of an instance. */
+export function addEndpoints(
+  endpoints: Endpoint[],
+  { service, state: serviceState, context }: Compilation,
+  state: InstanceState,
+): void {
+  const { slot: instanceSlot, weight, addresses } = state;
   // A Kubernetes endpoint has the ports of its slice, even none; the Service's are those of the cluster IP.
-  const ports = instance.ports.length > 0 || isOfKubernetes(service) ? instance.ports : service.ports;
-  const leftOut = (problem: string) => context.leftOut(`instance ${instance.id}: ${problem}`);
-  const endpoints: Endpoint[] = [];
-  for (const address of instance.addresses.length > 1 ? new Set(instance.addresses) : instance.addresses) {
+  const ports = state.ports.length > 0 || isOfKubernetes(service) ? state.ports : service.ports;
+  const leftOut = (problem: string) => context.leftOut(`instance ${state.id}: ${problem}`);
+  for (const address of addresses.length > 1 ? new Set(addresses) : addresses) {
     const rdata = parseIp(address);
     if (rdata === undefined) {
       leftOut(`"${address.slice(0, 60)}" is not an IP address`);
       continue;
     }
-    const given = givenLabel(service, instance, leftOut);
+    const given = givenLabel(service, state, leftOut);
     endpoints.push({
-      instance,
+      state,
       address,
       type: rdata.length === 4 ? TYPE.A : TYPE.AAAA,
       rdata,
-      label: (given ?? dashedAddress(address)) + clusterLabel(instance, leftOut),
+      label: (given ?? dashedAddress(address)) + clusterLabel(state, leftOut),
       hasAddressLabel: given === undefined,
-      slot: state.slotFor(instanceState, address),
+      slot: serviceState.slotFor(state, address),
       instanceSlot,
       ports,
       weight,
     });
   }
-  return endpoints;
 }
 
 /**
  * Kubernetes DNS specification 2.1: the endpoint's hostname, else an identifier of the implementation's choice, for which
  * CoreDNS takes the dashed address (undefined here). Cloud Map: the instance id.
  */
-function givenLabel(
-  service: Service,
-  { hostname, id }: Instance,
-  leftOut: (problem: string) => void,
-): string | undefined {
+function givenLabel(service: Service, state: InstanceState, leftOut: (problem: string) => void): string | undefined {
+  const { hostname } = state;
   if (hostname !== undefined) {
     if (isLabel(hostname)) return hostname.toLowerCase();
     leftOut(`the hostname "${hostname.slice(0, 80)}" is not a label`);
-  } else if (!isOfKubernetes(service) && isLabel(id)) return id.toLowerCase();
+  } else if (!isOfKubernetes(service) && isLabel(state.id)) return state.id.toLowerCase();
   return undefined;
 }
 
 /** Multi-cluster DNS specification 2.4: ".<cluster id>" for a member of a cluster set, else nothing. */
-function clusterLabel({ cluster }: Instance, leftOut: (problem: string) => void): string {
+function clusterLabel({ cluster }: InstanceState, leftOut: (problem: string) => void): string {
   if (cluster === undefined) return '';
   // Without an underscore, or a hostname and a cluster could spell the name of a port.
   if (isLabel(cluster) && !cluster.startsWith('_')) return `.${cluster.toLowerCase()}`;
@@ -87,15 +86,14 @@ export interface Sharing {
   readonly areDistinct: boolean;
 }
 
-/** Adds the names that `make` gives the endpoints that share one. */
-export function addNames(
-  names: PublishedName[],
+/** Calls `add` with the endpoints that share one name, for each name. */
+export function forEachName(
   endpoints: readonly Endpoint[],
   { keyOf, areDistinct }: Sharing,
-  make: (members: readonly Endpoint[]) => readonly PublishedName[],
+  add: (members: readonly Endpoint[]) => void,
 ): void {
-  if (areDistinct) for (const endpoint of endpoints) names.push(...make([endpoint]));
-  else for (const members of groupsOf(endpoints, keyOf)) names.push(...make(members));
+  if (areDistinct) for (const endpoint of endpoints) add([endpoint]);
+  else for (const members of groupsOf(endpoints, keyOf)) add(members);
 }
 
 function groupsOf(endpoints: readonly Endpoint[], keyOf: Sharing['keyOf']): Iterable<readonly Endpoint[]> {

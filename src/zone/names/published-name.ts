@@ -11,13 +11,13 @@ export interface PublishedName {
   /** The place, among the bases of a service, of the one that the name is below; NO_BASE for a base itself and for PTR. */
   readonly below: number;
   /** The records are those of a part of the service: at this name, it is sent alone. */
-  readonly isPart?: boolean;
+  readonly isPart: boolean;
 }
 
 export const NO_BASE = -1;
 
-export function published(records: NameRecords, below = NO_BASE): PublishedName {
-  return { records, hash: contentHash(records), below };
+export function published(records: NameRecords, below = NO_BASE, isPart = false): PublishedName {
+  return { records, hash: contentHash(records), below, isPart };
 }
 
 /** The name whose packed records these are. */
@@ -25,6 +25,7 @@ export const publishedStatic = (packed: Uint8Array): PublishedName => ({
   records: unpackName(packed),
   hash: packedHash(packed, 0, packed.length),
   below: NO_BASE,
+  isPart: false,
 });
 
 /** A name and its RRsets, while they are being put together. Without RRsets, the name exists (RFC 8020). */
@@ -48,8 +49,13 @@ export const draftOf = (name: WireName): NameDraft => ({ name, rrsets: [] });
  */
 export function rrsetOf(draft: NameDraft, type: number, answering: Answering): RRsetDraft {
   for (const rrset of draft.rrsets) if (rrset.type === type) return rrset;
+  return addRRset(draft, type, answering, []);
+}
+
+/** Where the draft has none of that type. */
+export function addRRset(draft: NameDraft, type: number, answering: Answering, records: ResourceRecord[]): RRsetDraft {
   const { ttlSeconds, routing, maxAnswers, whenAllUnhealthy } = answering;
-  const rrset: RRsetDraft = { type, ttlSeconds, records: [], routing, maxAnswers, whenAllUnhealthy };
+  const rrset: RRsetDraft = { type, ttlSeconds, records, routing, maxAnswers, whenAllUnhealthy };
   draft.rrsets.push(rrset);
   return rrset;
 }

@@ -1,49 +1,51 @@
 // PTR records of the addresses that a service publishes: cluster IPs (specification 2.3.3) and endpoints (2.4.3).
 import { parseIp } from '../../dns/ip.ts';
+import { MAX_NAME_BYTES } from '../../dns/limits.ts';
 import { isSubdomain, parseName, type WireName } from '../../dns/name.ts';
 import { TYPE } from '../../dns/types.ts';
-import { ALWAYS_ANSWERED } from '../../plane/records.ts';
+import type { ResourceRecord } from '../../plane/records.ts';
 import type { Compilation } from './compilation.ts';
-import { addNames, type Endpoint } from './endpoint.ts';
+import { type Endpoint, forEachName } from './endpoint.ts';
 import { childName, fitsBelow } from './label.ts';
-import { type Answering, draftOf, type PublishedName, published, rrsetOf } from './published-name.ts';
+import { type Answering, addRRset, always, draftOf, published } from './published-name.ts';
 
 export function reverseNamesOfClusterIps(compilation: Compilation): void {
-  const { service, bases, names } = compilation;
+  const { service, bases } = compilation;
   for (const text of new Set(service.clusterIps)) {
     const address = parseIp(text);
-    const target = { target: bases[0], slot: ALWAYS_ANSWERED };
-    if (address !== undefined) names.push(...ptrNames(compilation, address, [target]));
+    if (address !== undefined) addPtr(compilation, address, [always(bases[0])]);
   }
 }
 
 /** Targets are below the first of the service's names: an address has one canonical name in a service. */
 export function reverseNames(compilation: Compilation, endpoints: readonly Endpoint[]): void {
-  const { service, bases, names, context, hasDistinctAddresses: areDistinct } = compilation;
+  const { service, bases, context, hasDistinctAddresses: areDistinct } = compilation;
   if (context.reverseZones.length === 0) return;
   const [base] = bases;
-  addNames(names, endpoints, { keyOf: ({ address }) => address, areDistinct }, (members) => {
+  forEachName(endpoints, { keyOf: ({ address }) => address, areDistinct }, (members) => {
     const [{ address, rdata }] = members;
-    if (!members.every(({ label }) => fitsBelow(label, base)) || service.clusterIps?.includes(address)) return [];
-    const targets = members.map(({ label, instanceSlot: slot }) => ({ target: childName(label, base), slot }));
-    return ptrNames(compilation, rdata, targets);
+    if (!members.every(({ label }) => fitsBelow(label, base)) || service.clusterIps?.includes(address)) return;
+    const targets = members.map(({ label, instanceSlot: slot }) => ({
+      rdata: childName(label, base),
+      slot,
+      weight: 1,
+    }));
+    addPtr(compilation, rdata, targets);
   });
 }
 
-function ptrNames(
-  { service: { ttlSeconds }, context }: Compilation,
+function addPtr(
+  { service: { ttlSeconds }, names, context }: Compilation,
   address: Uint8Array,
-  targets: readonly { readonly target: WireName; readonly slot: number }[],
-): PublishedName[] {
+  targets: ResourceRecord[],
+): void {
   const name = reverseWireName(address);
-  if (!context.reverseZones.some((zone) => isSubdomain(name, zone))) return [];
+  if (!context.reverseZones.some((zone) => isSubdomain(name, zone))) return;
   // The address of a dead instance has no name: NXDOMAIN, or another answer through fallthrough.
   const answering: Answering = { ttlSeconds, routing: 'multivalue', maxAnswers: 0, whenAllUnhealthy: 'nxdomain' };
   const draft = draftOf(name);
-  for (const { target, slot } of targets) {
-    rrsetOf(draft, TYPE.PTR, answering).records.push({ rdata: target, slot, weight: 1 });
-  }
-  return [published(draft)];
+  addRRset(draft, TYPE.PTR, answering, targets);
+  names.push(published(draft));
 }
 
 const IN_ADDR_ARPA = parseName('in-addr.arpa.');
@@ -51,19 +53,32 @@ const IP6_ARPA = parseName('ip6.arpa.');
 
 /** RFC 1035 section 3.5 (4 bytes), RFC 3596 section 2.5 (16 bytes), straight to wire form. */
 function reverseWireName(address: Uint8Array): WireName {
-  const labels: number[] = [];
-  for (let i = address.length - 1; i >= 0; i--) {
-    if (address.length === 4) pushLabel(labels, String(address[i]));
-    else for (const nibble of [address[i] & 15, address[i] >> 4]) pushLabel(labels, nibble.toString(16));
-  }
-  const suffix = address.length === 4 ? IN_ADDR_ARPA : IP6_ARPA;
-  const name = new Uint8Array(labels.length + suffix.length);
-  name.set(labels);
-  name.set(suffix, labels.length);
-  return name;
+  const isIpv4 = address.length === 4;
+  let end = 0;
+  for (let i = address.length - 1; i >= 0; i--)
+    end = isIpv4 ? putDecimal(address[i], end) : putNibbles(address[i], end);
+  const suffix = isIpv4 ? IN_ADDR_ARPA : IP6_ARPA;
+  for (let i = 0; i < suffix.length; i++) scratch[end + i] = suffix[i];
+  return scratch.slice(0, end + suffix.length);
 }
 
-function pushLabel(labels: number[], label: string): void {
-  labels.push(label.length);
-  for (let i = 0; i < label.length; i++) labels.push(label.charCodeAt(i));
+const scratch = new Uint8Array(MAX_NAME_BYTES);
+const DIGIT_0 = 0x30;
+
+/** A label. Returns where the next one begins. */
+function putDecimal(byte: number, at: number): number {
+  const digits = byte > 99 ? 3 : byte > 9 ? 2 : 1;
+  scratch[at] = digits;
+  for (let i = digits, rest = byte; i > 0; i--, rest = Math.floor(rest / 10)) scratch[at + i] = DIGIT_0 + (rest % 10);
+  return at + 1 + digits;
 }
+
+function putNibbles(byte: number, at: number): number {
+  scratch[at] = 1;
+  scratch[at + 1] = hexDigit(byte & 15);
+  scratch[at + 2] = 1;
+  scratch[at + 3] = hexDigit(byte >> 4);
+  return at + 4;
+}
+
+const hexDigit = (nibble: number): number => (nibble > 9 ? 0x61 - 10 : DIGIT_0) + nibble;

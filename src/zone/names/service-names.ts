@@ -4,18 +4,20 @@ import { NameError, parseName, type WireName } from '../../dns/name.ts';
 import { TYPE } from '../../dns/types.ts';
 import type { ResourceRecord } from '../../plane/records.ts';
 import { type Compilation, isOfKubernetes, publishes } from './compilation.ts';
-import { addNames, type Endpoint } from './endpoint.ts';
+import { type Endpoint, forEachName } from './endpoint.ts';
 import { childName, fitsBelow } from './label.ts';
 import {
   type Answering,
+  addRRset,
   answersAsInstance,
   answersAsService,
   draftOf,
   type NameDraft,
+  NO_BASE,
   published,
   rrsetOf,
 } from './published-name.ts';
-import { addSrv, type PortGroup, portGroups, portName, type SrvMember, srvRecords } from './srv.ts';
+import { addSrvOf, type PortGroup, portGroups, portName, type SrvMember, srvRecords } from './srv.ts';
 
 /** More SRV records than divide the weight: see srvWeight. */
 const MANY = 1_000;
@@ -25,7 +27,6 @@ export function serviceNames(compilation: Compilation, endpoints: readonly Endpo
   const answering = answersAsService(service.policy, service.ttlSeconds);
   const srvOf = (base: WireName, members: readonly SrvMember[]) =>
     srvRecords(service, base, members, isPart ? MANY : members.length);
-  const add = (draft: NameDraft, below?: number) => names.push({ ...published(draft, below), isPart });
   const cnames = publishes(service, 'CNAME') ? instanceCnames(compilation) : [];
   // A service without instances answers as one without healthy instances.
   if (endpoints.length + cnames.length === 0 && service.policy.whenAllUnhealthy === 'nxdomain') return;
@@ -37,14 +38,14 @@ export function serviceNames(compilation: Compilation, endpoints: readonly Endpo
     fillAddresses(draft, compilation, endpoints, answering);
     // A name has one CNAME (RFC 2181 section 10.1): one of them is answered.
     for (const cname of cnames) rrsetOf(draft, TYPE.CNAME, { ...answering, maxAnswers: 1 }).records.push(cname);
-    if (all.length > 0) addSrv(draft, srv, answering);
-    add(draft);
+    if (all.length > 0) addRRset(draft, TYPE.SRV, answering, srv);
+    names.push(published(draft, NO_BASE, isPart));
     for (const { port, members } of groups) {
       const name = portName(port, base, context.leftOut);
       if (name === undefined) continue;
       const portDraft = draftOf(name);
-      addSrv(portDraft, members === all ? srv : srvOf(base, members), answering);
-      add(portDraft, below);
+      addRRset(portDraft, TYPE.SRV, answering, members === all ? srv : srvOf(base, members));
+      names.push(published(portDraft, below, isPart));
     }
   });
 }
@@ -95,17 +96,19 @@ export function instanceNames(compilation: Compilation, endpoints: readonly Endp
   const { service, bases, names, context } = compilation;
   const answering = answersAsInstance(service.policy, service.ttlSeconds);
   const areDistinct = endpoints.every((endpoint) => endpoint.hasAddressLabel) && compilation.hasDistinctAddresses;
-  addNames(names, endpoints, { keyOf: ({ label }) => label, areDistinct }, (members) => {
-    const { label } = members[0];
-    return bases.flatMap((base, below) => {
+  const hasPorts = isOfKubernetes(service);
+  forEachName(endpoints, { keyOf: ({ label }) => label, areDistinct }, (members) => {
+    const [{ label, state }] = members;
+    for (let below = 0; below < bases.length; below++) {
+      const base = bases[below];
       if (!fitsBelow(label, base)) {
-        context.leftOut(`instance ${members[0].instance.id}: its name is too long`);
-        return [];
+        context.leftOut(`instance ${state.id}: its name is too long`);
+        continue;
       }
       const draft = instanceDraft(childName(label, base), members, answering);
-      if (isOfKubernetes(service)) fillPorts(draft, compilation, base, members, answering);
-      return published(draft, below);
-    });
+      if (hasPorts) addSrvOf(draft, service, base, members, answering);
+      names.push(published(draft, below));
+    }
   });
 }
 
@@ -115,15 +118,4 @@ function instanceDraft(name: WireName, members: readonly Endpoint[], answering: 
     rrsetOf(draft, type, answering).records.push({ rdata, slot, weight: 1 });
   }
   return draft;
-}
-
-function fillPorts(
-  draft: NameDraft,
-  { service }: Compilation,
-  base: WireName,
-  members: readonly Endpoint[],
-  answering: Answering,
-): void {
-  const ports = members.flatMap((endpoint) => endpoint.ports.map(({ port }) => ({ endpoint, port })));
-  if (ports.length > 0) addSrv(draft, srvRecords(service, base, ports), answering);
 }

@@ -24,9 +24,21 @@ export interface PortGroup {
   readonly members: readonly SrvMember[];
 }
 
-export function addSrv(draft: NameDraft, srv: readonly ResourceRecord[], answering: Answering): void {
+/** Adds the SRV records of all ports of these endpoints. */
+export function addSrvOf(
+  draft: NameDraft,
+  service: Service,
+  base: WireName,
+  endpoints: readonly Endpoint[],
+  answering: Answering,
+): void {
+  let all = 0;
+  for (const { ports } of endpoints) all += ports.length;
+  if (all === 0) return;
   const { records } = rrsetOf(draft, TYPE.SRV, answering);
-  for (const record of srv) records.push(record);
+  const isKubernetes = isOfKubernetes(service);
+  for (const endpoint of endpoints)
+    for (const { port } of endpoint.ports) pushSrv(records, isKubernetes, base, endpoint, port, all);
 }
 
 /** One record for each member, except those whose names are too long. `all`: how many the RRset has. */
@@ -36,16 +48,24 @@ export function srvRecords(
   members: readonly SrvMember[],
   all = members.length,
 ): ResourceRecord[] {
-  const kubernetes = isOfKubernetes(service);
-  const priority = kubernetes ? 0 : CLOUD_MAP_PRIORITY;
+  const isKubernetes = isOfKubernetes(service);
   const records: ResourceRecord[] = [];
-  for (const { endpoint, port } of members) {
-    const { label, instance, instanceSlot: slot, weight } = endpoint;
-    if (!fitsBelow(label, base)) continue;
-    const srvShare = kubernetes ? srvWeight(all) : Math.min(0xffff, Math.max(0, Math.round(instance.weight)));
-    records.push({ rdata: srvRdata(priority, srvShare, port, base, label), slot, weight });
-  }
+  for (const { endpoint, port } of members) pushSrv(records, isKubernetes, base, endpoint, port, all);
   return records;
+}
+
+function pushSrv(
+  records: ResourceRecord[],
+  isKubernetes: boolean,
+  base: WireName,
+  { label, state, instanceSlot: slot, weight }: Endpoint,
+  port: number,
+  all: number,
+): void {
+  if (!fitsBelow(label, base)) return;
+  const priority = isKubernetes ? 0 : CLOUD_MAP_PRIORITY;
+  const share = isKubernetes ? srvWeight(all) : Math.min(0xffff, Math.max(0, Math.round(state.ownWeight)));
+  records.push({ rdata: srvRdata(priority, share, port, base, label), slot, weight });
 }
 
 /** Ports of one key have one SRV name. */

@@ -52,6 +52,11 @@ export class Claims {
     return (this.single[node] ?? 0) !== 0;
   }
 
+  /** The number of the only owner; 0: none, or several. */
+  onlyOwnerOf(node: Node): number {
+    return Math.max(0, this.single[node] ?? 0);
+  }
+
   isOwnedByOnly(node: Node, { number }: Owner): boolean {
     return this.single[node] === number;
   }

@@ -53,10 +53,13 @@ const joined = (one: RRset, other: RRset): RRset => ({
   records: [...one.records, ...other.records],
 });
 
+export const hasCnameConflict = ({ rrsets }: NameRecords): boolean =>
+  rrsets.length > 1 && rrsets.some(({ type }) => type === TYPE.CNAME);
+
 /** A CNAME stands alone (RFC 1034 section 3.6.2). The first RRset is that of the first owner: it decides which stays. */
 function withoutCnameConflict(records: NameRecords): NameRecords {
+  if (!hasCnameConflict(records)) return records;
   const { rrsets } = records;
-  if (rrsets.length < 2 || !rrsets.some(({ type }) => type === TYPE.CNAME)) return records;
   const cnameFirst = rrsets[0].type === TYPE.CNAME;
   return { ...records, rrsets: rrsets.filter(({ type }) => (type === TYPE.CNAME) === cnameFirst) };
 }

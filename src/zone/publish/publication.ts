@@ -12,7 +12,7 @@ import { type CompiledService, compileService } from '../names/compile.ts';
 import { contentHash, NO_BASE, type PublishedName, published } from '../names/published-name.ts';
 import { Claims } from './claims.ts';
 import { HeldNames } from './held-names.ts';
-import { type Claim, mergeClaims } from './merge.ts';
+import { type Claim, hasCnameConflict, mergeClaims } from './merge.ts';
 import {
   areOneService,
   bucketOfKey,
@@ -330,8 +330,10 @@ export class Publication {
   }
 
   private gain(owner: Owner, node: Node, work: Work): void {
-    if (this.claims.ownersOf(node).includes(owner.number)) return;
-    this.contest(owner, node, work);
+    if (this.claims.isOwned(node)) {
+      if (this.claims.ownersOf(node).includes(owner.number)) return;
+      this.contest(owner, node, work);
+    }
     this.claims.addOwner(node, owner);
   }
 
@@ -442,6 +444,11 @@ export class Publication {
   /** The content of a node; undefined: its name does not exist. */
   contentAt(node: Node, current: CurrentNames): Content | undefined {
     if (this.apexOf(node) === undefined) return undefined;
+    const only = this.claims.onlyOwnerOf(node);
+    if (only !== 0 && this.held.isEmpty) {
+      const name = current.at(this.owners.ofNumber(only), node);
+      if (name !== undefined && !hasCnameConflict(name.records)) return name;
+    }
     const claims = this.claimsAt(node, current);
     if (claims.length > 0) {
       const records = mergeClaims(claims);

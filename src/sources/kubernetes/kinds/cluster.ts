@@ -26,6 +26,19 @@ export const rankOf = ({ config }: Pick<Cluster, 'config'>): Pick<Service, 'rank
   ...(config.merge && { merge: true }),
 });
 
+/** The key of a namespace. Objects are listed by namespace: mostly it is that of the one before. */
+export function namespaceKey(cluster: Pick<Cluster, 'config' | 'zone'>, namespace: string): string {
+  if (lastNamespace.cluster !== cluster || lastNamespace.namespace !== namespace)
+    lastNamespace = { cluster, namespace, key: serviceKey(cluster, namespace, '') };
+  return lastNamespace.key;
+}
+
+let lastNamespace: { readonly cluster: object; readonly namespace: string; readonly key: string } = {
+  cluster: {},
+  namespace: '',
+  key: '',
+};
+
 /** Keys of services, and of namespaces (with an empty name). */
 export const serviceKey = (
   { config, zone }: Pick<Cluster, 'config' | 'zone'>,
@@ -50,8 +63,19 @@ export const podSubjects = ({ config }: Pick<Cluster, 'config'>, namespace: stri
 
 export const nodeSubjects = ({ config }: Pick<Cluster, 'config'>): string => NODE.prefix(config.label);
 
-export const nodeSubject = ({ config }: Pick<Cluster, 'config'>, name: string): string =>
-  NODE.format(config.label, name);
+/** The subjects of few nodes are needed for many pods. */
+export function nodeSubject({ config: { label } }: Pick<Cluster, 'config'>, name: string): string {
+  if (label !== knownNodes.label || knownNodes.subjects.size >= MAX_KNOWN_NODES)
+    knownNodes = { label, subjects: new Map() };
+  const known = knownNodes.subjects.get(name);
+  if (known !== undefined) return known;
+  const subject = NODE.format(label, name);
+  knownNodes.subjects.set(name, subject);
+  return subject;
+}
+
+const MAX_KNOWN_NODES = 10_000;
+let knownNodes = { label: '', subjects: new Map<string, string>() };
 
 /** Whether the configuration publishes this namespace (by name; labels are namespaces.ts's). */
 export const publishes = ({ config }: Pick<Cluster, 'config'>, namespace: string): boolean =>

@@ -10,7 +10,7 @@ import { MalformedObject, optionalFields, optionalText } from '../api/objects.ts
 import { POD } from '../protobuf/schemas.ts';
 import type { WatchedKind } from '../watch/watched-kind.ts';
 import type { Watch } from '../watch/watches.ts';
-import { type Cluster, nodeSubject, podSubject, podSubjects, serviceKey } from './cluster.ts';
+import { type Cluster, namespaceKey, nodeSubject, podSubject, podSubjects } from './cluster.ts';
 import { podAddresses, podFacts, podStatus } from './pod-facts.ts';
 
 /** Interval for cleaning up deleted pods. */
@@ -105,7 +105,7 @@ export class PodsKind implements WatchedKind {
     const problem = this.takeOrder(subject, metadata.annotations[ORDER_ANNOTATION]);
     if (this.isVerified) {
       const names = hasName(metadata, pod) ? (addresses ?? []) : [];
-      registry.replacePodAddresses(subject, serviceKey(this.cluster, metadata.namespace, ''), names);
+      registry.replacePodAddresses(subject, namespaceKey(this.cluster, metadata.namespace), names);
     }
     return addresses === undefined ? new MalformedObject('status.podIPs contains an invalid IP address') : problem;
   }
@@ -138,7 +138,7 @@ export class PodsKind implements WatchedKind {
   private removeName(subject: string): void {
     if (!this.isVerified) return;
     const { namespace } = POD_SUBJECT.parse(subject)!;
-    this.cluster.registry.replacePodAddresses(subject, serviceKey(this.cluster, namespace, ''), []);
+    this.cluster.registry.replacePodAddresses(subject, namespaceKey(this.cluster, namespace), []);
   }
 
   setStale(sinceMs: number | undefined): void {
@@ -257,21 +257,21 @@ export class PodsKind implements WatchedKind {
     addresses: readonly string[],
     node: string | undefined,
   ): readonly Fact[] {
-    const stale = new Set<string>();
+    let stale: Set<string> | undefined;
     let isNamed = false;
-    const placeless: InstanceState[] = [];
+    let placeless: InstanceState[] | undefined;
     for (const state of this.cluster.registry.instancesOf(subject)) {
       isNamed = true;
       const others = state.addresses.filter((one) => !addresses.includes(one));
-      if (others.length > 0 && repeatsPod(state.instance)) for (const one of others) stale.add(one);
-      else if (others.length === 0 && state.subjectCount === 1) placeless.push(state);
+      if (others.length > 0 && repeatsPod(state.instance)) stale = new Set([...(stale ?? []), ...others]);
+      else if (others.length === 0 && state.subjectCount === 1) placeless = [...(placeless ?? []), state];
     }
     // Of slices that came before the pod and do not name its node.
-    if (node !== undefined) for (const state of placeless) this.cluster.registry.addSubject(state, node);
+    if (node !== undefined) for (const state of placeless ?? []) this.cluster.registry.addSubject(state, node);
     if (isNamed) this.unnamed.delete(subject);
     else this.unnamed.set(subject, { addresses, node, doubtfulSinceMs: undefined });
     const [healthy] = facts;
-    if (stale.size === 0 || healthy?.status !== 'HEALTHY') return facts;
+    if (stale === undefined || healthy?.status !== 'HEALTHY') return facts;
     const reason = `its pod has ${addresses.length === 0 ? 'no address' : addresses.join(' and ')} now`;
     return [...facts, { ...healthy, status: 'UNHEALTHY', reason, gone: true, addresses: [...stale] }];
   }

@@ -9,6 +9,8 @@ export interface Watchdog {
   leaveAfter(milliseconds: number): void;
 }
 
+type GivenUp = 'silent' | 'left';
+
 /**
  * Runs `work` with a signal that ends its requests when `stop` aborts, or when the watchdog has waited too long. Resolves to
  * undefined if it ended the work, rejects with SilentConnection if it gave up, and otherwise behaves like `work`.
@@ -20,14 +22,26 @@ export async function withWatchdog<T>(
 ): Promise<T | undefined> {
   const giveUp = new AbortController();
   let timer: Timer | undefined;
-  let gaveUp: 'silent' | 'left' | undefined;
-  const giveUpAfter = (milliseconds: number, why: 'silent' | 'left') => {
+  let timerDueMs = 0;
+  let dueMs = 0;
+  let reason: GivenUp = 'silent';
+  let gaveUp: GivenUp | undefined;
+  const arm = (milliseconds: number) => {
     timer?.cancel();
-    const end = () => {
-      gaveUp = why;
-      giveUp.abort();
-    };
+    timerDueMs = clock.monotonicMs() + milliseconds;
     timer = setDeadline(clock, end, milliseconds);
+  };
+  const end = () => {
+    const leftMs = dueMs - clock.monotonicMs();
+    if (leftMs > 0) return arm(leftMs);
+    gaveUp = reason;
+    giveUp.abort();
+  };
+  // A later deadline keeps the timer: there is a new one for each chunk of a list.
+  const giveUpAfter = (milliseconds: number, why: GivenUp) => {
+    reason = why;
+    dueMs = clock.monotonicMs() + milliseconds;
+    if (timer === undefined || dueMs < timerDueMs) arm(milliseconds);
   };
   try {
     return await work(AbortSignal.any([stop, giveUp.signal]), {

@@ -51,10 +51,11 @@ function linesOf(lists: readonly TopList[], { inColour }: TopOptions): string[] 
   return lists.flatMap(({ view, over, seconds, queries, entries }, i) => {
     const pod = ({ namespace, pod: name }: TopLine) => (name === undefined ? '' : `${namespace}/${name}`);
     const share = ({ count }: TopLine) => `${((100 * count) / Math.max(1, queries)).toFixed(1)} %`;
+    const perSecond = ({ perSecond: rate }: TopLine) => (rate < 1 ? String(rate) : rate.toFixed(1));
     const isClients = view === 'clients';
     const header = ['QUERIES', 'PER SECOND', 'SHARE', TITLES[view], ...(isClients ? ['POD'] : [])];
     const rows = entries.map((line) => [
-      ...[String(line.count), line.perSecond.toFixed(1), share(line), line.key],
+      ...[String(line.count), perSecond(line), share(line), line.key],
       ...(isClients ? [pod(line)] : []),
     ]);
     const seen = `about ${queries} queries in ${seconds} s of the last ${over}`;

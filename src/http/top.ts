@@ -45,7 +45,7 @@ export const topReading =
           key: label,
           count: Math.round(count),
           error: Math.round(error),
-          perSecond: Math.round(perSecond * 10) / 10,
+          perSecond: perSecond < 1 ? Number(perSecond.toPrecision(1)) : Math.round(perSecond * 10) / 10,
         },
         ...(isClient && addresses.find(label)),
       };

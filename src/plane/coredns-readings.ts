@@ -151,11 +151,15 @@ function proxyReadings(statistics: readonly ForwardStatistics[]): Reading[] {
   ];
 }
 
+/** CoreDNS does not count health checks; of those that succeed there is one for each outage. */
+const clientRequests = ({ requests, healthCheckFailures }: UpstreamCounters) =>
+  Math.max(0, requests - healthCheckFailures);
+
 function upstreamReadings(to: string, same: readonly UpstreamCounters[]): Reading[] {
   const readings: Reading[] = [];
   const failures = sum(same, ({ healthCheckFailures }) => healthCheckFailures);
   readings.push(
-    { name: 'coredns_forward_requests_total', labels: [to], value: sum(same, ({ requests }) => requests) },
+    { name: 'coredns_forward_requests_total', labels: [to], value: sum(same, clientRequests) },
     { name: 'coredns_forward_healthcheck_failures_total', labels: [to], value: failures },
     { name: 'coredns_proxy_healthcheck_failures_total', labels: [PLUGIN, to], value: failures },
   );

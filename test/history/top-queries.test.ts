@@ -76,6 +76,7 @@ function views(clients: readonly string[], strays: StrayPod[] = []) {
     tally({
       clients: clients.map((client, i) => heavy(parseIp(client)!, 100 - i)),
       nxdomain: [name('a\\027[31m<b>.', 9)],
+      servfail: [name('seldom.example.', 1)],
     }),
   );
   const read = topReading(
@@ -101,6 +102,13 @@ test('a client has the name of the pod at its address, of any service or none, a
   assert.deepEqual(owners(), ['shop/web-1', '-', '-', 'shop/web-2'], 'the other service still has it');
   replace('all');
   assert.deepEqual(owners(), ['-', '-', '-', 'shop/web-2']);
+});
+
+test('the rate of a seldom name is not rounded to none', async () => {
+  const { read, clock } = views([]);
+  await clock.advance(45_000);
+  const [seldom] = read('servfail', 'minute', 1).entries;
+  assert.equal(seldom!.perSecond, 0.02);
 });
 
 test('the endpoint escapes hostile names, and refuses what it does not know', async () => {

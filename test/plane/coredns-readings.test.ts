@@ -94,9 +94,15 @@ test('durations have the bounds of CoreDNS', () => {
   assert.equal(found.at(-1), 'coredns_dns_request_duration_seconds_count{server="dns://:53",zone=".",view=""} 65');
 });
 
-test('forwarding is counted under both names of its metrics, without the scheme of the server', () => {
+test('forwarding is counted under both names of its metrics, without the scheme of the server and without its health checks', () => {
   const upstream = createUpstreamCounters('tls://192.0.2.1:853', '.');
-  Object.assign(upstream, { requests: 10, streamRequests: 8, socketsOpened: 3, streamSocketsOpened: 1 });
+  Object.assign(upstream, {
+    requests: 10,
+    healthCheckFailures: 4,
+    streamRequests: 8,
+    socketsOpened: 3,
+    streamSocketsOpened: 1,
+  });
   countReply(upstream, 3, 1.5);
   const statistics: ForwardStatistics = {
     counters: { ...createForwardCounters(), hits: 5, negativeHits: 2, misses: 1 },
@@ -111,6 +117,7 @@ test('forwarding is counted under both names of its metrics, without the scheme 
     'coredns_cache_entries{server="dns://:53",zones=".",view="",type="denial"} 1',
     'coredns_cache_hits_total{server="dns://:53",zones=".",view="",type="success"} 3',
     'coredns_cache_requests_total{server="dns://:53",zones=".",view=""} 6',
+    `coredns_forward_requests_total{${to}} 6`,
     `coredns_forward_responses_total{${to},rcode="NXDOMAIN"} 1`,
     `coredns_forward_request_duration_seconds_bucket{${to},rcode="NXDOMAIN",le="0.002"} 1`,
     `coredns_proxy_request_duration_seconds_bucket{proxy_name="forward",${to},rcode="NXDOMAIN",le="0.001"} 0`,

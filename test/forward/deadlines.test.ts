@@ -58,6 +58,29 @@ test('the timer runs only while a deadline is pending', async () => {
   assert.deepEqual([deadlines.pending(), deadlines.nextMs()], [1, 4300]);
 });
 
+test('a deadline is met once the sockets have been read, though others are added meanwhile', async () => {
+  let nowMs = 0;
+  const timers: (() => void)[] = [];
+  const setTimeout = (callback: () => void) => {
+    timers.push(callback);
+    return { cancel() {} };
+  };
+  const deadlines = createDeadlines({ ...fakeClock(), monotonicMs: () => nowMs, setTimeout }, TICK_MS);
+  const expired: string[] = [];
+  deadlines.add(
+    deadline(() => expired.push('first')),
+    5 * TICK_MS,
+  );
+  nowMs = 5 * TICK_MS;
+  timers[0]();
+  deadlines.add(
+    deadline(() => expired.push('second')),
+    0,
+  );
+  await new Promise(setImmediate);
+  assert.deepEqual([expired, timers.length], [['first', 'second'], 1]);
+});
+
 test('an exception in one deadline is reported, and the others still expire', async () => {
   const clock = fakeClock();
   const told: string[] = [];

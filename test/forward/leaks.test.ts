@@ -4,9 +4,12 @@ import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { UDP_DEFAULTS } from '../../src/forward/upstream/udp.ts';
+import { type OpenSocket, openDatagram } from '../../src/native/connected-datagram.ts';
 import { DATAGRAM_WAYS } from '../support/datagram-ways.ts';
+import { fakeClock } from '../support/fake-clock.ts';
 import { composeQuestion, forwarder, respondTo, upstream } from '../support/forwarding.ts';
-import { SOA, startScriptedUpstream } from '../support/scripted-upstream.ts';
+import { type Asked, SOA, startScriptedUpstream } from '../support/scripted-upstream.ts';
 import { until } from '../support/until.ts';
 
 setFlagsFromString('--expose-gc');
@@ -80,6 +83,36 @@ for (const [name, { make, skip }] of Object.entries(DATAGRAM_WAYS)) {
     await until(openDescriptors, descriptors);
   });
 }
+
+test('a socket that has served its time is closed with its last reply, and not before', async () => {
+  const clock = fakeClock();
+  const held: Asked[] = [];
+  const one = await upstream((asked) => held.push(asked));
+  let opened = 0;
+  const openSocket: OpenSocket = (...socket) => {
+    opened++;
+    return openDatagram(...socket);
+  };
+  const { ask, forwarder: made } = forwarder([one], { clock, openSocket });
+  const askAll = (prefix: string) =>
+    Promise.all(Array.from({ length: 200 }, (_, i) => ask(`${prefix}${i}.example. A`)));
+  const answerAll = () => {
+    for (const asked of held.splice(0)) asked.send(asked.reply({ rcode: 3, authorities: SOA }));
+  };
+  const first = askAll('a');
+  await until(() => held.length, 200);
+  answerAll();
+  await first;
+  const retiring = opened;
+  await clock.advance(UDP_DEFAULTS.socketLifeMs - 20);
+  const second = askAll('b');
+  await until(() => held.length, 200);
+  await clock.advance(60);
+  assert.equal(made.gauges().sockets, retiring);
+  answerAll();
+  await second;
+  assert.deepEqual([made.gauges().sockets, opened], [0, retiring]);
+});
 
 test('20,000 different missing names fill the cache up to its limits', async () => {
   const one = await upstream((asked) => asked.send(asked.reply({ rcode: 3, authorities: SOA })));

@@ -3,8 +3,10 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { parseConfig } from '../../src/config/loading/load.ts';
 import { RCODE, rcodeName } from '../../src/dns/types.ts';
+import { type OpenSocket, openDatagram } from '../../src/native/connected-datagram.ts';
 import { forwarderTo, routeTo, upstream } from '../support/forwarding.ts';
 import type { Asked } from '../support/scripted-upstream.ts';
+import { until } from '../support/until.ts';
 
 const SOA = 'example. 60 IN SOA ns.example. h.example. 1 2 3 4 60';
 const answers = (text: string) => (asked: Asked) =>
@@ -64,6 +66,22 @@ describe('the next entry of the same zone', () => {
     context.after(() => forwarder.close());
     assert.equal((await ask('www.example. A')).rcode, RCODE.NXDOMAIN);
   });
+});
+
+test('a question that waits for the first entry does not go on to the next when the forwarder closes', async () => {
+  const first = await upstream();
+  const second = await upstream();
+  let opened = 0;
+  const openSocket: OpenSocket = (...socket) => {
+    opened++;
+    return openDatagram(...socket);
+  };
+  const routes = [routeTo('.', [first.port], { next: ['SERVFAIL'], attempts: 1 }), routeTo('.', [second.port])];
+  const { ask, forwarder } = forwarderTo([], { routes, openSocket });
+  void ask('www.example. A');
+  await until(() => first.asked.length, 1);
+  forwarder.close();
+  assert.equal(opened, 1);
 });
 
 test('a second forward entry for a zone is rejected if the first leaves nothing to it', async () => {

@@ -7,7 +7,7 @@ import { ROUTE_DEFAULTS } from '../../src/plane/forward-settings.ts';
 import { DATAGRAM_WAYS } from '../support/datagram-ways.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { forwarder, upstream } from '../support/forwarding.ts';
-import { answerFrom, type ScriptedUpstream, startScriptedUpstream } from '../support/scripted-upstream.ts';
+import { type Asked, answerFrom, type ScriptedUpstream, startScriptedUpstream } from '../support/scripted-upstream.ts';
 import { until } from '../support/until.ts';
 import { assertRecords } from '../support/zone-text.ts';
 
@@ -62,6 +62,24 @@ test('attempts are spaced increasingly and continue until the deadline', async (
   const gaps = sentMs.slice(1).map((ms, i) => ms - sentMs[i]);
   assert.ok(gaps.length >= 4 && gaps.every((gap, i) => gap <= 1000 && (i === 0 || gap >= gaps[i - 1] - 20)), `${gaps}`);
   assert.ok(4500 - sentMs[sentMs.length - 1] <= 1000, `${sentMs}`);
+});
+
+test('a single slow reply hardly delays the next attempt', async () => {
+  const clock = fakeClock();
+  const held: Asked[] = [];
+  const one = await upstream((asked) => held.push(asked));
+  const { ask } = forwarder([one], { clock, route: { attemptTimeoutMs: 4000, probe: NO_PROBES } });
+  for (const [i, tookMs] of [10, 10, 90].entries()) {
+    const answer = ask(`warm${i}.example. A`);
+    await until(() => held.length, i + 1);
+    await clock.advance(tookMs);
+    answerFrom(`warm${i}.example. 300 IN A 192.0.2.1`)(held[i]);
+    await answer;
+  }
+  void ask('www.example. A');
+  await until(() => held.length, 4);
+  await clock.advance(300);
+  await until(() => held.length > 4, true, 3000);
 });
 
 test('over TCP, which retransmits by itself, a silent server is given twice as long in each round', async () => {

@@ -57,6 +57,14 @@ test('a verdict is read as it was written, whether or not it repeats its fact', 
   );
 });
 
+test('facts are not shared without limit: after thousands of other reasons, one of before is stored anew', () => {
+  const statedFor = (reason: string) => packFacts([fact('HEALTHY', 'pod', { reason })]).stated;
+  const before = statedFor('ready');
+  assert.equal(statedFor('ready'), before);
+  for (let i = 0; i < 10_000; i++) statedFor(`reason ${i}`);
+  assert.notEqual(statedFor('ready'), before);
+});
+
 test('equal facts and verdicts of different seconds share one object', () => {
   const [one, other] = [fact('HEALTHY', 'pod', { sinceMs: 1000 }), fact('HEALTHY', 'pod', { sinceMs: 7000 })];
   const between = fact('UNHEALTHY', 'pod', { sinceMs: 3000 });

@@ -5,6 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { collections } from '../support/chart/collections.ts';
 import {
   type Combination,
   combinations,
@@ -133,7 +134,10 @@ test('`healthdns check` accepts every zones.yaml', options, async (t) => {
 
 test('the API server accepts every object of every combination', options, async () => {
   assert.ok(distinct.size > 100);
-  const paths = await collections([...distinct.values()].map(({ object }) => object));
+  const paths = await collections(
+    plane.client,
+    [...distinct.values()].map(({ object }) => object),
+  );
   const refused: string[] = [];
   await each([...distinct.values()], async ({ object, of }) => {
     const query = '?dryRun=All&fieldValidation=Strict';
@@ -146,7 +150,7 @@ test('the API server accepts every object of every combination', options, async 
 
 test('what the dry run is given is looked at: an unknown field and a wrong type are refused', options, async () => {
   const objects = await chartObjects({ 'serviceMonitor.enabled': true });
-  const paths = await collections(objects);
+  const paths = await collections(plane.client, objects);
   const refuses = async (object: Manifest, message: RegExp) =>
     assert.rejects(plane.client.create(`${paths(object)}?dryRun=All&fieldValidation=Strict`, object), message);
   const [deployment, monitor] = [ofKind(objects, 'Deployment'), ofKind(objects, 'ServiceMonitor')];
@@ -154,22 +158,6 @@ test('what the dry run is given is looked at: an unknown field and a wrong type 
   await refuses({ ...monitor, spec: { ...monitor.spec, endpoint: [] } }, /unknown field "spec\.endpoint"/);
   await refuses({ ...monitor, spec: { ...monitor.spec, selector: undefined } }, /spec\.selector: Required/);
 });
-
-/** Where objects are created: the resource of their kind, as the API server lists it. */
-async function collections(objects: readonly Manifest[]): Promise<(object: Manifest) => string> {
-  const known = new Map<string, { readonly name: string; readonly namespaced: boolean }>();
-  const groupPath = ({ apiVersion }: Manifest) => (apiVersion === 'v1' ? '/api/v1' : `/apis/${apiVersion}`);
-  for (const path of new Set(objects.map(groupPath))) {
-    const { body } = await plane.client.get(path);
-    for (const { kind, name, namespaced } of body.resources)
-      if (!name.includes('/')) known.set(`${path} ${kind}`, { name, namespaced });
-  }
-  return (object) => {
-    const path = groupPath(object);
-    const { name, namespaced } = known.get(`${path} ${object.kind}`)!;
-    return namespaced ? `${path}/namespaces/${object.metadata.namespace}/${name}` : `${path}/${name}`;
-  };
-}
 
 /** Two at a time. */
 async function each<T>(items: readonly T[], visit: (item: T, index: number) => Promise<void>): Promise<void> {

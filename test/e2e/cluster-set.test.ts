@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { endpoint, SLICES, slice } from '../support/cluster-objects.ts';
+import { defineServiceImports, endpoint, SERVICE_IMPORTS, SLICES, slice } from '../support/cluster-objects.ts';
 import { type Serving, serving } from '../support/command.ts';
 import { type ControlPlane, freePorts, startControlPlane } from '../support/control-plane.ts';
 import { dig, digAddresses } from '../support/dig.ts';
@@ -12,7 +12,6 @@ import { requirement } from '../support/requirement.ts';
 import { until } from '../support/until.ts';
 
 const options = requirement('control-plane', 'dig');
-const IMPORTS = '/apis/multicluster.x-k8s.io/v1alpha1/namespaces/default/serviceimports';
 const SET = 'default.svc.clusterset.local';
 let plane: ControlPlane;
 let server: Serving;
@@ -32,8 +31,8 @@ test('a cluster that joins a cluster set is followed as a member', options, asyn
   try {
     await until(() => cluster.status.missing(), []);
     assert.equal(cluster.kind('serviceimports').state, 'absent');
-    await defineServiceImports();
-    await plane.client.create(IMPORTS, {
+    await defineServiceImports(plane.client);
+    await plane.client.create(SERVICE_IMPORTS, {
       apiVersion: 'multicluster.x-k8s.io/v1alpha1',
       kind: 'ServiceImport',
       ...{ metadata: { name: 'pets' }, spec: { type: 'Headless', ports: [{ name: 'sql', port: 5432 }] } },
@@ -47,7 +46,7 @@ test('a cluster that joins a cluster set is followed as a member', options, asyn
 });
 
 test('the names of a cluster set are those of the multi-cluster DNS specification', options, async () => {
-  await plane.client.create(IMPORTS, {
+  await plane.client.create(SERVICE_IMPORTS, {
     apiVersion: 'multicluster.x-k8s.io/v1alpha1',
     kind: 'ServiceImport',
     ...{ metadata: { name: 'single' }, spec: { type: 'ClusterSetIP', ips: ['10.42.0.1'], ports: [{ port: 80 }] } },
@@ -95,23 +94,4 @@ function importedSlice(name: string, service: string, clusterId: string, [ip, ho
   };
   const ports = [{ name: 'sql', port: 5432, protocol: 'TCP' }];
   return { ...slice(name, service, [{ ...endpoint(ip), hostname }], { ports }), metadata: { name, labels } };
-}
-
-async function defineServiceImports(): Promise<void> {
-  const anything = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
-  await plane.client.create('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', {
-    apiVersion: 'apiextensions.k8s.io/v1',
-    kind: 'CustomResourceDefinition',
-    metadata: {
-      name: 'serviceimports.multicluster.x-k8s.io',
-      annotations: { 'api-approved.kubernetes.io': 'https://github.com/kubernetes/enhancements/pull/1646' },
-    },
-    spec: {
-      group: 'multicluster.x-k8s.io',
-      names: { kind: 'ServiceImport', plural: 'serviceimports', singular: 'serviceimport' },
-      scope: 'Namespaced',
-      versions: [{ name: 'v1alpha1', served: true, storage: true, schema: { openAPIV3Schema: anything } }],
-    },
-  });
-  await until(async () => (await plane.client.get(IMPORTS)).status, 200);
 }

@@ -1,12 +1,12 @@
 // deploy/ applied to a real API server, with a test that plays the kubelet; and the change of the cluster's resolver.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { startPod } from '../support/chart/pod.ts';
 import { NAMESPACES, SERVICES, service } from '../support/cluster-objects.ts';
 import { repository } from '../support/command.ts';
-import { type ControlPlane, freePorts, startControlPlane } from '../support/control-plane.ts';
+import { type ControlPlane, startControlPlane } from '../support/control-plane.ts';
 import { digAddresses } from '../support/dig.ts';
 import { type Kubelet, startKubelet } from '../support/kubelet.ts';
 import { clusterTools } from '../support/manifests.ts';
@@ -65,27 +65,6 @@ test('the API server accepts every manifest of deploy/, as files and through kus
   await until(async () => (await endpoints('kube-system', 'healthdns')).length, 2);
   const { status } = await json('-n', 'kube-system', 'get', 'deployment', 'healthdns');
   assert.equal(status.replicas, 2);
-});
-
-test('the API server accepts the chart with every value', options, async () => {
-  const cloudMap = '{"cloudMap":{"writeAccess":true,"namespace":"dns"},"kubernetes":{"pods":"verified"}}';
-  const ecs =
-    '{"ecs":{"writeAccess":true,"namespace":"dns"},"drain":{"writeAccess":true},"events":{"writeAccess":true}}';
-  const more =
-    '"extraVolumes":[{"name":"zones","emptyDir":{}}],"extraVolumeMounts":[{"name":"zones","mountPath":"/zones"}]';
-  const values = [
-    ...['{}', cloudMap, ecs, '{"kind":"DaemonSet","service":{"clusterIP":"10.96.0.54"},"secrets":["keys"]}'],
-    `{"shape":"replace","service":{"clusterIP":"10.96.0.55"},"autoscaling":{"enabled":true},${more}}`,
-    '{"shape":"node-local","nodeLocal":{"upstream":"10.96.0.53","addresses":["169.254.20.10","10.96.0.10"]}}',
-  ];
-  for (const [i, value] of values.entries()) {
-    const file = join(plane.folder, `values-${i}.yaml`);
-    await writeFile(file, value);
-    const rendered = await run('helm', 'template', 'other', CHART, '-n', 'dns', '-f', file, '--kube-version', '1.33.0');
-    const manifest = join(plane.folder, `rendered-${i}.yaml`);
-    await writeFile(manifest, rendered);
-    await run('kubectl', 'apply', '--dry-run=server', '-f', manifest);
-  }
 });
 
 test('helm installs, upgrades and uninstalls the chart', options, async () => {
@@ -159,48 +138,14 @@ test(
   'a pod of the Deployment serves its cluster with the arguments, ConfigMap, service account and API server address it is given',
   requirement('controller-manager', 'kubectl', 'helm', 'dig', 'network-namespace'),
   async (t) => {
-    const { spec } = (await json('-n', 'kube-system', 'get', 'deployment', 'healthdns')).spec.template;
-    const configuration = await zonesFileOfPod();
-    const serviceAccount = await serviceAccountOfPod(spec.serviceAccountName);
-    const [port, http] = await freePorts(2);
-    // The pod's own addresses are not here.
-    const elsewhere = ['--listen', `127.0.0.1:${port}`, '--http', `127.0.0.1:${http}`, '--admin', '127.0.0.1:0'];
-    const mount = '/run/secrets/kubernetes.io/serviceaccount'; // /var/run is /run
-    const script = `mount -t tmpfs none /run && mkdir -p ${mount} && mount --bind ${serviceAccount} ${mount} && exec "$@"`;
-    const podArgs = spec.containers[0].args.map((arg: string) =>
-      arg.startsWith('/etc/healthdns/') ? configuration : arg,
-    );
-    const args = [process.execPath, join(repository, 'bin/healthdns'), ...podArgs, ...elsewhere];
-    const { hostname, port: apiPort } = new URL(plane.url);
-    const pod = spawn('unshare', ['-rm', 'sh', '-c', script, 'sh', ...args], {
-      env: { PATH: process.env.PATH, KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: apiPort },
-      stdio: ['ignore', 'ignore', 'inherit'],
-    });
-    t.after(() => pod.kill('SIGKILL'));
+    const deployment = await json('-n', 'kube-system', 'get', 'deployment', 'healthdns');
+    const { data } = await json('-n', 'kube-system', 'get', 'configmap', 'healthdns');
+    const one = await startPod(plane, deployment, data['zones.yaml']);
+    t.after(() => one.stop());
 
-    await until(async () => (await fetch(`http://127.0.0.1:${http}/ready`)).status, 200);
     await plane.client.create(SERVICES, service('web', { clusterIP: '10.96.7.7' }));
-    await until(() => digAddresses(port, 'web.default.svc.cluster.local'), ['10.96.7.7']);
+    await until(() => digAddresses(one.dns, 'web.default.svc.cluster.local'), ['10.96.7.7']);
     const replicas = await endpoints('kube-system', 'healthdns');
     assert.equal(replicas.length, 2);
   },
 );
-
-async function zonesFileOfPod(): Promise<string> {
-  const file = join(plane.folder, 'zones.yaml');
-  const { data } = await json('-n', 'kube-system', 'get', 'configmap', 'healthdns');
-  await writeFile(file, data['zones.yaml']);
-  return file;
-}
-
-/** The folder that the kubelet would mount into the pod: a token of its service account, and who signs for the server. */
-async function serviceAccountOfPod(account: string): Promise<string> {
-  const folder = join(plane.folder, 'serviceaccount');
-  await mkdir(folder);
-  await writeFile(join(folder, 'token'), await run('kubectl', '-n', 'kube-system', 'create', 'token', account));
-  await writeFile(join(folder, 'namespace'), 'kube-system');
-  const certificates = join(plane.folder, 'certificates');
-  const certificate = (await readdir(certificates)).find((file) => file.endsWith('.crt'))!;
-  await writeFile(join(folder, 'ca.crt'), await readFile(join(certificates, certificate)));
-  return folder;
-}

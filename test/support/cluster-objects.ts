@@ -1,4 +1,6 @@
 // Kubernetes objects as tests create them: only what the API server insists on.
+import type { RestClient } from './rest-client.ts';
+import { until } from './until.ts';
 
 export const service = (name: string, spec: object = {}) => ({
   metadata: { name },
@@ -41,3 +43,24 @@ export const SERVICES = '/api/v1/namespaces/default/services';
 export const SLICES = '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices';
 export const NODES = '/api/v1/nodes';
 export const NAMESPACES = '/api/v1/namespaces';
+export const SERVICE_IMPORTS = '/apis/multicluster.x-k8s.io/v1alpha1/namespaces/default/serviceimports';
+
+/** The kind that the Multi-Cluster Services API adds. */
+export async function defineServiceImports(client: RestClient): Promise<void> {
+  const anything = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
+  await client.create('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: {
+      name: 'serviceimports.multicluster.x-k8s.io',
+      annotations: { 'api-approved.kubernetes.io': 'https://github.com/kubernetes/enhancements/pull/1646' },
+    },
+    spec: {
+      group: 'multicluster.x-k8s.io',
+      names: { kind: 'ServiceImport', plural: 'serviceimports', singular: 'serviceimport' },
+      scope: 'Namespaced',
+      versions: [{ name: 'v1alpha1', served: true, storage: true, schema: { openAPIV3Schema: anything } }],
+    },
+  });
+  await until(async () => (await client.get(SERVICE_IMPORTS)).status, 200);
+}

@@ -41,6 +41,8 @@ export interface ControlPlaneOptions {
   readonly apiServerFlags?: readonly string[];
   /** Users beside "admin", without rights of their own. */
   readonly users?: readonly string[];
+  /** The API server writes each request that it has answered to `audit.log` in the folder, a line of JSON each. */
+  readonly audit?: boolean;
 }
 
 const READY_WITHIN_MS = 60_000;
@@ -53,6 +55,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   const users = ['admin', ...(options.users ?? [])].map((name) => ({ name, token: `token-of-${name}` }));
   const kubeconfig = join(folder, 'kubeconfig');
   await writeCredentials(folder, kubeconfig, url, users);
+  if (options.audit) await writeFile(join(folder, 'audit.yaml'), AUDIT_POLICY);
   const client = createRestClient(url, 'token-of-admin');
 
   const etcd = server(folder, 'etcd', etcdFlags(etcdPort, etcdPeerPort), () =>
@@ -61,7 +64,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   const apiServer = server(
     folder,
     'kube-apiserver',
-    [...apiServerFlags(apiPort, etcdPort), ...(options.apiServerFlags ?? [])],
+    [...apiServerFlags(apiPort, etcdPort), ...(options.audit ? AUDIT_FLAGS : []), ...(options.apiServerFlags ?? [])],
     async () => (await client.get('/readyz')).status === 200,
   );
   const controllerManager = options.controllerManager
@@ -122,6 +125,13 @@ const apiServerFlags = (port: number, etcdPort: number): string[] => [
   '--authorization-mode=RBAC',
   '--disable-admission-plugins=ServiceAccount',
 ];
+
+const AUDIT_FLAGS = ['--audit-policy-file=audit.yaml', '--audit-log-path=audit.log'];
+const AUDIT_POLICY = `apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules: [{ level: Metadata }]
+`;
 
 const CONTROLLERS = [
   'endpoints-controller',

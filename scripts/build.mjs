@@ -37,9 +37,12 @@ try {
   // What a command or a configuration does not need is in files that are not loaded. The data thread is one file: a constant
   // of another file would be looked up for every query.
   const threads = ['src/config/loading/load-thread.ts', 'src/thread/thread.ts'];
+  // A node's agent has neither a control plane nor other threads.
+  const node = await build({ ...common, entryPoints: ['src/node/main.ts'] });
   const cli = await build({ ...common, splitting: true, entryPoints: ['src/cli.ts', threads[0]] });
   const thread = await build({ ...common, entryPoints: [threads[1]] });
-  for (const { path, text } of [...cli.outputFiles, ...thread.outputFiles]) await writeBundle(path, text);
+  for (const { path, text } of [...cli.outputFiles, ...thread.outputFiles, ...node.outputFiles])
+    await writeBundle(path, text);
   await writeFile(join(folder, 'package.json'), '{"type":"commonjs"}\n');
   await copyFile('scripts/load.cjs', join(folder, 'load.js'));
   const page = await build({
@@ -54,7 +57,7 @@ try {
     logLevel: 'warning',
     metafile: true,
   });
-  const inputs = [cli, thread, page].flatMap(({ metafile }) => Object.keys(metafile.inputs));
+  const inputs = [cli, thread, node, page].flatMap(({ metafile }) => Object.keys(metafile.inputs));
   const bundled = bundledPackages(inputs);
   await writeFile(join(folder, 'THIRD-PARTY-LICENSES.txt'), await licenses(bundled));
   const [own, lock] = await Promise.all(['package.json', 'package-lock.json'].map(readJson));
@@ -74,12 +77,12 @@ try {
 async function writeBundle(path, text) {
   const name = relative(join(process.cwd(), folder), path);
   await mkdir(dirname(path), { recursive: true });
-  const entry = /^(cli|thread|load-thread)\.js$/.test(basename(path));
+  const entry = /^(cli|thread|load-thread|main)\.js$/.test(basename(path));
   const bundle = entry ? name.replace(/js$/, 'bundle.js') : name;
   await writeFile(join(folder, bundle), asScript(text, name), 'utf8');
   if (!entry) return;
   const loader = `${'../'.repeat(name.split('/').length - 1) || './'}load.js`;
-  await writeFile(path, `require(${JSON.stringify(loader)}).load(${JSON.stringify(bundle)});\n`);
+  await writeFile(path, `module.exports=require(${JSON.stringify(loader)}).load(${JSON.stringify(bundle)});\n`);
 }
 
 /**

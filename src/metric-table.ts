@@ -89,6 +89,35 @@ export const METRICS = {
   ]),
   healthdns_forward_request_duration_seconds: histogram('forward', 'From question to reply, by upstream.', ['to']),
 
+  healthdns_node_session: gauge('node', '1: there is a session to a replica, and what is held is true.', ['replica']),
+  healthdns_node_sessions_total: counter(
+    'node',
+    'Sessions to replicas by what became of them: `established`, `lost`, `failed` (none came about), `retry-delay` (the replica asked to come back later).',
+    ['event'],
+  ),
+  healthdns_node_staleness_seconds: gauge(
+    'node',
+    'Age of the oldest held records since the session was lost; 0: they are true.',
+  ),
+  healthdns_node_pushes_total: counter('node', 'PUSH messages of replicas.'),
+  healthdns_node_held_rrsets: gauge('node', 'RRsets held, each with a subscription.'),
+  healthdns_node_held_bytes: gauge('node', 'Estimated memory of these.'),
+  healthdns_node_given_up_total: counter(
+    'node',
+    'RRsets that are no longer held: `evicted` to make room, `unused`, `expired` without a session, `refused` by the replica.',
+    ['reason'],
+  ),
+  healthdns_node_ignored_records_total: counter(
+    'node',
+    'Records of a replica that were ignored: `foreign`, outside the zones of the configuration; `unasked`, without a subscription.',
+    ['reason'],
+  ),
+  healthdns_node_audit_total: counter(
+    'node',
+    'Held RRsets that were asked for again: `compared`, and `different` from what the replica answers, which is a bug.',
+    ['result'],
+  ),
+
   healthdns_history_changes: gauge('history', 'Changes of answers that are remembered.'),
   healthdns_history_changes_total: counter('history', 'Changes of answers that were recorded.'),
   healthdns_history_dropped_total: counter('history', 'Changes dropped because newer ones needed their place.'),

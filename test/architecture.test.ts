@@ -40,6 +40,8 @@ const below: Record<string, readonly string[]> = {
   server: ['forward', ...bothPlanes],
   front: ['server', 'forward', ...bothPlanes],
   thread: ['front', 'server', 'forward', ...bothPlanes],
+  // A process of its own, without a control plane: it reads its file itself.
+  node: ['thread', 'front', 'server', 'forward', 'config', 'reading', ...bothPlanes],
   registry: bothPlanes,
   reading: bothPlanes,
   health: ['reading', 'registry', ...bothPlanes],
@@ -61,7 +63,7 @@ const below: Record<string, readonly string[]> = {
   'clock.ts': [],
   'version.ts': [],
 };
-const dataPlane = ['thread', 'front', 'server', 'forward'];
+const dataPlane = ['node', 'thread', 'front', 'server', 'forward'];
 
 const homes: Record<string, readonly string[]> = {
   dns2: ['dns', 'query'],

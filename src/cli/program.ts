@@ -124,6 +124,27 @@ Examples:
   });
 
 program
+  .command('node')
+  .summary("answer a node's queries from names that are kept true")
+  .description(
+    'Answers the queries of one node: names of the zones of its replicas, which it is subscribed to (DNS Push, RFC 8765), and other names by forwarding.',
+  )
+  .requiredOption('--config <file>', 'configuration of the agent')
+  .addHelpText(
+    'after',
+    `
+Signals: SIGTERM and SIGINT shut down gracefully; a second agent may listen on the same addresses meanwhile.
+Exit codes: 0 stopped by a signal; 1 the file is invalid, or an address is not available; 2 invalid command line
+
+Example:
+  healthdns node --config node.yaml`,
+  )
+  .action((options: { readonly config: string }) => {
+    // The entry point has taken the usual spelling.
+    throw new CommandError(`write it as: healthdns node --config ${options.config}`, EXIT.USAGE);
+  });
+
+program
   .command('check')
   .summary('validate a configuration file')
   .description('Validates a configuration file: reports every problem, or what the file would serve.')

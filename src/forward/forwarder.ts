@@ -30,11 +30,12 @@ import { createLocal, type Local } from './local/local.ts';
 import { createRebindingFilter } from './local/rebinding.ts';
 import { Clients, clientOf } from './resolve/clients.ts';
 import { createLoopWatch, type LoopWatch } from './resolve/loop.ts';
-import { Miss, type MissDeps, Outstanding } from './resolve/outstanding.ts';
+import { Miss, type MissDeps, Outstanding, type OutstandingDeps } from './resolve/outstanding.ts';
 import { Resolver, type ResolverDeps } from './resolve/resolver.ts';
 import { createRouting, Route, type Routing } from './resolve/route.ts';
 import { emptyTarget, type OurAnswer, type TargetAnswer, targetOf } from './resolve/target.ts';
 import { createDeadlines, type Deadlines, deadline } from './upstream/deadlines.ts';
+import type { JudgeRules } from './upstream/judge.ts';
 import {
   askedBits,
   bitsOf,
@@ -44,7 +45,7 @@ import {
   questionOf,
 } from './upstream/question.ts';
 import { createUnpredictable } from './upstream/unpredictable.ts';
-import type { Upstream } from './upstream/upstream.ts';
+import type { Upstream, UpstreamDeps } from './upstream/upstream.ts';
 
 export interface ForwarderDeps {
   readonly clock: Clock;
@@ -53,6 +54,12 @@ export interface ForwarderDeps {
   /** What we answer for such a name where an upstream's CNAME leads to it; never cached. */
   ourAnswer(name: WireName, type: number): OurAnswer;
   log(level: 'info' | 'warn' | 'error', message: string): void;
+  /** See JudgeRules. */
+  readonly isOthers?: JudgeRules['isOthers'];
+  /** See UpstreamDeps. */
+  readonly transportTo?: UpstreamDeps['transportTo'];
+  /** See OutstandingDeps. */
+  readonly mostSeconds?: OutstandingDeps['mostSeconds'];
   /** Opens sockets to upstreams; undefined: by node:dgram. */
   readonly openSocket?: OpenSocket;
   /** The same in all threads of the process and in no other: recognises our own loop probes. */
@@ -104,9 +111,9 @@ export class Forwarder {
     this.loops = createLoopWatch(loopToken, this.deadlines, () => void counters.loops++);
     const { deadlines, cache } = this;
     const onUpstream = (route: Route, upstream: Upstream) => this.watchForLoop(route, upstream);
-    const openSocket = deps.openSocket ?? openDatagram;
+    const { openSocket = openDatagram, transportTo } = deps;
     this.allRoutes = settings.routes.map(
-      (route) => new Route(route, { clock, deadlines, unpredictable, openSocket, bug, log, onUpstream }),
+      (route) => new Route(route, { clock, deadlines, unpredictable, openSocket, transportTo, bug, log, onUpstream }),
     );
     this.routing = createRouting(this.allRoutes);
     this.routeOf = this.routing.routeOf;
@@ -125,6 +132,7 @@ export class Forwarder {
       hasManyRoutes: this.allRoutes.length > 1,
       staleAfterMs: settings.cache.serveStale?.clientTimeoutMs,
       resolve: (question, done) => resolver.resolve(question, done),
+      mostSeconds: deps.mostSeconds,
       errorText: settings.errorText,
       bug,
     });
@@ -324,7 +332,11 @@ export class Forwarder {
       deadlines,
       routeOf,
       routeAfter: this.routing.routeAfter,
-      rules: { isOurs: deps.isOurs, isForbidden: rebindingFilter(settings, counters) },
+      rules: {
+        isOurs: deps.isOurs,
+        isOthers: deps.isOthers,
+        isForbidden: rebindingFilter(settings, counters),
+      },
       ourAnswer: deps.ourAnswer,
       dns64,
       localAnswer: (question) => this.local?.answerTo(question),

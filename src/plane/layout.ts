@@ -85,7 +85,7 @@ export const ENTRY = {
 } as const;
 export const ENTRY_HEADER_WORDS = 2;
 
-export const ZONE_FLAG = { READY: 1, STALE: 2 } as const;
+export const ZONE_FLAG = { READY: 1, STALE: 2, PARTIAL: 4 } as const;
 
 /**
  * The part that a name in rdata shares with its owner name (except a wildcard's `*`): the bytes before the shared suffix | the labels

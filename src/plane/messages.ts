@@ -164,7 +164,10 @@ function decodeParts(words: Int32Array, at: number): PartBlock[] {
 }
 
 function encodeZone(writer: WordWriter, zone: ZoneState): void {
-  writer.put((zone.ready ? ZONE_FLAG.READY : 0) | (zone.stale ? ZONE_FLAG.STALE : 0), zone.fallthrough.length);
+  const { ready, stale, partial } = zone;
+  const flags =
+    (ready ? ZONE_FLAG.READY : 0) | (stale ? ZONE_FLAG.STALE : 0) | (partial === true ? ZONE_FLAG.PARTIAL : 0);
+  writer.put(flags, zone.fallthrough.length);
   putCounted(writer, zone.name);
   for (const suffix of zone.fallthrough) putCounted(writer, suffix);
   putCounted(writer, Buffer.from(zone.why ?? '', 'latin1'));
@@ -181,7 +184,14 @@ function decodeZone(words: Int32Array, at: number): ZoneState {
     next += 1 + ((suffix.length + 3) >> 2);
   }
   const why = textOf(bytesAt(words, next));
-  return { name, ready: (flags & ZONE_FLAG.READY) !== 0, stale: (flags & ZONE_FLAG.STALE) !== 0, fallthrough, why };
+  return {
+    name,
+    ready: (flags & ZONE_FLAG.READY) !== 0,
+    stale: (flags & ZONE_FLAG.STALE) !== 0,
+    partial: (flags & ZONE_FLAG.PARTIAL) !== 0,
+    fallthrough,
+    why,
+  };
 }
 
 const textOf = (bytes: Uint8Array): string =>

@@ -55,6 +55,8 @@ export interface ZoneState {
   readonly ready: boolean;
   /** True: the data are from a snapshot; answers carry EDE 3. */
   readonly stale: boolean;
+  /** True: only some of its names are here, on their own; all else is forwarded (a node's cache). */
+  readonly partial?: boolean;
   /** Suffixes of unknown names that are forwarded (root: all). */
   readonly fallthrough: readonly WireName[];
   /** Why it is not ready, or stale: the text beside the extended error; ASCII. */

@@ -1,5 +1,6 @@
 // zones.yaml → Config, or all its problems.
 import { dirname, resolve } from 'node:path';
+import type * as v from 'valibot';
 import { formatPath, formatProblem, type Path, type Problem, type Reporter } from '../../reading/problem.ts';
 import { readTextFile } from '../../reading/text-file.ts';
 import { validate } from '../../reading/validate.ts';
@@ -72,6 +73,19 @@ async function checkWhole(whole: WholeFile, path: string): Promise<Checked> {
     const message = 'the file is empty: expected `zones` (see zones.example.yaml)';
     return failed([{ file: path, line: 1, column: 1, path: '', message }], []);
   }
+  const { problems, warnings, reporter, ...shape } = readShape(fileSchema, whole);
+  const { output, soundness } = shape;
+  const folder = dirname(resolve(path));
+  if (!soundness.isContainer([])) return failed(problems, warnings);
+  const records = await checkFile(output, folder, soundness, reporter);
+  const zoneFiles = [...records.values()].flatMap(({ files }) => files);
+  if (problems.length > 0) return failed(problems, warnings, zoneFiles);
+  const config = buildConfig(output, records, { file: resolve(path), hash: hashOf(whole.text) }, folder, reporter);
+  return { ok: true, config, warnings: sorted(warnings), zoneFiles };
+}
+
+/** What the schema makes of the file, with its problems, and the reporter of further ones. */
+export function readShape<const Schema extends v.GenericSchema>(schema: Schema, whole: WholeFile) {
   const problems: Problem[] = [];
   const warnings: Problem[] = [];
   const at = (of: Path, message: string, place = whole.place(of, 'value')): Problem => ({
@@ -85,16 +99,10 @@ async function checkWhole(whole: WholeFile, path: string): Promise<Checked> {
     problemAt: (place, message) => void problems.push({ ...place, path: '', message }),
     warningAt: (place, message) => void warnings.push({ ...place, path: '', message }),
   };
-  const { output, problems: shapeProblems, ...soundness } = validate(fileSchema, whole.value);
+  const { output, problems: shapeProblems, ...soundness } = validate(schema, whole.value);
   for (const problem of shapeProblems)
     problems.push(at(problem.path, problem.message, whole.place(problem.at.path, problem.at.of)));
-  const folder = dirname(resolve(path));
-  if (!soundness.isContainer([])) return failed(problems, warnings);
-  const records = await checkFile(output, folder, soundness, reporter);
-  const zoneFiles = [...records.values()].flatMap(({ files }) => files);
-  if (problems.length > 0) return failed(problems, warnings, zoneFiles);
-  const config = buildConfig(output, records, { file: resolve(path), hash: hashOf(whole.text) }, folder, reporter);
-  return { ok: true, config, warnings: sorted(warnings), zoneFiles };
+  return { output, soundness, problems, warnings, reporter };
 }
 
 function failed(
@@ -111,7 +119,7 @@ function failed(
 }
 
 /** Without duplicates: the parser reports each bracket that is not closed with the same words at the end of the file. */
-function sorted(problems: readonly Problem[]): Problem[] {
+export function sorted(problems: readonly Problem[]): Problem[] {
   const once = new Map(problems.map((problem) => [formatProblem(problem), problem]));
   const byFile = (a: Problem, b: Problem) => (a.file === b.file ? 0 : a.file < b.file ? -1 : 1);
   return [...once.values()].sort((a, b) => byFile(a, b) || a.line - b.line || a.column - b.column);

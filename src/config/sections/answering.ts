@@ -55,13 +55,16 @@ export function buildAnswering(
 }
 
 function buildForward(input: AnsweringInput, limits: AnsweringLimits, folder: string): ForwardSettings | undefined {
-  const local = buildForwardLocal(input, folder);
-  const routes = buildRoutes(input.forward, folder);
-  if (routes.length === 0 && local.hosts === undefined && local.templates.length === 0) return undefined;
+  const settings = forwardSettings(input, limits, folder);
+  const { routes, hosts, templates } = settings;
+  return routes.length === 0 && hosts === undefined && templates.length === 0 ? undefined : settings;
+}
+
+export function forwardSettings(input: AnsweringInput, limits: AnsweringLimits, folder: string): ForwardSettings {
   const { forwardedQueries, forwardedQueriesPerClient, discardSeconds, errorsPerSecond, errorText } = limits;
   return {
-    ...local,
-    routes,
+    ...buildForwardLocal(input, folder),
+    routes: buildRoutes(input.forward, folder),
     cache: buildCache(input.cache),
     maxConcurrent: forwardedQueries,
     errorText,

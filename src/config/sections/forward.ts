@@ -24,7 +24,7 @@ const target = text(
   (value) => (parseTarget(value) === undefined ? `expected ${EXPECTED}, got ${show(value)}` : undefined),
 );
 
-const targets = oneOrMany(target, 'Upstream servers, or files that list them.');
+export const targets = oneOrMany(target, 'Upstream servers, or files that list them.');
 
 const path = (description: string) => v.optional(text('a path', description));
 
@@ -197,6 +197,12 @@ function buildRoute(input: RouteInput, folder: string): RouteSettings {
     randomCase: input.randomCase,
     idleMs: input.idleSeconds * 1000,
   };
+}
+
+/** The server of a target; none where it is the path of a file. */
+export function upstreamsOf(target: string): UpstreamSettings[] {
+  const { upstream } = parseTarget(target)!;
+  return upstream === undefined ? [] : [withTls(upstream, NO_TLS)];
 }
 
 const NO_TLS: TlsSettings = { serverName: undefined, ca: undefined, cert: undefined, key: undefined };

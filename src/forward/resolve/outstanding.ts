@@ -10,6 +10,7 @@ import type { ForwardCounters, RouteCounters } from '../../plane/forward-statist
 import type { AnswerCache } from '../cache/cache.ts';
 import { type CacheEntry, entryOf } from '../cache/entry.ts';
 import type { ResponseWriter } from '../cache/response.ts';
+import type { Answer } from '../upstream/answer.ts';
 import { type Deadline, type Deadlines, deadline } from '../upstream/deadlines.ts';
 import { type ForwardQuestion, questionOf } from '../upstream/question.ts';
 import type { Outcome } from './ask-upstreams.ts';
@@ -42,6 +43,8 @@ export interface OutstandingDeps {
   readonly staleAfterMs: number | undefined;
   /** Calls `done` once, perhaps before returning. Returns what stops it. */
   resolve(question: ForwardQuestion, done: (outcome: Outcome) => void): () => void;
+  /** The longest that this answer may be cached; undefined: as configured. */
+  mostSeconds?(question: ForwardQuestion, answer: Answer): number;
   /** Whether clients are told why a question failed. */
   readonly errorText: boolean;
   /** A bug, while an answer was made ready. */
@@ -223,7 +226,9 @@ export class Outstanding {
     const { cache, clock, counters } = deps;
     try {
       if (outcome.kind === 'answer') {
-        return { entry: cache.keep(question, outcome.answer, clock.monotonicMs(), flushes), ede: NO_EDE, why: '' };
+        const ttlSeconds = deps.mostSeconds?.(question, outcome.answer) ?? Number.POSITIVE_INFINITY;
+        const answer = ttlSeconds < outcome.answer.ttlSeconds ? { ...outcome.answer, ttlSeconds } : outcome.answer;
+        return { entry: cache.keep(question, answer, clock.monotonicMs(), flushes), ede: NO_EDE, why: '' };
       }
       counters.failed++;
       cache.keepFailure(

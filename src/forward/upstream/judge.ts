@@ -16,6 +16,8 @@ import type { ForwardQuestion } from './question.ts';
 export interface JudgeRules {
   /** Names for which no upstream may supply records. */
   isOurs(name: WireName): boolean;
+  /** A chain of CNAMEs led here: whether other servers than those of the question have to be asked for what is there. */
+  isOthers?(name: WireName, question: ForwardQuestion): boolean;
   /** Addresses no upstream may answer for this name (rebinding). */
   isForbidden?(name: WireName, type: number, rdata: Uint8Array): boolean;
 }
@@ -38,16 +40,17 @@ export function judgeReply(reply: Uint8Array, question: ForwardQuestion, rules: 
     rcode === RCODE.YXDOMAIN ? isTooLong(record, finalName) : isData(record, finalName, question),
   );
   const kept = data.filter((record) => !rules.isForbidden?.(finalName, record.type, record.rdata));
-  const answers = [...chain, ...(endsInOurs ? [] : kept)];
+  const endsElsewhere = endsInOurs || (chain.length > 0 && rules.isOthers?.(finalName, question) === true);
+  const answers = [...chain, ...(endsElsewhere ? [] : kept)];
   const hasData = answers.length > chain.length;
-  const authority = hasData || endsInOurs ? proofs(sections, question) : negative(sections, finalName, question);
+  const authority = hasData || endsElsewhere ? proofs(sections, question) : negative(sections, finalName, question);
   // What the filter removed was no referral.
   if (kept.length === data.length) refuseReferral(sections.authorities, rcode, answers, authority, question);
   const signed = withSignatures(sections.answers, answers, question);
   for (const record of [...signed, ...authority]) checkRdata(record);
   const soa = hasData ? undefined : authority.find((record) => record.type === TYPE.SOA);
   return {
-    rcode: endsInOurs ? RCODE.NOERROR : rcode,
+    rcode: endsElsewhere ? RCODE.NOERROR : rcode,
     authentic: hasFlag(message, FLAG.AD) && kept.length === data.length,
     answers: signed,
     authority,
@@ -56,7 +59,7 @@ export function judgeReply(reply: Uint8Array, question: ForwardQuestion, rules: 
     hasData,
     ttlSeconds: hasData || soa ? smallestTtl([...answers, ...authority], soa) : 0,
     // The rest of a chain that leads into an own zone comes from that zone.
-    truncated: hasFlag(message, FLAG.TC) && !endsInOurs,
+    truncated: hasFlag(message, FLAG.TC) && !endsElsewhere,
     ede: extendedErrors(message.edns)[0]?.infoCode ?? NO_EDE,
   };
 }

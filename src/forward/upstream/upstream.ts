@@ -28,6 +28,8 @@ export interface UpstreamDeps {
   readonly deadlines: Deadlines;
   readonly unpredictable: Unpredictable;
   readonly openSocket: OpenSocket;
+  /** Another way to reach this server, which is opened and closed elsewhere; undefined: as its settings say. */
+  transportTo?(settings: UpstreamSettings): Transport | undefined;
   /** An exception while a reply or a failure was handled. */
   bug(error: Error): void;
 }
@@ -87,7 +89,8 @@ export class Upstream {
     const streamSettings = { ...settings, ...STREAM_DEFAULTS, idleMs: route.idleMs };
     this.stream = new StreamTransport(streamSettings, deadlines, unpredictable, streamCounters);
     this.udp = new UdpTransport({ ...settings, ...UDP_DEFAULTS }, deadlines, unpredictable, counters, openSocket);
-    this.first = settings.tls !== undefined || route.forceTcp ? this.stream : this.udp;
+    const usual = settings.tls !== undefined || route.forceTcp ? this.stream : this.udp;
+    this.first = deps.transportTo?.(settings) ?? usual;
   }
 
   /** Failed so often that it is asked only if all others are down, too. */

@@ -321,6 +321,7 @@ function createSearch(deps: ResponderDeps, reader: QuestionReader, reply: Reply)
   };
 
   const notReady = (zone: Zone): number => {
+    if (zone.partial === true) return OUTCOME.OUTSIDE;
     reply.why = zone.why ?? '';
     return OUTCOME.NOT_READY;
   };

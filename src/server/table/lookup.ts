@@ -252,7 +252,7 @@ export function fallsThrough(zone: Zone, name: LabelledName): boolean {
 export function claimOn(zones: Zones, wire: WireName, seed: HashSeed): 'whole' | 'known-names' | 'none' {
   const name = labelledName(wire, seed);
   const zone = zones.enclosing(name, name.hashes, name.labels);
-  if (zone === undefined) return 'none';
+  if (zone === undefined || zone.partial === true) return 'none';
   return fallsThrough(zone, name) ? 'known-names' : 'whole';
 }
 

@@ -1,0 +1,30 @@
+// `healthdns node --config FILE`, before the command line is loaded, which the agent of a node has no memory for. program.ts
+// has its help, and reports whatever else is written after `node`.
+import { EXIT } from './exit-code.ts';
+import { processSignals } from './signals.ts';
+
+const FLAG = '--config';
+
+export function nodeOptions(argv: readonly string[]) {
+  const file = fileOf(argv.slice(2));
+  if (file === undefined) return undefined;
+  const { onStop } = processSignals();
+  return {
+    file,
+    onStop,
+    out: (line: string) => void process.stdout.write(`${line}\n`),
+    err: (line: string) => void process.stderr.write(`${line}\n`),
+  };
+}
+
+function fileOf([command, flag = '', value, ...more]: readonly string[]): string | undefined {
+  if (command !== 'node' || more.length > 0) return undefined;
+  if (flag === FLAG) return value;
+  return value === undefined && flag.startsWith(`${FLAG}=`) ? flag.slice(FLAG.length + 1) : undefined;
+}
+
+/** Output is flushed first; a handle that is left does not keep the process alive. */
+export function endWith(code: number): void {
+  process.exitCode = code;
+  setTimeout(() => process.exit(code), code === EXIT.OK ? 0 : 100);
+}

@@ -1,0 +1,50 @@
+// The entry of `healthdns node`, which src/cli.ts loads by URL: a bundle of its own without a control plane.
+import { systemClock } from '../clock.ts';
+import { loadNodeConfig } from '../config/loading/load-node.ts';
+import { createLogger } from '../log.ts';
+import { ListenError } from '../native/listen-error.ts';
+import { startAgent } from './agent.ts';
+import { serveHttp } from './http.ts';
+
+export interface NodeOptions {
+  readonly file: string;
+  out(line: string): void;
+  err(line: string): void;
+  onStop(callback: () => void): void;
+}
+
+/** Resolves to the exit code once stopped: 0, or 1 if it could not start. */
+export async function runNode({ file, out, err, onStop }: NodeOptions): Promise<number> {
+  const loaded = await loadNodeConfig(file);
+  if (!loaded.ok) {
+    for (const problem of loaded.problems) err(problem);
+    return 1;
+  }
+  const { config, warnings } = loaded;
+  for (const warning of warnings) err(`warning: ${warning}`);
+  const log = createLogger({ level: config.logLevel });
+  const stopped = new Promise<void>((resolve) => onStop(resolve));
+  const agent = startAgent(config, { clock: systemClock, random: Math.random, log });
+  const http = config.http.map((listen) => serveHttp(listen, agent, systemClock, log));
+  try {
+    await agent.listen();
+  } catch (error) {
+    if (!(error instanceof ListenError)) throw error;
+    err(`healthdns: ${error.message}`);
+    for (const server of http) server.close();
+    await agent.stop();
+    return 1;
+  }
+  for (const { address, port, transport, mode } of agent.listening())
+    if (transport === 'udp')
+      out(`DNS   ${address.includes(':') ? `[${address}]` : address}:${port} (UDP and TCP, ${mode})`);
+  for (const zone of config.zones) out(`zone  ${zone} from ${agent.replicas.address()}`);
+  await stopped;
+  // The next process takes the address of probes at once, and its DNS addresses are shared with this one.
+  for (const server of http) server.close();
+  await new Promise<void>(
+    (resolve) => void systemClock.setTimeoutKeepingAlive(resolve, config.server.lameduckSeconds * 1000),
+  );
+  await agent.stop();
+  return 0;
+}

@@ -1,5 +1,5 @@
 // Configuration files and files that they refer to, read up to a limit.
-import { readFileSync, statSync } from 'node:fs';
+import { constants, readFileSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import { NotRegularFile, openRegularFile } from '../native/regular-file.ts';
@@ -13,6 +13,8 @@ export type TextFile =
 
 /** Up to this size, reading takes less time than a turn through the thread pool. */
 const SMALL_BYTES = 64 * 1024;
+/** In case a pipe takes the file's place meanwhile. */
+const NOT_WAITING = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
 export interface Reading {
   /** Ends the message about a file that is too large. */
@@ -36,7 +38,9 @@ export async function readTextFile(path: string, { advice = '', takesPipes }: Re
 /** undefined: a large file, or one without a size, as a pipe or a device. */
 function readSmallFile(path: string): Uint8Array | undefined {
   const stats = statSync(path);
-  return stats.isFile() && stats.size > 0 && stats.size <= SMALL_BYTES ? readFileSync(path) : undefined;
+  return stats.isFile() && stats.size > 0 && stats.size <= SMALL_BYTES
+    ? readFileSync(path, { flag: NOT_WAITING })
+    : undefined;
 }
 
 /** A text is a problem. */

@@ -37,7 +37,7 @@ test('a thread without settings can be ended as soon as it has loaded its native
 
 test('a thread that has ended while it waited for settings is replaced', async () => {
   const waiting = startWaitingThread(threadUrl, 'data-0');
-  await once(waiting.worker, 'online');
+  await untilLoaded(waiting);
   await waiting.worker.terminate();
   const plane = await planeWith(waiting);
   assert.equal(plane.restarts(), 0);

@@ -1,5 +1,5 @@
 // Configuration files and files that they refer to, read up to a limit.
-import { constants, readFileSync, statSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import { NotRegularFile, openRegularFile } from '../native/regular-file.ts';
@@ -38,9 +38,13 @@ export async function readTextFile(path: string, { advice = '', takesPipes }: Re
 /** undefined: a large file, or one without a size, as a pipe or a device. */
 function readSmallFile(path: string): Uint8Array | undefined {
   const stats = statSync(path);
-  return stats.isFile() && stats.size > 0 && stats.size <= SMALL_BYTES
-    ? readFileSync(path, { flag: NOT_WAITING })
-    : undefined;
+  if (!stats.isFile() || stats.size === 0 || stats.size > SMALL_BYTES) return undefined;
+  const fd = openSync(path, NOT_WAITING);
+  try {
+    return readFileSync(fd);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** A text is a problem. */

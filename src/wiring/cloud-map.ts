@@ -39,7 +39,7 @@ export interface CloudMapDependencies {
   readonly metrics: Metrics;
   /** The zones of all DNS namespaces, whenever they change. */
   readonly onZones: (zones: readonly ZoneConfig[]) => void;
-  readonly ecs?: EcsConfig;
+  readonly ecs?: EcsConfig | undefined;
   readonly concurrentChecks: number;
   /** Names of the zones of the configuration. */
   readonly configuredZones: () => readonly string[];
@@ -116,15 +116,83 @@ async function openWithState(config: CloudMapConfig, dependencies: CloudMapDepen
 const storeOf = ({ store, namespaces }: CloudMapConfig): string =>
   JSON.stringify([store, store.kind === 'kubernetes' && namespaces]);
 
-// biome-ignore lint/complexity/noExcessiveLinesPerFunction: connects the parts of Cloud Map, in order
+/** Starts what a store needs to be served, and makes the endpoints of one configuration after the other. */
 async function serveCloudMap(
   opened: OpenedStore,
   config: CloudMapConfig,
   keys: readonly AccessKey[],
   dependencies: CloudMapDependencies,
 ): Promise<CloudMap> {
-  const { registry, board, clock, random, log, metrics, timings } = dependencies;
-  const { store, state, zoneNames } = opened;
+  const started = await startParts(opened, config, dependencies);
+  const { api, health, published, book, ecs } = started;
+  const { clock, log, metrics } = dependencies;
+  const services = [cloudMapService(api, () => published.done), ...(ecs ? [ecs.service] : [])];
+  const endpointsFor = ({ writes }: CloudMapConfig, accepted: readonly AccessKey[]) => [
+    ...awsEndpoints({ services, writes, keys: accepted, clock, log, metrics }),
+    ...(ecs?.endpoints ?? []),
+  ];
+  let served = endpointsFor(config, keys);
+
+  /** What only this one published is withdrawn. */
+  const leave = async (kept: OpenedStore | undefined): Promise<undefined> => {
+    await started.stop();
+    book.clear();
+    if (kept !== undefined) return;
+    await opened.store.close();
+    health.withdraw();
+    published.withdraw();
+  };
+  const cloudMap: CloudMap = {
+    state: opened.state,
+    get endpoints() {
+      return served;
+    },
+    async prepare(next, nextEcs) {
+      if (next === undefined) return { commit: () => leave(undefined), release: async () => {} };
+      const nextKeys = await readKeys(next);
+      if (!isInPlace(config, dependencies.ecs, next, nextEcs))
+        return prepareAnother(opened, next, nextKeys, { ...dependencies, ecs: nextEcs }, leave);
+      return {
+        async commit() {
+          Object.assign(api, rulesOf(next, dependencies));
+          health.republish(next);
+          served = endpointsFor(next, nextKeys);
+          return cloudMap;
+        },
+        release: async () => {},
+      };
+    },
+    async stop() {
+      await started.stop();
+      await opened.store.close();
+    },
+  };
+  return cloudMap;
+}
+
+/** A store that stays the same stays open. `leave` stops what serves it now. */
+async function prepareAnother(
+  opened: OpenedStore,
+  next: CloudMapConfig,
+  keys: readonly AccessKey[],
+  dependencies: CloudMapDependencies,
+  leave: (kept: OpenedStore | undefined) => Promise<undefined>,
+): Promise<CloudMapChange> {
+  const isSameStore = storeOf(opened.config) === storeOf(next);
+  const nextOpened = isSameStore ? { ...opened, isNewInMemory: false } : await openWithState(next, dependencies);
+  return {
+    async commit() {
+      await leave(isSameStore ? opened : undefined);
+      return serveCloudMap(nextOpened, next, keys, dependencies);
+    },
+    release: async () => (isSameStore ? undefined : nextOpened.store.close()),
+  };
+}
+
+/** In order; `stop` stops all of it. */
+async function startParts(opened: OpenedStore, config: CloudMapConfig, dependencies: CloudMapDependencies) {
+  const { registry, board, clock, random, log, metrics, timings, leaseTimings, concurrentChecks } = dependencies;
+  const { store, state, zoneNames, isNewInMemory } = opened;
   // Before `publishCloudMap`, which publishes the changes of both.
   const book = new TaskBook(state, registry);
   const stopBook = state.onChange((changes) => book.changed(changes));
@@ -140,7 +208,7 @@ async function serveCloudMap(
     inCluster && config.store.kind === 'kubernetes'
       ? startEndpoints({
           ...{ config: config.store, store: inCluster, registry, clock, random, log, metrics },
-          ...{ onVerdict: dependencies.onVerdict, leaseTimings: dependencies.leaseTimings },
+          ...{ onVerdict: dependencies.onVerdict, leaseTimings },
         })
       : undefined;
   const tasks = config.tasks.map((cluster) =>
@@ -149,20 +217,11 @@ async function serveCloudMap(
   const uncollect = metrics.collect(() => taskReadings(book));
   const { notReady, catchUp } = inCluster ?? {};
   const api = { state, clock, random, health, notReady, catchUp, ...rulesOf(config, dependencies) };
-  const { concurrentChecks, leaseTimings } = dependencies;
   const ecs = await startEcs(dependencies.ecs, config, {
-    ...{ cloudMap: api, book, board, clock, random, log, concurrentChecks, timings, leaseTimings },
-    isNewInMemory: opened.isNewInMemory,
+    ...{ cloudMap: api, book, board, clock, random, log, concurrentChecks, timings, leaseTimings, isNewInMemory },
     publishNow: () => published.flush(),
   });
-  const services = [cloudMapService(api, () => published.done), ...(ecs ? [ecs.service] : [])];
-  const endpointsFor = ({ writes }: CloudMapConfig, accepted: readonly AccessKey[]) => [
-    ...awsEndpoints({ services, writes, keys: accepted, clock, log, metrics }),
-    ...(ecs?.endpoints ?? []),
-  ];
-  let served = endpointsFor(config, keys);
-
-  const stopServing = async (): Promise<void> => {
+  const stop = async (): Promise<void> => {
     uncollect();
     stopBook();
     stopWarning();
@@ -171,54 +230,7 @@ async function serveCloudMap(
     await Promise.all(tasks.map((source) => source.stop()));
     await endpoints?.stop();
   };
-  const cloudMap: CloudMap = {
-    state,
-    get endpoints() {
-      return served;
-    },
-    async prepare(next, nextEcs) {
-      if (next === undefined) return { commit: () => leave(undefined), release: async () => {} };
-      const nextKeys = await readKeys(next);
-      if (isInPlace(config, dependencies.ecs, next, nextEcs))
-        return {
-          async commit() {
-            Object.assign(api, rulesOf(next, dependencies));
-            health.republish(next);
-            served = endpointsFor(next, nextKeys);
-            return cloudMap;
-          },
-          release: async () => {},
-        };
-      const { ecs: _ecs, ...others } = dependencies;
-      const nextDependencies = nextEcs === undefined ? others : { ...others, ecs: nextEcs };
-      const isSameStore = storeOf(opened.config) === storeOf(next);
-      const nextOpened = isSameStore
-        ? { ...opened, isNewInMemory: false }
-        : await openWithState(next, nextDependencies);
-      return {
-        async commit() {
-          await leave(isSameStore ? opened : undefined);
-          return serveCloudMap(nextOpened, next, nextKeys, nextDependencies);
-        },
-        release: async () => (isSameStore ? undefined : nextOpened.store.close()),
-      };
-    },
-    async stop() {
-      await stopServing();
-      await store.close();
-    },
-  };
-
-  /** What only this one published is withdrawn. */
-  async function leave(kept: OpenedStore | undefined): Promise<undefined> {
-    await stopServing();
-    book.clear();
-    if (kept !== undefined) return;
-    await store.close();
-    health.withdraw();
-    published.withdraw();
-  }
-  return cloudMap;
+  return { api, health, published, book, ecs, stop };
 }
 
 const rulesOf = (

@@ -38,6 +38,12 @@ for (const document of documents) {
     }
   });
 
+  test(`no heading of ${document} occurs twice, as after a text was pasted over a part of itself`, () => {
+    const anchors = anchorsIn(text.replaceAll(/^```.*?^```$/gms, ''));
+    const twice = anchors.filter((anchor, i) => anchors.indexOf(anchor) !== i);
+    assert.deepEqual(document === 'CHANGELOG.md' ? [] : twice, []);
+  });
+
   test(`every npm script that ${document} mentions exists`, () => {
     const mentioned = [...text.matchAll(/npm run ([a-z:]+)/g)].map(([, name]) => name!);
     assert.deepEqual(

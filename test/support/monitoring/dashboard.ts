@@ -1,4 +1,31 @@
 // The dashboard of deploy/helm/healthdns/monitoring/dashboard.json: rows from what clients see to what the process needs.
+// Grafana's own types check what is written: fields, values, and what may not be missing.
+import {
+  BigValueColorMode,
+  BigValueGraphMode,
+  BigValueJustifyMode,
+  BigValueTextMode,
+  type Dashboard,
+  type DataQuery,
+  type DataSourceRef,
+  type Panel as GrafanaPanel,
+  type GraphFieldConfig,
+  type GridPos,
+  LegendDisplayMode,
+  PercentChangeColorMode,
+  type RowPanel,
+  SortOrder,
+  type Threshold,
+  ThresholdsMode,
+  TooltipDisplayMode,
+  type VariableModel,
+  VariableRefresh,
+  VariableSort,
+  VisibilityMode,
+  VizOrientation,
+} from '@grafana/schema';
+import type { Options as StatOptions } from '@grafana/schema/dist/esm/raw/composable/stat/panelcfg/x/StatPanelCfg_types.gen';
+import type { Options as LineOptions } from '@grafana/schema/dist/esm/raw/composable/timeseries/panelcfg/x/TimeSeriesPanelCfg_types.gen';
 import type { MetricName } from '../../../src/metric-table.ts';
 
 export interface Panel {
@@ -202,23 +229,17 @@ export const ROWS: readonly { readonly title: string; readonly panels: readonly 
 ];
 
 // biome-ignore lint/suspicious/noTemplateCurlyInString: a variable of Grafana
-const DATASOURCE = { type: 'prometheus', uid: '${datasource}' };
+const DATASOURCE: DataSourceRef = { type: 'prometheus', uid: '${datasource}' };
 const WIDTH = 24;
 const HEIGHT = 7;
 
 /** The text of dashboard.json, as Grafana imports it. */
 export function dashboardText(): string {
-  const panels: object[] = [];
+  const panels: (GrafanaPanel | RowPanel)[] = [];
   let y = 0;
   for (const { title, panels: inRow } of ROWS) {
-    panels.push({
-      type: 'row',
-      title,
-      collapsed: false,
-      panels: [],
-      id: panels.length + 1,
-      gridPos: { h: 1, w: WIDTH, x: 0, y },
-    });
+    const gridPos = { h: 1, w: WIDTH, x: 0, y };
+    panels.push({ type: 'row', title, collapsed: false, panels: [], id: panels.length + 1, gridPos });
     y++;
     const columns = inRow.length === 4 ? 4 : 3;
     for (const [i, panel] of inRow.entries()) {
@@ -231,41 +252,75 @@ export function dashboardText(): string {
   return `${JSON.stringify({ ...DASHBOARD, panels }, undefined, 1)}\n`;
 }
 
-function panelOf({ title, unit, targets, description, isStat }: Panel, id: number, gridPos: object): object {
+function panelOf(panel: Panel, id: number, gridPos: GridPos): GrafanaPanel {
+  const { title, unit, description, isStat = false } = panel;
+  const common = { title, id, gridPos, datasource: DATASOURCE, ...(description !== undefined && { description }) };
+  const targets = panel.targets.map(([expr, legendFormat], i): PrometheusQuery => {
+    const refId = String.fromCharCode(65 + i);
+    return { datasource: DATASOURCE, expr, legendFormat, refId, ...(isStat && { instant: true }) };
+  });
+  if (isStat) {
+    const thresholds = { mode: ThresholdsMode.Absolute, steps: GREEN_UNTIL_1 };
+    const typed = { defaults: { unit, thresholds }, overrides: [] };
+    return { ...common, type: 'stat', fieldConfig: typed, options: fields(STAT_OPTIONS), targets: targets.map(fields) };
+  }
+  const lines: GraphFieldConfig = { fillOpacity: 10, showPoints: VisibilityMode.Never };
+  const typed = { defaults: { unit, min: 0, custom: fields(lines) }, overrides: [] };
   return {
-    ...{ type: isStat ? 'stat' : 'timeseries', title, id, gridPos, datasource: DATASOURCE },
-    ...(description !== undefined && { description }),
-    fieldConfig: {
-      defaults: isStat
-        ? {
-            unit,
-            thresholds: {
-              mode: 'absolute',
-              steps: [
-                { color: 'green', value: null },
-                { color: 'red', value: 1 },
-              ],
-            },
-          }
-        : { unit, min: 0, custom: { fillOpacity: 10, showPoints: 'never' } },
-      overrides: [],
-    },
-    options: isStat
-      ? { colorMode: 'background' }
-      : { legend: { displayMode: 'list', placement: 'bottom' }, tooltip: { mode: 'multi' } },
-    targets: targets.map(([expr, legendFormat], i) => ({
-      ...{ datasource: DATASOURCE, expr, legendFormat, refId: String.fromCharCode(65 + i) },
-      ...(isStat && { instant: true }),
-    })),
+    ...common,
+    type: 'timeseries',
+    fieldConfig: typed,
+    options: fields(LINE_OPTIONS),
+    targets: targets.map(fields),
   };
 }
 
-const variable = (name: string, query: string) => ({
-  ...{ type: 'query', name, datasource: DATASOURCE, query, definition: query, refresh: 2, sort: 1 },
-  ...{ includeAll: true, multi: true, allValue: '.+', current: { text: 'All', value: '$__all' } },
+/** What Grafana's panels and queries have of their own, to the dashboard, are fields of any name. */
+const fields = (typed: object): Record<string, unknown> => ({ ...typed });
+
+/** Of Grafana's data source. */
+interface PrometheusQuery extends DataQuery {
+  readonly expr: string;
+  readonly legendFormat: string;
+  readonly instant?: boolean;
+}
+
+const GREEN_UNTIL_1: Threshold[] = [
+  { color: 'green', value: null },
+  { color: 'red', value: 1 },
+];
+
+const STAT_OPTIONS: StatOptions = {
+  colorMode: BigValueColorMode.Background,
+  graphMode: BigValueGraphMode.None,
+  justifyMode: BigValueJustifyMode.Auto,
+  orientation: VizOrientation.Auto,
+  percentChangeColorMode: PercentChangeColorMode.Standard,
+  reduceOptions: { calcs: ['lastNotNull'], fields: '', values: false },
+  showPercentChange: false,
+  textMode: BigValueTextMode.Auto,
+  wideLayout: true,
+};
+
+const LINE_OPTIONS: LineOptions = {
+  legend: { calcs: [], displayMode: LegendDisplayMode.List, placement: 'bottom', showLegend: true },
+  tooltip: { mode: TooltipDisplayMode.Multi, sort: SortOrder.Descending },
+};
+
+const variable = (name: string, query: string): VariableModel => ({
+  type: 'query',
+  name,
+  datasource: DATASOURCE,
+  query,
+  refresh: VariableRefresh.onTimeRangeChanged,
+  sort: VariableSort.alphabeticalAsc,
+  includeAll: true,
+  multi: true,
+  allValue: '.+',
+  current: { text: 'All', value: '$__all' },
 });
 
-const DASHBOARD = {
+const DASHBOARD: Dashboard = {
   title: 'healthdns',
   uid: 'healthdns',
   tags: ['dns', 'healthdns'],
@@ -273,10 +328,10 @@ const DASHBOARD = {
   editable: true,
   refresh: '30s',
   time: { from: 'now-1h', to: 'now' },
-  timezone: '',
+  timezone: 'browser',
   templating: {
     list: [
-      { type: 'datasource', name: 'datasource', query: 'prometheus', refresh: 1, current: {} },
+      { type: 'datasource', name: 'datasource', query: 'prometheus', refresh: VariableRefresh.onDashboardLoad },
       variable('job', 'label_values(healthdns_build_info, job)'),
       variable('instance', 'label_values(healthdns_build_info{job=~"$job"}, instance)'),
     ],

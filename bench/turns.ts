@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createCounters } from '../src/plane/counters.ts';
+import { POD } from '../src/registry/reference.ts';
 import { createEngine, createPacketMemory } from '../src/thread/engine.ts';
 import { podEvent, podEvents, serviceEvents, sliceEvent, sliceEvents } from './cluster-json.ts';
 import { type BenchedControlPlane, startControlPlane } from './control-plane.ts';
@@ -22,6 +23,7 @@ interface Row {
 }
 
 const rows: Row[] = [];
+const pause = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /** Milliseconds of CPU, those of the garbage collector's threads included: a busy machine does not change them much. */
 async function timed(work: () => unknown): Promise<number> {
@@ -74,16 +76,21 @@ await measure('a pod is not ready', huge, (i) => huge.pods(podEvent(HUGE, 77, i 
 await measure('an endpoint goes or comes', huge, (i) => {
   huge.slices(sliceEvent(HUGE, 0, 0, SLICE - (i % 2), version++));
 });
+const storm: [what: string, turns: readonly number[]][] = [];
+await watched('a service of 10,000 endpoints is explained', async () => {
+  for (let i = 0; i < 20; i++) {
+    huge.zones.explain('backend-00000.team-0.svc.cluster.local.');
+    await pause();
+  }
+});
 huge.stop();
 
 // 10,000 services, whose control plane follows 350 statuses of pods a second and 10 new slices, while everything else happens
 // that concerns all of them.
-const pause = () => new Promise<void>((resolve) => setImmediate(resolve));
 const many = startControlPlane({ pause });
 for (const line of serviceEvents(MANY)) many.services(line);
 for (const line of podEvents(MANY)) many.pods(line);
 for (const line of sliceEvents(MANY)) many.slices(line);
-const storm: [what: string, turns: readonly number[]][] = [];
 await watched('first verdicts', async () => many.health.settle(pause));
 await watched('first compilation', () => many.zones.flush());
 many.loaded();
@@ -119,6 +126,12 @@ await watched('names are explained', async () => {
 await watched('a configuration is read again', () => {
   many.reload();
   return many.zones.flush();
+});
+await watched('the watch of pods is silent, and is back', async () => {
+  for (const sinceMs of [0, undefined]) {
+    many.registry.setStale(POD.prefix('production'), sinceMs);
+    await many.health.settle(pause);
+  }
 });
 clearInterval(statuses);
 clearInterval(slices);

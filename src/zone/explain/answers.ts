@@ -45,7 +45,8 @@ function answerOf(rrset: RRset, isAnswered: (slot: number) => boolean, otherwise
   const failsOpen = alive.length === 0 && whenAllUnhealthy === 'all';
   // Equal records are one, answered if any of their instances is (RFC 2181 section 5).
   const answered = new Set((failsOpen ? records : alive).map(text));
-  const leftOut = new Set(records.map(text).filter((one) => !answered.has(one)));
+  const others = failsOpen || alive.length === records.length ? [] : records.filter(({ slot }) => !isAnswered(slot));
+  const leftOut = new Set(others.map(text).filter((one) => !answered.has(one)));
   const none = whenAllUnhealthy === 'servfail' ? 'SERVFAIL' : otherwise;
   return {
     type: typeName(type),

@@ -22,10 +22,18 @@ export interface CompiledService {
 /** What is compiled of a large service (publish/split-services.ts): the names that need none of its instances, or those of some. */
 export type Share = 'common' | readonly InstanceState[];
 
+/** Every name, or only those that instances share: the service's own and those of its ports. */
+export type Scope = 'all' | 'shared';
+
 const NOTHING: CompiledService = { bases: [], names: [], held: [] };
 
 /** Never throws because of a source's data: anything that cannot be expressed is skipped and reported. */
-export function compileService(state: ServiceState, context: CompileContext, share?: Share): CompiledService {
+export function compileService(
+  state: ServiceState,
+  context: CompileContext,
+  share?: Share,
+  scope: Scope = 'all',
+): CompiledService {
   const { service } = state;
   // Problems of a template are those of the whole service.
   const told = Array.isArray(share) ? { ...context, leftOut() {} } : context;
@@ -37,7 +45,7 @@ export function compileService(state: ServiceState, context: CompileContext, sha
   const compilation: Compilation = { service, state, bases, names, isPart, hasDistinctAddresses, context };
   const isIgnored = isIgnoredService(state, context);
   if (share === undefined || share === 'common') commonNames(compilation, isIgnored);
-  if (share !== 'common') namesOfInstances(compilation, share ?? state.instances.values(), isIgnored);
+  if (share !== 'common') namesOfInstances(compilation, share ?? state.instances.values(), isIgnored, scope);
   // `ignoreEmptyService` gives the name away, so that another cluster may answer.
   const held = share === undefined && names.length === 0 && service.ignoreEmpty !== true ? bases : [];
   return { bases, names: bases.length > 1 ? distinctNames(names, bases) : names, held };
@@ -60,14 +68,19 @@ function commonNames(compilation: Compilation, isIgnored: boolean): void {
   }
 }
 
-function namesOfInstances(compilation: Compilation, instances: Iterable<InstanceState>, isIgnored: boolean): void {
+function namesOfInstances(
+  compilation: Compilation,
+  instances: Iterable<InstanceState>,
+  isIgnored: boolean,
+  scope: Scope,
+): void {
   const { kind, hidesInstances } = compilation.service;
   if (hidesInstances || kind === 'namespace' || kind === 'externalName') return;
   const endpoints: Endpoint[] = [];
   for (const one of instances) addEndpoints(endpoints, compilation, one);
-  reverseNames(compilation, endpoints);
+  if (scope === 'all') reverseNames(compilation, endpoints);
   if (kind === 'instances') serviceNames(compilation, endpoints);
-  if (!isIgnored) instanceNames(compilation, endpoints);
+  if (scope === 'all' && !isIgnored) instanceNames(compilation, endpoints);
 }
 
 /** With several templates, an instance's name under one may be the service's name under another: that one stays. */

@@ -1,6 +1,6 @@
 // The answer of a name with several claimants.
 import { TYPE } from '../../dns/types.ts';
-import type { NameRecords, RRset } from '../../plane/records.ts';
+import type { NameRecords, ResourceRecord, RRset } from '../../plane/records.ts';
 import type { PublishedName } from '../names/published-name.ts';
 import { excludes, type Owner, share } from './owner.ts';
 
@@ -18,7 +18,7 @@ export function mergeClaims(claims: readonly Claim[]): NameRecords {
   const first = claims[0].name.records;
   if (claims.length === 1) return withoutCnameConflict(first);
   const winner = winnerOf(claims);
-  const rrsets: RRset[] = [];
+  const rrsets: Joined[] = [];
   const givers: Owner[] = [];
   let synthesizesPodAddresses: NameRecords['synthesizesPodAddresses'];
   for (const { name, owner } of claims) {
@@ -31,9 +31,9 @@ export function mergeClaims(claims: readonly Claim[]): NameRecords {
     for (const rrset of records.rrsets) {
       const isPtr = rrset.type === TYPE.PTR;
       const at = rrsets.findIndex(({ type }) => type === rrset.type);
-      if (at >= 0 && (isPtr || share(givers[at], owner))) rrsets[at] = joined(rrsets[at], rrset);
+      if (at >= 0 && (isPtr || share(givers[at], owner))) join(rrsets[at], rrset);
       if (at >= 0 || !(hasName || isPtr)) continue;
-      rrsets.push(rrset);
+      rrsets.push({ ...rrset, records: rrset.records.slice() });
       givers.push(owner);
     }
   }
@@ -46,12 +46,17 @@ export function winnerOf(claims: readonly Claim[]): Owner | undefined {
   return claims.find(({ owner }) => owner.competes)?.owner;
 }
 
+/** Records of several claims in an RRset of their own. */
+interface Joined extends RRset {
+  ttlSeconds: number;
+  readonly records: ResourceRecord[];
+}
+
 /** One RRset has one TTL (RFC 2181 section 5.2): the lower. */
-const joined = (one: RRset, other: RRset): RRset => ({
-  ...one,
-  ttlSeconds: Math.min(one.ttlSeconds, other.ttlSeconds),
-  records: [...one.records, ...other.records],
-});
+function join(to: Joined, { ttlSeconds, records }: RRset): void {
+  to.ttlSeconds = Math.min(to.ttlSeconds, ttlSeconds);
+  for (const record of records) to.records.push(record);
+}
 
 export const hasCnameConflict = ({ rrsets }: NameRecords): boolean =>
   rrsets.length > 1 && rrsets.some(({ type }) => type === TYPE.CNAME);

@@ -8,7 +8,7 @@ import { nameEnd, packedHash } from '../../plane/packed-names.ts';
 import type { Change, NamePart, NameRecords } from '../../plane/records.ts';
 import type { InstanceState } from '../../registry/model.ts';
 import type { Registry } from '../../registry/registry.ts';
-import { type CompiledService, compileService } from '../names/compile.ts';
+import { type CompiledService, compileService, type Scope } from '../names/compile.ts';
 import { contentHash, NO_BASE, type PublishedName, published } from '../names/published-name.ts';
 import { Claims } from './claims.ts';
 import { HeldNames } from './held-names.ts';
@@ -25,7 +25,7 @@ import {
   titleOf,
 } from './owner.ts';
 import { SplitNames } from './split-names.ts';
-import { instancesIn, SplitServices } from './split-services.ts';
+import { InstancesByPart, SplitServices } from './split-services.ts';
 import { isReverse, NameTree, NO_NODE, type Node, ROOT_NODE } from './tree.ts';
 import { generatedNamesOf, staticNamesOf, type ZoneEntry } from './zone-table.ts';
 
@@ -162,13 +162,16 @@ export class Publication {
   }
 
   /** The current names of an owner. */
-  compile(owner: Owner): Compiled {
+  compile(owner: Owner, instances: InstancesByPart, scope: Scope): Compiled {
     if (owner.isStatic) return { names: this.namesOfStatic(owner), held: [] };
+    // Its problems are those of all its names.
+    if (scope === 'shared') return this.compileService(owner, () => {}, instances, scope);
     const problems = new Set<string>();
-    const compiled = this.compileService(owner, (problem) => {
+    const leftOut = (problem: string) => {
       if (!problems.has(problem) && !this.isReported(owner, problem)) this.settings.leftOut(titleOf(owner), problem);
       problems.add(problem);
-    });
+    };
+    const compiled = this.compileService(owner, leftOut, instances, scope);
     owner.problems = problems.size > 0 ? problems : NO_PROBLEMS;
     return compiled;
   }
@@ -185,7 +188,12 @@ export class Publication {
     return bucket === undefined ? generatedNamesOf(entry) : staticNamesOf(entry, bucket);
   }
 
-  private compileService(owner: Owner, leftOut: (problem: string) => void): Compiled {
+  private compileService(
+    owner: Owner,
+    leftOut: (problem: string) => void,
+    instances: InstancesByPart,
+    scope: Scope,
+  ): Compiled {
     const { registry, isAnswered } = this.settings;
     const state = registry.service(serviceKeyOf(owner.key));
     const zone = state?.service && this.settings.zone(state.service.zone);
@@ -200,10 +208,10 @@ export class Publication {
     if (!isSplit) return this.withoutLostNames(owner, compileService(state, context), leftOut);
     if (owner.bucket === undefined)
       return this.withoutLostNames(owner, compileService(state, context, 'common'), leftOut);
-    const some = instancesIn(state, owner.bucket);
+    const some = instances.in(state, owner.bucket);
     if (some.length === 0) return NOTHING;
     // The service reports the names that it has lost.
-    return this.withoutLostNames(owner, compileService(state, context, some), () => {});
+    return this.withoutLostNames(owner, compileService(state, context, some, scope), () => {});
   }
 
   /** An owner that lost a name publishes nothing below it, or it would be half of one service and half of another. */
@@ -527,18 +535,22 @@ const NOTHING: Compiled = { names: NO_NAMES, held: [] };
 /** The current names of owners, each compiled once on demand. Must not be kept beyond a pass. */
 export class CurrentNames {
   private readonly publication: Publication;
+  private readonly scope: Scope;
+  private readonly instances = new InstancesByPart();
   private readonly compiled = new Map<number, Compiled>();
   private readonly noted = new Map<number, ReadonlyMap<Node, PublishedName>>();
   private readonly indexed = new Map<number, ReadonlyMap<Node, PublishedName>>();
 
-  constructor(publication: Publication) {
+  /** `shared`: of parts of services, only the names that they share. */
+  constructor(publication: Publication, scope: Scope = 'all') {
     this.publication = publication;
+    this.scope = scope;
   }
 
   of(owner: Owner): Compiled {
     const known = this.compiled.get(owner.number);
     if (known !== undefined) return known;
-    const compiled = this.publication.compile(owner);
+    const compiled = this.publication.compile(owner, this.instances, this.scope);
     this.compiled.set(owner.number, compiled);
     return compiled;
   }

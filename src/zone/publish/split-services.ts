@@ -71,5 +71,23 @@ export class SplitServices {
 
 const NONE: ReadonlySet<number> = new Set();
 
-export const instancesIn = ({ instances }: ServiceState, bucket: number): readonly InstanceState[] =>
-  [...instances.values()].filter((state) => bucketOf(state) === bucket);
+/** The instances of services by part, as long as nothing changes: finding those of one part means to look at all. */
+export class InstancesByPart {
+  private readonly known = new Map<string, ReadonlyMap<number, readonly InstanceState[]>>();
+
+  in({ key, instances }: ServiceState, bucket: number): readonly InstanceState[] {
+    const known = this.known.get(key) ?? byBucket(instances.values());
+    this.known.set(key, known);
+    return known.get(bucket) ?? [];
+  }
+}
+
+function byBucket(states: Iterable<InstanceState>): ReadonlyMap<number, readonly InstanceState[]> {
+  const buckets = new Map<number, InstanceState[]>();
+  for (const state of states) {
+    const known = buckets.get(bucketOf(state));
+    if (known !== undefined) known.push(state);
+    else buckets.set(bucketOf(state), [state]);
+  }
+  return buckets;
+}

@@ -27,7 +27,7 @@ export class KnownObjects {
   /** The latest of all versions seen, minus the first one as well. */
   private latest: number | undefined;
   private readonly logged = new Set<string>();
-  private listed: Set<string> | undefined;
+  private listed: Listed | undefined;
   private listIsOlder = false;
   /** Why the previous list did not count. */
   private doubt: 'loss' | 'age' | undefined;
@@ -53,7 +53,8 @@ export class KnownObjects {
   }
 
   beginList(): void {
-    this.listed = new Set();
+    // A first list loses nothing.
+    this.listed = this.known.size === 0 ? ALL_LISTED : new Set();
     this.listIsOlder = false;
   }
 
@@ -66,7 +67,7 @@ export class KnownObjects {
     const version = this.versionOf(resourceVersion);
     const wentBack = this.isAnotherHistory();
     const isOld = !wentBack && (!this.advanceTo(version) || this.listIsOlder);
-    const lost = [...known.values()].filter((key) => !this.listed!.has(key));
+    const lost = this.listed === ALL_LISTED ? [] : [...known.values()].filter((key) => !this.listed!.has(key));
     const left = known.size - lost.length;
     const isMassLoss = lost.length > 0 && (left === 0 || lost.length > Math.max(MASS_LOSS, known.size / 2));
     const counts = !isOld && (!isMassLoss || this.doubt !== undefined);
@@ -206,6 +207,19 @@ export class KnownObjects {
     }
   }
 }
+
+/** Keys that a list has had. */
+interface Listed {
+  add(key: string): void;
+  delete(key: string): void;
+  has(key: string): boolean;
+}
+
+const ALL_LISTED: Listed = {
+  add() {},
+  delete() {},
+  has: () => true,
+};
 
 const isOlder = (version: number | undefined, before: number | undefined): boolean =>
   before !== undefined && version !== undefined && version < before;

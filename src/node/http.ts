@@ -19,19 +19,21 @@ export interface NodeHttp {
 interface Answer {
   readonly status: number;
   readonly text: string;
+  readonly headers?: Record<string, string>;
 }
 
 const TIMEOUTS = { maxHeaderSize: 8192, headersTimeout: 5_000, requestTimeout: 5_000, keepAliveTimeout: 5_000 };
 const MAX_CONNECTIONS = 64;
 const AGAIN_MS = 200;
+const EXPLAIN = '/explain/';
 
 /** The address of a process that drains is taken once it is free. */
 export function serveHttp(listen: ListenAddress, agent: AgentState, clock: Clock, log: Logger): NodeHttp {
   const isLoopback = listen.address === '::1' || listen.address.startsWith('127.');
   const server = createServer(TIMEOUTS, (request, response) => {
-    const { status, text } = answerTo(request, agent, isLoopback);
+    const { status, text, ...more } = answerTo(request, agent, isLoopback);
     const headers = { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' };
-    response.writeHead(status, headers).end(text);
+    response.writeHead(status, { ...headers, ...more.headers }).end(text);
   });
   server.maxConnections = MAX_CONNECTIONS;
   let isClosed = false;
@@ -72,14 +74,13 @@ function answerTo({ method, url = '', headers }: IncomingMessage, agent: AgentSt
       return readiness(agent);
     case '/metrics':
       return { status: 200, text: renderReadings(agentReadings(agent)) };
-    case '/explain':
-      // A page that a browser on this machine shows must not read it under a name of its own.
-      return isLoopback && isOwnHost(String(headers.host ?? ''))
-        ? explain(agent, searchParams.get('name') ?? '')
-        : { status: 403, text: 'explanations are served on a loopback address only\n' };
-    default:
-      return { status: 404, text: 'one of /health, /ready, /metrics and /explain?name=NAME\n' };
   }
+  if (!pathname.startsWith(EXPLAIN))
+    return { status: 404, text: 'one of /health, /ready, /metrics and /explain/NAME\n' };
+  // A page that a browser on this machine shows must not read it under a name of its own.
+  return isLoopback && isOwnHost(String(headers.host ?? ''))
+    ? explain(agent, searchParams.get('name') ?? decoded(pathname.slice(EXPLAIN.length)))
+    : { status: 403, text: 'explanations are served on a loopback address only\n' };
 }
 
 /** It stays ready when it loses the session: it goes on answering. */
@@ -92,10 +93,19 @@ function readiness({ replicas, listening, hasBeenFresh }: AgentState): Answer {
 
 function explain(agent: AgentState, text: string): Answer {
   try {
-    return { status: 200, text: explainName(agent, parseName(text)) };
+    // As `healthdns explain` expects it.
+    return { status: 200, text: explainName(agent, parseName(text)), headers: { 'x-healthdns-explanation': 'text' } };
   } catch (error) {
-    if (error instanceof NameError) return { status: 400, text: `/explain?name=NAME: ${error.message}\n` };
+    if (error instanceof NameError) return { status: 400, text: `/explain/NAME: ${error.message}\n` };
     throw error;
+  }
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
   }
 }
 

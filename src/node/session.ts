@@ -188,7 +188,11 @@ export class Session implements Subscriber {
   }
 
   private takeResponse(id: number, rcode: number, tlvs: readonly Tlv[]): void {
-    if (this.inUse[id] === 0) throw new MessageError(`a response to no request, with ID ${id}`);
+    if (this.inUse[id] === 0) {
+      // The replica ends a subscription that was given up meanwhile (RFC 8490 section 5.6).
+      if (rcode !== RCODE.NOERROR) return;
+      throw new MessageError(`a response to no request, with ID ${id}`);
+    }
     if (!this.isEstablished) {
       this.agree(id, rcode, tlvs);
       return;

@@ -4,6 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { parse } from 'yaml';
+import { loadNodeConfig } from '../../src/config/loading/load-node.ts';
 import { healthdns, temporaryFolder } from '../support/command.ts';
 import { chartObjects, lintChart, type Manifest, manifestsOf, notesOfChart, ofKind } from '../support/manifests.ts';
 import { requirement } from '../support/requirement.ts';
@@ -176,7 +177,15 @@ test('on every node, the chart runs a cache at an address of the node', requirem
   await assert.rejects(chartObjects({ shape: 'node-local' }), /needs nodeLocal\.upstream/);
   const nodeLocal = { upstream: '10.96.0.53', addresses: ['169.254.20.10', 'fd00::10'] };
   const objects = await chartObjects({ shape: 'node-local', nodeLocal });
-  assert.match(await checked(t, objects), /DNS {3}169\.254\.20\.10:53, \[fd00::10\]:53/);
+  const file = join(await temporaryFolder(t), 'node.yaml');
+  await writeFile(file, ofKind(objects, 'ConfigMap').data['node.yaml']);
+  const loaded = await loadNodeConfig(file);
+  assert.ok(loaded.ok, JSON.stringify(loaded));
+  assert.deepEqual(
+    loaded.config.listen.map(({ address }) => address),
+    nodeLocal.addresses,
+  );
+  assert.deepEqual(loaded.config.replicas.push, [{ address: '10.96.0.53', port: 853 }]);
   const { spec } = ofKind(objects, 'DaemonSet').spec.template;
   assert.equal(spec.hostNetwork, true);
   assert.match(spec.initContainers[0].command[2], /ip addr add fd00::10\/128 dev healthdns0/);
@@ -284,7 +293,10 @@ test('after the installation helm says what each shape has become', requirement(
     /the Service kube-dns, 10\.96\.0\.10, selects its pods.*exec deployment\/healthdns -- healthdns explain/s,
   );
   const nodeLocal = await notesOf({ shape: 'node-local', 'nodeLocal.upstream': '10.96.0.53' });
-  assert.match(nodeLocal, /on every node, at 169\.254\.20\.10, what 10\.96\.0\.53 answers.*exec daemonset\/healthdns/s);
+  assert.match(
+    nodeLocal,
+    /on every node, at 169\.254\.20\.10, what 10\.96\.0\.53 answers, and subscribes.*exec daemonset\/healthdns/s,
+  );
 });
 
 test('pods are not restarted for a change of the configuration, which is reloaded', requirement('helm'), async () => {

@@ -15,7 +15,7 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
   replace: { needs: { shape: 'replace', 'service.clusterIP': '10.96.0.10' }, refuses: [] },
   'node-local': {
     needs: { shape: 'node-local', 'nodeLocal.upstream': '10.96.0.53' },
-    refuses: ['autoscaling', 'proportional', 'serviceMonitor', 'cloudMap', 'ecs', 'drain', 'events'],
+    refuses: ['autoscaling', 'proportional', 'serviceMonitor', 'cloudMap', 'ecs', 'drain', 'events', 'zones'],
   },
 };
 
@@ -102,10 +102,17 @@ export const OPTIONS: Readonly<Record<string, readonly Values[]>> = {
     {
       forward: ['192.0.2.53'],
       kubernetes: { pods: 'verified', snapshot: null },
-      zones: [{ name: 'production.local', records: [{ name: 'www', type: 'A', value: '192.0.2.1' }] }],
-      config: { limits: { tcpConnections: 50 }, metrics: 'coredns' },
+      config: { limits: { tcpConnections: 50 } },
     },
   ],
+  ownZones: [
+    {},
+    {
+      zones: [{ name: 'production.local', records: [{ name: 'www', type: 'A', value: '192.0.2.1' }] }],
+      config: { limits: { tcpConnections: 60 }, metrics: 'coredns' },
+    },
+  ],
+  authority: [{}, { 'nodeLocal.caSecret': 'push-authority', 'nodeLocal.serverName': 'push.example.org' }],
 };
 
 export interface Combination {

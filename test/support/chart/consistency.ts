@@ -55,11 +55,13 @@ interface ContainerPort {
 
 function ports(objects: readonly Manifest[], workload: Manifest): string[] {
   const [container] = workload.spec.template.spec.containers;
-  const open: ContainerPort[] = container.ports;
+  // In the host's network, ports that are declared are taken from the node.
+  const open: ContainerPort[] = container.ports ?? [];
   const names = new Set(open.map(({ name }) => name));
   const problems: string[] = [];
-  const need = (what: string, port: string) => {
-    if (!names.has(port)) problems.push(`${what} names port ${port}, which the container does not have`);
+  const need = (what: string, port: string | number) => {
+    if (typeof port === 'string' && !names.has(port))
+      problems.push(`${what} names port ${port}, which the container does not have`);
   };
   for (const probe of ['livenessProbe', 'readinessProbe']) need(probe, container[probe].httpGet.port);
   for (const object of objects) {

@@ -66,6 +66,9 @@ default
 {{- if .Values.serviceMonitor.enabled -}}
 {{- fail "serviceMonitor.enabled: shape node-local has no Service; use podMonitor.enabled" -}}
 {{- end -}}
+{{- if .Values.zones -}}
+{{- fail "zones: shape node-local has the zones of its replicas; name them in nodeLocal.zones" -}}
+{{- end -}}
 {{- range list "cloudMap" "ecs" "drain" "events" -}}
 {{- if (index $.Values .).writeAccess -}}
 {{- fail (printf "%s.writeAccess: shape node-local does not talk to the API server" .) -}}
@@ -78,12 +81,16 @@ default
 The memory limit of a pod in MiB (docs/install.md, "Memory"): a multiple of 32. A further data thread has tables and a cache of its own.
 */ -}}
 {{- define "healthdns.memoryMiB" -}}
+{{- if eq .Values.shape "node-local" -}}
+128
+{{- else -}}
 {{- with .Values.sizing -}}
 {{- $names := add .services .namespaces -}}
 {{- $kib := add (mul 144 1024) (mul 2 .pods) (mul 5 $names) (mul 160 .unreadConnections) -}}
 {{- $perThread := add (mul 36 1024) (div .pods 2) $names -}}
 {{- $kib = add $kib (mul $perThread (sub (int $.Values.threads | max 1) 1)) -}}
 {{- mul 32 (div (add $kib 32767) 32768) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 
@@ -95,30 +102,35 @@ The memory limit of a pod in MiB (docs/install.md, "Memory"): a multiple of 32. 
 
 {{- /* zones.yaml: the settings of the chart, merged with the user's. */ -}}
 {{- define "healthdns.zonesYaml" -}}
-{{- $fixed := dict -}}
-{{- if eq .Values.shape "node-local" -}}
+{{- $cluster := dict "name" .Values.clusterDomain "kubernetes" .Values.kubernetes -}}
+{{- $fixed := dict "listen" (list "0.0.0.0:53" "[::]:53") "http" "0.0.0.0:8053" "zones" (prepend .Values.zones $cluster) -}}
+{{- if .Values.forward -}}
+{{- $_ := set $fixed "forward" (list (dict "to" .Values.forward)) -}}
+{{- end -}}
+{{- /* Dashboards and alerts of the server that it replaces go on working. */ -}}
+{{- $metrics := ternary "coredns" "healthdns" (eq .Values.shape "replace") -}}
+{{- toYaml (merge $fixed .Values.config (dict "admin" "127.0.0.1:8054" "metrics" $metrics)) -}}
+{{- end -}}
+
+{{- /* node.yaml: the same for the agent of a node. */ -}}
+{{- define "healthdns.nodeYaml" -}}
 {{- $listen := list -}}
 {{- range .Values.nodeLocal.addresses -}}
 {{- $listen = append $listen (ternary (printf "[%s]:53" .) (printf "%s:53" .) (contains ":" .)) -}}
 {{- end -}}
 {{- $upstream := required "shape: node-local needs nodeLocal.upstream, the address of the healthdns in the cluster" .Values.nodeLocal.upstream -}}
-{{- $forward := list -}}
-{{- range list .Values.clusterDomain "in-addr.arpa" "ip6.arpa" -}}
-{{- $forward = append $forward (dict "zone" . "to" (list $upstream)) -}}
+{{- $push := printf (ternary "[%s]:%d" "%s:%d" (contains ":" $upstream)) $upstream (int .Values.nodeLocal.pushPort) -}}
+{{- $replicas := dict "push" (list $push) "dns" (list $upstream) -}}
+{{- if .Values.nodeLocal.caSecret -}}
+{{- $_ := set $replicas "ca" "/etc/healthdns-authority/ca.crt" -}}
 {{- end -}}
-{{- if .Values.forward -}}
-{{- $forward = append $forward (dict "to" .Values.forward) -}}
+{{- if .Values.nodeLocal.serverName -}}
+{{- $_ := set $replicas "serverName" .Values.nodeLocal.serverName -}}
 {{- end -}}
-{{- $fixed = dict "listen" $listen "http" "0.0.0.0:9253" "zones" .Values.zones "forward" $forward -}}
-{{- else -}}
-{{- $cluster := dict "name" .Values.clusterDomain "kubernetes" .Values.kubernetes -}}
-{{- $fixed = dict "listen" (list "0.0.0.0:53" "[::]:53") "http" "0.0.0.0:8053" "zones" (prepend .Values.zones $cluster) -}}
+{{- $zones := .Values.nodeLocal.zones | default (list .Values.clusterDomain "in-addr.arpa" "ip6.arpa") -}}
+{{- $fixed := dict "listen" $listen "http" (list "0.0.0.0:9253" "127.0.0.1:9254") "zones" $zones "replicas" $replicas -}}
 {{- if .Values.forward -}}
 {{- $_ := set $fixed "forward" (list (dict "to" .Values.forward)) -}}
 {{- end -}}
-{{- end -}}
-{{- $admin := ternary "127.0.0.1:9254" "127.0.0.1:8054" (eq .Values.shape "node-local") -}}
-{{- /* Dashboards and alerts of the server that it replaces go on working. */ -}}
-{{- $metrics := ternary "coredns" "healthdns" (eq .Values.shape "replace") -}}
-{{- toYaml (merge $fixed .Values.config (dict "admin" $admin "metrics" $metrics)) -}}
+{{- toYaml (merge $fixed .Values.config) -}}
 {{- end -}}

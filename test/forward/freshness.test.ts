@@ -401,6 +401,20 @@ test('failures in disabledZones are not cached', async () => {
   );
 });
 
+test('serve-stale: clients that wait for the same answer leave no deadline behind', async () => {
+  const { clock, server, ask, forwarder: made } = await setUp({ cache: stale });
+  await ask('www.example. A');
+  await clock.advance(301_000);
+  const held: Asked[] = [];
+  server.script = (asked) => held.push(asked);
+  const answers = [1, 2, 3].map(() => ask('www.example. A'));
+  await until(() => held.length, 1);
+  answerFrom(NEW)(held[0]!);
+  for (const answer of answers) assertRecords((await answer).answers, NEW);
+  const { deadlines, sockets } = made.gauges();
+  assert.equal(deadlines, sockets, 'one for the life of each socket');
+});
+
 test('serve-stale: a client that joins a refresh under way gets the expired answer once its patience is over', async () => {
   const cache = { prefetch: PREFETCH_DEFAULTS, serveStale: SERVE_STALE_DEFAULTS };
   const { clock, server, ask, cached } = await setUp({ cache });

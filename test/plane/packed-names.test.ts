@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { parseName } from '../../src/dns/name.ts';
 import { composeRdata } from '../../src/dns/rdata/rdata.ts';
 import { parseType } from '../../src/dns/types.ts';
 import { createWordWriter } from '../../src/memory/word-writer.ts';
 import { compileName } from '../../src/plane/compile.ts';
 import { compilePackedName } from '../../src/plane/compile-packed.ts';
-import { nameEnd, packedHash, unpackNames, writeRecord } from '../../src/plane/packed-names.ts';
+import { nameEnd, packedHash, readRecord, unpackNames, writeRecord } from '../../src/plane/packed-names.ts';
 
 const SEED = 7;
 const NAMES = [
@@ -31,6 +32,22 @@ function packed(texts: readonly string[]): Uint8Array {
   }
   return bytes.slice(0, end);
 }
+
+test('a packed record is read as it was written', () => {
+  const written = fc.record({
+    name: fc.constantFrom('.', 'a.test.', `${'x'.repeat(63)}.example.test.`).map((text) => parseName(text)),
+    type: fc.integer({ min: 1, max: 0xffff }),
+    ttlSeconds: fc.oneof(fc.integer({ min: 0, max: 0xffff_ffff }), fc.constantFrom(300, 86_400, 0xffff_ffff)),
+    rdata: fc.uint8Array({ maxLength: 600 }),
+  });
+  fc.assert(
+    fc.property(written, ({ name, type, ttlSeconds, rdata }) => {
+      const bytes = new Uint8Array(1000);
+      const end = writeRecord(bytes, 3, name, type, ttlSeconds, rdata);
+      assert.deepEqual(readRecord(bytes, 3), { name, type, ttlSeconds, rdata, end });
+    }),
+  );
+});
 
 test('the block of a packed name is that of its records', () => {
   for (const text of NAMES) {

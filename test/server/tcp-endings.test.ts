@@ -3,9 +3,11 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
+import { constants } from 'node:os';
 import { type TestContext, test } from 'node:test';
 import { composeMessage, parseMessage } from '../../src/dns/message/message.ts';
 import { parseName } from '../../src/dns/name.ts';
+import { type Libc, loadLibc } from '../../src/native/libc.ts';
 import { COUNTER } from '../../src/plane/counters.ts';
 import type { Later } from '../../src/server/answer/query-handler.ts';
 import type { Engine } from '../../src/thread/engine.ts';
@@ -17,13 +19,45 @@ import { listenTcp, TCP_MODES, TCP_SETTINGS, type TcpMode, testEachTcp } from '.
 import { framed, talkTcp, unframed } from '../support/transports.ts';
 import { until } from '../support/until.ts';
 
+const linux = requirement('linux');
 const LOOPBACK = { address: '127.0.0.1', port: 0 };
 
-async function start(context: TestContext, mode: TcpMode, replaced: Partial<Engine> = {}, address = LOOPBACK) {
+const { EAGAIN, EPIPE } = constants.errno;
+
+/** Those of this machine, some of which may fail in a test. */
+function systemCalls() {
+  const libc = loadLibc() as Libc;
+  let errno: number | undefined;
+  return {
+    libc,
+    fail(code: number): number {
+      errno = code;
+      return -1;
+    },
+    replaced: {
+      errno() {
+        const code = errno ?? libc.errno();
+        errno = undefined;
+        return code;
+      },
+    },
+  };
+}
+
+async function start(
+  context: TestContext,
+  mode: TcpMode,
+  replaced: Partial<Engine> = {},
+  address = LOOPBACK,
+  calls: Partial<Libc> = {},
+) {
   const plane = createInProcessPlane();
   await serveExample(plane);
   const clock = fakeClock();
-  const listener = await listenTcp(mode, { ...plane.engine, ...replaced }, TCP_SETTINGS, clock, { address });
+  const listener = await listenTcp(mode, { ...plane.engine, ...replaced }, TCP_SETTINGS, clock, {
+    address,
+    replaced: calls,
+  });
   context.after(() => listener.close());
   const open = async () => {
     const socket = connect({ port: listener.bound.port, host: address.address, allowHalfOpen: true });
@@ -146,6 +180,29 @@ testEachTcp('the longest message is read: a header without a question is FORMERR
   const { listener } = await start(context, mode);
   const [answer] = await talkTcp('127.0.0.1', listener.bound.port, framed(Buffer.alloc(65_535)));
   assert.equal(parseMessage(answer).rcode, 1);
+});
+
+test('an answer for which the kernel has no room just now is sent when it has some', linux, async (context) => {
+  const system = systemCalls();
+  let refused = 0;
+  const send: Libc['send'] = (...given) => (refused++ === 0 ? system.fail(EAGAIN) : system.libc.send(...given));
+  const { open, counters } = await start(context, 'epoll', {}, LOOPBACK, { ...system.replaced, send });
+  const socket = await open();
+  socket.write(question(7));
+  assert.deepEqual(idsOf(await collect(socket).next(1)), [7]);
+  assert.deepEqual([refused > 1, counters[COUNTER.TCP_ABORTED]], [true, 0]);
+  socket.destroy();
+});
+
+test('a connection to which nothing can be sent is closed and counted', linux, async (context) => {
+  const system = systemCalls();
+  const send = () => system.fail(EPIPE);
+  const { open, counters, count } = await start(context, 'epoll', {}, LOOPBACK, { ...system.replaced, send });
+  const socket = await open();
+  socket.write(question());
+  await until(count(COUNTER.TCP_ABORTED), 1);
+  assert.equal(counters[COUNTER.TCP_OPEN], 0);
+  socket.destroy();
 });
 
 testEachTcp(

@@ -266,6 +266,37 @@ test('a service leaves no name behind, however many it has', async () => {
   assert.equal(plane.text(), before);
 });
 
+test('a large service that shrinks in steps between two flushes leaves no name behind when it goes', async () => {
+  const { plane, registry, state, zones } = setUpZones([clusterZone()], { splitFrom: 4 });
+  await zones.flush();
+  const without = plane.text();
+  const web = kubernetesService('a/web');
+  const some = (count: number) => Array.from({ length: count }, (_, i) => instance(`i${i}`, [`10.0.0.${i + 1}`]));
+  state(web, some(4));
+  await zones.flush();
+  for (const count of [3, 2, 1]) registry.replaceGroup(web.key, web.key, some(count));
+  await zones.flush();
+  registry.removeGroup(web.key);
+  registry.removeService(web.key);
+  await zones.flush();
+  assert.equal(plane.text(), without);
+});
+
+test('after a large service has lost all instances in steps, every new service is published', async () => {
+  const { plane, registry, state, zones } = setUpZones([clusterZone()], { splitFrom: 2 });
+  const [web, one, two] = ['web', 'one', 'two'].map((name) => kubernetesService(`a/${name}`));
+  state(web, [instance('h', ['10.0.0.1']), instance('i', ['10.0.0.2'])]);
+  await zones.flush();
+  registry.replaceGroup(web.key, web.key, [instance('h', ['10.0.0.1'])]);
+  registry.replaceGroup(web.key, web.key, []);
+  await zones.flush();
+  state(one, [instance('k', ['10.0.0.3'])]);
+  state(two, [instance('l', ['10.0.0.4'])]);
+  await zones.flush();
+  const addresses = (name: string) => plane.text().match(new RegExp(`(?<=^${name}\\.a\\S+ 5 A )\\S+`, 'gm'));
+  assert.deepEqual([addresses('one'), addresses('two')], [['10.0.0.3'], ['10.0.0.4']]);
+});
+
 test('a name between a zone and one far below it exists while there are both', async () => {
   const below = zoneConfig('deep.a.b.example.');
   const { plane, zones } = setUpZones([below]);

@@ -107,6 +107,7 @@ export class Publication {
       if (left <= 0 && together.size === 0) break;
       if (left <= 0 && !together.has(key)) continue;
       keys.delete(key);
+      if (this.isBeforeItsService(key, keys)) continue;
       together.delete(key);
       const owner = this.ownerOf(key, work);
       if (owner === undefined) continue;
@@ -125,6 +126,14 @@ export class Publication {
     for (const node of touched) this.settle(node, current, work);
     for (const owner of idle) if (owner.problems.size === 0) this.forget(owner);
     return work;
+  }
+
+  /** Whether a service is in parts is decided with the service: a part before it in `keys` is moved behind it. */
+  private isBeforeItsService(key: string, keys: Set<string>): boolean {
+    const service = serviceKeyOf(key);
+    if (service === key || !keys.has(service)) return false;
+    keys.add(key);
+    return true;
   }
 
   /** The owners to compile because these instances of a service have changed; undefined: possibly all. */

@@ -145,6 +145,7 @@ test('change messages are decoded as they were encoded', () => {
     name: parseName('z.test.'),
     ready: true,
     stale: true,
+    partial: true,
     fallthrough: [parseName('.'), parseName('a.z.test.')],
     why: 'its cluster has not been read',
   };

@@ -36,11 +36,11 @@ try {
   };
   // What a command or a configuration does not need is in files that are not loaded. The data thread is one file: a constant
   // of another file would be looked up for every query.
-  const threads = ['src/config/loading/load-thread.ts', 'src/thread/thread.ts'];
+  const threads = ['src/config/loading/load-thread.ts', 'src/thread/thread.ts', 'src/thread/push-thread.ts'];
   // A node's agent has neither a control plane nor other threads.
   const node = await build({ ...common, entryPoints: ['src/node/main.ts'] });
   const cli = await build({ ...common, splitting: true, entryPoints: ['src/cli.ts', threads[0]] });
-  const thread = await build({ ...common, entryPoints: [threads[1]] });
+  const thread = await build({ ...common, entryPoints: threads.slice(1) });
   for (const { path, text } of [...cli.outputFiles, ...thread.outputFiles, ...node.outputFiles])
     await writeBundle(path, text);
   await writeFile(join(folder, 'package.json'), '{"type":"commonjs"}\n');
@@ -77,7 +77,7 @@ try {
 async function writeBundle(path, text) {
   const name = relative(join(process.cwd(), folder), path);
   await mkdir(dirname(path), { recursive: true });
-  const entry = /^(cli|thread|load-thread|main)\.js$/.test(basename(path));
+  const entry = /^(cli|thread|load-thread|push-thread|main)\.js$/.test(basename(path));
   const bundle = entry ? name.replace(/js$/, 'bundle.js') : name;
   await writeFile(join(folder, bundle), asScript(text, name), 'utf8');
   if (!entry) return;

@@ -53,6 +53,26 @@ export const METRICS = {
   healthdns_data_thread_hangs_total: counter('plane', 'Of these, data threads that had stopped responding.'),
   healthdns_health_slots: gauge('plane', 'Health slots in use.'),
 
+  healthdns_push_sessions: gauge('push', 'Open sessions of DNS Push.'),
+  healthdns_push_subscriptions: gauge('push', 'Subscriptions of all sessions.'),
+  healthdns_push_subscribed_rrsets: gauge('push', 'Names and types that are subscribed to.'),
+  healthdns_push_changes_waiting: gauge('push', 'Of these, those with changes that have not been sent yet.'),
+  healthdns_push_unread_bytes: gauge('push', 'Bytes that wait for clients to read.'),
+  healthdns_push_connections_total: counter(
+    'push',
+    'Connections to the push address, by what became of them: opened, turned away at a limit, or without a handshake.',
+    ['event'],
+  ),
+  healthdns_push_sessions_ended_total: counter('push', 'Sessions that have ended, by reason.', ['reason']),
+  healthdns_push_requests_total: counter('push', 'Messages of clients, by kind.', ['kind']),
+  healthdns_push_subscriptions_refused_total: counter('push', 'SUBSCRIBE requests that were refused.'),
+  healthdns_push_states_total: counter(
+    'push',
+    'States of an RRset: sent to its subscribers, or skipped for one that reads slowly.',
+    ['result'],
+  ),
+  healthdns_push_messages_total: counter('push', 'PUSH messages, one for each subscriber of a state.'),
+
   healthdns_cache_hits_total: counter('forward', 'Answers from the cache.', ['type']),
   healthdns_cache_misses_total: counter('forward', 'Questions that the cache had no answer for.'),
   healthdns_cache_entries: gauge('forward', 'Answers in the cache.'),

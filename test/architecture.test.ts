@@ -39,7 +39,8 @@ const below: Record<string, readonly string[]> = {
   forward: bothPlanes,
   server: ['forward', ...bothPlanes],
   front: ['server', 'forward', ...bothPlanes],
-  thread: ['front', 'server', 'forward', ...bothPlanes],
+  push: ['front', 'server', ...bothPlanes],
+  thread: ['push', 'front', 'server', 'forward', ...bothPlanes],
   // A process of its own, without a control plane: it reads its file itself.
   node: ['thread', 'front', 'server', 'forward', 'config', 'reading', ...bothPlanes],
   registry: bothPlanes,
@@ -63,7 +64,7 @@ const below: Record<string, readonly string[]> = {
   'clock.ts': [],
   'version.ts': [],
 };
-const dataPlane = ['node', 'thread', 'front', 'server', 'forward'];
+const dataPlane = ['node', 'thread', 'push', 'front', 'server', 'forward'];
 
 const homes: Record<string, readonly string[]> = {
   dns2: ['dns', 'query'],

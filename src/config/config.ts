@@ -1,7 +1,7 @@
 // The content of zones.yaml after validation: every default filled in, every path absolute, every name absolute and
 // lower case with the trailing dot. Other rooms read these types and never the YAML.
 import type { ForwardSettings, FrontSettings } from '../plane/forward-settings.ts';
-import type { DnstapSettings } from '../plane/settings.ts';
+import type { DnstapSettings, PushSettings } from '../plane/settings.ts';
 import type { ViewSettings } from '../plane/view-settings.ts';
 import type { HealthCheck, ServicePolicy, ServicePort } from '../registry/model.ts';
 import type { StaticRecords } from './static-records.ts';
@@ -28,6 +28,8 @@ export interface Config {
   /** Counts who asks for what. */
   readonly topQueries: boolean;
   readonly dnstap?: DnstapSettings | undefined;
+  /** undefined: no DNS Push. */
+  readonly push?: PushConfig | undefined;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   readonly zones: readonly ZoneConfig[];
   /** undefined: neither the Cloud Map API nor ECS tasks. */
@@ -40,6 +42,11 @@ export interface Config {
   /** For some of the queries, instead of `forward` and `front`. */
   readonly views?: readonly ViewSettings[];
   readonly history: HistoryConfig;
+}
+
+export interface PushConfig extends PushSettings {
+  /** Absolute; undefined: the first name server of each zone. */
+  readonly name?: string;
 }
 
 export interface HistoryConfig {
@@ -174,6 +181,8 @@ export interface ZoneConfig {
   readonly soa: SoaConfig;
   /** Absolute names of the zone's name servers. */
   readonly nameServers: readonly string[];
+  /** Where clients find DNS Push; undefined: it is not offered. */
+  readonly push?: { readonly name: string | undefined; readonly port: number };
   readonly ttlSeconds: number;
   readonly names: readonly string[];
   readonly policy: ServicePolicy;

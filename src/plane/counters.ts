@@ -25,6 +25,9 @@ export const DURATION_BOUNDS_US = [
   1_024_000, 2_048_000, 4_096_000, 8_192_000,
 ] as const;
 
+/** Why sessions of the push thread end. */
+export const PUSH_ENDS = ['client', 'error', 'protocol', 'silent', 'inactive', 'unread', 'shutdown'] as const;
+
 let next = 0;
 const take = (count = 1): number => {
   next += count;
@@ -85,6 +88,35 @@ export const COUNTER = {
   BEATS: take(),
   /** poll() failed, or a descriptor was invalid. */
   POLL_FAILED: take(),
+  /** Of the push thread alone, from here on. */
+  PUSH_SESSIONS: take(),
+  PUSH_SUBSCRIPTIONS: take(),
+  /** Names and types that are subscribed to. */
+  PUSH_KEYS: take(),
+  /** Changed, and not sent yet. */
+  PUSH_WAITING: take(),
+  PUSH_UNREAD_BYTES: take(),
+  PUSH_OPENED: take(),
+  /** Not admitted: the limit of sessions, or of those of one client. */
+  PUSH_TURNED_AWAY: take(),
+  /** A handshake failed. */
+  PUSH_TLS_FAILED: take(),
+  /** By PUSH_ENDS. */
+  PUSH_ENDED: take(PUSH_ENDS.length),
+  PUSH_SUBSCRIBES: take(),
+  PUSH_UNSUBSCRIBES: take(),
+  PUSH_KEEPALIVES: take(),
+  PUSH_RECONFIRMS: take(),
+  PUSH_QUERIES: take(),
+  /** Requests of unknown types, malformed ones, and subscriptions that were refused. */
+  PUSH_UNKNOWN: take(),
+  PUSH_MALFORMED: take(),
+  PUSH_REFUSED: take(),
+  /** States of keys, and messages to subscribers. */
+  PUSH_STATES: take(),
+  PUSH_MESSAGES: take(),
+  /** States that a slow subscriber was not sent. */
+  PUSH_SKIPPED: take(),
 } as const;
 
 export const COUNTERS = next;

@@ -51,6 +51,8 @@ export interface Crew {
 
 export interface CrewDeps extends PlaneEvents {
   readonly threadUrl: URL;
+  /** Of its threads, for people: "data" in "data thread 0". */
+  readonly kind: 'data' | 'push';
   /** The first thread, if it was started before there were settings. */
   readonly waitingThread?: WaitingThread | undefined;
   readonly clock: Clock;
@@ -122,12 +124,12 @@ class RunningCrew implements Crew {
   async fill(): Promise<void> {
     const all = [...this.members];
     await Promise.all(all.map((member) => this.#fill(member)));
-    if (all.some((member) => !this.members.includes(member))) throw new Error('a new data thread died');
+    if (all.some((member) => !this.members.includes(member))) throw new Error(`a new ${this.#deps.kind} thread died`);
   }
 
   async listen(addresses: readonly SocketAddress[], shared: boolean): Promise<readonly ListeningAddress[]> {
     const [first, ...rest] = [...this.members];
-    if (first === undefined) throw new Error('a new data thread died');
+    if (first === undefined) throw new Error(`a new ${this.#deps.kind} thread died`);
     const opened = await first.thread.listen(addresses, shared);
     const plain = opened.addresses.some(({ transport, mode }) => transport === 'udp' && mode === 'plain');
     const alone = plain && rest.length > 0;
@@ -219,7 +221,8 @@ class RunningCrew implements Crew {
   #takeWaitingThread(index: number): WaitingThread {
     const early = this.#waitingThread;
     this.#waitingThread = undefined;
-    return early === undefined || hasEnded(early) ? startWaitingThread(this.#deps.threadUrl, `data-${index}`) : early;
+    const { threadUrl, kind } = this.#deps;
+    return early === undefined || hasEnded(early) ? startWaitingThread(threadUrl, `${kind}-${index}`) : early;
   }
 
   /** Ids above 0 are the queue's, below 0 those of a thread being filled. */
@@ -231,14 +234,14 @@ class RunningCrew implements Crew {
   }
 
   #onDeath(member: Member, cause: string): void {
-    const { clock, log, onRestart } = this.#deps;
+    const { clock, log, kind, onRestart } = this.#deps;
     this.#removeMember(member);
     if (this.#isLeaving) return;
     onRestart();
     forgetGauges(member.counters);
     const lived = clock.monotonicMs() - member.startedMs;
     const delayMs = lived > HEALTHY_MS ? FIRST_DELAY_MS : Math.min(MAX_DELAY_MS, member.delayMs * 2);
-    log('error', `data thread ${member.index} died and is replaced in ${delayMs} ms: ${cause}`);
+    log('error', `${kind} thread ${member.index} died and is replaced in ${delayMs} ms: ${cause}`);
     // The last thread may have been the only thing keeping the process alive.
     const timer = clock.setTimeoutKeepingAlive(() => {
       this.#replacements.delete(timer);
@@ -248,14 +251,14 @@ class RunningCrew implements Crew {
   }
 
   async #replace(member: Member): Promise<void> {
-    const { log } = this.#deps;
+    const { log, kind } = this.#deps;
     await this.#fill(member);
     if (this.#isLeaving || this.#listening.length === 0 || !this.members.includes(member)) return;
     try {
       await member.thread.listen(addressesOf(this.#listening), this.#isShared);
-      log('info', `data thread ${member.index} answers again`);
+      log('info', `${kind} thread ${member.index} answers again`);
     } catch (error) {
-      log('error', `data thread ${member.index} cannot listen: ${(error as Error).message}`);
+      log('error', `${kind} thread ${member.index} cannot listen: ${(error as Error).message}`);
     }
   }
 
@@ -283,14 +286,29 @@ class RunningCrew implements Crew {
   }
 }
 
+const GAUGES = [
+  ...[COUNTER.TCP_OPEN, COUNTER.NAMES, COUNTER.RECORDS, COUNTER.TABLE_BYTES, COUNTER.ZONES],
+  ...[COUNTER.PUSH_SESSIONS, COUNTER.PUSH_SUBSCRIPTIONS, COUNTER.PUSH_KEYS, COUNTER.PUSH_WAITING],
+  COUNTER.PUSH_UNREAD_BYTES,
+];
+
 /** Gauges of the dead thread are reset, its counters are kept. */
 export function forgetGauges(counters: Counters): void {
-  for (const gauge of [COUNTER.TCP_OPEN, COUNTER.NAMES, COUNTER.RECORDS, COUNTER.TABLE_BYTES, COUNTER.ZONES]) {
-    counters[gauge] = 0;
-  }
+  for (const gauge of GAUGES) counters[gauge] = 0;
 }
 
-/** Each address once, with its actual port. */
+/** Adds the counters of a thread that has ended. */
+export function addTo(sums: Counters, row: Counters): void {
+  forgetGauges(row);
+  row.forEach((value, i) => {
+    sums[i] += value;
+  });
+}
+
+/** Each address once, with its actual port: one of TCP has one of UDP beside it, except in the push thread. */
 export function addressesOf(listening: readonly ListeningAddress[]): SocketAddress[] {
-  return listening.filter(({ transport }) => transport === 'udp').map(({ address, port }) => ({ address, port }));
+  const hasUdp = listening.some(({ transport }) => transport === 'udp');
+  return listening
+    .filter(({ transport }) => transport === 'udp' || !hasUdp)
+    .map(({ address, port }) => ({ address, port }));
 }

@@ -15,6 +15,8 @@ import { type WaitingThread, wakeThread } from './waiting-thread.ts';
 
 export interface DataThread {
   sendChanges(id: number, bytes: ArrayBuffer): void;
+  /** Slots whose bytes are others now. */
+  sendFlips(slots: Int32Array): void;
   /** `shared`: beside the sockets of other threads. */
   listen(
     addresses: readonly SocketAddress[],
@@ -89,6 +91,7 @@ export function startDataThread(waiting: WaitingThread, data: ThreadData, events
 
   return {
     sendChanges: (id, bytes) => tell({ kind: 'changes', id, bytes }, [bytes]),
+    sendFlips: (slots) => tell({ kind: 'flips', slots }),
     async listen(addresses, shared) {
       const reply = await requests.ask({ kind: 'listen', addresses, shared });
       if (reply === undefined) throw new ListenError(`data thread: ${cause}`, 'EDIED');

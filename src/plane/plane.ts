@@ -25,6 +25,8 @@ export interface RunningDataPlane extends DataPlane {
   readonly filesRead: Promise<void>;
   /** Empty before `listen`. */
   listening(): readonly ListeningAddress[];
+  /** Of DNS Push; empty without it. */
+  pushListening(): readonly ListeningAddress[];
   /** Whether a data thread does not respond, and replacing it has not helped. */
   isStuck(): boolean;
   /** All counters of all threads, for `metrics.collect`. */

@@ -23,6 +23,8 @@ export interface DataPlaneSettings {
   /** Counts who asks for what. */
   readonly topQueries?: boolean;
   readonly dnstap?: DnstapSettings | undefined;
+  /** DNS Push, by a thread of its own; undefined: none. */
+  readonly push?: PushSettings | undefined;
   /** Receive buffer per UDP socket. */
   readonly receiveBufferBytes: number;
 }
@@ -33,6 +35,19 @@ export interface DnstapSettings {
   readonly to: string;
   readonly identity: string;
   readonly version: string;
+}
+
+/** Sessions of DNS Push (RFC 8765). */
+export interface PushSettings {
+  readonly listen: readonly SocketAddress[];
+  /** Paths; undefined: plain TCP. */
+  readonly tls: { readonly cert: string; readonly key: string; readonly clientCa?: string | undefined } | undefined;
+  /** At most 65,535. */
+  readonly sessions: number;
+  readonly sessionsPerClient: number;
+  readonly subscriptionsPerSession: number;
+  /** Of all sessions. */
+  readonly subscriptions: number;
 }
 
 /** Settings that affect the answers. */

@@ -10,6 +10,8 @@ export interface SharedSlots extends Slots {
   readonly bytes: Uint8Array;
   /** Number of allocated slots. */
   inUse(): number;
+  /** Who is told of each slot whose byte becomes another. */
+  watch(flipped: ((slot: number) => void) | undefined): void;
 }
 
 export function createSlots(capacity = MAX_SLOTS): SharedSlots {
@@ -18,6 +20,12 @@ export function createSlots(capacity = MAX_SLOTS): SharedSlots {
   const free: number[] = [];
   let unused = 1;
   let taken = 0;
+  let flipped: ((slot: number) => void) | undefined;
+
+  const write = (slot: number, value: 0 | 1): void => {
+    if (flipped !== undefined && bytes[slot] !== value) flipped(slot);
+    bytes[slot] = value;
+  };
 
   const check = (slot: number) => {
     if (!Number.isInteger(slot) || slot <= ALWAYS_ANSWERED || slot >= unused) {
@@ -39,13 +47,13 @@ export function createSlots(capacity = MAX_SLOTS): SharedSlots {
     },
     set(slot, answered) {
       check(slot);
-      bytes[slot] = answered ? 1 : 0;
+      write(slot, answered ? 1 : 0);
     },
     get: (slot) => bytes[slot] === 1,
     release(slot, dropped) {
       check(slot);
       // Until every thread has dropped the records, the byte still belongs to the removed instance.
-      bytes[slot] = 0;
+      write(slot, 0);
       const giveBack = () => {
         bytes[slot] = 0;
         free.push(slot);
@@ -55,5 +63,8 @@ export function createSlots(capacity = MAX_SLOTS): SharedSlots {
       dropped.then(giveBack, () => {});
     },
     inUse: () => taken,
+    watch(next) {
+      flipped = next;
+    },
   };
 }

@@ -56,6 +56,8 @@ export interface Replies {
 
 export type ToThread =
   | { readonly kind: 'changes'; readonly id: number; readonly bytes: ArrayBuffer }
+  /** To the push thread: slots whose bytes are others now. */
+  | { readonly kind: 'flips'; readonly slots: Int32Array }
   | { readonly kind: 'request'; readonly id: number; readonly request: Request }
   /** Sends what is cached through the port. */
   | { readonly kind: 'hand-cache-over'; readonly port: MessagePort }

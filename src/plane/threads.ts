@@ -4,17 +4,19 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock, Random } from '../clock.ts';
+import type { Reading } from '../metrics.ts';
 import { createChangeQueue } from './change-queue.ts';
 import { corednsReadings, serverLabel } from './coredns-readings.ts';
 import { counterReadings } from './counter-readings.ts';
 import { COUNTER, type Counters, countersOfView, createCounters } from './counters.ts';
-import { type Crew, type CrewDeps, forgetGauges, HEALTHY_MS, type Member, startCrew } from './crew.ts';
+import { addTo, type Crew, type CrewDeps, HEALTHY_MS, type Member, startCrew } from './crew.ts';
 import type { DataThread } from './data-thread.ts';
 import { sumOf } from './distributions.ts';
 import { forwardReadings } from './forward-readings.ts';
 import type { QueryLogInstead } from './forward-settings.ts';
 import type { ForwardStatistics } from './forward-statistics.ts';
 import type { PlaneEvents, PlaneObserver, RunningDataPlane } from './plane.ts';
+import { createPushCrew } from './push-crew.ts';
 import type { Change } from './records.ts';
 import type { DataPlaneSettings } from './settings.ts';
 import { createSlots, type SharedSlots } from './slots.ts';
@@ -59,12 +61,12 @@ export async function startDataPlane(
   };
   const queue = createChangeQueue<Member>({
     hashSeed,
-    receivers: () => crews.members(),
+    receivers: () => [...crews.members(), ...push.members()],
     send: (member, id, bytes) => member.thread.sendChanges(id, bytes),
     onBad,
   });
-  const crews = new Crews(settings, {
-    ...options,
+  const deps: CrewDeps = {
+    ...{ ...options, kind: 'data' as const },
     ...{ hashSeed, loopToken: randomUUID(), slots: slots.bytes.buffer as SharedArrayBuffer, onBad },
     acknowledge: queue.acknowledge,
     drop: queue.drop,
@@ -72,18 +74,25 @@ export async function startDataPlane(
     observer: () => observer,
     onRestart: () => void counts.restarts++,
     onStatistics: () => logUpstreams(crews.statistics()),
-  });
-  const stuck = watchForSilence(crews, clock);
+  };
+  const crews = new Crews(settings, deps);
+  const push = createPushCrew(settings, slots, clock, { ...deps, dataThreadUrl: options.threadUrl });
+  const stuck = watchForSilence(() => [...crews.members(), ...push.members()], clock);
 
   return {
     slots,
     apply: queue.add,
     filesRead: crews.current.filesRead,
-    listen: () => crews.current.listen(settings.listen, isAlwaysShared(settings)),
-    replaceThreads: (next) => crews.replace(next),
+    async listen() {
+      const listening = await crews.current.listen(settings.listen, isAlwaysShared(settings));
+      await push.listen();
+      return listening;
+    },
+    replaceThreads: (next) => push.replaceWith(next, () => crews.replace(next)),
     listening: () => crews.current.listening(),
+    pushListening: push.listening,
     isStuck: stuck.is,
-    ...readingsOf(crews, () => ({
+    ...readingsOf(crews, push.readings, () => ({
       ...counts,
       ...{ hangs: stuck.hangs(), waitingChanges: queue.waiting(), slotsInUse: slots.inUse() },
     })),
@@ -98,7 +107,7 @@ export async function startDataPlane(
     restarts: () => counts.restarts,
     async close() {
       stuck.stop();
-      await crews.close();
+      await Promise.all([push.close(), crews.close()]);
       queue.close();
     },
   };
@@ -114,7 +123,7 @@ class Crews {
 
   constructor(settings: DataPlaneSettings, deps: CrewDeps) {
     this.#deps = deps;
-    this.current = startCrew(settings, deps);
+    this.current = startCrew(ownSettings(settings), deps);
     this.#all.add(this.current);
   }
 
@@ -130,7 +139,8 @@ class Crews {
     return this.#ended.withRowsOf(this.#all);
   }
 
-  async replace(next: DataPlaneSettings): Promise<void> {
+  async replace(settings: DataPlaneSettings): Promise<void> {
+    const next = ownSettings(settings);
     if (isDeepStrictEqual(next, this.current.settings)) return;
     await this.#draining;
     const fresh = startCrew(next, { ...this.#deps, waitingThread: undefined });
@@ -159,16 +169,12 @@ class Crews {
 }
 
 /** Ends threads that do not respond. Stuck: one does not respond, or that happened twice in a short time. */
-function watchForSilence(crews: Crews, clock: Clock) {
+function watchForSilence(members: () => readonly Member[], clock: Clock) {
   const hangsMs: number[] = [];
-  const watchdog = new Watchdog<Member>(
-    clock,
-    () => crews.members(),
-    (member) => {
-      hangsMs.push(clock.monotonicMs());
-      member.thread.kill('it did not respond');
-    },
-  );
+  const watchdog = new Watchdog<Member>(clock, members, (member) => {
+    hangsMs.push(clock.monotonicMs());
+    member.thread.kill('it did not respond');
+  });
   return {
     is: () => watchdog.isSilent() || clock.monotonicMs() - (hangsMs.at(-2) ?? Number.NEGATIVE_INFINITY) < HEALTHY_MS,
     hangs: () => hangsMs.length,
@@ -178,6 +184,7 @@ function watchForSilence(crews: Crews, clock: Clock) {
 
 function readingsOf(
   crews: Crews,
+  ofPush: () => Reading[],
   counts: () => Omit<Parameters<typeof counterReadings>[1], 'threads'>,
 ): Pick<RunningDataPlane, 'counters' | 'corednsCounters'> {
   return {
@@ -187,6 +194,7 @@ function readingsOf(
         ...counts(),
       }),
       ...forwardReadings(crews.statistics()),
+      ...ofPush(),
     ],
     corednsCounters(ownPlugin) {
       const [views, statistics] = [crews.rowsByView(), crews.statistics()];
@@ -250,12 +258,8 @@ class EndedCounters {
 const viewRows = ({ settings: { views = [] }, rows }: Crew) =>
   views.map(({ name }, index) => [name, rows.map((row) => countersOfView(row, index))] as const);
 
+/** Those of the data threads. */
+const ownSettings = ({ push: _push, ...own }: DataPlaneSettings): DataPlaneSettings => own;
+
 /** Several threads bind the same addresses all the time. */
 const isAlwaysShared = ({ threads, reusePort }: DataPlaneSettings): boolean => threads > 1 || reusePort === true;
-
-function addTo(sums: Counters, row: Counters): void {
-  forgetGauges(row);
-  row.forEach((value, i) => {
-    sums[i] += value;
-  });
-}

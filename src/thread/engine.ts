@@ -52,6 +52,8 @@ export type EngineView = Pick<ViewSettings, 'name' | 'listen' | 'networks' | 'na
   Pick<EngineDeps, 'createForwarder' | 'front' | 'counters'>;
 
 export interface Engine extends QueryHandler {
+  /** What it answers from, views aside. */
+  readonly own: { readonly table: Table; readonly zones: Zones; readonly reasons: Reasons };
   /** Of the views as well. */
   readonly forwarders: readonly Forwarder[];
   /** For explanations. */
@@ -102,6 +104,7 @@ export function createEngine(deps: EngineDeps): Engine {
 
   return {
     ...main.handler,
+    own: { table, zones: main.zones, reasons },
     forwarders: [main, ...views.map(({ answering }) => answering)].flatMap(({ forwarder }) => forwarder ?? []),
     explainQuery(request) {
       const { view, forClients } = explainViews(choices, request);

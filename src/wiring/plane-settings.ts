@@ -43,6 +43,7 @@ export function planeSettings(
     ...(config.views && { views: config.views.map((view) => viewSettings(view, config.listen, fitting)) }),
     topQueries: config.topQueries,
     ...(config.dnstap && { dnstap: config.dnstap }),
+    ...(config.push && { push: config.push }),
     receiveBufferBytes: RECEIVE_BUFFER_BYTES,
   };
 }

@@ -25,6 +25,7 @@ import {
 } from '../sections/listen.ts';
 import { warnOfMissingGlue } from '../sections/missing-glue.ts';
 import { buildDnstap, observingEntries } from '../sections/observing.ts';
+import { buildPush, checkPush, pushEntry } from '../sections/push.ts';
 import { buildServer, limitsEntry, serverEntry } from '../sections/server.ts';
 import { checkSnapshotFiles } from '../sections/snapshot-files.ts';
 import { buildViews, checkViews, checkViewZones, viewsEntry } from '../sections/views.ts';
@@ -69,6 +70,7 @@ export const fileSchema = mapping(
     zones: zonesEntry,
     ...answeringEntries,
     ...observingEntries,
+    push: pushEntry,
     views: viewsEntry,
     history: historyEntry,
   },
@@ -98,6 +100,10 @@ export async function checkFile(
   }
   if (file.ecs !== undefined && file.ecs !== null) {
     checkEcs(file.ecs, file.cloudMap, apiAddress, soundness, reporter);
+  }
+  if (file.push !== undefined && soundness.isSound(['push'])) {
+    const listen = soundness.isSound(['listen']) ? [file.listen].flat() : [];
+    checkPush(file.push, [...listen, ...http], folder, reporter);
   }
   checkAnswering(file, folder, (key) => soundness.isSound([key]), reporter);
   if (soundness.isContainer(['views'])) checkViews(file.views, file, folder, soundness, reporter);
@@ -136,7 +142,9 @@ export function buildConfig(
   reporter: Reporter,
 ): Config {
   const clusters = createClusterNames();
-  const zones = buildZones(input.zones, records, folder, clusters);
+  const push = input.push && buildPush(input.push, folder);
+  const offered = push && { push: { name: push.name, port: push.listen[0].port } };
+  const zones = buildZones(input.zones, records, folder, clusters).map((zone) => ({ ...zone, ...offered }));
   for (const [i, zone] of zones.entries()) {
     warnOfNames(zone, ['zones', i], reporter);
     warnOfMissingGlue(zone, records.get(input.zones[i])!, zones);
@@ -156,6 +164,7 @@ export function buildConfig(
     metrics: input.metrics,
     topQueries: input.topQueries,
     ...(input.dnstap && { dnstap: buildDnstap(input.dnstap, folder) }),
+    ...(push && { push }),
     logLevel: input.logLevel,
     zones,
     ...(cloudMap && { cloudMap }),

@@ -4,7 +4,7 @@ import type { ZoneConfig } from '../../config/config.ts';
 import { hasType, type StaticRecords } from '../../config/static-records.ts';
 import { parseIp } from '../../dns/ip.ts';
 import { isSubdomain, parentOf, parseName, type WireName } from '../../dns/name.ts';
-import { soaRdata, txtRdata } from '../../dns/rdata/values.ts';
+import { soaRdata, srvRdata, txtRdata } from '../../dns/rdata/values.ts';
 import { TYPE } from '../../dns/types.ts';
 import type { NameRecords } from '../../plane/records.ts';
 import { always, answersAlways, draftOf, type NameDraft, rrsetOf } from './published-name.ts';
@@ -19,6 +19,7 @@ export function generatedNames(zone: ZoneConfig, nameServerAddresses: readonly s
   const drafts = new Drafts();
   const apex = parseName(zone.name);
   addNameServers(drafts, zone, apex, nameServerAddresses);
+  addPushServer(drafts, zone, apex);
   if (zone.kubernetes.length > 0) addClusterNames(drafts, zone, apex);
   return drafts.all();
 }
@@ -48,6 +49,15 @@ function addNameServers(drafts: Drafts, zone: ZoneConfig, name: WireName, addres
     rrsetOf(apex, TYPE.NS, answersAlways(zone.ttlSeconds)).records.push(always(target));
     if (isOurs(target, name, zone.records)) addServerAddresses(drafts.at(target), addresses, zone.ttlSeconds);
   }
+}
+
+/** RFC 8765 section 6.1: where clients subscribe to what the zone has. */
+function addPushServer(drafts: Drafts, { push, nameServers, records, ttlSeconds }: ZoneConfig, apex: WireName): void {
+  const target = push?.name ?? nameServers[0];
+  const name = parseName('_dns-push-tls._tcp', apex);
+  if (push === undefined || target === undefined || records.find(name) !== undefined) return;
+  const rdata = srvRdata(0, 0, push.port, parseName(target));
+  rrsetOf(drafts.at(name), TYPE.SRV, answersAlways(ttlSeconds)).records.push(always(rdata));
 }
 
 /** Below a delegation its own zone has the address; and a name with static records has only these. */

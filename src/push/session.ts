@@ -1,0 +1,91 @@
+// One client's session: a stream of messages in (RFC 8490), and what is sent to it, which waits while the client does not read.
+import type { Socket } from 'node:net';
+import { DEFAULT_TIMEOUT_MS } from '../dns/dso/operations.ts';
+import { composePush } from '../dns/dso/push.ts';
+import { buffered, createStreamReader, type StreamReader } from '../server/tcp/stream-reader.ts';
+import { type AnswerSet, changesBetween } from './answer-set.ts';
+import type { Key } from './keys.ts';
+
+export interface Session {
+  /** The upper half of a subscriber's word. */
+  readonly index: number;
+  /** What is written to; over TLS not the connection itself. */
+  readonly stream: Socket;
+  readonly connection: Socket;
+  /** 4 or 16 bytes. */
+  readonly client: Uint8Array;
+  readonly reader: StreamReader;
+  /** By the id of the SUBSCRIBE message. */
+  readonly subscriptions: Map<number, Key>;
+  /** What it has of keys whose later states it has not been sent. */
+  readonly behind: Map<Key, AnswerSet>;
+  /** Messages that are written together, at the end of the turn. */
+  readonly pending: Uint8Array[];
+  isOpen: boolean;
+  /** A request has been answered: from then on, the rules of sessions apply (RFC 8490 section 5.1.2). */
+  isEstablished: boolean;
+  /** It was told to go: nothing is read or sent any more. */
+  isLeaving: boolean;
+  inactivityMs: number;
+  keepaliveMs: number;
+  /** Of the last message other than KEEPALIVE, and of any. */
+  activeMs: number;
+  aliveMs: number;
+  /** Since when the client has read nothing of what waits for it. */
+  stalledMs: number;
+  unreadBytes: number;
+}
+
+export function createSession(
+  index: number,
+  stream: Socket,
+  connection: Socket,
+  client: Uint8Array,
+  nowMs: number,
+): Session {
+  return {
+    ...{ index, stream, connection, client, reader: createStreamReader(), isOpen: true },
+    ...{ subscriptions: new Map(), behind: new Map(), pending: [], isEstablished: false, isLeaving: false },
+    ...{ inactivityMs: DEFAULT_TIMEOUT_MS, keepaliveMs: DEFAULT_TIMEOUT_MS },
+    ...{ activeMs: nowMs, aliveMs: nowMs, stalledMs: nowMs, unreadBytes: 0 },
+  };
+}
+
+/** The client reads slower than it is sent to: states are skipped until it has caught up. */
+export const isSlow = ({ stream }: Session): boolean => stream.writableNeedDrain;
+
+/** Writes what is pending; returns the bytes that waited before. */
+export function flush(session: Session): number {
+  const { pending, stream } = session;
+  const unread = stream.writableLength;
+  if (pending.length === 1) stream.write(pending[0]);
+  else if (pending.length > 1) stream.write(Buffer.concat(pending));
+  pending.length = 0;
+  return unread;
+}
+
+/** The messages that lead from what it has to the present state of one key that it is behind with. */
+export function catchUp(session: Session): readonly Uint8Array[] {
+  const [next] = session.behind;
+  if (next === undefined) return [];
+  const [key, before] = next;
+  session.behind.delete(key);
+  const changes = changesBetween(before, key.sent);
+  return changes.length === 0 ? [] : composePush(changes, key.sent.rules);
+}
+
+/** RFC 8490 sections 6.4.1 and 6.5.1: why it is to be aborted, if it is. */
+export function overdue(session: Session, nowMs: number): 'inactive' | 'silent' | 'unread' | undefined {
+  const { stream, subscriptions } = session;
+  const unreadBytes = stream.writableLength;
+  if (unreadBytes === 0 || unreadBytes < session.unreadBytes) session.stalledMs = nowMs;
+  session.unreadBytes = unreadBytes;
+  if (nowMs - session.stalledMs > STALLED_MS) return 'unread';
+  if (nowMs - session.aliveMs > 2 * session.keepaliveMs) return 'silent';
+  const isIdle = subscriptions.size === 0 && buffered(session.reader) === 0;
+  if (isIdle && nowMs - session.activeMs > Math.max(LEAST_INACTIVE_MS, 2 * session.inactivityMs)) return 'inactive';
+  return undefined;
+}
+
+const LEAST_INACTIVE_MS = 5_000;
+const STALLED_MS = 30_000;

@@ -1,6 +1,8 @@
 // `npm run bench:cluster`: large clusters on the real API server. Resident memory, processor time and time until everything is
 // answered, healthdns and CoreDNS in turn over the same objects; then a rolling restart.
-//   node build/bench/cluster.js [--clusters 10000x10,3000x10,5000/2000] [--restart PODS] [--former DIR] [--write]
+// Then what has a bench of its own, with fewer rounds: a large service, a storm, a static zone, /metrics.
+//   node build/bench/cluster.js [--clusters 10000x10,3000x10,5000/2000] [--also large,storm,static,metrics] [--restart PODS]
+//     [--former DIR] [--write]
 // 10000x10 are 10,000 headless Services of 10 endpoints with their Pods; 5000/2000, 5,000 Services with cluster IPs in 2,000
 // namespaces.
 import { readFileSync } from 'node:fs';
@@ -12,15 +14,21 @@ import { type DnsServer, startCoreDns, startHealthdns } from '../test/e2e/compar
 import { rcodeOf } from '../test/e2e/compare/settle.ts';
 import { type ControlPlane, startControlPlane } from '../test/support/control-plane.ts';
 import { addressOf, type ClusterSize, loadCluster, loadClusterIps, namespaceOf, serviceName } from './cluster-load.ts';
+import { measureLargeService } from './large-service.ts';
 import { cpuSeconds, residentBytes } from './measure.ts';
 import { machine, ratio, table } from './report.ts';
 import { replaceSection } from './results.ts';
 import { restartPods } from './rolling-restart.ts';
+import { measureScrapes } from './scrape.ts';
+import { FORMER } from './servers.ts';
+import { measureStaticZone, STATIC_HEAD } from './static-zone.ts';
 import { askDuring, LATE_MS } from './steady-questions.ts';
+import { measureStorm, PATCHES_A_SECOND, QUESTIONS_A_SECOND, type Storm } from './storm.ts';
 
 const { values: options } = parseArgs({
   options: {
     clusters: { type: 'string', default: '10000x10,3000x10,5000/2000' },
+    also: { type: 'string', default: 'large,storm,static,metrics' },
     restart: { type: 'string', default: '1000' },
     former: { type: 'string' },
     write: { type: 'boolean', default: false },
@@ -68,7 +76,10 @@ const starters = new Map<string, Start>([
 ]);
 
 const empty: Cluster = { title: 'an empty cluster', load: async () => {}, lastNames: ['svc.cluster.local'] };
-const report = await run([empty, ...options.clusters.split(',').map(clusterOf)]);
+const clusters = options.clusters.split(',').filter((text) => text !== '');
+const report = [await run([empty, ...clusters.map(clusterOf)]), ...(await runOthers(options.also.split(',')))].join(
+  '\n\n',
+);
 console.log(`\n${report}`);
 if (options.write) replaceSection('cluster', report);
 
@@ -189,6 +200,53 @@ async function rollingRestart(plane: ControlPlane, server: DnsServer, size: Clus
   const text = `${(services * size.endpoints).toLocaleString('en')} pods of the first cluster restarted one after the other in ${services} services, which were asked ${asked.questions.toLocaleString('en')} questions meanwhile: ${asked.lost} lost, ${asked.empty} answered without an address, ${asked.late} answered after more than ${LATE_MS / 1000} s (the slowest after ${asked.slowestMs.toFixed(0)} ms). The kernel dropped ${asked.droppedAtServer} questions for want of room in the server's socket and ${asked.droppedAtClient} replies in the client's.`;
   say(text);
   return text;
+}
+
+/** What has a bench of its own, with fewer rounds than there. */
+async function runOthers(wanted: readonly string[]): Promise<string[]> {
+  const others: Readonly<Record<string, () => Promise<string>>> = { large, storm, static: staticZone, metrics };
+  const reports: string[] = [];
+  for (const name of wanted) {
+    const other = others[name];
+    if (other === undefined) continue;
+    say(name);
+    reports.push(await other());
+  }
+  return reports;
+}
+
+async function large(): Promise<string> {
+  const { head, rows } = await measureLargeService({ endpoints: 10_000, rounds: 20, former });
+  return table(['a service of 10,000 endpoints', ...head.slice(1)], rows);
+}
+
+async function storm(): Promise<string> {
+  const { healthdns, CoreDNS, made } = await measureStorm();
+  const row = (what: string, read: (one: Storm) => number) => {
+    const [ours, theirs] = [read(healthdns), read(CoreDNS)];
+    return [what, ours.toFixed(1), theirs.toFixed(1), ratio(ours, theirs)];
+  };
+  const rows = [
+    row('a flip is seen after, ms', (one) => one.flipMs),
+    row('answers, p99, ms', ({ latency }) => latency.p99Ms),
+    row('p99.9, ms', ({ latency }) => latency.p999Ms),
+    row('lost', ({ latency }) => latency.lost),
+  ];
+  const title = `${made.toFixed(0)} of ${PATCHES_A_SECOND} pod patches/s, ${QUESTIONS_A_SECOND} queries/s`;
+  return table([title, 'healthdns', 'CoreDNS', 'healthdns / CoreDNS'], rows);
+}
+
+async function staticZone(): Promise<string> {
+  const rows: string[][] = [];
+  for (const records of [50_000, 150_000])
+    rows.push(...(await measureStaticZone({ records, rounds: 1, former, only: ['healthdns', 'CoreDNS', FORMER] })));
+  return table(STATIC_HEAD, rows);
+}
+
+async function metrics(): Promise<string> {
+  const { firstMs, medianMs, longestMs } = await measureScrapes({ dns: 5403, http: 5413 }, 20);
+  const row = ['once a second, 350 verdicts/s', ...[firstMs, medianMs, longestMs].map((ms) => ms.toFixed(2))];
+  return table(['/metrics at 10,000 services × 10, ms', 'first', 'median', 'longest'], [row]);
 }
 
 function peakBytes(pid: number): number {

@@ -1,14 +1,14 @@
 // `npm run bench:exclude`: from sending a pod's status to the first answer without it, and back; healthdns and CoreDNS in the
 // same rounds over one real control plane, the raw watch event as the floor.
 //   node build/bench/exclude.js [--rounds N] [--write]
-import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { type DnsServer, startCoreDns, startHealthdns } from '../test/e2e/compare/servers.ts';
+import { startCoreDns, startHealthdns } from '../test/e2e/compare/servers.ts';
 import { settle } from '../test/e2e/compare/settle.ts';
-import { pod, podStatus, service } from '../test/support/cluster-objects.ts';
-import { type ControlPlane, startControlPlane } from '../test/support/control-plane.ts';
-import { type AnswerPoller, nowMs, pollAnswers } from './answer-poller.ts';
-import { type PodEvents, watchPods } from './pod-events.ts';
+import { podStatus } from '../test/support/cluster-objects.ts';
+import { startControlPlane } from '../test/support/control-plane.ts';
+import { type AnswerPoller, pollAnswers } from './answer-poller.ts';
+import { ADDRESS, FLIPPED, type Flipping, fill, flip, GIVE_UP_MS, NAME, PODS, quantile, type Times } from './flips.ts';
+import { watchPods } from './pod-events.ts';
 import { startPodUpdates } from './pod-updates.ts';
 import { machine, table } from './report.ts';
 import { replaceSection } from './results.ts';
@@ -18,21 +18,8 @@ const { values: options } = parseArgs({
 });
 const rounds = Number(options.rounds);
 
-const NAME = 'web.default.svc.cluster.local.';
-const PODS = '/api/v1/namespaces/default/pods';
-const [FLIPPED, ADDRESS] = ['web-1', '10.1.0.1'];
-const GIVE_UP_MS = 10_000;
 const UPDATES_A_SECOND = 200;
 const ROUNDS_WITHOUT_CONTROLLER = 20;
-
-/** Milliseconds of each round; undefined where it did not come. */
-type Times = Record<'floor' | DnsServer['name'], (number | undefined)[]>;
-
-interface Bench {
-  readonly plane: ControlPlane;
-  readonly events: PodEvents;
-  readonly pollers: Readonly<Record<DnsServer['name'], AnswerPoller>>;
-}
 
 const plane = await startControlPlane({ controllerManager: true });
 try {
@@ -44,7 +31,7 @@ try {
 }
 
 async function run(): Promise<string> {
-  await fill();
+  await fill(plane);
   // Both watch pods.
   const servers = [
     await startCoreDns(plane, { pods: 'verified' }),
@@ -52,7 +39,7 @@ async function run(): Promise<string> {
   ] as const;
   const [CoreDNS, healthdns] = servers.map(({ port }) => pollAnswers(port, NAME)) as [AnswerPoller, AnswerPoller];
   const events = watchPods(plane.url, 'token-of-admin', 'default');
-  const bench: Bench = { plane, events, pollers: { CoreDNS, healthdns } };
+  const bench: Flipping = { plane, events, pollers: { CoreDNS, healthdns } };
   try {
     await settle(plane.client, servers, true);
     const rows: string[][] = [];
@@ -73,17 +60,7 @@ async function run(): Promise<string> {
   }
 }
 
-async function fill(): Promise<void> {
-  const { client } = plane;
-  await client.create('/api/v1/nodes', { metadata: { name: 'node-1' } });
-  await client.create('/api/v1/namespaces/default/services', service('web'));
-  for (const i of [1, 2, 3]) {
-    await client.create(PODS, pod(`web-${i}`, 'web'));
-    await client.patch(`${PODS}/web-${i}/status`, podStatus(`10.1.0.${i}`, true));
-  }
-}
-
-async function measure(bench: Bench, what: string, count: number): Promise<string[][]> {
+async function measure(bench: Flipping, what: string, count: number): Promise<string[][]> {
   const out: Times = { floor: [], CoreDNS: [], healthdns: [] };
   const back: Times = { floor: [], CoreDNS: [], healthdns: [] };
   for (let round = 0; round < count; round++) {
@@ -94,23 +71,7 @@ async function measure(bench: Bench, what: string, count: number): Promise<strin
   return [row(`${what}: excluded`, out), row(`${what}: back`, back)];
 }
 
-async function flip(bench: Bench, ready: boolean, times: Times): Promise<void> {
-  // Not in step with anything, and after the controller has come to rest.
-  await sleep(60 + Math.random() * 60);
-  const startMs = nowMs();
-  const arrivals = Promise.all([
-    bench.events.until(FLIPPED, ready),
-    bench.pollers.CoreDNS.until(ADDRESS, ready, GIVE_UP_MS),
-    bench.pollers.healthdns.until(ADDRESS, ready, GIVE_UP_MS),
-  ]);
-  await bench.plane.client.patch(`${PODS}/${FLIPPED}/status`, podStatus(ADDRESS, ready));
-  const [floor, coreDns, healthdns] = (await arrivals).map((at) => (at === undefined ? undefined : at - startMs));
-  times.floor.push(floor);
-  times.CoreDNS.push(coreDns);
-  times.healthdns.push(healthdns);
-}
-
-async function withoutController(bench: Bench): Promise<string[][]> {
+async function withoutController(bench: Flipping): Promise<string[][]> {
   let [byHealthdns, byCoreDns] = [0, 0];
   for (let round = 0; round < ROUNDS_WITHOUT_CONTROLLER; round++) {
     await bench.plane.client.patch(`${PODS}/${FLIPPED}/status`, podStatus(ADDRESS, false));
@@ -124,19 +85,15 @@ async function withoutController(bench: Bench): Promise<string[][]> {
 }
 
 function row(what: string, times: Times): string[] {
-  const at = (values: readonly (number | undefined)[], share: number) => {
-    const sorted = values.map((value) => value ?? Number.POSITIVE_INFINITY).sort((a, b) => a - b);
-    return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!;
-  };
   const shown = (values: readonly (number | undefined)[]) =>
-    `${at(values, 0.5).toFixed(1)} (${at(values, 0.99).toFixed(1)})`;
-  const [ours, theirs] = [times.healthdns, times.CoreDNS].map((values) => at(values, 0.5));
+    `${quantile(values, 0.5).toFixed(1)} (${quantile(values, 0.99).toFixed(1)})`;
+  const [ours, theirs] = [times.healthdns, times.CoreDNS].map((values) => quantile(values, 0.5));
   // Of each round: the API server's own time differs more between rounds than we are above it.
   const above = times.healthdns.map((value, round) => value && value - (times.floor[round] ?? Number.NaN));
   return [
     what,
     ...[times.floor, times.healthdns, times.CoreDNS].map(shown),
     (ours! / theirs!).toFixed(2),
-    at(above, 0.5).toFixed(1),
+    quantile(above, 0.5).toFixed(1),
   ];
 }

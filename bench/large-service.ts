@@ -1,29 +1,22 @@
-// `npm run bench:large`: one headless Service of 10,000 endpoints on the real API server. Memory, and how long after a slice is
-// sent its new addresses are answered: healthdns and CoreDNS, both running, in the same rounds.
-//   node build/bench/large-service.js [--endpoints N] [--rounds N] [--former DIR] [--write]
+// One headless Service of many endpoints on the real API server. Memory, and how long after a slice is sent its new addresses are
+// answered: healthdns and CoreDNS, both running, in the same rounds.
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { RCODE } from '../src/dns/types.ts';
 import { startCoreDns, startHealthdns } from '../test/e2e/compare/servers.ts';
 import { rcodeOf } from '../test/e2e/compare/settle.ts';
 import { service, slice } from '../test/support/cluster-objects.ts';
-import { startControlPlane } from '../test/support/control-plane.ts';
+import { type ControlPlane, startControlPlane } from '../test/support/control-plane.ts';
 import { nowMs, pollAnswers } from './answer-poller.ts';
 import { anonymousBytes, residentBytes } from './measure.ts';
-import { machine, ratio, table } from './report.ts';
-import { replaceSection } from './results.ts';
+import { ratio } from './report.ts';
 
-const { values: options } = parseArgs({
-  options: {
-    endpoints: { type: 'string', default: '10000' },
-    rounds: { type: 'string', default: '60' },
-    former: { type: 'string' },
-    write: { type: 'boolean', default: false },
-  },
-});
-const endpoints = Number(options.endpoints);
-const rounds = Number(options.rounds);
+export interface LargeService {
+  readonly endpoints: number;
+  readonly rounds: number;
+  /** The checkout of a former build, which is measured beside them. */
+  readonly former?: string | undefined;
+}
 
 const IN_A_SLICE = 100;
 const REST_MS = 15_000;
@@ -31,20 +24,23 @@ const GIVE_UP_MS = 10_000;
 const SLICES = '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices';
 const nameOf = (address: string) => `${address.replaceAll('.', '-')}.large.default.svc.cluster.local.`;
 
-const plane = await startControlPlane();
-try {
-  const report = await run();
-  console.log(`\n${report}`);
-  if (options.write) replaceSection('large-service', report);
-} finally {
-  await plane.stop();
+/** The rows of a table, with its head. */
+export async function measureLargeService(large: LargeService): Promise<{ head: string[]; rows: string[][] }> {
+  const plane = await startControlPlane();
+  try {
+    return await measureOn(plane, large);
+  } finally {
+    await plane.stop();
+  }
 }
 
-async function run(): Promise<string> {
+async function measureOn(
+  plane: ControlPlane,
+  { endpoints, rounds, former }: LargeService,
+): Promise<{ head: string[]; rows: string[][] }> {
   await plane.client.create('/api/v1/namespaces/default/services', service('large'));
   const slices = Math.ceil(endpoints / IN_A_SLICE);
   for (let number = 0; number < slices; number++) await plane.client.create(SLICES, sliceOf(number, 0, IN_A_SLICE));
-  const { former } = options;
   const starters = [
     startHealthdns,
     startCoreDns,
@@ -61,7 +57,7 @@ async function run(): Promise<string> {
     }
     await sleep(REST_MS);
     const memory = [residentBytes, anonymousBytes].map((read) => servers.map(({ pid }) => read(pid) / 1e6));
-    const [one, all] = [await rewrite(servers, 1), await rewrite(servers, IN_A_SLICE)];
+    const [one, all] = [await rewrite(plane, servers, 1, rounds), await rewrite(plane, servers, IN_A_SLICE, rounds)];
     const after = servers.map(({ pid }) => residentBytes(pid) / 1e6);
     const head = ['', ...names, ...names.slice(1).map((name) => `healthdns / ${name}`)];
     const row = (what: string, values: readonly number[], digits: number, spread: readonly number[] = []) => [
@@ -80,14 +76,19 @@ async function run(): Promise<string> {
       row('an endpoint of a slice is another, ms', at(one, 0.5), 1, at(one, 0.99)),
       row(`all ${IN_A_SLICE} of a slice are others, ms`, at(all, 0.5), 1, at(all, 0.99)),
     ];
-    return `${machine()}. \`npm run bench:large\`: a headless Service of ${endpoints.toLocaleString('en')} endpoints in slices of ${IN_A_SLICE}; ${rounds} rounds, from sending the slice to the first answer for the name of its new endpoint; medians, and the 99th percentile in brackets.\n\n${table(head, rows)}`;
+    return { head, rows };
   } finally {
     for (const server of servers) await server.stop();
   }
 }
 
 /** Milliseconds of each round by server. */
-async function rewrite(servers: readonly { readonly port: number }[], count: number): Promise<number[][]> {
+async function rewrite(
+  plane: ControlPlane,
+  servers: readonly { readonly port: number }[],
+  count: number,
+  rounds: number,
+): Promise<number[][]> {
   const [first, second] = [0, 1].map((generation) => addressOf(0, generation, 0)) as [string, string];
   const pollers = servers.map(({ port }) => [first, second].map((address) => pollAnswers(port, nameOf(address))));
   const times: number[][] = servers.map(() => []);

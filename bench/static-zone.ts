@@ -1,27 +1,33 @@
-// `npm run bench:static`: a zone file of many A records. Time and processor time until all are answered, and memory; each server
-// in turn. A former build has no zone files and reads the same records as YAML.
-//   node build/bench/static-zone.js [--records 50000,150000] [--rounds N] [--former DIR] [--write]
+// A zone file of many A records. Time and processor time until all are answered, and memory; each server in turn. A former build
+// may have no zone files and reads the same records as YAML.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { RCODE } from '../src/dns/types.ts';
 import { rcodeOf } from '../test/e2e/compare/settle.ts';
 import { cpuSeconds, residentBytes } from './measure.ts';
-import { machine, ratio, table } from './report.ts';
-import { replaceSection } from './results.ts';
+import { ratio } from './report.ts';
 import { coredns, FORMER, knot, running, type ServerFiles, type ServerKind } from './servers.ts';
 
-const { values: options } = parseArgs({
-  options: {
-    records: { type: 'string', default: '50000,150000,1000000' },
-    rounds: { type: 'string', default: '3' },
-    former: { type: 'string' },
-    write: { type: 'boolean', default: false },
-  },
-});
+export interface StaticZone {
+  readonly records: number;
+  readonly rounds: number;
+  readonly former?: string | undefined;
+  /** Names of the servers; default all. */
+  readonly only?: readonly string[];
+}
+
+export const STATIC_HEAD = [
+  'records',
+  'server',
+  'answered after, s',
+  'processor s',
+  'resident MB',
+  'peak MB',
+  'healthdns / it',
+];
 
 const ZONE = 'static.test';
 const FIRST_PORT = 5410;
@@ -61,29 +67,28 @@ function serve(name: string, checkout: string, records: string, { folder, zone }
   return running(name, spawn(process.execPath, [program, 'serve', file], { stdio: 'ignore' }), zone, port);
 }
 
-const folder = mkdtempSync(join(tmpdir(), 'healthdns-static-'));
-try {
-  const rows: string[][] = [];
-  for (const records of options.records.split(',').map(Number)) rows.push(...(await rowsOf(records)));
-  const head = ['records', 'server', 'answered after, s', 'processor s', 'resident MB', 'peak MB', 'healthdns / it'];
-  const report = `${machine()}. \`npm run bench:static\`, medians of ${options.rounds} rounds; the ratios are those of time, processor time, memory and peak.\n\n${table(head, rows)}`;
-  console.log(report);
-  if (options.write) replaceSection('static', report);
-} finally {
-  rmSync(folder, { recursive: true, force: true });
+/** A row for each server, with the ratios of healthdns to it. */
+export async function measureStaticZone(zone: StaticZone): Promise<string[][]> {
+  const folder = mkdtempSync(join(tmpdir(), 'healthdns-static-'));
+  try {
+    return await rowsOf(folder, zone);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
-async function rowsOf(records: number): Promise<string[][]> {
+async function rowsOf(folder: string, { records, rounds, former, only }: StaticZone): Promise<string[][]> {
   const zoneFile = join(folder, `${records}.zone`);
   writeFileSync(zoneFile, zoneText(records));
-  const kinds = [healthdns, knot, coredns, ...(options.former ? [formerBuild(options.former, records)] : [])];
+  const kinds = [healthdns, knot, coredns, ...(former ? [formerBuild(former, records)] : [])];
   const present = kinds.filter((kind) => {
+    if (only?.includes(kind.name) === false) return false;
     const missing = kind.missing();
     if (missing !== undefined) console.error(`left out: ${missing}`);
     return missing === undefined;
   });
   const found = new Map<string, Figures[]>(present.map(({ name }) => [name, []]));
-  for (let round = 0; round < Number(options.rounds); round++)
+  for (let round = 0; round < rounds; round++)
     for (const [i, kind] of present.entries())
       found.get(kind.name)!.push(await measure(kind, { folder, zoneFile, zone: ZONE }, FIRST_PORT + i, records));
   const medians = new Map([...found].map(([name, figures]) => [name, medianOf(figures)]));

@@ -79,7 +79,7 @@ await measure('an endpoint goes or comes', huge, (i) => {
 const storm: [what: string, turns: readonly number[]][] = [];
 await watched('a service of 10,000 endpoints is explained', async () => {
   for (let i = 0; i < 20; i++) {
-    huge.zones.explain('backend-00000.team-0.svc.cluster.local.');
+    huge.zones.explain('backend-00000.team-00.svc.cluster.local.');
     await pause();
   }
 });
@@ -130,6 +130,7 @@ await watched('a configuration is read again', () => {
 await watched('the watch of pods is silent, and is back', async () => {
   for (const sinceMs of [0, undefined]) {
     many.registry.setStale(POD.prefix('production'), sinceMs);
+    await pause();
     await many.health.settle(pause);
   }
 });

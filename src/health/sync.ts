@@ -8,8 +8,8 @@ import { Judge } from './judge.ts';
 import { sameVerdict } from './rules/effective-status.ts';
 import { createWakeUps, type WakeUps } from './wake-ups.ts';
 
-/** Called after the slot was written, if the status changed or whether the instance is answered. */
-export type VerdictListener = (state: InstanceState, previous: Verdict) => void;
+/** Called after the slot was written, if the status changed or whether the instance is answered. `verdict`: the present one. */
+export type VerdictListener = (state: InstanceState, previous: Verdict, verdict: Verdict) => void;
 
 export interface HealthSyncSettings {
   readonly registry: Registry;
@@ -28,7 +28,7 @@ const FULL_PASS_SECONDS = 30;
 export class HealthSync {
   private readonly settings: HealthSyncSettings;
   private readonly listeners: VerdictListener[] = [];
-  private readonly reasonListeners: ((state: InstanceState) => void)[] = [];
+  private readonly reasonListeners: ((state: InstanceState, verdict: Verdict) => void)[] = [];
   private readonly dirtyServices = new Set<string>();
   private readonly dirtyInstances = new Set<InstanceState>();
   private readonly totals = { passes: 0, judged: 0, changes: 0 };
@@ -71,7 +71,8 @@ export class HealthSync {
   readonly onVerdict = (listener: VerdictListener): void => void this.listeners.push(listener);
 
   /** Called when the reason for which an instance is not answered changes, also if nothing else does; and when it is again. */
-  readonly onReason = (listener: (state: InstanceState) => void): void => void this.reasonListeners.push(listener);
+  readonly onReason = (listener: (state: InstanceState, verdict: Verdict) => void): void =>
+    void this.reasonListeners.push(listener);
 
   counts(): { readonly passes: number; readonly judged: number; readonly changes: number; readonly dirty: number } {
     return { ...this.totals, dirty: this.dirtyServices.size + this.dirtyInstances.size };
@@ -179,10 +180,10 @@ export class HealthSync {
     this.settings.slots.set(state.slot, verdict.answered);
     if (sameVerdict(previous, verdict)) return;
     state.verdict = verdict;
-    if (!verdict.answered || !previous.answered) for (const listener of this.reasonListeners) listener(state);
+    if (!verdict.answered || !previous.answered) for (const listener of this.reasonListeners) listener(state, verdict);
     if (previous.status === verdict.status && previous.answered === verdict.answered) return;
     this.totals.changes++;
-    for (const listener of this.listeners) listener(state, previous);
+    for (const listener of this.listeners) listener(state, previous, verdict);
   }
 
   private writeShared(service: ServiceState, address: string): void {

@@ -66,8 +66,7 @@ export function createRecorder({ registry, health, history, clock, isKnown }: Re
     timer ??= clock.setTimeout(turn, TOGETHER_MS);
   }
 
-  health.onVerdict((state, previous) => {
-    const { verdict } = state;
+  health.onVerdict((state, previous, verdict) => {
     if (previous.answered === verdict.answered) return;
     const isNew = previous.rule === 'not-judged';
     if (isNew && !isKnown(state.service.service?.zone ?? '')) return;

@@ -37,6 +37,7 @@ export function createFactIndex(
   const stale = new Map<string, number>();
 
   function sharedFacts(subject: { readonly text: string; readonly facts: readonly Fact[] }): readonly Fact[] {
+    if (stale.size === 0) return subject.facts;
     for (const [prefix, staleSinceMs] of stale) {
       if (subject.text.startsWith(prefix)) return subject.facts.map((fact) => ({ ...fact, staleSinceMs }));
     }

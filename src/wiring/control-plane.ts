@@ -90,8 +90,8 @@ export class ControlPlane {
       cloudMap: () => this.cloudMap?.state,
     });
     this.health.onVerdict((state) => this.zones.verdictChanged(state.service.key));
-    this.health.onReason((state) => {
-      if (this.zones.noteReason(state)) this.#sendReasonsSoon();
+    this.health.onReason((state, verdict) => {
+      if (this.zones.noteReason(state, verdict)) this.#sendReasonsSoon();
     });
     this.board.onChange(() => this.#showReadiness());
   }

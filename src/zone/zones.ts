@@ -4,7 +4,7 @@ import type { Clock, Random } from '../clock.ts';
 import type { ZoneConfig } from '../config/config.ts';
 import { parseName, type WireName } from '../dns/name.ts';
 import type { Change, DataPlane } from '../plane/records.ts';
-import type { InstanceState } from '../registry/model.ts';
+import type { InstanceState, Verdict } from '../registry/model.ts';
 import type { Registry } from '../registry/registry.ts';
 import { explainName, type NameExplanation } from './explain/explain.ts';
 import { PodPublication } from './publish/pod-publication.ts';
@@ -138,8 +138,8 @@ export class Zones {
   }
 
   /** The reason for which an instance is not answered has changed. Returns whether `sendReasons` has something to send. */
-  noteReason(state: InstanceState): boolean {
-    return this.reasons.note(state);
+  noteReason(state: InstanceState, verdict: Verdict): boolean {
+    return this.reasons.note(state, verdict);
   }
 
   /** Sends reasons that have changed, for the text of extended errors. Returns whether more wait. */

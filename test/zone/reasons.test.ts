@@ -12,7 +12,7 @@ function rooms() {
   const registry = createRegistry(slots);
   const health = new HealthSync({ registry, slots, clock: fakeClock(), schedule: () => {} });
   const reasons = new Reasons();
-  health.onReason((state) => void reasons.note(state));
+  health.onReason((state, verdict) => void reasons.note(state, verdict));
   registry.replaceService(service('api'));
   const state = (...instances: Parameters<typeof registry.replaceGroup>[2]) => {
     registry.replaceGroup('g', service('api').key, instances);

@@ -14,7 +14,7 @@ export function effectiveStatus(
   facts: readonly Fact[],
   policy: Pick<ServicePolicy, 'unknown' | 'publishNotReady'>,
 ): Verdict {
-  const forced = newest(facts, (fact) => fact.source === 'operator' && fact.status !== 'UNKNOWN');
+  const forced = newest(facts, isForced);
   if (forced !== undefined) return verdict(forced, 'operator', forced.status === 'HEALTHY');
 
   const own = fromFacts(firstHand(facts), policy.unknown);
@@ -23,23 +23,32 @@ export function effectiveStatus(
 }
 
 function fromFacts(facts: readonly Fact[], unknown: ServicePolicy['unknown']): Verdict {
-  const gone = oldest(facts, (fact) => fact.status === 'UNHEALTHY' && fact.gone === true);
+  const gone = oldest(facts, isGone);
   if (gone !== undefined) return verdict(gone, 'gone', false);
-  const bad = oldest(facts, (fact) => fact.status === 'UNHEALTHY');
+  const bad = oldest(facts, isUnhealthy);
   if (bad !== undefined) return verdict(bad, 'unhealthy', false);
-  const good = newest(facts, (fact) => fact.status === 'HEALTHY');
+  const good = newest(facts, isHealthy);
   if (good !== undefined) return verdict(good, 'healthy', true);
   const answered = unknown === 'answer';
   const rule = answered ? 'unknown' : 'unknown-excluded';
-  const unsure = newest(facts, () => true);
+  const unsure = newest(facts, isAny);
   if (unsure !== undefined) return verdict(unsure, rule, answered);
   return answered ? UNKNOWN_ANSWERED : UNKNOWN_EXCLUDED;
 }
 
+const isForced = (fact: Fact): boolean => fact.source === 'operator' && fact.status !== 'UNKNOWN';
+const isGone = (fact: Fact): boolean => fact.status === 'UNHEALTHY' && fact.gone === true;
+const isUnhealthy = (fact: Fact): boolean => fact.status === 'UNHEALTHY';
+const isHealthy = (fact: Fact): boolean => fact.status === 'HEALTHY';
+const isAny = (): boolean => true;
+const isAlone = ({ repeats, staleSinceMs }: Fact): boolean => repeats === undefined && staleSinceMs === undefined;
+
 /** The facts that count in view of the others. */
 function firstHand(facts: readonly Fact[]): readonly Fact[] {
-  if (facts.every(({ repeats, staleSinceMs }) => repeats === undefined && staleSinceMs === undefined)) return facts;
-  return facts.filter((fact) => overruling(fact, facts) === undefined);
+  if (facts.every(isAlone)) return facts;
+  const counting: Fact[] = [];
+  for (const fact of facts) if (overruling(fact, facts) === undefined) counting.push(fact);
+  return counting;
 }
 
 /** Sources that report independently on the same pod. */

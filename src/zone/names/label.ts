@@ -24,6 +24,18 @@ export function fitsBelow(labels: string, parent: WireName): boolean {
   return 1 + labels.length + parent.length <= MAX_NAME_BYTES;
 }
 
+/** `childName` of the dashed address. */
+export function addressName(address: string, parent: WireName): WireName {
+  const name = cutBytes(1 + address.length + parent.length);
+  name[0] = address.length;
+  for (let i = 0; i < address.length; i++) {
+    const code = address.charCodeAt(i);
+    name[1 + i] = code === 0x2e || code === 0x3a /* . and : */ ? 0x2d : code;
+  }
+  name.set(parent, 1 + address.length);
+  return name;
+}
+
 /** Labels (dots between them) put in front of `parent`, lower case. The caller has seen that they are, and that they fit. */
 export function childName(labels: string, parent: WireName): WireName {
   const name = cutBytes(1 + labels.length + parent.length);

@@ -3,7 +3,7 @@ import type { WireName } from '../../dns/name.ts';
 import { keyOfName } from '../../plane/pod-names.ts';
 import type { Service } from '../../registry/model.ts';
 import { type Compilation, expandTemplate } from './compilation.ts';
-import { childName, dashedAddress, fitsBelow } from './label.ts';
+import { addressName, fitsBelow } from './label.ts';
 import { draftOf, published } from './published-name.ts';
 
 const POD_TEMPLATE = '{namespace}.pod';
@@ -28,8 +28,7 @@ export const podsName = (
 
 /** The name of a pod with an address; undefined: there is none. */
 export function podName(address: string, below: WireName): WireName | undefined {
-  const label = dashedAddress(address);
-  if (!fitsBelow(label, below)) return undefined;
-  const name = childName(label, below);
+  if (!fitsBelow(address, below)) return undefined;
+  const name = addressName(address, below);
   return keyOfName(name) < 0 ? undefined : name;
 }

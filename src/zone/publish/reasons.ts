@@ -1,7 +1,7 @@
 // Why instances are not answered, composed ahead for the data threads: the text of each slot that is 0.
 import { extraText } from '../../dns/extra-text.ts';
 import type { Change } from '../../plane/records.ts';
-import type { InstanceState } from '../../registry/model.ts';
+import type { InstanceState, Verdict } from '../../registry/model.ts';
 
 /** Of one instance: several fit into the text of an answer. */
 const MAX_BYTES = 80;
@@ -18,9 +18,9 @@ export class Reasons {
   private unread: Iterator<InstanceState> | undefined;
 
   /** Notes the present verdict of an instance. Returns whether there is something to send. */
-  note(state: InstanceState): boolean {
-    if (!this.isOn) return false;
-    const { verdict } = state;
+  note(state: InstanceState, verdict: Verdict): boolean {
+    // As nearly always while a cluster is read.
+    if (!this.isOn || (verdict.answered && this.texts.size === 0)) return false;
     const text = verdict.answered ? undefined : textOf(state);
     let isDifferent = this.set(state.slot, text);
     const { sharedAddresses } = state.service;
@@ -74,7 +74,7 @@ export class Reasons {
     for (let noted = 0; noted < NOTED_AT_ONCE && this.unread !== undefined; noted++) {
       const next = this.unread.next();
       if (next.done) this.unread = undefined;
-      else this.note(next.value);
+      else this.note(next.value, next.value.verdict);
     }
   }
 

@@ -17,7 +17,7 @@ import { requirement } from '../support/requirement.ts';
 import { serveExample } from '../support/served-example.ts';
 import { listenTcp, TCP_MODES, TCP_SETTINGS, type TcpMode, testEachTcp } from '../support/tcp-modes.ts';
 import { framed, talkTcp, unframed } from '../support/transports.ts';
-import { until } from '../support/until.ts';
+import { unchanging, until } from '../support/until.ts';
 
 const linux = requirement('linux');
 const LOOPBACK = { address: '127.0.0.1', port: 0 };
@@ -230,11 +230,8 @@ testEachTcp('a client that never reads is closed after the idle limit', async (c
   const pushed = setInterval(() => socket.writableNeedDrain || socket.write(queries), 1);
   context.after(() => clearInterval(pushed));
   // Until the buffers on the way are full.
-  let before = -1;
-  while (before !== counters[COUNTER.TCP4] || before === 0) {
-    before = counters[COUNTER.TCP4];
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  await until(() => counters[COUNTER.TCP4] > 0, true);
+  await unchanging(() => counters[COUNTER.TCP4]);
   await clock.advance(11_000);
   await until(count(COUNTER.TCP_OPEN), 0);
   assert.equal(counters[COUNTER.TCP_TIMEOUTS], 1);

@@ -14,7 +14,7 @@ import { requirement } from '../support/requirement.ts';
 import { serveExample, serveRRset } from '../support/served-example.ts';
 import { listenTcp, type TcpMode } from '../support/tcp-modes.ts';
 import { framed } from '../support/transports.ts';
-import { until } from '../support/until.ts';
+import { unchanging, until } from '../support/until.ts';
 
 const SETTINGS: TcpSettings = {
   connections: 2,
@@ -62,10 +62,7 @@ async function start(context: TestContext, mode: TcpMode, changed: Partial<TcpSe
     const socket = await open();
     socket.write(Buffer.concat(Array.from({ length: queries }, () => HUGE)));
     await until(() => counters[COUNTER.TCP4] > before, true);
-    for (let answered = -1; answered !== counters[COUNTER.TCP4]; ) {
-      answered = counters[COUNTER.TCP4];
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    await unchanging(() => counters[COUNTER.TCP4]);
     return socket;
   };
   return { clock, counters, listener, open, stuck };

@@ -12,7 +12,7 @@ import { createInProcessPlane } from '../support/in-process.ts';
 import { serveExample, serveRRset } from '../support/served-example.ts';
 import { listenTcp, TCP_SETTINGS, type TcpMode, testEachTcp } from '../support/tcp-modes.ts';
 import { framed, talkTcp } from '../support/transports.ts';
-import { until } from '../support/until.ts';
+import { unchanging, until } from '../support/until.ts';
 
 const SETTINGS: TcpSettings = {
   ...TCP_SETTINGS,
@@ -47,12 +47,7 @@ async function start(context: TestContext, mode: TcpMode, changed: Partial<TcpSe
   };
   const { counters } = plane.engine;
   /** Nothing more is answered: whatever is on the way is full. */
-  const settled = async () => {
-    for (let before = -1; before !== counters[COUNTER.TCP4]; ) {
-      before = counters[COUNTER.TCP4];
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  };
+  const settled = () => unchanging(() => counters[COUNTER.TCP4]);
   return { clock, port: listener.bound.port, counters, open, settled };
 }
 

@@ -11,6 +11,7 @@ import { createInProcessPlane } from '../support/in-process.ts';
 import { serveExample } from '../support/served-example.ts';
 import { listenTcp, TCP_SETTINGS, type TcpMode, testEachTcp } from '../support/tcp-modes.ts';
 import { framed, talkTcp, unframed } from '../support/transports.ts';
+import { unchanging } from '../support/until.ts';
 
 async function start(context: TestContext, mode: TcpMode, changed: Partial<TcpSettings> = {}) {
   const plane = createInProcessPlane();
@@ -135,12 +136,8 @@ testEachTcp(
     socket.pause();
     const count = 2000;
     for (let id = 0; id < count; id++) socket.write(framed(question('big.example.test.', id, 16)));
-    let answered = -1;
     // Answers are written until the kernel's buffers and ours are full.
-    while (answered !== counters[COUNTER.TCP4]) {
-      answered = counters[COUNTER.TCP4];
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    const answered = await unchanging(() => counters[COUNTER.TCP4]);
     assert.ok(answered < count, `${answered} of ${count} were answered unread`);
     const chunks: Buffer[] = [];
     let bytes = 0;

@@ -15,6 +15,22 @@ export async function until<T>(actual: () => T | Promise<T>, expected: T, within
   }
 }
 
+/**
+ * Waits until a number of this process's servers does not change any more. A pause alone does not tell: after one in which the process
+ * did not run, timers are called before sockets that are ready are read.
+ */
+export async function unchanging(value: () => number): Promise<number> {
+  let last = value();
+  for (let unchanged = 0; unchanged < 5; ) {
+    await sleep(20);
+    for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+    const next = value();
+    unchanged = next === last ? unchanged + 1 : 0;
+    last = next;
+  }
+  return last;
+}
+
 /** What a zone's state is, whatever its reason. */
 export const readinessOf = ({ ready, stale }: { readonly ready: boolean; readonly stale: boolean }) => ({
   ready,

@@ -5,7 +5,7 @@ import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_proces
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { promisify } from 'node:util';
+import { isDeepStrictEqual, promisify } from 'node:util';
 import { METRICS } from '../../../src/metric-table.ts';
 import { NODES, PODS, pod, podStatus, SERVICES, service } from '../../support/cluster-objects.ts';
 import { type Serving, serving } from '../../support/command.ts';
@@ -144,12 +144,10 @@ async function askMany(): Promise<void> {
 test('every expression of common dashboards and alerts has series for both servers', options, async (t) => {
   for (let round = 0; round < ROUNDS; round++) await ask();
   await askMany();
-  // Rates need two scrapes that saw the counters.
-  const counted = 'sum(count_over_time(coredns_dns_responses_total{rcode="SERVFAIL"}[1m])) by (job) > 3';
-  await until(async () => (await prometheus.query(counted)).length, 2);
+  const at = await momentOfScrapes();
   for (const { from, panel, query, goneFromCoredns, notHere } of EXPRESSIONS)
     await t.test(`${from}: ${panel}`, async () => {
-      const of = (job: string) => prometheus.query(query.replaceAll('SELECT', `job="${job}"`));
+      const of = (job: string) => prometheus.query(query.replaceAll('SELECT', `job="${job}"`), at);
       const [theirs, ours] = [await of('coredns'), await of('healthdns')];
       assert.equal(theirs.length > 0, goneFromCoredns === undefined, `CoreDNS has ${theirs.length} series`);
       assert.equal(ours.length > 0, notHere === undefined, `healthdns has ${ours.length} series`);
@@ -161,14 +159,35 @@ test('every expression of common dashboards and alerts has series for both serve
     });
 });
 
+/**
+ * A time in seconds at which both servers had been scraped, and each of their series several times: rates need two scrapes. Expressions
+ * are evaluated at it, so that neither a late scrape nor the time that the others take changes what they give.
+ */
+async function momentOfScrapes(): Promise<number> {
+  let at = 0;
+  await until(async () => {
+    at = Date.now() / 1000;
+    const up = await prometheus.query('up == 1', at);
+    const refused = await prometheus.query('count(coredns_dns_responses_total{rcode="SERVFAIL"}) by (job)', at);
+    const sampled = await prometheus.query('count(coredns_dns_request_duration_seconds_count) by (job)', at);
+    const scraped = await prometheus.query('sum_over_time(up[8s]) >= 4', at);
+    const all = 'count({__name__=~"(coredns|healthdns|process)_.+"}) by (job)';
+    const [before, now] = [await prometheus.query(all, at - 8), await prometheus.query(all, at)];
+    const isComplete = now.length === 2 && isDeepStrictEqual(now, before);
+    return [up.length, refused.length, sampled.length, scraped.length, isComplete];
+  }, [2, 2, 2, 2, true]);
+  return at;
+}
+
 test('every panel of our dashboard has series', options, async (t) => {
+  const at = await momentOfScrapes();
   for (const { title, panels } of ROWS)
     for (const { title: panel, targets, isOptional } of panels)
       await t.test(`${title}: ${panel}`, async () => {
         const queries = targets.map(([expr]) =>
           expr.replaceAll('$job', 'healthdns').replaceAll('$instance', '.+').replaceAll('$__rate_interval', '1m'),
         );
-        const found = await Promise.all(queries.map((query) => prometheus.query(query)));
+        const found = await Promise.all(queries.map((query) => prometheus.query(query, at)));
         assert.ok(isOptional || found.some((series) => series.length > 0), queries.join('\n'));
       });
 });

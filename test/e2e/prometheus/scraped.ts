@@ -7,8 +7,8 @@ import { freePorts } from '../../support/control-plane.ts';
 import { until } from '../../support/until.ts';
 
 export interface Prometheus {
-  /** The instant values of an expression. */
-  query(expression: string): Promise<readonly Series[]>;
+  /** The instant values of an expression, now or at a time in seconds. */
+  query(expression: string, atSeconds?: number): Promise<readonly Series[]>;
   stop(): Promise<void>;
 }
 
@@ -38,8 +38,9 @@ export async function startPrometheus(folder: string, targets: Readonly<Record<s
     { stdio: ['ignore', 'ignore', 'inherit'] },
   );
   const ask = async (path: string) => (await fetch(`http://127.0.0.1:${port}${path}`)).json() as Promise<Answer>;
-  const query = async (expression: string): Promise<Series[]> => {
-    const { status, data, error } = await ask(`/api/v1/query?query=${encodeURIComponent(expression)}`);
+  const query = async (expression: string, atSeconds?: number): Promise<Series[]> => {
+    const time = atSeconds === undefined ? '' : `&time=${atSeconds}`;
+    const { status, data, error } = await ask(`/api/v1/query?query=${encodeURIComponent(expression)}${time}`);
     if (status !== 'success') throw new Error(`${expression}: ${error}`);
     return data.result.map(({ metric, value }) => ({ metric, value: Number(value[1]) }));
   };

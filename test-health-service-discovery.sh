@@ -67,7 +67,8 @@ healthdns() { node "$here/bin/healthdns" "$@"; }
 
 # ---------------------------------------------------------------------------------------------------- the ECS service
 
-# The health check tests for a file, so that health can be changed by hand.
+# The health check tests for a file, so that health can be changed by hand. A container that is restarted in place does not make it
+# again: the task would be healthy before a slow client has seen that it was not.
 cat >"$work/task.json" <<'END'
 {
   "family": "web",
@@ -76,7 +77,7 @@ cat >"$work/task.json" <<'END'
       "name": "web",
       "image": "public.ecr.aws/docker/library/busybox:stable",
       "essential": true,
-      "command": ["sh", "-c", "touch healthy; trap exit TERM; while :; do sleep 1; done"],
+      "command": ["sh", "-c", "[ -e started ] || touch started healthy; trap exit TERM; while :; do sleep 1; done"],
       "portMappings": [{ "containerPort": 8080 }],
       "healthCheck": { "command": ["CMD-SHELL", "test -e healthy"], "interval": 5, "timeout": 2, "retries": 2 }
     }

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Waits until `actual` gives what is expected; after a generous time fails with the difference. */
-export async function until<T>(actual: () => T | Promise<T>, expected: T, withinMs = 30_000): Promise<void> {
+/**
+ * Waits until `actual` gives what is expected; after a generous time fails with the difference. It is for what never comes, not a bound
+ * for how long anything takes: a busy machine is slower by orders of magnitude.
+ */
+export async function until<T>(actual: () => T | Promise<T>, expected: T, withinMs = 120_000): Promise<void> {
   const deadlineMs = Date.now() + withinMs;
   for (;;) {
     try {

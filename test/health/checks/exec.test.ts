@@ -70,7 +70,7 @@ async function groupGone(group: number): Promise<void> {
   while (groupMembers(group).length > 0) await new Promise((resolve) => setImmediate(resolve));
 }
 
-const linux = { skip: process.platform === 'linux' ? false : 'needs /proc (Linux)', timeout: 20_000 };
+const linux = { skip: process.platform === 'linux' ? false : 'needs /proc (Linux)', timeout: 120_000 };
 
 test(
   'exec check: an aborted command is killed with all its children, including those that ignore SIGTERM',

@@ -9,6 +9,9 @@ import { bucketOf, bucketsFor, MOST_BUCKETS, NO_STATIC_RECORDS, StaticRecords, s
 
 /** Of one zone; 100 bytes each are 1 GB. */
 const MAX_RECORDS = 10_000_000;
+/** Of a record in a zone file, as `web-1 A 192.0.2.1`: most are longer. */
+const SHORT_LINE_BYTES = 16;
+const MOST_EXPECTED_BYTES = 1024 * 1024 * 1024;
 /** Some 2,000 names of a zone of a million. */
 const BUCKETS_PER_STEP = 8;
 
@@ -62,16 +65,19 @@ export class StaticRecordsDraft {
     return this.count;
   }
 
+  /** Room for what a zone file of that size usually has: memory that is not used is never touched. */
+  expect(fileBytes: number): void {
+    const records = Math.min(this.count + Math.ceil(fileBytes / SHORT_LINE_BYTES), MAX_RECORDS);
+    this.growBytes(Math.min(this.end + 2 * fileBytes, MOST_EXPECTED_BYTES));
+    if (records > this.offsets.length) this.growRecords(records);
+  }
+
   /** False: the zone has as many records as fit. */
   add(name: WireName, type: number, ttlSeconds: number, rdata: Uint8Array, place: number): boolean {
     if (this.count === MAX_RECORDS) return false;
     const length = RECORD_HEAD_BYTES + name.length + rdata.length;
     if (this.end + length > this.bytes.length) this.growBytes(2 * (this.end + length));
-    if (this.count === this.offsets.length) {
-      this.offsets = grown(this.offsets, growth(2 * this.count));
-      this.places = grown(this.places, growth(2 * this.count));
-      this.hashes = grown(this.hashes, growth(2 * this.count));
-    }
+    if (this.count === this.offsets.length) this.growRecords(growth(2 * this.count));
     this.offsets[this.count] = this.end;
     this.places[this.count] = place;
     const hash = staticHash(name);
@@ -111,7 +117,14 @@ export class StaticRecordsDraft {
     );
   }
 
+  private growRecords(length: number): void {
+    this.offsets = grown(this.offsets, length);
+    this.places = grown(this.places, length);
+    this.hashes = grown(this.hashes, length);
+  }
+
   private growBytes(length: number): void {
+    if (length <= this.bytes.length) return;
     const bytes = Buffer.allocUnsafe(length);
     this.bytes.copy(bytes, 0, 0, this.end);
     this.bytes = bytes;

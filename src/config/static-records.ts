@@ -44,7 +44,7 @@ const SEED = 0x2f0b4c47;
 export class StaticRecords {
   /** Records, each value of an RRset counted. */
   readonly count: number;
-  private readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array;
   /** Where each bucket begins, and the last ends; absent without records. */
   private readonly starts: Uint32Array | undefined;
 

@@ -25,6 +25,11 @@ export class Runs<Numbers extends Uint8Array | Int32Array> {
     return start;
   }
 
+  /** Room for that many more numbers. */
+  reserve(length: number): void {
+    if (this.end + length > this.numbers.length) this.numbers = grown(this.numbers, this.end + length);
+  }
+
   giveUp(start: number, length: number): void {
     this.free[length] ??= [];
     this.free[length].push(start);

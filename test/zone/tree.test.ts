@@ -50,3 +50,30 @@ test('a name in the tree costs about 60 bytes', () => {
   }
   assert.ok(tree.bytes() / tree.size() < 64, String(tree.bytes() / tree.size()));
 });
+
+test('names made before and after room was reserved are found, and siblings of a removed name are made below the right parent', () => {
+  const tree = new NameTree(() => 0.5);
+  const name = (i: number) => parseName(`host-${i}.zone-${i % 3}.test.`);
+  const nodes = new Map<number, Node>();
+  for (let i = 0; i < 100; i++)
+    nodes.set(
+      i,
+      tree.ensure(name(i), () => {}),
+    );
+  tree.reserve(1000, 1000);
+  for (let i = 100; i < 2000; i++)
+    nodes.set(
+      i,
+      tree.ensure(name(i), () => {}),
+    );
+  for (const [i, node] of nodes) assert.equal(tree.find(name(i)), node);
+  assert.equal(tree.size(), 2000 + 3 + 2);
+
+  // `zone-x.test.` goes with its only name, and its number is used again for another name.
+  const gone = tree.ensure(parseName('a.zone-x.test.'), () => {});
+  tree.remove(tree.remove(gone));
+  tree.ensure(parseName('zone-y.test.'), () => {});
+  const made = tree.ensure(parseName('b.zone-x.test.'), () => {});
+  assert.equal(formatName(tree.nameOf(made)), 'b.zone-x.test.');
+  assert.equal(tree.find(parseName('b.zone-y.test.')), NO_NODE);
+});

@@ -33,7 +33,10 @@ function targetOf(apex: WireName, draft: StaticRecordsDraft, places: FilePlaces,
     if (++warnings <= MAX_REPORTED) reporter.warningAt(places.inFile(place), message);
   };
   const target: ZoneFileTarget = {
-    opened: (path) => void places.files.push(path),
+    opened(path, size) {
+      places.files.push(path);
+      draft.expect(size);
+    },
     record(name, type, ttlSeconds, rdata, place) {
       if (!isSubdomain(name, apex)) return warn(place, `${formatName(name)} is not in the zone: it is left out`);
       if (NOT_FOR_PEOPLE.has(type) && type !== TYPE.SOA) {

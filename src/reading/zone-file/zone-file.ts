@@ -24,8 +24,8 @@ export interface Place {
 }
 
 export interface ZoneFileTarget {
-  /** A file is read from now on; its absolute path. */
-  opened(path: string): void;
+  /** A file of that many bytes is read from now on; its absolute path. */
+  opened(path: string, size: number): void;
   /** A record as it was read; names in rdata are absolute and in lower case. Name and rdata are those of the next one later. */
   record(name: WireName, type: number, ttlSeconds: number, rdata: Uint8Array, place: Place): void;
   /** False: enough problems, stop reading. */
@@ -79,7 +79,7 @@ class ZoneFileReader {
     } catch (error) {
       return `cannot read ${path}: ${(error as Error).message}`;
     }
-    this.target.opened(path);
+    this.target.opened(path, bytes.length);
     await this.readEntries(new FileState(this, this.files++, dirname(path), bytes, origin), [...above, path]);
     return undefined;
   }

@@ -61,6 +61,11 @@ export class Claims {
     return this.single[node] === number;
   }
 
+  /** Room for that many nodes. */
+  reserve(nodes: number): void {
+    if (nodes > this.single.length) this.single = grown(this.single, nodes);
+  }
+
   addOwner(node: Node, { number }: Owner): void {
     if (node >= this.single.length) this.single = grown(this.single, growth(Math.max(node + 1, this.single.length)));
     const known = this.single[node];

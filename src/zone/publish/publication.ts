@@ -85,6 +85,8 @@ export class Publication {
   readonly splitNames = new SplitNames();
   /** Numbers of owners whose own name another owner has. */
   private readonly losers = new Set<number>();
+  /** Zones whose static records have room in the tree. */
+  private readonly expected = new WeakSet<ZoneEntry>();
   /** By node: the hash of what the data plane has, 0 for nothing. */
   private sent = new Float64Array(64);
 
@@ -333,7 +335,23 @@ export class Publication {
     }
     endRun(packed.length);
     claims.setNodes(owner, Int32Array.from(nodes));
+    this.expectLike(owner, packed.length, nodes);
     return nodes.length;
+  }
+
+  /** The first bucket of a zone has been claimed: the others are like it, or as large as it times what differs by chance. */
+  private expectLike({ zone }: Owner, bucketBytes: number, nodes: readonly Node[]): void {
+    const entry = this.settings.zone(zone);
+    if (entry === undefined || this.expected.has(entry)) return;
+    this.expected.add(entry);
+    const buckets = (entry.config.records.bytes.length / bucketBytes) * CHANCE;
+    const names = Math.floor(nodes.length * buckets);
+    // Otherwise the arrays grow by more than that anyway.
+    if (names < this.tree.size()) return;
+    const labelBytes = nodes.reduce((sum, node) => sum + this.tree.labelBytes(node), 0);
+    this.tree.reserve(names, Math.floor(labelBytes * buckets));
+    this.claims.reserve(this.tree.size() + names);
+    this.growSent(Math.max(this.sent.length, this.tree.size() + names));
   }
 
   /** Makes `names` all that the owner holds without publishing them. */
@@ -444,10 +462,14 @@ export class Publication {
   }
 
   private markSent(node: Node, hash: number, work: Work): void {
-    if (node >= this.sent.length) this.sent = grown(this.sent, growth(node + 1));
+    if (node >= this.sent.length) this.growSent(growth(node + 1));
     this.sent[node] = hash;
     const apex = this.apexOf(node);
     if (apex !== undefined) work.changedZones.add(apex);
+  }
+
+  private growSent(length: number): void {
+    this.sent = grown(this.sent, length);
   }
 
   /** The change that sends an apex again, with a new serial. */
@@ -528,6 +550,8 @@ export class Publication {
 
 /** Fresh names that take as long as one that is compiled. */
 const FRESH_NAMES = 8;
+/** A bucket has a few names more or less than another one. */
+const CHANCE = 1.1;
 const scratch = new Uint8Array(MAX_NAME_BYTES);
 
 /** The name of the packed record at `at`, until the next call. */

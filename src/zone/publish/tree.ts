@@ -11,6 +11,9 @@ export type Node = number;
 export const NO_NODE: Node = 0;
 export const ROOT_NODE: Node = 1;
 
+/** The share of the index that may be in use. */
+const MOST_USED = 0.75;
+
 export class NameTree {
   private readonly seed: number;
   /** The first label of each node: a length byte, then the label. */
@@ -27,6 +30,8 @@ export class NameTree {
   private readonly free: Node[] = [];
   /** Where the labels of the name begin that is looked up. */
   private readonly starts = new Int32Array(MAX_NAME_BYTES);
+  /** Above the name that was made last: neighbours come one after the other. */
+  private lastParent: Node = ROOT_NODE;
 
   /** `random` seeds the hash, so that users who may create objects in a cluster cannot make all names collide. */
   constructor(random: Random) {
@@ -36,8 +41,11 @@ export class NameTree {
 
   /** The node of a name, made where it is missing; `created` is called for each new node, those between included. */
   ensure(name: WireName, created: (node: Node) => void): Node {
-    let node = ROOT_NODE;
-    for (let label = this.split(name) - 1; label >= 0; label--) {
+    const labels = this.split(name);
+    const isNeighbour = labels > 1 && this.isAt(this.lastParent, name, this.starts[1]);
+    let node = isNeighbour ? this.lastParent : ROOT_NODE;
+    for (let label = isNeighbour ? 0 : labels - 1; label >= 0; label--) {
+      if (label === 0) this.lastParent = node;
       const start = this.starts[label];
       const hash = this.hashOf(node, name, start);
       const place = this.probe(hash, node, name, start);
@@ -46,6 +54,14 @@ export class NameTree {
       if (child === NO_NODE) created(node);
     }
     return node;
+  }
+
+  /** Room for that many more nodes with labels of that many bytes, so that the others are not hashed and copied again and again. */
+  reserve(nodes: number, labelBytes: number): void {
+    const length = Math.ceil((this.live + nodes) / MOST_USED) + 1;
+    if (length > this.index.length) this.rebuildIndex(length);
+    if (this.used + nodes > this.parents.length) this.growNodes(this.used + nodes);
+    this.labels.reserve(labelBytes);
   }
 
   /** NO_NODE when the name is not in the tree. */
@@ -58,11 +74,11 @@ export class NameTree {
     return node;
   }
 
-  /** Whether a node has this name: cheaper than finding it. */
-  isAt(node: Node, name: WireName): boolean {
+  /** Whether a node has this name, from the label at `start` on: cheaper than finding it. */
+  isAt(node: Node, name: WireName, start = 0): boolean {
     const { parents, offsets, labels } = this;
     let at = node;
-    for (let label = 0; name[label] !== 0; label += 1 + name[label]) {
+    for (let label = start; name[label] !== 0; label += 1 + name[label]) {
       if (at <= ROOT_NODE || !sameLabel(labels.numbers, offsets[at], name, label)) return false;
       at = parents[at];
     }
@@ -82,6 +98,11 @@ export class NameTree {
 
   parentOf(node: Node): Node {
     return Math.max(NO_NODE, this.parents[node]);
+  }
+
+  /** Of its first label, with the length. */
+  labelBytes(node: Node): number {
+    return 1 + this.labels.numbers[this.offsets[node]];
   }
 
   childCount(node: Node): number {
@@ -162,7 +183,7 @@ export class NameTree {
 
   private insert(place: number, hash: number, parent: Node, bytes: Uint8Array, at: number): Node {
     const node = this.free.pop() ?? this.used++;
-    if (node >= this.parents.length) this.growNodes();
+    if (node >= this.parents.length) this.growNodes(growth(this.parents.length));
     const { labels, children } = this;
     const length = 1 + bytes[at];
     const offset = labels.take(length);
@@ -174,12 +195,11 @@ export class NameTree {
     children[parent]++;
     this.index[place] = node;
     this.live++;
-    if (this.live > this.index.length * 0.75) this.rebuildIndex(Math.ceil(this.index.length * 1.5));
+    if (this.live > this.index.length * MOST_USED) this.rebuildIndex(Math.ceil(this.index.length * 1.5));
     return node;
   }
 
-  private growNodes(): void {
-    const length = growth(this.parents.length);
+  private growNodes(length: number): void {
     this.parents = grown(this.parents, length);
     this.offsets = grown(this.offsets, length);
     this.children = grown(this.children, length);

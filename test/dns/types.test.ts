@@ -9,7 +9,7 @@ const TYPES = `A 1 NS 2 MD 3 MF 4 CNAME 5 SOA 6 MB 7 MG 8 MR 9 NULL 10 WKS 11 PT
   CDS 59 CDNSKEY 60 OPENPGPKEY 61 CSYNC 62 ZONEMD 63 SVCB 64 HTTPS 65 SPF 99 EUI48 108 EUI64 109 TKEY 249 TSIG 250
   IXFR 251 AXFR 252 MAILB 253 MAILA 254 ANY 255 URI 256 CAA 257`;
 const RCODES = `NOERROR 0 FORMERR 1 SERVFAIL 2 NXDOMAIN 3 NOTIMP 4 REFUSED 5 YXDOMAIN 6 YXRRSET 7 NXRRSET 8 NOTAUTH 9
-  NOTZONE 10 BADVERS 16 BADCOOKIE 23`;
+  NOTZONE 10 DSOTYPENI 11 BADVERS 16 BADCOOKIE 23`;
 const OPCODES = 'QUERY 0 IQUERY 1 STATUS 2 NOTIFY 4 UPDATE 5 DSO 6';
 const ERRORS = `Other Error 0, Stale Answer 3, Forged Answer 4, Cached Error 13, Not Ready 14, Blocked 15, Censored 16,
   Filtered 17, Prohibited 18, Stale NXDOMAIN Answer 19, Not Authoritative 20, Not Supported 21, No Reachable Authority 22,
@@ -35,7 +35,7 @@ test('types have the numbers of IANA’s registry, and names in both directions'
 test('rcodes, opcodes and extended errors have the numbers of IANA’s registry, and others a name with their number', () => {
   assert.deepEqual(Object.entries(RCODE), pairs(RCODES));
   for (const [name, number] of pairs(RCODES)) assert.equal(rcodeName(number), name);
-  assert.equal(rcodeName(11), 'RCODE11');
+  assert.equal(rcodeName(12), 'RCODE12');
   assert.deepEqual(Object.entries(OPCODE), pairs(OPCODES));
   for (const [name, number] of pairs(OPCODES)) assert.equal(opcodeName(number), name);
   assert.equal(opcodeName(3), 'OPCODE3');

@@ -73,9 +73,14 @@ const NONE: ReadonlySet<number> = new Set();
 
 /** The instances of services by part, as long as nothing changes: finding those of one part means to look at all. */
 export class InstancesByPart {
-  private readonly known = new Map<string, ReadonlyMap<number, readonly InstanceState[]>>();
+  private readonly known = new Map<string, ReadonlyMap<number, readonly InstanceState[]> | undefined>();
 
   in({ key, instances }: ServiceState, bucket: number): readonly InstanceState[] {
+    if (!this.known.has(key)) {
+      // Mostly the only part that has changed.
+      this.known.set(key, undefined);
+      return [...instances.values()].filter((state) => bucketOf(state) === bucket);
+    }
     const known = this.known.get(key) ?? byBucket(instances.values());
     this.known.set(key, known);
     return known.get(bucket) ?? [];

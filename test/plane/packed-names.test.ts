@@ -73,7 +73,10 @@ test('the hash of a packed name is that of its content alone, and differs where 
   };
   const usual = hashOf('a.test. 5 TXT "abc"');
   assert.equal(hashOf('a.test. 5 TXT "abc"', 'zz.test. 5 TXT "z"'), usual);
-  assert.equal(hashOf('other.test. 5 TXT "abc"'), usual);
+  for (const name of ['other.test.', 'a.example.', 'a.io.']) assert.equal(hashOf(`${name} 5 TXT "abc"`), usual, name);
   for (const other of ['a.test. 6 TXT "abc"', 'a.test. 5 TXT "abd"', 'a.test. 5 SPF "abc"', 'a.test. 5 TXT "abcd"'])
     assert.notEqual(hashOf(other), usual, other);
+  // Whatever is left of the content after its last whole word counts, too.
+  for (const text of ['', 'a', 'ab', 'abc', 'abcd', 'abcde', 'abcdef', 'abcdefg'])
+    assert.notEqual(hashOf(`a.test. 5 TXT "${text}x"`), hashOf(`a.test. 5 TXT "${text}y"`), text);
 });

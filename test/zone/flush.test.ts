@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { clusterZone, instance, kubernetesService, port, setUpZones, zoneConfig } from '../support/zone-setup.ts';
+import { formatName } from '../../src/dns/name.ts';
+import {
+  clusterZone,
+  instance,
+  kubernetesService,
+  POLICY,
+  port,
+  setUpZones,
+  zoneConfig,
+} from '../support/zone-setup.ts';
 
 test('a change of one of many endpoints sends only the names that contain it', async () => {
   const { plane, state, zones } = setUpZones([clusterZone()]);
@@ -295,6 +304,43 @@ test('after a large service has lost all instances in steps, every new service i
   await zones.flush();
   const addresses = (name: string) => plane.text().match(new RegExp(`(?<=^${name}\\.a\\S+ 5 A )\\S+`, 'gm'));
   assert.deepEqual([addresses('one'), addresses('two')], [['10.0.0.3'], ['10.0.0.4']]);
+});
+
+test('static records that come after services are all published, also between and below names of services', async () => {
+  const { plane, state, zones } = setUpZones([clusterZone()]);
+  for (const name of ['host7', 'host19', 'host33'])
+    state(kubernetesService(`a/${name}`), [instance(name, ['10.0.0.1'])]);
+  // Answered as a name that does not exist, while there is nothing below it.
+  state(kubernetesService('a/empty', { policy: { ...POLICY, whenAllUnhealthy: 'nxdomain' }, ignoreEmpty: true }), []);
+  await zones.flush();
+  plane.log.length = 0;
+  const names = [...Array.from({ length: 40 }, (_, i) => `host${i}`), 'below.empty'];
+  const records = names.map((name) => ({
+    ...{ name: `${name}.a.svc.cluster.local.`, type: 'TXT', value: '"x"', ttlSeconds: 60 },
+  }));
+  zones.reload([clusterZone('cluster.local.', { records })]);
+  await zones.flush();
+  const expected = [...names, 'empty'].map((name) => `replace-name ${name}.a.svc.cluster.local.`);
+  assert.deepEqual(plane.log.sort(), ['replace-name cluster.local.', ...expected].sort());
+});
+
+test('static records of names that nothing else has cross as they are packed', async () => {
+  const records = Array.from({ length: 40 }, (_, i) => ({
+    ...{ name: `host${i}.cluster.local.`, type: 'TXT', value: '"x"', ttlSeconds: 60 },
+  }));
+  const { plane, zones } = setUpZones([clusterZone('cluster.local.', { records })]);
+  const single: string[] = [];
+  const { apply } = plane;
+  plane.apply = (changes) => {
+    for (const change of changes) if (change.kind === 'replace-name') single.push(formatName(change.records.name));
+    return apply(changes);
+  };
+  await zones.flush();
+  assert.deepEqual(
+    single.filter((name) => name.startsWith('host')),
+    [],
+  );
+  assert.equal([...plane.names.keys()].filter((name) => name.startsWith('host')).length, 40);
 });
 
 test('a name between a zone and one far below it exists while there are both', async () => {

@@ -188,7 +188,7 @@ test(
       await setup.stable('under');
       assert.equal((await setup.service('under')).runningCount, 2);
       await setup.ecs('DeleteService', { service: 'under', force: true });
-      await until(async () => (await setup.service('under')).status, 'INACTIVE');
+      await setup.inactive('under');
     } finally {
       await setup.stop();
     }

@@ -17,6 +17,8 @@ export interface EcsOnProcesses {
   service(name: string): Promise<any>;
   /** Resolves when the service has one deployment with all its tasks running. */
   stable(name: string): Promise<void>;
+  /** Resolves when a deleted service has no task any more. */
+  inactive(name: string): Promise<void>;
   /** Ends everything, and opens the same folder again. */
   restart(): Promise<void>;
   stop(): Promise<void>;
@@ -64,6 +66,14 @@ export async function startEcsOnProcesses(drainSeconds = 0): Promise<EcsOnProces
         return deployments.length === 1 && deployments[0].rolloutState === 'COMPLETED' && runningCount === desiredCount;
       }, true).catch(async (error: Error) => {
         error.message += `\n${JSON.stringify(await service(name), null, 2)}`; // its events say what kept it
+        throw error;
+      });
+    },
+    async inactive(name) {
+      await until(async () => (await service(name)).status, 'INACTIVE').catch(async (error: Error) => {
+        const { taskArns } = await ecs('ListTasks', {});
+        const { tasks } = await ecs('DescribeTasks', { tasks: taskArns });
+        error.message += `\n${JSON.stringify([await service(name), tasks], null, 2)}`; // the tasks that did not end
         throw error;
       });
     },

@@ -101,6 +101,7 @@ export function createPushServer(deps: PushServerDeps): PushServer {
     counters[COUNTER.PUSH_SESSIONS] = --open;
     for (const [id, key] of session.subscriptions) keys.unsubscribe(key, wordOf(session, id));
     countSubscriptions(-session.subscriptions.size);
+    counters[COUNTER.PUSH_KEYS] = keys.size;
     session.subscriptions.clear();
     session.behind.clear();
     sessions[session.index] = undefined;

@@ -1,10 +1,11 @@
 // The chart in all its shapes and options: linted, rendered, its objects seen to fit together, its zones.yaml checked, and each
 // object that a combination makes given to a real API server for a dry run.
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { loadNodeConfig, nodeFileSchema } from '../../src/config/loading/load-node.ts';
 import { collections } from '../support/chart/collections.ts';
 import {
   type Combination,
@@ -131,6 +132,30 @@ test('`healthdns check` accepts every zones.yaml', options, async (t) => {
     assert.deepEqual([code, stderr], [0, ''], of);
   });
 });
+
+test(
+  'the agent of shape node-local accepts every node.yaml, and keys that it does not have are refused',
+  options,
+  async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), 'healthdns-chart-'));
+    t.after(() => rm(folder, { recursive: true, force: true }));
+    const texts = new Set([...distinct.values()].flatMap(({ object }) => object.data?.['node.yaml'] ?? []));
+    assert.ok(texts.size > 1);
+    const file = join(folder, 'node.yaml');
+    const certificates = join(plane.folder, 'certificates');
+    const authority = join(certificates, (await readdir(certificates)).find((name) => name.endsWith('.crt'))!);
+    for (const text of texts) {
+      // The authority's certificate is in the pod alone.
+      await writeFile(file, text.replaceAll('/etc/healthdns-authority/ca.crt', authority));
+      assert.deepEqual(await loadNodeConfig(file).then((loaded) => (loaded.ok ? [] : loaded.problems)), []);
+    }
+    const template = await readFile('deploy/helm/healthdns/templates/_helpers.tpl', 'utf8');
+    const listed = /not \(has \$key \(list ([^)]+)\)\)/.exec(template)![1]!.match(/\w+/g)!;
+    const { properties } = JSON.parse(await readFile('deploy/helm/healthdns/values.schema.json', 'utf8'));
+    const ofAgent = Object.keys(nodeFileSchema.pipe[0].getter(undefined).entries);
+    assert.deepEqual(listed.sort(), ofAgent.filter((key) => key in properties.config.properties).sort());
+  },
+);
 
 test('the API server accepts every object of every combination', options, async () => {
   assert.ok(distinct.size > 100);

@@ -150,6 +150,22 @@ for (const shape of ['beside', 'replace'])
     },
   );
 
+test(
+  'shape node-local: the account of the agent may do nothing, and its token is not in the pod',
+  options,
+  async (t) => {
+    const { needs } = SHAPES['node-local']!;
+    const objects = await createAll(t, { ...needs, fullnameOverride: 'dns-node' });
+    assert.deepEqual(granted(objects), []);
+    assert.equal(ofKind(objects, 'DaemonSet').spec.template.spec.automountServiceAccountToken, false);
+    const account = '/api/v1/namespaces/kube-system/serviceaccounts/dns-node';
+    const { body } = await plane.client.create(`${account}/token`, { spec: { expirationSeconds: 3600 } });
+    const client = createRestClient(plane.url, body.status.token);
+    t.after(() => client.close());
+    for (const path of [SERVICES, NODES, PODS]) assert.equal((await client.get(path)).status, 403, path);
+  },
+);
+
 const refusals = (one: ChartPod): string[] => one.log().filter((line) => /forbidden|denied/i.test(line));
 
 const WRITING: Values = {
@@ -260,6 +276,8 @@ async function runTasks(admin: string): Promise<void> {
   await ask('CreateCluster', { clusterName: 'other' });
   await ask('CreateService', { cluster: 'other', serviceName: 'short', taskDefinition: 'web', desiredCount: 0 });
   await ask('DeleteService', { cluster: 'other', service: 'short', force: true });
+  const short = { cluster: 'other', services: ['short'] };
+  await until(async () => (await ask('DescribeServices', short)).services[0].status, 'INACTIVE');
   await ask('DeleteCluster', { cluster: 'other' });
 }
 

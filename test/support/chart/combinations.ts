@@ -15,7 +15,17 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
   replace: { needs: { shape: 'replace', 'service.clusterIP': '10.96.0.10' }, refuses: [] },
   'node-local': {
     needs: { shape: 'node-local', 'nodeLocal.upstream': '10.96.0.53' },
-    refuses: ['autoscaling', 'proportional', 'serviceMonitor', 'cloudMap', 'ecs', 'drain', 'events', 'zones'],
+    refuses: [
+      'autoscaling',
+      'proportional',
+      'serviceMonitor',
+      'cloudMap',
+      'ecs',
+      'drain',
+      'events',
+      'zones',
+      'config.push',
+    ],
   },
 };
 
@@ -105,6 +115,7 @@ export const OPTIONS: Readonly<Record<string, readonly Values[]>> = {
       config: { limits: { tcpConnections: 50 } },
     },
   ],
+  push: [{}, { 'config.push': { listen: '0.0.0.0:853', plaintext: true } }],
   ownZones: [
     {},
     {

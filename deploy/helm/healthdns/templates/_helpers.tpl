@@ -69,6 +69,11 @@ default
 {{- if .Values.zones -}}
 {{- fail "zones: shape node-local has the zones of its replicas; name them in nodeLocal.zones" -}}
 {{- end -}}
+{{- range $key, $_ := .Values.config -}}
+{{- if not (has $key (list "logLevel" "server" "limits" "cache" "hosts" "templates" "dns64" "rebindingFilter" "loopDetection" "loadbalance" "acl" "rewrite" "nsid" "queryLog")) -}}
+{{- fail (printf "config.%s: the agent of shape node-local does not have this key" $key) -}}
+{{- end -}}
+{{- end -}}
 {{- range list "cloudMap" "ecs" "drain" "events" -}}
 {{- if (index $.Values .).writeAccess -}}
 {{- fail (printf "%s.writeAccess: shape node-local does not talk to the API server" .) -}}

@@ -27,15 +27,22 @@ export function packFacts(facts: readonly Fact[]): PackedFacts {
 export const unpackFacts = ({ stated, seconds }: PackedFacts): readonly Fact[] =>
   seconds === WHOLE ? (stated as readonly Fact[]) : [withTime(stated as Fact, seconds)];
 
-/** Seconds since 1970, or WHOLE if the fact cannot be stored without its time. */
+/** More do not fit into 32 bits. */
+const MOST_MS = 2 ** 32 * 1000;
+
+/**
+ * Seconds since 1970, or WHOLE if the fact cannot be stored without its time. The shift makes an integer of a quotient: V8 keeps any
+ * other number in 16 bytes of its own.
+ */
 function secondsOf({ sinceMs, reportedMs, untilMs, addresses, staleSinceMs }: Fact): number {
   return reportedMs === undefined &&
     untilMs === undefined &&
     addresses === undefined &&
     staleSinceMs === undefined &&
     sinceMs >= 0 &&
+    sinceMs < MOST_MS &&
     sinceMs % 1000 === 0
-    ? sinceMs / 1000
+    ? (sinceMs / 1000) >>> 0
     : WHOLE;
 }
 

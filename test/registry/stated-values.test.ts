@@ -11,7 +11,7 @@ import { fact, instance } from '../support/model.ts';
 const timeMs = fc.oneof(
   fc.nat(2_000_000_000).map((seconds) => seconds * 1000),
   fc.nat(2 ** 41),
-  fc.constant(-1000),
+  fc.constantFrom(-1000, (2 ** 32 - 1) * 1000, 2 ** 32 * 1000, 2 ** 33 * 1000),
 );
 const factOf: fc.Arbitrary<Fact> = fc.record(
   {

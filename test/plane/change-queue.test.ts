@@ -74,6 +74,23 @@ test('a change added after packed names is not sent before them', async () => {
   assert.equal(await packed.now(), true);
 });
 
+test('changes that are sent at once and those that wait arrive in the order in which they were added', async () => {
+  const { queue, sent, acknowledgeAll } = queueFor(['a']);
+  // More than four messages.
+  const names = Array.from({ length: 8_000 }, (_, i) => `name-${i}.of-some-length.test.`);
+  const done = settled(queue.add(names.map((name) => replace(name, 1))));
+  assert.equal(sent.length, 4);
+  assert.ok(queue.waiting() > 0);
+  const later = settled(queue.add([replace(names[0]!, 2), replace(names.at(-1)!, 2)]));
+  const arrived: string[] = [];
+  while (sent.length > 0) {
+    arrived.push(...sent.flatMap((message) => message.names));
+    acknowledgeAll();
+  }
+  assert.deepEqual(arrived, [...names.slice(0, -1).map((name) => `${name} 1`), `${names.at(-1)} 2`, `${names[0]} 2`]);
+  assert.deepEqual([await done.now(), await later.now()], [true, true]);
+});
+
 test('a superseded change resolves only after its successor has been applied', async () => {
   const { queue, sent, acknowledgeAll } = queueFor(['a']);
   for (const name of ['one.test.', 'two.test.', 'three.test.', 'four.test.']) void queue.add([replace(name, 1)]);

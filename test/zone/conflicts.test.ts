@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { clusterZone, instance, kubernetesService, POLICY, setUpZones, zoneConfig } from '../support/zone-setup.ts';
+import {
+  clusterZone,
+  instance,
+  kubernetesService,
+  POLICY,
+  port,
+  setUpZones,
+  zoneConfig,
+} from '../support/zone-setup.ts';
 
 const inCluster = (cluster: string, path: string, createdMs: number) =>
   kubernetesService(path, { key: `kubernetes/${cluster}/${path}`, source: `kubernetes/${cluster}`, createdMs });
@@ -280,4 +288,21 @@ test('a reverse name is answered for each service at the address, and explain sa
     owners.map(({ answered }) => answered),
     [['PTR'], ['PTR']],
   );
+});
+
+test('a service that is published in parts is explained like one that is published whole, also the names of its instances', async () => {
+  const ports = [port('http', 80)];
+  const many = Array.from({ length: 300 }, (_, i) => instance(`i${i}`, [`10.1.${i >> 8}.${i & 255}`], { ports }));
+  const explained = async (splitFrom: number) => {
+    const { state, zones } = setUpZones([clusterZone()], { splitFrom });
+    state(kubernetesService('prod/big', { ports }), many);
+    await zones.flush();
+    const names = ['big', '_http._tcp.big', '10-1-0-7.big', 'nothing.big'].map(
+      (name) => `${name}.prod.svc.cluster.local.`,
+    );
+    return JSON.parse(JSON.stringify([...names, '7.0.1.10.in-addr.arpa.'].map((name) => zones.explain(name))));
+  };
+  const [parts, whole] = [await explained(2), await explained(1_000)];
+  assert.equal(parts[0].rrsets[0].leftOut.length, 300); // not judged
+  assert.deepEqual(parts, whole);
 });

@@ -74,7 +74,7 @@ test('a registered instance is answered at once, follows its health and survives
 test('a registered instance is checked with the command that the configuration defines for its service', async (t) => {
   const folder = await temporaryFolder(t);
   const line = `test -e '${folder}'/$HEALTHDNS_INSTANCE_ID`;
-  const check = `healthCheck: { type: exec, command: [CMD-SHELL, "${line}"], interval: 1, timeout: 1, retries: 1 }`;
+  const check = `healthCheck: { type: exec, command: [CMD-SHELL, "${line}"], interval: 1, timeout: 60, retries: 1 }`;
   const cloudMap = `{ writes: loopback, store: memory, healthChecks: [{ namespace: shop.local, service: api, ${check} }] }`;
   const { http, dns } = await start(t, await fileWith(t, cloudMap));
   const { body } = await call(http, 'CreatePrivateDnsNamespace', { Name: 'shop.local', Vpc: 'vpc-1' });

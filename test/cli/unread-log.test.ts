@@ -45,7 +45,7 @@ async function instance(t: TestContext) {
 test('a log that nobody reads blocks neither verdicts nor HTTP nor SIGTERM; dropped lines are counted', async (t) => {
   const checked = await instance(t);
   const file = join(await temporaryFolder(t), 'zones.yaml');
-  const check = `{ type: http, port: ${checked.port}, path: /, interval: 1, timeout: 1, retries: 1 }`;
+  const check = `{ type: http, port: ${checked.port}, path: /, interval: 1, timeout: 60, retries: 1 }`;
   await writeFile(
     file,
     `queryLog: {}

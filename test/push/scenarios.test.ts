@@ -77,7 +77,7 @@ async function check(
     return;
   }
   subscriptions.set(key, held);
-  await until(() => difference(held, name, type, expect), undefined, 10_000).catch((error: Error) => {
+  await until(() => difference(held, name, type, expect), undefined).catch((error: Error) => {
     throw new Error(`${place}: ${error.message}`);
   });
 }

@@ -144,7 +144,7 @@ zones:
           type: exec
           command: [CMD-SHELL, "test -e '${folder}'/$HEALTHDNS_INSTANCE_ID"]
           interval: 1
-          timeout: 1
+          timeout: 60 # on a busy machine a healthy instance stays healthy
           retries: 1
         instances:
           - { id: api-1, ipv4: 10.1.0.1, ipv6: "fd00::1" }

@@ -247,7 +247,7 @@ test('a node that is not ready takes its pods out', () =>
       status: { conditions: [{ type: 'Ready', status }] },
     });
     server.put('nodes', node('Unknown'));
-    await until(() => cluster.answered('web'), ['10.0.0.2'], 5_000);
+    await until(() => cluster.answered('web'), ['10.0.0.2']);
     server.put('nodes', node('True'));
     await until(() => cluster.answered('web'), ['10.0.0.1', '10.0.0.2']);
   }));
@@ -272,10 +272,10 @@ for (const order of ['pod first', 'slice first', 'named by another slice'] as co
         status: { conditions: [{ type: 'Ready', status }] },
       });
       server.put('nodes', node('Unknown'));
-      await until(() => cluster.answered('web'), [], 5_000);
+      await until(() => cluster.answered('web'), []);
       // Stated again, the slice still does not name the node.
       server.put('endpointslices', slice('a', 'web', [endpoint('10.0.0.1', 'web-1'), endpoint('10.0.0.2')]));
-      await until(() => cluster.answered('web'), ['10.0.0.2'], 5_000);
+      await until(() => cluster.answered('web'), ['10.0.0.2']);
       server.put('nodes', node('True'));
       await until(() => cluster.answered('web'), ['10.0.0.1', '10.0.0.2']);
     }));

@@ -38,7 +38,7 @@ try {
   // of another file would be looked up for every query.
   const threads = ['src/config/loading/load-thread.ts', 'src/thread/thread.ts', 'src/thread/push-thread.ts'];
   // A node's agent has neither a control plane nor other threads.
-  const node = await build({ ...common, entryPoints: ['src/node/main.ts'] });
+  const node = await build({ ...common, entryPoints: ['src/node/main.ts', 'src/config/loading/load-node-process.ts'] });
   const cli = await build({ ...common, splitting: true, entryPoints: ['src/cli.ts', threads[0]] });
   const thread = await build({ ...common, entryPoints: threads.slice(1) });
   for (const { path, text } of [...cli.outputFiles, ...thread.outputFiles, ...node.outputFiles])
@@ -77,7 +77,7 @@ try {
 async function writeBundle(path, text) {
   const name = relative(join(process.cwd(), folder), path);
   await mkdir(dirname(path), { recursive: true });
-  const entry = /^(cli|thread|load-thread|push-thread|main)\.js$/.test(basename(path));
+  const entry = /^(cli|thread|load-thread|push-thread|load-node-process|main)\.js$/.test(basename(path));
   const bundle = entry ? name.replace(/js$/, 'bundle.js') : name;
   await writeFile(join(folder, bundle), asScript(text, name), 'utf8');
   if (!entry) return;

@@ -1,5 +1,5 @@
 // Starts servers from a finished bundle and keeps the code that V8 compiled for them: first for a static zone, so that the
-// smallest server has no more than it needs, then for what clusters need beside it.
+// smallest server has no more than it needs, then for what clusters need beside it; and an agent of a node.
 import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
@@ -28,16 +28,19 @@ export async function writeCodeCache(folder) {
     await run(folder, temporary, { ...common, zones: [{ name: 'static.test', records }] });
     const cluster = [{ name: 'cluster.test', kubernetes: { kubeconfig: './kubeconfig' } }];
     await run(folder, temporary, { ...common, zones: cluster, cloudMap: { store: 'memory' } });
+    const replicas = { push: '127.0.0.1:9', plaintext: true };
+    const { listen, http } = common;
+    await run(folder, temporary, { listen, http, zones: ['static.test'], replicas }, ['node', '--config']);
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
 }
 
-async function run(folder, temporary, config) {
+async function run(folder, temporary, config, command = ['serve']) {
   const file = join(temporary, 'zones.yaml');
   await writeFile(file, JSON.stringify(config));
   const recorder = fileURLToPath(new URL('record-code-cache.cjs', import.meta.url));
-  const server = spawn(process.execPath, ['--require', recorder, join(folder, 'cli.js'), 'serve', file], {
+  const server = spawn(process.execPath, ['--require', recorder, join(folder, 'cli.js'), ...command, file], {
     env: { ...process.env, HEALTHDNS_RECORDED: join(process.cwd(), folder, 'load.js') },
     stdio: ['ignore', 'pipe', 'ignore'],
     timeout: TIMEOUT_MS,

@@ -24,7 +24,8 @@ export function explainName(agent: AgentState, name: WireName): string {
   lines.push(`  zone ${formatName(zone)}, ${state}`);
   const views = held.view(name);
   if (views.length === 0) lines.push('  nothing is held: the next question is forwarded to a replica, and subscribed');
-  for (const view of views) lines.push(...linesOf(view));
+  const isAlias = views.some(({ type }) => type === TYPE.CNAME);
+  for (const view of views) if (!isAlias || view.type === TYPE.CNAME) lines.push(...linesOf(view));
   return `${lines.join('\n')}\n`;
 }
 

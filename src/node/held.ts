@@ -222,7 +222,7 @@ class HeldRRsets implements Held {
     for (const entry of this.entries.values()) {
       entry.id = NO_ID;
       entry.isAwaited = false;
-      entry.pending = [];
+      entry.pending = NOTHING;
       if (entry.lostMs === FRESH) entry.lostMs = lastHeardMs;
     }
   }
@@ -334,7 +334,7 @@ class HeldRRsets implements Held {
     const isOf = (type: number) => (change: RecordChange) => change.type === type || change.type === TYPE.ANY;
     this.change(entry, changes.filter(isOf(entry.type)), isFirst);
     entry.isAwaited = false;
-    entry.pending = [];
+    entry.pending = NOTHING;
     if (entry.type !== TYPE.CNAME) this.changeAlias(name, changes.filter(isOf(TYPE.CNAME)), isFirst);
     this.publish(name);
     this.wantTargets(name);
@@ -394,7 +394,7 @@ class HeldRRsets implements Held {
     if (id === undefined) return;
     entry.id = id;
     entry.isAwaited = true;
-    entry.pending = [];
+    entry.pending = NOTHING;
     this.byId.set(id, entry);
   }
 

@@ -1,10 +1,18 @@
 // The entry of `healthdns node`, which src/cli.ts loads by URL: a bundle of its own without a control plane.
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 import { systemClock } from '../clock.ts';
-import { loadNodeConfig } from '../config/loading/load-node.ts';
-import { createLogger } from '../log.ts';
+import type { NodeLoadResult } from '../config/loading/load-node.ts';
+import { trimFreedMemory } from '../native/libc.ts';
 import { ListenError } from '../native/listen-error.ts';
 import { startAgent } from './agent.ts';
 import { serveHttp } from './http.ts';
+import { createNodeLogger } from './log.ts';
+
+/** Next to this file, both as built for tests and bundled. */
+const loader = fileURLToPath(new URL('../config/loading/load-node-process.js', import.meta.url));
 
 export interface NodeOptions {
   readonly file: string;
@@ -15,14 +23,18 @@ export interface NodeOptions {
 
 /** Resolves to the exit code once stopped: 0, or 1 if it could not start. */
 export async function runNode({ file, out, err, onStop }: NodeOptions): Promise<number> {
-  const loaded = await loadNodeConfig(file);
+  // Small garbage is collected often, and a heap grows to twice what is alive: an agent allocates little.
+  setFlagsFromString('--heap-growing-percent=100');
+  setFlagsFromString('--semi-space-growth-factor=1');
+  trimFreedMemory();
+  const loaded = await loadAside(file);
   if (!loaded.ok) {
     for (const problem of loaded.problems) err(problem);
     return 1;
   }
   const { config, warnings } = loaded;
   for (const warning of warnings) err(`warning: ${warning}`);
-  const log = createLogger({ level: config.logLevel });
+  const log = createNodeLogger(config.logLevel, systemClock.now);
   const stopped = new Promise<void>((resolve) => onStop(resolve));
   const agent = startAgent(config, { clock: systemClock, random: Math.random, log });
   const http = config.http.map((listen) => serveHttp(listen, agent, systemClock, log));
@@ -47,4 +59,15 @@ export async function runNode({ file, out, err, onStop }: NodeOptions): Promise<
   );
   await agent.stop();
   return 0;
+}
+
+async function loadAside(file: string): Promise<NodeLoadResult> {
+  const child = fork(loader, { serialization: 'advanced', execArgv: [] });
+  child.send(file);
+  const failed = once(child, 'exit').then(([code]) => {
+    throw new Error(`reading ${file} ended with ${code}`);
+  });
+  failed.catch(() => {});
+  const [result] = (await Promise.race([once(child, 'message'), failed])) as [NodeLoadResult];
+  return result;
 }

@@ -5,7 +5,7 @@ import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import type { Clock, Random, Timer } from '../clock.ts';
 import type { ListenAddress } from '../config/config.ts';
 import type { ReplicasConfig } from '../config/node-config.ts';
-import { type Attempt, TOO_BUSY, type Transport } from '../forward/upstream/attempt.ts';
+import { type Attempt, NOT_CONNECTED, type Transport } from '../forward/upstream/attempt.ts';
 import type { Logger } from '../log.ts';
 import { Session, type SessionEvents } from './session.ts';
 
@@ -37,7 +37,7 @@ export interface Replicas {
   address(): string;
   /** Why there is no session; '': there is one, or none was tried yet. */
   trouble(): string;
-  /** Queries over the session; TOO_BUSY without one, so that the next server is asked at once. */
+  /** Queries over the session; without one they fail at once, so that the next server is asked at once. */
   readonly transport: Transport;
   /** A question that is not a client's. */
   askAgain(attempt: Attempt): void;
@@ -92,7 +92,7 @@ export function startReplicas(config: ReplicasConfig, deps: ReplicasDeps): Repli
     counts.pushes += session.pushes;
     current = undefined;
     established = undefined;
-    if (wasEstablished) {
+    if (wasEstablished && !isStopped) {
       log.warn('session lost', { replica: address(), reason });
       deps.lost(session.lastHeardMs);
     }
@@ -108,7 +108,7 @@ export function startReplicas(config: ReplicasConfig, deps: ReplicasDeps): Repli
   };
 
   const ask = (attempt: Attempt, forClient: boolean): void => {
-    if (established === undefined) attempt.failed(TOO_BUSY);
+    if (established === undefined) attempt.failed(NOT_CONNECTED);
     else established.ask(attempt, forClient);
   };
 

@@ -13,8 +13,9 @@ import {
 } from '../../src/dns/dso/operations.ts';
 import { type Change, composePush } from '../../src/dns/dso/push.ts';
 import { composeMessage, type MessageParts, parseMessage } from '../../src/dns/message/message.ts';
+import type { MessageRecord } from '../../src/dns/message/record.ts';
 import { formatName } from '../../src/dns/name.ts';
-import { FLAG, RCODE, typeName } from '../../src/dns/types.ts';
+import { FLAG, RCODE, TYPE, typeName } from '../../src/dns/types.ts';
 import { records } from './zone-text.ts';
 
 export interface FakeReplica {
@@ -96,11 +97,21 @@ export async function startFakeReplica(zone = '', port = 0): Promise<FakeReplica
     return messages;
   }
 
-  function answersFor(name: Uint8Array, type: number) {
-    const wanted = formatName(name).toLowerCase();
-    return records(replica.zone).filter(
-      (record) => formatName(record.name) === wanted && [type, 5].includes(record.type),
-    );
+  let indexed = '';
+  let index = new Map<string, MessageRecord[]>();
+
+  /** Of that type, and aliases. */
+  function answersFor(name: Uint8Array, type: number): MessageRecord[] {
+    if (indexed !== replica.zone) {
+      index = new Map();
+      for (const record of records(replica.zone)) {
+        const owner = formatName(record.name);
+        index.set(owner, [...(index.get(owner) ?? []), record]);
+      }
+      indexed = replica.zone;
+    }
+    const all = index.get(formatName(name).toLowerCase()) ?? [];
+    return all.filter((record) => record.type === type || record.type === TYPE.CNAME);
   }
 
   function serve(socket: Socket): void {

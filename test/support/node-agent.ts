@@ -27,6 +27,8 @@ export interface AgentOptions {
   readonly hold?: Partial<NodeConfig['hold']>;
   readonly random?: () => number;
   readonly zones?: readonly string[];
+  /** undefined: plain TCP. */
+  readonly tls?: NodeConfig['replicas']['tls'];
 }
 
 const RCODES = ['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED'];
@@ -41,7 +43,7 @@ export function nodeConfig(options: Omit<AgentOptions, 'clock'>): NodeConfig {
     http: [],
     logLevel: 'silent',
     zones: options.zones ?? ['test.'],
-    replicas: { push: options.push.map(onLoopback), dns: (options.dns ?? []).map(upstream), tls: undefined },
+    replicas: { push: options.push.map(onLoopback), dns: (options.dns ?? []).map(upstream), tls: options.tls },
     hold: { rrsets: 1000, bytes: 1_000_000, unusedSeconds: 300, negativeSeconds: 5, ...options.hold },
     server: {
       udp: 'plain',

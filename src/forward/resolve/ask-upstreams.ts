@@ -5,7 +5,7 @@ import { extraText } from '../../dns/extra-text.ts';
 import { MessageError } from '../../dns/reader.ts';
 import { EDE, RCODE, rcodeName } from '../../dns/types.ts';
 import type { Answer } from '../upstream/answer.ts';
-import { TOO_BUSY, UNREADABLE } from '../upstream/attempt.ts';
+import { isNotToBlame, UNREADABLE } from '../upstream/attempt.ts';
 import { type Deadline, type Deadlines, NOT_WAITING } from '../upstream/deadlines.ts';
 import { type JudgeRules, judgeReply, LameReply } from '../upstream/judge.ts';
 import type { ForwardQuestion } from '../upstream/question.ts';
@@ -152,7 +152,7 @@ class Inquiry implements Deadline {
     }
     if (reason === REFUSED) this.forgetAllOf(sent.upstream);
     // Where nothing listens, or there is no room, the next moment will be no better; but a connection may just have ended.
-    const most = reason === REFUSED || reason === TOO_BUSY ? this.order.length : 2 * this.order.length;
+    const most = reason === REFUSED || isNotToBlame(reason) ? this.order.length : 2 * this.order.length;
     if (this.attempts < most) this.askNext();
     else if (this.waiting.length === 0) this.fail(0);
   }

@@ -16,6 +16,11 @@ export interface Attempt {
 /** The reason given where we have no room, descriptor or memory: nothing was sent, and the server is not to blame. */
 export const TOO_BUSY = 'too many queries in flight';
 
+/** The same where the transport waits for a connection of its own. */
+export const NOT_CONNECTED = 'is not connected';
+
+export const isNotToBlame = (reason: string): boolean => reason === TOO_BUSY || reason === NOT_CONNECTED;
+
 const OUR_LIMITS: readonly string[] = ['EAGAIN', 'ENOBUFS', 'ENOMEM', 'EMFILE', 'ENFILE'];
 
 /** Why a socket failed, as a reason for `failed`. */

@@ -5,7 +5,7 @@ import { TYPE } from '../../dns/types.ts';
 import type { OpenSocket } from '../../native/connected-datagram.ts';
 import type { RouteSettings, UpstreamSettings } from '../../plane/forward-settings.ts';
 import { countReply, createUpstreamCounters, type UpstreamCounters } from '../../plane/forward-statistics.ts';
-import { type Attempt, TOO_BUSY, type Transport } from './attempt.ts';
+import { type Attempt, isNotToBlame, type Transport } from './attempt.ts';
 import { type Deadlines, deadline, NOT_WAITING } from './deadlines.ts';
 import { composeUpstreamQuery, isTruncated, saysCannotRead } from './exchange.ts';
 import { type ForwardQuestion, plainQuestion } from './question.ts';
@@ -171,7 +171,7 @@ export class Upstream {
 
   /** For Sending. */
   handleFailure({ listener }: Sending, reason: string): void {
-    if (reason !== TOO_BUSY && reason !== BUG) this.noteFailure(reason);
+    if (!isNotToBlame(reason) && reason !== BUG) this.noteFailure(reason);
     listener.failed(reason);
   }
 
@@ -335,5 +335,6 @@ class Sending implements Attempt, Cancellable {
 
 export function upstreamLabel(settings: UpstreamSettings): string {
   const host = settings.address.includes(':') ? `[${settings.address}]` : settings.address;
-  return `${settings.tls === undefined ? '' : 'tls://'}${host}:${settings.port}`;
+  // One with a transport of its own has no port.
+  return `${settings.tls === undefined ? '' : 'tls://'}${host}${settings.port === 0 ? '' : `:${settings.port}`}`;
 }

@@ -1,0 +1,7 @@
+// The entry of a process that reads the file of `healthdns node`: the parser and the schemas take as much memory as all names that
+// a node holds, and what they took is not given back by a thread that ends.
+import { loadNodeConfig } from './load-node.ts';
+
+process.once('message', (file: string) => {
+  void loadNodeConfig(file).then((result) => process.send?.(result, () => process.disconnect()));
+});

@@ -104,6 +104,17 @@ export function trimFreedMemory(): void {
   }
 }
 
+/** Freed memory in the middle of the heap goes back to the kernel, too. Does nothing without glibc or koffi. */
+export function returnFreedMemory(): void {
+  try {
+    createRequire(import.meta.url)('koffi')
+      .load(null)
+      .func('int malloc_trim(size_t pad)')(0);
+  } catch {
+    // Optional.
+  }
+}
+
 /** The used part of koffi's API. */
 interface Koffi {
   load(path: null): { func(prototype: string): never };

@@ -10,6 +10,7 @@ import { ListenError } from '../native/listen-error.ts';
 import { startAgent } from './agent.ts';
 import { serveHttp } from './http.ts';
 import { createNodeLogger } from './log.ts';
+import { keepHeapSmall } from './tidy.ts';
 
 /** Next to this file, both as built for tests and bundled. */
 const loader = fileURLToPath(new URL('../config/loading/load-node-process.js', import.meta.url));
@@ -47,6 +48,7 @@ export async function runNode({ file, out, err, onStop }: NodeOptions): Promise<
     await agent.stop();
     return 1;
   }
+  keepHeapSmall(systemClock);
   for (const { address, port, transport, mode } of agent.listening())
     if (transport === 'udp')
       out(`DNS   ${address.includes(':') ? `[${address}]` : address}:${port} (UDP and TCP, ${mode})`);

@@ -55,7 +55,9 @@ for (const transport of ['plain TCP', 'TLS'] as const) {
     });
 
     test('a wildcard, an alias and a service record are held under the names that are asked for', async (t) => {
-      await server.state('*.wild 5 A 10.0.0.4\nalias 5 CNAME target\ntarget 5 A 10.0.0.5\n_http._tcp 5 SRV 0 1 80 target');
+      await server.state(
+        '*.wild 5 A 10.0.0.4\nalias 5 CNAME target\ntarget 5 A 10.0.0.5\n_http._tcp 5 SRV 0 1 80 target',
+      );
       const agent = await agentOf(t);
       const questions = ['any.wild.x.test. A', 'alias.x.test. A', '_http._tcp.x.test. SRV'];
       const first = [];

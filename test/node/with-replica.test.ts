@@ -88,6 +88,29 @@ for (const transport of ['plain TCP', 'TLS'] as const) {
       }
     });
 
+    test('when a replica ends, its agents go to the other one and answer what that one knows', async (t) => {
+      const leaving = await startPushServer(transport);
+      await leaving.state('zone x.test.\nmoved 5 A 10.0.2.1');
+      await server.state('moved 5 A 10.0.2.2');
+      const ca = join(folder, 'ca.crt');
+      // Each has a certificate of its own.
+      if (leaving.certificate !== undefined) writeFileSync(ca, `${leaving.certificate}\n${server.certificate}`);
+      const tls = transport === 'TLS' ? { ca, serverName: undefined } : undefined;
+      const replicas = { push: [leaving.port, server.port], tls, zones: ['x.test.'] };
+      const common = { clock: systemClock, random: Math.random, ...replicas };
+      const agents = Array.from({ length: 10 }, () => startTestAgent(t, common));
+      for (const agent of agents) {
+        await until(agent.hasBeenFresh, true);
+        await hold(agent, 'moved.x.test. A', 'moved');
+        assert.equal(await agent.answer('moved.x.test. A'), 'moved.x.test. 5 IN A 10.0.2.1');
+      }
+      await leaving.close();
+      for (const agent of agents) {
+        await until(() => agent.answer('moved.x.test. A'), 'moved.x.test. 5 IN A 10.0.2.2');
+        assert.equal(agent.replicas.address(), `127.0.0.1:${server.port}`);
+      }
+    });
+
     if (transport === 'TLS')
       test('a certificate for another name is not accepted', async (t) => {
         const agent = await agentOf(t, 'other.test');

@@ -8,7 +8,6 @@ import { systemClock } from '../src/clock.ts';
 import { parseName } from '../src/dns/name.ts';
 import { composeRdata } from '../src/dns/rdata/rdata.ts';
 import { TYPE } from '../src/dns/types.ts';
-import { raiseInliningLimits } from '../src/plane/inlining.ts';
 import {
   ALWAYS_ANSWERED,
   type Change,
@@ -17,6 +16,7 @@ import {
   type RRset,
 } from '../src/plane/records.ts';
 import { startDataPlane } from '../src/plane/threads.ts';
+import { raiseInliningLimits } from '../src/wiring/v8-flags.ts';
 
 const [, , zoneFile = '', zone = '', port = '0', threads = '1'] = process.argv;
 

@@ -8,7 +8,6 @@ import { type Overview, overviewOf } from './http/overview.ts';
 import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { readsFiles } from './plane/forward-settings.ts';
-import { lowerInliningLimits, raiseInliningLimits } from './plane/inlining.ts';
 import type { ListeningAddress, RunningDataPlane } from './plane/plane.ts';
 import { startDataPlane } from './plane/threads.ts';
 import type { WaitingThread } from './plane/waiting-thread.ts';
@@ -17,7 +16,6 @@ import { startCensus } from './wiring/census.ts';
 import { firstChecks, type RunningChecks, startChecks } from './wiring/checks.ts';
 import { type ControlPlane, createControlPlane } from './wiring/control-plane.ts';
 import { descriptorLimit, descriptorWarning } from './wiring/descriptor-limit.ts';
-import { collectEarly, growYoungGeneration } from './wiring/heap.ts';
 import { startHistory } from './wiring/history.ts';
 import { type RunningHttp, startHttp } from './wiring/http.ts';
 import { collectMetrics } from './wiring/metrics.ts';
@@ -25,6 +23,7 @@ import { startObserving } from './wiring/observing.ts';
 import { onceLoaded } from './wiring/once-loaded.ts';
 import { planeSettings, presentAddresses, serverAddresses } from './wiring/plane-settings.ts';
 import { NOTHING_TO_DO, prepareAll } from './wiring/reload.ts';
+import { collectEarly, growYoungGeneration, lowerInliningLimits, raiseInliningLimits } from './wiring/v8-flags.ts';
 import type { NameExplanation } from './zone/explain/explain.ts';
 
 export interface Dependencies {

@@ -1,5 +1,6 @@
-// `healthdns explain NAME`: asks a running server.
-
+// `healthdns explain NAME` and `healthdns explain --config`: ask a running server.
+import type { ConfigStatus } from '../config/in-force.ts';
+import { describeConfig } from '../config/in-force.ts';
 import { MOMENT, parseMoment } from '../http/moment.ts';
 import { CommandError, EXIT } from './exit-code.ts';
 import { requestServer, type ServerFlags } from './server-request.ts';
@@ -46,4 +47,20 @@ function queryOf({ json, history, since, at, from }: ExplainOptions): URLSearchP
     query.set(key, new Date(ms).toISOString());
   }
   return query;
+}
+
+/** `healthdns explain --config`: prints the configuration of a running server; resolves to the exit code: 1 if the file on disk was refused. Throws CommandError if there is no reply. */
+export async function explainConfig(
+  server: ServerFlags,
+  asJson: boolean,
+  print: (text: string) => void,
+): Promise<number> {
+  const response = await requestServer(server, 'config');
+  if (response.status !== 200)
+    throw new CommandError(
+      `${server.http} does not tell its configuration (${response.status}): is it the \`admin\` address of healthdns?`,
+    );
+  const status = (await response.json()) as ConfigStatus;
+  for (const line of asJson ? [JSON.stringify(status, null, 2)] : describeConfig(status)) print(line);
+  return status.refused === undefined ? EXIT.OK : EXIT.FAILED;
 }

@@ -22,8 +22,7 @@ import {
 } from './arguments.ts';
 import { flushCache, listCache } from './cache.ts';
 import { CommandError, EXIT } from './exit-code.ts';
-import { explain } from './explain.ts';
-import { explainConfig } from './explain-config.ts';
+import { explain, explainConfig } from './explain.ts';
 import { addOperatingCommands } from './operate.ts';
 import { hintsFor } from './query-hint.ts';
 import type { ServeOptions } from './serve.ts';

@@ -14,7 +14,7 @@ import { ListenError } from '../native/listen-error.ts';
 import type { WaitingThread } from '../plane/waiting-thread.ts';
 import { formatProblem } from '../reading/problem.ts';
 import { readTextFile } from '../reading/text-file.ts';
-import { keepYoungGenerationSmall } from '../wiring/heap.ts';
+import { keepYoungGenerationSmall } from '../wiring/v8-flags.ts';
 import { describeHealth, describeServing } from './banner.ts';
 import { CommandError, EXIT } from './exit-code.ts';
 import { watchFiles } from './file-watch.ts';

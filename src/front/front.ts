@@ -16,8 +16,15 @@ import { type AclAction, createAcl } from './acl.ts';
 import { type Autopath, createAutopath } from './autopath.ts';
 import { createOwnDns64, forIpv4 } from './dns64-ours.ts';
 import { createNsid } from './nsid.ts';
-import { redirectedAlias, withRest } from './redirect.ts';
-import { createRewriter, type Rewriting, withAlias, withName, withNameBack } from './rewrite.ts';
+import {
+  createRewriter,
+  type Rewriting,
+  redirectedAlias,
+  withAlias,
+  withName,
+  withNameBack,
+  withRest,
+} from './rewrite.ts';
 import { createVetting } from './vetting.ts';
 
 export interface Front {

@@ -253,3 +253,36 @@ export function withAlias(response: Uint8Array, asked: WireName, ttlSeconds: num
 function fitting(message: Message, asked: WireName, maxBytes: number): Uint8Array {
   return composeTruncating({ ...message, questions: [{ ...message.questions[0], name: asked }] }, maxBytes);
 }
+
+/** An alias in an answer that leads to another target: CoreDNS's `rewrite cname`. */
+export interface Redirected {
+  /** How many records of the answer come before the alias. */
+  readonly at: number;
+  readonly target: WireName;
+}
+
+/** The first alias of the answer for whose target one of the functions has another. */
+export function redirectedAlias(
+  response: Uint8Array,
+  targets: readonly ((target: WireName) => WireName | undefined)[],
+): Redirected | undefined {
+  const { answers } = parseMessage(response);
+  for (const [at, { type, rdata }] of answers.entries()) {
+    const target = type === TYPE.CNAME ? targets.map((of) => of(lowerCased(rdata))).find(Boolean) : undefined;
+    if (target !== undefined) return { at, target };
+  }
+  return undefined;
+}
+
+/** The answer up to the alias, which leads to its new target, and what was found there. */
+export function withRest(response: Uint8Array, { at, target }: Redirected, rest: Uint8Array): Uint8Array {
+  const message = parseMessage(response);
+  const found = parseMessage(rest);
+  const alias = { ...message.answers[at], rdata: target };
+  return composeTruncating({
+    ...found,
+    id: message.id,
+    questions: message.questions,
+    answers: [...message.answers.slice(0, at), alias, ...found.answers],
+  });
+}

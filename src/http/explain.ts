@@ -2,6 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import { NameError } from '../dns/name.ts';
+import { describePolicies } from '../health/policies/policies.ts';
 import { sharePercent } from '../health/policies/slow-start.ts';
 import { whyUncounted } from '../health/rules/effective-status.ts';
 import type { History } from '../history/history.ts';
@@ -24,7 +25,6 @@ import { summarize } from './explanation-summary.ts';
 import { explanationText, printableLines } from './explanation-text.ts';
 import { localRule } from './forwarding.ts';
 import { MOMENT, parseMoment } from './moment.ts';
-import { policyText } from './policy-text.ts';
 
 export interface ExplainSources extends AskedContext {
   /** For browsers. */
@@ -269,3 +269,15 @@ function isoTime(milliseconds: number): string {
 }
 
 const isBelow = (name: string, claim: string): boolean => claim === '.' || name === claim || name.endsWith(`.${claim}`);
+
+/** The policy of a service, for people. */
+function policyText(policy: ServicePolicy): string {
+  return [
+    `unknown is ${policy.unknown === 'answer' ? 'answered' : 'excluded'}`,
+    `if none may be answered: ${policy.whenAllUnhealthy}`,
+    ...(policy.maxAnswers === 0 ? [] : [`at most ${policy.maxAnswers} answers`]),
+    ...(policy.routing === 'weighted' ? ['one answer, by weight'] : []),
+    ...(policy.publishNotReady ? ['published regardless of health'] : []),
+    ...describePolicies(policy),
+  ].join('; ');
+}

@@ -86,79 +86,61 @@ const HINFO_TTL_SECONDS = 3600;
 /** Beside EDE 14. */
 const FILES_UNREAD = 'not ready: hosts files and resolv.conf have not been read';
 
-// biome-ignore lint/complexity/noExcessiveLinesPerFunction: a closure over memory and table, which V8 compiles in as constants: as a class an answer took 14 to 20 % longer
+/** What answering one query after the other shares; overwritten by the next query. */
+interface Answering {
+  readonly deps: ResponderDeps;
+  readonly settings: ResponderSettings;
+  readonly reader: QuestionReader;
+  readonly edns: QueryEdns;
+  readonly reply: Reply;
+}
+
 export function createResponder(deps: ResponderDeps): QueryHandler {
-  const { memory, counters, table, hashSeed, forwarder } = deps;
+  const { memory, counters, table, hashSeed } = deps;
   const settings = {
     ...deps.settings,
     udpPayloadBytes: Math.max(UDP_BYTES_WITHOUT_EDNS, deps.settings.udpPayloadBytes),
   };
   const reader = createQuestionReader(memory.bytes, memory.spareAt, hashSeed);
-  const { question } = reader;
-  const edns = emptyQueryEdns();
-  const reply = emptyReply();
-  const read = createQueryReading(memory, counters, settings, reader, edns);
-  const search = createSearch(deps, reader, reply);
-  const chaos = createChaosAnswers(settings);
+  const respondWith = createAnswers({ deps, settings, reader, edns: emptyQueryEdns(), reply: emptyReply() });
   const large = memory.slots;
   const noted = new Int32Array(memory.slots);
 
-  /** Adds the records of the response to the query that was read. `target`: what an alias out of our zones leads to. */
-  const answer = (to: number, overTcp: boolean, target: TargetAnswer | undefined, fallsThrough: boolean): number => {
-    beginReply(reply, memory.responseAt[to], question.length, limitOf(edns, settings, overTcp), overTcp, edns.present);
-    if (edns.present && edns.version > 0) return OUTCOME.BAD_VERSION;
-    if (question.type === TYPE.AXFR || question.type === TYPE.IXFR) return OUTCOME.PROHIBITED;
-    if (question.class === CLASS.IN) return search(target, fallsThrough);
-    return question.class === CLASS.CH ? answerChaos() : OUTCOME.REFUSED;
-  };
+  const respondSlot = (slot: number, queryLength: number, to: number, overTcp: boolean): number | Later =>
+    respondWith(slot, queryLength, to, overTcp, undefined);
 
-  const answerChaos = (): number => {
-    const rdata = chaos(question.name, question.type);
-    if (rdata === undefined) return OUTCOME.REFUSED;
-    const at = reply.at;
-    addRecord(memory, reply, HEADER_BYTES, TYPE.TXT, 0, rdata, rdata.length);
-    memory.view.setUint16(at + 4, CLASS.CH);
-    return OUTCOME.HIT;
+  return {
+    respondSlot,
+    respond(query, queryLength, out, overTcp) {
+      memory.bytes.set(queryLength < query.length ? query.subarray(0, queryLength) : query, memory.queryAt[large]);
+      const length = respondSlot(large, queryLength, large, overTcp);
+      if (typeof length === 'number' && length > 0) out.set(memory.responses[large].subarray(0, length));
+      return length;
+    },
+    note(slot, queryLength) {
+      const at = memory.queryAt[slot];
+      noted[slot] = hashName(memory.bytes, hashSeed, at + HEADER_BYTES, at + queryLength);
+    },
+    touch: (count) => table.touch(noted, count),
+    memory,
+    counters,
   };
+}
 
-  /** RCODE, AA and EDE follow from the outcome. Returns the length of the response. */
-  const end = (slot: number, queryLength: number, outcome: number, target: TargetAnswer | undefined): number => {
-    const rcode = outcome === OUTCOME.TARGET ? target!.rcode : RCODE_OF[outcome];
-    if (outcome <= OUTCOME.NXDOMAIN) reply.authoritative = true;
-    // SERVFAIL is never authoritative; so do BIND and Knot.
-    if (rcode === RCODE.SERVFAIL) reply.authoritative = false;
-    reply.rcode = rcode;
-    if (EDE_OF[outcome] !== NO_EDE) reply.ede = EDE_OF[outcome];
-    // A refusal is no longer than its query: nothing is amplified for a forged sender.
-    if (rcode === RCODE.REFUSED && !reply.overTcp && reply.at + OPT_BYTES_WITH_EDE > reply.base + queryLength)
-      reply.ede = NO_EDE;
-    const length = endReply(memory, reply, memory.queryAt[slot], edns, settings);
-    if (reply.truncated) counters[COUNTER.TRUNCATED]++;
-    // Later responses are counted when they come (front/observer.ts).
-    if (target === undefined) countOwn(rcode, length);
-    return length;
-  };
-
-  const countOwn = (rcode: number, length: number): void => {
-    const proto = reply.overTcp ? 1 : 0;
-    counters[COUNTER.SIZES + proto * SIZE_BOUNDS.length + SIZE_SLOTS[length]]++;
-    counters[COUNTER.SIZE_SUM + proto] += length;
-    counters[COUNTER.RCODES + rcode]++;
-  };
+/** Answers a query that lies in the packet memory. */
+function createAnswers(answering: Answering) {
+  const { deps, settings, reader, edns, reply } = answering;
+  const { memory, counters, forwarder } = deps;
+  const { question } = reader;
+  const read = createQueryReading(memory, counters, settings, reader, edns);
+  const answer = createAnswering(answering);
+  const end = createEnding(answering);
+  const forward = createForwarding(answering);
+  const large = memory.slots;
 
   const countQuery = (): void => {
     counters[memory.arrival + typeCounter(question.type)]++;
     if (edns.present && edns.dnssecOk) counters[COUNTER.DNSSEC_OK]++;
-  };
-
-  const forward = (slot: number, queryLength: number, to: number): number | Miss => {
-    counters[COUNTER.FORWARDED]++;
-    const response = memory.responses[to];
-    const { maxBytes, overTcp } = reply;
-    const answered = forwarder!.answer(memory.queries[slot], queryLength, question.length, response, 0, maxBytes);
-    if (typeof answered === 'number' && answered > 0)
-      countResponse(counters, BY_CACHE, response[3] & 15, answered, overTcp);
-    return answered;
   };
 
   const respondWith = (
@@ -210,24 +192,79 @@ export function createResponder(deps: ResponderDeps): QueryHandler {
     };
   };
 
-  const respondSlot = (slot: number, queryLength: number, to: number, overTcp: boolean): number | Later =>
-    respondWith(slot, queryLength, to, overTcp, undefined);
+  return respondWith;
+}
 
-  return {
-    respondSlot,
-    respond(query, queryLength, out, overTcp) {
-      memory.bytes.set(queryLength < query.length ? query.subarray(0, queryLength) : query, memory.queryAt[large]);
-      const length = respondSlot(large, queryLength, large, overTcp);
-      if (typeof length === 'number' && length > 0) out.set(memory.responses[large].subarray(0, length));
-      return length;
-    },
-    note(slot, queryLength) {
-      const at = memory.queryAt[slot];
-      noted[slot] = hashName(memory.bytes, hashSeed, at + HEADER_BYTES, at + queryLength);
-    },
-    touch: (count) => table.touch(noted, count),
-    memory,
-    counters,
+function createAnswering({ deps, settings, reader, edns, reply }: Answering) {
+  const { memory } = deps;
+  const { question } = reader;
+  const search = createSearch(deps, reader, reply);
+  const chaos = createChaosAnswers(settings);
+
+  /** Adds the records of the response to the query that was read. `target`: what an alias out of our zones leads to. */
+  const answer = (to: number, overTcp: boolean, target: TargetAnswer | undefined, fallsThrough: boolean): number => {
+    beginReply(reply, memory.responseAt[to], question.length, limitOf(edns, settings, overTcp), overTcp, edns.present);
+    if (edns.present && edns.version > 0) return OUTCOME.BAD_VERSION;
+    if (question.type === TYPE.AXFR || question.type === TYPE.IXFR) return OUTCOME.PROHIBITED;
+    if (question.class === CLASS.IN) return search(target, fallsThrough);
+    return question.class === CLASS.CH ? answerChaos() : OUTCOME.REFUSED;
+  };
+
+  const answerChaos = (): number => {
+    const rdata = chaos(question.name, question.type);
+    if (rdata === undefined) return OUTCOME.REFUSED;
+    const at = reply.at;
+    addRecord(memory, reply, HEADER_BYTES, TYPE.TXT, 0, rdata, rdata.length);
+    memory.view.setUint16(at + 4, CLASS.CH);
+    return OUTCOME.HIT;
+  };
+
+  return answer;
+}
+
+function createEnding({ deps, settings, edns, reply }: Answering) {
+  const { memory, counters } = deps;
+
+  /** RCODE, AA and EDE follow from the outcome. Returns the length of the response. */
+  const end = (slot: number, queryLength: number, outcome: number, target: TargetAnswer | undefined): number => {
+    const rcode = outcome === OUTCOME.TARGET ? target!.rcode : RCODE_OF[outcome];
+    if (outcome <= OUTCOME.NXDOMAIN) reply.authoritative = true;
+    // SERVFAIL is never authoritative; so do BIND and Knot.
+    if (rcode === RCODE.SERVFAIL) reply.authoritative = false;
+    reply.rcode = rcode;
+    if (EDE_OF[outcome] !== NO_EDE) reply.ede = EDE_OF[outcome];
+    // A refusal is no longer than its query: nothing is amplified for a forged sender.
+    if (rcode === RCODE.REFUSED && !reply.overTcp && reply.at + OPT_BYTES_WITH_EDE > reply.base + queryLength)
+      reply.ede = NO_EDE;
+    const length = endReply(memory, reply, memory.queryAt[slot], edns, settings);
+    if (reply.truncated) counters[COUNTER.TRUNCATED]++;
+    // Later responses are counted when they come (front/observer.ts).
+    if (target === undefined) countOwn(rcode, length);
+    return length;
+  };
+
+  const countOwn = (rcode: number, length: number): void => {
+    const proto = reply.overTcp ? 1 : 0;
+    counters[COUNTER.SIZES + proto * SIZE_BOUNDS.length + SIZE_SLOTS[length]]++;
+    counters[COUNTER.SIZE_SUM + proto] += length;
+    counters[COUNTER.RCODES + rcode]++;
+  };
+
+  return end;
+}
+
+/** A question that is not ours: answered from the cache, or later. */
+function createForwarding({ deps, reader, reply }: Answering) {
+  const { memory, counters, forwarder } = deps;
+  const { question } = reader;
+  return (slot: number, queryLength: number, to: number): number | Miss => {
+    counters[COUNTER.FORWARDED]++;
+    const response = memory.responses[to];
+    const { maxBytes, overTcp } = reply;
+    const answered = forwarder!.answer(memory.queries[slot], queryLength, question.length, response, 0, maxBytes);
+    if (typeof answered === 'number' && answered > 0)
+      countResponse(counters, BY_CACHE, response[3] & 15, answered, overTcp);
+    return answered;
   };
 }
 

@@ -153,6 +153,11 @@ const CHANGES: Readonly<Record<string, Change>> = {
   },
   topQueries: inThreads('topQueries: false', 'topQueries: true'),
   dnstap: inThreads('dnstap: { to: /run/healthdns/dnstap.sock }'),
+  push: {
+    after: 'push: { listen: "127.0.0.1:0", plaintext: true }',
+    see: ({ ask }) => ask('_dns-push-tls._tcp.a.local.', 'SRV'),
+    expected: ['NXDOMAIN', 'NOERROR SRV'],
+  },
   cloudMap: {
     after: 'cloudMap: { writes: off, account: "123456789012" }',
     see: ({ call }) => call('Route53AutoNaming_v20170314.ListNamespaces'),
@@ -227,6 +232,7 @@ const OF_THREADS = [
     'topQueries',
     'dnstap',
     'nsid',
+    'push',
   ],
 ];
 

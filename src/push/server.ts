@@ -232,6 +232,17 @@ export function createPushServer(deps: PushServerDeps): PushServer {
 
   const requests: RequestDeps = { counters, send, subscribe, unsubscribe, query };
 
+  /** A bug that one client's message meets ends its session, not the thread with those of all. */
+  const handleGuarded = (session: Session, message: Uint8Array): Handled => {
+    try {
+      return handleMessage(session, message, requests);
+    } catch (error) {
+      deps.log('error', `DNS Push: a message could not be handled: ${(error as Error).stack ?? error}`);
+      end(session, 'error');
+      return undefined;
+    }
+  };
+
   /** Handles what has arrived, some messages in each turn; a client that does not read is not read from. */
   const handle = (session: Session): void => {
     const { reader, stream } = session;
@@ -249,7 +260,7 @@ export function createPushServer(deps: PushServerDeps): PushServer {
       session.aliveMs = clock.monotonicMs();
       if (!isKeepalive(message)) session.activeMs = session.aliveMs;
       skip(reader, length);
-      if (handleMessage(session, message, requests) === FATAL) end(session, 'protocol');
+      if (handleGuarded(session, message) === FATAL) end(session, 'protocol');
     }
     keep(reader);
     flushAll();

@@ -22,7 +22,6 @@ interface PlainConnection extends Conversation {
  * Rejects with ListenError. Node has no way to say how much the kernel keeps of answers that nobody reads: it is what the
  * system allows (net.ipv4.tcp_wmem).
  */
-// biome-ignore lint/complexity/noExcessiveLinesPerFunction: short functions over one listening socket and its connections
 export async function listenPlainTcp(
   handler: QueryHandler,
   address: SocketAddress,
@@ -33,80 +32,45 @@ export async function listenPlainTcp(
   const { counters } = handler;
   const out = Buffer.alloc(OUT_BYTES);
   const arrived = address.address.includes(':') ? COUNTER.TCP6 : COUNTER.TCP4;
-  /** Those that wait for a turn. */
-  const due = new Set<PlainConnection>();
-  let turnComes = false;
-
-  const isDue = (connection: PlainConnection): void => {
-    due.add(connection);
-    if (!turnComes) setImmediate(turn);
-    turnComes = true;
-  };
-  /** Queries are answered after the event loop has read them, so that its turns are not longer. */
-  const turn = (): void => {
-    let work = 0;
-    for (const connection of due) {
-      if (work >= TURN_WORK) break;
-      due.delete(connection);
-      conversations.answer(connection);
-      work += conversations.work();
-    }
-    turnComes = due.size > 0;
-    if (turnComes) setImmediate(turn);
-  };
+  const turns = createTurns(
+    (connection) => conversations.answer(connection),
+    () => conversations.work(),
+  );
   const conversations = createConversations<PlainConnection>(handler, settings, arrived, {
     connections,
     out,
     send: ({ socket }, length) => socket.write(Uint8Array.prototype.slice.call(out, 0, length)),
     unsentBytes: ({ socket }) => socket.writableLength,
     expect(connection, reading, postponed) {
-      if (postponed) isDue(connection);
+      if (postponed) turns.add(connection);
       if (reading) connection.socket.resume();
       else connection.socket.pause();
     },
     end: ({ socket }) => socket.end(),
   });
-  const close = ({ socket }: PlainConnection) => void socket.destroy();
-  const giveUp = ({ socket }: PlainConnection) =>
-    void (socket.writableLength > 0 ? socket.resetAndDestroy() : socket.destroy());
 
   const serve = (socket: Socket): void => {
     if (!connections.admit()) {
       socket.destroy();
       return;
     }
-    const nowMs = clock.monotonicMs();
-    const connection: PlainConnection = {
-      openedMs: nowMs,
-      lastActiveMs: nowMs,
-      reader: createStreamReader(),
-      client: parseIp(withoutScope(socket.remoteAddress ?? '')),
-      port: socket.remotePort,
-      waiting: 0,
-      heldBytes: 0,
-      close: close as PlainConnection['close'],
-      giveUp: giveUp as PlainConnection['giveUp'],
-      ended: false,
-      open: true,
-      answering: false,
-      socket,
-    };
+    const connection = newConnection(socket, clock.monotonicMs());
     connections.add(connection);
     const receive = (chunk: Uint8Array, length: number) => {
       conversations.received(connection, chunk, length);
-      if (due.has(connection)) socket.pause();
-      isDue(connection);
+      if (turns.has(connection)) socket.pause();
+      turns.add(connection);
     };
     socket.on('data', (chunk) => receive(chunk, chunk.length));
     socket.on('drain', () => {
       connections.active(connection);
-      isDue(connection);
+      turns.add(connection);
     });
     socket.on('end', () => receive(out, 0));
     socket.on('error', () => counters[COUNTER.TCP_ABORTED]++);
     socket.on('close', () => {
       connection.open = false;
-      due.delete(connection);
+      turns.remove(connection);
       connections.forget(connection);
     });
   };
@@ -129,6 +93,53 @@ export async function listenPlainTcp(
     close: closed,
   };
 }
+
+/** Queries are answered after the event loop has read them, so that its turns are not longer. */
+function createTurns(answer: (connection: PlainConnection) => void, workDone: () => number) {
+  /** Those that wait for a turn. */
+  const due = new Set<PlainConnection>();
+  let turnComes = false;
+  const turn = (): void => {
+    let work = 0;
+    for (const connection of due) {
+      if (work >= TURN_WORK) break;
+      due.delete(connection);
+      answer(connection);
+      work += workDone();
+    }
+    turnComes = due.size > 0;
+    if (turnComes) setImmediate(turn);
+  };
+  return {
+    add(connection: PlainConnection): void {
+      due.add(connection);
+      if (!turnComes) setImmediate(turn);
+      turnComes = true;
+    },
+    has: (connection: PlainConnection) => due.has(connection),
+    remove: (connection: PlainConnection) => void due.delete(connection),
+  };
+}
+
+const close = ({ socket }: PlainConnection) => void socket.destroy();
+const giveUp = ({ socket }: PlainConnection) =>
+  void (socket.writableLength > 0 ? socket.resetAndDestroy() : socket.destroy());
+
+const newConnection = (socket: Socket, nowMs: number): PlainConnection => ({
+  openedMs: nowMs,
+  lastActiveMs: nowMs,
+  reader: createStreamReader(),
+  client: parseIp(withoutScope(socket.remoteAddress ?? '')),
+  port: socket.remotePort,
+  waiting: 0,
+  heldBytes: 0,
+  close: close as PlainConnection['close'],
+  giveUp: giveUp as PlainConnection['giveUp'],
+  ended: false,
+  open: true,
+  answering: false,
+  socket,
+});
 
 async function listen(server: Server, address: SocketAddress): Promise<void> {
   const failed = new Promise<never>((_resolve, reject) => {

@@ -177,7 +177,7 @@ class HeldRRsets implements Held {
     }
     if (this.isRefused(key)) return;
     const entry = this.newEntry(key, name, type);
-    this.makeRoom(entry);
+    this.makeRoom(1, bytesOf(entry));
     this.subscribe(entry);
     if (entry.id !== NO_ID) this.add(entry);
   }
@@ -212,7 +212,7 @@ class HeldRRsets implements Held {
       if (delivery.policy !== undefined) entry.policy = policyOf(delivery.policy);
       entry.pending = [...entry.pending, ...own];
       if (!delivery.isPartial) this.settle(entry, entry.pending);
-      else if (entry.pending.length > MAX_PENDING) this.refused(entry.id, 0);
+      else if (entry.pending.length > MAX_PENDING) this.decline(entry);
     }
   }
 
@@ -338,6 +338,16 @@ class HeldRRsets implements Held {
     if (entry.type !== TYPE.CNAME) this.changeAlias(name, changes.filter(isOf(TYPE.CNAME)), isFirst);
     this.publish(name);
     this.wantTargets(name);
+    // What came may need more room than was made when it was asked for.
+    if (bytesOf(entry) > this.deps.limits.bytes) this.decline(entry);
+    else this.makeRoom(0, 0);
+  }
+
+  /** More than may be held: from now on it is asked for. */
+  private decline(entry: Entry): void {
+    const { id } = entry;
+    if (id !== NO_ID) this.deps.subscriber.unsubscribe(id);
+    this.refused(id, 0);
   }
 
   private changeAlias(name: string, changes: readonly RecordChange[], isFirst: boolean): void {
@@ -431,10 +441,11 @@ class HeldRRsets implements Held {
     entry.records = records;
   }
 
-  /** Gives up the least recently used of some entries until there is room. */
-  private makeRoom(wanted: Entry): void {
-    const { rrsets, bytes } = this.deps.limits;
-    while (this.entries.size > 0 && (this.entries.size >= rrsets || this.size + bytesOf(wanted) > bytes)) {
+  /** Gives up the least recently used of some entries until there is room for so many more. */
+  private makeRoom(rrsets: number, bytes: number): void {
+    const { limits } = this.deps;
+    const isFull = () => this.entries.size + rrsets > limits.rrsets || this.size + bytes > limits.bytes;
+    while (this.entries.size > 0 && isFull()) {
       let oldest: Entry | undefined;
       let oldestMs = Number.POSITIVE_INFINITY;
       let looks = 0;

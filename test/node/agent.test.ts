@@ -1,7 +1,10 @@
 // An agent beside a replica: what it holds is what the replica says, and what it does not know it asks.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { DSO_TYPE, isDso, parseTlvs } from '../../src/dns/dso/message.ts';
+import { composeKeepalive } from '../../src/dns/dso/operations.ts';
 import { EDE } from '../../src/dns/types.ts';
+import { agentReadings } from '../../src/node/readings.ts';
 import { type FakeClock, fakeClock } from '../support/fake-clock.ts';
 import { startFakeReplica } from '../support/fake-replica.ts';
 import { type AgentOptions, startTestAgent } from '../support/node-agent.ts';
@@ -209,6 +212,48 @@ test('a session that fails is tried less and less often', async (t) => {
   assert.ok(failed >= 4 && failed <= 12, `${failed} attempts in 2 minutes`);
 });
 
+test('a session with nothing to say lives by its keepalives, at the interval that the replica grants', async (t) => {
+  const { agent, clock, replica } = await setUp(t, WWW);
+  let keepalives = 0;
+  replica.script = (message) => {
+    if (isDso(message) && parseTlvs(message)[0].type === DSO_TYPE.KEEPALIVE) keepalives++;
+    return false;
+  };
+  const isHeardNow = () => agent.replicas.session()?.lastHeardMs === clock.monotonicMs();
+  for (let i = 1; i <= 6; i++) {
+    await clock.advance(12_500);
+    await until(isHeardNow, true);
+    assert.equal(keepalives, i);
+  }
+  replica.send(composeKeepalive(0, false, { inactivityMs: 60_000, keepaliveMs: 60_000 }));
+  await clock.advance(100);
+  await until(isHeardNow, true);
+  await clock.advance(50_000);
+  assert.deepEqual([keepalives, agent.replicas.counts.lost], [6, 0]);
+});
+
+test('the staleness metric is the age of the oldest answer that may be given', async (t) => {
+  const { agent, clock, replica } = await setUp(t, WWW);
+  const staleness = () => agentReadings(agent).find(({ name }) => name === 'healthdns_node_staleness_seconds')?.value;
+  await hold(agent, 'www.test. A');
+  await clock.advance(10_000);
+  assert.equal(staleness(), 0);
+  await agent.answer('there-and-back.test. NS');
+  replica.script = () => true;
+  replica.cut();
+  await until(() => agent.replicas.session(), undefined);
+  await clock.advance(2_000);
+  assert.equal(staleness(), 2);
+  await clock.advance(5_000);
+  assert.equal(staleness(), 0, 'everything has expired');
+  replica.script = undefined;
+  replica.cut();
+  await clock.advance(60_000);
+  await until(() => agent.replicas.session() !== undefined, true);
+  await until(() => agent.answer('www.test. A'), BOTH);
+  assert.equal(staleness(), 0);
+});
+
 test('RETRY DELAY ends the session, and the other replica is used meanwhile', async (t) => {
   const { composeRetryDelay } = await import('../../src/dns/dso/operations.ts');
   const clock = fakeClock();
@@ -250,6 +295,34 @@ test('the RRset unused longest makes room for a new one', async (t) => {
   assert.ok(replica.subscriptions().includes('n0.test. A'));
   assert.equal(agent.held.counts.evicted, 4);
   assert.equal(agent.held.rrsets(), 16);
+});
+
+test('what is held takes no more than its bytes, also when an RRset grows', async (t) => {
+  const bytes = 5_000;
+  const zone = Array.from({ length: 20 }, (_, i) => `n${i}.test. 5 IN A 192.0.2.${i}`).join('\n');
+  const { agent, clock, replica } = await setUp(t, zone, { hold: { bytes, unusedSeconds: 80 } });
+  const fresh = () => agent.held.sample(99).length;
+  for (let i = 0; i < 20; i++) {
+    await agent.answer(`n${i}.test. A`);
+    await agent.answer('n0.test. A');
+    await until(() => fresh() === agent.held.rrsets(), true);
+    assert.ok(agent.held.bytes() <= bytes, `${agent.held.bytes()} bytes`);
+    await pass(clock, agent, 1_000);
+  }
+  const held = agent.held.rrsets();
+  assert.ok(held > 5 && held < 15, `${held} RRsets`);
+  assert.ok(replica.subscriptions().includes('n0.test. A'));
+  await clock.advance(5_000);
+  await agent.answer('n0.test. A');
+  replica.push(Array.from({ length: 100 }, (_, i) => `+n0.test. 5 IN A 198.51.100.${i}`).join('\n'));
+  await until(() => agent.held.rrsets() < held, true);
+  assert.ok(agent.held.bytes() <= bytes, `${agent.held.bytes()} bytes`);
+  assert.equal((await agent.answer('n0.test. A')).split('\n').length, 101);
+  // Alone it would take more than all may.
+  replica.push(Array.from({ length: 200 }, (_, i) => `+n0.test. 5 IN A 203.0.113.${i}`).join('\n'));
+  await until(() => replica.subscriptions().includes('n0.test. A'), false);
+  assert.equal(await agent.answer('n0.test. A'), 'n0.test. 5 IN A 192.0.2.0', 'asked for at the replica');
+  assert.ok(agent.held.bytes() <= bytes, `${agent.held.bytes()} bytes`);
 });
 
 test('an RRset that cannot be subscribed is asked for each time, and tried again later', async (t) => {

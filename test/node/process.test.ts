@@ -153,3 +153,33 @@ test('a second process takes the addresses over without a lost query', async (t)
   second.child.kill('SIGTERM');
   assert.equal(await second.exited, 0);
 });
+
+test('when one of two processes is killed, each client loses one query at most', async (t) => {
+  const replica = await replicaOf(t);
+  const killed = start(t, await fileOf(t, configOf(replica, '127.0.0.1:0')));
+  const port = await killed.listening;
+  const other = start(t, await fileOf(t, configOf(replica, `127.0.0.1:${port}`)));
+  assert.equal(await other.listening, port);
+  let isOver = false;
+  const clients = Array.from({ length: 10 }, () => ({ asked: 0, lost: 0 }));
+  const running = clients.map(async (client) => {
+    while (!isOver) {
+      client.asked++;
+      if ((await ask(port)) !== '192.0.2.1') client.lost++;
+    }
+  });
+  const more = async (queries: number) => {
+    const before = clients.map(({ asked }) => asked);
+    await until(() => clients.every(({ asked }, i) => asked >= before[i] + queries), true);
+  };
+  await more(20);
+  killed.child.kill('SIGKILL');
+  await killed.exited;
+  await more(20);
+  isOver = true;
+  await Promise.all(running);
+  assert.deepEqual(
+    clients.filter(({ lost }) => lost > 1),
+    [],
+  );
+});

@@ -27,6 +27,8 @@ import { catchUp, createSession, flush, isSlow, overdue, type Session } from './
 
 export interface PushServerDeps {
   readonly settings: PushSettings;
+  /** Of all sessions together. */
+  readonly unreadTotalBytes: number;
   readonly clock: Clock;
   readonly random: Random;
   readonly counters: Counters;
@@ -50,8 +52,6 @@ export interface PushServer {
 
 type End = (typeof PUSH_ENDS)[number];
 
-/** More unread bytes end a session. */
-const UNREAD_BYTES = 64 * 1024;
 /** Messages of one client that are handled before those of others are. */
 const TURN_MESSAGES = 100;
 const SWEEP_MS = 1_000;
@@ -78,6 +78,7 @@ export function createPushServer(deps: PushServerDeps): PushServer {
 
   const send = (session: Session, message: Uint8Array): void => {
     session.pending.push(message);
+    session.pendingBytes += message.length;
     session.aliveMs = clock.monotonicMs();
     touched.add(session);
   };
@@ -85,8 +86,8 @@ export function createPushServer(deps: PushServerDeps): PushServer {
   const flushAll = (): void => {
     for (const session of touched) {
       if (!session.isOpen) continue;
-      if (flush(session) > UNREAD_BYTES) end(session, 'unread');
-      else bringUp(session);
+      flush(session);
+      bringUp(session);
     }
     touched.clear();
     counters[COUNTER.PUSH_KEYS] = keys.size;
@@ -140,7 +141,7 @@ export function createPushServer(deps: PushServerDeps): PushServer {
   const bringUp = (session: Session): void => {
     while (session.isOpen && session.behind.size > 0 && !isSlow(session)) {
       for (const message of catchUp(session)) sendPush(session, message);
-      if (flush(session) > UNREAD_BYTES) end(session, 'unread');
+      flush(session);
     }
   };
 
@@ -252,8 +253,8 @@ export function createPushServer(deps: PushServerDeps): PushServer {
       if (left === 0 || isSlow(session)) {
         keep(reader);
         stream.pause();
-        if (left === 0) setImmediate(() => resume(session));
         flushAll();
+        if (!isSlow(session)) setImmediate(() => resume(session));
         return;
       }
       const message = reader.bytes.subarray(reader.start + 2, reader.start + 2 + length);
@@ -268,8 +269,9 @@ export function createPushServer(deps: PushServerDeps): PushServer {
 
   const resume = (session: Session): void => {
     if (!session.isOpen) return;
+    flush(session);
     bringUp(session);
-    if (!session.isOpen || isSlow(session)) return;
+    if (isSlow(session)) return;
     session.stream.resume();
     handle(session);
   };
@@ -285,7 +287,10 @@ export function createPushServer(deps: PushServerDeps): PushServer {
       received(session.reader, chunk, chunk.length);
       handle(session);
     });
-    stream.on('drain', () => resume(session));
+    stream.on('drain', () => {
+      session.stalledMs = clock.monotonicMs();
+      resume(session);
+    });
     stream.on('end', () => end(session, 'client'));
     stream.on('error', () => end(session, 'error'));
     stream.on('close', () => end(session, 'client'));
@@ -293,15 +298,25 @@ export function createPushServer(deps: PushServerDeps): PushServer {
 
   const sweep = (): void => {
     const nowMs = clock.monotonicMs();
-    let unread = 0;
     for (const session of sessions) {
-      if (session === undefined) continue;
-      unread += session.stream.writableLength;
-      const why = overdue(session, nowMs);
-      if (why !== undefined) end(session, why);
+      const why = session && overdue(session, nowMs);
+      if (why !== undefined) end(session!, why);
     }
-    counters[COUNTER.PUSH_UNREAD_BYTES] = unread;
+    counters[COUNTER.PUSH_UNREAD_BYTES] = limitUnread();
     sweeping = clock.setTimeout(sweep, SWEEP_MS);
+  };
+
+  /** Ends those that have not read for the longest time until the rest leaves no more than the limit; returns that rest. */
+  const limitUnread = (): number => {
+    const unread = sessions.filter((session) => session !== undefined && session.unreadBytes > 0) as Session[];
+    let total = unread.reduce((sum, session) => sum + session.unreadBytes, 0);
+    if (total > deps.unreadTotalBytes) unread.sort((a, b) => a.stalledMs - b.stalledMs);
+    for (const session of unread) {
+      if (total <= deps.unreadTotalBytes) break;
+      total -= session.unreadBytes;
+      end(session, 'unread');
+    }
+    return total;
   };
 
   /** RFC 8490 section 6.6.1.1: each its own delay, so that they do not return together. */

@@ -42,6 +42,7 @@ const engine = createEngine({
 const keys = createKeys();
 const server = createPushServer({
   settings: settings.push!,
+  unreadTotalBytes: settings.tcp.unreadTotalBytes,
   clock: systemClock,
   random: Math.random,
   ...{ counters, hashSeed: data.hashSeed, keys, handler: engine, acl: createAcl(settings.front?.acl ?? []), log },

@@ -1,8 +1,10 @@
 // The push thread beside the data threads: there only if it is configured, replaced by a reload, and when it dies.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { systemClock } from '../../src/clock.ts';
 import { parseName } from '../../src/dns/name.ts';
 import type { Change } from '../../src/plane/records.ts';
+import { startDataPlane } from '../../src/plane/threads.ts';
 import { pushClient } from '../support/push-client.ts';
 import { PUSH_LIMITS, startPushServer } from '../support/push-server.ts';
 import { startTestPlane, testSettings } from '../support/transports.ts';
@@ -60,4 +62,34 @@ test('an address that is not available leaves everything as it is', async (t) =>
   await assert.rejects(plane.replaceThreads({ ...testSettings({ udp: 'plain' }), push: taken }), /already in use/);
   assert.deepEqual(plane.pushListening(), []);
   assert.equal(plane.listening().length, 2);
+});
+
+test('a push thread that dies is replaced, and what is subscribed to again is true', async (t) => {
+  const log: string[] = [];
+  const plane = await startDataPlane(testSettings({ udp: 'plain', push }), {
+    threadUrl: new URL('./dying/thread.js', import.meta.url),
+    ...{ clock: systemClock, random: Math.random, slotCapacity: 1024, refill: () => changes },
+    log: (_level, message) => log.push(message),
+  });
+  t.after(() => plane.close());
+  await plane.apply(changes);
+  await plane.listen();
+  const [{ port }] = plane.pushListening();
+  const client = await pushClient(port);
+  await until((await client.subscribe('api.x.test.', 'A')).records, RECORD);
+  const gauge = () => [...plane.counters()].find(({ name }) => name === 'healthdns_push_subscriptions')?.value;
+  assert.equal(gauge(), 1);
+
+  plane.slots.set(plane.slots.allocate(), true);
+  await until(() => client.ended() !== undefined, true);
+  await until(() => log.some((line) => line === 'push thread 0 answers again'), true);
+  assert.match(
+    log.find((line) => line.includes('died'))!,
+    /^push thread 0 died and is replaced in \d+ ms: told to die/,
+  );
+  assert.equal(plane.restarts(), 1);
+  assert.equal(gauge(), 0);
+  const next = await pushClient(port);
+  await until((await next.subscribe('api.x.test.', 'A')).records, RECORD);
+  next.close();
 });

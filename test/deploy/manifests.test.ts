@@ -7,6 +7,7 @@ import { parse } from 'yaml';
 import { loadNodeConfig } from '../../src/config/loading/load-node.ts';
 import { healthdns, temporaryFolder } from '../support/command.ts';
 import { chartObjects, lintChart, type Manifest, manifestsOf, notesOfChart, ofKind } from '../support/manifests.ts';
+import { nodeJsonSchema } from '../support/reference.ts';
 import { requirement } from '../support/requirement.ts';
 
 async function checked(t: TestContext, objects: readonly Manifest[]): Promise<string> {
@@ -191,6 +192,25 @@ test('on every node, the chart runs a cache at an address of the node', requirem
   assert.match(spec.initContainers[0].command[2], /ip addr add fd00::10\/128 dev healthdns0/);
   for (const kind of ['Service', 'Deployment', 'ClusterRole', 'PodDisruptionBudget'])
     assert.equal(ofKind(objects, kind), undefined, kind);
+});
+
+test('the chart takes every key of node.yaml that it does not write itself', requirement('helm'), async (t) => {
+  const config = {
+    ...{ logLevel: 'warn', hold: { unusedSeconds: 600, rrsets: 2_000 }, server: { lameduckSeconds: 1 } },
+    ...{ limits: { tcpConnections: 100 }, cache: { maxEntries: 500 }, hosts: { ttlSeconds: 5 } },
+    ...{ templates: [{ zone: 'a.test' }], dns64: true },
+    ...{ rebindingFilter: true, loopDetection: true, loadbalance: false, acl: [{ action: 'block' }] },
+    ...{ rewrite: [{ from: 'a.test', to: 'b.test' }], nsid: 'node', queryLog: {} },
+  };
+  const written = ['listen', 'http', 'zones', 'replicas', 'forward'];
+  assert.deepEqual([...written, ...Object.keys(config)].sort(), Object.keys(nodeJsonSchema().properties ?? {}).sort());
+  const values = { shape: 'node-local', 'nodeLocal.upstream': '10.96.0.53', config };
+  const file = join(await temporaryFolder(t), 'node.yaml');
+  await writeFile(file, ofKind(await chartObjects(values), 'ConfigMap').data['node.yaml']);
+  const loaded = await loadNodeConfig(file);
+  assert.ok(loaded.ok, JSON.stringify(loaded));
+  assert.deepEqual([loaded.config.hold.unusedSeconds, loaded.config.hold.rrsets], [600, 2_000]);
+  await assert.rejects(chartObjects({ 'config.hold': { unusedSeconds: 5 } }), /config\.hold: only the agent/);
 });
 
 test('volumes, spread, autoscaling and a PodMonitor are available as chart values', requirement('helm'), async () => {

@@ -3,13 +3,23 @@
 import { readFileSync } from 'node:fs';
 import { toJsonSchema } from '@valibot/to-json-schema';
 import { fileSchema } from '../../src/config/loading/file.ts';
+import { nodeFileSchema } from '../../src/config/loading/load-node.ts';
 import { METRICS } from '../../src/metric-table.ts';
 import { ALERTS } from './monitoring/alerts.ts';
 
 /** Draft-07, which the YAML language server reads. Checks that JSON Schema cannot express are left to `healthdns check`. */
 export function jsonSchema(): object {
-  const { $schema, $defs = {}, ...schema } = toJsonSchema(fileSchema, { typeMode: 'input', ignoreActions: ['check'] });
-  return { $schema, title: 'healthdns zones.yaml', ...(inlined(schema, $defs) as object) };
+  return schemaOf(fileSchema, 'healthdns zones.yaml');
+}
+
+/** Of the file of `healthdns node`. */
+export function nodeJsonSchema(): SchemaNode {
+  return schemaOf(nodeFileSchema, 'healthdns node.yaml') as SchemaNode;
+}
+
+function schemaOf(file: typeof fileSchema | typeof nodeFileSchema, title: string): object {
+  const { $schema, $defs = {}, ...schema } = toJsonSchema(file, { typeMode: 'input', ignoreActions: ['check'] });
+  return { $schema, title, ...(inlined(schema, $defs) as object) };
 }
 
 /** With definitions in place of references: each of them is used once, by the schema that chose it by its input. */
@@ -31,14 +41,15 @@ export function jsonSchemaText(): string {
 const SET_BY_CHART = ['$schema', 'listen', 'http', 'forward', 'zones'];
 
 /**
- * The text of the chart's values.schema.json: scripts/chart-values.schema.json, with what goes into zones.yaml checked as
- * zones.yaml is, so that a mistake there fails at `helm install`.
+ * The text of the chart's values.schema.json: scripts/chart-values.schema.json, with what goes into zones.yaml and
+ * node.yaml checked as these are, so that a mistake there fails at `helm install`.
  */
 export function chartSchemaText(): string {
   const chart = JSON.parse(readFileSync('scripts/chart-values.schema.json', 'utf8'));
   const { properties = {} } = jsonSchema() as SchemaNode;
   const zone = (properties.zones!.items as SchemaNode).properties ?? {};
-  const config = Object.entries(properties).filter(([key]) => !SET_BY_CHART.includes(key));
+  const { properties: ofNode = {} } = nodeJsonSchema();
+  const config = Object.entries({ hold: ofNode.hold, ...properties }).filter(([key]) => !SET_BY_CHART.includes(key));
   chart.properties.kubernetes = zone.kubernetes;
   chart.properties.zones = properties.zones;
   chart.properties.prometheusRule.properties.disabled.items = { enum: ALERTS.map(({ name }) => name) };

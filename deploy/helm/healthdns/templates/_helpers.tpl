@@ -70,7 +70,7 @@ default
 {{- fail "zones: shape node-local has the zones of its replicas; name them in nodeLocal.zones" -}}
 {{- end -}}
 {{- range $key, $_ := .Values.config -}}
-{{- if not (has $key (list "logLevel" "server" "limits" "cache" "hosts" "templates" "dns64" "rebindingFilter" "loopDetection" "loadbalance" "acl" "rewrite" "nsid" "queryLog")) -}}
+{{- if not (has $key (list "logLevel" "hold" "server" "limits" "cache" "hosts" "templates" "dns64" "rebindingFilter" "loopDetection" "loadbalance" "acl" "rewrite" "nsid" "queryLog")) -}}
 {{- fail (printf "config.%s: the agent of shape node-local does not have this key" $key) -}}
 {{- end -}}
 {{- end -}}
@@ -79,6 +79,8 @@ default
 {{- fail (printf "%s.writeAccess: shape node-local does not talk to the API server" .) -}}
 {{- end -}}
 {{- end -}}
+{{- else if hasKey .Values.config "hold" -}}
+{{- fail "config.hold: only the agent of shape node-local has this key" -}}
 {{- end -}}
 {{- end -}}
 

@@ -58,7 +58,7 @@ export interface HeldCounts {
 export interface HeldView extends HeldPolicy {
   readonly name: WireName;
   readonly type: number;
-  readonly state: 'fresh' | 'ageing' | 'asked' | 'empty';
+  readonly state: 'fresh' | 'ageing' | 'asked' | 'empty' | 'expired';
   /** Left, if it ages. */
   readonly ttlSeconds: number;
   readonly unusedMs: number;
@@ -500,12 +500,11 @@ class HeldRRsets implements Held {
 
   private viewOf(entry: Entry): HeldView {
     const nowMs = this.deps.clock.monotonicMs();
-    const isEmpty = entry.records === '';
     return {
       ...entry.policy,
       name: wireName(entry),
       type: entry.type,
-      state: isEmpty ? (entry.isAwaited ? 'asked' : 'empty') : entry.lostMs === FRESH ? 'fresh' : 'ageing',
+      state: stateOf(entry),
       ttlSeconds: Math.max(0, ttlOf(entry, nowMs)),
       unusedMs: this.used[entry.usedSlot] !== 0 ? 0 : nowMs - entry.usedMs,
       records: recordsOf(entry),
@@ -534,6 +533,12 @@ const policyOf = ({ routing, maxAnswers }: HeldPolicy): HeldPolicy =>
 /** What is left of the TTL until it is looked at again: counted from when the replica was last heard of. */
 function ttlOf({ ttlSeconds, lostMs }: Entry, nowMs: number): number {
   return lostMs === FRESH ? ttlSeconds : ttlSeconds - Math.ceil((nowMs + AGE_MS - lostMs) / 1000);
+}
+
+function stateOf({ isAwaited, records, lostMs }: Entry): HeldView['state'] {
+  if (isAwaited && records === '') return 'asked';
+  if (lostMs === FRESH) return records === '' ? 'empty' : 'fresh';
+  return records === '' ? 'expired' : 'ageing';
 }
 
 function rrsetOf(entry: Entry, nowMs: number): RRset {

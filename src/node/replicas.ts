@@ -35,7 +35,7 @@ export interface Replicas {
   session(): Session | undefined;
   /** "192.0.2.1:853"; of the session, or of the one that is tried. */
   address(): string;
-  /** Why there is no session; '': there is one, or none was tried yet. */
+  /** Why there is no session, "192.0.2.1:853: ECONNREFUSED; …", of each replica; '': there is one, or none was tried yet. */
   trouble(): string;
   /** Queries over the session; without one they fail at once, so that the next server is asked at once. */
   readonly transport: Transport;
@@ -59,7 +59,8 @@ export function startReplicas(config: ReplicasConfig, deps: ReplicasDeps): Repli
   const address = () => label(config.push[turns.place()]);
   let current: Session | undefined;
   let established: Session | undefined;
-  let trouble = '';
+  /** By its address, what was wrong with each replica since it had the session. */
+  const troubles = new Map<string, string>();
   let timer: Timer | undefined;
   let isStopped = false;
 
@@ -81,7 +82,7 @@ export function startReplicas(config: ReplicasConfig, deps: ReplicasDeps): Repli
   const establish = (session: Session): void => {
     established = session;
     turns.succeeded();
-    trouble = '';
+    troubles.delete(address());
     counts.established++;
     log.info('session established', { replica: address() });
     deps.established();
@@ -101,8 +102,8 @@ export function startReplicas(config: ReplicasConfig, deps: ReplicasDeps): Repli
 
   const retryLater = (wasEstablished: boolean, reason: string, retryMs: number): void => {
     counts[wasEstablished ? 'lost' : 'failed']++;
-    if (!wasEstablished && trouble !== reason) log.warn('no session', { replica: address(), reason });
-    trouble = reason;
+    if (!wasEstablished && troubles.get(address()) !== reason) log.warn('no session', { replica: address(), reason });
+    troubles.set(address(), reason);
     if (retryMs > 0) counts.retryDelays++;
     timer = clock.setTimeout(connect, turns.failed(clock.monotonicMs(), Math.min(retryMs, MAX_RETRY_MS)));
   };
@@ -117,7 +118,7 @@ export function startReplicas(config: ReplicasConfig, deps: ReplicasDeps): Repli
     counts,
     address,
     session: () => established,
-    trouble: () => trouble,
+    trouble: () => (established === undefined ? [...troubles].map((trouble) => trouble.join(': ')).join('; ') : ''),
     transport: {
       send: (attempt) => ask(attempt, true),
       cancel: (attempt) => (attempt.via as Session | undefined)?.cancel(attempt),

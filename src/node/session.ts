@@ -16,10 +16,11 @@ import { parsePush } from '../dns/dso/push.ts';
 import { HEADER_BYTES } from '../dns/limits.ts';
 import { nameEnd, type WireName } from '../dns/name.ts';
 import { MessageError } from '../dns/reader.ts';
-import { CLASS, RCODE } from '../dns/types.ts';
+import { CLASS, RCODE, rcodeName } from '../dns/types.ts';
 import { type Attempt, TOO_BUSY, UNREADABLE } from '../forward/upstream/attempt.ts';
 import { isReplyTo, setId } from '../forward/upstream/exchange.ts';
 import type { Delivery, Subscriber } from './held.ts';
+import { socketReason } from './socket-reason.ts';
 
 export interface SessionEvents {
   /** The replica speaks DSO: it can be asked and subscribed to. */
@@ -75,7 +76,7 @@ export class Session implements Subscriber {
     socket.setNoDelay(true);
     socket.on(ready, () => this.open());
     socket.on('data', (chunk: Buffer) => this.receive(chunk));
-    socket.on('error', (error: NodeJS.ErrnoException) => this.end(error.code ?? error.message));
+    socket.on('error', (error: NodeJS.ErrnoException) => this.end(socketReason(error)));
     socket.on('end', () => this.end('closed by the replica'));
     socket.on('close', () => this.end('closed by the replica'));
     this.timer = clock.setTimeout(() => this.end('no session within 5 s'), OPENING_MS);
@@ -221,7 +222,7 @@ export class Session implements Subscriber {
   /** The response to the first KEEPALIVE. */
   private agree(id: number, rcode: number, [first]: readonly Tlv[]): void {
     if (rcode !== RCODE.NOERROR) {
-      this.end(`the replica refuses the session with RCODE ${rcode}`);
+      this.end(`the replica refuses the session: ${rcodeName(rcode)}`);
       return;
     }
     if (first?.type !== DSO_TYPE.KEEPALIVE) throw new MessageError('a response to KEEPALIVE without KEEPALIVE');
@@ -243,11 +244,16 @@ export class Session implements Subscriber {
         this.keepaliveMs = Math.max(MIN_KEEPALIVE_MS, parseKeepalive(first).keepaliveMs);
         break;
       case DSO_TYPE.RETRY_DELAY:
-        this.end(`the replica ends the session with RCODE ${rcode}`, Math.max(1, parseRetryDelay(first)));
+        this.endWithDelay(Math.max(1, parseRetryDelay(first)), rcode);
         break;
       default:
         throw new MessageError(`a notice with TLV ${first?.type ?? 'none'}`);
     }
+  }
+
+  private endWithDelay(retryMs: number, rcode: number): void {
+    const why = rcode === RCODE.NOERROR ? '' : `, ${rcodeName(rcode)}`;
+    this.end(`asked to come back in ${(retryMs / 1000).toFixed(1)} s (RETRY DELAY${why})`, retryMs);
   }
 
   private takePush(message: Buffer, tlvs: readonly Tlv[]): void {

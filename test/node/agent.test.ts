@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { DSO_TYPE, isDso, parseTlvs } from '../../src/dns/dso/message.ts';
 import { composeKeepalive } from '../../src/dns/dso/operations.ts';
+import { parseName } from '../../src/dns/name.ts';
 import { EDE } from '../../src/dns/types.ts';
+import { explainName } from '../../src/node/explain.ts';
 import { agentReadings } from '../../src/node/readings.ts';
 import { type FakeClock, fakeClock } from '../support/fake-clock.ts';
 import { startFakeReplica } from '../support/fake-replica.ts';
@@ -142,10 +144,16 @@ test('after the session is lost, records age by their TTL with EDE 3, and are ne
   );
   await clock.advance(2_500);
   assert.equal(await agent.answer('www.test. A'), BOTH.replaceAll(' 5 IN', ' 2 IN'));
+  assert.match(
+    explainName(agent, parseName('www.test.')),
+    /A from before the session was lost, TTL 1 s; in use\n {4}192/,
+  );
+  assert.match(explainName(agent, parseName('other.test.')), /nothing is held: the next question is SERVFAIL/);
   await clock.advance(3_000);
   const after = agent.answer('www.test. A');
   await clock.advance(10_000);
   assert.equal(await after, 'SERVFAIL');
+  assert.match(explainName(agent, parseName('www.test.')), /A nothing that is held is young enough without a session;/);
 });
 
 test('a new session replaces whole RRsets, those that are empty now as well', async (t) => {
@@ -206,7 +214,7 @@ test('a session that fails is tried less and less often', async (t) => {
   await until(() => agent.replicas.session(), undefined);
   for (let i = 0; i < 60; i++) {
     await clock.advance(2_000);
-    await until(() => agent.replicas.trouble(), 'ECONNREFUSED');
+    await until(() => agent.replicas.trouble(), `127.0.0.1:${replica.port}: ECONNREFUSED`);
   }
   const { failed } = agent.replicas.counts;
   assert.ok(failed >= 4 && failed <= 12, `${failed} attempts in 2 minutes`);
@@ -263,6 +271,7 @@ test('RETRY DELAY ends the session, and the other replica is used meanwhile', as
   await until(agent.hasBeenFresh, true);
   one.send(composeRetryDelay(0, 60_000));
   await until(() => agent.replicas.counts.retryDelays, 1);
+  assert.equal(agent.replicas.trouble(), `127.0.0.1:${one.port}: asked to come back in 60.0 s (RETRY DELAY)`);
   await clock.advance(500);
   await until(() => two.sockets.size, 1);
   assert.equal(one.sockets.size, 0);

@@ -39,7 +39,7 @@ test('a message that breaks the protocol ends the session, and another one is ma
     const { lost } = agent.replicas.counts;
     replica.send(message);
     await until(() => agent.replicas.counts.lost, lost + 1);
-    assert.match(agent.replicas.trouble(), /^protocol error: /, what);
+    assert.match(agent.replicas.trouble(), /^127\.0\.0\.1:\d+: protocol error: /, what);
     await clock.advance(1_000);
     await until(() => agent.replicas.session() !== undefined, true);
     await until(() => agent.answer('www.test. A'), WWW);

@@ -116,7 +116,23 @@ for (const transport of ['plain TCP', 'TLS'] as const) {
         const agent = await agentOf(t, 'other.test');
         await until(() => agent.replicas.counts.failed > 0, true);
         assert.equal(agent.hasBeenFresh(), false);
-        assert.match(agent.replicas.trouble(), /ERR_TLS_CERT_ALTNAME_INVALID/);
+        // The operator is told what it contains, and which key to change.
+        assert.match(
+          agent.replicas.trouble(),
+          /^127\.0\.0\.1:\d+: ERR_TLS_CERT_ALTNAME_INVALID: .*other\.test.*altnames: .*\(`replicas\.serverName` must/,
+        );
+      });
+
+    if (transport === 'TLS')
+      test('a certificate of an unknown authority is not accepted', async (t) => {
+        const tls = { ca: undefined, serverName: undefined };
+        const replicas = { push: [server.port], tls, zones: ['x.test.'] };
+        const agent = startTestAgent(t, { clock: systemClock, random: Math.random, ...replicas });
+        await until(() => agent.replicas.counts.failed > 0, true);
+        assert.match(
+          agent.replicas.trouble(),
+          /CERT.*: the replica's certificate is not of an authority in `replicas\.ca`/,
+        );
       });
   });
 }

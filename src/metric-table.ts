@@ -22,14 +22,14 @@ const CACHE = ['server', 'zones', 'view'];
 export const METRICS = {
   healthdns_build_info: gauge('wiring', 'The running version, as labels; always 1.', ['version', 'node']),
 
-  healthdns_dns_requests_total: counter('server', 'Messages that arrived.', ['proto', 'family']),
+  healthdns_dns_requests_total: counter('server', 'Messages received.', ['proto', 'family']),
   healthdns_dns_request_type_total: counter('server', 'Well-formed queries by type.', ['type']),
   healthdns_dns_do_requests_total: counter('server', 'Well-formed queries with the DO bit.'),
   healthdns_dns_responses_total: counter('server', 'Responses by rcode and by what answered.', ['rcode', 'by']),
   healthdns_dns_response_size_bytes: histogram('server', 'Sizes of responses.', ['proto']),
   healthdns_dns_request_duration_seconds: histogram(
     'server',
-    'From reading a query to its response: one response in 64, for those between as well, and all that wait for upstream servers.',
+    'Time from reading a query to its response. Sampled: one response in 64 counts for 64; every response that waits for upstream servers is measured.',
   ),
   healthdns_dns_truncated_total: counter('server', 'Responses with TC set.'),
   healthdns_dns_forwarded_total: counter('server', 'Queries for names outside our zones.'),
@@ -39,14 +39,14 @@ export const METRICS = {
   healthdns_udp_batches_total: counter('server', 'Batches read from UDP sockets.'),
   healthdns_udp_batched_total: counter('server', 'Messages in those batches.'),
   healthdns_tcp_connections: gauge('server', 'Open TCP connections.'),
-  healthdns_tcp_connections_total: counter('server', 'TCP connections by what became of them.', ['event']),
+  healthdns_tcp_connections_total: counter('server', 'TCP connections by outcome.', ['event']),
   healthdns_zones: gauge('server', 'Zones served.'),
   healthdns_names: gauge('server', 'Names served.'),
   healthdns_records: gauge('server', 'Records served, healthy or not.'),
   healthdns_table_bytes: gauge('server', 'Memory of the tables of all data threads.'),
 
   healthdns_changes_applied_total: counter('plane', 'Changes applied by data threads.'),
-  healthdns_changes_waiting: gauge('plane', 'Changes on their way to data threads.'),
+  healthdns_changes_waiting: gauge('plane', 'Changes in transit to data threads.'),
   healthdns_changes_bad_total: counter('plane', 'Changes that cannot be expressed in DNS.'),
   healthdns_data_threads: gauge('plane', 'Running data threads.'),
   healthdns_data_thread_restarts_total: counter('plane', 'Data threads that died and were replaced.'),
@@ -60,7 +60,7 @@ export const METRICS = {
   healthdns_push_unread_bytes: gauge('push', 'Bytes that wait for clients to read.'),
   healthdns_push_connections_total: counter(
     'push',
-    'Connections to the push address, by what became of them: opened, turned away at a limit, or without a handshake.',
+    'Connections to the push address, by outcome: opened, refused at a limit, or closed without a handshake.',
     ['event'],
   ),
   healthdns_push_sessions_ended_total: counter('push', 'Sessions that have ended, by reason.', ['reason']),
@@ -68,13 +68,13 @@ export const METRICS = {
   healthdns_push_subscriptions_refused_total: counter('push', 'SUBSCRIBE requests that were refused.'),
   healthdns_push_states_total: counter(
     'push',
-    'States of an RRset: sent to its subscribers, or skipped for one that reads slowly.',
+    'States of an RRset: sent to its subscribers, or skipped for a slow subscriber.',
     ['result'],
   ),
   healthdns_push_messages_total: counter('push', 'PUSH messages, one for each subscriber of a state.'),
 
   healthdns_cache_hits_total: counter('forward', 'Answers from the cache.', ['type']),
-  healthdns_cache_misses_total: counter('forward', 'Questions that the cache had no answer for.'),
+  healthdns_cache_misses_total: counter('forward', 'Cache misses.'),
   healthdns_cache_entries: gauge('forward', 'Answers in the cache.'),
   healthdns_cache_bytes: gauge('forward', 'Estimated memory of the cache.'),
   healthdns_cache_evictions_total: counter('forward', 'Answers dropped to make room.'),
@@ -82,7 +82,7 @@ export const METRICS = {
   healthdns_cache_prefetch_total: counter('forward', 'Answers refreshed before they expired.'),
   healthdns_forward_waiting: gauge('forward', 'Clients that wait for the upstreams of a zone.', ['zone']),
   healthdns_forward_sockets: gauge('forward', 'Open sockets to upstreams.'),
-  healthdns_forward_coalesced_total: counter('forward', 'Clients that waited for a question under way.'),
+  healthdns_forward_coalesced_total: counter('forward', 'Clients that waited for the same question of another client.'),
   healthdns_forward_max_concurrent_rejects_total: counter(
     'forward',
     'SERVFAIL because too many clients waited for the upstreams of a zone.',
@@ -109,15 +109,17 @@ export const METRICS = {
   ]),
   healthdns_forward_request_duration_seconds: histogram('forward', 'From question to reply, by upstream.', ['to']),
 
-  healthdns_node_session: gauge('node', '1: there is a session to a replica, and what is held is true.', ['replica']),
+  healthdns_node_session: gauge('node', '1: a session to a replica is established, and the held records are current.', [
+    'replica',
+  ]),
   healthdns_node_sessions_total: counter(
     'node',
-    'Sessions to replicas by what became of them: `established`, `lost`, `failed` (none came about), `retry-delay` (the replica asked to come back later).',
+    'Sessions to replicas by outcome: `established`, `lost`, `failed` (not established), `retry-delay` (the replica requested a later retry).',
     ['event'],
   ),
   healthdns_node_staleness_seconds: gauge(
     'node',
-    'Age of the oldest held records since the session was lost; 0: they are true.',
+    'Age of the oldest held records since the session was lost; 0: they are current.',
   ),
   healthdns_node_pushes_total: counter('node', 'PUSH messages of replicas.'),
   healthdns_node_held_rrsets: gauge('node', 'RRsets held, each with a subscription.'),
@@ -134,18 +136,18 @@ export const METRICS = {
   ),
   healthdns_node_audit_total: counter(
     'node',
-    'Held RRsets that were asked for again: `compared`, and `different` from what the replica answers, which is a bug.',
+    'Held RRsets compared with an answer of the replica: `compared`, and `different`, which is a bug.',
     ['result'],
   ),
 
   healthdns_history_changes: gauge('history', 'Changes of answers that are remembered.'),
   healthdns_history_changes_total: counter('history', 'Changes of answers that were recorded.'),
-  healthdns_history_dropped_total: counter('history', 'Changes dropped because newer ones needed their place.'),
+  healthdns_history_dropped_total: counter('history', 'Changes dropped to make room for newer ones.'),
   healthdns_transitions_not_logged_total: counter(
     'history',
-    'Transitions without a log line, because their service, or all, had too many.',
+    'Transitions not logged because of the rate limits, per service and in total.',
   ),
-  healthdns_events_total: counter('history', 'Events for Kubernetes, by what became of them.', ['result']),
+  healthdns_events_total: counter('history', 'Kubernetes Events by outcome.', ['result']),
   healthdns_services_unanswered: gauge('history', 'Services that have nothing to answer.', ['zone']),
   healthdns_service_unanswered: gauge(
     'history',
@@ -156,7 +158,7 @@ export const METRICS = {
   healthdns_registry_services: gauge('registry', 'Known services.'),
   healthdns_registry_instances: gauge('registry', 'Known instances.'),
   healthdns_registry_groups: gauge('registry', 'Source objects that list instances, such as EndpointSlices.'),
-  healthdns_registry_subjects: gauge('registry', 'Subjects that facts are known of, such as pods and nodes.'),
+  healthdns_registry_subjects: gauge('registry', 'Subjects with known facts, such as pods and nodes.'),
   healthdns_instances: gauge('health', 'Instances by zone, status and whether they may be answered.', [
     'zone',
     'status',
@@ -176,7 +178,7 @@ export const METRICS = {
   ),
   healthdns_checks_late_total: counter(
     'health',
-    'Active checks begun over a second late: limits.concurrentChecks is too small.',
+    'Active checks started over a second late: limits.concurrentChecks is too small.',
   ),
   healthdns_name_conflicts: gauge(
     'zone',
@@ -197,7 +199,7 @@ export const METRICS = {
   ),
   healthdns_source_degraded: gauge(
     'sources',
-    '1 for a kind of object that the source is served without: RBAC denies it.',
+    '1 for a kind of object that RBAC denies; the source is served without it.',
     ['source', 'kind'],
   ),
   healthdns_source_objects: gauge('sources', 'Known objects of each kind.', ['source', 'kind']),
@@ -222,13 +224,13 @@ export const METRICS = {
     'ecs',
     'Tasks without a Cloud Map service: none is named, or the name is unknown or ambiguous.',
   ),
-  healthdns_ecs_tasks_namesakes: gauge('ecs', 'Tasks whose id an older task has, so that theirs got a suffix.'),
+  healthdns_ecs_tasks_namesakes: gauge('ecs', 'Tasks that got a suffix because an older task has the same id.'),
   healthdns_endpoints_writer: gauge('endpoints', '1 on the replica that writes endpoints.'),
   healthdns_endpoints_writes_total: counter('endpoints', 'EndpointSlices and Endpoints written.'),
   healthdns_endpoints_write_seconds: histogram('endpoints', 'From a change of health to the slice that shows it.'),
 
   healthdns_http_requests_total: counter('http', 'HTTP requests by endpoint and status.', ['endpoint', 'code']),
-  healthdns_page_streams: gauge('http', 'Open pages that are told what changes.'),
+  healthdns_page_streams: gauge('http', 'Open status pages that receive updates.'),
   healthdns_page_streams_total: counter(
     'http',
     'Of these: `opened`, `refused` (too many are open), `slow` (closed, because the browser did not read).',
@@ -257,13 +259,13 @@ export const METRICS = {
     'revision',
     'goversion',
   ]),
-  coredns_plugin_enabled: gauge('coredns', 'Plugins that the configuration corresponds to; always 1.', [
+  coredns_plugin_enabled: gauge('coredns', 'Plugins that correspond to the configuration; always 1.', [
     ...BLOCK,
     'name',
   ]),
   coredns_dns_requests_total: counter('coredns', 'Well-formed queries.', [...BLOCK, 'proto', 'family', 'type']),
   coredns_dns_do_requests_total: counter('coredns', 'Of these, with the DO bit.', BLOCK),
-  coredns_dns_request_size_bytes: histogram('coredns', 'Sizes of queries, sampled as their durations.', [
+  coredns_dns_request_size_bytes: histogram('coredns', 'Sizes of queries, sampled like their durations.', [
     ...BLOCK,
     'proto',
   ]),
@@ -277,7 +279,7 @@ export const METRICS = {
   coredns_cache_entries: gauge('coredns', 'Answers in the cache.', [...CACHE, 'type']),
   coredns_cache_requests_total: counter('coredns', 'Questions to the cache.', CACHE),
   coredns_cache_hits_total: counter('coredns', 'Answers from the cache.', [...CACHE, 'type']),
-  coredns_cache_misses_total: counter('coredns', 'Questions that the cache had no answer for.', CACHE),
+  coredns_cache_misses_total: counter('coredns', 'Cache misses.', CACHE),
   coredns_cache_evictions_total: counter('coredns', 'Answers dropped to make room.', [...CACHE, 'type']),
   coredns_cache_prefetch_total: counter('coredns', 'Answers refreshed before they expired.', CACHE),
   coredns_cache_served_stale_total: counter('coredns', 'Answers given past their TTL.', CACHE),
@@ -327,7 +329,7 @@ export const METRICS = {
   process_start_time_seconds: gauge('wiring', 'Start, Unix time.'),
   process_virtual_memory_bytes: gauge('wiring', 'Virtual memory (Linux).'),
   process_open_fds: gauge('wiring', 'Open file descriptors (Linux).'),
-  process_max_fds: gauge('wiring', 'File descriptors that may be open (Linux).'),
+  process_max_fds: gauge('wiring', 'Maximum number of open file descriptors (Linux).'),
   nodejs_heap_size_used_bytes: gauge('wiring', "Heap of the control plane's thread in use."),
   nodejs_heap_size_total_bytes: gauge('wiring', 'Memory of this heap.'),
   nodejs_external_memory_bytes: gauge('wiring', "Memory of the control plane's thread beside its heap."),

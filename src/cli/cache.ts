@@ -26,7 +26,7 @@ export async function flushCache({ name, below, server, json }: CacheOptions, pr
   const scope = parameters(below ? { below: name } : { name });
   const init = { method: 'POST', headers: { 'content-type': 'application/json' } };
   const result = (await ask(server, `cache/flush${scope}`, init)) as { flushed: number };
-  print(json ? JSON.stringify(result) : `${result.flushed} ${result.flushed === 1 ? 'answer' : 'answers'} forgotten`);
+  print(json ? JSON.stringify(result) : `${result.flushed} ${result.flushed === 1 ? 'answer' : 'answers'} flushed`);
 }
 
 async function ask(server: ServerFlags, path: string, init?: RequestInit): Promise<unknown> {

@@ -33,10 +33,10 @@ export async function order(options: OrderOptions, print: (text: string) => void
 }
 
 const KEPT: Readonly<Record<Ordered['keptIn'], string>> = {
-  pod: 'kept as an annotation of the pod',
-  'cloud-map': 'kept in the Cloud Map store',
-  file: 'kept in the operators’ file',
-  memory: 'kept in memory',
+  pod: 'stored as an annotation of the pod',
+  'cloud-map': 'stored in the Cloud Map store',
+  file: 'stored in the operators’ file',
+  memory: 'stored in memory',
 };
 
 function linesOf({ instances, until, keptIn, remarks }: Ordered, { status }: OrderOptions): string[] {

@@ -58,7 +58,7 @@ export async function explainConfig(
   const response = await requestServer(server, 'config');
   if (response.status !== 200)
     throw new CommandError(
-      `${server.http} does not tell its configuration (${response.status}): is it the \`admin\` address of healthdns?`,
+      `${server.http} does not report its configuration (${response.status}): is it the \`admin\` address of healthdns?`,
     );
   const status = (await response.json()) as ConfigStatus;
   for (const line of asJson ? [JSON.stringify(status, null, 2)] : describeConfig(status)) print(line);

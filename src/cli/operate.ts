@@ -27,8 +27,8 @@ interface OrderFlags extends ServerFlags {
 }
 
 const ORDER_HELP = `
-INSTANCE is an id, a hostname or an address, as \`explain\` prints them. A pod keeps the order as its annotation
-healthdns.dev/health, so that every replica follows it and it is gone with the pod.
+INSTANCE is an id, a hostname or an address, as \`explain\` prints them. A pod stores the order as its annotation
+healthdns.dev/health, so that every replica follows it and it is deleted with the pod.
 
 Exit codes: 0 DNS reflects it; 1 refused, or the server did not reply; 2 invalid command line;
             3 the server does not know the name or the instance
@@ -103,11 +103,11 @@ Examples:
   program
     .command('top')
     .summary('show the most frequent names and clients')
-    .description('Shows who asks for what: live on a terminal until Ctrl-C, else once.')
+    .description('Shows the most frequent names and clients: live on a terminal until Ctrl-C, otherwise once.')
     .addArgument(new Argument('[view]', 'what to show; default: everything').choices(TOP_VIEWS))
     .addOption(new Option('--over <period>', 'the last minute or hour').choices(['minute', 'hour']).default('minute'))
     .option('-n, --limit <n>', 'lines of each view', parseWhole(1, MAX_LINES), 10)
-    .option('--once', 'once, also on a terminal')
+    .option('--once', 'print once, even on a terminal')
     .addOption(httpOption())
     .addOption(tokenOption())
     .option('--json', 'print JSON, once')
@@ -156,13 +156,17 @@ function addQueryLogCommand(program: Command, { out, finish }: CommandSurroundin
         'configured',
       ]),
     )
-    .option('--name <name>', 'only names at or below it (repeatable)', collect, [])
-    .option('--client <network>', 'only clients in it, such as 10.0.0.0/8 (repeatable)', collect, [])
-    .option('--rcode <rcode>', 'only responses with it, such as NXDOMAIN (repeatable)', collect, [])
-    .option('--class <class>', 'only success, denial or error (repeatable)', collect, [])
+    .option('--name <name>', 'only this name and names below it (repeatable)', collect, [])
+    .option('--client <network>', 'only clients in this network, such as 10.0.0.0/8 (repeatable)', collect, [])
+    .option('--rcode <rcode>', 'only responses with this code, such as NXDOMAIN (repeatable)', collect, [])
+    .option('--class <class>', 'only this class: success, denial or error (repeatable)', collect, [])
     .option('--every <n>', 'one of every N queries', parseWhole(1, 1_000_000_000))
     .option('--format <format>', "fields, or a line in the format of CoreDNS's log such as {common}")
-    .addOption(new Option('--for <duration>', 'then as configured again; default: 10m').argParser(parseDuration))
+    .addOption(
+      new Option('--for <duration>', 'return to the configured setting after this time; default: 10m').argParser(
+        parseDuration,
+      ),
+    )
     .addOption(httpOption())
     .addOption(tokenOption())
     .option('--json', 'print JSON')
@@ -224,8 +228,10 @@ function addOrderCommands(program: Command, { out, finish }: CommandSurroundings
     (name: string, instance: string, flags: OrderFlags) => run(null, name, instance, flags),
   );
 
-  orderCommand(program.command('force'), 'answer an instance, or leave it out, whatever its health', (command) =>
-    command.addArgument(new Argument('<status>', 'what it is to be').choices(['healthy', 'unhealthy'])),
+  orderCommand(
+    program.command('force'),
+    'include an instance in answers or leave it out, regardless of its health',
+    (command) => command.addArgument(new Argument('<status>', 'status to force').choices(['healthy', 'unhealthy'])),
   )
     .addOption(reasonOption())
     .addOption(forOption())
@@ -248,8 +254,7 @@ function orderCommand(
     .addHelpText('after', ORDER_HELP);
 }
 
-const reasonOption = (): Option =>
-  new Option('--reason <text>', 'why, for everyone who looks at it later').makeOptionMandatory();
+const reasonOption = (): Option => new Option('--reason <text>', 'reason, shown to others').makeOptionMandatory();
 
 const forOption = (): Option =>
   new Option('--for <duration>', 'how long, such as 90s, 30m or 2h; default: until it is withdrawn').argParser(

@@ -124,9 +124,9 @@ Examples:
 
 program
   .command('node')
-  .summary("answer a node's queries from names that are kept true")
+  .summary("answer a node's queries from subscribed records")
   .description(
-    'Answers the queries of one node: names of the zones of its replicas, which it is subscribed to (DNS Push, RFC 8765), and other names by forwarding.',
+    'Answers the queries of one node: names in the zones of the replicas from subscribed records (DNS Push, RFC 8765), other names by forwarding.',
   )
   .requiredOption('--config <file>', 'configuration of the agent')
   .addHelpText(
@@ -196,7 +196,7 @@ Examples:
 
 program
   .command('shadow')
-  .summary('ask CoreDNS and healthdns the same, and report the differences')
+  .summary('ask CoreDNS and healthdns the same questions, and report the differences')
   .description(
     'Asks CoreDNS and healthdns the questions of a capture, a dnstap stream or a query log, and reports how the answers differ.',
   )
@@ -206,7 +206,7 @@ program
   )
   .requiredOption('--against <server>', 'ADDRESS[:PORT] of CoreDNS', parseDnsServer)
   .option('--server <server>', 'ADDRESS[:PORT] of healthdns', parseDnsServer, { server: '127.0.0.1', port: 1053 })
-  .option('--kubeconfig <file>', "read the cluster's objects, so that differences made by health are told from faults")
+  .option('--kubeconfig <file>', "read the cluster's objects, to distinguish differences caused by health from faults")
   .option('--context <name>', 'context of the kubeconfig')
   .option('--cluster-domain <domain>', "the cluster's domain", 'cluster.local')
   .addOption(
@@ -221,9 +221,9 @@ program
   )
   .option('--for <seconds>', 'stop reading after this time', parseWhole(1, 604_800))
   .option('--port <port>', 'port of the DNS servers in captures', parseWhole(1, 65_535), 53)
-  .option('--rate <questions>', 'questions per second to each server at most', parseWhole(1, 1_000_000), 5_000)
-  .option('--again <seconds>', 'ask differences without a reason again after this time', parseWhole(0, 3_600), 2)
-  .option('--examples <n>', 'number of examples that are shown', parseWhole(0, 1_000), 10)
+  .option('--rate <questions>', 'maximum questions per second to each server', parseWhole(1, 1_000_000), 5_000)
+  .option('--again <seconds>', 'repeat questions with unexplained differences after this time', parseWhole(0, 3_600), 2)
+  .option('--examples <n>', 'number of examples to show', parseWhole(0, 1_000), 10)
   .option('--json', 'print JSON')
   .addHelpText(
     'after',
@@ -264,7 +264,7 @@ program
 Exit codes: 0 answered; 1 SERVFAIL, REFUSED or another error; 2 invalid command line;
             3 NXDOMAIN or no record of this type; 9 no reply
 
-If the name does not exist, names that may have been meant are taken from the HTTP address of the server (HEALTHDNS_HTTP).
+If the name does not exist, similar names are requested from the HTTP address of the server (HEALTHDNS_HTTP).
 
 Examples:
   healthdns query api.production.local
@@ -320,13 +320,13 @@ program
   .summary('explain how a running server answers a name')
   .description('Asks a running server how it answers a name: the status, facts and deciding rule of each instance.')
   .argument('[name]', 'domain name, also a short one such as web.shop, or an IP address')
-  .option('--config', 'instead of a name: which configuration is in force, and which was refused')
+  .option('--config', 'instead of a name: show the configuration in force, and one that was refused')
   .addOption(httpOption())
   .addOption(tokenOption())
   .option('--history', 'how the answers have changed, and why')
-  .option('--since <time>', 'the history since then: 2h, 02:47, 2026-11-28T02:47Z')
-  .option('--at <time>', 'what was answered then')
-  .option('--from <address>', 'as for the pod with this address: its search path, and the rules for it')
+  .option('--since <time>', 'the history since this time: 2h, 02:47, 2026-11-28T02:47Z')
+  .option('--at <time>', 'the answers at this time')
+  .option('--from <address>', 'explain for the pod with this address: its search path and rules')
   .option('--json', 'print JSON')
   .addHelpText(
     'after',

@@ -241,7 +241,7 @@ class LevelStore {
     const skipped = await skippedParts(join(this.#folder, 'LOG'));
     const what = [...skipped, ...losses].join('; ');
     return new StoreDamaged(
-      `${this.#path} is damaged: ${what}. Restore the folder from a backup, or delete ${join(this.#path, ACKNOWLEDGED)} to go on without what was lost`,
+      `${this.#path} is damaged: ${what}. Restore the folder from a backup, or delete ${join(this.#path, ACKNOWLEDGED)} to continue without the lost data`,
     );
   }
 }
@@ -254,7 +254,7 @@ function lossesOf(stored: Ledger, found: Ledger, acknowledged: number, broken: r
     ...(missing > 0 ? [`${missing} of ${stored.count} records are missing`] : []),
     ...(missing < 0 ? [`${-missing} deleted records have come back`] : []),
     ...(missing === 0 && broken.length === 0 && stored.sum !== found.sum
-      ? ['some records have other values than were last written']
+      ? ['some records differ from what was last written']
       : []),
   ];
 }

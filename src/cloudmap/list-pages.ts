@@ -61,6 +61,6 @@ const encodeToken = (id: string) => Buffer.from(`1:${id}`).toString('base64url')
 
 function decodeToken(token: string): string {
   const text = Buffer.from(token, 'base64url').toString();
-  if (!text.startsWith('1:')) throw new AwsError('InvalidInput', 'NextToken: not a token that this API gave');
+  if (!text.startsWith('1:')) throw new AwsError('InvalidInput', 'NextToken: not a token issued by this API');
   return text.slice(2);
 }

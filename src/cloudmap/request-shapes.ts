@@ -46,14 +46,17 @@ export const failureThreshold = v.optional(between(1, 10), 1);
 
 export const instanceId = v.pipe(
   v.string(),
-  v.regex(/^[0-9a-zA-Z_/:.@-]+$/, 'must be of letters, digits and _/:.@-'),
+  v.regex(/^[0-9a-zA-Z_/:.@-]+$/, 'must consist of letters, digits and _/:.@-'),
   v.maxLength(64),
 );
 
-const httpName = v.pipe(v.string(), v.regex(/^(?!arn:)[!-~]{1,1024}$/, 'must be of 1 to 1024 printable characters'));
+const httpName = v.pipe(
+  v.string(),
+  v.regex(/^(?!arn:)[!-~]{1,1024}$/, 'must consist of 1 to 1024 printable characters'),
+);
 const privateName = v.pipe(
   v.string(),
-  v.regex(/^(?!arn:)[!-~]{1,253}$/, 'must be of 1 to 253 printable characters'),
+  v.regex(/^(?!arn:)[!-~]{1,253}$/, 'must consist of 1 to 253 printable characters'),
   v.check((name) => nameProblem(name) === undefined, 'must be a domain name, such as production.local'),
 );
 const publicLabel = '[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?';
@@ -73,7 +76,7 @@ function serviceNameProblem(name: string): string | undefined {
   if (labels.includes('')) return 'has an empty label: labels are separated by single dots';
   const long = labels.find((label) => label.length > MAX_LABEL_BYTES);
   if (long !== undefined) return `has a label of ${long.length} characters: at most ${MAX_LABEL_BYTES} fit`;
-  if (!/^[a-z0-9_.-]*$/i.test(name)) return 'must be of letters, digits, hyphens, underscores and dots';
+  if (!/^[a-z0-9_.-]*$/i.test(name)) return 'must consist of letters, digits, hyphens, underscores and dots';
   if (labels.includes('_')) return 'has a label that is a single underscore';
   return labels.every((label) => serviceLabel.test(label)) ? undefined : 'has a label with a hyphen at an end';
 }

@@ -33,7 +33,7 @@ export interface ReplicasConfig {
 export interface HoldConfig {
   readonly rrsets: number;
   readonly bytes: number;
-  /** An RRset that nobody asked for so long is given up. */
+  /** An RRset that is not queried for this time is dropped. */
   readonly unusedSeconds: number;
   /** Negative answers of the replicas are not subscribed, but cached so long. */
   readonly negativeSeconds: number;

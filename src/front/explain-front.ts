@@ -22,7 +22,7 @@ export function explainFront({ acl, rewrites, autopath }: FrontSettings, request
     });
   const first = ruleFor(request);
   if (first >= 0) rules.push(`acl rule ${first + 1}: ${acl[first].action}`);
-  else if (acl.length > 0) rules.push(`acl: allowed, no rule fits${client === undefined ? ' every client' : ''}`);
+  else if (acl.length > 0) rules.push(`acl: allowed, no rule matches${client === undefined ? ' every client' : ''}`);
   const rewritten = createRewriter(rewrites)(name, type);
   if (rewritten !== undefined) {
     const at = rewrites.findIndex((rule) => createRewriter([rule])(name, type) !== undefined);

@@ -35,7 +35,7 @@ export async function restoreHistory({ file, history, log, maxBytes = MAX_BYTES 
   for (const each of [previousOf(file), file]) {
     for (const line of await linesOf(each, maxBytes, log)) if (!restore(line, history)) skipped++;
   }
-  if (skipped > 0) log.warn('lines of the history file that cannot be read are skipped', { file, lines: skipped });
+  if (skipped > 0) log.warn('skipped unreadable lines of the history file', { file, lines: skipped });
 }
 
 /** Appends from now on, first and at once that a process has begun. */
@@ -67,7 +67,7 @@ export function openHistoryFile({
       await append(file, text);
       isFailing = false;
     } catch (error) {
-      if (!isFailing) log.warn('the history is not written', { file, error: (error as Error).message });
+      if (!isFailing) log.warn('failed to write the history', { file, error: (error as Error).message });
       isFailing = true;
     }
   }
@@ -106,7 +106,7 @@ async function linesOf(file: string, maxBytes: number, log: Pick<Logger, 'warn'>
     }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
-      log.warn('the history file cannot be read', { file, error: (error as Error).message });
+      log.warn('failed to read the history file', { file, error: (error as Error).message });
     return [];
   }
 }

@@ -136,7 +136,7 @@ export function createHistory(initial: HistoryLimits = DEFAULT_HISTORY_LIMITS): 
       const since = own.findLast((change) => change.atMs <= atMs);
       const until = own.find((change) => change.atMs > atMs);
       const known = knownSince(service);
-      if (known === undefined || atMs < known) return { known: false, why: 'nothing is recorded of that time' };
+      if (known === undefined || atMs < known) return { known: false, why: 'nothing is recorded for that time' };
       const start = starts.findLast((startMs) => startMs <= atMs);
       if (since !== undefined && !(start !== undefined && start > since.atMs))
         return { known: true, answer: since.after, since, ...(until && { until }) };
@@ -146,7 +146,7 @@ export function createHistory(initial: HistoryLimits = DEFAULT_HISTORY_LIMITS): 
         return { known: true, answer: before(until), until };
       }
       return now === undefined
-        ? { known: false, why: 'nothing is recorded of that time' }
+        ? { known: false, why: 'nothing is recorded for that time' }
         : { known: true, answer: now };
     },
     knownSince,

@@ -118,7 +118,7 @@ function transitionOf(
   return { instance: id, addresses: state.addresses, from, to, answered, rule, reason: reason.slice(0, MAX_REASON) };
 }
 
-const GONE: Answered = { outcome: 'nothing: the service is gone', answered: 0, of: 0, addresses: [] };
+const GONE: Answered = { outcome: 'nothing: the service no longer exists', answered: 0, of: 0, addresses: [] };
 
 /** What the name of a service resolves to now; undefined: there is no such service. */
 export function answeredNow(state: ServiceState | undefined): Answered | undefined {

@@ -120,7 +120,7 @@ class Call {
     const { target, name } = this.#protocol.operation(this.#request);
     const service = this.#options.services.find((one) => one.target === target);
     if (service === undefined)
-      throw new AwsError('UnknownOperationException', `${target.slice(0, 100)} is not a service that runs here`);
+      throw new AwsError('UnknownOperationException', `${target.slice(0, 100)} is not a service of this server`);
     this.service = service;
     const writes = service.writes(name);
     this.operation = name;
@@ -152,5 +152,5 @@ async function authorize(
 
 function internalFailure(error: unknown, operation: string, log: Logger): AwsError {
   log.error('an operation of an AWS API failed', { operation, error: (error as Error).message });
-  return new AwsError('InternalFailure', 'internal error; the log says more');
+  return new AwsError('InternalFailure', 'internal error; see the log');
 }

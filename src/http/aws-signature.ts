@@ -40,7 +40,7 @@ export async function checkSignature(
   const signingDate = dateOf(signedAt);
   if (signingDate === undefined || Math.abs(signingDate.getTime() - clock.now()) > MAX_SKEW_MS)
     throw invalid('the signature is older than five minutes, or the clocks differ (X-Amz-Date)');
-  if (signedAt.slice(0, 8) !== day) throw invalid('X-Amz-Date is not of the day in Credential');
+  if (signedAt.slice(0, 8) !== day) throw invalid('X-Amz-Date does not match the date in Credential');
   // The library trusts this header for the hash of the body, so it is checked here.
   const stated = request.headers['x-amz-content-sha256'];
   if (stated !== undefined && stated !== createHash('sha256').update(request.body).digest('hex'))

@@ -158,10 +158,10 @@ function describe(
     instances: concerned.slice(0, 1_000).map(overviewOf),
     remarks: [
       ...(order !== undefined && keptIn === 'memory'
-        ? ['kept in memory: it is lost at a restart unless `operatorFile` is set']
+        ? ['stored in memory: it is lost at a restart unless `operatorFile` is set']
         : []),
       ...(order !== undefined && (keptIn === 'file' || keptIn === 'memory') ? ['other replicas do not see it'] : []),
-      ...(hasClusterIp ? ['a service with a cluster IP answers that: its clients still reach the pod'] : []),
+      ...(hasClusterIp ? ['a service with a cluster IP is answered with it: its clients still reach the pod'] : []),
     ],
   };
 }

@@ -59,7 +59,7 @@ export function explainHistory(
 /** Lines for a terminal. */
 export function historyLines(name: string, { at, since, services }: HistoryExplanation): string[] {
   const lines = services.flatMap((one) => (at === undefined ? changeLines(one, since) : answerLines(one, at)));
-  return lines.length > 0 ? lines : [`Nothing is recorded of ${name}.`];
+  return lines.length > 0 ? lines : [`Nothing is recorded for ${name}.`];
 }
 
 function answerLines({ service, answer: found, knownSince }: ServiceHistory, at: string): string[] {

@@ -73,7 +73,7 @@ export function forwardingSummary({ rules, route, upstreams }: ForwardingExplana
   if (denied !== undefined) return `${DENIALS[denied.split(': ')[1]]} by ${denied.split(':')[0]}.`;
   const local = localRule({ rules });
   if (local !== undefined) return `A${local.slice(1)}.`;
-  if (route === undefined) return 'REFUSED: not in a zone of this server, and no route of `forward` is for it.';
+  if (route === undefined) return 'REFUSED: not in a zone of this server, and no route of `forward` matches it.';
   const isDown = upstreams.length > 0 && upstreams.every(({ up, loops }) => !up || loops);
   const which = route === '.' ? 'default route' : `route for ${route.replace(/\.$/, '')}`;
   return `Forwarded by the ${which}${isDown ? ', whose servers are all down' : ''}.`;
@@ -140,10 +140,10 @@ function upstreamLine({
 }
 
 function cachedLines(cached: readonly CachedAnswer[]): string[] {
-  if (cached.length === 0) return ['  nothing is cached of it'];
+  if (cached.length === 0) return ['  nothing is cached for it'];
   return cached.map(({ type, rcode, ttlSeconds, why }) => {
     const age =
-      ttlSeconds < 0 ? `expired ${-ttlSeconds} s ago, given if the servers fail` : `for another ${ttlSeconds} s`;
+      ttlSeconds < 0 ? `expired ${-ttlSeconds} s ago, served if the servers fail` : `for another ${ttlSeconds} s`;
     return `  cached: ${type} ${rcode}, ${age}${why === undefined ? '' : `: ${why}`}`;
   });
 }

@@ -92,7 +92,7 @@ function createHandler({ listen, tls, log, metrics }: HttpServerOptions, served:
         // The client disconnected during its request.
         if (request.destroyed && !request.complete) return text(400, 'the request was cut short');
         log.error('http endpoint failed', { endpoint, error: error.message });
-        return text(500, 'internal error; the log says more');
+        return text(500, 'internal error; see the log');
       })
       .then((result) => {
         requests.inc(1, endpoint, String(result.status));

@@ -35,11 +35,11 @@ export function rereadTls(server: Server, files: TlsFiles, clock: Clock, log: Lo
       const now = fingerprint(options);
       if (now !== known) {
         server.setSecureContext(options);
-        log.info('certificates of the admin address reread', { cert: files.cert });
+        log.info('certificates of the admin address reloaded', { cert: files.cert });
       }
       known = now;
     } catch (error) {
-      log.warn('certificates of the admin address cannot be used, the previous ones stay', {
+      log.warn('certificates of the admin address cannot be used, keeping the previous ones', {
         error: (error as Error).message,
       });
     }

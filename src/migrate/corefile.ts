@@ -163,7 +163,7 @@ function readDirectives(lines: readonly Line[], reading: Reading, nesting: numbe
     const line = lines[index++];
     const [first] = line;
     if (isBrace(first, '{') || isBrace(first, '}')) {
-      report(reading, first.at, `a "${first.text}" stands where a directive is expected`);
+      report(reading, first.at, `a "${first.text}" is not allowed where a directive is expected`);
       continue;
     }
     if (first.text === 'import' && !first.quoted) {
@@ -209,7 +209,7 @@ function importedLines(line: Line, reading: Reading): readonly Line[] {
     if (snippet !== undefined) return expanded(snippet, reading);
     const files = reading.sources.filesOf(what.text, at.file);
     if (files.length === 0 && !/[*?[]/.test(what.text))
-      report(reading, at, `imports "${what.text}", which is no snippet and no file`);
+      report(reading, at, `imports "${what.text}", which is neither a snippet nor a file`);
     return files.flatMap((imported) => {
       if ('text' in imported) return expanded(lineTokens(imported.text, imported.file, reading), reading);
       report(reading, at, `imports ${imported.file}, which cannot be read: ${imported.unreadable}`);

@@ -11,7 +11,7 @@ export function corefileOfKubeDns(
   const upstreams = parse(data.upstreamNameservers, 'upstreamNameservers', problems, isTexts) ?? ['/etc/resolv.conf'];
   for (const key of Object.keys(data))
     if (!['stubDomains', 'upstreamNameservers'].includes(key))
-      problems.push(`${key}: kube-dns does not read this key any more`);
+      problems.push(`${key}: kube-dns no longer reads this key`);
   const stubs = stubDomains.map(
     ([domain, servers]) => `${domain}:53 {\n    forward . ${servers.join(' ')}\n    cache 30\n}\n`,
   );

@@ -95,7 +95,7 @@ function reportLines(
     ...section('changed'),
     ...section('dropped'),
     ...(refused.length > 0
-      ? ['To be corrected before it can be served:', ...refused.map((line) => `  ${line}`), '']
+      ? ['Must be corrected before it can be served:', ...refused.map((line) => `  ${line}`), '']
       : []),
     zonesYaml === undefined
       ? 'healthdns: no server block could be read, so there is no zones.yaml'

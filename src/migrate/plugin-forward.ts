@@ -63,7 +63,7 @@ const OPTIONS: readonly Option[] = [
     healthdns: '`tls: { serverName }`',
     outcome: 'same',
     apply([serverName], target) {
-      if (serverName === undefined) return '`tls_servername` names no server';
+      if (serverName === undefined) return '`tls_servername` has no server name';
       target.tls = { ...(target.tls as object | undefined), serverName };
       return undefined;
     },

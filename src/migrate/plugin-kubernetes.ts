@@ -2,7 +2,8 @@
 import { type BlockContext, seconds, zoneName, zoneNames } from './draft.ts';
 import { applyOptions, flag, keylessOption, list, type Option, type Plugin, text } from './plugin.ts';
 
-const STARTUP = 'answers begin at once: SERVFAIL (EDE 14) for what is not known yet, and `/ready` is 503 for as long';
+const STARTUP =
+  'answers begin immediately: SERVFAIL (EDE 14) for names that are not known yet; `/ready` returns 503 until all are known';
 
 const OPTIONS: readonly Option[] = [
   keylessOption(
@@ -23,7 +24,7 @@ const OPTIONS: readonly Option[] = [
     healthdns: '`kubeconfig`, `context`',
     outcome: 'same',
     apply([file, context], target) {
-      if (file === undefined) return '`kubeconfig` names no file';
+      if (file === undefined) return '`kubeconfig` has no file';
       target.kubeconfig = file;
       if (context !== undefined) target.context = context;
       return undefined;
@@ -69,7 +70,7 @@ const OPTIONS: readonly Option[] = [
     name: 'ttl',
     syntax: '`ttl TTL`',
     healthdns: '`ttlSeconds`',
-    note: '5 is the default in both; short TTLs let clients see sooner what is dead',
+    note: '5 is the default in both; short TTLs let clients notice dead instances sooner',
     outcome: 'same',
     apply([ttl], target) {
       const value = seconds(ttl);
@@ -149,7 +150,7 @@ export const kubernetes: Plugin = {
       });
     }
     block.comment('zones', directive);
-    if (forward.length === 0) block.note(directive, 'dropped', 'names no zone of a cluster, only reverse zones');
+    if (forward.length === 0) block.note(directive, 'dropped', 'contains no zone of a cluster, only reverse zones');
     else
       block.note(
         directive,
@@ -171,7 +172,7 @@ export const k8sExternal: Plugin = {
   name: 'k8s_external',
   syntax: '`k8s_external [ZONE…]`',
   healthdns: '`zones: [{ name, kubernetes: { externalAddresses: true } }]`',
-  note: 'SERVICE.NAMESPACE.ZONE with externalIPs and what load balancers have; without PTR records',
+  note: 'SERVICE.NAMESPACE.ZONE with externalIPs and the addresses of load balancers; without PTR records',
   options: EXTERNAL_OPTIONS,
   migrate(directive, block) {
     const zones = directive.args.length > 0 ? directive.args.map(zoneName) : block.zones;

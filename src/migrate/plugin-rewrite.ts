@@ -5,7 +5,7 @@ import { wholeName } from './pattern.ts';
 import type { Option, Plugin } from './plugin.ts';
 
 const KINDS = ['exact', 'prefix', 'suffix', 'substring', 'regex'];
-const CLASS = 'class IN is answered only; `server.versionBind` and `server.idServer` are class CH';
+const CLASS = 'only class IN is answered; `server.versionBind` and `server.idServer` are class CH';
 const EDNS0 = 'queries to upstream servers carry no options, such as client subnets (RFC 7871)';
 
 const OPTIONS: readonly Option[] = [
@@ -68,8 +68,7 @@ function ruleOf(field: string, words: string[]): Record<string, unknown> | Dropp
     case 'name': {
       const kind = kindOf(words);
       const [from, to] = words.splice(0, 2);
-      if (from === undefined || to === undefined)
-        return '`rewrite name` needs what is replaced and what takes its place';
+      if (from === undefined || to === undefined) return '`rewrite name` needs a pattern and a replacement';
       return nameRule(kind, from, to);
     }
     case 'type':

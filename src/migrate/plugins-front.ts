@@ -23,7 +23,7 @@ export const acl: Plugin = {
         ...(types.length > 0 && { types }),
         ...(clients.length > 0 && { clients }),
       });
-      block.note(line, 'same', 'the first rule that fits decides');
+      block.note(line, 'same', 'the first matching rule applies');
     }
     block.comment('acl', directive);
     block.note(directive, 'same', 'applied to every name that is looked up for a client');

@@ -142,7 +142,7 @@ export const errors: Plugin = {
       name: 'consolidate',
       syntax: '`consolidate DURATION REGEX [LEVEL]`',
       healthdns: 'always',
-      note: 'one line when a server goes down, comes back or loops, and none for each query',
+      note: 'one line when a server goes down, comes back or loops, not one for each query',
       outcome: 'same',
     },
     {
@@ -232,7 +232,7 @@ export const loop: Plugin = {
     'loop',
     'changed',
     '`loopDetection`',
-    'a looping server is not used; the process keeps running, whereas CoreDNS ends',
+    'a looping server is not used; the process keeps running, whereas CoreDNS exits',
   ),
 };
 
@@ -256,7 +256,7 @@ const WITHOUT_EQUIVALENT: Record<string, string> = {
   dynupdate: 'register the services with the Cloud Map API',
   erratic: 'a plugin for tests',
   etcd: 'register the services with the Cloud Map API',
-  geoip: 'no answers by place',
+  geoip: 'no answers by location',
   grpc: 'clients ask over UDP and TCP',
   header: 'flags follow the RFCs: AA for own zones, RA where anything is forwarded',
   https: 'clients ask over UDP and TCP',
@@ -279,7 +279,7 @@ export const others: readonly Plugin[] = [
   keyless('any', 'changed', 'always', 'RFC 8482, for names of `zones` only: forwarded names are asked upstream'),
   keyless('cancel', 'same', '`forward[].deadlineSeconds`'),
   keyless('multisocket', 'changed', '`threads`'),
-  keyless('import', 'same', 'read in place', 'what the imported files contain is part of zones.yaml'),
+  keyless('import', 'same', 'read in place', 'the content of imported files is part of zones.yaml'),
   ...Object.entries(WITHOUT_EQUIVALENT).map(([name, note]) => keyless(name, 'dropped', 'none', note)),
 ];
 

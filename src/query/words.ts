@@ -37,7 +37,7 @@ export function parseQueryWords(words: readonly string[]): QueryWords {
   const servers = words.filter((word) => word.startsWith('@'));
   const [name, typeText, ...rest] = words.filter((word) => !word.startsWith('@'));
   if (name === undefined)
-    throw new UsageError('which name? Try: healthdns query api.production.local A @127.0.0.1:1053');
+    throw new UsageError('missing argument: name. Try: healthdns query api.production.local A @127.0.0.1:1053');
   if (servers.length > 1) throw new UsageError(`one server is asked at a time, got ${servers.join(' and ')}`);
   if (rest.length > 0) throw new UsageError(`unexpected argument "${rest[0]}"; expected NAME [TYPE] [@server[:port]]`);
   const type = typeText === undefined ? undefined : parseType(typeText);

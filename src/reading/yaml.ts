@@ -68,7 +68,7 @@ export function readYaml(text: string): YamlText {
     const value = problems.length === 0 ? document.toJS({ maxAliasCount: MAX_ALIAS_COUNT }) : undefined;
     return { value, problems, place: (path, of) => placeOf(offsetAt(document.contents, index, path, of)) };
   } catch (error) {
-    const message = { RangeError: TOO_DEEP, ReferenceError: 'aliases of aliases multiply too often: write fewer' };
+    const message = { RangeError: TOO_DEEP, ReferenceError: 'aliases of aliases expand too often: use fewer' };
     const { name } = error as Error;
     if (name !== 'RangeError' && name !== 'ReferenceError') throw error;
     return { value: undefined, problems: [{ ...placeOf(0), message: message[name] }], place: () => placeOf(0) };

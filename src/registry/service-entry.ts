@@ -31,7 +31,7 @@ const NOT_JUDGED: Verdict = {
   status: 'UNKNOWN',
   answered: false,
   rule: 'not-judged',
-  reason: 'seen, and not judged yet',
+  reason: 'not evaluated yet',
   sinceMs: 0,
 };
 

@@ -29,7 +29,7 @@ export function formatReport(report: Report): string {
     ...(tally.sameRecords > 0 ? [`  same but for TTL and RA        ${padded(tally.sameRecords)}`] : []),
     `  documented difference          ${padded(tally.withReasons)}`,
     `  difference without a reason    ${padded(tally.unexplained.count)}`,
-    ...formatGroups('Differences made by health', health),
+    ...formatGroups('Differences caused by health', health),
     ...formatGroups('Other documented differences', others),
     ...formatUnexplained(tally.unexplained),
     ...(failure === undefined ? [] : ['', `Stopped early: ${failure}`]),

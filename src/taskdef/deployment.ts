@@ -94,7 +94,7 @@ function checkContainerNames({ containerDefinitions }: TaskDefinition, registrie
   for (const { containerName } of registries)
     if (containerName !== undefined && !names.includes(containerName))
       problems.push(
-        `$.containerDefinitions: a registry names the container ${containerName}, which is not in this task`,
+        `$.containerDefinitions: a registry refers to the container ${containerName}, which is not in this task`,
       );
   if (problems.length > 0) throw new TaskDefinitionError(problems);
 }
@@ -173,7 +173,7 @@ function warningsOf(container: ContainerDefinition, { networkMode }: TaskDefinit
     ),
     ...(container.healthCheck && !container.essential
       ? [
-          `${where}: its health check becomes no probe: it is not essential, so in ECS it does not decide the task's health`,
+          `${where}: its health check is not converted to a probe: it is not essential, so in ECS it does not decide the task's health`,
         ]
       : []),
     ...container.portMappings.flatMap(({ containerPortRange }) =>

@@ -48,7 +48,10 @@ const seconds = (minimum: number, maximum: number, byDefault: number) => {
 const ecsName = (what: string) =>
   v.pipe(
     v.string(`${what} must be a string`),
-    v.regex(/^(?=.*[A-Za-z0-9])[A-Za-z0-9_-]{1,255}$/, `${what} must be of letters, digits, hyphens and underscores`),
+    v.regex(
+      /^(?=.*[A-Za-z0-9])[A-Za-z0-9_-]{1,255}$/,
+      `${what} must consist of letters, digits, hyphens and underscores`,
+    ),
   );
 const text = (what: string) =>
   v.pipe(v.string(`${what} must be a string`), v.minLength(1, `${what} must not be empty`));
@@ -72,7 +75,7 @@ const healthCheckSchema = v.strictObject(
       ),
       v.check(
         ([kind, ...words]) => kind === 'NONE' || words.some((word) => word.trim() !== ''),
-        'names no command to run',
+        'contains no command to run',
       ),
       v.check(
         ([kind, ...words]) => kind !== 'CMD-SHELL' || words.length === 1,
@@ -172,12 +175,12 @@ const taskDefinitionSchema = v.looseObject(
           containers.every(({ dependsOn }) =>
             dependsOn.every(({ containerName }) => containers.some(({ name }) => name === containerName)),
           ),
-        'a dependsOn names a container that is not in this task',
+        'a dependsOn refers to a container that is not in this task',
       ),
       v.check(
         (containers) =>
           everyDependency(containers, ({ condition }, on) => condition !== 'HEALTHY' || hasHealthCheck(on)),
-        'a dependsOn HEALTHY names a container without a health check',
+        'a dependsOn HEALTHY refers to a container without a health check',
       ),
       v.check(
         (containers) =>
@@ -185,7 +188,7 @@ const taskDefinitionSchema = v.looseObject(
             containers,
             ({ condition }, on) => !on.essential || (condition !== 'COMPLETE' && condition !== 'SUCCESS'),
           ),
-        'a dependsOn COMPLETE or SUCCESS names an essential container, whose end would stop the task',
+        'a dependsOn COMPLETE or SUCCESS refers to an essential container, whose end would stop the task',
       ),
       v.check((containers) => !hasCircle(containers), 'containers depend on each other in a circle (dependsOn)'),
     ),

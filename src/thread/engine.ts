@@ -146,7 +146,7 @@ function explainPath(
 /** Which view's settings the other rules are. */
 const viewRules = (name: string | undefined, forClients: readonly string[], isHidden: boolean): string[] => [
   ...(name === undefined ? [] : [`the settings of the view "${name}" apply`]),
-  ...(isHidden ? ['the view does not have the zone of this name: it answers nothing of what follows'] : []),
+  ...(isHidden ? ['the view does not serve the zone of this name: the answers below do not apply'] : []),
   ...(forClients.length === 0 ? [] : [`certain clients get the settings of the view "${forClients.join('" or "')}"`]),
 ];
 

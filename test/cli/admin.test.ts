@@ -79,7 +79,7 @@ test('an admin address that is not loopback requires the token, which the comman
   const explained = await healthdns(...explain, '--token-file', join(folder, 'token'));
   assert.match(explained.stdout, /1 of 1 instances may be answered/);
   const flushed = await healthdns('cache', 'flush', '--http', url, '--token-file', join(folder, 'token'));
-  assert.equal(flushed.stdout, '0 answers forgotten\n');
+  assert.equal(flushed.stdout, '0 answers flushed\n');
   await writeFile(join(folder, 'other'), 'wrong');
   const wrong = await healthdns('status', '--http', url, '--token-file', join(folder, 'other'));
   assert.match(wrong.stderr, /does not accept the token in .*other: expected the content of its `adminToken` file/);
@@ -169,7 +169,7 @@ test(
     await copyFile(join(folder, 'stranger.pem'), join(folder, 'ca.pem'));
     await rename(join(folder, 'ca.pem'), join(folder, 'authority.pem'));
     server.process.kill('SIGHUP');
-    await server.shows(/certificates of the admin address reread/);
+    await server.shows(/certificates of the admin address reloaded/);
     assert.deepEqual(await Promise.all(clients.map(isServed)), [false, true, false]);
   },
 );

@@ -50,7 +50,7 @@ test('an invalid command line yields one line on stderr and exit code 2', async 
 test('check prints what would be served', async () => {
   const { code, stdout, stderr } = await healthdns('check', join(repository, 'zones.example.yaml'));
   assert.deepEqual([code, stderr], [0, '']);
-  assert.match(stdout, /zones\.example\.yaml: fine\n/);
+  assert.match(stdout, /zones\.example\.yaml: valid\n/);
   assert.match(stdout, /zone {2}production\.local\.: .*3 services, 7 instances/);
 });
 

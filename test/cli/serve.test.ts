@@ -297,7 +297,7 @@ test('external names are forwarded, cached, listed and flushed', async (t) => {
   assert.deepEqual(await Promise.all(refusals), [400, 400, 400, 400, 400]);
   assert.equal((await healthdns('cache', 'flush', '--below', '--http', http)).code, 2);
   const flushed = await healthdns('cache', 'flush', 'www.a.local', '--http', http);
-  assert.deepEqual([flushed.code, flushed.stdout], [0, '1 answer forgotten\n']);
+  assert.deepEqual([flushed.code, flushed.stdout], [0, '1 answer flushed\n']);
   assert.equal((await healthdns('cache', 'list', '--http', http)).stdout, '');
 });
 

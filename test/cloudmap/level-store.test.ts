@@ -89,7 +89,7 @@ async function flip(file: string, share: number): Promise<void> {
 const damages: Record<string, { damage: (log: string) => Promise<void>; message: RegExp }> = {
   'bytes flipped behind the middle of the log, where records were overwritten': {
     damage: (log) => flip(log, 0.8),
-    message: /\d+\.log: \d+ bytes are unreadable \(.*; some records have other values than were last written/,
+    message: /\d+\.log: \d+ bytes are unreadable \(.*; some records differ from what was last written/,
   },
   'bytes flipped near the start of the log': {
     damage: (log) => flip(log, 0.05),

@@ -81,7 +81,7 @@ test('the error for a service name names the fault', () => {
     ['_http._tcp.web-1', undefined],
     ['a'.repeat(63), undefined],
     ['a'.repeat(64), /^has a label of 64 characters: at most 63 fit$/],
-    ['a b', /^must be of letters, digits, hyphens, underscores and dots$/],
+    ['a b', /^must consist of letters, digits, hyphens, underscores and dots$/],
     ['a..b', /^has an empty label/],
     ['a-.b', /^has a label with a hyphen at an end$/],
     ['-', /^has a label with a hyphen at an end$/],

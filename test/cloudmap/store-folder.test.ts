@@ -49,7 +49,7 @@ async function flip(file: string): Promise<void> {
 }
 
 const RESTORE = /Restore the folder from a backup, or move it away to start with an empty store$/;
-const ACCEPT = /Restore the folder from a backup, or delete .*crashed\/acknowledged to go on without what was lost$/;
+const ACCEPT = /Restore the folder from a backup, or delete .*crashed\/acknowledged to continue without the lost data$/;
 
 const damages: Record<string, { damage: (store: string) => Promise<void>; what: RegExp; remedy: RegExp }> = {
   'CURRENT is missing': {

@@ -19,7 +19,7 @@ describe('healthdns check', () => {
     assert.deepEqual(await run(EXAMPLE), {
       code: 0,
       out: [
-        `${EXAMPLE}: fine`,
+        `${EXAMPLE}: valid`,
         'DNS   127.0.0.1:1053, [::1]:1053 (UDP and TCP)',
         'HTTP  127.0.0.1:8053',
         'zone  production.local.: 9 records, 3 services, 7 instances (3 with a health check)',

@@ -53,7 +53,7 @@ describe('configuration files', () => {
     const levels = Array.from({ length: 12 }, (_, i) => `a${i}: &a${i} [${Array(9).fill(i ? `*a${i - 1}` : 'x')}]`);
     const result = await parseConfig(levels.join('\n'), 'x');
     assert.deepEqual(!result.ok && result.problems.map(({ message }) => message), [
-      'aliases of aliases multiply too often: write fewer',
+      'aliases of aliases expand too often: use fewer',
     ]);
   });
 

@@ -197,7 +197,7 @@ test(
     assert.deepEqual(await said('ca: two.pem\ncert: one.pem\nkey: one.key'), []);
     for (const [tls, place, what] of [
       ['cert: one.pem\nkey: two.key', '5:12', /`key` two\.key does not match `cert` one\.pem: .*mismatch/],
-      ['ca: empty.pem', '4:11', /cannot use empty\.pem: there is no certificate in it/],
+      ['ca: empty.pem', '4:11', /cannot use empty\.pem: it contains no certificate/],
       ['cert: bad.pem\nkey: one.key', '4:13', /cannot use bad\.pem: /],
       ['cert: one.pem\nkey: one.pem', '5:12', /cannot use one\.pem: /],
       ['ca: absent.pem', '4:11', /cannot read absent\.pem: /],

@@ -150,7 +150,7 @@ says('two zones with one name are rejected', 'zones: [{ name: b.local }, { name:
 says('nested zones are accepted', 'zones: [{ name: b.local }, { name: a.b.local }]', []);
 says('name templates are checked', zone('names: ["{servce}", "x", "{service", "{service}.", "a..{service}"]'), [
   '3:13 `names[0]`: unknown placeholder "{servce}" in "{servce}", did you mean {service}?',
-  '3:30 `names[2]`: "{service" has a brace without its partner',
+  '3:30 `names[2]`: "{service" has an unmatched brace',
   '3:42 `names[3]`: "{service}." must be relative to the zone: remove the dot at the end',
   '3:56 `names[4]`: "a..{service}" is not a name template: name "a..x" has an empty label',
 ]);
@@ -237,7 +237,7 @@ says(
   'a name server below a delegation without an address is a problem',
   zone('nameServers: [ns.sub]', 'records:', '  - { name: sub, type: NS, value: ns.other. }'),
   [
-    '3:19 warning: the name server ns.sub.b.local. has no A or AAAA record, and none is made up, because sub.b.local. is delegated',
+    '3:19 warning: the name server ns.sub.b.local. has no A or AAAA record, and none is generated, because sub.b.local. is delegated',
   ],
 );
 says(
@@ -261,8 +261,8 @@ says(
     '  - { name: ns.other.sub, type: AAAA, value: "2001:db8::1" }',
   ),
   [
-    '4:40 warning: sub.b.local. is delegated to ns.sub.b.local., which is inside of it and has no A or AAAA record: nobody can reach that server; add its address as a record (glue)',
-    '4:48 warning: sub.b.local. is delegated to sub.b.local., which is inside of it and has no A or AAAA record: nobody can reach that server; add its address as a record (glue)',
+    '4:40 warning: sub.b.local. is delegated to ns.sub.b.local., which is inside of it and has no A or AAAA record: that server is unreachable; add its address as a record (glue)',
+    '4:48 warning: sub.b.local. is delegated to sub.b.local., which is inside of it and has no A or AAAA record: that server is unreachable; add its address as a record (glue)',
   ],
 );
 says(

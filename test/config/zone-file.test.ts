@@ -42,7 +42,7 @@ reads(
     'example.org. 5 NS ns2.example.org.',
     'example.org. 5 SOA ns1.example.org. h.example.org. 1 2 3 4 5',
     'ns1.example.org. 5 A 192.0.2.1',
-    'warning: db.example:3:1 the name server ns2.example.org. has no A or AAAA record: nobody can reach that server; add its address as a record',
+    'warning: db.example:3:1 the name server ns2.example.org. has no A or AAAA record: that server is unreachable; add its address as a record',
   ],
 );
 

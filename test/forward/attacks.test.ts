@@ -370,7 +370,10 @@ test('a dead route fills at most half of the places, and others are answered mea
   const refused = (await Promise.all(waiting.slice(5)))[0];
   assert.deepEqual([refused.rcode, edeOf(refused)], [RCODE.SERVFAIL, EDE.OTHER]);
   const option = refused.edns?.options.find(({ code }) => code === 15);
-  assert.equal(Buffer.from(option?.data.subarray(2) ?? []).toString(), "too many queries wait for this zone's servers");
+  assert.equal(
+    Buffer.from(option?.data.subarray(2) ?? []).toString(),
+    "too many queries are waiting for this zone's servers",
+  );
   for (let i = 0; i < 5; i++) assert.equal((await ask(`n${i}.example. A`)).rcode, RCODE.NXDOMAIN);
   assert.deepEqual(
     made.routes().map(({ zone, waiting: now, rejected }) => [zone, now, rejected]),

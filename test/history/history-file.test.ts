@@ -129,7 +129,7 @@ test('a file that cannot be written is reported once, and changes nothing else',
   await opened.stop();
   assert.deepEqual(
     lines.map(({ message }) => message),
-    ['the history file cannot be read', 'the history is not written'],
+    ['failed to read the history file', 'failed to write the history'],
   );
 });
 

@@ -151,7 +151,7 @@ test('the summary of an external name states how its query is answered', () => {
       { ...nothing, route: 'corp.', upstreams: servers(false) },
       'Forwarded by the route for corp, whose servers are all down.',
     ],
-    [nothing, 'REFUSED: not in a zone of this server, and no route of `forward` is for it.'],
+    [nothing, 'REFUSED: not in a zone of this server, and no route of `forward` matches it.'],
   ] as const)
     assert.equal(forwardingSummary(explanation), summary);
 });

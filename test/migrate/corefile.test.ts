@@ -82,7 +82,7 @@ test('invalid input is reported with its location, and the rest is used', () => 
   ]);
   assert.deepEqual(problems('. {\n  errors\n}\n}\n'), ['Corefile:4: a "}" without the "{" that it would close']);
   assert.deepEqual(problems('. {\n  import absent\n}\n'), [
-    'Corefile:2: imports "absent", which is no snippet and no file',
+    'Corefile:2: imports "absent", which is neither a snippet nor a file',
   ]);
   assert.deepEqual(shape('. {\n  errors\n} x\nb {\n  loop\n}'), [{ '.': [['errors']] }, { b: [['loop']] }]);
 });

@@ -67,7 +67,7 @@ const wrong: [what: string, json: string, problem: RegExp][] = [
     task({ healthCheck: { command: ['curl', 'x'] } }),
     /command: must begin with "CMD"/,
   ],
-  ['a CMD without words', task({ healthCheck: { command: ['CMD'] } }), /command: names no command to run/],
+  ['a CMD without words', task({ healthCheck: { command: ['CMD'] } }), /command: contains no command to run/],
   ['a CMD-SHELL of two strings', task({ healthCheck: { command: ['CMD-SHELL', 'a', 'b'] } }), /takes one string/],
   [
     'an interval in a string',
@@ -208,7 +208,7 @@ test('dropped settings are reported: dependsOn HEALTHY, checks of non-essential 
     stderr,
     'warning: container app: dependsOn db HEALTHY is not kept: Kubernetes starts the containers of a pod side by side\n' +
       'warning: container app: secrets is left out\n' +
-      "warning: container db: its health check becomes no probe: it is not essential, so in ECS it does not decide the task's health\n",
+      "warning: container db: its health check is not converted to a probe: it is not essential, so in ECS it does not decide the task's health\n",
   );
   assert.equal(parse(stdout).spec.template.spec.containers[1].readinessProbe, undefined);
 });

@@ -109,7 +109,7 @@ test('explain reports the view of a client and a name, and its rules', async (co
   assert.deepEqual(await rulesOf('a.corp.test?from=192.0.2.1'), corp);
   assert.deepEqual(await rulesOf('www.two.test?from=192.0.2.1'), [
     'the settings of the view "lan" apply',
-    'the view does not have the zone of this name: it answers nothing of what follows',
+    'the view does not serve the zone of this name: the answers below do not apply',
   ]);
   assert.deepEqual(await rulesOf('www.one.test?from=192.0.2.1'), ['the settings of the view "lan" apply']);
 });

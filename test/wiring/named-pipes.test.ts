@@ -64,7 +64,7 @@ test('a history file that is a named pipe is neither read nor written, and the l
   await restoreHistory({ ...settings, history: createHistory() });
   await openHistoryFile(settings).stop();
   assert.deepEqual(lines, [
-    ['the history file cannot be read', { file, error: `'${file}' is a named pipe, not a regular file` }],
-    ['the history is not written', { file, error: `'${file}' is a socket, pipe or device, not a regular file` }],
+    ['failed to read the history file', { file, error: `'${file}' is a named pipe, not a regular file` }],
+    ['failed to write the history', { file, error: `'${file}' is a socket, pipe or device, not a regular file` }],
   ]);
 });

@@ -87,7 +87,7 @@ async function writeNamespace(
   try {
     context.take(await context.client.create('configmaps', newNamespace(record, operations)));
   } catch (error) {
-    throw isTaken(error) ? new WriteConflict(`another replica created namespace ${record.name}; ask again`) : error;
+    throw isTaken(error) ? new WriteConflict(`another replica created namespace ${record.name}; retry`) : error;
   }
 }
 
@@ -100,7 +100,7 @@ async function writeService(
   const held = mirror.serviceObject(record.id);
   if (held !== undefined) return editRecord(context, held, { record, operations });
   const namespace = mirror.namespaceObject(record.namespaceId);
-  if (namespace?.namespace === undefined) throw new WriteConflict(`namespace ${record.namespaceId} is gone`);
+  if (namespace?.namespace === undefined) throw new WriteConflict(`namespace ${record.namespaceId} no longer exists`);
   const created = await createService(context, namespace.namespace, record, operations);
   const owner = await client.get('configmaps', namespace.name);
   if (owner?.uid === namespace.uid && !isMarked(owner, clock)) return take(created);
@@ -123,10 +123,10 @@ async function createService(
       const other = await client.raw('services', name);
       const labels = (other?.metadata as { labels?: Record<string, string> } | undefined)?.labels;
       if (labels?.[KIND_LABEL] === 'service')
-        throw new WriteConflict(`another replica created service ${record.name}; ask again`);
+        throw new WriteConflict(`another replica created service ${record.name}; retry`);
     }
   }
-  throw new WriteConflict(`the Services ${[...names].join(' and ')} belong to somebody else; delete or rename them`);
+  throw new WriteConflict(`the Services ${[...names].join(' and ')} belong to another owner; delete or rename them`);
 }
 
 /** Rejects with WriteConflict unless the change was made from the record that the cluster has. */
@@ -135,7 +135,7 @@ async function editRecord(context: WriteContext, first: HeldObject, edit: Record
   const before = recordOf(first);
   await replaceUntilCurrent(context, first, (held) => {
     if (recordOf(held) !== before && recordOf(held) !== JSON.stringify(edit.record))
-      throw new WriteConflict(`another replica changed ${held.name} at the same time; ask again`);
+      throw new WriteConflict(`another replica changed ${held.name} at the same time; retry`);
     return withEdit(held, edit);
   });
 }
@@ -215,9 +215,7 @@ async function deleteEmpty(context: WriteContext, held: HeldObject, empty: () =>
     await replaceUntilCurrent(context, marked, (present) => withEdit(present, { deleting: null })).catch(() => {
       // The mark expires by itself; the client needs the first error.
     });
-    throw isTaken(error)
-      ? new WriteConflict(`another replica changed ${held.name} at the same time; ask again`)
-      : error;
+    throw isTaken(error) ? new WriteConflict(`another replica changed ${held.name} at the same time; retry`) : error;
   }
   feed(mirror.forget(resource, held.name));
 }

@@ -41,14 +41,14 @@ export async function writeInstances(
     for (const { id, record } of edits) {
       const now = found(id);
       if (now !== before.get(id) && now !== JSON.stringify(record))
-        throw new WriteConflict(`another replica changed instance ${id} at the same time; ask again`);
+        throw new WriteConflict(`another replica changed instance ${id} at the same time; retry`);
     }
     const service = mirror.serviceObject(serviceId);
-    if (service === undefined) throw new WriteConflict(`service ${serviceId} is gone`);
+    if (service === undefined) throw new WriteConflict(`service ${serviceId} no longer exists`);
     const plans = planSlices(context, service, edits);
     if (await carryOut(context, service, plans)) return;
     if (!(await shallRetry()))
-      throw new WriteConflict('other replicas write to the same slices all the time; ask again');
+      throw new WriteConflict('too many conflicting writes to the same slices by other replicas; retry');
   }
 }
 

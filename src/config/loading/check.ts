@@ -22,7 +22,7 @@ export async function check(file: string, output: CheckOutput): Promise<0 | 1> {
     output.err(`${file}: ${count(result.problems.length, 'problem')}`);
     return 1;
   }
-  output.out(`${file}: fine${result.warnings.length > 0 ? `, with ${count(result.warnings.length, 'warning')}` : ''}`);
+  output.out(`${file}: valid${result.warnings.length > 0 ? `, with ${count(result.warnings.length, 'warning')}` : ''}`);
   for (const line of summary(result.config)) output.out(line);
   return 0;
 }

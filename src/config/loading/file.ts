@@ -40,7 +40,7 @@ export const fileSchema = mapping(
     operatorFile: v.optional(
       text(
         'a path',
-        'File that keeps what `drain` and `force` order for instances that are neither pods nor in Cloud Map.',
+        'File that stores the orders of `drain` and `force` for instances that are neither pods nor in Cloud Map.',
       ),
     ),
     include: v.optional(

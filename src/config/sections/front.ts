@@ -72,7 +72,7 @@ const rewriteSchema = mapping(
           list(answerSchema, 'Rules for names in the answer, applied in order.'),
         ),
         v.description(
-          'Names in the answer. name: records of the replacement show the original name; auto: record data that names it does, too, and with a suffix all names below it; or rules, beside `name`.',
+          'Names in the answer. name: records of the replacement show the original name; auto: names in record data as well, and with a suffix all names below it; or rules in addition to `name`.',
         ),
       ),
       'name',
@@ -87,7 +87,7 @@ const rewriteSchema = mapping(
     maxTtlSeconds: v.optional(ttlSeconds('Upper bound for TTLs in the answer.')),
     rcode: v.optional(
       mapping(
-        { from: choice(RCODES, 'A response code.'), to: choice(RCODES, 'The code in its place.') },
+        { from: choice(RCODES, 'A response code.'), to: choice(RCODES, 'The replacement.') },
         'Replaces a response code.',
       ),
     ),
@@ -95,12 +95,12 @@ const rewriteSchema = mapping(
       mapping(
         {
           from: domainName('a name', 'Target of a CNAME record.'),
-          to: domainName('a name', 'The target in its place, which is looked up.'),
+          to: domainName('a name', 'The replacement, which is looked up.'),
         },
         'Replaces the target of an alias in the answer.',
       ),
     ),
-    continue: v.optional(flag('Later rules apply as well, to the name that this one leaves.'), false),
+    continue: v.optional(flag('Later rules apply as well, to the resulting name.'), false),
   },
   'Replaces the name or type of a query, and parts of its answer. The first match wins.',
 );

@@ -7,19 +7,15 @@ import type { CloudMapConfig, HistoryConfig, ZoneConfig } from '../config.ts';
 export const historyEntry = v.optional(
   mapping(
     {
-      perService: v.optional(integer(1, 10_000, 'Changes that are kept of one service.'), 50),
+      perService: v.optional(integer(1, 10_000, 'Maximum number of changes kept per service.'), 50),
       inAll: v.optional(
-        integer(
-          0,
-          1_000_000,
-          'Changes that are kept of all services together; 0: nothing is recorded, logged or written.',
-        ),
+        integer(0, 1_000_000, 'Maximum number of changes kept in total; 0: nothing is recorded, logged or written.'),
         10_000,
       ),
       file: v.optional(
         text(
           'a path',
-          'Where they survive a restart, relative to this file. Default: beside the first snapshot, or beside the folder of the Cloud Map store (FOLDER-history.jsonl); otherwise they are kept in memory only.',
+          'File in which changes survive a restart, relative to this file. Default: beside the first snapshot, or beside the folder of the Cloud Map store (FOLDER-history.jsonl); otherwise in memory only.',
         ),
       ),
     },

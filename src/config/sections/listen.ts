@@ -34,7 +34,7 @@ export const httpEntry = v.optional(
       v.union([v.literal(false), listenAddress], expecting(`${EXPECTED}, or false`)),
     ),
     v.description(
-      'Address of /health, /ready and /metrics, or a list of them; one that is loopback also serves what `admin` does; false: none.',
+      'Address of /health, /ready and /metrics, or a list of them; a loopback address also serves the endpoints of `admin`; false: none.',
     ),
   ),
   DEFAULT_HTTP,
@@ -42,10 +42,10 @@ export const httpEntry = v.optional(
 
 const adminTlsEntry = mapping(
   {
-    cert: text('a path', 'PEM file with the certificate of this server, and those between it and its authority.'),
+    cert: text('a path', 'PEM file with the certificate of this server, followed by intermediate certificates.'),
     key: text('a path', 'PEM file with its private key.'),
     clientCa: v.optional(
-      text('a path', 'PEM file with the authorities of client certificates; without one of them no request is served.'),
+      text('a path', 'PEM file with the CAs of client certificates; requests without such a certificate are refused.'),
     ),
   },
   'HTTPS. The files are reread when they change.',

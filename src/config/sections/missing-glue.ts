@@ -24,7 +24,7 @@ export function warnOfMissingGlue(
     if (!isSubdomain(server, cut) || hasType(zone.records.find(server), TYPE.A, TYPE.AAAA)) continue;
     const name = formatName(server);
     if (services.has(name) || isServedBelow(name)) continue;
-    const missing = 'has no A or AAAA record: nobody can reach that server; add its address as a record';
+    const missing = 'has no A or AAAA record: that server is unreachable; add its address as a record';
     const message =
       formatName(cut) === zone.name
         ? `the name server ${name} ${missing}`

@@ -103,7 +103,7 @@ function templateProblem(template: string): string | undefined {
   if (template.endsWith('.')) return `"${shown(template)}" must be relative to the zone: remove the dot at the end`;
   try {
     const expanded = expandTemplate(template, 'x', 'x', 'zone.');
-    return /[{}]/.test(expanded) ? `"${shown(template)}" has a brace without its partner` : undefined;
+    return /[{}]/.test(expanded) ? `"${shown(template)}" has an unmatched brace` : undefined;
   } catch (error) {
     return `"${shown(template)}" is not a name template: ${nameMessage(error)}`;
   }

@@ -13,10 +13,10 @@ const MAX_SESSIONS = 65_535;
 
 const tlsEntry = mapping(
   {
-    cert: text('a path', 'PEM file with the certificate of this server, and those between it and its authority.'),
+    cert: text('a path', 'PEM file with the certificate of this server, followed by intermediate certificates.'),
     key: text('a path', 'PEM file with its private key.'),
     clientCa: v.optional(
-      text('a path', 'PEM file with the authorities of client certificates; without one of them there is no session.'),
+      text('a path', 'PEM file with the CAs of client certificates; clients without such a certificate are refused.'),
     ),
   },
   'Certificates. The files are reread when they change.',
@@ -28,7 +28,7 @@ export const pushEntry = v.optional(
       listen: oneOrMany(listenAddress, 'Addresses to serve DNS Push on, over TLS.'),
       tls: v.optional(tlsEntry),
       plaintext: v.optional(
-        flag('Plain TCP instead of `tls`. For tests: RFC 8765 forbids it, and clients of others refuse it.'),
+        flag('Plain TCP instead of `tls`. For tests: RFC 8765 forbids it, and other clients refuse it.'),
         false,
       ),
       name: v.optional(

@@ -32,14 +32,21 @@ export const holdEntry = v.optional(
   mapping(
     {
       rrsets: v.optional(
-        integer(16, 50_000, 'RRsets held and subscribed; the one unused longest makes room for a new one.'),
+        integer(
+          16,
+          50_000,
+          'Maximum number of held RRsets, each with a subscription; the least recently used one makes room for a new one.',
+        ),
         10_000,
       ),
       bytes: v.optional(integer(65_536, 1_073_741_824, 'The same in bytes.'), 8_388_608),
-      unusedSeconds: v.optional(seconds(1, 86_400, 'An RRset that nobody asked for so long is given up.'), 300),
-      negativeSeconds: v.optional(seconds(0, 5, 'How long negative answers are cached, which are not subscribed.'), 5),
+      unusedSeconds: v.optional(seconds(1, 86_400, 'An RRset that is not queried for this time is dropped.'), 300),
+      negativeSeconds: v.optional(
+        seconds(0, 5, 'How long negative answers are cached; they have no subscriptions.'),
+        5,
+      ),
     },
-    'What is held of the zones.',
+    'Limits of the records held.',
   ),
   {},
 );

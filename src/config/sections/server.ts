@@ -25,13 +25,13 @@ export const serverEntry = v.optional(
       ),
       reusePort: v.optional(
         flag(
-          'SO_REUSEPORT with one thread, too: a second healthdns of the same user may listen on the same addresses and take over without a lost query. An address that is already in use is then not reported. Needs batched UDP.',
+          'SO_REUSEPORT with one thread, too: a second healthdns of the same user may listen on the same addresses and take over without a lost query. Addresses that are already in use are then not reported. Needs batched UDP.',
         ),
         false,
       ),
       errorText: v.optional(
         flag(
-          'Extended DNS errors (RFC 8914) have a text that says why: which instances are not healthy, what has not been read, which upstream server timed out. Everyone who may query sees it.',
+          'Extended DNS errors (RFC 8914) have a text that says why: which instances are not healthy, what has not been read, which upstream server timed out. It is visible to every client.',
         ),
         true,
       ),
@@ -97,7 +97,7 @@ export const limitsEntry = v.optional(
         integer(
           1,
           1_000_000,
-          'Maximum clients waiting for upstream servers, per thread; others get SERVFAIL. No entry of `forward` may use more places than it leaves free.',
+          'Maximum clients waiting for upstream servers, per thread; others get SERVFAIL. One entry of `forward` may use at most as many places as remain free.',
         ),
         FORWARD_DEFAULTS.maxConcurrent,
       ),

@@ -24,7 +24,7 @@ export function checkTlsFiles(tls: TlsFiles, path: Path, folder: string, reporte
       const text = readRegularFileSync(resolve(folder, file));
       const use = key === 'clientCa' ? 'ca' : key;
       const problem =
-        key !== 'key' && !CERTIFICATE.test(text) ? 'there is no certificate in it' : refusal({ [use]: text });
+        key !== 'key' && !CERTIFICATE.test(text) ? 'it contains no certificate' : refusal({ [use]: text });
       if (problem === undefined) pem[use] = text;
       else reporter.problem([...path, key], `cannot use ${shown(file)}: ${problem}`);
     } catch (error) {
@@ -32,7 +32,7 @@ export function checkTlsFiles(tls: TlsFiles, path: Path, folder: string, reporte
     }
   }
   if ((tls.cert === undefined) !== (tls.key === undefined)) {
-    reporter.problem(path, '`cert` and `key` belong together: one of them is missing');
+    reporter.problem(path, '`cert` and `key` must be set together: one of them is missing');
   }
   if (pem.cert === undefined || pem.key === undefined) return;
   const mismatch = refusal(pem);

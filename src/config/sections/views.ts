@@ -22,7 +22,7 @@ const viewSchema = mapping(
     listen: v.optional(
       oneOrMany(
         listenAddress,
-        'Queries that arrive at these addresses, which are opened, too. Default: those of `listen`.',
+        'Queries that arrive at these addresses, which are opened in addition. Default: those of `listen`.',
       ),
     ),
     clients: v.optional(list(clientNetwork, 'Queries of clients in these networks; empty means all.'), []),
@@ -38,7 +38,7 @@ const viewSchema = mapping(
     ),
     ...withoutDefaults(answeringEntries),
   },
-  'Queries that fit are answered with the settings of the view: of the views that fit, the one with the longest of `names`, then the first. What it does not set is as in the file.',
+  'Matching queries are answered with the settings of the view: of several matching views, the one with the longest match in `names`, then the first. Settings that it omits are those of the file.',
 );
 
 export const viewsEntry = v.optional(list(viewSchema, 'Other settings for some addresses, clients or names.'), []);

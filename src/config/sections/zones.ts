@@ -246,7 +246,7 @@ function warnOfServersWithoutAddress({ name: zone, nameServers, records }: ZoneC
       `the name server ${server} has no A or AAAA record${
         cut === undefined
           ? ': it is answered with the addresses that healthdns listens on; add a record with the address that clients reach it at'
-          : `, and none is made up, because ${cut} is delegated`
+          : `, and none is generated, because ${cut} is delegated`
       }`,
     );
   }

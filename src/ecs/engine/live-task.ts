@@ -106,7 +106,7 @@ export class LiveTask {
     clock.setTimeout(() => {
       if (this.task.status === 'STOPPED') return;
       if (startTicks(pid) === ticks) this.#awaitEnd(name, pid, ticks);
-      else this.#exited(name, undefined, 'it ended; an earlier run of healthdns had started it');
+      else this.#exited(name, undefined, 'it ended; it was started by an earlier run of healthdns');
     }, LOOK_MS);
   }
 

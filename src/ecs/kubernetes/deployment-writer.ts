@@ -179,7 +179,7 @@ export class DeploymentWriter {
       .catch((error: Error) => this.#refused(name, error));
     this.#deployments.set(name, written);
     if (isSame || warnings.length === 0) return;
-    const told = `${primary.taskDefinition} is not kept whole: ${warnings.join('; ')}`.slice(0, 1000);
+    const told = `${primary.taskDefinition} is not preserved completely: ${warnings.join('; ')}`.slice(0, 1000);
     await this.#write(key, (present) => withEvent(present, told, this.#context()));
   }
 
@@ -189,7 +189,7 @@ export class DeploymentWriter {
     const { server, signal } = this.#settings;
     const present = await server.exchange('GET', this.#path(name), undefined, signal);
     if (metadata(present).labels[ECS_LABEL] !== 'deployment')
-      throw new Error(`the Deployment ${name} belongs to somebody else; delete or rename it`);
+      throw new Error(`the Deployment ${name} belongs to another owner; delete or rename it`);
     this.#deployments.set(name, present);
     throw error;
   }

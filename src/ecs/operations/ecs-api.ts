@@ -107,7 +107,7 @@ const text = (maximum: number) => v.pipe(v.string(), v.maxLength(maximum));
 export const reference = v.pipe(text(2048), v.minLength(1));
 export const name = v.pipe(
   v.string(),
-  v.regex(/^[A-Za-z0-9_-]{1,255}$/, 'must be of letters, digits, hyphens and underscores'),
+  v.regex(/^[A-Za-z0-9_-]{1,255}$/, 'must consist of letters, digits, hyphens and underscores'),
 );
 export const LAUNCH_TYPES = ['EC2', 'FARGATE', 'EXTERNAL'] as const;
 export const LAUNCH_TYPE_PROBLEM = 'launch type should be one of [EC2,FARGATE,EXTERNAL]';

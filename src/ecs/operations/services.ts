@@ -179,7 +179,7 @@ function checkExist(api: EcsApi, given: EcsServiceRecord['registries']): void {
   if (unknown !== undefined)
     throw new AwsError(
       'InvalidParameterException',
-      `serviceRegistries: there is no Cloud Map service ${unknown.registryArn}; servicediscovery list-services has the ARNs`,
+      `serviceRegistries: Cloud Map service ${unknown.registryArn} does not exist; servicediscovery list-services lists the ARNs`,
     );
 }
 

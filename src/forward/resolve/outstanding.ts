@@ -71,8 +71,8 @@ interface Task {
 const BUCKETS = 4096;
 const NO_EDE = -1;
 /** Beside EDE 0. */
-const TOO_MANY_OF_CLIENT = 'too many queries of this client wait';
-const TOO_MANY = "too many queries wait for this zone's servers";
+const TOO_MANY_OF_CLIENT = 'too many queries of this client are waiting';
+const TOO_MANY = "too many queries are waiting for this zone's servers";
 
 export class Outstanding {
   private readonly buckets: (Task | undefined)[] = new Array(BUCKETS).fill(undefined);

@@ -95,7 +95,7 @@ export class Resolver {
       return stopped(done, {
         kind: 'failed',
         ede: EDE.INVALID_DATA,
-        why: 'the chain of CNAMEs is too long or leads back',
+        why: 'the chain of CNAMEs is too long or a loop',
       });
     if (leftMs <= 0)
       return stopped(done, { kind: 'failed', ede: EDE.NO_REACHABLE_AUTHORITY, why: 'no time left to follow a CNAME' });

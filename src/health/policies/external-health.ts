@@ -76,7 +76,7 @@ export const externalHealth = healthPolicy({
     v.check(
       ({ sources, maxAgeSeconds }) =>
         sources.every(({ url, interval }) => url === undefined || interval <= maxAgeSeconds),
-      'expected `maxAgeSeconds` to be at least the `interval` of each source, or its word is too old before it is asked again',
+      'expected `maxAgeSeconds` to be at least the `interval` of each source, otherwise its reports expire before the next poll',
     ),
   ),
   setting: (written): ExternalHealth | undefined =>

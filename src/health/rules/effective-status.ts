@@ -99,7 +99,7 @@ function verdict(fact: Fact, rule: string, answered: boolean): Verdict {
   return { status: fact.status, answered, rule, reason: fact.reason, sinceMs: fact.sinceMs, fact };
 }
 
-const NOTHING_KNOWN = { status: 'UNKNOWN' as Status, reason: 'nothing is known of its health', sinceMs: 0 };
+const NOTHING_KNOWN = { status: 'UNKNOWN' as Status, reason: 'its health is unknown', sinceMs: 0 };
 const UNKNOWN_ANSWERED: Verdict = { ...NOTHING_KNOWN, answered: true, rule: 'unknown' };
 const UNKNOWN_EXCLUDED: Verdict = { ...NOTHING_KNOWN, answered: false, rule: 'unknown-excluded' };
 

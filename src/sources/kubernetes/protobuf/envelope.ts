@@ -46,7 +46,7 @@ export function readEnvelope(bytes: Bytes, object: Schema): Message {
   const { typeMeta, raw, contentEncoding, contentType } = readMessage({ ...bytes, start }, ENVELOPE) as Envelope;
   if (raw === undefined) throw new BrokenMessage('an envelope has no object');
   if (contentEncoding || (contentType && !isProtobuf(contentType)))
-    throw new BrokenMessage(`an object is written as "${contentType ?? ''}" "${contentEncoding ?? ''}"`);
+    throw new BrokenMessage(`an object is encoded as "${contentType ?? ''}" "${contentEncoding ?? ''}"`);
   return readMessage(raw, typeMeta?.kind === 'Status' ? STATUS : object);
 }
 

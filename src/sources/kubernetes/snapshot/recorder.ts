@@ -169,7 +169,7 @@ function sort(lines: readonly Line[]): { statements: Statement[]; keys: Map<stri
       if (known === undefined) keys.set(line.kind, [line.key]);
       else known.push(line.key);
     } else if (isStatement(line)) statements.push(line);
-    else throw new DamagedSnapshot('it has a line of an unknown form');
+    else throw new DamagedSnapshot('it has a line of an unknown format');
   }
   return { statements, keys };
 }

@@ -113,7 +113,7 @@ async function readHeader(file: string, of: string): Promise<Header> {
     if (header?.healthdnsSnapshot === undefined) throw new UnusableSnapshot('it does not begin with a snapshot header');
     if (header.healthdnsSnapshot !== VERSION)
       throw new UnusableSnapshot('it was written by another version of healthdns');
-    if (header.of !== of) throw new UnusableSnapshot(`it is of ${String(header.of)}, not of ${of}`);
+    if (header.of !== of) throw new UnusableSnapshot(`it is a snapshot of ${String(header.of)}, not of ${of}`);
     if (typeof header.takenMs !== 'number') throw new DamagedSnapshot('its header has no time');
     return header as Header;
   } finally {

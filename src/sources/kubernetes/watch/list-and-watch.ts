@@ -349,7 +349,7 @@ export class ListAndWatch {
 /** Fraction of the requested duration that a properly ended watch lasts. */
 const LASTED = 0.9;
 
-const wentBack = () => new ApiError(410, 'the server is behind what it sent before');
+const wentBack = () => new ApiError(410, 'the server returned older data than before');
 
 interface EventMetadata {
   readonly resourceVersion?: unknown;

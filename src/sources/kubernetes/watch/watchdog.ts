@@ -50,7 +50,7 @@ export async function withWatchdog<T>(
     });
   } catch (error) {
     if (gaveUp === 'left') return undefined;
-    if (gaveUp === 'silent') throw new SilentConnection('the connection showed no sign of life and was given up');
+    if (gaveUp === 'silent') throw new SilentConnection('the connection showed no sign of life and was closed');
     throw error;
   } finally {
     timer?.cancel();

@@ -7,12 +7,12 @@ import { startWaitingThread } from './plane/waiting-thread.ts';
 const threadUrl = new URL('./thread/thread.js', import.meta.url);
 const loadThreadUrl = new URL('./config/loading/load-thread.js', import.meta.url);
 
-// A server's data thread starts while the control plane loads its code.
+// A data thread starts while the control plane is still loading its code.
 const waitingThread = process.argv[2] === 'serve' ? startWaitingThread(threadUrl, 'data-0') : undefined;
 
 const nodePath = fileURLToPath(new URL('./node/main.js', import.meta.url));
 
-// A node's agent needs nothing of the command line.
+// The agent of a node does not need the command line.
 const node = nodeOptions(process.argv);
 
 /** As in src/node/main.ts, which is known by its path only, as a data thread is. */

@@ -36,7 +36,7 @@ export interface LogOptions {
 /** Lines waiting for a slow reader. */
 const MAX_BUFFERED_BYTES = 1024 * 1024;
 
-/** What JSON leaves as it is and a terminal obeys: DEL, C1 controls (U+009B begins a sequence as ESC [ does), order of text. */
+/** Not escaped by JSON, but interpreted by terminals: DEL, C1 controls (U+009B begins a sequence as ESC [ does), order of text. */
 const OBEYED = /[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/u;
 const ALL_OBEYED = new RegExp(OBEYED, 'gu');
 
@@ -45,7 +45,7 @@ const escaped = (line: string): string => (OBEYED.test(line) ? line.replaceAll(A
 const unicodeEscapes = (text: string): string =>
   text.split('').reduce((all, unit) => `${all}\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`, '');
 
-/** JSON, so that no value can forge a line or reach a terminal as a control sequence. stdout is for results. Never throws. */
+/** JSON, so that no value can forge a line or act as a control sequence on a terminal. stdout is for results. Never throws. */
 export function createLogger({ level, output = process.stderr }: LogOptions): RootLogger {
   let dropped = 0;
   let reported = 0;

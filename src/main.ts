@@ -42,7 +42,7 @@ export interface Running {
   readonly admin: AdminConfig | undefined;
   /** At most `limit` services of each zone are listed. */
   overview(limit: number, wholeLimit?: number): Overview;
-  /** Who has a name. Throws NameError. */
+  /** The owners of a name. Throws NameError. */
   explain(name: string): Pick<NameExplanation, 'owners'>;
   /** Resolves when every active check has a first result (true), or after a few seconds (false). */
   firstChecks(): Promise<boolean>;
@@ -149,7 +149,7 @@ async function start(
   };
 }
 
-/** What the host does not give. */
+/** Not available on this host. */
 function warnOfHost(config: Config, threads: number, skipped: readonly ListenAddress[], log: Logger): void {
   for (const address of skipped)
     log.warn('no IPv6 on this host: not listening', { address: formatListenAddress(address) });
@@ -157,7 +157,7 @@ function warnOfHost(config: Config, threads: number, skipped: readonly ListenAdd
   if (tooFew !== undefined) log.warn(tooFew);
 }
 
-/** Tells clients to move away, and still answers them. */
+/** Signals clients to move away, and still answers them. */
 async function lameduck({ server: { lameduckSeconds } }: Config, log: Logger, clock: Clock): Promise<void> {
   if (lameduckSeconds === 0) return;
   log.info('stopping after the lameduck time', { seconds: lameduckSeconds });
@@ -172,7 +172,7 @@ interface Reloaded {
   readonly inForce: ConfigInForce;
 }
 
-/** Whole or not at all. */
+/** All or nothing. */
 async function reload(next: Config, { http, plane, checks, control, inForce }: Reloaded): Promise<void> {
   const { present } = presentAddresses(allAddresses(next.listen, next.views ?? []));
   const prepared = await prepareAll([

@@ -175,7 +175,7 @@ function renderValue(value: number): string {
 
 /** No help text has quotes, which only OpenMetrics escapes. */
 const escapeHelp = (text: string) => text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
-/** Names of people: a service's, a file's, a zone's. None of theirs is longer. */
+/** Names chosen by people (services, files, zones) are at most this long. */
 const MAX_LABEL_LENGTH = 1_024;
 const NEEDS_ESCAPE = /["\\\n]/;
 function escapeLabel(text: string): string {

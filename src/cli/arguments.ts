@@ -1,4 +1,4 @@
-// Words of the command line → values; commander turns InvalidArgumentError into one line that names the option.
+// Command-line words → values; commander turns InvalidArgumentError into one line that names the option.
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { InvalidArgumentError } from 'commander';

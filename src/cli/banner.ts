@@ -9,7 +9,7 @@ import type { Running } from '../main.ts';
 import { VERSION } from '../version.ts';
 import { printable } from './printable.ts';
 
-/** No more than fits on a screen; the status page has all. */
+/** At most one screenful; the status page lists everything. */
 const SERVICES_SHOWN = 12;
 
 export function describeServing(
@@ -51,7 +51,7 @@ export function describeHealth(running: Described, complete: boolean): string[] 
   ].map(printable);
 }
 
-/** Whether DNS answers from the service at its name: another cluster's service, or a record, may have the name instead. */
+/** Whether DNS answers the service's name from this service: another cluster's service or a record may own the name. */
 function hasName({ name, key }: ServiceOverview, { explain }: Described): boolean {
   try {
     const own = explain(name).owners.find(({ owner }) => owner === key);
@@ -89,7 +89,7 @@ function tryLine({ listening, admin }: Described, services: readonly ServiceOver
   ];
 }
 
-/** How this command is started here: `bin/healthdns` in a clone, `healthdns` if it is installed. */
+/** How to run this command: `bin/healthdns` in a clone, `healthdns` if installed. */
 function commandName(): string {
   const path = relative(process.cwd(), process.argv[1] ?? '');
   return path === join('bin', 'healthdns') ? path : 'healthdns';

@@ -1,4 +1,4 @@
-// The commands as data, read from commander's definitions: completion scripts and the manual page are made of it.
+// The commands as data, read from commander's definitions: completion scripts and the manual page are generated from it.
 import type { Command, Option } from 'commander';
 
 export interface CommandNode {
@@ -13,7 +13,7 @@ export interface CommandNode {
   /** Words that its arguments may be. */
   readonly choices: readonly string[];
   readonly arguments: readonly { readonly name: string; readonly description: string }[];
-  /** What its help has after the options: exit codes and examples. */
+  /** The help text after the options: exit codes and examples. */
   readonly notes: string;
 }
 

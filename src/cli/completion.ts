@@ -9,7 +9,7 @@ export function completion(shell: Shell, program: Command): string {
   return { bash, zsh, fish }[shell](commandTree(program));
 }
 
-/** In single quotes, for every one of the shells. */
+/** Single-quoted; valid in all three shells. */
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
 /** The patterns " serve" | " cache list": a path and the word that leads to it. */

@@ -16,7 +16,7 @@ export interface OrderOptions {
   readonly json: boolean;
 }
 
-/** Prints what became of the instances once DNS reflects it; resolves to the exit code. */
+/** Prints the resulting state of the instances once DNS reflects it; resolves to the exit code. */
 export async function order(options: OrderOptions, print: (text: string) => void): Promise<number> {
   const { server, json, ...asked } = options;
   const response = await requestServer(server, 'operator', {

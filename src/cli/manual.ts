@@ -1,4 +1,4 @@
-// The manual page healthdns(1) in man(7)'s language, made of the definitions of the commands.
+// The manual page healthdns(1) in man(7) format, generated from the command definitions.
 import type { Command } from 'commander';
 import { VERSION } from '../version.ts';
 import { type CommandNode, commandTree } from './command-tree.ts';

@@ -1,5 +1,5 @@
-// `healthdns node --config FILE`, before the command line is loaded, which the agent of a node has no memory for. program.ts
-// has its help, and reports whatever else is written after `node`.
+// `healthdns node --config FILE`, run before the command line is loaded, to save memory on the node. program.ts
+// defines its help, and rejects other arguments after `node`.
 import { EXIT } from './exit-code.ts';
 import { processSignals } from './signals.ts';
 

@@ -1,4 +1,4 @@
-// The commands. One is loaded when it runs: what a start does not need, it does not compile.
+// The commands. Each is loaded when it runs, so that start-up compiles only what it needs.
 import { Command, CommanderError, Option } from 'commander';
 import { systemClock } from '../clock.ts';
 import type { ListenAddress } from '../config/config.ts';
@@ -36,11 +36,11 @@ const output = {
   err: (line: string) => void process.stderr.write(`${line}\n`),
 };
 
-/** What only the entry point knows. */
+/** Known to the entry point only. */
 let entry: Pick<ServeOptions, 'waitingThread' | 'loadThreadUrl'>;
 /** Set by the command that ran. */
 let isServing = false;
-/** A stopped server waits so long for the readers of its output. */
+/** How long a stopped server waits for the readers of its output. */
 const FLUSH_MS = 1_000;
 let exitCode: number = EXIT.OK;
 
@@ -139,7 +139,7 @@ Example:
   healthdns node --config node.yaml`,
   )
   .action((options: { readonly config: string }) => {
-    // The entry point has taken the usual spelling.
+    // The entry point has already handled the usual spelling.
     throw new CommandError(`write it as: healthdns node --config ${options.config}`, EXIT.USAGE);
   });
 

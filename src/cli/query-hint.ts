@@ -1,4 +1,4 @@
-// Names that may have been meant by one that does not exist: `healthdns query` asks the server's HTTP address for them.
+// Suggestions for a name that does not exist: `healthdns query` requests them from the server's HTTP address.
 import { ipFamily } from '../dns/ip.ts';
 import type { Explanation } from '../http/explanation.ts';
 import { requestServer } from './server-request.ts';
@@ -23,7 +23,7 @@ export async function hintsFor(name: string, server: string, env: NodeJS.Process
     const { suggestions = [] } = (await response.json()) as Explanation;
     return suggestions.map((suggestion) => `did you mean ${suggestion}?`);
   } catch {
-    return []; // a hint that cannot be had changes nothing about the answer
+    return []; // a missing hint does not change the answer
   }
 }
 

@@ -51,7 +51,7 @@ export async function serve(options: ServeOptions, output: Output, signals: Serv
   const metrics = createMetrics();
   metrics.collect(() => [{ name: 'healthdns_log_lines_dropped_total', labels: ['stderr'], value: log.dropped() }]);
   const stopped = new Promise<void>((resolve) => signals.onStop(resolve));
-  // Start-up may wait for others (a store, a cluster); signals are handled meanwhile.
+  // Start-up may wait for a store or a cluster; signals are handled meanwhile.
   const starting = start(config, { log, metrics, waitingThread: options.waitingThread });
   const running = await Promise.race([starting, stopped.then(() => undefined)]);
   if (running === undefined) {
@@ -137,7 +137,7 @@ class ReadFiles {
     const result = await (aside
       ? loadConfigAside(this.file, this.paths, this.threadUrl)
       : loadConfig(this.file, false));
-    // A file that is not YAML names none; those from before may be what is being repaired.
+    // A file that is not valid YAML lists none; the previous ones may be under repair.
     if (result.ok || result.zoneFiles.length > 0) this.zoneFiles = result.zoneFiles;
     if (String(result.include) !== String(this.include)) this.matched = filesMatching(result.include);
     this.include = result.include;

@@ -127,7 +127,7 @@ interface ClusterObjects {
 const HEADERS_TIMEOUT_MS = 10_000;
 const READ_TIMEOUT_MS = 120_000;
 
-/** Without a kubeconfig, outside of a cluster, what the objects say is unknown. */
+/** Without a kubeconfig, outside of a cluster, the objects are unknown. */
 function connectCluster({ kubeconfig, context }: ShadowOptions, zone: string): ClusterObjects {
   const isKnown =
     kubeconfig !== undefined || context !== undefined || process.env.KUBERNETES_SERVICE_HOST !== undefined;

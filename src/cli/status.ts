@@ -12,7 +12,7 @@ export interface StatusOptions {
   readonly inColour: boolean;
 }
 
-/** Services in trouble that are listed; --wide has all that the server gives. */
+/** Number of services in trouble to list; --wide lists all that the server returns. */
 const FEW_TROUBLED = 20;
 
 /** Resolves to 1 if something is not ready. */

@@ -18,7 +18,7 @@ export interface TopOptions {
 }
 
 const EVERY_MS = 2_000;
-/** Home, and everything below is erased; no flicker, unlike a cleared screen. */
+/** Cursor home, then erase below: unlike clearing the screen, this does not flicker. */
 const HOME = '\u001b[H\u001b[J';
 
 export async function top(options: TopOptions, print: (text: string) => void, clock: Clock): Promise<number> {

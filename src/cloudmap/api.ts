@@ -1,4 +1,4 @@
-// What every operation of the Cloud Map API works with: the state, ids, and look-ups that fail as the API does.
+// Shared by all operations of the Cloud Map API: the state, ids, and lookups that fail with the API's errors.
 import type { Clock, Random } from '../clock.ts';
 import type { Status } from '../registry/model.ts';
 import { AwsError } from './aws-error.ts';
@@ -17,7 +17,7 @@ export interface Api {
   readonly health: HealthView;
   /** The reason why requests cannot be answered yet: the store has not been read. */
   readonly notReady?: () => string | undefined;
-  /** Looks for what other replicas have written a moment ago. Rejects if that is impossible. */
+  /** Fetches recent writes of other replicas. Rejects if that is impossible. */
   readonly catchUp?: () => Promise<void>;
 }
 

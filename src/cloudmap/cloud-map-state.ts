@@ -28,7 +28,7 @@ export interface State {
   mutate<Result>(plan: () => { readonly changes: readonly StoreChange[]; readonly result: Result }): Promise<Result>;
   /** Takes in changes of other replicas. */
   absorb(changes: readonly StoreChange[]): void;
-  /** Returns what ends that. */
+  /** Returns the function that ends it. */
   onChange(listener: (changes: readonly StoreChange[]) => void): () => void;
 }
 

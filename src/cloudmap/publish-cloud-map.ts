@@ -46,9 +46,9 @@ const MULTIVALUE_ANSWERS = 8;
 const CHECK_TIMEOUT_SECONDS = 4;
 
 export interface Publishing extends HealthView {
-  /** All of it again, by other defaults. */
+  /** Publishes everything again, with other defaults. */
   republish(defaults: PublishDefaults): void;
-  /** What was published stays, until it is withdrawn. */
+  /** Published data stays until it is withdrawn. */
   stop(): void;
   withdraw(): void;
 }

@@ -76,7 +76,7 @@ async function copyIfThere(from: string, to: string): Promise<void> {
   }
 }
 
-/** What LevelDB gave as the reason, which classic-level hides in the cause of its error. */
+/** LevelDB's own reason, which classic-level hides in the cause of its error. */
 export function reasonOf(error: unknown): string {
   const { cause, message } = error as Error;
   return cause instanceof Error ? cause.message : message;

@@ -25,7 +25,7 @@ export interface Config {
   readonly limits: LimitsConfig;
   /** coredns: its metrics beside ours. */
   readonly metrics: 'healthdns' | 'coredns';
-  /** Counts who asks for what. */
+  /** Counts the most frequent names and clients. */
   readonly topQueries: boolean;
   readonly dnstap?: DnstapSettings | undefined;
   /** undefined: no DNS Push. */

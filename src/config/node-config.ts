@@ -9,7 +9,7 @@ export interface NodeConfig {
   /** Empty: no HTTP. Loopback: it explains. */
   readonly http: readonly ListenAddress[];
   readonly logLevel: Config['logLevel'];
-  /** The zones of the replicas, absolute: nothing else is believed from them. */
+  /** The zones of the replicas, absolute: records outside them are ignored. */
   readonly zones: readonly string[];
   readonly replicas: ReplicasConfig;
   readonly hold: HoldConfig;
@@ -29,12 +29,12 @@ export interface ReplicasConfig {
   readonly tls: { readonly ca: string | undefined; readonly serverName: string | undefined } | undefined;
 }
 
-/** What is held at most, and how long. */
+/** Limits of the records held. */
 export interface HoldConfig {
   readonly rrsets: number;
   readonly bytes: number;
   /** An RRset that is not queried for this time is dropped. */
   readonly unusedSeconds: number;
-  /** Negative answers of the replicas are not subscribed, but cached so long. */
+  /** Negative answers of the replicas are not subscribed to, but cached for this long. */
   readonly negativeSeconds: number;
 }

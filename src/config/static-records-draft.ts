@@ -1,4 +1,4 @@
-// Static records while they are collected, from zones.yaml or a zone file: appended as they come, then sorted into their
+// Collects static records from zones.yaml or a zone file: appended as read, then sorted into their
 // buckets, checked name by name and packed.
 import { formatName, parentOf, sameName, type WireName } from '../dns/name.ts';
 import { formatRdata } from '../dns/rdata/rdata.ts';
@@ -15,7 +15,7 @@ const MOST_EXPECTED_BYTES = 1024 * 1024 * 1024;
 /** Some 2,000 names of a zone of a million. */
 const BUCKETS_PER_STEP = 8;
 
-/** What is found when records are seen together: at a part of the record that was added with `place`. */
+/** Problems between records, reported at a part of the record that was added with `place`. */
 export interface RecordReporter {
   problem(place: number, part: RecordPart, message: string): void;
   warning(place: number, part: RecordPart, message: string): void;

@@ -40,7 +40,7 @@ export const bucketOf = (hash: number, buckets: number): number => hash >>> (1 +
 /** Names of static records are the operator's own, so the seed need not be random; it makes buckets comparable. */
 const SEED = 0x2f0b4c47;
 
-/** As plane/packed-names.ts says. */
+/** Format: plane/packed-names.ts. */
 export class StaticRecords {
   /** Records, each value of an RRset counted. */
   readonly count: number;

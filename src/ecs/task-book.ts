@@ -34,7 +34,7 @@ export class TaskBook {
     this.#registry = registry;
   }
 
-  /** All that a source knows of one task; undefined: it no longer runs. */
+  /** The state of one task according to a source; undefined: it no longer runs. */
   replace(key: string, statement: TaskStatement | undefined): void {
     const known = this.#entries.get(key);
     if (statement === undefined) {
@@ -48,7 +48,7 @@ export class TaskBook {
     this.#place(entry, this.#placesOf(statement));
   }
 
-  /** Weights of tasks, by what the ECS API knows of them. */
+  /** Weights of tasks, according to the ECS API. */
   setWeights(weightOf: (task: TaskStatement['task']) => number): void {
     this.#weightOf = weightOf;
   }
@@ -60,7 +60,7 @@ export class TaskBook {
     return changed.length > 0;
   }
 
-  /** No source states anything any more. */
+  /** All sources have been removed. */
   clear(): void {
     for (const key of [...this.#entries.keys()]) this.replace(key, undefined);
   }

@@ -108,7 +108,7 @@ export function createEvents({ registry, clock, log, count }: EventsSettings): E
   };
 }
 
-/** Instances that go away are no news. */
+/** Removed instances are not reported. */
 function eventsOf(change: HistoryChange, registry: Pick<Registry, 'service'>): PlannedEvent[] {
   const service = KUBERNETES_SERVICE.parse(change.service);
   if (service === undefined) return [];

@@ -26,7 +26,7 @@ export interface LeaseSettings {
   readonly random: Random;
   readonly log: Logger;
   readonly timings?: LeaseTimings;
-  /** What its holder writes, for the log. */
+  /** What the lease holder writes, for the log. */
   readonly writes: string;
   readonly onChange: (isHolder: boolean) => void;
 }

@@ -32,7 +32,7 @@ export interface EndpointsWriter {
 const COALESCE_MS = 50;
 /** Services written concurrently. */
 const CONCURRENT = 4;
-/** Repairs what no event reported. */
+/** Repairs changes that no event reported. */
 const FULL_PASS_MS = 30_000;
 const FIRST_RETRY_MS = 500;
 const MAX_RETRY_MS = 30_000;

@@ -1,4 +1,4 @@
-// What an operator ordered for an instance: to be answered or not, for how long, and why. Written as one line, which people
+// An operator's order for an instance: whether it is answered, for how long, and why. Written as one line, which people
 // can read and write: "UNHEALTHY since 2026-11-28T02:47:00.000Z until 2026-11-28T03:17:00.000Z: replacing the disk".
 import type { Fact } from '../registry/model.ts';
 

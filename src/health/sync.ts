@@ -37,7 +37,7 @@ export class HealthSync {
   private waiting = false;
   private stopped = false;
   private nextFullPass: Timer | undefined;
-  /** The rest of a full pass. Nobody waits for it. */
+  /** The rest of a full pass. Nothing waits for it. */
   private fullPass: Iterator<number> | undefined;
 
   /** Starts the loop. Existing instances are judged in the first pass. */

@@ -1,5 +1,5 @@
-// The history on disk, so that it survives a restart: a line of JSON for each change, appended; when the file is full it
-// becomes the previous file, so two of them are read at the start.
+// The history on disk, so that it survives a restart: a line of JSON per change, appended; a full file
+// becomes the previous file, so two files are read at the start.
 import { constants } from 'node:fs';
 import { rename, stat } from 'node:fs/promises';
 import type { Clock, Timer } from '../clock.ts';
@@ -18,7 +18,7 @@ export interface HistoryFileSettings {
 
 export interface HistoryFile {
   append(change: HistoryChange): void;
-  /** Writes what waits. */
+  /** Writes pending changes. */
   stop(): Promise<void>;
 }
 
@@ -38,7 +38,7 @@ export async function restoreHistory({ file, history, log, maxBytes = MAX_BYTES 
   if (skipped > 0) log.warn('skipped unreadable lines of the history file', { file, lines: skipped });
 }
 
-/** Appends from now on, first and at once that a process has begun. */
+/** Appends from now on, beginning immediately with a line for the start of this process. */
 export function openHistoryFile({
   file,
   clock,

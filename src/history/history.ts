@@ -1,4 +1,4 @@
-// What services answered, and when that changed: the last changes of each service, bounded per service and in all. Pure
+// The answers of services and their changes: the last changes of each service, bounded per service and in total. Pure
 // data; recorder.ts fills it.
 
 /** One change of what a service answers: everything that took effect together. */
@@ -30,7 +30,7 @@ export interface Transition {
   readonly reason: string;
 }
 
-/** What a service's name resolves to. */
+/** The answer of a service's name. */
 export interface Answered {
   /** `answered`, or what the name was answered with instead of addresses: `NODATA`, `NXDOMAIN`, `SERVFAIL`. */
   readonly outcome: string;
@@ -69,7 +69,7 @@ export interface History {
   recent(most: number): readonly HistoryChange[];
   /** Keys of services that were published under this name. */
   servicesNamed(name: string): readonly string[];
-  /** What the service answered then; `now`: what it answers now, undefined if there is no such service. */
+  /** The service's answer at that time; `now`: its current answer, undefined if the service does not exist. */
   answerAt(service: string, atMs: number, now: Answered | undefined): AnswerThen;
   /** Wall-clock milliseconds before which nothing is known of the service; undefined: it never began. */
   knownSince(service: string): number | undefined;
@@ -160,7 +160,7 @@ export function createHistory(initial: HistoryLimits = DEFAULT_HISTORY_LIMITS): 
   };
 }
 
-/** What was answered before a change: the change undone. */
+/** The answer before a change: the change undone. */
 function before({ transitions, after }: HistoryChange): Answered {
   const addresses = new Set(after.addresses);
   let { answered, of } = after;

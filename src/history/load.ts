@@ -62,7 +62,7 @@ export function createLoadHistory(
 
   function step(): void {
     const after = totalsOf(read(), clock.monotonicMs());
-    // A process that was suspended knows nothing of the time between.
+    // A suspended process has no data for the time in between.
     const missed = Math.min(LOAD_STEPS, Math.round((after.atMs - before.atMs) / STEP_MS) - 1);
     for (let index = 0; index < missed; index++) write({});
     write(valuesOf(before, after));

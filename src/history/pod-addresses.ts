@@ -1,4 +1,4 @@
-// Whose address is it? The pods by their addresses, for views of clients. Built when it is first asked, and from then on kept
+// The pods by their addresses, to identify clients. Built at the first lookup, and from then on kept
 // up to date with the services that changed.
 import type { Clock } from '../clock.ts';
 import { POD } from '../registry/reference.ts';

@@ -1,5 +1,5 @@
-// Records in the history what changes the answers: verdicts that exclude or include an instance, instances that come and go.
-// What takes effect together is one change.
+// Records changes of answers in the history: verdicts that exclude or include an instance, instances that come and go.
+// Simultaneous effects are one change.
 import type { Clock, Timer } from '../clock.ts';
 import type { VerdictListener } from '../health/sync.ts';
 import type { InstanceState, Service, ServiceState, Verdict } from '../registry/model.ts';
@@ -27,7 +27,7 @@ export interface RecorderSettings {
 export interface Recorder {
   /** Called with each change, after it was recorded. */
   onChange(listener: (change: HistoryChange) => void): void;
-  /** Records what waits to be recorded. */
+  /** Records pending changes. */
   settle(): void;
   stop(): void;
 }
@@ -120,7 +120,7 @@ function transitionOf(
 
 const GONE: Answered = { outcome: 'nothing: the service no longer exists', answered: 0, of: 0, addresses: [] };
 
-/** What the name of a service resolves to now; undefined: there is no such service. */
+/** The current answer of a service's name; undefined: the service does not exist. */
 export function answeredNow(state: ServiceState | undefined): Answered | undefined {
   const service = state?.service;
   if (state === undefined || service === undefined) return undefined;

@@ -1,5 +1,5 @@
-// Who asked for what in the last minute and the last hour: the tallies of the data threads, merged. Bounded in time and size;
-// what a bound leaves out is rarer than everything that is kept.
+// The most frequent names and clients of the last minute and hour: the merged tallies of the data threads. Bounded in time and size;
+// entries beyond a bound are rarer than all that are kept.
 import type { Clock } from '../clock.ts';
 import { decodeTally, TOP_VIEWS, type TopView } from '../plane/tally.ts';
 
@@ -14,9 +14,9 @@ export interface TopEntry {
 }
 
 export interface Top {
-  /** How much of the period has been seen. */
+  /** Seconds of the period observed so far. */
   readonly seconds: number;
-  /** All queries, also those for which other names and clients stand. */
+  /** All queries, including those not sampled. */
   readonly queries: number;
   /** The most frequent first. */
   readonly entries: readonly TopEntry[];

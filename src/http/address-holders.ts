@@ -1,4 +1,4 @@
-// Who has an address: instances, pods and cluster IPs.
+// The holders of an address: instances, pods and cluster IPs.
 import type { InstanceState } from '../registry/model.ts';
 import { publishedName } from '../registry/published-name.ts';
 import { lastPart, POD } from '../registry/reference.ts';

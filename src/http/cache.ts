@@ -45,7 +45,7 @@ export function cacheEndpoints(plane: Pick<RunningDataPlane, 'listCache' | 'flus
 
 class ParameterError extends Error {}
 
-/** A misspelled parameter must not widen the request: a flush without parameters removes everything. */
+/** A misspelled parameter must not extend the request: a flush without parameters removes everything. */
 function refuseUnknown(query: URLSearchParams, known: readonly string[]): void {
   for (const key of query.keys()) {
     if (!known.includes(key)) throw new ParameterError(`unknown parameter: expected ${known.join(' or ')}`);

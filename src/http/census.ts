@@ -30,7 +30,7 @@ export interface ZoneCensus {
 }
 
 export interface CensusSources {
-  /** A service has changed, and there was none that waits to be counted. */
+  /** A service has changed, and no other was waiting to be counted. */
   readonly onDirty?: () => void;
   readonly registry: Pick<Registry, 'services' | 'service' | 'onChange'>;
   readonly health: { onVerdict(listener: VerdictListener): void };

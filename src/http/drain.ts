@@ -1,4 +1,4 @@
-// Orders of operators: an instance is taken out of answers (drained), or answered whatever its health, for a while or until
+// Orders of operators: an instance is excluded from answers (drained), or included regardless of its health, for a while or until
 // the order is withdrawn.
 import { canonicalIp } from '../dns/ip.ts';
 import { NameError } from '../dns/name.ts';
@@ -12,11 +12,11 @@ import { type Endpoint, type HttpRequest, type HttpResponse, json, text } from '
 import { type AskedContext, longerNames } from './explain-asked.ts';
 import { refusalOfWrite } from './writes.ts';
 
-/** What keeps an order. In memory it is lost at the next restart; in a file or in memory, other replicas do not see it. */
+/** Where an order is stored. In memory it is lost at the next restart; in a file or in memory, other replicas do not see it. */
 export type KeptIn = 'pod' | 'cloud-map' | 'file' | 'memory';
 
 export interface Operators {
-  /** undefined withdraws the order. Rejects with the reason if it cannot be kept. */
+  /** undefined withdraws the order. Rejects with the reason if it cannot be stored. */
   order(instance: InstanceState, order: OperatorOrder | undefined): Promise<KeptIn>;
   /** An order concerns all instances with the same subject. */
   subjectOf(instance: InstanceState): string;
@@ -46,7 +46,7 @@ export interface Ordered {
     readonly answered: boolean;
     readonly reason: string;
   }[];
-  /** Why the answers may not be what the operator expects. */
+  /** Why the answers may differ from what the operator expects. */
   readonly remarks: readonly string[];
 }
 

@@ -9,7 +9,7 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   /** The address that the server listens on. */
   readonly boundTo: string;
-  /** It came with the admin token, or a client certificate. */
+  /** The request had the admin token or a client certificate. */
   readonly isAuthenticated?: boolean;
   /** Empty unless the endpoint accepts POST. At most `limits.httpBodyBytes` long. */
   readonly body: Buffer;
@@ -24,10 +24,10 @@ export interface HttpResponse {
   readonly stream?: (out: OutgoingStream) => void;
 }
 
-/** A response that is written as time goes by, until either side closes it. */
+/** A response that is streamed until either side closes it. */
 export interface OutgoingStream {
   send(text: string): void;
-  /** What the client has not taken yet of what was sent. */
+  /** Bytes sent and not read by the client yet. */
   unreadBytes(): number;
   end(): void;
   /** Closes the connection without sending what is unread. */

@@ -1,4 +1,4 @@
-// From what a person asks to an explanation: short names, addresses, the search path of a pod, names that were meant.
+// Resolves user input for an explanation: short names, addresses, the search path of a pod, suggestions.
 import { NameError, reverseName } from '../dns/name.ts';
 import type { Registry } from '../registry/registry.ts';
 import { holdersOf, podWith } from './address-holders.ts';
@@ -60,7 +60,7 @@ function named(asked: string, context: AskedContext): Explanation {
   return withSuggestions(found, asked, context);
 }
 
-/** What a short name may stand for; none for a name with a final dot. */
+/** Candidates for a short name; none for a name with a final dot. */
 export const longerNames = (asked: string, zones: ReturnType<AskedContext['zones']>): readonly string[] =>
   asked.endsWith('.')
     ? []

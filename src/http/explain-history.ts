@@ -18,7 +18,7 @@ export interface HistoryExplanation {
 
 export interface ServiceHistory {
   readonly service: string;
-  /** Before it nothing is known; absent: nothing is known at all. */
+  /** The history begins here; absent: there is none. */
   readonly knownSince?: string;
   /** With `at`. */
   readonly answer?: AnswerThen;

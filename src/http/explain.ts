@@ -30,7 +30,7 @@ export interface ExplainSources extends AskedContext {
   /** For browsers. */
   readonly page: ExplainPage;
   readonly history: History;
-  /** Records what waits to be recorded. */
+  /** Records pending changes. */
   readonly settleHistory: () => void;
   readonly registry: Pick<Registry, 'service' | 'services' | 'podAddresses'>;
   readonly clock: Pick<Clock, 'now'>;
@@ -38,7 +38,7 @@ export interface ExplainSources extends AskedContext {
 
 export interface ExplainPage {
   of(explained: Explained): HttpResponse | Promise<HttpResponse>;
-  /** What was asked makes no sense. */
+  /** The request is invalid. */
   refused(problem: string): HttpResponse | Promise<HttpResponse>;
 }
 
@@ -112,7 +112,7 @@ function historyOf(explanation: Explanation, sources: ExplainSources, wanted: Hi
   return explainHistory(explanation.name, keys, sources, wanted);
 }
 
-/** With a history, that alone: the facts of now have explained nothing of the past. */
+/** A history is shown alone: current facts do not explain the past. */
 const textOf = (explanation: Explanation, history: HistoryExplanation | undefined): string =>
   history === undefined
     ? explanationText(explanation)

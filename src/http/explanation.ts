@@ -20,7 +20,7 @@ export interface Explanation {
   /** The current answer to each type, and to every other type. Lists are cut after MAX_INSTANCES. */
   readonly answers: readonly RRsetAnswer[];
   readonly otherwise: Outcome;
-  /** Everything that publishes records at the name, or would, and the rule that decided if there are several. */
+  /** Everything that publishes, or would publish, records at the name, with the deciding rule if there are several. */
   readonly claims: readonly Omit<OwnerExplanation, 'slots'>[];
   /** The services among them, with the instances that the name concerns. */
   readonly services: readonly ServiceExplanation[];
@@ -34,7 +34,7 @@ export interface Explanation {
   readonly askedFor?: string;
   /** Names that may have been meant. */
   readonly suggestions?: readonly string[];
-  /** The address that was asked for instead of a name, and who has it. */
+  /** The address that was queried instead of a name, and its holders. */
   readonly address?: string;
   readonly holders?: readonly AddressHolder[];
   /** The search path of the pod that asks. */

@@ -67,7 +67,7 @@ export async function explainForwarding(
   };
 }
 
-/** What becomes of a query for a name outside our zones, in a sentence. */
+/** The outcome of a query for a name outside our zones, in a sentence. */
 export function forwardingSummary({ rules, route, upstreams }: ForwardingExplanation): string {
   const denied = rules.find((rule) => /^acl rule \d+: (?!allow)/.test(rule));
   if (denied !== undefined) return `${DENIALS[denied.split(': ')[1]]} by ${denied.split(':')[0]}.`;

@@ -1,4 +1,4 @@
-// POST /reset: an empty Cloud Map and ECS, between two tests of somebody's own suite.
+// POST /reset: empties Cloud Map and ECS between the tests of a user's suite.
 import { type Endpoint, text } from './endpoint.ts';
 import { refusalOfWrite } from './writes.ts';
 

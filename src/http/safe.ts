@@ -1,4 +1,4 @@
-// The endpoints that everyone may reach: probes and metrics.
+// The endpoints open to everyone: probes and metrics.
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { Clock } from '../clock.ts';
@@ -22,7 +22,7 @@ export const healthEndpoint = (isStopping: () => boolean, isStuck: () => boolean
 
 /**
  * GET /ready: 503 with the missing sources until every data thread has the first data of every source, then 200. Sources
- * added by a reload, and kinds that a source is served without, are listed, but do not change the status. The body also tells which configuration is
+ * added by a reload, and kinds that a source is served without, are listed, but do not change the status. The body also contains which configuration is
  * in force.
  */
 export const readyEndpoint = (

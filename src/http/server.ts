@@ -107,7 +107,7 @@ function createHandler({ listen, tls, log, metrics }: HttpServerOptions, served:
       endpoint = routed.endpoint.path;
       const body = raw.method === 'POST' ? await readBody(incoming, limits.httpBodyBytes) : Buffer.alloc(0);
       if (body === undefined) return (routed.endpoint.tooLarge ?? tooLarge)(limits.httpBodyBytes);
-      // A client without a certificate has not come so far.
+      // Clients without a certificate are rejected earlier.
       const isAuthenticated = tls?.clientCa !== undefined;
       const { rest, query } = routed;
       return routed.endpoint.handle({ ...raw, boundTo: listen.address, isAuthenticated, rest, query, body });

@@ -1,4 +1,4 @@
-// GET /status: what is ready and what is not, in short; for `healthdns status`.
+// GET /status: a summary of what is ready; for `healthdns status`.
 import { hostname } from 'node:os';
 import type { ConfigStatus, RefusedConfig } from '../config/in-force.ts';
 import type { UpstreamCounters } from '../plane/forward-statistics.ts';

@@ -1,4 +1,4 @@
-// Names that may have been meant: the nearest services and zones, and the same service in another namespace.
+// Suggestions: the nearest services and zones, and the same service in another namespace.
 import { distance } from '../reading/suggest.ts';
 import { publishedName } from '../registry/published-name.ts';
 import type { Registry } from '../registry/registry.ts';

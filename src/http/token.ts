@@ -1,4 +1,4 @@
-// Endpoints that need a bearer token: what an admin address that is not loopback serves.
+// Endpoints that require a bearer token: those of an admin address that is not loopback.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { type Endpoint, type HttpRequest, type HttpResponse, onceASecond, text } from './endpoint.ts';
@@ -9,7 +9,7 @@ const WRONG_PER_SECOND = 10;
 export type CheckToken = (request: Pick<HttpRequest, 'method' | 'headers'>) => HttpResponse | undefined;
 
 /**
- * `read` gives the token in force, undefined where there is none: then nothing is let in. It is called at most once a second,
+ * `read` returns the token in force; undefined: there is none, and all requests are rejected. It is called at most once a second,
  * so that a token that is replaced takes effect without a restart. The check returns the response to a request without it.
  */
 export function createTokenCheck(read: () => string | undefined, clock: Pick<Clock, 'monotonicMs'>): CheckToken {

@@ -10,7 +10,7 @@ import { type Endpoint, json, text } from './endpoint.ts';
 export interface TopList {
   readonly view: TopView;
   readonly over: TopPeriod;
-  /** How much of it has been seen. */
+  /** Seconds of it observed so far. */
   readonly seconds: number;
   /** Of the server, estimated. */
   readonly queries: number;

@@ -17,13 +17,13 @@ export interface CacheListing {
   readonly why?: string;
 }
 
-/** Cached answers on their way from a thread that leaves to the one that takes over; the entries are those of forward/cache. */
+/** Cached answers in transit from a retiring thread to its successor; the entries are those of forward/cache. */
 export interface CacheHandover {
-  /** What decides about all of them, to be compared. */
+  /** Settings that apply to all entries, for comparison. */
   readonly stated: string;
   readonly filters: string;
   readonly routes: readonly string[];
-  /** Now, by the clock of the thread that leaves. */
+  /** Now, by the clock of the retiring thread. */
   readonly atMs: number;
   readonly entries: readonly HandedEntry[];
 }

@@ -34,7 +34,7 @@ interface Message<Receiver> {
   readonly waitsFor: Set<Receiver>;
 }
 
-/** The later state of a name, zone or slot; of a name in parts, the parts that it does not state remain as stated earlier. */
+/** The later state of a name, zone or slot; of a name in parts, the parts that it omits keep their earlier state. */
 function joined(earlier: Change, later: Change): Change {
   if (earlier.kind !== 'replace-parts' || later.kind !== 'replace-parts' || later.isWhole) return later;
   const stated = new Set(later.parts.map(({ part }) => part));
@@ -112,7 +112,7 @@ export function createChangeQueue<Receiver>(deps: ChangeQueueDeps<Receiver>): Ch
     settle();
   };
 
-  /** Sends what need not wait; returns the number of changes that were sent. */
+  /** Sends the changes that need not wait; returns their number. */
   const sendAtOnce = (changes: readonly Change[]): number => {
     let next = 0;
     const rest: Iterator<Change> = {

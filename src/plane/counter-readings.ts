@@ -65,7 +65,7 @@ const SUMS: Partial<Record<MetricName, readonly (readonly [counter: number, ...l
 
 const PROTOS = ['udp', 'tcp'] as const;
 const SIZE_BOUNDS = [64, 128, 256, 512, 1232, 4096, 65_535];
-/** Those that the responder gives; others are shown once an upstream server has sent them. */
+/** Those that the responder sets; others are shown once an upstream server has sent them. */
 const OWN_RCODES: ReadonlySet<number> = new Set([
   ...[RCODE.NOERROR, RCODE.FORMERR, RCODE.SERVFAIL, RCODE.NXDOMAIN, RCODE.NOTIMP, RCODE.REFUSED],
   ...[RCODE.YXDOMAIN, RCODE.BADVERS],

@@ -12,7 +12,7 @@ export const TRANSPORTS = [
   { proto: 'tcp', family: '6' },
 ] as const;
 export const RCODE_SLOTS = 17;
-/** What answered: own names; the cache, hosts and templates; upstream servers. */
+/** Source of the answer: own names; the cache, hosts and templates; upstream servers. */
 export const ANSWERED_BY = ['own', 'cache', 'upstream'] as const;
 /** Upper bounds of sizes: those of our histograms and of CoreDNS's. */
 export const SIZE_BOUNDS = [

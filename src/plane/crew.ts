@@ -62,7 +62,7 @@ export interface CrewDeps extends PlaneEvents {
   readonly slots: SharedArrayBuffer;
   /** A thread has applied a message of the queue. */
   acknowledge(id: number, member: Member): void;
-  /** A thread gets no more messages. */
+  /** No more messages are sent to the thread. */
   drop(member: Member): void;
   onBad(change: Change, error: Error): void;
   /** In place of the configured query logs. */

@@ -15,7 +15,7 @@ import { type WaitingThread, wakeThread } from './waiting-thread.ts';
 
 export interface DataThread {
   sendChanges(id: number, bytes: ArrayBuffer): void;
-  /** Slots whose bytes are others now. */
+  /** Slots whose bytes have changed. */
   sendFlips(slots: Int32Array): void;
   /** `shared`: beside the sockets of other threads. */
   listen(
@@ -35,7 +35,7 @@ export interface DataThread {
   /** Hands what is cached to another thread; resolves when that has it. */
   handCacheTo(other: DataThread): Promise<void>;
   takeCacheIn(port: MessagePort): Promise<void>;
-  /** Shuts it down when no client waits any more, or forcibly after a timeout. */
+  /** Shuts it down when no client is waiting, or forcibly after a timeout. */
   drain(): Promise<void>;
   /** Shuts it down gracefully, or forcibly after a timeout. */
   close(): Promise<void>;
@@ -49,7 +49,7 @@ export interface DataThreadEvents {
   onForwardStatistics(statistics: ForwardStatistics): void;
   /** A line of the query log. */
   onQuery(line: QueryLine): void;
-  /** What it has counted (tally.ts). */
+  /** Its tally (tally.ts). */
   onTally(bytes: ArrayBuffer): void;
   /** It ended unexpectedly. */
   onDeath(cause: string): void;
@@ -159,7 +159,7 @@ interface Followed extends DataThreadEvents {
   onReply(id: number, reply: Replies[keyof Replies]): void;
 }
 
-/** Passes its messages on, and closes its sockets where it has died with them open. */
+/** Forwards its messages, and closes its sockets if it died with them open. */
 function followThread(worker: Worker, counters: Counters, events: Followed): void {
   const descriptors: ReportedDescriptor[] = [];
   /** It has closed its sockets itself. */

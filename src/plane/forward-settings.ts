@@ -19,7 +19,7 @@ export interface ForwardSettings {
   readonly errorText: boolean;
 }
 
-/** Whether routing of names is only known once files have been read. */
+/** Whether the routing of names depends on files that must be read first. */
 export const readsFiles = ({ hosts, routes }: ForwardSettings): boolean =>
   (hosts?.files.length ?? 0) > 0 || routes.some(({ resolvConf }) => resolvConf.length > 0);
 

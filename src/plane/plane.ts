@@ -33,7 +33,7 @@ export interface RunningDataPlane extends DataPlane {
   counters(): Iterable<Reading>;
   /** Those of CoreDNS. `ownPlugin` names the plugin that has own names. */
   corednsCounters(ownPlugin: string): Iterable<Reading>;
-  /** Who is told what the threads see of queries; until then it is lost. */
+  /** Receivers of the threads' observations of queries; until set, these are lost. */
   observe(observer: PlaneObserver): void;
   /** Other query logs than the configured ones, also after a reload; undefined: as configured. */
   setQueryLog(instead: QueryLogInstead): void;
@@ -58,7 +58,7 @@ export interface ListeningAddress extends SocketAddress {
 export interface PlaneObserver {
   /** A line of the query log. */
   onQuery(line: QueryLine): void;
-  /** What a thread has counted (tally.ts). */
+  /** The tally of a thread (tally.ts). */
   onTally(bytes: ArrayBuffer): void;
 }
 

@@ -14,7 +14,7 @@ const BITS = 0x3fff_ffff;
 export class PodNames {
   private readonly index = new HashIndex(FEWEST_BUCKETS);
 
-  /** How many there are; one that was added twice counts twice. */
+  /** The number of names; one that was added twice counts twice. */
   get size(): number {
     return this.index.size;
   }

@@ -1,5 +1,5 @@
 // The thread of DNS Push: it gets the same changes as the data threads, and the slots that flip. Without the setting there is
-// none, and slots are written as ever.
+// none, and slots are written without notification.
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../clock.ts';
 import type { Reading } from '../metrics.ts';

@@ -1,4 +1,4 @@
-// One line of the query log, as data threads send it to the control plane, which knows whose address the client's is.
+// One line of the query log, as data threads send it to the control plane, which resolves the client's address to a pod.
 
 export interface QueryLine {
   /** IPv4 or IPv6 text, '-' if unknown. */

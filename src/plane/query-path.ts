@@ -15,7 +15,7 @@ export interface QueryPathRequest {
 export interface QueryPath {
   /** "acl rule 2: block", in the order in which they apply. */
   readonly rules: readonly string[];
-  /** What the name is rewritten to; absolute. */
+  /** The rewritten name; absolute. */
   readonly rewritten?: string;
   /** Where the name is forwarded, unless rules answer it: the route's zone, and its servers. */
   readonly route?: { readonly zone: string; readonly upstreams: readonly string[] };

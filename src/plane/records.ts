@@ -33,7 +33,7 @@ export interface NameRecords {
   readonly rrsets: readonly RRset[];
   /**
    * Unlisted names one label below resolve to the address in the label: Kubernetes pod names, "1-2-3-4" as A 1.2.3.4,
-   * "fd00--1" as AAAA fd00::1. All of them (`pods: insecure`), or if `isVerified` those that a `pod-name` has said to exist.
+   * "fd00--1" as AAAA fd00::1. All of them (`pods: insecure`), or if `isVerified` those added by a `pod-name` change.
    */
   readonly synthesizesPodAddresses?: { readonly ttlSeconds: number; readonly isVerified?: boolean };
 }
@@ -55,11 +55,11 @@ export interface ZoneState {
   readonly ready: boolean;
   /** True: the data are from a snapshot; answers carry EDE 3. */
   readonly stale: boolean;
-  /** True: only some of its names are here, on their own; all else is forwarded (a node's cache). */
+  /** True: only some of its names are held; all others are forwarded (a node's cache). */
   readonly partial?: boolean;
   /** Suffixes of unknown names that are forwarded (root: all). */
   readonly fallthrough: readonly WireName[];
-  /** Why it is not ready, or stale: the text beside the extended error; ASCII. */
+  /** Why it is not ready, or stale: the text of the extended error; ASCII. */
   readonly why?: string;
 }
 

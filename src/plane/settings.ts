@@ -20,7 +20,7 @@ export interface DataPlaneSettings {
   readonly front?: FrontSettings | undefined;
   /** For some of the queries, instead of `forward` and `front`. */
   readonly views?: readonly ViewSettings[];
-  /** Counts who asks for what. */
+  /** Counts the most frequent names and clients. */
   readonly topQueries?: boolean;
   readonly dnstap?: DnstapSettings | undefined;
   /** DNS Push, by a thread of its own; undefined: none. */

@@ -10,7 +10,7 @@ export interface SharedSlots extends Slots {
   readonly bytes: Uint8Array;
   /** Number of allocated slots. */
   inUse(): number;
-  /** Who is told of each slot whose byte becomes another. */
+  /** The listener for changed slots. */
   watch(flipped: ((slot: number) => void) | undefined): void;
 }
 

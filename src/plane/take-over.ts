@@ -1,4 +1,4 @@
-// New data threads take the sockets of old ones over. Both listen for a moment: the kernel gives new packets and connections to
+// New data threads take over the sockets of old ones. Both listen for a moment: the kernel gives new packets and connections to
 // the new ones, and the old ones answer what they have received.
 import type { Clock } from '../clock.ts';
 import type { SocketAddress } from '../native/socket-address.ts';
@@ -47,13 +47,13 @@ async function takeOverOneByOne(old: Crew, fresh: Crew, addresses: readonly Sock
   }
 }
 
-/** Without them, nobody knows where names are forwarded to. */
+/** Without them, the routing of names is unknown. */
 async function readFiles(fresh: Crew, clock: Clock): Promise<void> {
   if (![fresh.settings, ...(fresh.settings.views ?? [])].some(({ forward }) => forward !== undefined)) return;
   await within(FILES_MS, fresh.filesRead, clock);
 }
 
-/** Each of the new threads gets what one or more of the old ones had. */
+/** Each new thread receives the cache of one or more old ones. */
 async function handCachesOver(old: Crew, fresh: Crew): Promise<void> {
   const givers = old.members;
   const takers = fresh.members;

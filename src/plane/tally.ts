@@ -1,4 +1,4 @@
-// What a data thread reports on who asks for what: for a few seconds, the most frequent names, clients, and names answered with
+// A data thread's report on a few seconds of queries: the most frequent names, clients, and names answered with
 // NXDOMAIN or SERVFAIL. One transferred buffer:
 //
 //   tally   | seconds | queries | entries of each view … | entries … |

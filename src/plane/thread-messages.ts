@@ -20,12 +20,12 @@ export interface ThreadData {
   readonly rotationSeed: number;
   /** The same in all threads of the process and in no other. */
   readonly loopToken: string;
-  /** 0: reports for all threads what all of them see. */
+  /** Thread 0 reports events that all threads see. */
   readonly index: number;
   readonly queryLog: QueryLogInstead;
 }
 
-/** What the control plane asks of a thread. */
+/** Requests from the control plane to a thread. */
 export type Request =
   /** `shared`: beside the sockets of other threads. */
   | { readonly kind: 'listen'; readonly addresses: readonly SocketAddress[]; readonly shared: boolean }
@@ -33,7 +33,7 @@ export type Request =
   | { readonly kind: 'share'; readonly on: boolean }
   /** Closes the listening sockets, after what they have received has been answered. */
   | { readonly kind: 'stop-listening' }
-  /** Puts what comes out of the port, until it is closed, into the cache. */
+  /** Adds the entries received through the port, until it is closed, to the cache. */
   | { readonly kind: 'take-cache-in'; readonly port: MessagePort }
   | { readonly kind: 'flush-cache'; readonly scope: FlushScope }
   | { readonly kind: 'list-cache'; readonly limit: number; readonly below?: Uint8Array }
@@ -56,10 +56,10 @@ export interface Replies {
 
 export type ToThread =
   | { readonly kind: 'changes'; readonly id: number; readonly bytes: ArrayBuffer }
-  /** To the push thread: slots whose bytes are others now. */
+  /** To the push thread: slots whose bytes have changed. */
   | { readonly kind: 'flips'; readonly slots: Int32Array }
   | { readonly kind: 'request'; readonly id: number; readonly request: Request }
-  /** Sends what is cached through the port. */
+  /** Sends the cached entries through the port. */
   | { readonly kind: 'hand-cache-over'; readonly port: MessagePort }
   | { readonly kind: 'query-log'; readonly instead: QueryLogInstead }
   /** Ends it when no client waits any more. */

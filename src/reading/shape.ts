@@ -11,7 +11,7 @@ export interface Expectation {
   readonly expected: string;
 }
 
-/** `accepts`: which texts would do; a number or truth value whose text would do lacks quotes. */
+/** `accepts`: valid texts; a number or boolean whose text is valid lacks quotes. */
 export function expecting(expected: string, accepts: (text: string) => boolean = () => false): Expectation {
   const message = ({ input }: v.BaseIssue<unknown>) =>
     `expected ${expected}, got ${show(input)}${hint(expected, input, accepts)}`;

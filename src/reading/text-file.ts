@@ -47,7 +47,7 @@ function readSmallFile(path: string): Uint8Array | undefined {
   }
 }
 
-/** A text is a problem. */
+/** A string is a problem. */
 async function readFile(path: string, takesPipes: boolean): Promise<Uint8Array | string> {
   const handle = await (takesPipes ? open(path) : openRegularFile(path));
   try {

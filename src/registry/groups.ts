@@ -88,7 +88,7 @@ export class Groups {
         displaceOther(entry, group);
         this.restate(entry, instances[i], change);
       }
-      // Adding it again makes this group the most recent one, which counts.
+      // Adding it again makes this group the most recent one, which takes precedence.
       entry.groups = added(removed(entry.groups, group), group);
     });
     for (const entry of before) this.withdraw(entry, group, change);

@@ -1,4 +1,4 @@
-// What exists and the facts about it, in the terms of Cloud Map. Every value is immutable: sources replace complete
+// Services, instances and facts about them, in the terms of Cloud Map. Every value is immutable: sources replace complete
 // objects and never patch them (invariant 5 in src/README.md).
 import type { WhenAllUnhealthy } from '../plane/records.ts';
 
@@ -186,7 +186,7 @@ export interface InstanceState {
   readonly cluster: string | undefined;
   /** `instance.weight`. */
   readonly ownWeight: number;
-  /** How many subjects it shares the fate of. */
+  /** Number of subjects that it depends on. */
   readonly subjectCount: number;
   /** The same object as long as nothing but id and addresses of the instance changes. */
   readonly statement: object;

@@ -41,7 +41,7 @@ export const CLOUD_MAP_SERVICE = new ReferenceType('cloudmap', 'id');
 // Objects that list instances.
 export const KUBERNETES_OBJECT = new ReferenceType('kubernetes', 'cluster', 'zone', 'resource', 'namespace', 'name');
 
-// Subjects: what instances share the fate of.
+// Subjects: the things that instances depend on.
 export const POD = new ReferenceType('pod', 'cluster', 'namespace', 'name');
 export const NODE = new ReferenceType('node', 'cluster', 'name');
 /** A pod that is an ECS task; it only identifies the pod, and has no facts. */

@@ -1,4 +1,4 @@
-// What exists and the facts about it. Sources replace complete objects; listeners are notified of the changed service.
+// Services, instances and facts about them. Sources replace complete objects; listeners are notified of the changed service.
 import type { Slots } from '../plane/records.ts';
 import { createFactIndex } from './fact-index.ts';
 import { Groups } from './groups.ts';
@@ -20,7 +20,7 @@ export interface Registry extends PodAddresses {
   removeGroup(groupKey: string): void;
   /** Replaces all facts of one source about one subject; [] removes them. Throws RegistryLimitError. */
   replaceFacts(subject: string, source: FactSource, facts: readonly Fact[]): void;
-  /** One more subject for an instance whose object did not name it; until that object is stated otherwise. */
+  /** One more subject for an instance whose object did not name it; until that object is replaced. */
   addSubject(state: InstanceState, subject: string): void;
   /**
    * The source of all subjects that begin with `prefix` (`POD.prefix(cluster)`) has been silent since then; undefined: it is

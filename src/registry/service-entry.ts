@@ -21,7 +21,7 @@ export interface Group {
   readonly key: string;
   readonly service: ServiceEntry;
   entries: readonly InstanceEntry[];
-  /** Its statements of entries that another group stated later, which count. undefined: none, nearly always. */
+  /** Its versions of entries that a later group overrides. undefined: none, nearly always. */
   displaced: Map<InstanceEntry, Instance> | undefined;
 }
 
@@ -97,7 +97,7 @@ export class InstanceEntry implements InstanceState {
     return typeof this.packedAddresses === 'object' ? this.packedAddresses : [this.packedAddresses];
   }
 
-  /** As it was stated; made anew each time. */
+  /** The instance as listed; assembled on each call. */
   get instance(): Instance {
     const { id, addresses, common } = this;
     const { ports, cluster, weight, attributes, healthCheck } = common;

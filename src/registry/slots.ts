@@ -35,7 +35,7 @@ export function createSlotKeeper(slots: Pick<Slots, 'allocate' | 'set'>): SlotKe
     takeRemoved() {
       const taken = [...removed.values()];
       removed.clear();
-      // Not answered from now on, before the data threads drop the records.
+      // Excluded from answers immediately, before the data threads drop the records.
       for (const slot of taken) slots.set(slot, false);
       return taken;
     },

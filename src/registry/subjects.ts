@@ -70,7 +70,7 @@ export interface Subjects<Member extends object> {
   /** Returns whether anything changed. */
   replace(text: string, source: FactSource, facts: readonly Fact[]): boolean;
   facts(text: string): readonly Fact[];
-  /** Calls `changed` with what the subject gains and loses. */
+  /** Calls `changed` with the subject's added and removed addresses. */
   replaceAddresses(text: string, namespace: string, addresses: readonly string[], changed: AddressListener): void;
   /** Subjects with addresses. */
   withAddresses(): Iterable<Subject<Member>>;

@@ -29,7 +29,7 @@ export interface KindStatus {
   readonly required: boolean;
   readonly state: KindState;
   readonly synced: boolean;
-  /** What it waits for, or the last error: "connect ECONNREFUSED 127.0.0.1:6443". */
+  /** The pending step, or the last error: "connect ECONNREFUSED 127.0.0.1:6443". */
   readonly detail: string;
   readonly objects: number;
   /** Wall-clock milliseconds of the last confirmation; undefined before the first. */
@@ -102,7 +102,7 @@ export interface SourceReport {
 }
 
 export interface StatusBoard {
-  /** `claims`: below these names it may turn out to have zones that nobody knows of before it has reported. */
+  /** `claims`: below these names, the source may add zones that are unknown until it has reported. */
   add(name: string, zones: readonly string[], claims?: readonly string[]): SourceReport;
   /** Whether all sources of a configuration have been added; false while a reload replaces them. */
   setComplete(isComplete: boolean): void;
@@ -118,9 +118,9 @@ export interface StatusBoard {
   sources(): readonly SourceStatus[];
   /** Sources that have not synced; those served from a snapshot are not missing. */
   missing(): readonly MissingSource[];
-  /** What sources are served without, because the server denies it. */
+  /** Kinds that sources are served without, because the server denies them. */
   degraded(): readonly DegradedSource[];
-  /** Names below which it is not known yet what is ours: what missing sources claim. */
+  /** Names below which our zones are not known yet: the claims of missing sources. */
   claimed(): readonly string[];
   /**
    * Whether all sources of a zone have synced or are served from a snapshot; and whether its answers may be out of date: a
@@ -151,7 +151,7 @@ interface MutableSource {
   readonly zones: readonly string[];
   readonly claims: readonly string[];
   readonly kinds: Set<MutableKind>;
-  /** False: it was added to a ready replica. */
+  /** False: the source was added to a ready replica. */
   readonly isAwaited: boolean;
   synced: boolean;
   stale: boolean;
@@ -224,7 +224,7 @@ const isMissing = ({ synced, stale }: MutableSource): boolean => !synced && !sta
 const isPending = (source: MutableSource): boolean => isMissing(source) || !source.isPublished;
 const isStale = ({ stale, isOld, synced }: MutableSource): boolean => stale || (synced && isOld);
 
-/** Without details such as addresses: everyone who may query sees it. */
+/** Without details such as addresses: it is visible to every client. */
 function whyMissing({ name, kinds }: MutableSource): string {
   const waiting = [...kinds].filter((kind) => kind.required && !kind.synced);
   const failing = waiting.filter(({ isFailing }) => isFailing);
@@ -311,7 +311,7 @@ function reportKind({ source, clock, review, changed }: KindContext, name: strin
       kind.isFailing = false;
       kind.synced = true;
       review();
-      if (!source.synced) changed(); // one less that it waits for
+      if (!source.synced) changed(); // one fewer to wait for
     },
     contact() {
       kind.lastContactMs = clock.now();

@@ -32,7 +32,7 @@ export interface Conversion {
 /** Names of the pod's containers that decide the task's health: in ECS, only essential ones do. */
 export const ESSENTIAL_CONTAINERS = 'healthdns.dev/essential-containers';
 
-/** Which revision a Deployment and its pods were made from: "family:revision". */
+/** The revision that a Deployment and its pods were made from: "family:revision". */
 export const DEFINITION_ANNOTATION = 'kecs.dev/task-definition';
 
 /**

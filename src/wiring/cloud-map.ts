@@ -56,15 +56,15 @@ export interface CloudMap {
   readonly endpoints: readonly Endpoint[];
   readonly state: State;
   /**
-   * Takes over a new configuration. What only changes who may do what, and by which rules, changes in place; a store that
-   * stays the same stays open, with all that is registered. Rejects if a store or a key file cannot be opened.
+   * Takes over a new configuration. Changes of permissions and rules apply in place; a store that
+   * stays the same stays open, with all registrations. Rejects if a store or a key file cannot be opened.
    */
   prepare(config: CloudMapConfig | undefined, ecs: EcsConfig | undefined): Promise<CloudMapChange>;
   stop(): Promise<void>;
 }
 
 export interface CloudMapChange {
-  /** undefined: there is none any more. */
+  /** undefined: it has been removed. */
   commit(): Promise<CloudMap | undefined>;
   release(): Promise<void>;
 }
@@ -75,7 +75,7 @@ interface OpenedStore {
   readonly state: State;
   /** For the status of the store. */
   readonly zoneNames: string[];
-  /** What an earlier process registered is forgotten. */
+  /** Discards what an earlier process registered. */
   readonly isNewInMemory: boolean;
 }
 
@@ -112,7 +112,7 @@ async function openWithState(config: CloudMapConfig, dependencies: CloudMapDepen
   return { config, store, state, zoneNames, isNewInMemory: config.store.kind === 'memory' };
 }
 
-/** The store of a configuration; a cluster's is told the names that namespaces may have. */
+/** The store of a configuration; a store in a cluster gets the names that namespaces may have. */
 const storeOf = ({ store, namespaces }: CloudMapConfig): string =>
   JSON.stringify([store, store.kind === 'kubernetes' && namespaces]);
 
@@ -133,7 +133,7 @@ async function serveCloudMap(
   ];
   let served = endpointsFor(config, keys);
 
-  /** What only this one published is withdrawn. */
+  /** Whatever only this one published is withdrawn. */
   const leave = async (kept: OpenedStore | undefined): Promise<undefined> => {
     await started.stop();
     book.clear();

@@ -1,4 +1,4 @@
-// What CoreDNS tells of itself as a whole, with `metrics: coredns`.
+// CoreDNS's metrics about the process as a whole, with `metrics: coredns`.
 import type { Config } from '../config/config.ts';
 import type { ConfigInForce } from '../config/in-force.ts';
 import type { Distribution, Reading } from '../metrics.ts';
@@ -28,7 +28,7 @@ export function corednsReadings(
   const server = serverLabel(plane.listening());
   const own = config.zones.some(({ kubernetes }) => kubernetes.length > 0) ? 'kubernetes' : 'file';
   return [
-    // The server is told apart from CoreDNS where both are scraped.
+    // Distinguishes the server from CoreDNS where both are scraped.
     { name: 'coredns_build_info', labels: [`healthdns-${VERSION}`, '', `node-${process.version}`], value: 1 },
     { name: 'coredns_reload_failed_total', value: inForce.failures() },
     ...plane.corednsCounters(own),

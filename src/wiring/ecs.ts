@@ -1,4 +1,4 @@
-// What both engines of ECS are given, and what they make.
+// The inputs and outputs that both engines of ECS share.
 import type { Clock, Random } from '../clock.ts';
 import type { Api } from '../cloudmap/api.ts';
 import { idOf } from '../cloudmap/records.ts';
@@ -21,7 +21,7 @@ export interface EcsDependencies {
   readonly random: Random;
   readonly log: Logger;
   readonly concurrentChecks: number;
-  /** Cloud Map has forgotten what an earlier process registered, and ECS does too. */
+  /** Cloud Map has discarded what an earlier process registered; ECS does the same. */
   readonly isNewInMemory: boolean;
   /** Makes verdicts and names take effect. */
   readonly publishNow: () => void;

@@ -1,4 +1,4 @@
-// How late the control plane is: what waits for its event loop (watches, HTTP, health checks) is as late as a timer is. Data
+// Event loop lag of the control plane: watches, HTTP and health checks are delayed as much as timers. Data
 // threads have loops of their own, which the watchdog looks after.
 import { performance } from 'node:perf_hooks';
 import type { Clock } from '../clock.ts';

@@ -1,4 +1,4 @@
-// The history: restored, recorded, logged and written.
+// Restores, records, logs and writes the history.
 import type { Clock } from '../clock.ts';
 import type { Config, ZoneConfig } from '../config/config.ts';
 import type { EventsWriter } from '../endpoints/events.ts';
@@ -13,7 +13,7 @@ import type { ControlPlane } from './control-plane.ts';
 
 export interface RunningHistory {
   readonly history: History;
-  /** Records what waits, so that an explanation has all of it. */
+  /** Records pending changes, so that an explanation is complete. */
   settle(): void;
   onChange(listener: (change: HistoryChange) => void): void;
   /** The first configuration has been applied: new instances are changes from now on. */

@@ -1,4 +1,4 @@
-// What data threads see of queries, brought to people: the query log, and who asks for what.
+// Observations of the data threads: the query log, and the most frequent names and clients.
 import type { Clock, Timer } from '../clock.ts';
 import { createLoadHistory, type Load } from '../history/load.ts';
 import { createPodAddresses, type PodAddresses } from '../history/pod-addresses.ts';

@@ -1,4 +1,4 @@
-// What the operating system and V8 know of this process, under the names that Prometheus clients use.
+// Process metrics of the operating system and V8, under the names that Prometheus clients use.
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { getHeapStatistics } from 'node:v8';
 import type { Reading } from '../metrics.ts';

@@ -1,9 +1,9 @@
-// A reload is whole or not at all: each part is prepared beside what runs, and only when all of them are, they take effect.
+// Reloads are atomic: every part is prepared beside the running one, and takes effect only when all are prepared.
 
 export interface Prepared {
   /** Takes effect. Cannot fail. */
   commit(): Promise<void>;
-  /** Gives back what was prepared; nothing has changed. */
+  /** Releases what was prepared; nothing has changed. */
   release(): Promise<void>;
 }
 

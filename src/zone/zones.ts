@@ -33,7 +33,7 @@ export interface ZonesSettings {
   readonly random: Random;
   /** Addresses of this server: A and AAAA of name servers that are inside a zone and have no records there. */
   readonly nameServerAddresses?: readonly string[];
-  /** Called when there is something to flush, once until the flush has begun. Schedule one; do not flush at once. */
+  /** Called when a flush is needed, once until it has begun. Schedule the flush; do not flush synchronously. */
   readonly onDirty?: () => void;
   /** Called once for each name or address that cannot be expressed in DNS and is left out. */
   readonly leftOut?: (owner: string, problem: string) => void;
@@ -50,7 +50,7 @@ export interface ZonesSize {
   readonly names: number;
   /** Owners whose names wait to be compiled. */
   readonly dirty: number;
-  /** Services whose name another service has. */
+  /** Services that have lost their name to another. */
   readonly conflicts: number;
   readonly bytes: number;
 }
@@ -123,7 +123,7 @@ export class Zones {
   }
 
   /**
-   * Below these names it is not known yet what is ours: names outside all zones are SERVFAIL there. Takes effect with the next
+   * Below these names our zones are not known yet: names outside all zones are SERVFAIL there. Takes effect with the next
    * flush: a claim that ends, after the names that were dirty when it began.
    */
   setClaimed(names: readonly string[]): void {
@@ -193,7 +193,7 @@ export class Zones {
     this.announce();
   }
 
-  /** After all that is dirty already. */
+  /** After everything that is already dirty. */
   private markDirtyLast(key: string): void {
     this.dirty.delete(key);
     this.markDirty(key);
@@ -343,7 +343,7 @@ export class Zones {
     const changes: Change[] = [];
     for (const entry of this.table.values()) {
       const apex = publication.tree.find(entry.name);
-      // The apex of a zone that came meanwhile is sent in its turn: what is not known as sent would never be removed.
+      // The apex of a zone that came meanwhile is sent in its turn: a zone that is not recorded as sent would never be removed.
       if (!changedZones.has(apex) || !publication.isSent(apex)) continue;
       bumpSerial(entry, this.settings.clock.now());
       const change = publication.resend(apex);

@@ -1,11 +1,11 @@
 // Requests of one client may reach different replicas: CreateService one, RegisterInstance another, before its watch has brought
-// the service. What is not found here is therefore looked for in the cluster before a client hears of it.
+// the service. So a lookup that fails here is repeated in the cluster before the client gets an error.
 import type { Clock } from '../../clock.ts';
 import { type HeldObject, KIND_LABEL } from './held-object.ts';
 import type { ObjectClient } from './object-client.ts';
 import type { Resource } from './object-mirror.ts';
 
-/** A client that asks for nothing but what does not exist costs the API server no more than this. */
+/** Upper bound on the load on the API server by clients that only request missing objects. */
 const SPACING_MS = 1_000;
 
 /**
@@ -32,7 +32,7 @@ export function createCatchUp(
     waiting = undefined;
     startedMs = clock.monotonicMs();
     const lists = Promise.all(resources.map(list));
-    running = lists.catch(() => {}); // those who wait for it hear of it
+    running = lists.catch(() => {}); // reported to those who wait for it
     await lists;
   }
   return () => (waiting ??= next());

@@ -1,5 +1,5 @@
 // Objects of the cluster that hold Cloud Map: their names, labels and annotations, and reading them with every field checked.
-// An object is named after what may exist once only, so that the API server itself rejects the second of two replicas that
+// Object names are derived from what must be unique, so that the API server itself rejects the second of two replicas that
 // create the same thing at the same time.
 import { createHash } from 'node:crypto';
 import {

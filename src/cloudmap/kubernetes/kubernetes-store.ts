@@ -48,7 +48,7 @@ export interface KubernetesStore extends Store {
   follow(state: State): void;
   /** The reason why requests cannot be answered yet; undefined once all kinds were listed. */
   notReady(): string | undefined;
-  /** Looks for what other replicas have written and the watches have not brought yet. Rejects if the cluster cannot be read. */
+  /** Fetches writes of other replicas that the watches have not delivered yet. Rejects if the cluster cannot be read. */
   readonly catchUp: () => Promise<void>;
   /** A slice from the server's response; undefined: it is gone. */
   readonly takeSlice: (slice: HeldObject | undefined, name: string) => void;
@@ -111,7 +111,7 @@ export function openKubernetesStore(settings: KubernetesStoreSettings): Kubernet
       try {
         await writeAll(context, changes);
       } catch (error) {
-        // After this rejection State undoes all of it. The part that the cluster has taken counts nevertheless.
+        // After this rejection State undoes the whole batch. The part that the cluster has accepted counts nevertheless.
         setImmediate(() => followed.feed(changes.map((change) => mirror.current(change))));
         throw error;
       }
@@ -126,7 +126,7 @@ export function openKubernetesStore(settings: KubernetesStoreSettings): Kubernet
   };
 }
 
-/** What watches and responses report goes to the mirror, and from there to the state once all kinds were listed. */
+/** Objects from watches and responses go to the mirror, and from there to the state once all kinds were listed. */
 class FollowedObjects {
   readonly mirror = new Mirror();
   readonly unread = new Set<Resource>(RESOURCES);
@@ -141,7 +141,7 @@ class FollowedObjects {
     this.state?.absorb(records);
   }
 
-  /** Forgets what only a snapshot knows. */
+  /** Discards records known only from a snapshot. */
   expire(): void {
     this.isRestored = false;
     this.#feedAll();

@@ -104,12 +104,12 @@ export async function callOperation(api: Api, name: string, input: unknown): Pro
   }
 }
 
-/** What another replica may have made a moment ago. */
+/** Objects that another replica may have just created. */
 const NOT_FOUND: ReadonlySet<string> = new Set([
   ...['NamespaceNotFound', 'ServiceNotFound', 'InstanceNotFound', 'OperationNotFound', 'ResourceNotFoundException'],
 ]);
 
-/** Asked often, also for what does not exist, and eventually consistent in AWS as well. */
+/** Called often, also for missing services, and eventually consistent in AWS as well. */
 const EVENTUAL: ReadonlySet<string> = new Set(['DiscoverInstances', 'DiscoverInstancesRevision']);
 
 function operationNamed(name: string): OperationEntry {

@@ -6,7 +6,7 @@ export type Environment = (name: string) => string | undefined;
 const VARIABLE = /(\$?)\$\{([A-Za-z_]\w*)(?::-([^}]*))?\}/g;
 
 /**
- * A copy of `value` with variables filled in. A text that is one variable becomes a number, true or false where its value is
+ * A copy of `value` with variables filled in. A text that consists of one variable becomes a number, true or false if its value is
  * written as one, as if that stood there. `problem` gets the paths of variables that are not set.
  */
 export function withEnvironment(

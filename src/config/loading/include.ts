@@ -77,7 +77,7 @@ function includedPaths(main: Part, problems: IncludeProblem[]): string[] {
   return [...new Set(paths.slice(0, MAX_FILES).map(({ path }) => display(path, file)))];
 }
 
-/** As the user named the file that includes it: relative where that is. */
+/** Relative if the user gave a relative path to the including file. */
 function display(path: string, file: string): string {
   if (isAbsolute(file)) return path;
   const folder = resolve(dirname(file));
@@ -151,7 +151,7 @@ function merged(
   };
 }
 
-/** Adds the value of a key; returns what is wrong with that. */
+/** Adds the value of a key; returns the problem with it, if any. */
 function add(
   whole: Record<string, unknown>,
   key: string,
@@ -208,7 +208,7 @@ function matchingPaths(pattern: string): string[] {
   return paths.filter((path) => !isFolder(path));
 }
 
-/** A folder that cannot be read has the pattern itself as its file, so that reading it is a problem and nothing is lost unseen. */
+/** For an unreadable folder, the pattern itself stands for its file, so that reading it reports a problem. */
 function namesIn(path: string, glob: string): string[] {
   if (!isFolder(path)) return [];
   try {
@@ -218,7 +218,7 @@ function namesIn(path: string, glob: string): string[] {
   }
 }
 
-/** A symbolic link that leads nowhere is none: reading it says so. */
+/** A dangling symbolic link is included: reading it reports the problem. */
 function isFolder(path: string): boolean {
   try {
     return statSync(path).isDirectory();

@@ -1,4 +1,4 @@
-// zones.yaml → Config while everything else goes on.
+// zones.yaml → Config without blocking the caller's thread.
 import { once } from 'node:events';
 import { stat } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';

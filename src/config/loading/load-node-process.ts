@@ -1,5 +1,5 @@
 // The entry of a process that reads the file of `healthdns node`: the parser and the schemas take as much memory as all names that
-// a node holds, and what they took is not given back by a thread that ends.
+// a node holds, and a thread that ends does not return that memory.
 import { loadNodeConfig } from './load-node.ts';
 
 process.once('message', (file: string) => {

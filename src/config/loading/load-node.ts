@@ -16,7 +16,7 @@ import { buildServer, limitsEntry, serverEntry } from '../sections/server.ts';
 import { readWithIncludes, type WholeFile } from './include.ts';
 import { readShape, sorted } from './load.ts';
 
-// The search path needs all names of a zone.
+// The search path requires all names of a zone.
 const { autopath: _, ...entries } = answeringEntries;
 
 export const nodeFileSchema = mapping(

@@ -1,5 +1,5 @@
 // The entry point of a thread that loads one configuration: a large file takes seconds of a processor, which neither the
-// control plane nor, on a machine with few processors, the data threads should miss.
+// control plane nor, on a machine with few processors, the data threads can spare.
 import { getPriority, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { loadConfig } from './load.ts';

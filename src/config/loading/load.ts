@@ -84,7 +84,7 @@ async function checkWhole(whole: WholeFile, path: string): Promise<Checked> {
   return { ok: true, config, warnings: sorted(warnings), zoneFiles };
 }
 
-/** What the schema makes of the file, with its problems, and the reporter of further ones. */
+/** The file's parsed content and problems, and the reporter of further problems. */
 export function readShape<const Schema extends v.GenericSchema>(schema: Schema, whole: WholeFile) {
   const problems: Problem[] = [];
   const warnings: Problem[] = [];

@@ -38,7 +38,7 @@ export function checkAnswering(
   if (isSound('rewrite')) checkRewrites(input, reporter);
 }
 
-/** What `limits` and `server` say of them. */
+/** The keys of `limits` and `server` that apply to them. */
 export type AnsweringLimits = LimitsConfig & Pick<ServerConfig, 'errorText'>;
 
 export function buildAnswering(

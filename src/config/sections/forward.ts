@@ -146,7 +146,7 @@ export function checkForward(input: ForwardInput, folder: string, reporter: Repo
         ['forward', i],
         `duplicate zone ${shown(zone)}: put all its servers in one \`to\`, or give the entry before it \`next\` or \`except\``,
       );
-    // Only what another entry leaves is for this one.
+    // Only names excepted by another entry reach this one.
     if (route.next.length === 0 && route.except.length === 0) whole.add(zone);
     if ([route.to].flat().length === 0)
       reporter.problem(['forward', i, 'to'], `\`to\`: expected at least one ${EXPECTED}`);

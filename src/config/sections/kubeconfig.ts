@@ -46,7 +46,7 @@ export async function checkKubeconfig(
 }
 
 export interface KubeconfigProblem {
-  /** Follows the file's name. Quotes nothing but names from the file: kubeconfigs contain secrets. */
+  /** Follows the file's name. Quotes only names from the file: kubeconfigs contain secrets. */
   readonly message: string;
   readonly isAboutContext: boolean;
 }

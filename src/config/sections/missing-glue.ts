@@ -1,4 +1,4 @@
-// Warnings of name servers that nobody can reach.
+// Warnings about unreachable name servers.
 import { formatName, isSubdomain } from '../../dns/name.ts';
 import { TYPE } from '../../dns/types.ts';
 import type { ZoneConfig } from '../config.ts';

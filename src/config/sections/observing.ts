@@ -1,4 +1,4 @@
-// `metrics`, `topQueries` and `dnstap`: seeing who asks for what.
+// `metrics`, `topQueries` and `dnstap`: observing queries.
 import { hostname } from 'node:os';
 import { isAbsolute, resolve } from 'node:path';
 import * as v from 'valibot';

@@ -1,4 +1,4 @@
-// `server`: how the data plane behaves; `limits`: how much others may make the process hold.
+// `server`: behavior of the data plane; `limits`: bounds on the resources that others can make the process use.
 import * as v from 'valibot';
 import { FORWARD_DEFAULTS } from '../../plane/forward-settings.ts';
 import { choice, flag, integer, mapping, seconds, text } from '../../reading/shape.ts';

@@ -1,4 +1,4 @@
-// The files that sources of all zones write their snapshots to: each its own, in a folder that is there.
+// The snapshot files of all zones' sources: each separate, in an existing folder.
 import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { formatPath, type Path, type Reporter, shown } from '../../reading/problem.ts';

@@ -44,7 +44,7 @@ export function checkTlsFiles(tls: TlsFiles, path: Path, folder: string, reporte
   }
 }
 
-/** OpenSSL's own words, without its numbers; undefined: it takes them. */
+/** OpenSSL's message without its error codes; undefined: accepted. */
 function refusal(options: SecureContextOptions): string | undefined {
   try {
     process.getBuiltinModule('node:tls').createSecureContext(options);

@@ -45,7 +45,7 @@ export const viewsEntry = v.optional(list(viewSchema, 'Other settings for some a
 
 export type ViewInput = v.InferOutput<typeof viewSchema>;
 
-/** What is not given stays undefined, so that the file's value is used. */
+/** Omitted keys stay undefined, so that the file's value is used. */
 function withoutDefaults<Entries extends v.ObjectEntries>(entries: Entries) {
   const optional = Object.entries(entries).map(([key, entry]) => [
     key,
@@ -56,7 +56,7 @@ function withoutDefaults<Entries extends v.ObjectEntries>(entries: Entries) {
   };
 }
 
-/** The settings of the view, with those of the file where it has none. */
+/** The settings of the view, completed by those of the file. */
 function answeringOf(view: ViewInput, file: AnsweringInput): AnsweringInput {
   const keys = Object.keys(answeringEntries) as (keyof AnsweringInput)[];
   return Object.fromEntries(keys.map((key) => [key, view[key] ?? file[key]])) as unknown as AnsweringInput;

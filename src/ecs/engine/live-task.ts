@@ -1,4 +1,4 @@
-// One task from its start to its end: its containers, their checks, and what DNS is told.
+// One task from its start to its end: its containers, their checks, and its state in DNS.
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -24,7 +24,7 @@ import { hasCheck } from './rollout.ts';
 import { type Port, removeTaskFile, type TaskFile, writeTaskFile } from './task-file.ts';
 
 const DEFAULT_STOP_SECONDS = 30;
-/** How often the processes that an earlier supervisor started are looked at: they are not our children. */
+/** How often the processes of an earlier supervisor are polled: they are not our children. */
 const LOOK_MS = 500;
 
 export interface LiveTaskSettings {
@@ -33,7 +33,7 @@ export interface LiveTaskSettings {
   readonly clock: Clock;
   /** Seconds between a task's last answer and the end of its containers. */
   readonly drainSeconds: (request: TaskRequest) => number;
-  /** The task is to be answered, or not any more. Takes effect before it returns. */
+  /** Adds the task to DNS, or removes it. Takes effect before it returns. */
   readonly publish: (task: RunningTask, isAnswered: boolean) => void;
   readonly scheduler: Scheduler;
   readonly strays: Strays;
@@ -81,7 +81,7 @@ export class LiveTask {
     }
   }
 
-  /** Goes on with the task where an earlier supervisor left it. Its health is found out again. */
+  /** Resumes the task of an earlier supervisor. Its health is determined anew. */
   resume({ createdMs, startedMs, ports, containers }: TaskFile): void {
     this.#ports = new Map(ports);
     for (const { name } of containers) this.#started.add(name);

@@ -1,4 +1,4 @@
-// What happens to a service's record while its tasks change: events, the end of a deployment, the circuit breaker. Pure, and
+// Updates of a service's record as its tasks change: events, the end of a deployment, the circuit breaker. Pure, and
 // the same for every engine.
 import type { DeploymentRecord, EcsServiceRecord, TaskDefinitionRecord } from '../model/ecs-records.ts';
 import type { RunningTask } from '../model/running-task.ts';

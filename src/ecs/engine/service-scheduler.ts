@@ -1,4 +1,4 @@
-// Keeps the tasks of each service as its record wants them, by ECS's rules for deployments. Level-triggered: any change of a
+// Reconciles the tasks of each service with its record, by ECS's rules for deployments. Level-triggered: any change of a
 // task or record only marks the service; the present state decides what is started and stopped.
 import { randomUUID } from 'node:crypto';
 import type { Clock, Timer } from '../../clock.ts';
@@ -34,7 +34,7 @@ export interface ServiceSchedulerSettings {
 const FIRST_BACKOFF_MS = 500;
 const MAX_BACKOFF_MS = 30_000;
 const SETTLE_MS = 1_000;
-/** As many failures in a row are no accident. */
+/** This many consecutive failures are not a coincidence. */
 const PERSISTENT_FAILURES = 3;
 
 interface Failures {

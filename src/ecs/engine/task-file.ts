@@ -1,5 +1,5 @@
-// What the next supervisor must know of a running task to take it over after a crash: FOLDER/tasks/ID/task.json. A process is
-// known by its id together with the time of its start and the task's id in its environment, so that no other is taken for it.
+// State of a running task that the next supervisor needs to take it over after a crash: FOLDER/tasks/ID/task.json. A process is
+// identified by its id, its start time and the task's id in its environment, so that it is not mistaken for another.
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readRegularFile } from '../../native/regular-file.ts';

@@ -1,4 +1,4 @@
-// Keeps a Deployment for each service, and writes down what becomes of it: events, complete and failed deployments. Only the
+// Maintains a Deployment for each service, and records its progress: events, complete and failed deployments. Only the
 // elected replica does. Level-triggered: whatever changes only marks the service.
 import { randomUUID } from 'node:crypto';
 import type { Clock, Timer } from '../../clock.ts';
@@ -38,7 +38,7 @@ export class DeploymentWriter {
   readonly #deployments = new Map<string, Fields>();
   readonly #dirty = new Set<string>();
   readonly #retries = new Map<string, { readonly timer: Timer; readonly delayMs: number; readonly message: string }>();
-  /** Tasks whose start, or failure, an event has told. */
+  /** Tasks whose start or failure has been reported as an event. */
   readonly #told = new Set<string>();
   #isListed = false;
   #isActive = false;
@@ -213,7 +213,7 @@ export class DeploymentWriter {
     );
   }
 
-  /** What its tasks have done to the service since it was written last. */
+  /** Applies the changes of its tasks since the service was last written. */
   #progress(key: string, service: EcsServiceRecord): EcsServiceRecord {
     const { engine } = this.#settings;
     const context = this.#context();
@@ -253,7 +253,7 @@ export class DeploymentWriter {
     );
   }
 
-  /** Stores a change of the service, if there is one, and remembers what its events have told. */
+  /** Stores a change of the service, if there is one, and remembers the reported events. */
   async #write(key: string, change: (present: EcsServiceRecord) => EcsServiceRecord): Promise<void> {
     const { state } = this.#settings;
     const current = state.services.get(key);

@@ -1,5 +1,5 @@
-// What the ECS API has created, as ConfigMaps: one for each cluster, revision of a task definition, and service. An object is
-// named after what may exist once only, so that the API server itself refuses the second of two replicas that create the same.
+// Objects of the ECS API as ConfigMaps: one for each cluster, revision of a task definition, and service. An object is
+// named after what must be unique, so that the API server itself rejects the second of two replicas that create the same one.
 import { MANAGED_BY, objectName } from '../../cloudmap/kubernetes/held-object.ts';
 import { type Fields, fields, MalformedObject, metadata, text } from '../../sources/kubernetes/api/objects.ts';
 import type { EcsChange } from '../model/ecs-state.ts';
@@ -10,7 +10,7 @@ export const ECS_LABEL = 'healthdns.dev/ecs';
 export const SERVICE_ANNOTATION = 'healthdns.dev/ecs-service';
 /** The id of the ECS deployment that a Deployment's template or a pod was made for. */
 export const DEPLOYMENT_ANNOTATION = 'healthdns.dev/ecs-deployment';
-/** What RunTask asked for. */
+/** The parameters of RunTask. */
 export const REQUEST_ANNOTATION = 'healthdns.dev/ecs-request';
 /** The tags of a task. */
 export const TAGS_ANNOTATION = 'healthdns.dev/ecs-tags';

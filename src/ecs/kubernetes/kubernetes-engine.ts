@@ -106,7 +106,7 @@ export class KubernetesEngine implements TaskEngine {
     return this.tasks.get(id)!;
   }
 
-  /** The reason is written on the pod first, so that every replica tells the same. */
+  /** The reason is written to the pod first, so that every replica reports the same. */
   async stop(id: string, stopCode: NonNullable<RunningTask['stopCode']>, stoppedReason: string): Promise<void> {
     if (this.tasks.get(id)?.desiredStatus !== 'RUNNING') return;
     const { server, signal } = this.#settings;
@@ -225,7 +225,7 @@ export class KubernetesEngine implements TaskEngine {
 
 const isGone = (error: unknown): boolean => error instanceof ApiError && error.status === 404;
 
-/** What the API server refuses is the client's fault; that it cannot be reached is not. */
+/** A rejection by the API server is the client's error; an unreachable API server is not. */
 function refusal(error: unknown): AwsError {
   const { message } = error as Error;
   const isRefused = error instanceof ApiError && (error.status === 400 || error.status === 403 || error.status === 422);

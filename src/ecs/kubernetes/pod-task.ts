@@ -28,7 +28,7 @@ export interface PodTask {
   readonly failures: number;
 }
 
-/** What the API knows of a pod's origin. */
+/** The origin of a pod, according to the API. */
 export interface PodOrigin {
   readonly definition: (key: string) => TaskDefinitionRecord | undefined;
   readonly service: (key: string) => EcsServiceRecord | undefined;

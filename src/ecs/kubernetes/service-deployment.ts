@@ -12,7 +12,7 @@ const DEFAULT_CLUSTER = 'default';
 /** Of a container without stopTimeout. */
 const STOP_SECONDS = 30;
 
-/** The service's name, if that tells all there is to tell; else one with a hash. */
+/** The service's name, if that identifies it; else one with a hash. */
 export function deploymentName({ cluster, name }: Pick<EcsServiceRecord, 'cluster' | 'name'>): string {
   if (cluster === DEFAULT_CLUSTER && kubernetesName(name) === name) return name;
   const hash = createHash('sha256').update(`${cluster}/${name}`).digest('hex').slice(0, 10);

@@ -1,4 +1,4 @@
-// What the ECS API creates, as it is stored. Times are wall-clock milliseconds; on the wire, seconds.
+// The objects of the ECS API, as stored. Times are wall-clock milliseconds; on the wire, seconds.
 import type { TaskDefinition } from '../../taskdef/task-definition.ts';
 
 export type Tags = Readonly<Record<string, string>>;

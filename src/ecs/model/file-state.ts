@@ -1,4 +1,4 @@
-// The state of ECS in memory and in one file: a line of JSON and a line with its hash, believed as a whole or not at all.
+// The state of ECS in memory and in one file: a line of JSON and a line with its hash, used completely or not at all.
 import { createHash } from 'node:crypto';
 import { mkdir, open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';

@@ -66,13 +66,13 @@ export interface RunningTask {
   readonly version: number;
 }
 
-/** Runs tasks. The API knows no more of an engine than this. */
+/** Runs tasks. The only interface between the API and an engine. */
 export interface TaskEngine {
   /** Every task that runs, and those that stopped lately. */
   readonly tasks: ReadonlyMap<string, RunningTask>;
   /** Why the engine could not run the definition; undefined: it can. */
   problemOf?(definition: TaskDefinition): string | undefined;
-  /** Finds out about a task that another replica may have started. Rejects with ServiceUnavailable if that is impossible. */
+  /** Looks up a task that another replica may have started. Rejects with ServiceUnavailable if that is impossible. */
   refresh(id: string): Promise<void>;
   /** Rejects with AwsError or the engine's own error. */
   run(request: TaskRequest): Promise<RunningTask>;

@@ -1,13 +1,13 @@
 // Requests of one client reach different replicas: `aws ecs register-task-definition` one, `update-service` another. Each
-// replica watches what the others write, a moment later. What a request names is therefore read anew where that moment would
-// show: a family's newest revision, what is changed, and what is not known here.
+// replica watches the writes of the others, with a short delay. Objects in a request are therefore read anew where that delay would
+// matter: a family's newest revision, objects to be changed, and objects unknown here.
 import { definitionKey, serviceKey } from '../model/ecs-records.ts';
 import { DEFAULT_CLUSTER, type EcsApi, nameOf } from './ecs-api.ts';
 
-/** As many as a request may name at all; a longer list is refused later. */
+/** The most that a request may refer to; longer lists are rejected later. */
 const MAX_NAMES = 100;
 
-/** `writes`: whether the operation changes what the input names. @throws AwsError ServiceUnavailable */
+/** `writes`: whether the operation changes the objects in the input. @throws AwsError ServiceUnavailable */
 export async function catchUp(api: EcsApi, input: unknown, writes: boolean): Promise<void> {
   const { state, engine } = api;
   const named = namesIn(input);

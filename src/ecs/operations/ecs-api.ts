@@ -1,4 +1,4 @@
-// What every operation of the ECS API works with: the state, the engine, ARNs, and look-ups that fail as the API does.
+// Shared by all operations of the ECS API: the state, the engine, ARNs, and lookups that fail with the API's errors.
 import * as v from 'valibot';
 import type { Clock } from '../../clock.ts';
 import { AwsError } from '../../cloudmap/aws-error.ts';

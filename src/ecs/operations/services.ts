@@ -173,7 +173,7 @@ function checkRegistries({ definition }: TaskDefinitionRecord, given: EcsService
   }
 }
 
-/** Otherwise the tasks of a mistyped ARN would run, and have no name. */
+/** Otherwise the tasks of a mistyped ARN would run without a name. */
 function checkExist(api: EcsApi, given: EcsServiceRecord['registries']): void {
   const unknown = given.find(({ registryArn }) => !api.hasRegistry(registryArn));
   if (unknown !== undefined)

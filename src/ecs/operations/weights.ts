@@ -25,7 +25,7 @@ function weightIn(tags: Tags, key: string): number | undefined {
   return text !== undefined && /^\d{1,3}$/.test(text) ? Math.min(MAX_WEIGHT, Number(text)) : undefined;
 }
 
-/** Why a tag's value is not a weight; undefined: it is, or the tag says something else. */
+/** Why a tag's value is not a weight; undefined: it is, or the tag is not a weight tag. */
 export function weightProblem(tags: Tags): string | undefined {
   const wrong = Object.keys(tags).find(
     (key) => (key === WEIGHT_TAG || key.startsWith(`${WEIGHT_TAG}/`)) && weightIn(tags, key) === undefined,

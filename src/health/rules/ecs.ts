@@ -26,7 +26,7 @@ export function ecsTaskHealth(containers: readonly ContainerHealth[]): { status:
 
 export interface CheckResult {
   readonly passed: boolean;
-  /** This host could not run the check, which says nothing of the instance. */
+  /** This host could not run the check; the health of the instance is unknown. */
   readonly isInconclusive?: boolean;
   /** "200 OK", "connect ECONNREFUSED 127.0.0.1:9". */
   readonly reason: string;

@@ -115,7 +115,7 @@ function oldest(facts: readonly Fact[], wanted: (fact: Fact) => boolean): Fact |
   return found;
 }
 
-/** Whether two verdicts are equal, so that the old one (and its memory) is kept. */
+/** Whether two verdicts are equal; if so, the old object is kept, to save memory. */
 export function sameVerdict(one: Verdict, other: Verdict): boolean {
   return (
     one === other ||

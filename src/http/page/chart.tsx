@@ -59,7 +59,7 @@ const HEIGHT = 60;
 function Chart({ load, title, unit, lines, top }: ChartProps) {
   const all = lines.map((line, index) => ({ ...line, index, values: load.series[line.of] }));
   const largest = Math.max(0, ...all.flatMap(({ values }) => values.map((value) => value ?? 0)));
-  // A line that is always 0 says nothing in a chart of others.
+  // A line that is always 0 is omitted from a chart with others.
   const shown = all.filter(({ index, values }) => index === 0 || values.some((value) => value !== null && value > 0));
   const scale = top ?? niceTop(largest);
   const [{ values: first }] = all;
@@ -113,7 +113,7 @@ function niceTop(largest: number): number {
   return [1, 2, 5, 10].map((factor) => factor * power).find((top) => top >= largest) ?? 10 * power;
 }
 
-/** Steps without a value (nothing was asked of the cache) that a line goes through; a longer silence interrupts it. */
+/** Number of steps without a value (no cache lookups) that a line bridges; a longer gap interrupts it. */
 const MAX_GAP = 20;
 
 /** In whole units of the view box: shorter, and finer than a screen. */

@@ -1,4 +1,4 @@
-// Everything that the page shows comes from outside: names, reasons, output of commands. JSX escapes it; what could still
+// Everything that the page shows comes from outside: names, reasons, output of commands. JSX escapes it; what can still
 // mislead people are characters that cannot be seen, or that change the order of others, and length.
 
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u;

@@ -1,4 +1,4 @@
-// What the page does in a browser: renders what the server tells, searches while a person types. Without it the page is whole,
+// The page in a browser: renders updates from the server, searches while the user types. Without it the page is complete,
 // and reloads itself.
 import { render } from 'preact';
 import type { Load } from '../../history/load.ts';
@@ -9,10 +9,10 @@ import type { Connection, Found, Live, View } from './model.ts';
 import { Page } from './page.tsx';
 import { titleOf } from './words.ts';
 
-/** Where the server has no room for one more live page, this one asks again, some earlier, some later. */
+/** If the server has no room for another live page, this one retries after a randomized delay. */
 const POLL_MS = 15_000;
 const VIEW_MS = 5_000;
-/** A search costs the server more than an explanation. */
+/** A search is more expensive for the server than an explanation. */
 const LIST_MS = 15_000;
 const TYPING_MS = 200;
 
@@ -47,7 +47,7 @@ function connect(): void {
   events.addEventListener('error', () => {
     connection = 'lost';
     show();
-    // Refused: a browser does not ask again by itself.
+    // Refused: browsers do not retry by themselves.
     if (events?.readyState === EventSource.CLOSED) pollLater();
   });
 }
@@ -71,7 +71,7 @@ async function pollNow(): Promise<void> {
   else pollLater();
 }
 
-/** undefined: there is no such thing now. */
+/** undefined: it no longer exists. */
 async function json<Value>(url: string): Promise<Value | undefined> {
   try {
     const response = await fetch(url, { headers: { accept: 'application/json' } });
@@ -85,7 +85,7 @@ async function json<Value>(url: string): Promise<Value | undefined> {
 async function refreshView(): Promise<void> {
   const { pathname, search } = window.location;
   const next = await viewOf(pathname, new URLSearchParams(search));
-  // A person has gone elsewhere in the meantime.
+  // The user has navigated away in the meantime.
   if (next === undefined || window.location.pathname !== pathname || window.location.search !== search) return;
   view = next;
   show();
@@ -110,7 +110,7 @@ async function viewOf(path: string, query: URLSearchParams): Promise<View | unde
 
 let typing: ReturnType<typeof setTimeout> | undefined;
 
-/** In the list, it is searched while a person types; elsewhere, Enter leads there. */
+/** The list is searched while the user types; on other views, Enter opens the list. */
 document.addEventListener('input', ({ target }) => {
   if (!(target instanceof HTMLInputElement) || target.id !== 'q' || window.location.pathname !== '/services') return;
   clearTimeout(typing);
@@ -126,14 +126,14 @@ document.addEventListener('input', ({ target }) => {
   }, TYPING_MS);
 });
 
-/** "/" leads to the search, as elsewhere. */
+/** "/" focuses the search, as on other sites. */
 document.addEventListener('keydown', (pressed) => {
   if (pressed.key !== '/' || pressed.ctrlKey || pressed.metaKey || pressed.target instanceof HTMLInputElement) return;
   pressed.preventDefault();
   document.querySelector<HTMLInputElement>('#q')?.focus();
 });
 
-/** A page that nobody sees needs no connection; browsers have few for one server. */
+/** A hidden page does not need a connection; browsers allow only a few per server. */
 function seen(): void {
   if (document.visibilityState === 'hidden') disconnect();
   else {

@@ -6,7 +6,7 @@ import type { Model } from './model.ts';
 import { Page } from './page.tsx';
 import { titleOf } from './words.ts';
 
-/** Nothing from elsewhere, nothing inline, and no text of others becomes code. */
+/** No external resources, no inline code, and no injected text is executed. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",

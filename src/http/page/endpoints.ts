@@ -1,4 +1,4 @@
-// GET / and /services: the page for people, and what it is told while it is open. GET /explain/NAME is a page too, where a
+// GET / and /services: the page, and its updates while it is open. GET /explain/NAME is a page too, where a
 // browser asks (http/explain.ts).
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../../clock.ts';
@@ -38,7 +38,7 @@ export function pageEndpoints(sources: PageSources): PageEndpoints {
     ],
     ...{ clock, metrics },
   });
-  /** What renders is loaded when a browser first comes. */
+  /** The renderer is loaded at the first request of a browser. */
   const show = async (view: View, status = 200) => {
     const { documentOf } = await import('./document.tsx');
     return documentOf(status, { live: live(), load: load(), view, connection: 'static' }, assets);

@@ -11,7 +11,7 @@ export interface FindSources {
   readonly registry: Pick<Registry, 'service'>;
   readonly census: Pick<Census, 'zones' | 'zone'>;
   readonly clock: Pick<Clock, 'monotonicMs'>;
-  /** Lets everything else run. */
+  /** Yields to the event loop. */
   readonly pause: () => Promise<void>;
 }
 

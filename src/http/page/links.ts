@@ -10,7 +10,7 @@ export const explainHref = (name: string, query: Readonly<Record<string, string>
 
 export const servicesHref = (query: string): string => `/services${query === '' ? '' : `?${query}`}`;
 
-/** The query of a list; '' for the whole. */
+/** The query of a list; '' for all services. */
 export function queryOf({ text, show, zone, after, before }: Partial<Asked>): string {
   const pairs = { q: text ?? '', show: show === 'all' ? '' : (show ?? ''), zone, after, before };
   const given = Object.entries(pairs).filter((pair): pair is [string, string] => (pair[1] ?? '') !== '');
@@ -21,7 +21,7 @@ export function queryOf({ text, show, zone, after, before }: Partial<Asked>): st
 const MAX_TEXT = 200;
 const MAX_PLACE = 1_000;
 
-/** What is not valid is as if it were not given. */
+/** Invalid values are ignored. */
 export function askedIn(query: URLSearchParams): Asked {
   const show = query.get('show') as Shown;
   const { zone, after, before } = Object.fromEntries(query);

@@ -1,4 +1,4 @@
-// What every view of the page needs, from the rooms that know it. Bounded, whatever is served: lists are cut.
+// Data that every view of the page needs. Bounded, however much is served: lists are cut.
 import type { ConfigStatus } from '../../config/in-force.ts';
 import type { HistoryChange } from '../../history/history.ts';
 import type { UpstreamCounters } from '../../plane/forward-statistics.ts';

@@ -15,10 +15,10 @@ export interface Model {
   readonly connection: Connection;
 }
 
-/** static: as it was when it was asked for; live: the server tells what changes; lost: it does not answer. */
+/** static: as of the request; live: the server sends updates; lost: the server does not respond. */
 export type Connection = 'static' | 'live' | 'lost';
 
-/** What every view needs, and what changes by itself. */
+/** Data that every view needs, and that changes without interaction. */
 export interface Live {
   readonly version: string;
   readonly replica: string;

@@ -1,4 +1,4 @@
-// The first view: what is wrong, then what is served, from where, and who asks.
+// The first view: problems, then zones, sources, upstream servers and the most frequent queries.
 import { answerTextOf, type HistoryChange } from '../../history/history.ts';
 import type { TopList } from '../top.ts';
 import { Charts } from './chart.tsx';

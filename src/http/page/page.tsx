@@ -1,4 +1,4 @@
-// The frame of every view: what is wrong in a line, the way to the other views, the search. Rendered by the server and, where
+// The frame of every view: a line with the problems, navigation, search. Rendered by the server and, where
 // it changes, by the browser.
 import type { ComponentChildren } from 'preact';
 import { cleaned } from './clean.ts';

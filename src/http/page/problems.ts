@@ -1,4 +1,4 @@
-// What is wrong, the worst first: the first thing that the page shows.
+// Problems, the worst first: at the top of the page.
 import { type ConfigStatus, describeConfig } from '../../config/in-force.ts';
 import { publishedName } from '../../registry/published-name.ts';
 import type { Registry } from '../../registry/registry.ts';

@@ -1,4 +1,4 @@
-// The list of services: what was searched for, a page of it, and the way to the next.
+// The list of services: the search, one page of results, and links to the others.
 import { explainHref, queryOf, servicesHref } from './links.ts';
 import { type Asked, type Found, type FoundService, SHOWN, type Shown } from './model.ts';
 import { Answered, InstanceLine } from './parts.tsx';

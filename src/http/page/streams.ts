@@ -1,4 +1,4 @@
-// Server-sent events: tells open pages what changes. Bounded: in number, in time, and in what a browser has not read. Each
+// Server-sent events: updates open pages. Bounded: in number, in time, and in unread bytes. Each
 // event is the whole state, so a slow reader misses some, and one that does not read at all is disconnected.
 import type { Clock } from '../../clock.ts';
 import type { Metrics } from '../../metrics.ts';
@@ -7,7 +7,7 @@ import { type HttpResponse, type OutgoingStream, text } from '../endpoint.ts';
 export interface Streams {
   /** The response to a browser that asks for events. */
   open(): HttpResponse;
-  /** Browsers ask again, with what they may show now. */
+  /** Browsers reconnect, and are authorized again. */
   closeAll(): void;
 }
 
@@ -24,7 +24,7 @@ const TICK_MS = 2_000;
 const SILENCE_MS = 15_000;
 /** Without reading anything of what waits. */
 const UNREAD_MS = 20_000;
-/** Then a browser must ask again: access rules may have changed. */
+/** Then a browser must reconnect: access rules may have changed. */
 const LIFE_MS = 600_000;
 /** How long browsers wait before they ask again. */
 const RETRY_MS = 3_000;

@@ -1,4 +1,4 @@
-// Words that the views share, and what is wrong in a line: the title of the window, the heading of the overview.
+// Wording that the views share, and a one-line summary of the problems: window title, heading of the overview.
 import { cleanText } from './clean.ts';
 import type { Live, Model, View } from './model.ts';
 

@@ -4,7 +4,7 @@
 import { MAX_LABEL_BYTES, MAX_NAME_BYTES } from '../../dns/limits.ts';
 import type { WireName } from '../../dns/name.ts';
 
-/** What is wrong in a file, and where; lines and columns start at 1. */
+/** A problem in a file and its position; lines and columns start at 1. */
 export class ZoneFileError extends Error {
   override readonly name = 'ZoneFileError';
   readonly line: number;

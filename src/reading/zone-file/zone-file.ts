@@ -157,7 +157,7 @@ interface Include {
   readonly from: Place;
 }
 
-/** What an entry says before its rdata, which begin at token `next`. */
+/** The fields of an entry before its rdata, which begin at token `next`. */
 interface Head {
   readonly ttlSeconds: number | undefined;
   readonly type: number;

@@ -93,7 +93,7 @@ interface Asked {
   readonly name: WireName;
 }
 
-/** Services whose own name it is, except those that claim it already; those of the first cluster in the list first. */
+/** Services with this name that do not claim it yet; those of the first cluster in the list first. */
 export function silentServices(asked: Asked, claiming: ReadonlySet<string>): OwnerExplanation[] {
   const { context, name } = asked;
   const silent: OwnerExplanation[] = [];

@@ -1,4 +1,4 @@
-// The answer of a name and its reason: the owners that won it, lost it, or exist and publish nothing there.
+// The answer of a name and its reason: owners that won it, lost it, or publish nothing there.
 import { MAX_NAME_BYTES } from '../../dns/limits.ts';
 import { formatName, isSubdomain, parentOf, parseName, type WireName } from '../../dns/name.ts';
 import { TYPE } from '../../dns/types.ts';
@@ -188,7 +188,7 @@ function podAddress(asked: Asked): Found | undefined {
   const { context, name, isReady, claimsAt } = asked;
   const parent = parentOf(name);
   const node = parent === undefined ? NO_NODE : context.publication.tree.find(parent);
-  // What is in parts is the name of a large service; all of it would be compiled.
+  // A name in parts belongs to a large service, which would be compiled completely.
   if (node === NO_NODE || context.publication.isInParts(node)) return undefined;
   const claims = claimsAt(node);
   const merged = merge(asked, claims);
@@ -200,7 +200,7 @@ function podAddress(asked: Asked): Found | undefined {
   return { exists: 'pod-address', ...answer, ...(pods && { pods }), owners };
 }
 
-/** Below a DNAME (RFC 6672), whatever else is published there. */
+/** Below a DNAME (RFC 6672), regardless of other records published there. */
 function redirected(asked: Asked, dname: WireName): Found {
   const found = at(asked, asked.context.publication.tree.find(dname));
   const target = merge(asked, asked.claimsAt(asked.context.publication.tree.find(dname))).rrsets.find(

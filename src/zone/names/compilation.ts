@@ -11,7 +11,7 @@ export interface CompileContext {
   readonly reverseZones: readonly WireName[];
   /** Whether a slot's records may be answered now: for `ignoreEmpty` only. */
   readonly isAnswered: (slot: number) => boolean;
-  /** Called with a text for people when something of the service cannot be expressed in DNS and is left out. */
+  /** Called with a readable text when a part of the service cannot be expressed in DNS and is left out. */
   readonly leftOut: (problem: string) => void;
 }
 

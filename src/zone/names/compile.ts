@@ -46,7 +46,7 @@ export function compileService(
   const isIgnored = isIgnoredService(state, context);
   if (share === undefined || share === 'common') commonNames(compilation, isIgnored);
   if (share !== 'common') namesOfInstances(compilation, share ?? state.instances.values(), isIgnored, scope);
-  // `ignoreEmptyService` gives the name away, so that another cluster may answer.
+  // `ignoreEmptyService` releases the name, so that another cluster may answer.
   const held = share === undefined && names.length === 0 && service.ignoreEmpty !== true ? bases : [];
   return { bases, names: bases.length > 1 ? distinctNames(names, bases) : names, held };
 }

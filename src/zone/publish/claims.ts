@@ -1,4 +1,4 @@
-// Which owner claims which names, in both directions. Owners have 4 bytes for each of their names, names 4 bytes for their
+// Maps owners to the names that they claim, and back. Owners have 4 bytes for each of their names, names 4 bytes for their
 // owner (`npm run bench:memory`, row "zone").
 
 import { grown, growth, Runs } from '../../memory/runs.ts';

@@ -41,7 +41,7 @@ export function mergeClaims(claims: readonly Claim[]): NameRecords {
   return withoutCnameConflict(synthesizesPodAddresses ? { ...merged, synthesizesPodAddresses } : merged);
 }
 
-/** The service that has the name, of those that compete for it. */
+/** The service that wins the name among those that compete for it. */
 export function winnerOf(claims: readonly Claim[]): Owner | undefined {
   return claims.find(({ owner }) => owner.competes)?.owner;
 }
@@ -61,7 +61,7 @@ function join(to: Joined, { ttlSeconds, records }: RRset): void {
 export const hasCnameConflict = ({ rrsets }: NameRecords): boolean =>
   rrsets.length > 1 && rrsets.some(({ type }) => type === TYPE.CNAME);
 
-/** A CNAME stands alone (RFC 1034 section 3.6.2). The first RRset is that of the first owner: it decides which stays. */
+/** A CNAME must be alone (RFC 1034 section 3.6.2). The first RRset is that of the first owner: it decides which stays. */
 function withoutCnameConflict(records: NameRecords): NameRecords {
   if (!hasCnameConflict(records)) return records;
   const { rrsets } = records;

@@ -13,7 +13,7 @@ export interface Owner {
   readonly bucket: number | undefined;
   /** The zone it publishes in. */
   readonly zone: string;
-  /** False for owners that never take a name from another: static records merge, namespaces only exist. */
+  /** False for owners that never displace another: static records merge, namespaces have no records. */
   readonly competes: boolean;
   /** Shares names with others that do. */
   readonly merges: boolean;
@@ -87,7 +87,7 @@ const STATIC: Omit<Ranked, 'zone' | 'bucket'> = {
   createdMs: 0,
 };
 
-/** Whether `other`, which comes first, has a name alone that both claim. */
+/** Whether `other`, which comes first, excludes this owner from a name that both claim. */
 export const excludes = (other: Owner, owner: Owner): boolean =>
   other !== owner && other.competes && owner.competes && !share(other, owner);
 

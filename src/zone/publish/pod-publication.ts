@@ -62,7 +62,7 @@ export class PodPublication {
     return true;
   }
 
-  /** What has changed since the last time, and in which zones. */
+  /** Changes since the last call, and their zones. */
   take(): { readonly changes: readonly Change[]; readonly zones: ReadonlySet<WireName> } {
     const { changes, zones } = this;
     this.changes = [];

@@ -130,7 +130,7 @@ export class Publication {
     return work;
   }
 
-  /** Whether a service is in parts is decided with the service: a part before it in `keys` is moved behind it. */
+  /** Whether a service is split is decided with the service: a part before it in `keys` is moved behind it. */
   private isBeforeItsService(key: string, keys: Set<string>): boolean {
     const service = serviceKeyOf(key);
     if (service === key || !keys.has(service)) return false;
@@ -285,7 +285,7 @@ export class Publication {
     return fresh;
   }
 
-  /** The data plane has what the owner claims, and no other owner has a say. */
+  /** The data plane has what the owner claims, and no other owner is involved. */
   private isSentFor(node: Node, owner: Owner, { hash, isPart }: PublishedName): boolean {
     if (!isPart) return this.sent[node] === hash && this.claims.isOwnedByOnly(node, owner);
     return this.sent[node] === IN_PARTS && this.splitNames.isSent(node, owner, hash);
@@ -528,12 +528,12 @@ export class Publication {
     return (this.sent[node] ?? 0) === (content?.hash ?? 0);
   }
 
-  /** One thread alone was given this content, or nothing: whatever it is next, all are sent it again. */
+  /** Only one thread received this content, or none: the next state is sent to all threads again. */
   noteSentToOne(node: Node, content: Content | undefined): void {
     if (!this.isSentAs(node, content)) this.sent[node] = DIFFERENT;
   }
 
-  /** The same for what a part has at a name. */
+  /** The same for a part of a name. */
   notePartSentToOne(node: Node, owner: Owner, hash: number | undefined): void {
     if (!this.splitNames.isSent(node, owner, hash)) this.splitNames.forgetSentPart(node, owner);
   }

@@ -1,4 +1,4 @@
-// Why instances are not answered, composed ahead for the data threads: the text of each slot that is 0.
+// Why instances are not answered, composed in advance for the data threads: the text of each slot that is 0.
 import { extraText } from '../../dns/extra-text.ts';
 import type { Change } from '../../plane/records.ts';
 import type { InstanceState, Verdict } from '../../registry/model.ts';
@@ -40,7 +40,7 @@ export class Reasons {
     return known.map((slot) => ({ kind: 'replace-reason', slot, text: '' }));
   }
 
-  /** What has changed; not more than a message or two. */
+  /** Pending changes; at most a message or two. */
   take(): Change[] {
     this.readOn();
     const changes: Change[] = [];
@@ -56,7 +56,7 @@ export class Reasons {
     return this.waiting.size > 0 || this.unread !== undefined;
   }
 
-  /** Off: nothing is noted, and what was sent is taken back. On: `states` are noted, some with each `take`. */
+  /** Off: notes nothing, and withdraws the texts sent. On: notes `states`, some with each `take`. */
   setOn(isOn: boolean, states: Iterable<InstanceState>): void {
     this.isOn = isOn;
     this.unread = isOn ? states[Symbol.iterator]() : undefined;
@@ -90,7 +90,7 @@ export class Reasons {
   }
 }
 
-/** The output of commands is for operators only, not for everyone who asks. */
+/** The output of commands is for operators only, not for all clients. */
 function textOf({ instance, verdict, service }: InstanceState): string {
   const check = instance.healthCheck ?? service.service?.healthCheck;
   const isOutput = verdict.fact?.source === 'check' && check?.type === 'exec';

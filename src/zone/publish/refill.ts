@@ -72,7 +72,7 @@ class AsSent {
     if (content !== undefined) yield { kind: 'replace-name', records: content.records };
   }
 
-  /** What a part has at a name. */
+  /** The records of a part at a name. */
   *part(node: Node, number: number): Generator<Change> {
     const { publication } = this;
     if (!publication.isSent(node) || !publication.claims.ownersOf(node).includes(number)) return;

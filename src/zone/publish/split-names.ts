@@ -1,4 +1,4 @@
-// Names that the parts of one large service claim together, such as the service's own: what each part claims, and what the data
+// Names that the parts of one large service claim together, such as the service's own: the claims of each part, and what the data
 // plane has of it.
 import type { Owner } from './owner.ts';
 import type { Node } from './tree.ts';
@@ -11,7 +11,7 @@ interface SplitName {
 }
 
 export interface PartsToSend {
-  /** The data plane has nothing of the name that is of use. */
+  /** The data plane has nothing of the name that can be kept. */
   readonly isWhole: boolean;
   readonly changed: readonly number[];
   readonly gone: readonly number[];
@@ -48,7 +48,7 @@ export class SplitNames {
     if (known !== undefined) known.sent = undefined;
   }
 
-  /** What was sent to all is not what one thread has: it is sent to all again. */
+  /** One thread has other content than the rest: the name is sent to all again. */
   forgetSentPart(node: Node, { number }: Owner): void {
     this.names.get(node)?.sent?.set(number, DIFFERENT);
   }

@@ -25,9 +25,9 @@ export interface ZoneEntry {
   serial: number;
   /** Its apex and other names that it has besides static records, without the generated SOA. */
   readonly ownNames: readonly NameRecords[];
-  /** As setState last said. */
+  /** As last set by setState. */
   readiness: Readiness;
-  /** As the data plane was last told. */
+  /** As last sent to the data plane. */
   sent: ZoneState | undefined;
 }
 

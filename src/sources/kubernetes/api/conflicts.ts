@@ -1,7 +1,7 @@
 // Writes that another client of the API server was faster with (HTTP 409), and when to try them again.
 import type { Clock, Random } from '../../../clock.ts';
 
-/** Longer than any queue of writers that takes turns; a client has not given up yet. */
+/** Longer than any queue of competing writers; shorter than the timeout of clients. */
 const PATIENCE_MS = 10_000;
 /** The first attempts follow at once: after reading anew, most conflicts are over. */
 const AT_ONCE = 3;
@@ -16,7 +16,7 @@ export interface ConflictTimes {
 /**
  * Returns a function to call after each conflict of one write. It resolves to true when the write, made anew from the
  * object's present version, is to be tried again; to false if it has lost for 10 s. A number of attempts would not do:
- * who writes against several others loses any number of times in a row, now and then. Waits are random between 0 and a
+ * a writer that competes with several others occasionally loses any number of times in a row. Waits are random between 0 and a
  * limit that doubles, so that equal writers do not stay in step.
  */
 export function conflictRetries({ clock, random }: ConflictTimes): () => Promise<boolean> {

@@ -14,7 +14,7 @@ export function createCredentials(config: ClusterAccess): { current(): KubeConfi
   return {
     current() {
       const text = textOf(config);
-      // What an exec plugin or an identity provider returned is kept with its KubeConfig until it expires. Everything else
+      // Credentials of an exec plugin or an identity provider are kept with its KubeConfig until they expire. Everything else
       // (token files, in-cluster tokens, certificates) is read from disk on loading, which costs a millisecond a request.
       if (loaded === undefined || loaded.text !== text || !keepsCredentials(loaded.kubeConfig)) {
         loaded = { kubeConfig: loadKubeConfig(config, text), text };

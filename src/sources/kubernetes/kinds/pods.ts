@@ -110,7 +110,7 @@ export class PodsKind implements WatchedKind {
     return addresses === undefined ? new MalformedObject('status.podIPs contains an invalid IP address') : problem;
   }
 
-  /** What an operator ordered for the pod. An order that cannot be read is none. */
+  /** The operator's order for the pod. An invalid order is ignored. */
   private takeOrder(subject: string, annotation: unknown): MalformedObject | undefined {
     if (annotation === undefined && !this.ordered.delete(subject)) return undefined;
     const { registry, clock } = this.cluster;

@@ -132,7 +132,7 @@ export class KnownObjects {
     this.report.objects(0);
   }
 
-  /** Runs the handler of one object; an invalid object must not stop the others. */
+  /** Handles one object; an invalid object must not stop the others. */
   private guard(object: unknown, handle: (key: string, meta: Metadata, raw: Fields) => void): void {
     let name = '(no name)';
     try {

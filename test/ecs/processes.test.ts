@@ -320,7 +320,10 @@ test(
     await setup.define('astray');
     await setup.createService('astray', { desiredCount: 0 });
     const nowhere = 'arn:aws:servicediscovery:us-east-1:000000000000:service/srv-nowhere';
-    const unknown = { name: 'InvalidParameterException', message: /there is no Cloud Map service arn:.*srv-nowhere/ };
+    const unknown = {
+      name: 'InvalidParameterException',
+      message: /Cloud Map service arn:.*srv-nowhere does not exist/,
+    };
     const serviceRegistries = [{ registryArn: nowhere }];
     await assert.rejects(
       setup.ecs('CreateService', { serviceName: 'lost', taskDefinition: 'astray', serviceRegistries }),

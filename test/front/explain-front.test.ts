@@ -15,7 +15,7 @@ const FRONT: Partial<FrontSettings> = {
     { kind: 'exact', from: 'short.test.', to: undefined, ttl: { least: 1, most: 5 } },
   ],
 };
-const ALLOWED = 'acl: allowed, no rule fits';
+const ALLOWED = 'acl: allowed, no rule matches';
 
 /** The question, who asks, the rules in their order, and what is asked for instead. */
 const CASES: readonly (readonly [string, string | undefined, readonly string[], string?])[] = [

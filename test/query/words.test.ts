@@ -29,7 +29,7 @@ test('a server is an address or a name, with or without a port', () => {
 
 test('invalid words of a query are reported', () => {
   const cases: readonly [words: string[], message: RegExp][] = [
-    [[], /which name\? Try: healthdns query/],
+    [[], /missing argument: name\. Try: healthdns query/],
     [['a', 'B'], /"B" is not a record type/],
     [['a', 'A', 'c'], /unexpected argument "c"/],
     [['a', '@x', '@y'], /one server is asked at a time/],

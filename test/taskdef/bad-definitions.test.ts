@@ -19,7 +19,7 @@ const refused: [what: string, containers: object[], problem: RegExp][] = [
     ],
     /\[1\]\.name: in Kubernetes a-B and a_b are both a-b/,
   ],
-  ['a name without a letter or digit', [{ ...container, name: '___' }], /\[0\]\.name: name must be of letters/],
+  ['a name without a letter or digit', [{ ...container, name: '___' }], /\[0\]\.name: name must consist of letters/],
   ['more memory reserved than there is', [{ ...container, memory: 128, memoryReservation: 256 }], /memoryReservation/],
   ['a variable with = in its name', [{ ...container, environment: [{ name: 'A=B' }] }], /environment\[0\]\.name/],
   ['negative cpu', [{ ...container, cpu: -1 }], /\[0\]\.cpu: cpu must not be negative/],

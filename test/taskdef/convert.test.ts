@@ -84,12 +84,12 @@ const wrong: [what: string, json: string, problem: RegExp][] = [
   [
     'dependsOn HEALTHY of a container without a check',
     task({ dependsOn: [{ containerName: 'db', condition: 'HEALTHY' }] }, { name: 'db', image: 'b' }),
-    /HEALTHY names a container without a health check/,
+    /HEALTHY refers to a container without a health check/,
   ],
   [
     'dependsOn SUCCESS of an essential container',
     task({ dependsOn: [{ containerName: 'db', condition: 'SUCCESS' }] }, { name: 'db', image: 'b' }),
-    /SUCCESS names an essential container/,
+    /SUCCESS refers to an essential container/,
   ],
   ['dependsOn itself', task({ dependsOn: [{ containerName: 'app', condition: 'START' }] }), /in a circle/],
   [

@@ -30,8 +30,11 @@ async function answer<T>(child: ChildProcess, message?: ToServer | ToHolders): P
   return (await reply)[0] as T;
 }
 
-const childOf = (file: string, setup: ServerSetup | HoldersSetup): ChildProcess =>
-  fork(new URL(file, import.meta.url), [JSON.stringify(setup)], { serialization: 'advanced' });
+/** In every thread, so that what is measured is what is held, not garbage that V8 has not collected yet. */
+const COLLECTING = ['--expose-gc', '--import', 'data:text/javascript,setInterval(() => gc(), 500).unref()'];
+
+const childOf = (file: string, setup: ServerSetup | HoldersSetup, execArgv: readonly string[] = []): ChildProcess =>
+  fork(new URL(file, import.meta.url), [JSON.stringify(setup)], { serialization: 'advanced', execArgv: [...execArgv] });
 
 /** Anonymous memory of a process, in KiB. */
 function anonymousKb({ pid }: ChildProcess): number {
@@ -39,10 +42,15 @@ function anonymousKb({ pid }: ChildProcess): number {
   return Number(/^Anonymous: +(\d+)/m.exec(text)?.[1]);
 }
 
-const settle = () => new Promise((resolve) => setTimeout(resolve, 1_500));
+const settle = () => new Promise((resolve) => setTimeout(resolve, 2_500));
 
-async function withSessions<T>(tls: boolean, shape: Shape, run: (pair: Pair, memory: readonly number[]) => Promise<T>) {
-  const server = childOf('./push-server.js', { names: shape.names, ...(tls && { tls: files }) });
+async function withSessions<T>(
+  tls: boolean,
+  shape: Shape,
+  run: (pair: Pair, memory: readonly number[]) => Promise<T>,
+  execArgv: readonly string[] = [],
+) {
+  const server = childOf('./push-server.js', { names: shape.names, ...(tls && { tls: files }) }, execArgv);
   const { port } = await answer<FromServer>(server);
   await settle();
   const empty = anonymousKb(server);
@@ -89,9 +97,9 @@ async function oneName(tls: boolean, sessions: number): Promise<string> {
 /** Bytes a subscription: 200 sessions of 500 names each. */
 async function subscriptions(tls: boolean): Promise<string> {
   const shape = { sessions: 200, namesPerSession: 500, names: 5_000 };
-  return withSessions(tls, shape, async (_pair, memory) =>
-    (((memory[2] - memory[1]) * 1024) / (shape.sessions * shape.namesPerSession)).toFixed(0),
-  );
+  const count = shape.sessions * shape.namesPerSession;
+  const each = async (_pair: Pair, memory: readonly number[]) => (((memory[2] - memory[1]) * 1024) / count).toFixed(0);
+  return withSessions(tls, shape, each, COLLECTING);
 }
 
 async function storm(tls: boolean): Promise<string> {

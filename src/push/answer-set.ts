@@ -46,7 +46,7 @@ export interface AnswerSet {
 /** What the answers depend on besides their own name, so that a change finds them. */
 export interface Dependencies {
   /** Instances whose health decides; empty: none does. */
-  readonly slots: ReadonlySet<number>;
+  readonly slots: readonly number[];
   /** Hashes of the names above, if the name itself does not exist: what appears among them may change the answer. */
   readonly ancestors: readonly number[];
 }
@@ -157,8 +157,8 @@ export function createAnswerSets(deps: Omit<ResponderDeps, 'memory' | 'counters'
       const isExact =
         words !== undefined && OF_THE_NAME.has(found.outcome) && !isWildcard(words, wordOf(handle), name.bytes);
       return {
-        slots: words === undefined ? new Set() : slotsOf(words, wordOf(handle), dependsOn(words)),
-        ancestors: isExact ? [] : [...name.hashes.subarray(0, name.labels)],
+        slots: words === undefined ? NONE : slotsOf(words, wordOf(handle), dependsOn(words)),
+        ancestors: isExact ? NONE : [...name.hashes.subarray(0, name.labels)],
       };
     },
   };
@@ -172,10 +172,12 @@ export function createAnswerSets(deps: Omit<ResponderDeps, 'memory' | 'counters'
   }
 }
 
+const NONE: readonly number[] = [];
+
 /** The block that was found is that of the name, or of the wildcard in its place. */
 const OF_THE_NAME: ReadonlySet<number> = new Set([OUTCOME.HIT, OUTCOME.ALIAS, OUTCOME.NODATA]);
 
-function slotsOf(words: Int32Array, block: number, rrsets: readonly number[]): ReadonlySet<number> {
+function slotsOf(words: Int32Array, block: number, rrsets: readonly number[]): readonly number[] {
   const slots = new Set<number>();
   for (const rrset of rrsets) {
     const first = block + words[rrset + RRSET.FIRST];
@@ -186,7 +188,7 @@ function slotsOf(words: Int32Array, block: number, rrsets: readonly number[]): R
       if (slot !== 0) slots.add(slot);
     }
   }
-  return slots;
+  return slots.size === 0 ? NONE : [...slots];
 }
 
 /** A wildcard's block answers for another name than its own. */

@@ -14,7 +14,7 @@ export interface Key {
   count: number;
   /** What the subscribers have, or get next. */
   sent: AnswerSet;
-  /** As PUSH messages, while somebody asks for them. */
+  /** As PUSH messages, for some time after somebody has asked for them: many do at once. */
   whole: readonly Uint8Array[] | undefined;
   sentMs: number;
   /** Something that it depends on has changed since it was evaluated. */

@@ -69,6 +69,8 @@ export function createPushServer(deps: PushServerDeps): PushServer {
   const sessions: (Session | undefined)[] = [];
   const free: number[] = [];
   const touched = new Set<Session>();
+  /** Keys whose messages are kept until the next sweep. */
+  const encoded: Key[] = [];
   const out = new Uint8Array(MAX_MESSAGE_BYTES);
   let open = 0;
   let subscriptions = 0;
@@ -198,7 +200,10 @@ export function createPushServer(deps: PushServerDeps): PushServer {
     const tlvs = isEmpty ? [{ type: DSO_TYPE.ANSWER_RULES, data: rulesOf(sent) }] : [];
     send(session, composeDso({ id, isResponse: true, padTo, tlvs }));
     if (isEmpty) return;
-    key.whole ??= composePush(changesBetween(undefined, sent), sent.rules);
+    if (key.whole === undefined) {
+      key.whole = composePush(changesBetween(undefined, sent), sent.rules);
+      encoded.push(key);
+    }
     for (const message of key.whole) sendPush(session, message);
   };
 
@@ -303,6 +308,7 @@ export function createPushServer(deps: PushServerDeps): PushServer {
       if (why !== undefined) end(session!, why);
     }
     counters[COUNTER.PUSH_UNREAD_BYTES] = limitUnread();
+    for (const key of encoded.splice(0)) key.whole = undefined;
     sweeping = clock.setTimeout(sweep, SWEEP_MS);
   };
 

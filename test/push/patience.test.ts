@@ -46,7 +46,7 @@ async function start(t: TestContext, unreadTotalBytes = 1 << 26) {
   const server = createPushServer({
     ...{ clock, counters, keys, unreadTotalBytes, random: () => 0, hashSeed: [1, 2, 3, 4] as never },
     settings: { ...PUSH_LIMITS, listen: [], tls: undefined },
-    sets: { evaluate: () => ({ set, rcode: 0 }), dependencies: () => ({ slots: new Set(), ancestors: [] }) },
+    sets: { evaluate: () => ({ set, rcode: 0 }), dependencies: () => ({ slots: [], ancestors: [] }) },
     handler: { respond: () => 0 } as never,
     acl: () => 'allow',
     log: () => {},

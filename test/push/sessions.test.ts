@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { after, describe, test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
-import { composeKeepalive } from '../../src/dns/dso/operations.ts';
+import { composeKeepalive, composeUnsubscribe } from '../../src/dns/dso/operations.ts';
 import { composeMessage, parseMessage } from '../../src/dns/message/message.ts';
 import { OPCODE, RCODE } from '../../src/dns/types.ts';
 import { type PushClient, pushClient } from '../support/push-client.ts';
@@ -56,6 +56,24 @@ for (const transport of ['plain TCP', 'TLS'] as const) {
       assert.equal(busy.ended(), undefined);
       assert.equal(server.count('healthdns_push_sessions_ended_total', 'inactive'), 1);
       busy.close();
+    });
+
+    test('the limit of all subscriptions is SERVFAIL beyond, until there is room again', async () => {
+      const server = await start({ subscriptions: 3 });
+      const [client, other] = [await server.connect(), await server.connect()];
+      const [first] = [await client.subscribe('a.x.test.', 'A'), await client.subscribe('b.x.test.', 'A')];
+      await other.subscribe('a.x.test.', 'A');
+      await assert.rejects(other.subscribe('b.x.test.', 'A'), /RCODE 2/);
+      await assert.rejects(client.subscribe('c.x.test.', 'A'), /RCODE 2/);
+      assert.equal(server.count('healthdns_push_subscriptions'), 3);
+      assert.equal(server.count('healthdns_push_subscriptions_refused_total'), 2);
+      client.send(composeUnsubscribe(first.id));
+      await client.subscribe('c.x.test.', 'A');
+      await assert.rejects(other.subscribe('b.x.test.', 'A'), /RCODE 2/);
+      client.close();
+      await until(() => server.count('healthdns_push_subscriptions'), 1);
+      assert.equal((await other.subscribe('b.x.test.', 'A')).rcode(), 0);
+      other.close();
     });
 
     test('subscriptions end with their session', async () => {

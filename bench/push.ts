@@ -1,13 +1,22 @@
 // `npm run bench:push`: DNS Push over plain TCP and TLS on loopback. One flip → the last subscriber; processor time a push; memory
-// a session and a subscription; a storm of flips. The clients are one process of Node.js, whose own time to read is in the figures.
-import { type ChildProcess, fork } from 'node:child_process';
+// a session and a subscription; a storm of flips; agents. The clients are one process of Node.js, whose own time to read is in the figures.
+//   node build/bench/push.js [--agents] [--seconds N]
+// --agents: only those; --seconds: how long they are asked while names flip.
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { makeCertificate } from '../test/support/certificates.ts';
-import type { FromHolders, HoldersSetup, ToHolders } from './push-holders.ts';
-import type { FromServer, ServerSetup, ToServer } from './push-server.ts';
+import { answer, childOf, end } from './push-children.ts';
+import { fleet } from './push-fleet.ts';
+import type { FromHolders, HoldersSetup } from './push-holders.ts';
+import type { FromServer } from './push-server.ts';
+
+const { values: options } = parseArgs({
+  options: { agents: { type: 'boolean', default: false }, seconds: { type: 'string', default: '60' } },
+});
 
 const FLIPS = 20;
 const STORM = { perSecond: 1_000, seconds: 5, sessions: 200, namesPerSession: 100, names: 1_000 } as const;
@@ -24,17 +33,8 @@ interface Pair {
   readonly holders: ChildProcess;
 }
 
-async function answer<T>(child: ChildProcess, message?: ToServer | ToHolders): Promise<T> {
-  const reply = once(child, 'message');
-  if (message !== undefined) child.send(message);
-  return (await reply)[0] as T;
-}
-
 /** In every thread, so that what is measured is what is held, not garbage that V8 has not collected yet. */
 const COLLECTING = ['--expose-gc', '--import', 'data:text/javascript,setInterval(() => gc(), 500).unref()'];
-
-const childOf = (file: string, setup: ServerSetup | HoldersSetup, execArgv: readonly string[] = []): ChildProcess =>
-  fork(new URL(file, import.meta.url), [JSON.stringify(setup)], { serialization: 'advanced', execArgv: [...execArgv] });
 
 /** Anonymous memory of a process, in KiB. */
 function anonymousKb({ pid }: ChildProcess): number {
@@ -63,9 +63,7 @@ async function withSessions<T>(
     await settle();
     return await run({ server, holders }, [empty, connected, anonymousKb(server)]);
   } finally {
-    holders.disconnect();
-    server.disconnect();
-    await Promise.all([once(holders, 'exit'), once(server, 'exit')]);
+    await end(holders, server);
   }
 }
 
@@ -122,6 +120,13 @@ async function storm(tls: boolean): Promise<string> {
 }
 
 try {
+  if (!options.agents) await sessions();
+  console.log(`\n${await fleet(files, Number(options.seconds))}`);
+} finally {
+  rmSync(folder, { recursive: true });
+}
+
+async function sessions(): Promise<void> {
   console.log('| transport | subscribers | flip → the last, ms (worst) | CPU µs a push | KB a session |');
   console.log('| --- | ---: | ---: | ---: | ---: |');
   for (const tls of [false, true])
@@ -133,6 +138,4 @@ try {
   console.log('| --- | ---: | ---: | ---: | ---: | ---: |');
   for (const tls of [false, true])
     console.log(`| ${tls ? 'TLS' : 'plain TCP'} | ${await subscriptions(tls)} | ${await storm(tls)} |`);
-} finally {
-  rmSync(folder, { recursive: true });
 }

@@ -36,8 +36,12 @@ export interface SessionEvents {
 
 /** What is granted may be more. */
 const KEEPALIVE_MS = 15_000;
-/** To connect, with the handshake of TLS, and to agree on the session. */
-const OPENING_MS = 5_000;
+const CONNECT_MS = 5_000;
+/**
+ * Then for the handshake of TLS and to agree on the session: when a replica ends, thousands come to the other one, which has to
+ * work through them. Who gives up early makes it do that twice.
+ */
+const OPENING_MS = 20_000;
 /** So many intervals without a message, and the replica is dead. */
 const SILENT_INTERVALS = 2;
 const TICK_MS = 2_500;
@@ -74,12 +78,13 @@ export class Session implements Subscriber {
     this.lastHeardMs = clock.monotonicMs();
     this.lastSentMs = this.lastHeardMs;
     socket.setNoDelay(true);
+    socket.on('connect', () => this.connected());
     socket.on(ready, () => this.open());
     socket.on('data', (chunk: Buffer) => this.receive(chunk));
     socket.on('error', (error: NodeJS.ErrnoException) => this.end(socketReason(error)));
     socket.on('end', () => this.end('closed by the replica'));
     socket.on('close', () => this.end('closed by the replica'));
-    this.timer = clock.setTimeout(() => this.end('no session within 5 s'), OPENING_MS);
+    this.timer = clock.setTimeout(() => this.end(`no connection within ${CONNECT_MS / 1000} s`), CONNECT_MS);
   }
 
   subscribe(name: WireName, type: number): number | undefined {
@@ -130,6 +135,12 @@ export class Session implements Subscriber {
     this.queries.clear();
     this.events.ended(reason, retryMs);
     for (const attempt of failed) attempt.failed(reason);
+  }
+
+  private connected(): void {
+    this.timer.cancel();
+    if (this.hasEnded) return;
+    this.timer = this.clock.setTimeout(() => this.end(`no session within ${OPENING_MS / 1000} s`), OPENING_MS);
   }
 
   private open(): void {

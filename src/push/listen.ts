@@ -24,7 +24,8 @@ export interface ListenDeps {
 }
 
 const BACKLOG = 8192;
-const HANDSHAKE_MS = 10_000;
+/** Thousands of clients of another replica may come at once; agents wait for 20 seconds. */
+const HANDSHAKE_MS = 25_000;
 const REREAD_MS = 10_000;
 /** How much a client may leave unread before states are skipped. */
 const HIGH_WATER_BYTES = 16 * 1024;

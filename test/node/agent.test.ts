@@ -207,6 +207,26 @@ test('without a session, ordinary servers are asked, and what they say is not he
   assert.equal(await agent.answer('www.test. A'), BOTH);
 });
 
+test('a replica that has accepted the connection is given 20 seconds to answer, because many may come at once', async (t) => {
+  const clock = fakeClock();
+  const replica = await startFakeReplica(WWW);
+  t.after(() => replica.close());
+  let requests = 0;
+  replica.script = () => {
+    requests++;
+    return true;
+  };
+  const agent = startTestAgent(t, { clock, push: [replica.port] });
+  await until(() => requests, 1);
+  await clock.advance(19_000);
+  assert.equal(agent.replicas.counts.failed, 0);
+  await clock.advance(1_000);
+  assert.deepEqual(
+    [agent.replicas.counts.failed, agent.replicas.trouble()],
+    [1, `127.0.0.1:${replica.port}: no session within 20 s`],
+  );
+});
+
 test('a session that fails is tried less and less often', async (t) => {
   const { agent, clock, replica } = await setUp(t, WWW);
   replica.refusal = undefined;

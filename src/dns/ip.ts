@@ -1,4 +1,4 @@
-// IP addresses: text <-> bytes. IPv6 is written as RFC 5952 says, so that equal addresses are equal text.
+// IP addresses: text <-> bytes. IPv6 is written as in RFC 5952, so that equal addresses are equal text.
 
 /** IPv4 (4 bytes) or IPv6 (16 bytes) text → bytes; undefined when it is neither. Zone ids ("%eth0") are refused. */
 export function parseIp(text: string): Uint8Array | undefined {
@@ -12,13 +12,13 @@ export function formatIp(bytes: Uint8Array): string {
   throw new RangeError(`an IP address has 4 or 16 bytes, got ${bytes.length}`);
 }
 
-/** The one canonical text of an address; undefined when the text is no address. */
+/** The one canonical text of an address; undefined when the text is not an address. */
 export function canonicalIp(text: string): string | undefined {
   const bytes = parseIp(text);
   return bytes && formatIp(bytes);
 }
 
-/** 4, 6, or 0 when the text is no address. */
+/** 4, 6, or 0 when the text is not an address. */
 export function ipFamily(text: string): 4 | 6 | 0 {
   const bytes = parseIp(text);
   return bytes === undefined ? 0 : bytes.length === 4 ? 4 : 6;

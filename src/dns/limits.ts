@@ -1,4 +1,4 @@
-// Every limit of the protocol code in one place. Nothing that is read from the network goes past one of these.
+// Every limit of the protocol code in one place. They bound everything that is read from the network.
 
 /** RFC 1035 section 2.3.4. */
 export const MAX_LABEL_BYTES = 63;
@@ -12,9 +12,9 @@ export const MAX_POINTER_HOPS = 127;
 export const HEADER_BYTES = 12;
 /** RFC 1035 section 4.2.2: TCP's length prefix has two bytes. */
 export const MAX_MESSAGE_BYTES = 65_535;
-/** RFC 1035 section 4.2.1: what a client takes over UDP when it says nothing. */
+/** RFC 1035 section 4.2.1: the UDP size of clients without EDNS. */
 export const UDP_BYTES_WITHOUT_EDNS = 512;
-/** DNS flag day 2020: no fragments on any usual path. What we send and offer over UDP. */
+/** DNS flag day 2020: no fragments on any usual path. The size that we send and offer over UDP. */
 export const UDP_BYTES_WITH_EDNS = 1232;
 /** All sections of one message: 64 KiB of the smallest records (11 bytes) are fewer than this. */
 export const MAX_RECORDS_PER_MESSAGE = 6_000;

@@ -4,7 +4,7 @@
 import { MAX_LABEL_BYTES, MAX_LABELS, MAX_NAME_BYTES } from './limits.ts';
 import { LOWER } from './name.ts';
 
-/** The hash of the root. Random for each process, so that nobody can prepare names that collide. */
+/** The hash of the root. Random for each process, so that colliding names cannot be prepared. */
 export type HashSeed = number;
 
 /** The hash of the label at `at` (its length byte), in any case, in front of the name that hashes to `suffixHash`. */

@@ -26,7 +26,7 @@ export function parseName(text: string, origin?: WireName): WireName {
   return name;
 }
 
-/** Where names are put together: a new array of the longest name's size for each would be most of what parsing costs. */
+/** Scratch memory: allocating an array of the longest name's size for each name would dominate the cost of parsing. */
 const scratch = new Uint8Array(MAX_NAME_BYTES);
 
 /** As `parseName`, with the letters as they were written: for queries, where the reply repeats them (RFC 4343). */
@@ -170,7 +170,7 @@ export function addressOfReverseName(name: string): string | undefined {
   return formatIp(Uint8Array.from({ length: 16 }, (_, i) => Number.parseInt(labels[2 * i] + labels[2 * i + 1], 16)));
 }
 
-/** Each byte as it stands in a name's text; `.`, `\` and what zone files give a meaning are escaped as dig does. */
+/** Each byte as it stands in a name's text; `.`, `\` and characters with a meaning in zone files are escaped as dig does. */
 const BYTE_TEXT: readonly string[] = Array.from({ length: 256 }, (_, byte) => {
   if (byte <= 0x20 || byte >= 0x7f) return `\\${String(byte).padStart(3, '0')}`;
   const character = String.fromCharCode(byte);
@@ -217,7 +217,7 @@ function tooLong(text: string): NameError {
   return new NameError(`name "${shown(text)}" is too long: at most ${MAX_NAME_BYTES} bytes in wire form`);
 }
 
-/** Long or binary input does not flood a log line. */
+/** Keeps long or binary input from flooding a log line. */
 function shown(text: string): string {
   const start = text.length > 80 ? `${text.slice(0, 80)}…` : text;
   return start.replace(/[\0-\x1f\x7f]/g, '?');

@@ -6,7 +6,7 @@ const MAX_PATTERN_CHARACTERS = 500;
 
 /** A pattern for whole names: lower case, with the trailing dot. */
 export interface Pattern {
-  /** The name and what each group matched ('' where it took no part); null: the pattern does not fit the whole name. */
+  /** The name and what each group matched ('' where it took no part); null: the pattern does not match the whole name. */
   exec(name: string): readonly string[] | null;
 }
 
@@ -22,12 +22,12 @@ export function patternProblem(source: string): string | undefined {
   }
 }
 
-/** The pattern was found to have no problem. */
+/** The pattern has been validated. */
 export function compilePattern(source: string): Pattern {
   const pattern = RE2JS.compile(source);
   return {
     exec(name) {
-      // Most names do not fit, and that is found out without groups in a quarter of the time.
+      // Most names do not match; testing without groups takes a quarter of the time.
       if (!pattern.matches(name)) return null;
       const matcher = pattern.matcher(name);
       matcher.matches();
@@ -36,7 +36,7 @@ export function compilePattern(source: string): Pattern {
   };
 }
 
-/** The first of $1 … $9 in `text` that refers to no group of the pattern, which has no problem; undefined: none. */
+/** The first of $1 … $9 in `text` that does not refer to a group of the validated pattern; undefined: none. */
 export function unknownGroup(source: string, text: string): string | undefined {
   const groups = RE2JS.compile(source).groupCount();
   return text.match(/\$[1-9]/g)?.find((group) => Number(group[1]) > groups);

@@ -49,7 +49,7 @@ import type { Upstream, UpstreamDeps } from './upstream/upstream.ts';
 
 export interface ForwarderDeps {
   readonly clock: Clock;
-  /** True for names in our own zones: upstreams are never believed about them. */
+  /** True for names in our own zones: records of upstreams for them are ignored. */
   isOurs(name: WireName): boolean;
   /** What we answer for such a name where an upstream's CNAME leads to it; never cached. */
   ourAnswer(name: WireName, type: number): OurAnswer;
@@ -228,7 +228,7 @@ export class Forwarder {
       this.noteStaleHit(stale, nowMs, query, query.length, asked);
       callback(targetOf(stale, nowMs, staleTtlSeconds));
     } else if (route === undefined) {
-      // No server is asked for that name: the client gets the chain up to there, as without any forwarding.
+      // The name is not forwarded: the client gets the chain up to it, as without forwarding.
       callback(emptyTarget(RCODE.NOERROR));
     } else {
       this.outstanding.wait(this.cache.keyOf(query, query.length, asked), question, route.counters, stale, {
@@ -264,12 +264,12 @@ export class Forwarder {
     return this.cache.flush(scope);
   }
 
-  /** What is cached, for the thread that takes over. */
+  /** The cached entries, for the thread that takes over. */
   handOver(): Generator<CacheHandover> {
     return handOver(this.handoverParts(), this.clock.monotonicMs);
   }
 
-  /** What was cached in the thread that leaves. */
+  /** The cached entries of the retiring thread. */
   takeIn(handed: CacheHandover): void {
     takeIn(handed, this.handoverParts(), this.clock.monotonicMs());
   }

@@ -1,5 +1,5 @@
-// What is cached outlives a reload: the thread that leaves hands its entries to the one that comes, which takes those that
-// its own settings would have made as well.
+// The cache survives a reload: the retiring thread hands its entries to its successor, which accepts those that
+// its own settings would have produced as well.
 import { parseMessage } from '../dns/message/message.ts';
 import type { WireName } from '../dns/name.ts';
 import { TYPE } from '../dns/types.ts';

@@ -1,4 +1,4 @@
-// Who may ask what: CoreDNS's `acl`. Rules are looked at in order, and the first that fits decides.
+// Access control: CoreDNS's `acl`. The first matching rule decides.
 import type { WireName } from '../dns/name.ts';
 import { isSubdomain, parseName } from '../dns/name.ts';
 import type { AclRule } from '../plane/forward-settings.ts';

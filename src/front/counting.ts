@@ -1,5 +1,5 @@
-// Who asks for what: a sample of the queries is counted in sketches of bounded size, and sent to the control plane every few
-// seconds. How many are counted follows the load: all of a few queries, one in N of many, so that a data thread spends
+// The most frequent names and clients: a sample of the queries is counted in sketches of bounded size, and sent to the
+// control plane every few seconds. How many are counted follows the load: all of a few queries, one in N of many, so that a data thread spends
 // some 2 ms of each second on it (0.7 µs for a query that is counted). Each stands for N.
 import type { Random } from '../clock.ts';
 import { questionNameEnd } from '../dns/fast/question-reader.ts';

@@ -23,7 +23,7 @@ export function createOwnDns64(settings: Dns64Settings): OwnDns64 {
       if (response.length < 12) return false;
       if ((askedBits(query, query.length, nameEnd + 4) & VALIDATES) === VALIDATES) return false;
       const flags = (response[2] << 8) | response[3];
-      // Section 5.1.2: any error but NXDOMAIN is as an empty answer. SERVFAIL: none alive, where the service wants it said so.
+      // Section 5.1.2: any error but NXDOMAIN is as an empty answer. SERVFAIL: no instance is alive, and the policy is `servfail`.
       if ((flags & 0x0f) === RCODE.SERVFAIL) return true;
       if ((flags & 0x0f) !== RCODE.NOERROR || (flags & FLAG.AA) === 0 || (flags & FLAG.TC) !== 0) return false;
       return settings.translateAll || parseMessage(response).answers.every(({ type }) => type !== TYPE.AAAA);
@@ -31,7 +31,7 @@ export function createOwnDns64(settings: Dns64Settings): OwnDns64 {
     synthesize(aaaa, a, maxBytes) {
       const made = parseMessage(a);
       const truncated = (made.flags & FLAG.TC) !== 0;
-      // An A question that fails says that the truth is not known: "no AAAA" would be remembered.
+      // If the A question fails, the answer is unknown: "no AAAA" would be cached.
       const failed = made.rcode === RCODE.SERVFAIL;
       if (!truncated && !failed && !made.answers.some(({ type }) => type === TYPE.A)) return aaaa;
       const limit =

@@ -1,5 +1,5 @@
 // dnstap: a copy of every query and response for other programs, as Frame Streams with Protocol Buffers over a unix or TCP
-// socket. What cannot be sent at once waits in a bounded buffer; beyond that it is dropped and counted: answers never wait.
+// socket. Unsent messages wait in a bounded buffer; beyond that they are dropped and counted: answers never wait.
 // https://dnstap.info, https://farsightsec.github.io/fstrm/, https://github.com/dnstap/dnstap.pb/blob/master/dnstap.proto
 import { connect, type Socket } from 'node:net';
 import type { Clock, Timer } from '../clock.ts';
@@ -9,7 +9,7 @@ import type { ObservedQuery } from './query-log.ts';
 
 export interface Dnstap {
   send(observed: ObservedQuery): void;
-  /** Ends the stream; what waits is sent if the receiver takes it within a second. */
+  /** Ends the stream; pending messages are sent if the receiver accepts them within a second. */
   close(): Promise<void>;
 }
 
@@ -100,7 +100,7 @@ class Connection {
     this.#deps.counters[COUNTER.DNSTAP_SENT] += frames.length;
   }
 
-  /** `flush` writes what waits. */
+  /** `flush` writes pending messages. */
   async close(flush: () => void): Promise<void> {
     this.#isClosing = true;
     this.#retry?.cancel();

@@ -1,5 +1,5 @@
-// Sees queries with their responses without being in their way: for the query log and dnstap every one, for counting (who asks
-// for what) and for durations a sample. A query that is not looked at costs a decrement and a comparison. Responses that come
+// Observes queries and responses: every one for the query log and dnstap, a sample for counting (the most frequent names
+// and clients) and for durations. A query that is not observed costs a decrement and a comparison. Responses that come
 // later, which cost much more, are all timed and counted.
 import type { Random } from '../clock.ts';
 import { HEADER_BYTES } from '../dns/limits.ts';

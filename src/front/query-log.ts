@@ -1,4 +1,4 @@
-// The query log: which queries are logged, and what of them. Off by default, and safe to display on a terminal: names are
+// The query log: selects and formats queries. Off by default, and safe to display on a terminal: names are
 // written with their escapes. The formats are those of CoreDNS's `log`.
 import { emptyQueryEdns, readQueryEdns } from '../dns/fast/query-edns.ts';
 import { questionNameEnd } from '../dns/fast/question-reader.ts';
@@ -117,7 +117,7 @@ const flagsText = (response: Uint8Array): string =>
 const COMMON =
   '{remote}:{port} - {>id} "{type} {class} {name} {proto} {size} {>do} {>bufsize}" {rcode} {>rflags} {rsize} {duration}';
 
-/** Fields are replaced in one pass, so that a name that looks like a field stays as it is. What is not known is '-'. */
+/** Fields are replaced in one pass, so that a name that looks like a field stays as it is. Unknown fields are '-'. */
 function createFormat(format: string): (line: QueryLine, query: Uint8Array, nameEnd: number) => string {
   const whole = format.replaceAll('{common}', COMMON).replaceAll('{combined}', `${COMMON} "{>opcode}"`);
   const edns = emptyQueryEdns();

@@ -7,7 +7,7 @@ import { compilePattern } from '../dns/pattern.ts';
 import { TYPE } from '../dns/types.ts';
 import type { RewriteRule } from '../plane/forward-settings.ts';
 
-/** What is asked instead of a question, and how its response is turned back into one to the question. */
+/** A rewritten question, and how its response is turned back into one to the original. */
 export interface Rewriting {
   readonly name: WireName;
   readonly type: number;
@@ -21,7 +21,7 @@ export interface Rewriting {
 type Edit = (record: MessageRecord) => MessageRecord;
 type Rename = (name: WireName) => WireName | undefined;
 
-/** undefined: no rule fits. `name` is lower case. */
+/** undefined: no rule matches. `name` is lower case. */
 export type Rewriter = (name: WireName, type: number) => Rewriting | undefined;
 
 export function createRewriter(rules: readonly RewriteRule[]): Rewriter {
@@ -155,7 +155,7 @@ function nameLength(bytes: Uint8Array): number {
   return at + 1;
 }
 
-/** The name as the rule has it; undefined: it does not fit, or has no such name. */
+/** The rewritten name; undefined: the rule does not match, or the result is not a name. */
 function renameOf(rule: { readonly kind: RewriteRule['kind']; readonly from?: string; readonly to: string }): Rename {
   const rename = textRule(rule);
   return (name) => {

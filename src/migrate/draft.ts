@@ -1,4 +1,4 @@
-// zones.yaml while it is put together from a Corefile, and what the report says of each of its lines.
+// zones.yaml while it is built from a Corefile, and the report on each of its lines.
 import { parseIp } from '../dns/ip.ts';
 import { reverseName } from '../dns/name.ts';
 import type { Directive, Position } from './corefile.ts';
@@ -11,13 +11,13 @@ export interface Finding {
   /** The directive or option as written. */
   readonly directive: string;
   readonly outcome: Outcome;
-  /** What becomes of it, how answers differ, and what to do. */
+  /** Its translation, how answers differ, and what to do. */
   readonly text: string;
   /** Ids of docs/differences-from-coredns.md. */
   readonly differences: readonly string[];
 }
 
-/** What becomes of one server block: keys of zones.yaml with their values. */
+/** The translation of one server block: keys of zones.yaml with their values. */
 export interface Draft extends SharedDraft {
   /** Addresses that the block answers at. */
   readonly listen: Set<string>;
@@ -66,7 +66,7 @@ export interface BlockContext {
   readonly zones: readonly string[];
   readonly ports: readonly number[];
   readonly draft: Draft;
-  /** Notes what became of a directive or of one of its options. */
+  /** Records the translation of a directive or of one of its options. */
   note(directive: Directive, outcome: Outcome, text: string, ...differences: string[]): void;
   /** Explains in zones.yaml where the key `key` comes from. */
   comment(key: string, directive: Directive): void;

@@ -1,11 +1,11 @@
-// What `healthdns migrate` is given: a Corefile, or a ConfigMap as kubectl prints it, with a Corefile or kube-dns's settings.
+// The input of `healthdns migrate`: a Corefile, or a ConfigMap as kubectl prints it, with a Corefile or kube-dns's settings.
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { readRegularFileSync } from '../native/regular-file.ts';
 import { COREFILE_LIMITS, type CorefileSources, type ImportedFile } from './corefile.ts';
 
-/** What is wrong with the input as a whole; the message names it and what to do. */
+/** A problem with the whole input; the message contains the input and what to do. */
 export class InputError extends Error {
   override readonly name = 'InputError';
 }
@@ -159,7 +159,7 @@ function isMatch(glob: string): (name: string) => boolean {
   }
 }
 
-/** What other ConfigMaps hold, under the folder in which distributions mount it. */
+/** The content of other ConfigMaps, under the folder in which distributions mount it. */
 function importsAmong(maps: readonly ConfigMap[]): CorefileSources['filesOf'] {
   const files = maps.flatMap(({ data }) => Object.entries(data)).filter(([name]) => name !== 'Corefile');
   return (pattern) => {

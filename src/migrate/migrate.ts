@@ -14,7 +14,7 @@ export interface MigrateOptions {
   readonly text: string;
   /** Where zones.yaml is written; undefined: standard output. */
   readonly output: string | undefined;
-  /** The cluster's domain, which kube-dns's ConfigMap does not say. */
+  /** The cluster's domain, which kube-dns's ConfigMap does not contain. */
   readonly clusterDomain: string;
   /** {$NAME} stays as it is. */
   readonly keepEnvironment: boolean;

@@ -2,7 +2,7 @@
 import { seconds, zoneNames } from './draft.ts';
 import { applyOptions, duration, keylessOption, type Option, type Plugin } from './plugin.ts';
 
-/** What CoreDNS keeps for how long when `cache` says nothing. */
+/** CoreDNS's default lifetimes of cached answers. */
 const COREDNS_DEFAULTS = { maxTtlSeconds: 3600, maxNegativeTtlSeconds: 1800 };
 
 const OPTIONS: readonly Option[] = [

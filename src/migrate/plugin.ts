@@ -1,4 +1,4 @@
-// What a CoreDNS plugin is to the migration: how a directive of it becomes part of zones.yaml, and the rows of
+// A CoreDNS plugin in the migration: how its directives are translated to zones.yaml, and the rows of
 // docs/migrating-from-coredns.md about it.
 import type { Directive } from './corefile.ts';
 import { type BlockContext, type Outcome, seconds } from './draft.ts';

@@ -1,4 +1,4 @@
-// `acl`, `log`, `autopath`: what happens to a query before it is answered.
+// `acl`, `log`, `autopath`: processing of a query before it is answered.
 import { zoneName, zoneNames } from './draft.ts';
 import { applyOptions, type Plugin } from './plugin.ts';
 
@@ -72,7 +72,7 @@ interface QueryLog {
 
 const isFormat = (word: string): boolean => word.includes('{');
 
-/** What at least logs all that one of the two does. */
+/** The narrowest filter that logs everything that either of the two logs. */
 function either(one: QueryLog, other: QueryLog): QueryLog {
   const union = (a?: readonly string[], b?: readonly string[]) => a && b && [...new Set([...a, ...b])];
   const [names, classes, format] = [

@@ -16,7 +16,7 @@ export interface Migration {
   /** zones.yaml with comments that name the lines it comes from; undefined where nothing could be read. */
   readonly zonesYaml: string | undefined;
   readonly findings: readonly Finding[];
-  /** What could not be read, with its place. */
+  /** Unreadable parts, with their positions. */
   readonly problems: readonly {
     readonly at: { readonly file: string; readonly line: number };
     readonly text: string;

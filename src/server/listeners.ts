@@ -1,4 +1,4 @@
-// All sockets of one data thread: UDP and TCP on each address, with system calls if available, otherwise Node's.
+// All sockets of one data thread: UDP and TCP on each address, through system calls if available, otherwise through Node.
 import type { Clock } from '../clock.ts';
 import { type Libc, refusedCall } from '../native/libc.ts';
 import { ListenError } from '../native/listen-error.ts';
@@ -16,11 +16,11 @@ import { openPlainUdp } from './udp/udp-plain.ts';
 
 export interface Listeners {
   readonly addresses: readonly ListeningAddress[];
-  /** Why both transports are plain although better was allowed. */
+  /** Why both transports are plain although batches were allowed. */
   readonly fallback: string | undefined;
   /** Lets others bind the same addresses, or no longer; false: they cannot. */
   share(on: boolean): boolean;
-  /** Receives and accepts nothing more, and answers what was received; connections are closed once they are idle. */
+  /** Stops receiving and accepting, and answers queries already received; connections are closed once idle. */
   stop(): Promise<void>;
   /** Open TCP connections. */
   connections(): number;

@@ -1,4 +1,4 @@
-// A stream in groups: full ones where it is fast, small ones where it is slow.
+// Batches of a stream: full if the stream is fast, small if it is slow.
 import type { Clock, Timer } from '../clock.ts';
 
 export interface BatchLimits {
@@ -39,7 +39,7 @@ export async function* batches<T>(
     }
     late?.cancel();
     if (batch.length > 0) yield batch;
-    // Its failure is of no more interest, and its end may be long in coming.
+    // Its failure no longer matters, and it may take long to end.
     if (isOver) next.catch(() => {});
   }
   stop.removeEventListener('abort', onStop);

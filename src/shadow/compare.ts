@@ -1,4 +1,4 @@
-// The same questions to CoreDNS and to healthdns: which answers differ, and for which documented reasons.
+// Sends the same questions to CoreDNS and healthdns: which answers differ, and for which documented reasons.
 import type { ServerAddress } from '../query/exchange.ts';
 import { type Answer, comparable, isTruncatedReply, parseAnswer, sameAnswer } from './answers/answer.ts';
 import { askAll } from './answers/ask.ts';
@@ -29,7 +29,7 @@ export interface Difference {
   readonly healthdns: Answer | undefined;
   /** Ids of docs/differences-from-coredns.md that explain the whole difference; undefined: unexplained. */
   readonly reasons: readonly string[] | undefined;
-  /** What is left of both answers after the reasons that applied, if that is not nothing. */
+  /** The remaining difference between both answers after all reasons have been applied; undefined: none. */
   readonly left?: readonly [Answer, Answer];
 }
 
@@ -115,7 +115,7 @@ async function judge(
   return { question, coreDns, healthdns, reasons: [...new Set(explained.reasons)] };
 }
 
-/** An answer that no reason fits where there is none. */
+/** Stands for a missing answer; no reason applies to it. */
 const NO_REPLY: Answer = {
   rcode: 'no reply',
   flags: '',

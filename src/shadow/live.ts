@@ -54,7 +54,7 @@ async function readSender(socket: Socket, notes: Notes, push: (question: Questio
     for await (const question of questions) push(question);
     socket.end();
   } catch (error) {
-    // One sender's bad stream says nothing about the others'; a connection that was lost may end anywhere.
+    // A bad stream of one sender does not affect the others; a lost connection may end anywhere.
     if (error instanceof BrokenFrames) notes.damage ??= error.message;
     else if (!(error instanceof CutShort) && (error as NodeJS.ErrnoException).code === undefined) throw error;
     socket.destroy();

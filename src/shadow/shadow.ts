@@ -28,7 +28,7 @@ export interface ShadowSettings extends Pick<Comparison, 'coreDns' | 'healthdns'
 
 export interface ShadowDeps {
   readonly clock: Clock;
-  /** The cluster as it is now. */
+  /** The current state of the cluster. */
   readWorld(): Promise<World>;
   /** Ends the stream of questions. */
   readonly stop: AbortSignal;
@@ -155,7 +155,7 @@ function createRun(settings: ShadowSettings, deps: ShadowDeps, firstWorld: World
       const isOld = suspects.length > 0 && deps.clock.monotonicMs() - suspects[0]!.askedMs > settings.againMs;
       if (isOld || suspects.length > MAX_SUSPECTS) await askSuspectsAgain();
     },
-    /** A server is gone: they differed when they were asked. */
+    /** A server no longer responds: count them as different, as in the first round. */
     giveUpSuspects(): void {
       const none = { index: 0, coreDns: undefined, healthdns: undefined, reasons: undefined };
       for (const entry of suspects) count(entry, { ...none, question: entry.question });

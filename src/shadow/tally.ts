@@ -1,4 +1,4 @@
-// What became of all questions: counts for each reason, with examples. Memory does not depend on how many there were.
+// The results of all questions: counts for each reason, with examples. Memory does not depend on how many there were.
 import type { Difference } from './compare.ts';
 
 export interface Tally {
@@ -35,7 +35,7 @@ export const createTally = (): Tally => ({
 
 const createCounted = (): Counted => ({ count: 0, distinct: 0, examples: [] });
 
-/** What nearly every answer differs in between servers that forward and cache. */
+/** Differences that affect nearly every answer of servers that forward and cache. */
 const SLIGHT = ['recursion-available', 'cached-ttl'];
 
 /** `count`: how often the question was asked; `isNew`: that its verdict was not counted before. */

@@ -41,7 +41,7 @@ export interface EngineDeps {
   readonly createForwarder?: (ours: Pick<ForwarderDeps, 'isOurs' | 'ourAnswer'>) => Forwarder;
   /** undefined: every query goes straight to the responder. */
   readonly front?: FrontSettings;
-  /** undefined: nobody sees queries. */
+  /** undefined: queries are not observed. */
   readonly observer?: Observer;
   readonly views?: readonly EngineView[];
   onError(error: Error): void;
@@ -52,7 +52,7 @@ export type EngineView = Pick<ViewSettings, 'name' | 'listen' | 'networks' | 'na
   Pick<EngineDeps, 'createForwarder' | 'front' | 'counters'>;
 
 export interface Engine extends QueryHandler {
-  /** What it answers from, views aside. */
+  /** Its tables and settings, without views. */
   readonly own: { readonly table: Table; readonly zones: Zones; readonly reasons: Reasons };
   /** Of the views as well. */
   readonly forwarders: readonly Forwarder[];
@@ -143,7 +143,7 @@ function explainPath(
   };
 }
 
-/** Which view's settings the other rules are. */
+/** The view whose settings the other rules belong to. */
 const viewRules = (name: string | undefined, forClients: readonly string[], isHidden: boolean): string[] => [
   ...(name === undefined ? [] : [`the settings of the view "${name}" apply`]),
   ...(isHidden ? ['the view does not serve the zone of this name: the answers below do not apply'] : []),

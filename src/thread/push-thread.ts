@@ -1,4 +1,4 @@
-// The entry point of the push thread: a table filled as that of a data thread, and sessions that are told what changes in it.
+// The entry point of the push thread: a table filled like that of a data thread, and sessions that are notified of its changes.
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../clock.ts';
 import { createAcl } from '../front/acl.ts';

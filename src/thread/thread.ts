@@ -204,7 +204,7 @@ parentPort?.on('message', (message: ToThread) => {
   }
 });
 
-/** At once, where the request does not have to wait for anything. */
+/** Synchronous if the request does not have to wait. */
 function reply(id: number, request: Request): void {
   const answered = answerTo(request);
   if (answered instanceof Promise) void answered.then((later) => tell({ kind: 'reply', id, reply: later }));
@@ -241,7 +241,7 @@ function oncePerKind(report: (error: Error) => void): (error: Error) => void {
 }
 
 /**
- * A tally that the control plane has no time for is lost. It is copied: the first buffer that a thread transfers makes V8 check
+ * A tally that the control plane cannot receive in time is dropped. It is copied: the first buffer that a thread transfers makes V8 check
  * every access to a typed array from then on, in case its buffer is gone (bench/RESULTS.md, "What helps": nothing detached).
  */
 function reportTally(counted: Counting): void {

@@ -1,4 +1,4 @@
-// Which view answers a query: by the address it arrived at, its client and its name. Of the views that fit, that of the
+// Which view answers a query: by the address it arrived at, its client and its name. Of the matching views, that of the
 // longest name answers, then the first; if none does, the file's own settings.
 import { questionNameEnd } from '../dns/fast/question-reader.ts';
 import { HEADER_BYTES } from '../dns/limits.ts';
@@ -13,7 +13,7 @@ export interface View extends Pick<ViewSettings, 'listen' | 'networks' | 'names'
   readonly handler: QueryHandler;
 }
 
-/** Answers what arrives at `address`, with `main` where no view fits. */
+/** Answers queries that arrive at `address`, with `main` where no view matches. */
 export function handlerOf(main: QueryHandler, views: readonly View[], address: SocketAddress): QueryHandler {
   const here = views.filter(({ listen }) => listen.some((one) => isSame(one, address)));
   const choices = here.flatMap(choicesOf).sort((a, b) => b.name.length - a.name.length);
@@ -71,7 +71,7 @@ export function explainViews<V extends View & Pick<ViewSettings, 'name'>>(
 interface Choice {
   readonly name: WireName;
   readonly handler: QueryHandler;
-  /** No matter who asks. */
+  /** Regardless of the client. */
   readonly isForAll: boolean;
   covers(client: Uint8Array): boolean;
 }

@@ -1,5 +1,5 @@
-// What an ordinary answer says and a PUSH cannot: weights, how many records are answered, and how a name is answered that has
-// none. Sent as an additional TLV of the range for local use, which other clients ignore (RFC 8490 section 5.4.5), with each
+// What an ordinary answer expresses and a PUSH cannot: weights, the number of records answered, and the answer of a name that has
+// no records. Sent as an additional TLV from the local-use range, which other clients ignore (RFC 8490 section 5.4.5), with each
 // PUSH, and with the response to SUBSCRIBE if no PUSH follows.
 //
 //   version 1 | flags | RCODE | whenAllUnhealthy | max answers (2) | type (2) | name
@@ -35,9 +35,9 @@ export interface AnswerRules {
 }
 
 export interface SentRules extends AnswerRules {
-  /** The state has more PUSH messages: it is not whole before the last. */
+  /** More PUSH messages follow: the state is complete only with the last one. */
   readonly isPartial: boolean;
-  /** Of the records that the same PUSH adds, in their order; none: all weigh 1. */
+  /** Of the records that the same PUSH adds, in their order; empty: every weight is 1. */
   readonly weights: readonly number[];
 }
 

@@ -46,7 +46,7 @@ export function retryDelay(delayMs: number): { readonly type: number; readonly d
   return { type: DSO_TYPE.RETRY_DELAY, data };
 }
 
-/** A server asks its client to leave, and not to come back before (RFC 8490 section 6.6.1). */
+/** The server asks the client to disconnect, and not to reconnect before this time (RFC 8490 section 6.6.1). */
 export const composeRetryDelay = (rcode: number, delayMs: number): Uint8Array =>
   composeDso({ rcode, tlvs: [retryDelay(delayMs)] });
 
@@ -77,7 +77,7 @@ export function composeUnsubscribe(subscribeId: number): Uint8Array {
   return composeDso({ tlvs: [{ type: DSO_TYPE.UNSUBSCRIBE, data }] });
 }
 
-/** A record that a client doubts. */
+/** A record that a client asks to verify. */
 export interface DoubtedRecord extends Question {
   /** Uncompressed. */
   readonly rdata: Uint8Array;

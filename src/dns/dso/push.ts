@@ -1,4 +1,4 @@
-// PUSH (RFC 8765 section 6.3): what has changed in the records that a client subscribes to.
+// PUSH (RFC 8765 section 6.3): changes of the records that a client subscribes to.
 import { HEADER_BYTES, MAX_TTL_SECONDS } from '../limits.ts';
 import type { WireName } from '../name.ts';
 import { readRdata, writeRdata } from '../rdata/wire.ts';
@@ -82,7 +82,7 @@ function readChange(reader: WireReader): Change | undefined {
 
 /**
  * Messages with their lengths in front: as many as the changes need, each of at most 16,384 bytes with its length. Without
- * `rules`, only what the RFC has. A change that no message has room for throws MessageError.
+ * `rules`, only what the RFC defines. A change that does not fit into a message throws MessageError.
  */
 export function composePush(changes: readonly Change[], rules?: AnswerRules): Uint8Array[] {
   const rulesBytes = rules === undefined ? 0 : TLV_HEAD_BYTES + composeRules(sentRules(rules, [], false)).length;
@@ -130,7 +130,7 @@ function composePart(changes: readonly Change[], rules: SentRules | undefined): 
   return bytes;
 }
 
-/** The header is written over: its bytes must be of no compression. */
+/** The header is overwritten, so no compression pointer may refer to its bytes. */
 const scratch = new Uint8Array(MAX_PUSH_BYTES);
 
 function writeChange(writer: WireWriter, change: Change): void {

@@ -39,7 +39,7 @@ export function readQueryEdns(
   const before = uint16(bytes, queryAt + 6) + uint16(bytes, queryAt + 8);
   const count = before + uint16(bytes, queryAt + 10);
   if (count === 0) return start === end;
-  // What most queries have: OPT without options, and nothing else.
+  // The common case: OPT without options, and nothing else.
   if (count === 1 && before === 0 && end - start === PLAIN_OPT_BYTES && isPlainOpt(bytes, start)) {
     readFields(bytes, start + 1, edns);
     return true;

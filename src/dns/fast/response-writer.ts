@@ -6,7 +6,7 @@ import { CLASS, EDNS_DO, FLAG, OPTION, TYPE } from '../types.ts';
 export const NO_EDE = -1;
 /** Our OPT without options: kept free at the end of every response to a query with EDNS. */
 export const OPT_BYTES = 11;
-/** With an extended error, which is left out where it does not fit: no answer is cut for its sake. */
+/** With an extended error, which is left out where it does not fit, rather than truncating the answer. */
 export const OPT_BYTES_WITH_EDE = OPT_BYTES + 6;
 export const KEEPALIVE_BYTES = 6;
 /** Owner (a pointer), type, class, TTL and rdlength. */

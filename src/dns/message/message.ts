@@ -25,7 +25,7 @@ export interface Message extends MessageHeader {
   readonly edns?: Edns;
 }
 
-/** A message; what is left out is empty or 0. */
+/** A message; omitted parts are empty or 0. */
 export type MessageParts = Partial<Message>;
 
 const FLAG_BITS = FLAG.QR | FLAG.AA | FLAG.TC | FLAG.RD | FLAG.RA | FLAG.Z | FLAG.AD | FLAG.CD;
@@ -111,7 +111,7 @@ export function hasFlag(message: MessageHeader, flag: number): boolean {
   return (message.flags & flag) !== 0;
 }
 
-/** Counts that no message of this size can hold are refused before anything is allocated for them. */
+/** Counts that exceed the message size are rejected before anything is allocated for them. */
 function checkCounts(questions: number, total: number): void {
   if (questions > MAX_QUESTIONS_PER_MESSAGE)
     throw new MessageError(`${questions} questions, at most ${MAX_QUESTIONS_PER_MESSAGE} are read`);

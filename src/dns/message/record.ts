@@ -1,4 +1,4 @@
-// What messages are made of: questions and records (RFC 1035 sections 4.1.2 and 4.1.3).
+// The parts of messages: questions and records (RFC 1035 sections 4.1.2 and 4.1.3).
 import { MAX_TTL_SECONDS } from '../limits.ts';
 import type { WireName } from '../name.ts';
 import { readRdata, writeRdata } from '../rdata/wire.ts';

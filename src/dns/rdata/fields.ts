@@ -1,11 +1,11 @@
-// The kinds of field that rdata is made of. Each knows its text, its bytes, and how to go from one to the other.
+// The kinds of fields in rdata. Each converts between text and bytes.
 import { formatIp, parseIp } from '../ip.ts';
 import { formatName, NameError, nameEnd, parseName, type WireName } from '../name.ts';
 import { parseType, typeName } from '../types.ts';
 import { escapeBytes, quoteBytes, RdataError, unescapeBytes, type Word } from './text.ts';
 
 export interface Field {
-  /** What people call it: "preference". */
+  /** Its name in messages: "preference". */
   readonly label: string;
   /** Fields of kind 'name' are expanded when they come compressed. */
   readonly kind: 'plain' | 'name';
@@ -15,7 +15,7 @@ export interface Field {
   readonly takes: 'one' | 'rest';
   /** May be left out: then `compose` gets no words. */
   readonly optional?: boolean;
-  /** A value that does not begin with a quote is one word, blanks and all: people write `v=spf1 -all` in YAML. */
+  /** A value that does not begin with a quote is one word, including blanks: people write `v=spf1 -all` in YAML. */
   readonly wholeText?: boolean;
   /** Words → bytes. Throws RdataError whose message continues "LABEL …". */
   compose(words: readonly Word[], origin: WireName | undefined): Uint8Array;

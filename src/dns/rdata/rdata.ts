@@ -43,7 +43,7 @@ export function formatGeneric(rdata: Uint8Array): string {
   return rdata.length === 0 ? '\\# 0' : `\\# ${rdata.length} ${formatHex(rdata)}`;
 }
 
-/** Whether rdata are a well-formed value of the type. Types without a layout take everything. */
+/** Whether rdata are a well-formed value of the type. Types without a layout accept any bytes. */
 export function isWellFormed(type: number, rdata: Uint8Array): boolean {
   const layout = layoutOf(type);
   if (layout === undefined) return true;

@@ -1,6 +1,6 @@
 // The words of a record's presentation text (RFC 1035 section 5.1): plain or quoted, with \X and \DDD escapes.
 
-/** The text is not a value of that record type; the message says what was expected and what came. */
+/** The text is not a value of that record type; the message contains the expected and the actual text. */
 export class RdataError extends Error {
   override readonly name = 'RdataError';
 }

@@ -1,4 +1,4 @@
-// rdata made straight from values, for the records that healthdns makes itself: no text in between.
+// Builds rdata from values, for records that healthdns generates, without parsing text.
 import { cutBytes } from '../../memory/short-lived-bytes.ts';
 import { type WireName, writeLabels } from '../name.ts';
 import { bigEndian, characterString, joined } from './fields.ts';

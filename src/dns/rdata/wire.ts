@@ -31,7 +31,7 @@ export function readRdata(reader: WireReader, type: number, length: number): Uin
   return expanded.slice(0, to);
 }
 
-/** Writes uncompressed rdata. What is not a value of its type (a broken upstream in a test) is written as it is. */
+/** Writes uncompressed rdata. Invalid values of a type (a broken upstream in a test) are written unchanged. */
 export function writeRdata(writer: WireWriter, type: number, rdata: Uint8Array): void {
   const parts = layoutOf(type)?.compression === 'sent' ? splitRdata(type, rdata) : undefined;
   if (parts === undefined) {

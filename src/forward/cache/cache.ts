@@ -30,7 +30,7 @@ const ENTRY_OVERHEAD_BYTES = 96;
 const MAX_WHYS = 1_000;
 
 export class AnswerCache {
-  /** Number of flushes: queries sent before one may return what it was meant to remove. */
+  /** Number of flushes: replies to queries sent before a flush may contain the data to be removed. */
   flushes = 0;
   private readonly settings: CacheSettings;
   private readonly freshness: Freshness;
@@ -96,8 +96,8 @@ export class AnswerCache {
 
   /**
    * The answer as an entry, which is stored if the settings and its TTL permit, unless the cache was flushed since it had
-   * been flushed `flushes` times, when the question was asked. What is not stored has still refreshed the data: nothing
-   * older is given any more (RFC 8767 section 4).
+   * been flushed `flushes` times, when the question was asked. An answer that is not stored still replaces older data: nothing
+   * older is served any more (RFC 8767 section 4).
    */
   keep(question: ForwardQuestion, answer: Answer, nowMs: number, flushes: number): CacheEntry {
     const entry = entryOf(question, answer, this.settings, nowMs);
@@ -123,7 +123,7 @@ export class AnswerCache {
     }
   }
 
-  /** A stale answer to the same question with other DO or CD bits, as a last resort. What CD let pass is not for others. */
+  /** A stale answer to the same question with other DO or CD bits, as a last resort. Answers to CD queries are not used for others. */
   findStandIn(query: Uint8Array, questionEnd: number, asked: number, nowMs: number): CacheEntry | undefined {
     if (this.settings.serveStale === undefined || (asked & ASKED_RECURSION) === 0) return undefined;
     const bits = asked & ASKED_OF_KEY;
@@ -164,7 +164,7 @@ export class AnswerCache {
     }
   }
 
-  /** Why the failure that is cached for this question happened; '' if that is not known any more. */
+  /** Why the failure that is cached for this question happened; '' if that is no longer known. */
   whyFailed(query: Uint8Array, questionEnd: number, asked: number): string {
     return this.whys.get(this.keyOf(query, questionEnd, asked)) ?? '';
   }
@@ -191,7 +191,7 @@ export class AnswerCache {
     return before - this.lru.size;
   }
 
-  /** Flushing one name looks at every entry: for many names it is quicker to drop everything. */
+  /** Flushing one name scans all entries: for many names it is faster to drop everything. */
   forgetNames(names: readonly WireName[]): void {
     if (names.length > 16) this.flush({ kind: 'all' });
     else for (const name of names) this.flush({ kind: 'name', name });

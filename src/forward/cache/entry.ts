@@ -1,4 +1,4 @@
-// An answer as the cache keeps it: a composed message and what is known about it. Cache hits copy the bytes; response.ts
+// A cached answer: a composed message with its metadata. Cache hits copy the bytes; response.ts
 // writes what differs for each client.
 import { NO_EDE } from '../../dns/fast/response-writer.ts';
 import { HEADER_BYTES, MAX_MESSAGE_BYTES, MAX_NAME_BYTES } from '../../dns/limits.ts';
@@ -24,7 +24,7 @@ export interface CacheEntry {
   readonly rcode: number;
   /** Validated by the upstream server; AD is set for clients that sent AD or DO. */
   readonly authentic: boolean;
-  /** Not all of it fits into a message, the upstream's or ours: clients get TC. Such an entry is never stored. */
+  /** The answer does not fit into a message, the upstream's or ours: clients get TC. Such an entry is never stored. */
   readonly truncated: boolean;
   /** RFC 8914 info code; -1: none. */
   readonly ede: number;
@@ -47,7 +47,7 @@ export interface CacheEntry {
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
-/** The cache fills one again for each hit, so that a hit allocates nothing. */
+/** The cache reuses one object for all hits, so that a hit allocates nothing. */
 export type EntryView = Mutable<CacheEntry>;
 
 /**

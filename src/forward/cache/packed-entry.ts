@@ -34,7 +34,7 @@ export function pack(entry: CacheEntry, chunk: Chunk, offset: number): void {
   for (let i = 0; i < length; i++) bytes[to + i] = from[start + i];
 }
 
-/** What changes while an entry is kept: how often it is asked for, and what became of refreshing it. */
+/** The mutable fields of an entry: its hits, and the result of refreshing it. */
 export function packState(entry: CacheEntry, { words, doubles }: Chunk, offset: number): void {
   const word = offset >> 2;
   const flags =

@@ -84,7 +84,7 @@ export class ResponseWriter {
   }
 }
 
-/** What differs from client to client. */
+/** The parts of a response that depend on the client. */
 interface Rendering {
   asked: number;
   /** Subtracted from every TTL, down to 0. */
@@ -113,7 +113,7 @@ function writeAnswer(entry: CacheEntry, query: Uint8Array, how: Rendering, out: 
     if (how.rotation > 0 && entry.rotateCount > 1) rotateAddresses(entry, how.rotation % entry.rotateCount, out, start);
   }
   for (let i = HEADER_BYTES; i < questionEnd; i++) out[start + i] = query[i];
-  // What has expired is not known to be authentic any more.
+  // Expired data are no longer known to be authentic.
   const shown = entry.authentic && how.fixedTtlSeconds < 0 && (how.asked & (ASKED_AUTHENTIC | ASKED_DNSSEC)) !== 0;
   writeFlags(query, how.asked, entry.rcode, isCut || entry.truncated, shown, out, start);
   const length = isCut ? questionEnd : entry.length;

@@ -12,7 +12,7 @@ import { type FileWatch, watchText } from '../upstream/resolv-conf.ts';
 import { isMapped } from './dns64.ts';
 
 export interface Hosts {
-  /** The answer, if the name stands there. Types that it has nothing of are NODATA, but PTR of a name with addresses (CoreDNS). */
+  /** The answer, if the name is listed. Other types are NODATA, except PTR of a name with addresses (as in CoreDNS). */
   answerTo(question: ForwardQuestion): Answer | undefined;
   /** Names and addresses, and when a file was read last (wall-clock milliseconds; 0: never). */
   counts(): HostsCounts;

@@ -1,5 +1,5 @@
-// ipv4only.arpa, by which clients learn the prefix of the NAT64 (RFC 7050). Where there is DNS64 it is answered here and no
-// other server is asked about it (RFC 8880 section 7).
+// ipv4only.arpa, by which clients learn the prefix of the NAT64 (RFC 7050). With DNS64 it is answered here, and no
+// other server is queried for it (RFC 8880 section 7).
 
 import type { WireName } from '../../dns/name.ts';
 import { formatName, parseName } from '../../dns/name.ts';

@@ -13,7 +13,7 @@ import { createTemplates } from './template.ts';
 
 export interface Local {
   answerTo(question: ForwardQuestion): Answer | undefined;
-  /** What states the answer: "hosts", "a template", for explanations; undefined: nothing does. */
+  /** The origin of the answer, for explanations: "hosts", "a template"; undefined: there is none. */
   sourceOf(question: ForwardQuestion): string | undefined;
   hosts(): HostsCounts | undefined;
   /** See Hosts. */

@@ -1,4 +1,4 @@
-// DNS rebinding: an external name that resolves to an internal address makes a browser attack what is near it.
+// DNS rebinding: an external name that resolves to an internal address lets a website attack the browser's network.
 
 import type { WireName } from '../../dns/name.ts';
 import { isSubdomain, parseName } from '../../dns/name.ts';

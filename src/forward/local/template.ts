@@ -8,7 +8,7 @@ import type { Answer } from '../upstream/answer.ts';
 import { statedAnswer, withSoa } from '../upstream/answer.ts';
 import type { ForwardQuestion } from '../upstream/question.ts';
 
-/** The first template that fits decides. */
+/** The first matching template applies. */
 export function createTemplates(
   settings: readonly TemplateSettings[],
 ): (question: ForwardQuestion) => Answer | undefined {
@@ -33,7 +33,7 @@ export function createTemplates(
   };
 }
 
-/** Values that the name does not fill with sense (an address of 300.0.0.1) give no record. */
+/** Invalid values (such as the address 300.0.0.1) yield no record. */
 function rdataOf(values: readonly string[], match: readonly string[], type: number): Uint8Array[] {
   if (type === TYPE.ANY) return [];
   return values.flatMap((value) => {

@@ -16,9 +16,9 @@ export type Outcome = { readonly kind: 'answer'; readonly answer: Answer } | Fai
 
 export interface Failure {
   readonly kind: 'failed';
-  /** The EDE info code beside SERVFAIL (RFC 8914). */
+  /** The EDE info code sent with SERVFAIL (RFC 8914). */
   readonly ede: number;
-  /** The text beside it; ASCII. */
+  /** Its text; ASCII. */
   readonly why: string;
   /** The longest that the failure may be cached; undefined: as configured. */
   readonly maxSeconds?: number;
@@ -31,7 +31,7 @@ export interface AskDeps {
   readonly clock: Clock;
   readonly deadlines: Deadlines;
   readonly rules: JudgeRules;
-  /** `bug` is set where it is not the reply that is wrong. */
+  /** `bug`: the failure is a bug of healthdns, not of the reply. */
   malformed(bug: Error | undefined): void;
 }
 
@@ -122,7 +122,7 @@ class Inquiry implements Deadline {
     try {
       answer = judgeReply(message, this.question, this.deps.rules);
     } catch (error) {
-      // Nothing that a server sends may end the thread, not even through a bug here.
+      // A reply must not end the thread, even through a bug here.
       this.deps.malformed(error instanceof MessageError || error instanceof LameReply ? undefined : (error as Error));
       this.failure = UNREADABLE;
       this.askAnother(EDE.INVALID_DATA);

@@ -1,4 +1,4 @@
-// The share of one client: places to wait, late replies, errors. Other clients must not notice one that asks for more, and a
+// The share of one client: places to wait, late replies, errors. A client that asks for more must not affect others, and a
 // forged address must not get many replies in a short time (DNSBomb, reflection).
 import type { ClientLimits } from '../../plane/forward-settings.ts';
 import type { ForwardCounters } from '../../plane/forward-statistics.ts';
@@ -47,7 +47,7 @@ export class Clients {
     this.counters = counters;
   }
 
-  /** Takes a place to wait. False: the client has all that it may have. */
+  /** Takes a place to wait. False: the client is at its limit. */
   enter(client: Client | undefined): boolean {
     if (client === undefined) return true;
     const count = this.waiting.get(client) ?? 0;

@@ -1,4 +1,4 @@
-// Finds forwarding loops (a resolv.conf that names ourselves, two servers that forward to each other): each upstream is asked a
+// Finds forwarding loops (a resolv.conf that lists this server, two servers that forward to each other): each upstream is asked a
 // question that no other server can answer, and that this server answers when it comes back as a query. If that answer is the
 // upstream's reply, the way through it leads back here. CoreDNS's `loop` stops the process; we stop asking the upstream.
 import { parseMessage } from '../../dns/message/message.ts';
@@ -81,7 +81,7 @@ function isOurAnswer(message: Uint8Array, token: string): boolean {
     const [record] = parseMessage(message).answers;
     return record?.type === TYPE.HINFO && Buffer.from(record.rdata).includes(token);
   } catch {
-    // A reply that cannot be read is not the answer we gave.
+    // A malformed reply is not our answer.
     return false;
   }
 }

@@ -114,7 +114,7 @@ export class Outstanding {
     }
   }
 
-  /** Asks for the sake of the cache alone. */
+  /** Asks only to refresh the cache. */
   refresh(key: number, question: ForwardQuestion, route: RouteCounters, stale: CacheEntry | undefined): void {
     if (this.hasRoom(route) && this.find(key, question) === undefined) this.begin(key, question, route, stale, []);
   }
@@ -355,7 +355,7 @@ export class Miss implements Waiter {
     if (this.mayFail()) this.reply(deps.writer.composeFailure(query, query.length, asked, rcode, ede, text));
   }
 
-  /** False: the client has had its share of errors, and got what it gets instead. */
+  /** False: the client is over its error limit, and the response was dropped or truncated. */
   private mayFail(): boolean {
     const { query, asked, deps } = this;
     if (!this.mayBeDiscarded) return true;

@@ -13,7 +13,7 @@ export interface Attempt {
   failed(reason: string): void;
 }
 
-/** The reason given where we have no room, descriptor or memory: nothing was sent, and the server is not to blame. */
+/** The reason if we have no room, descriptor or memory: nothing was sent, and it is not a failure of the server. */
 export const TOO_BUSY = 'too many queries in flight';
 
 /** The same where the transport waits for a connection of its own. */
@@ -32,7 +32,7 @@ export function reasonOf(code: string): string {
   return OUR_LIMITS.includes(code) ? TOO_BUSY : code;
 }
 
-/** The reason given where the other end of a connection sends what answers nothing that was asked. */
+/** The reason if a connection delivers a message that matches no question. */
 export const UNREADABLE = 'sent an invalid reply';
 
 /** A way to send attempts to one address. It has no timeout: the caller cancels. */

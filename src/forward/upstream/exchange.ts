@@ -54,7 +54,7 @@ function spellRandomly(query: Uint8Array, start: number, end: number, spelling: 
 /**
  * Whether `message` answers `query`: a response, opcode QUERY, with the ID and exactly the question that was asked. With
  * `exactSpelling` the letters must agree in case as well. FORMERR and NOTIMP may come without the question: servers that
- * cannot read what follows the header say it so, and nothing can be believed for it but that they cannot.
+ * cannot parse what follows the header reply this way, and such a reply proves nothing else.
  */
 export function isReplyTo(message: Uint8Array, query: Uint8Array, exactSpelling: boolean): boolean {
   const nameLength = questionNameLength(query);

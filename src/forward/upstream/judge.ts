@@ -1,4 +1,4 @@
-// What an upstream's reply is worth: the records that answer the question and that the upstream may state, nothing else
+// Filters an upstream's reply: the records that answer the question and that the upstream is trusted for, nothing else
 // (RFC 5452 section 6, RFC 2181 section 5.4.1). Glue, additional data and records of other names never get further.
 import { NO_EDE } from '../../dns/fast/response-writer.ts';
 import { MAX_CNAME_CHAIN, MAX_TTL_SECONDS } from '../../dns/limits.ts';
@@ -44,7 +44,7 @@ export function judgeReply(reply: Uint8Array, question: ForwardQuestion, rules: 
   const answers = [...chain, ...(endsElsewhere ? [] : kept)];
   const hasData = answers.length > chain.length;
   const authority = hasData || endsElsewhere ? proofs(sections, question) : negative(sections, finalName, question);
-  // What the filter removed was no referral.
+  // Records removed by the filter do not make it a referral.
   if (kept.length === data.length) refuseReferral(sections.authorities, rcode, answers, authority, question);
   const signed = withSignatures(sections.answers, answers, question);
   for (const record of [...signed, ...authority]) checkRdata(record);

@@ -49,7 +49,7 @@ export function plainQuestion(name: WireName, type: number, recursionDesired = t
   return { name, type, dnssecOk: false, checkingDisabled: false, recursionDesired };
 }
 
-/** What a query asks for besides its name and type, as bits of one small number: no object for each query. */
+/** The flags of a query besides its name and type, as bits of a small integer: no object per query. */
 export const ASKED_EDNS = 1;
 /** DO: DNSSEC records (RFC 4035). */
 export const ASKED_DNSSEC = 2;

@@ -144,7 +144,7 @@ export class UdpTransport implements Transport {
     attempt.replied(message);
   }
 
-  /** What was sent from here gets no reply, but the socket is as good as before. */
+  /** Queries sent from this socket get no reply, but the socket remains usable. */
   private refuse(port: Port): void {
     this.deadlines.remove(port.refusal);
     if (port.retired) this.failAll(port, REFUSED);

@@ -62,7 +62,7 @@ export class Upstream {
   private failsInRow = 0;
   private lastReplyMs = Number.NEGATIVE_INFINITY;
   private smoothedMs = -1;
-  /** A reply to a query with EDNS has come: if none does, it is not for EDNS. */
+  /** A query with EDNS has been answered: missing replies are not caused by EDNS. */
   private knowsEdns = false;
   private ednsAgainMs = Number.NEGATIVE_INFINITY;
   private readonly ednsProbe = deadline(() => this.sendEdnsProbe());

@@ -5,7 +5,7 @@ import { HEADER_BYTES, MAX_LABELS } from '../../dns/limits.ts';
 import { MAX_POINTER } from '../../dns/writer.ts';
 import { SHARE } from '../../plane/layout.ts';
 
-/** Where the suffixes of the name being answered stand: offsets in the message, by number of labels. */
+/** Offsets in the message of the suffixes of the name being answered, by number of labels. */
 export interface Places {
   /** Of the question's name. */
   reset(): void;

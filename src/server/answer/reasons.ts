@@ -6,7 +6,7 @@ import { BLOCK, DUPLICATE, RRSET, SLOT_MASK } from '../../plane/layout.ts';
 import type { Table } from '../table/table.ts';
 
 export interface Reasons {
-  /** An empty text: the instance is answered, or gone. */
+  /** An empty text: the instance is answered, or removed. */
   replace(slot: number, text: string): void;
   /** "0 of 3 healthy: db-0 not ready" for an RRset of which nothing is answered; '' if no reason is known. */
   whyNone(table: Table, handle: number, rrset: number): string;

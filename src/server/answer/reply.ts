@@ -29,7 +29,7 @@ import { createNameWriter, type NameWriter, type Places } from './compression.ts
 
 export const SECTION = { ANSWER: 0, AUTHORITY: 1, ADDITIONAL: 2 } as const;
 
-/** How adding an RRset went. */
+/** The result of adding an RRset. */
 export const ADDED = 0;
 /** Nothing of the RRset may be answered now. */
 export const NONE_ALIVE = -1;
@@ -54,7 +54,7 @@ export interface Reply {
   limit: number;
   /** The size of the whole message, at most. */
   maxBytes: number;
-  /** Over TCP, part of an RRset is better than none: there is no larger transport to retry over. */
+  /** Over TCP, a partial RRset is better than none: there is no larger transport to retry over. */
   overTcp: boolean;
   /** Records by section. */
   readonly counts: Int32Array;
@@ -63,7 +63,7 @@ export interface Reply {
   rcode: number;
   /** EDE's INFO-CODE, or NO_EDE. */
   ede: number;
-  /** The text beside it; ASCII. */
+  /** Its text; ASCII. */
   why: string;
 }
 

@@ -86,7 +86,7 @@ const HINFO_TTL_SECONDS = 3600;
 /** Beside EDE 14. */
 const FILES_UNREAD = 'not ready: hosts files and resolv.conf have not been read';
 
-/** What answering one query after the other shares; overwritten by the next query. */
+/** State shared by consecutive queries; overwritten by the next query. */
 interface Answering {
   readonly deps: ResponderDeps;
   readonly settings: ResponderSettings;
@@ -201,7 +201,7 @@ function createAnswering({ deps, settings, reader, edns, reply }: Answering) {
   const search = createSearch(deps, reader, reply);
   const chaos = createChaosAnswers(settings);
 
-  /** Adds the records of the response to the query that was read. `target`: what an alias out of our zones leads to. */
+  /** Adds the records of the response to the query that was read. `target`: the resolved target of an alias that leaves our zones. */
   const answer = (to: number, overTcp: boolean, target: TargetAnswer | undefined, fallsThrough: boolean): number => {
     beginReply(reply, memory.responseAt[to], question.length, limitOf(edns, settings, overTcp), overTcp, edns.present);
     if (edns.present && edns.version > 0) return OUTCOME.BAD_VERSION;
@@ -290,7 +290,7 @@ function createQueryReading(
     return readQueryEdns(bytes, at, at + (questions === 1 ? reader.question.length : HEADER_BYTES), end, edns);
   };
 
-  /** With OPT if the query has one that was understood (RFC 6891 section 6.1.1). */
+  /** With OPT if the query has a valid one (RFC 6891 section 6.1.1). */
   const refuseWithOpt = (slot: number, to: number, flags: number): number => {
     const length = refuse(memory, counters, slot, to, flags);
     if (!edns.present) return length;
@@ -325,7 +325,7 @@ function refuse(memory: PacketMemory, counters: Counters, slot: number, to: numb
   return writeHeaderOnly(memory.view, memory.responseAt[to], memory.queryAt[slot], flags);
 }
 
-/** What the steps of a search share. */
+/** State shared by the steps of a search. */
 interface SearchContext {
   readonly memory: PacketMemory;
   readonly table: Table;
@@ -445,7 +445,7 @@ function createNegatives({ table, reply, selector, places, rrsets, reasons }: Se
 
 type Negatives = ReturnType<typeof createNegatives>;
 
-/** Answers with the records of the name being answered, or what is in their place. */
+/** Answers with the records of the name being answered, or their substitute. */
 function createPositives(
   { memory, table, reply, reader, selector, places, rrsets }: SearchContext,
   { noteStale, nodata, noneAlive }: Negatives,

@@ -1,4 +1,4 @@
-// The zones we answer for, and where a name and a type lead in them: steps 2 and 3 of RFC 1034 section 4.3.2. The response
+// Looks up a name and a type in our zones: steps 2 and 3 of RFC 1034 section 4.3.2. The response
 // follows from the outcome (respond.ts).
 import { type HashedName, type LabelledName, labelledName } from '../../dns/fast/question-reader.ts';
 import { labelCount, type WireName } from '../../dns/name.ts';
@@ -95,7 +95,7 @@ const findSuffix = (table: Table, name: HashedName, labels: number): number =>
 const flagsOf = (words: Int32Array, block: number): number => words[block + BLOCK.NAME] >> 16;
 
 /**
- * Step 3b and RFC 6672 section 3.2: a zone cut between the apex and the name, or a DNAME above it, which occludes what is
+ * Step 3b and RFC 6672 section 3.2: a zone cut between the apex and the name, or a DNAME above it, which occludes the names
  * below. DS at the cut is answered by the parent side. HIT: there is neither.
  */
 function createSearchAbove(table: Table, name: HashedName, found: Found) {
@@ -257,7 +257,7 @@ export function fallsThrough(zone: Zone, name: LabelledName): boolean {
   return false;
 }
 
-/** Whether the zones answer a wire name (any case) in every case, only if they know it, or never. Off the answer path. */
+/** Whether the zones answer a wire name (any case) always, only if it exists, or never. Off the answer path. */
 export function claimOn(zones: Zones, wire: WireName, seed: HashSeed): 'whole' | 'known-names' | 'none' {
   const name = labelledName(wire, seed);
   const zone = zones.enclosing(name, name.hashes, name.labels);

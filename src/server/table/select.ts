@@ -1,4 +1,4 @@
-// Which records of an RRset one answer has: those whose slot allows it now, in an order that begins at a random place.
+// Selects the records of an RRset for one answer: those whose slot allows it now, rotated to a random start.
 import { RECORD_HEAD_BYTES } from '../../dns/fast/response-writer.ts';
 import { chunkOf, wordOf } from '../../memory/arena.ts';
 import { BLOCK, BLOCK_FLAG, DUPLICATE, POLICY, RECORD, RRSET, RRSET_FLAG, SLOT_MASK } from '../../plane/layout.ts';
@@ -45,7 +45,7 @@ export function createSelector(slots: Uint8Array, seed: number): Selector {
     const stride = words[rrset + RRSET.STRIDE];
     let found = 0;
     let inGroup = false;
-    // Only an RRset too large to be answered whole begins elsewhere here; the others are rotated among the living.
+    // Only an RRset too large to be answered whole begins elsewhere here; the others are rotated among the live records.
     let at = count > limit ? random(count) : 0;
     while (at > 0 && (words[placeOf(words, block, first, stride, at)] & DUPLICATE) !== 0) at--;
     for (let left = count; left > 0 && found < limit; left--) {
@@ -66,7 +66,7 @@ export function createSelector(slots: Uint8Array, seed: number): Selector {
     return scan(words, block, rrset, limit, true);
   };
 
-  /** One of the living, in proportion to its weight; if all weigh 0, each with the same chance. */
+  /** One of the live records, in proportion to its weight; if all weights are 0, with equal probability. */
   const weighted = (words: Int32Array, found: number): number => {
     let total = 0;
     for (let i = 0; i < found; i++) total += words[alive[i] + RECORD.LENGTH] >>> 16;

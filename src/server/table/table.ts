@@ -19,7 +19,7 @@ export interface Table {
   findWords(hash: number, words: Int32Array, length: number): number;
   /** Has what `find` will need for `count` names of these hashes in the processor's caches. Overwrites `hashes`. */
   touch(hashes: Int32Array, count: number): void;
-  /** Copies the compiled block that begins at `words[at]`, in place of what its name had. */
+  /** Copies the compiled block that begins at `words[at]`, replacing the name's previous block. */
   replace(words: Int32Array, at: number): void;
   /** False where there was none. */
   remove(hash: number, name: Uint8Array): boolean;
@@ -148,7 +148,7 @@ class NameIndex {
     return -1;
   }
 
-  /** Reads what `find` will need into the processor's caches. Overwrites `hashes`. */
+  /** Prefetches the memory that `find` will read. Overwrites `hashes`. */
   touch(hashes: Int32Array, count: number): void {
     this.handles.touch(hashes, count);
     for (let i = 0; i < count; i++) {

@@ -1,5 +1,5 @@
 // A byte stream → DNS messages, each behind its length in two bytes (RFC 1035 section 4.2.2). Whole messages are read where
-// the transport put them; only what waits for its rest is copied.
+// the transport put them; only incomplete messages are copied.
 
 export interface StreamReader {
   /** Bytes that have arrived and are not yet answered: from `start` to `end`. */

@@ -1,4 +1,4 @@
-// Accepting connections, some in a turn, and what becomes of those that cannot be accepted.
+// Accepts connections, a limited number per turn, and handles those that cannot be accepted.
 import type { Clock, Timer } from '../../clock.ts';
 import type { Libc } from '../../native/libc.ts';
 import { ACCEPT_EXHAUSTED, createAccept, NOTHING_TO_ACCEPT } from '../../native/tcp-connection.ts';

@@ -1,5 +1,5 @@
-// Which TCP connections of this thread there are and which of them must go: limits on their number, their time and the memory
-// that they make us keep (RFC 7766 sections 6.2.3 and 10).
+// The TCP connections of this thread and the limits that close them: on their number, their time and the memory
+// held for them (RFC 7766 sections 6.2.3 and 10).
 import { type Clock, setDeadline, type Timer } from '../../clock.ts';
 import { COUNTER, type Counters } from '../../plane/counters.ts';
 import type { TcpSettings } from '../../plane/settings.ts';
@@ -19,14 +19,14 @@ export interface TimedConnection {
 }
 
 export interface TcpConnections {
-  /** Whether one more that has just been accepted may stay, perhaps at the cost of the one idle for longest. */
+  /** Whether a connection just accepted may stay, possibly by closing the one idle for longest. */
   admit(): boolean;
   /** Closes the one that has been idle for longest; false: all are active, or there is none. */
   makeRoom(): boolean;
   add(connection: TimedConnection): void;
-  /** It asked something that deserves a response and leaves no answer unread, or it has read. */
+  /** It sent a query that gets a response and has no unread answers, or it has read answers. */
   active(connection: TimedConnection): void;
-  /** So many bytes are kept for it now. Closes those that have not moved for longest, perhaps this one, where all are too many. */
+  /** The number of bytes held for it. If the total is over the limit, closes those without progress for longest, perhaps this one. */
   holds(connection: TimedConnection, bytes: number): void;
   /** It was closed for any reason. */
   forget(connection: TimedConnection): void;
@@ -34,7 +34,7 @@ export interface TcpConnections {
   drain(): void;
   /** How many there are. */
   open(): number;
-  /** Closes all, and looks at none any more. */
+  /** Closes all, and stops checking limits. */
   close(): void;
 }
 
@@ -47,13 +47,13 @@ const ACTIVE_MS = 100;
 
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: short functions over the connections of one thread
 export function createTcpConnections(settings: TcpSettings, clock: Clock, counters: Counters): TcpConnections {
-  /** Those that have not asked yet, the oldest first. */
+  /** Those without a query yet, the oldest first. */
   const silent = new Set<TimedConnection>();
   /** The others; those that have not been active for longest come first. */
   const byActivity = new Set<TimedConnection>();
   /** Both, the oldest first. */
   const byAge = new Set<TimedConnection>();
-  /** Those that we keep something for; those that have not moved for longest come first. */
+  /** Those with bytes held; those without progress for longest come first. */
   const holding = new Set<TimedConnection>();
   let heldBytes = 0;
   let { idleMs } = settings;
@@ -94,8 +94,8 @@ export function createTcpConnections(settings: TcpSettings, clock: Clock, counte
   };
 
   /**
-   * Undefined: all are active. One that has never asked is idle from the beginning: else whoever opens many at once would keep
-   * all others out.
+   * Undefined: all are active. One that has never sent a query is idle from the beginning: otherwise a client that opens
+   * many at once would lock out all others.
    */
   const idlest = (): TimedConnection | undefined => {
     const oldestSilent: TimedConnection | undefined = silent.values().next().value;

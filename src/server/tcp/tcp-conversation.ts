@@ -22,7 +22,7 @@ export interface TcpListener {
 
 export interface Conversation extends TimedConnection {
   readonly reader: StreamReader;
-  /** The client's address; undefined: it has gone already. */
+  /** The client's address; undefined: it has disconnected. */
   readonly client: Uint8Array | undefined;
   readonly port: number | undefined;
   /** The client sends nothing more (it may still read). */

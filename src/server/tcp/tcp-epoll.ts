@@ -295,7 +295,7 @@ function openWatched(libc: Libc, epoll: Epoll, address: SocketAddress, shared: b
   }
 }
 
-/** Nothing is wrong with the connection. */
+/** The connection is healthy. */
 function isTransient(errno: number): boolean {
   return errno === EAGAIN || errno === EINTR;
 }

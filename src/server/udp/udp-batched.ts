@@ -18,7 +18,7 @@ export interface BatchedUdpOptions {
   readonly responseBytes: number;
 }
 
-/** The kernel is done with a packet that it was about to put into the socket's queue. */
+/** Time for the kernel to finish queuing a packet that it was delivering. */
 const IN_FLIGHT_MS = 1;
 /** Of 64 packets: more than a receive buffer holds. Kernels before 5.9 go on filling it. */
 const MOST_LAST_BATCHES = 256;
@@ -89,7 +89,7 @@ export function openBatchedUdp(
     for (let batches = 0; batches < MOST_LAST_BATCHES && drain() > 0; batches++);
   };
 
-  /** Packets go to sockets that share the address from now on. What was on its way here is answered. */
+  /** Packets go to sockets that share the address from now on. Packets already queued here are answered. */
   const stop = async (): Promise<void> => {
     if (stopped) return;
     stopped = true;

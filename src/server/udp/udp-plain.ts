@@ -30,7 +30,7 @@ export async function openPlainUdp(
 ): Promise<UdpSocket> {
   const only = await openOne(handler, address, options, false);
   if (!isWildcard(address.address)) return only;
-  // That the port is free is known now, and which one it is: sockets that may share it do not ask.
+  // The port is now known to be free: sockets that may share it do not report conflicts.
   await only.close();
   const { port } = only.bound;
   const wildcard = await openOne(handler, { ...address, port }, options, true);

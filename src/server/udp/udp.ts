@@ -8,7 +8,7 @@ export interface UdpSocket {
   readonly mode: 'batched' | 'plain';
   /** Lets others bind the same address, or no longer; false: they cannot. */
   share(on: boolean): boolean;
-  /** Receives nothing more, answers what was received; late responses are still sent, if the transport can. */
+  /** Stops receiving, answers queries already received; late responses are still sent, if the transport can. */
   stop(): Promise<void>;
   close(): Promise<void>;
 }

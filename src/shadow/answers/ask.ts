@@ -3,10 +3,10 @@ import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
 import type { ServerAddress } from '../../query/exchange.ts';
 
-/** Hands in the reply to question number `index`; undefined: there was none. */
+/** Delivers the reply to question number `index`; undefined: there was none. */
 export type OnReply = (index: number, reply: Buffer | undefined) => void;
 
-/** So many questions in a row had no reply: the server is taken to be down, and the rest is not asked. */
+/** After this many consecutive questions without a reply, the server is considered down, and the rest is not asked. */
 export class SilentServer extends Error {
   override readonly name = 'SilentServer';
 }
@@ -69,7 +69,7 @@ function askOverUdp({ server, perSecond }: Asking, queries: readonly Buffer[], o
       }
       more();
     }, PACE_MS);
-    // Nobody listens there yet: as if it had been lost.
+    // Connection refused: treated as a lost query.
     socket.on('error', (error: NodeJS.ErrnoException) => error.code !== 'ECONNREFUSED' && end(error));
     socket.on('message', (reply) => {
       const entry = reply.length < 2 ? undefined : waiting.get(reply.readUInt16BE(0));
@@ -83,7 +83,7 @@ function askOverUdp({ server, perSecond }: Asking, queries: readonly Buffer[], o
   });
 }
 
-/** Asks what the server left unanswered when it closed a connection again over another one. */
+/** Repeats the questions left unanswered by a closed connection over a new one. */
 async function askOverTcp(asking: Asking, queries: readonly Buffer[], onReply: OnReply): Promise<void> {
   const silence = createSilence(asking.server, 'TCP');
   let numbers = queries.map((_, index) => index);

@@ -1,4 +1,4 @@
-// What both servers are asked: all of a client's query that decides the answer.
+// A question for both servers: the parts of a client's query that determine the answer.
 import { composeMessage } from '../../dns/message/message.ts';
 import { parseNameKeepingCase } from '../../dns/name.ts';
 import { CLASS, FLAG, parseType } from '../../dns/types.ts';

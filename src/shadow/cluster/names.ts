@@ -1,19 +1,19 @@
-// Which names the cluster has, by the specification and from the API server's objects alone: what the reasons that speak
-// of names that exist, or do not, are held against.
+// The names of the cluster, by the specification and from the API server's objects alone: the reference for reasons
+// that depend on whether a name exists.
 import { reverseName } from '../../dns/name.ts';
 import type { Port } from './objects.ts';
 import type { EndpointAddress, PodMode, World, WorldService } from './world.ts';
 
 export type Standing =
-  /** Something is answered there. */
+  /** It has records. */
   | 'answers'
-  /** Something would be, were an endpoint of a service ready that publishes only such. */
+  /** It would have records if an endpoint of its service were ready. */
   | 'unready'
-  /** As above, and CoreDNS answers, for it does not know that the pod is dead. */
+  /** As above, but CoreDNS answers, because it does not know that the pod is dead. */
   | 'dead'
-  /** Endpoints are published there although their slices say that they are not ready. */
+  /** Its endpoints are published although their slices report them as not ready. */
   | 'unready-published'
-  /** It is there for names below it only. */
+  /** It exists for names below it only (empty non-terminal). */
   | 'empty';
 
 export interface Names {
@@ -92,7 +92,7 @@ function addService(service: WorldService, world: World, add: Add, addAbove: (na
     add(`${endpoint.label}.${name}`, standing);
     for (const port of isHeadless ? endpoint.ports : []) addPort(name, port, standing, add);
     const reverse = reverseName(endpoint.address);
-    // An address that nobody has is no name, but those above it are there.
+    // The name of an unused address does not exist, but the names above it do.
     if (standing === 'unready') addAbove(reverse);
     else add(reverse, standing);
   }
@@ -107,7 +107,7 @@ function addPort(name: string, { name: label, protocol = 'TCP', port }: Port, st
   if (label && port) add(`_${label}._${protocol.toLowerCase()}.${name}`, standing);
 }
 
-/** An address is no name, and an alias of itself leads nowhere. */
+/** An address is not a name, and an alias to itself leads nowhere. */
 export function isAnswerableAlias({ name, object }: WorldService): boolean {
   const target = targetOf(object.spec.externalName);
   return target !== name && !/^[0-9.]+$/.test(target);

@@ -1,4 +1,4 @@
-// Kubernetes objects, as much of them as the comparison reads.
+// Kubernetes objects: the fields that the comparison reads.
 
 export interface ObjectMetadata {
   readonly name: string;

@@ -1,5 +1,5 @@
-// The cluster as its API server has it: where the names to ask come from, and what the documented reasons are held
-// against. It is read on its own, so that a mistake of either server's reading is not repeated here.
+// The cluster according to its API server: the source of names to ask, and the reference for the documented
+// reasons. It is read independently, so that a mistake of either server in reading it is not repeated here.
 import { reverseName } from '../../dns/name.ts';
 import {
   type EndpointObject,
@@ -18,7 +18,7 @@ export interface EndpointAddress {
   readonly address: string;
   /** The label of its own name below the service's. */
   readonly label: string;
-  /** Not stated counts as ready. */
+  /** Unset counts as ready. */
   readonly isReady: boolean;
   readonly ports: readonly Port[];
   readonly endpoint: EndpointObject;
@@ -34,7 +34,7 @@ export interface WorldService {
   readonly endpoints: readonly EndpointAddress[];
 }
 
-/** An endpoint in the service that states it. */
+/** An endpoint with its service. */
 export interface Stated {
   readonly service: WorldService;
   readonly endpoint: EndpointAddress;
@@ -50,7 +50,7 @@ export interface World {
   serviceOf(name: string): WorldService | undefined;
   /** The endpoints that have this name, or whose address is this reverse name. */
   endpointsAt(name: string): readonly Stated[];
-  /** A pod that is not ready, going, or gone, or whose node is silent. */
+  /** A pod that is not ready, terminating or deleted, or whose node does not report. */
   isDead(endpoint: EndpointObject): boolean;
 }
 
@@ -59,7 +59,7 @@ export type ReadList = (path: string) => AsyncIterable<unknown>;
 
 /** Rejects with what reading rejects with. */
 export async function readWorld(zone: string, readList: ReadList): Promise<World> {
-  /** What is left of an object is kept: the whole ones of a large cluster would not fit. */
+  /** Keeps only the fields in use: the complete objects of a large cluster would not fit in memory. */
   const read = async <T, Kept = T>(path: string, keep: (object: T) => Kept) => {
     const kept: Kept[] = [];
     for await (const object of readList(path)) kept.push(keep(object as T));
@@ -114,7 +114,7 @@ export async function readWorld(zone: string, readList: ReadList): Promise<World
   };
 }
 
-/** Without a cluster's objects: what can be told without them still is. */
+/** Without the cluster's objects: reasons that do not depend on them still apply. */
 export function emptyWorld(zone: string): World {
   const none = { namespaces: [], services: [], pods: [], serviceOf: () => undefined };
   return { zone, ...none, endpointsAt: () => [], isDead: () => false };

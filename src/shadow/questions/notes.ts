@@ -1,4 +1,4 @@
-// What became of an input besides the questions in it.
+// Statistics of an input besides its questions.
 
 export interface Notes {
   /** "pcap" */

@@ -1,7 +1,7 @@
 // TCP segments of many connections → the DNS messages in them (RFC 1035 section 4.2.2: each after its length).
 import type { Segment } from './packet.ts';
 
-/** Bytes that nobody has seen yet of one direction of a connection. */
+/** Unprocessed bytes of one direction of a connection. */
 interface Stream {
   /** Sequence number of the next byte. */
   next: number;

@@ -1,4 +1,4 @@
-// What CoreDNS answers at names that nothing published, and types that it does not know.
+// CoreDNS's answers for unpublished names and unknown types.
 import { dashed } from '../cluster/names.ts';
 import type { Port } from '../cluster/objects.ts';
 import type { WorldService } from '../cluster/world.ts';
@@ -21,7 +21,7 @@ export const ANY: Reason = {
 export const APEX_NS: Reason = {
   id: 'apex-ns-name',
   rewrite({ question, name, type, world: { zone }, coreDns, healthdns }) {
-    // In another case than its configuration's it does not know its name at all.
+    // It does not recognize its own name in another case than in its configuration.
     const isNothing = isNodata(coreDns) || (isNxdomain(coreDns) && question.name !== name);
     if (!isNothing || healthdns.rcode !== 'NOERROR') return undefined;
     const isServer = name === `ns.dns.${zone}` && (type === 'A' || type === 'AAAA');
@@ -73,7 +73,7 @@ export const SRV_NAME_HAS_ADDRESSES: Reason = {
   },
 };
 
-/** CoreDNS takes off underscores where there are any, and what is empty then stands for every port. */
+/** CoreDNS strips leading underscores, and treats an empty result as a wildcard for every port. */
 export const LOOSE_SRV_NAMES: Reason = {
   id: 'loose-srv-names',
   rewrite(found) {

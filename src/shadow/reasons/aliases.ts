@@ -25,7 +25,7 @@ export const ALIASES: readonly Reason[] = [
   },
 ];
 
-/** The CNAMEs that the cluster's objects give, and then exactly what healthdns says of the name they lead to. */
+/** The CNAMEs that follow from the cluster's objects, then exactly healthdns's answer for their target. */
 async function followed({
   question,
   name,

@@ -1,4 +1,4 @@
-// Names that exist and CoreDNS denies, and one type that it denies nothing for.
+// Existing names that CoreDNS denies, and one type for which it never denies a name.
 import { isIP } from 'node:net';
 import type { Answer } from '../answers/answer.ts';
 import { type Case, isNodata, isNxdomain, type Reason } from './reason.ts';
@@ -7,7 +7,7 @@ const REVERSE = /\.(in-addr|ip6)\.arpa\.$/;
 const isAlwaysThere = (name: string, zone: string): boolean =>
   [zone, `svc.${zone}`, `pod.${zone}`, 'in-addr.arpa.', 'ip6.arpa.'].includes(name);
 
-/** CoreDNS says that a name does not exist which does, so healthdns says that it has nothing of the type. */
+/** CoreDNS answers NXDOMAIN for an existing name; healthdns answers NODATA. */
 function denied(id: string, applies: (found: Case) => boolean): Reason {
   return {
     id,
@@ -38,7 +38,7 @@ export const DENIALS: readonly Reason[] = [
       type !== 'PTR' && REVERSE.test(name) && /answers|unready-published|dead/.test(names.standing(name) ?? ''),
   ),
   {
-    // Of types that it has no records of: CoreDNS believes that somebody is there.
+    // For types without records: CoreDNS assumes that an endpoint exists.
     id: 'dead-pod',
     rewrite({ name, names, coreDns, healthdns }) {
       const applies = isNodata(coreDns) && isNxdomain(healthdns) && names.standing(name) === 'dead';

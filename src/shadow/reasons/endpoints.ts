@@ -1,4 +1,4 @@
-// Who is answered: pods that are dead, endpoints that are published unready, weights, and slices without a service.
+// Differences in the endpoints answered: dead pods, endpoints published while not ready, weights, and slices without a service.
 import { type Answer, type AnswerRecord, line } from '../answers/answer.ts';
 import type { EndpointAddress, Stated, World, WorldService } from '../cluster/world.ts';
 import { type Case, type Pair, type Reason, withoutRecords } from './reason.ts';
@@ -36,7 +36,7 @@ function isAsked(endpoint: EndpointAddress, name: string, service: WorldService)
   );
 }
 
-/** Glue stands at the name of the endpoint. */
+/** The owner of glue is the name of the endpoint. */
 function isAt(endpoint: EndpointAddress, record: AnswerRecord, service: WorldService): boolean {
   return record.name !== `${endpoint.label}.${service.name}`
     ? record.type === 'SRV' || !record.name.endsWith(`.${service.name}`) || record.name.startsWith('_')
@@ -54,7 +54,7 @@ function without(answer: Answer, found: Case, areLeftOut: (stated: readonly Stat
     return stated.length === 0 || !areLeftOut(stated) || shared.has(withoutWeight(record));
   };
   const answers = answer.answers.filter(kept);
-  // Glue is there for the sake of an answer, and goes with the last one.
+  // Glue belongs to an answer, and is removed with its last record.
   const targets = new Set(answers.map(({ rdata }) => rdata.split(' ')[3]));
   const additionals = answer.additionals.filter(
     (one) => (found.type === 'SRV' ? targets.has(one.name) : true) && kept(one),
@@ -65,7 +65,7 @@ function without(answer: Answer, found: Case, areLeftOut: (stated: readonly Stat
   return changed ? rewritten : undefined;
 }
 
-/** What CoreDNS says where nothing is left: the name may answer otherwise. */
+/** CoreDNS's outcome if no records remain: the name may have other records. */
 const denialAt = ({ name, names }: Case): string => (names.standing(name) === 'answers' ? 'NOERROR' : 'NXDOMAIN');
 
 const withoutWeight = (record: AnswerRecord): string =>
@@ -122,12 +122,12 @@ export const SLICES_DISAGREE: Reason = {
     const [theirs, ours] = settled as [Answer, Answer];
     if (theirs === coreDns && ours === healthdns) return denialInDispute(found, areDisputed);
     if (theirs.answers.length > 0 && ours.answers.length > 0) return { coreDns: theirs, healthdns: ours };
-    // Nothing else is there: even whether the name is depends on whom one believes.
+    // There is nothing else: even the existence of the name depends on which slice is right.
     return theirs.answers.length + ours.answers.length === 0 ? { coreDns: healthdns } : undefined;
   },
 };
 
-/** Neither has records of the type; whether the name exists depends on whom one believes. */
+/** Neither has records of the type; whether the name exists depends on which slice is right. */
 function denialInDispute(found: Case, areDisputed: (stated: readonly Stated[]) => boolean): Partial<Pair> | undefined {
   const { name, world, coreDns, healthdns } = found;
   if (coreDns.answers.length + healthdns.answers.length > 0) return undefined;
@@ -173,7 +173,7 @@ export const GLUE_OF_NAME: Reason = {
   },
 };
 
-/** Weights that are equal among themselves in either answer say the same (RFC 2782). */
+/** If all weights within each answer are equal, both answers are equivalent (RFC 2782). */
 export const SRV_WEIGHT: Reason = {
   id: 'srv-weight',
   isHealth: true,

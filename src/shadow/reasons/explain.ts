@@ -21,7 +21,7 @@ import { CACHED_TTL, FORWARDED_ANSWER, RECURSION_AVAILABLE, REFUSED, REVERSE_FAL
 import type { Case, Reason } from './reason.ts';
 import { GLUE_LIMIT, TOO_LARGE, TRUNCATION } from './truncation.ts';
 
-/** In the order in which they apply: what is asked for and how much fits before who is answered before how it is said. */
+/** In the order in which they apply: question and size limits, then the endpoints answered, then the form of the answer. */
 export const REASONS: readonly Reason[] = [
   TRUNCATION,
   TOO_LARGE,

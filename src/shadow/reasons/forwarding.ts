@@ -1,4 +1,4 @@
-// Servers as they are installed, rather than for the comparison: they forward, and CoreDNS caches what its cluster says.
+// Differences of production servers: both forward, and CoreDNS caches the names of its cluster.
 import { type Answer, type AnswerRecord, line } from '../answers/answer.ts';
 import { isBelow, isReverse } from '../cluster/names.ts';
 import type { Case, Reason } from './reason.ts';

@@ -16,18 +16,18 @@ export interface Case extends Pair {
   readonly world: World;
   readonly names: Names;
   readonly pods: PodMode;
-  /** Asks the server of that name something else. */
+  /** Sends another question to one of the servers. */
   ask(server: keyof Pair, question: Question): Promise<Answer>;
 }
 
 /**
- * A documented difference, by its id in docs/differences-from-coredns.md. Where it applies, and only there, it rewrites one
- * side as the other would have said it; two answers are explained when they are equal after all reasons that applied.
+ * A documented difference, by its id in docs/differences-from-coredns.md. Only where it applies, it rewrites one
+ * side into the form of the other; two answers are explained when they are equal after all reasons that applied.
  * undefined where it does not apply.
  */
 export interface Reason {
   readonly id: string;
-  /** Whose answer is right depends on what is alive. */
+  /** The correct answer depends on which instances are alive. */
   readonly isHealth?: boolean;
   rewrite(found: Case): Partial<Pair> | undefined | Promise<Partial<Pair> | undefined>;
 }

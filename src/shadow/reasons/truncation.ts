@@ -1,5 +1,5 @@
-// Over UDP not everything fits, and the servers cut in different places. What counts is what a client gets that asks again
-// over TCP, as TC tells it to.
+// The servers truncate UDP responses at different places. The comparison is of what a client gets when it retries
+// over TCP, as TC requires.
 import { line, sameAnswer } from '../answers/answer.ts';
 import { udpLimit } from '../answers/question.ts';
 import type { Reason } from './reason.ts';
@@ -38,7 +38,7 @@ export const TRUNCATION: Reason = {
 
 const TCP_FULL_BYTES = 60_000;
 
-/** Over TCP too not everything fits, and there is nothing to ask again over: either says as much as fits of one RRset. */
+/** Even over TCP not everything fits, and there is no other transport: both answer as much of one RRset as fits. */
 export const TOO_LARGE: Reason = {
   id: 'truncation',
   rewrite({ name, type, coreDns, healthdns }) {

@@ -148,13 +148,14 @@ program
   .summary('validate a configuration file')
   .description('Validates a configuration file: reports every problem, or what the file would serve.')
   .argument('[file]', 'configuration', 'zones.yaml')
+  .option('--node', 'it is the file of healthdns node')
   .addHelpText(
     'after',
-    '\nExit codes: 0 valid; 1 problems, each as FILE:LINE:COLUMN; 2 invalid command line\n\nExample:\n  healthdns check zones.yaml',
+    '\nExit codes: 0 valid; 1 problems, each as FILE:LINE:COLUMN; 2 invalid command line\n\nExamples:\n  healthdns check zones.yaml\n  healthdns check --node node.yaml',
   )
-  .action(async (file: string) => {
-    const { check } = await import('../config/loading/check.ts');
-    exitCode = await check(file, output);
+  .action(async (file: string, { node = false }: { readonly node?: boolean }) => {
+    const { check, checkNode } = await import('../config/loading/check.ts');
+    exitCode = await (node ? checkNode : check)(file, output);
   });
 
 program

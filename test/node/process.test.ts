@@ -10,7 +10,7 @@ import { loadNodeConfig } from '../../src/config/loading/load-node.ts';
 import { composeMessage, parseMessage } from '../../src/dns/message/message.ts';
 import { parseName } from '../../src/dns/name.ts';
 import { CLASS, FLAG, TYPE } from '../../src/dns/types.ts';
-import { repository, temporaryFolder } from '../support/command.ts';
+import { healthdns, repository, temporaryFolder } from '../support/command.ts';
 import { type FakeReplica, startFakeReplica } from '../support/fake-replica.ts';
 import { until } from '../support/until.ts';
 
@@ -78,8 +78,24 @@ async function ask(port: number): Promise<string | undefined> {
 test('a file with problems is refused with their places, and exit code 1', async (t) => {
   const { exited, errors } = start(t, await fileOf(t, 'zones: []\nreplicas: { push: 10.0.0.1, serverNam: x }\n'));
   assert.equal(await exited, 1);
-  assert.match(errors(), /node\.yaml:2:19: `push`: expected ADDRESS:PORT/);
+  assert.match(errors(), /node\.yaml:2:19: `push`: expected ADDRESS:PORT .*"10\.0\.0\.1": write 10\.0\.0\.1:853$/m);
   assert.match(errors(), /node\.yaml:2:29: unknown key `serverNam`/);
+});
+
+test('check reads the file of a node, and says how where it is taken for zones.yaml', async (t) => {
+  const replicas = 'replicas: { push: "10.0.0.1:853", serverName: push.example }';
+  const good = await fileOf(t, `listen: "127.0.0.1:5300"\nzones: [x.test]\n${replicas}\n`);
+  const checked = await healthdns('check', '--node', good);
+  assert.deepEqual([checked.code, checked.stderr], [0, '']);
+  assert.match(
+    checked.stdout,
+    /^zones x\.test\. from 10\.0\.0\.1:853 \(TLS, certificate for push\.example\)\nrest {2}REFUSED/m,
+  );
+  const taken = await healthdns('check', good);
+  assert.deepEqual([taken.code, /healthdns check --node .*node\.yaml$/m.test(taken.stderr)], [1, true]);
+  const bad = await healthdns('check', '--node', await fileOf(t, `zones: [x.test]\n${replicas}\nhold: { rrset: 5 }\n`));
+  assert.equal(bad.code, 1);
+  assert.match(bad.stderr, /node\.yaml:3:9: unknown key `rrset`, did you mean `rrsets`\?\n.*: 1 problem\n$/);
 });
 
 test('sections of zones.yaml mean the same in the file of a node', async (t) => {

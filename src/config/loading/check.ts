@@ -1,9 +1,10 @@
-// `healthdns check zones.yaml`: prints every problem, or a summary of what would be served.
-
+// `healthdns check zones.yaml`, or `--node node.yaml`: prints every problem, or a summary of what would be served.
 import { formatProblem } from '../../reading/problem.ts';
 import type { Config, ZoneConfig } from '../config.ts';
+import type { NodeConfig } from '../node-config.ts';
 import { formatListenAddress } from '../sections/listen.ts';
 import { loadConfig } from './load.ts';
+import { loadNodeConfig } from './load-node.ts';
 
 export interface CheckOutput {
   /** The summary, line by line. */
@@ -20,12 +21,44 @@ export async function check(file: string, output: CheckOutput): Promise<0 | 1> {
   if (!result.ok) {
     for (const problem of result.problems) output.err(formatProblem(problem));
     output.err(`${file}: ${count(result.problems.length, 'problem')}`);
+    if (result.problems.some(({ path }) => path === 'replicas'))
+      output.err(`If it is for \`healthdns node\`: healthdns check --node ${file}`);
     return 1;
   }
-  output.out(`${file}: valid${result.warnings.length > 0 ? `, with ${count(result.warnings.length, 'warning')}` : ''}`);
+  output.out(`${file}: valid${andWarnings(result.warnings)}`);
   for (const line of summary(result.config)) output.out(line);
   return 0;
 }
+
+/** The same for the file of `healthdns node`. */
+export async function checkNode(file: string, output: CheckOutput): Promise<0 | 1> {
+  const result = await loadNodeConfig(file);
+  if (!result.ok) {
+    for (const problem of result.problems) output.err(problem);
+    output.err(`${file}: ${count(result.problems.length, 'problem')}`);
+    return 1;
+  }
+  for (const warning of result.warnings) output.err(`warning: ${warning}`);
+  output.out(`${file}: valid${andWarnings(result.warnings)}`);
+  for (const line of nodeSummary(result.config)) output.out(line);
+  return 0;
+}
+
+const andWarnings = ({ length }: readonly unknown[]): string =>
+  length > 0 ? `, with ${count(length, 'warning')}` : '';
+
+function nodeSummary(config: NodeConfig): string[] {
+  const { listen, http, zones, replicas, forward } = config;
+  const certificate = replicas.tls === undefined ? 'plain TCP' : `TLS${named(replicas.tls.serverName)}`;
+  return [
+    `DNS   ${listen.map(formatListenAddress).join(', ')} (UDP and TCP)`,
+    `HTTP  ${http.map(formatListenAddress).join(', ') || 'off'}`,
+    `zones ${listed(zones)} from ${replicas.push.map(formatListenAddress).join(', ')} (${certificate})`,
+    `rest  ${otherNames({ forward: forward.routes.length === 0 && forward.hosts === undefined && forward.templates.length === 0 ? undefined : forward })}`,
+  ];
+}
+
+const named = (name: string | undefined): string => (name === undefined ? '' : `, certificate for ${name}`);
 
 /** A summary for people: addresses, then a line for each zone. */
 export function summary(config: Config): string[] {

@@ -18,6 +18,16 @@ const EXPECTED = 'ADDRESS:PORT such as "127.0.0.1:53" or "[::]:53"';
 
 export const listenAddress = text(EXPECTED, 'ADDRESS:PORT; IPv6 addresses in brackets.', problemOf);
 
+/** Of DNS Push, on the port of DNS over TLS. */
+export const pushAddress = text(forPush(EXPECTED), 'ADDRESS:PORT; IPv6 addresses in brackets.', (value) => {
+  const problem = problemOf(value);
+  return problem === undefined ? undefined : forPush(problem);
+});
+
+function forPush(advice: string): string {
+  return advice.replace(/:53(?="|$)/g, ':853');
+}
+
 export const listenEntry = v.optional(
   oneOrMany(
     listenAddress,

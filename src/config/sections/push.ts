@@ -5,7 +5,7 @@ import type { PushSettings } from '../../plane/settings.ts';
 import { type Reporter, shown } from '../../reading/problem.ts';
 import { flag, integer, mapping, oneOrMany, text } from '../../reading/shape.ts';
 import type { PushConfig } from '../config.ts';
-import { formatListenAddress, listenAddress, parseListenAddress } from './listen.ts';
+import { formatListenAddress, parseListenAddress, pushAddress } from './listen.ts';
 import { absoluteName, domainName } from './names.ts';
 import { checkTlsFiles } from './upstream-tls.ts';
 
@@ -25,7 +25,7 @@ const tlsEntry = mapping(
 export const pushEntry = v.optional(
   mapping(
     {
-      listen: oneOrMany(listenAddress, 'Addresses to serve DNS Push on, over TLS.'),
+      listen: oneOrMany(pushAddress, 'Addresses to serve DNS Push on, over TLS.'),
       tls: v.optional(tlsEntry),
       plaintext: v.optional(
         flag('Plain TCP instead of `tls`. For tests: RFC 8765 forbids it, and other clients refuse it.'),

@@ -5,14 +5,14 @@ import type { Reporter } from '../../reading/problem.ts';
 import { flag, integer, mapping, oneOrMany, seconds, text } from '../../reading/shape.ts';
 import type { HoldConfig, ReplicasConfig } from '../node-config.ts';
 import { targets, upstreamsOf } from './forward.ts';
-import { listenAddress, parseListenAddress } from './listen.ts';
+import { parseListenAddress, pushAddress } from './listen.ts';
 import { domainName } from './names.ts';
 import { checkTlsFiles } from './upstream-tls.ts';
 
 export const replicasEntry = mapping(
   {
     push: oneOrMany(
-      listenAddress,
+      pushAddress,
       'Addresses of `push.listen` of the replicas, or of a Service in front of them. One has the session, the next is used when it is lost.',
     ),
     dns: v.optional(targets, []),

@@ -336,6 +336,7 @@ export class Forwarder {
         isOurs: deps.isOurs,
         isOthers: deps.isOthers,
         isForbidden: rebindingFilter(settings, counters),
+        errorText: settings.errorText,
       },
       ourAnswer: deps.ourAnswer,
       dns64,

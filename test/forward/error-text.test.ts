@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Message } from '../../src/dns/message/message.ts';
 import { extendedErrors } from '../../src/dns/message/opt.ts';
-import { EDE, RCODE } from '../../src/dns/types.ts';
+import { EDE, OPTION, RCODE } from '../../src/dns/types.ts';
 import { FORWARD_DEFAULTS } from '../../src/plane/forward-settings.ts';
 import { forwarder, routeTo, upstream } from '../support/forwarding.ts';
-import type { Asked } from '../support/scripted-upstream.ts';
+import { type Asked, SOA } from '../support/scripted-upstream.ts';
 import { throughEngine } from '../support/through-engine.ts';
 
 const fails = (asked: Asked) => asked.send(asked.reply({ rcode: RCODE.SERVFAIL }));
@@ -63,4 +63,20 @@ test('with errorText: false, failures carry the code without a text', async () =
   assert.equal(FORWARD_DEFAULTS.errorText, true);
   assert.equal(errorOf(await ask('www.example. A'))?.text, '');
   assert.equal(errorOf(cached('www.example. A')!)?.text, '');
+});
+
+test('the text of an extended error is passed on with an answer, also from the cache, where it fits and is wanted', async () => {
+  const why = '0 of 2 healthy: a1 500 Internal Server Error';
+  const data = Uint8Array.of(0, EDE.OTHER, ...Buffer.from(`${why}\u0007`));
+  const edns = { udpBytes: 1232, version: 0, dnssecOk: false, options: [{ code: OPTION.EDE, data }] };
+  const explaining = await upstream((asked) => asked.send(asked.reply({ authorities: SOA, edns })));
+  const expected = { infoCode: EDE.OTHER, text: `${why}?` };
+  const { ask, cached } = forwarder([explaining]);
+  assert.deepEqual(errorOf(await ask('www.example. A')), expected);
+  for (let i = 0; i < 2; i++) assert.deepEqual(errorOf(cached('www.example. A')!), expected);
+  assert.equal(cached('www.example. A', { edns: false })?.authorities.length, 1);
+  const whole = cached('www.example. A', { maxBytes: 130 })!;
+  assert.deepEqual([errorOf(whole), whole.authorities.length], [{ infoCode: EDE.OTHER, text: '' }, 1]);
+  const silenced = forwarder([explaining], { settings: { errorText: false } });
+  assert.deepEqual(errorOf(await silenced.ask('www.example. A')), { infoCode: EDE.OTHER, text: '' });
 });

@@ -11,11 +11,15 @@ import type { Answer } from '../upstream/answer.ts';
 import { ASKED_DNSSEC, bitsOf, type ForwardQuestion } from '../upstream/question.ts';
 
 export interface CacheEntry {
-  /** From `start` on a message of `length` bytes (ID 0, no OPT), then 16 bits for the offset of each of its TTLs. */
+  /**
+   * From `start` on a message of `length` bytes (ID 0, no OPT), then 16 bits for the offset of each of its TTLs, and the
+   * text beside `ede`.
+   */
   readonly bytes: Uint8Array;
   readonly start: number;
   readonly length: number;
   readonly ttlCount: number;
+  readonly textBytes: number;
   /** Offset just after QCLASS. */
   readonly questionEnd: number;
   readonly type: number;
@@ -60,6 +64,7 @@ export function makeEntry(...parts: readonly Partial<CacheEntry>[]): EntryView {
     start: 0,
     length: 0,
     ttlCount: 0,
+    textBytes: 0,
     questionEnd: 0,
     type: 0,
     addressBytes: 4,
@@ -116,7 +121,7 @@ export function standIn(entry: CacheEntry, bits: number): CacheEntry {
   const plain = answers.filter(isPlain);
   const content = { rcode: entry.rcode, answers: plain, authority: authorities.filter(isPlain) };
   const { bytes, length, ttlCount } = composeMessage(questions[0], content);
-  return makeEntry(entry, { bytes, length, ttlCount }, rotatable(plain, entry.type), { start: 0, bits });
+  return makeEntry(entry, { bytes, length, ttlCount, textBytes: 0 }, rotatable(plain, entry.type), { start: 0, bits });
 }
 
 /** How long an answer is kept: its TTL within the bounds of its kind; 0: not at all. */
@@ -129,7 +134,10 @@ function cacheSeconds(settings: CacheSettings, rcode: number, hasData: boolean, 
     : Math.min(Math.max(ttlSeconds, settings.minNegativeTtlSeconds), settings.maxNegativeTtlSeconds);
 }
 
-type Content = Pick<Answer, 'rcode' | 'authentic' | 'truncated' | 'ede' | 'hasData' | 'answers' | 'authority'>;
+type Content = Pick<
+  Answer,
+  'rcode' | 'authentic' | 'truncated' | 'ede' | 'edeText' | 'hasData' | 'answers' | 'authority'
+>;
 
 function compose(question: ForwardQuestion, content: Content, seconds: number, nowMs: number): CacheEntry {
   const entry = makeEntry();
@@ -137,6 +145,7 @@ function compose(question: ForwardQuestion, content: Content, seconds: number, n
   entry.bytes = bytes;
   entry.length = length;
   entry.ttlCount = ttlCount;
+  entry.textBytes = content.edeText?.length ?? 0;
   entry.questionEnd = HEADER_BYTES + question.name.length + 4;
   entry.type = question.type;
   entry.bits = bitsOf(question);
@@ -165,7 +174,7 @@ const scratch = new Uint8Array(2 * MAX_MESSAGE_BYTES + MAX_NAME_BYTES + 10);
  */
 function composeMessage(
   question: Pick<ForwardQuestion, 'name' | 'type'>,
-  { rcode, answers, authority }: Pick<Content, 'rcode' | 'answers' | 'authority'>,
+  { rcode, answers, authority, edeText = '' }: Pick<Content, 'rcode' | 'answers' | 'authority' | 'edeText'>,
 ) {
   // Upstreams may have repeated the name in another spelling than the client's.
   const writer = new WireWriter(scratch, 'ignoring-case');
@@ -190,9 +199,10 @@ function composeMessage(
   writeUint16(scratch, 6, writeAll(answers));
   writeUint16(scratch, 8, writeAll(authority));
   const length = writer.at;
-  const bytes = new Uint8Array(length + 2 * ttlOffsets.length);
+  const bytes = new Uint8Array(length + 2 * ttlOffsets.length + edeText.length);
   bytes.set(scratch.subarray(0, length));
   for (const [i, offset] of ttlOffsets.entries()) writeUint16(bytes, length + 2 * i, offset);
+  bytes.set(Buffer.from(edeText, 'latin1'), length + 2 * ttlOffsets.length);
   return { bytes, length, ttlCount: ttlOffsets.length, isWhole };
 }
 
@@ -204,6 +214,12 @@ function rotatable(answers: readonly MessageRecord[], type: number): { rotateFro
   let end = rotateFrom;
   while (end < answers.length && answers[end].type === type) end++;
   return { rotateFrom, rotateCount: end - rotateFrom };
+}
+
+/** The text beside `ede`; '': none. */
+export function textOf({ bytes, start, length, ttlCount, textBytes }: CacheEntry): string {
+  const from = start + length + 2 * ttlCount;
+  return String.fromCharCode(...bytes.subarray(from, from + textBytes));
 }
 
 /** The records, read back from the bytes. */

@@ -1,9 +1,9 @@
 // A cache entry as bytes in a slab's slot, and back. Only this file knows the layout. Entries as objects would take several
 // times the memory (bench/RESULTS.md, MiB resident after 100,000 names more).
 //
-//   words    0 length   1 TTLs      2 questionEnd, type   3 rcode, bits, flags   4 ede + 1, rotateFrom   5 rotateCount, hits
+//   words    0 length, text bytes   1 TTLs      2 questionEnd, type   3 rcode, bits, flags   4 ede + 1, rotateFrom   5 rotateCount, hits
 //   doubles  4 storedMs 5 expiresMs 6 windowStartMs       7 staleUntilMs
-//   bytes    64 … the message, 16 bits for each TTL
+//   bytes    64 … the message, 16 bits for each TTL, the text
 import { TYPE } from '../../dns/types.ts';
 import type { Chunk } from '../../memory/slab.ts';
 import { type CacheEntry, type EntryView, makeEntry } from './entry.ts';
@@ -14,13 +14,13 @@ const AUTHENTIC = 1 << 25;
 const REFRESHING = 1 << 26;
 
 export function packedBytes(entry: CacheEntry): number {
-  return HEAD_BYTES + entry.length + 2 * entry.ttlCount;
+  return HEAD_BYTES + entry.length + 2 * entry.ttlCount + entry.textBytes;
 }
 
 export function pack(entry: CacheEntry, chunk: Chunk, offset: number): void {
   const { bytes, words, doubles } = chunk;
   const word = offset >> 2;
-  words[word] = entry.length;
+  words[word] = (entry.textBytes << 16) | entry.length;
   words[word + 1] = entry.ttlCount;
   words[word + 2] = (entry.questionEnd << 16) | entry.type;
   words[word + 4] = ((entry.ede + 1) << 16) | entry.rotateFrom;
@@ -30,7 +30,7 @@ export function pack(entry: CacheEntry, chunk: Chunk, offset: number): void {
   // Byte by byte: a view of the entry's small array would make V8 move it out of its heap, at the price of the whole entry.
   const { bytes: from, start } = entry;
   const to = offset + HEAD_BYTES;
-  const length = entry.length + 2 * entry.ttlCount;
+  const length = entry.length + 2 * entry.ttlCount + entry.textBytes;
   for (let i = 0; i < length; i++) bytes[to + i] = from[start + i];
 }
 
@@ -54,7 +54,8 @@ export function unpack(view: EntryView, { bytes, words, doubles }: Chunk, offset
   const flags = words[word + 3];
   view.bytes = bytes;
   view.start = offset + HEAD_BYTES;
-  view.length = words[word];
+  view.length = words[word] & 0xffff;
+  view.textBytes = words[word] >>> 16;
   view.ttlCount = words[word + 1];
   view.questionEnd = words[word + 2] >>> 16;
   view.type = words[word + 2] & 0xffff;
@@ -76,6 +77,6 @@ export function unpack(view: EntryView, { bytes, words, doubles }: Chunk, offset
 
 /** A separate entry, which outlives the next lookup in the cache. */
 export function copyOf(view: CacheEntry): CacheEntry {
-  const bytes = view.bytes.slice(view.start, view.start + view.length + 2 * view.ttlCount);
+  const bytes = view.bytes.slice(view.start, view.start + view.length + 2 * view.ttlCount + view.textBytes);
   return makeEntry(view, { bytes, start: 0 });
 }

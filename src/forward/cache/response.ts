@@ -13,7 +13,7 @@ import {
   ASKED_EDNS,
   ASKED_RECURSION,
 } from '../upstream/question.ts';
-import type { CacheEntry } from './entry.ts';
+import { type CacheEntry, textOf } from './entry.ts';
 
 const LARGEST_RESPONSE = 65_535 + 64;
 
@@ -117,7 +117,10 @@ function writeAnswer(entry: CacheEntry, query: Uint8Array, how: Rendering, out: 
   const shown = entry.authentic && how.fixedTtlSeconds < 0 && (how.asked & (ASKED_AUTHENTIC | ASKED_DNSSEC)) !== 0;
   writeFlags(query, how.asked, entry.rcode, isCut || entry.truncated, shown, out, start);
   const length = isCut ? questionEnd : entry.length;
-  return optBytes === 0 ? length : appendOpt(how.asked, entry.rcode, how.ede, '', out, start, length);
+  if (optBytes === 0) return length;
+  // Left out where it does not fit, and where the error is that the answer is stale.
+  const hasText = entry.textBytes > 0 && how.fixedTtlSeconds < 0 && length + optBytes + entry.textBytes <= how.maxBytes;
+  return appendOpt(how.asked, entry.rcode, how.ede, hasText ? textOf(entry) : '', out, start, length);
 }
 
 /** Creating a view to copy with costs as much as copying about a hundred bytes one by one ("hit, 1 A"). */

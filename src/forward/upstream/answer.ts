@@ -26,6 +26,8 @@ export interface Answer {
   readonly truncated: boolean;
   /** EDE of the upstream (RFC 8914); -1: none. */
   readonly ede: number;
+  /** Its EXTRA-TEXT, as `extraText` leaves it. */
+  readonly edeText?: string;
 }
 
 /**

@@ -1,5 +1,6 @@
 // Filters an upstream's reply: the records that answer the question and that the upstream is trusted for, nothing else
 // (RFC 5452 section 6, RFC 2181 section 5.4.1). Glue, additional data and records of other names never get further.
+import { extraText } from '../../dns/extra-text.ts';
 import { NO_EDE } from '../../dns/fast/response-writer.ts';
 import { MAX_CNAME_CHAIN, MAX_TTL_SECONDS } from '../../dns/limits.ts';
 import { hasFlag, type Message, parseMessage } from '../../dns/message/message.ts';
@@ -20,6 +21,8 @@ export interface JudgeRules {
   isOthers?(name: WireName, question: ForwardQuestion): boolean;
   /** Addresses no upstream may answer for this name (rebinding). */
   isForbidden?(name: WireName, type: number, rdata: Uint8Array): boolean;
+  /** false: without the text of an extended error. */
+  readonly errorText?: boolean;
 }
 
 /** The reply is a referral or makes no sense as an answer: another upstream may do better. */
@@ -48,6 +51,7 @@ export function judgeReply(reply: Uint8Array, question: ForwardQuestion, rules: 
   if (kept.length === data.length) refuseReferral(sections.authorities, rcode, answers, authority, question);
   const signed = withSignatures(sections.answers, answers, question);
   for (const record of [...signed, ...authority]) checkRdata(record);
+  const [error] = extendedErrors(message.edns);
   const soa = hasData ? undefined : authority.find((record) => record.type === TYPE.SOA);
   return {
     rcode: endsElsewhere ? RCODE.NOERROR : rcode,
@@ -60,7 +64,8 @@ export function judgeReply(reply: Uint8Array, question: ForwardQuestion, rules: 
     ttlSeconds: hasData || soa ? smallestTtl([...answers, ...authority], soa) : 0,
     // The rest of a chain that leads into an own zone comes from that zone.
     truncated: hasFlag(message, FLAG.TC) && !endsElsewhere,
-    ede: extendedErrors(message.edns)[0]?.infoCode ?? NO_EDE,
+    ede: error?.infoCode ?? NO_EDE,
+    edeText: rules.errorText === false ? '' : extraText(error?.text ?? ''),
   };
 }
 

@@ -49,12 +49,13 @@ const andWarnings = ({ length }: readonly unknown[]): string =>
 
 function nodeSummary(config: NodeConfig): string[] {
   const { listen, http, zones, replicas, forward } = config;
+  const isForwarding = forward.routes.length + forward.templates.length > 0 || forward.hosts !== undefined;
   const certificate = replicas.tls === undefined ? 'plain TCP' : `TLS${named(replicas.tls.serverName)}`;
   return [
     `DNS   ${listen.map(formatListenAddress).join(', ')} (UDP and TCP)`,
     `HTTP  ${http.map(formatListenAddress).join(', ') || 'off'}`,
     `zones ${listed(zones)} from ${replicas.push.map(formatListenAddress).join(', ')} (${certificate})`,
-    `rest  ${otherNames({ forward: forward.routes.length === 0 && forward.hosts === undefined && forward.templates.length === 0 ? undefined : forward })}`,
+    `rest  ${otherNames({ forward: isForwarding ? forward : undefined })}`,
   ];
 }
 

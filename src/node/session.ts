@@ -82,7 +82,11 @@ export class Session implements Subscriber {
     socket.on(ready, () => this.open());
     socket.on('data', (chunk: Buffer) => this.receive(chunk));
     socket.on('error', (error: NodeJS.ErrnoException) => this.end(socketReason(error)));
-    socket.on('end', () => this.end('closed by the replica'));
+    socket.on('end', () => {
+      // Also the kernel of a process that was killed sends this: until then, everything that it knew has arrived.
+      this.lastHeardMs = this.clock.monotonicMs();
+      this.end('closed by the replica');
+    });
     socket.on('close', () => this.end('closed by the replica'));
     this.timer = clock.setTimeout(() => this.end(`no connection within ${CONNECT_MS / 1000} s`), CONNECT_MS);
   }

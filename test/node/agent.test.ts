@@ -156,6 +156,17 @@ test('after the session is lost, records age by their TTL with EDE 3, and are ne
   assert.match(explainName(agent, parseName('www.test.')), /A nothing that is held is young enough without a session;/);
 });
 
+test('records age from the end of a session that the replica closed, however long it had nothing to say', async (t) => {
+  const { agent, clock, replica } = await setUp(t, WWW);
+  await hold(agent, 'www.test. A');
+  replica.script = () => true;
+  await clock.advance(10_000);
+  for (const socket of replica.sockets) socket.end();
+  await until(() => agent.replicas.session(), undefined);
+  await clock.advance(2_500);
+  assert.equal(await agent.answer('www.test. A'), BOTH.replaceAll(' 5 IN', ' 2 IN'));
+});
+
 test('a new session replaces whole RRsets, those that are empty now as well', async (t) => {
   const { agent, clock, replica } = await setUp(t, `${WWW}\n api.test. 5 IN A 192.0.2.7`);
   await hold(agent, 'www.test. A');

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
 import { healthdns, launcher, serving, temporaryFolder } from '../support/command.ts';
-import { freePorts } from '../support/control-plane.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { requirement } from '../support/requirement.ts';
 import { until } from '../support/until.ts';
 

@@ -4,7 +4,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { coloured, table, wantsColour } from '../../src/cli/table.ts';
-import { freePort, healthdns, type Serving, serving, temporaryFolder } from '../support/command.ts';
+import { healthdns, type Serving, serving, temporaryFolder } from '../support/command.ts';
+import { freePort } from '../support/free-ports.ts';
 import { until } from '../support/until.ts';
 
 let server: Serving;

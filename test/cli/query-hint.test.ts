@@ -3,7 +3,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { hintsFor } from '../../src/cli/query-hint.ts';
-import { freePort, healthdns, serving, temporaryFolder } from '../support/command.ts';
+import { healthdns, serving, temporaryFolder } from '../support/command.ts';
+import { freePort } from '../support/free-ports.ts';
 
 test('query suggests names for one that does not exist, from the server that HEALTHDNS_HTTP names', async (t) => {
   const folder = await temporaryFolder(t);

@@ -8,15 +8,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
-import {
-  freePort,
-  healthdns,
-  launcher,
-  repository,
-  type Serving,
-  serving,
-  temporaryFolder,
-} from '../support/command.ts';
+import { healthdns, launcher, repository, type Serving, serving, temporaryFolder } from '../support/command.ts';
+import { freePort } from '../support/free-ports.ts';
 import { requirement } from '../support/requirement.ts';
 import { until } from '../support/until.ts';
 

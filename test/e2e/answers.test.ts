@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { NODES, PODS, pod, podStatus, SERVICES, SLICES, service } from '../support/cluster-objects.ts';
 import { type Serving, serving } from '../support/command.ts';
-import { type ControlPlane, freePorts, startControlPlane } from '../support/control-plane.ts';
+import { type ControlPlane, startControlPlane } from '../support/control-plane.ts';
 import { dig, digAddresses } from '../support/dig.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { requirement } from '../support/requirement.ts';
 import { until } from '../support/until.ts';
 

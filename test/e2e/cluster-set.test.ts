@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { defineServiceImports, endpoint, SERVICE_IMPORTS, SLICES, slice } from '../support/cluster-objects.ts';
 import { type Serving, serving } from '../support/command.ts';
-import { type ControlPlane, freePorts, startControlPlane } from '../support/control-plane.ts';
+import { type ControlPlane, startControlPlane } from '../support/control-plane.ts';
 import { dig, digAddresses } from '../support/dig.ts';
 import { followCluster, testKubernetesConfig } from '../support/followed-cluster.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { requirement } from '../support/requirement.ts';
 import { until } from '../support/until.ts';
 

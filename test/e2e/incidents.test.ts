@@ -10,8 +10,9 @@ import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { type ApiRelay, startApiRelay } from '../support/api-relay.ts';
 import { endpoint, NODES, PODS, pod, podStatus, SERVICES, SLICES, service, slice } from '../support/cluster-objects.ts';
-import { freePort, healthdns, type Serving, serving } from '../support/command.ts';
+import { healthdns, type Serving, serving } from '../support/command.ts';
 import { type ControlPlane, startControlPlane } from '../support/control-plane.ts';
+import { freePort } from '../support/free-ports.ts';
 import { requirement } from '../support/requirement.ts';
 import { until } from '../support/until.ts';
 

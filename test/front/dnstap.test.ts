@@ -10,8 +10,9 @@ import { parseIp } from '../../src/dns/ip.ts';
 import { startDnstap } from '../../src/front/dnstap.ts';
 import type { ObservedQuery } from '../../src/front/query-log.ts';
 import { COUNTER, createCounters } from '../../src/plane/counters.ts';
-import { freePort, temporaryFolder } from '../support/command.ts';
+import { temporaryFolder } from '../support/command.ts';
 import { composeQuestion } from '../support/forwarding.ts';
+import { freePort } from '../support/free-ports.ts';
 import { requirement } from '../support/requirement.ts';
 import { until } from '../support/until.ts';
 

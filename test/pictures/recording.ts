@@ -5,8 +5,9 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { endpoint, PODS, pod, podStatus, SERVICES, SLICES, service, slice } from '../support/cluster-objects.ts';
-import { freePort, launcher, repository, serving } from '../support/command.ts';
+import { launcher, repository, serving } from '../support/command.ts';
 import { startControlPlane } from '../support/control-plane.ts';
+import { freePort } from '../support/free-ports.ts';
 import { until } from '../support/until.ts';
 import { type Line, terminalSvg } from './terminal-svg.ts';
 

@@ -2,7 +2,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -95,14 +94,4 @@ export async function temporaryFolder(test: { after(cleanUp: () => Promise<void>
   const folder = await mkdtemp(join(tmpdir(), 'healthdns-'));
   test.after(() => rm(folder, { recursive: true, force: true }));
   return folder;
-}
-
-/** A TCP port of the loopback that was free just now. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -4,10 +4,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePorts } from './free-ports.ts';
 import { createRestClient, type RestClient } from './rest-client.ts';
 
 export interface ControlPlane {
@@ -214,20 +214,4 @@ function server(folder: string, program: string, flags: readonly string[], isRea
 
 async function answers(url: string): Promise<boolean> {
   return (await fetch(url)).ok;
-}
-
-/** Free loopback ports, all different. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(
-    servers.map(
-      (listener) =>
-        new Promise<number>((resolve, reject) => {
-          listener.once('error', reject);
-          listener.listen(0, '127.0.0.1', () => resolve((listener.address() as { port: number }).port));
-        }),
-    ),
-  );
-  await Promise.all(servers.map((listener) => new Promise((resolve) => listener.close(resolve))));
-  return ports;
 }

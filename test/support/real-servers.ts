@@ -1,13 +1,13 @@
 // Knot and Unbound on loopback, with configurations made by the test, stopped by their process id.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { composeMessage } from '../../src/dns/message/message.ts';
 import { parseName } from '../../src/dns/name.ts';
 import { FLAG, TYPE } from '../../src/dns/types.ts';
+import { freePort } from './free-ports.ts';
 
 export interface RealServer {
   readonly port: number;
@@ -62,16 +62,6 @@ async function onFreePort(start: (port: number) => Promise<RealServer>): Promise
       if (attempt === 5) throw error;
     }
   }
-}
-
-async function freePort(): Promise<number> {
-  const socket = createSocket('udp4');
-  socket.bind(0, '127.0.0.1');
-  await once(socket, 'listening');
-  const { port } = socket.address();
-  socket.close();
-  await once(socket, 'close');
-  return port;
 }
 
 /** `home`: the server's folder, removed when it has ended. */

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { parseConfig } from '../../src/config/loading/load.ts';
-import { freePort, serving, temporaryFolder } from '../support/command.ts';
+import { serving, temporaryFolder } from '../support/command.ts';
+import { freePort } from '../support/free-ports.ts';
 
 const run = promisify(execFile);
 

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import type { ServerAddress } from '../../../src/query/exchange.ts';
 import type { PodMode } from '../../../src/shadow/cluster/world.ts';
 import { serving } from '../../support/command.ts';
-import { type ControlPlane, freePorts } from '../../support/control-plane.ts';
+import type { ControlPlane } from '../../support/control-plane.ts';
+import { freePorts } from '../../support/free-ports.ts';
 
 export interface DnsServer extends ServerAddress {
   readonly name: 'CoreDNS' | 'healthdns';

@@ -5,7 +5,8 @@ import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { healthdns, type Serving, serving } from '../../support/command.ts';
-import { type ControlPlane, freePorts } from '../../support/control-plane.ts';
+import type { ControlPlane } from '../../support/control-plane.ts';
+import { freePorts } from '../../support/free-ports.ts';
 
 export interface Installed {
   readonly coreDnsPort: number;

@@ -11,7 +11,7 @@ import { listenForDnstap } from '../../../src/shadow/live.ts';
 import { createNotes } from '../../../src/shadow/questions/notes.ts';
 import { shadow } from '../../../src/shadow/shadow.ts';
 import { serving, temporaryFolder } from '../../support/command.ts';
-import { freePorts } from '../../support/control-plane.ts';
+import { freePorts } from '../../support/free-ports.ts';
 import { requirement } from '../../support/requirement.ts';
 import { startCoreDns } from './installed.ts';
 

@@ -10,8 +10,9 @@ import { composeQuery, type Question } from '../../../src/shadow/answers/questio
 import { frame, IPV4, ip, pcap, udp } from '../../support/captures.ts';
 import { PODS, pod, SERVICES, service } from '../../support/cluster-objects.ts';
 import { launcher, repository, type Serving, serving } from '../../support/command.ts';
-import { type ControlPlane, freePorts, startControlPlane } from '../../support/control-plane.ts';
+import { type ControlPlane, startControlPlane } from '../../support/control-plane.ts';
 import { documented } from '../../support/documented.ts';
+import { freePorts } from '../../support/free-ports.ts';
 import { type Kubelet, startKubelet } from '../../support/kubelet.ts';
 import { requirement } from '../../support/requirement.ts';
 import { until } from '../../support/until.ts';

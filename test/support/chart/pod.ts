@@ -5,7 +5,8 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { repository } from '../command.ts';
-import { type ControlPlane, freePorts } from '../control-plane.ts';
+import type { ControlPlane } from '../control-plane.ts';
+import { freePorts } from '../free-ports.ts';
 import type { Manifest } from '../manifests.ts';
 import { until } from '../until.ts';
 

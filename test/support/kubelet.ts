@@ -79,6 +79,8 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     created += 1;
     const own = join(folder, name);
     await mkdir(own, { recursive: true });
+    // Its probes would go on for ever, and the process with them.
+    if (stopping) return;
     const containers = specs.map((spec) => ({ spec, process: undefined, restarts: 0, started: false, ready: false }));
     const pod: Pod = {
       ...{ path, folder: own, address: addressOf(created), containers },

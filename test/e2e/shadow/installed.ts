@@ -51,7 +51,14 @@ export async function startInstalled(plane: ControlPlane, corefile: string, plan
   await writeFile(file, migrated.replace(/\}\s*$/, `${planted}}\n`));
   const upstream = startCoreDns(upstreamFile);
   const coreDns = startCoreDns(file);
-  const listen = ['--listen', `127.0.0.1:${healthdnsPort}`, '--http', `127.0.0.1:${httpPort}`];
+  const listen = [
+    '--listen',
+    `127.0.0.1:${healthdnsPort}`,
+    '--http',
+    `127.0.0.1:${httpPort}`,
+    '--admin',
+    '127.0.0.1:0',
+  ];
   const server = serving([zonesFile, ...listen]);
   return {
     coreDnsPort: coreDnsPort!,

@@ -129,7 +129,7 @@ async function playHealthdnsPod(): Promise<number> {
     .replace(/^( *)(pods: insecure)/m, `$1kubeconfig: ${kubeconfig}\n$1$2`);
   assert.ok(here.includes(upstream) && here.includes(kubeconfig), zones);
   await writeFile(file, here);
-  const elsewhere = ['--listen', `127.0.0.1:${port}`, '--http', `127.0.0.1:${http}`];
+  const elsewhere = ['--listen', `127.0.0.1:${port}`, '--http', `127.0.0.1:${http}`, '--admin', '127.0.0.1:0'];
   const server: Serving = serving([file, ...elsewhere]);
   stops.push(() => server.stop());
   const ready = () =>

@@ -4,28 +4,22 @@ import { systemClock } from '../clock.ts';
 import { createAcl } from '../front/acl.ts';
 import { trimFreedMemory } from '../native/libc.ts';
 import type { ListenError } from '../native/listen-error.ts';
-import { COUNTER, COUNTERS, type Counters, mayPost } from '../plane/counters.ts';
 import { applyEntry } from '../plane/messages.ts';
-import type { FromThread, Replies, Request, ToThread } from '../plane/thread-messages.ts';
+import type { Replies, Request, ToThread } from '../plane/thread-messages.ts';
 import { awaitData } from '../plane/waiting-thread.ts';
 import { createAnswerSets } from '../push/answer-set.ts';
 import { createKeys } from '../push/keys.ts';
 import { createPushServer } from '../push/server.ts';
 import { createChangeWatcher } from '../push/watch-changes.ts';
+import { beat, createChangeFeed, linkToControlPlane } from './control-link.ts';
 import { createEngine, createPacketMemory } from './engine.ts';
-
-const BEAT_MS = 250;
 
 const data = awaitData(workerData as Int32Array, parentPort!);
 trimFreedMemory();
 
 const { settings } = data;
-const tell = (message: FromThread) => parentPort?.postMessage(message);
-const counters: Counters = new Float64Array(data.counters, 0, COUNTERS);
-const log = (level: 'info' | 'warn' | 'error', message: string) => {
-  if (mayPost(counters)) tell({ kind: 'log', level, message });
-  else counters[COUNTER.LOG_DROPPED]++;
-};
+const link = linkToControlPlane(data.counters);
+const { counters, tell, log } = link;
 
 const common = {
   slots: new Uint8Array(data.slots),
@@ -49,28 +43,15 @@ const server = createPushServer({
   sets: createAnswerSets({ ...common, ...engine.own }),
 });
 const watcher = createChangeWatcher(keys, engine.own.table, data.hashSeed, server.pace.changed);
-const changes: { id: number; bytes: ArrayBuffer }[] = [];
-
-beat();
-
-/** For the watchdog of the control plane. */
-function beat(): void {
-  counters[COUNTER.BEATS]++;
-  systemClock.setTimeout(beat, BEAT_MS);
-}
-
-/** One message per turn of the event loop. */
-function applyNext(): void {
-  const next = changes.shift();
-  if (next === undefined) return;
+const feed = createChangeFeed(link, (bytes) => {
   if (keys.size > 0) {
-    const words = new Int32Array(next.bytes);
+    const words = new Int32Array(bytes);
     for (let at = 0; at < words.length; ) at = applyEntry(words, at, watcher);
   }
-  engine.apply(next.bytes);
-  tell({ kind: 'applied', id: next.id });
-  if (changes.length > 0) setImmediate(applyNext);
-}
+  engine.apply(bytes);
+});
+
+beat(counters);
 
 async function listen({ addresses }: Extract<Request, { kind: 'listen' }>): Promise<Replies['listen']> {
   try {
@@ -93,8 +74,7 @@ async function close(): Promise<void> {
 parentPort?.on('message', (message: ToThread) => {
   switch (message.kind) {
     case 'changes':
-      changes.push(message);
-      if (changes.length === 1) setImmediate(applyNext);
+      feed(message);
       break;
     case 'flips':
       for (const slot of message.slots) for (const key of keys.ofSlot(slot)) server.pace.changed(key, false);

@@ -11,16 +11,16 @@ import { loadLibc, trimFreedMemory } from '../native/libc.ts';
 import type { ListenError } from '../native/listen-error.ts';
 import { reportDescriptor } from '../native/orphaned-descriptors.ts';
 import { createPacketMemory } from '../native/packet-memory.ts';
-import { COUNTER, COUNTERS, type Counters, countersOfView, mayPost } from '../plane/counters.ts';
+import { COUNTER, countersOfView, mayPost } from '../plane/counters.ts';
 import type { ForwardSettings } from '../plane/forward-settings.ts';
 import { sumOfStatistics } from '../plane/forward-statistics.ts';
-import type { FromThread, Replies, Request, ToThread } from '../plane/thread-messages.ts';
+import type { Replies, Request, ToThread } from '../plane/thread-messages.ts';
 import { awaitData } from '../plane/waiting-thread.ts';
 import { type Listeners, openListeners } from '../server/listeners.ts';
+import { beat, createChangeFeed, linkToControlPlane } from './control-link.ts';
 import { createEngine, type EngineDeps } from './engine.ts';
 
 const REPORT_MS = 1000;
-const BEAT_MS = 250;
 const TALLY_MS = 5_000;
 /** The longest time until an upstream's answer or SERVFAIL is below this. */
 const DRAIN_MS = 5_000;
@@ -34,12 +34,8 @@ const available = loadLibc();
 const data = awaitData(workerData as Int32Array, parentPort!);
 
 const { settings } = data;
-const tell = (message: FromThread) => parentPort?.postMessage(message);
-const counters: Counters = new Float64Array(data.counters, 0, COUNTERS);
-const log = (level: 'info' | 'warn' | 'error', message: string) => {
-  if (mayPost(counters)) tell({ kind: 'log', level, message });
-  else counters[COUNTER.LOG_DROPPED]++;
-};
+const link = linkToControlPlane(data.counters);
+const { counters, tell, log } = link;
 
 const libc = settings.udp === 'plain' ? 'switched off' : available;
 const forwards = [settings, ...(settings.views ?? [])].some(({ forward }) => forward !== undefined);
@@ -100,25 +96,10 @@ if (forwarders.length > 0) {
 
 if (counting !== undefined) reportTally(counting);
 
-beat();
+beat(counters);
 
 let listeners: Listeners | undefined;
-const changes: { id: number; bytes: ArrayBuffer }[] = [];
-
-/** For the watchdog of the control plane. */
-function beat(): void {
-  counters[COUNTER.BEATS]++;
-  systemClock.setTimeout(beat, BEAT_MS);
-}
-
-/** One message per turn of the event loop, so that queries are answered in between. */
-function applyNext(): void {
-  const next = changes.shift();
-  if (next === undefined) return;
-  engine.apply(next.bytes);
-  tell({ kind: 'applied', id: next.id });
-  if (changes.length > 0) setImmediate(applyNext);
-}
+const feed = createChangeFeed(link, engine.apply);
 
 async function listen({ addresses, shared }: Extract<Request, { kind: 'listen' }>): Promise<Replies['listen']> {
   try {
@@ -183,8 +164,7 @@ async function close(): Promise<void> {
 parentPort?.on('message', (message: ToThread) => {
   switch (message.kind) {
     case 'changes':
-      changes.push(message);
-      if (changes.length === 1) setImmediate(applyNext);
+      feed(message);
       break;
     case 'request':
       reply(message.id, message.request);

@@ -7,6 +7,7 @@ import { systemClock } from '../clock.ts';
 import type { NodeLoadResult } from '../config/loading/load-node.ts';
 import { trimFreedMemory } from '../native/libc.ts';
 import { ListenError } from '../native/listen-error.ts';
+import { formatSocketAddress } from '../native/socket-address.ts';
 import { startAgent } from './agent.ts';
 import { serveHttp } from './http.ts';
 import { createNodeLogger } from './log.ts';
@@ -49,9 +50,8 @@ export async function runNode({ file, out, err, onStop }: NodeOptions): Promise<
     return 1;
   }
   keepHeapSmall(systemClock);
-  for (const { address, port, transport, mode } of agent.listening())
-    if (transport === 'udp')
-      out(`DNS   ${address.includes(':') ? `[${address}]` : address}:${port} (UDP and TCP, ${mode})`);
+  for (const { transport, mode, ...address } of agent.listening())
+    if (transport === 'udp') out(`DNS   ${formatSocketAddress(address)} (UDP and TCP, ${mode})`);
   for (const zone of config.zones) out(`zone  ${zone} from ${agent.replicas.address()}`);
   await stopped;
   // The next process takes the address of probes at once, and its DNS addresses are shared with this one.

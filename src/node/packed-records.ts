@@ -37,5 +37,6 @@ export function withRecords(packed: string, added: readonly HeldRecord[]): strin
 }
 
 export function withoutRecords(packed: string, removed: readonly string[]): string {
-  return packRecords(unpackRecords(packed).filter(({ rdata }) => !removed.includes(rdata)));
+  const gone = new Set(removed);
+  return packRecords(unpackRecords(packed).filter(({ rdata }) => !gone.has(rdata)));
 }

@@ -7,6 +7,7 @@ import type { ListenAddress } from '../config/config.ts';
 import type { ReplicasConfig } from '../config/node-config.ts';
 import { type Attempt, NOT_CONNECTED, type Transport } from '../forward/upstream/attempt.ts';
 import type { Logger } from '../log.ts';
+import { formatSocketAddress } from '../native/socket-address.ts';
 import { Session, type SessionEvents } from './session.ts';
 
 export interface ReplicasDeps {
@@ -56,7 +57,7 @@ export function startReplicas(config: ReplicasConfig, deps: ReplicasDeps): Repli
   const counts: ReplicaCounts = { established: 0, lost: 0, failed: 0, retryDelays: 0, pushes: 0 };
   const turns = createTurns(config.push.length, deps.random);
   const tickets = new Map<string, Buffer>();
-  const address = () => label(config.push[turns.place()]);
+  const address = () => formatSocketAddress(config.push[turns.place()]);
   let current: Session | undefined;
   let established: Session | undefined;
   /** By its address, what was wrong with each replica since it had the session. */
@@ -168,14 +169,11 @@ function createTurns(count: number, random: Random) {
   };
 }
 
-const label = ({ address, port }: ListenAddress): string =>
-  `${address.includes(':') ? `[${address}]` : address}:${port}`;
-
 /** Throws if the file of the authority cannot be read. */
 function open(to: ListenAddress, tls: ReplicasConfig['tls'], tickets: Map<string, Buffer>): Socket {
   if (tls === undefined) return connectTcp(to.port, to.address);
   const name = tls.serverName ?? to.address;
-  const key = label(to);
+  const key = formatSocketAddress(to);
   const socket = process.getBuiltinModule('node:tls').connect({
     host: to.address,
     port: to.port,

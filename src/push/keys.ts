@@ -17,8 +17,6 @@ export interface Key {
   /** As PUSH messages, for some time after somebody has asked for them: many do at once. */
   whole: readonly Uint8Array[] | undefined;
   sentMs: number;
-  /** Something that it depends on has changed since it was evaluated. */
-  isDirty: boolean;
   /** Its records may be others, not only their health. */
   isRestructured: boolean;
   /** When its changes are sent; 0: none wait. */
@@ -98,7 +96,7 @@ export function createKeys(): Keys {
     add(name, hash, type, sent, dependencies) {
       const key: Key = {
         ...{ place: free.pop() ?? keys.length, name, hash, type, sent, whole: undefined, sentMs: 0, dueMs: 0 },
-        ...{ subscribers: new Uint32Array(FEWEST_SUBSCRIBERS), count: 0, isDirty: false, isRestructured: false },
+        ...{ subscribers: new Uint32Array(FEWEST_SUBSCRIBERS), count: 0, isRestructured: false },
         ...dependencies,
       };
       keys[key.place] = key;

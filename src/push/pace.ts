@@ -44,7 +44,6 @@ export function createPace({ clock, sets, keys, deliver, cancel, flush }: PaceDe
     const { set, rcode } = sets.evaluate(key.name, key.type);
     if (set === undefined) cancel(key, rcode);
     else if (key.isRestructured) keys.setDependencies(key, sets.dependencies());
-    key.isDirty = false;
     key.isRestructured = false;
     return set;
   };
@@ -120,7 +119,6 @@ export function createPace({ clock, sets, keys, deliver, cancel, flush }: PaceDe
 
   return {
     changed(key, isRestructured) {
-      key.isDirty = true;
       key.isRestructured ||= isRestructured;
       dirty.add(key);
       turn ??= setImmediate(onTurn);

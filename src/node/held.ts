@@ -128,8 +128,8 @@ export interface Held {
   lost(lastHeardMs: number): void;
   /** Subscribes to everything anew, some at a time; false: all is done. */
   resubscribe(most: number): boolean;
-  /** Lets what is lost age; false: nothing is lost any more. */
-  age(): boolean;
+  /** Lets some of what is lost age; undefined: call again at once, there is more; else whether anything is still lost. */
+  age(most: number): boolean | undefined;
   /** Gives up what nobody asks for. */
   sweep(): void;
   /** Of names at this one; undefined: a random sample of all that are fresh. */
@@ -161,6 +161,8 @@ class HeldRRsets implements Held {
   /** Subscriptions that were refused, and until when they are not tried again. */
   private readonly refusals = new Map<string, number>();
   private waiting: Entry[] = [];
+  /** Entries that this round of ageing has not reached yet, and whether one before them is lost. */
+  private ageing: { readonly rest: Iterator<Entry>; isLost: boolean } | undefined;
   private size = 0;
 
   constructor(deps: HeldDeps) {
@@ -219,6 +221,7 @@ class HeldRRsets implements Held {
   lost(lastHeardMs: number): void {
     this.byId.clear();
     this.waiting = [];
+    this.ageing = undefined;
     for (const entry of this.entries.values()) {
       entry.id = NO_ID;
       entry.isAwaited = false;
@@ -241,19 +244,25 @@ class HeldRRsets implements Held {
     return this.waiting.length > 0;
   }
 
-  age(): boolean {
+  age(most: number): boolean | undefined {
     const nowMs = this.deps.clock.monotonicMs();
     const names = new Set<string>();
-    let isLost = false;
-    for (const entry of this.entries.values()) {
+    this.ageing ??= { rest: this.entries.values(), isLost: false };
+    let next = this.ageing.rest.next();
+    for (; !next.done; next = this.ageing.rest.next()) {
+      const entry = next.value;
       if (entry.lostMs === FRESH || entry.records === '') continue;
       if (ttlOf(entry, nowMs) <= 0) {
         this.counts.expired++;
         this.setRecords(entry, '');
-      } else isLost = true;
+      } else this.ageing.isLost = true;
       names.add(nameOf(entry.key));
+      if (names.size >= most) break;
     }
     for (const name of names) this.publish(name);
+    if (!next.done) return undefined;
+    const { isLost } = this.ageing;
+    this.ageing = undefined;
     return isLost;
   }
 
